@@ -28,6 +28,15 @@ from events.vocabulary import (
 )
 
 
+class PostalAddress(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Street with its number, or a box; `country` of the address, which may be another than the entity's."""
+
+    street: Text
+    postal_code: Text | None = None
+    town: Text
+    country: CountryCode
+
+
 class OrganisationRegistered(Struct, frozen=True, kw_only=True):
     TYPE: ClassVar[str] = "parties.organisation.registered.v1"
 
@@ -38,6 +47,8 @@ class OrganisationRegistered(Struct, frozen=True, kw_only=True):
     group: UUID
     initiatives: Annotated[tuple[Code, ...], Meta(max_length=32)] = ()
     sanctions_screened_until: Instant
+    postal_address: PostalAddress | UnsetType = UNSET
+    electronic_contact: Text | UnsetType = UNSET
 
 
 class OrganisationChanged(Struct, frozen=True, kw_only=True):
@@ -52,6 +63,8 @@ class OrganisationChanged(Struct, frozen=True, kw_only=True):
     group: UUID
     initiatives: Annotated[tuple[Code, ...], Meta(max_length=32)] = ()
     sanctions_screened_until: Instant
+    postal_address: PostalAddress | UnsetType = UNSET
+    electronic_contact: Text | UnsetType = UNSET
 
 
 class FacilityRegistered(Struct, frozen=True, kw_only=True):

@@ -110,6 +110,8 @@ async def bring(client: httpx.AsyncClient, operator: Client, firm: Firm, calenda
             "roles": [firm.role],
             "initiatives": list(firm.initiatives),
             "sanctions_screened_until": text(calendar.papers_until),
+            "postal_address": {"street": "1 Works Road", "town": firm.place, "country": firm.country},
+            "electronic_contact": f"trading@{firm.name}.example",
         },
     )
     organisation = registered["id"]

@@ -182,6 +182,8 @@ def organisation(row: asyncpg.Record) -> Organisation:
         group=details.group,
         initiatives=details.initiatives,
         sanctions_screened_until=details.sanctions_screened_until,
+        postal_address=details.postal_address,
+        electronic_contact=details.electronic_contact,
         version=row["version"],
     )
 

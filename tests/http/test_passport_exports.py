@@ -14,15 +14,16 @@ from msgspec.structs import replace
 
 from events.envelope import Recorded
 from events.material_events import PassportCorrected, PassportIssued, PassportRetired, PassportTransferred
+from events.party_events import PostalAddress
 from events.passport_terms import DataCarrier, OriginShare, PassportContent
 from events.vocabulary import PPB, Cell, Composition, Footprint
 from market.http.materials import epcis_events, export_examples, product_passport
 from market.http.wire.ids import to_text
 from market.rules.passport import Passport, PassportFact, fold
 from market.rules.passports.data_carriers import CarrierFault, carrier_fault, stated_link
+from market.rules.passports.magnet_labels import Responsible
 from market.rules.viewers import AuditorViewer, OperatorViewer, OrganisationViewer, Viewer
 from market.rules.visibility.passport_visibility import (
-    ResponsibleName,
     see_label,
     see_material,
     see_passport,
@@ -40,6 +41,12 @@ EPCIS_SHA256 = "70b7ecb60eb605c6edd230761557763e4d470333510d28619291476de635bf20
 ISSUER, OWNER, HOLDER, BUYER, BEFORE, SOURCE, SITE, WORKS, LOT = (uuid4() for _ in range(9))
 MINE = "the mine behind the hills"
 NOTE = "sold to a scrap dealer at the harbour"
+RESPONSIBLE = Responsible(
+    name="a magnet maker",
+    country="DE",
+    postal_address=PostalAddress(street="1 Magnet Road", town="Bochum", country="DE"),
+    electronic_contact="magnets@maker.example",
+)
 _encoder = msgspec.json.Encoder(decimal_format="number")
 
 
@@ -181,7 +188,7 @@ def test_what_is_hidden_from_some_is_there_for_others() -> None:
 
 
 def test_everybody_s_exports_keep_to_the_schemas_and_to_the_label() -> None:
-    label = see_label(told()[0], ResponsibleName(name="a magnet maker", country="DE"))
+    label = see_label(told()[0], RESPONSIBLE)
     assert label is not None
     event = epcis_events.label_event(label)
     for validator, document in (
@@ -190,7 +197,8 @@ def test_everybody_s_exports_keep_to_the_schemas_and_to_the_label() -> None:
     ):
         sent = _encoder.encode(document).decode()
         assert [] == [error.message for error in validator.iter_errors(json.loads(sent))]
-        assert "a magnet maker" in sent
+        for shown in ("a magnet maker", "Bochum", "magnets@maker.example"):
+            assert shown in sent
         for hidden in (
             "pre_consumer",
             *OF_SUPPLIERS,

@@ -9,8 +9,9 @@ import pytest
 from events.vocabulary import PhysicalLot
 from market.commands import matches
 from market.http.materials.passport_examples import PASSPORT, TRANSFORMATION
+from market.http.parties import organisations
 from market.http.wire.ids import to_text, to_uuid
-from tests.http.shop import Shop
+from tests.http.shop import Asker, Shop
 from tests.market_drafts import Firm
 
 PATH = "/v1/passports"
@@ -343,6 +344,28 @@ async def test_everybody_reads_the_label_of_magnets_and_nothing_else(shop: Shop,
         named.json()[f"responsible_{what}"] for what in ("name", "country")
     ]
     assert ["responsible_postal_address", "responsible_contact", "composition"] == named.json()["unstated"]
+    by: Asker = {"by": seller, "roles": ("operator",)}
+    reached = {name: organisations.EXAMPLE[name] for name in ("postal_address", "electronic_contact")}
+    party = firm.request.url.path
+    changed = await shop.ask("PATCH", party, body=reached, version=firm.headers["etag"], **by)
+    assert 200 == changed.status_code, changed.text
+    named = await shop.ask("GET", named.request.url.path)
+    assert list(reached.values()) == [named.json()[f"responsible_{name}"] for name in reached]
+    assert ["composition"] == named.json()["unstated"]
+    nowhere = {
+        "postal_address": {"street": " ", "town": "x", "country": "UK"},
+        "electronic_contact": "by post",
+    }
+    refused = await shop.ask("PATCH", party, body=nowhere, version=changed.headers["etag"], **by)
+    assert 400 == refused.status_code
+    assert {"/postal_address/street", "/electronic_contact"} <= {
+        each["pointer"] for each in refused.json()["errors"]
+    }
+    cleared = await shop.ask(
+        "PATCH", party, body=dict.fromkeys(reached), version=changed.headers["etag"], **by
+    )
+    assert 200 == cleared.status_code, cleared.text
+    assert not (await shop.ask("GET", party, by=seller)).json()["postal_address"]
     assert 404 == (await shop.ask("GET", f"{PATH}/{swarf}/label")).status_code
     for path in (magnets, f"{magnets}/history", swarf, f"{swarf}/history"):
         assert 404 == (await shop.ask("GET", f"{PATH}/{path}", by=shop.scene.buyers[1])).status_code

@@ -25,12 +25,14 @@ from events.material_events import (
     VolumeDeclared,
     VolumeWithdrawn,
 )
+from events.party_events import PostalAddress
 from events.passport_terms import ClaimEvidence, OriginShare
 from events.vocabulary import PPB, Footprint
 from market.rules.element_masses import contained
 from market.rules.orders.orders import Reservation
 from market.rules.passport import Passport
 from market.rules.passports import passports
+from market.rules.passports.magnet_labels import Responsible, label_cautions, unstated_parts
 from market.rules.passports.passports import (
     AcceptedDelivery,
     CorrectPassport,
@@ -54,7 +56,6 @@ from market.rules.visibility.facts import MaterialFact
 from market.rules.visibility.passport_visibility import (
     LabelShare,
     MagnetLabel,
-    ResponsibleName,
     SeenPassport,
     SeenStatement,
     see_label,
@@ -550,11 +551,24 @@ def test_a_buyer_learns_no_supplier_from_what_was_said_first_or_from_papers() ->
 
 
 def test_the_label_is_what_the_regulation_asks_for() -> None:
-    label = see_label(SOLD, ResponsibleName(name="a magnet maker", country="DE"))
+    label = see_label(SOLD, Responsible(name="a magnet maker", country="DE"))
     assert isinstance(label, MagnetLabel)
     assert SOLD.content.magnets == label.magnets
     assert [LabelShare(element="Nd", post_consumer_ppb=100_000_000)] == list(label.recycled)
     assert ("responsible_postal_address", "responsible_contact") == label.unstated
+    assert ("responsible_name", "responsible_postal_address", "responsible_contact") == unstated_parts(
+        label.magnets, None
+    )
+    address = PostalAddress(street="1 Magnet Road", town="Bochum", country="DE")
+    reached = Responsible(
+        name="a magnet maker",
+        country="DE",
+        postal_address=address,
+        electronic_contact="m@maker.example",
+    )
+    assert () == unstated_parts(label.magnets, reached)
+    issuer = label.magnets.responsible.organisation
+    assert [] == [each.code for each in label_cautions(label.magnets, issuer, reached)]
     assert None is see_label(replace(SOLD, content=content(SELLER_SITE)), None)
 
 

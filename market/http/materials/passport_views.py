@@ -16,6 +16,7 @@ from events.material_events import (
 from events.passport_terms import RetireReason
 from events.vocabulary import ProductForm
 from market.http.materials.passport_terms import MagnetRecord, PassportTerms
+from market.http.wire.addresses import PostalAddress
 from market.http.wire.countries import CountryCode
 from market.http.wire.ids import (
     AgreementId,
@@ -96,8 +97,8 @@ class LabelShare(Body, frozen=True, kw_only=True):
 class LabelView(Body, frozen=True, kw_only=True):
     """What the data carrier of a product with magnets leads to (CRMA Articles 28 and 29).
 
-    Responsible is the organisation of `magnets.responsible_organisation`, by its name and country in the
-    register; null where that has none. `unstated`: what Article 28 asks for and this label does not say.
+    Responsible is the organisation of `magnets.responsible_organisation`, as the register has it today; null
+    is what that lacks. `unstated`: what Article 28 asks for and this label does not say.
     """
 
     id: PassportId
@@ -106,6 +107,8 @@ class LabelView(Body, frozen=True, kw_only=True):
     magnets: MagnetRecord
     responsible_name: str | None
     responsible_country: CountryCode | None
+    responsible_postal_address: PostalAddress | None = None
+    responsible_electronic_contact: str | None = None
     unstated: tuple[LabelPart, ...]
     recycled: tuple[LabelShare, ...]
     corrections: int
@@ -113,13 +116,18 @@ class LabelView(Body, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, label: MagnetLabel) -> Self:
+        responsible = label.responsible
+        address = None if responsible is None else responsible.postal_address
+        contact = None if responsible is None else responsible.electronic_contact
         return cls(
             id=to_text("pass", label.passport),
             form=label.form,
             net_wet_t=TONNES.text(label.net_wet_g),
             magnets=MagnetRecord.outside(label.magnets),
-            responsible_name=None if label.responsible is None else label.responsible.name,
-            responsible_country=None if label.responsible is None else label.responsible.country,
+            responsible_name=None if responsible is None else responsible.name,
+            responsible_country=None if responsible is None else responsible.country,
+            responsible_postal_address=PostalAddress.outside(address) if address else None,
+            responsible_electronic_contact=contact or None,
             unstated=label.unstated,
             recycled=tuple(map(LabelShare.of, label.recycled)),
             corrections=label.corrections,

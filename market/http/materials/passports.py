@@ -27,13 +27,12 @@ from market.http.wire.paging import Listing
 from market.http.wire.reads import as_caller, as_desk, own, sees_all
 from market.http.wire.receipts import Accepted, Done, Warned, unless_unread, warned
 from market.rules.passport import Passport
-from market.rules.passports.magnet_labels import label_cautions, stated_cautions
+from market.rules.passports.magnet_labels import Responsible, label_cautions, stated_cautions
 from market.rules.passports.passports import CorrectPassport, IssuePassport, RetirePassport, TransferPassport
 from market.rules.refusing.wording import LongText
 from market.rules.viewers import AuditorViewer, OperatorViewer, OrganisationViewer, Viewer
 from market.rules.visibility.passport_visibility import (
     MagnetLabel,
-    ResponsibleName,
     SeenPassport,
     see_label,
     see_material,
@@ -198,14 +197,21 @@ async def cautioned(
     record, issuer = content.magnets, call.caller.organisation
     if record is not None:
         async with as_desk(call) as connection:
-            known = await _responsible(connection, record) is not None
-        found += label_cautions(record, issuer, responsible_known=known)
+            responsible = await _responsible(connection, record)
+        found += label_cautions(record, issuer, responsible)
     return warned(replace(each, pointer=f"{prefix}{each.pointer}") for each in found)
 
 
-async def _responsible(connection: Connection, record: MagnetRecord) -> ResponsibleName | None:
+async def _responsible(connection: Connection, record: MagnetRecord) -> Responsible | None:
     row = await party_reads.load_organisation(connection, record.responsible.organisation)
-    return None if row is None else ResponsibleName(name=row.name, country=row.country)
+    if row is None:
+        return None
+    return Responsible(
+        name=row.name,
+        country=row.country,
+        postal_address=row.postal_address,
+        electronic_contact=row.electronic_contact,
+    )
 
 
 @endpoint(

@@ -114,7 +114,7 @@ def of_label(label: MagnetLabel) -> Part:
         "additionalData": [
             _more("tier", "Who the export was made for", "public"),
             _more("magnets", "Magnets, Article 28 of Regulation (EU) 2024/1252, as JSON", magnets),
-            _more("responsible", "Who is responsible for the magnets, name and country, as JSON", named),
+            _more("responsible", "Who is responsible, as the register has it, as JSON", named),
             _more("recycled", "Post-consumer share by element, Article 29 of it, as JSON", recycled),
             _placeholders(document, (*UNSTATED, "/materials/materialComposition")),
         ],

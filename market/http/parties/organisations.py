@@ -3,13 +3,14 @@
 from typing import Annotated, Any, Final, Self
 from uuid import UUID
 
-from msgspec import Meta
+from msgspec import UNSET, Meta
 
 from events.party_events import OrganisationChanged, OrganisationRegistered
 from events.vocabulary import Instant, PartyRole
 from market.commands import parties as commands
 from market.http.wire import lists
 from market.http.wire.access import OPERATORS, READERS
+from market.http.wire.addresses import ElectronicContact, PostalAddress
 from market.http.wire.countries import CountryCode
 from market.http.wire.endpoint import Answer, Call, DryRun, Nothing, endpoint, not_found
 from market.http.wire.ids import OrganisationId, to_text, to_uuid
@@ -35,11 +36,22 @@ EXAMPLE: Final = {
     "roles": ["refiner"],
     "initiatives": ["remhub"],
     "sanctions_screened_until": "2027-06-30T00:00:00Z",
+    "postal_address": {
+        "street": "12 rue des Forges",
+        "postal_code": "38000",
+        "town": "Grenoble",
+        "country": "FR",
+    },
+    "electronic_contact": "trading@refiner.example",
 }
 
 
 class OrganisationTerms(Body, frozen=True, kw_only=True):
-    """A legal entity. `group` is its ultimate parent, itself when absent; `initiatives` it takes part in."""
+    """A legal entity. `group` is its ultimate parent, itself when absent; `initiatives` it takes part in.
+
+    `postal_address` and `electronic_contact` (an e-mail address or a link https://…) stand on the public
+    labels of magnets that it is responsible for, as Article 28 of Regulation (EU) 2024/1252 asks.
+    """
 
     name: Name
     country: CountryCode
@@ -47,6 +59,8 @@ class OrganisationTerms(Body, frozen=True, kw_only=True):
     group: OrganisationId | None = None
     initiatives: Annotated[tuple[Code, ...], Meta(max_length=32)] = ()
     sanctions_screened_until: Instant
+    postal_address: PostalAddress | None = None
+    electronic_contact: ElectronicContact | None = None
 
     def details(self) -> OrganisationDetails:
         return OrganisationDetails(
@@ -56,6 +70,8 @@ class OrganisationTerms(Body, frozen=True, kw_only=True):
             group=None if self.group is None else to_uuid(self.group),
             initiatives=self.initiatives,
             sanctions_screened_until=utc(self.sanctions_screened_until, "/sanctions_screened_until"),
+            postal_address=UNSET if self.postal_address is None else self.postal_address.inside(),
+            electronic_contact=UNSET if self.electronic_contact is None else self.electronic_contact,
         )
 
 
@@ -81,6 +97,8 @@ class OrganisationView(OrganisationTerms, frozen=True, kw_only=True):
             group=to_text("org", row.group),
             initiatives=row.initiatives,
             sanctions_screened_until=row.sanctions_screened_until,
+            postal_address=PostalAddress.outside(row.postal_address) if row.postal_address else None,
+            electronic_contact=row.electronic_contact or None,
         )
 
 

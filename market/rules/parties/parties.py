@@ -19,6 +19,7 @@ from events.party_events import (
     FacilityRevoked,
     OrganisationChanged,
     OrganisationRegistered,
+    PostalAddress,
 )
 from events.refusal import NoChange, Refusal, VersionStale, refuse
 from events.vocabulary import (
@@ -57,6 +58,8 @@ class OrganisationDetails(Struct, frozen=True, kw_only=True):
     group: UUID | None = None
     initiatives: Annotated[tuple[Code, ...], Meta(max_length=32)] = ()
     sanctions_screened_until: Instant
+    postal_address: PostalAddress | UnsetType = UNSET
+    electronic_contact: Text | UnsetType = UNSET
 
 
 class FacilityDetails(Struct, frozen=True, kw_only=True):
@@ -109,6 +112,8 @@ class Organisation(Struct, frozen=True, kw_only=True):
     group: UUID
     initiatives: tuple[str, ...]
     sanctions_screened_until: Instant
+    postal_address: PostalAddress | UnsetType = UNSET
+    electronic_contact: str | UnsetType = UNSET
     version: int
 
 

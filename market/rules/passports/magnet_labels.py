@@ -1,13 +1,12 @@
-"""What the label of magnets owes to Article 28 of Regulation (EU) 2024/1252, and what its issuer should know.
-
-Of an organisation the register holds name and country: its postal address and an electronic contact have to
-stand where the data carrier leads, or on the product.
-"""
+"""What a label of magnets owes to Article 28 of Regulation (EU) 2024/1252; what its issuer should know."""
 
 from collections.abc import Iterator
 from typing import Final, Literal
 from uuid import UUID
 
+from msgspec import UNSET, Struct, UnsetType
+
+from events.party_events import PostalAddress
 from events.passport_terms import MagnetRecord, PassportContent
 from events.refusal import Caution
 from market.rules.orders.materials import recycling_cautions
@@ -16,17 +15,29 @@ from market.rules.passports.data_carriers import CarrierFault, carrier_fault
 LabelPart = Literal[
     "responsible_name", "responsible_postal_address", "responsible_contact", "composition", "removal_steps"
 ]
-NEVER_STATED: Final[tuple[LabelPart, ...]] = ("responsible_postal_address", "responsible_contact")
 CARRIER_SENTENCES: Final[dict[CarrierFault, str]] = {
     "no_link": "The address is no link (https://…): nobody who reads the data carrier is led to the label.",
     "wrong_keys": "A key of the GS1 Digital Link has the wrong form or check digit, so the link is not used.",
 }
 
 
-def unstated_parts(record: MagnetRecord, *, responsible_known: bool) -> tuple[LabelPart, ...]:
-    """What Article 28 asks for and a label does not say."""
-    found: list[LabelPart] = [] if responsible_known else ["responsible_name"]
-    found += NEVER_STATED
+class Responsible(Struct, frozen=True, kw_only=True):
+    """The organisation that is responsible for the magnets, as the register has it today."""
+
+    name: str
+    country: str
+    postal_address: PostalAddress | UnsetType = UNSET
+    electronic_contact: str | UnsetType = UNSET
+
+
+def unstated_parts(record: MagnetRecord, responsible: Responsible | None) -> tuple[LabelPart, ...]:
+    """What Article 28 asks for and a label does not say. `responsible` None: the register has no such
+    organisation."""
+    found: list[LabelPart] = [] if responsible else ["responsible_name"]
+    if responsible is None or not responsible.postal_address:
+        found.append("responsible_postal_address")
+    if responsible is None or not responsible.electronic_contact:
+        found.append("responsible_contact")
     if any(magnet.composition is None for magnet in record.magnets):
         found.append("composition")
     if not record.removal_steps:
@@ -40,25 +51,23 @@ def stated_cautions(content: PassportContent) -> Iterator[Caution]:
     yield from recycling_cautions(max(shares, default=0), [share.stage for share in content.origin])
 
 
-def label_cautions(record: MagnetRecord, issuer: UUID, *, responsible_known: bool) -> Iterator[Caution]:
+def label_cautions(record: MagnetRecord, issuer: UUID, responsible: Responsible | None) -> Iterator[Caution]:
     """What the issuer of a label that was accepted should know."""
-    responsible = "/magnets/responsible_organisation"
-    if not responsible_known:
+    at_responsible = "/magnets/responsible_organisation"
+    if responsible is None:
         text = "There is no such organisation: the label names nobody who is responsible."
-        yield Caution(code="responsible_unknown", text=text, pointer=responsible)
+        yield Caution(code="responsible_unknown", text=text, pointer=at_responsible)
     elif record.responsible.organisation != issuer:
         text = (
             "The label names another organisation as responsible, which has not said so here: have its word."
         )
-        yield Caution(code="responsible_of_other", text=text, pointer=responsible)
-    yield Caution(
-        code="responsible_address_missing",
-        text=(
-            "Article 28 asks for the postal address and an electronic contact of who is responsible; the "
-            "label shows name and country: state the others where the data carrier leads, or on the product."
-        ),
-        pointer=responsible,
-    )
+        yield Caution(code="responsible_of_other", text=text, pointer=at_responsible)
+    if responsible is None or not (responsible.postal_address and responsible.electronic_contact):
+        text = (
+            "Article 28 asks for the postal address and an electronic contact of who is responsible, and the "
+            "register lacks one of them or both: have an operator enter them, and the label shows them."
+        )
+        yield Caution(code="responsible_address_missing", text=text, pointer=at_responsible)
     for index, magnet in enumerate(record.magnets):
         if magnet.composition is None:
             text = "Article 28 asks for the chemical composition of each magnet."

@@ -16,7 +16,7 @@ from events.material_events import PassportCorrected, PassportIssued, PassportRe
 from events.passport_terms import MagnetRecord, OriginShare, PassportContent, RetireReason
 from events.vocabulary import ProductForm
 from market.rules.passport import LotParties, Passport, PassportStatus
-from market.rules.passports.magnet_labels import LabelPart, unstated_parts
+from market.rules.passports.magnet_labels import LabelPart, Responsible, unstated_parts
 from market.rules.viewers import (
     AuditorViewer,
     InitiativeViewer,
@@ -65,13 +65,6 @@ class LabelShare(Struct, frozen=True, kw_only=True):
     post_consumer_ppb: int
 
 
-class ResponsibleName(Struct, frozen=True, kw_only=True):
-    """Of the organisation that is responsible for the magnets, as the register has it."""
-
-    name: str
-    country: str
-
-
 class MagnetLabel(Struct, frozen=True, kw_only=True):
     """`recycled` of the elements of Article 29; `responsible`: None where the register has no such
     organisation; `unstated`: what Article 28 asks for besides."""
@@ -80,7 +73,7 @@ class MagnetLabel(Struct, frozen=True, kw_only=True):
     form: ProductForm
     net_wet_g: int
     magnets: MagnetRecord
-    responsible: ResponsibleName | None
+    responsible: Responsible | None
     unstated: tuple[LabelPart, ...]
     recycled: tuple[LabelShare, ...]
     corrections: int
@@ -128,7 +121,7 @@ def see_passport(
             assert_never(tier)
 
 
-def see_label(passport: Passport, responsible: ResponsibleName | None) -> MagnetLabel | None:
+def see_label(passport: Passport, responsible: Responsible | None) -> MagnetLabel | None:
     """What everybody may see; None for what holds no magnets."""
     content = passport.content
     if content.magnets is None:
@@ -139,7 +132,7 @@ def see_label(passport: Passport, responsible: ResponsibleName | None) -> Magnet
         net_wet_g=content.net_wet_g,
         magnets=content.magnets,
         responsible=responsible,
-        unstated=unstated_parts(content.magnets, responsible_known=responsible is not None),
+        unstated=unstated_parts(content.magnets, responsible),
         recycled=tuple(
             LabelShare(element=share.element, post_consumer_ppb=share.post_consumer_ppb)
             for share in content.recycled
