@@ -24,7 +24,7 @@ from events.connections import DATABASE_ERRORS, Connection, Consumer, Pool, Prod
 from events.decision import LaneKey
 from events.faults import crash_point
 from events.record_batches import RecordBatch, Rows
-from events.topics import TopicMismatch, Watermark, check_lanes, record_topic
+from events.topics import EXAMINE, TopicMismatch, Watermark, check_lanes, record_topic
 from events.watermarks import Move, clear_stops, move_watermarks, note_stop, release_leases, take_leases
 
 log = structlog.get_logger("relay")
@@ -239,19 +239,19 @@ class Relay:
         await clear_stops(self._pool, sound)
         for key in sound:
             self._acknowledged[key] = self._watermarks[key] = watermarks[key].position
-        for key, mismatch in found.items():
+        for mismatch in found.values():
             if mismatch is not None:
-                await self._stop_lane(key, mismatch)
+                await self._stop_lane(mismatch)
         missing = {key.stream for key in watermarks.keys() - found.keys()}
         if missing != self._missing:
             log.warning("relay_topics_missing", streams=sorted(missing))
             self._missing = missing
 
-    async def _stop_lane(self, key: LaneKey, mismatch: TopicMismatch) -> None:
-        reason = str(mismatch)
+    async def _stop_lane(self, mismatch: TopicMismatch) -> None:
+        key, reason = mismatch.key, str(mismatch)
         log.error("relay_lane_stopped", stream=key.stream, lane=key.lane, reason=reason)
         with suppress(*DATABASE_ERRORS):
-            await note_stop(self._pool, key, reason)
+            await note_stop(self._pool, mismatch)
         self._check_again(key)
         self._failures.pop(key, None)
         self.stopped[key] = reason
@@ -367,9 +367,7 @@ class Relay:
         pause = min(self._limits.retry_seconds_min * 2 ** (count - 1), self._limits.retry_seconds_max)
         self._resume_at[key] = time.monotonic() + pause
         if isinstance(error, LASTING) and count >= self._limits.refusals_max:
-            await self._stop_lane(
-                key, TopicMismatch(key, f"Kafka refuses its events: {error!r}", "lodestone doctor")
-            )
+            await self._stop_lane(TopicMismatch(key, f"Kafka refuses its events: {error!r}", EXAMINE))
 
 
 def _raise_if_ended(*tasks: asyncio.Task[None]) -> None:

@@ -175,8 +175,9 @@ async def restore_lane(
 ) -> int:
     """Recovery of a journal that is older than its topic: appends what only Kafka holds, with its effects.
 
-    Bytes, positions and chain are Kafka's own. Returns the number of events. BrokenRecord when the topic does
-    not continue the journal: there are two histories. Idempotency keys of those events are not restored.
+    Bytes, positions and chain are Kafka's own. Returns the number of events. BrokenRecord when the topic
+    is not the journal's, or does not continue it: there are two histories. Idempotency keys of those events
+    are not restored.
     """
     async with acquire(pool) as connection:
         last, head = await read_head(connection, key)
@@ -184,11 +185,13 @@ async def restore_lane(
     async for records in topic_records(consumer, record_topic(topic_prefix, key.stream), key.lane):
         events: list[Recorded] = []
         rows: list[JournalRow] = []
+        repeats: list[Recorded] = []
         for record in records:
             where = f"topic of {key.stream}/{key.lane}, offset {record.offset}"
             after = next_head(head, record.body)
             event = _decode(record.body, after, where)
             if event.position <= last:
+                repeats.append(event)
                 continue
             if event.position != last + 1 or record.chain != after:
                 raise BrokenRecord(f"{where}, does not continue the journal")
@@ -199,6 +202,7 @@ async def restore_lane(
         if rows:
             await _take_back(pool, key, rows, events, apply)
             restored += len(rows)
+        await _check_repeats(pool, key, repeats)
     return restored
 
 
@@ -282,7 +286,8 @@ async def _check_repeats(pool: Pool, key: LaneKey, repeats: Sequence[Recorded]) 
     for event in repeats:
         if hashes[event.position] != event.body_hash:
             raise BrokenRecord(
-                f"topic of {key.stream}/{key.lane}: position {event.position} has other bytes than before"
+                f"topic of {key.stream}/{key.lane}: position {event.position} has other bytes than the "
+                "journal's: two histories"
             )
 
 

@@ -17,15 +17,20 @@ RESTORE = "lodestone replay --restore {stream}/{lane}"
 REPUBLISH = "lodestone topics --republish {stream}/{lane}"
 RECREATE = "delete the topic, then lodestone topics --republish {stream}"
 EXAMINE = "lodestone doctor"
+TWO_HISTORIES = "docs/recovery.md, two histories"
 
 READ_SECONDS_MAX = 30.0
 
 
 class TopicMismatch(Exception):
-    """Topic and journal disagree about a lane; says how, and names the command that recovers."""
+    """Topic and journal disagree about a lane; says how, and names the command that recovers.
+
+    `journal_lacks`: the topic holds events that are not the journal's, so what is written on makes it worse.
+    """
 
     def __init__(self, key: LaneKey, what: str, recovery: str) -> None:
         self.key = key
+        self.journal_lacks = recovery in (RESTORE, TWO_HISTORIES)
         self.recovery = recovery.format(stream=key.stream, lane=key.lane)
         super().__init__(f"lane {key.stream}/{key.lane}: {what}. Recovery: {self.recovery}")
 
@@ -162,7 +167,7 @@ class _LaneCheck(NamedTuple):
             if position <= last and kept.get(position) != sha256(record.value).digest():
                 raise self._mismatch(
                     f"position {position}, offset {record.offset}, is not the journal's: a second history",
-                    EXAMINE,
+                    TWO_HISTORIES,
                 )
         beyond = min((position for position, _ in records if position > last), default=None)
         if beyond is not None:

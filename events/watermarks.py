@@ -1,10 +1,11 @@
 """The relay's watermarks and leases: up to where Kafka has acknowledged each lane, and who may publish it."""
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from events.connections import Connection, Pool, acquire
 from events.decision import LaneKey
+from events.topics import TopicMismatch, Watermark
 
 
 class Lease(NamedTuple):
@@ -89,15 +90,44 @@ async def move_watermarks(pool: Pool, moves: Sequence[Move], cluster_id: str) ->
     return {LaneKey(row["stream"], row["lane"]) for row in rows}
 
 
-NOTE_STOP = "update record.relay set stopped_reason = $3 where stream = $1 and lane = $2"
+READ_WATERMARKS = "select stream, lane, position, kafka_offset, cluster_id from record.relay"
 
 
-async def note_stop(pool: Pool, key: LaneKey, reason: str) -> None:
+async def read_watermarks(pool: Pool) -> dict[LaneKey, Watermark]:
+    """Of every lane, whoever holds it."""
     async with acquire(pool) as connection:
-        await connection.execute(NOTE_STOP, key.stream, key.lane, reason)
+        rows = await connection.fetch(READ_WATERMARKS)
+    return {
+        LaneKey(row["stream"], row["lane"]): Watermark(
+            row["position"], row["kafka_offset"], row["cluster_id"]
+        )
+        for row in rows
+    }
+
+
+JOURNAL_LACKS: Final = "its topic holds events that the journal lacks, and an operator has to take them back"
+
+NOTE_STOP = """
+with closed as (
+    update record.lane set stopped_reason = $4 where stream = $1 and lane = $2 and stopped_reason is null
+    and $4::text is not null
+)
+update record.relay set stopped_reason = $3 where stream = $1 and lane = $2
+"""
+
+
+async def note_stop(pool: Pool, mismatch: TopicMismatch) -> None:
+    """The relay sends nothing of the lane; where the journal lacks something nobody writes to it either."""
+    closing = JOURNAL_LACKS if mismatch.journal_lacks else None
+    async with acquire(pool) as connection:
+        await connection.execute(NOTE_STOP, *mismatch.key, str(mismatch), closing)
 
 
 CLEAR_STOPS = """
+with opened as (
+    update record.lane l set stopped_reason = null from unnest($1::text[], $2::bigint[]) as c (stream, lane)
+    where l.stream = c.stream and l.lane = c.lane and l.stopped_reason = $3
+)
 update record.relay r set stopped_reason = null from unnest($1::text[], $2::bigint[]) as c (stream, lane)
 where r.stream = c.stream and r.lane = c.lane and r.stopped_reason is not null
 """
@@ -106,8 +136,9 @@ where r.stream = c.stream and r.lane = c.lane and r.stopped_reason is not null
 async def clear_stops(pool: Pool, keys: Iterable[LaneKey]) -> None:
     """What has been checked and found sound is stopped no longer."""
     cleared = list(keys)
+    streams, lanes = [key.stream for key in cleared], [key.lane for key in cleared]
     async with acquire(pool) as connection:
-        await connection.execute(CLEAR_STOPS, [key.stream for key in cleared], [key.lane for key in cleared])
+        await connection.execute(CLEAR_STOPS, streams, lanes, JOURNAL_LACKS)
 
 
 OLDEST_UNPUBLISHED = """

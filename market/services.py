@@ -13,12 +13,15 @@ from typing import Any, Final
 
 import structlog
 import uvicorn
+from aiokafka.errors import KafkaError
 
 from contracts.follower import NAME as FOLLOWER
 from contracts.follower import Follower
 from contracts.timers import Timers as AgreementTimers
+from events.connections import DATABASE_ERRORS
 from events.decision import LaneKey
 from events.ids import new_id
+from events.older_journal import close_lanes
 from events.publishing import TopicWriter
 from events.relay import Relay
 from events.subscription import Batch, Handler, Keeper, Subscription
@@ -76,6 +79,7 @@ LOCAL_SERVICES: Final = (*SERVICES, "witness")
 RESTART_SECONDS_MIN: Final = 0.5
 RESTART_SECONDS_MAX: Final = 15.0
 STOP_SECONDS_MAX: Final = 15.0
+CHECK_SECONDS_MAX: Final = 10.0
 BACKLOG: Final = 2048
 WHAT_IF_SECONDS_MAX: Final = 30.0
 WHAT_IFS_AT_ONCE: Final = 1
@@ -109,6 +113,8 @@ async def run_services(
         raise ValueError(f"no services: {', '.join(unknown)}; there are {', '.join(LOCAL_SERVICES)}")
 
     first = [_listen(wiring.settings)] if "api" in names else []
+    if "relay" in names:
+        await _close_lanes(wiring.acting_as("relay"))
 
     async def api(wiring: Wiring, stop: asyncio.Event) -> None:
         with first.pop() if first else _listen(wiring.settings) as listening:
@@ -160,6 +166,16 @@ async def _keep(name: str, service: Service, wiring: Wiring, stop: asyncio.Event
 
 
 # --- the record
+
+
+async def _close_lanes(wiring: Wiring) -> None:
+    """Before any service of this process writes; Kafka that is away delays the start, no more."""
+    ground = wiring.ground
+    try:
+        async with asyncio.timeout(CHECK_SECONDS_MAX):
+            await close_lanes(wiring.relay, ground.consumer, await ground.cluster_id(), wiring.prefix)
+    except (*DATABASE_ERRORS, KafkaError, OSError, TimeoutError) as error:
+        log.warning("topics_not_compared", error=repr(error))
 
 
 async def _run_relay(wiring: Wiring, stop: asyncio.Event) -> None:

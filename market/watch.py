@@ -28,6 +28,9 @@ RELAY_SECONDS_MAX: Final = 30.0
 READY_SECONDS_MAX: Final = 2.0
 
 
+STOPPED = "select count(*) from record.relay where stopped_reason is not null"
+
+
 def checks(wiring: Wiring) -> dict[str, Check]:
     """What `/readyz` asks: the database, its migrations, how far the relay is behind."""
 
@@ -50,9 +53,12 @@ def checks(wiring: Wiring) -> dict[str, Check]:
     async def relay() -> str | None:
         try:
             async with acquire(wiring.relay) as connection:
+                stopped = await connection.fetchval(STOPPED)
                 age = await oldest_unpublished_seconds(connection)
         except Exception as error:  # noqa: BLE001  any failure is the answer
             return f"the relay's watermarks cannot be read: {type(error).__name__}"
+        if stopped:
+            return f"the relay has stopped {stopped} lanes"
         return f"the oldest unpublished event is {age:.0f} s old" if age > RELAY_SECONDS_MAX else None
 
     return {"database": database, "migrations": migrations, "relay": relay}

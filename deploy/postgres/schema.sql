@@ -1964,6 +1964,8 @@ GRANT UPDATE(head) ON TABLE record.lane TO lodestone_writer;
 
 GRANT UPDATE(last_time) ON TABLE record.lane TO lodestone_writer;
 
+GRANT UPDATE(stopped_reason) ON TABLE record.lane TO lodestone_relay;
+
 GRANT SELECT ON TABLE record.relay TO lodestone_writer;
 GRANT SELECT ON TABLE record.relay TO lodestone_reader;
 GRANT SELECT ON TABLE record.relay TO lodestone_relay;

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from functools import partial
+from typing import Final
 
 import rich_click as click
 
@@ -9,6 +10,7 @@ from events.connections import Pool, acquire
 from events.decision import LaneKey
 from events.envelope import Recorded
 from events.replay import BrokenRecord, from_journal, restore_lane
+from events.vocabulary import STREAMS
 from market.cli.console import (
     CommandFailed,
     Exit,
@@ -22,20 +24,26 @@ from market.cli.console import (
 from market.cli.lanes import LANE, check_lane
 from market.ground import stand, stand_on_database, wire
 from market.rebuild import Report, SourceIncomplete, compare_with_record
+from market.republish import lanes_of
 from market.settings import Settings
 from market.store.applying import apply
 from market.view_swap import CannotSwap, swap_views
 
+EVERY_LANE: Final = "all"
+
 
 @click.command("replay")
 @click.option(
-    "--restore", "lost", type=LANE, metavar="STREAM/LANE", help="Take back from Kafka what the journal lost."
+    "--restore",
+    "lost",
+    metavar="all|STREAM/LANE",
+    help="Take back from Kafka what the journal lost, of every lane or of one.",
 )
 @click.option(
     "--swap", is_flag=True, help="Put the rebuilt views in the place of the live ones, while all is read on."
 )
 @click.option("--json", "as_json", is_flag=True, help="The whole report as JSON on stdout.")
-def command(*, lost: LaneKey | None, swap: bool, as_json: bool) -> None:
+def command(*, lost: str | None, swap: bool, as_json: bool) -> None:
     """Rebuild all tables from the journal into a scratch schema; compare them with the live ones, row by row.
 
     Changes nothing unless --restore or --swap is given. --swap rebuilds the views alone and tells what the
@@ -46,8 +54,7 @@ def command(*, lost: LaneKey | None, swap: bool, as_json: bool) -> None:
     settings = settings_of()
     try:
         if lost is not None:
-            count = run_async(_restore(settings, lost))
-            print_line(f"{count} events of {lost.stream}/{lost.lane} were taken back from Kafka")
+            run_async(_restore(settings, None if lost == EVERY_LANE else LANE.convert(lost, None, None)))
             return
         report = run_async(_swap(settings) if swap else _replay(settings))
     except CannotSwap as error:
@@ -64,14 +71,30 @@ def command(*, lost: LaneKey | None, swap: bool, as_json: bool) -> None:
         raise CommandFailed(Exit.DIVERGENCE, "the live tables are not what the record makes of them")
 
 
-async def _restore(settings: Settings, key: LaneKey) -> int:
+async def _restore(settings: Settings, named: LaneKey | None) -> None:
+    """Every lane is taken back that can be; BrokenRecord at last when one is not one history."""
+    broken: list[str] = []
     async with stand(settings) as ground, wire(ground) as wiring:
-        check_lane(key, wiring.deployment.lanes)
+        if named is not None:
+            check_lane(named, wiring.deployment.lanes)
+        keys = lanes_of(STREAMS, wiring.deployment.lanes) if named is None else [named]
         consumer = await ground.consumer()
         try:
-            return await restore_lane(wiring.writer, consumer, key, apply, topic_prefix=settings.topic_prefix)
+            for key in keys:
+                try:
+                    count = await restore_lane(
+                        wiring.writer, consumer, key, apply, topic_prefix=settings.topic_prefix
+                    )
+                except BrokenRecord as error:
+                    broken.append(str(error))
+                    continue
+                await wiring.resume_relay(key)
+                if count or named is not None:
+                    print_line(f"{count} events of {key.stream}/{key.lane} were taken back from Kafka")
         finally:
             await consumer.stop()
+    if broken:
+        raise BrokenRecord("\n".join((*broken, "docs/recovery.md, two histories, says what to do")))
 
 
 async def _replay(settings: Settings) -> Report:

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from events.callers import Caller
 from events.migrations import MigrationError
-from events.refusal import Refusal, Refusals
+from events.refusal import LaneStopped, Refusal, Refusals
 from events.vocabulary import KeyRole
 from market.broker_logins import READER
 from market.children import LocalServerError, exclusive_lock
@@ -77,6 +77,8 @@ def command(*, as_json: bool) -> None:
             run_async(_up(settings, as_json=as_json))
     except (MigrationError, ProvisionError, TopicError) as error:
         raise CommandFailed(Exit.INVALID_INPUT, str(error)) from error
+    except LocalServerError as error:
+        raise CommandFailed(Exit.UNAVAILABLE, str(error)) from error
     except (Refusal, Refusals) as error:
         raise CommandFailed(Exit.UNAVAILABLE, told(error)) from error
 
@@ -102,13 +104,26 @@ async def _serve(ground: Ground, wiring: Wiring, metrics: str, *, as_json: bool)
         either: set[asyncio.Future[Any]] = {bound, running}
         await asyncio.wait(either, timeout=START_SECONDS_MAX, return_when=asyncio.FIRST_COMPLETED)
         if bound.done():
-            _tell(await introduce(wiring, ground, metrics, bound.result()), as_json=as_json)
+            await _introduced(wiring, ground, metrics, bound.result(), as_json=as_json)
         elif not running.done():
             raise LocalServerError(f"the API was not ready within {START_SECONDS_MAX:.0f} s")
         await running
     finally:
         stop.set()
         await running
+
+
+async def _introduced(wiring: Wiring, ground: Ground, metrics: str, port: int, *, as_json: bool) -> None:
+    """Lanes that are closed get no keys, and everything runs, so that they can be taken back."""
+    try:
+        printed = await introduce(wiring, ground, metrics, port)
+    except (Refusal, Refusals) as error:
+        reasons = error.refusals if isinstance(error, Refusals) else (error,)
+        if not all(isinstance(reason, LaneStopped) for reason in reasons):
+            raise
+        say(f"{told(error)}\nno keys were made; `lodestone doctor` tells the lanes and the command for each")
+    else:
+        _tell(printed, as_json=as_json)
 
 
 def _tell(printed: Printed, *, as_json: bool) -> None:

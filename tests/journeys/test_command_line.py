@@ -56,11 +56,12 @@ async def test_what_is_wrong_with_a_call_is_told_by_its_exit_code() -> None:
         ran_with({}, "run", "no-such-service"),
         ran_with({}, "audit", "--expect-end", "market=3"),
         ran_with({"LODESTONE_NO_SUCH_SETTING": "1"}, "doctor"),
+        ran_with({"LODESTONE_DATA_DIR": "/proc/none"}, "up"),
         ran_with({"LODESTONE_KAFKA_BOOTSTRAP": NOWHERE}, "audit"),
         ran_with({"LODESTONE_DATABASE_URL": f"postgresql://nobody@{NOWHERE}/none"}, "migrate"),
     )
     codes = [code for code, _, _ in calls]
-    assert [Exit.USAGE, Exit.INVALID_INPUT, Exit.INVALID_INPUT, Exit.UNAVAILABLE, Exit.UNAVAILABLE] == codes
+    assert [Exit.USAGE, *[Exit.INVALID_INPUT] * 2, *[Exit.UNAVAILABLE] * 3] == codes
     assert [""] * len(calls) == [out for _, out, _ in calls]
     assert "LODESTONE_NO_SUCH_SETTING: is no setting" in calls[2][2]
     assert not any("Traceback" in err or "\x1b[" in err for _, _, err in calls)
@@ -414,6 +415,7 @@ async def test_a_journal_that_lost_events_is_restored_from_its_topic(
             code,
             out.strip(),
         )
+        assert (Exit.OK, "") == (await ran(*servers, "replay", "--restore", "all"))[:2]
         code, _, _ = await ran(*servers, "replay", "--restore", f"elsewhere/{LANES}")
         assert Exit.USAGE == code
 

@@ -14,6 +14,7 @@ from events.connections import Connection, Pool, open_consumer
 from events.decision import LaneKey
 from events.journal import Deployment, read_rows
 from events.lane import LaneWriter
+from events.refusal import LaneStopped
 from events.replay import restore_lane
 from events.watermarks import oldest_unpublished_seconds, republish, resume
 from tests.record_support import (
@@ -211,12 +212,16 @@ async def test_a_journal_older_than_its_topic_stops_the_lane_and_can_be_restored
             "select stopped_reason from record.relay where stream = $1 and lane = 0", STREAM
         )
         assert reason == noted
+        async with running_writer(database.dsn("writer")) as meanwhile:
+            with pytest.raises(LaneStopped, match="holds events that the journal lacks"):
+                await meanwhile.execute(note("too early", lane=0))
     again = relay_on(relay_pool, kafka_bootstrap, topic_prefix, lease_seconds=1.0)
     async with running(again), running_writer(database.dsn("writer")) as later:
         await eventually(lambda: stopped_all(again))
         await restore_all(database.dsn("writer"), kafka_bootstrap, topic_prefix)
         for lane in range(LANES):
             await resume(relay_pool, LaneKey(STREAM, lane))  # type: ignore[arg-type]
+        await eventually(lambda: all_open(relay_pool))
         await write_notes(later, "z", 40)
         await eventually(lambda: level(relay_pool))
     assert {} == again.stopped
@@ -225,6 +230,10 @@ async def test_a_journal_older_than_its_topic_stops_the_lane_and_can_be_restored
     assert bodies == [(await journal_bodies(connection, lane))[:10] for lane in range(LANES)]
     assert 80 == await connection.fetchval("select count(*) from public.effect")
     await connection.close()
+
+
+async def all_open(pool: Pool) -> bool:
+    return 0 == await pool.fetchval("select count(*) from record.lane where stopped_reason is not null")
 
 
 async def stopped_all(relay: Any) -> bool:
@@ -281,6 +290,9 @@ async def test_a_second_history_stops_the_lane(
             return bool(1 == await relay_pool.fetchval(position, STREAM))
 
         await eventually(other_published)
+        with pytest.raises(LaneStopped):
+            await writer.execute(note("on top of it", lane=0))
+        await writer.execute(note("beside it", lane=1))
     assert [forged] == await lane_bodies(kafka_bootstrap, topic, 0)
 
 
@@ -298,6 +310,7 @@ async def test_a_recreated_topic_is_noticed_and_republished(
     relay = relay_on(relay_pool, kafka_bootstrap, topic_prefix)
     async with running(relay):
         await eventually(lambda: stopped_all(relay))
+        assert await all_open(relay_pool)
     assert "lodestone topics --republish parties/0" in relay.stopped[FIRST]
     assert [] == await lane_bodies(kafka_bootstrap, topic, 0)
     for lane in range(LANES):
