@@ -241,6 +241,8 @@ def _told(own: Body) -> str:
             return f"{own['eligible']} fit, others made the better offers{nearest}"
         case "indivisible":
             return f"{own['eligible']} fit; what is left is less than a package or parcel{nearest}"
+        case "withheld":
+            return "too few fit, or nobody, to tell which"
         case "none_eligible":
             return f"nobody fits: {_reasons(own['reasons'])}"
         case "removed":

@@ -492,6 +492,34 @@ def test_below_three_groups_nothing_about_prices_is_told() -> None:
         assert ("eligible", None) == (own.standing, own.eligible)
 
 
+def probed(
+    max_ppm: int, *, taken: bool, excluding: str | None = None, thorium_ppm: int = 120
+) -> OwnCandidates:
+    """What a buyer is told of two sellers' lots, beside how much thorium it takes."""
+    lane, _ = rivals(2, composition=assay(cell("Th", thorium_ppm * PPM)))
+    excluded = () if excluding is None else (ident(excluding),)
+    limits = (AnalyteLimit(analyte="Th", max_ppb=max_ppm * PPM),)
+    order = lane.require("buyer", "probe", limits=limits, organisations_excluded=excluded)
+    return replace(of_order(lane, order, cut=None if taken else 0)[1], cut=0)
+
+
+def test_what_no_round_has_taken_tells_no_figure_of_fewer_than_three_groups() -> None:
+    assert probed(119, taken=False) == probed(120, taken=False)
+    assert ("withheld", None, ()) == (
+        (own := probed(119, taken=False)).standing,
+        own.eligible,
+        own.reasons,
+    )
+    assert probed(119, taken=True) != probed(120, taken=True)
+
+
+def test_an_order_that_singles_companies_out_is_never_told_of_fewer_than_three_groups() -> None:
+    for taken in (False, True):
+        for max_ppm in (119, 120):
+            seen = [probed(max_ppm, taken=taken, excluding=name) for name in ("s0", "nobody here")]
+            assert seen[0] == seen[1] == probed(119, taken=False)
+
+
 def test_prices_are_told_of_what_a_round_has_taken_only() -> None:
     lane, wanted = rivals(3, ask=eur(90 * EUR))
     cut = lane.book.position

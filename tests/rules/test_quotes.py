@@ -206,14 +206,16 @@ def test_one_that_pays_too_little_is_told_how_far_it_is() -> None:
 def test_below_three_groups_of_companies_an_answer_tells_nothing_of_prices() -> None:
     for limit in (50 * EUR, 90 * EUR):
         seen = desk(60 * EUR, 65 * EUR).buy(limit)
-        assert (None, "eligible", None) == (seen.would_trade, seen.why, seen.eligible)
+        assert (None, "withheld", None) == (seen.would_trade, seen.why, seen.eligible)
         assert (None, None, None) == (seen.quantity_g, seen.price_ueur_per_kg, seen.nearest_ticks)
 
 
-def test_one_that_nobody_fits_is_told_the_reasons() -> None:
-    seen = desk(60 * EUR, 65 * EUR, 70 * EUR).buy(90 * EUR, forms=(AcceptedForm(form="metal"),))
-    assert (False, "none_eligible") == (seen.would_trade, seen.why)
+def test_one_that_nobody_fits_is_told_what_keeps_three_groups_away() -> None:
+    metal = {"forms": (AcceptedForm(form="metal"),)}
+    seen = desk(60 * EUR, 65 * EUR, 70 * EUR).buy(90 * EUR, **metal)
+    assert (None, "withheld", None) == (seen.would_trade, seen.why, seen.eligible)
     assert [("form_not_accepted", 3)] == [(each.code, each.counter_orders) for each in seen.reasons]
+    assert () == desk(60 * EUR, 65 * EUR).buy(90 * EUR, **metal).reasons
 
 
 def test_a_parcel_that_is_too_large_is_told_with_the_quantity_that_was_asked_about() -> None:

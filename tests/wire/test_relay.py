@@ -233,7 +233,8 @@ async def test_a_journal_older_than_its_topic_stops_the_lane_and_can_be_restored
 
 
 async def all_open(pool: Pool) -> bool:
-    return 0 == await pool.fetchval("select count(*) from record.lane where stopped_reason is not null")
+    closed = "select count(*) from record.lane where stopped_reason is not null"
+    return bool(0 == await pool.fetchval(closed))
 
 
 async def stopped_all(relay: Any) -> bool:

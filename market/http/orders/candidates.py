@@ -32,6 +32,12 @@ FEW_GROUPS: Final = (
 )
 
 
+BEHIND_THE_ROUND: Final = (
+    "Fewer than three groups of companies fit, or nobody does. Which of both, and what keeps away fewer than "
+    "three, is told once a round has taken the order as it stands, and never of one that excludes companies."
+)
+
+
 class ReasonView(Body, frozen=True, kw_only=True):
     """Why counter-orders do not fit, as a sentence and with one's own figure, and the `policies` under which
     one asks for it.
@@ -73,7 +79,9 @@ class CandidatesView(Body, frozen=True, kw_only=True):
     """How an order stands.
 
     `closed`: it has left the book, has nothing left to trade, or its time is over. `eligible` is told where
-    at least three groups of companies stand behind it; else `withheld` says so. `all_dearer` and
+    at least three groups of companies stand behind it; else `withheld` says so. Of an order that no round has
+    taken as it stands, and of one that excludes companies, `standing` is `withheld` then, and `reasons` are
+    those that keep at least three groups away. `all_dearer` and
     `in_the_money` speak of what the newest completed round has taken, the order itself included; else
     `standing` is `eligible`. `as_of_position` is that round's cut for an owner, and for operators and
     auditors, who also get `verdicts`, the lane position of the book. `forecast`: the order itself is not
@@ -142,7 +150,9 @@ def _view(seen: Candidates | OwnCandidates | None, prefix: str) -> CandidatesVie
             reasons=tuple(map(reason_view, seen.reasons)),
             forecast=ForecastMark.of(seen.forecast),
             eligible_forecast=seen.eligible_forecast,
-            withheld=WithheldView.of(seen.eligible, FEW_GROUPS),
+            withheld=WithheldView.of(
+                seen.eligible, BEHIND_THE_ROUND if seen.standing == "withheld" else FEW_GROUPS
+            ),
         )
     return CandidatesView(
         market=market,

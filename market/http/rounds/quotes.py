@@ -32,9 +32,9 @@ from market.store import clearings
 
 TAG: Final = "Quotes"
 FEW_GROUPS: Final = (
-    "As far as may be told somebody fits, but fewer than three groups of companies stand behind them: so "
-    "whether the order would have traded, how much and at which price, is not told. The question counts "
-    "towards the day's all the same."
+    "Fewer than three groups of companies stand behind those that fit, if anybody does: so whether the order "
+    "would have traded, how much and at which price, is not told. The question counts towards the day's all "
+    "the same."
 )
 
 
@@ -61,9 +61,9 @@ class QuoteAnswer(Body, frozen=True, kw_only=True):
 
     Others' prices count in whole ticks, against the asker; the own order counts as one that can be divided at
     will, its quantity as the low edge of its band. `would_trade` is null where fewer than three groups of
-    companies fit, which `withheld` then says, and where `present` is false: the asker was no member when the
-    round was cut. `nearest_ticks` is how far the order is from a trade, where it would have none; `why` is
-    worded as in the explanation of an order.
+    companies fit or none, which `withheld` then says, and where `present` is false: the asker was no member
+    when the round was cut. `reasons` are those that keep at least three groups away. `nearest_ticks` is how
+    far the order is from a trade, where it would have none; `why` is worded as in an order's explanation.
     """
 
     clearing: PlanId

@@ -26,8 +26,10 @@ from market.rules.visibility.tickets import Ticket, ticket
 
 Order = SupplyOrder | RequirementOrder
 MatchOutcome = Literal["open", "confirmed", "declined", "lapsed"]
-Standing = Literal["closed", "no_counter_orders", "none_eligible", "eligible", "all_dearer", "in_the_money"]
-"""`eligible`: somebody fits, and whether the prices do is not told."""
+Standing = Literal[
+    "closed", "no_counter_orders", "withheld", "none_eligible", "eligible", "all_dearer", "in_the_money"
+]
+"""`eligible`: somebody fits, and whether the prices do is not told. `withheld`: nor whether anybody does."""
 
 
 class MatchExplanation(Struct, frozen=True, kw_only=True):
@@ -65,7 +67,10 @@ class Verdict(Struct, frozen=True, kw_only=True):
 
 
 class Candidates(Struct, frozen=True, kw_only=True):
-    """An order against every open counter-order of its market, in order of rank."""
+    """An order against every open counter-order of its market, in order of rank.
+
+    `names_companies`: its terms single some out, so that what is told of it would tell of those.
+    """
 
     market: UUID
     order: UUID
@@ -77,6 +82,7 @@ class Candidates(Struct, frozen=True, kw_only=True):
     standing: Standing
     verdicts: tuple[Verdict, ...]
     forecast: ForecastMark | None = None
+    names_companies: bool = False
 
 
 def match_explanation(
@@ -153,6 +159,7 @@ def candidates(book: Book, facts: MarketFacts, order: UUID) -> Candidates | None
         standing=_standing(own, facts, verdicts),
         verdicts=verdicts,
         forecast=order_mark(own),
+        names_companies=names_companies(own),
     )
 
 
@@ -174,6 +181,10 @@ def closed_order(own: Order, at_position: int) -> Candidates:
 
 def order_mark(order: Order) -> ForecastMark | None:
     return mark_of(order.terms) if isinstance(order, SupplyOrder) else None
+
+
+def names_companies(order: Order) -> bool:
+    return isinstance(order, RequirementOrder) and bool(order.terms.organisations_excluded)
 
 
 def counter_orders(book: Book, own: Order, at: datetime) -> list[Order]:

@@ -21,6 +21,7 @@ Why = Literal[
     "removed",
     "portfolio",
     "no_counter_orders",
+    "withheld",
     "none_eligible",
     "eligible",
     "all_dearer",
@@ -29,6 +30,8 @@ Why = Literal[
     "outbid",
 ]
 """Why something of an order was left. `eligible`: somebody fits, and too few to tell whether prices do.
+
+`withheld`: fewer than three groups of companies fit, or nobody does, and which is not told.
 
 `portfolio`: its own portfolio limits, of shares or of price, kept it from taking more. `indivisible`: what
 was left, its own or theirs, is less than one package or the least parcel. `all_dearer`: those that it did not
@@ -75,7 +78,8 @@ class OwnOrderInRound(Struct, frozen=True, kw_only=True):
 
     `nearest_ticks`: how far its price was from the next trade it did not get, in whole ticks;
     `three_groups_ticks`: how far from the trades of three groups of companies. Both, and `eligible`, are told
-    where three groups of companies are eligible; `limits` there, or where it traded.
+    where three groups of companies are eligible; `limits` there, or where it traded. Reasons against an order
+    whose terms single companies out: where they keep three groups away.
     """
 
     market: UUID
@@ -126,6 +130,11 @@ def own_order_in_round(of: OrderInRound, organisation: UUID) -> OwnOrderInRound 
     """None for an organisation that does not own the order."""
     if organisation != of.organisation:
         return None
+    return _own_order(of, guarded=of.names_companies)
+
+
+def _own_order(of: OrderInRound, *, guarded: bool) -> OwnOrderInRound:
+    """`guarded`: whether anybody fits is told from three groups of companies on, and so is each reason."""
     eligible = _eligible(of)
     enough = groups(eligible) >= GROUPS_MIN
     left = [each for each in eligible if each.traded_g == 0]
@@ -140,12 +149,12 @@ def own_order_in_round(of: OrderInRound, organisation: UUID) -> OwnOrderInRound 
         filled_g=of.filled_g,
         surplus_ueur_per_kg=of.surplus_ueur_per_kg,
         marginal=of.marginal,
-        why=_why(of, eligible),
+        why=_why(of, eligible, guarded=guarded),
         removed=_removed(of),
-        eligible=len(eligible) if enough or not eligible else None,
+        eligible=len(eligible) if enough or not (eligible or guarded) else None,
         nearest_ticks=_ticks(left, 1) if enough else None,
         three_groups_ticks=_ticks(left, GROUPS_MIN) if enough else None,
-        reasons=own_reasons(of.alternatives, of.side),
+        reasons=own_reasons(of.alternatives, of.side, guarded=guarded),
         limits=priced_limits(of, of.tick_ueur_per_kg) if enough or of.filled_g else (),
         forecast=of.forecast,
     )
@@ -168,12 +177,12 @@ def priced_limits(of: OrderInRound, tick: int) -> tuple[PricedLimit, ...]:
 def own_quote(of: Quote, organisation: UUID) -> OwnQuote | None:
     """None for an organisation that did not ask."""
     standing = of.standing
-    seen = own_order_in_round(standing, organisation)
-    if seen is None:
+    if organisation != standing.organisation:
         return None
+    seen = _own_order(standing, guarded=True)
     enough = groups(_eligible(standing)) >= GROUPS_MIN
     present = seen.outcome != "absent"
-    unveiled = enough or seen.why in ("no_counter_orders", "none_eligible")
+    unveiled = enough or seen.why == "no_counter_orders"
     traded = enough and standing.filled_g > 0
     price = of.price_ueur_per_kg
     return OwnQuote(
@@ -186,7 +195,7 @@ def own_quote(of: Quote, organisation: UUID) -> OwnQuote | None:
         would_trade=traded if unveiled else None,
         quantity_g=mass_band_g(standing.filled_g) if traded else None,
         price_ueur_per_kg=price_band(price, of.tick_ueur_per_kg) if traded and price is not None else None,
-        why=None if traded or not present else seen.why if unveiled else "eligible",
+        why=None if traded or not present else seen.why if unveiled else "withheld",
         removed=None if traded or not unveiled else seen.removed,
         eligible=seen.eligible,
         nearest_ticks=None if traded else seen.nearest_ticks,
@@ -216,14 +225,18 @@ def _ticks(left: Sequence[Alternative], groups_wanted: int) -> int | None:
     return ordered[groups_wanted - 1] if len(ordered) >= groups_wanted else None
 
 
-def _why(of: OrderInRound, eligible: Sequence[Alternative]) -> Why | None:
+def _why(of: OrderInRound, eligible: Sequence[Alternative], *, guarded: bool) -> Why | None:
     if of.outcome in ("absent", "filled"):
         return None
     if of.removed_by is not None:
         own_limits = of.side == "buyer" and of.removed_by in (PORTFOLIO, LIMIT_PRICE)
         return "portfolio" if own_limits else "removed"
+    if not of.alternatives:
+        return "no_counter_orders"
+    if guarded and groups(eligible) < GROUPS_MIN:
+        return "withheld"
     if not eligible:
-        return "none_eligible" if of.alternatives else "no_counter_orders"
+        return "none_eligible"
     if groups(eligible) < GROUPS_MIN:
         return "eligible"
     return _why_of_prices(of.capacity_g - of.filled_g, eligible)

@@ -1,6 +1,6 @@
 """One side's view of a match, an order and its candidates: its own figures, not the other's price or name."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
 from uuid import UUID
 
@@ -24,7 +24,11 @@ PREMIUM_LABELS: dict[LimitKind, str] = {
     "limit_price": "portfolio_margin",
 }
 GROUPS_MIN = 3
-"""Counts of counter-orders are told from this many groups of companies on: a group is one mind."""
+"""Counts of counter-orders are told from this many groups of companies on: a group is one mind.
+
+So is anything of an order, or a change of it, that no round has taken yet, and of one whose terms single
+companies out: who could ask at will would find each figure of a single counter-order by halving.
+"""
 
 
 class Weighed(Protocol):
@@ -105,9 +109,10 @@ class OwnReason(Struct, frozen=True, kw_only=True):
 class OwnCandidates(Struct, frozen=True, kw_only=True):
     """Who fits an order, in numbers, from three groups of companies on.
 
-    Whether prices met is told of what the round of `cut` has taken, and so is no more than its outcome: an
-    order whose price is changed stands behind the cut until the next round. `forecast`: of the order itself;
-    `eligible_forecast`: how many of those that fit are not there yet.
+    `standing` and `reasons` of an order that no round has taken as it stands, or whose terms single companies
+    out, are told from three groups on too. Whether prices met is told of what the round of `cut` has taken,
+    and so is no more than its outcome: an order whose price is changed stands behind the cut until the next
+    round. `forecast`: of the order itself; `eligible_forecast`: how many of those that fit are not there yet.
     """
 
     market: UUID
@@ -183,6 +188,7 @@ def own_candidates(of: Candidates, organisation: UUID, cut: int) -> OwnCandidate
         return None
     eligible = [verdict for verdict in of.verdicts if not told(verdict, of.side)]
     counted = groups(eligible) >= GROUPS_MIN
+    guarded = of.rank > cut or of.names_companies
     ahead = [verdict for verdict in eligible if verdict.counter_forecast]
     return OwnCandidates(
         market=of.market,
@@ -190,12 +196,20 @@ def own_candidates(of: Candidates, organisation: UUID, cut: int) -> OwnCandidate
         side=of.side,
         cut=cut,
         open_g=of.open_g,
-        standing=_standing_at_cut(eligible, of.rank, cut) if eligible else of.standing,
-        eligible=len(eligible) if counted or not eligible else None,
-        reasons=own_reasons(of.verdicts, of.side),
+        standing=_own_standing(of, eligible, cut, withheld=guarded and not counted),
+        eligible=len(eligible) if counted or not (eligible or guarded) else None,
+        reasons=own_reasons(of.verdicts, of.side, guarded=guarded),
         forecast=of.forecast,
-        eligible_forecast=len(ahead) if groups(ahead) >= GROUPS_MIN or not ahead else None,
+        eligible_forecast=len(ahead) if groups(ahead) >= GROUPS_MIN or not (ahead or guarded) else None,
     )
+
+
+def _own_standing(of: Candidates, eligible: Sequence[Verdict], cut: int, *, withheld: bool) -> Standing:
+    if not of.verdicts:
+        return of.standing
+    if withheld:
+        return "withheld"
+    return _standing_at_cut(eligible, of.rank, cut) if eligible else of.standing
 
 
 def _standing_at_cut(eligible: Iterable[Verdict], rank: int, cut: int) -> Standing:
@@ -207,8 +221,11 @@ def _standing_at_cut(eligible: Iterable[Verdict], rank: int, cut: int) -> Standi
     return "all_dearer" if dearer else "in_the_money"
 
 
-def own_reasons(counters: Iterable[Weighed], side: Side) -> tuple[OwnReason, ...]:
-    """Every reason that may be told, with the side's own figure and how many counter-orders it keeps away."""
+def own_reasons(counters: Iterable[Weighed], side: Side, *, guarded: bool) -> tuple[OwnReason, ...]:
+    """Every reason that may be told, with the side's own figure and how many counter-orders it keeps away.
+
+    `guarded`: only those that keep three groups of companies away.
+    """
     against: dict[tuple[str, str, str, tuple[PolicyLine, ...]], list[Weighed]] = {}
     for counter in counters:
         for reason in told(counter, side):
@@ -225,6 +242,7 @@ def own_reasons(counters: Iterable[Weighed], side: Side) -> tuple[OwnReason, ...
             policies=policies,
         )
         for (code, subject, figure, policies), kept_away in sorted(against.items())
+        if not guarded or groups(kept_away) >= GROUPS_MIN
     )
 
 

@@ -24,7 +24,13 @@ from market.rules.clearing.whole_ticks import requirement_in_ticks, supply_in_ti
 from market.rules.packages import packages_g, packages_needed
 from market.rules.policy_lines import LineName, stating
 from market.rules.refusing.ineligibility import Ineligibility, PolicyLine
-from market.rules.visibility.explanations import Order, counter_orders, order_mark, paired
+from market.rules.visibility.explanations import (
+    Order,
+    counter_orders,
+    names_companies,
+    order_mark,
+    paired,
+)
 
 Outcome = Literal["absent", "unmatched", "partly_filled", "filled"]
 """`absent`: the order had nothing to give at the cut, had expired, or its owner could not trade."""
@@ -76,7 +82,7 @@ class OrderInRound(Struct, frozen=True, kw_only=True):
     `marginal` that it was filled in part and so sets its own price. `surplus_ueur_per_kg`: of its best
     tranche. `all_or_nothing`: as a supply states it. `tolerance_ppb`: of the round's rule set. `multipliers`:
     of its portfolio limits, in the section where it traded; `limits_of_policies`: which of these limits a
-    policy states.
+    policy states. `names_companies`: as of `Candidates`.
     """
 
     market: UUID
@@ -98,6 +104,7 @@ class OrderInRound(Struct, frozen=True, kw_only=True):
     limits_of_policies: tuple[PolicyLine, ...] = ()
     alternatives: tuple[Alternative, ...] = ()
     forecast: ForecastMark | None = None
+    names_companies: bool = False
 
 
 def order_in_round(
@@ -141,6 +148,7 @@ def order_in_round(
         limits_of_policies=() if isinstance(own, SupplyOrder) else _limits_of_policies(own),
         alternatives=tuple(_alternatives(book, facts, own, met, traded_g)) if nodes else (),
         forecast=order_mark(own),
+        names_companies=names_companies(own),
     )
 
 
