@@ -1,28 +1,44 @@
 """A journal that is older than its topics, as after a restored backup: lanes close before it grows."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Final
 
 import structlog
+from aiokafka.errors import KafkaError
 
-from events.connections import Consumer, Pool
-from events.topics import TopicMismatch, check_lanes
+from events.connections import DATABASE_ERRORS, Consumer, Pool
+from events.topics import check_lanes
 from events.watermarks import note_stop, read_watermarks
 
+CHECK_SECONDS_MAX: Final = 10.0
 log = structlog.get_logger("older_journal")
 
 
 async def close_lanes(
-    pool: Pool, open_consumer: Callable[[], Awaitable[Consumer]], cluster_id: str, topic_prefix: str
-) -> list[TopicMismatch]:
+    pool: Pool,
+    open_consumer: Callable[[], Awaitable[Consumer]],
+    read_cluster_id: Callable[[], Awaitable[str]],
+    topic_prefix: str,
+) -> None:
     """Closes each lane whose topic holds what the journal lacks, and tells of it. As the relay role.
 
-    Other disagreements are the relay's, which leaves the lane open. KafkaError when Kafka cannot be read.
+    Other disagreements are the relay's, which leaves the lane open. A server that is away delays the start by
+    some seconds and prevents nothing: the relay compares again.
     """
-    found = await check_lanes(
-        pool, open_consumer, await read_watermarks(pool), cluster_id=cluster_id, topic_prefix=topic_prefix
-    )
-    lacking = [mismatch for mismatch in found.values() if mismatch is not None and mismatch.journal_lacks]
-    for mismatch in lacking:
-        log.error("lane_closed", stream=mismatch.key.stream, lane=mismatch.key.lane, reason=str(mismatch))
-        await note_stop(pool, mismatch)
-    return lacking
+    try:
+        async with asyncio.timeout(CHECK_SECONDS_MAX):
+            found = await check_lanes(
+                pool,
+                open_consumer,
+                await read_watermarks(pool),
+                cluster_id=await read_cluster_id(),
+                topic_prefix=topic_prefix,
+            )
+            for mismatch in found.values():
+                if mismatch is not None and mismatch.journal_lacks:
+                    key = mismatch.key
+                    log.error("lane_closed", stream=key.stream, lane=key.lane, reason=str(mismatch))
+                    await note_stop(pool, mismatch)
+    except (*DATABASE_ERRORS, KafkaError, OSError, TimeoutError) as error:
+        log.warning("topics_not_compared", error=repr(error))

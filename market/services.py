@@ -13,12 +13,10 @@ from typing import Any, Final
 
 import structlog
 import uvicorn
-from aiokafka.errors import KafkaError
 
 from contracts.follower import NAME as FOLLOWER
 from contracts.follower import Follower
 from contracts.timers import Timers as AgreementTimers
-from events.connections import DATABASE_ERRORS
 from events.decision import LaneKey
 from events.ids import new_id
 from events.older_journal import close_lanes
@@ -79,7 +77,6 @@ LOCAL_SERVICES: Final = (*SERVICES, "witness")
 RESTART_SECONDS_MIN: Final = 0.5
 RESTART_SECONDS_MAX: Final = 15.0
 STOP_SECONDS_MAX: Final = 15.0
-CHECK_SECONDS_MAX: Final = 10.0
 BACKLOG: Final = 2048
 WHAT_IF_SECONDS_MAX: Final = 30.0
 WHAT_IFS_AT_ONCE: Final = 1
@@ -169,13 +166,9 @@ async def _keep(name: str, service: Service, wiring: Wiring, stop: asyncio.Event
 
 
 async def _close_lanes(wiring: Wiring) -> None:
-    """Before any service of this process writes; Kafka that is away delays the start, no more."""
+    """Before any service of this process writes."""
     ground = wiring.ground
-    try:
-        async with asyncio.timeout(CHECK_SECONDS_MAX):
-            await close_lanes(wiring.relay, ground.consumer, await ground.cluster_id(), wiring.prefix)
-    except (*DATABASE_ERRORS, KafkaError, OSError, TimeoutError) as error:
-        log.warning("topics_not_compared", error=repr(error))
+    await close_lanes(wiring.relay, ground.consumer, ground.cluster_id, wiring.prefix)
 
 
 async def _run_relay(wiring: Wiring, stop: asyncio.Event) -> None:
