@@ -12,7 +12,7 @@ from market.commands.orders import failings
 from market.rules import matches as rules
 from market.rules.matches import AnswerMatch, LapseMatch, MatchGround, MatchState
 from market.rules.refusing.refusals import MatchUnknown
-from market.store import evidence, inputs, markets, matches, requirements, supplies
+from market.store import evidence, inputs, markets, matches, members, requirements, supplies
 from market.store.matches import MatchRow
 
 
@@ -26,6 +26,15 @@ async def load(
         grounds |= await _grounds(
             connection, lane, [row for row in rows.values() if row.lane == lane and row.status == "open"]
         )
+    suspended = await members.suspended_of(
+        connection,
+        [
+            (row.lane, row.match.struck.market, party)
+            for row in rows.values()
+            if row.status == "open"
+            for party in (row.match.seller, row.match.buyer)
+        ],
+    )
     states = []
     for ask in asked:
         row = rows.get(ask.argument.match)
@@ -35,6 +44,9 @@ async def load(
                 match=None if row is None else row.match,
                 status="open" if row is None else row.status,
                 ground=grounds.get(ask.argument.match),
+                suspended=frozenset()
+                if row is None
+                else frozenset({row.match.seller, row.match.buyer} & suspended[row.match.struck.market]),
             )
         )
     return states

@@ -23,6 +23,7 @@ from market.rules.refusing.refusals import (
     AnswerNotNeeded,
     ConfirmationOver,
     MatchDecided,
+    MatchPartySuspended,
     MatchUnknown,
     ReasonMissing,
     ReasonUnexpected,
@@ -45,12 +46,16 @@ class MatchGround(Struct, frozen=True, kw_only=True):
 
 
 class MatchState(Struct, frozen=True, kw_only=True):
-    """`match` as it stands, or as it stood when it was decided; `ground` of those that are open."""
+    """`match` as it stands, or as it stood when it was decided; `ground` of those that are open.
+
+    `suspended`: of its parties those whose membership of the market is.
+    """
 
     lane: int
     match: OpenMatch | None
     status: MatchStatus
     ground: MatchGround | None = None
+    suspended: frozenset[UUID] = frozenset()
 
 
 class AnswerMatch(Struct, frozen=True, kw_only=True):
@@ -88,6 +93,8 @@ def answer(state: MatchState, argument: AnswerMatch, moment: Moment) -> Decision
         reasons.append(AnswerNotNeeded(side=side))
     elif answer_of(match, side) is not None and state.status == "open":
         reasons.append(AlreadyAnswered(side=side))
+    if argument.answer == "confirmed" and _would_bind_suspended(state, match, side, argument):
+        reasons.append(MatchPartySuspended())
     if argument.answer == "declined" and argument.reason is None:
         reasons.append(ReasonMissing(pointer="/reason"))
     if argument.answer == "confirmed" and argument.reason is not None:
@@ -131,6 +138,12 @@ def lapse(state: MatchState, argument: LapseMatch, moment: Moment) -> Decision:
         silent=silent,
     )
     return Decision(drafts=(_draft(state, match, fact),))
+
+
+def _would_bind_suspended(state: MatchState, match: OpenMatch, side: Side, argument: AnswerMatch) -> bool:
+    """Who is not suspended may confirm first: then it is not through its silence that a match lapses."""
+    decides = not silent_sides(with_answer(match, side, argument))
+    return argument.caller.organisation in state.suspended or (decides and bool(state.suspended))
 
 
 def side_of(match: OpenMatch, organisation: UUID) -> Side | None:

@@ -1,6 +1,7 @@
 """Members of markets: table `member`, each the market's own copy of an organisation; and `failing`, what
 they let fall."""
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -157,6 +158,24 @@ async def load_named(
     rows = await fetch(connection, READ_NAMED, *zip(*keys, strict=True))
     found = [(row["market"], bodies.member(row["body"])) for row in rows]
     return {(market, member.organisation): member for market, member in found}
+
+
+READ_SUSPENDED = """
+select m.market, m.organisation
+from unnest($1::bigint[], $2::uuid[], $3::uuid[]) as a (lane, market, organisation)
+join member m on m.lane = a.lane and m.market = a.market and m.organisation = a.organisation and m.suspended
+"""
+
+
+async def suspended_of(
+    connection: Connection, keys: Collection[tuple[int, UUID, UUID]]
+) -> defaultdict[UUID, set[UUID]]:
+    """By market those whose membership is suspended, of keys of (lane, market, organisation)."""
+    found: defaultdict[UUID, set[UUID]] = defaultdict(set)
+    if keys:
+        for row in await fetch(connection, READ_SUSPENDED, *zip(*keys, strict=True)):
+            found[row["market"]].add(row["organisation"])
+    return found
 
 
 READ_MARKETS = "select lane, market from member where organisation = $1 order by lane, market"

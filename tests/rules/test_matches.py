@@ -94,6 +94,19 @@ def test_strangers_and_readers_do_not_answer() -> None:
         )
 
 
+def test_a_match_of_a_suspended_member_is_declined_or_nothing() -> None:
+    suspended = frozenset({BUYER})
+    open_ = replace(state(), suspended=suspended)
+    assert matches.answer(open_, confirm(), moment()).drafts
+    agreed = replace(state(seller_answer="confirmed"), suspended=suspended)
+    agreed_to = replace(state(buyer_answer="confirmed"), suspended=suspended)
+    for known, caller in ((open_, BUYER_TRADER), (agreed, BUYER_TRADER), (agreed_to, SELLER_TRADER)):
+        assert [("match_party_suspended", None)] == blotter(
+            lambda known=known, caller=caller: matches.answer(known, confirm(caller), moment())  # type: ignore[misc]
+        )
+        assert matches.answer(known, decline(caller), moment()).drafts
+
+
 @pytest.mark.parametrize(
     ("known", "argument", "expected"),
     [

@@ -142,6 +142,7 @@ REFUSED: Final[dict[type[Refusal], int]] = {
             refusals.MatchDecided,
             refusals.AlreadyAnswered,
             refusals.AnswerNotNeeded,
+            refusals.MatchPartySuspended,
             refusals.ConfirmationOver,
             refusals.PlanOpen,
             refusals.PlanNotOpen,

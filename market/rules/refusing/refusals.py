@@ -213,6 +213,12 @@ class AnswerNotNeeded(Refusal):
     code = "answer_not_needed"
 
 
+class MatchPartySuspended(Refusal):
+    """A party's membership of this market is suspended: the match may be declined, and confirmed no more."""
+
+    code = "match_party_suspended"
+
+
 class ConfirmationOver(Refusal):
     """The time to answer was over at {confirm_by}."""
 
