@@ -102,7 +102,7 @@ async def test_a_topic_with_a_hole_or_a_fork_is_not_replayed(
     fork = (other, headers(other, 2, next_head(rows[0]["chain"], other)))
     cases = {
         "hole": ([raw[0], raw[2]], "position 3 does not continue 1"),
-        "fork": ([raw[0], raw[1], fork], "position 2 has other bytes than the journal's"),
+        "fork": ([raw[0], raw[1], fork], "position 2 has other bytes than before"),
         "noise": ([raw[0], (b"?", [])], "offset 1 cannot be decoded"),
     }
     consumer = await open_consumer(kafka_bootstrap)
@@ -160,7 +160,7 @@ async def test_a_journal_is_taken_back_only_from_one_history_under_what_was_sign
         root = tree.root()
         cases: dict[str, tuple[list[Any], dict[int, bytes], str | None]] = {
             "hole": ([raw[0], raw[2]], {}, "does not continue position 1"),
-            "repeat": ([*raw[:3], fork], {}, "position 2 has other bytes than before"),
+            "repeat": ([*raw[:3], fork], {}, "position 2 has other bytes than the journal's"),
             "chain": ([*raw[:3], unchained], {}, "position 4 does not continue the chain"),
             "signed": ([*raw], {3: bytes(32)}, "up to parties/0, position 3 are not those over which a head"),
             "short": ([*raw], {3: root, 9: bytes(32)}, "position 4 is the last, and a head over 9 events"),
