@@ -80,6 +80,7 @@ async def test_the_mark_is_read_wherever_the_supply_shows_until_it_is_firm(shop:
     assert float(read.json()["forecast_figure_kg"]) > float(read.json()["basis_kg"])
     wanted = shop.requirement_body(buyer, limits=[], penalties=[])
     refusing = await shop.ask("POST", "/v1/requirements", by=buyer, body=wanted)
+    await shop.scene.conclude(await shop.scene.plan())
     refused = (await shop.ask("GET", f"{refusing.headers['Location']}/candidates", by=buyer)).json()
     assert [("forecast_refused", "refused")] == [
         (each["code"], each["own_figure"]) for each in refused["reasons"]

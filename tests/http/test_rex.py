@@ -148,8 +148,10 @@ async def test_who_holds_no_permit_for_waste_is_told_so_in_a_sentence(shop: Shop
     posted = await shop.ask("POST", "/v1/requirements", by=buyer, body=wanted)
     assert 201 == posted.status_code, posted.text
     texts = {}
+    await shop.scene.conclude(await shop.scene.plan())
+    await shop.project()
     for status, place in found.items():
-        answer = (await shop.ask("GET", f"{place}/candidates", by=seller)).json()
+        answer = (await shop.ask("GET", f"{place}/explanation", by=seller)).json()
         texts[status] = [(reason["code"], reason["text"]) for reason in answer["reasons"]]
     sentence = "and the buyer's site has no permit for it to the end of delivery."
     assert {
@@ -167,6 +169,7 @@ async def test_whose_permit_is_for_another_route_is_refused_with_a_sentence(shop
     wanted["carriage"] = [{"country": "DE", "per": "basis", "eur_per_kg": "0.00"}]
     need = await shop.ask("POST", "/v1/requirements", by=buyer, body=wanted)
     assert (201, 201) == (lot.status_code, need.status_code), need.text
+    await shop.scene.conclude(await shop.scene.plan())
     permits = f"/v1/organisations/{to_text('org', buyer.organisation)}/licences"
     permit = papers.LICENCE_EXAMPLE | {
         "facility": to_text("fac", buyer.facility),
@@ -256,13 +259,14 @@ async def test_whole_magnets_are_traded_for_reuse(shop: Shop) -> None:
     assert 201 == posted.status_code, posted.text
     read = (await shop.ask("GET", posted.headers["location"], by=buyer)).json()
     assert rex_terms.MAGNET_NEED == read["magnets"]
-    against = (await shop.ask("GET", f"{other.headers['location']}/candidates", by=seller)).json()["reasons"]
+    await shop.scene.conclude(await shop.scene.plan())
+    await shop.project()
+    told = await shop.ask("GET", f"{other.headers['location']}/explanation", by=seller)
+    against = told.json()["reasons"]
     assert [("magnet_coating_not_accepted", "zinc"), ("magnet_flux_below_min", "80 %")] == [
         (reason["code"], reason["own_figure"]) for reason in against
     ]
     assert "The magnets have less flux left than the buyer needs." == against[1]["text"]
-    await shop.scene.conclude(await shop.scene.plan())
-    await shop.project()
     (match,) = (await shop.ask("GET", "/v1/matches", by=buyer)).json()["items"]
     assert ("300.000", "10000") == (match["quantity_basis_kg"], match["packages"])
     path = f"/v1/matches/{match['id']}"

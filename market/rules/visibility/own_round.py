@@ -135,6 +135,7 @@ def own_order_in_round(of: OrderInRound, organisation: UUID) -> OwnOrderInRound 
 
 def _own_order(of: OrderInRound, *, guarded: bool) -> OwnOrderInRound:
     """`guarded`: whether anybody fits is told from three groups of companies on, and so is each reason."""
+    guarded = guarded and bool(of.alternatives)
     eligible = _eligible(of)
     enough = groups(eligible) >= GROUPS_MIN
     left = [each for each in eligible if each.traded_g == 0]

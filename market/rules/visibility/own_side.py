@@ -188,7 +188,7 @@ def own_candidates(of: Candidates, organisation: UUID, cut: int) -> OwnCandidate
         return None
     eligible = [verdict for verdict in of.verdicts if not told(verdict, of.side)]
     counted = groups(eligible) >= GROUPS_MIN
-    guarded = of.rank > cut or of.names_companies
+    guarded = bool(of.verdicts) and (of.rank > cut or of.names_companies)
     ahead = [verdict for verdict in eligible if verdict.counter_forecast]
     return OwnCandidates(
         market=of.market,
@@ -205,8 +205,6 @@ def own_candidates(of: Candidates, organisation: UUID, cut: int) -> OwnCandidate
 
 
 def _own_standing(of: Candidates, eligible: Sequence[Verdict], cut: int, *, withheld: bool) -> Standing:
-    if not of.verdicts:
-        return of.standing
     if withheld:
         return "withheld"
     return _standing_at_cut(eligible, of.rank, cut) if eligible else of.standing
