@@ -23,6 +23,7 @@ from events.connections import (
     Connection,
     Pool,
     acquire,
+    acquire_at_once,
 )
 from events.deciding import Deciding
 from events.decision import LaneKey
@@ -231,7 +232,7 @@ class LaneWriter:
         except Exception as error:  # noqa: BLE001  under the lock it comes again, or does not
             log.warning("lane_unlocked_failed", error=type(error).__name__)
             self._left.met_others(lanes)
-            return batch
+            return [waiting for waiting in batch if not waiting.future.done()]
         return refused
 
     async def _run_unlocked(self, batch: list[Waiting], heads: Heads) -> list[Waiting]:
@@ -240,7 +241,7 @@ class LaneWriter:
         kept = self._left.kept(heads.found)
         accepted: list[tuple[Waiting, Outcome]] = []
         refused: list[Waiting] = []
-        async with acquire(self._pool, seconds_max=self._acquire_seconds_max) as connection:
+        async with acquire_at_once(self._pool, seconds_max=self._acquire_seconds_max) as connection:
             states = await self._deciding.load(connection, heads, batch, kept)
             for waiting in batch:
                 answer = self._deciding.decide(heads, waiting, *states[waiting])
@@ -256,10 +257,10 @@ class LaneWriter:
             effects = await self._apply(connection, recorded)
             crash_point("lane.before_commit")
             await store_if_unmoved(connection, heads, effects)
-        crash_point("lane.after_commit")
-        self._left.committed(heads)
-        for waiting, outcome in accepted:
-            waiting.resolve(outcome)
+            crash_point("lane.after_commit")
+            self._left.committed(heads)
+            for waiting, outcome in accepted:
+                waiting.resolve(outcome)
         return refused
 
     async def _attempt(self, batch: list[Waiting], *, growing: bool = False) -> bool:

@@ -19,7 +19,7 @@ from events.heads import lock_lanes
 from events.journal import Deployment, read_head, read_rows
 from events.lane import LaneWriter
 from events.optimistic import LOCK_FIRST_SECONDS, LanesLeft
-from events.refusal import IdempotencyKeyReused, LaneStopped
+from events.refusal import IdempotencyKeyReused, LaneStopped, RecordUnavailable
 from events.vocabulary import PhysicalLot
 from market.commands import offers
 from tests.conftest import Database
@@ -260,6 +260,25 @@ async def test_what_one_statement_cannot_do_fails_as_under_the_lock(
     assert isinstance(taken, asyncpg.UniqueViolationError)
     assert not isinstance(good, BaseException)
     assert [2, 1] == [await assert_whole(connection, deployment, lane) for lane in (0, 1)]
+
+
+async def test_who_was_recorded_is_answered_though_the_connection_cannot_be_given_back(
+    writer: LaneWriter, operation: Interrupted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    release = asyncpg.pool.Pool.release
+
+    async def released_with_trouble(*given: Any, **named: Any) -> None:
+        await release(*given, **named)
+        raise OSError
+
+    monkeypatch.setattr(asyncpg.pool.Pool, "release", released_with_trouble)
+    stored, refused = await asyncio.gather(
+        writer.execute(operation.note("stored")),
+        writer.execute(operation.note("refused", declined=True)),
+        return_exceptions=True,
+    )
+    assert not isinstance(stored, BaseException)
+    assert (2, RecordUnavailable) == (stored.events[0].position, type(refused))
 
 
 class NeverLockFirst(LanesLeft):
