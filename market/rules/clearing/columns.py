@@ -92,16 +92,34 @@ class Slots:
             places = np.flatnonzero(self._count > slot)
             entries = chain.from_iterable([each[slot] for each in lists if len(each) > slot])
             columns[:, places] = int64s(entries, width * len(places)).reshape(-1, width).T
+        self._same = [
+            [_same_for_all(column[self._count > slot]) for column in columns]
+            for slot, columns in enumerate(self._cells)
+        ]
 
     def __len__(self) -> int:
         return len(self._cells)
 
-    def of(self, order: Int64s) -> Iterator[tuple[Int64s | slice, list[Int64s]]]:
-        """Slot by slot: the places of `order` whose list reaches so far, and the columns of their rows."""
+    def of(self, order: Int64s) -> Iterator[tuple[Int64s | slice, list[Int64s | int]]]:
+        """Slot by slot: the places of `order` whose list reaches so far, and the columns of their rows.
+
+        What is the same in all lists that reach so far is one integer: with it, numpy is faster.
+        """
         for slot, columns in enumerate(self._cells):
             places = ALL if slot < self._least else np.flatnonzero(self._count[order] > slot)
             reached = order[places]
-            yield places, [column[reached] for column in columns]
+            yield (
+                places,
+                [
+                    column[reached] if same is None else same
+                    for column, same in zip(columns, self._same[slot], strict=True)
+                ],
+            )
+
+
+def _same_for_all(column: Int64s) -> int | None:
+    least, most = int(column.min()), int(column.max())
+    return least if least == most else None
 
 
 def among(keys: Int64s, ascending: Int64s) -> Mask:

@@ -46,8 +46,13 @@ class FloorSums:
             self._divisor = np.array([divisor for divisor, _, _ in enclosed], dtype=np.int64)
             self._low = self._columns([low for _, low, _ in enclosed])
             self._high = self._columns([high for _, _, high in enclosed])
-        self._exact = bool(self._divisor.all()) and np.array_equal(self._low, self._high)
-        self._whole = bool((self._divisor == 1).all())
+        self._unknown = self._divisor == 0
+        self._divisor[self._unknown] = 1
+        self._exact = not self._unknown.any() and np.array_equal(self._low, self._high)
+        distinct = set(self._divisor.tolist())
+        self._only = distinct.pop() if len(distinct) == 1 else None
+        bits = np.array([divisor.bit_length() - 1 for divisor in self._divisor.tolist()], dtype=np.int64)
+        self._shift = bits if (np.left_shift(1, bits) == self._divisor).all() else None
 
     def floors(self, factors: Sequence[Int64s], order: Int64s) -> Int64s:
         """⌊Σ factor · fraction⌋ of each entry, at most FLOOR_MAX in size.
@@ -56,26 +61,32 @@ class FloorSums:
         not count.
         """
         low, high = np.zeros(len(order), dtype=np.int64), np.zeros(len(order), dtype=np.int64)
-        if self._exact:
-            for column, factor in zip(self._low, factors, strict=False):
-                low += factor * column[order]
-            return low if self._whole else low // self._divisor[order]
         for slot, factor in enumerate(factors[: self._slots]):
-            first, second = factor * self._low[slot][order], factor * self._high[slot][order]
-            low += np.minimum(first, second)
-            high += np.maximum(first, second)
-        divisor = self._divisor[order]
-        # no divisor: nothing is known
-        unknown = divisor == 0
-        divisor[unknown] = 1
-        low //= divisor
-        high //= divisor
-        unsure = np.flatnonzero((low != high) | unknown)
+            first = factor * self._low[slot][order]
+            if self._exact:
+                low += first
+                continue
+            second = factor * self._high[slot][order]
+            if factor.min(initial=0) < 0:
+                first, second = np.minimum(first, second), np.maximum(first, second)
+            low += first
+            high += second
+        if self._exact:
+            return self._divided(low, order)
+        low, high = self._divided(low, order), self._divided(high, order)
+        unsure = np.flatnonzero((low != high) | self._unknown[order])
         if len(unsure):
             of_entry = zip(unsure.tolist(), self._again(order[unsure]), strict=True)
             for entry, fractions in of_entry:
                 low[entry] = _exact([int(factor[entry]) for factor in factors], fractions)
         return low
+
+    def _divided(self, sums: Int64s, order: Int64s) -> Int64s:
+        """Rounded down; by shifts and by one integer that goes a good deal faster than by a column."""
+        if self._only is not None:
+            return sums if self._only == 1 else sums // self._only
+        found: Int64s = sums // self._divisor[order] if self._shift is None else sums >> self._shift[order]
+        return found
 
     def _columns(self, rows: Sequence[Sequence[int]]) -> Int64s:
         padding = (0,) * self._slots
