@@ -274,11 +274,12 @@ def _ends(nodes: Int32s, kept: Int64s, in_part: Mask) -> Int32s:
 
 
 def _standing(orders: Iterable[Order], facts: MarketFacts) -> list[Order]:
-    at, trading = facts.at, facts.members.keys() - facts.suspended
+    # an id's integer is hashed in a quarter of the time
+    at, trading = facts.at, {each.int for each in facts.members.keys() - facts.suspended}
     standing = [
         order
         for order in orders
-        if order.available_g > 0 and order.terms.valid_until > at and order.organisation in trading
+        if order.available_g > 0 and order.terms.valid_until > at and order.organisation.int in trading
     ]
     return sorted(standing, key=attrgetter("rank", "order"))
 
@@ -307,8 +308,9 @@ def _horizon_book(
         for tranche, left_g in enumerate(order.tranche_left_g)
         if left_g > 0
     ]
-    sold_by = [facts.members[order.organisation] for order in supplies]
-    bought_by = [facts.members[order.organisation] for order in requirements]
+    members = {each.int: member for each, member in facts.members.items()}
+    sold_by = [members[order.organisation.int] for order in supplies]
+    bought_by = [members[order.organisation.int] for order in requirements]
     sellers = tuple(
         SellerNode(
             supplies[supply],

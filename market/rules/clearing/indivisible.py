@@ -363,12 +363,13 @@ def _cuts(search: _Search, best: _Settled, final: Stage) -> Iterator[Cut]:
         ("buyer", posed.demand, final.problem.demand, posed.buyer, final.problem.buyer, terms.buyer_order),
     )
     for side, before, after, ends, ends_left, orders in sides:
-        has_left = np.bincount(ends_left, minlength=len(before)) > 0
+        without, met, is_open = (np.zeros(len(before), dtype=np.bool_) for _ in range(3))
+        without[:] = True
+        without[ends_left] = False
+        edges = np.flatnonzero(without[ends])
+        met[ends[edges]], is_open[ends[edges[counted[edges]]]] = True, True
         is_dropped = (search.sellers if side == "seller" else search.buyers).nodes_of(best.admitted.dropped)
-        out = ~has_left & (
-            np.bincount(ends[counted], minlength=len(before)).astype(np.bool_)
-            | (is_dropped & (np.bincount(ends, minlength=len(before)) > 0))
-        )
+        out = without & (is_open | (is_dropped & met))
         effective_g = np.where(out, 0, after)
         cut = np.flatnonzero(effective_g < before)
         for index, posed_g, left_g in rows((cut, before[cut], effective_g[cut])):

@@ -11,7 +11,7 @@ import numpy as np
 from events.market_terms import SupplyTerms
 from events.vocabulary import PPB, CountryCode, ValueChainStage
 from market.rules.book import RequirementOrder, SupplyOrder
-from market.rules.clearing.columns import Codes, int64s
+from market.rules.clearing.columns import alike, int64s
 from market.rules.optimum.problem import Int32s, Int64s, Mask, added_up
 from market.rules.packages import (
     UNPACKED,
@@ -140,7 +140,7 @@ def seller_limits(nodes: Sequence[SellerNode]) -> LimitColumns:
     terms = [node.order.terms for node in nodes]
     least = (each.all_or_nothing or each.minimum_quantity_wet_g is not None for each in terms)
     return LimitColumns(
-        Codes().of([node.order.order for node in nodes]),
+        alike([node.order.order.int for node in nodes])[1],
         int64s((node.packed.parcel for node in nodes), len(nodes)),
         np.fromiter(least, np.bool_, len(nodes)),
     )

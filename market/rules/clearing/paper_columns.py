@@ -1,12 +1,13 @@
 """Until when papers hold, for many pairs at once; `delivery_papers` says it of one."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from uuid import UUID
 
 import numpy as np
 
-from contracts.rules.price_terms import benchmark_for, footprint_comparable
-from events.market_terms import Member
+from contracts.rules.price_terms import footprint_comparable
+from events.market_terms import FootprintBenchmark, Member
+from events.vocabulary import ProductForm
 from market.rules.book import SupplyOrder
 from market.rules.clearing.candidates import Candidates
 from market.rules.clearing.columns import BEYOND, NEVER, Codes, Slots, int64s, microseconds
@@ -14,6 +15,11 @@ from market.rules.clearing.delivery_papers import LICENSED_WASTE_STATUSES, waste
 from market.rules.clearing.eligibility import MarketFacts
 from market.rules.clearing.screening import Requirements, Screen, Supplies
 from market.rules.optimum.problem import Int64s, Mask
+
+_Until = tuple[int, int]
+"""The row of a scheme, and until when a certificate of it holds."""
+_Held = dict[tuple[UUID, UUID], list[_Until]]
+"""By certificate and facility."""
 
 
 class PaperColumns:
@@ -32,25 +38,34 @@ class PaperColumns:
             bid.scheme for profile in profiles for bid in profile.certificates if bid.scheme in recognised
         )
         self.row = {scheme: place for place, scheme in enumerate(schemes)}
-        self.certified = np.full((len(self.row), len(supplies)), NEVER, dtype=np.int64)
-        held = {member.organisation: self._held(member, facts) for member in facts.members.values()}
+        held = {member.organisation.int: self._held(member, facts) for member in facts.members.values()}
+        certified = [[NEVER] * len(supplies) for _ in self.row]
         for index, order in enumerate(supplies) if self.row else ():
-            of_member = held[order.organisation]
-            for row, until in self._of_passport(order, facts):
-                self.certified[row, index] = max(self.certified[row, index], until)
-            for certificate in order.terms.certificates:
-                for row, until in of_member.get((certificate, order.terms.facility), ()):
-                    self.certified[row, index] = max(self.certified[row, index], until)
-        self.footprint = int64s((_footprint_until(order, facts) for order in supplies), len(supplies))
+            for row, until in self._of_order(order, held, facts):
+                certified[row][index] = max(certified[row][index], until)
+        self.certified = np.array(certified, dtype=np.int64).reshape(len(self.row), len(supplies))
+        benchmarks = {each.form: each for each in reversed(facts.rule_set.benchmarks)}
+        self.footprint = int64s((_footprint_until(order, benchmarks) for order in supplies), len(supplies))
 
-    def _of_passport(self, order: SupplyOrder, facts: MarketFacts) -> Iterator[tuple[int, int]]:
+    def _of_order(
+        self, order: SupplyOrder, held: Mapping[int, _Held], facts: MarketFacts
+    ) -> Iterable[_Until]:
+        terms = order.terms
+        found = [] if terms.passport_evidence is None else list(self._of_passport(order, facts))
+        if terms.certificates:
+            of_member = held[order.organisation.int]
+            for certificate in terms.certificates:
+                found += of_member.get((certificate, terms.facility), ())
+        return found
+
+    def _of_passport(self, order: SupplyOrder, facts: MarketFacts) -> Iterator[_Until]:
         evidence = order.terms.passport_evidence
         for paper in () if evidence is None else evidence.certified:
             if paper.scheme in self.row and paper.valid_from <= facts.at:
                 yield self.row[paper.scheme], microseconds(paper.valid_until)
 
-    def _held(self, member: Member, facts: MarketFacts) -> dict[tuple[UUID, UUID], list[tuple[int, int]]]:
-        found: dict[tuple[UUID, UUID], list[tuple[int, int]]] = {}
+    def _held(self, member: Member, facts: MarketFacts) -> _Held:
+        found: _Held = {}
         for each in member.certificates:
             if each.scheme in self.row and each.valid_from <= facts.at:
                 entry = (self.row[each.scheme], microseconds(each.valid_until))
@@ -68,10 +83,9 @@ def paper_screens(
     ]
 
 
-def _footprint_until(order: SupplyOrder, facts: MarketFacts) -> int:
+def _footprint_until(order: SupplyOrder, benchmarks: Mapping[ProductForm, FootprintBenchmark]) -> int:
     footprint = order.terms.footprint
-    benchmark = benchmark_for(order.terms.form, facts.rule_set)
-    if footprint is None or not footprint_comparable(footprint, benchmark):
+    if footprint is None or not footprint_comparable(footprint, benchmarks.get(order.terms.form)):
         return NEVER
     return microseconds(footprint.valid_until)
 

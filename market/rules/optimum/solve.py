@@ -136,7 +136,7 @@ def _levels(problem: Problem, network: _Network, levels: int, pivots_max: int | 
 def _weights(problem: Problem, network: _Network, level: int) -> Int64s:
     edges = np.flatnonzero(network.arcs < problem.edges)
     weight = np.zeros(len(network.arcs), dtype=np.int64)
-    weight[edges] = problem.weight(level, network.arcs[edges])
+    weight[edges] = problem.weight(level, network.arcs[edges].astype(np.int64))
     return weight
 
 
