@@ -272,11 +272,14 @@ def _without_rests(search: _Search, settled: _Settled) -> _Admitted | None:
     """Buyers with less left than the smallest package they could get count with what they have."""
     posed, admitted, fills = search.posed, settled.admitted, settled.fills
     bought = added_up(posed.buyer[fills.edge], fills.grams, len(posed.demand))
-    smallest = np.full(len(posed.demand), np.iinfo(np.int64).max)
-    edges = edges_without(posed, admitted.out)
-    np.minimum.at(smallest, posed.buyer[edges], search.package_g[posed.seller[edges]])
     rest = admitted.demand - bought
-    full = (bought > 0) & (rest > 0) & (rest < smallest)
+    close = (bought > 0) & (rest > 0) & (rest < search.package_g.max(initial=0))
+    smallest = np.zeros(len(posed.demand), dtype=np.int64)
+    smallest[close] = np.iinfo(np.int64).max
+    edges = np.flatnonzero(close[posed.buyer])
+    edges = edges[~admitted.out[posed.seller[edges]]]
+    np.minimum.at(smallest, posed.buyer[edges], search.package_g[posed.seller[edges]])
+    full = close & (rest < smallest)
     if not full.any():
         return None
     return replace(admitted, demand=np.where(full, bought, admitted.demand))
