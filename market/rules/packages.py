@@ -7,7 +7,7 @@ that many, rounded down.
 from collections.abc import Iterator, Sequence
 from dataclasses import InitVar, dataclass, field
 from fractions import Fraction
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +23,6 @@ from market.rules.optimum.problem import (
     Problem,
 )
 
-UNPACKED = Fraction(1)
 UNPACKED_UNITS: frozenset[PackagingUnit] = frozenset({"bulk"})
 """Product in bulk is divided at will, whatever mass its order names as one unit."""
 
@@ -33,6 +32,26 @@ class Ratios(NamedTuple):
 
     over: NDArray[Any]
     under: NDArray[Any]
+
+
+class PackagesOf(Sequence[Fraction]):
+    """Exact grams of one package of each seller, out of columns: few are asked for one by one."""
+
+    def __init__(self, ratios: Ratios) -> None:
+        self._ratios = ratios
+
+    def __len__(self) -> int:
+        return len(self._ratios.over)
+
+    @overload
+    def __getitem__(self, place: int) -> Fraction: ...
+    @overload
+    def __getitem__(self, place: slice) -> "PackagesOf": ...
+    def __getitem__(self, place: int | slice) -> "Fraction | PackagesOf":
+        over, under = self._ratios.over[place], self._ratios.under[place]
+        return (
+            PackagesOf(Ratios(over, under)) if isinstance(place, slice) else Fraction(int(over), int(under))
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +68,7 @@ class Divisibility:
     Raises AssignmentError for entries that are negative or too few.
     """
 
-    package_g: tuple[Fraction, ...]
+    package_g: Sequence[Fraction]
     packages: tuple[int, ...]
     seller_parcel: tuple[int, ...]
     buyer_parcel_g: tuple[int, ...]
@@ -118,7 +137,11 @@ def fits(posed: Problem, terms: Divisibility) -> None:
 
 def ratios_of(package_g: Sequence[Fraction]) -> Ratios:
     """Numerators and denominators: int64, or Python's integers where one of them is larger."""
-    pairs = [package.as_integer_ratio() for package in package_g]
+    return ratio_columns([package.as_integer_ratio() for package in package_g])
+
+
+def ratio_columns(pairs: Sequence[tuple[int, int]]) -> Ratios:
+    """`ratios_of` fractions in lowest terms."""
     most = max(map(max, pairs), default=0)
     columns = np.array(pairs, dtype=np.int64 if most < GUARD else object).reshape(-1, 2)
     return Ratios(columns[:, 0].copy(), columns[:, 1].copy())

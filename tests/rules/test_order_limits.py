@@ -85,37 +85,45 @@ def two_tranches(first_g: int, second_g: int) -> dict[str, Any]:
 def divisible(
     sellers: list[Seller], left_g: list[int], buyers: list[Buyer], taken_g: list[int]
 ) -> Divisibility:
-    left = packed_columns([node.packed for node in sellers]).left(np.array(left_g, dtype=np.int64))
+    of = packed_columns([node.packed for node in sellers])
+    left = of.left(np.array(left_g, dtype=np.int64))
     limits = seller_limits(sellers), buyer_limits(buyers)
-    return divisibility(sellers, buyers, limits, left, np.array(taken_g, dtype=np.int64))
+    return divisibility(sellers, buyers, limits, left, np.array(taken_g, dtype=np.int64), of.ratios)
 
 
 def test_25_t_of_swarf_in_big_bags_of_a_tonne() -> None:
-    assert Packed(Fraction(224_000), 25, 0, 1) == packed(supply_terms(), 0)
+    assert Packed(224_000, 1, 25, 0, 1) == packed(supply_terms(), 0)
+
+
+def test_one_package_is_told_exactly_of_each_seller() -> None:
+    terms = divisible([Seller(supply()), Seller(supply(packaging=big_bags(9)))], [5_600_000] * 2, [], [])
+    assert [Fraction(224_000), Fraction(252, 125)] == list(terms.package_g)
+    assert [Fraction(252, 125)] == list(terms.package_g[1:])
 
 
 def test_what_fills_no_package_is_left_out_of_the_count() -> None:
     """25.9 t: 25 bags, and 900 kg with 201 600 g of NdPr that no round sells."""
     of = packed(supply_terms(net_wet_g=25 * T + 900_000), 0)
-    assert (25, 201_600, Fraction(224_000)) == (of.packages, of.rest_g, of.package_g)
+    assert (25, 201_600, 224_000, 1) == (of.packages, of.rest_g, of.over, of.under)
     left_g = np.array([5_801_600, 5_801_599 + 1, 5_801_599, 425_600, 425_599, 100])
     assert [25, 25, 24, 1, 0, 0] == packed_columns([of] * 6).left(left_g).tolist()
 
 
 def test_packages_are_counted_exactly_where_64_bits_do_not_hold_what_lies_between() -> None:
-    of = Packed(Fraction(10**15 + 1, 10**6), 10**9, 7, 1)
+    of = Packed(10**15 + 1, 10**6, 10**9, 7, 1)
     left_g = [10**18 + 10**3 + 6, 10**18 + 10**3 + 7, 10**15 + 7, 7]
     assert [10**9 - 1, 10**9, 10**6 - 1, 0] == packed_columns([of] * 4).left(np.array(left_g)).tolist()
 
 
 def test_bulk_is_divided_to_the_gram() -> None:
     terms = supply_terms(packaging=Packaging(unit="bulk", package_wet_g=T))
-    assert Packed(Fraction(1), 5_600_000, 0, 1) == packed(terms, 0)
+    assert Packed(1, 1, 5_600_000, 0, 1) == packed(terms, 0)
 
 
 def test_a_package_with_less_than_2_g_of_basis_counts_as_a_gram() -> None:
-    assert Packed(Fraction(1), 5_600_000, 0, 1) == packed(supply_terms(packaging=big_bags(8)), 0)
-    assert Fraction(252, 125) == packed(supply_terms(packaging=big_bags(9)), 0).package_g
+    assert Packed(1, 1, 5_600_000, 0, 1) == packed(supply_terms(packaging=big_bags(8)), 0)
+    of = packed(supply_terms(packaging=big_bags(9)), 0)
+    assert (252, 125) == (of.over, of.under)
 
 
 def test_tranches_are_packed_for_themselves() -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from math import gcd
 from typing import Literal, NamedTuple, Protocol
 from uuid import UUID
 
@@ -14,13 +15,12 @@ from market.rules.book import RequirementOrder, SupplyOrder
 from market.rules.clearing.columns import alike, int64s
 from market.rules.optimum.problem import Int32s, Int64s, Mask, added_up
 from market.rules.packages import (
-    UNPACKED,
     UNPACKED_UNITS,
     Divisibility,
+    PackagesOf,
     Ratios,
     exact_columns,
-    packages_g,
-    ratios_of,
+    ratio_columns,
 )
 from market.rules.rounding import Ratio
 from market.rules.tranches import tranche_shares_g
@@ -45,20 +45,26 @@ class BuyerNode(Protocol):
 
 
 class Packed(NamedTuple):
-    """A tranche in packages: exact grams of basis in one, whole ones in all, and grams that fill none.
+    """A tranche in packages: whole ones in all, and grams that fill none.
 
+    over ÷ under: exact grams of basis in one, in lowest terms, both 1 where the product is not packed.
     parcel: the fewest that are one match.
     """
 
-    package_g: Fraction
+    over: int
+    under: int
     packages: int
     rest_g: int
     parcel: int
 
     @property
+    def package_g(self) -> Fraction:
+        return Fraction(self.over, self.under)
+
+    @property
     def is_packed(self) -> bool:
-        # what is not packed has the one fraction of that name
-        return self.package_g is not UNPACKED
+        # a package holds at least 2 g
+        return self.over != self.under
 
 
 class PackedColumns(NamedTuple):
@@ -105,17 +111,23 @@ def packed(terms: SupplyTerms, tranche: int) -> Packed:
     share_g, wet_g = _tranche(terms, tranche)
     package_wet_g = terms.packaging.package_wet_g
     if terms.packaging.unit in UNPACKED_UNITS or package_wet_g * share_g < 2 * wet_g:
-        return Packed(UNPACKED, share_g, 0, -(-terms.minimum_parcel_wet_g * share_g // wet_g))
-    package_g = Fraction(package_wet_g * share_g, wet_g)
+        return Packed(1, 1, share_g, 0, -(-terms.minimum_parcel_wet_g * share_g // wet_g))
+    common = gcd(package_wet_g * share_g, wet_g)
+    over, under = package_wet_g * share_g // common, wet_g // common
     packages = wet_g // package_wet_g
-    rest_g = share_g - packages_g(packages, package_g)
-    return Packed(package_g, packages, rest_g, -(-terms.minimum_parcel_wet_g // package_wet_g))
+    return Packed(
+        over,
+        under,
+        packages,
+        share_g - packages * over // under,
+        -(-terms.minimum_parcel_wet_g // package_wet_g),
+    )
 
 
 def packed_columns(of: Sequence[Packed]) -> PackedColumns:
     count = len(of)
     return PackedColumns(
-        ratios_of([each.package_g for each in of]),
+        ratio_columns([(each.over, each.under) for each in of]),
         np.fromiter((each.packages for each in of), np.int64, count),
         np.fromiter((each.rest_g for each in of), np.int64, count),
     )
@@ -161,12 +173,12 @@ def divisibility(
     limits: tuple[LimitColumns, LimitColumns],
     left: Int64s,
     buyers_taken_g: Int64s,
-    ratios: Ratios | None = None,
+    ratios: Ratios,
 ) -> Divisibility:
     """Of the nodes of a section. left: whole packages that each tranche has left at the start of it.
 
     buyers_taken_g: what each took earlier in the round. Minima count what was traded before, of the whole
-    order. ratios: of the sellers' packages, where they are at hand. ValueError for a seller without one
+    order. ratios: of the sellers' packages. ValueError for a seller without one
     whole package left: it is no node.
     """
     if not left.all():
@@ -180,7 +192,7 @@ def divisibility(
     for place in np.flatnonzero(of_buyers.bound).tolist():
         buyer_minimum_g[place] = _buyer_minimum_g(buyers[place].order, int(buyers_taken_g[place]))
     return Divisibility(
-        package_g=tuple([node.packed.package_g for node in sellers]),
+        package_g=PackagesOf(ratios),
         packages=tuple(left.tolist()),
         seller_parcel=tuple(of_sellers.parcel.tolist()),
         buyer_parcel_g=tuple(of_buyers.parcel.tolist()),
