@@ -20,7 +20,7 @@ from uuid_utils.compat import uuid7
 from events.connections import Connection, open_pool
 from events.decision import LaneKey
 from events.envelope import Draft, Fact, Recorded, source_of
-from events.heads import Heads, Stamp, allow_for, append, lock_lanes
+from events.heads import Heads, allow_for, append, lock_lanes
 from events.journal import JournalRow, read_deployment, read_rows
 from events.large_appends import append_large
 from market.matcher import NAME, ahead_of_lock
@@ -162,17 +162,6 @@ async def _append(
     )
 
 
-def _stamp(source: str) -> Stamp:
-    return Stamp(
-        cause="bench",
-        actor=UUID(int=1),
-        source=source,
-        now=NOW,
-        new_id=uuid7,
-        new_salt=lambda: secrets.token_hex(16),
-    )
-
-
 async def _write(running: Servers, database: Database, cleared: Round, rows: list[JournalRow]) -> Spent:
     """From the lane's lock to the commit: what other writers wait for in the matcher's transaction.
 
@@ -191,7 +180,7 @@ async def _write(running: Servers, database: Database, cleared: Round, rows: lis
             clock = _Clock(running, len(cleared.drafts))
             heads = await lock_lanes(connection, [KEY])
             await tables.locked(connection, heads[KEY].next_position - 1)
-            await append_large(connection, heads, cleared.drafts, _stamp(cleared.source), tables)
+            await append_large(connection, heads, KEY, cleared.drafts, cleared.source, tables)
         spent = clock.read()
         if not rows:
             rows += await read_rows(connection, KEY, cleared.plan.position, 2**53, 10**7)

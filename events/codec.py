@@ -97,7 +97,8 @@ def encode_event(
             data=Raw(encode_fact(data)),
         )
     )
-    return _within_size(data, body)
+    check_size(data, len(body))
+    return body
 
 
 def encode_ahead(draft: Draft, source: str) -> Draft:
@@ -132,15 +133,22 @@ def encode_ahead(draft: Draft, source: str) -> Draft:
 
 def place(draft: Draft, unplaced: Unplaced, source: str, position: int) -> bytes:
     """The body of a draft from `encode_ahead` at its position. ValueError for another source."""
+    check_source(unplaced, source)
+    body = b"%b%d%b" % (unplaced.before, position, unplaced.after)
+    check_size(draft.data, len(body))
+    return body
+
+
+def check_source(unplaced: Unplaced, source: str) -> None:
+    """ValueError for a body of another source."""
     if unplaced.source != source:
         raise ValueError(f"a body of {unplaced.source} is none of {source}")
-    return _within_size(draft.data, b"%b%d%b" % (unplaced.before, position, unplaced.after))
 
 
-def _within_size(fact: Fact, body: bytes) -> bytes:
-    if len(body) > BODY_BYTES_MAX:
-        raise BodyTooLarge(f"{type_of(fact)}: a body of {len(body)} bytes exceeds {BODY_BYTES_MAX}")
-    return body
+def check_size(fact: Fact, size: int) -> None:
+    """BodyTooLarge where the body of a fact has so many bytes."""
+    if size > BODY_BYTES_MAX:
+        raise BodyTooLarge(f"{type_of(fact)}: a body of {size} bytes exceeds {BODY_BYTES_MAX}")
 
 
 def encode_fact(data: Fact) -> bytes:

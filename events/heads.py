@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from events.catalog import stream_of, type_of
 from events.chain import next_head
@@ -100,10 +101,13 @@ class Heads:
             self._requests.append((request, [recorded.id for recorded in written]))
         return tuple(written)
 
-    def take_rows(self) -> list[JournalRow]:
-        """The journal rows of what was written, for a caller that stores them itself before `store`."""
-        rows, self._rows = self._rows, []
-        return rows
+    def move(self, key: LaneKey, next_position: int, head: bytes, last_time: datetime) -> None:
+        """A lane stands there after events whose rows the caller stores itself, before `store`."""
+        before = self[key]
+        self._before.setdefault(key, before.next_position)
+        self._heads[key] = replace(
+            before, next_position=next_position, head=head, last_time=self.now(last_time, [key])
+        )
 
     @property
     def current(self) -> dict[LaneKey, Head]:

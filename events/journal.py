@@ -12,6 +12,7 @@ from events.codec import decode_event
 from events.connections import Connection
 from events.decision import LaneKey
 from events.envelope import Recorded
+from events.row_bytes import COLUMNS, HEADER, TRAILER
 from events.vocabulary import STREAMS
 
 DEFAULT_LANES = 12
@@ -164,19 +165,21 @@ async def read_body_hashes(
     return {row["position"]: row["body_hash"] for row in rows}
 
 
-COLUMNS = ("stream", "lane", "position", "event_id", "type", "key", "body", "chain", "recorded_at")
-
-
-async def copy_rows(
-    connection: Connection,
-    rows: Sequence[JournalRow] | AsyncIterable[Sequence[JournalRow]],
-    recorded_at: datetime,
-) -> None:
-    """For hundreds of rows; those of an async iterable are made while the server takes those before. The
-    caller holds the lane and moves its head in the same transaction."""
-    if isinstance(rows, Sequence):
-        records: list[tuple[object, ...]] | AsyncIterator[tuple[object, ...]]
-        records = [(*row, recorded_at) for row in rows]
-    else:
-        records = ((*row, recorded_at) async for part in rows for row in part)
+async def copy_rows(connection: Connection, rows: Sequence[JournalRow], recorded_at: datetime) -> None:
+    """For hundreds of rows. The caller holds the lane and moves its head in the same transaction."""
+    records = [(*row, recorded_at) for row in rows]
     await connection.copy_records_to_table("journal", schema_name="record", columns=COLUMNS, records=records)
+
+
+async def copy_bytes(connection: Connection, parts: AsyncIterable[bytes]) -> None:
+    """As `copy_rows`, of rows from `RowBytes`, which are made while the server takes those before."""
+    await connection.copy_to_table(
+        "journal", schema_name="record", columns=COLUMNS, source=_framed(parts), format="binary"
+    )
+
+
+async def _framed(parts: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
+    yield HEADER
+    async for part in parts:
+        yield part
+    yield TRAILER

@@ -1,7 +1,7 @@
 """What a transaction writes, gathered so that its statements go to the server together."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import chain
 from typing import NamedTuple
@@ -30,17 +30,33 @@ class Write(NamedTuple):
         return (*zip(*self.rows, strict=True), *self.shared)
 
 
-async def send(connection: Connection, writes: Sequence[Write]) -> None:
-    """In one round trip; in another where a table comes again, since a statement sees none of its own rows.
+class Prepared(NamedTuple):
+    """A statement with its arguments as they are sent, and how many rows it changes of each table."""
 
-    RowCountWrong when a statement changed another number of rows than it was given.
-    """
+    statement: str
+    arguments: Sequence[object]
+    changed: Sequence[tuple[str, int]]
+
+
+def prepare(writes: Sequence[Write]) -> Iterator[Prepared]:
+    """One statement; another where a table comes again, since a statement sees none of its own rows."""
     for together in _of_different_tables(writes):
         parts, arguments = _parts(together)
-        counts = await connection.fetchrow(_joined(parts), *arguments)
-        for write, found in zip(together, counts or (), strict=True):
-            if found != len(write.rows):
-                raise RowCountWrong(write.table, found, len(write.rows))
+        yield Prepared(_joined(parts), arguments, [(write.table, len(write.rows)) for write in together])
+
+
+async def send_prepared(connection: Connection, prepared: Iterable[Prepared]) -> None:
+    """Each in one round trip. RowCountWrong when one changed another number of rows than it says."""
+    for statement, arguments, changed in prepared:
+        counts = await connection.fetchrow(statement, *arguments)
+        for (table, wanted), found in zip(changed, counts or (), strict=True):
+            if found != wanted:
+                raise RowCountWrong(table, found, wanted)
+
+
+async def send(connection: Connection, writes: Sequence[Write]) -> None:
+    """As `send_prepared`, prepared one after another."""
+    await send_prepared(connection, prepare(writes))
 
 
 def fit_together(writes: Sequence[Write]) -> bool:

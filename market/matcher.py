@@ -4,7 +4,6 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
-from uuid import UUID
 
 import msgspec
 import structlog
@@ -15,7 +14,7 @@ from events.connections import Connection, Pool, acquire
 from events.decision import LaneKey
 from events.envelope import Draft, Recorded
 from events.faults import crash_point
-from events.heads import Stamp, allow_for, lock_lanes
+from events.heads import allow_for, lock_lanes
 from events.large_appends import append_large
 from events.market_events import ClearingCompleted, ClearingPlanned, MatchStruck
 from events.subscription import Batch
@@ -56,15 +55,11 @@ class Matcher:
         solver: Solver,
         *,
         source: str,
-        new_id: Callable[[], UUID],
-        new_salt: Callable[[], str],
         snapshot_after_events: int = SNAPSHOT_AFTER_EVENTS,
     ) -> None:
         self._pool = pool
         self._solver = solver
         self._source = source
-        self._new_id = new_id
-        self._new_salt = new_salt
         self._snapshot_after_events = snapshot_after_events
         self._lanes: dict[LaneKey, LaneBooks] = {}
 
@@ -113,16 +108,15 @@ class Matcher:
                 await round_books.keep(connection, batch.lane, event, plan.market, book)
 
         try:
-            recorded = await self._record(batch, count, event, plan, drafts, keep, ahead=bool(drafts))
+            recorded = await self._record(batch, count, plan, drafts, keep, ahead=bool(drafts))
         except (_Ended, RoundRecorded):
-            recorded = await self._record(batch, count, event, plan, drafts, keep, ahead=False)
+            recorded = await self._record(batch, count, plan, drafts, keep, ahead=False)
         self._tell(batch.lane, plan, drafts, seconds, recorded=recorded)
 
     async def _record(
         self,
         batch: Batch,
         count: int,
-        event: Recorded,
         plan: ClearingPlanned,
         drafts: Sequence[Draft],
         keep: Callable[[Connection], Awaitable[None]],
@@ -146,22 +140,12 @@ class Matcher:
             is_open = row.status == "planned"
             if is_open:
                 await tables.locked(connection, heads[batch.lane].next_position - 1)
-                await append_large(connection, heads, drafts, self._stamp(event), tables)
+                await append_large(connection, heads, batch.lane, drafts, self._source, tables)
             elif ahead:
                 raise _Ended
             crash_point("matcher.before_commit")
         crash_point("matcher.after_commit")
         return is_open
-
-    def _stamp(self, event: Recorded) -> Stamp:
-        return Stamp(
-            cause=str(event.id),
-            actor=event.actor,
-            source=self._source,
-            now=event.time,
-            new_id=self._new_id,
-            new_salt=self._new_salt,
-        )
 
     async def _drafts(self, event: Recorded, plan: ClearingPlanned, book: bytes) -> tuple[Draft, ...]:
         """What the round records; nothing for a plan that has ended: an abandoned one stops nobody."""

@@ -248,7 +248,7 @@ async def _run_matcher(wiring: Wiring, stop: asyncio.Event) -> None:
     solver = Solver(seconds_max=settings.round_seconds_max, children_max=settings.round_processes_max)
     await solver.start()
     try:
-        matcher = Matcher(wiring.writer, solver, source=wiring.source, new_id=new_id, new_salt=new_salt)
+        matcher = Matcher(wiring.writer, solver, source=wiring.source)
         reader = subscription(
             wiring, "matcher", "market", matcher, opened=matcher.opened, closed=matcher.closed
         )

@@ -26,7 +26,7 @@ from events.contract_terms import NominatedPart
 from events.decision import LaneKey
 from events.desk import Answer, Desk, open_desk
 from events.envelope import Draft, Recorded
-from events.heads import Stamp, append, lock_lanes
+from events.heads import append, lock_lanes
 from events.journal import initialise, read_events
 from events.lane import LaneWriter
 from events.large_appends import append_large
@@ -184,15 +184,8 @@ class Scene:
         async with self.pool.acquire() as connection:
             for event in await read_events(connection, self.lane, 0, plan.position, 100_000):
                 fold(folded, event)
-        stamp = Stamp(
-            cause=str(plan.id),
-            actor=plan.actor,
-            source="urn:lodestone:" + str(UUID(int=1)),
-            now=self.clock.now,
-            new_id=uuid7,
-            new_salt=new_salt,
-        )
-        drafts = ahead_of_lock(conclude(folded[self.market], plan), stamp.source)
+        source = "urn:lodestone:" + str(UUID(int=1))
+        drafts = ahead_of_lock(conclude(folded[self.market], plan), source)
         async with self.pool.acquire() as connection, connection.transaction():
             tables = await RoundTables.read(connection, self.lane, drafts)
             await before()
@@ -200,7 +193,9 @@ class Scene:
             await meanwhile()
             heads = await lock_lanes(connection, [self.lane])
             await tables.locked(connection, heads[self.lane].next_position - 1)
-            return await append_large(connection, heads, drafts, stamp, tables)
+            await append_large(connection, heads, self.lane, drafts, source, tables)
+            after = heads.found[self.lane].next_position - 1
+            return tuple(await read_events(connection, self.lane, after, after + len(drafts), len(drafts)))
 
     async def record_volumes(self, agreement: UUID) -> None:
         """What is nominated, declared and delivered of two contract years, straight into the record."""

@@ -5,7 +5,7 @@ that changed it, so those that have changed since are read again under the lock.
 but for its position, which is moved by as much as the lane has grown.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from copy import copy
 from typing import Self
 from uuid import UUID
@@ -13,11 +13,12 @@ from uuid import UUID
 from asyncpg import UniqueViolationError
 
 from events.catalog import type_of
+from events.codec import place
 from events.connections import Connection
 from events.decision import LaneKey
 from events.envelope import Draft, Recorded
 from events.journal import read_head
-from events.writes import Write, send
+from events.writes import Prepared, Write, prepare, send
 from market.store import matches, requirements, supplies
 from market.store.applying import read_batch, writes_of
 from market.store.market_facts import Batch, Named
@@ -37,6 +38,7 @@ class RoundTables:
         self._named = named
         self._batch = batch
         self._read_at = read_at
+        self._ahead: list[Prepared] | None = None
         self._inserted: dict[UUID, MatchChange] = {}
         self._grown_by = 0
 
@@ -51,6 +53,7 @@ class RoundTables:
     async def insert_matches(self, connection: Connection, drafts: Sequence[Draft]) -> None:
         """Before the lane is locked, in the same transaction, at the positions that they have if it does not
         grow; not on a lane that others write to, where it would: moving matches takes as long as inserting.
+        What else is written if it does not grow is prepared too.
 
         `drafts` as from `codec.encode_ahead`. Waits for whoever inserts the same matches; then RoundRecorded.
         """
@@ -59,8 +62,7 @@ class RoundTables:
             {order: copy(change) for order, change in self._batch.requirements.items()},
             {},
         )
-        for place, draft in enumerate(drafts, 1):
-            trial.pass_over(_as_recorded(draft, self._read_at + place))
+        _pass_over(trial, drafts, self._read_at + 1)
         if (await read_head(connection, self._key)).position != self._read_at:
             return
         self._inserted = trial.matches
@@ -68,12 +70,14 @@ class RoundTables:
             await send(connection, matches.writes(trial.matches.values()))
         except UniqueViolationError as error:
             raise RoundRecorded from error
+        self._ahead = list(prepare(writes_of(trial, inserted=trial.matches.keys())))
 
     async def locked(self, connection: Connection, position: int) -> None:
         """The lane is locked and stands at `position`: what has changed since is read again."""
         self._grown_by = position - self._read_at
         if not self._grown_by:
             return
+        self._ahead = None
         since = self._read_at + 1
         named, batch = self._named, self._batch
         batch.supplies |= await supplies.read_changed(
@@ -83,24 +87,37 @@ class RoundTables:
             connection, named.requirements.values(), since=since
         )
 
-    def pass_over(self, event: Recorded) -> None:
-        self._batch.pass_over(event)
+    def pass_over(self, drafts: Sequence[Draft], position: int) -> None:
+        if self._ahead is None:
+            _pass_over(self._batch, drafts, position)
 
-    def writes(self) -> list[Write]:
+    def prepared(self) -> Iterable[Prepared]:
+        return prepare(self._writes()) if self._ahead is None else self._ahead
+
+    def _writes(self) -> list[Write]:
         for match in self._inserted.values():
             match.position += self._grown_by
             assert match == self._batch.matches[match.match]
-        moved = self._inserted.values() if self._grown_by else ()
+        moved = [(match.lane, match.market, match.match) for match in self._inserted.values()]
         return [
             *writes_of(self._batch, inserted=self._inserted.keys()),
-            matches.moves([(match.lane, match.market, match.match) for match in moved], self._grown_by),
+            matches.moves(moved, self._grown_by),
         ]
 
 
+def _pass_over(batch: Batch, drafts: Sequence[Draft], position: int) -> None:
+    for at, draft in enumerate(drafts, position):
+        batch.pass_over(_as_recorded(draft, at))
+
+
 def _as_recorded(draft: Draft, position: int) -> Recorded:
-    """As far as it says what becomes of a match."""
+    """All but the chain, which no table holds."""
+    assert draft.unplaced is not None
     assert draft.id is not None
     assert draft.time is not None
+    assert draft.cause is not None
+    assert draft.actor is not None
+    assert draft.salt is not None
     return Recorded(
         id=draft.id,
         type=type_of(draft.data),
@@ -109,10 +126,10 @@ def _as_recorded(draft: Draft, position: int) -> Recorded:
         stream=draft.stream,
         lane=draft.lane,
         position=position,
-        cause="",
-        actor=draft.id,
-        salt="",
+        cause=draft.cause,
+        actor=draft.actor,
+        salt=draft.salt,
         data=draft.data,
-        body=b"",
+        body=place(draft, draft.unplaced, draft.unplaced.source, position),
         chain=b"",
     )

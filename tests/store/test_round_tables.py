@@ -1,15 +1,16 @@
 """A round begins before it holds its lane, and comes out as if it had held it from the start."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Any
 
 import asyncpg
 import pytest
+from msgspec.structs import replace
 from uuid_utils.compat import uuid7
 
-from events.envelope import Recorded
-from events.heads import Stamp, append, lock_lanes
+from events.envelope import Draft, Recorded
+from events.heads import append, lock_lanes
 from events.journal import read_head, read_rows
 from events.large_appends import append_large
 from events.leases import take_leases
@@ -17,9 +18,9 @@ from events.market_events import ClearingCompleted, MatchStruck
 from events.positions import read_place
 from events.row_counts import RowCountWrong
 from events.subscription import Batch
-from events.writes import Write
+from events.writes import Prepared
 from market.commands import matches
-from market.matcher import NAME, Matcher
+from market.matcher import NAME, Matcher, ahead_of_lock
 from market.rules.clearing.clearing import abandonment
 from market.solver import Solver
 from market.store.applying import apply
@@ -78,7 +79,7 @@ async def handled(scene: Scene, plan: Recorded, solver: Solver) -> None:
     """The matcher's reader comes to the plan."""
     events = [event for event in await scene.events("market") if event.lane == plan.lane]
     source = "urn:lodestone:" + str(scene.operator.organisation)
-    matcher = Matcher(scene.pool, solver, source=source, new_id=uuid7, new_salt=new_salt)
+    matcher = Matcher(scene.pool, solver, source=source)
     lane = scene.lane
     await take_leases(scene.pool, NAME, OWNER, lane.stream, [lane.lane], scene.operator.organisation, 60)
     place = await read_place(scene.pool, NAME, scene.lane)
@@ -143,36 +144,30 @@ async def test_of_two_that_record_a_round_at_once_one_does(
 
 
 class Parting:
-    """Tables that part from the record at an event."""
+    """Tables that part from the record behind a position."""
 
     def __init__(self, after: int) -> None:
-        self.left = after
+        self.after = after
 
-    def pass_over(self, event: Recorded) -> None:
-        if self.left == 0:
-            raise RowCountWrong("match", 0, event.position)
-        self.left -= 1
+    def pass_over(self, drafts: Sequence[Draft], position: int) -> None:
+        if position > self.after:
+            raise RowCountWrong("match", 0, position)
 
-    def writes(self) -> Sequence[Write]:
+    def prepared(self) -> Iterable[Prepared]:
         raise AssertionError("the journal was not copied")
 
 
 async def test_a_fault_while_the_journal_is_copied_leaves_nothing(scene: Scene) -> None:
     plan = await scene.plan()
-    stamp = Stamp(
-        cause=str(plan.id),
-        actor=plan.actor,
-        source="urn:lodestone:" + str(scene.operator.organisation),
-        now=scene.clock.now,
-        new_id=uuid7,
-        new_salt=new_salt,
-    )
-    drafts = [abandonment(plan, "solver_gave_up", "Of the test.")] * 100
+    source = "urn:lodestone:" + str(scene.operator.organisation)
+    draft = abandonment(plan, "solver_gave_up", "Of the test.")
+    drafts = ahead_of_lock([replace(draft, id=uuid7()) for _ in range(100)], source)
     async with scene.pool.acquire() as connection:
         with pytest.raises(RowCountWrong):
             async with connection.transaction():
                 heads = await lock_lanes(connection, [scene.lane])
-                await append_large(connection, heads, drafts, stamp, Parting(after=70))
+                tables = Parting(after=plan.position + 70)
+                await append_large(connection, heads, scene.lane, drafts, source, tables)
         assert plan.position == (await read_head(connection, scene.lane)).position
         assert [] == await read_rows(connection, scene.lane, plan.position, 10**6, 1)
 
