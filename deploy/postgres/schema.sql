@@ -850,7 +850,7 @@ CREATE TABLE state.requirement (
     CONSTRAINT requirement_status_check CHECK ((status = ANY (ARRAY['open'::text, 'withdrawn'::text, 'expired'::text, 'sold'::text]))),
     CONSTRAINT requirement_version_check CHECK ((version >= 1))
 )
-WITH (fillfactor='80');
+WITH (fillfactor='45');
 
 CREATE TABLE state.rule_set (
     lane bigint NOT NULL,
@@ -894,7 +894,7 @@ CREATE TABLE state.supply (
     CONSTRAINT supply_tranche_count_check CHECK ((tranche_count >= 1)),
     CONSTRAINT supply_version_check CHECK ((version >= 1))
 )
-WITH (fillfactor='80');
+WITH (fillfactor='45');
 
 CREATE TABLE state.transformation (
     lane bigint NOT NULL,
@@ -1206,13 +1206,13 @@ ALTER TABLE ONLY state.quote
     ADD CONSTRAINT quote_pkey PRIMARY KEY (lane, market, quote);
 
 ALTER TABLE ONLY state.requirement
-    ADD CONSTRAINT requirement_pkey PRIMARY KEY (lane, market, requirement);
+    ADD CONSTRAINT requirement_pkey PRIMARY KEY (lane, market, requirement) WITH (fillfactor='45');
 
 ALTER TABLE ONLY state.rule_set
     ADD CONSTRAINT rule_set_pkey PRIMARY KEY (lane, market, "position");
 
 ALTER TABLE ONLY state.supply
-    ADD CONSTRAINT supply_pkey PRIMARY KEY (lane, market, supply);
+    ADD CONSTRAINT supply_pkey PRIMARY KEY (lane, market, supply) WITH (fillfactor='45');
 
 ALTER TABLE ONLY state.transformation
     ADD CONSTRAINT transformation_pkey PRIMARY KEY (lane, transformation);
@@ -1380,7 +1380,7 @@ CREATE INDEX product_twin_of_organisation ON state.product_twin USING btree (org
 
 CREATE INDEX quote_by_group ON state.quote USING btree (lane, market, company_group, asked_time);
 
-CREATE INDEX requirement_by_id ON state.requirement USING btree (requirement);
+CREATE INDEX requirement_by_id ON state.requirement USING btree (requirement) WITH (fillfactor='45');
 
 CREATE INDEX requirement_due ON state.requirement USING btree (valid_until) WHERE (status = 'open'::text);
 
@@ -1388,7 +1388,7 @@ CREATE INDEX requirement_in_book ON state.requirement USING btree (lane, market)
 
 CREATE INDEX rule_set_by_market ON state.rule_set USING btree (market, rule_set_version);
 
-CREATE INDEX supply_by_id ON state.supply USING btree (supply);
+CREATE INDEX supply_by_id ON state.supply USING btree (supply) WITH (fillfactor='45');
 
 CREATE INDEX supply_due ON state.supply USING btree (valid_until) WHERE (status = 'open'::text);
 

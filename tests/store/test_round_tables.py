@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
+from datetime import timedelta
 from typing import Any
 
 import asyncpg
@@ -10,12 +11,13 @@ from msgspec.structs import replace
 from uuid_utils.compat import uuid7
 
 from events.envelope import Draft, Recorded
-from events.heads import append, lock_lanes
-from events.journal import read_head, read_rows
+from events.heads import Heads, Stamp, append, lock_lanes
+from events.journal import JournalRow, read_head, read_rows
 from events.large_appends import append_large
 from events.leases import take_leases
 from events.market_events import ClearingCompleted, MatchStruck
 from events.positions import read_place
+from events.row_bytes import RowBytes
 from events.row_counts import RowCountWrong
 from events.subscription import Batch
 from events.writes import Prepared
@@ -143,6 +145,61 @@ async def test_of_two_that_record_a_round_at_once_one_does(
     assert (await compared(database, scene)).equal
 
 
+def abandonments(plan: Recorded, source: str) -> tuple[Draft, ...]:
+    """A hundred, each with an id of its own, at times that go back and forth."""
+    draft = abandonment(plan, "solver_gave_up", "Of the test.")
+    times = [plan.time + timedelta(seconds=seconds % 7) for seconds in range(100)]
+    return ahead_of_lock([replace(draft, id=uuid7(), time=time) for time in times], source)
+
+
+class Still:
+    """Tables of events that change nothing."""
+
+    def pass_over(self, drafts: Sequence[Draft], position: int) -> None:
+        pass
+
+    def prepared(self) -> Iterable[Prepared]:
+        return ()
+
+
+async def test_rows_are_those_that_heads_write(scene: Scene) -> None:
+    plan = await scene.plan()
+    source = "urn:lodestone:" + str(scene.operator.organisation)
+    drafts = abandonments(plan, source)
+    stamp = Stamp(
+        cause="", actor=plan.actor, source=source, now=scene.clock.now, new_id=uuid7, new_salt=new_salt
+    )
+    async with scene.pool.acquire() as connection:
+        async with connection.transaction():
+            heads = await lock_lanes(connection, [scene.lane])
+            await append_large(connection, heads, scene.lane, drafts, source, Still())
+        expected = Heads(heads.found, heads.locked_at)
+        events = expected.write(drafts, stamp)
+        head = expected.current[scene.lane]
+        assert [
+            JournalRow(e.stream, e.lane, e.position, e.id, e.type, e.subject, e.body, e.chain) for e in events
+        ] == await read_rows(connection, scene.lane, plan.position, 10**6, 1_000)
+        assert head == (await lock_lanes(connection, [scene.lane]))[scene.lane]
+        assert heads.locked_at == await connection.fetchval(
+            "select max(recorded_at) from record.journal where event_id = $1", events[-1].id
+        )
+
+
+async def test_rows_are_made_of_drafts_of_their_lane_alone(scene: Scene) -> None:
+    plan = await scene.plan()
+    [one, another, *_], source = abandonments(plan, "urn:lodestone:one"), "urn:lodestone:one"
+    rows = RowBytes(scene.lane, 7, bytes(32), source, plan.time)
+    for other in (
+        replace(one, lane=scene.lane.lane + 1),
+        replace(one, stream="parties"),
+        replace(one, unplaced=None),
+        abandonments(plan, "urn:lodestone:two")[0],
+    ):
+        with pytest.raises(ValueError, match=r"is none of|not made for"):
+            rows.place([another, other])
+    assert (7, bytes(32)) == (rows.position, rows.chain)
+
+
 class Parting:
     """Tables that part from the record behind a position."""
 
@@ -160,8 +217,7 @@ class Parting:
 async def test_a_fault_while_the_journal_is_copied_leaves_nothing(scene: Scene) -> None:
     plan = await scene.plan()
     source = "urn:lodestone:" + str(scene.operator.organisation)
-    draft = abandonment(plan, "solver_gave_up", "Of the test.")
-    drafts = ahead_of_lock([replace(draft, id=uuid7()) for _ in range(100)], source)
+    drafts = abandonments(plan, source)
     async with scene.pool.acquire() as connection:
         with pytest.raises(RowCountWrong):
             async with connection.transaction():
