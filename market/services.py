@@ -110,8 +110,6 @@ async def run_services(
         raise ValueError(f"no services: {', '.join(unknown)}; there are {', '.join(LOCAL_SERVICES)}")
 
     first = [_listen(wiring.settings)] if "api" in names else []
-    if "relay" in names:
-        await _close_lanes(wiring.acting_as("relay"))
 
     async def api(wiring: Wiring, stop: asyncio.Event) -> None:
         with first.pop() if first else _listen(wiring.settings) as listening:
@@ -120,6 +118,8 @@ async def run_services(
     builders: dict[str, Service] = {**_BUILDERS, "api": api}
     tasks: list[asyncio.Task[None]] = []
     try:
+        if "relay" in names:
+            await _close_lanes(wiring.acting_as("relay"))
         for name in names:
             kept = _keep(name, builders[name], wiring.acting_as(name), stop)
             tasks.append(asyncio.create_task(kept, name=f"service-{name}"))
