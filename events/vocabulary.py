@@ -264,6 +264,15 @@ class PhysicalLot(Struct, frozen=True, kw_only=True):
     passport: UUID | None = None
 
 
+PART_SIGNS = ".", "_", ":", "/", "+", "-"
+"""What may stand between the number of a lot and that of a part of it."""
+
+
+def is_of_lot(lot_number: str, whole: str) -> bool:
+    """Whether it is the number of that lot or of a part of it."""
+    return lot_number == whole or lot_number.startswith(tuple(whole + sign for sign in PART_SIGNS))
+
+
 TWIN_VERSIONS_MAX = 10_000
 TwinVersion = Annotated[int, Meta(ge=1, le=TWIN_VERSIONS_MAX)]
 

@@ -28,7 +28,7 @@ from events.decision import Moment
 from events.desk import InMarket
 
 
-async def _load_shipping(
+async def load_shipping(
     connection: Connection, asked: Sequence[InMarket[Ship]], moment: Moment
 ) -> Sequence[DeliveryState]:
     del moment
@@ -160,7 +160,6 @@ def _quarter_windows(agreement: Agreement, days: Days, lanes: int) -> list[index
     ]
 
 
-ship: Final = AgreementStep("delivery.ship", _load_shipping, rules.ship)
 weigh: Final = DeliveryStep("delivery.weigh", _load, rules.weigh)
 lodge: Final = DeliveryStep("delivery.lodge-assay", _load, results.lodge)
 exchange: Final = DeliveryStep("delivery.exchange-assays", _load, results.exchange)

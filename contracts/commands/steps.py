@@ -47,18 +47,31 @@ class AgreementStep(Generic[A, S]):
     """Call it with a desk and what is asked: one lane transaction. Raises what the rule raises."""
 
     def __init__(
-        self, name: str, load: Load[A, S], decide: Decide[S, A], touches: frozenset[str] = frozenset()
+        self,
+        name: str,
+        load: Load[A, S],
+        decide: Decide[S, A],
+        touches: frozenset[str] = frozenset(),
+        lot: Callable[[A], UUID | None] = lambda _: None,
     ) -> None:
-        """`touches`: beside the agreement itself."""
+        """`touches`: beside the agreement itself; `lot`: the passport whose lot stays as it is meanwhile."""
         self._operation = in_market(name, load, decide)
         self._touches = touches
+        self._lot = lot
 
     async def __call__(
         self, desk: Desk, argument: A, *, request: Request | None = None, dry_run: bool = False
     ) -> Answer:
         place = await find(desk, argument.caller, argument.agreement)
         return await _give(
-            desk, self._operation, argument, place, self._touches, request=request, dry_run=dry_run
+            desk,
+            self._operation,
+            argument,
+            place,
+            self._touches,
+            lot=self._lot(argument),
+            request=request,
+            dry_run=dry_run,
         )
 
 
@@ -106,16 +119,21 @@ async def _give(
     place: AgreementPlace | DeliveryPlace,
     touches: frozenset[str],
     *,
+    lot: UUID | None = None,
     request: Request | None,
     dry_run: bool,
 ) -> Answer:
+    lanes, keys = [LaneKey("contracts", place.lane)], touches | {f"agreement:{place.agreement}"}
+    if lot is not None:
+        lanes.append(desk.lane("materials", lot))
+        keys |= {f"lot:{lot}"}
     return await submit(
         desk,
         operation,
         InMarket(lane=place.lane, lanes=desk.lanes, market=place.market, argument=argument),
         caller=argument.caller,
-        lanes=[LaneKey("contracts", place.lane)],
-        touches=touches | {f"agreement:{place.agreement}"},
+        lanes=lanes,
+        touches=keys,
         request=request,
         dry_run=dry_run,
     )

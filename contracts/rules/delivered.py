@@ -17,13 +17,11 @@ from events.contract_events import DeliveryShipped
 from events.contract_terms import AgreementTerms, FixedVolume
 from events.fractions import decimal_text, percent_text, tonnes_text
 from events.refusal import Caution, Refusal
-from events.vocabulary import PPB, PhysicalLot
+from events.vocabulary import PPB, PhysicalLot, is_of_lot
 
 UNSTATED_TOLERANCE_PPB: Final = 100_000_000
 """Of a match, whose contract begins with none: moisture and assay move its basis between offer and truck."""
 WEIGHING_TOLERANCE_PPB: Final = 50_000_000
-PART_SIGNS: Final = ".", "_", ":", "/", "+", "-"
-"""What may stand between the number of a lot and that of a part of it."""
 
 
 def of_match(agreement: Agreement) -> bool:
@@ -66,10 +64,9 @@ def lot_refusals(agreement: Agreement, matched: PhysicalLot | None, fact: Delive
     """`matched`: the lot that the match is of. What both have signed since may be about another."""
     if matched is None or any(fact.shipped_on > earlier.until for earlier in agreement.superseded):
         return []
-    of_lot = fact.lot_number == matched.lot_number or fact.lot_number.startswith(
-        tuple(matched.lot_number + sign for sign in PART_SIGNS)
-    )
-    return [] if of_lot else [LotNotOfMatch(pointer="/lot_number", matched=matched.lot_number)]
+    if is_of_lot(fact.lot_number, matched.lot_number):
+        return []
+    return [LotNotOfMatch(pointer="/lot_number", matched=matched.lot_number)]
 
 
 def shipment_cautions(

@@ -161,7 +161,7 @@ def _closed_refusals(state: DeliveryState, year: int, day: date) -> list[Refusal
 
 
 def _lot_refusals(state: DeliveryState, terms: AgreementTerms, argument: Ship) -> list[Refusal]:
-    reasons: list[Refusal] = []
+    reasons: list[Refusal] = list(state.unproven)
     forms = (terms.product.form, *terms.product.buyer_option_forms)
     if argument.form not in forms:
         reasons.append(DeliveredFormUnfit(pointer="/form", form=argument.form, agreed=", ".join(forms)))
@@ -173,9 +173,7 @@ def _lot_refusals(state: DeliveryState, terms: AgreementTerms, argument: Ship) -
     shown_ppb = 0 if recycled is None else recycled.post_consumer_ppb
     if shown_ppb < terms.product.post_consumer_min_ppb:
         least = ppb_text(terms.product.post_consumer_min_ppb)
-        reasons.append(
-            RecycledShareTooLow(pointer="/evidence/recycled", least=least, shown=ppb_text(shown_ppb))
-        )
+        reasons.append(RecycledShareTooLow(pointer="/recycled", least=least, shown=ppb_text(shown_ppb)))
     return reasons
 
 

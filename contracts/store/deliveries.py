@@ -234,7 +234,7 @@ order by shipped_on, delivery limit $5
 """
 
 
-class AcceptedLot(Struct, frozen=True, kw_only=True):
+class ShippedLot(Struct, frozen=True, kw_only=True):
     seller: UUID
     buyer: UUID
     delivery: Delivery
@@ -248,11 +248,28 @@ async def accepted_between(
     organisation: UUID | None,
     *,
     limit: int,
-) -> list[AcceptedLot]:
+) -> list[ShippedLot]:
     """Shipped from `since` to before `until` and accepted since; of all markets and everybody for None."""
     rows = await connection.fetch(READ_ACCEPTED, market, since, until, organisation, limit)
     return [
-        AcceptedLot(seller=row["seller"], buyer=row["buyer"], delivery=_deliveries.decode(row["body"]))
+        ShippedLot(seller=row["seller"], buyer=row["buyer"], delivery=_deliveries.decode(row["body"]))
+        for row in rows
+    ]
+
+
+# Whatever was rejected has come back to its seller.
+READ_OF_PASSPORTS = """
+select seller, buyer, body from delivery
+where passport is not null and passport = any($1::uuid[]) and status <> 'rejected'
+order by delivery
+"""
+
+
+async def shipped_of_passports(connection: Connection, passports: Sequence[UUID]) -> list[ShippedLot]:
+    """Deliveries that name one of the passports and were not rejected, of whatever agreement."""
+    rows = await connection.fetch(READ_OF_PASSPORTS, passports) if passports else []
+    return [
+        ShippedLot(seller=row["seller"], buyer=row["buyer"], delivery=_deliveries.decode(row["body"]))
         for row in rows
     ]
 

@@ -15,6 +15,7 @@ from events.decision import LaneKey, Moment
 from events.desk import Desk
 from events.vocabulary import lane_of
 from market.commands.material_steps import Asked, MaterialStep
+from market.commands.sold_lots import load_sales
 from market.rules.orders.reservations import number_identity
 from market.rules.passports import passports as rules
 from market.rules.passports.passports import (
@@ -73,9 +74,12 @@ async def _state(
     lane, identity = lane_of(str(passport), lanes), str(passport)
     known = await passports.load_passports(connection, [(lane, passport)])
     held = await reservations.load_reservations(connection, [(lane, identity)])
+    found = known.get(passport)
+    sales = {} if found is None else await load_sales(connection, [found], lanes)
     return PassportState(
         lanes=lanes,
-        passport=known.get(passport),
+        passport=found,
+        sales=sales.get(passport, {}),
         reservation=reservations.holder(held, identity),
         receivers=await party_reads.existing(connection, receivers),
     )

@@ -8,6 +8,7 @@ from events.decision import LaneKey, Moment
 from events.desk import Desk
 from events.vocabulary import lane_of
 from market.commands.material_steps import Asked, MaterialStep
+from market.commands.sold_lots import load_sales
 from market.rules.element_masses import BALANCED
 from market.rules.orders.reservations import number_identity
 from market.rules.passports import transformations as rules
@@ -24,10 +25,12 @@ async def load(connection: Connection, asked: Asked[Transform], moment: Moment) 
     offered = await reservations.load_reservations(
         connection, [(lane_of(each, asked.lanes), each) for each in named.values()]
     )
+    known = await passports.load_passports(connection, keys)
     return TransformState(
         lanes=asked.lanes,
         facility=await party_reads.load_facility(connection, argument.caller.organisation, argument.facility),
-        passports=await passports.load_passports(connection, keys),
+        passports=known,
+        sales=await load_sales(connection, list(known.values()), asked.lanes),
         days=await passports.load_days(connection, keys),
         reservations={each: held[str(each)].reservation for _, each in keys if str(each) in held},
         taken=await passports.taken_numbers(connection, argument.facility, numbers),

@@ -25,7 +25,8 @@ several of them, lies beside them.
       again        rounds_again, rule_set_changes, whole_ticks
     optimum      problem, solve, resolve, bounds, check, levels, components; network_simplex,
                  transport_graph, compiled
-    passports    passports, passport_content; transformations, mass_balance; lineage (where its elements come
+    passports    passports, passport_content; bound_lots (what is sold of them), shipped_lots (what leaves
+                 beside what is proven); transformations, mass_balance; lineage (where its elements come
                  from), lineage_layers; data_carriers (where its code leads), magnet_labels (what a label
                  owes)
     crma         shares (of consumption, days of cover), suppliers (who took it from where), statement (of a

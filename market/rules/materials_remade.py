@@ -1,8 +1,8 @@
 """Facts of passports decided again from what stood before them: each has to be what its rule makes of it.
 
 What other streams and lanes say is taken as the fact says it: that the site stood and worked at the stage,
-in which country it lies, that receivers exist, that the days of a lot follow each other. Who acted is the
-event's actor.
+in which country it lies, that receivers exist, that the days of a lot follow each other, that nobody had
+bought what was used or given away. Who acted is the event's actor.
 """
 
 from collections.abc import Mapping

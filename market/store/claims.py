@@ -80,6 +80,30 @@ order by m.match
 """
 
 
+# Of one order, under no lane: what a closed order has sold stays.
+READ_MATCHED = """
+select m.match, m.buyer, m.quantity_g, a.agreement, a.status
+from match m left join agreement a on a.lane = m.lane and a.match = m.match
+where m.supply = $1 and m.lane = $2 and m.status in ('open', 'confirmed')
+order by m.match
+"""
+
+
+class MatchedPart(Struct, frozen=True, kw_only=True):
+    """Grams of basis that a match takes of an order; `agreement` None: it is not there yet."""
+
+    match: UUID
+    buyer: UUID
+    quantity_g: int
+    agreement: UUID | None
+    status: AgreementStatus | None
+
+
+async def read_matched(connection: Connection, lane: int, supply: UUID) -> list[MatchedPart]:
+    """Matches of an order that were neither declined nor let fall."""
+    return [MatchedPart(**row) for row in await connection.fetch(READ_MATCHED, supply, lane)]
+
+
 READ_FACILITY = """
 select t.facility
 from match m join order_terms t on t.lane = m.lane and t.market = m.market and t.order_id = m.supply

@@ -20,6 +20,7 @@ from market.http.wire.ids import to_text
 from market.http.wire.row_files import CSV, XLSX
 from market.store.applying import apply
 from tests.http.shop import Shop
+from tests.http.test_passports import issued
 from tests.market_drafts import Firm
 from tests.record_support import new_salt
 
@@ -359,6 +360,42 @@ async def test_what_cannot_be_shipped_is_told_in_the_words_of_the_body(shop: Sho
     ] == faults(refused)
     unknown = await post(shop, f"{path}/deliveries", seller, lot(certificates=["cert_" + "0" * 32]))
     assert (422, "certificate_not_owned") == (unknown.status_code, unknown.json()["code"])
+    await assert_held_against_its_passport(shop, f"{path}/deliveries", seller)
+
+
+async def assert_held_against_its_passport(shop: Shop, path: str, seller: Firm) -> None:
+    """Of another's passport nothing is told; a part of a lot leaves, and its seller learns what stays."""
+    other = shop.scene.sellers[1]
+    cells = [{**each, "state": "value"} for each in FIGURES]
+    stated = {"lot_number": "L9", "form": "separated_oxide", "net_wet_t": "10.4", "moisture_percent": "0"}
+    stated |= {"composition": {"basis": "dry", "of": "sample", "cells": cells}}  # type: ignore[dict-item]
+    alien, own = [await issued(shop, firm, **stated) for firm in (other, seller)]
+    for passport in (alien, f"pass_{UUID(int=9).hex}"):
+        unknown = await post(shop, path, seller, lot(lot_number="L9", passport=passport))
+        assert (404, "passport_unknown", "/passport") == (
+            unknown.status_code,
+            unknown.json()["code"],
+            unknown.json()["errors"][0]["pointer"],
+        )
+    shares = {"post_consumer_percent": "1", "pre_consumer_percent": "0"}
+    above = lot(lot_number="X9", passport=own, net_wet_t="10.921", recycled=shares)
+    refused = await post(shop, path, seller, above)
+    assert [
+        ("lot_number_not_of_passport", "/lot_number"),
+        ("lot_above_passport", "/net_wet_t"),
+        ("recycled_above_passport", "/recycled/post_consumer_percent"),
+    ] == faults(refused), refused.text
+    await publish(shop, month(2, "50"))
+    higher = [{"analyte": "Nd", "fraction": {"unit": "percent", "amount": "64"}}, FIGURES[1]]
+    more = lot(lot_number="L9", passport=own, net_wet_t="10.92", stated=higher)
+    told = warnings(await post(shop, f"{path}?validate_only=true", seller, more))
+    assert [("lot_above_passport", "/net_wet_t"), ("basis_above_passport", "/stated")] == told[-2:]
+    part = await post(shop, path, seller, lot(lot_number="L9/1", passport=own, net_wet_t="1"))
+    assert ("lot_shipped_in_part", "/passport") == warnings(part)[-1]
+    over = await post(shop, path, seller, lot(lot_number="L9/2", passport=own))
+    assert [("lot_above_passport", "/net_wet_t")] == faults(over)
+    rest = await post(shop, path, seller, lot(lot_number="L9/2", passport=own, net_wet_t="9.4"))
+    assert 201 == rest.status_code, rest.text
 
 
 async def follow(shop: Shop) -> str:

@@ -13,7 +13,6 @@ from uuid import UUID
 import pytest
 from uuid_utils.compat import uuid7
 
-from contracts.commands import deliveries
 from contracts.rules.deliveries import Ship
 from events.checkpoints import public_size
 from events.contract_terms import AssayClause, FixedVolume, TermClause
@@ -30,6 +29,7 @@ from market.commands import (
     parties,
     passports,
     product_twins,
+    shipping,
     transformations,
 )
 from market.http.app import HANDLERS, declared
@@ -270,7 +270,7 @@ async def deliver(shop: Shop, seller: Firm, buyer: Firm) -> UUID:
         moisture_ppb=0,
         stated=figures(**NDPR),
     )
-    shipped = await deliveries.ship(scene.desk, shipment)
+    shipped = await shipping.ship(scene.desk, shipment)
     return done(shipped).events[0].data.delivery  # type: ignore[attr-defined, no-any-return]
 
 

@@ -218,7 +218,7 @@ def test_every_figure_that_the_price_and_the_limits_need_is_stated() -> None:
 def test_36_percent_recycled_has_to_be_shown() -> None:
     """Stellantis and Carester: the agreed share of post-consumer content, by evidence of the lot."""
     terms = replace(FLAT, product=replace(FLAT.product, post_consumer_min_ppb=36 * PERCENT_PPB))
-    expected = [("recycled_share_too_low", "/evidence/recycled")]
+    expected = [("recycled_share_too_low", "/recycled")]
     assert expected == refused(begun(terms).ship)
     short = DeliveryEvidence(
         recycled=RecycledContent(post_consumer_ppb=36 * PERCENT_PPB - 1, pre_consumer_ppb=50 * PERCENT_PPB)

@@ -165,7 +165,8 @@ def test_the_lot_number_is_the_passports() -> None:
     state = posting(passport=passport())
     with pytest.raises(Refusals) as refused:
         lots.list_lot(state, post_supply(lot(physical_lot=number)), moment())
-    assert [("/physical_lot/lot_number", "The order states lot LOT-2, its passport LOT-1.")] == [
+    told = "Lot LOT-2 is stated, the passport is of LOT-1; a transformation makes a lot of a rest."
+    assert [("/physical_lot/lot_number", told)] == [
         (reason.pointer, reason.detail()) for reason in refused.value.refusals
     ]
 

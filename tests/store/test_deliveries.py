@@ -23,6 +23,7 @@ from events.decision import LaneKey
 from events.price_clauses import IndexedPrice
 from events.replay import from_journal
 from events.vocabulary import lane_of
+from market.commands import shipping
 from market.rebuild import compare_with_record
 from tests.agreement_support import signed
 from tests.contract_support import MICRO, TONNE_G
@@ -52,7 +53,7 @@ class Yard:
         await indices.publish(self.scene.desk, argument)
 
     async def ship(self, lot: str = "L1", day: date = MARCH, by: Firm | None = None) -> UUID:
-        answer = await deliveries.ship(
+        answer = await shipping.ship(
             self.scene.desk,
             Ship(
                 caller=(by or self.seller).trader,

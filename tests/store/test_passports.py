@@ -1,7 +1,7 @@
 """Passports on PostgreSQL: a lot is taken once whoever comes first, and its lineage is found again."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -15,14 +15,15 @@ from contracts.rules.deliveries import Accept, Ship, Weigh
 from contracts.rules.results import LodgeAssay
 from events.command import Outcome
 from events.contract_events import DeliveryShipped
+from events.contract_terms import DeliveryEvidence
 from events.desk import Desk, open_desk
 from events.lane import LaneWriter
 from events.market_events import RecoveredLotListed
 from events.material_events import PassportTransferred
 from events.passport_terms import OriginShare
 from events.refusal import Refusals
-from events.vocabulary import PPB, PhysicalLot
-from market.commands import declared_volumes, lots, passports, transformations
+from events.vocabulary import PPB, PhysicalLot, RecycledContent
+from market.commands import declared_volumes, lots, passports, shipping, transformations
 from market.rules.crma.declared_volumes import DeclareVolume
 from market.rules.passports.lineage import provenance
 from market.rules.passports.passports import IssuePassport, RetirePassport, TransferPassport
@@ -184,25 +185,29 @@ async def test_a_transfer_and_a_retirement_of_one_version_exclude_each_other(
 async def test_a_passport_follows_its_delivery_to_the_buyer(scene: Scene) -> None:
     """A timer finds it, gives it once, and does not find it again."""
     firm, buyer, today = scene.sellers[0], scene.buyers[0], scene.clock.now.date()
-    lot = await issue(scene, "L-1", form="separated_oxide", net_wet_g=10_000_000)
-    unsold = await issue(scene, "L-2", form="separated_oxide", net_wet_g=10_000_000)
+    oxide: dict[str, Any] = {"form": "separated_oxide", "composition": assayed(Nd=60, Pr=20)}
+    lot = await issue(scene, "L-1", net_wet_g=10_000_000, **oxide)
+    unsold = await issue(scene, "L-2", net_wet_g=10_000_000, **oxide)
     agreement = await signed(scene, FLAT, kind="spot", parties=(firm, buyer))
+    shipment = Ship(
+        caller=firm.trader,
+        agreement=agreement,
+        lot_number="L-1",
+        passport=lot,
+        form="separated_oxide",
+        shipped_on=today,
+        net_wet_g=10_000_000,
+        moisture_ppb=0,
+        stated=figures(**NDPR),
+    )
+    await assert_not_shipped(scene, shipment)
     found = []
     for number, passport in (("L-1", lot), ("L-2", unsold)):
-        shipment = Ship(
-            caller=firm.trader,
-            agreement=agreement,
-            lot_number=number,
-            passport=passport,
-            form="separated_oxide",
-            shipped_on=today,
-            net_wet_g=10_000_000,
-            moisture_ppb=0,
-            stated=figures(**NDPR),
-        )
-        shipped = done(await deliveries.ship(scene.desk, shipment)).events[0].data
+        named = replace(shipment, lot_number=number, passport=passport)
+        shipped = done(await shipping.ship(scene.desk, named)).events[0].data
         assert isinstance(shipped, DeliveryShipped)
         found.append(shipped.delivery)
+    await assert_on_its_way(scene, replace(shipment, lot_number="L-1/2"))
     lane = scene.desk.lane("materials", lot).lane
     async with scene.pool.acquire() as connection:
         assert [True, False] == [
@@ -225,6 +230,69 @@ async def test_a_passport_follows_its_delivery_to_the_buyer(scene: Scene) -> Non
     assert isinstance(moved, PassportTransferred)
     assert (agreement, found[0]) == (moved.agreement, moved.delivery)
     await assert_traded_here(scene, lot, "L-1")
+
+
+async def assert_not_shipped(scene: Scene, shipment: Ship) -> None:
+    """A passport that is another's is one that does not exist; one's own has to prove what leaves."""
+    alien, other = uuid7(), scene.sellers[1]
+    stated = content(other.facility, "L-1", form="separated_oxide", net_wet_g=10_000_000)
+    await passports.issue(scene.desk, IssuePassport(caller=other.trader, passport=alien, content=stated))
+    for passport in (alien, uuid7()):
+        unknown = await refusals(shipping.ship(scene.desk, replace(shipment, passport=passport)))
+        assert [("passport_unknown", "/passport")] == unknown
+    await passports.transfer(
+        scene.desk,
+        TransferPassport(
+            caller=other.trader,
+            passport=alien,
+            expected_version=1,
+            owner=shipment.caller.organisation,
+            transferred_on=scene.clock.now.date(),
+        ),
+    )
+    wrong = replace(
+        shipment,
+        passport=alien,
+        lot_number="ELSE-1",
+        net_wet_g=10_500_001,
+        evidence=DeliveryEvidence(recycled=RecycledContent(post_consumer_ppb=1)),
+    )
+    assert [
+        ("lot_number_not_of_passport", "/lot_number"),
+        ("lot_above_passport", "/net_wet_g"),
+        ("basis_above_passport", "/stated"),
+        ("recycled_above_passport", "/recycled/post_consumer_ppb"),
+    ] == await refusals(shipping.ship(scene.desk, wrong))
+
+
+async def assert_on_its_way(scene: Scene, shipment: Ship) -> None:
+    """What has left neither leaves again, under another contract, nor becomes something else."""
+    seller, passport = scene.sellers[0], shipment.passport
+    assert passport is not None
+    again = await signed(scene, FLAT, kind="spot", parties=(seller, scene.buyers[1]))
+    for agreement in (shipment.agreement, again):
+        twice = replace(shipment, agreement=agreement, net_wet_g=1_000)
+        assert [("lot_above_passport", "/net_wet_g")] == await refusals(shipping.ship(scene.desk, twice))
+    await assert_bound(scene, passport, scene.buyers[1], 1)
+
+
+async def assert_bound(scene: Scene, passport: UUID, stranger: Firm, drawn_g: int) -> None:
+    """Nothing of it is drawn on, no stranger gets title, it does not leave the loop."""
+    trader = scene.sellers[0].trader
+    assert [("lot_sold", "/inputs/0/net_wet_g")] == await refusals(
+        make(scene, [(passport, drawn_g)], "M-9", output={"form": "magnet_powder"})
+    )
+    step: dict[str, Any] = {"caller": trader, "passport": passport, "expected_version": 1}
+    given = TransferPassport(**step, owner=stranger.organisation, transferred_on=DAY)
+    assert [("lot_sold", "/owner")] == await refusals(passports.transfer(scene.desk, given))
+    retiring = RetirePassport(**step, reason="lost")
+    assert [("lot_sold", None)] == await refusals(passports.retire(scene.desk, retiring))
+
+
+async def refusals(asked: Awaitable[Any]) -> list[tuple[str, str | None]]:
+    with pytest.raises(Refusals) as caught:
+        await asked
+    return [(refusal.code, refusal.pointer) for refusal in caught.value.refusals]
 
 
 async def assert_traded_here(scene: Scene, lot: UUID, number: str) -> None:
@@ -324,6 +392,7 @@ async def test_a_sold_lot_is_offered_by_its_new_owner_and_once(scene: Scene, oth
     with pytest.raises(Refusals) as caught:
         await scene.lot(seller, "", physical_lot=lot)
     assert ["lot_already_sold"] == codes(caught.value)
+    await assert_bound(scene, passport, scene.buyers[1], 10_000_000)
     await give(scene, passport, 1, seller, buyer)
     stored = replace(lot, site=buyer.facility)
     answers = await asyncio.gather(

@@ -19,6 +19,7 @@ from events.callers import Caller
 from events.contract_events import DeliveryShipped, DeliveryWeighed
 from events.market_terms import MemberCertificate
 from events.vocabulary import ProductForm, RexRoute, Side
+from market.commands.shipping import ship as ship_lot
 from market.http.agreements.contract_reads import ReasonedPage, ReasonQuery, as_party
 from market.http.agreements.contract_reads import load as load_agreement
 from market.http.agreements.delivery_views import DeliveryView, Result
@@ -134,7 +135,10 @@ def _answer(call: Call[Any, DryRun], outcome: Done, warnings: tuple[Warned, ...]
     body=ShipLot,
     description="By the seller, under an effective agreement; the provisional invoice goes with it. The "
     "contract of a match takes its lot, or parts of it, up to its quantity and tolerance (10 % where none is "
-    "stated). A day outside the delivery window, and more than is agreed for the year, are warned of.",
+    "stated). A day outside the delivery window, and more than is agreed for the year, are warned of. A passport "
+    "that is named is the seller's own and lives; it is of that lot, or the number of a part begins with its "
+    "number, and proves form, footprint, recycled shares and origins that are stated. Mass and basis may be 5 % "
+    "above it, and are then warned of. What one contract takes of the lot no other takes.",
     example=EXAMPLE,
 )
 async def ship(call: Call[ShipLot, DryRun]) -> Answer:
@@ -152,7 +156,7 @@ async def ship(call: Call[ShipLot, DryRun]) -> Answer:
         evidence=body.evidence(await _certificates(call)),
         matched=await matched_lot(call),
     )
-    outcome = await given(call, commands.ship, argument)
+    outcome = await given(call, ship_lot, argument)
     fact = outcome.fact(DeliveryShipped)
     found = None if outcome.validated_only else to_text("del", fact.delivery)
     return Answer(

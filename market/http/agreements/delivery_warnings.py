@@ -1,20 +1,25 @@
 """What a shipment or a weighing is held against beside its agreement's facts: the lot of the match, and what
 has left before."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from msgspec.structs import replace
 
 from contracts.commands.steps import find
+from contracts.rules.agreement import Agreement
 from contracts.rules.contract_years import year_period
 from contracts.rules.delivered import of_match, shipment_cautions, weighing_cautions
 from contracts.store import agreements, deliveries
 from events.contract_events import DeliveryShipped, DeliveryWeighed
+from events.refusal import Caution
 from events.vocabulary import PhysicalLot
+from market.commands.shipping import load_lot, shipment_of
 from market.http.agreements.contract_reads import as_party, load_with_volumes
 from market.http.wire.endpoint import Call
 from market.http.wire.reads import as_desk
 from market.http.wire.receipts import Warned, unless_unread, warned
+from market.rules.passports import shipped_lots
 from market.store import matches, supplies
 
 
@@ -52,7 +57,19 @@ async def _of_shipment(call: Call[Any, Any], fact: DeliveryShipped) -> tuple[War
             year.start.date(),
             year.end.date(),
         )
-    return warned(shipment_cautions(agreement, volumes, of_year, fact))
+    of_lot = await _of_lot(call, agreement, fact)
+    return warned([*shipment_cautions(agreement, volumes, of_year, fact), *of_lot])
+
+
+async def _of_lot(call: Call[Any, Any], agreement: Agreement, fact: DeliveryShipped) -> Iterable[Caution]:
+    """Of the lot as it was without the shipment."""
+    if fact.passport is None:
+        matched = await matched_lot(call)
+        return shipped_lots.unnamed_cautions(None if matched is None else matched.passport)
+    desk = call.door.desk
+    async with desk.looking() as connection:
+        lot = await load_lot(connection, fact.passport, fact.agreement, desk.lanes, but_for=fact.delivery)
+    return shipped_lots.shipment_cautions(lot, shipment_of(agreement, fact))
 
 
 async def _of_weighing(call: Call[Any, Any], fact: DeliveryWeighed) -> tuple[Warned, ...]:

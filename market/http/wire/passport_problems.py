@@ -15,6 +15,7 @@ PASSPORT_REFUSED: Final[dict[type[Refusal], int]] = {
         (
             refusals.PassportOver,
             refusals.PassportInOrder,
+            refusals.LotSold,
             refusals.FacilityRevoked,
             refusals.LotNumberTaken,
             refusals.CorrectsOther,

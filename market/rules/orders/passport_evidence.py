@@ -1,6 +1,6 @@
 """What a passport proves of an order over its lot: copied into the market's lane, never exceeded there."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from msgspec.structs import replace
@@ -14,6 +14,7 @@ from events.vocabulary import (
     BASIS_ELEMENTS,
     PPB,
     RARE_EARTHS,
+    Footprint,
     MarketBasis,
     OriginStep,
     RecycledContent,
@@ -151,23 +152,30 @@ def excess_refusals(draft: SupplyDraft, evidence: PassportEvidence, basis: Marke
             proven=ppb_text(proven * PPB // of_proven),
         )
     yield from _analyte_refusals(draft, evidence, basis)
-    if draft.footprint is not None and draft.footprint != evidence.footprint:
+    yield from claim_refusals(draft.footprint, draft.recycled, evidence)
+    yield from origin_refusals(draft.origin, evidence)
+
+
+def claim_refusals(
+    footprint: Footprint | None, recycled: RecycledContent | None, evidence: PassportEvidence
+) -> Iterator[Refusal]:
+    """Of an order, and of a shipment, what it claims above its passport."""
+    if footprint is not None and footprint != evidence.footprint:
         yield FootprintNotOfPassport(
             pointer="/footprint",
-            stated=draft.footprint.g_co2e_per_kg,
+            stated=footprint.g_co2e_per_kg,
             proven="none" if evidence.footprint is None else evidence.footprint.g_co2e_per_kg,
         )
     for kind in CLAIM_KINDS:
-        of_draft = 0 if draft.recycled is None else getattr(draft.recycled, f"{kind}_ppb")
+        stated = 0 if recycled is None else getattr(recycled, f"{kind}_ppb")
         of_passport = getattr(evidence.recycled, f"{kind}_ppb")
-        if of_draft > of_passport:
+        if stated > of_passport:
             yield RecycledAbovePassport(
                 pointer=f"/recycled/{kind}_ppb",
                 claim=kind,
-                stated=percent_text(of_draft),
+                stated=percent_text(stated),
                 proven=percent_text(of_passport),
             )
-    yield from _origin_refusals(draft, evidence)
 
 
 def _analyte_refusals(
@@ -203,9 +211,9 @@ def _dry_text(figure: DryAnalyte | None) -> str:
     return f"< {ppb_text(figure.high_ppb)}" if figure.below_detection else ppb_text(figure.low_ppb)
 
 
-def _origin_refusals(draft: SupplyDraft, evidence: PassportEvidence) -> Iterator[Refusal]:
-    """The order names every origin of the passport and no other, manufacturing aside."""
-    steps = [step for step in draft.origin if step.stage != "manufacturing"]
+def origin_refusals(origin: Sequence[OriginStep], evidence: PassportEvidence) -> Iterator[Refusal]:
+    """Every origin of the passport is named and no other, manufacturing aside."""
+    steps = [step for step in origin if step.stage != "manufacturing"]
     proven = {(step.stage, step.country): step.strategic_project for step in evidence.origin}
     wrong = [
         step

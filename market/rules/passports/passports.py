@@ -23,6 +23,12 @@ from events.wellformed import malformed
 from market.rules.orders.orders import Reservation
 from market.rules.parties.parties import Facility
 from market.rules.passport import Passport
+from market.rules.passports.bound_lots import (
+    DELIVERED_LEAST_PPB,
+    Sales,
+    retirement_refusals,
+    title_refusals,
+)
 from market.rules.passports.passport_content import at, content_refusals, made_refusals, root_refusals
 from market.rules.refusing.defects import FacilityNotOwned
 from market.rules.refusing.passport_refusals import (
@@ -57,10 +63,6 @@ BALANCED_MEMBERS = (
 """What a transformation rests on: of a lot that was made, or that something was made of, they stay."""
 
 
-DELIVERED_LEAST_PPB = 950_000_000
-"""Scales and moisture differ between two yards; a lot that is lighter than this came in part."""
-
-
 class LotDays(Struct, frozen=True, kw_only=True):
     """When a lot was made of others, last went to another party, and was last drawn on. None: never, or
     nobody said."""
@@ -80,13 +82,15 @@ class IssueState(Struct, frozen=True, kw_only=True):
 
 
 class PassportState(Struct, frozen=True, kw_only=True):
-    """`reservation`: the newest one of the lot; `receivers`: which of the organisations named exist."""
+    """`reservation`: the newest one of the lot; `receivers`: which of the organisations named exist;
+    `sales`: of the lot, which an audit does not know."""
 
     lanes: int
     passport: Passport | None
     reservation: Reservation | None
     receivers: frozenset[UUID] = frozenset()
     days: LotDays = LotDays()
+    sales: Sales = {}
 
 
 class IssuePassport(Struct, frozen=True, kw_only=True):
@@ -193,7 +197,8 @@ def transfer(state: PassportState, argument: TransferPassport, moment: Moment) -
         reasons.append(TransferToSelf(pointer="/owner"))
     day = argument.transferred_on
     reasons += day_refusals(day, "/transferred_on", moment.now)
-    refuse(reasons + sequence_refusals(passport.passport, day, "/transferred_on", state.days))
+    reasons += sequence_refusals(passport.passport, day, "/transferred_on", state.days)
+    refuse(reasons + title_refusals(passport, state.sales, argument.owner))
     return Decision(drafts=(passport_draft(passport.passport, state.lanes, fact),))
 
 
@@ -252,7 +257,8 @@ def retire(state: PassportState, argument: RetirePassport, moment: Moment) -> De
     passport = _standing(state, argument.caller, argument.expected_version)
     fact = PassportRetired(passport=passport.passport, reason=argument.reason, note=argument.note)
     refuse(_party_refusals(argument.caller, "owner", passport.owner))
-    refuse(malformed(fact) + _over_refusals(passport) + order_refusals(state.reservation))
+    reasons = malformed(fact) + _over_refusals(passport) + order_refusals(state.reservation)
+    refuse(reasons + retirement_refusals(passport, state.sales))
     return Decision(drafts=(passport_draft(passport.passport, state.lanes, fact),))
 
 

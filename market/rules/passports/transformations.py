@@ -54,6 +54,7 @@ from market.rules.element_masses import (
 from market.rules.orders.orders import Reservation
 from market.rules.parties.parties import Facility
 from market.rules.passport import Passport
+from market.rules.passports.bound_lots import Sales, use_refusals
 from market.rules.passports.mass_balance import Account, Movement, move
 from market.rules.passports.passport_content import at, content_refusals, made_refusals
 from market.rules.passports.passports import (
@@ -127,8 +128,8 @@ class Transform(Struct, frozen=True, kw_only=True):
 
 
 class TransformState(Struct, frozen=True, kw_only=True):
-    """`reservations` and `days` by passport, `by_number` those of lot numbers of outputs; `taken`: lot
-    numbers of the facility; `accounts` of its mass balance."""
+    """`reservations`, `days` and `sales` (which an audit does not know) by passport, `by_number` those of lot
+    numbers of outputs; `taken`: lot numbers of the facility; `accounts` of its mass balance."""
 
     lanes: int
     facility: Facility | None
@@ -138,6 +139,7 @@ class TransformState(Struct, frozen=True, kw_only=True):
     accounts: Mapping[tuple[str, ClaimKind], Account]
     by_number: Mapping[str, Reservation] = {}
     days: Mapping[UUID, LotDays] = {}
+    sales: Mapping[UUID, Sales] = {}
 
 
 def transform(state: TransformState, argument: Transform, moment: Moment) -> Decision:
@@ -267,6 +269,9 @@ def _input_refusals(state: TransformState, argument: Transform) -> list[Refusal]
                     whole=_kg(passport.content.net_wet_g),
                 )
             )
+        else:
+            sales = state.sales.get(part.passport, {})
+            reasons += use_refusals(passport, sales, part.net_wet_g, f"{pointer}/net_wet_g")
     if len(owners) > 1:
         reasons.append(OwnersDiffer(pointer="/inputs", owners=len(owners)))
     return reasons

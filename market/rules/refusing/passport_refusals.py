@@ -27,6 +27,12 @@ class PassportInOrder(Refusal):
     code = "passport_in_order"
 
 
+class LotSold(Refusal):
+    """{sold} of this lot are sold or on their way, and title to them goes to their buyer; {free} are free."""
+
+    code = "lot_sold"
+
+
 class FacilityRevoked(Refusal):
     """The facility was revoked and makes nothing any more."""
 
@@ -268,25 +274,25 @@ class LotHasPassport(Refusal):
 
 
 class LotNumberNotOfPassport(Refusal):
-    """The order states lot {stated}, its passport {proven}."""
+    """Lot {stated} is stated, the passport is of {proven}; a transformation makes a lot of a rest."""
 
     code = "lot_number_not_of_passport"
 
 
 class FormNotOfPassport(Refusal):
-    """The order states {stated}, its passport {proven}."""
+    """{stated} is stated, in the passport {proven}."""
 
     code = "form_not_of_passport"
 
 
 class LotAbovePassport(Refusal):
-    """The order states {stated}, of its passport's lot {proven} are left."""
+    """{stated} are stated, of the passport's lot {proven} are left."""
 
     code = "lot_above_passport"
 
 
 class BasisAbovePassport(Refusal):
-    """The order states {stated} of the basis {basis}, its passport {proven}."""
+    """{stated} of the basis {basis} are stated, in the passport {proven}."""
 
     code = "basis_above_passport"
 
@@ -298,18 +304,18 @@ class AnalyteNotOfPassport(Refusal):
 
 
 class FootprintNotOfPassport(Refusal):
-    """The order states {stated} g CO2e per kg, its passport {proven}: leave it out, or state it alike."""
+    """{stated} g CO2e per kg are stated, in the passport {proven}: leave it out, or state it alike."""
 
     code = "footprint_not_of_passport"
 
 
 class RecycledAbovePassport(Refusal):
-    """The order states {stated} {claim}, its passport proves {proven} of the basis."""
+    """{stated} {claim} is stated, the passport proves {proven} of the basis."""
 
     code = "recycled_above_passport"
 
 
 class OriginNotOfPassport(Refusal):
-    """The order states {stated}; its passport says {proven}: name all of it and no more."""
+    """{stated} is stated; the passport says {proven}: name all of it and no more."""
 
     code = "origin_not_of_passport"

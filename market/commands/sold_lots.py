@@ -1,0 +1,82 @@
+"""What is owed or on its way of lots with a passport, read under the lanes of the passports.
+
+Contracts and markets have lanes of their own, which are not held. A shipment that names a passport holds the
+lane of that, and what a closed order has sold stays; a contract that ends meanwhile only frees.
+"""
+
+from collections.abc import Collection, Iterable
+from uuid import UUID
+
+from contracts.rules.agreement import ENDED
+from contracts.store import deliveries
+from events.connections import Connection
+from events.vocabulary import lane_of
+from market.rules.orders.orders import Reservation
+from market.rules.orders.reservations import number_identity
+from market.rules.passport import Passport
+from market.rules.passports.bound_lots import Sales, ShippedPart, TakenPart, sales_of, taken_wet_g
+from market.store import reservations, supplies
+from market.store.claims import read_matched
+
+
+async def load_sales(
+    connection: Connection, lots: Collection[Passport], lanes: int, *, but_for: UUID | None = None
+) -> dict[UUID, Sales]:
+    """By passport, without one delivery; empty for a lot of which nothing is sold or shipped."""
+    named = {of.passport: _identities(of) for of in lots}
+    keys = [(lane_of(each, lanes), each) for several in named.values() for each in several]
+    held = await reservations.load_reservations(connection, keys)
+    shipped = await deliveries.shipped_of_passports(connection, list(named))
+    found: dict[UUID, Sales] = {}
+    for passport in lots:
+        newest = [held[each].reservation for each in named[passport.passport] if each in held]
+        parts = [
+            ShippedPart(
+                agreement=each.delivery.shipped.agreement,
+                delivery=each.delivery.shipped.delivery,
+                buyer=each.buyer,
+                shipped_on=each.delivery.shipped.shipped_on,
+                net_wet_g=each.delivery.shipped.net_wet_g,
+                moisture_ppb=each.delivery.shipped.moisture_ppb,
+                accepted=each.delivery.status == "accepted",
+            )
+            for each in shipped
+            if each.delivery.shipped.passport == passport.passport
+            and each.seller == passport.owner
+            and each.delivery.shipped.delivery != but_for
+        ]
+        taken = [
+            part for order in _orders(passport, newest) for part in await _taken(connection, order, lanes)
+        ]
+        found[passport.passport] = sales_of(passport, taken, parts)
+    return found
+
+
+def _identities(passport: Passport) -> list[str]:
+    """By its passport, and by its number where it was offered by that before."""
+    found = [str(passport.passport)]
+    if passport.owned_since == passport.issued_at:
+        content = passport.content
+        found.append(number_identity(passport.organisation, content.facility, content.lot_number))
+    return found
+
+
+def _orders(passport: Passport, held: Iterable[Reservation]) -> list[Reservation]:
+    """Of who has the lot: what another sold of it has gone to its buyer."""
+    return [each for each in held if each.organisation == passport.owner and (each.sold or not each.released)]
+
+
+async def _taken(connection: Connection, reservation: Reservation, lanes: int) -> list[TakenPart]:
+    lane = lane_of(str(reservation.market), lanes)
+    rows = await supplies.load_orders(connection, [(lane, reservation.market, reservation.order)])
+    terms = rows[reservation.order].order.terms
+    return [
+        TakenPart(
+            match=each.match,
+            agreement=each.agreement,
+            ended=each.status in ENDED,
+            buyer=each.buyer,
+            net_wet_g=taken_wet_g(terms, each.quantity_g),
+        )
+        for each in await read_matched(connection, lane, reservation.order)
+    ]
