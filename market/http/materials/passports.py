@@ -120,7 +120,8 @@ async def issue(call: Call[PassportTerms, DryRun]) -> Answer:
     body=TransferTerms,
     answer=PassportAccepted,
     versioned=True,
-    description="By the owner. With an accepted delivery a passport goes to the buyer by itself.",
+    description="By the owner. With an accepted delivery of the whole lot a passport goes to the buyer by "
+    "itself; of a lot that is sold, in whole or in part, title goes to its buyer alone.",
     example={"owner": ORGANISATION, "transferred_on": "2026-02-20"},
 )
 async def transfer(call: Call[TransferTerms, DryRun]) -> Answer:
