@@ -74,8 +74,10 @@ def shipment_cautions(
 ) -> Iterator[Caution]:
     """`of_year`: deliveries of the shipment's contract year, itself among them or not."""
     terms = agreement.terms_on(fact.shipped_on)
-    window, shipped = terms.delivery.delivery, midnight(fact.shipped_on)
-    if window is not None and not window.start <= shipped < window.end:
+    window = terms.delivery.delivery
+    if window is not None and not (
+        window.start.date() <= fact.shipped_on and midnight(fact.shipped_on) < window.end
+    ):
         first, end = window.start.date().isoformat(), window.end.date().isoformat()
         yield Caution(
             code="shipped_outside_window",

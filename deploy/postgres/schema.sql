@@ -1328,6 +1328,8 @@ CREATE INDEX lineage_edge_down ON state.lineage_edge USING btree (source, target
 
 CREATE INDEX lineage_edge_up ON state.lineage_edge USING btree (target, source);
 
+CREATE INDEX lot_reservation_folded ON state.lot_reservation USING btree (lower(identity));
+
 CREATE INDEX lot_reservation_held ON state.lot_reservation USING btree (supply) WHERE (status = 'reserved'::text);
 
 CREATE INDEX market_by_id ON state.market USING btree (market);
@@ -1360,7 +1362,7 @@ CREATE INDEX partner_stream_by_organisation ON state.partner_stream USING btree 
 
 CREATE INDEX passport_by_id ON state.passport USING btree (passport);
 
-CREATE INDEX passport_lot ON state.passport USING btree (facility, lot_number);
+CREATE INDEX passport_lot_folded ON state.passport USING btree (facility, lower(lot_number));
 
 CREATE INDEX passport_of_holder ON state.passport USING btree (holder, passport);
 

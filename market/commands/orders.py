@@ -185,6 +185,10 @@ async def _with_lots(
             if (number := _earlier(ask.argument, known)) is not None
         ],
     )
+    alike = await reservations.load_alike(
+        connection,
+        [lot for ask, lot in zip(asked, lots, strict=True) if lot and _number(ask.argument) is not None],
+    )
     told: list[PostingState | None] = []
     for ask, lot, passport, state in zip(asked, lots, named, states, strict=True):
         if state is not None and lot is not None:
@@ -194,7 +198,7 @@ async def _with_lots(
                 reservation=reservations.holder(held, lot),
                 passport=None if passport is None else known.get(passport),
                 numbered=None if place is None else numbered.get(place),
-                by_number=reservations.holder(by_number, _earlier(ask.argument, known)),
+                by_number=reservations.holder(by_number, _earlier(ask.argument, known)) or alike.get(lot),
             )
         told.append(state)
     return told

@@ -141,10 +141,17 @@ async def load_passports(connection: Connection, keys: Sequence[tuple[int, UUID]
 
 
 # Decided under the lane of the facility's organisation: nobody else issues for this facility meanwhile.
-READ_LOT_NUMBERS = "select lot_number from passport where facility = $1 and lot_number = any($2::text[])"
+# Case makes no other lot: people read M1 and m1 as one.
+READ_LOT_NUMBERS = """
+select n.lot_number from unnest($2::text[]) as n (lot_number)
+where exists (
+    select from passport p where p.facility = $1 and lower(p.lot_number) = lower(n.lot_number)
+)
+"""
 
 
 async def taken_numbers(connection: Connection, facility: UUID, numbers: Sequence[str]) -> frozenset[str]:
+    """Those of the numbers that it has issued a passport for, whatever their case."""
     rows = await connection.fetch(READ_LOT_NUMBERS, facility, numbers)
     return frozenset(row["lot_number"] for row in rows)
 
@@ -190,8 +197,8 @@ def _day(text: str | None) -> date | None:
 
 
 READ_NUMBERED = """
-select p.facility, p.lot_number, p.passport from unnest($1::uuid[], $2::text[]) as n (facility, lot_number)
-join passport p on p.facility = n.facility and p.lot_number = n.lot_number
+select n.facility, n.lot_number, p.passport from unnest($1::uuid[], $2::text[]) as n (facility, lot_number)
+join passport p on p.facility = n.facility and lower(p.lot_number) = lower(n.lot_number)
 """
 
 

@@ -127,6 +127,22 @@ async def load_reservations(
     return {row["identity"]: _row(row) for row in rows}
 
 
+# Read without the lanes of the others: two orders of one company at the same moment may both stand.
+READ_ALIKE = """
+select n.identity as named, r.lane, r.position, r.version, r.identity, r.organisation, r.market, r.supply,
+       r.status, r.body
+from unnest($1::text[]) as n (identity)
+join lot_reservation r on lower(r.identity) = lower(n.identity) and r.identity <> n.identity
+where r.status in ('reserved', 'sold')
+"""
+
+
+async def load_alike(connection: Connection, identities: Sequence[str]) -> dict[str, Reservation]:
+    """By identity that was asked about: of a lot, offered or sold, that differs from it by case alone."""
+    rows = await connection.fetch(READ_ALIKE, identities) if identities else []
+    return {row["named"]: _row(row).reservation for row in rows}
+
+
 _lots = msgspec.json.Decoder(PhysicalLot)
 
 

@@ -131,6 +131,28 @@ async def test_a_lot_of_cores_says_what_it_holds_and_why_it_goes_lower(shop: Sho
     assert 200 == graded.status_code, graded.text
     read = (await shop.ask("GET", place, by=seller)).json()
     assert ("A", {"reason": "no_demand", "note": None}) == (read["condition"], read["step_down"])
+    await assert_closed_routes_are_told(shop)
+
+
+async def assert_closed_routes_are_told(shop: Shop) -> None:
+    """Nobody reuses what nobody has graded, or what an inspector finds worse: taken, and said."""
+    seller = shop.scene.sellers[0]
+    body = core_body(shop, rex_routes=["reuse", "recycle"], step_down=None, condition=None)
+    body["physical_lot"] = body["physical_lot"] | {"lot_number": "UNGRADED-1"}
+    posted = await shop.ask("POST", LOTS, by=seller, body=body)
+    assert 201 == posted.status_code, posted.text
+    grade = {"condition": "B", "inspector": "assay house north"}
+    path = f"{posted.headers['location']}/grade"
+    graded = await shop.ask("POST", path, by=seller, body=grade, version='"v1"')
+    best = await shop.ask("POST", path, by=seller, body=grade | {"condition": "A"}, version='"v2"')
+    assert [
+        ["No buyer gets this lot for reuse: nobody has graded the lot yet."],
+        ["No buyer gets this lot for reuse: B allows refurbish at best."],
+        [],
+    ] == [
+        [each["detail"] for each in answer.json()["warnings"] if each["code"] == "rex_route_closed"]
+        for answer in (posted, graded, best)
+    ]
 
 
 async def test_who_holds_no_permit_for_waste_is_told_so_in_a_sentence(shop: Shop) -> None:

@@ -169,14 +169,16 @@ def test_the_contract_of_a_match_takes_its_lot_or_parts_of_it(lot_number: str, c
 
 
 def test_a_shipment_is_told_of_days_and_tonnes_that_were_not_agreed() -> None:
-    """From 1 April to before 1 July; 8 t, 16 t, 24 t of 20 t and 10 %: of an offtake nothing is refused."""
-    window = Period(start=midnight(date(2027, 4, 1)), end=midnight(date(2027, 7, 1)))
+    """From 1 April, noon, to before 1 July; 8 t each of 20 t and 10 %: of an offtake nothing is refused."""
+    noon = midnight(date(2027, 4, 1)) + timedelta(hours=12)
+    window = Period(start=noon, end=midnight(date(2027, 7, 1)))
     volume = FixedVolume(acq_g=(20 * TONNE_G,), tolerance_ppb=10 * PERCENT_PPB)
     terms = replace(FLAT, volume=volume, delivery=replace(FLAT.delivery, delivery=window))
     of, told = Deliveries(terms), list[Caution]()
     for day, expected in (
         (date(2027, 3, 31), [("shipped_outside_window", "/shipped_on")]),
-        (date(2027, 6, 30), []),
+        (date(2027, 4, 1), []),
+        (date(2027, 6, 30), [("quantity_agreed_passed", "/net_wet_g")]),
         (
             date(2027, 7, 1),
             [("shipped_outside_window", "/shipped_on"), ("quantity_agreed_passed", "/net_wet_g")],
@@ -188,7 +190,7 @@ def test_a_shipment_is_told_of_days_and_tonnes_that_were_not_agreed() -> None:
             told = list(shipment_cautions(of.paper.stands, Volumes(), known, fact))
             assert expected == [(each.code, each.pointer) for each in told]
     assert (
-        "24000 kg have left in contract year 1; 20000 kg are agreed, with a tolerance of 10 %" in told[1].text
+        "32000 kg have left in contract year 1; 20000 kg are agreed, with a tolerance of 10 %" in told[1].text
     )
 
 

@@ -440,7 +440,10 @@ async def test_a_lot_with_a_passport_is_not_offered_by_its_number(scene: Scene) 
         await offered(scene, "L-1")
     assert ["lot_has_passport"] == codes(caught.value)
     assert f"pass_{passport.hex}" in str(caught.value)
+    assert [("lot_has_passport", "/physical_lot/passport")] == await refusals(offered(scene, "l-1"))
+    assert [("lot_number_taken", "/lot_number")] == await refusals(issue(scene, "l-1"))
     await offered(scene, "L-2")
+    assert [("lot_already_reserved", "/physical_lot")] == await refusals(offered(scene, "l-2"))
 
 
 async def test_a_lot_offered_by_its_number_gets_no_passport(scene: Scene) -> None:

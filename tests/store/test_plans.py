@@ -298,7 +298,7 @@ async def of_passports(writer: Connection) -> list[tuple[str, tuple[object, ...]
     return [
         (passports.READ_STATES, ([3] * 64, lots), {"passport_pkey", "passport_by_id"}),
         (passports.UPDATE, row, {"passport_pkey", "passport_by_id"}),
-        (passports.READ_LOT_NUMBERS, (site, texts), {"passport_lot"}),
+        (passports.READ_LOT_NUMBERS, (site, texts), {"passport_lot_folded"}),
         (transformations.READ_SUMS, (site, ["Nd"], NOW), {"claim_credit_open"}),
         (transformations.READ_CREDITS, (site, ["Nd"], NOW), {"claim_credit_open"}),
         (

@@ -26,9 +26,11 @@ from market.http.wire.material import Body, Dated
 from market.http.wire.paging import Listing
 from market.http.wire.reads import as_caller, as_desk, own, sees_all
 from market.http.wire.receipts import Accepted, Done, Warned, unless_unread, warned
+from market.rules.parties.parties import Facility
 from market.rules.passport import Passport
 from market.rules.passports.magnet_labels import Responsible, label_cautions, stated_cautions
 from market.rules.passports.passports import CorrectPassport, IssuePassport, RetirePassport, TransferPassport
+from market.rules.passports.plausible_masses import magnet_cautions, origin_cautions
 from market.rules.refusing.wording import LongText
 from market.rules.viewers import AuditorViewer, OperatorViewer, OrganisationViewer, Viewer
 from market.rules.visibility.passport_visibility import (
@@ -200,7 +202,22 @@ async def cautioned(
         async with as_desk(call) as connection:
             responsible = await _responsible(connection, record)
         found += label_cautions(record, issuer, responsible)
+        found += magnet_cautions(content)
+    if not made:
+        found += origin_cautions(content, await _own_sites(call, content))
     return warned(replace(each, pointer=f"{prefix}{each.pointer}") for each in found)
+
+
+async def _own_sites(call: Call[Any, Any], content: PassportContent) -> dict[UUID, Facility]:
+    named = {share.facility for share in content.origin if share.facility is not None}
+    if not named:
+        return {}
+    async with as_desk(call) as connection:
+        found = [
+            await party_reads.load_facility(connection, call.caller.organisation, each)
+            for each in sorted(named)
+        ]
+    return {each.facility: each for each in found if each is not None}
 
 
 async def _responsible(connection: Connection, record: MagnetRecord) -> Responsible | None:

@@ -21,7 +21,8 @@ from market.http.wire.ids import FacilityId, OrganisationId, PassportId, Transfo
 from market.http.wire.material import Body, Dated
 from market.http.wire.numbers import GRAMS, TONNES, TONNES_POSITIVE, Grams, TonnesPositive
 from market.http.wire.reads import as_desk
-from market.http.wire.receipts import Accepted, Done, Warned, unless_unread
+from market.http.wire.receipts import Accepted, Done, Warned, unless_unread, warned
+from market.rules.passports.plausible_masses import mass_cautions
 from market.rules.passports.transformations import TOLERANCE_PPM_MAX, DrawnPart, MadeLot, Transform
 from market.rules.refusing.wording import Code
 from market.rules.visibility.passport_visibility import see_material
@@ -171,7 +172,7 @@ async def transform(call: Call[TransformationTerms, DryRun]) -> Answer:
 
 async def _warnings(call: Call[Any, Any], outcome: Done) -> tuple[Warned, ...]:
     issued = [each for each in outcome.facts if isinstance(each, PassportIssued)]
-    found: list[Warned] = []
+    found = list(warned(mass_cautions(outcome.fact(PassportTransformed))))
     for index, each in enumerate(issued):
         found += await cautioned(call, each.content, f"/outputs/{index}", made=True)
     return tuple(found)

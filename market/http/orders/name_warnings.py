@@ -4,9 +4,11 @@ from typing import Any
 from uuid import UUID
 
 from events.market_terms import RequirementTerms, SupplyTerms
+from events.vocabulary import ConditionGrade
 from market.http.wire.endpoint import Call
 from market.http.wire.reads import as_desk
 from market.http.wire.receipts import Warned, unless_unread, warned
+from market.rules.orders.rex import graded_cautions
 from market.rules.orders.unknown_names import Known, name_cautions, names_any
 from market.store import initiatives, inputs, members
 
@@ -30,3 +32,19 @@ async def _read(
             members=frozenset(await members.load_some(connection, lane, market, excluded)),
         )
     return warned(name_cautions(terms, known))
+
+
+async def of_routes(
+    call: Call[Any, Any], market: UUID, terms: SupplyTerms, condition: ConditionGrade | None
+) -> tuple[Warned, ...]:
+    """Routes that nobody gets the lot for, by the rule set in force."""
+    return await unless_unread(_routes(call, market, terms, condition)) if terms.rex_routes else ()
+
+
+async def _routes(
+    call: Call[Any, Any], market: UUID, terms: SupplyTerms, condition: ConditionGrade | None
+) -> tuple[Warned, ...]:
+    lane = call.door.desk.lane("market", market).lane
+    async with as_desk(call) as connection:
+        *_, newest = (await inputs.load_rule_sets(connection, lane, [market]))[market]
+    return warned(graded_cautions(terms, condition, newest.rule_set))

@@ -150,7 +150,8 @@ class Grade(Body, frozen=True, kw_only=True):
     answer=SupplyAccepted,
     idempotent=True,
     versioned=True,
-    description="A condition grade given after inspection; the other terms and the place in time stay.",
+    description="A condition grade given after inspection; the other terms and the place in time stay. "
+    "Routes that the condition rules out keep their buyers away and are warned of.",
     example={"condition": "B", "inspector": "assay house north"},
 )
 async def grade(call: Call[Grade, DryRun]) -> Answer:
@@ -166,8 +167,8 @@ async def grade(call: Call[Grade, DryRun]) -> Answer:
         dry_run=call.query.validate_only,
     )
     outcome = done(call, result)
-    outcome.fact(RecoveredLotGraded)
-    return supplies.closed(call, "lot", outcome)
+    fact = outcome.fact(RecoveredLotGraded)
+    return supplies.closed(call, "lot", outcome, await supplies.of_grading(call, fact))
 
 
 @endpoint(

@@ -7,6 +7,7 @@ from events import capacity_terms
 from events.capacity_terms import CapacityRule, passes
 from events.market_events import (
     RecoveredLotAmended,
+    RecoveredLotGraded,
     RecoveredLotListed,
     SupplyOfferAmended,
     SupplyOffered,
@@ -14,7 +15,7 @@ from events.market_events import (
 from events.market_terms import SupplyTerms as RecordedTerms
 from events.vocabulary import ConvertedPrice, MarketBasis
 from market.http.orders.conversion import ConversionStep, supply_conversion
-from market.http.orders.name_warnings import of_names
+from market.http.orders.name_warnings import of_names, of_routes
 from market.http.orders.order_lists import entry
 from market.http.orders.rex_terms import CoreFigures
 from market.http.orders.supply_terms import SupplyTerms
@@ -23,8 +24,8 @@ from market.http.wire.ids import MarketId, OrganisationId, SupplyId, to_text
 from market.http.wire.material import Body, ExchangeRate
 from market.http.wire.numbers import KILOGRAMS, SIGNED_EUR_PER_KG, TONNES
 from market.http.wire.patching import patch_of
-from market.http.wire.reads import as_caller, own, viewer
-from market.http.wire.receipts import Accepted, Done, Warned, warned
+from market.http.wire.reads import as_caller, as_desk, own, viewer
+from market.http.wire.receipts import Accepted, Done, Warned, unless_unread, warned
 from market.rules.book import OrderStatus, SupplyOrder
 from market.rules.orders.counting import capacity_cautions
 from market.rules.orders.forecast_supply import figure_g
@@ -154,8 +155,9 @@ async def posted(
     call: Call[Any, DryRun], kind: Kind, outcome: Done, order: UUID, fact: SupplyPosted
 ) -> Answer:
     found = None if outcome.validated_only else to_text(kind, order)
+    named = await _told(call, fact)
     return Answer(
-        body=_accepted(outcome, found, 1, fact.terms, await of_names(call, fact.market, fact.terms)),
+        body=_accepted(outcome, found, 1, fact.terms, named),
         status=outcome.status,
         version=None if found is None else 1,
         position=outcome.position,
@@ -168,7 +170,7 @@ async def amended(
     call: Call[Any, DryRun], kind: Kind, outcome: Done, order: UUID, fact: SupplyPosted
 ) -> Answer:
     version = call.expected_version + 1
-    named = await of_names(call, fact.market, fact.terms)
+    named = await _told(call, fact)
     return Answer(
         body=_accepted(outcome, to_text(kind, order), version, fact.terms, named),
         version=None if outcome.validated_only else version,
@@ -176,14 +178,32 @@ async def amended(
     )
 
 
-def closed(call: Call[Any, DryRun], kind: Kind, outcome: Done) -> Answer:
-    version = call.expected_version + 1
+async def _told(call: Call[Any, DryRun], fact: SupplyPosted) -> tuple[Warned, ...]:
+    terms = fact.terms
+    routes = await of_routes(call, fact.market, terms, terms.condition)
+    return *await of_names(call, fact.market, terms), *routes
+
+
+def closed(call: Call[Any, DryRun], kind: Kind, outcome: Done, warnings: tuple[Warned, ...] = ()) -> Answer:
+    version, found = call.expected_version + 1, to_text(kind, call.ids[kind])
     return Answer(
-        body=SupplyAccepted(id=to_text(kind, call.ids[kind]), version=version, **outcome.accepted()),
+        body=SupplyAccepted(id=found, version=version, warnings=warnings, **outcome.accepted()),
         version=None if outcome.validated_only else version,
         position=outcome.position,
         replayed=outcome.replayed,
     )
+
+
+async def of_grading(call: Call[Any, DryRun], fact: RecoveredLotGraded) -> tuple[Warned, ...]:
+    """Routes of the lot that its new condition keeps every buyer from."""
+    return await unless_unread(_of_grading(call, fact))
+
+
+async def _of_grading(call: Call[Any, DryRun], fact: RecoveredLotGraded) -> tuple[Warned, ...]:
+    lane = call.door.desk.lane("market", fact.market).lane
+    async with as_desk(call) as connection:
+        rows = await supplies.load_orders(connection, [(lane, fact.market, fact.lot)])
+    return await of_routes(call, fact.market, rows[fact.lot].order.terms, fact.condition)
 
 
 def _accepted(

@@ -80,6 +80,7 @@ def lot_refusals(state: PostingState, caller: Caller, draft: SupplyDraft, now: d
         if state.numbered is not None:
             named = f"pass_{state.numbered.hex}"
             yield LotHasPassport(pointer="/physical_lot/passport", lot_number=lot.lot_number, passport=named)
+        yield from reservation_refusals(state.by_number, lot, caller.organisation)
         return
     if passport.owned_since == passport.issued_at:
         yield from reservation_refusals(state.by_number, lot, caller.organisation)

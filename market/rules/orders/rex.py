@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from msgspec import UNSET, UnsetType
 
 from events.market_terms import RequirementTerms, RuleSet, SupplyTerms
-from events.refusal import Refusal
+from events.refusal import Caution, Refusal
 from events.rex_terms import RouteCeilings, StepDown
 from events.vocabulary import (
     REX_HIERARCHY,
@@ -65,6 +65,25 @@ def route_refusals(
             condition="not graded" if condition is None else f"condition {condition}",
             best=best,
             offered=offered,
+        )
+
+
+def graded_cautions(
+    terms: SupplyTerms, condition: ConditionGrade | None, rule_set: RuleSet | None
+) -> Iterator[Caution]:
+    """Of an accepted posting or grading: routes of the lot that its condition keeps every buyer from."""
+    ceilings = _ceilings(terms.form, rule_set)
+    if ceilings is None:
+        return
+    best = ceilings.grade_d if condition is None else _by_grade(ceilings)[condition]
+    for index, route in enumerate(terms.rex_routes):
+        if _STEPS[route] >= _STEPS[best]:
+            continue
+        why = f"{condition} allows {best} at best" if condition else "nobody has graded the lot yet"
+        yield Caution(
+            code="rex_route_closed",
+            text=f"No buyer gets this lot for {route}: {why}.",
+            pointer=f"/rex_routes/{index}",
         )
 
 

@@ -1,0 +1,68 @@
+"""What contradicts itself in a passport or a transformation and is told, not refused: what was added without
+a passport, or measured by another laboratory, may explain it."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from uuid import UUID
+
+from events.fractions import decimal_text, percent_text, tonnes_text
+from events.material_events import PassportTransformed
+from events.passport_terms import PassportContent
+from events.refusal import Caution
+from events.vocabulary import MICRO, PPB
+from market.rules.element_masses import MG_PER_G, SCALE_PER_MG, contained
+from market.rules.parties.parties import Facility
+from market.rules.passports.transformations import TOLERANCE_PPM_MAX
+from market.rules.quantities import figure_shares
+
+
+def magnet_cautions(content: PassportContent) -> Iterator[Caution]:
+    """Magnets that are stated to hold more of an element than the lot that they are in."""
+    if content.magnets is None:
+        return
+    held: Counter[str] = Counter()
+    for magnet in content.magnets.magnets:
+        shares = {} if magnet.composition is None else figure_shares(magnet.composition)
+        for element, (share, below) in shares.items():
+            if not below:
+                held[element] += magnet.pieces * magnet.mass_mg * share * PPB
+    for element, lot in contained(content, content.net_wet_g).items():
+        if held[element] * MICRO > lot.most * MG_PER_G * (MICRO + TOLERANCE_PPM_MAX):
+            yield Caution(
+                code="magnets_above_lot",
+                text=f"{element}: the magnets hold {_kg(held[element] // MG_PER_G)} kg, their lot "
+                f"{_kg(lot.most)} kg.",
+                pointer="/magnets/magnets",
+            )
+
+
+def origin_cautions(content: PassportContent, own: Mapping[UUID, Facility]) -> Iterator[Caution]:
+    """`own`: sites of the issuer that the origin names. Of others' sites nothing is told."""
+    for index, share in enumerate(content.origin):
+        site = own.get(share.facility) if share.facility is not None else None
+        if site is None:
+            continue
+        stages = ", ".join(site.details.stages)
+        if (share.country, share.stage in site.details.stages) != (site.details.country, True):
+            yield Caution(
+                code="origin_not_of_facility",
+                text=f"{share.stage} in {share.country} is stated at your site {site.details.name}, which is "
+                f"registered in {site.details.country} for {stages}.",
+                pointer=f"/origin/{index}",
+            )
+
+
+def mass_cautions(fact: PassportTransformed) -> Iterator[Caution]:
+    """Oxygen, water or an alloy's iron come in without a passport; a wrong unit does too."""
+    came_g, went_g = (sum(part.net_wet_g for part in parts) for parts in (fact.inputs, fact.outputs))
+    if went_g > came_g:
+        yield Caution(
+            code="outputs_heavier_than_inputs",
+            text=f"The outputs weigh {tonnes_text(went_g)}, the inputs {tonnes_text(came_g)}, so "
+            f"{percent_text((went_g - came_g) * PPB // went_g)} of what was made came in without a passport.",
+            pointer="/outputs",
+        )
+
+
+def _kg(scaled: int) -> str:
+    return decimal_text(scaled // SCALE_PER_MG, MICRO)
