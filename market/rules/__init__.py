@@ -14,8 +14,8 @@ several of them, lies beside them.
                  product_twins, disassembly (its score), dated_rules; returns (of products, years ahead),
                  return_chances, poisson_binomial, weibull
     clearing     clearings (when), clearing (what); rounds, graph, posing, sections; cleared, prices
-      its record   round_events, match_facts, told_sections, waterfalls (of all trades), waterfall_lines,
-                   evidence, written;
+      its record   round_events, match_facts, told_sections, told_trades, lot_products;
+                   waterfalls (of all trades), waterfall_lines, bid_columns; evidence, written;
                    certificate (checks it without a solver), round_record, breaches, differences, exports
       a pair       eligibility, delivery_papers; pricing, amounts, readings
       many pairs   candidates, screening, rex_columns, paper_columns, valuation, carbon_columns;

@@ -528,7 +528,7 @@ def test_the_ids_of_a_trade_follow_from_its_pair_and_nothing_else() -> None:
     """Whoever knows the pair finds the event that struck it."""
     lane = busy_market(3)
     told = [told_section(cleared) for cleared in clear(lane.book, lane.plan()).sections]
-    ends = [end for section in told for end in section.ends]
+    ends = [end.tobytes() for section in told for end in section.ends]
     trades_told = [trade for section in told for trade in section.trades]
     assert len(ends) > 3
     assert ends == [

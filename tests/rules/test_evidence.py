@@ -96,8 +96,8 @@ def test_parts_stay_below_what_a_record_may_hold_and_lose_nothing() -> None:
     evidence = Evidence(MARKET, PLAN, 1)
     evidence.begin("spot-firm")
     for each in falls:
-        evidence.add_waterfall(listed(each), list(map(encoded, each.terms)))
-    evidence.add("duals", map(encoded, duals))
+        evidence.add_waterfalls([listed(each)], [list(map(encoded, each.terms))], [()])
+    evidence.add("duals", list(map(encoded, duals)))
     evidence.begin("spot-all")
     evidence.add("duals", [encoded(dual(9))])
     bodies = list(evidence.parts())
@@ -127,7 +127,7 @@ def test_premiums_of_many_limits_do_not_swell_a_part_beyond_a_record() -> None:
         evidence.begin("spot-firm")
         for index in range(400):
             of = msgspec.structs.replace(fall(10**11 - index), premiums=told)
-            evidence.add_waterfall(listed(of), lines, told)
+            evidence.add_waterfalls([listed(of)], [lines], [told])
         bodies = list(evidence.parts())
         counts = [len(msgspec.json.decode(body, type=ClearingEvidence).waterfalls) for body in bodies]
         found[len(told)] = counts, max(map(len, bodies))

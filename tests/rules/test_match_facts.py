@@ -1,7 +1,8 @@
 """Facts that are written from templates: to the byte what the facts themselves are when they are encoded."""
 
+import random
 from collections.abc import Callable, Iterator, Sequence
-from itertools import compress
+from itertools import chain, compress
 from typing import Any, get_args
 
 import numpy as np
@@ -16,19 +17,22 @@ from events.market_terms import AnalyteLimit, PenaltyRule, PurityFloor
 from events.vocabulary import INTEGER_MAX, Packaging, Place, Side
 from market.rules.clearing.cleared import ClearedSection, Trade, Trades, cents_of
 from market.rules.clearing.clearing import clear
+from market.rules.clearing.evidence import pair_bytes
+from market.rules.clearing.lot_products import largest_remainders
 from market.rules.clearing.match_facts import (
     MatchFacts,
     confirmed,
     listed,
     must_confirm,
     struck,
-    told_of,
-    told_trades,
 )
 from market.rules.clearing.quota_record import premium_lines
 from market.rules.clearing.rounds import Round
 from market.rules.clearing.told_sections import dual_columns, order_dual, told_section, written_duals
-from market.rules.clearing.written import encoded, fact_template
+from market.rules.clearing.told_trades import told_of, told_trades
+from market.rules.clearing.waterfall_lines import LineColumns
+from market.rules.clearing.written import Octets, encoded, fact_template
+from market.rules.quantities import largest_remainder
 from tests.blotter import Lane, ident
 from tests.rules.small_rounds import small_round, small_round_of_portfolios
 
@@ -75,32 +79,49 @@ def by_column(trades: Sequence[Trade]) -> Trades:
     return Trades(*map(column, zip(*trades, strict=True)))
 
 
+def octets(numbers: Sequence[bytes]) -> Octets:
+    return np.frombuffer(b"".join(numbers), np.uint8).reshape(len(numbers), -1)
+
+
+def ends_of(trades: Sequence[Trade]) -> Octets:
+    return octets(
+        [
+            b"".join(pair_bytes(trade.seller.order.order, trade.seller.tranche, trade.buyer.order.order))
+            for trade in trades
+        ]
+    )
+
+
 def written(of: Round, cleared: ClearedSection) -> Iterator[tuple[bytes, bytes]]:
     """Each fact of a section's trades, and of odd ones, as it is encoded, and as its template writes it."""
     facts = MatchFacts(of, cleared.name)
-    of_trade = zip(cleared.trades, told_section(cleared).lines, premium_lines(cleared), strict=True)
+    of_lines = chain.from_iterable(told_section(cleared).lines)
+    of_trade = zip(cleared.trades, of_lines, premium_lines(cleared), strict=True)
     for index, (own, lines, premiums) in enumerate(of_trade):
         trades = [own, *odd_trades(own)]
         count = len(trades)
         ids = [ident(f"match {index} {number}") for number in range(count)]
-        columns = told_trades(by_column(trades), ids, [(7 + index, 5 + index)] * count)
-        told = list(map(told_of, trades, columns.ids, columns.products))
+        products = [(7 + index, 5 + index)] * count
+        numbers = octets([each.bytes for each in ids])
+        columns = told_trades(by_column(trades), ends_of(trades), numbers, *np.array(products).T)
+        told = list(map(told_of, trades, ids, products))
         expected = [struck(of, cleared.name, *each) for each in zip(trades, told, strict=True)]
         yield from zip(map(encoded, expected), facts.struck(columns), strict=True)
         answers = [
             encoded(confirmed(of, fact, trade, lines)) for fact, trade in zip(expected, trades, strict=True)
         ]
-        yield from zip(answers, facts.confirmed(columns, [lines] * count), strict=True)
+        same = LineColumns(*zip(*[lines] * count, strict=True))
+        yield from zip(answers, facts.confirmed(columns, same), strict=True)
         firm = [not any(must_confirm(trade)) for trade in trades]
         assert firm == columns.firm
-        of_firm = facts.confirmed(columns.kept(firm), [lines] * sum(firm))
+        of_firm = facts.confirmed(columns.kept(firm), same.kept(firm))
         assert list(compress(answers, firm)) == of_firm
         # of one tranche after the other: an odd price is none that adds up
         falls = [
             own._replace(seller=own.seller._replace(tranche=tranche))
             for tranche in (own.seller.tranche, 1, 59)
         ]
-        columns = told_trades(by_column(falls), ids[:3], columns.products[:3])
+        columns = told_trades(by_column(falls), ends_of(falls), numbers[:3], *np.array(products[:3]).T)
         for trade, fall in zip(falls, facts.listed(columns, [premiums] * 3), strict=True):
             places = list(range(index, 9))
             yield encoded(listed(trade, premiums, tuple(places))), fall % encoded(places)
@@ -145,3 +166,15 @@ def test_holes_stand_where_the_members_do() -> None:
     )
     with pytest.raises(AssertionError, match="limit has no place of its own"):
         fact_template(fact, ("ueur_per_kg", "limit"))
+
+
+@pytest.mark.parametrize("most", [1, 7, 10**6, 2**40])
+def test_what_is_dealt_out_by_column_is_what_is_dealt_out_lot_by_lot(most: int) -> None:
+    """Ties, nothing, and of 2**40 products that are more than 64 bits hold."""
+    rng = random.Random(most)
+    lots = [[rng.randrange(most + 1) for _ in range(rng.randrange(1, 6))] for _ in range(200)]
+    wholes = [rng.randrange(sum(weights) + 1) for weights in lots]
+    starts = np.cumsum([0, *map(len, lots[:-1])])
+    found = largest_remainders(np.array(wholes), np.array([each for lot in lots for each in lot]), starts)
+    expected = chain.from_iterable(map(largest_remainder, wholes, lots))
+    assert list(expected) == found.tolist()

@@ -54,7 +54,7 @@ from market.rules.clearing.delivery_papers import SHIPMENT_CONSENT
 from market.rules.clearing.eligibility import eligible_deliveries, reasons
 from market.rules.clearing.graph import HorizonBook, delivery_between, horizons
 from market.rules.clearing.pricing import price_terms, sustainability, total
-from market.rules.clearing.waterfalls import TradeLines
+from market.rules.clearing.waterfall_lines import TradeLines
 from market.rules.clearing.written import encoded
 from market.rules.match_terms import MOVED_BY_ASSAYS, co_products_counted
 from market.rules.quantities import FULL_PANEL
@@ -514,7 +514,7 @@ def edges_of(of: HorizonBook, at: datetime) -> dict[tuple[Any, ...], list[Any]]:
     if rows:
         assert of.waterfalls is not None
         nodes = pairs.seller.astype(np.int64), pairs.buyer.astype(np.int64)
-        lines = list(of.waterfalls.of(*nodes, delivered, pairs.term_total))
+        lines = [line for part in of.waterfalls.of(*nodes, delivered, pairs.term_total) for line in part]
     return {
         (seller.order.order, seller.tranche, buyer.order.order): [*money, waterfall]
         for (seller, buyer), (_, _, *money), waterfall in zip(ends, rows, lines, strict=True)
@@ -525,7 +525,7 @@ def written_one_by_one(terms: Sequence[PriceTerm]) -> TradeLines:
     moved = [term for term in terms if term.kind in MOVED_BY_ASSAYS]
     return TradeLines(
         tuple(map(encoded, terms)),
-        b",".join(map(encoded, moved)),
+        encoded(moved),
         encoded(tuple(co_products_counted(moved))),
     )
 

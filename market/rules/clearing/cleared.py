@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from contracts.rules.price_terms import MICRO_G_PER_KG_PER_CENT, amount_cents
-from market.rules.clearing.columns import rows
+from market.rules.clearing.columns import half_even, rows
 from market.rules.clearing.eligibility import Delivery
 from market.rules.clearing.evidence import edges_sha256
 from market.rules.clearing.graph import BuyerNode, Deliveries, Edges, SellerNode
@@ -84,6 +84,8 @@ class Trade(NamedTuple):
     seller_index: int
     buyer_index: int
     delivery: Delivery
+    limit_ueur_per_kg: int
+    ask_ueur_per_kg: int
     term_total: int
     value: int
     premium: int
@@ -97,6 +99,13 @@ class Trade(NamedTuple):
     remainder_ueur_g_per_kg: int
 
 
+def chosen(column: Any, mask: Sequence[bool]) -> Any:
+    """Of an array or a list."""
+    if isinstance(column, np.ndarray):
+        return column[np.array(mask, dtype=np.bool_)]
+    return list(compress(column, mask))
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class Trades:
     """Trades by column, an entry a trade in each; one after the other they are `Trade`s."""
@@ -106,6 +115,8 @@ class Trades:
     seller_index: Int64s
     buyer_index: Int64s
     delivery: Sequence[Delivery]
+    limit_ueur_per_kg: Int64s
+    ask_ueur_per_kg: Int64s
     term_total: Int64s
     value: Int64s
     premium: Int64s
@@ -130,12 +141,7 @@ class Trades:
         return Trades(*(getattr(self, name)[start:end] for name in Trade._fields))
 
     def kept(self, mask: Sequence[bool]) -> "Trades":
-        kept = np.array(mask, dtype=np.bool_)
-
-        def chosen(column: Any) -> Any:
-            return column[kept] if isinstance(column, np.ndarray) else list(compress(column, mask))
-
-        return Trades(*(chosen(getattr(self, name)) for name in Trade._fields))
+        return Trades(*(chosen(getattr(self, name), mask) for name in Trade._fields))
 
     def row(self, place: int) -> Trade:
         return next(iter(self.part(place, place + 1)))
@@ -236,8 +242,8 @@ def _trades(
     u, v, quantity = chosen.seller[seller_of], chosen.buyer[buyer_of], flow[traded]
     sellers = [section.sellers[index] for index in seller_of.tolist()]
     buyers = [section.buyers[index] for index in buyer_of.tolist()]
-    received = section.of_sellers.ueur_per_kg[seller_of] + u
-    limits = section.of_buyers.ueur_per_kg[buyer_of]
+    asks, limits = section.of_sellers.ueur_per_kg[seller_of], section.of_buyers.ueur_per_kg[buyer_of]
+    received = asks + u
     paid = limits + pairs.term_total[pair] + premium - v - left_out
     assert (paid == received).all()
     paid_cents, _ = cents_of(quantity, paid)
@@ -248,6 +254,8 @@ def _trades(
         seller_index=seller_of.astype(np.int64),
         buyer_index=buyer_of.astype(np.int64),
         delivery=list(map(Deliveries(at).between, sellers, buyers)),
+        limit_ueur_per_kg=limits,
+        ask_ueur_per_kg=asks,
         term_total=pairs.term_total[pair],
         value=value,
         premium=premium,
@@ -269,8 +277,5 @@ def cents_of(quantity_g: Int64s, price_ueur_per_kg: Int64s) -> tuple[Int64s, Int
         exactly = np.array([amount_cents(grams, price) for grams, price in pairs], dtype=np.int64)
         return exactly[:, 0], exactly[:, 1]
     exact = quantity_g * price_ueur_per_kg
-    cents, rest = np.divmod(exact, MICRO_G_PER_KG_PER_CENT)
-    doubled = 2 * rest
-    even = (doubled == MICRO_G_PER_KG_PER_CENT) & (cents % 2 == 1)
-    cents += (doubled > MICRO_G_PER_KG_PER_CENT) | even
+    cents = half_even(exact, MICRO_G_PER_KG_PER_CENT)
     return cents, exact - cents * MICRO_G_PER_KG_PER_CENT

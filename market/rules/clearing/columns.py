@@ -30,6 +30,14 @@ def int64s(values: Iterable[int], count: int) -> Int64s:
     return np.fromiter(values, np.int64, count)
 
 
+def half_even(numerator: Int64s, denominator: Int64s | int) -> Int64s:
+    """`round_half_even` of each; the denominators are positive, and below a quarter of what int64 holds."""
+    found, rest = np.divmod(numerator, denominator)
+    doubled = 2 * rest
+    found += (doubled > denominator) | ((doubled == denominator) & (found % 2 == 1))
+    return found
+
+
 def rows(columns: Sequence[Places]) -> Iterator[tuple[int, ...]]:
     """An entry of all columns after the other, in Python's integers; of so many rows only at a time."""
     for start in range(0, len(columns[0]), ROWS_AT_ONCE):

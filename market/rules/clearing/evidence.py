@@ -1,7 +1,10 @@
 """What a round leaves behind so that it can be checked: hashes, derived ids, and evidence in parts."""
 
+from bisect import bisect_right
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from hashlib import sha256
+from itertools import accumulate, count, islice
 from uuid import UUID
 
 import msgspec
@@ -11,7 +14,7 @@ from msgspec.structs import replace
 
 from events.clearing_terms import Premium
 from market.rules.clearing.graph import Edges, Section
-from market.rules.clearing.written import encoded
+from market.rules.clearing.written import Octets, encoded
 
 PART_BYTES_MAX = 400 * 1024
 LISTED_BYTES_MAX = 1_000
@@ -22,6 +25,7 @@ EDGES_HASHED_AT_ONCE = 1 << 15
 EDGE_ROW = np.dtype([("seller", "V20"), ("buyer", "V16"), ("value", ">i8")])
 UUID_STAMPS = (6, 0x0F, 8 << 4), (8, 0x3F, 0b10 << 6)
 """Of version 8 and variant: byte, the bits of it that stay, and those that are set (RFC 9562)."""
+SALT_BYTES = 16
 MSGPACK_LIST, MSGPACK_16_BYTES = b"\xdd", b"\xc4\x10"
 _UUID_BYTES = np.dtype([("head", "V2"), ("bytes", "u1", 16)])
 _uuids = msgspec.msgpack.Decoder(list[UUID])
@@ -59,40 +63,56 @@ def derived_id(plan: UUID, kind: str, *parts: bytes) -> UUID:
     return DerivedIds(plan, kind).of(b"".join(parts))
 
 
+class _Digests:
+    """SHA-256 of many that begin alike: what they share is hashed once."""
+
+    def __init__(self, shared: bytes) -> None:
+        self._shared = sha256(shared)
+
+    def of_each(self, parts: Iterable[bytes]) -> list[bytes]:
+        digests, copied = [], self._shared.copy
+        for own_parts in parts:
+            own = copied()
+            own.update(own_parts)
+            digests.append(own.digest())
+        return digests
+
+
 class DerivedIds:
-    """`derived_id` of many of one kind: what they share is hashed once."""
+    """`derived_id` of many of one kind."""
 
     def __init__(self, plan: UUID, kind: str) -> None:
-        self._shared = sha256(plan.bytes + kind.encode())
+        self._digests = _Digests(plan.bytes + kind.encode())
 
     def of(self, parts: bytes) -> UUID:
         return self.of_each([parts])[0]
 
     def of_each(self, parts: Iterable[bytes]) -> list[UUID]:
-        digests = []
-        for own_parts in parts:
-            own = self._shared.copy()
-            own.update(own_parts)
-            digests.append(own.digest())
-        packed = np.empty(len(digests), dtype=_UUID_BYTES)
-        packed["head"] = np.void(MSGPACK_16_BYTES)
-        number = packed["bytes"]
-        number[:] = np.frombuffer(b"".join(digests), np.uint8).reshape(-1, 32)[:, :16]
+        numbers = self.octets_of_each(parts)
+        packed = np.empty(len(numbers), dtype=_UUID_BYTES)
+        packed["head"], packed["bytes"] = np.void(MSGPACK_16_BYTES), numbers
+        return _uuids.decode(MSGPACK_LIST + len(packed).to_bytes(4, "big") + packed.tobytes())
+
+    def octets_of_each(self, parts: Iterable[bytes]) -> Octets:
+        """The bytes of each, uint8[n, 16]."""
+        digests = b"".join(self._digests.of_each(parts))
+        number = np.frombuffer(digests, np.uint8).reshape(-1, 32)[:, :16].copy()
         for place, kept, stamp in UUID_STAMPS:
             number[:, place] = number[:, place] & kept | stamp
-        return _uuids.decode(MSGPACK_LIST + len(packed).to_bytes(4, "big") + packed.tobytes())
+        return number
 
 
 class DerivedSalts:
     """Salts of one kind: 128 bits from SHA-256(plan salt ‖ kind ‖ parts), in hexadecimal."""
 
     def __init__(self, plan_salt: str, kind: str) -> None:
-        self._shared = sha256(bytes.fromhex(plan_salt) + kind.encode())
+        self._digests = _Digests(bytes.fromhex(plan_salt) + kind.encode())
 
     def of(self, parts: bytes) -> str:
-        own = self._shared.copy()
-        own.update(parts)
-        return own.hexdigest()[:32]
+        return self.of_each([parts])[0]
+
+    def of_each(self, parts: Iterable[bytes]) -> list[str]:
+        return [digest[:SALT_BYTES].hex() for digest in self._digests.of_each(parts)]
 
 
 def pair_bytes(supply: UUID, tranche: int, requirement: UUID) -> tuple[bytes, bytes, bytes]:
@@ -118,19 +138,37 @@ class Evidence:
         self._cut()
         self._section = section
 
-    def add_waterfall(self, listed: bytes, lines: Sequence[bytes], premiums: Sequence[Premium] = ()) -> None:
-        """A ListedWaterfall, encoded, with a hole where the places of its lines stand, and those lines."""
-        size = LISTED_BYTES_MAX + len(b",".join(lines)) + 1
-        self._make_room(size, size + len(encoded(premiums)) if premiums else size)
+    def add_waterfalls(
+        self,
+        listed: Iterable[bytes],
+        lines: Iterable[Sequence[bytes]],
+        premiums: Iterable[Sequence[Premium]],
+    ) -> None:
+        """ListedWaterfalls, encoded, each with a hole for the places of its lines, and those lines."""
         part = self._part
-        part.add("waterfalls", listed % encoded(part.places(lines)), LISTED_BYTES_MAX)
+        for entry, of_trade, paid in zip(listed, lines, premiums, strict=True):
+            size = LISTED_BYTES_MAX + len(b",".join(of_trade)) + 1
+            held = size + len(encoded(paid)) if paid else size
+            if part.size and (part.size + size > PART_BYTES_MAX or part.held + held > PART_BYTES_HELD):
+                self._cut()
+                part = self._part
+            part.add_waterfall(entry, of_trade)
 
-    def add(self, name: str, entries: Iterable[bytes]) -> None:
+    def add(self, name: str, entries: Sequence[bytes]) -> None:
         """Encoded duals, quotas or multipliers of the section."""
-        for entry in entries:
-            size = len(entry) + 1
-            self._make_room(size, size)
-            self._part.add(name, entry, size)
+        ends = list(accumulate(map(len, entries), lambda end, size: end + size + 1, initial=0))
+        start = 0
+        while start < len(entries):
+            part = self._part
+            room = min(PART_BYTES_MAX - part.size, PART_BYTES_HELD - part.held)
+            end = bisect_right(ends, ends[start] + room) - 1
+            if end > start or not part.size:
+                # one that no part has room for has a part of its own
+                end = max(end, start + 1)
+                part.add(name, entries[start:end], ends[end] - ends[start])
+                start = end
+            if start < len(entries):
+                self._cut()
 
     def parts(self) -> Iterator[bytes]:
         """The canonical JSON of each ClearingEvidence, when all is told."""
@@ -145,11 +183,6 @@ class Evidence:
                 section=section,
             )
             yield encoded(replace(part, **members))
-
-    def _make_room(self, size: int, held: int) -> None:
-        part = self._part
-        if part.size and (part.size + size > PART_BYTES_MAX or part.held + held > PART_BYTES_HELD):
-            self._cut()
 
     def _cut(self) -> None:
         if self._part.size:
@@ -173,41 +206,31 @@ class _EncodedPart(Struct, frozen=True, kw_only=True, omit_defaults=True):
     quotas: Raw = Raw()
 
 
-class _Places(dict[bytes, int]):
-    """Where each line of a part stands; one that it does not hold comes after the others."""
-
-    def __init__(self) -> None:
-        self.lines: list[bytes] = []
-
-    def __missing__(self, line: bytes) -> int:
-        place = self[line] = len(self.lines)
-        self.lines.append(line)
-        return place
-
-
 class _Part:
-    """`size`: what counts of its entries; `held`: their bytes."""
+    """`size`: what counts of its entries; `held`: their bytes. Its lines go by their places, from 0."""
 
     def __init__(self) -> None:
         self.size = self.held = 0
-        self._places = _Places()
-        self._members = {"lines": self._places.lines}
+        self._places: defaultdict[bytes, int] = defaultdict(count().__next__)
+        self._entries: defaultdict[str, list[bytes]] = defaultdict(list)
 
     def members(self) -> dict[str, Raw]:
-        return {
-            name: Raw(b"[" + b",".join(entries) + b"]") for name, entries in self._members.items() if entries
-        }
+        members = {"lines": self._places, **self._entries}
+        return {name: Raw(b"[" + b",".join(entries) + b"]") for name, entries in members.items() if entries}
 
-    def add(self, name: str, entry: bytes, size: int) -> None:
-        self._members.setdefault(name, []).append(entry)
+    def add(self, name: str, entries: Sequence[bytes], size: int) -> None:
+        """size: of the entries, each with a comma."""
+        self._entries[name] += entries
         self.size += size
-        self.held += len(entry) + 1
+        self.held += size
 
-    def places(self, lines: Sequence[bytes]) -> list[int]:
-        """Of these lines; those that are new are listed."""
-        known = len(self._places)
-        found = list(map(self._places.__getitem__, lines))
-        listed = sum(len(line) + 1 for line in self._places.lines[known:])
-        self.size += listed
-        self.held += listed
-        return found
+    def add_waterfall(self, listed: bytes, lines: Sequence[bytes]) -> None:
+        places = self._places
+        known = len(places)
+        entry = listed % encoded(list(map(places.__getitem__, lines)))
+        added = len(places) - known
+        # those that the part did not hold stand last
+        bytes_added = sum(map(len, islice(reversed(places), added))) + added
+        self._entries["waterfalls"].append(entry)
+        self.size += bytes_added + LISTED_BYTES_MAX
+        self.held += bytes_added + len(entry) + 1

@@ -5,25 +5,28 @@ members stand that each trade has its own. What fills a hole is encoded a column
 that tell it. `struck`, `confirmed` and `listed` are the facts themselves.
 """
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import dataclass, fields
-from itertools import compress, repeat
-from typing import Final, NamedTuple
-from uuid import UUID
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from itertools import repeat
+from typing import Final
 
 from msgspec import UNSET, Raw, Struct
 from msgspec.structs import replace
 
-from contracts.rules.price_terms import round_half_even
 from events.clearing_terms import ListedWaterfall, Premium
 from events.market_events import MatchConfirmed, MatchStruck
-from market.rules.book import RequirementOrder, SupplyOrder
-from market.rules.clearing.cleared import Trade, Trades
+from market.rules.book import RequirementOrder
+from market.rules.clearing.cleared import Trade
 from market.rules.clearing.columns import int64s
-from market.rules.clearing.graph import SellerNode
 from market.rules.clearing.rounds import Round
-from market.rules.clearing.waterfalls import TradeLines
-from market.rules.clearing.written import decimals, encoded, fact_template
+from market.rules.clearing.told_trades import Told, ToldTrades, thousandths_of
+from market.rules.clearing.waterfall_lines import LineColumns, TradeLines
+from market.rules.clearing.written import (
+    decimals,
+    each_encoded,
+    encoded,
+    fact_template,
+    from_templates,
+)
 from market.rules.match_terms import match_terms
 from market.rules.orders.forecast_supply import mark_of
 
@@ -74,23 +77,6 @@ _LISTED_HOLES: Final = (
 )
 
 
-class Told(NamedTuple):
-    """What is told of a trade beside the trade itself. product: wet and dry grams."""
-
-    match: UUID
-    product: tuple[int, int]
-    packages_thousandths: int
-
-
-def told_of(trade: Trade, match: UUID, product: tuple[int, int]) -> Told:
-    return Told(match, product, packages_thousandths(product[0], trade.seller))
-
-
-def packages_thousandths(wet_g: int, of: SellerNode) -> int:
-    package_g = of.order.terms.packaging.package_wet_g
-    return round_half_even(wet_g * 1000, package_g) if package_g else 0
-
-
 def must_confirm(trade: Trade) -> tuple[bool, bool]:
     """Seller, buyer."""
     supply, requirement = trade.seller.order.terms, trade.buyer.order.terms
@@ -134,7 +120,7 @@ def confirmed(of: Round, struck: MatchStruck, trade: Trade, lines: TradeLines) -
     contract = match_terms(
         struck, supply.terms, requirement.terms, (), facts.basis, facts.inputs, facts.umpire
     )
-    said = {"terms": Raw(b"[%b]" % lines.moved), "co_products": Raw(lines.co_products)}
+    said = {"terms": Raw(lines.moved), "co_products": Raw(lines.co_products)}
     return MatchConfirmed(
         market=struck.market,
         match=struck.match,
@@ -153,8 +139,8 @@ def listed(trade: Trade, premiums: tuple[Premium, ...], lines: tuple[int, ...] =
         tranche=trade.seller.tranche,
         requirement=trade.buyer.order.order,
         quantity_basis_g=trade.quantity_g,
-        limit_ueur_per_kg=trade.buyer.order.terms.limit.ueur_per_kg,
-        ask_ueur_per_kg=trade.seller.order.terms.ask.ueur_per_kg,
+        limit_ueur_per_kg=trade.limit_ueur_per_kg,
+        ask_ueur_per_kg=trade.ask_ueur_per_kg,
         lines=lines,
         term_total_ueur_per_kg=trade.term_total,
         value_ueur_per_kg=trade.value,
@@ -165,89 +151,39 @@ def listed(trade: Trade, premiums: tuple[Premium, ...], lines: tuple[int, ...] =
     )
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class ToldTrades:
-    """Some trades of a section, the orders of each, and what more than one of their facts tells, encoded."""
-
-    trades: Trades
-    supplies: Sequence[SupplyOrder]
-    requirements: Sequence[RequirementOrder]
-    ids: Sequence[UUID]
-    products: Sequence[tuple[int, int]]
-    match: Sequence[bytes]
-    supply: Sequence[bytes]
-    requirement: Sequence[bytes]
-    quantity_g: Sequence[bytes]
-    price_ueur_per_kg: Sequence[bytes]
-    product_wet_g: Sequence[bytes]
-    delivery: Sequence[bytes]
-    place: Sequence[bytes]
-
-    @property
-    def firm(self) -> list[bool]:
-        """Whether nobody has to confirm each."""
-        return [
-            supply.terms.commitment == requirement.terms.commitment == "firm"
-            for supply, requirement in zip(self.supplies, self.requirements, strict=True)
-        ]
-
-    def kept(self, mask: Sequence[bool]) -> "ToldTrades":
-        if all(mask):
-            return self
-        trades, *columns = (getattr(self, column.name) for column in fields(self))
-        return ToldTrades(trades.kept(mask), *(list(compress(column, mask)) for column in columns))
-
-    def told(self, place: int) -> tuple[Trade, Told]:
-        trade = self.trades.row(place)
-        return trade, told_of(trade, self.ids[place], self.products[place])
-
-
-def told_trades(trades: Trades, ids: Sequence[UUID], products: Sequence[tuple[int, int]]) -> ToldTrades:
-    supplies, requirements = [node.order for node in trades.seller], [node.order for node in trades.buyer]
-    # trades with the same windows share one delivery
-    periods = {id(delivery): delivery.period for delivery in trades.delivery}
-    period = {delivery: encoded(told_period) for delivery, told_period in periods.items()}
-    return ToldTrades(
-        trades=trades,
-        supplies=supplies,
-        requirements=requirements,
-        ids=ids,
-        products=products,
-        match=list(map(encoded, ids)),
-        supply=[encoded(order.order) for order in supplies],
-        requirement=[encoded(order.order) for order in requirements],
-        quantity_g=decimals(trades.quantity_g),
-        price_ueur_per_kg=decimals(trades.price_ueur_per_kg),
-        product_wet_g=decimals([wet_g for wet_g, _ in products]),
-        delivery=[period[id(delivery)] for delivery in trades.delivery],
-        place=[encoded(order.terms.place) for order in supplies],
-    )
-
-
 class MatchFacts:
     """Of the trades of one section, encoded."""
 
     def __init__(self, of: Round, section: str) -> None:
         self._of, self._section = of, section
         self._templates: dict[tuple[str, ...], dict[Hashable, bytes]] = {}
-        self._bought: dict[int, tuple[bytes, ...]] = {}
+        self._bought = _Bought()
 
     def struck(self, of: ToldTrades) -> list[bytes]:
-        keys, trades, wet_g = [], of.trades, [wet_g for wet_g, _ in of.products]
-        for node, supply, requirement in zip(trades.seller, of.supplies, of.requirements, strict=True):
-            terms = supply.terms
-            # what is told of a forecast is no member of its own
-            mark = None if terms.forecast is UNSET else supply.order
-            bids = terms.commitment, requirement.terms.commitment, terms.term is None
-            keys.append((supply.kind, node.tranche, terms.form, terms.incoterm, *bids, mark))
+        trades = of.trades
+        package_g = int64s((sold.packaging.package_wet_g for sold in of.sold), len(of.sold))
+        keys = [
+            (
+                supply.kind,
+                node.tranche,
+                sold.form,
+                sold.incoterm,
+                sold.commitment,
+                bought.commitment,
+                sold.term is None,
+                # what is told of a forecast is no member of its own
+                None if sold.forecast is UNSET else supply.order,
+            )
+            for node, supply, sold, bought in zip(trades.seller, of.supplies, of.sold, of.bought, strict=True)
+        ]
         columns = (
             of.match,
             of.supply,
             of.requirement,
             of.quantity_g,
             of.product_wet_g,
-            decimals([dry_g for _, dry_g in of.products]),
-            decimals(list(map(packages_thousandths, wet_g, trades.seller))),
+            decimals(of.dry_g),
+            decimals(thousandths_of(of.wet_g, package_g)),
             of.price_ueur_per_kg,
             decimals(trades.received_cents),
             decimals(trades.remainder_ueur_g_per_kg),
@@ -260,40 +196,38 @@ class MatchFacts:
 
         return self._written(_STRUCK_HOLES, keys, zip(*columns, strict=True), fact, encoded)
 
-    def confirmed(self, of: ToldTrades, lines: Sequence[TradeLines]) -> list[bytes]:
+    def confirmed(self, of: ToldTrades, lines: LineColumns) -> list[bytes]:
         """Of trades that nobody has to confirm."""
-        if not lines:
+        if not of.supplies:
             return []
-        keys: list[Hashable] = []
-        for supply, requirement in zip(of.supplies, of.requirements, strict=True):
-            terms = supply.terms
-            key = terms.form, terms.incoterm, requirement.terms.recycled_min_ppb
-            # of a term match profile, floor and index are those of these two orders
-            keys.append(key if terms.term is None else None)
-        bought = map(self._bought_by, of.trades.buyer_index.tolist(), of.requirements)
-        buyer, limits, purity, penalties = zip(*bought, strict=True)
+        # of a term match profile, floor and index are those of these two orders
+        keys = [
+            None if sold.term is not None else (sold.form, sold.incoterm, bought.recycled_min_ppb)
+            for sold, bought in zip(of.sold, of.bought, strict=True)
+        ]
+        buyer, limits, purity, penalties = self._bought.of(of.trades.buyer_index.tolist(), of.requirements)
         columns = (
             of.match,
             of.supply,
             of.requirement,
-            [encoded(order.organisation) for order in of.supplies],
+            each_encoded([order.organisation for order in of.supplies]),
             buyer,
             of.quantity_g,
-            [encoded(order.terms.packaging) for order in of.supplies],
+            each_encoded([sold.packaging for sold in of.sold]),
             of.product_wet_g,
             of.price_ueur_per_kg,
-            [b"[%b]" % each.moved for each in lines],
+            lines.moved,
             limits,
             purity,
             penalties,
             of.delivery,
             of.place,
-            [each.co_products for each in lines],
+            lines.co_products,
         )
 
         def fact(place: int) -> Struct:
             trade, told = of.told(place)
-            return confirmed(self._of, struck(self._of, self._section, trade, told), trade, lines[place])
+            return confirmed(self._of, struck(self._of, self._section, trade, told), trade, lines.row(place))
 
         return self._written(_CONFIRMED_HOLES, keys, zip(*columns, strict=True), fact, encoded)
 
@@ -302,18 +236,16 @@ class MatchFacts:
 
         limit + T − ask = value of a trade; with what portfolio limits add to it u + v.
         """
-        trades, count = of.trades, len(of.supplies)
-        limits = int64s((order.terms.limit.ueur_per_kg for order in of.requirements), count)
-        asks = int64s((order.terms.ask.ueur_per_kg for order in of.supplies), count)
-        worth = limits + trades.term_total - asks + trades.premium
+        trades = of.trades
+        worth = trades.limit_ueur_per_kg + trades.term_total - trades.ask_ueur_per_kg + trades.premium
         assert (worth == trades.seller_surplus + trades.buyer_surplus).all()
         columns = (
             of.supply,
             of.requirement,
             of.quantity_g,
-            decimals(limits),
-            decimals(asks),
-            repeat(b"%b", count),
+            decimals(trades.limit_ueur_per_kg),
+            decimals(trades.ask_ueur_per_kg),
+            repeat(b"%b", len(of.supplies)),
             decimals(trades.term_total),
             decimals(trades.value),
             decimals(trades.seller_surplus),
@@ -334,7 +266,7 @@ class MatchFacts:
     def _written(
         self,
         holes: tuple[str, ...],
-        keys: Iterable[Hashable],
+        keys: Sequence[Hashable],
         rows: Iterable[tuple[bytes, ...]],
         fact: Callable[[int], Struct],
         alone: Callable[[Struct], bytes],
@@ -343,22 +275,34 @@ class MatchFacts:
 
         A fact of no key is written `alone`.
         """
-        known, found = self._templates.setdefault(holes, {}), []
+        known = self._templates.setdefault(holes, {})
+
+        def template(place: int) -> bytes:
+            return fact_template(fact(place), holes)
+
+        if None not in keys:
+            return from_templates(known, keys, rows, template)
+        found = []
         for place, (key, row) in enumerate(zip(keys, rows, strict=True)):
             if key is None:
                 found.append(alone(fact(place)))
                 continue
-            template = known.get(key)
-            if template is None:
-                template = known[key] = fact_template(fact(place), holes)
-            found.append(template % row)
+            if key not in known:
+                known[key] = template(place)
+            found.append(known[key] % row)
         return found
 
-    def _bought_by(self, buyer: int, requirement: RequirementOrder) -> tuple[bytes, ...]:
-        """Buyer, limits, purity and penalties, encoded."""
-        found = self._bought.get(buyer)
-        if found is None:
-            terms = requirement.terms
-            told = requirement.organisation, terms.limits, terms.purity, terms.penalties
-            found = self._bought[buyer] = tuple(map(encoded, told))
-        return found
+
+class _Bought(dict[int, tuple[bytes, ...]]):
+    """Of buyers by their places in the section: buyer, limits, purity and penalties, encoded."""
+
+    def of(
+        self, places: Sequence[int], requirements: Sequence[RequirementOrder]
+    ) -> Iterator[tuple[bytes, ...]]:
+        """A column of each of the four."""
+        for place, requirement in zip(places, requirements, strict=True):
+            if place not in self:
+                terms = requirement.terms
+                told = requirement.organisation, terms.limits, terms.purity, terms.penalties
+                self[place] = tuple(map(encoded, told))
+        return zip(*map(self.__getitem__, places), strict=True)

@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import compress, islice
+from itertools import chain, compress
 from typing import Final
+
+import numpy as np
 
 from events.clearing_terms import SectionResult
 from events.envelope import Draft, Recorded
@@ -22,20 +24,24 @@ from market.rules.clearing.evidence import (
     fact_sha256,
     root_sha256,
 )
-from market.rules.clearing.match_facts import MatchFacts, told_trades
+from market.rules.clearing.lot_products import product_grams
+from market.rules.clearing.match_facts import MatchFacts
 from market.rules.clearing.rounds import ClearingImpossible, Round
-from market.rules.clearing.told_sections import ToldSection, product_grams, told_section
+from market.rules.clearing.told_sections import ToldSection, told_section
+from market.rules.clearing.told_trades import told_trades
+from market.rules.clearing.waterfalls import TRADES_AT_ONCE
 from market.rules.clearing.written import WrittenDraft, decoded, encoded
+from market.rules.optimum.problem import Int64s
 
 RESULTS_BYTES_MAX: Final = 490 * 1024
 """Of what is told of sections and the hash of the one part of evidence that each has at least.
 
 In a body of 512 KiB there is room beside them for the hashes of three hundred parts more.
 """
+PAIR_OCTETS: Final = 36
+"""Of `pair_bytes`, joined."""
 HASH_BYTES: Final = 67
 """Of a hash in a list: 64 digits, two quotes and a comma."""
-TRADES_AT_ONCE: Final = 1 << 8
-"""Whose facts are written together, column by column: what they are made of stays in a core's cache."""
 
 
 def drafts(of: Round, sections: Iterable[ClearedSection]) -> Iterator[Draft]:
@@ -55,18 +61,30 @@ def written_drafts(of: Round, sections: Iterable[ClearedSection]) -> Iterator[Wr
 
 def told_drafts(of: Round, told: Sequence[ToldSection]) -> Iterator[WrittenDraft]:
     """`written_drafts` of sections that are told already; takes their duals, quotas and multipliers away."""
+    return chain.from_iterable(_batches(of, told))
+
+
+def _batches(of: Round, told: Sequence[ToldSection]) -> Iterator[Sequence[WrittenDraft]]:
     planned = of.planned
     results = [section.result for section in told]
     # a part is of one section, and every order has a dual
     parts_min = sum(bool(section.duals) for section in told)
     if len(encoded(results)) + HASH_BYTES * parts_min > RESULTS_BYTES_MAX:
         raise ClearingImpossible("too_many_sections", f"{len(told)} sections are more than a record holds.")
-    products = iter(product_grams(told))
+    wet_g, dry_g = product_grams(
+        [node for section in told for node in section.trades.seller],
+        np.concatenate([np.zeros((0, PAIR_OCTETS), np.uint8), *(section.ends for section in told)]),
+        _column(told, "packages"),
+        _column(told, "quantity_g"),
+    )
+    first = 0
     evidence = Evidence(planned.market, planned.plan, planned.round)
     totals = _Totals()
     for section in told:
         evidence.begin(section.name)
-        yield from _matches(of, section, products, evidence, totals)
+        own = slice(first, first + len(section.trades))
+        first = own.stop
+        yield from _matches(of, section, (wet_g[own], dry_g[own]), evidence, totals)
         for name in ("duals", "quotas", "multipliers"):
             entries = getattr(section, name)
             evidence.add(name, entries)
@@ -77,47 +95,55 @@ def told_drafts(of: Round, told: Sequence[ToldSection]) -> Iterator[WrittenDraft
     for number, body in enumerate(evidence.parts(), start=1):
         draft = parts.draft(body, str(planned.plan), number.to_bytes(4, "big"))
         hashes.append(fact_sha256(body, draft.salt).hex())
-        yield draft
-    completed = _completed(of, results, totals, hashes)
-    yield PlanDrafts(of.plan, "completed", ClearingCompleted.TYPE).draft(
-        encoded(completed), str(planned.plan)
-    )
+        yield (draft,)
+    completed = encoded(_completed(of, results, totals, hashes))
+    yield (PlanDrafts(of.plan, "completed", ClearingCompleted.TYPE).draft(completed, str(planned.plan)),)
+
+
+def _column(told: Sequence[ToldSection], name: str) -> Int64s:
+    """Of the trades of all sections."""
+    columns = [getattr(section.trades, name) for section in told]
+    return np.concatenate([np.zeros(0, dtype=np.int64), *columns])
 
 
 def _matches(
     of: Round,
     section: ToldSection,
-    products: Iterator[tuple[int, int]],
+    product_g: tuple[Int64s, Int64s],
     evidence: Evidence,
     totals: "_Totals",
-) -> Iterator[WrittenDraft]:
+) -> Iterator[list[WrittenDraft]]:
+    """Of TRADES_AT_ONCE at a time."""
     struck_events = PlanDrafts(of.plan, f"struck/{section.name}", MatchStruck.TYPE)
     confirmed_events = PlanDrafts(of.plan, f"confirmed/{section.name}", MatchConfirmed.TYPE)
     ids = DerivedIds(of.planned.plan, f"match/{section.name}")
     facts = MatchFacts(of, section.name)
     for start in range(0, len(section.trades), TRADES_AT_ONCE):
         end = start + TRADES_AT_ONCE
-        trades, ends = section.trades.part(start, end), section.ends[start:end]
-        told = told_trades(trades, ids.of_each(ends), list(islice(products, len(trades))))
-        lines = list(islice(section.lines, len(trades)))
+        trades, octets = section.trades.part(start, end), section.ends[start:end]
+        ends: list[bytes] = octets.view(f"V{PAIR_OCTETS}").ravel().tolist()
+        numbers = ids.octets_of_each(ends)
+        told = told_trades(trades, octets, numbers, *(column[start:end] for column in product_g))
+        lines = next(section.lines)
         premiums = section.premiums[start:end]
-        for listed, waterfall, paid in zip(facts.listed(told, premiums), lines, premiums, strict=True):
-            evidence.add_waterfall(listed, waterfall.lines, paid)
-        subjects = list(map(str, told.ids))
+        evidence.add_waterfalls(facts.listed(told, premiums), lines.lines, premiums)
+        subjects = told.subjects
         struck = struck_events.drafts(facts.struck(told), subjects, ends)
         totals.add(trades, struck)
         firm = told.firm
-        answers = iter(
-            confirmed_events.drafts(
-                facts.confirmed(told.kept(firm), list(compress(lines, firm))),
-                compress(subjects, firm),
-                list(compress(ends, firm)),
-            )
+        answers = confirmed_events.drafts(
+            facts.confirmed(told.kept(firm), lines.kept(firm)),
+            compress(subjects, firm),
+            list(compress(ends, firm)),
         )
+        of_firm = iter(answers)
+        found = []
         for fact, is_firm in zip(struck, firm, strict=True):
-            yield fact
+            found.append(fact)
             if is_firm:
-                yield next(answers)
+                # right after its match
+                found.append(next(of_firm))
+        yield found
 
 
 class PlanDrafts:
@@ -137,21 +163,23 @@ class PlanDrafts:
         self, data: Iterable[bytes], subjects: Iterable[str], parts: Sequence[bytes]
     ) -> list[WrittenDraft]:
         """An entry a draft in each."""
-        plan, salt_of = self._plan, self._salts.of
+        ids, salts = self._ids.of_each(parts), self._salts.of_each(parts)
+        stream, lane, actor = self._plan.stream, self._plan.lane, self._plan.actor
+        fact, time, cause = self._type, self._time, self._cause
         return [
             WrittenDraft(
-                stream=plan.stream,
-                lane=plan.lane,
+                stream=stream,
+                lane=lane,
                 subject=subject,
-                type=self._type,
+                type=fact,
                 data=body,
                 id=ident,
-                salt=salt_of(own),
-                time=self._time,
-                cause=self._cause,
-                actor=plan.actor,
+                salt=salt,
+                time=time,
+                cause=cause,
+                actor=actor,
             )
-            for body, subject, ident, own in zip(data, subjects, self._ids.of_each(parts), parts, strict=True)
+            for body, subject, ident, salt in zip(data, subjects, ids, salts, strict=True)
         ]
 
 

@@ -5,9 +5,12 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 from uuid import UUID
 
+import numpy as np
+
 from events.clearing_terms import OrderDual, Premium, SectionResult
 from events.vocabulary import Side
 from market.rules.clearing.cleared import ClearedSection, Trades, dual_total
+from market.rules.clearing.columns import ROWS_AT_ONCE
 from market.rules.clearing.graph import BuyerNode, SellerNode
 from market.rules.clearing.prices import forgone
 from market.rules.clearing.quota_record import (
@@ -17,13 +20,20 @@ from market.rules.clearing.quota_record import (
     quota_duals,
     removed_orders,
 )
-from market.rules.clearing.waterfalls import TradeLines
-from market.rules.clearing.written import decimal_rows, encoded, fact_template
+from market.rules.clearing.waterfall_lines import LineColumns
+from market.rules.clearing.written import (
+    ID_OCTETS,
+    Octets,
+    decimals,
+    encoded,
+    fact_template,
+    from_templates,
+    ids_encoded,
+    octets,
+)
 from market.rules.optimum.problem import Int64s, fills_g
-from market.rules.quantities import largest_remainder, net_dry_g, product_g
 
-SUPPLY_BYTES: Final = 16
-"""Of `pair_bytes`, those that name the supply."""
+_SELLER: Final = np.dtype([("order", "V16"), ("tranche", ">u4")])
 _DUAL_HOLES: Final = (
     "order",
     "capacity_g",
@@ -44,14 +54,15 @@ _DUAL_HOLES: Final = (
 class ToldSection:
     """What a round tells of a section: its pairs and problems need not stand in memory any longer.
 
-    premiums, lines, ends (`pair_bytes`): of each trade. The duals, quotas and multipliers are encoded.
+    premiums: of each trade. ends: its `pair_bytes`, joined, uint8[n, 36]. lines: of TRADES_AT_ONCE at a time.
+    The duals, quotas and multipliers are encoded.
     """
 
     name: str
     trades: Trades
     premiums: tuple[tuple[Premium, ...], ...]
-    lines: Iterator[TradeLines]
-    ends: Sequence[bytes]
+    lines: Iterator[LineColumns]
+    ends: Octets
     duals: list[bytes]
     quotas: list[bytes]
     multipliers: list[bytes]
@@ -73,7 +84,7 @@ def told_section(cleared: ClearedSection) -> ToldSection:
     )
 
 
-def _lines(cleared: ClearedSection) -> Iterator[TradeLines]:
+def _lines(cleared: ClearedSection) -> Iterator[LineColumns]:
     """Not made before they are asked for: all of them are more than what they are made of."""
     section, trades = cleared.posed.section, cleared.trades
     if not trades:
@@ -87,52 +98,17 @@ def _lines(cleared: ClearedSection) -> Iterator[TradeLines]:
     )
 
 
-def _ends(cleared: ClearedSection) -> Sequence[bytes]:
-    """`pair_bytes` of each trade, joined."""
+def _ends(cleared: ClearedSection) -> Octets:
     section, trades = cleared.posed.section, cleared.trades
-    sellers = section.seller_key[trades.seller_index].tolist()
-    buyers = section.buyer_key[trades.buyer_index].tolist()
-    return [sold + bought for sold, bought in zip(sellers, buyers, strict=True)]
-
-
-def product_grams(told: Sequence[ToldSection]) -> list[tuple[int, int]]:
-    """Wet and dry product of each trade, section by section.
-
-    Whole packages; what is not packed adds up over a lot's trades.
-    """
-    sellers = [node for section in told for node in section.trades.seller]
-    supplies = [end[:SUPPLY_BYTES] for section in told for end in section.ends]
-    lots: dict[tuple[bytes, bool], list[int]] = {}
-    for place, (supply, node) in enumerate(zip(supplies, sellers, strict=True)):
-        lots.setdefault((supply, node.packed.is_packed), []).append(place)
-    quantity_g = _column(told, "quantity_g")
-    packages = _column(told, "packages")
-    found: list[tuple[int, int]] = [(0, 0)] * len(sellers)
-    for (_, is_packed), places in lots.items():
-        terms = sellers[places[0]].order.terms
-        wet: tuple[int, ...]
-        if is_packed:
-            package_wet_g = terms.packaging.package_wet_g
-            wet = tuple([packages[place] * package_wet_g for place in places])
-        else:
-            grams = [quantity_g[place] for place in places]
-            wet = largest_remainder(product_g(sum(grams), terms.basis_g, terms.net_wet_g), grams)
-        dry = largest_remainder(net_dry_g(sum(wet), terms.moisture_ppb), wet)
-        for place, of_trade in zip(places, zip(wet, dry, strict=True), strict=True):
-            found[place] = of_trade
-    return found
-
-
-def _column(told: Sequence[ToldSection], name: str) -> list[int]:
-    """Of the trades of all sections."""
-    return [number for section in told for number in getattr(section.trades, name).tolist()]
+    sellers = octets(section.seller_key[trades.seller_index])
+    return np.hstack([sellers, octets(section.buyer_key[trades.buyer_index])])
 
 
 def _duals(cleared: ClearedSection) -> tuple[list[bytes], list[bytes]]:
     """Every order of the section, encoded: sellers, then buyers, as the section has them; and every quota."""
     sellers, buyers = dual_columns(cleared, "seller"), dual_columns(cleared, "buyer")
     if cleared.quotas is None:
-        return [*written_duals(sellers), *written_duals(buyers)], []
+        return written_duals(sellers) + written_duals(buyers), []
     nodes = tuple(order_dual(buyers.row(index)) for index in range(len(buyers.nodes)))
     of_buyers = map(encoded, buyers_duals(cleared, nodes))
     return [*written_duals(sellers), *of_buyers], list(map(encoded, quota_duals(cleared, nodes)))
@@ -161,20 +137,21 @@ class DualRow(NamedTuple):
 
 @dataclass(frozen=True, eq=False, slots=True)
 class DualColumns:
-    """DualRows of one side; figures: from capacity on, int64, an entry a node. reasons: by node."""
+    """DualRows of one side; figures: from capacity on, int64, an entry a node. reasons: by node.
+
+    order: bytes of its id, uint8[n, 16]; tranche: 0 of a buyer.
+    """
 
     side: Side
     nodes: Sequence[SellerNode | BuyerNode]
+    order: Octets
+    tranche: Sequence[int]
     reasons: Mapping[int, str]
     figures: tuple[Int64s, ...]
 
     def row(self, index: int) -> DualRow:
         node, figures = self.nodes[index], (int(column[index]) for column in self.figures)
-        return DualRow(node.order.order, _tranche(node), self.side, self.reasons.get(index), *figures)
-
-
-def _tranche(node: SellerNode | BuyerNode) -> int:
-    return node.tranche if isinstance(node, SellerNode) else 0
+        return DualRow(node.order.order, self.tranche[index], self.side, self.reasons.get(index), *figures)
 
 
 def dual_columns(cleared: ClearedSection, side: Side) -> DualColumns:
@@ -200,7 +177,11 @@ def dual_columns(cleared: ClearedSection, side: Side) -> DualColumns:
         *(dual[at][node_of] for dual in (proof.relaxed_dual, proof.plain_dual)),
         forgone(proof.relaxed, chosen, proof.removed)[at],
     )
-    return DualColumns(side, (section.sellers, section.buyers)[at], reasons, figures)
+    nodes, keys = (section.sellers, section.buyers)[at], (section.seller_key, section.buyer_key)[at]
+    tranche = (
+        np.ascontiguousarray(keys).view(_SELLER)["tranche"].tolist() if side == "seller" else [0] * len(nodes)
+    )
+    return DualColumns(side, nodes, octets(keys)[:, :ID_OCTETS], tranche, reasons, figures)
 
 
 def order_dual(row: DualRow) -> OrderDual:
@@ -225,19 +206,28 @@ def order_dual(row: DualRow) -> OrderDual:
     )
 
 
-def written_duals(of: DualColumns) -> Iterator[bytes]:
+def written_duals(of: DualColumns) -> list[bytes]:
     """`order_dual` of each row, encoded; those alike in all that is no number share a template."""
     capacity, filled = of.figures[:2]
     marginal = ((filled > 0) & (filled < capacity)).tolist()
-    templates: dict[tuple[bool, int, str | None], bytes] = {}
-    for index, (node, row) in enumerate(zip(of.nodes, decimal_rows(of.figures), strict=True)):
-        reason = of.reasons.get(index)
-        key = marginal[index], _tranche(node), reason
-        template = templates.get(key)
-        if template is None:
-            holes = _DUAL_HOLES if reason is None else (*_DUAL_HOLES, "forgone_ueur_per_kg")
-            template = templates[key] = fact_template(order_dual(of.row(index)), holes)
-        yield template % (encoded(node.order.order), *(row[:-1] if reason is None else row))
+    reasons = list(map(of.reasons.get, range(len(of.nodes))))
+    keys = list(zip(marginal, of.tranche, reasons, strict=True))
+    rows = (row if reason else row[:-1] for row, reason in zip(_dual_rows(of), reasons, strict=True))
+
+    def template(place: int) -> bytes:
+        holes = _DUAL_HOLES if reasons[place] is None else (*_DUAL_HOLES, "forgone_ueur_per_kg")
+        return fact_template(order_dual(of.row(place)), holes)
+
+    return from_templates({}, keys, rows, template)
+
+
+def _dual_rows(of: DualColumns) -> Iterator[tuple[bytes, ...]]:
+    """Order and figures of each, encoded; of some at a time."""
+    for start in range(0, len(of.nodes), ROWS_AT_ONCE):
+        part = slice(start, start + ROWS_AT_ONCE)
+        yield from zip(
+            ids_encoded(of.order[part]), *(decimals(column[part]) for column in of.figures), strict=True
+        )
 
 
 def section_result(cleared: ClearedSection) -> SectionResult:

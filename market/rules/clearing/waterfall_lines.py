@@ -1,7 +1,9 @@
 """Lines of waterfalls as they are recorded, and templates of those with numbers of each trade's own."""
 
-from collections.abc import Callable
-from typing import Any, Final
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import compress
+from typing import Any, Final, NamedTuple
 
 from msgspec.structs import replace
 
@@ -13,13 +15,50 @@ HOLE: Final = "\x01"
 _HOLE_ENCODED: Final = b"\\u0001"
 
 
+class TradeLines(NamedTuple):
+    """A trade's waterfall, each line encoded, and what of it a contract takes over.
+
+    moved: a list of its lines that a final assay moves, encoded. co_products: what the buyer pays for them,
+    encoded.
+    """
+
+    lines: tuple[bytes, ...]
+    moved: bytes
+    co_products: bytes
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class LineColumns:
+    """TradeLines of some trades, an entry each."""
+
+    lines: Sequence[tuple[bytes, ...]]
+    moved: Sequence[bytes]
+    co_products: Sequence[bytes]
+
+    def __iter__(self) -> Iterator[TradeLines]:
+        return map(TradeLines, self.lines, self.moved, self.co_products)
+
+    def row(self, place: int) -> TradeLines:
+        return TradeLines(self.lines[place], self.moved[place], self.co_products[place])
+
+    def kept(self, mask: Sequence[bool]) -> "LineColumns":
+        return LineColumns(
+            list(compress(self.lines, mask)),
+            list(compress(self.moved, mask)),
+            list(compress(self.co_products, mask)),
+        )
+
+
 def template_of(line: PriceTerm) -> bytes:
-    """For `%` with an amount in place of its own, then what fills each hole, by the names of the inputs."""
+    """For `%` with an amount in place of its own, then what fills each hole, by the names of the inputs.
+
+    All of them in decimal.
+    """
     body = encoded(replace(line, ueur_per_kg=0))
     assert body.count(_HOLE_ENCODED) == sum(value == HOLE for value in line.inputs.values())
     head, found, tail = body.replace(b"%", b"%%").partition(b'"ueur_per_kg":0')
     assert found
-    return b'%b"ueur_per_kg":%%d%b' % (head, tail.replace(_HOLE_ENCODED, b"%d"))
+    return b'%b"ueur_per_kg":%%b%b' % (head, tail.replace(_HOLE_ENCODED, b"%b"))
 
 
 class Lines(dict[tuple[Any, ...], bytes]):

@@ -1,25 +1,33 @@
 """Drafts whose facts are written already, as a round tells them and its process hands them on."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from datetime import datetime
 from functools import cache
-from operator import attrgetter
+from operator import attrgetter, mod
 from typing import Any, Final
 from uuid import UUID
 
 import msgspec
+import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
+from numpy.typing import NDArray
 
 from events.catalog import FACT_TYPES
 from events.envelope import Draft
-from market.rules.clearing.columns import ROWS_AT_ONCE
 from market.rules.optimum.problem import Int64s
 
 _MARK: Final = "\x02{}\x02"
 """In place of a member: no text of an order holds a control character."""
-encoded: Final = msgspec.json.Encoder(order="deterministic").encode
+_encoder: Final = msgspec.json.Encoder(order="deterministic")
+encoded: Final = _encoder.encode
 """The canonical JSON of a fact, or of a part of one."""
+Octets = NDArray[np.uint8]
+ID_OCTETS: Final = 16
+ID_BYTES: Final = 38
+"""Of an encoded id: 32 digits, four dashes, two quotes."""
+_DIGITS: Final = ((0, 8, 1), (8, 12, 10), (12, 16, 15), (16, 20, 20), (20, 32, 25))
+"""Of an id, groups of digits: first, one after the last, and where they stand when it is encoded."""
 
 
 def fact_template(fact: Struct, holes: Sequence[str]) -> bytes:
@@ -44,17 +52,45 @@ def fact_template(fact: Struct, holes: Sequence[str]) -> bytes:
     return template
 
 
+def from_templates(
+    known: dict[Hashable, bytes],
+    keys: Sequence[Hashable],
+    rows: Iterable[tuple[bytes, ...]],
+    template: Callable[[int], bytes],
+) -> list[bytes]:
+    """Each row in the template of its key; `template` makes the one of a place where none is known."""
+    for place, key in enumerate(keys):
+        if key not in known:
+            known[key] = template(place)
+    return list(map(mod, map(known.__getitem__, keys), rows))
+
+
 def decimals(column: list[int] | Int64s) -> list[bytes]:
     """Each number as JSON has it: all of a column at once, where `%d` makes a text of each."""
-    written = repr(column if isinstance(column, list) else column.tolist())[1:-1].encode()
-    return written.split(b", ") if written else []
+    written = encoded(column if isinstance(column, list) else column.tolist())[1:-1]
+    return written.split(b",") if written else []
 
 
-def decimal_rows(columns: Sequence[Int64s]) -> Iterator[tuple[bytes, ...]]:
-    """As `columns.rows`, each entry in decimal."""
-    for start in range(0, len(columns[0]), ROWS_AT_ONCE):
-        part = slice(start, start + ROWS_AT_ONCE)
-        yield from zip(*(decimals(column[part]) for column in columns), strict=True)
+def each_encoded(column: Sequence[Any]) -> list[bytes]:
+    """`encoded` of each, all of a column at once."""
+    return _encoder.encode_lines(column).split(b"\n")[:-1]
+
+
+def octets(keys: NDArray[np.void]) -> Octets:
+    """The bytes of each key, a row each."""
+    return np.ascontiguousarray(keys).view(np.uint8).reshape(len(keys), keys.dtype.itemsize)
+
+
+def ids_encoded(numbers: Octets) -> list[bytes]:
+    """`encoded` of ids by their bytes, uint8[n, 16], without an object of each."""
+    count = len(numbers)
+    digits = np.frombuffer(numbers.tobytes().hex().encode(), np.uint8).reshape(count, 32)
+    written = np.empty((count, ID_BYTES), dtype=np.uint8)
+    written[:, [0, -1]], written[:, [9, 14, 19, 24]] = ord('"'), ord("-")
+    for start, end, at in _DIGITS:
+        written[:, at : at + end - start] = digits[:, start:end]
+    found: list[bytes] = written.view(f"S{ID_BYTES}").ravel().tolist()
+    return found
 
 
 def _with(fact: Struct, path: str, value: str) -> Struct:
