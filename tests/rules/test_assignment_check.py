@@ -1,6 +1,5 @@
 """The check without a solver: accepts what is best, finds every changed field."""
 
-from collections.abc import Iterator
 from dataclasses import fields, replace
 from typing import Any
 
@@ -10,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from market.rules.assignment import Problem, Solution, Violation, solve, verify
-from market.rules.optimum import check
 from market.rules.optimum.problem import GUARD
 
 ARRAYS = [field.name for field in fields(Solution) if field.name not in ("welfare", "unique", "basis")]
@@ -48,14 +46,6 @@ def changed(solution: Solution, field: str, index: int, by: int) -> Solution:
     array = getattr(solution, field).copy()
     array[index] += by
     return replace(solution, **{field: array})
-
-
-@pytest.fixture(scope="module", autouse=True)
-def few_edges_at_once() -> Iterator[None]:
-    """So that tiny books are of several blocks too."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(check, "EDGES_AT_ONCE", 3)
-        yield
 
 
 @settings(max_examples=150, deadline=None)

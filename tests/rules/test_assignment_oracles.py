@@ -10,7 +10,7 @@ from ortools.graph.python import min_cost_flow
 from scipy.optimize import linprog
 
 from market.rules.assignment import Problem, Solution, price_bounds, solve, verify
-from market.rules.optimum import check, compiled
+from market.rules.optimum import compiled
 from market.rules.optimum.problem import LEVELS
 
 TINY_BOOKS = 2_500
@@ -294,7 +294,6 @@ def violations(problem: Problem) -> list[list[str]]:
 
 def test_compiled_and_plain_agree_to_the_last_bit(monkeypatch: pytest.MonkeyPatch) -> None:
     assert compiled.numba_allowed()
-    monkeypatch.setattr(check, "EDGES_AT_ONCE", 3)
     rng = np.random.default_rng(29)
     books = [random_book(rng, 12, 3, 3) for _ in range(60)] + [random_book(rng, 40, 3, 4) for _ in range(6)]
     monkeypatch.setattr(compiled, "COMPILE_FROM_ARCS", 0)

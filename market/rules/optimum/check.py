@@ -7,10 +7,9 @@ from typing import Any
 import numpy as np
 
 from market.rules.optimum.compiled import run
-from market.rules.optimum.levels import ORDER_KINDS, hold_edges, hold_orders
+from market.rules.optimum.levels import ORDER_KINDS, hold_flow, hold_orders, tied_on_every_level
 from market.rules.optimum.problem import (
     GUARD,
-    LEVELS,
     Int32s,
     Int64s,
     Problem,
@@ -22,7 +21,6 @@ from market.rules.optimum.problem import (
 from market.rules.optimum.transport_graph import has_cycle
 
 VIOLATIONS_PER_RULE_MAX = 100
-EDGES_AT_ONCE = 1 << 13
 DUALS = (
     ("seller_dual", "buyer_dual"),
     ("seller_dual_rank", "buyer_dual_rank"),
@@ -54,8 +52,10 @@ def verify(problem: Problem, solution: Solution) -> list[Violation]:
     """All that keeps `solution` from being proved best and being what it claims; empty when it is proved.
 
     Capacities; at each level dual feasibility and complementary slackness on the arcs tight in all levels
-    before, and equal primal and dual totals in Python integers; the claimed welfare; the uniqueness claim.
-    At most VIOLATIONS_PER_RULE_MAX of each rule; arrays of a wrong shape or range stop the check there.
+    before; the claimed welfare; the uniqueness claim. Where all slackness holds, primal and dual totals are
+    equal and need no adding up: there the dual total is the welfare. Elsewhere they are compared as well.
+    Totals are Python integers. At most VIOLATIONS_PER_RULE_MAX of each rule; arrays of a wrong shape or
+    range stop the check there.
     """
     violations = list(_malformed(problem, solution))
     if violations:
@@ -71,92 +71,110 @@ def verify(problem: Problem, solution: Solution) -> list[Violation]:
     ):
         over = np.flatnonzero(filled > capacity)
         violations += _broken("capacity", field, over, filled, "at most {}", capacity[over])
-    for level, fields in enumerate(DUALS):
-        duals = [getattr(solution, field) for field in fields]
-        if held.faults:
-            violations += _level_edges(problem, solution, level)
-        for field, dual, faults in zip(fields, duals, held.order_faults, strict=True):
-            violations += _level_orders(field, dual, faults[2 * level : 2 * level + 2])
-        primal = exact_dot(held.flow, held.weights[level])
-        bound = exact_dot(problem.supply, duals[0]) + exact_dot(problem.demand, duals[1])
-        if primal != bound:
-            named = f"flow, {', '.join(fields)}"
-            violations.append(Violation("strong_duality", named, None, primal, bound))
-        if level == 0 and solution.welfare != primal:
-            violations.append(Violation("welfare", "welfare", None, solution.welfare, primal))
+    if violations or held.faults or any(map(any, held.order_faults)):
+        violations += _by_level(problem, solution, held)
+    else:
+        violations += _welfare_claim(solution, _bound(problem, solution, 0))
     return violations or list(_unique_claim(problem, solution, held))
+
+
+def _by_level(problem: Problem, solution: Solution, held: "_Held") -> Iterator[Violation]:
+    used = used_edges(solution.flow)
+    flow = solution.flow[used]
+    for level, fields in enumerate(DUALS):
+        if held.faults:
+            yield from _level_edges(problem, solution, level)
+        for field, faults in zip(fields, held.order_faults, strict=True):
+            yield from _level_orders(field, getattr(solution, field), faults[2 * level : 2 * level + 2])
+        primal, bound = exact_dot(flow, problem.weight(level, used)), _bound(problem, solution, level)
+        if primal != bound:
+            yield Violation("strong_duality", f"flow, {', '.join(fields)}", None, primal, bound)
+        if level == 0:
+            yield from _welfare_claim(solution, primal)
+
+
+def _bound(problem: Problem, solution: Solution, level: int) -> int:
+    seller_dual, buyer_dual = (getattr(solution, field) for field in DUALS[level])
+    return exact_dot(problem.supply, seller_dual) + exact_dot(problem.demand, buyer_dual)
+
+
+def _welfare_claim(solution: Solution, welfare: int) -> Iterator[Violation]:
+    if solution.welfare != welfare:
+        yield Violation("welfare", "welfare", None, solution.welfare, welfare)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class _Held:
-    """What one pass over edges and orders found: see `hold_edges`, `hold_orders`.
+    """What was found of edges and orders: see `tied_on_every_level`, `hold_flow`, `hold_orders`.
 
-    flow, weights: of the edges with flow, level by level. tied: seller, buyer and grams of the edges tight
-    on every level. free: orders of each side with duals of 0 on every level. faults: whether any edge has
-    one; then nothing is tied. order_faults: orders by kind, side by side.
+    ways: tail, head and grams of the edges tight on every level, of the ways of sellers with duals of 0 on
+    every level to the root, and from there to such buyers. Nodes are sellers, then buyers; the root is last.
+    faults: whether any edge has one. order_faults: orders by kind, side by side.
     """
 
     sold: Int64s
     bought: Int64s
-    flow: Int64s
-    weights: tuple[Int64s, ...]
-    tied: tuple[Int32s, Int32s, Int64s]
-    free: tuple[Int32s, Int32s]
+    ways: tuple[Int32s, Int32s, Int64s]
     faults: bool
-    order_faults: tuple[list[list[int]], list[list[int]]]
+    order_faults: list[list[list[int]]]
 
 
 def _held(problem: Problem, solution: Solution) -> _Held:
-    edges, capacities = problem.edges, (_fixed(problem.supply), _fixed(problem.demand))
-    fills = np.zeros_like(problem.supply), np.zeros_like(problem.demand)
-    tiebreak = np.zeros(edges, dtype=np.int64) if problem.tiebreak is None else problem.tiebreak
-    sellers_first, buyers_first = problem.priorities
-    duals = [[getattr(solution, pair[side]) for pair in DUALS] for side in (0, 1)]
+    # first, so that its column is near when some of it is asked for
     trading = np.count_nonzero(solution.flow)
-    trades = tuple(np.empty(trading, dtype=np.int64) for _ in range(1 + LEVELS))
-    ties = _scratch32(edges), _scratch32(edges), np.empty(edges, dtype=np.int64)
-    # uncompiled, scratch is copied at every call
-    block = min(EDGES_AT_ONCE, max(1, edges))
-    used, tied, faults = run(
-        hold_edges,
-        edges,
-        # unsigned: compiled, an index that may be below 0 is looked at once more
-        (_fixed(problem.seller).view(np.uint32), _fixed(problem.buyer).view(np.uint32)),
-        capacities,
-        _fixed(solution.flow),
-        tuple(map(_fixed, (problem.value, sellers_first, buyers_first, tiebreak))),
-        tuple(_fixed(np.concatenate([first, third])) for first, _, third in duals),
-        (_fixed(duals[0][1] - sellers_first), _fixed(buyers_first - duals[1][1])),
-        fills,
-        trades,
-        ties,
-        (np.empty(block, dtype=np.uint8), _scratch32(block)),
+    # unsigned: compiled, an index that may be below 0 is looked at once more
+    ends = _fixed(problem.seller).view(np.uint32), _fixed(problem.buyer).view(np.uint32)
+    capacities = _fixed(problem.supply), _fixed(problem.demand)
+    duals = [tuple(_fixed(getattr(solution, pair[side])) for pair in DUALS) for side in (0, 1)]
+    edges, sellers, orders = problem.edges, len(problem.supply), len(problem.supply) + len(problem.demand)
+    tied, below = _tied(problem, ends, duals)
+    fills = np.zeros_like(problem.supply), np.zeros_like(problem.demand)
+    most = len(tied) + orders
+    tail, head = np.empty(most, dtype=np.int32), np.empty(most, dtype=np.int32)
+    grams = np.empty(most, dtype=np.int64)
+    used, wrong = run(
+        hold_flow, edges, tied, ends, capacities, _fixed(solution.flow), fills, (tail, head, grams)
     )
-    if faults or used < trading:
-        place = used_edges(solution.flow)
-        weights = (problem.weight(level, place) for level in range(LEVELS))
-        trades, fills, tied, faults = (solution.flow[place], *weights), fills_g(problem, solution.flow), 0, 1
-    free, order_faults = [], []
-    for capacity, filled, of_side in zip(capacities, fills, duals, strict=True):
-        listed, noted = _scratch32(len(filled)), _noted(ORDER_KINDS)
-        dual = _fixed(np.concatenate(of_side))
-        count = run(hold_orders, edges, capacity, _fixed(filled), dual, listed, noted)
-        free.append(listed[:count])
+    faults = bool(below or wrong or used < trading)
+    if faults:
+        fills = fills_g(problem, solution.flow)
+    ways, order_faults = len(tied), []
+    for side, outward in enumerate(((tail, head), (head, tail))):
+        noted = _noted(ORDER_KINDS)
+        ways = run(
+            hold_orders,
+            edges,
+            capacities[side],
+            _fixed(fills[side]),
+            duals[side],
+            noted,
+            (*outward, grams),
+            (ways, side * sellers, orders),
+        )
         order_faults.append(_by_kind(noted))
     return _Held(
-        sold=fills[0],
-        bought=fills[1],
-        flow=trades[0],
-        weights=trades[1:],
-        tied=(ties[0][:tied], ties[1][:tied], ties[2][:tied]),
-        free=(free[0], free[1]),
-        faults=bool(faults),
-        order_faults=(order_faults[0], order_faults[1]),
+        *fills, ways=(tail[:ways], head[:ways], grams[:ways]), faults=faults, order_faults=order_faults
     )
 
 
-def _scratch32(size: int) -> Int32s:
-    return np.empty(size, dtype=np.int32)
+def _tied(problem: Problem, ends: tuple[Any, Any], duals: list[tuple[Int64s, ...]]) -> tuple[Any, int]:
+    """Edges tight on every level, and how many have a weight that is not reached."""
+    (sellers, of_sellers, sellers_tie), (buyers, of_buyers, buyers_tie) = duals
+    sellers_first, buyers_first = problem.priorities
+    value, tiebreak = problem.value, problem.tiebreak
+    listed = np.empty(problem.edges, dtype=np.uint32)
+    count, below = run(
+        tied_on_every_level,
+        problem.edges,
+        ends,
+        _fixed(value),
+        _fixed(np.zeros_like(value) if tiebreak is None else tiebreak),
+        (sellers, buyers),
+        (_fixed(of_sellers - sellers_first), _fixed(buyers_first - of_buyers)),
+        (sellers_tie, buyers_tie),
+        listed,
+    )
+    return _fixed(listed[:count]), below
 
 
 _Noted = tuple[Int64s, Int64s]
@@ -200,11 +218,13 @@ def _reached(problem: Problem, solution: Solution, level: int, edges: Int64s) ->
 
 
 def residual_cycle(tail: Int32s, head: Int32s, flow: Int64s, nodes: int, edges: int) -> bool:
-    """Whether flow can go round some cycle of these arcs; `edges` of the problem decide on compiling."""
-    scratch = [np.zeros(nodes, dtype=np.int64) for _ in range(3)]
-    rows = np.zeros(nodes + 2, dtype=np.int64), np.zeros(len(tail), dtype=np.int64)
-    idle = (flow == 0).astype(np.int64)
-    return bool(run(has_cycle, edges + nodes, tail.copy(), head.copy(), idle, *scratch, rows))
+    """Whether flow can go round some cycle of these arcs; `edges` of the problem decide on compiling.
+
+    tail and head are changed.
+    """
+    scratch = np.empty((3, nodes), dtype=np.int64)
+    rows = np.empty(nodes + 2, dtype=np.int64), np.empty(len(tail), dtype=np.int64)
+    return bool(run(has_cycle, edges + nodes, tail, head, flow == 0, *scratch, rows))
 
 
 def _malformed(problem: Problem, solution: Solution) -> Iterator[Violation]:
@@ -217,7 +237,7 @@ def _malformed(problem: Problem, solution: Solution) -> Iterator[Violation]:
         if not isinstance(array, np.ndarray) or array.dtype != np.int64 or array.shape != (size,):
             found = f"{array.dtype}{array.shape}" if isinstance(array, np.ndarray) else type(array).__name__
             yield Violation("shape", field, None, found, f"int64({size},)")
-        elif field != "flow":
+        elif field != "flow" and size and not -GUARD < array.min() <= array.max() < GUARD:
             wide = np.flatnonzero((array >= GUARD) | (array <= -GUARD))
             yield from _broken("range", field, wide, array, f"below {GUARD} in size")
     for field, kind in (("welfare", int), ("unique", bool)):
@@ -266,16 +286,7 @@ def _level_orders(field: str, dual: Int64s, faults: list[list[int]]) -> Iterator
 
 def _unique_claim(problem: Problem, solution: Solution, held: _Held) -> Iterator[Violation]:
     """Flow can go round no cycle of tied edges and of the ways between free orders and the root."""
-    sellers, root = len(held.sold), len(held.sold) + len(held.bought)
-    sellers_free, buyers_free = held.free
-    to_root, from_root = (np.full(len(free), root, dtype=np.int32) for free in held.free)
-    tied_seller, tied_buyer, tied_flow = held.tied
-    tail = np.concatenate([tied_seller, sellers_free, from_root])
-    selling = np.int32(sellers)
-    head = np.concatenate([tied_buyer + selling, to_root, buyers_free + selling])
-    unsold = problem.supply[sellers_free] - held.sold[sellers_free]
-    unbought = problem.demand[buyers_free] - held.bought[buyers_free]
-    flow = np.concatenate([tied_flow, unsold, unbought])
-    unique = not residual_cycle(tail, head, flow, root + 1, problem.edges)
+    nodes = len(held.sold) + len(held.bought) + 1
+    unique = not residual_cycle(*held.ways, nodes, problem.edges)
     if solution.unique != unique:
         yield Violation("unique", "unique", None, str(solution.unique), str(unique))

@@ -1,4 +1,4 @@
-"""Every edge and every order held against the duals of all levels, in one pass each: kernels for `run`."""
+"""Every edge and every order held against the duals of all levels: kernels for `run`."""
 
 from typing import Any
 
@@ -19,101 +19,115 @@ def _note(kind: int, order: int, faults: Ints, counts: Ints) -> None:
         counts[kind] += 1
 
 
-def hold_edges(
+def tied_on_every_level(
+    ends: tuple[Ints, Ints],
+    value: Ints,
+    tiebreak: Ints,
+    duals: tuple[Ints, Ints],
+    least: tuple[Ints, Ints],
+    ties: tuple[Ints, Ints],
+    listed: Ints,
+) -> tuple[int, int]:
+    """List the edges tight on every level; how many, and how many edges have a weight that is not reached.
+
+    An edge has a part in a level when it is tight on all before; one that has a weight not reached may be
+    listed or not.
+    ends, value and tiebreak have an entry an edge. duals: of the sellers and of the buyers, of the first
+    level. least: of the second, dual less priority of each seller, and priority less dual of each buyer: an
+    edge is tight where they are equal, and no sum can overflow. ties: duals of the third. listed: scratch,
+    an entry an edge.
+    """
+    seller, buyer = ends
+    seller_dual, buyer_dual = duals
+    seller_least, buyer_least = least
+    seller_tie, buyer_tie = ties
+    reached = 0
+    below = 0
+    # no branch: that an edge is not tight is as good as random
+    for edge in range(len(value)):
+        dual = seller_dual[seller[edge]] + buyer_dual[buyer[edge]]
+        listed[reached] = edge
+        reached += dual <= value[edge]
+        below += dual < value[edge]
+    tied = 0
+    for place in range(reached):
+        edge = listed[place]
+        i = seller[edge]
+        j = buyer[edge]
+        if seller_least[i] == buyer_least[j]:
+            dual = seller_tie[i] + buyer_tie[j]
+            listed[tied] = edge
+            tied += dual <= tiebreak[edge]
+            below += dual < tiebreak[edge]
+        else:
+            below += seller_least[i] < buyer_least[j]
+    return tied, below
+
+
+def hold_flow(
+    listed: Ints,
     ends: tuple[Ints, Ints],
     capacities: tuple[Ints, Ints],
     flow: Ints,
-    weights: tuple[Ints, Ints, Ints, Ints],
-    duals: tuple[Ints, Ints],
-    least: tuple[Ints, Ints],
     fills: tuple[Ints, Ints],
-    trades: tuple[Ints, Ints, Ints, Ints],
-    ties: tuple[Ints, Ints, Ints],
-    block: tuple[Ints, Ints],
-) -> tuple[int, int, int]:
-    """List the edges with flow and those tight on every level; answers how many there are of each.
+    ways: tuple[Ints, Ints, Ints],
+) -> tuple[int, int]:
+    """How many of these edges have flow, and how many of them one that is out of range.
 
-    And how many faults there are: flow out of range, duals that do not reach a weight, or exceed it where
-    there is flow; not among them is flow where duals exceed the value: those edges are not looked at.
-    An edge has a part in a level when it is tight on all before.
-    ends, flow and the first and last of the weights have an entry an edge. weights: value, sellers' and
-    buyers' part of the second level, tie-break. duals: of the sellers and of the buyers, of the first and
-    the third level. least: of the second, dual less priority of each seller, and priority less dual of each
-    buyer: an edge is tight where they are equal, and no sum can overflow. fills: 0 on entry, grams of each
-    order on return. trades: scratch, grams and three weights of those with flow. ties: scratch, seller,
-    buyer and grams of those tight. block: scratch, an entry for each edge of so many.
+    fills: 0 on entry, grams of each order on return. ways: at least as long as `listed`; on return they begin
+    with seller, buyer (counted on from the sellers) and grams of each edge.
     """
     seller, buyer = ends
     supply, demand = capacities
-    value, seller_rank, buyer_rank, tiebreak = weights
-    seller_dual, buyer_dual = duals
-    seller_least, buyer_least = least
     sold, bought = fills
-    traded, traded_value, traded_priority, traded_tiebreak = trades
-    tied_seller, tied_buyer, tied_flow = ties
-    reached, looked_at = block
-    faults = 0
+    tail, head, along = ways
+    sellers = len(supply)
     used = 0
-    tied = 0
-    for start in range(0, len(flow), len(reached)):
-        size = min(len(reached), len(flow) - start)
-        # nothing else in these loops, and no branch: that an edge is not tight is as good as random
-        for place in range(size):
-            edge = start + place
-            reached[place] = seller_dual[seller[edge]] + buyer_dual[buyer[edge]] <= value[edge]
-        kept = 0
-        for place in range(size):
-            looked_at[kept] = start + place
-            kept += reached[place]
-        for place in range(kept):
-            edge = looked_at[place]
-            i = seller[edge]
-            j = buyer[edge]
-            grams = flow[edge]
-            if grams != 0:
-                if grams < 0 or grams > supply[i] or grams > demand[j]:
-                    faults += 1
-                    continue
-                sold[i] += grams
-                bought[j] += grams
-                traded[used] = grams
-                traded_value[used] = value[edge]
-                traded_priority[used] = seller_rank[i] + buyer_rank[j]
-                traded_tiebreak[used] = tiebreak[edge]
-                used += 1
-            faults += seller_dual[i] + buyer_dual[j] < value[edge]
-            if seller_least[i] == buyer_least[j]:
-                dual = seller_dual[len(supply) + i] + buyer_dual[len(demand) + j]
-                if dual == tiebreak[edge]:
-                    tied_seller[tied] = i
-                    tied_buyer[tied] = j
-                    tied_flow[tied] = grams
-                    tied += 1
-                elif dual < tiebreak[edge] or grams > 0:
-                    faults += 1
-            elif seller_least[i] < buyer_least[j] or grams > 0:
-                faults += 1
-    return used, tied, faults
+    faults = 0
+    for place in range(len(listed)):
+        edge = listed[place]
+        i = seller[edge]
+        j = buyer[edge]
+        grams = flow[edge]
+        tail[place] = i
+        head[place] = sellers + j
+        along[place] = grams
+        used += grams != 0
+        if grams < 0 or grams > supply[i] or grams > demand[j]:
+            faults += 1
+        else:
+            sold[i] += grams
+            bought[j] += grams
+    return used, faults
 
 
-def hold_orders(capacity: Ints, filled: Ints, dual: Ints, free: Ints, noted: tuple[Ints, Ints]) -> int:
-    """List the orders of one side whose duals are 0 on every level; answers how many there are.
+def hold_orders(
+    capacity: Ints,
+    filled: Ints,
+    duals: tuple[Ints, Ints, Ints],
+    noted: tuple[Ints, Ints],
+    ways: tuple[Ints, Ints, Ints],
+    places: tuple[int, int, int],
+) -> int:
+    """Add a way for each order of one side whose duals are 0 on every level; answers how many ways there are.
 
-    An order has a part in a level when its duals are 0 on all before. dual: level after level. free:
-    scratch, an entry an order. noted: faults (room for as many of each kind as are wanted), their counts
-    (0 on entry).
+    An order has a part in a level when its duals are 0 on all before. duals: level by level. noted: faults
+    (room for as many of each kind as are wanted), their counts (0 on entry). ways: orders, the root, and what
+    is not filled. places: the ways there are on entry, the node of the first order, the root.
     """
     faults, counts = noted
-    size = len(capacity)
-    found = 0
-    for order in range(size):
+    own, other, idle = ways
+    found, first, root = places
+    for order in range(len(capacity)):
         level = 0
-        while level < LEVELS and dual[level * size + order] == 0:
+        while level < LEVELS and duals[level][order] == 0:
             level += 1
         if level == LEVELS:
-            free[found] = order
+            own[found] = first + order
+            other[found] = root
+            idle[found] = capacity[order] - filled[order]
             found += 1
-        elif dual[level * size + order] < 0:
+        elif duals[level][order] < 0:
             _note(2 * level, order, faults, counts)
         elif filled[order] < capacity[order]:
             _note(2 * level + 1, order, faults, counts)

@@ -86,7 +86,7 @@ def solve(problem: Problem, pivots_max: int | None = None, start: Basis | None =
         buyer_dual_tiebreak=duals[5],
         welfare=_welfare(flow[: problem.edges], problem.value),
         unique=not residual_cycle(
-            network.tail, network.head, flow[network.arcs], len(network.orders), problem.edges
+            network.tail.copy(), network.head.copy(), flow[network.arcs], len(network.orders), problem.edges
         ),
         basis=basis,
     )
