@@ -42,3 +42,22 @@ def digest(hash_seed: str, off_switch: str) -> str:
 def test_hash_seed_and_compiler_change_nothing() -> None:
     found = {digest("1", ""), digest("2", "1")}
     assert 1 == len(found)
+
+
+WITHOUT_SCIPY = """
+import sys
+import numpy as np
+from market.rules.optimum.check import residual_cycle
+
+ends = np.zeros(1, dtype=np.int32), np.ones(1, dtype=np.int32)
+assert not residual_cycle(*ends, np.zeros(1, dtype=np.int64), 2, 1_000_000)
+print("numba" in sys.modules, "scipy" in sys.modules)
+import scipy.linalg
+"""
+
+
+def test_kernels_leave_scipy_to_whoever_needs_it() -> None:
+    ran = subprocess.run(
+        [sys.executable, "-c", WITHOUT_SCIPY], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert "True False" == ran.stdout.strip()

@@ -9,6 +9,7 @@ import functools
 import importlib
 import importlib.util
 import os
+import sys
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -19,6 +20,8 @@ K = TypeVar("K", bound=Kernel)
 
 COMPILE_FROM_ARCS = 3_000
 OFF_SWITCH = "LODESTONE_NO_NUMBA"
+UNUSED_BY_KERNELS = ("scipy", "coverage")
+"""What numba imports where it is installed, for matrix products and for the coverage of kernels: 20 MiB."""
 
 _INNER: list[Kernel] = []
 _STARTED: set[Kernel] = set()
@@ -40,9 +43,23 @@ def _register_inner(kernel: Kernel) -> None:
 
 
 @functools.cache
+def _numba() -> Any:
+    modules: dict[str, Any] = sys.modules
+    absent = [name for name in UNUSED_BY_KERNELS if name not in modules]
+    modules.update(dict.fromkeys(absent))
+    try:
+        # which looks for scipy when it is imported, else with the first kernel
+        importlib.import_module("numba.np.arraymath")
+    finally:
+        for name in absent:
+            del modules[name]
+    return importlib.import_module("numba")
+
+
+@functools.cache
 def _compile(kernel: Kernel) -> Kernel:
     # imported on first need: small markets never pay for numba's start
-    numba = importlib.import_module("numba")
+    numba = _numba()
     for called in _INNER:
         _register_inner(called)
     try:
