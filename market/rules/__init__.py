@@ -13,7 +13,8 @@ several of them, lies beside them.
     twins        capacities (what a facility makes), committed (what orders have of it), twins (both);
                  product_twins, disassembly (its score), dated_rules; returns (of products, years ahead),
                  return_chances, poisson_binomial, weibull
-    clearing     clearings (when), clearing (what); rounds, graph, node_columns, posing, sections; cleared, prices
+    clearing     clearings (when), clearing (what); rounds, graph, node_columns, posing, sections;
+                 cleared, prices
       its record   round_events, match_facts, told_sections, told_trades, lot_products;
                    waterfalls (of all trades), waterfall_lines, bid_columns; evidence, written;
                    certificate (checks it without a solver), round_record, breaches, differences, exports
