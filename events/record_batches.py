@@ -7,10 +7,11 @@ import struct
 from binascii import hexlify
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 from aiokafka.producer.message_accumulator import BatchBuilder
 from google_crc32c import value as crc32c
+from msgspec import Struct
 
 from events.chain import HASH_BYTES
 from events.codec import CONTENT_TYPE, SPEC_VERSION
@@ -65,7 +66,7 @@ def header_name(name: str) -> bytes:
     return _text(name.encode())
 
 
-class WrittenHeaders(NamedTuple):
+class WrittenHeaders(Struct, frozen=True, gc=False):
     """Some of a record's headers, one after another, as they stand in it."""
 
     number: int
@@ -165,7 +166,7 @@ class BatchWriter:
         return RecordBatch(self._buffer, first=self._first, last=last, timestamp_ms=timestamp_ms)
 
 
-class WrittenRecord(NamedTuple):
+class WrittenRecord(Struct, frozen=True, gc=False):
     """A record but for its place in a batch: `content` is all that stands behind that."""
 
     timestamp_ms: int
@@ -188,7 +189,7 @@ class RecordWriter:
 
     def take(self, record: WrittenRecord) -> bool:
         """False, and the record is left, when it does not fit."""
-        timestamp_ms, content = record
+        timestamp_ms, content = record.timestamp_ms, record.content
         count, buffer = self._count, self._buffer
         delay = _signed(timestamp_ms - self._first_ms if count else 0)
         place = _SHORT[count] if count < _SHORTS else varint(count)

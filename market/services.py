@@ -18,11 +18,12 @@ from contracts.follower import NAME as FOLLOWER
 from contracts.follower import Follower
 from contracts.timers import Timers as AgreementTimers
 from events.decision import LaneKey
+from events.envelope import Recorded
 from events.ids import new_id
 from events.older_journal import close_lanes
 from events.publishing import TopicWriter
 from events.relay import Relay
-from events.subscription import Batch, Handler, Keeper, Subscription
+from events.subscription import DEFAULT_LIMITS, Batch, Handler, Keeper, Subscription
 from events.vocabulary import STREAMS
 from market.audit.auditor import ChainFollower
 from market.audit.schedule import audit_now_and_then
@@ -193,7 +194,7 @@ class Told:
 
     async def handle(self, batch: Batch) -> None:
         if isinstance(self._handler, Keeper) and not batch.kept:
-            batch.kept = self._handler.keep(batch.events)
+            batch.kept = await self._kept(self._handler, batch.events)
         await self._handler.handle(batch)
         for event in batch.events:
             self._log.info(
@@ -204,6 +205,14 @@ class Told:
                 type=event.type,
                 event_id=str(event.id),
             )
+
+    async def _kept(self, keeper: Keeper, events: Sequence[Recorded]) -> list[Any]:
+        """As many at a time as without a log, so that others have their turns between."""
+        kept: list[Any] = []
+        for first in range(0, len(events), DEFAULT_LIMITS.slice_records):
+            kept += keeper.keep(events[first : first + DEFAULT_LIMITS.slice_records])
+            await asyncio.sleep(0)
+        return kept
 
 
 def subscription(

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 from uuid import UUID
 
 from msgspec import Struct
@@ -73,7 +73,7 @@ class PartnerLine(Struct, frozen=True, kw_only=True, gc=False):
         return self.audience.int != ALL.int
 
 
-class Shown(NamedTuple):
+class Shown(Struct, frozen=True, gc=False):
     """What `audience` sees of an event, before it is written."""
 
     event: Recorded
@@ -127,7 +127,7 @@ def _shown(event: Recorded, before: Before, audience: UUID) -> Shown:
 
 def partner_line(told: Shown) -> PartnerLine:
     """From the id of a line for all nobody gets to that of its event."""
-    event, audience, seen = told
+    event, audience = told.event, told.audience
     fact: Any = event.data
     return PartnerLine(
         stream=event.stream,
@@ -139,5 +139,5 @@ def partner_line(told: Shown) -> PartnerLine:
         subject=event.subject,
         market=getattr(fact, "market", None),
         time=event.time,
-        body=encoded(seen, PARTNER_UNITS),
+        body=encoded(told.seen, PARTNER_UNITS),
     )

@@ -158,11 +158,8 @@ def _line(
         return None
     ahead: bool | UnsetType = UNSET
     if isinstance(terms, SupplyTerms):
-        first, *others = [tranche.window for tranche in terms.tranches]
-        starts, ends = first.start, first.end
-        if others:
-            starts = min(starts, *[window.start for window in others])
-            ends = max(ends, *[window.end for window in others])
+        starts = min([tranche.window.start for tranche in terms.tranches])
+        ends = max([tranche.window.end for tranche in terms.tranches])
         content = content_band_ppb(terms.basis_g, terms.net_wet_g)
         ahead = UNSET if terms.forecast is UNSET else True
     else:
