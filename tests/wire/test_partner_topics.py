@@ -27,6 +27,8 @@ from tests.market_drafts import Firm, facility_details
 from tests.market_support import Scene, done, scene_on
 from tests.process_support import end, eventually, finish, let_lapse, published, serving, start_cli, wired
 
+QUIET = {"LODESTONE_LOG_LEVEL": "warning"}
+"""Without a line for each event: then a reader keeps of slices as they come."""
 EXAMPLES = Path(__file__).parents[2] / "examples"
 RUN = """
 import asyncio, inspect, os, signal, sys
@@ -267,7 +269,7 @@ async def test_of_two_publishers_one_is_killed_and_the_other_goes_on(
             await switch(scene, firms[0], on=True)
             await settled(scene, wiring, firms[0])
             given = (database, kafka_bootstrap, topic_prefix, "run", "publisher")
-            other = await start_cli(*given, crash_at="publisher.sent:4")
+            other = await start_cli(*given, crash_at="publisher.sent:4", **QUIET)
             try:
                 await eventually("two at work", shared)
                 await trade_for_a_while(scene)
@@ -284,7 +286,7 @@ async def test_of_two_publishers_one_is_killed_and_the_other_goes_on(
 
 
 async def die(scene: Scene, database: Any, bootstrap: str, prefix: str, label: str) -> None:
-    killed = await start_cli(database, bootstrap, prefix, "run", "publisher", crash_at=label)
+    killed = await start_cli(database, bootstrap, prefix, "run", "publisher", crash_at=label, **QUIET)
     code, _, told = await finish(killed)
     assert -signal.SIGKILL == code, told
     await let_lapse(scene)
