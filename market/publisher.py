@@ -216,14 +216,15 @@ class Publisher(Generic[T]):
             before = tape.before(event)
             seen += shown(event, before)
             leaving += self._passing(tape, event, before)
-        hand.position = events[-1].position
-        hand.unsaved += len(events)
         # Step by step for all of them: what a step needs is in the cache then.
         lines = [partner_line(each) for each in seen]
         records: Records = {}
         for line in leaving:
             records.setdefault(self._place(line), []).append(self._record(line))
-        return (Passed(self._partners.write(key, lines), records),)
+        passed = Passed(self._partners.write(key, lines), records)
+        hand.position = events[-1].position
+        hand.unsaved += len(events)
+        return (passed,)
 
     async def handle(self, batch: Batch) -> None:
         passed: Sequence[Passed] = batch.kept

@@ -144,12 +144,12 @@ def _grams(behind: Behind, *, with_held: bool) -> list[int]:
     groups = behind.groups.values()
     if with_held:
         return [group.available_g + group.held_g for group in groups]
-    return [grams for group in groups if (grams := group.available_g)]
+    return [group.available_g for group in groups if group.available_g]
 
 
 def is_crowd(figures: Collection[int], groups_min: int) -> bool:
     """Of groups of companies: enough of them, none with more than half."""
-    return len(figures) >= groups_min and (not figures or max(figures) * HALF <= sum(figures))
+    return len(figures) >= groups_min and max(figures, default=0) * HALF <= sum(figures)
 
 
 def forms_of(terms: SupplyTerms | RequirementTerms) -> tuple[ProductForm, ...]:

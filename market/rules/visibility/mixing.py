@@ -78,9 +78,7 @@ def _order(mix: Mix, event: UUID, fact: OrderFact, seen: TapeOrder | None, book:
     if line is None:
         return ()
     kind, group = " ".join((line.topic, *line.forms)), book.members[fact.organisation].group
-    alike = mix.orders.get(kind)
-    if alike is None:
-        alike = mix.orders[kind] = {}
+    alike = mix.orders.setdefault(kind, {})
     of_group = alike.get(group)
     if of_group is None:
         of_group = alike[group] = {}
@@ -99,14 +97,13 @@ def _newest(before: WaitingOrder | None, line: TapeOrder | None) -> TapeOrder | 
 def _mixed(mix: Mix, kind: str, book: Book) -> tuple[Told, ...]:
     """Everything that waits, of the group with the most no more than of all others together."""
     counts = [len(lines) for lines in mix.orders[kind].values()]
-    count = sum(counts)
-    of_one_max = count - max(counts)
+    of_one_max = sum(counts) - max(counts)
     alike = [
         (group, waiting)
         for group, lines in mix.orders[kind].items()
         for waiting in islice(lines.values(), of_one_max)
     ]
-    if len(alike) == count:
+    if len(alike) == sum(counts):
         del mix.orders[kind]
         for _, waiting in alike:
             del mix.places[waiting.order]
@@ -114,12 +111,8 @@ def _mixed(mix: Mix, kind: str, book: Book) -> tuple[Told, ...]:
         for _, waiting in alike:
             _taken(mix, waiting.order)
     lines = in_shared_bands([(group, waiting.line) for group, waiting in alike], book)
-    told = [(waiting.event, line) for (_, waiting), line in zip(alike, lines, strict=True)]
-    return tuple(sorted(told, key=_public_id))
-
-
-def _public_id(told: Told) -> str:
-    return told[1].id  # type: ignore[union-attr]
+    told = zip((waiting.event for _, waiting in alike), lines, strict=True)
+    return tuple(sorted(told, key=lambda each: each[1].id))
 
 
 def _taken(mix: Mix, order: UUID) -> WaitingOrder | None:
