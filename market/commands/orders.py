@@ -187,18 +187,22 @@ async def _with_lots(
     )
     alike = await reservations.load_alike(
         connection,
-        [lot for ask, lot in zip(asked, lots, strict=True) if lot and _number(ask.argument) is not None],
+        [
+            number
+            for ask, lot in zip(asked, lots, strict=True)
+            if (number := lot if _number(ask.argument) is not None else _earlier(ask.argument, known))
+        ],
     )
     told: list[PostingState | None] = []
     for ask, lot, passport, state in zip(asked, lots, named, states, strict=True):
         if state is not None and lot is not None:
-            place = _number(ask.argument)
+            place, earlier = _number(ask.argument), _earlier(ask.argument, known)
             state = replace(
                 state,
                 reservation=reservations.holder(held, lot),
                 passport=None if passport is None else known.get(passport),
                 numbered=None if place is None else numbered.get(place),
-                by_number=reservations.holder(by_number, _earlier(ask.argument, known)) or alike.get(lot),
+                by_number=alike.get(earlier or lot) or reservations.holder(by_number, earlier),
             )
         told.append(state)
     return told

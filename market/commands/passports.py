@@ -41,11 +41,12 @@ async def load_issue(connection: Connection, asked: Asked[IssuePassport], moment
     organisation = asked.argument.caller.organisation
     number = number_identity(organisation, content.facility, content.lot_number)
     held = await reservations.load_reservations(connection, [(lane_of(number, asked.lanes), number)])
+    alike = await reservations.load_alike(connection, [number])
     return IssueState(
         lanes=asked.lanes,
         facility=await party_reads.load_facility(connection, organisation, content.facility),
         taken=await passports.taken_numbers(connection, content.facility, [content.lot_number]),
-        by_number=reservations.holder(held, number),
+        by_number=alike.get(number) or reservations.holder(held, number),
     )
 
 

@@ -26,10 +26,13 @@ async def load_sales(
     named = {of.passport: _identities(of) for of in lots}
     keys = [(lane_of(each, lanes), each) for several in named.values() for each in several]
     held = await reservations.load_reservations(connection, keys)
+    alike = await reservations.load_alike(connection, [each for _, each in keys])
     shipped = await deliveries.shipped_of_passports(connection, list(named))
     found: dict[UUID, Sales] = {}
     for passport in lots:
-        newest = [held[each].reservation for each in named[passport.passport] if each in held]
+        identities = named[passport.passport]
+        newest = [held[each].reservation for each in identities if each in held]
+        newest += [alike[each] for each in identities if each in alike]
         parts = [
             ShippedPart(
                 agreement=each.delivery.shipped.agreement,

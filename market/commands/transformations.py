@@ -1,6 +1,7 @@
 """A transformation writes its own lane, those of its passports and that of its facility's accounts."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from uuid import UUID
 
 from events.connections import Connection
@@ -25,6 +26,7 @@ async def load(connection: Connection, asked: Asked[Transform], moment: Moment) 
     offered = await reservations.load_reservations(
         connection, [(lane_of(each, asked.lanes), each) for each in named.values()]
     )
+    alike = await reservations.load_alike(connection, list(named.values()))
     known = await passports.load_passports(connection, keys)
     return TransformState(
         lanes=asked.lanes,
@@ -33,9 +35,13 @@ async def load(connection: Connection, asked: Asked[Transform], moment: Moment) 
         sales=await load_sales(connection, list(known.values()), asked.lanes),
         days=await passports.load_days(connection, keys),
         reservations={each: held[str(each)].reservation for _, each in keys if str(each) in held},
-        taken=await passports.taken_numbers(connection, argument.facility, numbers),
+        taken=await passports.taken_numbers(connection, argument.facility, numbers) | _one_lot_twice(numbers),
         accounts=await transformations.load_accounts(connection, argument.facility, BALANCED, moment.now),
-        by_number={number: offered[each].reservation for number, each in named.items() if each in offered},
+        by_number={
+            number: found
+            for number, each in named.items()
+            if (found := alike.get(each) or reservations.holder(offered, each)) is not None
+        },
     )
 
 
@@ -50,6 +56,14 @@ def lanes(desk: Desk, argument: Transform) -> Sequence[LaneKey]:
         desk.lane("parties", argument.caller.organisation),
         *(desk.lane("materials", key) for key in keys),
     ]
+
+
+def _one_lot_twice(numbers: Iterable[str]) -> frozenset[str]:
+    """Numbers that others of them differ from by case alone."""
+    spellings = defaultdict[str, set[str]](set)
+    for number in numbers:
+        spellings[number.lower()].add(number)
+    return frozenset[str]().union(*(several for several in spellings.values() if len(several) > 1))
 
 
 def _identity(argument: Transform, lot_number: str) -> str:

@@ -458,13 +458,26 @@ async def test_a_lot_offered_by_its_number_gets_no_passport(scene: Scene) -> Non
     assert [("lot_number_in_order", "/outputs/0/lot_number")] == [
         (refusal.code, refusal.pointer) for refusal in caught.value.refusals
     ]
+    assert [("lot_number_in_order", "/lot_number")] == await refusals(issue(scene, "l-2"))
+    assert [("lot_number_in_order", "/outputs/0/lot_number")] == await refusals(
+        make(scene, [(source, 1_000_000)], "l-2")
+    )
     await lots.withdraw(scene.desk, scene.sellers[0].trader, order=order, expected_version=1)
-    await make(scene, [(source, 1_000_000)], "L-2")
+    await make(scene, [(source, 500_000)], "L-2")
+    firm = scene.sellers[0]
+    outputs = [made(uuid7(), number, net_wet_g=250_000) for number in ("o-1", "O-1")]
+    work = transform(firm.trader, uuid7(), firm.facility, [(source, 500_000)], outputs)
+    assert [("lot_number_taken", f"/outputs/{index}/lot_number") for index in range(2)] == await refusals(
+        transformations.transform(scene.desk, work)
+    )
 
 
-async def test_what_was_sold_by_its_number_is_not_sold_again_by_its_passport(scene: Scene) -> None:
+@pytest.mark.parametrize("number", ["L-1", "l-1"])
+async def test_what_was_sold_by_its_number_is_not_sold_again_by_its_passport(
+    scene: Scene, number: str
+) -> None:
     seller, buyer = scene.sellers[0], scene.buyers[0]
-    await scene.lot(seller, "", physical_lot=by_number(scene, "L-1"))
+    await scene.lot(seller, "", physical_lot=by_number(scene, number))
     await scene.require(buyer, basis_g=5_000_000)
     await scene.conclude(await scene.plan())
     await Timers(scene.desk, scene.operator.organisation, clock=scene.clock).tick()
@@ -480,6 +493,7 @@ async def test_what_was_sold_by_its_number_is_not_sold_again_by_its_passport(sce
     with pytest.raises(Refusals) as caught:
         await scene.lot(seller, "", physical_lot=lot)
     assert ["lot_already_sold"] == codes(caught.value)
+    await assert_bound(scene, passport, scene.buyers[1], 10_000_000)
     scene.clock.pass_seconds(1)
     await give(scene, passport, 1, seller, buyer)
     await give(scene, passport, 2, buyer, seller)
