@@ -361,6 +361,11 @@ async def test_everybody_reads_the_label_of_magnets_and_nothing_else(shop: Shop,
     assert {"/postal_address/street", "/electronic_contact"} <= {
         each["pointer"] for each in refused.json()["errors"]
     }
+    for contact in ("a\x01@b.example", "\u202ea@b.example", "https://b.example/\u200b"):
+        unseen = await shop.ask(
+            "PATCH", party, body={"electronic_contact": contact}, version=changed.headers["etag"], **by
+        )
+        assert 400 == unseen.status_code, unseen.text
     cleared = await shop.ask(
         "PATCH", party, body=dict.fromkeys(reached), version=changed.headers["etag"], **by
     )

@@ -8,9 +8,9 @@ from msgspec.structs import asdict
 from events import party_events
 from market.http.wire.countries import CountryCode
 from market.http.wire.material import Body
-from market.rules.refusing.wording import NAME_PATTERN, Name
+from market.rules.refusing.wording import NAME_PATTERN, ONE_LINE, UNSEEN, Name
 
-CONTACT_PATTERN: Final = r"^(?:https://[^\s\x00-\x1f\x7f-\x9f]+|[^@\s]+@[^@\s]+)$(?!\n)"
+CONTACT_PATTERN: Final = rf"^(?:https://[^\s{UNSEEN}]+|[^@\s{UNSEEN}]+@[^@\s{UNSEEN}]+)$" + ONE_LINE
 
 ElectronicContact = Annotated[
     str,

@@ -28,10 +28,10 @@ Text = Annotated[
     str,
     Meta(min_length=1, max_length=200, pattern=TEXT_PATTERN + ONE_LINE, description="No control characters."),
 ]
-_UNSEEN: Final = r"\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff"
+UNSEEN: Final = r"\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff"
 _BLANK: Final = r"\s\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u200c\u200d\u2800\u3164\ufe00-\ufe0f\uffa0"
 """Also what joins or varies the characters beside it, as some scripts and signs need it, alone."""
-NAME_PATTERN: Final = f"^[^{_UNSEEN}]*[^{_UNSEEN}{_BLANK}][^{_UNSEEN}]*$" + ONE_LINE
+NAME_PATTERN: Final = f"^[^{UNSEEN}]*[^{UNSEEN}{_BLANK}][^{UNSEEN}]*$" + ONE_LINE
 Name = Annotated[
     str,
     Meta(
