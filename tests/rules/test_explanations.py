@@ -18,6 +18,7 @@ from events.market_terms import (
     AnalyteLimit,
     CertificateAmount,
     MemberCertificate,
+    Qualification,
     SustainabilityProfile,
 )
 from events.vocabulary import (
@@ -518,6 +519,26 @@ def test_an_order_that_singles_companies_out_is_never_told_of_fewer_than_three_g
         for max_ppm in (119, 120):
             seen = [probed(max_ppm, taken=taken, excluding=name) for name in ("s0", "nobody here")]
             assert seen[0] == seen[1] == probed(119, taken=False)
+
+
+def test_a_qualification_that_is_stated_after_a_round_tells_of_no_company() -> None:
+    def told(*qualified: str, count: int) -> OwnCandidates:
+        lane, _ = rivals(count)
+        order = lane.require("buyer", "probe", qualification_min="pilot")
+        for name in qualified:
+            found = Qualification(
+                buyer=ident("buyer"), seller=ident(name), facility=site(name), form="swarf", level="pilot"
+            )
+            lane.record(found)
+        return replace(of_order(lane, order)[1], cut=0)
+
+    assert told(count=2) == told("s0", count=2) == told("s2", count=2)
+    assert ("withheld", None, ()) == (
+        (own := told("s0", count=2)).standing,
+        own.eligible,
+        own.reasons,
+    )
+    assert 3 == told("s0", "s1", "s2", count=3).eligible
 
 
 def test_prices_are_told_of_what_a_round_has_taken_only() -> None:

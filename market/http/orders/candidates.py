@@ -34,7 +34,8 @@ FEW_GROUPS: Final = (
 
 BEHIND_THE_ROUND: Final = (
     "Fewer than three groups of companies fit, or nobody does. Which of both, and what keeps away fewer than "
-    "three, is told once a round has taken the order as it stands, and never of one that excludes companies."
+    "three, is told once a round has taken the order as it stands (where it asks for a qualification, by the "
+    "order's explanation in that round), and never of one that excludes companies."
 )
 
 
@@ -80,8 +81,8 @@ class CandidatesView(Body, frozen=True, kw_only=True):
 
     `closed`: it has left the book, has nothing left to trade, or its time is over. `eligible` is told where
     at least three groups of companies stand behind it; else `withheld` says so. Of an order that no round has
-    taken as it stands, and of one that excludes companies, `standing` is `withheld` then, and `reasons` are
-    those that keep at least three groups away. `all_dearer` and
+    taken as it stands, and of one that excludes companies or asks for a qualification, `standing` is
+    `withheld` then, and `reasons` are those that keep at least three groups away. `all_dearer` and
     `in_the_money` speak of what the newest completed round has taken, the order itself included; else
     `standing` is `eligible`. `as_of_position` is that round's cut for an owner, and for operators and
     auditors, who also get `verdicts`, the lane position of the book. `forecast`: the order itself is not

@@ -69,7 +69,8 @@ class Verdict(Struct, frozen=True, kw_only=True):
 class Candidates(Struct, frozen=True, kw_only=True):
     """An order against every open counter-order of its market, in order of rank.
 
-    `names_companies`: its terms single some out, so that what is told of it would tell of those.
+    `names_companies`: its terms single some out, so that what is told of it would tell of those. `qualifies`:
+    it asks for a qualification, which its buyer states of one company at a time, without a change of it.
     """
 
     market: UUID
@@ -83,6 +84,7 @@ class Candidates(Struct, frozen=True, kw_only=True):
     verdicts: tuple[Verdict, ...]
     forecast: ForecastMark | None = None
     names_companies: bool = False
+    qualifies: bool = False
 
 
 def match_explanation(
@@ -160,6 +162,7 @@ def candidates(book: Book, facts: MarketFacts, order: UUID) -> Candidates | None
         verdicts=verdicts,
         forecast=order_mark(own),
         names_companies=names_companies(own),
+        qualifies=isinstance(own, RequirementOrder) and own.terms.qualification_min != "none",
     )
 
 

@@ -109,10 +109,11 @@ class OwnReason(Struct, frozen=True, kw_only=True):
 class OwnCandidates(Struct, frozen=True, kw_only=True):
     """Who fits an order, in numbers, from three groups of companies on.
 
-    `standing` and `reasons` of an order that no round has taken as it stands, or whose terms single companies
-    out, are told from three groups on too. Whether prices met is told of what the round of `cut` has taken,
-    and so is no more than its outcome: an order whose price is changed stands behind the cut until the next
-    round. `forecast`: of the order itself; `eligible_forecast`: how many of those that fit are not there yet.
+    `standing` and `reasons` of an order that no round has taken as it stands, whose terms single companies
+    out, or which asks for a qualification, are told from three groups on too. Whether prices met is told of
+    what the round of `cut` has taken, and so is no more than its outcome: an order whose price is changed
+    stands behind the cut until the next round. `forecast`: of the order itself; `eligible_forecast`: how many
+    of those that fit are not there yet.
     """
 
     market: UUID
@@ -188,7 +189,7 @@ def own_candidates(of: Candidates, organisation: UUID, cut: int) -> OwnCandidate
         return None
     eligible = [verdict for verdict in of.verdicts if not told(verdict, of.side)]
     counted = groups(eligible) >= GROUPS_MIN
-    guarded = bool(of.verdicts) and (of.rank > cut or of.names_companies)
+    guarded = bool(of.verdicts) and (of.rank > cut or of.names_companies or of.qualifies)
     ahead = [verdict for verdict in eligible if verdict.counter_forecast]
     return OwnCandidates(
         market=of.market,
