@@ -48,7 +48,7 @@ from events.vocabulary import (
     TermHorizon,
     Tranche,
 )
-from market.rules.clearing import carbon_columns, waterfalls
+from market.rules.clearing import candidates, carbon_columns, waterfalls
 from market.rules.clearing.amounts import amounts, price_pair
 from market.rules.clearing.delivery_papers import SHIPMENT_CONSENT
 from market.rules.clearing.eligibility import eligible_deliveries, reasons
@@ -575,6 +575,14 @@ def test_a_round_has_the_edges_against_which_nothing_speaks(seed: int) -> None:
     assert expected == edges_by_column(lane)
     assert barred.total() > 20
     assert len(expected) > 10
+
+
+def test_edges_are_the_same_however_few_pairs_are_looked_at_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    lane = any_book(0)
+    expected = list(edges_by_column(lane).items())
+    for most in ("BATCH_PAIRS", "MET_AT_ONCE"):
+        monkeypatch.setattr(candidates, most, 1)
+        assert expected == list(edges_by_column(lane).items())
 
 
 @pytest.mark.parametrize("reckoned", ["certificates_paid", "strategic_project_lines"])

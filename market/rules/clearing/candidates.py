@@ -13,6 +13,8 @@ from market.rules.optimum.problem import Int64s, Mask
 from market.rules.orders.horizons import contract_years
 
 BATCH_PAIRS = 1 << 15
+MET_AT_ONCE = 1 << 20
+"""Pairs whose windows are compared together: where every node has a window of its own, all are kept."""
 MICROSECONDS_PER_DAY = timedelta(days=1) // timedelta(microseconds=1)
 
 
@@ -105,10 +107,18 @@ def batches(
 ) -> Iterator[Candidates]:
     """The pairs of fit nodes, about BATCH_PAIRS at a time; none twice.
 
-    Nodes of one key and window meet the same requirements: whose windows overlap is asked once for them all.
+    Nodes of one key and window meet the same requirements: whose windows overlap is asked once for them all,
+    as far as they have about MET_AT_ONCE pairs together.
     """
     overlap = _Windows(nodes, supplies, requirements, facts)
     key = known.key_of_supply[nodes.supply[fit]]
+    for first, last in _spans(known.starts[key + 1] - known.starts[key], MET_AT_ONCE):
+        yield from _batches(nodes, fit[first:last], key[first:last], overlap, known)
+
+
+def _batches(
+    nodes: Nodes, fit: Int64s, key: Int64s, overlap: "_Windows", known: Ways
+) -> Iterator[Candidates]:
     example, kind = np.unique(overlap.codes(fit, key), return_index=True, return_inverse=True)[1:]
     met = _met(fit[example], key[example], overlap, known)
     for first, last, place in _in_batches(met.starts[kind], met.starts[kind + 1] - met.starts[kind]):
@@ -146,13 +156,20 @@ def _in_batches(begin: Int64s, size: Int64s) -> Iterator[tuple[int, int, Int64s]
     Entry e has the places begin[e], begin[e] + 1, …, as many as size[e].
     """
     ends = np.cumsum(size)
+    for first, last in _spans(size, BATCH_PAIRS):
+        count, done = size[first:last], ends[first - 1] if first else 0
+        shift = begin[first:last] - (ends[first:last] - count - done)
+        yield first, last, np.arange(ends[last - 1] - done) + np.repeat(shift, count)
+
+
+def _spans(size: Int64s, most: int) -> Iterator[tuple[int, int]]:
+    """Spans [first, last) of entries of about `most` together."""
+    ends = np.cumsum(size)
     first = 0
     while first < len(size):
         done = ends[first - 1] if first else 0
-        last = max(first + 1, int(np.searchsorted(ends, done + BATCH_PAIRS, side="right")))
-        count = size[first:last]
-        shift = begin[first:last] - (ends[first:last] - count - done)
-        yield first, last, np.arange(ends[last - 1] - done) + np.repeat(shift, count)
+        last = max(first + 1, int(np.searchsorted(ends, done + most, side="right")))
+        yield first, last
         first = last
 
 
