@@ -102,8 +102,8 @@ class PartnerTopics:
         self._places: dict[UUID, Place] = {}
 
     async def opened(self, key: LaneKey) -> None:
-        """The publisher has taken the lane."""
-        async with acquire(self._pool) as connection:
+        """The publisher has taken the lane, or tries again on it: not while a topic joins or leaves there."""
+        async with self.holding(key), acquire(self._pool) as connection:
             self._live[key] = Live(await outlets.live_on(connection, key))
 
     def closed(self, key: LaneKey) -> None:
@@ -126,9 +126,10 @@ class PartnerTopics:
                     records.setdefault(self._place(line.audience), []).append(_record(line))
                 continue
             everybody = everybody or [self._place(organisation) for organisation in sorted(organisations)]
-            record = _record(line)
-            for place in everybody:
-                records.setdefault(place, []).append(record)
+            if everybody:
+                record = _record(line)
+                for place in everybody:
+                    records.setdefault(place, []).append(record)
         return WrittenLines(lines, live, live.changes, records)
 
     async def publish(self, key: LaneKey, parts: Iterable[WrittenLines]) -> None:

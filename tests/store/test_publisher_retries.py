@@ -1,6 +1,7 @@
 """What a publisher has made of events before it could send them: kept while that is tried again, made anew
 where it broke off or a topic joined meanwhile."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -109,3 +110,19 @@ async def test_lines_written_before_a_topic_joined_are_sent_to_it(
     await partners.opened(key)
     with pytest.raises(SentAfterAll):
         await partners.publish(key, [written])
+
+
+async def test_a_lane_is_not_tried_again_while_a_topic_joins_there(
+    scene: Scene, events: list[Recorded]
+) -> None:
+    """Else what is live would be read before the topic is, and the topic miss what passes then."""
+    assert events
+    key, organisation = scene.lane, scene.sellers[0].organisation
+    partners = PartnerTopics(scene.pool, TopicWriter(no_producer), no_topic, owner=OWNER)
+    await partners.opened(key)
+    async with partners.holding(key):
+        again = asyncio.create_task(partners.opened(key))
+        assert (set(), {again}) == await asyncio.wait([again], timeout=0.2)
+        await partners._settle(key, partners._live[key], [organisation], live=True)
+    await again
+    assert {organisation} == partners._live[key].organisations
