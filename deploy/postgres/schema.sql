@@ -256,7 +256,9 @@ CREATE TABLE record.journal (
     CONSTRAINT journal_body_check CHECK (((octet_length(body) >= 2) AND (octet_length(body) <= 524288))),
     CONSTRAINT journal_chain_check CHECK ((octet_length(chain) = 32)),
     CONSTRAINT journal_position_check CHECK (("position" >= 1))
-);
+)
+WITH (toast_tuple_target='8160');
+ALTER TABLE ONLY record.journal ALTER COLUMN body SET STORAGE EXTERNAL;
 
 CREATE TABLE record.key_rotation (
     number bigint NOT NULL,
