@@ -73,7 +73,7 @@ DATABASE_ERRORS = (asyncpg.PostgresError, *DATABASE_LOST)
 # asyncpg asks of each element of an array whether it is one too, and of each array whether it is a mapping:
 # of built-in types without a call of Python.
 protocol.IterableABC = protocol.SizedABC = (list, tuple)  # type: ignore[attr-defined]  # not in its stubs
-protocol.MappingABC = dict  # type: ignore[attr-defined]  # the same
+protocol.MappingABC = dict  # type: ignore[attr-defined]  # not in its stubs
 
 
 class UnsafeDatabase(RuntimeError):

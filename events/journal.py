@@ -175,7 +175,7 @@ async def copy_rows(connection: Connection, rows: Sequence[JournalRow], recorded
 async def copy_bytes(connection: Connection, parts: AsyncIterable[bytes]) -> None:
     """As `copy_rows`, of rows from `RowBytes`, which are made while the server takes those before."""
     # What a Unix socket takes at once is less than the server works off while this process waits for a core.
-    connection._transport.set_write_buffer_limits(high=COPIED_AHEAD_BYTES_MAX)  # type: ignore[union-attr]  # asyncpg's own
+    connection._transport.set_write_buffer_limits(high=COPIED_AHEAD_BYTES_MAX)  # type: ignore[union-attr]  # in no stub, None once closed
     await connection.copy_to_table(
         "journal", schema_name="record", columns=COLUMNS, source=_framed(parts), format="binary"
     )

@@ -34,6 +34,7 @@ async def close_lanes(
                 await read_watermarks(pool),
                 cluster_id=await read_cluster_id(),
                 topic_prefix=topic_prefix,
+                beyond_only=True,
             )
             for mismatch in found.values():
                 if mismatch is not None and mismatch.journal_lacks:

@@ -54,10 +54,12 @@ async def check_lanes(
     *,
     cluster_id: str,
     topic_prefix: str,
+    beyond_only: bool = False,
 ) -> dict[LaneKey, TopicMismatch | None]:
     """Whether each lane's topic agrees with the journal from the watermark on: None where it does.
 
-    Lanes whose topic does not exist (yet) are left out. KafkaError when Kafka cannot be read.
+    Lanes whose topic does not exist (yet) are left out; `beyond_only`: so are those whose topic ends with the
+    watermark's record. KafkaError when Kafka cannot be read.
     """
     consumer = await open_consumer()
     try:
@@ -70,6 +72,9 @@ async def check_lanes(
         end = await consumer.end_offsets(list(partitions))
         found: dict[LaneKey, TopicMismatch | None] = {}
         for partition, key in partitions.items():
+            offset = watermarks[key].kafka_offset
+            if beyond_only and end[partition] <= (0 if offset is None else offset + 1):
+                continue
             check = _LaneCheck(pool, consumer, partition, key, watermarks[key])
             try:
                 await check.run(cluster_id, begin[partition], end[partition])

@@ -28,7 +28,11 @@ RELAY_SECONDS_MAX: Final = 30.0
 READY_SECONDS_MAX: Final = 2.0
 
 
-STOPPED = "select count(*) from record.relay where stopped_reason is not null"
+# By the relay or for writers: a lane that was taken back is closed until the relay has compared it again.
+STOPPED = """
+select count(*) from record.lane l join record.relay r using (stream, lane)
+where l.stopped_reason is not null or r.stopped_reason is not null
+"""
 
 
 def checks(wiring: Wiring) -> dict[str, Check]:
@@ -58,7 +62,7 @@ def checks(wiring: Wiring) -> dict[str, Check]:
         except Exception as error:  # noqa: BLE001  any failure is the answer
             return f"the relay's watermarks cannot be read: {type(error).__name__}"
         if stopped:
-            return f"the relay has stopped {stopped} lanes"
+            return f"{stopped} lanes are stopped"
         return f"the oldest unpublished event is {age:.0f} s old" if age > RELAY_SECONDS_MAX else None
 
     return {"database": database, "migrations": migrations, "relay": relay}

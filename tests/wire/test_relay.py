@@ -3,6 +3,7 @@
 import asyncio
 import signal
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 
 import asyncpg
@@ -10,10 +11,11 @@ import pytest
 from aiokafka import TopicPartition
 
 from events.codec import decode_envelope, headers
-from events.connections import Connection, Pool, open_consumer
+from events.connections import Connection, Pool, cluster_id, open_consumer
 from events.decision import LaneKey
 from events.journal import Deployment, read_rows
 from events.lane import LaneWriter
+from events.older_journal import close_lanes
 from events.refusal import LaneStopped
 from events.replay import restore_lane
 from events.watermarks import oldest_unpublished_seconds, republish, resume
@@ -202,6 +204,15 @@ async def test_a_journal_older_than_its_topic_stops_the_lane_and_can_be_restored
         await eventually(lambda: level(relay_pool))
     bodies = [await lane_bodies(kafka_bootstrap, topic, lane) for lane in range(LANES)]
     await restore_backup(database.admin_dsn, kept=6)
+    await close_lanes(
+        relay_pool,
+        partial(open_consumer, kafka_bootstrap),
+        partial(cluster_id, kafka_bootstrap),
+        topic_prefix,
+    )
+    async with running_writer(database.dsn("writer")) as beforehand:
+        with pytest.raises(LaneStopped, match="holds events that the journal lacks"):
+            await beforehand.execute(note("much too early", lane=0))
     relay = relay_on(relay_pool, kafka_bootstrap, topic_prefix)
     async with running(relay):
         await eventually(lambda: stopped_all(relay))
