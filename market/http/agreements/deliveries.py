@@ -91,7 +91,7 @@ class WeighLot(Dated, frozen=True, kw_only=True):
     moisture_percent: Percent = "0"
 
 
-class Assay(Body, frozen=True, kw_only=True):
+class LodgedAssay(Body, frozen=True, kw_only=True):
     """A side's figures of every analyte that the agreement exchanges."""
 
     laboratory: Text
@@ -99,7 +99,7 @@ class Assay(Body, frozen=True, kw_only=True):
     results: Results
 
 
-class UmpireAssay(Assay, frozen=True, kw_only=True):
+class UmpireAssay(LodgedAssay, frozen=True, kw_only=True):
     """`cost`: the umpire's bill in the agreement's currency; the farther party bears it."""
 
     cost: Eur = "0.00"
@@ -207,15 +207,15 @@ async def weigh(call: Call[WeighLot, DryRun]) -> Answer:
 @delivery_step(
     "/v1/deliveries/{delivery}/assays",
     summary="Lodge a sealed assay",
-    body=Assay,
+    body=LodgedAssay,
     description="Shown to the other side when both are in or the time is out. It does not change.",
     example=ASSAY,
 )
-async def lodge(call: Call[Assay, DryRun]) -> Answer:
+async def lodge(call: Call[LodgedAssay, DryRun]) -> Answer:
     return await _given(call, commands.lodge, lodging(call.caller, call.ids["delivery"], call.body))
 
 
-def lodging(caller: Caller, delivery: UUID, body: Assay) -> LodgeAssay:
+def lodging(caller: Caller, delivery: UUID, body: LodgedAssay) -> LodgeAssay:
     return LodgeAssay(
         caller=caller,
         delivery=delivery,

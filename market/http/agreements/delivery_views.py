@@ -71,7 +71,7 @@ def _fraction(ppb: int | None) -> Fraction | None:
     return None if ppb is None else to_fraction(ppb)
 
 
-class PriceLine(Body, frozen=True, kw_only=True):
+class PriceTermView(Body, frozen=True, kw_only=True):
     """One term of a price per kg: what it adds, and the price after it."""
 
     rule: str
@@ -91,7 +91,7 @@ class PriceLine(Body, frozen=True, kw_only=True):
         )
 
 
-class LineView(Body, frozen=True, kw_only=True):
+class InvoiceLineView(Body, frozen=True, kw_only=True):
     """quantity × price = amount + remainder, in the invoice's currency; below zero the seller pays."""
 
     kind: LineKind
@@ -99,7 +99,7 @@ class LineView(Body, frozen=True, kw_only=True):
     price_per_kg: SignedAmount
     amount: SignedCents
     remainder: ExactCents
-    terms: tuple[PriceLine, ...]
+    terms: tuple[PriceTermView, ...]
 
     @classmethod
     def outside(cls, value: InvoiceLine) -> Self:
@@ -109,7 +109,7 @@ class LineView(Body, frozen=True, kw_only=True):
             price_per_kg=SIGNED_PRICE.text(value.price_micro_per_kg),
             amount=SIGNED_CENTS.text(value.amount_cents),
             remainder=EXACT_CENTS.text(value.remainder_micro_g_per_kg),
-            terms=tuple(map(PriceLine.outside, value.terms)),
+            terms=tuple(map(PriceTermView.outside, value.terms)),
         )
 
 
@@ -124,7 +124,7 @@ class InvoiceView(Body, frozen=True, kw_only=True):
     settles: Settles
     restates: InvoiceId | None
     currency: str
-    lines: tuple[LineView, ...]
+    lines: tuple[InvoiceLineView, ...]
     total: SignedCents
 
     @classmethod
@@ -138,7 +138,7 @@ class InvoiceView(Body, frozen=True, kw_only=True):
             settles=value.settles,
             restates=None if value.restates is None else to_text("inv", value.restates),
             currency=value.currency,
-            lines=tuple(map(LineView.outside, value.lines)),
+            lines=tuple(map(InvoiceLineView.outside, value.lines)),
             total=SIGNED_CENTS.text(value.total_cents),
         )
 
@@ -169,7 +169,7 @@ class DeliveryView(Body, frozen=True, kw_only=True):
     stated: tuple[Result, ...]
     quantity_kg: Kilograms
     currency: str
-    provisional: tuple[LineView, ...]
+    provisional: tuple[InvoiceLineView, ...]
     weighed_on: date | None
     exchange_by: datetime | None
     seller_assay: AssayView | None
@@ -201,7 +201,7 @@ class DeliveryView(Body, frozen=True, kw_only=True):
             stated=tuple(map(Result.outside, shipped.stated)),
             quantity_kg=KILOGRAMS.text(quantity_g),
             currency=shipped.currency,
-            provisional=tuple(map(LineView.outside, shipped.lines)),
+            provisional=tuple(map(InvoiceLineView.outside, shipped.lines)),
             weighed_on=None if weighed is None else weighed.weighed_on,
             exchange_by=None if weighed is None else weighed.exchange_by,
             seller_assay=_assay(value, "seller", viewer),

@@ -89,7 +89,7 @@ class NominationAccepted(Accepted, frozen=True, kw_only=True):
     year: int
 
 
-class VolumeAccepted(Accepted, frozen=True, kw_only=True):
+class YearAccepted(Accepted, frozen=True, kw_only=True):
     year: int
 
 
@@ -148,7 +148,7 @@ async def index(call: Call[Nothing, ReasonQuery]) -> Answer:
     summary="Declare the output of a contract year",
     tag=TAG,
     body=DeclareOutput,
-    answer=VolumeAccepted,
+    answer=YearAccepted,
     description="By the seller, where the buyer has a share of it; until then what was expected counts.",
     example={"year": 1, "output_kg": "1300000.000"},
 )
@@ -160,7 +160,7 @@ async def declare_output(call: Call[DeclareOutput, DryRun]) -> Answer:
         output_g=KILOGRAMS.parse(call.body.output_kg),
     )
     outcome = await given(call, commands.declare_output, argument)
-    accepted = VolumeAccepted(year=outcome.fact(OutputDeclared).year, **outcome.accepted())
+    accepted = YearAccepted(year=outcome.fact(OutputDeclared).year, **outcome.accepted())
     return Answer(body=accepted, status=outcome.status, replayed=outcome.replayed)
 
 
@@ -169,7 +169,7 @@ async def declare_output(call: Call[DeclareOutput, DryRun]) -> Answer:
     summary="Tell of a shortfall",
     tag=TAG,
     body=NotifyShortfall,
-    answer=VolumeAccepted,
+    answer=YearAccepted,
     description="By the seller, as early as the agreement asks; the buyer need not take what is not there.",
     example={"year": 1, "quantity_kg": "50000.000", "reason": "The calciner is down until March"},
 )
@@ -182,7 +182,7 @@ async def notify_shortfall(call: Call[NotifyShortfall, DryRun]) -> Answer:
         reason=call.body.reason,
     )
     outcome = await given(call, commands.notify_shortfall, argument)
-    accepted = VolumeAccepted(year=outcome.fact(ShortfallNotified).year, **outcome.accepted())
+    accepted = YearAccepted(year=outcome.fact(ShortfallNotified).year, **outcome.accepted())
     return Answer(body=accepted, status=outcome.status, replayed=outcome.replayed)
 
 

@@ -21,7 +21,7 @@ from events.market_events import RecoveredLotListed, RequirementPosted, SupplyOf
 from events.vocabulary import Denominator, KeyRole
 from market.commands.orders import lot_of
 from market.http.agreements import deliveries
-from market.http.agreements.deliveries import Assay
+from market.http.agreements.deliveries import LodgedAssay
 from market.http.agreements.index_values import ValueBody
 from market.http.agreements.indices import VALUE
 from market.http.orders import recovered_lots, requirements, supply_offers
@@ -45,7 +45,7 @@ class IndexValueRow(ValueBody, frozen=True, kw_only=True):
     rate_of: CurrencyCode | None = None
 
 
-class AssayRow(Assay, frozen=True, kw_only=True):
+class AssayRow(LodgedAssay, frozen=True, kw_only=True):
     """A side's figures of one delivery."""
 
     delivery: DeliveryId

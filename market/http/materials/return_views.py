@@ -1,9 +1,9 @@
 """A return forecast as it is answered: expected amounts between bounds, quantiles, and a drawing of both."""
 
 from collections.abc import Iterator
-from typing import Final, Self
+from typing import Annotated, Final, Self, TypeAlias
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from events.vocabulary import MarketBasis
 from market.http.orders.return_terms import Quarter, ReuseTerms
@@ -149,14 +149,18 @@ class QuarterView(Body, frozen=True, kw_only=True):
         )
 
 
+LowMiddleHigh: TypeAlias = Annotated[tuple[str, ...], Meta(min_length=3, max_length=3)]
+"""As an array of one kind of item, which every generator of clients reads."""
+
+
 class ReturnsView(Body, frozen=True, kw_only=True):
     """`life` and `recovery` as they were taken, in years and per cent, `reuse` as it was stated; `twin` that
     it rests on, if any. `years`: calendar years, as far as they are among the quarters."""
 
     twin: NamedTwin | None = None
-    life_years: tuple[str, str, str]
+    life_years: LowMiddleHigh
     shape: str
-    recovery_percent: tuple[str, str, str]
+    recovery_percent: LowMiddleHigh
     reuse: ReuseTerms | None = None
     magnets_per_unit: int
     quarters: tuple[QuarterView, ...]

@@ -52,7 +52,7 @@ class AmountView(Body, frozen=True, kw_only=True):
         )
 
 
-class StageView(Body, frozen=True, kw_only=True):
+class FunnelStageView(Body, frozen=True, kw_only=True):
     stage: Stage
     amount: AmountView
 
@@ -71,7 +71,7 @@ class FunnelView(Body, frozen=True, kw_only=True):
 
     market: MarketId
     month: date
-    stages: tuple[StageView, ...]
+    stages: tuple[FunnelStageView, ...]
     dropped: tuple[DropOutView, ...]
 
     @classmethod
@@ -80,7 +80,7 @@ class FunnelView(Body, frozen=True, kw_only=True):
             market=to_text("mkt", value.market),
             month=value.month,
             stages=tuple(
-                StageView(stage=stage, amount=AmountView.of(value.stages[stage])) for stage in rules.STAGES
+                FunnelStageView(stage=stage, amount=AmountView.of(value.stages[stage])) for stage in rules.STAGES
             ),
             dropped=tuple(
                 DropOutView(after=each.after, reason=each.reason, amount=AmountView.of(each.amount))

@@ -66,7 +66,7 @@ class Ending(Body, frozen=True, kw_only=True):
     reasons: tuple[str, ...] = ()
 
 
-class LineView(Body, frozen=True, kw_only=True):
+class WaterfallLineView(Body, frozen=True, kw_only=True):
     """One line of a waterfall, per kg of basis; `inputs` in the units that their names say.
 
     `ask` and `limit` × exchange rate ÷ `basis_kg_per_kg` (kg of basis in a kg of what it is stated per) are
@@ -92,7 +92,7 @@ class ExplanationView(Body, frozen=True, kw_only=True):
     """One's own side, line by line down to the price; `surplus` is what one gains against one's own
     figure."""
 
-    lines: tuple[LineView, ...]
+    lines: tuple[WaterfallLineView, ...]
     surplus_eur_per_kg: str
     ticket: tuple[TicketLine, ...]
 
@@ -106,13 +106,13 @@ class WholeView(Body, frozen=True, kw_only=True):
     seller: OrganisationId
     buyer: OrganisationId
     limit_eur_per_kg: str
-    terms: tuple[LineView, ...]
+    terms: tuple[WaterfallLineView, ...]
     ask_eur_per_kg: str
     value_eur_per_kg: str
     seller_surplus_eur_per_kg: str
     buyer_surplus_eur_per_kg: str
     ticket: tuple[TicketLine, ...]
-    premiums: tuple[LineView, ...] = ()
+    premiums: tuple[WaterfallLineView, ...] = ()
 
 
 class GoodsView(Body, frozen=True, kw_only=True):
@@ -331,8 +331,8 @@ def _whole(seen: MatchExplanation) -> WholeView:
     )
 
 
-def _line(line: WaterfallLine) -> LineView:
-    return LineView(
+def _line(line: WaterfallLine) -> WaterfallLineView:
+    return WaterfallLineView(
         label=line.label,
         eur_per_kg=SIGNED_EUR_PER_KG.text(line.ueur_per_kg),
         rule=line.rule,
@@ -342,9 +342,9 @@ def _line(line: WaterfallLine) -> LineView:
     )
 
 
-def _terms(terms: Iterable[PriceTerm]) -> Iterable[LineView]:
+def _terms(terms: Iterable[PriceTerm]) -> Iterable[WaterfallLineView]:
     for term in terms:
-        yield LineView(
+        yield WaterfallLineView(
             label=term.kind,
             eur_per_kg=SIGNED_EUR_PER_KG.text(term.ueur_per_kg),
             rule=term.rule,

@@ -48,7 +48,7 @@ WITH_VERSION: Final = (412, 428)
 def document(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
     """The whole document, as it is served."""
     types = list(_types(endpoints))
-    refs, components = msgspec.json.schema_components(types, ref_template=REF)
+    refs, components = _components(types)
     schemas = dict(zip(map(_identity, types), refs, strict=True))
     paths: dict[str, dict[str, Any]] = {}
     for declared in endpoints:
@@ -73,6 +73,25 @@ def document(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
             },
         },
     }
+
+
+def _components(types: Sequence[Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """References to the types, and the schemas that they lead to, by name."""
+    refs, components = msgspec.json.schema_components(types, ref_template=REF)
+    return refs, _typed(components)
+
+
+def _typed(schema: Any) -> Any:
+    """Words to choose from say that they are strings: generators of clients ask for it, msgspec does not."""
+    if isinstance(schema, list | tuple):
+        return [_typed(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    typed = {name: _typed(part) for name, part in schema.items()}
+    words = typed.get("enum")
+    if isinstance(words, list) and all(isinstance(word, str) for word in words):
+        typed.setdefault("type", "string")
+    return typed
 
 
 WEBHOOK_HEADERS: Final = {
@@ -288,7 +307,7 @@ def _parameters(declared: Endpoint) -> Iterator[dict[str, Any]]:
 
 
 def _query_parameters(query: type[Struct]) -> Iterator[dict[str, Any]]:
-    (_,), components = msgspec.json.schema_components([query], ref_template=REF)
+    _, components = _components([query])
     schema = components[query.__name__]
     for name, property_schema in schema["properties"].items():
         yield {
