@@ -1,5 +1,6 @@
 """Requests on their way: credentials, one idempotency key for all tries of a call, pauses, answers read."""
 
+import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
@@ -35,6 +36,7 @@ Query: TypeAlias = Mapping[str, str | int | bool | None]
 JSON: Final = "application/json"
 PAGE_ITEMS: Final = 200
 PASSING: Final = frozenset({429, 502, 503, 504})
+_KEY: Final = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 OUTCOME_UNKNOWN: Final = "outcome_unknown"
 
 
@@ -86,12 +88,21 @@ class Calls:
         headers: Mapping[str, str] | None = None,
         timeout_seconds: float | None = None,
     ) -> Reply[A]:
-        """`version` goes into If-Match; without `key` one is made. ClientError instead of an answer."""
+        """`version` goes into If-Match; without `key` one is made.
+
+        ClientError instead of an answer; ValueError where `key` has other characters than a server takes.
+        """
         sent = self._fields(operation, version, key) | dict(headers or {})
         response = await self._tried(
             operation, operation.address(ids), query, body, sent, timeout_seconds, stream=False
         )
         return self._reply(operation, response)
+
+    async def read(self, operation: Operation[bytes], *, query: Query, media_type: str) -> bytes:
+        """An answer of whatever kind as it comes, with `media_type` asked for. ClientError instead of one."""
+        asked = {"Accept": media_type}
+        response = await self._tried(operation, operation.path, query, None, asked, None, stream=False)
+        return response.content
 
     async def pages(self, operation: Operation[Page[A]], *ids: str, query: Query) -> AsyncIterator[A]:
         """Every item of every page, as the pages come."""
@@ -129,7 +140,7 @@ class Calls:
     def _fields(self, operation: Operation[Any], version: int | None, key: str | None) -> dict[str, str]:
         fields = {"Accept": JSON}
         if operation.keyed:
-            fields["Idempotency-Key"] = key or self._new_key()
+            fields["Idempotency-Key"] = _key(key or self._new_key())
         if version is not None:
             fields["If-Match"] = f'"v{version}"'
         return fields
@@ -225,6 +236,12 @@ def _sent(body: Body) -> tuple[bytes | None, dict[str, str]]:
             return body.content, {"Content-Type": body.media_type}
         case _:
             return msgspec.json.encode(body), {"Content-Type": JSON}
+
+
+def _key(key: str) -> str:
+    if _KEY.fullmatch(key) is None:
+        raise ValueError(f"an idempotency key is 1 to 64 letters, digits or . _ : -, not {key!r}")
+    return key
 
 
 def _text(value: object) -> str:

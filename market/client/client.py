@@ -44,7 +44,8 @@ def keyed_origin(address: str, *, cleartext: bool = False) -> str:
 class Client:
     """The published contract as methods. Everything is retried while that is safe, and raises ClientError.
 
-    What has no method of its own is asked by its path: `get`, `post`, `patch`, `delete`.
+    What has no method of its own is asked by its path: `get`, `post`, `put`, `patch`, `delete`, and `read`
+    for what is no JSON object.
     """
 
     def __init__(
@@ -99,19 +100,46 @@ class Client:
             await self._http.aclose()
 
     async def get(self, path: str, **query: str | int | bool | None) -> dict[str, Any]:
-        """`path` whole, as in `/v1/funnel`."""
+        """`path` whole, as in `/v1/funnel`, of a route whose answer is an object."""
         return await self._ask("GET", path, query=query)
 
+    async def read(self, path: str, *, media_type: str = "*/*", **query: str | int | bool | None) -> bytes:
+        """The bytes of any other answer: a table as CSV, a drawing, a page, a batch of events."""
+        operation = Operation("GET", path, bytes)
+        return await self.calls.read(operation, query=query, media_type=media_type)
+
     async def post(
-        self, path: str, body: Body = None, *, version: int | None = None, key: str | None = None
+        self,
+        path: str,
+        body: Body = None,
+        *,
+        query: Query | None = None,
+        version: int | None = None,
+        key: str | None = None,
     ) -> dict[str, Any]:
-        return await self._ask("POST", path, body=body, version=version, key=key)
+        """With `query={"validate_only": True}` everything is checked and nothing is stored."""
+        return await self._ask("POST", path, query=query, body=body, version=version, key=key)
 
-    async def patch(self, path: str, body: Body, *, version: int) -> dict[str, Any]:
-        return await self._ask("PATCH", path, body=body, version=version)
+    async def put(
+        self,
+        path: str,
+        body: Body = None,
+        *,
+        query: Query | None = None,
+        version: int | None = None,
+        key: str | None = None,
+    ) -> dict[str, Any]:
+        return await self._ask("PUT", path, query=query, body=body, version=version, key=key)
 
-    async def delete(self, path: str, *, version: int | None = None) -> dict[str, Any]:
-        return await self._ask("DELETE", path, version=version)
+    async def patch(
+        self, path: str, body: Body, *, version: int, query: Query | None = None
+    ) -> dict[str, Any]:
+        return await self._ask("PATCH", path, query=query, body=body, version=version)
+
+    async def delete(
+        self, path: str, *, version: int | None = None, query: Query | None = None
+    ) -> dict[str, Any]:
+        return await self._ask("DELETE", path, query=query, version=version)
 
     async def _ask(
         self,

@@ -7,6 +7,7 @@ from contextlib import aclosing, asynccontextmanager
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 import uvicorn
 
@@ -18,6 +19,7 @@ from market.client.faults import (
     NotFoundError,
     StaleError,
     UnauthenticatedError,
+    UnreadableError,
     VersionMissingError,
 )
 from market.client.imports import NDJSON
@@ -206,6 +208,9 @@ async def test_the_topic_of_an_organisation_is_opened_and_closed(shop: Shop) -> 
     firm = shop.scene.sellers[0]
     admin = Client("http://door", await shop.token(firm, "admin"), http=shop.client, cleartext=True)
     organisation = f"org_{firm.organisation.hex}"
+    path = f"/v1/organisations/{organisation}/stream"
+    assert (await admin.put(path, query={"validate_only": True}))["validated_only"]
+    assert not (await admin.feed.topic(organisation)).open
     opened = await admin.feed.open_topic(organisation)
     assert opened.topic == (await admin.feed.topic(organisation)).topic
     await admin.feed.close_topic(organisation)
@@ -253,3 +258,12 @@ async def test_a_passport_is_exported(shop: Shop) -> None:
     }
     for path, answer in asked.items():
         assert (await shop.ask("GET", path, by=owner)).json() == await answer
+
+
+async def test_what_is_no_object_is_read_as_it_comes(shop: Shop) -> None:
+    client = await client_of(shop, shop.scene.sellers[0])
+    table = await client.read("/v1/crma/shares", format="csv")
+    assert table == (await shop.ask("GET", "/v1/crma/shares?format=csv", by=shop.scene.sellers[0])).content
+    assert isinstance(msgspec.json.decode(await client.read("/v1/feed")), list)
+    with pytest.raises(UnreadableError):
+        await client.get("/v1/crma/shares", format="csv")

@@ -101,6 +101,13 @@ async def test_two_calls_have_two_keys_and_one_of_ones_own_is_kept() -> None:
     assert "mine" == own
 
 
+async def test_a_key_that_no_server_takes_is_told_before_anything_is_sent() -> None:
+    async with scripted(CONFIRMED) as script, client_of(script) as client:
+        with pytest.raises(ValueError, match="1 to 64 letters, digits"):
+            await client.matches.confirm(MATCH, key="Größe 1")
+    assert [] == script.asked
+
+
 @pytest.mark.parametrize(
     ("broken", "kind"),
     [

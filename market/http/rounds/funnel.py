@@ -80,7 +80,8 @@ class FunnelView(Body, frozen=True, kw_only=True):
             market=to_text("mkt", value.market),
             month=value.month,
             stages=tuple(
-                FunnelStageView(stage=stage, amount=AmountView.of(value.stages[stage])) for stage in rules.STAGES
+                FunnelStageView(stage=stage, amount=AmountView.of(value.stages[stage]))
+                for stage in rules.STAGES
             ),
             dropped=tuple(
                 DropOutView(after=each.after, reason=each.reason, amount=AmountView.of(each.amount))
