@@ -22,7 +22,6 @@ from events.ids import digest_id
 from events.record_batches import (
     RecordWriter,
     WrittenBatch,
-    WrittenHeaders,
     WrittenRecord,
     header_name,
     varint,
@@ -34,14 +33,17 @@ log = structlog.get_logger("publishing")
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECOND = timedelta(milliseconds=1)
-_encoder = msgspec.json.Encoder()
+_encode = msgspec.json.Encoder().encode
 ID_CHARACTERS = 36
 _ID = header_name("ce_id") + varint(ID_CHARACTERS)
-_TIME = header_name("ce_time")
+TIME_CHARACTERS_MAX = len("2001-02-03T04:05:06.000007+00:00")
+_TIME_OF = [header_name("ce_time") + varint(length) for length in range(TIME_CHARACTERS_MAX + 1)]
+"""By the length of the time."""
 _SUBJECT = header_name("ce_subject")
 OWN_HEADERS = 3
 _ID_AT = len('["')
-_TIME_AT = _ID_AT + ID_CHARACTERS + len('","')
+_ID_ENDS = _ID_AT + ID_CHARACTERS
+_TIME_AT = _ID_ENDS + len('","')
 
 
 class Message(Struct, frozen=True, kw_only=True, gc=False):
@@ -88,12 +90,16 @@ def _framed(part: str | bytes) -> bytes:
     return len(found).to_bytes(4, "big") + found
 
 
-NO_HEADERS = WrittenHeaders(0, b"")
+class MessageKind(Struct, frozen=True, gc=False):
+    """What all messages of a type from a source share. `headers`: how theirs begin, with their count."""
+
+    name: str
+    headers: bytes
 
 
 @lru_cache(maxsize=1_024)
-def _alike(name: str, source: str, further: int) -> bytes:
-    """How the headers of all messages of a type begin: their count, what they share, the name of the id."""
+def message_kind(name: str, source: str, further: int = 0) -> MessageKind:
+    """Of messages that have so many `further` headers behind those of CloudEvents."""
     shared = written_headers(
         [
             ("ce_type", name.encode()),
@@ -102,7 +108,8 @@ def _alike(name: str, source: str, further: int) -> bytes:
             ("content-type", CONTENT_TYPE),
         ]
     )
-    return b"".join((varint(shared.number + OWN_HEADERS + further), shared.written, _ID))
+    count = varint(shared.number + OWN_HEADERS + further)
+    return MessageKind(name, b"".join((count, shared.written, _ID)))
 
 
 def written(message: Message) -> WrittenRecord:
@@ -110,8 +117,7 @@ def written(message: Message) -> WrittenRecord:
     return written_event(
         message.key.encode(),
         message.id,
-        message.type,
-        message.source,
+        message_kind(message.type, message.source),
         message.subject.encode(),
         message.time,
         message.data,
@@ -121,24 +127,28 @@ def written(message: Message) -> WrittenRecord:
 def written_event(
     key: bytes,
     identity: UUID,
-    name: str,
-    source: str,
+    kind: MessageKind,
     subject: bytes,
     time: datetime,
     data: bytes,
-    further: WrittenHeaders = NO_HEADERS,
+    further: Sequence[bytes] = (),
 ) -> WrittenRecord:
-    """As `written`: CloudEvents 1.0 attributes in Kafka's binary mode, and `further` headers behind them."""
+    """As `written`: CloudEvents 1.0 attributes in Kafka's binary mode, and `further` headers behind them, as
+    many as those of the kind have."""
     if len(data) > BODY_BYTES_MAX:
-        raise BodyTooLarge(f"{name}: {len(data)} bytes exceed {BODY_BYTES_MAX}")
+        raise BodyTooLarge(f"{kind.name}: {len(data)} bytes exceed {BODY_BYTES_MAX}")
     # As the record's own headers have them, ten times as fast as `str` and `isoformat`.
-    told = _encoder.encode((identity, time))
+    told = _encode((identity, time))
     at = told[_TIME_AT:-2]
-    headers = (
-        *(_alike(name, source, further.number), told[_ID_AT : _ID_AT + ID_CHARACTERS]),
-        *(_TIME, varint(len(at)), at, _SUBJECT, varint(len(subject)), subject, further.written),
+    return written_record(
+        (time - EPOCH) // MILLISECOND,
+        key,
+        data,
+        (
+            *(kind.headers, told[_ID_AT:_ID_ENDS], _TIME_OF[len(at)], at),
+            *(_SUBJECT, varint(len(subject)), subject, *further),
+        ),
     )
-    return written_record((time - EPOCH) // MILLISECOND, key, data, headers)
 
 
 Place: TypeAlias = tuple[str, int]
@@ -236,12 +246,11 @@ class TopicWriter:
             raise NotPublished(repr(error)) from error
 
 
-def batches(records: Iterable[WrittenRecord]) -> Iterator[WrittenBatch]:
+def batches(records: Sequence[WrittenRecord]) -> Iterator[WrittenBatch]:
     """Of one partition, in order."""
-    writer = RecordWriter(PRODUCER_BATCH_BYTES)
-    for record in records:
-        if not writer.take(record):
-            yield writer.end()
-            writer = RecordWriter(PRODUCER_BATCH_BYTES)
-            writer.take(record)
-    yield writer.end()
+    while True:
+        writer = RecordWriter(PRODUCER_BATCH_BYTES)
+        records = writer.take(records)
+        yield writer.end()
+        if not records:
+            return

@@ -18,8 +18,8 @@ from msgspec import Struct
 from events.connections import DATABASE_ERRORS, Pool, acquire
 from events.decision import LaneKey
 from events.faults import crash_point
-from events.publishing import NO_HEADERS, NotPublished, Place, TopicWriter, written_event
-from events.record_batches import WrittenHeaders, WrittenRecord, header_name, varint, written_headers
+from events.publishing import MessageKind, NotPublished, Place, TopicWriter, message_kind, written_event
+from events.record_batches import WrittenRecord, header_name, varint, written_headers
 from events.replay import BrokenRecord, from_journal
 from market.metrics import PARTNER_RECORDS
 from market.rules.streams.partner_events import SOURCE
@@ -40,9 +40,10 @@ Records: TypeAlias = dict[Place, list[WrittenRecord]]
 
 
 class Live(Struct, eq=False):
-    """Whose topics hold all that the publisher has passed on a lane, and how often that has changed."""
+    """Where the topics lie that hold all that the publisher has passed on a lane, by whose they are, and how
+    often that has changed."""
 
-    organisations: set[UUID]
+    places: dict[UUID, Place]
     changes: int = 0
 
 
@@ -99,12 +100,11 @@ class PartnerTopics:
         self._live: dict[LaneKey, Live] = {}
         self._turns: dict[LaneKey, asyncio.Lock] = {}
         self._made: set[UUID] = set()
-        self._places: dict[UUID, Place] = {}
 
     async def opened(self, key: LaneKey) -> None:
         """The publisher has taken the lane, or tries again on it: not while a topic joins or leaves there."""
         async with self.holding(key), acquire(self._pool) as connection:
-            self._live[key] = Live(await outlets.live_on(connection, key))
+            self._live[key] = Live(self._places(await outlets.live_on(connection, key)))
 
     def closed(self, key: LaneKey) -> None:
         """The publisher has let the lane go: which topics are live on it is read anew when it comes back."""
@@ -118,16 +118,17 @@ class PartnerTopics:
 
     def write(self, key: LaneKey, lines: Sequence[PartnerLine]) -> WrittenLines:
         """For every topic that is live on the lane by now."""
-        live, records = self._live[key], Records()
-        organisations, everybody = live.organisations, list[Place]()
+        live, records, of_lane = self._live[key], Records(), _headers_of(key)
+        places, everybody = live.places, list[Place]()
         for line in lines:
             if line.own:
-                if line.audience in organisations:
-                    records.setdefault(self._place(line.audience), []).append(_record(line))
+                place = places.get(line.audience)
+                if place is not None:
+                    records.setdefault(place, []).append(_record(line, of_lane))
                 continue
-            everybody = everybody or [self._place(organisation) for organisation in sorted(organisations)]
+            everybody = everybody or [places[organisation] for organisation in sorted(places)]
             if everybody:
-                record = _record(line)
+                record = _record(line, of_lane)
                 for place in everybody:
                     records.setdefault(place, []).append(record)
         return WrittenLines(lines, live, live.changes, records)
@@ -159,10 +160,10 @@ class PartnerTopics:
         for key in owned:
             if (known := self._live.get(key)) is None:
                 continue
-            missing = sorted(wanted - known.organisations)
+            missing = sorted(wanted - known.places.keys())
             for start in range(0, len(missing), JOINING_MAX):
                 await self._join(key, known, missing[start : start + JOINING_MAX])
-            if closed := sorted(known.organisations - wanted):
+            if closed := sorted(known.places.keys() - wanted):
                 async with self.holding(key):
                     await self._settle(key, known, closed, live=False)
 
@@ -201,7 +202,7 @@ class PartnerTopics:
             floor = (await feed.read_floors(connection, organisation)).get(key, 0)
         if floor > position:
             return await self._dropped_lines(key, organisation, position, floor)
-        await self._send_to(organisation, lines)
+        await self._send_to(organisation, key, lines)
         crash_point("partner.caught_up")
         if not lines:
             return end
@@ -217,7 +218,7 @@ class PartnerTopics:
             lines = [line for event in events for line in lane.step(event)]
             missed = [line for line in lines if line.position > position]
             await self._send_to(
-                organisation, [line for line in missed if line.audience in (ALL, organisation)]
+                organisation, key, [line for line in missed if line.audience in (ALL, organisation)]
             )
         async with acquire(self._pool) as connection:
             await outlets.move(connection, [organisation], key, floor, self._owner, live=False)
@@ -232,13 +233,17 @@ class PartnerTopics:
                 return
             if not await outlets.move(connection, organisations, key, end, self._owner, live=live):
                 return
-        of_known = known.organisations
-        (of_known.update if live else of_known.difference_update)(organisations)
+        if live:
+            known.places |= self._places(organisations)
+        else:
+            for organisation in organisations:
+                known.places.pop(organisation, None)
         known.changes += 1
 
-    async def _send_to(self, organisation: UUID, lines: Sequence[PartnerLine]) -> None:
+    async def _send_to(self, organisation: UUID, key: LaneKey, lines: Sequence[PartnerLine]) -> None:
         if lines:
-            await self._send({self._place(organisation): [_record(line) for line in lines]})
+            of_lane = _headers_of(key)
+            await self._send({self._place(organisation): [_record(line, of_lane) for line in lines]})
 
     async def _send(self, records: Records) -> None:
         """Until Kafka has them. A topic that somebody deleted is made anew: no partner may stop a lane."""
@@ -257,29 +262,36 @@ class PartnerTopics:
             with suppress(TopicError):
                 await self._create_topic(topic)
 
+    def _places(self, organisations: Iterable[UUID]) -> dict[UUID, Place]:
+        return {each: self._place(each) for each in organisations}
+
     def _place(self, organisation: UUID) -> Place:
-        place = self._places.get(organisation)
-        if place is None:
-            place = self._places[organisation] = partner_topic(self._prefix, organisation), 0
-        return place
+        return partner_topic(self._prefix, organisation), 0
 
 
-def _record(line: PartnerLine) -> WrittenRecord:
+def _record(line: PartnerLine, of_lane: bytes) -> WrittenRecord:
     """The same on every topic."""
     subject = line.subject.encode()
-    place = _headers_of_place(line) if line.own else NO_HEADERS
-    return written_event(subject, line.event, line.type, SOURCE, subject, line.time, line.body, place)
-
-
-def _headers_of_place(line: PartnerLine) -> WrittenHeaders:
+    if not line.own:
+        return written_event(subject, line.event, _kind(line.type), subject, line.time, line.body)
     position = b"%d" % line.position
-    return WrittenHeaders(
-        3, b"".join((_headers_of_lane(line.stream, line.lane), varint(len(position)), position))
-    )
+    place = (of_lane, varint(len(position)), position)
+    return written_event(subject, line.event, _own_kind(line.type), subject, line.time, line.body, place)
 
 
 @lru_cache(maxsize=1_024)
-def _headers_of_lane(stream: str, lane: int) -> bytes:
+def _kind(name: str) -> MessageKind:
+    return message_kind(name, SOURCE)
+
+
+@lru_cache(maxsize=1_024)
+def _own_kind(name: str) -> MessageKind:
+    """Of lines that tell their place."""
+    return message_kind(name, SOURCE, len(("ce_stream", "ce_lane", "ce_position")))
+
+
+@lru_cache(maxsize=1_024)
+def _headers_of(lane: LaneKey) -> bytes:
     """With the name of the header that tells the position."""
-    shared = written_headers([("ce_stream", stream.encode()), ("ce_lane", b"%d" % lane)])
+    shared = written_headers([("ce_stream", lane.stream.encode()), ("ce_lane", b"%d" % lane.lane)])
     return shared.written + header_name("ce_position")

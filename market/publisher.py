@@ -19,7 +19,7 @@ from events.decision import LaneKey
 from events.envelope import Recorded
 from events.faults import crash_point
 from events.ids import text_of
-from events.publishing import DerivedIds, Place, TopicWriter, written_event
+from events.publishing import DerivedIds, MessageKind, Place, TopicWriter, message_kind, written_event
 from events.record_batches import WrittenRecord
 from events.subscription import Batch
 from market.feed_writer import FeedWriter
@@ -57,8 +57,10 @@ class Tape(Struct, kw_only=True):
     mixes: dict[UUID, Mix] = {}
     sequences: dict[str, int] = {}
 
-    def before(self, event: Recorded) -> Before:
+    def before(self, event: Recorded, last: Before | None = None) -> Before:
         market: UUID = event.data.market  # type: ignore[attr-defined]
+        if last is not None and last.book is not None and last.book.market.int == market.int:
+            return last
         return Before(book=self.books.get(market), crowd=self.crowds.get(market))
 
     def passing(self, event: Recorded, before: Before, viewer: PublicViewer) -> tuple[Told, ...]:
@@ -83,9 +85,9 @@ class DealTape(Struct, kw_only=True):
     mix: DealMix = {}
     sequences: dict[str, int] = {}
 
-    def before(self, event: Recorded) -> Before:
+    def before(self, event: Recorded, last: Before | None = None) -> Before:
         del event
-        return Before(deals=self.deals)
+        return last or Before(deals=self.deals)
 
     def passing(self, event: Recorded, before: Before, viewer: PublicViewer) -> tuple[Told, ...]:
         told = steps_leaving(self.mix, event, _agreement_line(event, viewer, before), self.deals)
@@ -99,9 +101,9 @@ class LotTape(Struct, kw_only=True):
     lots: Lots = {}
     sequences: dict[str, int] = {}
 
-    def before(self, event: Recorded) -> Before:
+    def before(self, event: Recorded, last: Before | None = None) -> Before:
         del event
-        return Before(lots=self.lots)
+        return last or Before(lots=self.lots)
 
     def passing(self, event: Recorded, before: Before, viewer: PublicViewer) -> tuple[Told, ...]:
         _nothing(event, viewer, before)
@@ -114,9 +116,9 @@ class Register(Struct, kw_only=True):
 
     sequences: dict[str, int] = {}
 
-    def before(self, event: Recorded) -> Before:
+    def before(self, event: Recorded, last: Before | None = None) -> Before:
         del event
-        return Before()
+        return last or Before()
 
     def passing(self, event: Recorded, before: Before, viewer: PublicViewer) -> tuple[Told, ...]:
         _nothing(event, viewer, before)
@@ -124,8 +126,8 @@ class Register(Struct, kw_only=True):
 
 
 T = TypeVar("T", Tape, DealTape, LotTape, Register)
-"""`before` tells what is to be known of the lane before an event; `passing` brings the tape past the event,
-and tells which lines leave with it."""
+"""`before` tells what is to be known of the lane before an event, which may be what that was with the `last`
+one; `passing` brings the tape past the event, and tells which lines leave with it."""
 
 
 def _agreement_line(event: Recorded, viewer: PublicViewer, before: Before) -> TapeAgreement | None:
@@ -212,8 +214,9 @@ class Publisher(Generic[T]):
         tape, hand.position = hand.tape, None
         seen: list[Shown] = []
         leaving: list[Line] = []
+        before: Before | None = None
         for event in events:
-            before = tape.before(event)
+            before = tape.before(event, before)
             seen += shown(event, before)
             leaving += self._passing(tape, event, before)
         # Step by step for all of them: what a step needs is in the cache then.
@@ -251,8 +254,10 @@ class Publisher(Generic[T]):
     def _passing(self, tape: T, event: Recorded, before: Before) -> list[Line]:
         """Bring the tape past the event; the lines that leave with it."""
         lines: list[Line] = []
+        of, market = None, ""
         for told, seen in tape.passing(event, before, self._viewer):
-            market = text_of(seen.market)
+            if seen.market is not of:
+                of, market = seen.market, text_of(seen.market)
             place = f"{seen.topic} {market}"
             tape.sequences[place] = sequence = tape.sequences.get(place, 0) + 1
             lines.append(Line(told, seen, market, sequence, event.time))
@@ -264,7 +269,7 @@ class Publisher(Generic[T]):
     def _record(self, line: Line) -> WrittenRecord:
         seen, identity = line.line, self._ids.of(line.event.bytes)
         key, subject, data = line.market.encode(), _subject(seen).encode(), wire(seen, line.sequence)
-        return written_event(key, identity, _type(seen), SOURCE, subject, line.time, data)
+        return written_event(key, identity, _kind(seen), subject, line.time, data)
 
     async def _publish(self, records: Records) -> None:
         await publish_until_taken(self._topics, records)
@@ -272,28 +277,24 @@ class Publisher(Generic[T]):
             TAPE_RECORDS.labels(topic).inc(len(found))
 
 
-def _type(line: PublicLine) -> str:
-    if isinstance(line, TapeOrder):
-        return _order_type(line.topic, line.action)
-    return f"public.{_kind(line)}.v1"
+def _kind(line: PublicLine) -> MessageKind:
+    match line:
+        case TapeOrder():
+            return _order_kind(line.topic, line.action)
+        case TapeAgreement():
+            return message_kind(f"public.offtake-agreement.{line.action}.v1", SOURCE)
+        case TapeTrade():
+            return message_kind("public.trade.struck.v1", SOURCE)
+        case TapeClearing():
+            return message_kind(f"public.clearing.{line.outcome}.v1", SOURCE)
+        case TapeRuleSet():
+            return message_kind("public.pricing-rule.published.v1", SOURCE)
 
 
 @lru_cache(maxsize=64)
-def _order_type(topic: str, action: str) -> str:
+def _order_kind(topic: str, action: str) -> MessageKind:
     """`public.supply-offers.v1` → `public.supply-offer.posted.v1`."""
-    return f"{topic.removesuffix('s.v1')}.{action}.v1"
-
-
-def _kind(line: TapeAgreement | TapeTrade | TapeClearing | TapeRuleSet) -> str:
-    match line:
-        case TapeAgreement():
-            return f"offtake-agreement.{line.action}"
-        case TapeTrade():
-            return "trade.struck"
-        case TapeClearing():
-            return f"clearing.{line.outcome}"
-        case TapeRuleSet():
-            return "pricing-rule.published"
+    return message_kind(f"{topic.removesuffix('s.v1')}.{action}.v1", SOURCE)
 
 
 def _subject(line: PublicLine) -> str:

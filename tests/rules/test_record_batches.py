@@ -148,7 +148,12 @@ def test_any_records_become_the_bytes_of_the_librarys_builder(
     builder, writer = BatchBuilder(100_000_000, 0), RecordWriter(100_000_000)
     for at_ms, key, value, found in records:
         builder.append(timestamp=at_ms, key=key, value=value, headers=found)
-        assert writer.take(written_record(at_ms, key, value, counted(found[:2], found[2:])))
+    given = [
+        written_record(at_ms, key, value, counted(found[:2], found[2:]))
+        for at_ms, key, value, found in records
+    ]
+    for some in (given[: len(given) // 2], given[len(given) // 2 :]):
+        assert not writer.take(some)
     batch = writer.end()
     builder._set_producer_state(4711, 3, 815)
     batch._set_producer_state(4711, 3, 815)
@@ -158,8 +163,10 @@ def test_any_records_become_the_bytes_of_the_librarys_builder(
 
 def test_what_does_not_fit_is_left_but_for_a_first_record() -> None:
     writer = RecordWriter(200)
-    given = [written_record(AT_MS, b"k", b"x" * length, counted()) for length in (100, 100, 10)]
-    taken = [writer.take(record) for record in given]
-    assert [True, False, True] == taken
+    first, second, short = (
+        written_record(AT_MS, b"k", b"x" * length, counted()) for length in (100, 100, 10)
+    )
+    assert [second, short] == writer.take([first, second, short])
+    assert [] == writer.take([short])
     assert writer.end().size() <= 200
-    assert RecordWriter(200).take(written_record(AT_MS, b"k", b"x" * 300, counted()))
+    assert not RecordWriter(200).take([written_record(AT_MS, b"k", b"x" * 300, counted())])

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from events.catalog import FACT_TYPES, LIFTS
-from market.publisher import _type, wire
+from market.publisher import _kind, wire
 from market.rules.streams.partner_events import MEDIA_TYPE, encoded, encoded_test
 from market.rules.streams.partner_lines import NEVER_SHOWN, PARTNER_TYPES, partner_lines, partner_type
 from market.rules.streams.webhook_signing import TEST_TYPE, derive, signature
@@ -107,7 +107,7 @@ def tape() -> Iterator[tuple[str, bytes]]:
     finish(lane)
     for line in lane.seen(PublicViewer(key=KEY)):
         if line is not None:
-            yield _type(line), wire(line, 1)
+            yield _kind(line).name, wire(line, 1)
 
 
 def test_every_line_of_the_tape_is_what_its_message_says() -> None:

@@ -125,4 +125,4 @@ async def test_a_lane_is_not_tried_again_while_a_topic_joins_there(
         assert (set(), {again}) == await asyncio.wait([again], timeout=0.2)
         await partners._settle(key, partners._live[key], [organisation], live=True)
     await again
-    assert {organisation} == partners._live[key].organisations
+    assert {organisation} == partners._live[key].places.keys()
