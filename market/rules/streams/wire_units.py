@@ -1,6 +1,5 @@
 """Figures as they leave the deployment: decimal strings of a unit that the name of the member says."""
 
-from collections.abc import Callable
 from functools import cache, lru_cache
 from typing import Any, Final
 
@@ -54,6 +53,7 @@ PARTNER_UNITS: Final = Units(
 """What rounding left (`_g_per_kg`) stays a whole number."""
 
 POWERS: Final = tuple(10**decimals for decimals in range(1 + max(unit[2] for unit in PARTNER_UNITS.endings)))
+TEXTS_KEPT_MAX: Final = 8_192
 PLAIN: Final = frozenset({str, int, bool, type(None)})
 OPAQUE: Final = "inputs"
 """The inputs of a price term are the record's own words and figures, for who recomputes it."""
@@ -116,17 +116,25 @@ def scaled(member: Any, decimals: int) -> Any:
 
 def decimal_text(number: int, decimals: int) -> str:
     """`number` over 10 to the power of `decimals`, without zeros that say nothing."""
-    return decimal_texts(decimals)(number)
+    return decimal_texts(decimals)[number]
 
 
-@cache
-def decimal_texts(decimals: int) -> Callable[[int], str]:
-    """`decimal_text` for these decimals."""
-    power = POWERS[decimals]
+class DecimalTexts(dict[int, str]):
+    """`decimal_text` by number. What was asked for before is kept: figures come again, in a firm's other
+    orders, when one is amended, and as nothing or all."""
 
-    # Figures come again: in a firm's other orders, when one is amended, and as nothing or all.
-    @lru_cache(maxsize=8_192)
-    def text(number: int) -> str:
+    def __init__(self, decimals: int) -> None:
+        self._decimals = decimals
+        self._power = POWERS[decimals]
+
+    def __missing__(self, number: int) -> str:
+        if len(self) >= TEXTS_KEPT_MAX:
+            self.clear()
+        text = self[number] = self._text(number)
+        return text
+
+    def _text(self, number: int) -> str:
+        decimals, power = self._decimals, self._power
         if number % power == 0:
             return str(number // power)
         digits = (
@@ -134,4 +142,8 @@ def decimal_texts(decimals: int) -> Callable[[int], str]:
         )
         return f"{digits[:-decimals]}.{digits[-decimals:].rstrip('0')}"
 
-    return text
+
+@cache
+def decimal_texts(decimals: int) -> DecimalTexts:
+    """Of all figures with these decimals."""
+    return DecimalTexts(decimals)

@@ -74,82 +74,107 @@ def _compiled(
     kind: type[Struct], units: Units, given: tuple[str, ...] = (), *, passed: str | None = None
 ) -> Write:
     """All but the field that is `passed` over."""
-    told, config = inspect.type_info(kind), kind.__struct_config__
-    assert isinstance(told, inspect.StructType)
     names: dict[str, Any] = {"UNSET": UNSET, "units": units, "writer": writer}
-    members = [(name, name) for name in given]
-    if config.tag_field is not None:
-        members.append((config.tag_field, repr(config.tag)))
-    for field, stated in zip(told.fields, structs.fields(kind), strict=True):
-        if field.encode_name != passed:
-            members += _members(field, units, names, may_miss=UnsetType in get_args(stated.type))
-    names["Outside"] = _outside(kind.__name__, [name for name, _ in members])
-    values = ", ".join(expression for _, expression in sorted(members))
+    filled = _filled(kind, "value", units, names, [(name, name) for name in given], passed)
     parameters = ", ".join(("value", *given))
-    exec(f"def write({parameters}): return Outside({values})", names)  # noqa: S102  of names of our own fields
+    exec(f"def write({parameters}): return {filled}", names)  # noqa: S102  of names of our own fields
     written: Write = names["write"]
     return written
 
 
-def _outside(name: str, members: Sequence[str]) -> type[Struct]:
+def _filled(
+    kind: type[Struct],
+    value: str,
+    units: Units,
+    names: dict[str, Any],
+    given: Sequence[Member] = (),
+    passed: str | None = None,
+) -> str:
+    """The expression of the struct outside that tells of the one that the expression `value` stands for."""
+    told, config = inspect.type_info(kind), kind.__struct_config__
+    assert isinstance(told, inspect.StructType)
+    members = list(given)
+    if config.tag_field is not None:
+        members.append((config.tag_field, repr(config.tag)))
+    for field, stated in zip(told.fields, structs.fields(kind), strict=True):
+        if field.encode_name != passed:
+            members += _members(field, value, units, names, may_miss=UnsetType in get_args(stated.type))
+    outside = _named(names, _outside(kind.__name__, tuple(sorted(name for name, _ in members))))
+    return f"{outside}({', '.join(expression for _, expression in sorted(members))})"
+
+
+@lru_cache(maxsize=1_024)
+def _outside(name: str, members: tuple[str, ...]) -> type[Struct]:
     """Filled by place: the encoder asks of a struct neither names nor order, as it does of a mapping."""
-    fields = [(f"at_{place}", Any, msgspec.field(name=each)) for place, each in enumerate(sorted(members))]
+    fields = [(f"at_{place}", Any, msgspec.field(name=each)) for place, each in enumerate(members)]
     return msgspec.defstruct(name, fields, frozen=True, gc=False)
 
 
-def _members(field: inspect.Field, units: Units, names: dict[str, Any], *, may_miss: bool) -> list[Member]:
+def _members(
+    field: inspect.Field, of: str, units: Units, names: dict[str, Any], *, may_miss: bool
+) -> list[Member]:
     """Two where null stands under another name. `names` gets what the expressions call."""
-    name, value = field.encode_name, f"value.{field.name}"
+    name, value = field.encode_name, f"{of}.{field.name}"
     unit = unit_of(name, whole=units.whole)
     outside = name if unit is None else unit[0]
     types, is_nullable = _types(field.type)
-    changed = None if name == OPAQUE else _changed(types, None if unit is None else unit[1], units, names)
+    changed = (
+        None if name == OPAQUE else _changed(types, value, None if unit is None else unit[1], units, names)
+    )
     if changed is None:
-        changed = _called(names, _by_name(name, unit, units))
-    if changed == "{0}" or not (may_miss or is_nullable):
-        return [(outside, changed.format(value))]
-    blank = f"(member := {value}) is None" if is_nullable else f"(member := {value}) is UNSET"
+        changed = f"{_named(names, _by_name(name, unit, units))}({value})"
+    if changed == value or not (may_miss or is_nullable):
+        return [(outside, changed)]
+    blank = f"{value} is None" if is_nullable else f"{value} is UNSET"
     if is_nullable and may_miss:
-        blank += " or member is UNSET"
+        blank += f" or {value} is UNSET"
     if is_nullable and outside != name and not units.whole:
         return [
-            (outside, f"UNSET if {blank} else {changed.format('member')}"),
+            (outside, f"UNSET if {blank} else {changed}"),
             (name, f"None if {value} is None else UNSET"),
         ]
-    return [(outside, f"member if {blank} else {changed.format('member')}")]
+    return [(outside, f"{value} if {blank} else {changed}")]
 
 
 def _changed(
-    types: list[inspect.Type], decimals: int | None, units: Units, names: dict[str, Any]
+    types: list[inspect.Type], value: str, decimals: int | None, units: Units, names: dict[str, Any]
 ) -> str | None:
-    """What is written in place of a value `{0}` that is there; None where only a look at it tells."""
+    """What is written in place of a `value` that is there; None where only a look at it tells."""
     if decimals is not None:
         if all(isinstance(each, inspect.IntType) for each in types):
-            return _called(names, decimal_texts(decimals))
-        return _figures(types[0], decimals, names) if len(types) == 1 else None
+            return f"{_named(names, decimal_texts(decimals))}[{value}]"
+        return _figures(types[0], value, decimals, names) if len(types) == 1 else None
     if all(isinstance(each, AS_IT_STANDS) for each in types):
-        return "{0}"
+        return value
     if all(isinstance(each, inspect.StructType) for each in types):
         if len(types) == 1 and isinstance(types[0], inspect.StructType):
-            return _called(names, writer(types[0].cls, units))
-        return "writer(type({0}), units)({0})"
+            return _within(types[0].cls, value, units, names)
+        return f"writer(type({value}), units)({value})"
     if len(types) == 1 and isinstance(types[0], inspect.VarTupleType):
         items, is_nullable = _types(types[0].item_type)
         if all(isinstance(each, AS_IT_STANDS) for each in items):
-            return "{0}"
-        each = _changed(items, None, units, names) if units.whole and not is_nullable else None
-        if each is not None:
-            return f"[{each.format('each')} for each in {{0}}]"
+            return value
+        each = _named(names, None)
+        changed = _changed(items, each, None, units, names) if units.whole and not is_nullable else None
+        if changed is not None:
+            return f"[{changed} for {each} in {value}]"
     return None
 
 
-def _called(names: dict[str, Any], function: Callable[[Any], Any]) -> str:
-    name = f"change_{len(names)}"
-    names[name] = function
-    return f"{name}({{0}})"
+def _within(kind: type[Struct], value: str, units: Units, names: dict[str, Any]) -> str:
+    """In place, without a call: most of a line is structs within structs."""
+    if kind.__struct_config__.omit_defaults:
+        return f"{_named(names, writer(kind, units))}({value})"
+    return _filled(kind, value, units, names)
 
 
-def _figures(kind: inspect.Type, decimals: int, names: dict[str, Any]) -> str | None:
+def _named(names: dict[str, Any], what: Any) -> str:
+    name = f"name_{len(names)}"
+    names[name] = what
+    return name
+
+
+def _figures(kind: inspect.Type, value: str, decimals: int, names: dict[str, Any]) -> str | None:
     """A band: a struct of nothing but figures."""
     if not isinstance(kind, inspect.StructType) or kind.tag is not None:
         return None
@@ -157,11 +182,10 @@ def _figures(kind: inspect.Type, decimals: int, names: dict[str, Any]) -> str | 
         return None
     if not all(isinstance(field.type, inspect.IntType) for field in kind.fields):
         return None
-    text = _called(names, decimal_texts(decimals))
+    texts = _named(names, decimal_texts(decimals))
     figures = sorted((field.encode_name, field.name) for field in kind.fields)
-    outside = _outside(kind.cls.__name__, [name for name, _ in figures])
-    texts = ", ".join(text.format(f"{{0}}.{inside}") for _, inside in figures)
-    return _called(names, outside).format(texts)
+    outside = _named(names, _outside(kind.cls.__name__, tuple(name for name, _ in figures)))
+    return f"{outside}({', '.join(f'{texts}[{value}.{inside}]' for _, inside in figures)})"
 
 
 def _by_name(name: str, unit: tuple[str, int] | None, units: Units) -> Callable[[Any], Any]:
