@@ -1,5 +1,6 @@
 """Nobody sees another's price, name or joinable id before both confirmed: every fact, every viewer."""
 
+import hmac
 import json
 from datetime import timedelta
 from typing import Any
@@ -426,6 +427,13 @@ def test_public_ids_need_the_key() -> None:
     assert first == public_id(KEY, "public.trades.v1", order)
     others = {public_id(b"other", "public.trades.v1", order), public_id(KEY, "public.requirements.v1", order)}
     assert 2 == len(others - {first})
+
+
+@pytest.mark.parametrize("length", [1, 32, 63, 64, 65, 200])
+def test_a_public_id_is_the_hmac_of_kind_and_id(length: int) -> None:
+    key, order = bytes(range(length)), ident("offer")
+    expected = hmac.digest(key, b"public.trades.v1\x00" + order.bytes, "sha256")[:16].hex()
+    assert expected == public_id(key, "public.trades.v1", order)
 
 
 def test_orders_and_explanations_by_viewer() -> None:
