@@ -135,21 +135,40 @@ async def read_events(
     return [decode_event(row["body"], row["chain"]) for row in rows]
 
 
-# Through the few lane rows, so that each probe is the unique index (stream, lane, event_id).
+# Through the few lane rows, so that each probe is the index journal_by_id, which leaves events of rounds out.
 READ_BY_IDS = """
 select j.body, j.chain from record.lane l
-join record.journal j on j.stream = l.stream and j.lane = l.lane and j.event_id = any($1::uuid[])
+join record.journal j on j.lane = l.lane and j.stream = l.stream and j.event_id = any($1::uuid[])
+    and uuid_extract_version(j.event_id) is distinct from 8
 """
 
 
 async def read_by_ids(connection: Connection, event_ids: Sequence[UUID]) -> tuple[Recorded, ...]:
-    """Events in the order of their ids. LookupError when one is not in the journal."""
+    """Events in the order of their ids. LookupError when one is not in the journal, or a round's: these have
+    ids of version 8, and are found by `read_one` alone."""
     rows = await connection.fetch(READ_BY_IDS, list(dict.fromkeys(event_ids)))
     found = {event.id: event for event in (decode_event(row["body"], row["chain"]) for row in rows)}
     missing = [event_id for event_id in event_ids if event_id not in found]
     if missing:
         raise LookupError(f"not in the journal: {', '.join(map(str, missing))}")
     return tuple(found[event_id] for event_id in event_ids)
+
+
+READ_ONE = """
+select body, chain from record.journal
+where stream = $1 and lane = $2 and position > $3 and position <= $4 and event_id = $5
+"""
+
+
+async def read_one(connection: Connection, key: LaneKey, after: int, upto: int, event_id: UUID) -> Recorded:
+    """The event of that id behind a position up to and with another, which takes as long as they are apart.
+
+    LookupError when it is not there.
+    """
+    row = await connection.fetchrow(READ_ONE, key.stream, key.lane, after, upto, event_id)
+    if row is None:
+        raise LookupError(f"not between {after} and {upto} of {key.stream}/{key.lane}: {event_id}")
+    return decode_event(row["body"], row["chain"])
 
 
 READ_HASHES = """

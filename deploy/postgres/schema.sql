@@ -1081,9 +1081,6 @@ ALTER TABLE ONLY record.deployment
 ALTER TABLE ONLY record.journal
     ADD CONSTRAINT journal_pkey PRIMARY KEY (stream, lane, "position");
 
-ALTER TABLE ONLY record.journal
-    ADD CONSTRAINT journal_stream_lane_event_id_key UNIQUE (stream, lane, event_id);
-
 ALTER TABLE ONLY record.key_rotation
     ADD CONSTRAINT key_rotation_pkey PRIMARY KEY (number);
 
@@ -1253,6 +1250,8 @@ CREATE INDEX webhook_message_log ON ops.webhook_message USING btree (webhook, me
 CREATE INDEX webhook_message_waiting ON ops.webhook_message USING btree (webhook, not_before) WHERE (state = 'waiting'::text);
 
 CREATE INDEX checkpoint_unpublished ON record.checkpoint USING btree (number) WHERE (NOT published);
+
+CREATE UNIQUE INDEX journal_by_id ON record.journal USING btree (lane, event_id, stream) WHERE (uuid_extract_version(event_id) IS DISTINCT FROM 8);
 
 CREATE INDEX agreement_by_id ON state.agreement USING btree (agreement);
 

@@ -9,12 +9,14 @@ import pytest
 from events.connections import UnsafeDatabase, acquire, open_pool
 from events.decision import LaneKey
 from events.journal import (
+    READ_BY_IDS,
     NotInitialised,
     initialise,
     read_by_ids,
     read_deployment,
     read_events,
     read_head,
+    read_one,
 )
 from tests.record_support import STREAM, note, prepare_record, running_writer
 
@@ -89,6 +91,13 @@ async def test_events_are_read_by_range_and_by_id(database: Any) -> None:
     assert tuple(reversed(events)) == await read_by_ids(connection, list(reversed(ids)))
     with pytest.raises(LookupError):
         await read_by_ids(connection, [uuid4()])
+    assert events[2] == await read_one(connection, first, 2, 3, ids[2])
+    for after, upto in ((3, 5), (0, 2)):
+        with pytest.raises(LookupError, match=f"not between {after} and {upto} of parties/0"):
+            await read_one(connection, first, after, upto, ids[2])
+    await connection.execute("set enable_seqscan = off")
+    plan = await connection.fetch("explain " + READ_BY_IDS, ids)
+    assert any("journal_by_id" in row[0] for row in plan), plan
     with pytest.raises(ValueError, match="parties/9 is no lane"):
         await read_head(connection, LaneKey(STREAM, 9))
     await connection.close()

@@ -8,7 +8,7 @@ from events import seals
 from events.connections import Connection
 from events.decision import LaneKey
 from events.envelope import Recorded
-from events.journal import read_by_ids, read_events
+from events.journal import read_events, read_one
 from events.market_events import MatchStruck
 from events.vocabulary import Side
 from market.audit.match_proof import FORMAT, MatchProof, PriceLine, ProvenEvent
@@ -22,6 +22,7 @@ from market.rules.visibility.own_side import own_explanation
 from market.rules.visibility.proof_visibility import proof_parts, struck_event_id
 from market.store import clearings, requirements, supplies
 from market.store import matches as store
+from market.store.clearings import ClearingRow
 from market.store.matches import MatchRow
 
 TAG: Final = "Matches"
@@ -49,11 +50,12 @@ async def proof(call: Call[Nothing, Nothing]) -> Answer:
     if row is None or side is None:
         raise not_found()
     async with as_desk(call) as connection:
-        positions = await _positions(connection, row, side)
+        cleared = await clearings.load_clearing(connection, row.match.struck.market, row.match.struck.plan)
+        positions = await _positions(connection, row, side, cleared)
         explained = await explain(connection, row)
     key = LaneKey("market", row.lane)
     async with call.door.desk.looking() as connection:
-        events = await _events(connection, key, row.match.struck, positions)
+        events = await _events(connection, key, row.match.struck, cleared, positions)
     parts = proof_parts(events, row.match.struck, organisation, row.status)
     own = None if explained is None else own_explanation(explained, organisation)
     lines = () if own is None else own.lines
@@ -76,7 +78,9 @@ async def proof(call: Call[Nothing, Nothing]) -> Answer:
     return Answer(body=body)
 
 
-async def _positions(connection: Connection, row: MatchRow, side: Side) -> list[int]:
+async def _positions(
+    connection: Connection, row: MatchRow, side: Side, cleared: ClearingRow | None
+) -> list[int]:
     """Where the round, the decision and the party's order stand, as far as the state says it."""
     struck = row.match.struck
     if side == "seller":
@@ -85,7 +89,6 @@ async def _positions(connection: Connection, row: MatchRow, side: Side) -> list[
     else:
         requirement = await requirements.load_requirement(connection, None, struck.requirement)
         rank = None if requirement is None else requirement.order.rank
-    cleared = await clearings.load_clearing(connection, struck.market, struck.plan)
     found = [row.position]
     if cleared is not None:
         found += [cleared.cut, cleared.position]
@@ -95,9 +98,17 @@ async def _positions(connection: Connection, row: MatchRow, side: Side) -> list[
 
 
 async def _events(
-    connection: Connection, key: LaneKey, struck: MatchStruck, positions: list[int]
+    connection: Connection,
+    key: LaneKey,
+    struck: MatchStruck,
+    cleared: ClearingRow | None,
+    positions: list[int],
 ) -> list[Recorded]:
-    found = list(await read_by_ids(connection, [struck_event_id(struck)]))
+    """The strike lies between the plan and the end of its round, so the whole of it is looked through."""
+    found: list[Recorded] = []
+    if cleared is not None:
+        strike = struck_event_id(struck)
+        found.append(await read_one(connection, key, cleared.cut, cleared.position, strike))
     for position in sorted(set(positions) - {event.position for event in found}):
         found += await read_events(connection, key, position - 1, position, 1)
     return found
