@@ -26,6 +26,9 @@ from market.rules.optimum.problem import (
 UNPACKED_UNITS: frozenset[PackagingUnit] = frozenset({"bulk"})
 """Product in bulk is divided at will, whatever mass its order names as one unit."""
 
+PAIRS_AT_ONCE = 1 << 14
+"""Whose columns stay in a core's cache, and on pages that are there already."""
+
 
 class Ratios(NamedTuple):
     """Exact grams of one package of each seller, over ÷ under: int64, or Python's integers."""
@@ -110,13 +113,20 @@ def tradable(terms: Divisibility, demand: Int64s, seller: Int32s, buyer: Int32s)
     over, under = exact_columns(terms.ratios, np.maximum(packages, parcel), int(parcel_g.max(initial=0)))
     most_g = np.where(parcel <= packages, packages * over // under, -1)
     least_g, package_up_g = parcel * over // under, -(-over // under)
-    wanted_g, room_g = parcel_g[buyer], demand[buyer]
-    found: Mask = ((wanted_g <= most_g[seller]) & (least_g[seller] <= room_g)).astype(np.bool_)
-    # what a buyer wants, in whole packages, is less than one package more
-    close = np.flatnonzero(found & (room_g - wanted_g < package_up_g[seller]))
-    of = seller[close]
-    needed = -(-wanted_g[close] * under[of] // over[of])
-    found[close] = needed * over[of] // under[of] <= room_g[close]
+    found = np.empty(len(seller), dtype=np.bool_)
+    for start in range(0, len(seller), PAIRS_AT_ONCE):
+        part = slice(start, start + PAIRS_AT_ONCE)
+        # places are looked up faster by what numpy counts in
+        of, to = seller[part].astype(np.int64), buyer[part].astype(np.int64)
+        wanted_g, room_g = parcel_g.take(to), demand.take(to)
+        fit = ((wanted_g <= most_g.take(of)) & (least_g.take(of) <= room_g)).astype(np.bool_)
+        # what a buyer wants, in whole packages, is less than one package more
+        close = np.flatnonzero(fit & (room_g - wanted_g < package_up_g.take(of)))
+        if len(close):
+            of = of[close]
+            needed = -(-wanted_g[close] * under[of] // over[of])
+            fit[close] = needed * over[of] // under[of] <= room_g[close]
+        found[part] = fit
     return found
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from market.rules.optimum.compiled import inner, run, run_plain
-from market.rules.optimum.problem import LEVELS, Int32s, Int64s, Mask, Problem
+from market.rules.optimum.problem import Int32s, Int64s, Mask, Problem
 from market.rules.packages import Divisibility, exact_columns
 
 TRIMS_MAX = 200
@@ -266,8 +266,15 @@ class _Left:
 
 
 def _best_first(posed: Problem, used: Int64s) -> Int64s:
-    value, priority, tiebreak = (posed.weight(level, used) for level in range(LEVELS))
-    return np.lexsort((used, -tiebreak, -priority, -value))
+    value = posed.weight(0, used)
+    order = np.argsort(-value)
+    # few are worth the same: only those are sorted by what is left
+    same = value[order[1:]] == value[order[:-1]]
+    among = np.flatnonzero(np.append(same, False) | np.append(False, same))
+    tied = used[order[among]]
+    priority, tiebreak = posed.weight(1, tied), posed.weight(2, tied)
+    order[among] = order[among][np.lexsort((tied, -tiebreak, -priority, -posed.weight(0, tied)))]
+    return order
 
 
 def _trim(left: _Left, ratios: Sequence[Ratio], places: Sequence[int], edges: Sequence[int]) -> None:

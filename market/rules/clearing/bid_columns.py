@@ -49,11 +49,11 @@ class BidColumns:
     def of(self, requirement: Int64s) -> Bids:
         for place in np.unique(requirement[~self._is_read[requirement]]).tolist():
             self._read(place, self._requirements[place])
-        return Bids(*self._cells[:, requirement])
+        return Bids(*self._cells.take(requirement, axis=1))
 
     def recognised(self, requirement: Int64s) -> Mask:
         """Of those that `of` has read, bool[s, n]: whether each pays for the scheme of each row."""
-        found: Mask = self._schemes[:, requirement]
+        found: Mask = self._schemes.take(requirement, axis=1)
         return found
 
     def _read(self, place: int, order: RequirementOrder) -> None:

@@ -38,11 +38,11 @@ class Candidates:
         # a place is looked up faster than a mask is walked through, five times
         place = np.flatnonzero(mask)
         return Candidates(
-            self.node[place],
-            self.supply[place],
-            self.requirement[place],
-            self.way[place],
-            self.papers_until[place],
+            self.node.take(place),
+            self.supply.take(place),
+            self.requirement.take(place),
+            self.way.take(place),
+            self.papers_until.take(place),
         )
 
 
@@ -123,8 +123,10 @@ def _batches(
     met = _met(fit[example], key[example], overlap, known)
     for first, last, place in _in_batches(met.starts[kind], met.starts[kind + 1] - met.starts[kind]):
         node = np.repeat(fit[first:last], met.starts[kind[first:last] + 1] - met.starts[kind[first:last]])
-        way = met.way[place]
-        yield Candidates(node, nodes.supply[node], known.requirement[way], way, met.papers_until[place])
+        way = met.way.take(place)
+        yield Candidates(
+            node, nodes.supply.take(node), known.requirement.take(way), way, met.papers_until.take(place)
+        )
 
 
 @dataclass(frozen=True, eq=False, slots=True)

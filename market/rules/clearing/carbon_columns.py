@@ -60,7 +60,7 @@ class Carbon:
         supply = pairs.supply
         if not len(self._declared):
             return np.zeros(len(pairs), dtype=np.int64)
-        cents, counts = self._cents[pairs.requirement], self._counts(pairs)
+        cents, counts = self._cents.take(pairs.requirement), self._counts(pairs)
         found = self._paid.floors([cents * self._gain(supply, counts)], supply)
         for pair in np.flatnonzero(among(supply, self._huge)).tolist():
             gain = self._beyond[int(supply[pair])][0 if counts[pair] else 1]
@@ -78,7 +78,7 @@ class Carbon:
         gains: list[int] = [gain * self._unit // PPB for gain in self._gain(supply, counts).tolist()]
         for pair in np.flatnonzero(among(supply, self._huge)).tolist():
             gains[pair] = self._beyond[int(supply[pair])][0 if counts[pair] else 1] // PPB
-        kg_ppb = self._kg_ppb[supply]
+        kg_ppb = self._kg_ppb.take(supply)
         shown: list[int] = kg_ppb.tolist()
         for pair in np.flatnonzero(kg_ppb == _LARGER).tolist():
             (ratio,) = self._kg(supply[pair : pair + 1])
@@ -87,11 +87,11 @@ class Carbon:
         return counts.tolist(), gains, shown
 
     def _counts(self, pairs: Candidates) -> Mask:
-        found: Mask = self._until[pairs.supply] >= pairs.papers_until
+        found: Mask = self._until.take(pairs.supply) >= pairs.papers_until
         return found
 
     def _gain(self, supply: Int64s, counts: Mask) -> Int64s:
-        return np.where(counts, self._declared[supply], self._silent[supply])
+        return np.where(counts, self._declared.take(supply), self._silent.take(supply))
 
     def _kg(self, places: Int64s) -> Iterator[Ratio | None]:
         """Kilograms of the benchmark's unit per basis kg of each supply; None where that cannot be said."""

@@ -38,6 +38,16 @@ def half_even(numerator: Int64s, denominator: Int64s | int) -> Int64s:
     return found
 
 
+def cells(table: Int64s, row: Int64s | int, place: Int64s) -> Int64s:
+    """table[row, place]: of a flat table or of one row numpy takes entries in a fraction of the time."""
+    found: Int64s = (
+        table[row].take(place)
+        if isinstance(row, int)
+        else table.reshape(-1).take(row * table.shape[1] + place)
+    )
+    return found
+
+
 def rows(columns: Sequence[Places]) -> Iterator[tuple[int, ...]]:
     """An entry of all columns after the other, in Python's integers; of so many rows only at a time."""
     for start in range(0, len(columns[0]), ROWS_AT_ONCE):
@@ -85,7 +95,7 @@ def numbered(sets: Iterable[Collection[str]]) -> dict[str, int]:
 def share_a_bit(left: Int64s, left_index: Int64s, right: Int64s, right_index: Int64s) -> Mask:
     found = np.zeros(len(left_index), dtype=np.bool_)
     for word in range(len(left)):
-        found |= (left[word][left_index] & right[word][right_index]) != 0
+        found |= (left[word].take(left_index) & right[word].take(right_index)) != 0
     return found
 
 
@@ -114,12 +124,12 @@ class Slots:
         What is the same in all lists that reach so far is one integer: with it, numpy is faster.
         """
         for slot, columns in enumerate(self._cells):
-            places = ALL if slot < self._least else np.flatnonzero(self._count[order] > slot)
+            places = ALL if slot < self._least else np.flatnonzero(self._count.take(order) > slot)
             reached = order[places]
             yield (
                 places,
                 [
-                    column[reached] if same is None else same
+                    column.take(reached) if same is None else same
                     for column, same in zip(columns, self._same[slot], strict=True)
                 ],
             )

@@ -38,7 +38,7 @@ def bounds_around(posed: Problem, solved: Solved, grams: Int64s, around: Touched
     capacities, gone = _cut_sides(posed, solved, grams)
     edges, places = around.edges, (around.sellers, around.buyers)
     out = solved.out | gone
-    left = edges[~(out[posed.seller[edges]] | out[len(posed.supply) + posed.buyer[edges]])]
+    left = edges[edges_without(posed, out)[edges]]
     supply, demand = (capacity[place] for capacity, place in zip(capacities, places, strict=True))
     part = replace(posed.part(*places, left, solved.demand[around.buyers]), supply=supply, demand=demand)
     duals = {

@@ -21,7 +21,7 @@ LISTED_BYTES_MAX = 1_000
 """Of a waterfall without its lines and premiums; it has a dozen lines."""
 PART_BYTES_HELD = 510 * 1024
 """What a part may truly hold: with its other members and its envelope it is a body below 512 KiB."""
-EDGES_HASHED_AT_ONCE = 1 << 15
+EDGES_HASHED_AT_ONCE = 1 << 13
 EDGE_ROW = np.dtype([("seller", "V20"), ("buyer", "V16"), ("value", ">i8")])
 UUID_STAMPS = (6, 0x0F, 8 << 4), (8, 0x3F, 0b10 << 6)
 """Of version 8 and variant: byte, the bits of it that stay, and those that are set (RFC 9562)."""
@@ -47,14 +47,14 @@ def root_sha256(hashes: Iterable[bytes]) -> str:
 
 def edges_sha256(section: Section, edges: Edges) -> str:
     """Over each edge in order: seller id (16) ‖ tranche (4) ‖ buyer id (16) ‖ value (8), big-endian."""
-    found = sha256()
+    found, rows = sha256(), np.empty(min(len(edges.value), EDGES_HASHED_AT_ONCE), dtype=EDGE_ROW)
     for start in range(0, len(edges.value), EDGES_HASHED_AT_ONCE):
         part = slice(start, start + EDGES_HASHED_AT_ONCE)
-        rows = np.empty(len(edges.value[part]), dtype=EDGE_ROW)
-        rows["seller"] = section.seller_key[edges.seller[part]]
-        rows["buyer"] = section.buyer_key[edges.buyer[part]]
-        rows["value"] = edges.value[part]
-        found.update(rows.tobytes())
+        written = rows[: len(edges.value[part])]
+        written["seller"] = section.seller_key.take(edges.seller[part])
+        written["buyer"] = section.buyer_key.take(edges.buyer[part])
+        written["value"] = edges.value[part]
+        found.update(written.view(np.uint8).data)
     return found.hexdigest()
 
 

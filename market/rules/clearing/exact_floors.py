@@ -62,11 +62,11 @@ class FloorSums:
         """
         low, high = np.zeros(len(order), dtype=np.int64), np.zeros(len(order), dtype=np.int64)
         for slot, factor in enumerate(factors[: self._slots]):
-            first = factor * self._low[slot][order]
+            first = factor * self._low[slot].take(order)
             if self._exact:
                 low += first
                 continue
-            second = factor * self._high[slot][order]
+            second = factor * self._high[slot].take(order)
             if factor.min(initial=0) < 0:
                 first, second = np.minimum(first, second), np.maximum(first, second)
             low += first
@@ -74,7 +74,7 @@ class FloorSums:
         if self._exact:
             return self._divided(low, order)
         low, high = self._divided(low, order), self._divided(high, order)
-        unsure = np.flatnonzero((low != high) | self._unknown[order])
+        unsure = np.flatnonzero((low != high) | self._unknown.take(order))
         if len(unsure):
             of_entry = zip(unsure.tolist(), self._again(order[unsure]), strict=True)
             for entry, fractions in of_entry:
@@ -85,7 +85,9 @@ class FloorSums:
         """Rounded down; by shifts and by one integer that goes a good deal faster than by a column."""
         if self._only is not None:
             return sums if self._only == 1 else sums // self._only
-        found: Int64s = sums // self._divisor[order] if self._shift is None else sums >> self._shift[order]
+        found: Int64s = (
+            sums // self._divisor.take(order) if self._shift is None else sums >> self._shift.take(order)
+        )
         return found
 
     def _columns(self, rows: Sequence[Sequence[int]]) -> Int64s:

@@ -15,9 +15,11 @@ prices; no accepted order is out of the money at those.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import repeat
 from typing import Literal
 
 import numpy as np
+from msgspec import Struct
 
 from market.rules.assignment import Problem, Solution
 from market.rules.clearing.columns import rows
@@ -37,8 +39,7 @@ Side = Literal["seller", "buyer"]
 CutReason = Literal["minimum_quantity", "indivisible", "portfolio"]
 
 
-@dataclass(frozen=True, slots=True)
-class Cut:
+class Cut(Struct, frozen=True, gc=False):
     """A node of the posed problem that counts with less than it brought along; 0 when it is out."""
 
     side: Side
@@ -375,10 +376,11 @@ def _cuts(search: _Search, best: _Settled, final: Stage) -> Iterator[Cut]:
         out = without & (is_open | (is_dropped & met))
         effective_g = np.where(out, 0, after)
         cut = np.flatnonzero(effective_g < before)
-        for index, posed_g, left_g in rows((cut, before[cut], effective_g[cut])):
-            reason: CutReason = "indivisible"
+        columns = cut.tolist(), before[cut].tolist(), effective_g[cut].tolist()
+        reasons: list[CutReason] = ["indivisible"] * len(cut)
+        for place, index in enumerate(columns[0] if best.admitted.dropped or held else ()):
             if (side, orders[index]) in best.admitted.dropped:
-                reason = "minimum_quantity"
+                reasons[place] = "minimum_quantity"
             elif index in ratio_cut if side == "seller" else orders[index] in held:
-                reason = "portfolio"
-            yield Cut(side, index, reason, posed_g, left_g)
+                reasons[place] = "portfolio"
+        yield from map(Cut, repeat(side), columns[0], reasons, *columns[1:])

@@ -10,7 +10,7 @@ from events.market_terms import FootprintBenchmark, Member
 from events.vocabulary import ProductForm
 from market.rules.book import SupplyOrder
 from market.rules.clearing.candidates import Candidates
-from market.rules.clearing.columns import BEYOND, NEVER, Codes, Slots, int64s, microseconds
+from market.rules.clearing.columns import BEYOND, NEVER, Codes, Slots, cells, int64s, microseconds
 from market.rules.clearing.delivery_papers import LICENSED_WASTE_STATUSES, waste_papers_until
 from market.rules.clearing.eligibility import MarketFacts
 from market.rules.clearing.screening import Requirements, Screen, Supplies
@@ -98,7 +98,7 @@ def _certificates(requirements: Requirements, papers: PaperColumns) -> Iterator[
     def certified(pairs: Candidates) -> Mask:
         found = np.ones(len(pairs), dtype=np.bool_)
         for places, (row,) in required.of(pairs.requirement):
-            found[places] &= papers.certified[row, pairs.supply[places]] >= pairs.papers_until[places]
+            found[places] &= cells(papers.certified, row, pairs.supply[places]) >= pairs.papers_until[places]
         return found
 
     if len(required):
@@ -114,9 +114,9 @@ def _footprints(supplies: Supplies, requirements: Requirements, papers: PaperCol
     grams = int64s((0 if each is None else each.g_co2e_per_kg for each in declared), len(declared))
 
     def low_enough(pairs: Candidates) -> Mask:
-        counts = papers.footprint[pairs.supply] >= pairs.papers_until
-        cap = most[pairs.requirement]
-        found: Mask = (cap == BEYOND) | (counts & (grams[pairs.supply] <= cap))
+        counts = papers.footprint.take(pairs.supply) >= pairs.papers_until
+        cap = most.take(pairs.requirement)
+        found: Mask = (cap == BEYOND) | (counts & (grams.take(pairs.supply) <= cap))
         return found
 
     yield low_enough
@@ -140,7 +140,7 @@ def _waste(supplies: Supplies, requirements: Requirements, facts: MarketFacts) -
 
     def permitted(pairs: Candidates) -> Mask:
         found = np.ones(len(pairs), dtype=np.bool_)
-        places = np.flatnonzero(licensed[pairs.supply])
+        places = np.flatnonzero(licensed.take(pairs.supply))
         met = kind[pairs.supply[places]] * len(sites.known) + site[pairs.requirement[places]]
         distinct, back = np.unique(met, return_inverse=True)
         until = int64s(map(papers_until, distinct.tolist()), len(distinct))

@@ -26,6 +26,7 @@ TIEBREAK_BITS = 44
 MIXING = ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB))
 MIXED_LAST = 31
 """Of SplitMix64: G. L. Steele and others, "Fast splittable pseudorandom number generators", 2014."""
+EDGES_AT_ONCE = 1 << 14
 TOLERANCE = "marginality_tolerance"
 MINIMUM = "minimum_quantity"
 INDIVISIBLE = "indivisible"
@@ -242,14 +243,19 @@ def tiebreak(posed: Posed, attempt: int) -> Int64s:
     nodes = len(section.sellers) + len(section.buyers) + quotas + 1
     bits = min(TIEBREAK_BITS, (GUARD // nodes).bit_length() - 1)
     head = posed.round_number.to_bytes(8, "big") + attempt.to_bytes(4, "big")
-    mixed = _hashes(head, section.seller_key)[worth.seller] ^ _hashes(head, section.buyer_key)[worth.buyer]
-    for shift, factor in MIXING:
-        mixed ^= mixed >> np.uint64(shift)
-        mixed *= np.uint64(factor)
-    mixed ^= mixed >> np.uint64(MIXED_LAST)
-    return read_only((mixed >> np.uint64(64 - bits)).astype(np.int64))
+    sellers, buyers = _hashes(head, section.seller_key), _hashes(head, section.buyer_key)
+    found = np.empty(len(worth.value), dtype=np.int64)
+    for start in range(0, len(found), EDGES_AT_ONCE):
+        part = slice(start, start + EDGES_AT_ONCE)
+        mixed = sellers[worth.seller[part]] ^ buyers[worth.buyer[part]]
+        for shift, factor in MIXING:
+            mixed ^= mixed >> np.uint64(shift)
+            mixed *= np.uint64(factor)
+        mixed ^= mixed >> np.uint64(MIXED_LAST)
+        found[part] = mixed >> np.uint64(64 - bits)
+    return read_only(found)
 
 
 def _hashes(head: bytes, keys: Keys) -> NDArray[np.uint64]:
-    digests = b"".join(blake2b(head + key).digest()[:8] for key in keys.tolist())
-    return np.frombuffer(digests, ">u8").astype(np.uint64)
+    digests = b"".join([blake2b(head + key).digest() for key in keys.tolist()])
+    return np.frombuffer(digests, ">u8")[:: blake2b.MAX_DIGEST_SIZE // 8].astype(np.uint64)

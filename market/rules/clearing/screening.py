@@ -19,6 +19,7 @@ from market.rules.clearing.columns import (
     Slots,
     among,
     bit_words,
+    cells,
     int64s,
     numbered,
     share_a_bit,
@@ -77,7 +78,7 @@ def screens(
 def _parties(supplies: Supplies, requirements: Requirements, parties: Parties) -> Iterator[Screen]:
     groups = Codes()
     seller_group, buyer_group = (groups.of([member.group.int for member in side]) for side in parties)
-    yield lambda pairs: seller_group[pairs.supply] != buyer_group[pairs.requirement]
+    yield lambda pairs: seller_group.take(pairs.supply) != buyer_group.take(pairs.requirement)
     if any(order.terms.organisations_excluded for order in requirements):
         organisations = Codes()
         seller = organisations.of([order.organisation for order in supplies])
@@ -161,9 +162,9 @@ def _commercial(supplies: Supplies, requirements: Requirements) -> Iterator[Scre
 
     def parcel_fits(pairs: Candidates) -> Mask:
         seller, buyer = pairs.supply, pairs.requirement
-        parcel = np.maximum(seller_parcel[seller], buyer_parcel[buyer])
-        most = np.minimum(seller_most[seller], buyer_most[buyer])
-        return (parcel <= most) & (np.maximum(parcel, 1) <= paid_for[buyer])
+        parcel = np.maximum(seller_parcel.take(seller), buyer_parcel.take(buyer))
+        most = np.minimum(seller_most.take(seller), buyer_most.take(buyer))
+        return (parcel <= most) & (np.maximum(parcel, 1) <= paid_for.take(buyer))
 
     yield parcel_fits
 
@@ -198,8 +199,8 @@ def _provenance(supplies: Supplies, requirements: Requirements) -> Iterator[Scre
         recycled = int64s(map(_recycled_ppb, supplies), len(supplies))
         yield (
             lambda pairs: (
-                (recycled[pairs.supply] >= wanted[pairs.requirement])
-                & (recycled[pairs.supply] <= taken[pairs.requirement])
+                (recycled.take(pairs.supply) >= wanted.take(pairs.requirement))
+                & (recycled.take(pairs.supply) <= taken.take(pairs.requirement))
             )
         )
 
@@ -240,7 +241,7 @@ def _analytes(requirements: Requirements, assays: AssayColumns) -> Iterator[Scre
         found = np.ones(len(pairs), dtype=np.bool_)
         for places, (row, least, most) in bounds.of(pairs.requirement):
             supply = pairs.supply[places]
-            found[places] &= (high[row, supply] <= most) & (low[row, supply] >= least)
+            found[places] &= (cells(high, row, supply) <= most) & (cells(low, row, supply) >= least)
         return found
 
     if len(bounds):
@@ -259,7 +260,11 @@ def _purity(supplies: Supplies, requirements: Requirements) -> Iterator[Screen]:
     share = np.array(
         [[purity_or_no_figure(each, elements) for each in compositions] for elements in asked], dtype=np.int64
     )
-    yield lambda pairs: share[wanted[pairs.requirement], pairs.supply] >= least[pairs.requirement]
+    yield (
+        lambda pairs: (
+            cells(share, wanted.take(pairs.requirement), pairs.supply) >= least.take(pairs.requirement)
+        )
+    )
 
 
 def _activities(supplies: Supplies, requirements: Requirements) -> Iterator[Screen]:
@@ -274,7 +279,7 @@ def _activities(supplies: Supplies, requirements: Requirements) -> Iterator[Scre
 def _activity(allowed: Sequence[int | None], measured: Sequence[int | None]) -> Screen:
     most = int64s((BEYOND if each is None else each for each in allowed), len(allowed))
     found = int64s((BEYOND if each is None else each for each in measured), len(measured))
-    return lambda pairs: found[pairs.supply] <= most[pairs.requirement]
+    return lambda pairs: found.take(pairs.supply) <= most.take(pairs.requirement)
 
 
 def _qualification(supplies: Supplies, requirements: Requirements, facts: MarketFacts) -> Iterator[Screen]:

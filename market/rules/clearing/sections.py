@@ -160,7 +160,7 @@ def _proof(found: _Found, attempt: int) -> tuple[Proof, Problem]:
 
 def _reasons(posed: Posed, found: WholeClearing) -> tuple[Reasons, Reasons]:
     """Who is removed, and who counts with its fill; who trades nothing and would gain nothing is neither."""
-    fills = fills_g(found.problem, found.solution.flow)
+    fills = [column.tolist() for column in fills_g(found.problem, found.solution.flow)]
     removed: tuple[dict[int, str], dict[int, str]] = ({}, {})
     cut: tuple[dict[int, str], dict[int, str]] = ({}, {})
     for each in found.cuts:

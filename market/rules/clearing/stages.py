@@ -50,6 +50,8 @@ class Touched(NamedTuple):
 
 def edges_without(posed: Problem, out: Mask) -> Mask:
     """Edges of which neither end is out; `out`: sellers, then buyers."""
+    if not out.any():
+        return np.ones(posed.edges, dtype=np.bool_)
     sellers = len(posed.supply)
     found: Mask = ~(out[:sellers][posed.seller] | out[sellers:][posed.buyer])
     return found
@@ -85,7 +87,8 @@ class Stages:
         posed = self.posed
         edges, sellers, buyers = self._touched(before, out, demand)
         buying = buyers + len(posed.supply)
-        edges = edges[~(out[posed.seller[edges]] | out[len(posed.supply) + posed.buyer[edges]])]
+        if out.any():
+            edges = edges[edges_without(posed, out)[edges]]
         solution = self._solve(posed.part(sellers, buyers, edges, demand[buyers]))
         anew = np.zeros(len(out), dtype=np.bool_)
         anew[sellers] = anew[buying] = True

@@ -19,7 +19,7 @@ from market.rules.clearing.amounts import (
 from market.rules.clearing.assay_columns import AssayColumns
 from market.rules.clearing.candidates import Candidates, Ways
 from market.rules.clearing.carbon_columns import NOTHING, Carbon
-from market.rules.clearing.columns import Slots, alike, int64s
+from market.rules.clearing.columns import Slots, alike, cells, int64s
 from market.rules.clearing.eligibility import MarketFacts
 from market.rules.clearing.exact_floors import FloorSums, Ratio
 from market.rules.clearing.paper_columns import PaperColumns
@@ -115,7 +115,7 @@ class Valuation:
     def of(self, pairs: Candidates) -> Worth:
         terms = self.terms(pairs)
         term_total = terms.total
-        value = self._limit[pairs.requirement] + term_total - self._ask[pairs.supply]
+        value = self._limit.take(pairs.requirement) + term_total - self._ask.take(pairs.supply)
         held = self._held(pairs, term_total, terms.lines)
         return Worth(term_total, terms.sustainability_total, value, held)
 
@@ -130,9 +130,9 @@ class Valuation:
             )
         carbon, certificates, origin = self.carbon.of(pairs), self._certificates(pairs), self._origin(pairs)
         wanted = carbon + recycled + certificates + origin + rex
-        floor, cap = self._floor[pairs.requirement], self._cap[pairs.requirement]
+        floor, cap = self._floor.take(pairs.requirement), self._cap.take(pairs.requirement)
         return Terms(
-            form=self._ways.differential[pairs.way],
+            form=self._ways.differential.take(pairs.way),
             co_product=self._co_products(pairs),
             carbon=carbon,
             recycled=recycled,
@@ -142,7 +142,7 @@ class Valuation:
             sustainability=np.maximum(floor, np.minimum(wanted, cap)) - wanted,
             strategic_project=self._strategic_project(pairs),
             penalties=-self.penalties.of(pairs),
-            logistics=self._carried(pairs) - self._ways.per_basis[pairs.way],
+            logistics=self._carried(pairs) - self._ways.per_basis.take(pairs.way),
             recycled_alone=recycled_alone,
             rex_alone=rex_alone,
             wanted=wanted,
@@ -150,15 +150,15 @@ class Valuation:
 
     def _held(self, pairs: Candidates, term_total: Int64s, terms: Sequence[Int64s]) -> Mask:
         """As `amounts.price_pair` has it."""
-        worth = self._limit[pairs.requirement] + term_total
-        ask = self._ask[pairs.supply]
+        worth = self._limit.take(pairs.requirement) + term_total
+        ask = self._ask.take(pairs.supply)
         held = np.ones(len(pairs), dtype=np.bool_)
         for term in (worth - ask, *terms):
             # the ends tell it of nearly all columns
             if max(term.max(initial=0), -term.min(initial=0)) > VALUE_UEUR_PER_KG_MAX:
                 held &= np.abs(term) <= VALUE_UEUR_PER_KG_MAX
         price = np.maximum(np.abs(worth), np.abs(ask))
-        mass_g = np.minimum(self._supply_g[pairs.supply], self._requirement_g[pairs.requirement])
+        mass_g = np.minimum(self._supply_g.take(pairs.supply), self._requirement_g.take(pairs.requirement))
         # products of the upper halves: above the exact product, and within int64 for all that is held so far
         rough = ((price >> MASS_BITS) + 1) * ((mass_g >> MASS_BITS) + 1)
         doubtful = held & (rough > AMOUNT_UEUR_G_PER_KG_MAX >> 2 * MASS_BITS)
@@ -195,10 +195,10 @@ def _co_products(requirements: Requirements, facts: MarketFacts, assays: AssayCo
     paid = FloorSums(prices, min(most, int(assays.ratio_ppb.max(initial=0))))
 
     def amount(pairs: Candidates) -> Int64s:
-        factors, asked = [], which[pairs.requirement]
+        factors, asked = [], which.take(pairs.requirement)
         for places, (row, most_ppb) in bids.of(asked):
             factors.append(_no_amount(pairs))
-            factors[-1][places] = np.minimum(assays.ratio_ppb[row, pairs.supply[places]], most_ppb)
+            factors[-1][places] = np.minimum(cells(assays.ratio_ppb, row, pairs.supply[places]), most_ppb)
         return paid.floors(factors, asked)
 
     return amount
@@ -210,7 +210,9 @@ def _recycled(supplies: Supplies, profiles: Sequence[SustainabilityProfile]) -> 
     pre = int64s((0 if each is None else each.pre_consumer_ppb for each in contents), len(contents))
     bid, which = alike([(each.post_consumer_ueur_per_kg, each.pre_consumer_ueur_per_kg) for each in profiles])
     bids = FloorSums([[(for_post, PPB), (for_pre, PPB)] for for_post, for_pre in bid], PPB)
-    return lambda pairs: bids.floors([post[pairs.supply], pre[pairs.supply]], which[pairs.requirement])
+    return lambda pairs: bids.floors(
+        [post.take(pairs.supply), pre.take(pairs.supply)], which.take(pairs.requirement)
+    )
 
 
 def _certificates(
@@ -228,8 +230,8 @@ def _certificates(
 
     def amount(pairs: Candidates) -> Int64s:
         found = _no_amount(pairs)
-        for places, (row, bid) in bids.of(which[pairs.requirement]):
-            held = papers.certified[row, pairs.supply[places]] >= pairs.papers_until[places]
+        for places, (row, bid) in bids.of(which.take(pairs.requirement)):
+            held = cells(papers.certified, row, pairs.supply[places]) >= pairs.papers_until[places]
             found[places] += np.where(held, bid, 0)
         return found
 
@@ -246,8 +248,8 @@ def _origin(supplies: Supplies, profiles: Sequence[SustainabilityProfile], facts
         (profile.concentrated_origin_deduction_ueur_per_kg for profile in profiles), len(profiles)
     )
     return lambda pairs: (
-        european[pairs.supply] * bid[pairs.requirement]
-        - concentrated[pairs.supply] * deducted[pairs.requirement]
+        european.take(pairs.supply) * bid.take(pairs.requirement)
+        - concentrated.take(pairs.supply) * deducted.take(pairs.requirement)
     )
 
 
@@ -263,7 +265,9 @@ def _rex(supplies: Supplies, requirements: Requirements, profiles: Sequence[Sust
         amounts = (bid.ueur_per_kg for bid in profile.rex if bid.route == route)
         bids.append(next(amounts, 0))
     place, bid = np.array(wanted, dtype=np.int64), np.array(bids, dtype=np.int64)
-    return lambda pairs: (offered[pairs.supply] >> place[pairs.requirement] & 1) * bid[pairs.requirement]
+    return lambda pairs: (
+        (offered.take(pairs.supply) >> place.take(pairs.requirement) & 1) * bid.take(pairs.requirement)
+    )
 
 
 def _strategic_project(supplies: Supplies, requirements: Requirements, facts: MarketFacts) -> Term:
@@ -271,7 +275,7 @@ def _strategic_project(supplies: Supplies, requirements: Requirements, facts: Ma
     if not bid.any():
         return _no_amount
     counts = int64s((is_strategic(order, facts) for order in supplies), len(supplies))
-    return lambda pairs: counts[pairs.supply] * bid[pairs.requirement]
+    return lambda pairs: counts.take(pairs.supply) * bid.take(pairs.requirement)
 
 
 class Penalties:
@@ -292,7 +296,7 @@ class Penalties:
     def of(self, pairs: Candidates) -> Int64s:
         if not len(self._rules):
             return _no_amount(pairs)
-        return self._amounts.floors(self.steps(pairs), self._which[pairs.requirement])
+        return self._amounts.floors(self.steps(pairs), self._which.take(pairs.requirement))
 
     def steps(self, pairs: Candidates) -> list[Int64s]:
         """Full or begun steps above the threshold of each requirement's first rule, its second, ….
@@ -300,8 +304,8 @@ class Penalties:
         0 where it has no more rules.
         """
         found = []
-        for places, (row, threshold, step) in self._rules.of(self._which[pairs.requirement]):
-            excess = self._high_ppb[row, pairs.supply[places]] - threshold
+        for places, (row, threshold, step) in self._rules.of(self._which.take(pairs.requirement)):
+            excess = cells(self._high_ppb, row, pairs.supply[places]) - threshold
             found.append(_no_amount(pairs))
             found[-1][places] = -(-np.maximum(excess, 0) // step)
         return found
@@ -315,4 +319,4 @@ def _carried_product(assays: AssayColumns, known: Ways) -> Term:
         [[NOTHING if each is None else each] for each in assays.per_basis_kg("wet")],
         int(np.abs(known.per_product).max()),
     )
-    return lambda pairs: ratios.floors([-known.per_product[pairs.way]], pairs.supply)
+    return lambda pairs: ratios.floors([-known.per_product.take(pairs.way)], pairs.supply)

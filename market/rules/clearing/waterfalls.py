@@ -38,7 +38,7 @@ from market.rules.clearing.assay_columns import NO_FIGURE, AssayColumns
 from market.rules.clearing.bid_columns import BidColumns, Bids
 from market.rules.clearing.candidates import Candidates, Nodes, Ways
 from market.rules.clearing.carbon_columns import NO_KG
-from market.rules.clearing.columns import int64s, microseconds
+from market.rules.clearing.columns import cells, int64s, microseconds
 from market.rules.clearing.eligibility import Delivery, MarketFacts, carriage_row
 from market.rules.clearing.paper_columns import PaperColumns
 from market.rules.clearing.pricing import (
@@ -165,7 +165,7 @@ class Waterfalls:
 
     def _figures(self, pairs: Candidates) -> _Figures:
         bids = self._bids.of(pairs.requirement)
-        held = self._papers.certified[:, pairs.supply] >= pairs.papers_until
+        held = self._papers.certified.take(pairs.supply, axis=1) >= pairs.papers_until
         return _Figures(
             pairs=pairs,
             terms=self._valuation.terms(pairs),
@@ -235,11 +235,11 @@ class Waterfalls:
         numbers = trades.bids.co_products.tolist()
         bids = {number: self._bids.co_products[number] for number in set(numbers)}
         names = sorted({bid.analyte for of_order in bids.values() for bid in of_order})
-        rows = np.array([self._assays.row[name] for name in names], dtype=np.int64)
-        places = np.ix_(rows, trades.figures.pairs.supply)
-        ratio_ppb = self._assays.ratio_ppb[places]
+        rows = np.array([self._assays.row[name] for name in names], dtype=np.int64)[:, None]
+        supply = trades.figures.pairs.supply
+        ratio_ppb = cells(self._assays.ratio_ppb, rows, supply)
         # the column has neither what is not measured nor what is larger
-        told = (self._assays.low_ppb[places] != NO_FIGURE) & (ratio_ppb < INTEGER_MAX)
+        told = (cells(self._assays.low_ppb, rows, supply) != NO_FIGURE) & (ratio_ppb < INTEGER_MAX)
         known = {number: self._filled(number, names) for number in bids}
         amounts = decimals(trades.terms.co_product)
         of_bids = [known[number] for number in numbers]

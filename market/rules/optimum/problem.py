@@ -72,33 +72,43 @@ class Problem:
 
         sellers, buyers, edges: places, ascending. demand: int64, at least 1, no more than those buyers' own.
         """
-        # places are looked up faster by what numpy counts in
-        edges = edges.astype(np.int64)
-        seller = np.zeros(len(self.supply), dtype=np.int32)
-        buyer = np.zeros(len(self.demand), dtype=np.int32)
-        seller[sellers], buyer[buyers] = np.arange(len(sellers)), np.arange(len(buyers))
+        seller, buyer, value, tiebreak = self._columns(edges)
         return _unchecked(
             supply=read_only(self.supply[sellers]),
             demand=_frozen(demand),
-            seller=read_only(seller[self.seller[edges]]),
-            buyer=read_only(buyer[self.buyer[edges]]),
-            value=read_only(self.value[edges]),
+            seller=_renumbered(seller, sellers, len(self.supply)),
+            buyer=_renumbered(buyer, buyers, len(self.demand)),
+            value=value,
             ranks=None,
-            tiebreak=None if self.tiebreak is None else read_only(self.tiebreak[edges]),
+            tiebreak=tiebreak,
             priorities=(read_only(self.priorities[0][sellers]), read_only(self.priorities[1][buyers])),
         )
 
     def left(self, edges: Places, supply: Int64s, demand: Int64s) -> "Problem":
         """All orders, with these of their edges (ascending), and capacities of 1 up to their own."""
+        seller, buyer, value, tiebreak = self._columns(edges)
         return _unchecked(
             supply=_frozen(supply),
             demand=_frozen(demand),
-            seller=read_only(self.seller[edges]),
-            buyer=read_only(self.buyer[edges]),
-            value=read_only(self.value[edges]),
+            seller=seller,
+            buyer=buyer,
+            value=value,
             ranks=self.ranks,
-            tiebreak=None if self.tiebreak is None else read_only(self.tiebreak[edges]),
+            tiebreak=tiebreak,
             priorities=self.priorities,
+        )
+
+    def _columns(self, edges: Places) -> tuple[Int32s, Int32s, Int64s, Int64s | None]:
+        """Seller, buyer, value and tie-break of these edges, ascending: this problem's own of all."""
+        if len(edges) == self.edges:
+            return self.seller, self.buyer, self.value, self.tiebreak
+        # places are looked up faster by what numpy counts in
+        edges = edges.astype(np.int64, copy=False)
+        return (
+            read_only(self.seller.take(edges)),
+            read_only(self.buyer.take(edges)),
+            read_only(self.value.take(edges)),
+            None if self.tiebreak is None else read_only(self.tiebreak.take(edges)),
         )
 
     def weight(self, level: int, edges: Places | slice) -> Int64s:
@@ -200,6 +210,15 @@ def _unchecked(**members: Any) -> Problem:
     for name, member in members.items():
         object.__setattr__(found, name, member)
     return found
+
+
+def _renumbered(ends: Int32s, kept: Places, orders: int) -> Int32s:
+    """Ends of edges by their places among the orders that are kept, ascending."""
+    if len(kept) == orders:
+        return ends
+    place = np.zeros(orders, dtype=np.int32)
+    place[kept] = np.arange(len(kept))
+    return read_only(place[ends])
 
 
 def read_only(array: Integers) -> Integers:
