@@ -145,6 +145,13 @@ class _Search:
         return carried_g([1] * len(self.terms.packages), self.terms.ratios).astype(np.int64)
 
     @cached_property
+    def smallest_g(self) -> Int64s:
+        """Of each buyer, the grams of the smallest package that any seller has for it."""
+        found = np.full(len(self.posed.demand), np.iinfo(np.int64).max, dtype=np.int64)
+        np.minimum.at(found, self.posed.buyer, self.package_g[self.posed.seller])
+        return found
+
+    @cached_property
     def hopeless(self) -> Dropped:
         """Orders that stay below their least quantity whoever else stands aside, as far as is seen at once.
 
@@ -154,8 +161,8 @@ class _Search:
         packages = np.array(self.terms.packages, dtype=np.int64)
         found: Dropped = frozenset()
         for _ in range(HOPELESS_PASSES_MAX):
-            edges = edges_without(posed, self.out(found))
-            seller, buyer = posed.seller[edges], posed.buyer[edges]
+            edges = np.flatnonzero(edges_without(posed, self.out(found)))
+            seller, buyer = posed.seller.take(edges), posed.buyer.take(edges)
             sold, bought = np.zeros_like(posed.supply), np.zeros_like(posed.demand)
             np.add.at(sold, seller, posed.demand[buyer])
             np.add.at(bought, buyer, posed.supply[seller])
@@ -275,11 +282,15 @@ def _without_rests(search: _Search, settled: _Settled) -> _Admitted | None:
     bought = added_up(posed.buyer[fills.edge], fills.grams, len(posed.demand))
     rest = admitted.demand - bought
     close = (bought > 0) & (rest > 0) & (rest < search.package_g.max(initial=0))
-    smallest = np.zeros(len(posed.demand), dtype=np.int64)
-    smallest[close] = np.iinfo(np.int64).max
-    edges = np.flatnonzero(close[posed.buyer])
-    edges = edges[~admitted.out[posed.seller[edges]]]
-    np.minimum.at(smallest, posed.buyer[edges], search.package_g[posed.seller[edges]])
+    smallest, out = search.smallest_g.copy(), admitted.out[: len(posed.supply)]
+    if out.any():
+        # who could buy of those that are out looks again among the others
+        again = np.zeros_like(close)
+        again[posed.buyer[out[posed.seller]]] = True
+        smallest[again] = np.iinfo(np.int64).max
+        edges = np.flatnonzero((close & again)[posed.buyer])
+        edges = edges[~out[posed.seller[edges]]]
+        np.minimum.at(smallest, posed.buyer[edges], search.package_g[posed.seller[edges]])
     full = close & (rest < smallest)
     if not full.any():
         return None

@@ -21,7 +21,8 @@ def product_grams(
     Whole packages; what is not packed adds up over a lot's trades.
     """
     terms, count = [node.order.terms for node in sellers], len(sellers)
-    is_packed = np.array([node.packed.is_packed for node in sellers], dtype=np.bool_)
+    packed = [node.packed for node in sellers]
+    is_packed = np.array([each.over != each.under for each in packed], dtype=np.bool_)
     package_wet_g = int64s((each.packaging.package_wet_g for each in terms), count)
     moisture_ppb = int64s((each.moisture_ppb for each in terms), count)
     wet_g, dry_g = packages * package_wet_g, np.zeros(count, dtype=np.int64)

@@ -64,12 +64,14 @@ def forgone(
 
     problem: before the orders in `removed` were; of those, with the counter-order that leaves them most.
     """
-    over = np.zeros_like(chosen.seller), np.zeros_like(chosen.buyer)
-    np.maximum.at(over[0], problem.seller, problem.value - chosen.buyer[problem.buyer])
-    np.maximum.at(over[1], problem.buyer, problem.value - chosen.seller[problem.seller])
     found = chosen.seller.copy(), chosen.buyer.copy()
-    for side, best, gone in zip(found, over, removed, strict=True):
-        side[list(gone)] = best[list(gone)]
+    sides = (problem.seller, problem.buyer, chosen.buyer), (problem.buyer, problem.seller, chosen.seller)
+    for side, (own, other, theirs), gone in zip(found, sides, removed, strict=True):
+        is_gone = np.zeros(len(side), dtype=np.bool_)
+        is_gone[list(gone)] = True
+        side[is_gone] = 0
+        edges = np.flatnonzero(is_gone[own])
+        np.maximum.at(side, own[edges], problem.value[edges] - theirs[other[edges]])
     return found
 
 

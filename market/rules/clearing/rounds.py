@@ -15,6 +15,7 @@ from market.rules.clearing.cleared import ClearedSection
 from market.rules.clearing.eligibility import MarketFacts, facts_of
 from market.rules.clearing.graph import HorizonBook, Part, horizons, section
 from market.rules.clearing.posing import Posed, pose
+from market.rules.optimum.problem import used_edges
 from market.rules.references import trade_reference
 
 ALGORITHM = "lexicographic-3"
@@ -93,10 +94,10 @@ def in_turn(
                 sustainability=sustainability,
             )
             done = clear(posed, of.planned.cut_time)
-            np.subtract.at(sellers_left, found.seller_place[done.problem.seller], done.solution.flow)
-            np.subtract.at(
-                buyers_left, done.posed.section.buyer_place[done.problem.buyer], done.solution.flow
-            )
+            used = used_edges(done.solution.flow)
+            sold, bought = done.problem.seller[used], done.problem.buyer[used]
+            np.subtract.at(sellers_left, found.seller_place[sold], done.solution.flow[used])
+            np.subtract.at(buyers_left, done.posed.section.buyer_place[bought], done.solution.flow[used])
             assert (sellers_left >= 0).all()
             assert (buyers_left >= 0).all()
             yield done

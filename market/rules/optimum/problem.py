@@ -305,8 +305,8 @@ def column_problems(arrays: dict[str, Any], like: dict[str, str], int32s: tuple[
 
 
 def _out_of_range(name: str, array: Any, wrong: Any, must: str) -> Iterator[str]:
-    places = np.flatnonzero(wrong)
-    if len(places):
+    if wrong.any():
+        places = np.flatnonzero(wrong)
         shown = ", ".join(f"{name}[{place}] = {array[place]}" for place in places[:NAMED_AT_MOST].tolist())
         more = f" and {len(places) - NAMED_AT_MOST} more" if len(places) > NAMED_AT_MOST else ""
         yield f"{name} must be {must}: {shown}{more}"
@@ -320,7 +320,8 @@ def _content_problems(problem: Problem) -> Iterator[str]:
     if total >= GUARD:
         yield f"the quantities add up to {total}, the limit is {GUARD - 1}"
     for name, index, size in (("seller", seller, len(supply)), ("buyer", buyer, len(demand))):
-        yield from _out_of_range(name, index, (index < 0) | (index >= size), f"an index below {size}")
+        # unsigned, an index below 0 is beyond all
+        yield from _out_of_range(name, index, index.view(np.uint32) >= size, f"an index below {size}")
     yield from _pairs_given_twice(seller, buyer)
     nodes = len(supply) + len(demand) + 1
     for name, weight in (("value", problem.value), ("tiebreak", problem.tiebreak)):
