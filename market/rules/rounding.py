@@ -218,7 +218,10 @@ def spread_missing(
     first[seller[places[::-1]]] = places[::-1]
     places = places[is_open[places]]
     of = seller[places]
-    rest = np.unique(packages[places] * over[of] % under[of], return_inverse=True)[1]
+    # of one seller alone are they compared, and so of one package
+    rest = packages[places] * over[of] % under[of]
+    if rest.dtype != np.int64:
+        rest = np.unique(rest, return_inverse=True)[1]
     order = places[np.lexsort((-rest, first[of]))]
     run(give_missing, len(order), order, seller, buyer, missing, room_g, grams)
 

@@ -15,7 +15,7 @@ from contracts.rules.price_terms import MICRO_G_PER_KG_PER_CENT, amount_cents
 from market.rules.clearing.columns import half_even, rows
 from market.rules.clearing.eligibility import Delivery
 from market.rules.clearing.evidence import edges_sha256
-from market.rules.clearing.graph import BuyerNode, Deliveries, Edges, SellerNode
+from market.rules.clearing.graph import BuyerNode, Edges, SellerNode, delivery_of_each
 from market.rules.clearing.posing import (
     Posed,
     Reasons,
@@ -253,7 +253,7 @@ def _trades(
         buyer=buyers,
         seller_index=seller_of.astype(np.int64),
         buyer_index=buyer_of.astype(np.int64),
-        delivery=list(map(Deliveries(at).between, sellers, buyers)),
+        delivery=delivery_of_each(sellers, buyers, at),
         limit_ueur_per_kg=limits,
         ask_ueur_per_kg=asks,
         term_total=pairs.term_total[pair],

@@ -231,21 +231,21 @@ def edges(of: Section, *, with_sustainability: bool = True, limited: Mask | None
     )
 
 
-class Deliveries:
-    """`delivery_between` at one cut, reckoned once for all pairs with the same windows."""
-
-    def __init__(self, at: datetime) -> None:
-        self._at = at
-        self._known: dict[tuple[object, ...], Delivery] = {}
-
-    def between(self, seller: SellerNode, buyer: BuyerNode) -> Delivery:
-        sold, bought = seller.order.terms, buyer.order.terms
-        offered = sold.term or _moments(sold.tranches[seller.tranche].window)
-        key = (seller.tranche, offered, _moments(bought.window))
-        found = self._known.get(key)
-        if found is None:
-            found = self._known[key] = delivery_between(seller, buyer, self._at)
-        return found
+def delivery_of_each(
+    sellers: Iterable[SellerNode], buyers: Iterable[BuyerNode], at: datetime
+) -> list[Delivery]:
+    """`delivery_between` of eligible pairs, reckoned once for all with the same windows."""
+    known: dict[tuple[object, ...], Delivery] = {}
+    found = []
+    for seller, buyer in zip(sellers, buyers, strict=True):
+        sold, tranche = seller.order.terms, seller.tranche
+        offered = sold.term or _moments(sold.tranches[tranche].window)
+        key = (tranche, offered, _moments(buyer.order.terms.window))
+        delivery = known.get(key)
+        if delivery is None:
+            delivery = known[key] = delivery_between(seller, buyer, at)
+        found.append(delivery)
+    return found
 
 
 def delivery_between(seller: SellerNode, buyer: BuyerNode, at: datetime) -> Delivery:
@@ -336,9 +336,9 @@ def _horizon_book(
         sellers=sellers,
         buyers=buyers,
         seller_key=np.frombuffer(
-            b"".join(node.order.order.bytes + node.tranche.to_bytes(4, "big") for node in sellers), "V20"
+            b"".join([node.order.order.bytes + node.tranche.to_bytes(4, "big") for node in sellers]), "V20"
         ),
-        buyer_key=np.frombuffer(b"".join(node.order.order.bytes for node in buyers), "V16"),
+        buyer_key=np.frombuffer(b"".join([node.order.order.bytes for node in buyers]), "V16"),
         of_sellers=seller_columns(sellers),
         of_buyers=buyer_columns(buyers),
         packed=packed_columns([node.packed for node in sellers]),

@@ -136,14 +136,15 @@ def _matches(
             compress(subjects, firm),
             list(compress(ends, firm)),
         )
-        of_firm = iter(answers)
-        found = []
-        for fact, is_firm in zip(struck, firm, strict=True):
-            found.append(fact)
-            if is_firm:
-                # right after its match
-                found.append(next(of_firm))
-        yield found
+        # right after its match
+        follows = zip(answers) if all(firm) else _following(answers, firm)
+        yield list(chain.from_iterable(chain.from_iterable(zip(zip(struck), follows, strict=True))))
+
+
+def _following(answers: Iterable[WrittenDraft], firm: Iterable[bool]) -> Iterator[tuple[WrittenDraft, ...]]:
+    """The answer to each match that is firm, nothing after another."""
+    of_firm = iter(answers)
+    return ((next(of_firm),) if is_firm else () for is_firm in firm)
 
 
 class PlanDrafts:

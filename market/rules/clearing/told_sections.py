@@ -212,7 +212,13 @@ def written_duals(of: DualColumns) -> list[bytes]:
     marginal = ((filled > 0) & (filled < capacity)).tolist()
     reasons = list(map(of.reasons.get, range(len(of.nodes))))
     keys = list(zip(marginal, of.tranche, reasons, strict=True))
-    rows = (row if reason else row[:-1] for row, reason in zip(_dual_rows(of), reasons, strict=True))
+    # who has no part, or less than it brought, tells what it would gain as well
+    told = np.array([reason is not None for reason in reasons], dtype=np.bool_)
+    forgone_of = iter(decimals(of.figures[-1][told]))
+    rows = (
+        row if reason is None else (*row, next(forgone_of))
+        for row, reason in zip(_dual_rows(of), reasons, strict=True)
+    )
 
     def template(place: int) -> bytes:
         holes = _DUAL_HOLES if reasons[place] is None else (*_DUAL_HOLES, "forgone_ueur_per_kg")
@@ -222,11 +228,11 @@ def written_duals(of: DualColumns) -> list[bytes]:
 
 
 def _dual_rows(of: DualColumns) -> Iterator[tuple[bytes, ...]]:
-    """Order and figures of each, encoded; of some at a time."""
+    """Order and figures of each, encoded, but what it would gain; of some at a time."""
     for start in range(0, len(of.nodes), ROWS_AT_ONCE):
         part = slice(start, start + ROWS_AT_ONCE)
         yield from zip(
-            ids_encoded(of.order[part]), *(decimals(column[part]) for column in of.figures), strict=True
+            ids_encoded(of.order[part]), *(decimals(column[part]) for column in of.figures[:-1]), strict=True
         )
 
 
