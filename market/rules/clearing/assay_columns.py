@@ -18,7 +18,7 @@ from events.vocabulary import (
     Denominator,
     MarketBasis,
 )
-from market.rules.clearing.columns import BEYOND, int64s
+from market.rules.clearing.columns import BEYOND, int64s, numbers
 from market.rules.clearing.eligibility import carries_treo
 from market.rules.clearing.exact_floors import Ratio
 from market.rules.optimum.problem import Int64s
@@ -98,8 +98,8 @@ class AssayColumns:
         rows = self.row
         of_supply = [each.composition.cells for each in self._terms]
         cells = list(chain.from_iterable(of_supply))
-        kinds: dict[tuple[str, str, str], int] = {}
-        kind = int64s((kinds.setdefault(each, len(kinds)) for each in map(_kind, cells)), len(cells))
+        kinds = numbers()
+        kind = int64s(map(kinds.__getitem__, map(_kind, cells)), len(cells))
         asked = np.array(
             [name in rows and state != "not_available" for name, _, state in kinds], dtype=np.bool_
         )[kind]

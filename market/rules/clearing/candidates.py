@@ -7,7 +7,7 @@ from datetime import timedelta
 import numpy as np
 
 from market.rules.book import RequirementOrder, SupplyOrder
-from market.rules.clearing.columns import int64s, microseconds
+from market.rules.clearing.columns import int64s, microseconds, numbers
 from market.rules.clearing.eligibility import MarketFacts
 from market.rules.optimum.problem import Int64s, Mask
 from market.rules.orders.horizons import contract_years
@@ -72,11 +72,10 @@ class Nodes:
 
 def ways(supplies: Sequence[SupplyOrder], requirements: Sequence[RequirementOrder], fit: Mask) -> Ways:
     """Of the requirements that are fit."""
-    keys: dict[tuple[str, str], int] = {}
-    key_of_supply = int64s(
-        (keys.setdefault((order.terms.form, order.terms.place.country), len(keys)) for order in supplies),
-        len(supplies),
-    )
+    terms_of = [order.terms for order in supplies]
+    keys = numbers()
+    forms, countries = [each.form for each in terms_of], [each.place.country for each in terms_of]
+    key_of_supply = int64s(map(keys.__getitem__, zip(forms, countries, strict=True)), len(supplies))
     found: list[list[tuple[int, int, int, int]]] = [[] for _ in keys]
     for index in np.flatnonzero(fit).tolist():
         terms = requirements[index].terms

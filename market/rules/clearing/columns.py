@@ -1,9 +1,10 @@
 """Columns of what orders state: codes for words, bits for sets, slots for lists, microseconds for times."""
 
+from collections import defaultdict
 from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
-from itertools import chain
-from typing import TypeVar
+from itertools import chain, count
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -54,21 +55,25 @@ def rows(columns: Sequence[Places]) -> Iterator[tuple[int, ...]]:
         yield from zip(*(column[start : start + ROWS_AT_ONCE].tolist() for column in columns), strict=True)
 
 
+def numbers() -> "defaultdict[Any, int]":
+    """A number for each distinct key, in the order in which they are first asked for."""
+    return defaultdict(count().__next__)
+
+
 class Codes:
     """A number for each distinct word, in the order in which they were first seen."""
 
     def __init__(self) -> None:
-        self.known: dict[Hashable, int] = {}
+        self.known: dict[Hashable, int] = numbers()
 
     def of(self, words: Collection[Hashable]) -> Int64s:
-        known = self.known
-        return int64s((known.setdefault(word, len(known)) for word in words), len(words))
+        return int64s(map(self.known.__getitem__, words), len(words))
 
 
 def alike(values: Collection[Value]) -> tuple[list[Value], Int64s]:
     """The distinct values, in the order in which they were first seen, and which of them each is."""
-    known: dict[Value, int] = {}
-    which = int64s((known.setdefault(value, len(known)) for value in values), len(values))
+    known = numbers()
+    which = int64s(map(known.__getitem__, values), len(values))
     return list(known), which
 
 
