@@ -1,11 +1,10 @@
 """What can be wrong with the clauses of an agreement, all of it told at once; pointers are into the terms."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from datetime import date
 from typing import Final, assert_never
 
 from contracts.rules.delivery_refusals import EuroOnly, RateMissing, RateNeedless
-from contracts.rules.price_terms import round_half_even
 from contracts.rules.prices import index_of
 from contracts.rules.refusals import (
     AmountBelowZero,
@@ -29,10 +28,9 @@ from events.contract_terms import (
     ShareOfOutput,
     TermClause,
 )
-from events.fractions import decimal_text
 from events.price_clauses import ContractForDifference, CostPlusPrice, FlatPrice, IndexedPrice, MatchedPrice
-from events.refusal import Caution, Refusal
-from events.vocabulary import BASIS_ELEMENTS, OXIDES, PPB, TRADED_OXIDE, Denominator, MicroAmount
+from events.refusal import Refusal
+from events.vocabulary import MicroAmount
 from events.wellformed import duplicate_refusals, malformed
 
 CONTRACT_YEARS_MAX: Final = 60
@@ -155,37 +153,6 @@ def _money(terms: AgreementTerms) -> Iterator[Refusal]:
     )
     if currency != "EUR" and (terms.penalties or sustainability):
         yield EuroOnly(pointer="/payment/currency")
-
-
-def clause_cautions(terms: AgreementTerms) -> Iterator[Caution]:
-    """What can be meant and seldom is; pointers are into the terms."""
-    price, elements = terms.price, BASIS_ELEMENTS[terms.product.basis]
-    if not isinstance(price, IndexedPrice | ContractForDifference | CostPlusPrice):
-        return
-    if price.index.per in (("element",) if elements else ("wet", "dry")):
-        return
-    factors = {"/price/form_factor_ppb": price.form_factor_ppb}
-    if isinstance(price, IndexedPrice):
-        for place, each in enumerate(price.by_form):
-            factors[f"/price/by_form/{place}/form_factor_ppb"] = each.form_factor_ppb
-    for pointer, factor_ppb in factors.items():
-        if factor_ppb == PPB:
-            yield Caution(
-                code="form_factor_one", text=_unlike_units(price.index.per, elements), pointer=pointer
-            )
-
-
-def _unlike_units(per: Denominator, elements: Sequence[str]) -> str:
-    basis = f"kg of {' and '.join(elements)} as element" if elements else "kg of whole magnets"
-    oxides = {element: OXIDES[TRADED_OXIDE[element]][1] for element in elements if per == "oxide"}
-    shown = ", ".join(
-        f"{element} {decimal_text(round_half_even(10_000 * PPB, metal_ppb), 10_000)}"
-        for element, metal_ppb in oxides.items()
-    )
-    return (
-        f"The index is per kg {per}, the agreement counts {basis}, and the form factor is 1: state how many "
-        f"kg of the index's unit carry one kg of the basis{f' ({shown})' if shown else ''}."
-    )
 
 
 def _not_below_zero(name: str, amount_micro: MicroAmount | None) -> Iterator[Refusal]:

@@ -12,10 +12,11 @@ from contracts.rules.contract_years import acq_g
 from contracts.rules.days import midnight
 from contracts.rules.delivery import Delivery
 from contracts.rules.delivery_refusals import LotNotOfMatch, QuantityOfMatchPassed
+from contracts.rules.materials import Material
 from contracts.rules.volumes import Volumes
 from events.contract_events import DeliveryShipped
 from events.contract_terms import AgreementTerms, FixedVolume
-from events.fractions import decimal_text, percent_text, tonnes_text
+from events.fractions import decimal_text, percent_text, ppb_text, tonnes_text
 from events.refusal import Caution, Refusal
 from events.vocabulary import PPB, PhysicalLot, is_of_lot
 
@@ -69,6 +70,24 @@ def lot_refusals(agreement: Agreement, matched: PhysicalLot | None, fact: Delive
     return [LotNotOfMatch(pointer="/lot_number", matched=matched.lot_number)]
 
 
+def off_spec(terms: AgreementTerms, material: Material) -> tuple[str, ...]:
+    """Which agreed limits the figures break, with both."""
+    found: list[str] = []
+    for limit in terms.product.limits:
+        ppb = material.fractions_ppb[limit.analyte]
+        if limit.max_ppb is not None and ppb > limit.max_ppb:
+            found.append(f"above_max:{limit.analyte} {ppb_text(ppb)} > {ppb_text(limit.max_ppb)}")
+        if limit.min_ppb is not None and ppb < limit.min_ppb:
+            found.append(f"below_min:{limit.analyte} {ppb_text(ppb)} < {ppb_text(limit.min_ppb)}")
+    purity = terms.product.purity
+    if purity is not None:
+        share_ppb = material.purity_ppb(purity.elements) or 0
+        if share_ppb < purity.min_ppb:
+            named = "+".join(purity.elements)
+            found.append(f"purity:{named} {ppb_text(share_ppb)} < {ppb_text(purity.min_ppb)}")
+    return tuple(found)
+
+
 def shipment_cautions(
     agreement: Agreement, volumes: Volumes, of_year: Iterable[Delivery], fact: DeliveryShipped
 ) -> Iterator[Caution]:
@@ -94,6 +113,14 @@ def shipment_cautions(
             text=f"With this lot {_kg(sum_g)} have left in contract year {fact.year}; {_kg(agreed_g)} are "
             f"agreed, with a tolerance of {percent_text(terms.volume.tolerance_ppb)}.",
             pointer="/net_wet_g",
+        )
+    broken = off_spec(terms, Delivery(version=1, position=0, shipped=fact).material(terms))
+    if broken:
+        yield Caution(
+            code="stated_off_spec",
+            text=f"The agreed limits do not allow what is stated: {'; '.join(broken)}. If assays settle the "
+            "same, the buyer may reject it.",
+            pointer="/stated",
         )
 
 

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from contracts.rules.contract_years import year_on
 from contracts.rules.days import midnight
-from contracts.rules.delivered import lot_refusals, quantity_refusals
+from contracts.rules.delivered import lot_refusals, off_spec, quantity_refusals
 from contracts.rules.delivery import (
     Delivery,
     DeliveryState,
@@ -294,21 +294,3 @@ def reject(state: DeliveryState, argument: Reject, moment: Moment) -> Decision:
         total_cents=total_cents(lines),
     )
     return decision(agreement, fact, invoice)
-
-
-def off_spec(terms: AgreementTerms, material: Material) -> tuple[str, ...]:
-    """Which agreed limits the figures break, with both."""
-    found: list[str] = []
-    for limit in terms.product.limits:
-        ppb = material.fractions_ppb[limit.analyte]
-        if limit.max_ppb is not None and ppb > limit.max_ppb:
-            found.append(f"above_max:{limit.analyte} {ppb_text(ppb)} > {ppb_text(limit.max_ppb)}")
-        if limit.min_ppb is not None and ppb < limit.min_ppb:
-            found.append(f"below_min:{limit.analyte} {ppb_text(ppb)} < {ppb_text(limit.min_ppb)}")
-    purity = terms.product.purity
-    if purity is not None:
-        share_ppb = material.purity_ppb(purity.elements) or 0
-        if share_ppb < purity.min_ppb:
-            named = "+".join(purity.elements)
-            found.append(f"purity:{named} {ppb_text(share_ppb)} < {ppb_text(purity.min_ppb)}")
-    return tuple(found)

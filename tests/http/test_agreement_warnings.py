@@ -7,7 +7,8 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from events.capacity_terms import CapacityCount, CountedQuarter
-from events.contract_terms import ProductClause, SourceClause
+from events.contract_terms import AssayClause, ProductClause, SourceClause, SplittingLimit
+from events.market_terms import AnalyteLimit, PenaltyRule
 from events.price_clauses import ContractForDifference, FlatPrice, FormPrice, IndexedPrice, IndexReference
 from events.vocabulary import PPB
 from market.http.agreements.agreement_warnings import (
@@ -24,7 +25,13 @@ NAMED = SourceClause(facility=SELLER_SITE, basis_ppb=PPB)
 INDEXED = IndexedPrice(
     index=IndexReference(code="ndpr-oxide", currency="EUR", per="oxide", quotation_period="month_of_shipment")
 )
-OF_ELEMENT = agreement_terms(source=NAMED, price=replace(INDEXED, form_factor_ppb=1_175_500_000))
+EXCHANGED = AssayClause(
+    splitting=tuple(SplittingLimit(analyte=each, limit_ppb=5_000_000) for each in ("Nd", "Pr", "Fe")),
+    umpire="Alfred H. Knight",
+)
+OF_ELEMENT = agreement_terms(
+    source=NAMED, assay=EXCHANGED, price=replace(INDEXED, form_factor_ppb=1_175_500_000)
+)
 FULL = CountedQuarter(
     year=2026, quarter=3, capacity_g=10 * TONNE_G, committed_g=8 * TONNE_G, asked_g=3 * TONNE_G
 )
@@ -75,7 +82,7 @@ def test_a_signature_is_told_what_was_counted(
 def test_an_index_per_oxide_with_the_factor_one_is_pointed_at() -> None:
     """64.80 per kg of oxide are 76.17 per kg of Nd and Pr; with the factor one they would be 64.80."""
     by_form = (FormPrice(form="metal", form_factor_ppb=PPB), FormPrice(form="swarf", form_factor_ppb=1))
-    terms = agreement_terms(source=NAMED, price=replace(INDEXED, by_form=by_form))
+    terms = replace(OF_ELEMENT, price=replace(INDEXED, by_form=by_form))
     told = of_proposal(terms)
     pointers = ["/terms/price/form_factor", "/terms/price/by_form/0/form_factor"]
     assert pointers == [each.pointer for each in told]
@@ -103,5 +110,51 @@ def test_a_factor_that_may_be_meant_is_not(basis: Any, per: Any, factor_ppb: int
         form_factor_ppb=factor_ppb,
     )
     product = ProductClause(basis=basis, form="separated_oxide")
-    assert warned == bool(of_proposal(agreement_terms(price=strike, product=product)))
-    assert () == of_proposal(agreement_terms(price=FlatPrice(price_micro_per_kg=1), product=product))
+    assert warned == bool(of_proposal(replace(OF_ELEMENT, price=strike, product=product)))
+    flat = FlatPrice(price_micro_per_kg=1)
+    assert () == of_proposal(replace(OF_ELEMENT, price=flat, product=product))
+
+
+def test_what_assays_do_not_exchange_is_the_sellers_word_and_told() -> None:
+    """Paid, penalised or limited by a figure that no assay of the buyer's can move."""
+    penalties = tuple(
+        PenaltyRule(analyte=each, threshold_ppb=100_000, step_ppb=1, ueur_per_kg_per_step=1)
+        for each in ("Fe", "C")
+    )
+    product = replace(OF_ELEMENT.product, limits=(AnalyteLimit(analyte="Th", max_ppb=1),))
+    assay = replace(EXCHANGED, splitting=EXCHANGED.splitting[::2])
+    told = of_draft(replace(OF_ELEMENT, assay=assay, penalties=penalties, product=product))
+    assert [
+        ("basis_not_exchanged", "/terms/assay/splitting"),
+        ("penalty_not_exchanged", "/terms/penalties/1"),
+        ("limit_not_exchanged", "/terms/product/limits/0"),
+    ] == [(each.code, each.pointer) for each in told]
+    assert "Assays do not exchange C: its penalty goes by the seller's own figure." in told[1].detail
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"index": {"fallback_code": "ndpr-oxide"}}, ("fallback_same", "/terms/price/index/fallback_code")),
+        (
+            {"index": {"currency": "USD", "fx_code": "usd-gbp"}},
+            ("rate_of_other_currency", "/terms/price/index/fx_code"),
+        ),
+        ({"payable_ppb": 0}, ("factor_zero", "/terms/price/payable_percent")),
+        ({"form_factor_ppb": 0}, ("factor_zero", "/terms/price/form_factor")),
+    ],
+)
+def test_an_index_that_pays_nothing_or_in_another_currency_is_told(
+    changes: dict[str, Any], expected: tuple[str, str]
+) -> None:
+    changes = {"form_factor_ppb": 1_175_500_000} | changes
+    price = replace(INDEXED, **changes | {"index": replace(INDEXED.index, **changes.get("index", {}))})
+    told = of_proposal(replace(OF_ELEMENT, price=price))
+    assert [expected] == [(each.code, each.pointer) for each in told]
+
+
+@pytest.mark.parametrize("fx_code", ["usd-eur", "ecb-reference", "usd"])
+def test_a_rate_whose_code_says_no_other_currency_is_not_told_of(fx_code: str) -> None:
+    index = replace(INDEXED.index, currency="USD", fx_code=fx_code)
+    price = replace(INDEXED, index=index, form_factor_ppb=1_175_500_000)
+    assert () == of_proposal(replace(OF_ELEMENT, price=price))

@@ -82,6 +82,31 @@ async def test_what_cannot_be_read_is_400(shop: Shop, place: tuple[str], value: 
     assert code in [fault["code"] for fault in refused.json()["errors"]], refused.text
 
 
+async def test_what_a_draft_may_not_mean_is_told(shop: Shop) -> None:
+    """A figure that only the seller states, a limit of nothing, a lot below its package; no umpire."""
+    seller, buyer = shop.scene.sellers[0], shop.scene.buyers[0]
+    packaging = {"unit": "big_bag", "package_wet_kg": "20000.001"}
+    terms = with_terms(
+        product={**AGREEMENT_TERMS["product"], "limits": [{"analyte": "Fe"}]},
+        assay={**AGREEMENT_TERMS["assay"], "splitting": AGREEMENT_TERMS["assay"]["splitting"][:1]},
+        delivery={**AGREEMENT_TERMS["delivery"], "packaging": packaging},
+    )
+    made = await shop.ask("POST", "/v1/agreements", by=seller, body=body(shop, buyer, terms=terms))
+    assert [
+        ("capacity_not_counted", "/terms/source"),
+        ("basis_not_exchanged", "/terms/assay/splitting"),
+        ("limit_not_exchanged", "/terms/product/limits/0"),
+        ("limit_empty", "/terms/product/limits/0"),
+        ("lot_below_package", "/terms/delivery/lot_wet_t"),
+    ] == [(each["code"], each["pointer"]) for each in made.json()["warnings"]]
+    path = made.headers["location"]
+    counter = await step(shop, path, "proposals", buyer, {"terms": with_terms()})
+    assert [] == counter.json()["warnings"]
+    blank = with_terms(assay={**AGREEMENT_TERMS["assay"], "umpire": " "})
+    refused = await step(shop, path, "proposals", buyer, {"terms": blank})
+    assert (400, "/terms/assay/umpire") == (refused.status_code, refused.json()["errors"][0]["pointer"])
+
+
 async def test_a_draft_needs_two_active_members(shop: Shop) -> None:
     seller = shop.scene.sellers[0]
     stranger = Firm(organisation=shop.scene.market, facility=shop.scene.market)
@@ -224,6 +249,8 @@ async def test_from_draft_to_effective_suspended_and_terminated(shop: Shop) -> N
     assert "Permit 17/2026" == seen["conditions"][0]["evidence"][0]["title"]
     shop.scene.clock.now = shop.scene.clock.now.replace(year=2028, month=5)
     shop.tokens.clear()
+    same = await step(shop, path, "proposals", buyer, {"terms": with_terms()})
+    assert (422, "no_change") == (same.status_code, same.json()["code"])
     early = {"period": {"start": "2028-05-03T00:00:00Z", "end": "2028-06-01T00:00:00Z"}, "reason": "flood"}
     refused = await step(shop, path, "suspensions", seller, early)
     assert (422, "period_not_now") == (refused.status_code, refused.json()["code"])

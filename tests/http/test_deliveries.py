@@ -269,7 +269,7 @@ async def test_a_delivery_from_shipment_to_a_restated_invoice(shop: Shop) -> Non
     )
     weighed = await post(shop, f"{delivery}/weighing", buyer, {"weighed_on": "2027-03-10", "net_wet_t": "10"})
     assert 201 == weighed.status_code, weighed.text
-    assay = {"laboratory": "AHK", "reference": "1", "results": FIGURES[:1]}
+    assay = {"laboratory": "AHK", "reference": "1", "results": FIGURES}
     assert 201 == (await post(shop, f"{delivery}/assays", seller, assay)).status_code
     sealed = (await shop.ask("GET", delivery, by=buyer)).json()["seller_assay"]
     assert {"laboratory": None, "reference": None, "results": [], "sealed": True} == sealed
@@ -438,6 +438,10 @@ async def test_the_contract_of_a_match_takes_its_lot_and_no_more_than_its_quanti
     assert [("lot_not_of_match", "/lot_number")] == faults(other), other.text
     over = await post(shop, f"{path}/deliveries", seller, body | {"net_wet_t": "2.75001"})
     assert [("quantity_of_match_passed", "/net_wet_t")] == faults(over), over.text
+    radiant = {"analyte": "Th", "fraction": {"unit": "percent", "amount": "1"}}
+    stated = body | {"net_wet_t": "2", "stated": [*FIGURES, radiant]}
+    told = await post(shop, f"{path}/deliveries?validate_only=true", seller, stated)
+    assert ("stated_off_spec", "/stated") in warnings(told)
     shipped = await post(shop, f"{path}/deliveries", seller, body | {"net_wet_t": "2.75"})
     assert 201 == shipped.status_code, shipped.text
     assert [

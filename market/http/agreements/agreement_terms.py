@@ -32,7 +32,7 @@ from market.http.wire.numbers import (
     Percent,
     TonnesPositive,
 )
-from market.rules.refusing.wording import Code, CurrencyCode, LongText, Text
+from market.rules.refusing.wording import Code, CurrencyCode, LongText, Name
 
 
 class Product(Body, frozen=True, kw_only=True):
@@ -128,12 +128,13 @@ class SplittingLimit(Body, frozen=True, kw_only=True):
 
 
 class AssayExchange(Body, frozen=True, kw_only=True):
-    """`umpire` "a laboratory that both parties name", as a match of a market without one begins with, names
-    nobody: no figures are taken from an umpire before an amendment names one."""
+    """What `splitting` does not name is not exchanged: its payment, penalty and limit go by the seller's own
+    figure. `umpire` "a laboratory that both parties name", as a match of a market without one begins with,
+    names nobody: no figures are taken from an umpire before an amendment names one."""
 
     splitting: Annotated[tuple[SplittingLimit, ...], Meta(max_length=64)] = ()
     exchange_days: Days = 14
-    umpire: Text
+    umpire: Name
 
 
 class Payment(Body, frozen=True, kw_only=True):

@@ -7,7 +7,7 @@ from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
 from contracts.rules.capacity import exceeded
-from contracts.rules.clauses import clause_cautions
+from contracts.rules.cautions import clause_cautions
 from events.capacity_terms import CapacityCount
 from events.contract_terms import AgreementTerms
 from market.http.wire.problems import told

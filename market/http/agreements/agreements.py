@@ -147,7 +147,9 @@ def _status(outcome: Done) -> AgreementStatus | None:
     tag=TAG,
     body=DraftAgreement,
     answer=AgreementAccepted,
-    description="Both parties are members of the market. Nothing binds before both have signed.",
+    description="Both parties are members of the market. Nothing binds before both have signed. What may not "
+    "be meant is warned of: an analyte that is paid, penalised or limited and that assays do not exchange, a "
+    "limit that limits nothing, a factor of 0, a rate of other currencies.",
     example=AGREEMENT,
 )
 async def draft(call: Call[DraftAgreement, DryRun]) -> Answer:

@@ -194,7 +194,10 @@ AGREEMENT_TERMS: Final[dict[str, Any]] = {
         "packaging": {"unit": "big_bag", "package_wet_kg": "1000.000"},
     },
     "assay": {
-        "splitting": [{"analyte": "Nd", "limit": {"unit": "percent", "amount": "0.5"}}],
+        "splitting": [
+            {"analyte": "Nd", "limit": {"unit": "percent", "amount": "0.5"}},
+            {"analyte": "Pr", "limit": {"unit": "percent", "amount": "0.3"}},
+        ],
         "umpire": "Umpire Laboratories, Antwerp",
     },
     "payment": {"currency": "EUR", "provisional_percent": "90", "due_days": 30},

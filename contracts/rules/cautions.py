@@ -1,0 +1,124 @@
+"""What the clauses of an agreement can mean and seldom do; pointers are into the terms."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
+
+from contracts.rules.price_terms import round_half_even
+from contracts.rules.prices import index_of
+from events.contract_terms import AgreementTerms
+from events.fractions import decimal_text
+from events.price_clauses import ContractForDifference, CostPlusPrice, IndexedPrice, MatchedPrice
+from events.refusal import Caution
+from events.vocabulary import BASIS_ELEMENTS, OXIDES, PPB, TRADED_OXIDE, Denominator
+
+ONE_OF_A_PAIR: Final = 3
+"""Letters of a currency in the code of a rate such as usd-eur."""
+
+
+def clause_cautions(terms: AgreementTerms) -> Iterator[Caution]:
+    yield from _not_exchanged(terms)
+    yield from _limits(terms)
+    yield from _factors(terms)
+    yield from _index(terms)
+    packaging = terms.delivery.packaging
+    if packaging.unit != "bulk" and packaging.package_wet_g > terms.delivery.lot_wet_g:
+        yield Caution(
+            code="lot_below_package",
+            text=f"A lot of {decimal_text(terms.delivery.lot_wet_g, 1_000)} kg wet does not fill one package "
+            f"of {decimal_text(packaging.package_wet_g, 1_000)} kg.",
+            pointer="/delivery/lot_wet_g",
+        )
+
+
+def _not_exchanged(terms: AgreementTerms) -> Iterator[Caution]:
+    """Of what the seller alone states a figure: nothing that the buyer measures moves it."""
+    exchanged = {each.analyte for each in terms.assay.splitting}
+    bids = terms.price.co_products if isinstance(terms.price, MatchedPrice) else ()
+    basis = BASIS_ELEMENTS[terms.product.basis]
+    asked = [("basis", "payment", each, "/assay/splitting") for each in basis]
+    for what, clause, folder, named in (
+        ("co_product", "payment", "/price/co_products", [each.analyte for each in bids]),
+        ("penalty", "penalty", "/penalties", [each.analyte for each in terms.penalties]),
+        ("limit", "limit", "/product/limits", [each.analyte for each in terms.product.limits]),
+    ):
+        asked += [(what, clause, analyte, f"{folder}/{place}") for place, analyte in enumerate(named)]
+    for what, clause, analyte, pointer in asked:
+        if analyte not in exchanged:
+            yield Caution(
+                code=f"{what}_not_exchanged",
+                text=f"Assays do not exchange {analyte}: its {clause} goes by the seller's own figure. "
+                "Name it in assay.splitting.",
+                pointer=pointer,
+            )
+
+
+def _limits(terms: AgreementTerms) -> Iterator[Caution]:
+    for place, limit in enumerate(terms.product.limits):
+        if limit.min_ppb is None and limit.max_ppb is None:
+            yield Caution(
+                code="limit_empty",
+                text=f"The limit of {limit.analyte} states neither a least nor a most: it limits nothing.",
+                pointer=f"/product/limits/{place}",
+            )
+
+
+def _factors(terms: AgreementTerms) -> Iterator[Caution]:
+    price, elements = terms.price, BASIS_ELEMENTS[terms.product.basis]
+    if not isinstance(price, IndexedPrice | ContractForDifference | CostPlusPrice):
+        return
+    fits = price.index.per in (("element",) if elements else ("wet", "dry"))
+    for pointer, factor_ppb in _form_factors(price).items():
+        if factor_ppb == 0:
+            yield _factor_zero("A form factor", pointer)
+        elif factor_ppb == PPB and not fits:
+            yield Caution(
+                code="form_factor_one", text=_unlike_units(price.index.per, elements), pointer=pointer
+            )
+    if isinstance(price, IndexedPrice) and price.payable_ppb == 0:
+        yield _factor_zero("A payable share", "/price/payable_ppb")
+
+
+def _factor_zero(what: str, pointer: str) -> Caution:
+    return Caution(code="factor_zero", text=f"{what} of 0 pays nothing of the index.", pointer=pointer)
+
+
+def _form_factors(price: IndexedPrice | ContractForDifference | CostPlusPrice) -> Mapping[str, int]:
+    factors = {"/price/form_factor_ppb": price.form_factor_ppb}
+    if isinstance(price, IndexedPrice):
+        for place, each in enumerate(price.by_form):
+            factors[f"/price/by_form/{place}/form_factor_ppb"] = each.form_factor_ppb
+    return factors
+
+
+def _unlike_units(per: Denominator, elements: Sequence[str]) -> str:
+    basis = f"kg of {' and '.join(elements)} as element" if elements else "kg of whole magnets"
+    oxides = {element: OXIDES[TRADED_OXIDE[element]][1] for element in elements if per == "oxide"}
+    shown = ", ".join(
+        f"{element} {decimal_text(round_half_even(10_000 * PPB, metal_ppb), 10_000)}"
+        for element, metal_ppb in oxides.items()
+    )
+    return (
+        f"The index is per kg {per}, the agreement counts {basis}, and the form factor is 1: state how many "
+        f"kg of the index's unit carry one kg of the basis{f' ({shown})' if shown else ''}."
+    )
+
+
+def _index(terms: AgreementTerms) -> Iterator[Caution]:
+    index, currency = index_of(terms.price), terms.payment.currency
+    if index is None:
+        return
+    if index.fallback_code == index.code:
+        yield Caution(
+            code="fallback_same",
+            text=f"{index.code} stands in for itself: where it has a gap, nothing does.",
+            pointer="/price/index/fallback_code",
+        )
+    pair = [] if index.fx_code is None else index.fx_code.upper().split("-")
+    named = len(pair) == 2 and all(len(each) == ONE_OF_A_PAIR and each.isalpha() for each in pair)
+    if named and pair != [index.currency, currency]:
+        yield Caution(
+            code="rate_of_other_currency",
+            text=f"The rate's code reads as {pair[0]} into {pair[1]}; the index is in {index.currency}, the "
+            f"agreement in {currency}.",
+            pointer="/price/index/fx_code",
+        )
