@@ -280,6 +280,10 @@ class AssaysExchanged(Struct, frozen=True, kw_only=True):
 
 
 class UmpireDecided(Struct, frozen=True, kw_only=True):
+    """Handed in with the laboratory's `certificate`, `by` a side to which the other may object until
+    `object_by`; both are absent where the operator did, all three in records of before.
+    """
+
     TYPE: ClassVar[str] = "contracts.umpire.decided.v1"
 
     market: UUID
@@ -289,6 +293,22 @@ class UmpireDecided(Struct, frozen=True, kw_only=True):
     reference: Text
     settled: tuple[SettledAnalyte, ...]
     cost_cents: Cents
+    certificate: Evidence | UnsetType = UNSET
+    by: Side | UnsetType = UNSET
+    object_by: Instant | UnsetType = UNSET
+
+
+class UmpireObjected(Struct, frozen=True, kw_only=True):
+    """What was handed in as the umpire's counts no longer; from here the operator hands it in."""
+
+    TYPE: ClassVar[str] = "contracts.umpire.objected.v1"
+
+    market: UUID
+    agreement: UUID
+    delivery: UUID
+    by: Side
+    reason: LongText
+    evidence: tuple[Evidence, ...] = ()
 
 
 class DeliveryAccepted(Struct, frozen=True, kw_only=True):
@@ -383,6 +403,7 @@ FACTS: tuple[type[Struct], ...] = (
     AssayLodged,
     AssaysExchanged,
     UmpireDecided,
+    UmpireObjected,
     DeliveryAccepted,
     DeliveryRejected,
     InvoiceSettled,

@@ -107,7 +107,8 @@ def before_umpire(lane: ContractLane) -> None:
     lane.lodge("seller", Nd=61 * PERCENT_PPB, Th=3 * PPM_PPB).lodge(
         "buyer", Nd=59 * PERCENT_PPB, Th=3 * PPM_PPB
     )
-    lane.umpire(90_000, Nd=601_000_000).accept()
+    lane.umpire(90_000, Nd=609_000_000).object_to_umpire()
+    lane.umpire(90_000, by="operator", Nd=601_000_000).accept()
 
 
 def settle_first(lane: ContractLane) -> None:

@@ -191,14 +191,22 @@ class ContractLane:
     def exchange(self, by: str = "operator") -> "ContractLane":
         return self._delivery(results.exchange, results.ExchangeAssays, by, delivery=self.last)
 
-    def umpire(self, cost_cents: int, **fractions_ppb: int) -> "ContractLane":
+    def umpire(self, cost_cents: int, by: str = "seller", **fractions_ppb: int) -> "ContractLane":
+        certificate = Evidence(title="Certificate U-1", sha256="ab" * 32, dated_on=self.now.date())
         given = {
+            "certificate": certificate,
             "laboratory": self.stands.terms.assay.umpire,
             "reference": "U-1",
             "results": figures(**fractions_ppb),
             "cost_cents": cost_cents,
         }
-        return self._delivery(results.umpire, results.DecideAsUmpire, "seller", delivery=self.last, **given)
+        return self._delivery(results.umpire, results.DecideAsUmpire, by, delivery=self.last, **given)
+
+    def object_to_umpire(self) -> "ContractLane":
+        argument = {"reason": "our copy reads otherwise", "evidence": ()}
+        return self._delivery(
+            results.object_to_umpire, results.ObjectToUmpire, "buyer", delivery=self.last, **argument
+        )
 
     def accept(self) -> "ContractLane":
         given = {"delivery": self.last, "title_passed_on": self.now.date()}

@@ -14,7 +14,7 @@ from contracts.rules.deliveries import Accept, Reject, Ship, Weigh
 from contracts.rules.delivery import Delivery, DeliveryFact, DeliveryState, fold
 from contracts.rules.materials import Material
 from contracts.rules.quotation import Days, quarter_of
-from contracts.rules.results import DecideAsUmpire, ExchangeAssays, LodgeAssay
+from contracts.rules.results import DecideAsUmpire, ExchangeAssays, LodgeAssay, ObjectToUmpire
 from contracts.rules.settlements import QuarterState, Restate, Settle, SettleQuarter
 from events.contract_events import DeliveryShipped, InvoiceSettled
 from events.contract_terms import (
@@ -185,6 +185,10 @@ class Deliveries:
     def umpire(self, by: str = "seller", **changes: Any) -> "Deliveries":
         given = {"laboratory": UMPIRE, "reference": "U-1", "results": figures(**NDPR), "cost_cents": 0}
         return self._step(results.umpire, DecideAsUmpire, by, self._named() | given | changes)
+
+    def object_to_umpire(self, by: str = "buyer", **changes: Any) -> "Deliveries":
+        given = {"reason": "our copy reads otherwise"}
+        return self._step(results.object_to_umpire, ObjectToUmpire, by, self._named() | given | changes)
 
     def accept(self, by: str = "buyer", **changes: Any) -> "Deliveries":
         given = {"title_passed_on": self.paper.now.date()}

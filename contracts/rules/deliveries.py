@@ -34,7 +34,7 @@ from contracts.rules.invoices import credit, line, total_cents
 from contracts.rules.materials import Material
 from contracts.rules.prices import Quotation, delivery_price, index_of, provisional_share
 from contracts.rules.quotation import IndexValues, provisional, provisional_rate, quarter_of
-from contracts.rules.results import figure_refusals, moisture_refusals
+from contracts.rules.results import figure_refusals, moisture_refusals, objection_refusals
 from contracts.rules.steps import decision, party, side_refusals
 from events.callers import Caller
 from events.contract_events import (
@@ -239,6 +239,7 @@ def accept(state: DeliveryState, argument: Accept, moment: Moment) -> Decision:
     delivery = known(state)
     reasons: list[Refusal] = side_refusals(side, "buyer")
     reasons += status_refusals(delivery, "assayed")
+    reasons += objection_refusals(delivery, side, moment.now)
     if delivery.weighed is not None:
         reasons += date_refusals(
             argument.title_passed_on,
@@ -266,7 +267,8 @@ def reject(state: DeliveryState, argument: Reject, moment: Moment) -> Decision:
     agreement, side = party(state, argument.caller)
     delivery = known(state)
     reasons: list[Refusal] = side_refusals(side, "buyer")
-    refuse(reasons + status_refusals(delivery, "assayed"))
+    reasons += status_refusals(delivery, "assayed")
+    refuse(reasons + objection_refusals(delivery, side, moment.now))
     shipped = delivery.shipped
     terms = agreement.terms_on(shipped.shipped_on)
     material = delivery.material(terms)

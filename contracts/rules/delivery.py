@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Final, Literal, TypeAlias, assert_never
 
-from msgspec import Struct, field
+from msgspec import UNSET, Struct, UnsetType, field
 from msgspec.structs import replace
 
 from contracts.rules.days import day_of, midnight
@@ -22,6 +22,7 @@ from events.contract_events import (
     DeliveryWeighed,
     InvoiceSettled,
     UmpireDecided,
+    UmpireObjected,
 )
 from events.contract_terms import AgreementTerms
 from events.refusal import Refusal
@@ -29,14 +30,20 @@ from events.vocabulary import Side
 
 DeliveryStatus = Literal["shipped", "weighed", "before_umpire", "assayed", "accepted", "rejected"]
 Change: TypeAlias = (
-    DeliveryWeighed | AssayLodged | AssaysExchanged | UmpireDecided | DeliveryAccepted | DeliveryRejected
+    DeliveryWeighed
+    | AssayLodged
+    | AssaysExchanged
+    | UmpireDecided
+    | UmpireObjected
+    | DeliveryAccepted
+    | DeliveryRejected
 )
 DeliveryFact: TypeAlias = DeliveryShipped | Change
 OPEN: Final[frozenset[DeliveryStatus]] = frozenset({"shipped", "weighed", "before_umpire", "assayed"})
 
 
 class Delivery(Struct, frozen=True, kw_only=True):
-    """A delivery as its facts have made it; `version` counts them."""
+    """A delivery as its facts have made it; `version` counts them. `objected`: `umpire` was taken away."""
 
     version: int
     position: int
@@ -48,6 +55,7 @@ class Delivery(Struct, frozen=True, kw_only=True):
     umpire: UmpireDecided | None = None
     accepted: DeliveryAccepted | None = None
     rejected: DeliveryRejected | None = None
+    objected: UmpireObjected | UnsetType = UNSET
 
     @property
     def status(self) -> DeliveryStatus:
@@ -115,7 +123,7 @@ def fold(delivery: Delivery | None, position: int, fact: DeliveryFact) -> Delive
     return replace(delivery, version=delivery.version + 1, position=position, **_changes(fact))
 
 
-def _changes(fact: Change) -> Mapping[str, Struct]:
+def _changes(fact: Change) -> Mapping[str, Struct | None]:
     match fact:
         case DeliveryWeighed():
             return {"weighed": fact}
@@ -125,6 +133,8 @@ def _changes(fact: Change) -> Mapping[str, Struct]:
             return {"exchanged": fact}
         case UmpireDecided():
             return {"umpire": fact}
+        case UmpireObjected():
+            return {"umpire": None, "objected": fact}
         case DeliveryAccepted():
             return {"accepted": fact}
         case DeliveryRejected():

@@ -201,6 +201,42 @@ class UmpireNotNamed(Refusal):
     code = "umpire_not_named"
 
 
+class UmpireOfParties(Refusal):
+    """A party hands in the umpire's assay; the operator does after an objection, or where none is named."""
+
+    code = "umpire_of_parties"
+
+
+class UmpireContested(Refusal):
+    """The {side} objected to what was handed in: the operator asks the laboratory and hands it in."""
+
+    code = "umpire_contested"
+
+
+class UmpireFinal(Refusal):
+    """The umpire's figures are final: there is nothing to object to."""
+
+    code = "umpire_final"
+
+
+class UmpireHandedIn(Refusal):
+    """The {side} handed in the umpire's assay: the other side may object to it."""
+
+    code = "umpire_handed_in"
+
+
+class ObjectionOver(Refusal):
+    """Objections were open until {object_by}."""
+
+    code = "objection_over"
+
+
+class ObjectionOpen(Refusal):
+    """The {side} may object to the umpire's assay, which this side handed in, until {object_by}."""
+
+    code = "objection_open"
+
+
 class WithinSpecification(Refusal):
     """Every settled figure is within the agreed limits: the delivery cannot be rejected."""
 

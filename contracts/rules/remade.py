@@ -57,6 +57,7 @@ from events.contract_events import (
     QuantityNominated,
     ShortfallNotified,
     UmpireDecided,
+    UmpireObjected,
     YearAssessed,
 )
 from events.contract_terms import AnalyteResult
@@ -296,6 +297,11 @@ def _delivered(before: Before, event: Recorded, fact: DeliveryFact, caller: Call
             return results.exchange(state, exchanged, moment)
         case UmpireDecided():
             return results.umpire(state, _umpire(fact, caller), moment)
+        case UmpireObjected():
+            objected = results.ObjectToUmpire(
+                caller=caller, delivery=fact.delivery, reason=fact.reason, evidence=fact.evidence
+            )
+            return results.object_to_umpire(state, objected, moment)
         case DeliveryAccepted():
             accepted = deliveries.Accept(
                 caller=caller, delivery=fact.delivery, title_passed_on=fact.title_passed_on
@@ -336,6 +342,7 @@ def _umpire(fact: UmpireDecided, caller: Caller) -> results.DecideAsUmpire:
             if each.umpire_ppb is not None
         ),
         cost_cents=fact.cost_cents,
+        certificate=fact.certificate,
     )
 
 

@@ -1,15 +1,17 @@
 """Assays of a delivery: lodged sealed, exchanged when both are in or the time is out, then the umpire."""
 
 from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
+from typing import Final
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
 from contracts.rules import assays
-from contracts.rules.agreement import SIDES, Agreement
+from contracts.rules.agreement import SIDES, Agreement, other_side
 from contracts.rules.assays import UMPIRE_UNNAMED
-from contracts.rules.delivery import Delivery, DeliveryState, known, status_refusals
+from contracts.rules.delivery import Delivery, DeliveryState, date_refusals, known, status_refusals
 from contracts.rules.delivery_refusals import (
     AnalyteMissing,
     AnalyteNotExchanged,
@@ -18,22 +20,31 @@ from contracts.rules.delivery_refusals import (
     ExchangeNotDue,
     ExchangeOver,
     NothingForUmpire,
+    ObjectionOpen,
+    ObjectionOver,
     ResultsOverWhole,
     ResultUnknown,
+    UmpireContested,
+    UmpireFinal,
+    UmpireHandedIn,
     UmpireNotAgreed,
     UmpireNotNamed,
+    UmpireOfParties,
 )
 from contracts.rules.materials import figures
 from contracts.rules.refusals import AmountBelowZero
 from contracts.rules.steps import decision, party
 from events.callers import Caller
-from events.contract_events import AssayLodged, AssaysExchanged, UmpireDecided
-from events.contract_terms import AnalyteResult, AssayClause
+from events.contract_events import AssayLodged, AssaysExchanged, UmpireDecided, UmpireObjected
+from events.contract_terms import AnalyteResult, AssayClause, Evidence
 from events.decision import Decision, Moment
 from events.fractions import ppb_text
 from events.refusal import Refusal, refuse
-from events.vocabulary import ANALYTES, PPB
+from events.vocabulary import ANALYTES, PPB, Side
 from events.wellformed import duplicate_refusals, malformed
+
+OBJECTION_DAYS: Final = 7
+"""From the day on which a side hands in the umpire's assay, for the other to hold it against its own copy."""
 
 
 class LodgeAssay(Struct, frozen=True, kw_only=True):
@@ -54,7 +65,11 @@ class ExchangeAssays(Struct, frozen=True, kw_only=True):
 
 
 class DecideAsUmpire(Struct, frozen=True, kw_only=True):
-    """The umpire's figures, handed in by either party; `cost_cents` is the umpire's bill."""
+    """The umpire's figures, handed in by either party or, where that leads nowhere, the operator.
+
+    `cost_cents` is the umpire's bill. Without a `certificate`, as in records of before it was asked for, the
+    figures are final at once.
+    """
 
     caller: Caller
     delivery: UUID
@@ -62,6 +77,16 @@ class DecideAsUmpire(Struct, frozen=True, kw_only=True):
     reference: str
     results: tuple[AnalyteResult, ...]
     cost_cents: int
+    certificate: Evidence | UnsetType = UNSET
+
+
+class ObjectToUmpire(Struct, frozen=True, kw_only=True):
+    """By the side that did not hand it in: the figures are not those of the umpire."""
+
+    caller: Caller
+    delivery: UUID
+    reason: str
+    evidence: tuple[Evidence, ...] = ()
 
 
 def lodge(state: DeliveryState, argument: LodgeAssay, moment: Moment) -> Decision:
@@ -116,10 +141,10 @@ def exchange(state: DeliveryState, argument: ExchangeAssays, moment: Moment) -> 
 
 def umpire(state: DeliveryState, argument: DecideAsUmpire, moment: Moment) -> Decision:
     """Every analyte that stands before the umpire at once. Raises Refusals."""
-    del moment
-    agreement, _ = party(state, argument.caller)
+    agreement, side = _hands_in(state, argument.caller)
     delivery = known(state)
     refuse(status_refusals(delivery, "before_umpire"))
+    refuse(_turn_refusals(agreement, delivery, side))
     assert delivery.exchanged is not None
     assert delivery.seller_assay is not None
     assert delivery.buyer_assay is not None
@@ -131,10 +156,12 @@ def umpire(state: DeliveryState, argument: DecideAsUmpire, moment: Moment) -> De
         if result.analyte in ANALYTES and result.analyte not in open_analytes
     ]
     agreed = _umpire(agreement, delivery)
-    if agreed is None:
+    if agreed is None and side is not None:
         reasons.append(UmpireNotNamed(pointer="/laboratory"))
-    elif argument.laboratory != agreed:
+    elif agreed is not None and argument.laboratory != agreed:
         reasons.append(UmpireNotAgreed(pointer="/laboratory", umpire=agreed))
+    if argument.certificate is not UNSET:
+        reasons += _certificate_refusals(delivery, argument.certificate, moment)
     if argument.cost_cents < 0:
         reasons.append(AmountBelowZero(pointer="/cost_cents"))
     refuse(reasons)
@@ -151,9 +178,71 @@ def umpire(state: DeliveryState, argument: DecideAsUmpire, moment: Moment) -> De
             for analyte in open_analytes
         ),
         cost_cents=argument.cost_cents,
+        certificate=argument.certificate,
     )
+    if side is not None and argument.certificate is not UNSET:
+        fact = replace(fact, by=side, object_by=moment.now + timedelta(days=OBJECTION_DAYS))
     refuse(malformed(fact))
     return decision(agreement, fact)
+
+
+def object_to_umpire(state: DeliveryState, argument: ObjectToUmpire, moment: Moment) -> Decision:
+    """What was handed in counts no longer; from here only the operator hands in. Raises Refusals."""
+    agreement, side = party(state, argument.caller)
+    delivery = known(state)
+    fact = UmpireObjected(
+        market=agreement.market,
+        agreement=agreement.agreement,
+        delivery=argument.delivery,
+        by=side,
+        reason=argument.reason,
+        evidence=argument.evidence,
+    )
+    refuse(malformed(fact))
+    refuse(status_refusals(delivery, "assayed"))
+    decided = delivery.umpire
+    if decided is None or decided.by is UNSET or decided.object_by is UNSET:
+        raise UmpireFinal
+    if decided.by == side:
+        raise UmpireHandedIn(side=side)
+    if moment.now >= decided.object_by:
+        raise ObjectionOver(object_by=decided.object_by.isoformat())
+    return decision(agreement, fact)
+
+
+def objection_refusals(delivery: Delivery, side: Side, now: datetime) -> list[Refusal]:
+    """Who handed in the umpire's figures waits for the other side before it acts on them."""
+    decided = delivery.umpire
+    if decided is None or decided.by != side or decided.object_by is UNSET or now >= decided.object_by:
+        return []
+    return [ObjectionOpen(side=other_side(side), object_by=decided.object_by.isoformat())]
+
+
+def _hands_in(state: DeliveryState, caller: Caller) -> tuple[Agreement, Side | None]:
+    """The agreement, and the side; None for the operator. Raises Refusals or AgreementUnknown."""
+    agreement = state.agreement
+    if agreement is None or "operator" not in caller.roles or agreement.side_of(caller.organisation):
+        return party(state, caller)
+    return agreement, None
+
+
+def _turn_refusals(agreement: Agreement, delivery: Delivery, side: Side | None) -> list[Refusal]:
+    contested = delivery.objected
+    if side is None:
+        helped = contested is not UNSET or _umpire(agreement, delivery) is None
+        return [] if helped else [UmpireOfParties()]
+    return [] if contested is UNSET else [UmpireContested(side=contested.by)]
+
+
+def _certificate_refusals(delivery: Delivery, certificate: Evidence, moment: Moment) -> list[Refusal]:
+    return date_refusals(
+        certificate.dated_on,
+        "/certificate/dated_on",
+        moment.now,
+        delivery.shipped.shipped_on,
+        "the umpire's certificate",
+        "the shipment",
+    )
 
 
 def figure_refusals(results: Sequence[AnalyteResult], needed: Collection[str], pointer: str) -> list[Refusal]:

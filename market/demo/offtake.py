@@ -6,6 +6,7 @@ Nothing is dated back: the clock of all services is moved on to the day on which
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, date, datetime, time, timedelta
+from hashlib import sha256
 from typing import Any
 
 from msgspec import Struct
@@ -122,8 +123,13 @@ class Offtake:
                 "reference": lot.number,
                 "results": terms.results(lot.nd_umpire, None),
                 "cost": UMPIRE_COST,
+                "certificate": {
+                    "title": f"Certificate of {lot.number}",
+                    "sha256": sha256(lot.number.encode()).hexdigest(),
+                    "dated_on": self.today.isoformat(),
+                },
             }
-            await self.buyer.post(f"{path}/umpire", decided)
+            await self.seller.post(f"{path}/umpire", decided)
         await self.buyer.post(f"{path}/acceptance", {"title_passed_on": self.today.isoformat()})
         known = month_after(shipped_on).replace(day=PUBLISHED_DAY)
         self.move_to(max(known, self.today + timedelta(days=1)))

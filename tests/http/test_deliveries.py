@@ -314,6 +314,52 @@ async def test_a_delivery_from_shipment_to_a_restated_invoice(shop: Shop) -> Non
     assert ["accepted"] == [each["status"] for each in listed]
 
 
+async def test_the_umpires_figures_need_its_document_and_the_other_side_may_object(shop: Shop) -> None:
+    """What the seller made up the buyer takes away; the operator hands in what the laboratory confirms."""
+    on(shop, date(2027, 1, 1))
+    path, seller, buyer = await effective(shop)
+    on(shop, date(2027, 3, 10))
+    await publish(shop, month(2, "50.00"))
+    delivery = (await post(shop, f"{path}/deliveries", seller, lot())).headers["location"]
+    await post(shop, f"{delivery}/weighing", buyer, {"weighed_on": "2027-03-10", "net_wet_t": "10"})
+    lower = [{"analyte": "Nd", "fraction": {"unit": "percent", "amount": "50"}}, FIGURES[1]]
+    for firm, found in ((seller, FIGURES), (buyer, lower)):
+        await post(shop, f"{delivery}/assays", firm, {"laboratory": "L", "reference": "1", "results": found})
+    umpire = AGREEMENT_TERMS["assay"]["umpire"]
+    body = {"laboratory": umpire, "reference": "U-1", "results": FIGURES[:1], "cost": "1200.05"}
+    bare = await post(shop, f"{delivery}/umpire", seller, body)
+    assert (400, "/certificate") == (bare.status_code, bare.json()["errors"][0]["pointer"])
+    certificate = {"title": "Certificate U-1", "sha256": "ab" * 32, "dated_on": "2027-03-10"}
+    body |= {"certificate": certificate}
+    early = await post(shop, f"{delivery}/umpire", shop.scene.sellers[1], body, roles=("operator",))
+    assert (403, "umpire_of_parties") == (early.status_code, early.json()["code"])
+    assert 201 == (await post(shop, f"{delivery}/umpire", seller, body)).status_code
+    shown = (await shop.ask("GET", delivery, by=buyer)).json()
+    assert ("assayed", [], certificate, "seller", "2027-03-17T09:00:00Z") == (
+        shown["status"],
+        shown["to_umpire"],
+        *(shown["umpire"][name] for name in ("certificate", "by", "object_by")),
+    )
+    reason = {"reason": "our copy reads 52 %", "evidence": [certificate]}
+    own = await post(shop, f"{delivery}/umpire/objection", seller, reason)
+    assert (403, "umpire_handed_in") == (own.status_code, own.json()["code"])
+    objected = await post(shop, f"{delivery}/umpire/objection", buyer, reason)
+    assert 201 == objected.status_code, objected.text
+    shown = (await shop.ask("GET", delivery, by=seller)).json()
+    assert ("before_umpire", ["Nd"], None, "buyer") == (
+        shown["status"],
+        shown["to_umpire"],
+        shown["umpire"],
+        shown["objection"]["by"],
+    )
+    again = await post(shop, f"{delivery}/umpire", seller, body)
+    assert (409, "umpire_contested") == (again.status_code, again.json()["code"])
+    told = await post(shop, f"{delivery}/umpire", shop.scene.sellers[1], body, roles=("operator",))
+    assert 201 == told.status_code, told.text
+    final = await post(shop, f"{delivery}/umpire/objection", buyer, reason)
+    assert (409, "umpire_final") == (final.status_code, final.json()["code"])
+
+
 async def test_nobody_but_the_parties_sees_a_delivery(shop: Shop) -> None:
     on(shop, date(2027, 1, 1))
     path, seller, _ = await effective(shop)
@@ -329,7 +375,16 @@ async def test_nobody_but_the_parties_sees_a_delivery(shop: Shop) -> None:
         (f"{delivery}/weighing", {"weighed_on": "2027-03-10", "net_wet_t": "10"}),
         (f"{delivery}/assays", {"laboratory": "A", "reference": "1", "results": FIGURES}),
         (f"{delivery}/exchange", None),
-        (f"{delivery}/umpire", {"laboratory": "A", "reference": "1", "results": FIGURES}),
+        (
+            f"{delivery}/umpire",
+            {
+                "laboratory": "A",
+                "reference": "1",
+                "results": FIGURES,
+                "certificate": {"title": "C", "sha256": "ab" * 32, "dated_on": "2027-03-10"},
+            },
+        ),
+        (f"{delivery}/umpire/objection", {"reason": "no"}),
         (f"{delivery}/acceptance", {"title_passed_on": "2027-03-10"}),
         (f"{delivery}/rejection", None),
         (f"{delivery}/settlement", None),

@@ -13,9 +13,17 @@ from contracts.rules.days import midnight
 from contracts.rules.delivered import shipment_cautions, weighing_cautions
 from contracts.rules.deliveries import Ship, ship
 from contracts.rules.delivery import fold
+from contracts.rules.results import OBJECTION_DAYS
 from contracts.rules.volumes import Volumes
 from events.contract_events import DeliveryWeighed
-from events.contract_terms import AssayClause, DeliveryEvidence, FixedVolume, ProductClause, SplittingLimit
+from events.contract_terms import (
+    AssayClause,
+    DeliveryEvidence,
+    Evidence,
+    FixedVolume,
+    ProductClause,
+    SplittingLimit,
+)
 from events.market_terms import AnalyteLimit, PenaltyRule, PurityFloor
 from events.price_clauses import FlatPrice
 from events.refusal import Caution, Refusals
@@ -360,6 +368,68 @@ def test_who_is_named_while_a_delivery_is_in_dispute_is_its_umpire(laboratory: s
     after = amended(disputed(unnamed), FLAT)
     assert [("umpire_not_agreed", "/laboratory")] == refused(lambda: after.umpire(**given))
     assert "assayed" == after.umpire(results=figures(Nd=1), laboratory=UMPIRE).delivery.status
+
+
+CERTIFICATE = Evidence(title="Certificate U-1", sha256="ab" * 32, dated_on=SHIPPED)
+OPERATOR: dict[str, Any] = {"caller": OPERATOR_CALLER, "results": figures(Nd=1), "certificate": CERTIFICATE}
+
+
+def handed_in(by: str = "seller", terms: Any = FLAT) -> Deliveries:
+    return disputed(terms).umpire(by, results=figures(Nd=61 * PERCENT_PPB), certificate=CERTIFICATE)
+
+
+@pytest.mark.parametrize("days", [-1, 1])
+def test_a_certificate_is_of_a_day_between_shipment_and_now(days: int) -> None:
+    dated = replace(CERTIFICATE, dated_on=SHIPPED + timedelta(days=days))
+    code = "date_in_future" if days > 0 else "dates_out_of_order"
+    given: dict[str, Any] = {"results": figures(Nd=1), "certificate": dated}
+    assert [(code, "/certificate/dated_on")] == refused(lambda: disputed().umpire(**given))
+
+
+def test_who_hands_in_the_umpires_figures_waits_for_the_other_side() -> None:
+    """The buyer could otherwise take title, or send the lot back, by figures that nobody else has seen."""
+    for step in (handed_in("buyer").accept, handed_in("buyer").reject):
+        assert [("objection_open", None)] == refused(step)
+    late = handed_in("buyer").on(SHIPPED + timedelta(days=OBJECTION_DAYS + 1))
+    assert 8_120_000 == late.accept().delivery.accepted.quantity_g  # type: ignore[union-attr]
+    assert "accepted" == handed_in("seller").accept().delivery.status
+
+
+def test_what_is_no_objection() -> None:
+    assert [("umpire_handed_in", None)] == refused(lambda: handed_in().object_to_umpire("seller"))
+    late = handed_in().on(SHIPPED + timedelta(days=OBJECTION_DAYS + 1))
+    assert [("objection_over", None)] == refused(late.object_to_umpire)
+    assert [("delivery_status_unfit", None)] == refused(disputed().object_to_umpire)
+    assert [("delivery_status_unfit", None)] == refused(handed_in().accept().object_to_umpire)
+    assert [("malformed_member", "/reason")] == refused(lambda: handed_in().object_to_umpire(reason=""))
+    assert [("agreement_unknown", None)] == refused(
+        lambda: handed_in().object_to_umpire(caller=STRANGER_TRADER)
+    )
+    of_before = disputed().umpire(results=figures(Nd=1))
+    assert [("umpire_final", None)] == refused(of_before.object_to_umpire)
+
+
+def test_an_objection_takes_the_figures_away_and_the_operator_has_the_last_word() -> None:
+    objected = handed_in().object_to_umpire()
+    assert ("before_umpire", None) == (objected.delivery.status, objected.delivery.umpire)
+    assert "Nd" in objected.delivery.exchanged.to_umpire  # type: ignore[union-attr]
+    assert [("umpire_contested", None)] == refused(lambda: objected.umpire(results=figures(Nd=1)))
+    decided = objected.umpire(
+        caller=OPERATOR_CALLER, certificate=CERTIFICATE, results=figures(Nd=60 * PERCENT_PPB)
+    )
+    assert 60 * PERCENT_PPB == decided.delivery.fractions_ppb["Nd"]
+    assert [("umpire_final", None)] == refused(decided.object_to_umpire)
+    assert "accepted" == decided.accept().delivery.status
+
+
+def test_the_operator_decides_only_where_the_parties_cannot() -> None:
+    assert [("umpire_of_parties", None)] == refused(lambda: disputed().umpire(**OPERATOR))
+    unnamed = replace(FLAT, assay=replace(FLAT.assay, umpire=UMPIRE_UNNAMED))
+    named = disputed(unnamed).umpire(**OPERATOR | {"laboratory": "SGS Geneva"})
+    assert ("assayed", "SGS Geneva") == (
+        named.delivery.status,
+        named.delivery.umpire.laboratory,  # type: ignore[union-attr]
+    )
 
 
 def test_the_umpire_settles_what_the_two_could_not() -> None:

@@ -28,6 +28,7 @@ WITHOUT_TABLES = (
     contract_events.AssayLodged,
     contract_events.AssaysExchanged,
     contract_events.UmpireDecided,
+    contract_events.UmpireObjected,
     contract_events.InvoiceSettled,
     contract_events.IndexPublished,
 )

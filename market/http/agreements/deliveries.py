@@ -11,7 +11,7 @@ from contracts.commands import deliveries as commands
 from contracts.commands.steps import find
 from contracts.rules.deliveries import Accept, Reject, Ship, Weigh
 from contracts.rules.delivery import Delivery
-from contracts.rules.results import DecideAsUmpire, ExchangeAssays, LodgeAssay
+from contracts.rules.results import DecideAsUmpire, ExchangeAssays, LodgeAssay, ObjectToUmpire
 from contracts.store import deliveries as store
 from contracts.store.agreements import load_agreement as stored_agreement
 from events import contract_terms as terms
@@ -20,12 +20,13 @@ from events.contract_events import DeliveryShipped, DeliveryWeighed
 from events.market_terms import MemberCertificate
 from events.vocabulary import ProductForm, RexRoute, Side
 from market.commands.shipping import ship as ship_lot
+from market.http.agreements.agreement_views import Evidence
 from market.http.agreements.contract_reads import ReasonedPage, ReasonQuery, as_party
 from market.http.agreements.contract_reads import load as load_agreement
 from market.http.agreements.delivery_views import DeliveryView, Result
 from market.http.agreements.delivery_warnings import matched_lot, of_shipment, of_weighing
 from market.http.wire import lists
-from market.http.wire.access import READERS
+from market.http.wire.access import OPERATORS, READERS, TRADERS
 from market.http.wire.contract_steps import Step, given, step_endpoint
 from market.http.wire.endpoint import Answer, Call, DryRun, Nothing, endpoint, not_found
 from market.http.wire.ids import CertificateId, DeliveryId, PassportId, to_text, to_uuid
@@ -35,7 +36,7 @@ from market.http.wire.paging import Listing
 from market.http.wire.reads import as_desk
 from market.http.wire.receipts import Accepted, Done, Warned
 from market.rules.refusing.defects import CertificateNotOwned
-from market.rules.refusing.wording import Code, Text
+from market.rules.refusing.wording import Code, LongText, Text
 from market.store import members
 
 TAG: Final = "Deliveries"
@@ -54,6 +55,7 @@ EXAMPLE: Final = {
     "stated": RESULTS,
     "recycled": {"post_consumer_percent": "36", "pre_consumer_percent": "0"},
 }
+CERTIFICATE: Final = {"title": "Certificate AHK-2028-5", "sha256": "5d" * 32, "dated_on": "2028-03-15"}
 ASSAY: Final = {"laboratory": "Independent Laboratory", "reference": "A-2028-77", "results": RESULTS}
 
 
@@ -100,9 +102,18 @@ class LodgedAssay(Body, frozen=True, kw_only=True):
 
 
 class UmpireAssay(LodgedAssay, frozen=True, kw_only=True):
-    """`cost`: the umpire's bill in the agreement's currency; the farther party bears it."""
+    """`certificate`: the laboratory's own document, which both parties have of it. `cost`: its bill in the
+    agreement's currency; the farther party bears it."""
 
+    certificate: Evidence
     cost: Eur = "0.00"
+
+
+class Objection(Body, frozen=True, kw_only=True):
+    """Why the figures, the bill or the document are not the umpire's."""
+
+    reason: LongText
+    evidence: Annotated[tuple[Evidence, ...], Meta(max_length=8)] = ()
 
 
 class AcceptLot(Dated, frozen=True, kw_only=True):
@@ -239,8 +250,11 @@ async def exchange(call: Call[Nothing, DryRun]) -> Answer:
     "/v1/deliveries/{delivery}/umpire",
     summary="Hand in the umpire's assay",
     body=UmpireAssay,
-    description="All analytes that stand before the agreed umpire at once.",
-    example={**ASSAY, "results": RESULTS[:1], "cost": "1200.00"},
+    roles=TRADERS | OPERATORS,
+    description="By either party, all analytes that stand before the agreed umpire at once. The other side "
+    "may object for 7 days; until then a buyer that handed it in neither accepts nor rejects. After an "
+    "objection, and where no umpire is named, the operator hands it in, and that is final.",
+    example={**ASSAY, "results": RESULTS[:1], "certificate": CERTIFICATE, "cost": "1200.00"},
 )
 async def umpire(call: Call[UmpireAssay, DryRun]) -> Answer:
     argument = DecideAsUmpire(
@@ -250,8 +264,27 @@ async def umpire(call: Call[UmpireAssay, DryRun]) -> Answer:
         reference=call.body.reference,
         results=tuple(result.inside() for result in call.body.results),
         cost_cents=EUR_CENTS.parse(call.body.cost),
+        certificate=call.body.certificate.inside(),
     )
     return await _given(call, commands.umpire, argument)
+
+
+@delivery_step(
+    "/v1/deliveries/{delivery}/umpire/objection",
+    summary="Object to the umpire's assay",
+    body=Objection,
+    description="By the side that did not hand it in, while it may. Its figures count no longer; the "
+    "operator asks the laboratory and hands in what it confirms.",
+    example={"reason": "Our copy of AHK-2028-5 reads 64.1 % Nd", "evidence": [CERTIFICATE]},
+)
+async def object_to_umpire(call: Call[Objection, DryRun]) -> Answer:
+    argument = ObjectToUmpire(
+        caller=call.caller,
+        delivery=call.ids["delivery"],
+        reason=call.body.reason,
+        evidence=tuple(each.inside() for each in call.body.evidence),
+    )
+    return await _given(call, commands.object_to_umpire, argument)
 
 
 @delivery_step(
@@ -332,4 +365,4 @@ def _view(row: Delivery, agreed: terms.AgreementTerms, side: Side | None) -> Del
     return DeliveryView.of(row, row.material(agreed).basis_g, side)
 
 
-HANDLERS: Final = (ship, index, read, weigh, lodge, exchange, umpire, accept, reject)
+HANDLERS: Final = (ship, index, read, weigh, lodge, exchange, umpire, object_to_umpire, accept, reject)

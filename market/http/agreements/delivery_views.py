@@ -3,11 +3,14 @@
 from datetime import date, datetime
 from typing import Literal, Self
 
+from msgspec import UNSET
+
 from contracts.rules.delivery import Delivery, DeliveryStatus
 from events import contract_terms as terms
-from events.contract_events import AssayLodged, InvoiceSettled
+from events.contract_events import AssayLodged, InvoiceSettled, UmpireDecided, UmpireObjected
 from events.contract_terms import InvoiceLine, LineKind, Settles
 from events.vocabulary import ProductForm, Side
+from market.http.agreements.agreement_views import Evidence
 from market.http.orders.composition import Fraction, to_fraction, to_ppb
 from market.http.wire.ids import AgreementId, DeliveryId, InvoiceId, PassportId, to_text
 from market.http.wire.material import Body, Window
@@ -152,8 +155,43 @@ class AssayView(Body, frozen=True, kw_only=True):
     sealed: bool
 
 
+class UmpireView(Body, frozen=True, kw_only=True):
+    """The umpire's assay. `by` null: the operator handed it in, or it was recorded before that was asked."""
+
+    laboratory: str
+    reference: str
+    cost: SignedCents
+    certificate: Evidence | None
+    by: Side | None
+    object_by: datetime | None
+
+    @classmethod
+    def of(cls, fact: UmpireDecided) -> Self:
+        return cls(
+            laboratory=fact.laboratory,
+            reference=fact.reference,
+            cost=SIGNED_CENTS.text(fact.cost_cents),
+            certificate=None if fact.certificate is UNSET else Evidence.outside(fact.certificate),
+            by=None if fact.by is UNSET else fact.by,
+            object_by=None if fact.object_by is UNSET else fact.object_by,
+        )
+
+
+class ObjectionView(Body, frozen=True, kw_only=True):
+    """Who took what was handed in as the umpire's away, and why."""
+
+    by: Side
+    reason: str
+    evidence: tuple[Evidence, ...]
+
+    @classmethod
+    def of(cls, fact: UmpireObjected) -> Self:
+        return cls(by=fact.by, reason=fact.reason, evidence=tuple(map(Evidence.outside, fact.evidence)))
+
+
 class DeliveryView(Body, frozen=True, kw_only=True):
-    """A delivery as it stands; `quantity_kg` of basis as shipped, or as settled so far."""
+    """A delivery as it stands; `quantity_kg` of basis as shipped, or as settled so far. `to_umpire` are the
+    analytes that wait for the umpire."""
 
     id: DeliveryId
     agreement: AgreementId
@@ -176,6 +214,8 @@ class DeliveryView(Body, frozen=True, kw_only=True):
     buyer_assay: AssayView | None
     settled: tuple[SettledResult, ...]
     to_umpire: tuple[str, ...]
+    umpire: UmpireView | None
+    objection: ObjectionView | None
     title_passed_on: date | None
     rejected: tuple[str, ...]
 
@@ -207,7 +247,9 @@ class DeliveryView(Body, frozen=True, kw_only=True):
             seller_assay=_assay(value, "seller", viewer),
             buyer_assay=_assay(value, "buyer", viewer),
             settled=tuple(map(SettledResult.outside, settled)),
-            to_umpire=() if exchanged is None else exchanged.to_umpire,
+            to_umpire=() if exchanged is None or value.umpire is not None else exchanged.to_umpire,
+            umpire=None if value.umpire is None else UmpireView.of(value.umpire),
+            objection=None if value.objected is UNSET else ObjectionView.of(value.objected),
             title_passed_on=None if value.accepted is None else value.accepted.title_passed_on,
             rejected=() if value.rejected is None else value.rejected.reasons,
         )

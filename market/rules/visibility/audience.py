@@ -27,6 +27,7 @@ from events.contract_events import (
     QuantityNominated,
     ShortfallNotified,
     UmpireDecided,
+    UmpireObjected,
     YearAssessed,
 )
 from events.market_events import (
@@ -166,6 +167,7 @@ def contract_audience(fact: ContractFact, deals: Deals) -> Audience:
             | DeliveryWeighed()
             | AssaysExchanged()
             | UmpireDecided()
+            | UmpireObjected()
             | DeliveryAccepted()
             | DeliveryRejected()
             | InvoiceSettled()

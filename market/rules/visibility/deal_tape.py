@@ -29,6 +29,7 @@ from events.contract_events import (
     QuantityNominated,
     ShortfallNotified,
     UmpireDecided,
+    UmpireObjected,
     YearAssessed,
 )
 from events.contract_terms import AgreementStatus
@@ -99,7 +100,9 @@ def on_deal_tape(
             return None
         case DeliveryShipped() | DeliveryWeighed() | DeliveryAccepted() | DeliveryRejected():
             return None
-        case AssayLodged() | AssaysExchanged() | UmpireDecided() | InvoiceSettled() | YearAssessed():
+        case AssayLodged() | AssaysExchanged() | UmpireDecided() | UmpireObjected():
+            return None
+        case InvoiceSettled() | YearAssessed():
             return None
         case IndexPublished():
             return None

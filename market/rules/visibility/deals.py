@@ -29,6 +29,7 @@ from events.contract_events import (
     QuantityNominated,
     ShortfallNotified,
     UmpireDecided,
+    UmpireObjected,
     YearAssessed,
 )
 from events.contract_terms import AgreementKind, AgreementStatus, AgreementTerms, FixedVolume
@@ -53,6 +54,7 @@ ContractFact: TypeAlias = (
     | AssayLodged
     | AssaysExchanged
     | UmpireDecided
+    | UmpireObjected
     | DeliveryAccepted
     | DeliveryRejected
     | InvoiceSettled
