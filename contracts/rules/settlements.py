@@ -77,7 +77,7 @@ def settle(state: DeliveryState, argument: Settle, moment: Moment) -> Decision:
     delivery = known(state)
     refuse(status_refusals(delivery, "accepted"))
     if state.invoices:
-        raise AlreadySettled(invoice=state.invoices[0].invoice)
+        raise AlreadySettled(invoice=f"inv_{state.invoices[0].invoice.hex}")
     price = _final_price(agreement, delivery, state.values, moment.now)
     assert delivery.accepted is not None
     lines = (
@@ -130,7 +130,7 @@ def settle_quarter(state: QuarterState, argument: SettleQuarter, moment: Moment)
     if settled:
         lines = [difference(each, price) for each, price in zip(settled, prices, strict=True)]
         if not any(each.price_micro_per_kg for each in lines):
-            raise AlreadySettled(invoice=state.invoices[-1].invoice)
+            raise AlreadySettled(invoice=f"inv_{state.invoices[-1].invoice.hex}")
     else:
         quantities = [accepted_g(deliveries) for _, deliveries in parts]
         if not any(quantities):

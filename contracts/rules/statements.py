@@ -15,12 +15,13 @@ from contracts.rules.volumes import Volumes
 from events.contract_terms import AgreementStatus, YearLedger
 from events.vocabulary import CurrencyCode, MarketBasis, Period
 
-YearStatus = Literal["open", "assessed"]
+YearStatus = Literal["open", "assessed", "broken_off"]
 
 
 class StatementYear(Struct, frozen=True, kw_only=True):
     """Grams of basis and cents of the agreement's currency; without a ledger as far as the year has come.
 
+    `broken_off`: the agreement ended before the year did, so no ledger will say what of its ACQ is owed.
     `nominated_g` is the annual nomination; make-up comes on top of it, at whatever level it was asked for.
     """
 
@@ -72,10 +73,11 @@ def _year(agreement: Agreement, volumes: Volumes, year: int) -> StatementYear:
     (whole,) = parts_of_year(agreement.starts_on, year, "annual")
     nominated = nomination_of(volumes, whole)
     counted_g = acq_g(agreement.terms.volume, year, volume.output_g)
+    broken_off = agreement.ended_at is not None and agreement.ended_at < whole.period.end
     return StatementYear(
         year=year,
         period=whole.period,
-        status="open" if volume.ledger is None else "assessed",
+        status="assessed" if volume.ledger is not None else "broken_off" if broken_off else "open",
         acq_g=counted_g if volume.ledger is None else volume.ledger.acq_g,
         nominated_g=None if nominated is None else nominated.part.quantity_g,
         make_up_nominated_g=make_up_nominated_g(volumes, year),

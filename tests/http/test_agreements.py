@@ -264,6 +264,8 @@ async def test_from_draft_to_effective_suspended_and_terminated(shop: Shop) -> N
     assert (422, "reason_unfit") == (unfit.status_code, unfit.json()["code"])
     ended = await step(shop, path, "termination", buyer, {"reason": "breach", "note": "two missing"})
     assert "terminated" == ended.json()["status"]
+    years = (await shop.ask("GET", f"{path}/statement", by=buyer)).json()["years"]
+    assert ["broken_off"] * 4 == [year["status"] for year in years]
     closed = await step(shop, path, "extensions", buyer)
     assert (409, "agreement_ended") == (closed.status_code, closed.json()["code"])
     seen = (await shop.ask("GET", path, by=seller)).json()

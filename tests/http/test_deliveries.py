@@ -296,6 +296,7 @@ async def test_a_delivery_from_shipment_to_a_restated_invoice(shop: Shop) -> Non
     assert (201, "120000.00") == (settled.status_code, settled.json()["invoice"]["total"]), settled.text
     twice = await post(shop, f"{delivery}/settlement", buyer)
     assert (409, "already_settled") == (twice.status_code, twice.json()["code"])
+    assert settled.json()["invoice"]["invoice"] in twice.json()["detail"]
     await publish(shop, month(3, "61.00", "2027-05-01T00:00:00Z"))
     restated = (await post(shop, f"{delivery}/restatements", buyer)).json()["invoice"]
     assert ("8000.00", settled.json()["invoice"]["invoice"]) == (restated["total"], restated["restates"])

@@ -1,5 +1,7 @@
 """The statement of an agreement: what each contract year has come to, from its folds."""
 
+from msgspec.structs import replace
+
 from contracts.rules.contract_years import parts_of_year
 from contracts.rules.statements import statement
 from contracts.rules.volumes import Volumes, YearVolume, fold_volume
@@ -46,6 +48,13 @@ def test_a_year_is_open_until_it_was_assessed() -> None:
         statement(running, after).years[0].status,
         statement(running, after).years[0].ledger,
     )
+
+
+def test_years_that_a_termination_broke_off_are_not_open() -> None:
+    """Ended within the second year: of the first the ledger still comes, of the others none does."""
+    ended = replace(agreement(), status="terminated", ended_at=at(2029, 8, 1))
+    years = statement(ended, Volumes()).years
+    assert ["open", *["broken_off"] * 9] == [year.status for year in years]
 
 
 def test_make_up_is_shown_once_however_many_levels_ask_for_it() -> None:

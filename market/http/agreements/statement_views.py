@@ -97,7 +97,8 @@ class LedgerView(Body, frozen=True, kw_only=True):
 
 
 class YearView(Body, frozen=True, kw_only=True):
-    """A contract year, half-open; `ledger` once it was assessed.
+    """A contract year, half-open; `ledger` once it was assessed. Of a year that is `broken_off` by the end of
+    the agreement none comes: what of `acq_kg` is owed is for the parties, or their courts.
 
     `nominated_kg` is the annual nomination; make-up comes on top of it, at whatever level it was asked for.
     `invoiced` is what final invoices say: of the `unsettled_deliveries` the provisional ones stand in
