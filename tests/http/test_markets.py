@@ -12,6 +12,23 @@ OPERATOR: tuple[KeyRole, ...] = ("operator",)
 EXAMPLE_FACILITY = "fac_0199b3c2d4e57f60a1b2c3d4e5f60718"
 
 
+async def assert_told_of_names_and_groups(shop: Shop, by: Asker, party: str) -> None:
+    """The name of another in capitals, a parent of a mistyped id, a day of screening that is over."""
+    read = await shop.ask("GET", f"/v1/organisations/{party}", **by)
+    body = organisations.EXAMPLE | {
+        "name": f" {read.json()['name'].upper()}.",
+        "group": "org_" + "1" * 32,
+        "sanctions_screened_until": "2020-01-01T00:00:00Z",
+    }
+    told = await shop.ask("POST", "/v1/organisations?validate_only=true", body=body, **by)
+    assert [
+        ("name_alike", "/name"),
+        ("group_unknown", "/group"),
+        ("sanctions_screening_expired", "/sanctions_screened_until"),
+    ] == [(each["code"], each["pointer"]) for each in told.json()["warnings"]]
+    assert party in told.json()["warnings"][0]["detail"]
+
+
 async def test_a_market_is_built_from_nothing(shop: Shop) -> None:
     by: Asker = {"by": shop.scene.sellers[0], "roles": OPERATOR}
     market = await shop.ask("POST", "/v1/markets", body=markets.EXAMPLE, **by)
@@ -56,6 +73,7 @@ async def test_a_market_is_built_from_nothing(shop: Shop) -> None:
 async def test_a_change_of_an_organisation_reaches_its_markets(shop: Shop) -> None:
     by: Asker = {"by": shop.scene.sellers[1], "roles": OPERATOR}
     party = to_text("org", shop.scene.sellers[0].organisation)
+    await assert_told_of_names_and_groups(shop, by, party)
     read = await shop.ask("GET", f"/v1/organisations/{party}", **by)
     changed = await shop.ask(
         "PATCH",

@@ -8,6 +8,7 @@ from msgspec import UNSET, Meta
 from events.party_events import OrganisationChanged, OrganisationRegistered
 from events.vocabulary import Instant, PartyRole
 from market.commands import parties as commands
+from market.http.parties.organisation_warnings import of_organisation
 from market.http.wire import lists
 from market.http.wire.access import OPERATORS, READERS
 from market.http.wire.addresses import ElectronicContact, PostalAddress
@@ -121,7 +122,8 @@ class OrganisationAccepted(Accepted, frozen=True, kw_only=True):
     status=201,
     idempotent=True,
     description="A legal entity that may then have sites, papers and keys; it trades in the markets "
-    "that admit it.",
+    "that admit it. A name that reads like another's, a group that is no organisation, and a day of "
+    "screening that is over are warned of.",
     example=EXAMPLE,
 )
 async def register(call: Call[OrganisationTerms, DryRun]) -> Answer:
@@ -137,7 +139,9 @@ async def register(call: Call[OrganisationTerms, DryRun]) -> Answer:
     fact = outcome.fact(OrganisationRegistered)
     found = None if outcome.validated_only else to_text("org", fact.organisation)
     return Answer(
-        body=OrganisationAccepted(id=found, version=1, **outcome.accepted()),
+        body=OrganisationAccepted(
+            id=found, version=1, warnings=await of_organisation(call, fact), **outcome.accepted()
+        ),
         status=outcome.status,
         version=None if outcome.validated_only else 1,
         replayed=outcome.replayed,
@@ -217,10 +221,12 @@ async def change(call: Call[Any, DryRun]) -> Answer:
         dry_run=call.query.validate_only,
     )
     outcome = done(call, result)
-    outcome.fact(OrganisationChanged)
+    warnings = await of_organisation(call, outcome.fact(OrganisationChanged))
     version = call.expected_version + 1
     return Answer(
-        body=OrganisationAccepted(id=to_text("org", row.organisation), version=version, **outcome.accepted()),
+        body=OrganisationAccepted(
+            id=to_text("org", row.organisation), version=version, warnings=warnings, **outcome.accepted()
+        ),
         version=None if outcome.validated_only else version,
     )
 

@@ -1,0 +1,78 @@
+"""What whoever registers or changes an organisation is told: names that read like another's, and a parent
+that nobody is."""
+
+from typing import Any
+
+from events.connections import Connection
+from events.party_events import OrganisationChanged, OrganisationRegistered
+from events.refusal import Caution
+from market.http.wire.endpoint import Call
+from market.http.wire.ids import to_text
+from market.http.wire.reads import as_caller
+from market.http.wire.receipts import Warned, unless_unread, warned
+from market.rules.parties.alike_names import alike
+from market.rules.parties.parties import Organisation
+from market.store import party_reads
+from market.store.reading import PAGE_MAX
+
+ALIKE_MAX = 5
+
+
+async def of_organisation(
+    call: Call[Any, Any], fact: OrganisationRegistered | OrganisationChanged
+) -> tuple[Warned, ...]:
+    return await unless_unread(_of_organisation(call, fact))
+
+
+async def _of_organisation(
+    call: Call[Any, Any], fact: OrganisationRegistered | OrganisationChanged
+) -> tuple[Warned, ...]:
+    async with as_caller(call) as connection:
+        others = await _all(connection)
+    cautions = [
+        Caution(
+            code="name_alike",
+            text=f"{to_text('org', each.organisation)} is called {each.name}, which reads the same; "
+            "who trades with either is shown names alone.",
+            pointer="/name",
+        )
+        for each in alike(fact.organisation, fact.name, others)
+    ][:ALIKE_MAX]
+    cautions += _of_group(fact, others)
+    if fact.sanctions_screened_until <= call.door.clock():
+        cautions.append(
+            Caution(
+                code="sanctions_screening_expired",
+                text="That day is over: nothing of this organisation is matched before it is screened again.",
+                pointer="/sanctions_screened_until",
+            )
+        )
+    return warned(cautions)
+
+
+def _of_group(
+    fact: OrganisationRegistered | OrganisationChanged, others: list[Organisation]
+) -> list[Caution]:
+    """Whatever keeps companies apart counts groups: a parent by a wrong id makes two of one."""
+    if fact.group == fact.organisation:
+        return []
+    group = to_text("org", fact.group)
+    parent = next((each for each in others if each.organisation == fact.group), None)
+    if parent is None:
+        text = f"No organisation is {group}: its companies count as one group only where all name that id."
+        return [Caution(code="group_unknown", text=text, pointer="/group")]
+    if parent.group != parent.organisation:
+        text = f"{group} belongs to {to_text('org', parent.group)}: name the ultimate parent."
+        return [Caution(code="group_not_ultimate", text=text, pointer="/group")]
+    return []
+
+
+async def _all(connection: Connection) -> list[Organisation]:
+    found: list[Organisation] = []
+    more = True
+    while more:
+        after = found[-1].organisation if found else None
+        page = await party_reads.list_organisations(connection, after=after, limit=PAGE_MAX)
+        found += page.items
+        more = page.more
+    return found
