@@ -82,12 +82,13 @@ async def _traded(connection: Connection, caller: Caller, terms: VolumeTerms) ->
     if terms.lot_number is None and terms.passport is None:
         return {}
     own, elements = caller.organisation, [mass.element for mass in terms.masses]
+    number = None if terms.lot_number is None else terms.lot_number.casefold()
     since = months_later(terms.quarter, -TRADED_MONTHS)
     until = quarter_start(quarter_of(terms.quarter) + 1).date()
 
     def named(seller: UUID, buyer: UUID, lot_number: str | None, passport: UUID | None) -> bool:
         side = buyer if terms.direction == "bought" else seller
-        same_number = terms.lot_number is not None and lot_number == terms.lot_number
+        same_number = number is not None and lot_number is not None and lot_number.casefold() == number
         same_passport = terms.passport is not None and passport == terms.passport
         return side == own and (same_number or same_passport)
 

@@ -293,6 +293,14 @@ async def test_body_query_and_header_faults_come_together(shop: Shop) -> None:
     ("headers", "told"),
     [
         ({"Content-Type": "application/x-www-form-urlencoded"}, "Send the body as application/json."),
+        (
+            {"Content-Type": "application/json; charset=latin1"},
+            "Send the body in UTF-8, not in the charset 'latin1'.",
+        ),
+        (
+            {"Content-Type": 'application/json; Charset="UTF-16"'},
+            "Send the body in UTF-8, not in the charset 'utf-16'.",
+        ),
         ({"Content-Encoding": "gzip"}, "Send the body as it is, without the Content-Encoding 'gzip'."),
     ],
 )
@@ -315,6 +323,10 @@ async def test_an_unknown_market_is_404(shop: Shop) -> None:
     ("path", "code", "told"),
     [
         ("/v1/nothing", "unknown_path", "GET /schema/openapi.json lists"),
+        ("/v1/supply-offers/", "unknown_path", "GET /schema/openapi.json lists"),
+        ("/v1//supply-offers", "unknown_path", "GET /schema/openapi.json lists"),
+        ("//v1/supply-offers", "unknown_path", "GET /schema/openapi.json lists"),
+        ("/v1/agreements//deliveries", "unknown_path", "GET /schema/openapi.json lists"),
         ("/v1/supply-offers/offer_1", "not_found", "'offer_1' is no id: write offer_ and 32"),
         ("/v1/supply-offers/lot_" + "0" * 32, "not_found", "is no id: write offer_ and 32"),
         ("/v1/supply-offers/offer_" + "0" * 32, "not_found", "no such resource, or it is not yours to see"),
@@ -326,6 +338,14 @@ async def test_what_is_not_there_is_a_problem_too(shop: Shop, path: str, code: s
     problem = answer.json()
     assert code == problem["code"]
     assert told in problem["detail"]
+
+
+async def test_two_credentials_are_none(shop: Shop) -> None:
+    """A proxy may look at the last, and the API at the first."""
+    token = await shop.token(shop.scene.sellers[0])
+    twice = [("Authorization", f"Bearer {token}"), ("Authorization", "Bearer lds_live_other")]
+    answer = await shop.client.get("/v1/supply-offers", headers=twice)
+    assert (400, "invalid_request") == (answer.status_code, answer.json()["code"])
 
 
 async def test_a_method_that_a_resource_does_not_take_is_405(shop: Shop) -> None:

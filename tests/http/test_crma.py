@@ -198,7 +198,11 @@ async def test_the_statement_is_for_who_may_read_the_passport(shop: Shop, seller
     assert "due" == (await get(shop, f"{path}?on=2027-05-24", seller)).json()["duty"]
     assert 404 == (await get(shop, path, buyer)).status_code
     bare = await issued(shop, seller, lot_number="BARE")
-    assert 404 == (await get(shop, f"/v1/passports/{bare}/crma-statement", seller)).status_code
+    none = await get(shop, f"/v1/passports/{bare}/crma-statement", seller)
+    assert 404 == none.status_code
+    assert "states no magnets" in none.json()["detail"]
+    strange = await get(shop, f"/v1/passports/{bare}/crma-statement", buyer)
+    assert "or it is not yours to see" in strange.json()["detail"]
 
 
 async def test_every_figure_comes_as_plot_and_page_too(shop: Shop, seller: Firm, buyer: Firm) -> None:

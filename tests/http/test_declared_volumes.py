@@ -117,11 +117,14 @@ async def test_what_was_traded_or_declared_already_is_refused_with_its_figures(
     passport = to_text("pass", metal)
     await traded(shop, seller, metal, origin=MINED_AND_REFINED[:1])
     for by, side, verb in ((buyer, "bought", "bought"), (seller, "sold", "sold")):
-        for goods in ({"lot_number": "LOT-1"}, {"passport": passport}):
+        for goods in ({"lot_number": "Lot-1"}, {"passport": passport}):
             clash = await refused(shop, by, PATH, EXAMPLE | goods | {"direction": side})
             assert (409, "volume_traded_here") == (clash.status_code, clash.json()["code"]), clash.text
             assert f"was {verb} here: Nd " in clash.text
     first = await declare(shop, buyer, lot_number="LOT-2")
+    assert [] == first.json()["warnings"]
+    old = await declare(shop, buyer, quarter="1900-01-01", reference="old")
+    assert [("quarter_long_ago", "/quarter")] == [(w["code"], w["pointer"]) for w in old.json()["warnings"]]
     again = await refused(shop, buyer, PATH, EXAMPLE | {"lot_number": "LOT-2"})
     assert (409, {"/reference": "volume_declared_twice"}) == (again.status_code, found(again.json()))
     assert f"{first.json()['id']} declares Nd 12000 kg, Pr 3000 kg of 2026-01-01" in again.text

@@ -10,10 +10,11 @@ from events.vocabulary import PPB
 from market.http.materials.crma import TAG, dated_rules
 from market.http.materials.passports import load
 from market.http.wire.access import READERS
-from market.http.wire.endpoint import Answer, Call, Nothing, endpoint, not_found
+from market.http.wire.endpoint import Answer, Call, Nothing, endpoint
 from market.http.wire.ids import PassportId, to_text
 from market.http.wire.material import Body, check_days
 from market.http.wire.numbers import GRAMS, PERCENT, Grams, Percent
+from market.http.wire.problems import DoorError
 from market.http.wire.sheets import SHAPES, Bar, Shape, Sheet, answer
 from market.rules.crma.dated import rules_on
 from market.rules.crma.statement import Duty, StatedShare, Statement, statement
@@ -104,7 +105,7 @@ async def read(call: Call[Nothing, StatementQuery]) -> Answer:
     day = call.query.on or day_of(call.door.clock())
     found = statement(seen.content, rules_on(dated_rules(), day))
     if found is None:
-        raise not_found()
+        raise DoorError("not_found", "This passport states no magnets, so there is no statement of them.")
     view = CrmaStatementView.of(found, to_text("pass", seen.passport), seen.version, day)
     return answer(call, view, _sheet(view, found), call.query.format)
 

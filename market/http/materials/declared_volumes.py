@@ -24,8 +24,9 @@ from market.http.wire.material import Body, Dated, check_days
 from market.http.wire.numbers import PERCENT, VOLUME_KG, Percent, PercentPositive, VolumeKg
 from market.http.wire.paging import Listing
 from market.http.wire.reads import as_caller, own
-from market.http.wire.receipts import Accepted, Done
+from market.http.wire.receipts import Accepted, Done, Warned, warned
 from market.rules.crma.declared_volumes import CorrectVolume, DeclaredVolume, DeclareVolume, WithdrawVolume
+from market.rules.crma.volume_content import terms_cautions
 from market.rules.refusing.wording import Code, CountryCode, LongText, Text
 from market.rules.twins.capacities import quarter_of, quarter_start
 from market.store import declared_volumes as store
@@ -262,7 +263,8 @@ step_endpoint: Final = partial(
     answer=VolumeAccepted,
     description=(
         "What one bought or sold outside the platform in a quarter, for the CRMA monitor: it counts beside "
-        "the trades, and is told apart from them. What was traded here, or declared before, is refused."
+        "the trades, and is told apart from them. What was traded here, or declared before, is refused; a "
+        "quarter of years ago is warned of."
     ),
     example=EXAMPLE,
 )
@@ -271,12 +273,18 @@ async def declare(call: Call[VolumeDocument, DryRun]) -> Answer:
     outcome = await given(call, commands.declare, argument)
     found = None if outcome.validated_only else to_text("vol", outcome.fact(VolumeDeclared).volume)
     return Answer(
-        body=VolumeAccepted(id=found, version=1, **outcome.accepted()),
+        body=VolumeAccepted(
+            id=found, version=1, warnings=_warnings(call, argument.terms), **outcome.accepted()
+        ),
         status=outcome.status,
         version=None if found is None else 1,
         replayed=outcome.replayed,
         headers={} if found is None else {"Location": f"{PATH}/{found}"},
     )
+
+
+def _warnings(call: Call[Any, Any], terms: words.VolumeTerms) -> tuple[Warned, ...]:
+    return warned(terms_cautions(terms, call.door.clock()))
 
 
 @step_endpoint(

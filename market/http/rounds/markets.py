@@ -142,8 +142,8 @@ class MarketAccepted(Accepted, frozen=True, kw_only=True):
     answer=MarketAccepted,
     status=201,
     idempotent=True,
-    description="How it counts and how it clears. Orders come in once it has members and a rule set "
-    "that is in force.",
+    description="How it counts and how it clears. Orders come in once it has members, a rule "
+    "set that is in force and the reference prices (inputs) that its basis is counted by.",
     example=EXAMPLE,
 )
 async def open_market(call: Call[MarketTerms, DryRun]) -> Answer:

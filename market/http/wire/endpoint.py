@@ -28,6 +28,7 @@ from market.http.wire.ids import Prefix, from_path
 from market.http.wire.judging import Judge, refused_too
 from market.http.wire.limits import CallerLimits, site_of
 from market.http.wire.logs import Trace, trace_of
+from market.http.wire.media_types import check_media_type, media_type_of
 from market.http.wire.problems import DoorError
 from market.http.wire.receiving import receive_all
 from market.http.wire.rendered import Rendered
@@ -181,7 +182,17 @@ class Call(Generic[B, Q]):
     @property
     def media_type(self) -> str:
         """What the body is sent as, without parameters."""
-        return (self.header(b"content-type") or "").partition(";")[0].strip().lower()
+        return media_type_of(self.header(b"content-type"))
+
+    def check_credentials(self) -> None:
+        """DoorError `invalid_request` where a proxy may have looked at others than are read here."""
+        fields = list(self.scope["headers"])
+        if len(fields) > len(self._headers) and sum(name == b"authorization" for name, _ in fields) > 1:
+            raise DoorError("invalid_request", "Send one Authorization header.")
+
+    def check_media_type(self, accepted: tuple[str, ...]) -> None:
+        """DoorError `unsupported_media_type`."""
+        check_media_type(self.header(b"content-type"), self.header(b"content-encoding"), accepted)
 
     @property
     def text_parameter(self) -> dict[str, str]:
@@ -293,6 +304,7 @@ def endpoint(
 async def _pass_gates(call: Call[B, Q], declared: Endpoint, body: type[B], query: type[Q]) -> None:
     door = call.door
     if declared.roles:
+        call.check_credentials()
         credential = await door.keys.credential(call.header(b"authorization"), partial(admit_stranger, call))
         call.called_by(credential)
         call.trace.organisation, call.trace.key = credential.organisation, credential.key
@@ -373,12 +385,12 @@ async def _read_body(call: Call[B, Any], declared: Endpoint, body: type[B]) -> B
     if declared.method in ("GET", "OPTIONS"):
         return body()
     if declared.streamed:
-        _check_media_type(call, declared.takes)
+        call.check_media_type(declared.takes)
         return body()
     call.raw_body = await receive_all(call.receive, call.door.body_bytes_max)
     call.trace.bytes_in = len(call.raw_body)
     if declared.takes:
-        _check_media_type(call, declared.takes)
+        call.check_media_type(declared.takes)
         return body()
     if declared.body is None:
         if b"".join(call.raw_body.split()) not in (b"", EMPTY_OBJECT):
@@ -387,19 +399,8 @@ async def _read_body(call: Call[B, Any], declared: Endpoint, body: type[B]) -> B
             )
         call.raw_body = b""
         return body()
-    _check_media_type(call, (JSON,))
+    call.check_media_type((JSON,))
     return decode(call.raw_body, body)
-
-
-def _check_media_type(call: Call[Any, Any], accepted: tuple[str, ...]) -> None:
-    """Also that the body is not packed: nothing here unpacks it."""
-    coding = (call.header(b"content-encoding") or "identity").strip().lower()
-    if coding != "identity":
-        told = f"Send the body as it is, without the Content-Encoding {coding[:40]!r}."
-        raise DoorError("unsupported_media_type", told, headers={"Accept-Encoding": "identity"})
-    if call.media_type not in accepted:
-        named = ", ".join(accepted)
-        raise DoorError("unsupported_media_type", f"Send the body as {named}.", headers={"Accept": named})
 
 
 def _render(call: Call[Any, Any], declared: Endpoint, answer: Answer) -> Rendered:

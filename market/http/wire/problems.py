@@ -285,9 +285,13 @@ def answer_to(trace: Trace, error: Exception) -> Answered:
     )
 
 
+NO_PATH: Final = (
+    "unknown_path",
+    "This API has no such address; GET /schema/openapi.json lists those it has.",
+)
 _OF_LITESTAR: Final[dict[int, tuple[str, str]]] = {
     400: ("invalid_request", "The request cannot be understood."),
-    404: ("unknown_path", "This API has no such address; GET /schema/openapi.json lists those it has."),
+    404: NO_PATH,
     405: ("method_not_allowed", "This resource does not take that method."),
     413: ("body_too_large", "The body is larger than this door accepts."),
 }

@@ -14,10 +14,12 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 
 from market.http.wire.endpoint import Route
 from market.http.wire.logs import trace_of
-from market.http.wire.problems import MEDIA_TYPE, answer_to
+from market.http.wire.problems import MEDIA_TYPE, NO_PATH, DoorError, answer_to
 from market.http.wire.rendered import Rendered
 
 _PARAMETER: Final = re.compile(r"\{(\w+)\}")
+_SPELT_OTHERWISE: Final = re.compile(r"^/v1/(?:.*/)?(?:/|$)|^//+v1")
+"""Addresses that Litestar takes for others: rules of a proxy in front would not."""
 
 
 class WholePaths:
@@ -34,10 +36,13 @@ class WholePaths:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         http: Any = scope
         found = self._routes.get((http["method"], http["path"]))
+        trace = trace_of(scope)
+        if found is None and _SPELT_OTHERWISE.search(http["path"]) is not None:
+            await Rendered(*answer_to(trace, DoorError(*NO_PATH)), MEDIA_TYPE)(scope, receive, send)
+            return
         if found is None:
             await self._litestar(scope, receive, send)
             return
-        trace = trace_of(scope)
         trace.route = found.declared.path
         http["path_params"] = {}
         try:

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from typing import Final
 
 from events.contract_terms import Evidence
 from events.fractions import percent_text, ppb_text
-from events.refusal import Refusal
+from events.refusal import Caution, Refusal
 from events.vocabulary import PPB
 from events.volume_terms import DeclaredOrigin, VolumeTerms
 from events.wellformed import duplicate_refusals
@@ -23,6 +24,9 @@ from market.rules.refusing.passport_refusals import DocumentInFuture, OriginOver
 from market.rules.refusing.policy_defects import CountryUnknown
 from market.rules.twins.capacities import quarter_of, quarter_start
 
+YEARS_BACK: Final = 3
+"""Calendar years for which invoices still come in; an older quarter is a slip more often than not."""
+
 
 def terms_refusals(terms: VolumeTerms, now: datetime) -> Iterator[Refusal]:
     """Whatever else the record knows. Members keep to their types already."""
@@ -39,6 +43,17 @@ def terms_refusals(terms: VolumeTerms, now: datetime) -> Iterator[Refusal]:
         yield CountryUnknown(pointer="/counterparty_country", country=terms.counterparty_country)
     yield from _origin_refusals(terms.origin)
     yield from _evidence_refusals(terms, now)
+
+
+def terms_cautions(terms: VolumeTerms, now: datetime) -> Iterator[Caution]:
+    """What can be true and is seldom meant."""
+    years = now.year - terms.quarter.year
+    if years > YEARS_BACK:
+        yield Caution(
+            code="quarter_long_ago",
+            text=f"The quarter from {terms.quarter} began {years} years ago; its figures count all the same.",
+            pointer="/quarter",
+        )
 
 
 def _quarter_refusals(terms: VolumeTerms, now: datetime) -> Iterator[Refusal]:

@@ -1,0 +1,37 @@
+"""What a body is sent as, and whether it can be read: media type, charset, and that it is not packed."""
+
+from email.message import Message
+from typing import Final
+
+from market.http.wire.problems import DoorError
+
+READ: Final = frozenset({"utf-8", "utf8", "us-ascii"})
+"""Charsets of which the bytes are those of UTF-8."""
+
+
+def media_type_of(content_type: str | None) -> str:
+    """Without parameters."""
+    return (content_type or "").partition(";")[0].strip().lower()
+
+
+def check_media_type(content_type: str | None, coding: str | None, accepted: tuple[str, ...]) -> None:
+    """DoorError `unsupported_media_type`: also of a charset that is not read, and of a packed body."""
+    coding = (coding or "identity").strip().lower()
+    if coding != "identity":
+        told = f"Send the body as it is, without the Content-Encoding {coding[:40]!r}."
+        raise DoorError("unsupported_media_type", told, headers={"Accept-Encoding": "identity"})
+    if media_type_of(content_type) not in accepted:
+        named = ", ".join(accepted)
+        raise DoorError("unsupported_media_type", f"Send the body as {named}.", headers={"Accept": named})
+    charset = _charset_of(content_type or "")
+    if charset not in READ:
+        told = f"Send the body in UTF-8, not in the charset {charset[:40]!r}."
+        raise DoorError("unsupported_media_type", told, headers={"Accept-Charset": "utf-8"})
+
+
+def _charset_of(content_type: str) -> str:
+    if ";" not in content_type:
+        return "utf-8"
+    field = Message()
+    field["content-type"] = content_type
+    return str(field.get_param("charset", "utf-8")).lower()
