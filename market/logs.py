@@ -17,6 +17,7 @@ LEVELS: Final = {
     "warning": logging.WARNING,
     "error": logging.ERROR,
 }
+CONSOLE_FORMAT: Final = "%(levelname)s %(name)s %(message)s"
 RETRYING: Final = ("aiokafka.producer.sender",)
 
 
@@ -38,9 +39,9 @@ def configure(settings: Settings, *, level: str | None = None) -> None:
         logger_factory=to_stderr,
         cache_logger_on_first_use=True,
     )
-    logging.basicConfig(
-        level=max(threshold, logging.WARNING), stream=sys.stderr, format="%(levelname)s %(name)s %(message)s"
-    )
+    of_libraries = logging.StreamHandler(sys.stderr)
+    of_libraries.setFormatter(_OfLibraries() if log_as_json else logging.Formatter(CONSOLE_FORMAT))
+    logging.basicConfig(level=max(threshold, logging.WARNING), handlers=[of_libraries])
     for name in RETRYING:
         logging.getLogger(name).setLevel(logging.ERROR)
 
@@ -61,6 +62,16 @@ def _json_line(logger: Any, level: str, line: structlog.types.EventDict) -> byte
         return msgspec.json.encode(line, enc_hook=_plain)
     except (TypeError, ValueError, OverflowError):
         return json.dumps(line, default=_plain).encode()
+
+
+class _OfLibraries(logging.Formatter):
+    """A line of a library as one of this program's."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line: structlog.types.EventDict = {"event": record.getMessage(), "logger": record.name}
+        if record.exc_info:
+            line["exc_info"] = record.exc_info
+        return _json_line(None, record.levelname.lower(), line).decode()
 
 
 def _plain(value: object) -> str:

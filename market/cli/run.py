@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from typing import Final
 
 import rich_click as click
+import structlog
 
 from market.children import unheard
 from market.cli.console import run_async, say, settings_of, stop_event
@@ -12,6 +14,8 @@ from market.logs import configure
 from market.metrics import showing_metrics
 from market.services import SERVICES, collect_less, run_services
 from market.settings import Settings
+
+log: Final = structlog.get_logger()
 
 
 @click.command("run")
@@ -35,10 +39,17 @@ async def _run(settings: Settings, services: Sequence[str]) -> None:
     async with stand(settings) as ground, wire(ground) as wiring:
         stop = stop_event()
         with metrics_of(settings) as address:
-            say(f"running {', '.join(services)}; deployment {wiring.deployment.deployment_id}; {address}")
+            deployment = wiring.deployment.deployment_id
+            if settings.log_format == "json":
+                log.info("running", services=services, deployment=str(deployment), metrics=address)
+            else:
+                say(f"running {', '.join(services)}; deployment {deployment}; {address}")
             collect_less()
             await run_services(wiring, services, stop)
-    say("stopped")
+    if settings.log_format == "json":
+        log.info("stopped")
+    else:
+        say("stopped")
 
 
 @contextmanager

@@ -95,10 +95,12 @@ async def test_no_secret_stands_in_any_line(shop: Shop, monkeypatch: pytest.Monk
 
 
 SPOKEN = """
+import logging
 import structlog
 from market.logs import configure
 from market.settings import load
 configure(load(log_format="json"))
+logging.getLogger("uvicorn.error").warning("Invalid %s received.", "request")
 log = structlog.get_logger()
 log.info("lone", surrogate="\\ud800")
 log.info("wide", count=2**80, at=object)
@@ -114,7 +116,10 @@ except ZeroDivisionError:
 
 def test_a_line_is_json_whatever_stands_in_it() -> None:
     spoken = subprocess.run([sys.executable, "-c", SPOKEN], capture_output=True, check=True, timeout=60)
-    lone, wide, failed = (json.loads(line) for line in spoken.stderr.splitlines())
+    library, lone, wide, failed = (json.loads(line) for line in spoken.stderr.splitlines())
+    assert ("Invalid request received.", "uvicorn.error", "warning") == tuple(
+        library[name] for name in ("event", "logger", "level")
+    )
     assert ("lone", "\ud800", "info") == (lone["event"], lone["surrogate"], lone["level"])
     assert (2**80, "<class 'object'>") == (wide["count"], wide["at"])
     assert ("error", [1, 2]) == (failed["level"], failed["lanes"])
