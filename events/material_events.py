@@ -12,6 +12,7 @@ from uuid import UUID
 
 from msgspec import Meta, Struct
 
+from events.contract_terms import Evidence
 from events.passport_terms import (
     BatchPart,
     ElementLoss,
@@ -104,6 +105,16 @@ class PassportCorrected(Struct, frozen=True, kw_only=True):
     content: PassportContent
 
 
+class PassportNoted(Struct, frozen=True, kw_only=True):
+    """Who stated the content says of it, for everybody who reads its label, what no correction can change."""
+
+    TYPE: ClassVar[str] = "materials.passport.noted.v1"
+
+    passport: UUID
+    note: LongText
+    evidence: Annotated[tuple[Evidence, ...], Meta(max_length=8)] = ()
+
+
 class PassportRetired(Struct, frozen=True, kw_only=True):
     """Nothing is taken of the lot any more."""
 
@@ -194,6 +205,7 @@ FACTS: tuple[type[Struct], ...] = (
     PassportTransferred,
     PassportDrawn,
     PassportCorrected,
+    PassportNoted,
     PassportRetired,
     PassportTransformed,
     MassBalanceMoved,

@@ -66,7 +66,13 @@ from market.rules.parties.parties import (
     RegisterFacility,
     RevokeFacility,
 )
-from market.rules.passports.passports import CorrectPassport, IssuePassport, RetirePassport, TransferPassport
+from market.rules.passports.passports import (
+    CorrectPassport,
+    IssuePassport,
+    NotePassport,
+    RetirePassport,
+    TransferPassport,
+)
 from market.rules.streams.reach import Reach
 from market.rules.streams.streams import CloseStream, OpenStream
 from market.rules.streams.webhooks import (
@@ -161,8 +167,9 @@ async def go_round_the_loop(scene: Scene) -> None:
         scene.desk,
         TransferPassport(**step, expected_version=2, owner=buyer.organisation, transferred_on=DAY),
     )
+    await passports.note(scene.desk, NotePassport(**step, expected_version=3, note="the grade was another"))
     step["caller"] = buyer.trader
-    await passports.retire(scene.desk, RetirePassport(**step, expected_version=3, reason="installed"))
+    await passports.retire(scene.desk, RetirePassport(**step, expected_version=4, reason="installed"))
     twin = StateTwin(caller=seller.trader, twin=uuid7(), expected_version=0, terms=product())
     await product_twins.state(scene.desk, twin)
     await declare_beside(scene)

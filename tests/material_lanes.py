@@ -35,6 +35,7 @@ from market.rules.passports.passports import (
     DeliverPassport,
     DeliveryState,
     IssuePassport,
+    NotePassport,
     RetirePassport,
     TransferPassport,
 )
@@ -265,6 +266,10 @@ def journey() -> MaterialLanes:
         **(CREDIT | {"method": "rolling_average"}),
     )  # fmt: skip
     deliver_and_back(of)
+    noted = NotePassport(
+        caller=SELLER_TRADER, passport=SCRAP, expected_version=of.version(SCRAP), note="overstated"
+    )
+    of.step(passports.note, noted)
     retired = RetirePassport(
         caller=SELLER_TRADER, passport=SCRAP, expected_version=of.version(SCRAP), reason="lost", note="fire"
     )

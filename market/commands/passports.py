@@ -26,13 +26,14 @@ from market.rules.passports.passports import (
     IssuePassport,
     IssueState,
     LotDays,
+    NotePassport,
     PassportState,
     RetirePassport,
     TransferPassport,
 )
 from market.store import party_reads, passports, reservations
 
-Change = TypeVar("Change", TransferPassport, CorrectPassport, RetirePassport, DeliverPassport)
+Change = TypeVar("Change", TransferPassport, CorrectPassport, NotePassport, RetirePassport, DeliverPassport)
 
 
 async def load_issue(connection: Connection, asked: Asked[IssuePassport], moment: Moment) -> IssueState:
@@ -136,5 +137,6 @@ def _accepted(argument: DeliverPassport, of: Delivery, agreement: Agreement) -> 
 issue = MaterialStep("passport.issue", issue_lanes, load_issue, rules.issue)
 transfer = MaterialStep("passport.transfer", lanes, load_transfer, rules.transfer)
 correct = MaterialStep("passport.correct", lanes, load, rules.correct)
+note = MaterialStep("passport.note", lanes, load, rules.note)
 retire = MaterialStep("passport.retire", lanes, load, rules.retire)
 deliver = MaterialStep("passport.deliver", lanes, load_delivery, rules.deliver)

@@ -20,6 +20,7 @@ from events.material_events import (
     MassBalanceMoved,
     PassportCorrected,
     PassportIssued,
+    PassportNoted,
     PassportRetired,
     PassportTransferred,
     PassportTransformed,
@@ -47,6 +48,7 @@ from market.rules.passports.passports import (
     CorrectPassport,
     IssuePassport,
     IssueState,
+    NotePassport,
     PassportState,
     RetirePassport,
     TransferPassport,
@@ -94,7 +96,7 @@ def stepped_again(
     passport: Passport,
     reservation: Reservation | None,
     event: Recorded,
-    fact: PassportTransferred | PassportCorrected | PassportRetired,
+    fact: PassportTransferred | PassportCorrected | PassportNoted | PassportRetired,
 ) -> Decision:
     """A fact of a passport that stands, but a transfer by a delivery. Raises what the rule raises."""
     caller, moment = _caller(event), _moment(event)
@@ -127,6 +129,18 @@ def stepped_again(
                     corrects=fact.corrects,
                     reason=fact.reason,
                     content=fact.content,
+                ),
+                moment,
+            )
+        case PassportNoted():
+            return passports.note(
+                state,
+                NotePassport(
+                    caller=caller,
+                    passport=fact.passport,
+                    expected_version=version,
+                    note=fact.note,
+                    evidence=fact.evidence,
                 ),
                 moment,
             )

@@ -4,21 +4,23 @@ from datetime import datetime
 from typing import Literal, TypeAlias, assert_never
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
+from events.contract_terms import Evidence
 from events.envelope import Recorded
 from events.material_events import (
     PassportCorrected,
     PassportDrawn,
     PassportIssued,
+    PassportNoted,
     PassportRetired,
     PassportTransferred,
 )
 from events.passport_terms import PassportContent, RetireReason
 
 PassportFact: TypeAlias = (
-    PassportIssued | PassportTransferred | PassportDrawn | PassportCorrected | PassportRetired
+    PassportIssued | PassportTransferred | PassportDrawn | PassportCorrected | PassportNoted | PassportRetired
 )
 PassportStatus = Literal["live", "consumed", "retired"]
 
@@ -39,10 +41,17 @@ Lots = dict[UUID, LotParties]
 """By passport, of all those of one lane."""
 
 
+class PassportNote(Struct, frozen=True, kw_only=True):
+    event: UUID
+    at: datetime
+    note: str
+    evidence: tuple[Evidence, ...] = ()
+
+
 class Passport(LotParties, frozen=True, kw_only=True):
     """`content` is the corrected view; `stated_by` the event that said it.
 
-    `drawn_by`: the first transformation; `delivery`: the last one that it followed.
+    `drawn_by`: the first transformation; `delivery`: the last one that it followed; `notes` in order.
     """
 
     passport: UUID
@@ -58,6 +67,7 @@ class Passport(LotParties, frozen=True, kw_only=True):
     owned_since: datetime
     delivery: UUID | None = None
     retired: RetireReason | None = None
+    notes: tuple[PassportNote, ...] | UnsetType = UNSET
 
     @property
     def remaining_g(self) -> int:
@@ -104,6 +114,9 @@ def fold(before: Passport | None, event: Recorded, fact: PassportFact) -> Passpo
             return _drawn(known, fact)
         case PassportCorrected():
             return replace(known, content=fact.content, stated_by=event.id, corrections=known.corrections + 1)
+        case PassportNoted():
+            note = PassportNote(event=event.id, at=event.time, note=fact.note, evidence=fact.evidence)
+            return replace(known, notes=(*(known.notes or ()), note))
         case PassportRetired():
             assert known.retired is None, f"passport {fact.passport} was retired before"
             return replace(known, retired=fact.reason)
@@ -129,7 +142,7 @@ def parties_after(lots: Lots, fact: PassportFact) -> LotParties:
     match fact:
         case PassportTransferred():
             return replace(before, owner=fact.owner, holder=fact.holder)
-        case PassportDrawn() | PassportCorrected() | PassportRetired():
+        case PassportDrawn() | PassportCorrected() | PassportNoted() | PassportRetired():
             return before
         case _:
             assert_never(fact)

@@ -15,6 +15,7 @@ from events.material_events import (
     PassportCorrected,
     PassportDrawn,
     PassportIssued,
+    PassportNoted,
     PassportRetired,
     PassportTransferred,
     PassportTransformed,
@@ -106,7 +107,9 @@ async def _apply_materials(connection: Connection, events: Sequence[Recorded]) -
             case PassportTransferred():
                 lots.append(event)
                 of_passports.append((event, fact))
-            case PassportIssued() | PassportDrawn() | PassportCorrected() | PassportRetired():
+            case PassportIssued() | PassportDrawn() | PassportCorrected() | PassportNoted():
+                of_passports.append((event, fact))
+            case PassportRetired():
                 of_passports.append((event, fact))
             case _:
                 assert_never(fact)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime
+from typing import get_args
 from uuid import UUID
 
 import asyncpg
@@ -11,10 +12,7 @@ from msgspec import Struct
 from events.connections import Connection
 from events.envelope import Recorded
 from events.material_events import (
-    PassportCorrected,
-    PassportDrawn,
     PassportIssued,
-    PassportRetired,
     PassportTransferred,
     PassportTransformed,
 )
@@ -320,6 +318,5 @@ def _step(row: asyncpg.Record) -> PassportStep:
 _made = msgspec.json.Decoder(PassportTransformed)
 _passports = msgspec.json.Decoder(Passport)
 _facts: dict[str, msgspec.json.Decoder[PassportFact]] = {
-    fact.TYPE: msgspec.json.Decoder(fact)
-    for fact in (PassportIssued, PassportTransferred, PassportDrawn, PassportCorrected, PassportRetired)
+    fact.TYPE: msgspec.json.Decoder(fact) for fact in get_args(PassportFact)
 }

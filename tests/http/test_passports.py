@@ -335,6 +335,18 @@ async def test_everybody_reads_the_label_of_magnets_and_nothing_else(shop: Shop,
         label.json()["magnets"]["data_carrier_address"],
         label.json()["responsible_name"],
     )
+    document = {"title": "audit", "sha256": "ab" * 32, "dated_on": "2026-01-01"}
+    wrong = {"note": "audited, it is 10 %", "evidence": [document]}
+    notes, buyer = f"{PATH}/{magnets}/notes", shop.scene.buyers[1]
+    strange = await shop.ask("POST", notes, by=buyer, body=wrong, version='"v1"')
+    assert (404, "passport_unknown") == (strange.status_code, strange.json()["code"])
+    noted = await shop.ask("POST", notes, by=seller, body=wrong, version='"v1"')
+    assert (201, 2) == (noted.status_code, noted.json()["version"]), noted.text
+    for path, by_whom in ((f"{magnets}/label", None), (magnets, seller)):
+        (told,) = (await shop.ask("GET", f"{PATH}/{path}", by=by_whom)).json()["notes"]
+        assert wrong == {name: told[name] for name in wrong}
+    last = (await shop.ask("GET", f"{PATH}/{magnets}/history", by=seller)).json()["items"][-1]
+    assert ("noted", wrong["note"]) == (last["kind"], last["note"])
     (share,) = label.json()["recycled"]
     assert {"element", "post_consumer_percent"} == set(share)
     own = {**LABELLED["magnets"], "responsible_organisation": to_text("org", seller.organisation)}

@@ -290,6 +290,7 @@ FREE: dict[str, set[str]] = {
         "content/evidence/*/document/title",
         "content/evidence/*/document/sha256",
     },
+    "PassportNoted": {"note", "evidence/*/title", "evidence/*/sha256", "evidence/*/dated_on"},
     "PassportRetired": {"note"},
     "PassportTransformed": {"tolerance_ppm"},
     "VolumeDeclared": SAID_OF_VOLUMES,

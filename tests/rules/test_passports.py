@@ -8,6 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from events import material_events
+from events.callers import Caller
 from events.contract_terms import Evidence
 from events.decision import Decision
 from events.material_events import (
@@ -17,6 +18,7 @@ from events.material_events import (
     PassportCorrected,
     PassportDrawn,
     PassportIssued,
+    PassportNoted,
     PassportRetired,
     PassportTransferred,
     PassportTransformed,
@@ -34,6 +36,7 @@ from market.rules.passport import Passport
 from market.rules.passports import passports
 from market.rules.passports.magnet_labels import Responsible, label_cautions, unstated_parts
 from market.rules.passports.passports import (
+    NOTES_MAX,
     AcceptedDelivery,
     CorrectPassport,
     DeliverPassport,
@@ -41,6 +44,7 @@ from market.rules.passports.passports import (
     IssuePassport,
     IssueState,
     LotDays,
+    NotePassport,
     RetirePassport,
     TransferPassport,
 )
@@ -432,6 +436,27 @@ def test_papers_have_to_be_valid_when_the_passport_was_issued() -> None:
     ]
 
 
+def noting(caller: Caller = SELLER_TRADER, **changes: Any) -> NotePassport:
+    given: dict[str, Any] = {"passport": A, "expected_version": 1, "note": "10 %, not 100 %"} | changes
+    return NotePassport(caller=caller, **given)
+
+
+def test_who_issued_a_passport_says_beside_its_figures_what_is_wrong_with_them() -> None:
+    """Also of a lot that is gone: what was made of it rests on the figures, and its label stays."""
+    found = ledger()
+    assert [("malformed_member", "/note")] == refused(found, passports.note, noting(note=""))
+    assert [("passport_unknown", None)] == refused(found, passports.note, noting(BUYER_TRADER))
+    found.write(passports.transfer(found.state(A, BUYER), transferring(), moment()))
+    by_owner = noting(BUYER_TRADER, expected_version=2)
+    assert [("passport_of_other", None)] == refused(found, passports.note, by_owner)
+    for number in range(NOTES_MAX):
+        found.write(passports.note(found.state(A), noting(expected_version=2 + number), moment()))
+    used = noting(expected_version=2 + NOTES_MAX)
+    assert [("passport_notes_used", None)] == refused(found, passports.note, used)
+    noted = found.passports[A]
+    assert ([NOW] * NOTES_MAX, "live") == ([each.at for each in noted.notes or ()], noted.status)
+
+
 def test_defects_of_a_correction() -> None:
     found = ledger()
     assert [("no_change", None)] == refused(found, passports.correct, correcting(found))
@@ -579,6 +604,7 @@ SEEN_BY: dict[type, tuple[str, ...]] = {
     PassportTransferred: ("BUYER", "operator", "auditor"),
     PassportDrawn: ("BUYER", "operator", "auditor"),
     PassportCorrected: ("SELLER", "BUYER", "STRANGER", "operator", "auditor"),
+    PassportNoted: ("SELLER", "BUYER", "STRANGER", "operator", "auditor"),
     PassportRetired: ("SELLER", "BUYER", "STRANGER", "operator", "auditor"),
     PassportTransformed: ("SELLER", "operator", "auditor"),
     MassBalanceMoved: ("SELLER", "operator", "auditor"),

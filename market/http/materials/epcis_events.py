@@ -16,7 +16,13 @@ from msgspec import Struct
 from msgspec.structs import fields
 
 from events.fractions import decimal_text
-from events.material_events import PassportDrawn, PassportRetired, PassportTransferred, PassportTransformed
+from events.material_events import (
+    PassportDrawn,
+    PassportNoted,
+    PassportRetired,
+    PassportTransferred,
+    PassportTransformed,
+)
 from events.passport_terms import PassportContent, RetireReason
 from events.vocabulary import GRAMS_PER_KG
 from market.http.materials.passport_terms import PassportTerms
@@ -132,6 +138,9 @@ def _event(seen: SeenPassport, each: SeenStep, days: Mapping[UUID, date]) -> Eve
         case PassportDrawn():
             quantity = _quantity(fact.passport, fact.net_wet_g)
             return _transformed(step, fact.transformation, "input", quantity, days)
+        case PassportNoted():
+            told = _object(step, "OBSERVE", {"epcClass": urn(fact.passport)}, "inspecting")
+            return {**told, f"{PREFIX}noted": {"note": fact.note}}
         case PassportRetired():
             return _retired(seen, step, fact)
         case _:

@@ -10,11 +10,13 @@ from events.material_events import (
     PassportCorrected,
     PassportDrawn,
     PassportIssued,
+    PassportNoted,
     PassportRetired,
     PassportTransferred,
 )
 from events.passport_terms import RetireReason
 from events.vocabulary import ProductForm
+from market.http.agreements.agreement_views import Evidence
 from market.http.materials.passport_terms import MagnetRecord, PassportTerms
 from market.http.wire.addresses import PostalAddress
 from market.http.wire.countries import CountryCode
@@ -30,14 +32,28 @@ from market.http.wire.ids import (
 )
 from market.http.wire.material import Body
 from market.http.wire.numbers import PERCENT, TONNES, Percent
-from market.rules.passport import PassportStatus
+from market.rules.passport import PassportNote, PassportStatus
 from market.rules.passports.magnet_labels import LabelPart
 from market.rules.refusing.wording import Code
 from market.rules.visibility import passport_visibility as visibility
 from market.rules.visibility.passport_visibility import MagnetLabel, SeenPassport, Tier
 from market.store.passports import PassportStep
 
-StepKind = Literal["issued", "transferred", "drawn", "corrected", "retired"]
+StepKind = Literal["issued", "transferred", "drawn", "corrected", "noted", "retired"]
+
+
+class NoteView(Body, frozen=True, kw_only=True):
+    """What who issued a passport says of it that no correction can change."""
+
+    event: EventId
+    at: datetime
+    note: str
+    evidence: tuple[Evidence, ...]
+
+    @classmethod
+    def of(cls, value: PassportNote) -> Self:
+        evidence = tuple(map(Evidence.outside, value.evidence))
+        return cls(event=to_text("evt", value.event), at=value.at, note=value.note, evidence=evidence)
 
 
 class PassportView(Body, frozen=True, kw_only=True):
@@ -60,6 +76,7 @@ class PassportView(Body, frozen=True, kw_only=True):
     holder: OrganisationId | None
     remaining_wet_t: str | None
     transformation: TransformationId | None
+    notes: tuple[NoteView, ...]
 
     @classmethod
     def of(cls, seen: SeenPassport) -> Self:
@@ -80,6 +97,7 @@ class PassportView(Body, frozen=True, kw_only=True):
             if seen.drawn_g is None
             else TONNES.text(seen.content.net_wet_g - seen.drawn_g),
             transformation=None if seen.transformation is None else to_text("tra", seen.transformation),
+            notes=tuple(map(NoteView.of, seen.notes)),
         )
 
 
@@ -98,7 +116,8 @@ class LabelView(Body, frozen=True, kw_only=True):
     """What the data carrier of a product with magnets leads to (CRMA Articles 28 and 29).
 
     Responsible is the organisation of `magnets.responsible_organisation`, as the register has it today; null
-    is what that lacks. `unstated`: what Article 28 asks for and this label does not say.
+    is what that lacks. `unstated`: what Article 28 asks for and this label does not say. `notes`: what its
+    issuer says of figures that stand.
     """
 
     id: PassportId
@@ -112,6 +131,7 @@ class LabelView(Body, frozen=True, kw_only=True):
     unstated: tuple[LabelPart, ...]
     recycled: tuple[LabelShare, ...]
     corrections: int
+    notes: tuple[NoteView, ...]
     issued_at: datetime
 
     @classmethod
@@ -131,6 +151,7 @@ class LabelView(Body, frozen=True, kw_only=True):
             unstated=label.unstated,
             recycled=tuple(map(LabelShare.of, label.recycled)),
             corrections=label.corrections,
+            notes=tuple(map(NoteView.of, label.notes)),
             issued_at=label.issued_at,
         )
 
@@ -192,5 +213,6 @@ _KINDS: Final[dict[type[Struct], StepKind]] = {
     PassportTransferred: "transferred",
     PassportDrawn: "drawn",
     PassportCorrected: "corrected",
+    PassportNoted: "noted",
     PassportRetired: "retired",
 }

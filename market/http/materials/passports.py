@@ -1,4 +1,4 @@
-"""Material passports: issue, transfer, correct, retire; read them, their history, and what is public of
+"""Material passports: issue, transfer, correct, note, retire; read them, their history, and what is public of
 them."""
 
 from datetime import date
@@ -13,6 +13,7 @@ from events.connections import Connection
 from events.material_events import PassportIssued
 from events.passport_terms import MagnetRecord, PassportContent, RetireReason
 from market.commands import passports as commands
+from market.http.agreements.agreement_views import Evidence
 from market.http.materials.passport_examples import PASSPORT
 from market.http.materials.passport_terms import PassportTerms
 from market.http.materials.passport_views import LabelView, PassportView, StepView
@@ -29,7 +30,13 @@ from market.http.wire.receipts import Accepted, Done, Warned, unless_unread, war
 from market.rules.parties.parties import Facility
 from market.rules.passport import Passport
 from market.rules.passports.magnet_labels import Responsible, label_cautions, stated_cautions
-from market.rules.passports.passports import CorrectPassport, IssuePassport, RetirePassport, TransferPassport
+from market.rules.passports.passports import (
+    CorrectPassport,
+    IssuePassport,
+    NotePassport,
+    RetirePassport,
+    TransferPassport,
+)
 from market.rules.passports.plausible_masses import magnet_cautions, origin_cautions
 from market.rules.refusing.wording import LongText
 from market.rules.viewers import AuditorViewer, OperatorViewer, OrganisationViewer, Viewer
@@ -70,6 +77,13 @@ class CorrectionTerms(Body, frozen=True, kw_only=True):
     corrects: EventId
     reason: LongText
     content: PassportTerms
+
+
+class NoteTerms(Body, frozen=True, kw_only=True):
+    """What everybody shall read beside the figures."""
+
+    note: LongText
+    evidence: Annotated[tuple[Evidence, ...], Meta(max_length=8)] = ()
 
 
 class RetirementTerms(Body, frozen=True, kw_only=True):
@@ -160,6 +174,27 @@ async def correct(call: Call[CorrectionTerms, DryRun]) -> Answer:
     outcome = await given(call, commands.correct, argument)
     warnings = await unless_unread(cautioned(call, argument.content, "/content"))
     return _stepped(call, outcome, warnings)
+
+
+@step_endpoint(
+    "/v1/passports/{passport}/notes",
+    summary="Add a public note to a passport",
+    body=NoteTerms,
+    answer=PassportAccepted,
+    versioned=True,
+    description="By who issued it, at any time: what is wrong with figures that a correction can no longer "
+    "change, since other lots rest on them. Everybody who reads label or passport reads it; it stays.",
+    example={"note": "Recycled content was overstated: audited, it is 10 % post-consumer."},
+)
+async def note(call: Call[NoteTerms, DryRun]) -> Answer:
+    argument = NotePassport(
+        caller=call.caller,
+        passport=call.ids["passport"],
+        expected_version=call.expected_version,
+        note=call.body.note,
+        evidence=tuple(each.inside() for each in call.body.evidence),
+    )
+    return _stepped(call, await given(call, commands.note, argument))
 
 
 @step_endpoint(
@@ -348,4 +383,4 @@ async def load_label(call: Call[Any, Any]) -> MagnetLabel:
     return found
 
 
-HANDLERS: Final = (issue, index, read, history, label, transfer, correct, retire)
+HANDLERS: Final = (issue, index, read, history, label, transfer, correct, note, retire)

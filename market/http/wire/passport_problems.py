@@ -20,6 +20,7 @@ PASSPORT_REFUSED: Final[dict[type[Refusal], int]] = {
             refusals.LotNumberTaken,
             refusals.CorrectsOther,
             refusals.CorrectionOfBalance,
+            refusals.PassportNotesUsed,
             refusals.DrawnTwice,
             refusals.CreditShort,
             refusals.DeliveryNotOfPassport,

@@ -7,12 +7,14 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from events.callers import Caller, role_refusals
+from events.contract_terms import Evidence
 from events.decision import Decision, Moment
 from events.envelope import Draft, Fact
 from events.fractions import tonnes_text
 from events.material_events import (
     PassportCorrected,
     PassportIssued,
+    PassportNoted,
     PassportRetired,
     PassportTransferred,
 )
@@ -42,6 +44,7 @@ from market.rules.refusing.passport_refusals import (
     LotNumberInOrder,
     LotNumberTaken,
     PassportInOrder,
+    PassportNotesUsed,
     PassportOfOther,
     PassportOver,
     PassportUnknown,
@@ -50,6 +53,7 @@ from market.rules.refusing.passport_refusals import (
 )
 from market.rules.refusing.refusals import OrganisationUnknown
 
+NOTES_MAX = 20
 BALANCED_MEMBERS = (
     "form",
     "net_wet_g",
@@ -147,6 +151,14 @@ class CorrectPassport(Struct, frozen=True, kw_only=True):
     corrects: UUID
     reason: str
     content: PassportContent
+
+
+class NotePassport(Struct, frozen=True, kw_only=True):
+    caller: Caller
+    passport: UUID
+    expected_version: int
+    note: str
+    evidence: tuple[Evidence, ...] = ()
 
 
 class RetirePassport(Struct, frozen=True, kw_only=True):
@@ -248,6 +260,19 @@ def correct(state: PassportState, argument: CorrectPassport, moment: Moment) -> 
     judge = root_refusals if passport.transformation is None else made_refusals
     wrong = content_refusals(content, moment.now, passport.issued_at) + judge(content)
     refuse(reasons + at("/content", wrong))
+    return Decision(drafts=(passport_draft(passport.passport, state.lanes, fact),))
+
+
+def note(state: PassportState, argument: NotePassport, moment: Moment) -> Decision:
+    """What its label says from here on, whatever became of the lot. Raises Refusals."""
+    del moment
+    passport = _standing(state, argument.caller, argument.expected_version)
+    fact = PassportNoted(passport=passport.passport, note=argument.note, evidence=argument.evidence)
+    refuse(_party_refusals(argument.caller, "issuer", passport.organisation))
+    reasons = malformed(fact)
+    if len(passport.notes or ()) >= NOTES_MAX:
+        reasons.append(PassportNotesUsed(most=NOTES_MAX))
+    refuse(reasons)
     return Decision(drafts=(passport_draft(passport.passport, state.lanes, fact),))
 
 

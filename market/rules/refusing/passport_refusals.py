@@ -172,9 +172,15 @@ class CorrectsOther(Refusal):
 
 
 class CorrectionOfBalance(Refusal):
-    """A transformation rests on this figure, which stays as it is."""
+    """A transformation rests on this figure, which stays; a public note can say beside it what is wrong."""
 
     code = "correction_of_balance"
+
+
+class PassportNotesUsed(Refusal):
+    """A passport takes {most} notes."""
+
+    code = "passport_notes_used"
 
 
 class CorrectionMoves(Refusal):

@@ -70,6 +70,7 @@ from events.material_events import (
     PassportCorrected,
     PassportDrawn,
     PassportIssued,
+    PassportNoted,
     PassportRetired,
     PassportTransferred,
     PassportTransformed,
@@ -197,7 +198,7 @@ def material_audience(
         case VolumeDeclared() | VolumeCorrected() | VolumeWithdrawn():
             # Whom it buys of is what a competitor would like to know; the monitor tells of sums.
             return frozenset({fact.organisation})
-        case PassportIssued() | PassportCorrected() | PassportRetired():
+        case PassportIssued() | PassportCorrected() | PassportNoted() | PassportRetired():
             return NOBODY if lot is None else lot.parties | counterparties
         case PassportTransferred() | PassportDrawn():
             # Who issued a lot, or buys it, is not told who has it and what becomes of it.

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from events.material_events import PassportCorrected, PassportIssued, PassportRetired
 from events.passport_terms import MagnetRecord, OriginShare, PassportContent, RetireReason
 from events.vocabulary import ProductForm
-from market.rules.passport import LotParties, Passport, PassportStatus
+from market.rules.passport import LotParties, Passport, PassportNote, PassportStatus
 from market.rules.passports.magnet_labels import LabelPart, Responsible, unstated_parts
 from market.rules.viewers import (
     AuditorViewer,
@@ -50,6 +50,7 @@ class SeenPassport(Struct, frozen=True, kw_only=True):
     holder: UUID | None
     drawn_g: int | None
     transformation: UUID | None
+    notes: tuple[PassportNote, ...] = ()
 
 
 class SeenStatement(Struct, frozen=True, kw_only=True):
@@ -78,6 +79,7 @@ class MagnetLabel(Struct, frozen=True, kw_only=True):
     recycled: tuple[LabelShare, ...]
     corrections: int
     issued_at: datetime
+    notes: tuple[PassportNote, ...] = ()
 
 
 def see_passport(
@@ -102,6 +104,7 @@ def see_passport(
         holder=passport.holder,
         drawn_g=passport.drawn_g,
         transformation=passport.transformation,
+        notes=passport.notes or (),
     )
     match tier:
         case "authority" | "party":
@@ -140,6 +143,7 @@ def see_label(passport: Passport, responsible: Responsible | None) -> MagnetLabe
         ),
         corrections=passport.corrections,
         issued_at=passport.issued_at,
+        notes=passport.notes or (),
     )
 
 
