@@ -1,6 +1,7 @@
 """Index values, deliveries and invoices through the door: every refusal, sealed assays, a whole delivery."""
 
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from io import BytesIO
 from typing import Any
 from uuid import UUID
@@ -89,6 +90,17 @@ def warnings(answer: httpx.Response) -> list[tuple[str, str]]:
 
 def faults(answer: httpx.Response) -> list[tuple[str, str | None]]:
     return [(fault["code"], fault.get("pointer")) for fault in answer.json()["errors"]]
+
+
+async def every(shop: Shop, path: str, by: Firm) -> list[dict[str, Any]]:
+    """All items of a list, page by page."""
+    found: list[dict[str, Any]] = []
+    more: str | None = path
+    while more is not None:
+        page = (await shop.ask("GET", more, by=by)).json()
+        found += page["items"]
+        more = None if page["next_cursor"] is None else f"{path}&cursor={page['next_cursor']}"
+    return found
 
 
 async def effective(shop: Shop) -> tuple[str, Firm, Firm]:
@@ -302,6 +314,14 @@ async def test_a_delivery_from_shipment_to_a_restated_invoice(shop: Shop) -> Non
     assert ("8000.00", settled.json()["invoice"]["invoice"]) == (restated["total"], restated["restates"])
     invoices = (await shop.ask("GET", f"{path}/invoices", by=buyer)).json()["items"]
     assert ["restatement", "final"] == [invoice["settles"] for invoice in invoices]
+    both = [
+        each
+        for page in ("limit=2", "limit=1")
+        for each in (await every(shop, f"{path}/invoices?provisional=true&{page}", buyer))
+    ]
+    assert ["restatement", "final", "provisional"] * 2 == [invoice["settles"] for invoice in both]
+    assert "360000.00" == both[2]["total"]
+    assert "488000.00" == str(sum(Decimal(invoice["total"]) for invoice in both[:3]))
     line = invoices[1]["lines"][0]
     assert ["index.1", "payable.1", "form_factor.1", "conversion.1", "differential.1"] == [
         term["rule"] for term in line["terms"]

@@ -6,8 +6,9 @@ from typing import Literal, Self
 from msgspec import UNSET
 
 from contracts.rules.delivery import Delivery, DeliveryStatus
+from contracts.rules.invoices import total_cents
 from events import contract_terms as terms
-from events.contract_events import AssayLodged, InvoiceSettled, UmpireDecided, UmpireObjected
+from events.contract_events import AssayLodged, DeliveryShipped, InvoiceSettled, UmpireDecided, UmpireObjected
 from events.contract_terms import InvoiceLine, LineKind, Settles
 from events.vocabulary import ProductForm, Side
 from market.http.agreements.agreement_views import Evidence
@@ -117,14 +118,15 @@ class InvoiceLineView(Body, frozen=True, kw_only=True):
 
 
 class InvoiceView(Body, frozen=True, kw_only=True):
-    """An invoice as data. It never changes: what restates it names it."""
+    """An invoice as data. It never changes: what restates it names it, and a `provisional` one is credited by
+    the final one of its delivery, or by that of its rejection."""
 
     invoice: InvoiceId
     agreement: AgreementId
     delivery: DeliveryId | None
     contract_year: int | None
     period: Window | None
-    settles: Settles
+    settles: Settles | Literal["provisional"]
     restates: InvoiceId | None
     currency: str
     lines: tuple[InvoiceLineView, ...]
@@ -143,6 +145,22 @@ class InvoiceView(Body, frozen=True, kw_only=True):
             currency=value.currency,
             lines=tuple(map(InvoiceLineView.outside, value.lines)),
             total=SIGNED_CENTS.text(value.total_cents),
+        )
+
+    @classmethod
+    def provisional(cls, value: DeliveryShipped) -> Self:
+        """What goes with a shipment."""
+        return cls(
+            invoice=to_text("inv", value.invoice),
+            agreement=to_text("agr", value.agreement),
+            delivery=to_text("del", value.delivery),
+            contract_year=value.year,
+            period=None,
+            settles="provisional",
+            restates=None,
+            currency=value.currency,
+            lines=tuple(map(InvoiceLineView.outside, value.lines)),
+            total=SIGNED_CENTS.text(total_cents(value.lines)),
         )
 
 

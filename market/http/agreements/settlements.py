@@ -8,7 +8,7 @@ from uuid import UUID
 from contracts.commands import deliveries as commands
 from contracts.rules.settlements import Restate, Settle, SettleQuarter
 from contracts.store import deliveries as store
-from events.contract_events import InvoiceSettled
+from events.contract_events import DeliveryShipped, InvoiceSettled
 from market.http.agreements.contract_reads import ReasonedPage, as_party, load
 from market.http.agreements.delivery_views import InvoiceView
 from market.http.wire import lists
@@ -27,6 +27,10 @@ class Quarter(Dated, frozen=True, kw_only=True):
     """`quarter`: its first day."""
 
     quarter: date
+
+
+class InvoicesQuery(ReasonedPage, frozen=True, kw_only=True):
+    provisional: bool = False
 
 
 class InvoiceAccepted(Accepted, frozen=True, kw_only=True):
@@ -86,20 +90,34 @@ async def settle_quarter(call: Call[Quarter, DryRun]) -> Answer:
     roles=READERS,
     summary="List the invoices of an agreement",
     tag=TAG,
-    query=ReasonedPage,
+    query=InvoicesQuery,
     answer=Listing[InvoiceView],
-    description="Final ones, differences and rejections, newest first. Empty while all that is out is "
-    "provisional: those stand in `GET /v1/agreements/{agreement}/deliveries`, each with its shipment.",
+    description="Final ones, differences and rejections, newest first; with `provisional=true` also those "
+    "that went with each shipment. Final ones credit them, so all together add up to what is owed.",
 )
-async def index(call: Call[Nothing, ReasonedPage]) -> Answer:
-    agreement, limit = await load(call), lists.limit(call)
+async def index(call: Call[Nothing, InvoicesQuery]) -> Answer:
+    agreement, limit, after = await load(call), lists.limit(call), lists.after(call, UUID)
+    shipped: list[DeliveryShipped] = []
     async with as_party(call) as (connection, _):
-        rows = await store.list_invoices(
-            connection, agreement.agreement, after=lists.after(call, UUID), limit=limit + 1
-        )
-    return lists.answer(
-        call, rows[:limit], more=len(rows) > limit, key=lambda row: row.invoice, view=InvoiceView.outside
+        rows = await store.list_invoices(connection, agreement.agreement, after=after, limit=limit + 1)
+        if call.query.provisional:
+            # A delivery's id is made just before that of its invoice: of one they may lie around `after`.
+            deliveries = await store.list_deliveries(
+                connection, agreement.agreement, after=after, limit=limit + 2
+            )
+            shipped = [each.shipped for each in deliveries if after is None or each.shipped.invoice < after]
+    found: list[InvoiceSettled | DeliveryShipped] = sorted(
+        [*rows, *shipped], key=lambda each: each.invoice, reverse=True
     )
+    return lists.answer(
+        call, found[:limit], more=len(found) > limit, key=lambda each: each.invoice, view=_view
+    )
+
+
+def _view(fact: InvoiceSettled | DeliveryShipped) -> InvoiceView:
+    if isinstance(fact, DeliveryShipped):
+        return InvoiceView.provisional(fact)
+    return InvoiceView.outside(fact)
 
 
 HANDLERS: Final = (settle, restate, settle_quarter, index)
