@@ -93,7 +93,7 @@ def answer(state: MatchState, argument: AnswerMatch, moment: Moment) -> Decision
         reasons.append(AnswerNotNeeded(side=side))
     elif answer_of(match, side) is not None and state.status == "open":
         reasons.append(AlreadyAnswered(side=side))
-    if argument.answer == "confirmed" and _would_bind_suspended(state, match, side, argument):
+    if argument.answer == "confirmed" and _barred(state, match, side):
         reasons.append(MatchPartySuspended())
     if argument.answer == "declined" and argument.reason is None:
         reasons.append(ReasonMissing(pointer="/reason"))
@@ -116,7 +116,10 @@ def answer(state: MatchState, argument: AnswerMatch, moment: Moment) -> Decision
 
 
 def lapse(state: MatchState, argument: LapseMatch, moment: Moment) -> Decision:
-    """Declined when a sealed decline was in, else lapsed through the silent sides. Raises Refusals."""
+    """Declined when a sealed decline was in, else lapsed through the silent sides. Raises Refusals.
+
+    A side whose confirmation would have been refused, since a party is suspended, did not let it lapse.
+    """
     refuse(role_refusals(argument.caller, "operator"))
     match = state.match
     if match is None:
@@ -135,15 +138,19 @@ def lapse(state: MatchState, argument: LapseMatch, moment: Moment) -> Decision:
         supply=struck.supply,
         requirement=struck.requirement,
         quantity_basis_g=struck.quantity_basis_g,
-        silent=silent,
+        silent=tuple(side for side in silent if not _barred(state, match, side)),
     )
     return Decision(drafts=(_draft(state, match, fact),))
 
 
-def _would_bind_suspended(state: MatchState, match: OpenMatch, side: Side, argument: AnswerMatch) -> bool:
-    """Who is not suspended may confirm first: then it is not through its silence that a match lapses."""
-    decides = not silent_sides(with_answer(match, side, argument))
-    return argument.caller.organisation in state.suspended or (decides and bool(state.suspended))
+def _barred(state: MatchState, match: OpenMatch, side: Side) -> bool:
+    """Whether it may not confirm: it is suspended, or the other is and this answer would decide the match.
+
+    Who is not suspended may confirm first: then it is not through its silence that a match lapses.
+    """
+    organisation = match.seller if side == "seller" else match.buyer
+    decides = silent_sides(match) == (side,)
+    return organisation in state.suspended or (decides and bool(state.suspended))
 
 
 def side_of(match: OpenMatch, organisation: UUID) -> Side | None:

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from hypothesis import given
@@ -105,6 +106,26 @@ def test_a_match_of_a_suspended_member_is_declined_or_nothing() -> None:
             lambda known=known, caller=caller: matches.answer(known, confirm(caller), moment())  # type: ignore[misc]
         )
         assert matches.answer(known, decline(caller), moment()).drafts
+
+
+@pytest.mark.parametrize(
+    ("known", "suspended", "silent"),
+    [
+        (state(), BUYER, ("seller",)),
+        (state(seller_answer="confirmed"), BUYER, ()),
+        (state(buyer_answer="confirmed"), BUYER, ()),
+        (state(buyer_answer="confirmed"), SELLER, ()),
+        (state(), UUID(int=1), ("seller", "buyer")),
+    ],
+)
+def test_who_may_not_confirm_did_not_let_a_match_lapse(
+    known: MatchState, suspended: UUID, silent: tuple[str, ...]
+) -> None:
+    """Through whose silence it lapsed is counted as a failing of that organisation."""
+    held = replace(known, suspended=frozenset({suspended} & {SELLER, BUYER}))
+    (draft,) = matches.lapse(held, LAPSE, moment(DEADLINE)).drafts
+    assert isinstance(draft.data, MatchLapsed)
+    assert silent == draft.data.silent
 
 
 @pytest.mark.parametrize(

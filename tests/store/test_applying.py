@@ -61,6 +61,7 @@ REPEATABLE = {
     "market.clearing.evidence.v2",  # no state
     "market.rule-set.rehearsed.v1",  # no state
     "materials.passport.corrected.v1",  # folds count their events; the rules refuse a second one
+    "materials.passport.noted.v1",
     "materials.passport.transferred.v1",
     "materials.lot.reserved.v1",  # a lot that was released may be reserved again
     "market.input.recorded.v1",  # the newest stays the newest

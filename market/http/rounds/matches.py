@@ -53,7 +53,8 @@ ReasonCode = Annotated[
 
 
 class Decline(Body, frozen=True, kw_only=True):
-    """A decline needs its reason; two declines or lapses in 90 days leave firm orders only."""
+    """A decline needs its reason; two declines or lapses in 90 days leave firm orders only. A lapse counts
+    for a side that could have confirmed."""
 
     reason: ReasonCode
 
