@@ -61,6 +61,15 @@ async def test_only_product_in_bulk_can_do_without_the_mass_of_a_package(shop: S
     read = (await shop.ask("GET", posted.headers["location"], by=seller)).json()
     load_t = Decimal(read["packaging"]["package_wet_kg"]) / 1_000
     assert ("bulk", Decimal(read["net_wet_t"])) == (read["packaging"]["unit"], load_t)
+    gram: dict[str, Any] = {"net_wet_t": "0.000001", "minimum_parcel_wet_t": "0.000001"}
+    gram["tranches"] = [{**body["tranches"][0], "net_wet_t": "0.000001"}]
+    told = (
+        await shop.ask("POST", "/v1/supply-offers?validate_only=true", by=seller, body=body | gram)
+    ).json()
+    assert ("0.000", "basis_below_gram", "/net_wet_t") == (
+        told["basis_kg"],
+        *(told["warnings"][0][name] for name in ("code", "pointer")),
+    )
     body = shop.offer_body(seller, packaging={"unit": "big_bag"})
     refused = await shop.ask("POST", "/v1/supply-offers", by=seller, body=body)
     (fault,) = refused.json()["errors"]

@@ -168,6 +168,9 @@ def cautions(draft: SupplyDraft, terms: MarketTerms, inputs: MarketInputs) -> tu
 def stated_cautions(draft: SupplyDraft | SupplyTerms) -> tuple[Caution, ...]:
     """As far as the order alone tells it, without the market's inputs."""
     found = list(composition_cautions(draft.composition))
+    if isinstance(draft, SupplyTerms) and draft.basis_g == 0:
+        text = "It holds less than a gram of what this market counts: it can be matched with nothing."
+        found.append(Caution(code="basis_below_gram", text=text, pointer="/net_wet_g"))
     if draft.footprint is not None and draft.footprint.form != draft.form:
         found.append(
             Caution(
