@@ -393,6 +393,7 @@ async def _run_api(
     config = uvicorn.Config(
         create_app(opened),
         loop="none",
+        lifespan="off",
         http=Protocol,
         log_config=None,
         access_log=False,

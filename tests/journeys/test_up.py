@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import os
+import signal
 import socket
 from typing import Any
 
@@ -9,6 +11,7 @@ import httpx
 import pytest
 
 from market.http.wire.examples import OFFER, REQUIREMENT
+from market.settings import load
 from tests.up_support import Up, ran, start
 
 pytestmark = pytest.mark.timeout(300)
@@ -74,8 +77,20 @@ async def test_a_newcomer_trades_stops_starts_again_and_proves_it(instance: dict
         report = json.loads(verdicts[0][1])
         assert 1 == report["clearings"]
         assert "tables equal" in verdicts[1][1]
+        await assert_a_broker_that_dies_is_told_in_one_sentence(again, instance)
     finally:
-        await again.stop()
+        if again.child.returncode is None:
+            await again.stop()
+
+
+async def assert_a_broker_that_dies_is_told_in_one_sentence(up: Up, instance: dict[str, str]) -> None:
+    folder = load(instance=instance["LODESTONE_INSTANCE"]).instance_dir
+    os.kill(int((folder / "kafka" / "pid").read_text()), signal.SIGKILL)
+    _, err = await asyncio.wait_for(up.child.communicate(), 60)
+    *lines, last = err.decode().splitlines()
+    assert f"error: Kafka ended by itself (killed by SIGKILL); its log is {folder / 'kafka.log'}" == last
+    assert 5 == up.child.returncode
+    assert [] == [line for line in lines if "Traceback" in line or "never retrieved" in line]
 
 
 async def test_a_taken_port_is_told_in_one_sentence(instance: dict[str, str]) -> None:
