@@ -10,7 +10,6 @@ from functools import lru_cache
 from typing import Any, TypeAlias
 
 from aiokafka.producer.message_accumulator import BatchBuilder
-from google_crc32c import extend as extended_crc32c
 from google_crc32c import value as crc32c
 from msgspec import Struct
 
@@ -28,9 +27,7 @@ HEAD = struct.Struct(">qiibIhiqqqhii")
 producer id, producer epoch, base sequence, count of records."""
 LENGTH_AT = struct.calcsize(">q")
 AFTER_LENGTH = struct.calcsize(">qi")
-_UNCHECKED, _CHECKED = struct.Struct(">qiibI"), struct.Struct(">hiqqqhii")
-"""The same up to the CRC, and what that is of besides the records."""
-AFTER_CRC = _UNCHECKED.size
+AFTER_CRC = struct.calcsize(">qiibI")
 CRC = struct.Struct(">I")
 CRC_AT = struct.calcsize(">qiib")
 MAGIC_AT = struct.calcsize(">qii")
@@ -97,44 +94,42 @@ CHAIN_HEADER = _text(b"chain") + varint(CHAIN_HEX_BYTES)
 class WrittenBatch(BatchBuilder):  # type: ignore[misc]  # aiokafka has no types
     """Records as one batch, which aiokafka's producer sends as one of its own."""
 
-    def __init__(
-        self, parts: Sequence[bytes], size: int, count: int, timestamp_ms: int, timestamp_ms_max: int
-    ) -> None:
-        """`parts`: the records, one after another; `size` of the batch with its head. `timestamp_ms` is that
-        of the first."""
+    def __init__(self, records: bytearray, count: int, timestamp_ms: int, timestamp_ms_max: int) -> None:
+        """`records` have room for the head of the batch before them, which is written there. `timestamp_ms`
+        is that of the first."""
         self._relative_offset = count
         self._timestamps_ms = (timestamp_ms, timestamp_ms_max)
-        self._parts = parts
-        self._size = size
-        self._buffer: bytes | None = None
+        self._buffer = records
         self._closed = True
         self._producer = (_NONE, _NONE, 0)
-
-    def size(self) -> int:
-        return self._size
+        self._built = False
 
     def _set_producer_state(self, producer_id: int, producer_epoch: int, base_sequence: int) -> None:
         self._producer = (producer_id, producer_epoch, base_sequence)
 
-    def _build(self) -> bytes:
-        # Joined at once: a buffer that grows is moved time and again.
-        if self._buffer is None:
-            count, records = self._relative_offset, b"".join(self._parts)
-            checked = _CHECKED.pack(0, count - 1, *self._timestamps_ms, *self._producer, count)
-            checksum = extended_crc32c(crc32c(checked), records)
-            length = self._size - AFTER_LENGTH
-            self._buffer = b"".join((_UNCHECKED.pack(0, length, _NONE, MAGIC, checksum), checked, records))
-            self._parts = ()
+    def _build(self) -> bytearray:
+        if not self._built:
+            buffer, count = self._buffer, self._relative_offset
+            length = len(buffer) - AFTER_LENGTH
+            HEAD.pack_into(
+                buffer,
+                0,
+                *(0, length, _NONE, MAGIC, 0, 0, count - 1),
+                *self._timestamps_ms,
+                *self._producer,
+                count,
+            )
+            with memoryview(buffer) as whole:
+                CRC.pack_into(buffer, CRC_AT, crc32c(bytes(whole[AFTER_CRC:])))
+            self._built = True
         return self._buffer
 
 
 class RecordBatch(WrittenBatch):
     """Consecutive records of a lane. `first` and `last` are journal positions, both contained."""
 
-    def __init__(
-        self, parts: Sequence[bytes], size: int, *, first: int, last: int, timestamp_ms: int
-    ) -> None:
-        super().__init__(parts, size, last - first + 1, timestamp_ms, timestamp_ms)
+    def __init__(self, records: bytearray, *, first: int, last: int, timestamp_ms: int) -> None:
+        super().__init__(records, last - first + 1, timestamp_ms, timestamp_ms)
         self.first = first
         self.last = last
 
@@ -144,8 +139,7 @@ class BatchWriter:
 
     def __init__(self, bytes_max: int) -> None:
         self._bytes_max = bytes_max
-        self._parts: list[bytes] = []
-        self._size = HEAD.size
+        self._buffer = bytearray(HEAD.size)
         self._first = 0
         self.rows = 0
 
@@ -153,25 +147,24 @@ class BatchWriter:
         """Adds the rows that still fit and returns the others. AssertionError for a hole before a row."""
         if rows and not self._first:
             self._first = rows[0][0]
-        parts, size, bytes_max, delta = self._parts, self._size, self._bytes_max, self.rows
+        buffer, bytes_max, delta = self._buffer, self._bytes_max, self.rows
         for taken, (position, body, chain) in enumerate(rows):
             if position != self._first + delta:
                 raise AssertionError(f"position {position} does not follow {self._first + delta - 1}")
             record = _record(delta, b"%d" % position, body, chain)
             length = _SHORT[len(record)] if len(record) < _SHORTS else varint(len(record))
-            grown = size + len(length) + len(record)
-            if delta and grown > bytes_max:
+            if delta and len(buffer) + len(length) + len(record) > bytes_max:
                 return rows[taken:]
-            parts += (length, record)
+            buffer += length
+            buffer += record
             delta += 1
-            size = self._size = grown
             self.rows = delta
         return ()
 
     def end(self, timestamp_ms: int) -> RecordBatch:
         """The batch of what was taken, which is something."""
         last = self._first + self.rows - 1
-        return RecordBatch(self._parts, self._size, first=self._first, last=last, timestamp_ms=timestamp_ms)
+        return RecordBatch(self._buffer, first=self._first, last=last, timestamp_ms=timestamp_ms)
 
 
 class WrittenRecord(Struct, frozen=True, gc=False):
@@ -203,14 +196,13 @@ class RecordWriter:
 
     def __init__(self, bytes_max: int) -> None:
         self._bytes_max = bytes_max
-        self._parts: list[bytes] = []
-        self._size = HEAD.size
+        self._buffer = bytearray(HEAD.size)
         self._first_ms = self._last_ms = 0
         self._count = 0
 
     def take(self, records: Sequence[WrittenRecord]) -> Sequence[WrittenRecord]:
         """Adds the records that still fit and returns the others."""
-        parts, size, bytes_max, count = self._parts, self._size, self._bytes_max, self._count
+        buffer, bytes_max, count = self._buffer, self._bytes_max, self._count
         first_ms, last_ms = self._first_ms, self._last_ms
         for record in records:
             at_ms, content = record.timestamp_ms, record.content
@@ -219,23 +211,22 @@ class RecordWriter:
             delay = at_ms - first_ms
             head = NO_ATTRIBUTES + (_SHORT[delay] if 0 <= delay < _SHORTS else _signed(delay))
             head += _SHORT[count] if count < _SHORTS else varint(count)
-            content_length = len(head) + len(content)
-            length = _SHORT[content_length] if content_length < _SHORTS else varint(content_length)
-            grown = size + len(length) + content_length
-            if count and grown > bytes_max:
+            length = len(head) + len(content)
+            size = _SHORT[length] if length < _SHORTS else varint(length)
+            if count and len(buffer) + len(size) + length > bytes_max:
                 break
             if at_ms > last_ms:
                 last_ms = at_ms
-            parts += (length, head, content)
-            size = grown
+            buffer += size + head
+            buffer += content
             count += 1
         others = records[count - self._count :]
-        self._first_ms, self._last_ms, self._size, self._count = first_ms, last_ms, size, count
+        self._first_ms, self._last_ms, self._count = first_ms, last_ms, count
         return others
 
     def end(self) -> WrittenBatch:
         """The batch of what was taken, which is something."""
-        return WrittenBatch(self._parts, self._size, self._count, self._first_ms, self._last_ms)
+        return WrittenBatch(self._buffer, self._count, self._first_ms, self._last_ms)
 
 
 def _record(delta: int, position: bytes, body: bytes, chain: bytes) -> bytes:
