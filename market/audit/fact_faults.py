@@ -11,9 +11,9 @@ from market.rules.clearing.differences import Difference, first_difference
 
 
 class FactFault(Struct, frozen=True, kw_only=True):
-    """`fold`: the fact has no place after what came before it."""
+    """`fold`: the fact has no place after what came before it; `command`: no command could have recorded it."""
 
-    kind: Literal["fold", "contract", "material"]
+    kind: Literal["fold", "contract", "material", "command"]
     told: str
     difference: Difference | None = None
 

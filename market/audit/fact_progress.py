@@ -9,6 +9,7 @@ from msgspec import Struct
 from events.codec import decode_event
 from events.envelope import Recorded
 from market.audit.lane_progress import Followed
+from market.audit.match_audit import Answers
 from market.rules.book import Book
 
 
@@ -88,3 +89,4 @@ class Folded(Struct, frozen=True, kw_only=True):
     open: tuple[OpenRound, ...] = ()
     rounds: dict[UUID, int] = {}
     latest: datetime | None = None
+    answers: Answers = Answers()

@@ -40,7 +40,9 @@ from market.audit.lane_verdict import (
     misplaced,
     undecodable,
 )
+from market.audit.match_audit import MatchAudit
 from market.audit.material_audit import MaterialAudit, Settled
+from market.audit.order_audit import order_fault
 from market.audit.repeats import Repeats
 from market.audit.round_audit import RoundCheck, copied, difference_at, may_abandon, round_fault
 from market.audit.shelf import AuditShelf
@@ -109,6 +111,7 @@ class LaneAudit:
         self._shelf = shelf or AuditShelf()
         self._contracts = ContractAudit(self._shelf, kept.counted)
         self._materials = MaterialAudit(self._shelf.materials, kept.counted)
+        self._answers = MatchAudit(kept.answers)
         self._latest = kept.latest
         self._open = {of.book.market: OpenedRound.of(of) for of in kept.open}
         self._rounds = dict(kept.rounds)
@@ -135,6 +138,7 @@ class LaneAudit:
             open=tuple(opened.kept() for opened in self._open.values()),
             rounds=self._rounds,
             latest=self._latest,
+            answers=self._answers.kept(),
         )
 
     def _counted(self) -> Counted:
@@ -232,8 +236,9 @@ class LaneAudit:
         self._latest = event.time
 
     def _follow(self, record: LaneRecord, event: Recorded) -> None:
-        """Check what a clearing recorded, bring the book to the event, and keep the book of each plan."""
-        if not self._as_cleared(record, event):
+        """Check what a clearing recorded, or a command, bring the book to it, and keep the book of each
+        plan."""
+        if not self._as_cleared(record, event) or not self._as_commanded(record, event):
             return
         try:
             fold(self._books, event)
@@ -304,6 +309,20 @@ class LaneAudit:
         opened.events.append(event)
         return not isinstance(fact, ClearingCompleted) or self._completed(opened, fact)
 
+    def _as_commanded(self, record: LaneRecord, event: Recorded) -> bool:
+        """Whether a command could have recorded the event; what a round records is proved with the round."""
+        fact: Any = event.data
+        market = getattr(fact, "market", None)
+        opened = self._open.get(market)
+        if opened is not None and event.cause == str(opened.plan.id):
+            return True
+        book = self._books.get(market)
+        fault = self._answers.follow(book, event)
+        if fault is None and book is not None:
+            fault = order_fault(book, event)
+        self._told(record, event, fault)
+        return fault is None
+
     def _abandoned(
         self, record: LaneRecord, event: Recorded, fact: ClearingAbandoned, opened: OpenedRound
     ) -> bool:
@@ -320,6 +339,7 @@ class LaneAudit:
 
     def _completed(self, opened: OpenedRound, fact: ClearingCompleted) -> bool:
         del self._open[fact.market]
+        self._answers.after_round(opened.events)
         if self._left_out(opened):
             return True
         fault = round_fault(opened.events, opened.book, opened.plan, self._check, self._source)

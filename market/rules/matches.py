@@ -111,7 +111,7 @@ def answer(state: MatchState, argument: AnswerMatch, moment: Moment) -> Decision
     answered = with_answer(match, side, argument)
     facts: list[Fact] = [fact]
     if not silent_sides(answered):
-        facts.append(_decided(answered, state.ground))
+        facts.append(decision_of(answered, state.ground))
     return Decision(drafts=tuple(_draft(state, match, fact) for fact in facts))
 
 
@@ -131,7 +131,7 @@ def lapse(state: MatchState, argument: LapseMatch, moment: Moment) -> Decision:
     struck, silent = match.struck, silent_sides(match)
     declined = any(answer_of(match, side) == "declined" for side in SIDES)
     if declined or not silent:
-        return Decision(drafts=(_draft(state, match, _decided(match, state.ground)),))
+        return Decision(drafts=(_draft(state, match, decision_of(match, state.ground)),))
     fact = MatchLapsed(
         market=struck.market,
         match=struck.match,
@@ -178,7 +178,8 @@ def with_answer(match: OpenMatch, side: Side, argument: AnswerMatch) -> OpenMatc
     return replace(match, buyer_answer=argument.answer, buyer_reason=argument.reason)
 
 
-def _decided(match: OpenMatch, ground: MatchGround | None) -> MatchConfirmed | MatchDeclined:
+def decision_of(match: OpenMatch, ground: MatchGround | None) -> MatchConfirmed | MatchDeclined:
+    """What the answers come to; without `ground` a confirmation has no contract."""
     struck = match.struck
     declined_by = tuple(side for side in SIDES if answer_of(match, side) == "declined")
     if not declined_by:

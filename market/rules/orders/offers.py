@@ -221,8 +221,7 @@ def check_amendment(
     terms = terms_of(draft, state.terms, state.inputs)
     if evidence is not None:
         terms = proven(terms, evidence)
-    material = (draft.moisture_ppb, draft.composition)
-    if draft.ask == old.ask.stated and material == (old.moisture_ppb, old.composition):
+    if keeps_ask(old, terms):
         terms = replace(terms, ask=old.ask)
     refuse([NoChange()] if terms == old else _committed_refusals(order, terms))
     refuse(list(shared_refusals(terms, state.terms.basis, state.ahead, old)))
@@ -264,6 +263,12 @@ def _committed_refusals(order: SupplyOrder, terms: SupplyTerms) -> list[Refusal]
                 )
             )
     return reasons
+
+
+def keeps_ask(old: SupplyTerms, new: SupplyTerms) -> bool:
+    """The same statement for the same material is not converted again, whatever the rates are by now."""
+    material = (new.moisture_ppb, new.composition)
+    return new.ask.stated == old.ask.stated and material == (old.moisture_ppb, old.composition)
 
 
 def is_reduction(old: SupplyTerms, new: SupplyTerms) -> bool:

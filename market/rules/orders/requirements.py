@@ -35,6 +35,7 @@ from events.rex_terms import MagnetNeed
 from events.vocabulary import (
     BASIS_ELEMENTS,
     Commitment,
+    ConvertedPrice,
     Count,
     FractionPpb,
     Instant,
@@ -267,15 +268,19 @@ def terms_of(
 
     Raises ValueError for a draft whose limit cannot be converted.
     """
-    ratio = requirement_kg_per_basis_kg(draft.limit.per, terms.basis)
-    if ratio is None:
-        raise ValueError(f"a price per kg {draft.limit.per} cannot be converted to {terms.basis}")
-    fx = fx_for(inputs, draft.limit.currency)
-    limit = to_ueur_per_basis_kg(draft.limit, ratio.as_integer_ratio(), fx, "down")
+    limit = converted_limit(draft.limit, terms.basis, inputs)
     own = stated_lines(draft)
     lines = asdict(resolved(own, policies)) if policies else {}
     taken = {"limit": limit, "policies": policies, "own": own if policies else None}
     return RequirementTerms(**(asdict(draft) | lines | taken))
+
+
+def converted_limit(stated: StatedPrice, basis: MarketBasis, inputs: MarketInputs) -> ConvertedPrice:
+    """Down. Raises ValueError for what cannot be converted."""
+    ratio = requirement_kg_per_basis_kg(stated.per, basis)
+    if ratio is None:
+        raise ValueError(f"a price per kg {stated.per} cannot be converted to {basis}")
+    return to_ueur_per_basis_kg(stated, ratio.as_integer_ratio(), fx_for(inputs, stated.currency), "down")
 
 
 def _fixed_refusals(order: RequirementOrder, draft: RequirementDraft) -> list[Refusal]:

@@ -141,14 +141,25 @@ def terms_of(draft: SupplyDraft, terms: MarketTerms, inputs: MarketInputs) -> Su
 
     Raises ValueError for a draft whose ask cannot be converted.
     """
-    ratio = kg_per_basis_kg(draft.ask.per, terms.basis, draft.moisture_ppb, draft.composition)
-    if ratio is None:
-        raise ValueError(f"a price per kg {draft.ask.per} cannot be converted to {terms.basis}")
     converted = {
-        "ask": to_ueur_per_basis_kg(draft.ask, ratio, fx_for(inputs, draft.ask.currency), "up"),
+        "ask": converted_ask(draft.ask, draft.moisture_ppb, draft.composition, terms.basis, inputs),
         "basis_g": draft_basis_g(draft, terms.basis),
     }
     return SupplyTerms(**(asdict(draft) | converted))
+
+
+def converted_ask(
+    stated: StatedPrice,
+    moisture_ppb: int,
+    composition: Composition,
+    basis: MarketBasis,
+    inputs: MarketInputs,
+) -> ConvertedPrice:
+    """Up. Raises ValueError for what cannot be converted."""
+    ratio = kg_per_basis_kg(stated.per, basis, moisture_ppb, composition)
+    if ratio is None:
+        raise ValueError(f"a price per kg {stated.per} cannot be converted to {basis}")
+    return to_ueur_per_basis_kg(stated, ratio, fx_for(inputs, stated.currency), "up")
 
 
 def draft_basis_g(draft: SupplyDraft, basis: MarketBasis) -> int:
