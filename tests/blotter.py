@@ -20,10 +20,13 @@ from events.market_events import (
     MarketOpened,
     MatchStruck,
     MemberAdmitted,
+    RecoveredLotExpired,
     RecoveredLotListed,
+    RequirementExpired,
     RequirementPosted,
     RuleSetPublished,
     SupplyOffered,
+    SupplyOfferExpired,
 )
 from events.market_terms import (
     AcceptedForm,
@@ -255,6 +258,13 @@ def usd_rate(ueur: int = 920_000) -> FxRate:
     )
 
 
+def _actor(fact: Any) -> UUID:
+    """Whose command records a fact: an order's owner, who answers a match; else the operator."""
+    by_operator = isinstance(fact, SupplyOfferExpired | RecoveredLotExpired | RequirementExpired)
+    found: UUID = OPERATOR if by_operator else getattr(fact, "organisation", OPERATOR)
+    return found
+
+
 class Lane:
     """One lane with one market; every event goes through the codec before it is folded."""
 
@@ -337,7 +347,7 @@ class Lane:
             lane=0,
             position=position,
             cause=draft.cause or "test",
-            actor=draft.actor or OPERATOR,
+            actor=draft.actor or _actor(draft.data),
             salt=draft.salt or ident(f"salt {position}").hex,
             data=draft.data,
         )

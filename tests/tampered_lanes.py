@@ -192,7 +192,7 @@ def edited(rows: Rows, place: int, **changes: Any) -> list[bytes]:
 
 Way = Callable[[int, Random], Tampered]
 OUT_OF_PLACE = frozenset({"gap", "repeat", "chain", "undecodable", "placement", "source"})
-OF_THE_MARKET = frozenset({"fold", "plan", "unplanned", "certificate", "clearing", "left_out"})
+OF_THE_MARKET = frozenset({"fold", "plan", "unplanned", "certificate", "clearing", "left_out", "command"})
 
 WAYS: dict[str, tuple[Way, frozenset[str]]] = {
     "flip a byte": (flip_byte, OUT_OF_PLACE),

@@ -11,7 +11,7 @@ from market.rules.clearing.differences import Difference, first_difference
 
 
 class FactFault(Struct, frozen=True, kw_only=True):
-    """`fold`: the fact has no place after what came before it; `command`: no command could have recorded it."""
+    """`fold`: the fact has no place after what came before it; `command`: no command can have recorded it."""
 
     kind: Literal["fold", "contract", "material", "command"]
     told: str

@@ -236,8 +236,7 @@ class LaneAudit:
         self._latest = event.time
 
     def _follow(self, record: LaneRecord, event: Recorded) -> None:
-        """Check what a clearing recorded, or a command, bring the book to it, and keep the book of each
-        plan."""
+        """Check what a round or a command recorded, bring the book to it, and keep the book of each plan."""
         if not self._as_cleared(record, event) or not self._as_commanded(record, event):
             return
         try:
@@ -311,15 +310,11 @@ class LaneAudit:
 
     def _as_commanded(self, record: LaneRecord, event: Recorded) -> bool:
         """Whether a command could have recorded the event; what a round records is proved with the round."""
-        fact: Any = event.data
-        market = getattr(fact, "market", None)
-        opened = self._open.get(market)
+        market = getattr(event.data, "market", UUID(int=0))
+        opened, book = self._open.get(market), self._books.get(market)
         if opened is not None and event.cause == str(opened.plan.id):
             return True
-        book = self._books.get(market)
-        fault = self._answers.follow(book, event)
-        if fault is None and book is not None:
-            fault = order_fault(book, event)
+        fault = self._answers.follow(book, event) or order_fault(book, event)
         self._told(record, event, fault)
         return fault is None
 

@@ -11,8 +11,8 @@ from market.rules.clearing.differences import Difference
 
 Kind = Literal[
     "gap", "repeat", "chain", "undecodable", "placement", "source",
-    "fold", "plan", "unplanned", "certificate", "clearing", "left_out", "contract", "material", "command", "checkpoint",
-    "truncated", "anchor", "forged", "two_heads", "inconsistent", "retired_key", "foreign_lane",
+    "fold", "plan", "unplanned", "certificate", "clearing", "left_out", "contract", "material", "command",
+    "checkpoint", "truncated", "anchor", "forged", "two_heads", "inconsistent", "retired_key", "foreign_lane",
 ]  # fmt: skip
 OF_THE_HEAD: Final[frozenset[Kind]] = frozenset({"checkpoint", "anchor"})
 """What is told of the lane up to its newest position, and not of the one after it."""

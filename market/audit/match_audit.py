@@ -129,10 +129,13 @@ class MatchAudit:
     ) -> FactFault | None:
         fact: Any = event.data
         ground = self._ground(book, match, fact)
+        expected: Fact
         if last is not None:
             common = {"cause": last.cause, "actor": str(last.actor), "time": last.time.isoformat()}
             expected = matches.decision_of(match, ground)
-            return None if (fact, common) == (expected, _common(event)) else _unlike(event, expected, **common)
+            return (
+                None if (fact, common) == (expected, _common(event)) else _unlike(event, expected, **common)
+            )
         if isinstance(fact, MatchConfirmed):
             for side in matches.silent_sides(match):
                 told = f"confirms a match that its {side} has not confirmed"

@@ -6,6 +6,7 @@ A draft's other checks at the door are not made again: rules that came later wou
 from typing import Any, Final
 
 import msgspec
+from msgspec.structs import replace
 
 from events.envelope import Recorded
 from events.market_events import (
@@ -52,9 +53,11 @@ BY_MEMBERS: Final = (*POSTED, *AMENDED, RecoveredLotGraded)
 Order = SupplyOrder | RequirementOrder
 
 
-def order_fault(book: Book, event: Recorded) -> FactFault | None:
+def order_fault(book: Book | None, event: Recorded) -> FactFault | None:
     """Of a fact of an order, held against the book as it stood before; None of every other fact."""
     fact: Any = event.data
+    if book is None:
+        return None
     if isinstance(fact, POSTED):
         return _posted(book, event, fact)
     if isinstance(fact, CHANGED):
@@ -126,9 +129,9 @@ def _amended(book: Book, order: Order, fact: Any) -> FactFault | None:
             requirements.is_reduction(order.terms, fact.terms),
         )
     else:
-        counted_no_more = msgspec.structs.replace(order.terms, capacity=None)
+        counted_no_more = replace(order.terms, capacity=None)
         fault = _figures(book, fact.terms, order.terms)
-        keeps = offers.is_reduction(counted_no_more, msgspec.structs.replace(fact.terms, capacity=None))
+        keeps = offers.is_reduction(counted_no_more, replace(fact.terms, capacity=None))
     if fault is None and fact.keeps_rank != keeps:
         told = "keeps or loses its order's place in time against the rule"
         return fault_of(told, "keeps_rank", str(fact.keeps_rank).lower(), str(keeps).lower())

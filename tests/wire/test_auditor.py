@@ -124,15 +124,18 @@ async def test_a_changed_price_with_a_new_chain_is_found_and_named(market: Trade
     assert f"it has to be {found.expected}" in found.sentence
 
 
-async def test_a_changed_ask_with_a_new_chain_is_found_in_the_round_that_used_it(market: Traded) -> None:
+@pytest.mark.parametrize(("stated_too", "kind"), [(True, "certificate"), (False, "command")])
+async def test_a_changed_ask_with_a_new_chain_is_found(market: Traded, stated_too: bool, kind: str) -> None:
     def cheaper(rows: Rows) -> Rows:
         def change(value: dict[str, Any]) -> None:
-            value["data"]["terms"]["ask"]["ueur_per_kg"] -= 5_000_000
+            ask = value["data"]["terms"]["ask"]
+            ask["ueur_per_kg"] -= 5_000_000
+            ask["stated"]["amount_micro"] -= 5_000_000 * stated_too
 
         return edited(rows, lambda body: b'"type":"market.supply-offer.offered.v1"' in body, change)
 
     found = await market.tampered(cheaper, chained=True)
-    assert "certificate" == found.kind
+    assert kind == found.kind
 
 
 @pytest.mark.parametrize("member", ["multipliers", "quotas"])
