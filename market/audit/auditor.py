@@ -116,6 +116,7 @@ async def audit(
         deployment=found_id,
         deployment_given=deployment_id is not None,
         cosigners=seals.cosigners,
+        strangers=seals.strangers,
         recoveries=recoveries,
         asked=_question(asked, cluster, span, key),
         run=_made(started_at, time.monotonic() - began, verdicts),

@@ -72,7 +72,8 @@ class Made(Struct, frozen=True, kw_only=True):
 class AuditReport(Struct, frozen=True, kw_only=True):
     """`deployment_given`: false when the id came from the first record; `ending` claims what is proved.
     `sealed`: events under checkpoints, `tail`: those after them; counts are of all lanes. `recoveries`: each
-    anchor that lies in what was read was held against the lane's chain."""
+    anchor that lies in what was read was held against the lane's chain. `strangers`: whose key signed what
+    stands as the newest checkpoint of a lane, where it is not the operator's."""
 
     format: str = FORMAT
     deployment: UUID | None
@@ -99,6 +100,7 @@ class AuditReport(Struct, frozen=True, kw_only=True):
     run: Made | None = None
     passports: int = 0
     transformations: int = 0
+    strangers: tuple[str, ...] = ()
 
 
 def report_of(
@@ -111,6 +113,7 @@ def report_of(
     recoveries: tuple[Recovery, ...],
     asked: Question,
     run: Made,
+    strangers: tuple[str, ...] = (),
 ) -> AuditReport:
     """`faults`: of the topic of checkpoints."""
     divergences = [verdict.divergence for verdict in verdicts if verdict.divergence is not None]
@@ -120,7 +123,9 @@ def report_of(
         deployment=deployment,
         deployment_given=deployment_given,
         diverged=bool(divergences),
-        ending="diverged" if divergences else _ending(verdicts, keyed=asked.operator_key is not None),
+        ending="diverged"
+        if divergences
+        else _ending(verdicts, keyed=asked.operator_key is not None, strangers=strangers),
         first_divergence=divergences[0] if divergences else None,
         records=sum(verdict.records for verdict in verdicts),
         repeats=sum(verdict.repeats for verdict in verdicts),
@@ -141,12 +146,15 @@ def report_of(
         mode=asked.mode,
         asked=asked,
         run=run,
+        strangers=strangers,
     )
 
 
-def _ending(verdicts: Sequence[LaneVerdict], *, keyed: bool) -> str:
+def _ending(verdicts: Sequence[LaneVerdict], *, keyed: bool, strangers: Sequence[str]) -> str:
     ranged = any(verdict.bounded or verdict.first > 1 for verdict in verdicts)
-    return _proved(verdicts, keyed=keyed) + ("; only the range that was asked for" if ranged else "")
+    others = f"; checkpoints of {', '.join(strangers)} are there, which this key did not sign"
+    only = "; only the range that was asked for" if ranged else ""
+    return _proved(verdicts, keyed=keyed) + (others if strangers else "") + only
 
 
 def _proved(verdicts: Sequence[LaneVerdict], *, keyed: bool) -> str:

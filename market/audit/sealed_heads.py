@@ -1,6 +1,7 @@
 """What the operator has signed, and who cosigned it, read from the topic of checkpoints alone."""
 
 import sys
+from contextlib import suppress
 from typing import Final
 
 from msgspec import Struct
@@ -10,14 +11,17 @@ from events.checkpoints import (
     TOPIC,
     Fault,
     Head,
+    Ignored,
     Ledger,
     Rotated,
+    Signed,
     Witnessed,
     decode_message,
     oldest_key,
+    parse_checkpoint,
 )
 from events.decision import LaneKey
-from events.notes import VerifierKey
+from events.notes import NoteError, VerifierKey, parse_note
 from market.audit.report import Cosigner
 from market.topics import open_reading
 
@@ -26,11 +30,13 @@ HEADS_MAX: Final = sys.maxsize
 
 
 class SealedHeads(Struct, frozen=True, kw_only=True):
-    """`roots`: by lane and size; `faults` with their offsets."""
+    """`roots`: by lane and size; `faults` with their offsets; `strangers`: whose keys, none of them the
+    operator's, signed the newest head of a lane."""
 
     roots: dict[LaneKey, dict[int, bytes]]
     faults: tuple[tuple[int, Fault], ...]
     cosigners: tuple[Cosigner, ...]
+    strangers: tuple[str, ...] = ()
 
 
 class _Collected:
@@ -39,18 +45,34 @@ class _Collected:
         self._roots: dict[LaneKey, dict[int, bytes]] = {}
         self._faults: list[tuple[int, Fault]] = []
         self._cosigned: dict[VerifierKey, dict[LaneKey, int]] = {}
+        self._strange: dict[str, str] = {}
 
     def feed(self, offset: int, value: bytes) -> None:
         match self._ledger.feed(value):
             case Head(lane=lane, checkpoint=checkpoint):
                 self._roots.setdefault(lane, {})[checkpoint.size] = checkpoint.root
+                self._strange.pop(f"{lane.stream}/{lane.lane}", None)
             case Witnessed(lane=lane, checkpoint=checkpoint, witness=witness):
                 sizes = self._cosigned.setdefault(witness, {})
                 sizes[lane] = max(sizes.get(lane, 0), checkpoint.size)
             case Fault() as fault:
                 self._faults.append((offset, fault))
+            case Ignored():
+                self._signed_by_another(value)
             case _:
                 pass
+
+    def _signed_by_another(self, value: bytes) -> None:
+        """What claims to be a head of a lane; whose, its origin says."""
+        message = decode_message(value)
+        if not isinstance(message, Signed):
+            return
+        with suppress(NoteError):
+            note = parse_note(message.note)
+            own = (self._ledger.operator, *self._ledger.retired)
+            name, *place = parse_checkpoint(note.text).origin.rsplit("/", 2)
+            if len(place) == len(LaneKey._fields) and not any(note.signed_by(key) for key in own):
+                self._strange["/".join(place)] = name
 
     def found(self) -> SealedHeads:
         cosigners = [
@@ -61,6 +83,7 @@ class _Collected:
             roots=self._roots,
             faults=tuple(self._faults),
             cosigners=tuple(sorted(cosigners, key=lambda each: (-each.sealed, each.name))),
+            strangers=tuple(sorted(set(self._strange.values()))),
         )
 
 

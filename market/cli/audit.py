@@ -160,6 +160,7 @@ def command(
         print_report(report)
     if report.first_divergence is not None:
         raise CommandFailed(Exit.DIVERGENCE, report.first_divergence.sentence)
+    _require_signed(report, named=bool(asked["key"]))
     _require_cosigned(report, wanted)
 
 
@@ -208,6 +209,19 @@ def _require_whole(asked: dict[str, Any]) -> None:
         named = " and ".join(given)
         told = f"--witness is held against all that is sealed: leave {named} out"
         raise CommandFailed(Exit.USAGE, told)
+
+
+def _require_signed(report: AuditReport, *, named: bool) -> None:
+    """CommandFailed where others have signed the newest heads, or nobody has any of a whole record though the
+    command names a key."""
+    if report.strangers:
+        names = ", ".join(report.strangers)
+        told = f"checkpoints of {names} are there, newer than any that the key signed which was asked for"
+        raise CommandFailed(Exit.DIVERGENCE, told)
+    whole = all(lane.first == 1 and not lane.bounded for lane in report.lanes)
+    if named and whole and report.records and not report.sealed:
+        told = "no event is under a checkpoint of this key: nothing says that the record is the operator's"
+        raise CommandFailed(Exit.DIVERGENCE, told)
 
 
 def _require_cosigned(report: AuditReport, wanted: Sequence[str]) -> None:
