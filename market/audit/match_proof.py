@@ -12,6 +12,7 @@ from msgspec import Meta, Struct
 
 from events.envelope import Recorded
 from events.market_events import (
+    MatchAnswered,
     MatchConfirmed,
     MatchStruck,
     RecoveredLotAmended,
@@ -32,10 +33,13 @@ from market.audit.sealed_proof import (
     check_head,
     parse_file,
 )
-from market.rules.visibility.proof_visibility import Part
+from market.rules.visibility.proof_visibility import ANSWERS, Part
 from market.rules.visibility.tickets import decimal_text, eur_text
 
 FORMAT: Final = "lodestone-match-proof/v1"
+WITH_ANSWERS: Final = "lodestone-match-proof/v2"
+"""Of a match that had to be confirmed: as the first, with the answers of the sides."""
+FORMATS: Final = (FORMAT, WITH_ANSWERS)
 EVENTS_MAX: Final = 8
 PRICE_LINES_MAX: Final = 100
 
@@ -57,7 +61,7 @@ class MatchProof(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`checkpoint` is a C2SP signed note with every signature under it; `rotations` lead from the operator's
     earlier keys to the one that signed it."""
 
-    format: Literal["lodestone-match-proof/v1"]
+    format: Literal["lodestone-match-proof/v1", "lodestone-match-proof/v2"]
     match: UUID
     organisation: UUID
     side: Side
@@ -97,12 +101,14 @@ def check_proof(proof: MatchProof, operator: VerifierKey, witnesses: Sequence[Ve
     events = {part: event for part, event in held if event is not None}
     if not {"order", "match"} & set(events):
         raise ProofError("neither the order nor the match is shown: hashes alone may be of anything")
+    follows = _what_follows(proof, events)
+    _require_answers(proof, events)
     return ProofVerdict(
         origin=head.checkpoint.origin,
         size=head.checkpoint.size,
         match=proof.match,
         shown="match" in events,
-        proved=(*map(_told, proof.events), *_what_follows(proof, events)),
+        proved=(*map(_told, proof.events), *follows),
         cosigners=head.cosigners,
         unchecked_cosigners=head.unchecked,
     )
@@ -124,6 +130,7 @@ def _what_follows(proof: MatchProof, events: Mapping[Part, Recorded]) -> list[st
             raise ProofError("what is given as the match is another event")
         quantity = decimal_text(struck.quantity_basis_g, 3, 3)
         told.append(f"the match is of {quantity} kg at {eur_text(struck.price_ueur_per_kg)}")
+    told += [_answer(proof, part, events) for part in ("seller_answer", "buyer_answer") if part in events]
     if "decision" in events:
         told.append(_confirmed(proof, events["decision"]))
     if proof.price_lines:
@@ -147,6 +154,37 @@ def _own_order(proof: MatchProof, event: Recorded, struck: object) -> str:
     if isinstance(struck, MatchStruck) and order not in (struck.supply, struck.requirement):
         raise ProofError("the match is not of the order that is given")
     return f"order {order} is your own, unchanged"
+
+
+def _require_answers(proof: MatchProof, events: Mapping[Part, Recorded]) -> None:
+    """The first format has none; in the second none is missing that the match needed."""
+    given = {each.part for each in proof.events} & ANSWERS
+    if proof.format == FORMAT and given:
+        raise ProofError("the first format of a proof holds no answers")
+    struck = events["match"].data if "match" in events else None
+    if proof.format == FORMAT or not isinstance(struck, MatchStruck):
+        return
+    needed = {
+        "seller_answer": struck.seller_must_confirm,
+        "buyer_answer": struck.buyer_must_confirm,
+    }
+    missing = [part for part, must in needed.items() if must and part not in events]
+    if missing and "decision" in events:
+        raise ProofError(f"the match had to be confirmed, and {missing[0]} is not shown")
+
+
+def _answer(proof: MatchProof, part: Part, events: Mapping[Part, Recorded]) -> str:
+    event = events[part]
+    fact = event.data
+    side: Side = "seller" if part == "seller_answer" else "buyer"
+    if not isinstance(fact, MatchAnswered) or (fact.match, fact.side) != (proof.match, side):
+        raise ProofError(f"what is given as the {side}'s answer is another event")
+    if fact.answer != "confirmed" or event.actor != fact.organisation:
+        raise ProofError(f"the {side}'s answer is no confirmation of its own")
+    decision = events["decision"].data if "decision" in events else None
+    if isinstance(decision, MatchConfirmed) and getattr(decision, side) != fact.organisation:
+        raise ProofError(f"the confirmation names another {side} than the answer")
+    return f"{fact.organisation} confirmed as {side} at {event.time.isoformat()}"
 
 
 def _confirmed(proof: MatchProof, event: Recorded) -> str:

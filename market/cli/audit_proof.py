@@ -4,7 +4,7 @@ from pathlib import Path
 
 import rich_click as click
 
-from market.audit.match_proof import FORMAT as MATCH_PROOF
+from market.audit.match_proof import FORMATS as MATCH_PROOFS
 from market.audit.match_proof import ProofVerdict, check_proof, parse_proof
 from market.audit.receipt_proof import FORMAT as RECEIPT_PROOF
 from market.audit.sealed_proof import ProofError, stated_format
@@ -45,7 +45,7 @@ def command(*, file: Path, key: str | None, witnesses: tuple[str, ...], as_json:
 
 def _require_match_proof(file: Path, content: bytes) -> None:
     match stated_format(content):
-        case found if found == MATCH_PROOF:
+        case found if found in MATCH_PROOFS:
             return
         case found if found == RECEIPT_PROOF:
             told = "is a receipt's proof: use `lodestone audit receipt`"

@@ -7,7 +7,7 @@ import rich_click as click
 
 from events.key_files import KeyFileError
 from events.notes import NoteError, VerifierKey
-from market.audit.match_proof import FORMAT as MATCH_PROOF
+from market.audit.match_proof import FORMATS as MATCH_PROOFS
 from market.audit.receipt_audit import GivenReceipt, NoReceipt, ReceiptVerdict, check_receipts, parse_receipts
 from market.audit.receipt_proof import FORMAT as RECEIPT_PROOF
 from market.audit.sealed_proof import stated_format
@@ -54,7 +54,7 @@ def command(
     settings = settings_of()
     raw = content_of(file)
     found = stated_format(raw)
-    if found == MATCH_PROOF:
+    if found in MATCH_PROOFS:
         raise CommandFailed(Exit.INVALID_INPUT, f"{file} is a match's proof: use `lodestone audit proof`")
     if found == RECEIPT_PROOF:
         answer = None if kept is None else content_of(kept)

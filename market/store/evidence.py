@@ -6,6 +6,7 @@ from uuid import UUID
 from events.clearing_terms import PriceTerm
 from events.codec import decode_event
 from events.connections import Connection
+from events.envelope import Recorded
 from events.market_events import ClearingEvidence, MatchStruck
 
 EVIDENCE_TYPES = ("market.clearing.evidence.v1", ClearingEvidence.TYPE)
@@ -19,6 +20,24 @@ join record.journal j on j.stream = 'market' and j.lane = c.lane and j.position 
 where c.lane = $1 and c.market = any($2::uuid[]) and c.plan = any($3::uuid[])
     and j.type = any($4::text[])
 """
+
+# Of the events behind a round those few that are answers, and of these the ones that name the match.
+READ_ANSWERS = """
+select j.body, j.chain
+from record.journal j
+where j.stream = 'market' and j.lane = $1 and j.position > $2 and j.position < $3
+    and j.type = 'market.match.answered.v1' and position($4::bytea in j.body) > 0
+order by j.position
+"""
+
+
+async def load_answers(
+    connection: Connection, lane: int, match: UUID, after: int, before: int
+) -> tuple[Recorded, ...]:
+    """The answers to a match, which lie between the end of its round and its decision."""
+    rows = await connection.fetch(READ_ANSWERS, lane, after, before, str(match).encode())
+    events = [decode_event(row["body"], row["chain"]) for row in rows]
+    return tuple(event for event in events if getattr(event.data, "match", None) == match)
 
 
 async def load_lines(

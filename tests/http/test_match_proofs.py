@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from events.merkle import proves_consistency
 from events.notes import Algorithm, SigningKey, parse_note
-from market.audit.match_proof import MatchProof, ProvenEvent, check_proof, parse_proof
+from market.audit.match_proof import FORMAT, WITH_ANSWERS, MatchProof, ProvenEvent, check_proof, parse_proof
 from market.audit.sealed_proof import ProofError, stated_format
 from market.cli.commands import commands
 from market.cli.console import CommandFailed, Exit
@@ -91,10 +91,16 @@ async def test_when_both_have_confirmed_match_and_confirmation_are_shown(shop: S
     size = await sealed(shop, database)
     for firm in (seller, buyer):
         proof = await taken(shop, path, firm)
-        assert {"order": True, "plan": False, "match": True, "clearing": False, "decision": True} == parts(
-            proof
-        )
+        shown = dict.fromkeys(("order", "match", "seller_answer", "buyer_answer", "decision"), True)
+        assert shown | {"plan": False, "clearing": False} == parts(proof)
+        assert WITH_ANSWERS == proof.format
         verdict = check_proof(proof, OPERATOR.verifier, [])
+        for side, party in (("seller", seller), ("buyer", buyer)):
+            assert any(
+                told.startswith(f"{party.organisation} confirmed as {side}") for told in verdict.proved
+            )
+        older = replace(without(without(proof, "seller_answer"), "buyer_answer"), format=FORMAT)
+        assert check_proof(older, OPERATOR.verifier, []).shown
         assert size == verdict.size
         assert (WITNESS.name,) == verdict.unchecked_cosigners
         assert any(told.startswith("confirmed between") for told in verdict.proved)
@@ -190,6 +196,10 @@ async def test_whatever_is_changed_in_the_file_is_found(shop: Shop, database: An
         (relabelled(proof, "decision", "match"), "another event"),
         (relabelled(proof, "match", "order"), "another event"),
         (relabelled(proof, "match", "decision"), "another event"),
+        (replace(proof, format=FORMAT), "holds no answers"),
+        (without(proof, "seller_answer"), "seller_answer is not shown"),
+        (relabelled(proof, "seller_answer", "buyer_answer"), "another event"),
+        (relabelled(proof, "decision", "buyer_answer"), "another event"),
     ]  # fmt: skip
     check_proof(proof, OPERATOR.verifier, [WITNESS.verifier])
     for wrong, told in lie:

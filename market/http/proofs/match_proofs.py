@@ -11,7 +11,7 @@ from events.envelope import Recorded
 from events.journal import read_events, read_one
 from events.market_events import MatchStruck
 from events.vocabulary import Side
-from market.audit.match_proof import FORMAT, MatchProof, PriceLine, ProvenEvent
+from market.audit.match_proof import FORMAT, WITH_ANSWERS, MatchProof, PriceLine, ProvenEvent
 from market.http.proofs.checkpoints import views
 from market.http.proofs.receipt_proofs import covering, sealed_event
 from market.http.rounds.matches import explain, side_of
@@ -19,8 +19,8 @@ from market.http.wire.access import READERS
 from market.http.wire.endpoint import Answer, Call, Nothing, endpoint, not_found
 from market.http.wire.reads import as_caller, as_desk
 from market.rules.visibility.own_side import own_explanation
-from market.rules.visibility.proof_visibility import proof_parts, struck_event_id
-from market.store import clearings, requirements, supplies
+from market.rules.visibility.proof_visibility import ANSWERS, proof_parts, struck_event_id
+from market.store import clearings, evidence, requirements, supplies
 from market.store import matches as store
 from market.store.clearings import ClearingRow
 from market.store.matches import MatchRow
@@ -37,9 +37,10 @@ TAG: Final = "Matches"
     answer=MatchProof,
     problems=(409,),
     description=(
-        "For its parties. One's own order, the match, its confirmation and the end of its round, each with "
-        "its path to a signed checkpoint; bytes of what one may know whole, hashes of the rest. `lodestone "
-        "audit proof` checks the file offline. 409 `not_sealed` until a checkpoint holds all of it."
+        "For its parties. One's own order, the match, its confirmation with the answers of both sides where "
+        "they had to confirm, and the end of its round, each with its path to a signed checkpoint; bytes of "
+        "what one may know whole, hashes of the rest. `lodestone audit proof` checks the file offline. 409 "
+        "`not_sealed` until a checkpoint holds all of it."
     ),
 )
 async def proof(call: Call[Nothing, Nothing]) -> Answer:
@@ -56,6 +57,9 @@ async def proof(call: Call[Nothing, Nothing]) -> Answer:
     key = LaneKey("market", row.lane)
     async with call.door.desk.looking() as connection:
         events = await _events(connection, key, row.match.struck, cleared, positions)
+        if row.status == "confirmed" and cleared is not None and row.position > cleared.position:
+            match, ended = row.match.struck.match, cleared.position
+            events += await evidence.load_answers(connection, row.lane, match, ended, row.position)
     parts = proof_parts(events, row.match.struck, organisation, row.status)
     own = None if explained is None else own_explanation(explained, organisation)
     lines = () if own is None else own.lines
@@ -66,7 +70,7 @@ async def proof(call: Call[Nothing, Nothing]) -> Answer:
         ]
         (checkpoint,) = await views(connection, [seal])
         body = MatchProof(
-            format=FORMAT,
+            format=WITH_ANSWERS if ANSWERS & {part.part for part in parts} else FORMAT,
             match=row.match.struck.match,
             organisation=organisation,
             side=side,

@@ -14,6 +14,7 @@ from events.market_events import (
     ClearingCompleted,
     ClearingEvidence,
     ClearingPlanned,
+    MatchAnswered,
     MatchConfirmed,
     MatchDeclined,
     MatchLapsed,
@@ -28,9 +29,11 @@ from events.market_events import (
 from market.rules.clearing.evidence import derived_id, pair_bytes
 from market.rules.matches import MatchStatus
 
-Part = Literal["order", "plan", "match", "clearing", "decision"]
-"""What an event is to the match: the party's own order, the round's plan, the strike, the round's end, and
-what became of the match."""
+Part = Literal["order", "plan", "match", "clearing", "seller_answer", "buyer_answer", "decision"]
+"""What an event is to the match: the party's own order, the round's plan, the strike, the round's end, the
+answers of both sides where they had to confirm, and what became of the match."""
+SHARED: Final[frozenset[Part]] = frozenset({"match", "seller_answer", "buyer_answer", "decision"})
+ANSWERS: Final[frozenset[Part]] = frozenset({"seller_answer", "buyer_answer"})
 
 OwnOrderFact = (
     SupplyOffered
@@ -73,8 +76,8 @@ def proof_parts(
     found = []
     for event in events:
         part = _part(event, struck, organisation)
-        if part is not None:
-            shared = part in ("match", "decision") and status == "confirmed"
+        if part is not None and (part not in ANSWERS or status == "confirmed"):
+            shared = part in SHARED and status == "confirmed"
             found.append(ProofPart(part=part, event=event, whole=part == "order" or shared))
     return tuple(sorted(found, key=lambda each: each.event.position))
 
@@ -91,6 +94,9 @@ def _part(event: Recorded, struck: MatchStruck, organisation: UUID) -> Part | No
             return "order" if (fact.organisation, fact.lot) == (organisation, struck.supply) else None
         case MatchStruck():
             return "match" if fact.match == struck.match else None
+        case MatchAnswered():
+            answer: Part = "seller_answer" if fact.side == "seller" else "buyer_answer"
+            return answer if fact.match == struck.match else None
         case MatchConfirmed() | MatchDeclined() | MatchLapsed():
             return "decision" if fact.match == struck.match else None
         case ClearingPlanned():
