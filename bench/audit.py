@@ -248,7 +248,7 @@ def lane_rows(lane: int, count: int) -> Iterator[tuple[int, bytes, bytes]]:
             lane=lane,
             position=position,
             cause="bench",
-            actor=MARKET,
+            actor=getattr(fact, "organisation", MARKET),
             salt=SALT,
             data=fact,
         )

@@ -43,7 +43,7 @@ def offer_terms(now: datetime) -> SupplyTerms:
             ),
         ),
         assay=Assay(laboratory="laboratory-fr-1", reference="A-2025-0117", sampled_on=date(2025, 1, 17)),
-        basis_g=16_913_970,
+        basis_g=16_913_760,
         packaging=Packaging(unit="big_bag", package_wet_g=1_000_000),
         minimum_parcel_wet_g=1_000_000,
         tranches=(Tranche(window=delivery, net_wet_g=20_000_000),),

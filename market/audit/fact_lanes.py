@@ -18,6 +18,7 @@ from market.audit.lane_audit import LaneAudit, LaneRecord
 from market.audit.lane_progress import beginning
 from market.audit.lane_verdict import LaneVerdict
 from market.audit.material_audit import settled
+from market.audit.operator_audit import KEY_MARK, Operators
 from market.audit.round_audit import BY_CERTIFICATE, BY_SOLVER
 from market.audit.share import CAUSES_FIRST, Asked, AskedLane, Told
 from market.audit.shelf import AuditShelf
@@ -38,11 +39,15 @@ async def follow(
 ) -> list[LaneVerdict]:
     """Verdicts in the order of the lanes. TopicError when a topic is not the one that was read before."""
     shelf = _shelf(asked, state, market_read="market" in readings)
-    lanes = Lanes(asked, state, partial(_facts_of, asked, shelf), lambda check: _encode(check.folded()))
+    operators = Operators()
+    make = partial(_facts_of, asked, shelf, operators)
+    lanes = Lanes(asked, state, make, lambda check: _encode(check.folded()))
     for stream in (stream for stream in CAUSES_FIRST if stream in readings):
         reading = readings[stream]
         if stream == "contracts":
             await _keep_indices(asked, shelf)
+        elif stream == "market" and "parties" in readings:
+            await _keep_operators(asked, operators)
         with told(asked.topic(stream), await lanes.go_on(stream, reading)) as advance:
             async for lane, links in reading.links():
                 check = lanes.checks[LaneKey(stream, lane)]
@@ -65,7 +70,9 @@ def _shelf(asked: Asked, state: AuditState, *, market_read: bool) -> AuditShelf:
     return shelf
 
 
-def _facts_of(asked: Asked, shelf: AuditShelf, lane: AskedLane, kept: bytes | None) -> LaneAudit:
+def _facts_of(
+    asked: Asked, shelf: AuditShelf, operators: Operators, lane: AskedLane, kept: bytes | None
+) -> LaneAudit:
     folded = None if kept is None else _folded.decode(kept)
     if folded is None and asked.kept is not None:
         folded = Folded(followed=beginning(asked.deployment_id, lane.key))
@@ -79,6 +86,7 @@ def _facts_of(asked: Asked, shelf: AuditShelf, lane: AskedLane, kept: bytes | No
         anchors=lane.anchors,
         bounds=lane.bounds,
         folded=folded,
+        operators=operators,
     )
 
 
@@ -108,6 +116,16 @@ async def _keep_indices(asked: Asked, shelf: AuditShelf) -> None:
                         event = decode_event(link.body, b"")
                         if isinstance(event.data, IndexPublished):
                             shelf.keep_index(event, event.data)
+
+
+async def _keep_operators(asked: Asked, operators: Operators) -> None:
+    """Of all lanes of the parties: an operator's organisation lies in another one than its markets."""
+    async with open_reading(asked.bootstrap, asked.topic("parties")) as reading:
+        async for _, links in reading.links():
+            for link in links:
+                if KEY_MARK in link.body:
+                    with suppress(Undecodable):
+                        operators.keep(decode_event(link.body, b""))
 
 
 async def _compare_repeats(asked: Asked, stream: str, unsettled: Mapping[int, LaneAudit]) -> None:

@@ -42,6 +42,7 @@ from market.audit.lane_verdict import (
 )
 from market.audit.match_audit import MatchAudit
 from market.audit.material_audit import MaterialAudit, Settled
+from market.audit.operator_audit import Operators
 from market.audit.order_audit import order_fault
 from market.audit.repeats import Repeats
 from market.audit.round_audit import RoundCheck, copied, difference_at, may_abandon, round_fault
@@ -77,12 +78,13 @@ class LaneAudit:
         anchors: Mapping[int, str] | None = None,
         bounds: Bounds = WHOLE,
         folded: Folded | None = None,
+        operators: Operators | None = None,
     ) -> None:
         """`shelf` is shared by all lanes of an audit; `seals`: the roots that the operator has signed, by the
         number of events that they hold; `anchors`: heads at which a recovery of the record found the lane, in
         hexadecimal, by position. Of `bounds` that begin later, all before is followed and folded, as a book
         is made of it; rounds that were planned there are taken as they are. `folded`: what an earlier reading
-        kept; the tree then grows even where nothing is signed yet.
+        kept; the tree then grows even where nothing is signed yet. `operators`: those who are.
         """
         kept = folded or Folded(followed=beginning(deployment_id, key))
         at = kept.followed
@@ -112,6 +114,7 @@ class LaneAudit:
         self._contracts = ContractAudit(self._shelf, kept.counted)
         self._materials = MaterialAudit(self._shelf.materials, kept.counted)
         self._answers = MatchAudit(kept.answers)
+        self._operators = operators or Operators()
         self._latest = kept.latest
         self._open = {of.book.market: OpenedRound.of(of) for of in kept.open}
         self._rounds = dict(kept.rounds)
@@ -314,7 +317,7 @@ class LaneAudit:
         opened, book = self._open.get(market), self._books.get(market)
         if opened is not None and event.cause == str(opened.plan.id):
             return True
-        fault = self._answers.follow(book, event) or order_fault(book, event)
+        fault = self._answers.follow(book, event) or order_fault(book, event) or self._operators.fault(event)
         self._told(record, event, fault)
         return fault is None
 

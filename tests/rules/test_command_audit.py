@@ -1,7 +1,7 @@
 """What commands recorded, decided again from the lane alone: forged consent, orders and prices are found."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 import pytest
@@ -15,6 +15,8 @@ from events.decision import Moment
 from events.envelope import Draft, Recorded, source_of
 from events.market_events import (
     ClearingEvidence,
+    InputRecorded,
+    MarketOpened,
     MatchAnswered,
     MatchConfirmed,
     MatchDeclined,
@@ -24,14 +26,18 @@ from events.market_events import (
     RequirementAmended,
     RequirementPosted,
     RequirementWithdrawn,
+    RuleSetPublished,
     SupplyOfferAmended,
     SupplyOffered,
     SupplyOfferExpired,
     SupplyOfferWithdrawn,
 )
+from events.market_terms import Qualification
+from events.party_events import ApiKeyIssued
 from events.vocabulary import StatedPrice, Tranche
 from market.audit.lane_audit import LaneRecord
 from market.audit.lane_verdict import Divergence
+from market.audit.operator_audit import Operators
 from market.rules import matches
 from market.rules.matches import AnswerMatch, LapseMatch, MatchGround, MatchState
 from market.rules.orders.supplies import converted_ask
@@ -47,6 +53,7 @@ from tests.blotter import (
     ident,
     member,
     requirement_terms,
+    site,
     supply_terms,
     usd_rate,
 )
@@ -378,3 +385,48 @@ def test_no_order_of_a_round_that_is_being_computed_is_changed() -> None:
 
 def withdrawn(offer: Any) -> SupplyOfferWithdrawn:
     return SupplyOfferWithdrawn(market=MARKET, offer=offer, organisation=SELLER)
+
+
+@pytest.mark.parametrize(
+    "kind", [MarketOpened, RuleSetPublished, InputRecorded, MemberAdmitted, SupplyOfferExpired]
+)
+def test_what_is_an_operators_is_recorded_by_one(kind: type[Any]) -> None:
+    """`late` was given its key after all of it."""
+    operators, lane = Operators(), changed_orders()
+    clean = rewritten(lane, lambda event: event)
+    forged = rewritten(lane, of(kind, 0, actor=SELLER))
+    assert audited(forged, operators=operators).divergence is None
+    for name, moment in ((OPERATOR, START), (ident("late"), lane.now + timedelta(hours=1))):
+        operators.keep(key_issued(name, moment, "operator"))
+    operators.keep(key_issued(SELLER, START, "trader"))
+    assert audited(clean, operators=operators).divergence is None
+    late = rewritten(lane, of(kind, 0, actor=ident("late")))
+    for fed, actor in ((forged, SELLER), (late, ident("late"))):
+        found = audited(fed, operators=operators).divergence
+        assert found is not None
+        assert ("command", "actor", str(actor)) == (found.kind, found.field, found.recorded)
+
+
+def test_a_buyer_states_its_own_qualifications() -> None:
+    operators, lane = Operators(), changed_orders()
+    operators.keep(key_issued(OPERATOR, START, "operator"))
+    value = Qualification(
+        buyer=ident("buyer"), seller=SELLER, facility=site("seller"), form="swarf", level="pilot"
+    )
+    lane.record(value)
+    for actor, kind in ((ident("buyer"), None), (SELLER, "command")):
+        found = audited(rewritten(lane, of(InputRecorded, 2, actor=actor)), operators=operators).divergence
+        assert kind == (None if found is None else found.kind)
+
+
+def key_issued(organisation: Any, time: datetime, role: Any) -> Recorded:
+    fact = ApiKeyIssued(
+        organisation=organisation,
+        key=ident(f"key {role}"),
+        label="a key",
+        secret_sha256="0" * 64,
+        roles=(role,),
+        expires_at=time + timedelta(days=900),
+    )
+    event = Lane().events[0]
+    return replace(event, data=fact, time=time, stream="parties", type=ApiKeyIssued.TYPE)

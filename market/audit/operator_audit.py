@@ -1,0 +1,74 @@
+"""Whose word the facts of a market are that only an operator may record.
+
+Who operates stands in the parties stream: organisations that were ever given a key with that role. Keys that
+were revoked since, and which key was used, a fact does not tell.
+"""
+
+from datetime import datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from events.envelope import Recorded
+from events.market_events import (
+    ClearingPlanned,
+    InputRecorded,
+    MarketOpened,
+    MatchLapsed,
+    MemberAdmitted,
+    MemberSuspended,
+    RecoveredLotExpired,
+    RequirementExpired,
+    RuleSetPublished,
+    RuleSetRehearsed,
+    SupplyOfferExpired,
+)
+from events.market_terms import Qualification
+from events.party_events import ApiKeyIssued
+from market.audit.fact_faults import FactFault
+from market.audit.order_audit import fault_of
+
+KEY_MARK: Final = ApiKeyIssued.TYPE.encode()
+SEEN_WITHIN: Final = timedelta(seconds=60)
+"""Clocks of the processes that write two lanes differ."""
+OF_OPERATORS: Final = (
+    MarketOpened,
+    MemberAdmitted,
+    MemberSuspended,
+    InputRecorded,
+    RuleSetPublished,
+    RuleSetRehearsed,
+    ClearingPlanned,
+    MatchLapsed,
+    SupplyOfferExpired,
+    RecoveredLotExpired,
+    RequirementExpired,
+)
+
+
+class Operators:
+    """Organisations with a key of an operator, and since when. While there is none nobody is held against
+    them: what runs by itself may be all that ever operated."""
+
+    def __init__(self) -> None:
+        self._since: dict[UUID, datetime] = {}
+
+    def keep(self, event: Recorded) -> None:
+        fact = event.data
+        if isinstance(fact, ApiKeyIssued) and "operator" in fact.roles:
+            first = self._since.get(fact.organisation, event.time)
+            self._since[fact.organisation] = min(first, event.time)
+
+    def fault(self, event: Recorded) -> FactFault | None:
+        """Of a fact of the market stream."""
+        fact: Any = event.data
+        if not self._since or not isinstance(fact, OF_OPERATORS):
+            return None
+        value = fact.input if isinstance(fact, InputRecorded) else None
+        if isinstance(value, Qualification) and value.buyer == event.actor:
+            return None
+        since = self._since.get(event.actor)
+        if since is not None and since <= event.time + SEEN_WITHIN:
+            return None
+        told = "is recorded by an organisation that was given no key of an operator"
+        known = ", ".join(sorted(str(each) for each in self._since))
+        return fault_of(told, "actor", str(event.actor), f"one of {known}")
