@@ -5,7 +5,7 @@ What a round confirms by itself, since both orders are firm, is part of the roun
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from msgspec import Struct
@@ -30,7 +30,8 @@ from market.rules.book import Book, OpenMatch
 from market.rules.match_terms import MOVED_BY_ASSAYS
 from market.rules.matches import AnswerMatch, LapseMatch, MatchGround, MatchState
 
-OF_AN_END = (MatchConfirmed, MatchDeclined, MatchLapsed)
+OF_AN_END: Final = (MatchConfirmed, MatchDeclined, MatchLapsed)
+OF_MATCHES: Final = frozenset((MatchAnswered, *OF_AN_END))
 
 
 class Answered(Struct, frozen=True, kw_only=True):
@@ -83,12 +84,12 @@ class MatchAudit:
         """None of facts that are of no match, and of matches that do not stand in the book: the fold says
         so."""
         fact: Any = event.data
+        if self._last is None and type(fact) not in OF_MATCHES:
+            return None
         last, self._last = self._last, None
         if last is not None and not (isinstance(fact, OF_AN_END) and fact.match == last.match):
             told = f"stands where the decision of match {last.match} has to, which has all its answers"
             return fault_of(told, "type", event.type, "the decision of the match")
-        if not isinstance(fact, MatchAnswered | MatchConfirmed | MatchDeclined | MatchLapsed):
-            return None
         match = None if book is None else book.matches.get(fact.match)
         if book is None or match is None:
             return None

@@ -30,18 +30,20 @@ from market.audit.order_audit import fault_of
 KEY_MARK: Final = ApiKeyIssued.TYPE.encode()
 SEEN_WITHIN: Final = timedelta(seconds=60)
 """Clocks of the processes that write two lanes differ."""
-OF_OPERATORS: Final = (
-    MarketOpened,
-    MemberAdmitted,
-    MemberSuspended,
-    InputRecorded,
-    RuleSetPublished,
-    RuleSetRehearsed,
-    ClearingPlanned,
-    MatchLapsed,
-    SupplyOfferExpired,
-    RecoveredLotExpired,
-    RequirementExpired,
+OF_OPERATORS: Final = frozenset(
+    (
+        MarketOpened,
+        MemberAdmitted,
+        MemberSuspended,
+        InputRecorded,
+        RuleSetPublished,
+        RuleSetRehearsed,
+        ClearingPlanned,
+        MatchLapsed,
+        SupplyOfferExpired,
+        RecoveredLotExpired,
+        RequirementExpired,
+    )
 )
 
 
@@ -61,7 +63,7 @@ class Operators:
     def fault(self, event: Recorded) -> FactFault | None:
         """Of a fact of the market stream."""
         fact: Any = event.data
-        if not self._since or not isinstance(fact, OF_OPERATORS):
+        if not self._since or type(fact) not in OF_OPERATORS:
             return None
         value = fact.input if isinstance(fact, InputRecorded) else None
         if isinstance(value, Qualification) and value.buyer == event.actor:

@@ -6,6 +6,7 @@ A draft's other checks at the door are not made again: rules that came later wou
 from typing import Any, Final
 
 import msgspec
+from msgspec import Struct
 from msgspec.structs import replace
 
 from events.envelope import Recorded
@@ -35,20 +36,25 @@ from market.rules.orders.requirements import converted_limit
 from market.rules.orders.supplies import converted_ask
 from market.rules.quantities import basis_g
 
-POSTED: Final = (SupplyOffered, RecoveredLotListed, RequirementPosted)
-AMENDED: Final = (SupplyOfferAmended, RecoveredLotAmended, RequirementAmended)
-EXPIRED: Final = (SupplyOfferExpired, RecoveredLotExpired, RequirementExpired)
-CHANGED: Final = (
-    *AMENDED,
-    *EXPIRED,
-    RecoveredLotGraded,
-    SupplyOfferWithdrawn,
-    RecoveredLotWithdrawn,
-    RequirementWithdrawn,
+Kinds = frozenset[type[Struct]]
+POSTED: Final[Kinds] = frozenset((SupplyOffered, RecoveredLotListed, RequirementPosted))
+AMENDED: Final[Kinds] = frozenset((SupplyOfferAmended, RecoveredLotAmended, RequirementAmended))
+EXPIRED: Final[Kinds] = frozenset((SupplyOfferExpired, RecoveredLotExpired, RequirementExpired))
+CHANGED: Final[Kinds] = frozenset(
+    (
+        *AMENDED,
+        *EXPIRED,
+        RecoveredLotGraded,
+        SupplyOfferWithdrawn,
+        RecoveredLotWithdrawn,
+        RequirementWithdrawn,
+    )
 )
-OF_LOTS: Final = (RecoveredLotAmended, RecoveredLotGraded, RecoveredLotWithdrawn, RecoveredLotExpired)
-OF_REQUIREMENTS: Final = (RequirementAmended, RequirementWithdrawn, RequirementExpired)
-BY_MEMBERS: Final = (*POSTED, *AMENDED, RecoveredLotGraded)
+OF_LOTS: Final[Kinds] = frozenset(
+    (RecoveredLotAmended, RecoveredLotGraded, RecoveredLotWithdrawn, RecoveredLotExpired)
+)
+OF_REQUIREMENTS: Final[Kinds] = frozenset((RequirementAmended, RequirementWithdrawn, RequirementExpired))
+BY_MEMBERS: Final[Kinds] = frozenset((*POSTED, *AMENDED, RecoveredLotGraded))
 
 Order = SupplyOrder | RequirementOrder
 
@@ -56,16 +62,15 @@ Order = SupplyOrder | RequirementOrder
 def order_fault(book: Book | None, event: Recorded) -> FactFault | None:
     """Of a fact of an order, held against the book as it stood before; None of every other fact."""
     fact: Any = event.data
+    kind = type(fact)
     if book is None:
         return None
-    if isinstance(fact, POSTED):
-        return _posted(book, event, fact)
-    if isinstance(fact, CHANGED):
+    if kind in CHANGED:
         order = _order_of(book, fact)
         return None if order is None else _changed(book, order, event, fact)
-    if isinstance(fact, QuoteAsked):
-        return _acted_by(event, fact.organisation, "asks")
-    return None
+    if kind in POSTED:
+        return _posted(book, event, fact)
+    return _acted_by(event, fact.organisation, "asks") if kind is QuoteAsked else None
 
 
 def _posted(book: Book, event: Recorded, fact: Any) -> FactFault | None:
@@ -79,45 +84,32 @@ def _posted(book: Book, event: Recorded, fact: Any) -> FactFault | None:
 
 def _order_of(book: Book, fact: Any) -> Order | None:
     """None of an order that does not stand in the book: the fold says so."""
-    if isinstance(fact, OF_REQUIREMENTS):
+    if type(fact) in OF_REQUIREMENTS:
         return book.requirements.get(fact.requirement)
-    return book.supplies.get(fact.lot if isinstance(fact, OF_LOTS) else fact.offer)
+    return book.supplies.get(fact.lot if (type(fact) in OF_LOTS) else fact.offer)
 
 
 def _changed(book: Book, order: Order, event: Recorded, fact: Any) -> FactFault | None:
-    own_kind = not isinstance(order, SupplyOrder) or (order.kind == "lot") == isinstance(fact, OF_LOTS)
-    cut = book.plan_position
-    checks = (
-        (own_kind, "type", event.type, "a fact of its kind", "changes an order of another kind"),
-        (order.status == "open", "order", order.status, "open", "changes an order that is closed"),
-        (
-            fact.organisation == order.organisation,
-            "organisation",
-            str(fact.organisation),
-            str(order.organisation),
-            "changes an order of another organisation",
-        ),
-        (
-            cut is None or order.rank > cut,
-            "position",
-            str(event.position),
-            "one behind the end of the round that its order is in",
-            "changes an order that a round is being computed from",
-        ),
-    )
-    for holds, field, recorded, expected, told in checks:
-        if not holds:
-            return fault_of(told, field, recorded, expected)
-    if isinstance(fact, EXPIRED):
+    if isinstance(order, SupplyOrder) and (order.kind == "lot") != (type(fact) in OF_LOTS):
+        return fault_of("changes an order of another kind", "type", event.type, f"of a {order.kind}")
+    if order.status != "open":
+        return fault_of("changes an order that is closed", "order", order.status, "open")
+    if fact.organisation != order.organisation:
+        told = "changes an order of another organisation"
+        return fault_of(told, "organisation", str(fact.organisation), str(order.organisation))
+    if book.plan_position is not None and order.rank <= book.plan_position:
+        told = "changes an order that a round is being computed from"
+        return fault_of(told, "position", str(event.position), "one behind the end of the round")
+    if type(fact) in EXPIRED:
         due = order.terms.valid_until
         if event.time >= due:
             return None
         told = "ends an order that is still valid"
         return fault_of(told, "time", event.time.isoformat(), f"{due.isoformat()} at least")
     fault = _acted_by(event, order.organisation, "changes an order")
-    if fault is None and isinstance(fact, BY_MEMBERS):
+    if fault is None and (type(fact) in BY_MEMBERS):
         fault = _member(book, fact)
-    if fault is None and isinstance(fact, AMENDED):
+    if fault is None and (type(fact) in AMENDED):
         fault = _amended(book, order, fact)
     return fault
 
