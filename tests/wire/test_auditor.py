@@ -17,6 +17,7 @@ from msgspec.structs import replace
 
 from events.connections import acquire
 from events.decision import LaneKey
+from events.party_events import ApiKeyIssued
 from events.topics import record_topic
 from events.vocabulary import STREAMS
 from market import topics
@@ -30,9 +31,9 @@ from market.store import audit_runs
 from market.topics import create_topics
 from tests.conftest import Database
 from tests.market_support import LANES
-from tests.process_support import eventually, finish, start_cli, wired
+from tests.process_support import copy_record, eventually, finish, start_cli, wired
 from tests.record_support import send_raw
-from tests.traded_support import STRUCK, Rows, Traded, dearer, edited, traded
+from tests.traded_support import STRUCK, Rows, Traded, dearer, edited, rechained, traded
 
 
 @pytest.fixture(scope="module")
@@ -136,6 +137,42 @@ async def test_a_changed_ask_with_a_new_chain_is_found(market: Traded, stated_to
 
     found = await market.tampered(cheaper, chained=True)
     assert kind == found.kind
+
+
+@pytest.mark.parametrize("known", [True, False])
+async def test_who_operates_is_read_in_the_parties_stream(market: Traded, known: bool) -> None:
+    """The record as it is, and behind one lane of the parties a key that was given to an operator."""
+    operator = market.scene.operator.organisation if known else market.scene.sellers[0].organisation
+    first: dict[str, Any] = {}
+
+    def keyed(key: LaneKey, rows: Rows) -> Rows:
+        if key.stream != "parties" or first.get("lane", key.lane) != key.lane:
+            return rows
+        first["lane"] = key.lane
+        issued = {
+            "organisation": str(operator),
+            "key": str(UUID(int=1)),
+            "label": "operator",
+            "secret_sha256": "0" * 64,
+            "roles": ["operator"],
+            "expires_at": "2030-01-01T00:00:00Z",
+        }
+        value = msgspec.json.decode(rows[0][0]) | {
+            "type": ApiKeyIssued.TYPE,
+            "position": len(rows) + 1,
+            "data": issued,
+        }
+        return rechained(key, market.deployment_id, [*rows, (msgspec.json.encode(value), b"")])
+
+    scratch = f"k{int(known)}-{market.prefix}"
+    await copy_record(market.bootstrap, market.prefix, scratch, keyed)
+    found = (await audit(market.bootstrap, prefix=scratch)).first_divergence
+    if known:
+        assert found is None
+        return
+    assert found is not None
+    assert ("command", "actor", "market.market.opened.v1") == (found.kind, found.field, found.event_type)
+    assert None is (await audit(market.bootstrap, prefix=scratch, mode="clearings")).first_divergence
 
 
 @pytest.mark.parametrize("member", ["multipliers", "quotas"])
