@@ -312,13 +312,15 @@ async def scene_on(database: Any, *, sellers: int = 2, buyers: int = 2) -> Async
 
 @asynccontextmanager
 async def bare_scene_on(database: Any) -> AsyncIterator[Scene]:
-    """A deployment without markets; the initiative remhub is registered."""
+    """A deployment without markets, run by the organisation of its own id; the initiative remhub is
+    registered."""
+    deployment_id = uuid7()
     owner = await asyncpg.connect(database.dsn("owner"))
     try:
-        await initialise(owner, uuid4(), LANES)
+        await initialise(owner, deployment_id, LANES)
     finally:
         await owner.close()
-    operator = Caller(organisation=uuid7(), roles=frozenset({"operator"}))
+    operator = Caller(organisation=deployment_id, roles=frozenset({"operator"}))
     async with _scene(database, operator) as scene:
         await initiatives.register(scene.desk, operator, details=initiative("remhub"))
         yield scene

@@ -39,7 +39,7 @@ async def follow(
 ) -> list[LaneVerdict]:
     """Verdicts in the order of the lanes. TopicError when a topic is not the one that was read before."""
     shelf = _shelf(asked, state, market_read="market" in readings)
-    operators = Operators()
+    operators = Operators(asked.deployment_id)
     make = partial(_facts_of, asked, shelf, operators)
     lanes = Lanes(asked, state, make, lambda check: _encode(check.folded()))
     for stream in (stream for stream in CAUSES_FIRST if stream in readings):

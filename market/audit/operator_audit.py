@@ -51,7 +51,10 @@ class Operators:
     """Organisations with a key of an operator, and since when. While there is none nobody is held against
     them: what runs by itself may be all that ever operated."""
 
-    def __init__(self) -> None:
+    def __init__(self, deployment_id: UUID | None = None) -> None:
+        """What runs by itself acts as the organisation of the deployment's own id, whose keys are nobody's
+        matter."""
+        self._own = deployment_id
         self._since: dict[UUID, datetime] = {}
 
     def keep(self, event: Recorded) -> None:
@@ -63,7 +66,7 @@ class Operators:
     def fault(self, event: Recorded) -> FactFault | None:
         """Of a fact of the market stream."""
         fact: Any = event.data
-        if not self._since or type(fact) not in OF_OPERATORS:
+        if not self._since or type(fact) not in OF_OPERATORS or event.actor == self._own:
             return None
         value = fact.input if isinstance(fact, InputRecorded) else None
         if isinstance(value, Qualification) and value.buyer == event.actor:

@@ -401,6 +401,9 @@ def test_what_is_an_operators_is_recorded_by_one(kind: type[Any]) -> None:
     operators.keep(key_issued(SELLER, START, "trader"))
     assert audited(clean, operators=operators).divergence is None
     late = rewritten(lane, of(kind, 0, actor=ident("late")))
+    own = Operators(ident("late"))
+    own.keep(key_issued(OPERATOR, START, "operator"))
+    assert audited(late, operators=own).divergence is None
     for fed, actor in ((forged, SELLER), (late, ident("late"))):
         found = audited(fed, operators=operators).divergence
         assert found is not None

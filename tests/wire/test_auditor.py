@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from hashlib import sha256
 from itertools import count
 from pathlib import Path
@@ -34,6 +35,8 @@ from tests.market_support import LANES
 from tests.process_support import copy_record, eventually, finish, start_cli, wired
 from tests.record_support import send_raw
 from tests.traded_support import STRUCK, Rows, Traded, dearer, edited, rechained, traded
+
+RULE_SET = b'"type":"market.rule-set.published.v1"'
 
 
 @pytest.fixture(scope="module")
@@ -139,40 +142,35 @@ async def test_a_changed_ask_with_a_new_chain_is_found(market: Traded, stated_to
     assert kind == found.kind
 
 
-@pytest.mark.parametrize("known", [True, False])
-async def test_who_operates_is_read_in_the_parties_stream(market: Traded, known: bool) -> None:
-    """The record as it is, and behind one lane of the parties a key that was given to an operator."""
-    operator = market.scene.operator.organisation if known else market.scene.sellers[0].organisation
+async def test_who_operates_is_read_in_the_parties_stream(market: Traded) -> None:
+    """A key of an operator's behind one lane of the parties; then a rule set that a trader published."""
     first: dict[str, Any] = {}
+    stranger = market.scene.sellers[1].organisation
 
-    def keyed(key: LaneKey, rows: Rows) -> Rows:
-        if key.stream != "parties" or first.get("lane", key.lane) != key.lane:
+    def changed(key: LaneKey, rows: Rows, *, forged: bool) -> Rows:
+        if key.stream == "parties" and first.setdefault("lane", key.lane) == key.lane:
+            issued = {
+                "organisation": str(market.scene.sellers[0].organisation),
+                "key": str(UUID(int=1)),
+                "label": "operator",
+                "secret_sha256": "0" * 64,
+                "roles": ["operator"],
+                "expires_at": "2030-01-01T00:00:00Z",
+            }
+            behind = {"type": ApiKeyIssued.TYPE, "position": len(rows) + 1, "data": issued}
+            value = msgspec.json.decode(rows[0][0]) | behind
+            return rechained(key, market.deployment_id, [*rows, (msgspec.json.encode(value), b"")])
+        if key != market.scene.lane or not forged:
             return rows
-        first["lane"] = key.lane
-        issued = {
-            "organisation": str(operator),
-            "key": str(UUID(int=1)),
-            "label": "operator",
-            "secret_sha256": "0" * 64,
-            "roles": ["operator"],
-            "expires_at": "2030-01-01T00:00:00Z",
-        }
-        value = msgspec.json.decode(rows[0][0]) | {
-            "type": ApiKeyIssued.TYPE,
-            "position": len(rows) + 1,
-            "data": issued,
-        }
-        return rechained(key, market.deployment_id, [*rows, (msgspec.json.encode(value), b"")])
+        taken = edited(list(rows), lambda body: RULE_SET in body, lambda value: value.update(actor=stranger))
+        return rechained(key, market.deployment_id, taken)
 
-    scratch = f"k{int(known)}-{market.prefix}"
-    await copy_record(market.bootstrap, market.prefix, scratch, keyed)
-    found = (await audit(market.bootstrap, prefix=scratch)).first_divergence
-    if known:
-        assert found is None
-        return
-    assert found is not None
-    assert ("command", "actor", "market.market.opened.v1") == (found.kind, found.field, found.event_type)
-    assert None is (await audit(market.bootstrap, prefix=scratch, mode="clearings")).first_divergence
+    for forged in (False, True):
+        scratch = f"k{int(forged)}-{market.prefix}"
+        await copy_record(market.bootstrap, market.prefix, scratch, partial(changed, forged=forged))
+        found = (await audit(market.bootstrap, prefix=scratch)).first_divergence
+        expected = ("command", "actor", str(stranger)) if forged else None
+        assert expected == (None if found is None else (found.kind, found.field, found.recorded))
 
 
 @pytest.mark.parametrize("member", ["multipliers", "quotas"])
