@@ -99,7 +99,7 @@ class DeliveryState(AgreementState, frozen=True, kw_only=True):
     of this delivery in order, and `values`, are read where it is settled. Of a shipment `closed_years` are
     the contract years that were assessed, and `quarter_settled` tells whether the difference of its quarter
     was; `left_g` grams of basis have left under the contract of a match before it and were not rejected.
-    `unproven`: why the passport that it names is not that of what leaves; no audit of contracts knows.
+    `unproven`: why it cannot be what is stated, or not the passport's lot; no audit of contracts knows.
     """
 
     delivery: Delivery | None = None

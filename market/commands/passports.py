@@ -44,6 +44,7 @@ async def load_issue(connection: Connection, asked: Asked[IssuePassport], moment
     held = await reservations.load_reservations(connection, [(lane_of(number, asked.lanes), number)])
     alike = await reservations.load_alike(connection, [number])
     return IssueState(
+        at_door=True,
         lanes=asked.lanes,
         facility=await party_reads.load_facility(connection, organisation, content.facility),
         taken=await passports.taken_numbers(connection, content.facility, [content.lot_number]),
@@ -79,6 +80,7 @@ async def _state(
     found = known.get(passport)
     sales = {} if found is None else await load_sales(connection, [found], lanes)
     return PassportState(
+        at_door=True,
         lanes=lanes,
         passport=found,
         sales=sales.get(passport, {}),

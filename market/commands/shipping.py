@@ -19,6 +19,7 @@ from events.decision import Decision, Moment
 from events.desk import InMarket
 from events.vocabulary import lane_of
 from market.commands.sold_lots import load_sales
+from market.rules.orders.oxide_forms import result_refusals
 from market.rules.passports.bound_lots import Sales
 from market.rules.passports.shipped_lots import NamedLot, Shipment, shipment_refusals
 from market.store import passports, reservations
@@ -66,12 +67,12 @@ def _owed(sales: Sales, agreement: UUID) -> bool:
 def decide(state: ShippingState, argument: Ship, moment: Moment) -> Decision:
     """Raises Refusals: all of the shipment and of its passport at once."""
     agreement = state.delivery.agreement
-    if state.lot is None or agreement is None or agreement.standing is None:
+    if agreement is None or agreement.standing is None or argument.caller.organisation != agreement.seller:
         return rules.ship(state.delivery, argument, moment)
-    if argument.caller.organisation != agreement.seller:
-        return rules.ship(state.delivery, argument, moment)
-    reasons = tuple(shipment_refusals(state.lot, shipment_of(agreement, argument), moment.now))
-    return rules.ship(replace(state.delivery, unproven=reasons), argument, moment)
+    reasons = result_refusals(argument.form, argument.stated, "/stated")
+    if state.lot is not None:
+        reasons += shipment_refusals(state.lot, shipment_of(agreement, argument), moment.now)
+    return rules.ship(replace(state.delivery, unproven=tuple(reasons)), argument, moment)
 
 
 def shipment_of(agreement: Agreement, of: Ship | DeliveryShipped) -> Shipment:

@@ -29,6 +29,7 @@ async def load(connection: Connection, asked: Asked[Transform], moment: Moment) 
     alike = await reservations.load_alike(connection, list(named.values()))
     known = await passports.load_passports(connection, keys)
     return TransformState(
+        at_door=True,
         lanes=asked.lanes,
         facility=await party_reads.load_facility(connection, argument.caller.organisation, argument.facility),
         passports=known,

@@ -4,12 +4,12 @@ In the order of reading, each package from what a command or an event meets firs
 may import which, and none in a circle, says `pyproject.toml`; what several of them stand on, or what asks
 several of them, lies beside them.
 
-    orders       offers, lots, requirements; supplies, supply_checks, bids, horizons, materials,
-                 value_shares; orders, reservations; rex (routes, steps down), cores (bills of magnets),
-                 whole_magnets; policies (the documents), policy_references (who may name them), initiatives;
-                 forecast_supply (what is not there yet), forecast_units (no unit twice); counting,
-                 agreement_counting (against what a facility can make), twin_references; passport_evidence;
-                 unknown_names (of initiatives, schemes, members)
+    orders       offers, lots, requirements; supplies, supply_checks, bids, horizons, materials, oxide_forms
+                 (what a form can hold), value_shares; orders, reservations; rex (routes, steps down), cores
+                 (bills of magnets), whole_magnets; policies (the documents), policy_references (who may name
+                 them), initiatives; forecast_supply (what is not there yet), forecast_units (no unit twice);
+                 counting, agreement_counting (against what a facility can make), twin_references;
+                 passport_evidence; unknown_names (of initiatives, schemes, members)
     twins        capacities (what a facility makes), committed (what orders have of it), twins (both);
                  product_twins, disassembly (its score), dated_rules; returns (of products, years ahead),
                  return_chances, poisson_binomial, weibull

@@ -151,6 +151,27 @@ async def test_an_reo_split_outside_95_to_105_percent_is_refused(shop: Shop) -> 
     assert (422, "reo_split_out_of_range") == (problem["status"], problem["code"])
 
 
+async def test_figures_of_oxides_that_are_no_elements_are_named_with_what_they_come_to(shop: Shop) -> None:
+    """77.4 % of Nd2O3 are 66.36 % of Nd; without `reported_as` an oxide would hold more than its metals."""
+    cells = [
+        {"analyte": analyte, "state": "value", "fraction": {"unit": "percent", "amount": amount}}
+        for analyte, amount in (("Nd", "77.4"), ("Pr", "22.1"))
+    ]
+    composition = {"basis": "dry", "of": "sample", "cells": cells}
+    body = shop.offer_body(shop.scene.sellers[0], form="separated_oxide", composition=composition)
+    problem = await refused(shop, body)
+    assert (422, "elements_over_oxide") == (problem["status"], problem["code"])
+    assert {"/composition/cells": "elements_over_oxide"} == found(problem)
+    assert (
+        "As oxides they add up to 116.135 % of separated oxide, over 105 %. "
+        "With reported_as Nd2O3, Pr6O11 they are Nd 66.362 %, Pr 18.292 %."
+    ) == problem["errors"][0]["detail"]
+    for each, oxide in zip(cells, ("Nd2O3", "Pr6O11"), strict=True):
+        each["reported_as"] = oxide
+    posted = await shop.ask("POST", "/v1/supply-offers", by=shop.scene.sellers[0], body=body)
+    assert 201 == posted.status_code, posted.text
+
+
 async def test_several_refusals_come_together(shop: Shop) -> None:
     problem = await refused(
         shop,

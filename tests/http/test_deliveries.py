@@ -436,6 +436,10 @@ async def test_what_cannot_be_shipped_is_told_in_the_words_of_the_body(shop: Sho
     ] == faults(refused)
     unknown = await post(shop, f"{path}/deliveries", seller, lot(certificates=["cert_" + "0" * 32]))
     assert (422, "certificate_not_owned") == (unknown.status_code, unknown.json()["code"])
+    stated = [{**each, "fraction": {"unit": "percent", "amount": "49.95"}} for each in FIGURES]
+    oxides = await post(shop, f"{path}/deliveries", seller, lot(stated=stated))
+    assert (422, [("results_over_oxide", "/stated")]) == (oxides.status_code, faults(oxides))
+    assert "Results of oxides are Nd 42.827 %, Pr 41.343 % as elements." in oxides.text
     await assert_held_against_its_passport(shop, f"{path}/deliveries", seller)
 
 

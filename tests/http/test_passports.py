@@ -165,6 +165,21 @@ async def test_an_impossible_balance_names_its_figures_and_stores_nothing(shop: 
     assert before == await shop.rows()
 
 
+async def test_no_passport_says_of_an_oxide_more_than_its_oxygen_leaves(shop: Shop, seller: Firm) -> None:
+    """Neither one that is issued, nor one that is corrected, nor one of what is made."""
+    fraction = {"unit": "percent", "amount": "99.9"}
+    cells = [{"state": "value", "analyte": "Nd", "fraction": fraction}]
+    stated = {"form": "separated_oxide", "composition": {"basis": "dry", "of": "sample", "cells": cells}}
+    answer = await shop.ask("POST", PATH, by=seller, body=body(seller, **stated, recycled=[]))
+    assert (422, "elements_over_oxide") == (answer.status_code, answer.json()["code"])
+    passport = await issued(shop, seller)
+    made = {**TRANSFORMATION["outputs"][0], **stated}
+    answer = await shop.ask("POST", WORK, by=seller, body=work(seller, passport, outputs=[made]))
+    assert ("elements_over_oxide", "/outputs/0/composition/cells") in [
+        (each["code"], each["pointer"]) for each in answer.json()["errors"]
+    ]
+
+
 async def test_unknown_units_and_stages_are_no_form(shop: Shop, seller: Firm) -> None:
     await shop.token(seller)
     before = await shop.rows()

@@ -223,6 +223,22 @@ DEFECTS = {
         swarf(composition=split("0", cell("Nd", "21"), cell("Pr", "7"), of="sample")),
         [("treo_missing", "/composition/treo_ppb")],
     ),
+    "figures of oxides as elements": (
+        swarf(form="separated_oxide", composition=sample(cell("Nd", "77.4"), cell("Pr", "22.1"))),
+        [("elements_over_oxide", "/composition/cells")],
+    ),
+    "more of a carbonate than its oxides, one of them named": (
+        swarf(form="mixed_carbonate", composition=sample(cell("Nd", "70"), cell("Pr", "23.4", "Pr6O11"))),
+        [("elements_over_oxide", "/composition/cells")],
+    ),
+    "more oxide than its water leaves": (
+        swarf(
+            form="concentrate",
+            moisture_ppb=50 * PERCENT_PPB,
+            composition=sample(cell("Nd", "38"), cell("Pr", "10"), basis="as_received"),
+        ),
+        [("elements_over_oxide", "/composition/cells")],
+    ),
     "more than the whole with its water": (
         swarf(composition=sample(cell("Nd", "21"), cell("Pr", "7"), cell("Fe", "57.1"), basis="as_received")),
         [("composition_over_whole", "/composition/cells")],

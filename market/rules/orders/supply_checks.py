@@ -12,6 +12,7 @@ from events.market_terms import Member
 from events.refusal import Refusal
 from events.vocabulary import BASIS_ELEMENTS, Period
 from events.wellformed import duplicate_refusals
+from market.rules.orders import oxide_forms
 from market.rules.orders.cores import contained_refusals, core_refusals
 from market.rules.orders.forecast_supply import exceeded_refusals, forecast_refusals
 from market.rules.orders.horizons import term_refusals, tranche_refusals, validity_refusals, window_refusals
@@ -92,7 +93,10 @@ def _composition_refusals(case: _Case) -> list[Refusal]:
 
 
 def _sum_refusals(case: _Case) -> list[Refusal]:
-    return sum_refusals(case.draft.composition, case.draft.moisture_ppb)
+    draft = case.draft
+    return sum_refusals(draft.composition, draft.moisture_ppb) or oxide_forms.composition_refusals(
+        draft.form, draft.composition, draft.moisture_ppb
+    )
 
 
 def _admission_refusals(case: _Case) -> list[Refusal]:

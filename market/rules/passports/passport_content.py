@@ -18,6 +18,7 @@ from events.vocabulary import GRAMS_PER_KG, MICRO, PPB, Footprint
 from events.wellformed import duplicate_refusals
 from market.rules.custody import RETURNED
 from market.rules.element_masses import BALANCED, MG_PER_G
+from market.rules.orders import oxide_forms
 from market.rules.orders.materials import assay_refusals, cell_refusals, moisture_refusals, sum_refusals
 from market.rules.refusing.defects import QuantityNotPositive, VerifierMissing
 from market.rules.refusing.passport_refusals import (
@@ -46,16 +47,19 @@ def at(prefix: str, reasons: Iterable[Refusal]) -> list[Refusal]:
     return found
 
 
-def content_refusals(content: PassportContent, now: datetime, issued_at: datetime) -> list[Refusal]:
+def content_refusals(
+    content: PassportContent, now: datetime, issued_at: datetime, *, at_door: bool = False
+) -> list[Refusal]:
     """What is wrong whoever states it, and whatever it was made of. Members keep to their types already.
 
     Papers have to be valid when the passport was issued, also in a correction that comes later.
+    `at_door`: it is stated now, so what its form can hold is asked too.
     """
     reasons: list[Refusal] = []
     if content.net_wet_g == 0:
         reasons.append(QuantityNotPositive(pointer="/net_wet_g"))
     reasons += moisture_refusals(content.moisture_ppb)
-    reasons += cell_refusals(content.composition) or sum_refusals(content.composition, content.moisture_ppb)
+    reasons += _composition_refusals(content, at_door=at_door)
     if content.assay is not None:
         reasons += assay_refusals(content.assay, now.date())
     reasons += _booked_refusals(content)
@@ -70,6 +74,14 @@ def content_refusals(content: PassportContent, now: datetime, issued_at: datetim
     if content.magnets is not None:
         reasons += _magnet_refusals(content.magnets, content)
     return reasons
+
+
+def _composition_refusals(content: PassportContent, *, at_door: bool) -> list[Refusal]:
+    composition, moisture_ppb = content.composition, content.moisture_ppb
+    wrong = cell_refusals(composition) or sum_refusals(composition, moisture_ppb)
+    if wrong or not at_door:
+        return wrong
+    return oxide_forms.composition_refusals(content.form, composition, moisture_ppb)
 
 
 def root_refusals(content: PassportContent) -> list[Refusal]:

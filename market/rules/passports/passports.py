@@ -77,17 +77,19 @@ class LotDays(Struct, frozen=True, kw_only=True):
 
 
 class IssueState(Struct, frozen=True, kw_only=True):
-    """`taken`: lot numbers that the facility has issued; `by_number`: the newest reservation of this one."""
+    """`taken`: lot numbers that the facility has issued; `by_number`: the newest reservation of this one;
+    `at_door`: no audit asks."""
 
     lanes: int
     facility: Facility | None
     taken: frozenset[str]
     by_number: Reservation | None = None
+    at_door: bool = False
 
 
 class PassportState(Struct, frozen=True, kw_only=True):
     """`reservation`: the newest one of the lot; `receivers`: which of the organisations named exist;
-    `sales`: of the lot, which an audit does not know."""
+    `sales`: of the lot, which an audit does not know; `at_door`: no audit asks."""
 
     lanes: int
     passport: Passport | None
@@ -95,6 +97,7 @@ class PassportState(Struct, frozen=True, kw_only=True):
     receivers: frozenset[UUID] = frozenset()
     days: LotDays = LotDays()
     sales: Sales = {}
+    at_door: bool = False
 
 
 class IssuePassport(Struct, frozen=True, kw_only=True):
@@ -184,7 +187,8 @@ def issue(state: IssueState, argument: IssuePassport, moment: Moment) -> Decisio
     if content.lot_number in state.taken:
         reasons.append(LotNumberTaken(pointer="/lot_number", lot_number=content.lot_number))
     reasons += number_refusals(state.by_number, content.lot_number, "/lot_number")
-    refuse(reasons + content_refusals(content, moment.now, moment.now) + root_refusals(content))
+    reasons += content_refusals(content, moment.now, moment.now, at_door=state.at_door)
+    refuse(reasons + root_refusals(content))
     return Decision(drafts=(passport_draft(argument.passport, state.lanes, fact),))
 
 
@@ -258,7 +262,7 @@ def correct(state: PassportState, argument: CorrectPassport, moment: Moment) -> 
         reasons.append(CorrectionMoves(pointer="/content/facility"))
     reasons += _balance_refusals(passport, content)
     judge = root_refusals if passport.transformation is None else made_refusals
-    wrong = content_refusals(content, moment.now, passport.issued_at) + judge(content)
+    wrong = content_refusals(content, moment.now, passport.issued_at, at_door=state.at_door) + judge(content)
     refuse(reasons + at("/content", wrong))
     return Decision(drafts=(passport_draft(passport.passport, state.lanes, fact),))
 

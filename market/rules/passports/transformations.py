@@ -129,7 +129,8 @@ class Transform(Struct, frozen=True, kw_only=True):
 
 class TransformState(Struct, frozen=True, kw_only=True):
     """`reservations`, `days` and `sales` (which an audit does not know) by passport, `by_number` those of lot
-    numbers of outputs; `taken`: lot numbers of the facility; `accounts` of its mass balance."""
+    numbers of outputs; `taken`: lot numbers of the facility; `accounts` of its mass balance; `at_door`: no
+    audit asks."""
 
     lanes: int
     facility: Facility | None
@@ -140,6 +141,7 @@ class TransformState(Struct, frozen=True, kw_only=True):
     by_number: Mapping[str, Reservation] = {}
     days: Mapping[UUID, LotDays] = {}
     sales: Mapping[UUID, Sales] = {}
+    at_door: bool = False
 
 
 def transform(state: TransformState, argument: Transform, moment: Moment) -> Decision:
@@ -160,7 +162,8 @@ def transform(state: TransformState, argument: Transform, moment: Moment) -> Dec
         refuse(of_forms + reasons)
     outputs = tuple(_batch(content, content.net_wet_g) for content in contents)
     for index, content in enumerate(contents):
-        wrong = content_refusals(content, moment.now, moment.now) + made_refusals(content)
+        wrong = content_refusals(content, moment.now, moment.now, at_door=state.at_door)
+        wrong += made_refusals(content)
         reasons += at(f"/outputs/{index}", wrong)
     reasons += balance_refusals(inputs, outputs, argument.losses, argument.tolerance_ppm)
     reasons += custody_refusals(custody, inputs, outputs)

@@ -195,6 +195,18 @@ class CompositionOverWhole(Refusal):
     code = "composition_over_whole"
 
 
+class ElementsOverOxide(Refusal):
+    """As oxides they add up to {sum} of {form}, over 105 %. With reported_as {oxides} they are {elements}."""
+
+    code = "elements_over_oxide"
+
+
+class ResultsOverOxide(Refusal):
+    """As oxides they add up to {sum} of {form}, over 105 %. Results of oxides are {elements} as elements."""
+
+    code = "results_over_oxide"
+
+
 class AssayInFuture(Refusal):
     """The sample cannot have been taken after today."""
 
