@@ -11,6 +11,6 @@ In the order of reading, each line from what a command meets first to what it re
     a delivery     deliveries, delivery (its fold); results, assays, materials
     a price        prices, quotation, indices, price_terms (shared with the market)
     an invoice     settlements, invoices
-    a year         shortfall (its ledger), year_accounts, year_prices, statements
+    a year         shortfall (its ledger), balances, year_accounts, year_prices, statements
     saying no      refusals, delivery_refusals, volume_refusals
 """

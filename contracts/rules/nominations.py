@@ -11,6 +11,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from contracts.rules.agreement import RUNNING, Agreement
+from contracts.rules.balances import drawable, ledger_before
 from contracts.rules.contract_years import (
     PARTS_IN_YEAR,
     Band,
@@ -167,10 +168,10 @@ def in_order(volumes: Volumes) -> list[Nomination]:
     )
 
 
-def make_up_left_g(volumes: Volumes, year: int, *, but: Part) -> int:
+def make_up_left_g(agreement: Agreement, volumes: Volumes, year: int, *, but: Part) -> int:
     """What earlier years have paid for and `year` may draw, less what its other parts of the level do."""
-    before = volumes.year(year - 1).ledger if year > 1 else None
-    balance_g = 0 if before is None else before.make_up_balance_g
+    before = ledger_before(agreement, volumes, year)
+    balance_g = 0 if before is None else sum(lot.quantity_g for lot in drawable(before.make_up, year))
     return balance_g - sum(
         nomination.part.make_up_g
         for nomination in volumes.nominations.values()
@@ -225,7 +226,7 @@ def _quantity_refusals(
             high_kg=in_kg(around.high_g),
             share_kg=in_kg(around.share_g),
         )
-    remaining_g = make_up_left_g(volumes, part.year, but=part)
+    remaining_g = make_up_left_g(agreement, volumes, part.year, but=part)
     if asked.make_up_g > remaining_g:
         yield MakeUpExceeded(
             pointer="/make_up_g", asked_kg=in_kg(asked.make_up_g), remaining_kg=in_kg(max(0, remaining_g))

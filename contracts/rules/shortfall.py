@@ -1,4 +1,4 @@
-"""The take-or-pay ledger: one contract year from its facts and the ledger of the year before. Pure.
+"""The take-or-pay ledger: one contract year from its facts and the last ledger before it. Pure.
 
     TOPQ       = top · ACQ − force majeure − seller's shortfall − off-spec, not below zero
     deficiency = max(0, TOPQ − taken − carry-forward used); it is paid for, and made up later
@@ -15,6 +15,7 @@ from typing import NamedTuple
 from msgspec import Struct
 from msgspec.structs import replace
 
+from contracts.rules.balances import drawable
 from contracts.rules.invoices import line
 from contracts.rules.price_terms import amount_cents, round_half_even
 from contracts.rules.prices import Priced
@@ -43,11 +44,13 @@ class Drawn(NamedTuple):
 
 
 def assess(clause: TakeOrPayClause, facts: YearFacts, before: YearLedger | None) -> YearLedger:
-    """`before` None: the year before was not assessed. ValueError when it is not the ledger of that year."""
-    if before is not None and before.year != facts.year - 1:
-        raise ValueError(f"the ledger before year {facts.year} is not that of year {facts.year - 1}")
-    made_up = () if before is None else before.make_up
-    carried = () if before is None else before.carry_forward
+    """`before` None: no year was assessed. Years between the two had no clause: what might last have been
+    drawn in one of them expires here. ValueError when `before` is not of an earlier year.
+    """
+    if before is not None and before.year >= facts.year:
+        raise ValueError(f"the ledger of year {before.year} does not come before year {facts.year}")
+    made_up, made_up_lapsed = _of_year(() if before is None else before.make_up, facts.year)
+    carried, carried_lapsed = _of_year(() if before is None else before.carry_forward, facts.year)
 
     take_or_pay_g = max(0, _part(facts.acq_g, clause.top_ppb) - facts.force_majeure_g - _sellers_g(facts))
     used = draw(carried, max(0, take_or_pay_g - facts.taken_g))
@@ -63,8 +66,8 @@ def assess(clause: TakeOrPayClause, facts: YearFacts, before: YearLedger | None)
 
     make_up = _with(drawn.left, facts.year, clause.makeup_years, deficiency_g, deficiency_cents)
     carry = _with(used.left, facts.year, clause.carry_forward_years, earned_g, 0)
-    make_up_left, make_up_lost = _expire(make_up, facts.year)
-    carry_left, carry_lost = _expire(carry, facts.year)
+    make_up_left, make_up_lost = _expire((*made_up_lapsed, *make_up), facts.year)
+    carry_left, carry_lost = _expire((*carried_lapsed, *carry), facts.year)
     deliver_g = _undelivered_g(clause, facts)
     deliver_price = _price(facts, clause.deliver_price_ppb)
     ledger = YearLedger(
@@ -181,6 +184,12 @@ def _with(
         return lots
     lot = BalanceLot(from_year=year, through_year=year + years, quantity_g=quantity_g, paid_cents=paid_cents)
     return (*lots, lot)
+
+
+def _of_year(lots: Sequence[BalanceLot], year: int) -> tuple[tuple[BalanceLot, ...], tuple[BalanceLot, ...]]:
+    """Lots that the year may draw on, and those whose last year is over already."""
+    usable = drawable(lots, year)
+    return usable, tuple(lot for lot in lots if lot not in usable)
 
 
 def _expire(lots: Sequence[BalanceLot], year: int) -> tuple[tuple[BalanceLot, ...], tuple[BalanceLot, ...]]:

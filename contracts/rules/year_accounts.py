@@ -7,7 +7,8 @@ from uuid import UUID
 from msgspec import Struct
 
 from contracts.rules.agreement import RUNNING, Agreement
-from contracts.rules.contract_years import acq_g, last_day_of, rested_ppb, year_period, years_in
+from contracts.rules.balances import ledger_before, take_or_pay_of
+from contracts.rules.contract_years import acq_g, rested_ppb, year_period, years_in
 from contracts.rules.invoices import total_cents
 from contracts.rules.nominations import VolumeState, in_kg
 from contracts.rules.price_terms import round_half_even
@@ -33,7 +34,7 @@ from contracts.rules.volumes import Volumes
 from contracts.rules.year_prices import mean_price
 from events.callers import Caller
 from events.contract_events import InvoiceSettled, OutputDeclared, ShortfallNotified, YearAssessed
-from events.contract_terms import ShareOfOutput, TakeOrPayClause, YearLedger
+from events.contract_terms import ShareOfOutput, YearLedger
 from events.decision import Decision, Moment
 from events.envelope import Fact
 from events.refusal import NotDue, Refusal, refuse
@@ -183,16 +184,10 @@ def ledger_of(
             off_spec_g=volume.off_spec_g,
             price_micro_per_kg=price_micro_per_kg or 0,
         ),
-        volumes.year(year - 1).ledger if year > 1 else None,
+        ledger_before(agreement, volumes, year),
     )
     owing_g = ledger.deficiency_g + ledger.deliver_or_pay_g
     return None if owing_g and price_micro_per_kg is None else ledger
-
-
-def take_or_pay_of(agreement: Agreement, year: int) -> TakeOrPayClause | None:
-    """The clause that stood on the year's last day: what is signed later changes no year that is over."""
-    assert agreement.starts_on is not None
-    return agreement.terms_on(last_day_of(agreement.starts_on, year)).take_or_pay
 
 
 def next_year_end(agreement: Agreement, volumes: Volumes) -> tuple[datetime, int] | None:

@@ -1,12 +1,13 @@
 """Nominations of a ramp of 600 t in year 1: bands of 10, 15 and 20 %, notice of 90, 45 and 20 days."""
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import partial
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
+from contracts.rules.agreement import Superseded
 from contracts.rules.nominations import (
     NominateBySilence,
     NominateQuantity,
@@ -41,8 +42,10 @@ from tests.volume_support import (
     NOMINATIONS,
     RAMP_G,
     TAKE_OR_PAY,
+    TERMS,
     agreement,
     at,
+    days,
     share_of_output,
     volume_state,
 )
@@ -293,6 +296,23 @@ def test_make_up_comes_on_top_up_to_what_earlier_years_paid_for() -> None:
         )
     )
     assert {"asked_kg": "140000.001", "remaining_kg": "140000.000"} == refusal.figures
+
+
+@pytest.mark.parametrize(("back", "remaining_kg"), [(2030, "140000.000"), (2031, "0.000")])
+def test_make_up_passes_over_a_year_without_the_clause(back: int, remaining_kg: str) -> None:
+    """What year 1 paid for through year 3, asked for in the first year that has the clause back."""
+    without = replace(TERMS, take_or_pay=None)
+    earlier = (
+        Superseded(until=date(2029, 6, 30), terms=TERMS),
+        Superseded(until=date(back, 6, 30), terms=without),
+    )
+    state = replace(volume_state(superseded=earlier), volumes=_assessed())
+    year = days(date(back, 7, 1), date(back + 1, 7, 1))
+    asking = asked("annual", year, 1_400, make_up_g=141 * TONNE_G)
+    found = refusals(lambda: nominate(state, asking, moment(IN_TIME)))
+    assert [remaining_kg] == [
+        each.figures["remaining_kg"] for each in found if each.code == "make_up_exceeded"
+    ]
 
 
 def test_an_assessed_year_is_closed_to_nominations() -> None:

@@ -11,7 +11,10 @@ from typing import Any
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from msgspec.structs import replace
 
+from contracts.rules.agreement import Superseded
+from contracts.rules.contract_years import last_day_of
 from contracts.rules.shortfall import YearFacts, assess
 from contracts.rules.volumes import Volumes, fold_volume
 from contracts.rules.year_accounts import ledger_of
@@ -39,6 +42,11 @@ class Model:
     make_up: list[int] = field(default_factory=list)
     carried: list[int] = field(default_factory=list)
 
+    def pass_year(self, clause: TakeOrPayClause, year: int) -> None:
+        """Without the clause: what it was the last year for is gone."""
+        self.make_up = [each for each in self.make_up if each + clause.makeup_years > year]
+        self.carried = [each for each in self.carried if each + clause.carry_forward_years > year]
+
     def close(self, clause: TakeOrPayClause, facts: YearFacts) -> dict[str, int]:
         due = round(Fraction(facts.acq_g * clause.top_ppb, PPB))
         due -= facts.force_majeure_g + facts.seller_shortfall_g + facts.off_spec_g
@@ -58,8 +66,7 @@ class Model:
                 earned += 1
         self.make_up += [facts.year] * lacking
         self.carried += [facts.year] * earned
-        self.make_up = [year for year in self.make_up if year + clause.makeup_years > facts.year]
-        self.carried = [year for year in self.carried if year + clause.carry_forward_years > facts.year]
+        self.pass_year(clause, facts.year)
         return {"used": used, "lacking": lacking, "drawn": drawn, "earned": earned}
 
 
@@ -124,6 +131,20 @@ class LedgerMachine(RuleBasedStateMachine):
         self.came_in += ledger.deficiency_cents
         self.went_out += ledger.make_up_credit_cents + ledger.make_up_expired_cents
         self._say(YearAssessed(ledger=ledger, market=MARKET, agreement=AGREEMENT))
+        self.year += 1
+
+    @rule()
+    def end_year_without_clause(self) -> None:
+        """Amendments have suspended it for this year alone."""
+        if self.year > YEARS:
+            return
+        terms = self.agreement.terms
+        earlier = (
+            Superseded(until=last_day_of(STARTS_ON, self.year - 1), terms=terms),
+            Superseded(until=last_day_of(STARTS_ON, self.year), terms=replace(terms, take_or_pay=None)),
+        )
+        self.agreement = replace(self.agreement, superseded=(*self.agreement.superseded, *earlier))
+        self.model.pass_year(self.clause, self.year)
         self.year += 1
 
     @invariant()

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from contracts.rules.agreement import Suspension
+from contracts.rules.agreement import Superseded, Suspension
+from contracts.rules.contract_years import last_day_of
 from contracts.rules.volumes import Volumes, YearVolume, fold_volume
 from contracts.rules.year_accounts import (
     AccountState,
@@ -31,7 +32,7 @@ from tests.desk_support import (
     moment,
     refusals,
 )
-from tests.volume_support import AGREEMENT, account_state, at, days, share_of_output
+from tests.volume_support import AGREEMENT, STARTS_ON, TERMS, account_state, at, days, share_of_output
 
 YEAR_ENDS = at(2029, 7, 1)
 IN_YEAR = at(2029, 1, 15)
@@ -134,6 +135,40 @@ def test_years_that_ended_before_a_termination_are_assessed_and_no_later_one() -
     assert (YEAR_ENDS, 1) == next_year_end(_known(state), state.volumes)
     after = assessed(state)
     assert None is next_year_end(_known(after), after.volumes)
+
+
+def suspended(*, from_year: int, to_year: int) -> tuple[Superseded, ...]:
+    """Amendments take the clause out of these years, and put it back for those after them."""
+    terms = replace(TERMS, take_or_pay=None)
+    return (
+        Superseded(until=last_day_of(STARTS_ON, from_year - 1), terms=TERMS),
+        Superseded(until=last_day_of(STARTS_ON, to_year), terms=terms),
+    )
+
+
+@pytest.mark.parametrize(
+    ("to_year", "drawn_t", "credit_cents", "expired_t", "expired_cents"),
+    [(2, 140, 840_000_000, 0, 0), (3, 0, 0, 140, 840_000_000)],
+)
+def test_years_without_the_clause_carry_balances_over(
+    to_year: int, drawn_t: int, credit_cents: int, expired_t: int, expired_cents: int
+) -> None:
+    """Year 1 pays for 140 t that years 2 and 3 may make up. Year 3 draws them; year 4 finds them expired."""
+    state = assessed(account_state(taken(400), superseded=suspended(from_year=2, to_year=to_year)))
+    year = to_year + 1
+    late = YearVolume(year=year, taken_g=1_640 * TONNE_G)
+    volumes = replace(state.volumes, years={**state.volumes.years, year: late})
+    assert state.agreement is not None
+    assert (at(2028 + year, 7, 1), year) == next_year_end(state.agreement, volumes)
+    argument = replace(ASSESS, year=year)
+    fact = facts(
+        assess_year(replace(state, volumes=volumes), argument, moment(at(2028 + year, 7, 1)))
+    )[0]
+    assert isinstance(fact, YearAssessed)
+    ledger = fact.ledger
+    assert (drawn_t * TONNE_G, credit_cents) == (ledger.make_up_drawn_g, ledger.make_up_credit_cents)
+    assert (expired_t * TONNE_G, expired_cents) == (ledger.make_up_expired_g, ledger.make_up_expired_cents)
+    assert (0, 0) == (ledger.make_up_balance_g, ledger.make_up_balance_cents)
 
 
 def test_no_year_end_is_due_without_years_or_clause() -> None:
