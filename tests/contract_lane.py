@@ -31,7 +31,7 @@ from contracts.rules.settlements import QuarterState, settles_quarterly
 from contracts.rules.steps import AgreementState
 from contracts.rules.volumes import VolumeFact, Volumes, fold_volume
 from contracts.rules.year_accounts import AccountState, unpriced_day
-from contracts.rules.year_prices import formula_price
+from contracts.rules.year_prices import year_formula
 from events.chain import genesis, next_head
 from events.codec import decode_event, encode_event
 from events.contract_events import IndexPublished, InvoiceSettled
@@ -53,8 +53,10 @@ CALLERS_OF_ALL = {**CALLERS, "operator": OPERATOR_CALLER}
 class ContractLane:
     """One agreement, its deliveries and the indices that price it, all in one lane."""
 
-    def __init__(self, now: datetime = NOW) -> None:
+    def __init__(self, now: datetime = NOW, *, holds_units: bool = True) -> None:
+        """`holds_units` False: as was recorded before prices were held against them."""
         self.now = now
+        self.holds_units = holds_units
         self.agreement: Agreement | None = None
         self.volumes = Volumes()
         self.deliveries: dict[UUID, Delivery] = {}
@@ -161,7 +163,7 @@ class ContractLane:
         while True:
             day, formula = unpriced_day(self.stands, self.volumes, self.now), None
             if day is not None:
-                formula = formula_price(self.stands.terms_on(day), day, self.values, self.now)
+                formula = year_formula(self.stands, day, self._held, self.values, self.now)
             state = AccountState(lane=LANE, agreement=self.agreement, volumes=self.volumes, formula=formula)
             try:
                 self.record(clock.pass_time(state, argument, self.moment), "operator")
@@ -231,6 +233,7 @@ class ContractLane:
             ),
             invoices=self._quarter_invoices(quarter),
             values=self.values,
+            units=self._held,
         )
         argument = settlements.SettleQuarter(
             caller=CALLERS["seller"], agreement=self.stands.agreement, quarter=quarter
@@ -285,6 +288,10 @@ class ContractLane:
         asked = argument(caller=CALLERS[by], **named, **given)
         return self.record(rule(AgreementState(lane=LANE, agreement=self.agreement), asked, self.moment), by)
 
+    @property
+    def _held(self) -> dict[str, IndexUnit]:
+        return self.units if self.holds_units else {}
+
     def _volume_state(self) -> VolumeState:
         return VolumeState(lane=LANE, agreement=self.agreement, volumes=self.volumes)
 
@@ -309,6 +316,7 @@ class ContractLane:
             quarter_settled=settles_quarterly(self.agreement, day) and bool(settled),
             invoices=tuple(each for each in self.invoices if each.delivery == given.get("delivery")),
             values=self.values,
+            units=self._held,
         )
         caller = CALLERS_OF_ALL[by]
         return self.record(rule(state, argument(caller=caller, **given), self.moment), by)

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from msgspec.structs import replace
 
-from contracts.commands.indices import windows_of
+from contracts.commands.indices import read_units, windows_of
 from contracts.commands.steps import AgreementStep, D, DeliveryStep
 from contracts.rules import deliveries as rules
 from contracts.rules import results, settlements
@@ -16,7 +16,9 @@ from contracts.rules.days import midnight
 from contracts.rules.delivered import left_g, of_match
 from contracts.rules.deliveries import Ship
 from contracts.rules.delivery import DeliveryState
-from contracts.rules.quotation import Days, quarter_of
+from contracts.rules.index_units import IndexUnits, terms_read
+from contracts.rules.indices import IndexUnit
+from contracts.rules.quotation import Days, IndexValues, quarter_of
 from contracts.rules.settlements import QuarterState, SettleQuarter, settles_quarterly, terms_between
 from contracts.store import agreements as agreement_store
 from contracts.store import deliveries as store
@@ -26,6 +28,7 @@ from contracts.store.volumes import load_years
 from events.connections import Connection
 from events.decision import Moment
 from events.desk import InMarket
+from events.vocabulary import Code
 
 
 async def load_shipping(
@@ -38,12 +41,8 @@ async def load_shipping(
         connection, [(*key, ask.argument.lot_number) for key, ask in zip(keys, asked, strict=True)]
     )
     years = await load_years(connection, keys)
-    windows = [
-        window
-        for ask in asked
-        for window in _windows(agreements.get(ask.argument.agreement), ask.argument.shipped_on, ask.lanes)
-    ]
-    values = await index_store.load_values(connection, windows)
+    priced = [(agreements.get(ask.argument.agreement), ask.argument.shipped_on, ask.lanes) for ask in asked]
+    units, values = await _read_indices(connection, priced)
     return [
         DeliveryState(
             lane=ask.lane,
@@ -55,6 +54,7 @@ async def load_shipping(
             quarter_settled=await _quarter_settled(connection, key, agreements, ask.argument.shipped_on),
             left_g=await _left_g(connection, key, agreements.get(ask.argument.agreement)),
             values=values,
+            units=units,
         )
         for key, ask in zip(keys, asked, strict=True)
     ]
@@ -107,16 +107,16 @@ async def _load_settling(
     """With what was invoiced of each delivery, and the index values of its price."""
     states = await _load(connection, asked, moment)
     keys = {}
-    windows = []
+    priced = []
     for ask, state in zip(asked, states, strict=True):
         if state.delivery is not None:
             shipped = state.delivery.shipped
             keys[shipped.delivery] = (ask.lane, ask.market, shipped.agreement, shipped.delivery)
-            windows += _windows(state.agreement, shipped.shipped_on, ask.lanes)
+            priced.append((state.agreement, shipped.shipped_on, ask.lanes))
     invoices = await store.load_invoices(connection, list(keys.values()))
-    values = await index_store.load_values(connection, windows)
+    units, values = await _read_indices(connection, priced)
     return [
-        replace(state, invoices=tuple(invoices.get(ask.argument.delivery, ())), values=values)
+        replace(state, invoices=tuple(invoices.get(ask.argument.delivery, ())), values=values, units=units)
         for ask, state in zip(asked, states, strict=True)
     ]
 
@@ -131,7 +131,9 @@ async def _load_quarter(
         key = (ask.lane, ask.market, ask.argument.agreement)
         agreement = (await agreement_store.load_agreements(connection, [key])).get(ask.argument.agreement)
         days = quarter_of(ask.argument.quarter)
-        windows = [] if agreement is None else _quarter_windows(agreement, days, ask.lanes)
+        edges = [] if agreement is None else [each.start for each in _stretches(agreement, days)]
+        units = await read_units(connection, agreement, edges, ask.lanes)
+        windows = [] if agreement is None else _quarter_windows(agreement, days, units, ask.lanes)
         states.append(
             QuarterState(
                 lane=ask.lane,
@@ -139,24 +141,36 @@ async def _load_quarter(
                 deliveries=await store.shipped_between(connection, key, days.start, days.end),
                 invoices=await store.invoices_of_period(connection, key, midnight(days.start)),
                 values=await index_store.load_values(connection, windows),
+                units=units,
             )
         )
     return states
 
 
-def _windows(agreement: Agreement | None, day: date, lanes: int) -> list[index_store.Window]:
-    if agreement is None or agreement.standing is None:
-        return []
-    return windows_of(agreement.terms_on(day), [day], lanes)
+async def _read_indices(
+    connection: Connection, priced: Sequence[tuple[Agreement | None, date, int]]
+) -> tuple[dict[Code, IndexUnit], IndexValues]:
+    """Units and values of what prices shipments: agreement, day, number of lanes."""
+    units: dict[Code, IndexUnit] = {}
+    windows: list[index_store.Window] = []
+    for agreement, day, lanes in priced:
+        units |= await read_units(connection, agreement, [day], lanes)
+        if agreement is not None and agreement.standing is not None:
+            windows += windows_of(terms_read(agreement, day, units), [day], lanes)
+    return units, await index_store.load_values(connection, windows)
 
 
-def _quarter_windows(agreement: Agreement, days: Days, lanes: int) -> list[index_store.Window]:
-    if agreement.standing is None:
-        return []
+def _stretches(agreement: Agreement, days: Days) -> list[Days]:
+    return [] if agreement.standing is None else [each for _, each in terms_between(agreement, days)]
+
+
+def _quarter_windows(
+    agreement: Agreement, days: Days, units: IndexUnits, lanes: int
+) -> list[index_store.Window]:
     return [
         window
-        for terms, _ in terms_between(agreement, days)
-        for window in windows_of(terms, [days.start, days.last], lanes)
+        for stretch in _stretches(agreement, days)
+        for window in windows_of(terms_read(agreement, stretch.start, units), [days.start, days.last], lanes)
     ]
 
 

@@ -6,8 +6,10 @@ from datetime import date
 from msgspec import Struct
 
 from contracts.rules import indices as rules
+from contracts.rules.agreement import Agreement
 from contracts.rules.days import midnight
-from contracts.rules.indices import IndexState, PublishIndex
+from contracts.rules.index_units import codes_of
+from contracts.rules.indices import IndexState, IndexUnit, PublishIndex
 from contracts.rules.prices import index_of
 from contracts.rules.quotation import price_window
 from contracts.store import indices as store
@@ -16,7 +18,7 @@ from events.connections import Connection
 from events.contract_terms import AgreementTerms
 from events.decision import Decision, Moment, Request
 from events.desk import Answer, Desk, Operation, submit
-from events.vocabulary import lane_of
+from events.vocabulary import Code, lane_of
 
 
 class InIndex(Struct, frozen=True, kw_only=True):
@@ -67,6 +69,16 @@ async def publish(
         request=request,
         dry_run=dry_run,
     )
+
+
+async def read_units(
+    connection: Connection, agreement: Agreement | None, days: Iterable[date], lanes: int
+) -> dict[Code, IndexUnit]:
+    """Units of the indices that shipments of these days are priced by."""
+    if agreement is None or agreement.standing is None:
+        return {}
+    codes = {code for day in days for code in codes_of(agreement, day)}
+    return await store.load_units(connection, [(lane_of(code, lanes), code) for code in sorted(codes)])
 
 
 def windows_of(terms: AgreementTerms, days: Iterable[date], lanes: int) -> list[Window]:

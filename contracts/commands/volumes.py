@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from typing import Final
 
-from contracts.commands.indices import windows_of
+from contracts.commands.indices import read_units, windows_of
 from contracts.commands.steps import A, AgreementStep
 from contracts.rules import clock, nominations, year_accounts
+from contracts.rules.index_units import terms_read
 from contracts.rules.nominations import VolumeState
 from contracts.rules.standing import PassTime
 from contracts.rules.year_accounts import AccountState, unpriced_day
-from contracts.rules.year_prices import formula_price
+from contracts.rules.year_prices import year_formula
 from contracts.store.agreements import load_agreements
 from contracts.store.indices import load_values
 from contracts.store.volumes import load_volumes
@@ -41,15 +42,15 @@ async def _load_accounts(
     """With the formula's price of a year that is due and in which nothing was invoiced."""
     states = []
     for ask, state in zip(asked, await _load(connection, asked, moment), strict=True):
-        last_day, formula = None, None
-        if state.agreement is not None:
-            last_day = unpriced_day(state.agreement, state.volumes, moment.now)
-        if last_day is not None and state.agreement is not None:
-            terms = state.agreement.terms_on(last_day)
-            values = await load_values(connection, windows_of(terms, [last_day], ask.lanes))
-            formula = formula_price(terms, last_day, values, moment.now)
+        agreement, formula = state.agreement, None
+        last_day = None if agreement is None else unpriced_day(agreement, state.volumes, moment.now)
+        if last_day is not None and agreement is not None:
+            units = await read_units(connection, agreement, [last_day], ask.lanes)
+            windows = windows_of(terms_read(agreement, last_day, units), [last_day], ask.lanes)
+            values = await load_values(connection, windows)
+            formula = year_formula(agreement, last_day, units, values, moment.now)
         states.append(
-            AccountState(lane=ask.lane, agreement=state.agreement, volumes=state.volumes, formula=formula)
+            AccountState(lane=ask.lane, agreement=agreement, volumes=state.volumes, formula=formula)
         )
     return states
 

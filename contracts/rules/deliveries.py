@@ -30,6 +30,7 @@ from contracts.rules.delivery_refusals import (
     ShippedYearClosed,
     WithinSpecification,
 )
+from contracts.rules.index_units import priced_terms
 from contracts.rules.invoices import credit, line, total_cents
 from contracts.rules.materials import Material
 from contracts.rules.prices import Quotation, delivery_price, index_of, provisional_share
@@ -132,7 +133,8 @@ def ship(state: DeliveryState, argument: Ship, moment: Moment) -> Decision:
     if material.basis_g == 0:
         raise NothingShipped(pointer="/stated")
     refuse(quantity_refusals(agreement, terms, state.left_g, material.basis_g))
-    invoiced = _provisional(terms, material, argument.shipped_on, state.values, moment.now)
+    read = priced_terms(agreement, argument.shipped_on, state.units)
+    invoiced = _provisional(read, material, argument.shipped_on, state.values, moment.now)
     return decision(agreement, replace(shipped, quantity_g=material.basis_g, lines=(invoiced,)))
 
 

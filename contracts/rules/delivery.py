@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from contracts.rules.days import day_of, midnight
 from contracts.rules.delivery_refusals import DeliveryStatusUnfit, DeliveryUnknown
+from contracts.rules.index_units import IndexUnits
 from contracts.rules.materials import Material, figures
 from contracts.rules.quotation import IndexValues
 from contracts.rules.refusals import DateInFuture, DatesOutOfOrder
@@ -100,6 +101,7 @@ class DeliveryState(AgreementState, frozen=True, kw_only=True):
     the contract years that were assessed, and `quarter_settled` tells whether the difference of its quarter
     was; `left_g` grams of basis have left under the contract of a match before it and were not rejected.
     `unproven`: why it cannot be what is stated, or not the passport's lot; no audit of contracts knows.
+    `units` of the indices in `values`.
     """
 
     delivery: Delivery | None = None
@@ -110,6 +112,7 @@ class DeliveryState(AgreementState, frozen=True, kw_only=True):
     unproven: tuple[Refusal, ...] = ()
     invoices: tuple[InvoiceSettled, ...] = ()
     values: IndexValues = field(default_factory=dict)
+    units: IndexUnits = field(default_factory=dict)
 
 
 def fold(delivery: Delivery | None, position: int, fact: DeliveryFact) -> Delivery:

@@ -9,6 +9,13 @@ class IndexUnitDiffers(Refusal):
     code = "index_unit_differs"
 
 
+class ClauseUnitDiffers(Refusal):
+    """{index} is published in {published}, the price reads it in {agreed}: both sign an amendment that reads
+    it as published, and it prices this too."""
+
+    code = "clause_unit_differs"
+
+
 class IndexUnitMissing(Refusal):
     """An index counts kilograms of something, or is a rate of a currency: state exactly one of the two."""
 

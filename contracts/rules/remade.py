@@ -13,6 +13,7 @@ from msgspec import Struct
 from contracts.rules import agreements, deliveries, indices, nominations, results, settlements, standing
 from contracts.rules.agreement import Agreement, LifecycleFact, LifecycleStep
 from contracts.rules.delivery import Delivery, DeliveryFact, DeliveryState
+from contracts.rules.index_units import IndexUnits
 from contracts.rules.indices import IndexState
 from contracts.rules.matched import from_match
 from contracts.rules.nominations import VolumeState
@@ -32,7 +33,7 @@ from contracts.rules.year_accounts import (
     notify_shortfall,
     unpriced_day,
 )
-from contracts.rules.year_prices import formula_price
+from contracts.rules.year_prices import year_formula
 from events.callers import Caller
 from events.contract_events import (
     AgreementAdvanced,
@@ -85,7 +86,7 @@ class Before(Struct, frozen=True, kw_only=True):
 
     `delivery` is the one that the fact names, `invoices` those of that delivery, or of the quarter of an
     invoice or a shipment. `shipped` are the deliveries of the quarter, `lots` and `left_g` those of
-    `DeliveryState`. `match` is confirmed at `match_time`.
+    `DeliveryState`. Without `units` no price is held against them. `match` is confirmed at `match_time`.
     """
 
     agreement: Agreement | None = None
@@ -96,6 +97,7 @@ class Before(Struct, frozen=True, kw_only=True):
     lots: frozenset[str] = frozenset()
     left_g: int = 0
     values: IndexValues = {}
+    units: IndexUnits = {}
     match: MatchConfirmed | None = None
     match_time: datetime | None = None
 
@@ -250,7 +252,7 @@ def _formula(before: Before, agreement: Agreement, now: datetime) -> Priced | No
     last_day = unpriced_day(agreement, before.volumes, now)
     if last_day is None:
         return None
-    return formula_price(agreement.terms_on(last_day), last_day, before.values, now)
+    return year_formula(agreement, last_day, before.units, before.values, now)
 
 
 def _delivered(before: Before, event: Recorded, fact: DeliveryFact, caller: Caller) -> Decision:
@@ -267,6 +269,7 @@ def _delivered(before: Before, event: Recorded, fact: DeliveryFact, caller: Call
         and bool(before.invoices),
         left_g=before.left_g,
         values=before.values,
+        units=before.units,
     )
     moment = _moment(event.time)
     match fact:
@@ -356,6 +359,7 @@ def _invoiced(before: Before, event: Recorded, fact: InvoiceSettled, caller: Cal
             delivery=before.delivery,
             invoices=before.invoices,
             values=before.values,
+            units=before.units,
         )
         if before.invoices:
             restated = settlements.Restate(caller=caller, delivery=fact.delivery)
@@ -370,6 +374,7 @@ def _invoiced(before: Before, event: Recorded, fact: InvoiceSettled, caller: Cal
         deliveries=before.shipped,
         invoices=before.invoices,
         values=before.values,
+        units=before.units,
     )
     asked = settlements.SettleQuarter(
         caller=caller, agreement=fact.agreement, quarter=fact.period.start.date()

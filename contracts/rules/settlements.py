@@ -20,6 +20,7 @@ from contracts.rules.delivery_refusals import (
     QuarterStart,
     QuarterUndecided,
 )
+from contracts.rules.index_units import IndexUnits, priced_terms
 from contracts.rules.invoices import credit, difference, line, settled_lines, total_cents, umpire_cost
 from contracts.rules.prices import Priced, Quotation, delivery_price, difference_price, index_of
 from contracts.rules.quotation import (
@@ -69,6 +70,7 @@ class QuarterState(AgreementState, frozen=True, kw_only=True):
     deliveries: tuple[Delivery, ...] = ()
     invoices: tuple[InvoiceSettled, ...] = ()
     values: IndexValues = field(default_factory=dict)
+    units: IndexUnits = field(default_factory=dict)
 
 
 def settle(state: DeliveryState, argument: Settle, moment: Moment) -> Decision:
@@ -78,7 +80,7 @@ def settle(state: DeliveryState, argument: Settle, moment: Moment) -> Decision:
     refuse(status_refusals(delivery, "accepted"))
     if state.invoices:
         raise AlreadySettled(invoice=f"inv_{state.invoices[0].invoice.hex}")
-    price = _final_price(agreement, delivery, state.values, moment.now)
+    price = _final_price(agreement, delivery, state, moment.now)
     assert delivery.accepted is not None
     lines = (
         line("final", delivery.accepted.quantity_g, price),
@@ -97,7 +99,7 @@ def restate(state: DeliveryState, argument: Restate, moment: Moment) -> Decision
     settled = settled_lines(state.invoices, "final")
     if not settled:
         raise NotSettledYet
-    found = difference(settled[0], _final_price(agreement, delivery, state.values, moment.now))
+    found = difference(settled[0], _final_price(agreement, delivery, state, moment.now))
     if found.price_micro_per_kg == 0:
         raise NothingRestated
     invoice = _of_delivery(
@@ -124,7 +126,7 @@ def settle_quarter(state: QuarterState, argument: SettleQuarter, moment: Moment)
         raise QuarterUndecided
     prices = [
         difference_price(clause, _quotation(clause.index, days, state.values, moment.now))
-        for clause, _ in parts
+        for clause in (_clause(agreement, stretch, state.units) for stretch, _ in parts)
     ]
     settled = settled_lines(state.invoices, "contract_for_difference")
     if settled:
@@ -155,14 +157,20 @@ def settle_quarter(state: QuarterState, argument: SettleQuarter, moment: Moment)
 
 def _quarter_parts(
     agreement: Agreement, days: Days, deliveries: Sequence[Delivery]
-) -> list[tuple[ContractForDifference, list[Delivery]]]:
-    """Contracts for difference that stood in the quarter, in order, each with what was shipped under it."""
-    parts: list[tuple[ContractForDifference, list[Delivery]]] = []
+) -> list[tuple[Days, list[Delivery]]]:
+    """Stretches of the quarter, each with a contract for difference and what was shipped under it."""
+    parts: list[tuple[Days, list[Delivery]]] = []
     for terms, stretch in terms_between(agreement, days):
         if isinstance(terms.price, ContractForDifference):
             shipped = [each for each in deliveries if stretch.start <= each.shipped.shipped_on < stretch.end]
-            parts.append((terms.price, shipped))
+            parts.append((stretch, shipped))
     return parts
+
+
+def _clause(agreement: Agreement, stretch: Days, units: IndexUnits) -> ContractForDifference:
+    price = priced_terms(agreement, stretch.start, units).price
+    assert isinstance(price, ContractForDifference)
+    return price
 
 
 def terms_between(agreement: Agreement, days: Days) -> list[tuple[AgreementTerms, Days]]:
@@ -187,12 +195,12 @@ def accepted_g(deliveries: Sequence[Delivery]) -> int:
     return sum(delivery.accepted.quantity_g for delivery in deliveries if delivery.accepted is not None)
 
 
-def _final_price(agreement: Agreement, delivery: Delivery, values: IndexValues, now: datetime) -> Priced:
-    terms = agreement.terms_on(delivery.shipped.shipped_on)
+def _final_price(agreement: Agreement, delivery: Delivery, state: DeliveryState, now: datetime) -> Priced:
+    terms = priced_terms(agreement, delivery.shipped.shipped_on, state.units)
     reference, quotation = index_of(terms.price), None
     if reference is not None:
         days = quotation_days(reference.quotation_period, delivery.shipped.shipped_on)
-        quotation = _quotation(reference, days, values, now)
+        quotation = _quotation(reference, days, state.values, now)
     return delivery_price(terms, delivery.material(terms), quotation)
 
 

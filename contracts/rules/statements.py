@@ -8,10 +8,12 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from contracts.rules.agreement import Agreement
+from contracts.rules.agreement import ENDED, Agreement
+from contracts.rules.balances import newest_ledger
 from contracts.rules.contract_years import acq_g, parts_of_year, years_in
 from contracts.rules.nominations import make_up_nominated_g, nomination_of
 from contracts.rules.volumes import Volumes
+from contracts.rules.year_accounts import next_year_end
 from events.contract_terms import AgreementStatus, YearLedger
 from events.vocabulary import CurrencyCode, MarketBasis, Period
 
@@ -40,8 +42,19 @@ class StatementYear(Struct, frozen=True, kw_only=True):
     ledger: YearLedger | None
 
 
+class Unused(Struct, frozen=True, kw_only=True):
+    """What earlier years left and no contract year can draw any more: `make_up_cents` were paid for it."""
+
+    make_up_g: int
+    make_up_cents: int
+    carry_forward_g: int
+
+
 class Statement(Struct, frozen=True, kw_only=True):
-    """`years` is empty before the agreement is effective; `currency` and `basis` are those of its terms."""
+    """`years` is empty before the agreement is effective; `currency` and `basis` are those of its terms.
+
+    `unused` once the agreement is over and its last year that can be assessed was.
+    """
 
     agreement: UUID
     market: UUID
@@ -51,6 +64,7 @@ class Statement(Struct, frozen=True, kw_only=True):
     basis: MarketBasis
     currency: CurrencyCode | None
     years: tuple[StatementYear, ...]
+    unused: Unused | None = None
 
 
 def statement(agreement: Agreement, volumes: Volumes) -> Statement:
@@ -64,6 +78,18 @@ def statement(agreement: Agreement, volumes: Volumes) -> Statement:
         basis=agreement.basis,
         currency=None if agreement.standing is None else agreement.terms.payment.currency,
         years=tuple(_year(agreement, volumes, year) for year in years),
+        unused=_unused(agreement, volumes),
+    )
+
+
+def _unused(agreement: Agreement, volumes: Volumes) -> Unused | None:
+    ledger = newest_ledger(volumes)
+    if ledger is None or agreement.status not in ENDED or next_year_end(agreement, volumes) is not None:
+        return None
+    return Unused(
+        make_up_g=ledger.make_up_balance_g,
+        make_up_cents=ledger.make_up_balance_cents,
+        carry_forward_g=ledger.carry_forward_balance_g,
     )
 
 

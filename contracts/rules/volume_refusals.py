@@ -118,6 +118,6 @@ class DeliveriesUnsettled(Refusal):
 
 
 class YearUnpriced(Refusal):
-    """Contract year {year} has no price yet: nothing was invoiced in it, and its index has no value."""
+    """Contract year {year} has no price yet: nothing was invoiced in it, and its index no value as agreed."""
 
     code = "year_unpriced"

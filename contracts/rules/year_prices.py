@@ -4,7 +4,9 @@ from datetime import date, datetime
 
 from msgspec.structs import replace
 
+from contracts.rules.agreement import Agreement
 from contracts.rules.delivery_refusals import IndexGap
+from contracts.rules.index_units import IndexUnits, terms_read, unlike_units
 from contracts.rules.materials import Material
 from contracts.rules.price_terms import MICRO_G_PER_KG_PER_CENT, round_half_even
 from contracts.rules.prices import Priced, Quotation, delivery_price, index_of
@@ -44,6 +46,14 @@ def formula_price(terms: AgreementTerms, last_day: date, values: IndexValues, at
     if isinstance(price, IndexedPrice):
         price = replace(price, sustainability=None)
     return delivery_price(replace(terms, price=price, penalties=()), _basis_alone(terms, at), quotation)
+
+
+def year_formula(
+    agreement: Agreement, last_day: date, units: IndexUnits, values: IndexValues, at: datetime
+) -> Priced | None:
+    """As `formula_price`; None too when the terms read an index in another unit than it is published in."""
+    terms = terms_read(agreement, last_day, units)
+    return None if unlike_units(terms, units) else formula_price(terms, last_day, values, at)
 
 
 def _term(rule: str, before: int, after: int, inputs: dict[str, str]) -> FormulaTerm:

@@ -1,6 +1,6 @@
 """Values of indices: tables `price_index` and `index_value`, in the lane of the index code."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -111,6 +111,21 @@ select code, currency, per, rate_of, position from price_index where lane = $1 a
 async def load_index(connection: Connection, lane: int, code: str) -> IndexRow | None:
     row = await connection.fetchrow(READ_INDEX, lane, code)
     return None if row is None else _row(row)
+
+
+READ_UNITS = """
+select i.code, i.currency, i.per, i.rate_of, i.position
+from unnest($1::bigint[], $2::text[]) as n (lane, code)
+join price_index i on i.lane = n.lane and i.code = n.code
+"""
+
+
+async def load_units(connection: Connection, places: Collection[tuple[int, str]]) -> dict[str, IndexUnit]:
+    """Of those codes (lane, code) that anything was published under."""
+    if not places:
+        return {}
+    rows = await connection.fetch(READ_UNITS, *(list(column) for column in zip(*places, strict=True)))
+    return {row["code"]: _row(row).unit for row in rows}
 
 
 READ_VALUE_PAGE = """

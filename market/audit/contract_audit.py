@@ -18,6 +18,7 @@ from contracts.rules.agreement import fold as fold_agreement
 from contracts.rules.delivered import left_g, of_match
 from contracts.rules.delivery import DeliveryFact
 from contracts.rules.delivery import fold as fold_delivery
+from contracts.rules.index_units import clause_units, terms_read, unlike_units
 from contracts.rules.indices import IndexState
 from contracts.rules.quotation import IndexValues, quarter_of
 from contracts.rules.remade import UNTOLD, Before, ContractFact, published_again, remade
@@ -94,13 +95,25 @@ class ContractAudit:
             return None, ()
         before = self._before(dossier, event, fact)
         first: FactFault | None = None
-        for values in _choices(self._known(before, fact, event.time), event.time):
-            seen = replace(before, values=values)
-            fault, following = _asked_again(lambda seen=seen: remade(seen, event, fact), event)
-            if fault is None:
-                return None, following
-            first = first or fault
+        for reading in self._readings(before):
+            for values in _choices(self._known(reading, fact, event.time), event.time):
+                seen = replace(reading, values=values)
+                fault, following = _asked_again(lambda seen=seen: remade(seen, event, fact), event)
+                if fault is None:
+                    return None, following
+                first = first or fault
         return first, ()
+
+    def _readings(self, before: Before) -> Iterator[Before]:
+        """As before units were held against clauses; then, where one is misread, as an amendment mends it."""
+        yield before
+        agreement = before.agreement
+        if agreement is None or agreement.standing is None:
+            return
+        stood = (*(each.terms for each in agreement.superseded), agreement.terms)
+        units = self._shelf.units({each.code for terms in stood for each in clause_units(terms)})
+        if any(unlike_units(terms, units) for terms in stood):
+            yield replace(before, units=units)
 
     def _of_unread_match(self, dossier: Dossier | None, event: Recorded, fact: ContractFact) -> bool:
         """What the market's lane alone can prove, when it was not read, or not to its end."""
@@ -162,14 +175,15 @@ class ContractAudit:
         elif isinstance(fact, InvoiceSettled) and fact.period is not None:
             days = quarter_of(fact.period.start.date())
             known: dict[str, list[KnownValue]] = {}
-            for terms, _ in terms_between(agreement, days):
+            for _, stretch in terms_between(agreement, days):
+                terms = terms_read(agreement, stretch.start, before.units)
                 known |= self._shelf.known_values(terms, [days.start, days.last])
             return known
         elif isinstance(fact, YearAssessed) and (last_day := unpriced_day(agreement, before.volumes, now)):
             day = last_day
         else:
             return {}
-        return self._shelf.known_values(agreement.terms_on(day), [day])
+        return self._shelf.known_values(terms_read(agreement, day, before.units), [day])
 
     def _fold(
         self, dossier: Dossier | None, event: Recorded, fact: ContractFact, following: tuple[Following, ...]

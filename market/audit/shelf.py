@@ -1,7 +1,7 @@
 """What an audit remembers of agreements, in a file: its memory does not grow with the record."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, Final, NamedTuple
 from uuid import UUID
@@ -202,6 +202,14 @@ class AuditShelf:
             event.position,
         )
         return None if row is None else _units.decode(row[0])
+
+    def units(self, codes: Iterable[str]) -> dict[str, IndexUnit]:
+        """Of those that were published; it never changes, so whichever value said so."""
+        found = {
+            code: self._one("select body from index_unit where code = ? order by position limit 1", code)
+            for code in codes
+        }
+        return {code: _units.decode(row[0]) for code, row in found.items() if row is not None}
 
     def values_before(self, event: Recorded, code: str, start: datetime, end: datetime) -> list[IndexValue]:
         """Values of the lane that touch a period."""

@@ -381,6 +381,61 @@ async def test_the_umpires_figures_need_its_document_and_the_other_side_may_obje
     assert (409, "umpire_final") == (final.status_code, final.json()["code"])
 
 
+async def test_an_index_that_is_read_in_another_unit_than_published(shop: Shop) -> None:
+    """Warned of by every step towards it, and nothing leaves at such a price."""
+    on(shop, date(2027, 3, 10))
+    await publish(shop, month(2, "50.00"), currency="USD")
+    seller, buyer = shop.scene.sellers[0], shop.scene.buyers[0]
+    terms = {**TERMS, "take_or_pay": AGREEMENT_TERMS["take_or_pay"], "nominations": []}
+    body = {
+        "market": shop.market,
+        "kind": "offtake",
+        "side": "seller",
+        "counterparty": to_text("org", buyer.organisation),
+        "terms": terms,
+    }
+    made = await post(shop, "/v1/agreements", seller, body)
+    path = made.headers["location"]
+    unlike = ("clause_unit_differs", "/terms/price/index/code")
+    lapsing = ("make_up_past_term", "/terms/take_or_pay/makeup_years")
+    assert {unlike, lapsing} <= set(warnings(made)), made.text
+    told = next(each["detail"] for each in made.json()["warnings"] if each["code"] == unlike[0])
+    assert "ndpr-oxide is published in USD per kg oxide, the price reads it in EUR per kg oxide" in told
+    etag = made.headers["etag"]
+    other = {**terms, "shortfall_notice_days": 5}
+    proposed = await post(
+        shop, f"{path}/proposals?validate_only=true", seller, {"terms": other}, version=etag
+    )
+    assert unlike in warnings(proposed), proposed.text
+    for firm in (seller, buyer):
+        etag = (await shop.ask("GET", path, by=firm)).headers["etag"]
+        signed = await post(shop, f"{path}/signatures", firm, {"proposal": 1, "binding": True}, version=etag)
+        assert ("clause_unit_differs", "/proposal") in warnings(signed), signed.text
+    on(shop, date(2027, 3, 11))
+    before = await shop.rows()
+    refused = await post(shop, f"{path}/deliveries", seller, lot(shipped_on="2027-03-11"))
+    assert (409, "clause_unit_differs") == (refused.status_code, refused.json()["code"])
+    assert "both sign an amendment" in refused.json()["detail"]
+    assert before == await shop.rows()
+    euros = await post(
+        shop,
+        "/v1/indices/eur-oxide/values",
+        shop.scene.sellers[1],
+        values(month(2, "50.00")),
+        roles=("operator",),
+    )
+    assert 201 == euros.status_code, euros.text
+    price = {**terms["price"], "index": {**terms["price"]["index"], "code": "eur-oxide"}}
+    etag = (await shop.ask("GET", path, by=seller)).headers["etag"]
+    mended = await post(shop, f"{path}/proposals", seller, {"terms": {**terms, "price": price}}, version=etag)
+    assert unlike not in warnings(mended)
+    for firm in (seller, buyer):
+        etag = (await shop.ask("GET", path, by=firm)).headers["etag"]
+        await post(shop, f"{path}/signatures", firm, {"proposal": 2, "binding": True}, version=etag)
+    sent = await post(shop, f"{path}/deliveries", seller, lot(shipped_on="2027-03-11"))
+    assert 201 == sent.status_code, sent.text
+
+
 async def test_nobody_but_the_parties_sees_a_delivery(shop: Shop) -> None:
     on(shop, date(2027, 1, 1))
     path, seller, _ = await effective(shop)

@@ -124,6 +124,29 @@ async def test_a_shortfall_and_a_year_end_stand_in_json_csv_and_xlsx_alike(shop:
     rows = list(load_workbook(BytesIO(sheet.content)).worksheets[0].values)
     first = dict(zip(rows[0], rows[1], strict=True))
     assert (1, 28_500_000, 380_000) == (first["year"], first["deficiency"], first["make_up_balance_kg"])
+    standing = await shop.ask("GET", path, by=seller)
+    terms = standing.json()["standing"]["terms"] | {"take_or_pay": None}
+    dropped = await shop.ask(
+        "POST",
+        f"{path}/proposals?validate_only=true",
+        by=seller,
+        body={"terms": terms},
+        version=standing.headers["etag"],
+    )
+    (told,) = [each for each in dropped.json()["warnings"] if each["code"] == "balances_without_clause"]
+    assert "/terms/take_or_pay" == told["pointer"]
+    assert "380000 kg of make-up, paid with 28500000 EUR" in told["detail"]
+    assert None is shown["unused"]
+    await pass_time(shop, datetime(2028, 7, 1, tzinfo=UTC))
+    shop.tokens.clear()
+    over = (await shop.ask("GET", f"{path}/statement", by=buyer)).json()
+    assert "expired" == over["status"]
+    left = over["years"][1]["ledger"]["make_up"]
+    assert (["380000.000", "720000.000"], "1100000.000", "82500000.00") == (
+        [lot["quantity_kg"] for lot in left],
+        over["unused"]["make_up_kg"],
+        over["unused"]["make_up"],
+    )
 
 
 async def test_a_share_of_output_follows_what_the_seller_declares(shop: Shop) -> None:

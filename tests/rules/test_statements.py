@@ -3,7 +3,7 @@
 from msgspec.structs import replace
 
 from contracts.rules.contract_years import parts_of_year
-from contracts.rules.statements import statement
+from contracts.rules.statements import Unused, statement
 from contracts.rules.volumes import Volumes, YearVolume, fold_volume
 from contracts.rules.year_accounts import ledger_of
 from events.contract_events import QuantityNominated, YearAssessed
@@ -55,6 +55,20 @@ def test_years_that_a_termination_broke_off_are_not_open() -> None:
     ended = replace(agreement(), status="terminated", ended_at=at(2029, 8, 1))
     years = statement(ended, Volumes()).years
     assert ["open", *["broken_off"] * 9] == [year.status for year in years]
+
+
+def test_what_no_year_can_draw_any_more_is_shown_as_unused() -> None:
+    """140 t of 8,400,000.00 of the only year of a term: the right to them outlives it by two years."""
+    running = agreement(ends_on=STARTS_ON.replace(year=2029))
+    volumes = Volumes(years={1: YearVolume(year=1, taken_g=400 * TONNE_G)})
+    over = replace(running, status="expired", ended_at=at(2029, 7, 1))
+    ledger = ledger_of(running, volumes, 1, 75 * MILLION)
+    assert ledger is not None
+    assessed = fold_volume(volumes, YearAssessed(market=MARKET, agreement=AGREEMENT, ledger=ledger))
+    for agreed, of in ((running, assessed), (over, volumes)):
+        assert None is statement(agreed, of).unused
+    unused = Unused(make_up_g=140 * TONNE_G, make_up_cents=840_000_000, carry_forward_g=0)
+    assert unused == statement(over, assessed).unused
 
 
 def test_make_up_is_shown_once_however_many_levels_ask_for_it() -> None:

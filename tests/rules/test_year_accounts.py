@@ -161,9 +161,7 @@ def test_years_without_the_clause_carry_balances_over(
     assert state.agreement is not None
     assert (at(2028 + year, 7, 1), year) == next_year_end(state.agreement, volumes)
     argument = replace(ASSESS, year=year)
-    fact = facts(
-        assess_year(replace(state, volumes=volumes), argument, moment(at(2028 + year, 7, 1)))
-    )[0]
+    fact = facts(assess_year(replace(state, volumes=volumes), argument, moment(at(2028 + year, 7, 1))))[0]
     assert isinstance(fact, YearAssessed)
     ledger = fact.ledger
     assert (drawn_t * TONNE_G, credit_cents) == (ledger.make_up_drawn_g, ledger.make_up_credit_cents)

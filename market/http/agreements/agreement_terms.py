@@ -91,7 +91,12 @@ class NominationRule(Body, frozen=True, kw_only=True):
 
 
 class TakeOrPay(Body, frozen=True, kw_only=True):
-    """What has to be paid for, taken or not; what of it can be made up; what the seller has to deliver."""
+    """What has to be paid for, taken or not; what of it can be made up; what the seller has to deliver.
+
+    A deficiency is made up in the `makeup_years` after its year, as far as the term, extended or not, has
+    them: what is left at its end has lapsed. Years from which an amendment takes the clause draw on nothing,
+    and what they were the last year for expires in them.
+    """
 
     top_percent: Percent
     deficiency_price_percent: Percent

@@ -25,7 +25,7 @@ from events.contract_events import (
 from events.contract_terms import AgreementKind, AgreementStatus
 from events.vocabulary import MarketBasis, Side
 from market.commands import agreement_signing
-from market.http.agreements import agreement_warnings
+from market.http.agreements import agreement_warnings, record_warnings
 from market.http.agreements.agreement_terms import AgreementTerms
 from market.http.agreements.agreement_views import (
     AgreementSummary,
@@ -175,7 +175,10 @@ async def draft(call: Call[DraftAgreement, DryRun]) -> Answer:
             version=1,
             status="draft",
             proposal=1,
-            warnings=agreement_warnings.of_draft(fact.terms),
+            warnings=(
+                *agreement_warnings.of_draft(fact.terms),
+                *await record_warnings.of_draft(call, fact.terms),
+            ),
             **outcome.accepted(),
         ),
         status=outcome.status,
@@ -268,7 +271,8 @@ async def propose(call: Call[ProposeTerms, DryRun]) -> Answer:
         note=call.body.note,
     )
     outcome = await given(call, commands.propose, argument)
-    return accepted(call, outcome, agreement_warnings.of_proposal(argument.terms))
+    held = await record_warnings.of_proposal(call, argument.terms)
+    return accepted(call, outcome, (*agreement_warnings.of_proposal(argument.terms), *held))
 
 
 @endpoint(
@@ -375,7 +379,8 @@ async def sign(call: Call[Sign, DryRun]) -> Answer:
 
 async def _warnings(call: Call[Any, Any], fact: AgreementSigned) -> tuple[Warned, ...]:
     (row,) = await _proposals(call, fact.proposal)
-    return agreement_warnings.of_signature(row.terms, fact.capacity)
+    held = await record_warnings.of_signature(call, row.terms)
+    return (*agreement_warnings.of_signature(row.terms, fact.capacity), *held)
 
 
 async def _group(call: Call[Any, Any]) -> UUID | None:

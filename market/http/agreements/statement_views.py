@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final, NamedTuple, Self
 import msgspec
 import xlsxwriter
 
-from contracts.rules.statements import Statement, StatementYear, YearStatus
+from contracts.rules.statements import Statement, StatementYear, Unused, YearStatus
 from events.contract_terms import AgreementStatus, BalanceLot, YearLedger
 from events.vocabulary import MarketBasis
 from market.http.wire.ids import AgreementId, MarketId, OrganisationId, to_text
@@ -140,8 +140,28 @@ class YearView(Body, frozen=True, kw_only=True):
         )
 
 
+class UnusedView(Body, frozen=True, kw_only=True):
+    """Balances that the end of the agreement leaves: no contract year can draw on them any more. Of a term
+    that is over they have lapsed; after a termination they are for the parties, or their courts."""
+
+    make_up_kg: Kilograms
+    make_up: Money
+    carry_forward_kg: Kilograms
+
+    @classmethod
+    def of(cls, value: Unused) -> Self:
+        return cls(
+            make_up_kg=KILOGRAMS.text(value.make_up_g),
+            make_up=MONEY.text(value.make_up_cents),
+            carry_forward_kg=KILOGRAMS.text(value.carry_forward_g),
+        )
+
+
 class StatementView(Body, frozen=True, kw_only=True):
-    """Quantities in kg of the market's basis, money in `currency`; `years` is empty before the first."""
+    """Quantities in kg of the market's basis, money in `currency`; `years` is empty before the first.
+
+    `unused` once the agreement is over and the last year that is assessed was; null before.
+    """
 
     agreement: AgreementId
     market: MarketId
@@ -151,6 +171,7 @@ class StatementView(Body, frozen=True, kw_only=True):
     basis: MarketBasis
     currency: str | None
     years: tuple[YearView, ...]
+    unused: UnusedView | None
 
     @classmethod
     def of(cls, value: Statement) -> Self:
@@ -163,6 +184,7 @@ class StatementView(Body, frozen=True, kw_only=True):
             basis=value.basis,
             currency=value.currency,
             years=tuple(map(YearView.of, value.years)),
+            unused=None if value.unused is None else UnusedView.of(value.unused),
         )
 
 

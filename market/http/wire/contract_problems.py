@@ -86,6 +86,7 @@ CONTRACT_REFUSED: Final[dict[type[Refusal], int]] = {
     **dict.fromkeys(
         (
             of_deliveries.IndexUnitDiffers,
+            of_deliveries.ClauseUnitDiffers,
             of_deliveries.IndexRestatementStale,
             of_deliveries.IndexGap,
             of_deliveries.QuotationPeriodOpen,

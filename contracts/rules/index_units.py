@@ -1,0 +1,92 @@
+"""What a price clause says its indices are counted in, held against what is published under their codes.
+
+A code that nothing was published under yet has no unit; its first values give it one that never changes.
+"""
+
+from collections.abc import Iterator, Mapping
+from datetime import date
+from typing import NamedTuple, TypeAlias
+
+from msgspec.structs import replace
+
+from contracts.rules.agreement import Agreement
+from contracts.rules.delivery_refusals import ClauseUnitDiffers
+from contracts.rules.indices import IndexUnit
+from contracts.rules.prices import index_of
+from events.contract_terms import AgreementTerms
+from events.refusal import Caution, refuse
+from events.vocabulary import Code
+
+IndexUnits: TypeAlias = Mapping[Code, IndexUnit]
+"""Index → its unit, of those that were published."""
+
+
+class ClauseUnit(NamedTuple):
+    """`pointer`: where the terms name the index."""
+
+    pointer: str
+    code: Code
+    agreed: IndexUnit
+
+
+def clause_units(terms: AgreementTerms) -> list[ClauseUnit]:
+    """Every index that the price may rest on. A rate turns the index's currency into the agreement's."""
+    reference = index_of(terms.price)
+    if reference is None:
+        return []
+    priced = IndexUnit(currency=reference.currency, per=reference.per)
+    rate = IndexUnit(currency=terms.payment.currency, rate_of=reference.currency)
+    named = (
+        ("code", reference.code, priced),
+        ("fallback_code", reference.fallback_code, priced),
+        ("fx_code", reference.fx_code, rate),
+    )
+    return [ClauseUnit(f"/price/index/{member}", code, unit) for member, code, unit in named if code]
+
+
+def unlike_units(terms: AgreementTerms, units: IndexUnits) -> list[ClauseUnitDiffers]:
+    """One for each index that is published in another unit than the terms read it in."""
+    return [
+        ClauseUnitDiffers(
+            pointer=each.pointer, index=each.code, published=units[each.code], agreed=each.agreed
+        )
+        for each in clause_units(terms)
+        if each.code in units and units[each.code] != each.agreed
+    ]
+
+
+def unit_cautions(terms: AgreementTerms, units: IndexUnits) -> Iterator[Caution]:
+    """Of terms that nothing is shipped under yet."""
+    for each in unlike_units(terms, units):
+        named, published, agreed = (each.figures[name] for name in ("index", "published", "agreed"))
+        yield Caution(
+            code=each.code,
+            text=f"{named} is published in {published}, the price reads it in {agreed}: nothing can be "
+            "shipped at this price.",
+            pointer=each.pointer or "",
+        )
+
+
+def codes_of(agreement: Agreement, day: date) -> set[Code]:
+    """Indices of the terms of a day, and of those that both have signed since."""
+    stood = (agreement.terms_on(day), agreement.terms)
+    return {each.code for terms in stood for each in clause_units(terms)}
+
+
+def terms_read(agreement: Agreement, day: date, units: IndexUnits) -> AgreementTerms:
+    """The terms of a day; where they misread an index, with the price of an amendment that mends it.
+
+    Else nothing could price what was shipped before the amendment.
+    """
+    terms, standing = agreement.terms_on(day), agreement.terms
+    if not unlike_units(terms, units):
+        return terms
+    mended = isinstance(standing.price, type(terms.price)) and not unlike_units(standing, units)
+    return replace(terms, price=standing.price) if mended else terms
+
+
+def priced_terms(agreement: Agreement, day: date, units: IndexUnits) -> AgreementTerms:
+    """As `terms_read`. Raises Refusals when they still misread an index."""
+    terms = terms_read(agreement, day, units)
+    refuse(unlike_units(terms, units))
+    return terms
