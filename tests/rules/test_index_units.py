@@ -3,6 +3,7 @@
 The index is in USD per kg of oxide, the rate in EUR per USD.
 """
 
+from collections.abc import Callable
 from datetime import date
 from typing import Any
 
@@ -14,13 +15,14 @@ from contracts.rules.year_prices import year_formula
 from events.contract_events import DeliveryShipped, InvoiceSettled
 from events.contract_terms import AgreementTerms, AssayClause
 from events.price_clauses import IndexedPrice
+from events.refusal import Refusal, Refusals
 from tests.contract_journeys import EUR_PER_USD, IN_USD, OXIDE, PRICE, RATE, audited
 from tests.contract_lane import ContractLane
 from tests.contract_support import MICRO
 from tests.delivery_support import CFD, UMPIRE, delivery_terms, quoted
-from tests.desk_support import blotter, refusals
 
 DOLLARS, EUROS, RATED = "USD per kg oxide", "EUR per kg oxide", "EUR per USD"
+assert isinstance(PRICE, IndexedPrice)
 INDEX = replace(PRICE.index, code=OXIDE, fx_code=RATE, quotation_period="month_of_shipment")
 SPARE = "ndpr-metal"
 
@@ -45,6 +47,16 @@ def signed(terms: AgreementTerms, *, holds_units: bool = True) -> ContractLane:
 def february(lane: ContractLane) -> ContractLane:
     lane.on(date(2027, 3, 1)).publish(OXIDE, IN_USD, quoted(date(2027, 2, 1), 100 * MICRO))
     return lane.publish(RATE, EUR_PER_USD, quoted(date(2027, 2, 1), 900_000))
+
+
+def told(step: Callable[[], ContractLane]) -> list[tuple[str, str | None]]:
+    return [(each.code, each.pointer) for each in refusals(step)]
+
+
+def refusals(step: Callable[[], ContractLane]) -> tuple[Refusal, ...]:
+    with pytest.raises(Refusals) as refused:
+        step()
+    return refused.value.refusals
 
 
 def amended(lane: ContractLane, terms: AgreementTerms) -> ContractLane:
@@ -91,14 +103,14 @@ def test_a_code_without_values_has_no_unit_yet() -> None:
     """What is published later in another unit stands in for no gap, and a month that is known needs none."""
     lane = signed(indexed(fallback_code="ndpr-later")).ship().weigh().accept()
     february(lane).publish("ndpr-later", IndexUnit(currency="CNY", per="oxide"), quoted(date(2027, 2, 1), 5))
-    assert [("clause_unit_differs", "/price/index/fallback_code")] == blotter(lane.settle)
+    assert [("clause_unit_differs", "/price/index/fallback_code")] == told(lane.settle)
 
 
 def test_an_amendment_prices_what_was_shipped_before_it() -> None:
     """Shipped before prices were held against units: 100 taken as euros. Settled at 100 USD × 0.90."""
     lane = signed(AS_EUROS, holds_units=False).ship().weigh().accept()
     lane.holds_units = True
-    assert [("clause_unit_differs", "/price/index/code")] == blotter(february(lane).settle)
+    assert [("clause_unit_differs", "/price/index/code")] == told(february(lane).settle)
     amended(lane, MENDED).settle()
     final = next(line for line in lane.invoices[-1].lines if line.kind == "final")
     assert 90 * MICRO == final.price_micro_per_kg
@@ -123,7 +135,7 @@ def test_a_quarter_is_held_against_its_index() -> None:
     lane.holds_units = True
     for month in (2, 3):
         lane.on(date(2027, month + 1, 1)).publish(OXIDE, IN_USD, quoted(date(2027, month, 1), 100 * MICRO))
-    assert [("clause_unit_differs", "/price/index/code")] == blotter(
+    assert [("clause_unit_differs", "/price/index/code")] == told(
         lambda: lane.settle_quarter(date(2027, 1, 1))
     )
     amended(lane, replace(terms, price=replace(CFD, index=index))).settle_quarter(date(2027, 1, 1))
