@@ -226,11 +226,17 @@ def _hands_in(state: DeliveryState, caller: Caller) -> tuple[Agreement, Side | N
     return agreement, None
 
 
+def is_operators(agreement: Agreement, delivery: Delivery) -> bool:
+    """Whether the parties come no further by themselves: of a contested assay, or without an umpire."""
+    if delivery.exchanged is None:
+        return False
+    return delivery.objected is not UNSET or _umpire(agreement, delivery) is None
+
+
 def _turn_refusals(agreement: Agreement, delivery: Delivery, side: Side | None) -> list[Refusal]:
     contested = delivery.objected
     if side is None:
-        helped = contested is not UNSET or _umpire(agreement, delivery) is None
-        return [] if helped else [UmpireOfParties()]
+        return [] if is_operators(agreement, delivery) else [UmpireOfParties()]
     return [] if contested is UNSET else [UmpireContested(side=contested.by)]
 
 

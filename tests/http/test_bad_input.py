@@ -8,6 +8,8 @@ import pytest
 
 from events.vocabulary import Place
 from market.http.wire.ids import to_text
+from market.http.wire.media_types import check_media_type
+from market.http.wire.row_files import XLSX
 from tests.http.shop import Shop
 
 TERM = {
@@ -328,6 +330,19 @@ async def test_body_query_and_header_faults_come_together(shop: Shop) -> None:
 async def test_another_content_type_is_refused(shop: Shop, headers: dict[str, str], told: str) -> None:
     problem = await refused(shop, gzip.compress(b"{}"), headers=headers)
     assert (415, "unsupported_media_type", told) == (problem["status"], problem["code"], problem["detail"])
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        f"{XLSX}; charset=binary",
+        "text/csv; charset=ascii",
+        "text/csv; charset=",
+        "text/csv; charset*=utf-8''UTF-8",
+    ],
+)
+def test_a_charset_counts_for_text_alone_and_however_it_is_written(content_type: str) -> None:
+    check_media_type(content_type, None, (XLSX, "text/csv"))
 
 
 async def test_an_oversize_body_is_refused(shop: Shop) -> None:

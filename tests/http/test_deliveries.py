@@ -354,6 +354,8 @@ async def test_the_umpires_figures_need_its_document_and_the_other_side_may_obje
     body |= {"certificate": certificate}
     early = await post(shop, f"{delivery}/umpire", shop.scene.sellers[1], body, roles=("operator",))
     assert (403, "umpire_of_parties") == (early.status_code, early.json()["code"])
+    unseen = f"{delivery}?reason=case-1"
+    assert 404 == (await shop.ask("GET", unseen, by=shop.scene.sellers[1], roles=("operator",))).status_code
     assert 201 == (await post(shop, f"{delivery}/umpire", seller, body)).status_code
     shown = (await shop.ask("GET", delivery, by=buyer)).json()
     assert ("assayed", [], certificate, "seller", "2027-03-17T09:00:00Z") == (
@@ -375,6 +377,11 @@ async def test_the_umpires_figures_need_its_document_and_the_other_side_may_obje
     )
     again = await post(shop, f"{delivery}/umpire", seller, body)
     assert (409, "umpire_contested") == (again.status_code, again.json()["code"])
+    operator = shop.scene.sellers[1]
+    for query, status in (("", 404), ("?reason=case-1", 200)):
+        read = await shop.ask("GET", delivery + query, by=operator, roles=("operator",))
+        assert status == read.status_code, read.text
+    assert (["Nd"], "buyer") == (read.json()["to_umpire"], read.json()["objection"]["by"])
     told = await post(shop, f"{delivery}/umpire", shop.scene.sellers[1], body, roles=("operator",))
     assert 201 == told.status_code, told.text
     final = await post(shop, f"{delivery}/umpire/objection", buyer, reason)

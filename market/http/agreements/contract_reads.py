@@ -1,4 +1,7 @@
-"""Reading agreements: a party its own, an auditor any for a reason that is logged, nobody else anything."""
+"""Reading agreements: a party its own, an auditor any for a reason that is logged, nobody else anything.
+
+An operator reads a delivery that it decides, for a reason as well.
+"""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -20,7 +23,9 @@ from market.store.reading import ReaderRole, reading
 
 Reason = Annotated[
     Code | None,
-    Meta(description="Why an auditor reads what is not its own; it is logged. Parties need none."),
+    Meta(
+        description="Why an auditor or operator reads what is not its own; it is logged. Parties need none."
+    ),
 ]
 
 
@@ -32,12 +37,16 @@ class ReasonedPage(PageQuery, frozen=True, kw_only=True):
     reason: Reason = None
 
 
-def whose(call: Call[Any, Any]) -> UUID | None:
-    """The organisation that a reading of agreements is narrowed to; None for an auditor.
+def whose(call: Call[Any, Any], *, operators: bool = False) -> UUID | None:
+    """The organisation that a reading of agreements is narrowed to; None for an auditor, and with
+    `operators` for an operator that says why.
 
     Whoever gives a step does so as a party. InvalidInputError for an auditor that reads without a reason.
     """
-    if "auditor" not in call.caller.roles or not isinstance(call.query, ReasonQuery | ReasonedPage):
+    if not isinstance(call.query, ReasonQuery | ReasonedPage):
+        return call.caller.organisation
+    operates = operators and "operator" in call.caller.roles and call.query.reason is not None
+    if "auditor" not in call.caller.roles and not operates:
         return call.caller.organisation
     if call.query.reason is None:
         detail = "an auditor says why it reads agreements, such as case-2027-031"
@@ -47,9 +56,11 @@ def whose(call: Call[Any, Any]) -> UUID | None:
 
 
 @asynccontextmanager
-async def as_party(call: Call[Any, Any]) -> AsyncIterator[tuple[Connection, UUID | None]]:
-    """A connection that sees the caller's agreements, all of them for an auditor; and `whose`."""
-    organisation = whose(call)
+async def as_party(
+    call: Call[Any, Any], *, operators: bool = False
+) -> AsyncIterator[tuple[Connection, UUID | None]]:
+    """A connection that sees the caller's agreements, all of them where `whose` is None; and `whose`."""
+    organisation = whose(call, operators=operators)
     role: ReaderRole = "tenant" if organisation is not None else "auditor"
     async with reading(call.door.reader, organisation=call.caller.organisation, role=role) as connection:
         yield connection, organisation

@@ -11,7 +11,7 @@ from contracts.commands import deliveries as commands
 from contracts.commands.steps import find
 from contracts.rules.deliveries import Accept, Reject, Ship, Weigh
 from contracts.rules.delivery import Delivery
-from contracts.rules.results import DecideAsUmpire, ExchangeAssays, LodgeAssay, ObjectToUmpire
+from contracts.rules.results import DecideAsUmpire, ExchangeAssays, LodgeAssay, ObjectToUmpire, is_operators
 from contracts.store import deliveries as store
 from contracts.store.agreements import load_agreement as stored_agreement
 from events import contract_terms as terms
@@ -346,11 +346,12 @@ async def index(call: Call[Nothing, ReasonedPage]) -> Answer:
     query=ReasonQuery,
     answer=DeliveryView,
     etagged=True,
-    description="As far as it is: shipped, weighed, analysed, settled. For both parties, and an "
-    "auditor with a reason; an assay of the other side once both are exchanged.",
+    description="As far as it is: shipped, weighed, analysed, settled. For both parties, an auditor with a "
+    "reason, and an operator with one where it hands in the umpire's assay: after an objection, or where no "
+    "umpire is named. An assay of the other side once both are exchanged.",
 )
 async def read(call: Call[Nothing, ReasonQuery]) -> Answer:
-    async with as_party(call) as (connection, organisation):
+    async with as_party(call, operators=True) as (connection, organisation):
         row = await store.load_delivery(connection, call.ids["delivery"])
         agreement = (
             None if row is None else await stored_agreement(connection, organisation, row.shipped.agreement)
@@ -358,6 +359,8 @@ async def read(call: Call[Nothing, ReasonQuery]) -> Answer:
     if row is None or agreement is None:
         raise not_found()
     side = agreement.side_of(call.caller.organisation)
+    if side is None and "auditor" not in call.caller.roles and not is_operators(agreement, row):
+        raise not_found()
     return Answer(body=_view(row, agreement.terms, side), version=row.version)
 
 

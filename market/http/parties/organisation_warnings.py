@@ -19,26 +19,24 @@ ALIKE_MAX = 5
 
 
 async def of_organisation(
-    call: Call[Any, Any], fact: OrganisationRegistered | OrganisationChanged
+    call: Call[Any, Any],
+    fact: OrganisationRegistered | OrganisationChanged,
+    before: Organisation | None = None,
 ) -> tuple[Warned, ...]:
-    return await unless_unread(_of_organisation(call, fact))
+    """Of name and group where they are not those of `before`."""
+    return await unless_unread(_of_organisation(call, fact, before))
 
 
 async def _of_organisation(
-    call: Call[Any, Any], fact: OrganisationRegistered | OrganisationChanged
+    call: Call[Any, Any],
+    fact: OrganisationRegistered | OrganisationChanged,
+    before: Organisation | None,
 ) -> tuple[Warned, ...]:
-    async with as_caller(call) as connection:
-        others = await _all(connection)
-    cautions = [
-        Caution(
-            code="name_alike",
-            text=f"{to_text('org', each.organisation)} is called {each.name}, which reads the same; "
-            "who trades with either is shown names alone.",
-            pointer="/name",
-        )
-        for each in alike(fact.organisation, fact.name, others)
-    ][:ALIKE_MAX]
-    cautions += _of_group(fact, others)
+    cautions: list[Caution] = []
+    if before is None or (before.name, before.group) != (fact.name, fact.group):
+        async with as_caller(call) as connection:
+            others = await _all(connection)
+        cautions += [*_of_name(fact, others)[:ALIKE_MAX], *_of_group(fact, others)]
     if fact.sanctions_screened_until <= call.door.clock():
         cautions.append(
             Caution(
@@ -48,6 +46,18 @@ async def _of_organisation(
             )
         )
     return warned(cautions)
+
+
+def _of_name(fact: OrganisationRegistered | OrganisationChanged, others: list[Organisation]) -> list[Caution]:
+    return [
+        Caution(
+            code="name_alike",
+            text=f"{to_text('org', each.organisation)} is called {each.name}, which reads the same; "
+            "who trades with either is shown names alone.",
+            pointer="/name",
+        )
+        for each in alike(fact.organisation, fact.name, others)
+    ]
 
 
 def _of_group(

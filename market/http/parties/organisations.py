@@ -221,7 +221,7 @@ async def change(call: Call[Any, DryRun]) -> Answer:
         dry_run=call.query.validate_only,
     )
     outcome = done(call, result)
-    warnings = await of_organisation(call, outcome.fact(OrganisationChanged))
+    warnings = await of_organisation(call, outcome.fact(OrganisationChanged), row)
     version = call.expected_version + 1
     return Answer(
         body=OrganisationAccepted(

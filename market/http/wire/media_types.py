@@ -5,7 +5,7 @@ from typing import Final
 
 from market.http.wire.problems import DoorError
 
-READ: Final = frozenset({"utf-8", "utf8", "us-ascii"})
+READ: Final = frozenset({"utf-8", "utf8", "us-ascii", "ascii", ""})
 """Charsets of which the bytes are those of UTF-8."""
 
 
@@ -23,10 +23,14 @@ def check_media_type(content_type: str | None, coding: str | None, accepted: tup
     if media_type_of(content_type) not in accepted:
         named = ", ".join(accepted)
         raise DoorError("unsupported_media_type", f"Send the body as {named}.", headers={"Accept": named})
-    charset = _charset_of(content_type or "")
+    charset = _charset_of(content_type or "") if _is_text(media_type_of(content_type)) else "utf-8"
     if charset not in READ:
         told = f"Send the body in UTF-8, not in the charset {charset[:40]!r}."
         raise DoorError("unsupported_media_type", told, headers={"Accept-Charset": "utf-8"})
+
+
+def _is_text(media_type: str) -> bool:
+    return media_type.startswith("text/") or media_type.endswith("json")
 
 
 def _charset_of(content_type: str) -> str:
@@ -34,4 +38,4 @@ def _charset_of(content_type: str) -> str:
         return "utf-8"
     field = Message()
     field["content-type"] = content_type
-    return str(field.get_param("charset", "utf-8")).lower()
+    return field.get_content_charset("utf-8")

@@ -9,8 +9,9 @@ from market.rules.parties.parties import Organisation
 
 _CYRILLIC: Final = dict(zip("авекмнорстухіјѕһԁԛԝӏ", "abekmhopctyxijshdqwl", strict=True))
 _GREEK: Final = dict(zip("αβεζηικμνορτυχ", "abezhikmnoptyx", strict=True))
+_STROKES: Final = dict(zip("łøđħŧ", "lodht", strict=True))
 _DIGITS: Final = {"0": "o", "1": "l", "i": "l"}
-_LIKE: Final = str.maketrans(_CYRILLIC | _GREEK)
+_LIKE: Final = str.maketrans(_CYRILLIC | _GREEK | _STROKES)
 _LIKE_LATIN: Final = str.maketrans(_DIGITS)
 
 
@@ -22,6 +23,6 @@ def reading_of(name: str) -> str:
 
 def alike(organisation: UUID, name: str, others: Iterable[Organisation]) -> Iterator[Organisation]:
     reading = reading_of(name)
-    for each in others:
+    for each in others if reading else ():
         if each.organisation != organisation and reading_of(each.name) == reading:
             yield each
