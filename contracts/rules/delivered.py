@@ -12,6 +12,7 @@ from contracts.rules.contract_years import acq_g
 from contracts.rules.days import midnight
 from contracts.rules.delivery import Delivery
 from contracts.rules.delivery_refusals import LotNotOfMatch, QuantityOfMatchPassed
+from contracts.rules.invoices import below_zero_cautions
 from contracts.rules.materials import Material
 from contracts.rules.volumes import Volumes
 from events.contract_events import DeliveryShipped
@@ -122,6 +123,7 @@ def shipment_cautions(
             "same, the buyer may reject it.",
             pointer="/stated",
         )
+    yield from below_zero_cautions(fact.lines)
 
 
 def weighing_cautions(delivery: Delivery) -> Iterator[Caution]:

@@ -1,7 +1,7 @@
 """Index values as they are published: whole days, never overlapping, restated by what is published later."""
 
-from collections.abc import Sequence
-from datetime import UTC, datetime, time
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, time, timedelta
 
 from msgspec import Struct
 
@@ -22,7 +22,7 @@ from events.contract_events import IndexPublished
 from events.contract_terms import IndexValue
 from events.decision import Decision, Moment
 from events.envelope import Draft
-from events.refusal import Refusal, refuse
+from events.refusal import Caution, Refusal, refuse
 from events.vocabulary import Denominator, Period
 from events.wellformed import malformed
 
@@ -82,6 +82,22 @@ def publish(state: IndexState, argument: PublishIndex, moment: Moment) -> Decisi
     refuse(reasons)
     draft = Draft(stream="contracts", lane=state.lane, subject=f"index:{argument.index}", data=fact)
     return Decision(drafts=(draft,))
+
+
+def early_cautions(values: Sequence[IndexValue]) -> Iterator[tuple[int, Caution]]:
+    """Values, by their place, that were published before the last day of their period began."""
+    for place, value in enumerate(values):
+        last = value.period.end - timedelta(days=1)
+        if value.published_at < last:
+            yield (
+                place,
+                Caution(
+                    code="published_before_period_over",
+                    text=f"The period runs until {last.date().isoformat()}, the value is of "
+                    f"{value.as_of.isoformat()}: final prices take it as the mean of the whole period.",
+                    pointer=f"/values/{place}/published_at",
+                ),
+            )
 
 
 def _value_refusals(value: IndexValue, pointer: str, now: datetime) -> list[Refusal]:

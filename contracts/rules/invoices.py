@@ -3,14 +3,16 @@
 For every line with a quantity: quantity × price = cents × 10⁷ + remainder, in gram·micro per kg.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from contracts.rules.delivery_refusals import AmountTooLarge
 from contracts.rules.price_terms import amount_cents
 from contracts.rules.prices import Priced
 from events.contract_events import InvoiceSettled
 from events.contract_terms import InvoiceLine, LineKind
-from events.vocabulary import INTEGER_MAX
+from events.fractions import decimal_text
+from events.refusal import Caution
+from events.vocabulary import INTEGER_MAX, MICRO
 
 
 def line(kind: LineKind, quantity_g: int, price: Priced) -> InvoiceLine:
@@ -55,6 +57,18 @@ def difference(settled: InvoiceLine, price: Priced) -> InvoiceLine:
         remainder_micro_g_per_kg=restated.remainder_micro_g_per_kg - settled.remainder_micro_g_per_kg,
         terms=price.terms,
     )
+
+
+def below_zero_cautions(lines: Iterable[InvoiceLine]) -> Iterator[Caution]:
+    """Of product that its seller would pay for."""
+    for each in lines:
+        if each.kind in ("provisional", "final") and each.price_micro_per_kg < 0:
+            yield Caution(
+                code="price_below_zero",
+                text=f"The price comes to {decimal_text(each.price_micro_per_kg, MICRO)} per kg: the seller "
+                "pays the buyer for what it delivers.",
+                pointer="",
+            )
 
 
 def total_cents(lines: Iterable[InvoiceLine]) -> int:

@@ -1,6 +1,6 @@
 """Agreements, their deliveries and invoices as they are answered."""
 
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -60,25 +60,6 @@ class DeliveryAccepted(Accepted, frozen=True, kw_only=True):
     id: str | None = None
 
 
-class Delivery(Struct, frozen=True, kw_only=True):
-    id: str
-    agreement: str
-    version: int
-    status: str
-    contract_year: int
-    lot_number: str
-    passport: str | None
-    form: str
-    shipped_on: date
-    net_wet_t: Decimal
-    moisture_percent: Decimal
-    quantity_kg: Decimal
-    currency: str
-    weighed_on: date | None
-    title_passed_on: date | None
-    rejected: tuple[str, ...]
-
-
 class PriceLine(Struct, frozen=True, kw_only=True):
     """One term of a price per kg: what it adds, and the price after it."""
 
@@ -98,6 +79,77 @@ class InvoiceLine(Struct, frozen=True, kw_only=True):
     amount: Decimal
     remainder: Decimal
     terms: tuple[PriceLine, ...]
+
+
+class Result(Struct, frozen=True, kw_only=True):
+    """An analyte as element in the dry sample; `fraction` with its unit, as it is sent."""
+
+    analyte: str
+    fraction: dict[str, Any]
+
+
+class SettledResult(Struct, frozen=True, kw_only=True):
+    """How an analyte's figure came about; a side's figure is None where it kept silent."""
+
+    analyte: str
+    seller: dict[str, Any] | None
+    buyer: dict[str, Any] | None
+    umpire: dict[str, Any] | None
+    settled: dict[str, Any]
+    by: str
+    pays_umpire: str | None
+
+
+class LodgedAssay(Struct, frozen=True, kw_only=True):
+    """`sealed`: lodged, and not shown before both are in or the time is out."""
+
+    laboratory: str | None
+    reference: str | None
+    results: tuple[Result, ...]
+    sealed: bool
+
+
+class UmpireAssay(Struct, frozen=True, kw_only=True):
+    laboratory: str
+    reference: str
+    cost: Decimal
+    certificate: dict[str, Any] | None
+    by: str | None
+    object_by: datetime | None
+
+
+class Objection(Struct, frozen=True, kw_only=True):
+    by: str
+    reason: str
+    evidence: tuple[dict[str, Any], ...]
+
+
+class Delivery(Struct, frozen=True, kw_only=True):
+    id: str
+    agreement: str
+    version: int
+    status: str
+    contract_year: int
+    lot_number: str
+    passport: str | None
+    form: str
+    shipped_on: date
+    net_wet_t: Decimal
+    moisture_percent: Decimal
+    stated: tuple[Result, ...]
+    quantity_kg: Decimal
+    currency: str
+    provisional: tuple[InvoiceLine, ...]
+    weighed_on: date | None
+    exchange_by: datetime | None
+    seller_assay: LodgedAssay | None
+    buyer_assay: LodgedAssay | None
+    settled: tuple[SettledResult, ...]
+    to_umpire: tuple[str, ...]
+    umpire: UmpireAssay | None
+    objection: Objection | None
+    title_passed_on: date | None
+    rejected: tuple[str, ...]
 
 
 class Invoice(Struct, frozen=True, kw_only=True):

@@ -141,8 +141,9 @@ class Agreements:
     async def nominate(self, agreement: str, body: Body, *, key: str | None = None) -> NominationAccepted:
         return (await self._calls.ask(NOMINATE, agreement, body=body, key=key)).body
 
-    def invoices(self, agreement: str) -> AsyncIterator[Invoice]:
-        return self._calls.pages(INVOICES, agreement, query={})
+    def invoices(self, agreement: str, *, provisional: bool = False) -> AsyncIterator[Invoice]:
+        """With those that went with each shipment where `provisional`."""
+        return self._calls.pages(INVOICES, agreement, query={"provisional": "true" if provisional else None})
 
     def deliveries(self, agreement: str) -> AsyncIterator[Delivery]:
         return self._calls.pages(DELIVERIES, agreement, query={})

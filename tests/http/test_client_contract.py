@@ -27,6 +27,7 @@ UNITS = (
     "eur_per_unit",
     "per_kg",
     "remainder",
+    "cost",
     "amount",
     "total",
     "low",
@@ -57,7 +58,11 @@ def resolved(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def choices(schema: dict[str, Any]) -> list[dict[str, Any]]:
-    return [resolved(each) for each in resolved(schema).get("anyOf", [schema])]
+    """One inside another counts as its own."""
+    found = resolved(schema)
+    if "anyOf" not in found:
+        return [found]
+    return [choice for each in found["anyOf"] for choice in choices(each)]
 
 
 def misfits(kind: Any, schema: dict[str, Any], where: str) -> Iterator[str]:

@@ -103,7 +103,7 @@ async def every(shop: Shop, path: str, by: Firm) -> list[dict[str, Any]]:
     return found
 
 
-async def effective(shop: Shop) -> tuple[str, Firm, Firm]:
+async def effective(shop: Shop, terms: dict[str, Any] = TERMS) -> tuple[str, Firm, Firm]:
     """A spot contract between the first seller and the first buyer, signed by both."""
     seller, buyer = shop.scene.sellers[0], shop.scene.buyers[0]
     body = {
@@ -111,7 +111,7 @@ async def effective(shop: Shop) -> tuple[str, Firm, Firm]:
         "kind": "spot",
         "side": "seller",
         "counterparty": to_text("org", buyer.organisation),
-        "terms": TERMS,
+        "terms": terms,
     }
     made = await post(shop, "/v1/agreements", seller, body)
     assert 201 == made.status_code, made.text
@@ -441,6 +441,36 @@ async def test_an_index_that_is_read_in_another_unit_than_published(shop: Shop) 
         await post(shop, f"{path}/signatures", firm, {"proposal": 2, "binding": True}, version=etag)
     sent = await post(shop, f"{path}/deliveries", seller, lot(shipped_on="2027-03-11"))
     assert 201 == sent.status_code, sent.text
+
+
+async def test_a_price_below_zero_and_a_value_ahead_of_its_period_are_warned_of(shop: Shop) -> None:
+    on(shop, date(2027, 1, 1))
+    below = {**TERMS, "price": {**TERMS["price"], "differential_per_kg": "-60.00"}}
+    path, seller, buyer = await effective(shop, below)
+    on(shop, date(2027, 3, 10))
+    ahead = month(3, "40.00", "2027-03-10T00:00:00Z") | {"as_of": "2027-03-10"}
+    early = await publish(shop, month(2, "50.00"), ahead)
+    assert [("published_before_period_over", "/values/1/published_at")] == warnings(early)
+    in_file = "first_day,last_day,amount,as_of,published_at,source\n" + ",".join(
+        {**ahead, "published_at": "2027-03-10T08:00:00Z"}[name]
+        for name in ("first_day", "last_day", "amount", "as_of", "published_at", "source")
+    )
+    uploaded = await upload(shop, in_file.encode())
+    assert [("published_before_period_over", "/rows/2/published_at")] == warnings(uploaded), uploaded.text
+    sent = await post(shop, f"{path}/deliveries", seller, lot())
+    assert "price_below_zero" in [code for code, _ in warnings(sent)], sent.text
+    told = next(each for each in sent.json()["warnings"] if each["code"] == "price_below_zero")
+    assert "-18 per kg: the seller pays" in told["detail"]
+    delivery = sent.headers["location"]
+    await post(shop, f"{delivery}/weighing", buyer, {"weighed_on": "2027-03-10", "net_wet_t": "10"})
+    for firm in (seller, buyer):
+        await post(
+            shop, f"{delivery}/assays", firm, {"laboratory": "L", "reference": "1", "results": FIGURES}
+        )
+    await post(shop, f"{delivery}/acceptance", buyer, {"title_passed_on": "2027-03-10"})
+    on(shop, date(2027, 4, 2))
+    settled = await post(shop, f"{delivery}/settlement", seller)
+    assert [("price_below_zero", "")] == warnings(settled), settled.text
 
 
 async def test_nobody_but_the_parties_sees_a_delivery(shop: Shop) -> None:

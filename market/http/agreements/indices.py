@@ -1,13 +1,15 @@
 """Published indices: values as a body or as a file, and what the record holds of them."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any, Final
 
 import msgspec
 from msgspec import Meta
+from msgspec.structs import replace
 
 from contracts.commands import indices as commands
-from contracts.rules.indices import IndexUnit, PublishIndex
+from contracts.rules.indices import IndexUnit, PublishIndex, early_cautions
 from contracts.store import indices as store
 from events.contract_terms import IndexValue
 from events.refusal import Refusals
@@ -24,7 +26,7 @@ from market.http.wire.material import Body
 from market.http.wire.paging import Listing
 from market.http.wire.problems import refusal_faults
 from market.http.wire.reads import as_caller
-from market.http.wire.receipts import Accepted
+from market.http.wire.receipts import Accepted, warned
 from market.http.wire.row_files import CSV, XLSX
 from market.rules.refusing.wording import Code, CurrencyCode
 
@@ -83,7 +85,8 @@ class IndexView(Body, frozen=True, kw_only=True):
     answer=IndexAccepted,
     status=201,
     idempotent=True,
-    description="All or none. A value of a period that is known restates it when it is published later.",
+    description="All or none. A value of a period that is known restates it when it is published later. "
+    "One that is published before the last day of its period is warned of.",
     example=EXAMPLE,
 )
 async def publish(call: Call[PublishValues, DryRun]) -> Answer:
@@ -114,7 +117,7 @@ async def publish_file(call: Call[Nothing, FileQuery]) -> Answer:
     unit = IndexUnit(currency=query.currency, per=query.per, rate_of=query.rate_of)
     values = read_values(call.raw_body, call.media_type)
     try:
-        return await _publish(call, unit, tuple(values.values()))
+        return await _publish(call, unit, tuple(values.values()), [f"/rows/{row}" for row in values])
     except Refusals as error:
         faults = refusal_faults(error.refusals)
         if not any((fault.pointer or "").startswith("/values/") for fault in faults):
@@ -131,11 +134,18 @@ def _in_file(fault: Fault, numbers: list[int]) -> Fault:
     return Fault(code=fault.code, detail=fault.detail, pointer=f"/rows/{numbers[int(parts[2])]}/{column}")
 
 
-async def _publish(call: Call[Any, Any], unit: IndexUnit, values: tuple[IndexValue, ...]) -> Answer:
+async def _publish(
+    call: Call[Any, Any], unit: IndexUnit, values: tuple[IndexValue, ...], rows: Sequence[str] = ()
+) -> Answer:
+    """`rows`: where each value stands, if not in `/values`."""
     index = _code(call)
     argument = PublishIndex(caller=call.caller, index=index, unit=unit, values=values)
     outcome = await given(call, commands.publish, argument)
-    body = IndexAccepted(index=index, values=len(values), **outcome.accepted())
+    early = (
+        replace(each, pointer=f"{rows[place]}/published_at") if rows else each
+        for place, each in early_cautions(values)
+    )
+    body = IndexAccepted(index=index, values=len(values), warnings=warned(early), **outcome.accepted())
     return Answer(body=body, status=outcome.status, replayed=outcome.replayed)
 
 

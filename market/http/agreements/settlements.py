@@ -6,6 +6,7 @@ from typing import Any, Final, TypeVar
 from uuid import UUID
 
 from contracts.commands import deliveries as commands
+from contracts.rules.invoices import below_zero_cautions
 from contracts.rules.settlements import Restate, Settle, SettleQuarter
 from contracts.store import deliveries as store
 from events.contract_events import DeliveryShipped, InvoiceSettled
@@ -17,7 +18,7 @@ from market.http.wire.contract_steps import Step, given, step_endpoint
 from market.http.wire.endpoint import Answer, Call, DryRun, Nothing, endpoint
 from market.http.wire.material import Dated
 from market.http.wire.paging import Listing
-from market.http.wire.receipts import Accepted
+from market.http.wire.receipts import Accepted, warned
 
 TAG: Final = "Invoices"
 A = TypeVar("A")
@@ -44,9 +45,10 @@ settlement_step: Final = partial(step_endpoint, tag=TAG, answer=InvoiceAccepted)
 
 async def _settled(call: Call[Any, DryRun], step: Step[A], argument: A) -> Answer:
     outcome = await given(call, step, argument)
-    invoice = InvoiceView.outside(outcome.fact(InvoiceSettled))
+    fact = outcome.fact(InvoiceSettled)
+    warnings = warned(below_zero_cautions(fact.lines))
     return Answer(
-        body=InvoiceAccepted(invoice=invoice, **outcome.accepted()),
+        body=InvoiceAccepted(invoice=InvoiceView.outside(fact), warnings=warnings, **outcome.accepted()),
         status=outcome.status,
         replayed=outcome.replayed,
     )
