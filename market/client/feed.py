@@ -4,7 +4,7 @@ behind the last cursor after any break, so nothing is lost and nothing comes twi
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterable
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from market.client.answers import FeedEvent, Stream, StreamAccepted
 from market.client.calls import Calls, Query
-from market.client.faults import UnreadableError
+from market.client.faults import UnavailableError, UnreachableError, UnreadableError
 from market.client.operations import Operation, change, keyed, read
 
 EVENT_STREAM: Final = "text/event-stream"
@@ -39,6 +39,8 @@ BATCH_EVENTS: Final = 200
 LINE_BYTES_MAX: Final = 4 * 1024 * 1024
 OVERRUN: Final = "overrun"
 
+BREAKS: Final = (httpx.TransportError, UnreachableError, UnavailableError)
+
 _event: Final = msgspec.json.Decoder(FeedEvent)
 
 
@@ -56,8 +58,8 @@ class Feed:
     """Iterators over FeedEvent. Keep the `cursor` of what has been dealt with, and begin there next time;
     `after` "latest" leaves out the past, None begins with the first.
 
-    HistoryGoneError names the earliest cursor that there is. A break is tried again as a call is; what that
-    ends with is raised.
+    HistoryGoneError names the earliest cursor that there is. Who was never answered is told after a call's
+    patience; once answered, they wait out a break however long it takes (`asyncio.timeout` bounds it).
     """
 
     def __init__(self, calls: Calls) -> None:
@@ -79,21 +81,26 @@ class Feed:
         """
         wanted = Narrowed(types=tuple(types), market=market).query()
         place = await self._place(after)
+        answered = False
         while True:
             fields = {"Accept": EVENT_STREAM, "Cache-Control": "no-store"}
             if place is not None:
                 fields["Last-Event-ID"] = place
-            with suppress(httpx.TransportError):
+            try:
                 async with (
                     self._calls.stream(FEED, wanted, fields, quiet_seconds_max) as response,
                     aclosing(_sent(response)) as frames,
                 ):
+                    answered = True
                     async for frame in frames:
                         if frame.retry is not None:
                             break_seconds = min(frame.retry / 1_000, BREAK_SECONDS_MAX)
                         if frame.data and frame.event != OVERRUN:
                             yield _decoded(frame.data)
                         place = frame.id or place
+            except BREAKS:
+                if not answered:
+                    raise
             await asyncio.sleep(break_seconds)
 
     async def poll(
@@ -106,8 +113,16 @@ class Feed:
     ) -> AsyncGenerator[FeedEvent]:
         """The same over long polls, for where something in between holds streams back."""
         wanted = Narrowed(types=tuple(types), market=market).query()
+        answered = False
         while True:
-            events, after = await self._batch({**wanted, "after": after}, wait_seconds)
+            try:
+                events, after = await self._batch({**wanted, "after": after}, wait_seconds)
+            except BREAKS:
+                if not answered:
+                    raise
+                await asyncio.sleep(BREAK_SECONDS)
+                continue
+            answered = True
             for event in events:
                 yield event
 
@@ -122,6 +137,7 @@ class Feed:
     ) -> AsyncGenerator[FeedEvent]:
         """What lies behind `after` up to `until`, else up to now; then it ends."""
         wanted = Narrowed(types=tuple(types), market=market).query()
+        answered = False
         while True:
             query: Query = {**wanted, "after": after, "until": until}
             try:
@@ -129,12 +145,15 @@ class Feed:
                     self._calls.stream(FEED, query, {"Accept": LINES}, quiet_seconds_max) as response,
                     aclosing(_lines(response)) as lines,
                 ):
+                    answered = True
                     async for line in lines:
                         event = _decoded(line)
                         yield event
                         after = event.cursor
                 return
-            except httpx.TransportError:
+            except BREAKS:
+                if not answered:
+                    raise
                 await asyncio.sleep(BREAK_SECONDS)
 
     async def _place(self, after: str | None) -> str | None:

@@ -12,7 +12,7 @@ import pytest
 import stamina
 import structlog
 
-from market.client import Client, Patience, RefusedError, deals
+from market.client import Client, Patience, RefusedError, deals, feed
 from market.client.answers import FeedEvent, MatchAccepted
 from market.client.calls import pause_after
 from market.client.faults import (
@@ -359,6 +359,34 @@ async def test_a_stream_goes_on_behind_its_last_event_after_any_break(broken: by
         assert ["a", "b", "c"] == await first(client.feed.follow(quiet_seconds_max=0.2), 3)
     assert ["", "a", "a", "a"] == places(script)
     assert {EVENT_STREAM} == {each.headers["accept"] for each in script.asked}
+
+
+@pytest.mark.parametrize("way", ["follow", "poll", "replay"])
+async def test_a_break_longer_than_a_calls_patience_is_waited_out(
+    way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And who was never answered is told."""
+    monkeypatch.setattr(feed, "BREAK_SECONDS", 0.01)
+    link = '</v1/feed?after=a&limit=200>; rel="next"'
+    begun, rest = {
+        "follow": (
+            chunked(EVENT_STREAM, AT_ONCE, frame("a"), whole=True),
+            chunked(EVENT_STREAM, frame("b")) + HANG,
+        ),
+        "poll": tuple(answer("200 OK", b"[%b]" % event(each), BATCH, Link=link) for each in ("a", "b")),
+        "replay": (chunked(LINES, event("a") + b"\n"), chunked(LINES, event("b") + b"\n", whole=True)),
+    }[way]
+    patience = Patience(attempts=2, pause_seconds_first=0.01)
+    busy = problem("503 Service Unavailable", "x")
+    async with (
+        scripted(begun, busy, busy, b"", b"", busy, busy, rest) as script,
+        client_of(script, patience=patience) as client,
+    ):
+        assert ["a", "b"] == await first(getattr(client.feed, way)(), 2)
+    assert ["", *["a"] * 7] == places(script)
+    async with scripted(busy, busy) as script, client_of(script, patience=patience) as client:
+        with pytest.raises(UnavailableError):
+            await first(getattr(client.feed, way)(), 1)
 
 
 async def test_an_overrun_is_no_event_and_its_cursor_counts() -> None:
