@@ -60,6 +60,7 @@ class LaneRecord(Struct, frozen=True, kw_only=True):
 
 
 NO_RECORD: Final = LaneRecord(offset=-1, body=b"", chain="")
+NO_MARKET: Final = UUID(int=0)
 
 
 class LaneAudit:
@@ -298,7 +299,7 @@ class LaneAudit:
     def _as_cleared(self, record: LaneRecord, event: Recorded) -> bool:
         """Whether the event may stand where it does: in its market's open round, or in none at all."""
         fact: Any = event.data
-        opened = self._open.get(getattr(fact, "market", None) or UUID(int=0))
+        opened = self._open.get(getattr(fact, "market", None) or NO_MARKET)
         of_round = isinstance(fact, MatchStruck | ClearingEvidence | ClearingCompleted | ClearingAbandoned)
         if opened is None or not (of_round or event.cause == str(opened.plan.id)):
             if of_round:
@@ -313,7 +314,7 @@ class LaneAudit:
 
     def _as_commanded(self, record: LaneRecord, event: Recorded) -> bool:
         """Whether a command could have recorded the event; what a round records is proved with the round."""
-        market = getattr(event.data, "market", UUID(int=0))
+        market = getattr(event.data, "market", NO_MARKET)
         opened, book = self._open.get(market), self._books.get(market)
         if opened is not None and event.cause == str(opened.plan.id):
             return True
@@ -356,7 +357,7 @@ class LaneAudit:
 
     def _difference(self, event: Recorded) -> Difference | None:
         """How an event that broke the chain differs from what its round records next, where that is known."""
-        opened = self._open.get(getattr(event.data, "market", None) or UUID(int=0))
+        opened = self._open.get(getattr(event.data, "market", None) or NO_MARKET)
         if opened is None:
             return None
         return difference_at([*opened.events, event], opened.book, opened.plan, self._check, self._source)

@@ -143,7 +143,7 @@ class Agreements:
 
     def invoices(self, agreement: str, *, provisional: bool = False) -> AsyncIterator[Invoice]:
         """With those that went with each shipment where `provisional`."""
-        return self._calls.pages(INVOICES, agreement, query={"provisional": "true" if provisional else None})
+        return self._calls.pages(INVOICES, agreement, query={"provisional": provisional or None})
 
     def deliveries(self, agreement: str) -> AsyncIterator[Delivery]:
         return self._calls.pages(DELIVERIES, agreement, query={})

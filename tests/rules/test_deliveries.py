@@ -391,7 +391,7 @@ def test_who_hands_in_the_umpires_figures_waits_for_the_other_side() -> None:
     for step in (handed_in("buyer").accept, handed_in("buyer").reject):
         assert [("objection_open", None)] == refused(step)
     late = handed_in("buyer").on(SHIPPED + timedelta(days=OBJECTION_DAYS + 1))
-    assert 8_120_000 == late.accept().delivery.accepted.quantity_g  # type: ignore[union-attr]
+    assert 8_120_000 == late.accept().delivery.accepted.quantity_g  # type: ignore[union-attr]  # was accepted
     assert "accepted" == handed_in("seller").accept().delivery.status
 
 
@@ -412,7 +412,7 @@ def test_what_is_no_objection() -> None:
 def test_an_objection_takes_the_figures_away_and_the_operator_has_the_last_word() -> None:
     objected = handed_in().object_to_umpire()
     assert ("before_umpire", None) == (objected.delivery.status, objected.delivery.umpire)
-    assert "Nd" in objected.delivery.exchanged.to_umpire  # type: ignore[union-attr]
+    assert "Nd" in objected.delivery.exchanged.to_umpire  # type: ignore[union-attr]  # was exchanged
     assert [("umpire_contested", None)] == refused(lambda: objected.umpire(results=figures(Nd=1)))
     decided = objected.umpire(
         caller=OPERATOR_CALLER, certificate=CERTIFICATE, results=figures(Nd=60 * PERCENT_PPB)
@@ -428,7 +428,7 @@ def test_the_operator_decides_only_where_the_parties_cannot() -> None:
     named = disputed(unnamed).umpire(**OPERATOR | {"laboratory": "SGS Geneva"})
     assert ("assayed", "SGS Geneva") == (
         named.delivery.status,
-        named.delivery.umpire.laboratory,  # type: ignore[union-attr]
+        named.delivery.umpire.laboratory,  # type: ignore[union-attr]  # was decided
     )
 
 

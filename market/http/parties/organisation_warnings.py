@@ -1,7 +1,7 @@
 """What whoever registers or changes an organisation is told: names that read like another's, and a parent
 that nobody is."""
 
-from typing import Any
+from typing import Any, Final
 
 from events.connections import Connection
 from events.party_events import OrganisationChanged, OrganisationRegistered
@@ -15,7 +15,7 @@ from market.rules.parties.parties import Organisation
 from market.store import party_reads
 from market.store.reading import PAGE_MAX
 
-ALIKE_MAX = 5
+ALIKE_MAX: Final = 5
 
 
 async def of_organisation(
