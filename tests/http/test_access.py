@@ -172,6 +172,9 @@ async def test_a_key_is_issued_shown_once_used_and_revoked(shop: Shop) -> None:
         replayed.json()["token"],
         replayed.headers["idempotent-replayed"],
     )
+    (told,) = replayed.json()["warnings"]
+    assert ("secret_shown_before", []) == (told["code"], issued.json()["warnings"])
+    assert "revoke this key" in told["detail"]
     asked = {"Authorization": f"Bearer {token}"}
     assert 200 == (await shop.client.get("/v1/markets", headers=asked)).status_code
     listed = await shop.ask("GET", path, by=seller, roles=("admin",))

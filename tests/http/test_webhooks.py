@@ -84,10 +84,17 @@ async def test_secrets_are_shown_once_and_rotate(shop: Shop) -> None:
     again = await ask(shop, "POST", HOOKS, firm, body={"url": URL}, key="one")
     made = first.json()
     assert (made["id"], None) == (again.json()["id"], again.json()["secret"])
+    assert [] == made["warnings"]
+    assert ["secret_shown_before"] == [each["code"] for each in again.json()["warnings"]]
+    assert made["public_key"] == again.json()["public_key"] is not None
     path = f"{HOOKS}/{made['id']}"
     rotated = await ask(shop, "POST", f"{path}/secret", firm, body={"overlap_hours": 1}, key="two")
     replayed = await ask(shop, "POST", f"{path}/secret", firm, body={"overlap_hours": 1}, key="two")
     assert (200, None) == (replayed.status_code, replayed.json()["secret"])
+    assert ["secret_shown_before"] == [each["code"] for each in replayed.json()["warnings"]]
+    late = await ask(shop, "POST", HOOKS, firm, body={"url": URL}, key="one")
+    now = rotated.json()["public_key"]
+    assert [now] * 2 == [replayed.json()["public_key"], late.json()["public_key"]] != [made["public_key"]] * 2
     held = [derive(b"w" * 32, UUID(hex=made["id"][5:]), each) for each in (1, 2)]
     assert [each.shared_text for each in held] == [made["secret"], rotated.json()["secret"]]
     view = (await ask(shop, "GET", path, firm)).json()
@@ -119,7 +126,8 @@ async def test_nobody_else_finds_a_webhook(shop: Shop) -> None:
 
 async def test_a_webhook_rests_goes_on_and_is_removed(shop: Shop) -> None:
     firm = shop.scene.sellers[0]
-    path = f"{HOOKS}/{(await registered(shop, firm))['id']}"
+    made = await ask(shop, "POST", HOOKS, firm, body={"url": URL}, key="made")
+    path = f"{HOOKS}/{made.json()['id']}"
     rest = await ask(shop, "PATCH", path, firm, body={"active": False}, version='"v1"')
     assert (200, '"v2"') == (rest.status_code, rest.headers["etag"])
     stale = await ask(shop, "PATCH", path, firm, body={"active": True}, version='"v1"')
@@ -128,6 +136,8 @@ async def test_a_webhook_rests_goes_on_and_is_removed(shop: Shop) -> None:
     assert 200 == (await ask(shop, "DELETE", path, firm)).status_code
     for method in ("GET", "DELETE"):
         assert 404 == (await ask(shop, method, path, firm)).status_code
+    gone = await ask(shop, "POST", HOOKS, firm, body={"url": URL}, key="made")
+    assert (201, None, None) == (gone.status_code, gone.json()["secret"], gone.json()["public_key"])
 
 
 async def test_an_organisation_has_so_many_webhooks_at_most(shop: Shop) -> None:

@@ -18,7 +18,7 @@ from market.http.wire.lists import PageQuery
 from market.http.wire.material import Body, utc
 from market.http.wire.paging import Listing
 from market.http.wire.reads import as_caller
-from market.http.wire.receipts import Accepted, done
+from market.http.wire.receipts import Accepted, done, secret_shown_before
 from market.http.wire.tokens import mint, secret_sha256
 from market.rules.parties.keys import IssueKey, RevokeKey
 from market.rules.parties.parties import ApiKey, KeyDetails
@@ -26,6 +26,7 @@ from market.rules.refusing.wording import Name
 from market.store import party_reads
 
 TAG: Final = "Organisations"
+LOST: Final = "If it was lost on the way, revoke this key and issue another."
 KEY_READERS: Final[frozenset[KeyRole]] = ADMINS | OVERSEERS
 EXAMPLE: Final = {"label": "trading desk", "roles": ["trader"], "expires_at": "2027-01-01T00:00:00Z"}
 
@@ -69,7 +70,8 @@ class KeyView(Body, frozen=True, kw_only=True):
 
 
 class KeyAccepted(Accepted, frozen=True, kw_only=True):
-    """`token` stands in the first answer only: after a replay or a dry run it is null."""
+    """`token` stands in the first answer only: after a dry run it is null, and after a replay, which the
+    warning `secret_shown_before` says."""
 
     id: KeyId | None
     token: str | None = None
@@ -119,6 +121,7 @@ async def issue(call: Call[KeyTerms, DryRun]) -> Answer:
         body=KeyAccepted(
             id=None if outcome.validated_only else to_text("key", fact.key),
             token=token if shown else None,
+            warnings=(secret_shown_before(LOST),) if outcome.replayed else (),
             **outcome.accepted(),
         ),
         status=outcome.status,

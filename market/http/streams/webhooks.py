@@ -18,7 +18,7 @@ from market.http.wire.material import Body
 from market.http.wire.numbers import END
 from market.http.wire.paging import Listing
 from market.http.wire.reads import as_caller
-from market.http.wire.receipts import Accepted, done
+from market.http.wire.receipts import Accepted, Done, done, secret_shown_before
 from market.lookups import forbidden
 from market.rules.refusing.refusals import AddressForbidden
 from market.rules.refusing.wording import Code
@@ -37,6 +37,7 @@ from market.store import webhooks as store
 TAG: Final = "Webhooks"
 PATH: Final = "/v1/webhooks"
 LOOKUP_SECONDS_MAX: Final = 2.0
+LOST: Final = "If it was lost on the way, rotate the webhook's secrets under another Idempotency-Key."
 EXAMPLE: Final = {"url": "https://partner.example/lodestone", "types": ["partner.match.struck.v1"]}
 
 Url = Annotated[
@@ -119,7 +120,8 @@ class WebhookView(Body, frozen=True, kw_only=True):
 
 
 class WebhookAccepted(Accepted, frozen=True, kw_only=True):
-    """`secret` stands in the first answer only: after a replay or a dry run it is null."""
+    """`secret` stands in the first answer only: after a dry run it is null, and after a replay, which the
+    warning `secret_shown_before` says. `public_key` is that of now."""
 
     id: WebhookId | None
     secret: str | None = None
@@ -156,17 +158,12 @@ async def register(call: Call[WebhookBody, DryRun]) -> Answer:
         dry_run=call.query.validate_only,
     )
     outcome = done(call, result)
-    fact = outcome.fact(WebhookRegistered)
-    shown = None
-    if fact.webhook == webhook and not outcome.validated_only:
-        shown = derive(call.door.webhook_key, webhook, 1)
+    if outcome.validated_only:
+        return Answer(body=WebhookAccepted(id=None, **outcome.accepted()), status=outcome.status)
+    registered = outcome.fact(WebhookRegistered).webhook
+    generation = 1 if not outcome.replayed else await _generation_now(call, registered)
     return Answer(
-        body=WebhookAccepted(
-            id=None if outcome.validated_only else to_text("hook", fact.webhook),
-            secret=None if shown is None else shown.shared_text,
-            public_key=None if shown is None else shown.public_text,
-            **outcome.accepted(),
-        ),
+        body=_shown(call, outcome, registered, generation),
         status=outcome.status,
         replayed=outcome.replayed,
     )
@@ -249,7 +246,7 @@ async def change(call: Call[WebhookPatch, DryRun]) -> Answer:
     )
     outcome = done(call, result)
     version = None if outcome.validated_only else call.expected_version + 1
-    return Answer(body=_accepted(webhook, outcome.accepted()), version=version)
+    return Answer(body=_accepted(call, webhook, outcome.accepted()), version=version)
 
 
 @endpoint(
@@ -269,7 +266,7 @@ async def remove(call: Call[Nothing, DryRun]) -> Answer:
         RemoveWebhook(caller=call.caller, organisation=webhook.organisation, webhook=webhook.webhook),
         dry_run=call.query.validate_only,
     )
-    return Answer(body=_accepted(webhook, done(call, result).accepted()))
+    return Answer(body=_accepted(call, webhook, done(call, result).accepted()))
 
 
 @endpoint(
@@ -299,21 +296,33 @@ async def rotate(call: Call[Rotation, DryRun]) -> Answer:
         dry_run=call.query.validate_only,
     )
     outcome = done(call, result)
-    shown = None
-    if not outcome.validated_only and not outcome.replayed:
-        fact = outcome.fact(WebhookSecretRotated)
-        shown = derive(call.door.webhook_key, webhook.webhook, fact.generation)
-    body = WebhookAccepted(
-        id=to_text("hook", webhook.webhook),
-        secret=None if shown is None else shown.shared_text,
-        public_key=None if shown is None else shown.public_text,
+    if outcome.validated_only:
+        return Answer(body=_accepted(call, webhook, outcome.accepted()))
+    generation = webhook.generation if outcome.replayed else outcome.fact(WebhookSecretRotated).generation
+    return Answer(body=_shown(call, outcome, webhook.webhook, generation), replayed=outcome.replayed)
+
+
+def _shown(call: Call[Any, Any], outcome: Done, webhook: UUID, generation: int | None) -> WebhookAccepted:
+    """The secret in a first answer; `generation` None: the webhook has been removed since."""
+    derived = None if generation is None else derive(call.door.webhook_key, webhook, generation)
+    return WebhookAccepted(
+        id=to_text("hook", webhook),
+        secret=None if derived is None or outcome.replayed else derived.shared_text,
+        public_key=None if derived is None else derived.public_text,
+        warnings=(secret_shown_before(LOST),) if outcome.replayed else (),
         **outcome.accepted(),
     )
-    return Answer(body=body, replayed=outcome.replayed)
 
 
-def _accepted(webhook: Webhook, accepted: dict[str, Any]) -> WebhookAccepted:
-    return WebhookAccepted(id=to_text("hook", webhook.webhook), **accepted)
+async def _generation_now(call: Call[Any, Any], webhook: UUID) -> int | None:
+    async with as_caller(call) as connection:
+        found = await store.load(connection, webhook)
+    return None if found is None else found.generation
+
+
+def _accepted(call: Call[Any, Any], webhook: Webhook, accepted: dict[str, Any]) -> WebhookAccepted:
+    key = derive(call.door.webhook_key, webhook.webhook, webhook.generation)
+    return WebhookAccepted(id=to_text("hook", webhook.webhook), public_key=key.public_text, **accepted)
 
 
 async def load(call: Call[Any, Any]) -> Webhook:

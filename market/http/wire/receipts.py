@@ -55,6 +55,15 @@ UNREAD: Final = Warned(
 )
 
 
+def secret_shown_before(instead: str) -> Warned:
+    """Of a replay, whose answer has no secret: what its caller does who never got the first one."""
+    return Warned(
+        code="secret_shown_before",
+        detail=f"The first answer to this key showed the secret, and nobody can show it again. {instead}",
+        pointer="",
+    )
+
+
 async def unless_unread(warnings: Awaitable[tuple[Warned, ...]]) -> tuple[Warned, ...]:
     """What is read after a command was accepted: a database that is away takes nothing of that back."""
     try:
