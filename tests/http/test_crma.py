@@ -14,7 +14,7 @@ from market.http.wire.sheets import MEDIA_TYPES, Bar, Sheet, accepted, as_csv, a
 from market.rules.passports.passports import IssuePassport
 from market.store import crma
 from tests.http.shop import Shop
-from tests.http.test_passports import LABELLED, issued
+from tests.http.test_passports import issued, labelled
 from tests.market_drafts import Firm
 from tests.passport_support import assayed, content
 
@@ -181,7 +181,7 @@ async def test_a_passport_goes_before_the_order_without_its_sites(
 
 
 async def test_the_statement_is_for_who_may_read_the_passport(shop: Shop, seller: Firm, buyer: Firm) -> None:
-    passport = await issued(shop, seller, **LABELLED)
+    passport = await issued(shop, seller, **labelled(seller))
     path = f"/v1/passports/{passport}/crma-statement"
     told = (await get(shop, path, seller)).json()
     assert ("not_yet", "360.000", "200.000", "2026-03-02", ["post_consumer"]) == (

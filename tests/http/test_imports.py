@@ -220,7 +220,8 @@ async def test_all_or_nothing_has_a_limit(shop: Shop) -> None:
 
 async def test_one_row_without_form_refuses_all(shop: Shop) -> None:
     before = await stored(shop)
-    abroad = offer(shop, net_wet_t="many", place={"country": "UK", "name": "Tees"})
+    fine = "2027-01-01T00:00:00.1234567Z"
+    abroad = offer(shop, net_wet_t="many", place={"country": "UK", "name": "Tees"}, valid_until=fine)
     view, report = await imported(shop, [offer(shop), abroad, offer(shop)])
     assert ("refused", 3, 0, 1) == counts(view)
     detail = "1 row is refused, so nothing was stored; the report says why"
@@ -228,6 +229,7 @@ async def test_one_row_without_form_refuses_all(shop: Shop) -> None:
     assert [
         (2, "net_wet_t", "not_decimal", None),
         (2, "place.country", "country_unknown", None),
+        (2, "valid_until", "over_precise", None),
     ] == sorted(told(report))
     assert before == await stored(shop)
 

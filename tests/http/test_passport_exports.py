@@ -32,7 +32,7 @@ from market.store.passports import PassportStep
 from tests import sentinels
 from tests.desk_support import NOW, numbered
 from tests.http.shop import Shop
-from tests.http.test_passports import LABELLED, PATH, WORK, issued, work
+from tests.http.test_passports import PATH, WORK, issued, labelled, work
 from tests.market_drafts import Firm
 from tests.passport_support import DAY, PERCENT, content, magnet_record, paper, recycled
 
@@ -309,6 +309,11 @@ def test_the_schemas_are_the_ones_that_the_sources_name_and_refuse_what_is_wrong
         ("HTTPS://ID.EXAMPLE/01/04012345123457", None, "wrong_keys"),
         ("urn:epc:id:sgtin:4012345.012345.7", None, "no_link"),
         ("https://", None, "no_link"),
+        ("http://id.example/01/04012345123456", "04012345123456", None),
+        ("http://example.com/magnets/7", None, "no_link"),
+        ("javascript:alert(1)", None, "no_link"),
+        ("https://id.example@evil.example/01/04012345123456", "04012345123456", "no_link"),
+        ("https://ex ample.com/", None, "no_link"),
         ("rotor plate", None, "no_link"),
     ],
 )
@@ -320,8 +325,8 @@ def test_only_keys_in_order_make_a_digital_link(
     assert (gtin, fault) == (None if link is None else link.gtin, carrier_fault(record))
 
 
-def magnets(address: str) -> dict[str, Any]:
-    return {"magnets": {**LABELLED["magnets"], "data_carrier_address": address}}
+def magnets(firm: Firm, address: str) -> dict[str, Any]:
+    return labelled(firm, data_carrier_address=address)
 
 
 @pytest.fixture
@@ -348,7 +353,7 @@ async def test_what_there_is_not_and_what_is_another_s_is_not_found(shop: Shop, 
 
 async def test_exports_through_the_door(shop: Shop, seller: Firm) -> None:
     """A sold lot, as its parties, its overseer and everybody get it; each keeps to its schema."""
-    lot = await issued(shop, seller, **LABELLED)
+    lot = await issued(shop, seller, **labelled(seller))
     made = await shop.ask("POST", WORK, by=seller, body=work(seller, lot))
     assert 201 == made.status_code, made.text
     buyer = shop.scene.buyers[0]
@@ -397,7 +402,7 @@ async def test_exports_through_the_door(shop: Shop, seller: Firm) -> None:
 
 async def test_a_qr_code_leads_where_the_carrier_does(shop: Shop, seller: Firm) -> None:
     stated_uri = "https://id.example/01/04012345123456/21/7"
-    lot = await issued(shop, seller, **magnets(stated_uri))
+    lot = await issued(shop, seller, **magnets(seller, stated_uri))
     link = await shop.ask("GET", f"{PATH}/{lot}/label/qr")
     assert (200, {"uri": stated_uri, "kind": "gs1_digital_link", "gtin": "04012345123456"}) == (
         link.status_code,
@@ -412,14 +417,14 @@ async def test_a_qr_code_leads_where_the_carrier_does(shop: Shop, seller: Firm) 
 async def test_a_qr_code_without_gs1_keys_leads_to_the_service_or_is_refused(
     shop: Shop, seller: Firm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    labelled = await issued(shop, seller, **magnets("https://id.example/01/04012345123457"))
+    marked = await issued(shop, seller, **magnets(seller, "https://id.example/01/04012345123457"))
     swarf = await issued(shop, seller, lot_number="SW-2")
     assert [
         (f"https://door.example/v1/passports/{lot}{page}", "service_link", None)
-        for lot, page in ((labelled, "/label"), (swarf, ""))
+        for lot, page in ((marked, "/label"), (swarf, ""))
     ] == [
         (link["uri"], link["kind"], link["gtin"])
-        for lot in (labelled, swarf)
+        for lot in (marked, swarf)
         for link in ((await shop.ask("GET", f"{PATH}/{lot}/qr", by=seller)).json(),)
     ]
     door = msgspec.structs.replace(shop.app.state.door, public_url=None)

@@ -16,16 +16,18 @@ from tests.market_drafts import Firm
 
 PATH = "/v1/passports"
 WORK = "/v1/transformations"
-LABELLED: dict[str, Any] = {
-    "magnets": {
+
+
+def labelled(firm: Firm, **changes: Any) -> dict[str, Any]:
+    record = {
         "magnets": [{"type": "NdFeB", "pieces": 8, "mass_g": "45.000", "location": "rotor"}],
         "removal_steps": [{"instruction": "Heat the rotor and push.", "tools": ["press"]}],
-        "responsible_organisation": to_text("org", UUID(int=7)),
+        "responsible_organisation": to_text("org", firm.organisation),
         "responsible_role": "manufacturer",
         "data_carrier": "qr_code",
         "data_carrier_address": "https://id.example/01/04012345123456",
     }
-}
+    return {"magnets": {**record, **changes}}
 
 
 def body(firm: Firm, **changes: Any) -> dict[str, Any]:
@@ -46,18 +48,39 @@ def work(firm: Firm, passport: str, **changes: Any) -> dict[str, Any]:
 async def test_what_article_28_asks_for_and_a_passport_leaves_out_is_warned_of(
     shop: Shop, seller: Firm
 ) -> None:
-    magnets = {**LABELLED["magnets"], "removal_steps": [], "data_carrier_address": "rotor plate"}
-    answer = await shop.ask(
-        "POST", f"{PATH}?validate_only=true", by=seller, body=body(seller, magnets=magnets)
-    )
+    wrong_key = "https://id.example/01/04012345123457"
+    magnets = labelled(seller, removal_steps=[], data_carrier_address=wrong_key)
+    answer = await shop.ask("POST", f"{PATH}?validate_only=true", by=seller, body=body(seller, **magnets))
     assert {
         "recycling_step_missing": "/origin",
-        "responsible_unknown": "/magnets/responsible_organisation",
         "responsible_address_missing": "/magnets/responsible_organisation",
         "magnet_composition_missing": "/magnets/magnets/0/composition",
         "removal_steps_missing": "/magnets/removal_steps",
-        "data_carrier_no_link": "/magnets/data_carrier_address",
+        "data_carrier_wrong_keys": "/magnets/data_carrier_address",
     } == {each["code"]: each["pointer"] for each in answer.json()["warnings"]}
+
+
+async def test_a_label_names_its_issuer_and_leads_where_a_browser_may_go(shop: Shop, seller: Firm) -> None:
+    """Stated at first, in a correction, and of what a transformation makes."""
+    other = to_text("org", shop.scene.buyers[0].organisation)
+    wrong = labelled(seller, responsible_organisation=other, data_carrier_address="javascript:alert(1)")
+    lot = await issued(shop, seller, **labelled(seller))
+    standing = (await shop.ask("GET", f"{PATH}/{lot}", by=seller)).json()
+    rows = await shop.rows()
+    made = {**TRANSFORMATION["outputs"][0], **wrong}
+    correction = {"corrects": standing["stated_by"], "reason": "label", "content": body(seller, **wrong)}
+    for path, asked, version, prefix in (
+        (PATH, body(seller, lot_number="NEW", **wrong), None, ""),
+        (f"{PATH}/{lot}/corrections", correction, '"v1"', "/content"),
+        (WORK, work(seller, lot, outputs=[made]), None, "/outputs/0"),
+    ):
+        answer = await shop.ask("POST", path, by=seller, body=asked, version=version)
+        assert 422 == answer.status_code, answer.text
+        assert {
+            ("responsible_not_issuer", f"{prefix}/magnets/responsible_organisation"),
+            ("data_carrier_no_link", f"{prefix}/magnets/data_carrier_address"),
+        } <= {(each["code"], each["pointer"]) for each in answer.json()["errors"]}
+    assert rows == await shop.rows()
 
 
 async def issued(shop: Shop, firm: Firm, **changes: Any) -> str:
@@ -194,7 +217,7 @@ async def test_unknown_units_and_stages_are_no_form(shop: Shop, seller: Firm) ->
             ["/net_wet_t", "/origin/0/country"],
         ),
         ({"recycled": [{"element": "Nd", "post_consumer_ppm": "4"}]}, ["/recycled/0/post_consumer_ppm"]),
-        ({"magnets": {**LABELLED["magnets"], "magnets": []}}, ["/magnets/magnets"]),
+        (labelled(seller, magnets=[]), ["/magnets/magnets"]),
     ]
     for changes, pointers in wrong:
         answer = await shop.ask("POST", PATH, by=seller, body=body(seller, **changes))
@@ -342,13 +365,13 @@ async def test_lists_show_what_one_issued_owns_or_holds(shop: Shop, seller: Firm
 
 
 async def test_everybody_reads_the_label_of_magnets_and_nothing_else(shop: Shop, seller: Firm) -> None:
-    magnets = await issued(shop, seller, **LABELLED)
+    own = labelled(seller)["magnets"]
+    magnets = await issued(shop, seller, magnets=own)
     swarf = await issued(shop, seller, lot_number="SW-2")
     label = await shop.ask("GET", f"{PATH}/{magnets}/label")
-    assert (200, LABELLED["magnets"]["data_carrier_address"], None) == (
+    assert (200, own["data_carrier_address"]) == (
         label.status_code,
         label.json()["magnets"]["data_carrier_address"],
-        label.json()["responsible_name"],
     )
     document = {"title": "audit", "sha256": "ab" * 32, "dated_on": "2026-01-01"}
     wrong = {"note": "audited, it is 10 %", "evidence": [document]}
@@ -364,8 +387,7 @@ async def test_everybody_reads_the_label_of_magnets_and_nothing_else(shop: Shop,
     assert ("noted", wrong["note"]) == (last["kind"], last["note"])
     (share,) = label.json()["recycled"]
     assert {"element", "post_consumer_percent"} == set(share)
-    own = {**LABELLED["magnets"], "responsible_organisation": to_text("org", seller.organisation)}
-    named = await shop.ask("GET", f"{PATH}/{await issued(shop, seller, lot_number='L-3', magnets=own)}/label")
+    named = label
     firm = await shop.ask("GET", f"/v1/organisations/{own['responsible_organisation']}", by=seller)
     assert [firm.json()["name"], firm.json()["country"]] == [
         named.json()[f"responsible_{what}"] for what in ("name", "country")

@@ -9,7 +9,7 @@ from market.http.materials.returns import EXAMPLE as RETURNS
 from market.http.wire.ids import to_text
 from tests.http.shop import Shop
 from tests.http.test_forecast_supply import OFFERS, ahead
-from tests.http.test_passports import LABELLED, issued
+from tests.http.test_passports import issued, labelled
 from tests.http.test_rex import LOTS, core_body, publish
 from tests.market_drafts import Firm
 
@@ -33,7 +33,7 @@ async def stated(shop: Shop, seller: Firm, **changes: Any) -> str:
 
 
 async def test_what_cannot_be_a_twin_is_refused_and_nothing_is_stored(shop: Shop, seller: Firm) -> None:
-    passport = await issued(shop, seller, **LABELLED)
+    passport = await issued(shop, seller, **labelled(seller))
     bare = await issued(shop, seller, lot_number="BARE")
     before = await shop.rows()
     magnet = EXAMPLE["magnets"][0]

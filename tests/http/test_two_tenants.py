@@ -43,7 +43,7 @@ from market.rules.crma.declared_volumes import DeclareVolume
 from market.rules.orders.policy_references import PolicyReference
 from market.rules.parties.papers import RegisterCertificate, RegisterLicence
 from market.rules.parties.parties import CertificateDetails, LicenceDetails
-from market.rules.passports.passports import IssuePassport
+from market.rules.passports.passports import IssuePassport, TransferPassport
 from market.rules.twins.product_twins import StateTwin
 from tests.agreement_support import drafted, signed
 from tests.contract_support import PERMIT, agreement_terms
@@ -230,14 +230,24 @@ async def hook(shop: Shop, firm: Firm) -> tuple[str, str]:
 
 
 async def go_round(shop: Shop, firm: Firm) -> tuple[UUID, UUID, UUID, UUID]:
-    """A lot, what was made of it, and by which transformation; and one whose label everybody may read."""
+    """A lot, what was made of it, and by which transformation; and one that was another's, whose label
+    everybody may read."""
     root, lot, work, public = uuid7(), uuid7(), uuid7(), uuid7()
     origin = OriginShare(stage="extraction", country="NO", share_ppb=PPB, source="SENTINEL-MINE")
     stated = content(firm.facility, "SENTINEL-PASSPORT", origin=(origin,))
     desk, trader = shop.scene.desk, firm.trader
     await passports.issue(desk, IssuePassport(caller=trader, passport=root, content=stated))
-    label = content(firm.facility, "LABELLED", magnets=magnet_record(UUID(int=7)))
-    await passports.issue(desk, IssuePassport(caller=trader, passport=public, content=label))
+    maker = await shop.scene.register("maker")
+    label = content(maker.facility, "LABELLED", magnets=magnet_record(maker.organisation))
+    await passports.issue(desk, IssuePassport(caller=maker.trader, passport=public, content=label))
+    sold = TransferPassport(
+        caller=maker.trader,
+        passport=public,
+        expected_version=1,
+        owner=firm.organisation,
+        transferred_on=shop.scene.clock.now.date(),
+    )
+    await passports.transfer(desk, sold)
     making = transform(trader, work, firm.facility, [(root, 10)], [made(lot, "SENTINEL-MADE", net_wet_g=10)])
     await transformations.transform(desk, making)
     return root, lot, work, public

@@ -153,6 +153,7 @@ def test_a_whole_number_may_be_written_with_a_point(year: str) -> None:
         ({"payment_terms": "x" * 201}, "at most 200 characters"),
         ({"footprint": {**OFFER["footprint"], "reference_year": 1800}}, "at least 1990"),
         ({"footprint": {**OFFER["footprint"], "verified": "yes"}}, "expected true or false, got a string"),
+        ({"valid_until": "2027-03-15T00:00:00.1234567Z"}, "write a time with at most 6 decimals"),
         ({"valid_until": "soon"}, "write date, time and zone, such as 2027-04-01T00:00:00Z"),
         ({"assay": {**OFFER["assay"], "sampled_on": "soon"}}, "write a date such as 2027-04-01"),
     ],
@@ -163,6 +164,19 @@ def test_a_fault_says_what_is_wanted_in_words_of_the_trade(change: dict[str, Any
     (fault,) = caught.value.faults
     assert fault.detail.startswith(told)
     assert "`" not in fault.detail
+
+
+def test_times_are_refused_before_they_are_rounded() -> None:
+    """Zeros behind the sixth decimal, which some platforms always write, are no finer time."""
+    whole = decode(changed({"valid_until": "2027-03-15T00:00:00.1234560000Z"}), PostSupply)
+    assert 123_456 == whole.valid_until.microsecond
+    in_text = decode(changed({"payment_terms": "at 10:00.1234567"}), PostSupply)
+    assert "at 10:00.1234567" == in_text.payment_terms
+    escaped = changed({"valid_until": "2027-03-15T00:00:00.99999901Z"}).replace(b".9", b"\\u002e9")
+    assert {"/valid_until": "over_precise"} == faults_of(escaped)
+    window = {"start": "2027-07-01T00:00:00.0000001Z", "end": "2027-08-01T00:00:00Z"}
+    tranches = [{"window": window, "net_wet_t": "1"}]
+    assert {"/tranches/0/window/start": "over_precise"} == faults_of(changed({"tranches": tranches}))
 
 
 @pytest.mark.parametrize(

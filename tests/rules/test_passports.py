@@ -592,8 +592,10 @@ def test_the_label_is_what_the_regulation_asks_for() -> None:
         electronic_contact="m@maker.example",
     )
     assert () == unstated_parts(label.magnets, reached)
-    issuer = label.magnets.responsible.organisation
-    assert [] == [each.code for each in label_cautions(label.magnets, issuer, reached)]
+    assert [] == [each.code for each in label_cautions(label.magnets, reached)]
+    named = see_label(replace(SOLD, content=content(SELLER_SITE, magnets=magnet_record(BUYER))), reached)
+    assert isinstance(named, MagnetLabel)
+    assert (None, "responsible_name") == (named.responsible, named.unstated[0])
     assert None is see_label(replace(SOLD, content=content(SELLER_SITE)), None)
 
 

@@ -77,6 +77,13 @@ def workbook(*lines: list[Any], macros: bool = False) -> bytes:
     return written.getvalue()
 
 
+def test_a_time_in_a_cell_is_not_rounded_either() -> None:
+    fine = changed(published_at="2026-12-01T08:00:00.1234567Z")
+    assert [(3, "published_at", "over_precise")] == wrong(table(LINE, fine))
+    (row,) = rows(table(changed(published_at="2026-12-01T08:00:00.1200000Z")))
+    assert (120_000, ()) == (row.body.inside().published_at.microsecond, row.wrong)
+
+
 def repacked(content: bytes, **parts: bytes) -> bytes:
     """The same archive with parts changed or added; `__` stands for a slash, `_` for the point."""
     written = BytesIO()

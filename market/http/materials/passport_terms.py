@@ -187,7 +187,10 @@ class RemovalStep(Body, frozen=True, kw_only=True):
 
 
 class MagnetRecord(Body, frozen=True, kw_only=True):
-    """CRMA Article 28. Responsible is an organisation in its role, never a natural person."""
+    """CRMA Article 28. Responsible is who issues the label, in the role stated, never a natural person.
+
+    The data carrier leads to an `https://` address or a GS1 Digital Link.
+    """
 
     magnets: Annotated[tuple[Magnet, ...], Meta(min_length=1, max_length=64)]
     removal_steps: Annotated[tuple[RemovalStep, ...], Meta(max_length=64)]

@@ -232,11 +232,11 @@ async def cautioned(
 ) -> tuple[Warned, ...]:
     """What the issuer of a passport should know; pointers below `prefix`. `made`: of others."""
     found = [] if made else list(stated_cautions(content))
-    record, issuer = content.magnets, call.caller.organisation
+    record = content.magnets
     if record is not None:
         async with as_desk(call) as connection:
             responsible = await _responsible(connection, record)
-        found += label_cautions(record, issuer, responsible)
+        found += label_cautions(record, responsible)
         found += magnet_cautions(content)
     if not made:
         found += origin_cautions(content, await _own_sites(call, content))

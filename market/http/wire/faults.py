@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from datetime import datetime
 from types import UnionType
 from typing import Any, Final, Literal, Union, get_args, get_origin
 
@@ -13,6 +14,7 @@ from market.http.wire.numbers import DecimalKind
 from market.rules.refusing.policy_defects import CountryUnknown
 
 _PATH: Final = re.compile(r" - at `(?:key in )?\$(?P<path>[^`]*)`\Z")
+FINER_THAN_MICROSECONDS: Final = re.compile(r":[0-9]{2}\.[0-9]{6}[0-9]*[1-9]")
 _TWO_CAPITALS: Final = re.compile(COUNTRY_PATTERN)
 _KINDS: Final = {dict: "an object", list: "an array", str: "a string", bool: "a boolean", int: "an integer"}
 
@@ -38,6 +40,19 @@ class InvalidInputError(Exception):
         )
         self.faults = faults
         self.refused = refused or []
+
+
+def finer_time(value: Any, annotation: Any, pointer: str) -> Fault | None:
+    """The fault of a time that would be rounded; zeros behind the sixth decimal change nothing."""
+    if annotation is not datetime or not isinstance(value, str):
+        return None
+    if FINER_THAN_MICROSECONDS.search(value) is None:
+        return None
+    return Fault(
+        code="over_precise",
+        detail="write a time with at most 6 decimals of a second: nothing is rounded",
+        pointer=pointer,
+    )
 
 
 def explain(value: Any, annotation: Any, metas: tuple[Meta, ...], error: Exception, pointer: str) -> Fault:

@@ -26,8 +26,8 @@ DESCRIPTION: Final = """\
 Marketplace for rare earths and permanent magnets: offers, recovered lots, requirements, clearings, matches.
 
 Quantities and money are decimal strings with the unit in the member's name; nothing is rounded silently.
-Times are RFC 3339 with a zone; windows are half-open. `validate_only=true` runs every check and stores
-nothing. Every accepted change answers with its receipts: event id, lane, position and SHA-256 of the event,
+Times are RFC 3339 with a zone and at most six decimals of a second (zeros may follow); windows are
+half-open. `validate_only=true` runs every check and stores nothing. Every accepted change answers with its receipts: event id, lane, position and SHA-256 of the event,
 with which its owner can demand the proof of inclusion.
 
 Every error is a problem document (RFC 9457). A POST of an offer, a lot or a requirement lists all faults at

@@ -46,6 +46,8 @@ PASSPORT_REFUSED: Final[dict[type[Refusal], int]] = {
             refusals.FootprintExpired,
             refusals.MagnetsHeavierThanLot,
             refusals.MagnetEmpty,
+            refusals.ResponsibleNotIssuer,
+            refusals.DataCarrierNoLink,
             refusals.TransferToSelf,
             refusals.TransferInFuture,
             refusals.DayBeforeLot,

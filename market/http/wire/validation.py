@@ -1,8 +1,8 @@
 """JSON and query strings → frozen structs, with every fault at once.
 
 The fast path is msgspec's typed decoder, which stops at the first fault. Only when it fails, or when the
-bytes could hold a control character, the slow path walks the same annotations member by member and lists
-every fault with its JSON Pointer (RFC 6901).
+bytes could hold a control character or a time finer than microseconds, the slow path walks the same
+annotations member by member and lists every fault with its JSON Pointer (RFC 6901).
 """
 
 import json
@@ -17,7 +17,15 @@ from urllib.parse import parse_qsl
 import msgspec
 from msgspec import Meta, Struct
 
-from market.http.wire.faults import Fault, InvalidInputError, explain, fault_of_msgspec, wrong_type
+from market.http.wire.faults import (
+    FINER_THAN_MICROSECONDS,
+    Fault,
+    InvalidInputError,
+    explain,
+    fault_of_msgspec,
+    finer_time,
+    wrong_type,
+)
 
 T = TypeVar("T")
 
@@ -25,6 +33,8 @@ FAULTS_MAX: Final = 100
 INTEGER_DIGITS_MAX: Final = 20
 QUERY_PARAMETERS_MAX: Final = 32
 _SUSPECT: Final = re.compile(rb"\\[bfnrtu]|\x7f|\xc2[\x80-\x9f]")
+_FINER: Final = re.compile(FINER_THAN_MICROSECONDS.pattern.removeprefix(":[0-9]{2}").encode())
+"""Begins with the one byte that a search runs to."""
 CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
@@ -50,9 +60,14 @@ def decode(raw: bytes, shape: type[T]) -> T:
 
 
 def _is_suspect(raw: bytes) -> bool:
-    """Whether a text of the body may hold a control character or a lone surrogate."""
+    """Whether a text of the body may hold a control character, a lone surrogate or too fine a time."""
     plain = raw.isascii() and b"\\" not in raw and b"\x7f" not in raw
-    return not plain and _SUSPECT.search(raw) is not None
+    return (not plain and _SUSPECT.search(raw) is not None) or _FINER.search(raw) is not None
+
+
+def may_hide_a_fault(text: str) -> bool:
+    """Whether msgspec may take what is refused here: a control character, or a time that it would round."""
+    return CONTROL.search(text) is not None or FINER_THAN_MICROSECONDS.search(text) is not None
 
 
 def convert(value: Any, shape: type[T]) -> T:
@@ -229,6 +244,10 @@ def _check_leaf(value: Any, annotation: Any, metas: tuple[Meta, ...], pointer: s
     if isinstance(value, str) and CONTROL.search(value) is not None:
         detail = "control characters and lone surrogates are not accepted"
         yield Fault(code="control_character", detail=detail, pointer=pointer)
+        return
+    finer = finer_time(value, annotation, pointer)
+    if finer is not None:
+        yield finer
         return
     checked = Annotated[(annotation, *metas)] if metas else annotation
     try:

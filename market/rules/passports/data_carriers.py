@@ -18,7 +18,10 @@ LinkKind = Literal["gs1_digital_link", "service_link"]
 CarrierFault = Literal["no_link", "wrong_keys"]
 GTIN_AI = "01"
 SCHEMES = ("http://", "https://")
-LINK = re.compile(r"https?://[^\s/?#]", re.IGNORECASE)
+LINK = re.compile(
+    r"(https?)://[a-z0-9-]+(?:\.[a-z0-9-]+)*(?::[0-9]{1,5})?(?:[/?#][!-~]*)?", re.IGNORECASE | re.ASCII
+)
+"""Of a machine by its name or number, without a login before it."""
 
 
 class CarrierLink(Struct, frozen=True, kw_only=True):
@@ -43,11 +46,12 @@ def stated_link(magnets: MagnetRecord | None) -> CarrierLink | None:
 
 
 def carrier_fault(magnets: MagnetRecord) -> CarrierFault | None:
-    """None of a link of any kind; a GS1 Digital Link has its keys in order."""
+    """None of a link over https, and of a GS1 Digital Link with its keys in order over http too."""
     address = magnets.data_carrier.address
-    if LINK.match(address) is None:
+    link, elements = LINK.fullmatch(address), _elements(address)
+    if link is None or (link[1].lower() == "http" and not elements):
         return "no_link"
-    return "wrong_keys" if any(map(_is_wrong, _elements(address))) else None
+    return "wrong_keys" if any(map(_is_wrong, elements)) else None
 
 
 def _elements(address: str) -> Sequence[GS1ElementString]:

@@ -8,17 +8,17 @@ from msgspec import UNSET, Struct, UnsetType
 
 from events.party_events import PostalAddress
 from events.passport_terms import MagnetRecord, PassportContent
-from events.refusal import Caution
+from events.refusal import Caution, Refusal
 from market.rules.orders.materials import recycling_cautions
-from market.rules.passports.data_carriers import CarrierFault, carrier_fault
+from market.rules.passports.data_carriers import carrier_fault
+from market.rules.refusing.passport_refusals import DataCarrierNoLink, ResponsibleNotIssuer
 
 LabelPart = Literal[
     "responsible_name", "responsible_postal_address", "responsible_contact", "composition", "removal_steps"
 ]
-CARRIER_SENTENCES: Final[dict[CarrierFault, str]] = {
-    "no_link": "The address is no link (https://…): nobody who reads the data carrier is led to the label.",
-    "wrong_keys": "A key of the GS1 Digital Link has the wrong form or check digit, so the link is not used.",
-}
+WRONG_KEYS: Final = (
+    "A key of the GS1 Digital Link has the wrong form or check digit, so the link is not used."
+)
 
 
 class Responsible(Struct, frozen=True, kw_only=True):
@@ -31,8 +31,7 @@ class Responsible(Struct, frozen=True, kw_only=True):
 
 
 def unstated_parts(record: MagnetRecord, responsible: Responsible | None) -> tuple[LabelPart, ...]:
-    """What Article 28 asks for and a label does not say. `responsible` None: the register has no such
-    organisation."""
+    """What Article 28 asks for and a label does not say. `responsible` None: the label may name nobody."""
     found: list[LabelPart] = [] if responsible else ["responsible_name"]
     if responsible is None or not responsible.postal_address:
         found.append("responsible_postal_address")
@@ -45,23 +44,27 @@ def unstated_parts(record: MagnetRecord, responsible: Responsible | None) -> tup
     return tuple(found)
 
 
+def label_refusals(record: MagnetRecord | None, issuer: UUID) -> list[Refusal]:
+    """Of a label that is stated now: an audit holds none that stands against this."""
+    if record is None:
+        return []
+    reasons: list[Refusal] = []
+    if record.responsible.organisation != issuer:
+        reasons.append(ResponsibleNotIssuer(pointer="/magnets/responsible_organisation"))
+    if carrier_fault(record) == "no_link":
+        reasons.append(DataCarrierNoLink(pointer="/magnets/data_carrier_address"))
+    return reasons
+
+
 def stated_cautions(content: PassportContent) -> Iterator[Caution]:
     """Of a passport whose origin was stated, and does not follow from what it was made of."""
     shares = (each.post_consumer_ppb + each.pre_consumer_ppb for each in content.recycled)
     yield from recycling_cautions(max(shares, default=0), [share.stage for share in content.origin])
 
 
-def label_cautions(record: MagnetRecord, issuer: UUID, responsible: Responsible | None) -> Iterator[Caution]:
+def label_cautions(record: MagnetRecord, responsible: Responsible | None) -> Iterator[Caution]:
     """What the issuer of a label that was accepted should know."""
     at_responsible = "/magnets/responsible_organisation"
-    if responsible is None:
-        text = "There is no such organisation: the label names nobody who is responsible."
-        yield Caution(code="responsible_unknown", text=text, pointer=at_responsible)
-    elif record.responsible.organisation != issuer:
-        text = (
-            "The label names another organisation as responsible, which has not said so here: have its word."
-        )
-        yield Caution(code="responsible_of_other", text=text, pointer=at_responsible)
     if responsible is None or not (responsible.postal_address and responsible.electronic_contact):
         text = (
             "Article 28 asks for the postal address and an electronic contact of who is responsible, and the "
@@ -76,7 +79,6 @@ def label_cautions(record: MagnetRecord, issuer: UUID, responsible: Responsible 
     if not record.removal_steps:
         text = "Article 28 asks for all steps by which the magnets are reached and removed, with their tools."
         yield Caution(code="removal_steps_missing", text=text, pointer="/magnets/removal_steps")
-    fault = carrier_fault(record)
-    if fault is not None:
-        code, pointer = f"data_carrier_{fault}", "/magnets/data_carrier_address"
-        yield Caution(code=code, text=CARRIER_SENTENCES[fault], pointer=pointer)
+    if carrier_fault(record) == "wrong_keys":
+        pointer = "/magnets/data_carrier_address"
+        yield Caution(code="data_carrier_wrong_keys", text=WRONG_KEYS, pointer=pointer)

@@ -31,6 +31,7 @@ from market.rules.passports.bound_lots import (
     retirement_refusals,
     title_refusals,
 )
+from market.rules.passports.magnet_labels import label_refusals
 from market.rules.passports.passport_content import at, content_refusals, made_refusals, root_refusals
 from market.rules.refusing.defects import FacilityNotOwned
 from market.rules.refusing.passport_refusals import (
@@ -188,6 +189,8 @@ def issue(state: IssueState, argument: IssuePassport, moment: Moment) -> Decisio
         reasons.append(LotNumberTaken(pointer="/lot_number", lot_number=content.lot_number))
     reasons += number_refusals(state.by_number, content.lot_number, "/lot_number")
     reasons += content_refusals(content, moment.now, moment.now, at_door=state.at_door)
+    if state.at_door:
+        reasons += label_refusals(content.magnets, organisation)
     refuse(reasons + root_refusals(content))
     return Decision(drafts=(passport_draft(argument.passport, state.lanes, fact),))
 
@@ -263,6 +266,8 @@ def correct(state: PassportState, argument: CorrectPassport, moment: Moment) -> 
     reasons += _balance_refusals(passport, content)
     judge = root_refusals if passport.transformation is None else made_refusals
     wrong = content_refusals(content, moment.now, passport.issued_at, at_door=state.at_door) + judge(content)
+    if state.at_door:
+        wrong += label_refusals(content.magnets, passport.organisation)
     refuse(reasons + at("/content", wrong))
     return Decision(drafts=(passport_draft(passport.passport, state.lanes, fact),))
 

@@ -55,6 +55,7 @@ from market.rules.orders.orders import Reservation
 from market.rules.parties.parties import Facility
 from market.rules.passport import Passport
 from market.rules.passports.bound_lots import Sales, use_refusals
+from market.rules.passports.magnet_labels import label_refusals
 from market.rules.passports.mass_balance import Account, Movement, move
 from market.rules.passports.passport_content import at, content_refusals, made_refusals
 from market.rules.passports.passports import (
@@ -164,6 +165,8 @@ def transform(state: TransformState, argument: Transform, moment: Moment) -> Dec
     for index, content in enumerate(contents):
         wrong = content_refusals(content, moment.now, moment.now, at_door=state.at_door)
         wrong += made_refusals(content)
+        if state.at_door:
+            wrong += label_refusals(content.magnets, argument.caller.organisation)
         reasons += at(f"/outputs/{index}", wrong)
     reasons += balance_refusals(inputs, outputs, argument.losses, argument.tolerance_ppm)
     reasons += custody_refusals(custody, inputs, outputs)

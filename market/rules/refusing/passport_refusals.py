@@ -325,3 +325,15 @@ class OriginNotOfPassport(Refusal):
     """{stated} is stated; the passport says {proven}: name all of it and no more."""
 
     code = "origin_not_of_passport"
+
+
+class ResponsibleNotIssuer(Refusal):
+    """A label is issued by the organisation that is responsible, and names no other."""
+
+    code = "responsible_not_issuer"
+
+
+class DataCarrierNoLink(Refusal):
+    """A data carrier leads to an https:// address without a login, or to a GS1 Digital Link."""
+
+    code = "data_carrier_no_link"

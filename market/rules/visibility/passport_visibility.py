@@ -67,8 +67,8 @@ class LabelShare(Struct, frozen=True, kw_only=True):
 
 
 class MagnetLabel(Struct, frozen=True, kw_only=True):
-    """`recycled` of the elements of Article 29; `responsible`: None where the register has no such
-    organisation; `unstated`: what Article 28 asks for besides."""
+    """`recycled` of the elements of Article 29; `responsible`: None where another than the issuer is stated;
+    `unstated`: what Article 28 asks for besides."""
 
     passport: UUID
     form: ProductForm
@@ -125,10 +125,13 @@ def see_passport(
 
 
 def see_label(passport: Passport, responsible: Responsible | None) -> MagnetLabel | None:
-    """What everybody may see; None for what holds no magnets."""
+    """What everybody may see; None for what holds no magnets. Who is not the issuer has not said that it is
+    responsible, and is not named: labels from before that was refused state it."""
     content = passport.content
     if content.magnets is None:
         return None
+    if content.magnets.responsible.organisation != passport.organisation:
+        responsible = None
     return MagnetLabel(
         passport=passport.passport,
         form=content.form,
