@@ -1,17 +1,20 @@
 """Requests on their way: credentials, one idempotency key for all tries of a call, pauses, answers read."""
 
+import logging
 import re
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from functools import partial
+from itertools import count
+from random import uniform
+from time import monotonic
 from typing import Any, Final, TypeAlias, TypeVar
 
 import httpx
 import msgspec
-import stamina
 from msgspec import Struct
 
 from market.client.faults import (
+    ClientError,
     RefusedError,
     UnreachableError,
     UnreadableError,
@@ -38,6 +41,9 @@ PAGE_ITEMS: Final = 200
 PASSING: Final = frozenset({429, 502, 503, 504})
 _KEY: Final = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 OUTCOME_UNKNOWN: Final = "outcome_unknown"
+JITTER_SECONDS: Final = 1.0
+"""So that those whom one break has stopped do not come back together."""
+_LOG: Final = logging.getLogger("market.client")
 
 
 class Patience(Struct, frozen=True, kw_only=True):
@@ -47,6 +53,11 @@ class Patience(Struct, frozen=True, kw_only=True):
     seconds: float = 60.0
     pause_seconds_first: float = 0.2
     pause_seconds_max: float = 30.0
+
+    def pause_seconds(self, tries: int) -> float:
+        """After so many tries, twice as long each time, a part of it by chance."""
+        wanted = self.pause_seconds_first * 2.0 ** (tries - 1) + uniform(0, JITTER_SECONDS)  # noqa: S311
+        return min(self.pause_seconds_max, wanted)
 
 
 class Bearer(httpx.Auth):
@@ -70,12 +81,14 @@ class Calls:
         auth: Bearer,
         patience: Patience,
         new_key: Callable[[], str],
+        sleep: Callable[[float], Awaitable[None]],
     ) -> None:
         self._http = http
         self._origin = origin
         self._auth = auth
         self._patience = patience
         self._new_key = new_key
+        self._sleep = sleep
 
     async def ask(
         self,
@@ -168,16 +181,20 @@ class Calls:
             headers=fields | dict(headers),
             timeout=httpx.USE_CLIENT_DEFAULT if timeout_seconds is None else timeout_seconds,
         )
-        pause = partial(pause_after, repeatable=operation.repeatable, seconds_max=patience.pause_seconds_max)
-        async for attempt in stamina.retry_context(
-            on=pause,
-            attempts=patience.attempts,
-            timeout=patience.seconds,
-            wait_initial=patience.pause_seconds_first,
-            wait_max=patience.pause_seconds_max,
-        ):
-            with attempt:
+        begun = monotonic()
+        for tries in count(1):
+            try:
                 return await self._once(asked, request, stream=stream)
+            except ClientError as error:
+                pause = pause_after(
+                    error, repeatable=operation.repeatable, seconds_max=patience.pause_seconds_max
+                )
+                over = tries >= patience.attempts or monotonic() - begun >= patience.seconds
+                if pause is False or over:
+                    raise
+                seconds = patience.pause_seconds(tries) if pause is True else pause
+                _LOG.info("%s; try %d in %.1f s", error, tries + 1, seconds)
+            await self._sleep(seconds)
         raise AssertionError("the last try returns or raises")
 
     async def _once(self, asked: str, request: httpx.Request, *, stream: bool) -> httpx.Response:

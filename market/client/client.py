@@ -1,6 +1,7 @@
 """One caller of one deployment."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any, Final, Self
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -57,8 +58,10 @@ class Client:
         patience: Patience | None = None,
         new_key: Callable[[], str] | None = None,
         cleartext: bool = False,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        """`address` with or without `/v1`. `http` of one's own is shared, and not closed here.
+        """`address` with or without `/v1`. `http` of one's own is shared, and not closed here. What is tried
+        again is told to the logger `market.client`, at INFO, and to nothing else.
 
         ValueError as `keyed_origin`.
         """
@@ -73,6 +76,7 @@ class Client:
             Bearer(token),
             patience or Patience(),
             new_key or (lambda: str(uuid4())),
+            sleep,
         )
         self.markets = Markets(self.calls)
         self.offers = Orders(self.calls, OFFERS)

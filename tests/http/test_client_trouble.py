@@ -2,14 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
 import httpx
 import msgspec
 import pytest
-import stamina
 import structlog
 
 from market.client import Client, Patience, RefusedError, deals, feed
@@ -38,20 +37,19 @@ TOKEN = "lds_live_0123_verysecret_0"
 MATCH = "match_" + "0" * 32
 CONFIRMED = answer("200 OK", msgspec.json.encode({"id": MATCH, "confirmed": True}))
 CUT_OFF = CONFIRMED[:-5]
+THRICE = Patience(attempts=3)
 OUTCOME_UNKNOWN = problem("503 Service Unavailable", "outcome_unknown", Retry_After="1")
 
 
-@pytest.fixture(autouse=True)
-def without_pauses() -> Iterator[None]:
-    with stamina.set_testing(True, attempts=3, cap=True):
-        yield
+async def no_pause(seconds: float) -> None:
+    assert 0 < seconds <= Patience().pause_seconds_max
 
 
 @asynccontextmanager
 async def client_of(script: Script, **how: Any) -> AsyncIterator[Client]:
     """Without the authorities that TLS trusts: to read them takes longer than most tests."""
     async with httpx.AsyncClient(verify=False, timeout=20) as http:
-        yield Client(script.address, TOKEN, http=http, **how)
+        yield Client(script.address, TOKEN, http=http, **{"patience": THRICE, "sleep": no_pause, **how})
 
 
 async def confirmed(script: Script) -> MatchAccepted:
@@ -470,7 +468,10 @@ async def test_a_line_without_an_end_is_not_kept(monkeypatch: pytest.MonkeyPatch
             await first(client.feed.replay(), 1)
 
 
-async def test_the_key_shows_nowhere(caplog: pytest.LogCaptureFixture) -> None:
+async def test_the_key_shows_nowhere(
+    caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Retries are told to the client's own logger alone: what the program prints is its own."""
     caplog.set_level(logging.DEBUG)
     refusal = problem("503 Service Unavailable", "unavailable", Retry_After="1")
     with structlog.testing.capture_logs() as logged:
@@ -480,10 +481,12 @@ async def test_the_key_shows_nowhere(caplog: pytest.LogCaptureFixture) -> None:
     assert {"Bearer " + TOKEN.lower()} <= {
         each.headers["authorization"].replace("bearer", "Bearer") for each in script.asked
     }
-    assert "stamina.retry_scheduled" in str(logged)
+    retried = [each.getMessage() for each in caplog.records if each.name == "market.client"]
+    assert ["try 2 in 1.0 s", "try 3 in 1.0 s"] == [each.rpartition("; ")[2] for each in retried]
+    assert ([], ("", "")) == (logged, capsys.readouterr())
     shown = [repr(client), repr(vars(client)), repr(vars(client.calls)), repr(told.value), caplog.text]
     shown += [repr(error) for error in chain(told.value)]
-    assert not [text for text in (*shown, str(logged)) if "verysecret" in text]
+    assert not [text for text in shown if "verysecret" in text]
 
 
 def chain(error: BaseException | None) -> list[BaseException]:

@@ -27,8 +27,9 @@ Marketplace for rare earths and permanent magnets: offers, recovered lots, requi
 
 Quantities and money are decimal strings with the unit in the member's name; nothing is rounded silently.
 Times are RFC 3339 with a zone and at most six decimals of a second (zeros may follow); windows are
-half-open. `validate_only=true` runs every check and stores nothing. Every accepted change answers with its receipts: event id, lane, position and SHA-256 of the event,
-with which its owner can demand the proof of inclusion.
+half-open. `validate_only=true` runs every check and stores nothing. Every accepted change answers with its
+receipts: event id, lane, position and SHA-256 of the event, with which its owner can demand the proof of
+inclusion.
 
 Every error is a problem document (RFC 9457). A POST of an offer, a lot or a requirement lists all faults at
 once, each with its JSON Pointer: those of form (400) and those that the market's rules find (422). What rests
