@@ -4,17 +4,22 @@ import logging
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from itertools import count
-from random import uniform
-from time import monotonic
+from functools import partial
 from typing import Any, Final, TypeAlias, TypeVar
 
 import httpx
 import msgspec
 from msgspec import Struct
+from tenacity import (
+    AsyncRetrying,
+    RetryCallState,
+    retry_if_exception,
+    stop_after_attempt,
+    stop_after_delay,
+    wait_exponential_jitter,
+)
 
 from market.client.faults import (
-    ClientError,
     RefusedError,
     UnreachableError,
     UnreadableError,
@@ -41,8 +46,6 @@ PAGE_ITEMS: Final = 200
 PASSING: Final = frozenset({429, 502, 503, 504})
 _KEY: Final = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 OUTCOME_UNKNOWN: Final = "outcome_unknown"
-JITTER_SECONDS: Final = 1.0
-"""So that those whom one break has stopped do not come back together."""
 _LOG: Final = logging.getLogger("market.client")
 
 
@@ -54,10 +57,23 @@ class Patience(Struct, frozen=True, kw_only=True):
     pause_seconds_first: float = 0.2
     pause_seconds_max: float = 30.0
 
-    def pause_seconds(self, tries: int) -> float:
-        """After so many tries, twice as long each time, a part of it by chance."""
-        wanted = self.pause_seconds_first * 2.0 ** (tries - 1) + uniform(0, JITTER_SECONDS)  # noqa: S311
-        return min(self.pause_seconds_max, wanted)
+    def retrying(self, *, repeatable: bool, sleep: Callable[[float], Awaitable[None]]) -> AsyncRetrying:
+        """Tells the logger `market.client` of each try that is to come."""
+        pause = partial(pause_after, repeatable=repeatable, seconds_max=self.pause_seconds_max)
+        own = wait_exponential_jitter(multiplier=self.pause_seconds_first, max=self.pause_seconds_max)
+
+        def seconds(state: RetryCallState) -> float:
+            asked = pause(_error_of(state))
+            return own(state) if asked is True else float(asked)
+
+        return AsyncRetrying(
+            retry=retry_if_exception(lambda error: pause(error) is not False),
+            wait=seconds,
+            stop=stop_after_attempt(self.attempts) | stop_after_delay(self.seconds),
+            before_sleep=_tell,
+            sleep=sleep,
+            reraise=True,
+        )
 
 
 class Bearer(httpx.Auth):
@@ -169,7 +185,6 @@ class Calls:
         *,
         stream: bool,
     ) -> httpx.Response:
-        patience = self._patience
         asked = f"{operation.method} {path}"
         asked_for = {name: _text(value) for name, value in (query or {}).items() if value is not None}
         content, fields = _sent(body)
@@ -181,21 +196,8 @@ class Calls:
             headers=fields | dict(headers),
             timeout=httpx.USE_CLIENT_DEFAULT if timeout_seconds is None else timeout_seconds,
         )
-        begun = monotonic()
-        for tries in count(1):
-            try:
-                return await self._once(asked, request, stream=stream)
-            except ClientError as error:
-                pause = pause_after(
-                    error, repeatable=operation.repeatable, seconds_max=patience.pause_seconds_max
-                )
-                over = tries >= patience.attempts or monotonic() - begun >= patience.seconds
-                if pause is False or over:
-                    raise
-                seconds = patience.pause_seconds(tries) if pause is True else pause
-                _LOG.info("%s; try %d in %.1f s", error, tries + 1, seconds)
-            await self._sleep(seconds)
-        raise AssertionError("the last try returns or raises")
+        retrying = self._patience.retrying(repeatable=operation.repeatable, sleep=self._sleep)
+        return await retrying(self._once, asked, request, stream=stream)
 
     async def _once(self, asked: str, request: httpx.Request, *, stream: bool) -> httpx.Response:
         try:
@@ -224,7 +226,18 @@ class Calls:
         )
 
 
-def pause_after(error: Exception, *, repeatable: bool, seconds_max: float) -> bool | float:
+def _error_of(state: RetryCallState) -> BaseException:
+    error = state.outcome.exception() if state.outcome is not None else None
+    if error is None:
+        raise AssertionError("only what failed is waited for")
+    return error
+
+
+def _tell(state: RetryCallState) -> None:
+    _LOG.info("%s; try %d in %.1f s", _error_of(state), state.attempt_number + 1, state.upcoming_sleep)
+
+
+def pause_after(error: BaseException, *, repeatable: bool, seconds_max: float) -> bool | float:
     """Whether to try again: in so many seconds where the server says so, True: after a pause of one's own.
 
     What cannot be repeated is tried again only when it did nothing: it did not arrive, or the server says
