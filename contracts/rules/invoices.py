@@ -4,7 +4,10 @@ For every line with a quantity: quantity × price = cents × 10⁷ + remainder, 
 """
 
 from collections.abc import Iterable, Iterator
+from datetime import date, datetime, timedelta
 
+from contracts.rules.agreement import Agreement
+from contracts.rules.days import day_of
 from contracts.rules.delivery_refusals import AmountTooLarge
 from contracts.rules.price_terms import amount_cents
 from contracts.rules.prices import Priced
@@ -69,6 +72,14 @@ def below_zero_cautions(lines: Iterable[InvoiceLine]) -> Iterator[Caution]:
                 "pays the buyer for what it delivers.",
                 pointer="",
             )
+
+
+def due_on(agreement: Agreement, issued_at: datetime, shipped_on: date | None) -> date:
+    """`due_days` of every kind of day after the day of issue, by the terms of the shipment; where the invoice
+    is of none, by those that stand on the day of issue. LookupError before anything was signed."""
+    issued_on = day_of(issued_at)
+    payment = agreement.terms_on(issued_on if shipped_on is None else shipped_on).payment
+    return issued_on + timedelta(days=payment.due_days)
 
 
 def total_cents(lines: Iterable[InvoiceLine]) -> int:

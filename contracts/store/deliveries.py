@@ -1,6 +1,6 @@
 """Deliveries and invoices: tables `delivery` and `invoice`."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from typing import TypeAlias
 from uuid import UUID
@@ -40,7 +40,8 @@ async def apply(connection: Connection, steps: Sequence[tuple[Recorded, Delivery
     for event, fact in steps:
         keys[fact.delivery] = key_of(event, fact)
         after[fact.delivery] = fold(after.get(fact.delivery), event.position, fact)
-    await _insert(connection, [(keys[each], after[each]) for each in keys if each not in before])
+    times = {fact.delivery: event.time for event, fact in steps if isinstance(fact, DeliveryShipped)}
+    await _insert(connection, [(keys[each], after[each]) for each in keys if each not in before], times)
     await _update(connection, [(keys[each], after[each]) for each in keys if each in before])
 
 
@@ -51,16 +52,19 @@ def key_of(event: Recorded, fact: DeliveryFact) -> DeliveryKey:
 INSERT = """
 insert into delivery (
     lane, market, agreement, delivery, seller, buyer, lot_number, shipped_on, passport, status, version,
-    position, due_time, body
+    position, due_time, body, shipped_time
 )
 select * from unnest(
     $1::bigint[], $2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::uuid[], $7::text[], $8::date[],
-    $9::uuid[], $10::text[], $11::bigint[], $12::bigint[], $13::timestamptz[], $14::bytea[]
+    $9::uuid[], $10::text[], $11::bigint[], $12::bigint[], $13::timestamptz[], $14::bytea[],
+    $15::timestamptz[]
 )
 """
 
 
-async def _insert(connection: Connection, new: Sequence[tuple[DeliveryKey, Delivery]]) -> None:
+async def _insert(
+    connection: Connection, new: Sequence[tuple[DeliveryKey, Delivery]], times: Mapping[UUID, datetime]
+) -> None:
     if not new:
         return
     named = sorted({(lane, market, of.shipped.agreement) for (lane, market, _), of in new})
@@ -77,6 +81,7 @@ async def _insert(connection: Connection, new: Sequence[tuple[DeliveryKey, Deliv
             of.shipped.shipped_on,
             of.shipped.passport,
             *_changing(of),
+            times[delivery],
         )
         for (lane, market, delivery), of in new
     ]
@@ -323,6 +328,42 @@ async def list_invoices(
     """At most `limit`, the newest first."""
     rows = await connection.fetch(READ_INVOICE_PAGE, agreement, after, limit)
     return [_invoices.decode(row["body"]) for row in rows]
+
+
+class Issue(Struct, frozen=True, kw_only=True):
+    """When an invoice was recorded; `shipped_on` of what is of no delivery is None."""
+
+    issued_at: datetime
+    shipped_on: date | None
+
+
+READ_ISSUES = """
+select i.invoice, i.settled_time, d.shipped_on
+from invoice i
+left join delivery d
+    on d.lane = i.lane and d.market = i.market and d.agreement = i.agreement and d.delivery = i.delivery
+where i.agreement = $1 and i.invoice = any($2::uuid[])
+"""
+
+# Null where a journal that was trimmed before the column came held the shipment no longer.
+READ_SHIPPED_TIMES = """
+select delivery, shipped_time, shipped_on from delivery
+where agreement = $1 and delivery = any($2::uuid[]) and shipped_time is not null
+"""
+
+
+async def issues(
+    connection: Connection, agreement: UUID, invoices: Collection[UUID], deliveries: Collection[UUID]
+) -> dict[UUID, Issue]:
+    """Of each invoice by its id, and of each delivery's provisional one by the delivery's."""
+    found: dict[UUID, Issue] = {}
+    if invoices:
+        for row in await connection.fetch(READ_ISSUES, agreement, list(invoices)):
+            found[row["invoice"]] = Issue(issued_at=row["settled_time"], shipped_on=row["shipped_on"])
+    if deliveries:
+        for row in await connection.fetch(READ_SHIPPED_TIMES, agreement, list(deliveries)):
+            found[row["delivery"]] = Issue(issued_at=row["shipped_time"], shipped_on=row["shipped_on"])
+    return found
 
 
 _deliveries = msgspec.json.Decoder(Delivery)

@@ -503,6 +503,7 @@ CREATE TABLE state.delivery (
     due_time timestamp with time zone,
     body bytea NOT NULL,
     passport uuid,
+    shipped_time timestamp with time zone,
     CONSTRAINT delivery_position_check CHECK (("position" >= 1)),
     CONSTRAINT delivery_status_check CHECK ((status = ANY (ARRAY['shipped'::text, 'weighed'::text, 'before_umpire'::text, 'assayed'::text, 'accepted'::text, 'rejected'::text]))),
     CONSTRAINT delivery_version_check CHECK ((version >= 1))

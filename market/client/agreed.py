@@ -139,6 +139,7 @@ class Delivery(Struct, frozen=True, kw_only=True):
     stated: tuple[Result, ...]
     quantity_kg: Decimal
     currency: str
+    provisional_invoice: str
     provisional: tuple[InvoiceLine, ...]
     weighed_on: date | None
     exchange_by: datetime | None
@@ -153,9 +154,12 @@ class Delivery(Struct, frozen=True, kw_only=True):
 
 
 class Invoice(Struct, frozen=True, kw_only=True):
-    """It never changes: what restates it names it."""
+    """It never changes: what restates it names it. `invoice` is what it is booked by; without `issued_at` and
+    `due_on` it was only rehearsed."""
 
     invoice: str
+    issued_at: datetime | None
+    due_on: date | None
     agreement: str
     delivery: str | None
     contract_year: int | None

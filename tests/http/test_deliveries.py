@@ -304,8 +304,10 @@ async def test_a_delivery_from_shipment_to_a_restated_invoice(shop: Shop) -> Non
     await publish(shop, month(3, "60.00"))
     rehearsed = await post(shop, f"{delivery}/settlement?validate_only=true", seller)
     assert (200, "120000.00") == (rehearsed.status_code, rehearsed.json()["invoice"]["total"])
+    assert (None, None) == (rehearsed.json()["invoice"]["issued_at"], rehearsed.json()["invoice"]["due_on"])
     settled = await post(shop, f"{delivery}/settlement", seller)
     assert (201, "120000.00") == (settled.status_code, settled.json()["invoice"]["total"]), settled.text
+    assert settled.json()["receipts"][0]["time"] == settled.json()["invoice"]["issued_at"]
     twice = await post(shop, f"{delivery}/settlement", buyer)
     assert (409, "already_settled") == (twice.status_code, twice.json()["code"])
     assert settled.json()["invoice"]["invoice"] in twice.json()["detail"]
@@ -322,6 +324,11 @@ async def test_a_delivery_from_shipment_to_a_restated_invoice(shop: Shop) -> Non
     assert ["restatement", "final", "provisional"] * 2 == [invoice["settles"] for invoice in both]
     assert "360000.00" == both[2]["total"]
     assert "488000.00" == str(sum(Decimal(invoice["total"]) for invoice in both[:3]))
+    assert settled.json()["invoice"] == both[1]
+    assert shown["provisional_invoice"] == both[2]["invoice"]
+    assert [("2027-05-10", "2027-06-09"), ("2027-05-10", "2027-06-09"), ("2027-03-10", "2027-04-09")] == [
+        (each["issued_at"][:10], each["due_on"]) for each in both[:3]
+    ]
     line = invoices[1]["lines"][0]
     assert ["index.1", "payable.1", "form_factor.1", "conversion.1", "differential.1"] == [
         term["rule"] for term in line["terms"]

@@ -1,15 +1,16 @@
 """Final invoices, restatements, a quarter's difference: settled once, changed never."""
 
 from collections.abc import Callable
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from contracts.rules.days import midnight
 from contracts.rules.delivery import Delivery, fold
-from contracts.rules.invoices import settled_lines, total_cents
+from contracts.rules.invoices import due_on, settled_lines, total_cents
 from events.contract_terms import AssayClause, IndexValue
 from events.price_clauses import ContractForDifference, IndexedPrice
 from tests.contract_support import MICRO, TONNE_G
@@ -54,6 +55,21 @@ def test_a_final_price_waits_for_its_quotation_period_and_its_values() -> None:
     of.on(APRIL)
     assert [("index_gap", None)] == refused(of.settle)
     assert [] == of.invoices
+
+
+def test_an_invoice_is_due_by_the_terms_of_its_shipment_whatever_is_signed_since() -> None:
+    of = Deliveries(FLAT).on(MARCH)
+    issued = midnight(date(2027, 3, 20))
+    assert date(2027, 4, 19) == due_on(of.paper.stands, issued + timedelta(hours=23), MARCH)
+    later = replace(FLAT, payment=replace(FLAT.payment, due_days=60))
+    of.on(date(2027, 3, 20)).paper.propose("seller", later).sign("seller").sign("buyer")
+    amended = of.paper.stands
+    assert date(2027, 4, 19) == due_on(amended, issued, None) == due_on(amended, issued, MARCH)
+    next_day = issued + timedelta(days=1)
+    assert (date(2027, 4, 20), date(2027, 5, 20)) == (
+        due_on(amended, next_day, MARCH),
+        due_on(amended, next_day, None),
+    )
 
 
 def test_a_final_invoice_takes_the_provisional_one_back() -> None:

@@ -24,6 +24,7 @@ from events.price_clauses import IndexedPrice
 from events.replay import from_journal
 from events.vocabulary import lane_of
 from market.commands import shipping
+from market.folders import DEPLOY
 from market.rebuild import compare_with_record
 from tests.agreement_support import signed
 from tests.contract_support import MICRO, TONNE_G
@@ -34,6 +35,7 @@ from tests.market_support import Scene, done, scene_on
 
 FIGURES = figures(Nd=60 * PERCENT_PPB, Pr=20 * PERCENT_PPB)
 MARCH, APRIL = date(2027, 3, 1), date(2027, 4, 1)
+MIGRATION = DEPLOY / "postgres" / "migrations" / "0043_provisional_invoices_have_a_day.sql"
 EUR_OXIDE = IndexUnit(currency="EUR", per="oxide")
 
 
@@ -158,8 +160,36 @@ async def test_a_delivery_from_shipment_to_a_restated_settlement(yard: Yard) -> 
     async with yard.scene.pool.acquire() as connection:
         kept = await store.list_invoices(connection, yard.agreement, after=None, limit=10)
         (shown,) = await store.list_deliveries(connection, yard.agreement, after=None, limit=10)
+        issued = await store.issues(
+            connection, yard.agreement, {first.invoice, second.invoice}, {delivery, yard.agreement}
+        )
     assert [second, first] == kept
     assert "accepted" == shown.status
+    assert {delivery: MARCH, first.invoice: APRIL, second.invoice: date(2027, 5, 2)} == {
+        each: of.issued_at.date() for each, of in issued.items()
+    }
+    assert {MARCH} == {of.shipped_on for of in issued.values()}
+
+
+async def test_shipments_of_before_are_dated_from_the_journal(database: Any, yard: Yard) -> None:
+    delivery = await yard.ship()
+    yard.on(date(2027, 3, 20))
+    await yard.ship("L2")
+    await yard.weigh(delivery)
+    owner = await asyncpg.connect(database.dsn("owner"), server_settings={"search_path": "state, view"})
+    try:
+        before = await owner.fetch("select delivery, shipped_time from delivery order by delivery")
+        await owner.execute("alter table delivery drop column shipped_time")
+        async with owner.transaction():
+            await owner.execute(MIGRATION.read_text("utf-8"))
+        assert before == await owner.fetch("select delivery, shipped_time from delivery order by delivery")
+        report = await compare_with_record(
+            owner, lambda lane, upto: from_journal(yard.scene.pool, lane, upto=upto)
+        )
+    finally:
+        await owner.close()
+    assert [MARCH, date(2027, 3, 20)] == [row["shipped_time"].date() for row in before]
+    assert [] == [table.table for table in report.tables if table.differences]
 
 
 async def test_a_refused_step_stores_nothing(yard: Yard) -> None:

@@ -143,6 +143,9 @@ class AssayExchange(Body, frozen=True, kw_only=True):
 
 
 class Payment(Body, frozen=True, kw_only=True):
+    """`due_days`: of every kind, weekends and holidays counted, after the day of UTC on which an invoice was
+    recorded."""
+
     currency: CurrencyCode
     provisional_percent: Percent
     due_days: Days

@@ -1,7 +1,7 @@
 """Deliveries and invoices as parties and auditors read them; the other side's assay stays sealed."""
 
 from datetime import date, datetime
-from typing import Literal, Self
+from typing import Literal, NamedTuple, Self
 
 from msgspec import UNSET
 
@@ -117,11 +117,25 @@ class InvoiceLineView(Body, frozen=True, kw_only=True):
         )
 
 
+class IssueView(NamedTuple):
+    """When an invoice was recorded, and by which day it is paid."""
+
+    issued_at: datetime
+    due_on: date
+
+
 class InvoiceView(Body, frozen=True, kw_only=True):
     """An invoice as data. It never changes: what restates it names it, and a `provisional` one is credited by
-    the final one of its delivery, or by that of its rejection."""
+    the final one of its delivery, or by that of its rejection.
+
+    `invoice` is what it is booked by: no other of any seller has it. `issued_at` is when it was recorded,
+    `due_on` the day of UTC then and `due_days` of the payment clause more, weekends and holidays counted.
+    Both are null in a rehearsal, which issues nothing.
+    """
 
     invoice: InvoiceId
+    issued_at: datetime | None
+    due_on: date | None
     agreement: AgreementId
     delivery: DeliveryId | None
     contract_year: int | None
@@ -133,9 +147,11 @@ class InvoiceView(Body, frozen=True, kw_only=True):
     total: SignedCents
 
     @classmethod
-    def outside(cls, value: InvoiceSettled) -> Self:
+    def outside(cls, value: InvoiceSettled, issue: IssueView | None) -> Self:
         return cls(
             invoice=to_text("inv", value.invoice),
+            issued_at=None if issue is None else issue.issued_at,
+            due_on=None if issue is None else issue.due_on,
             agreement=to_text("agr", value.agreement),
             delivery=None if value.delivery is None else to_text("del", value.delivery),
             contract_year=value.year,
@@ -148,10 +164,12 @@ class InvoiceView(Body, frozen=True, kw_only=True):
         )
 
     @classmethod
-    def provisional(cls, value: DeliveryShipped) -> Self:
+    def provisional(cls, value: DeliveryShipped, issue: IssueView | None) -> Self:
         """What goes with a shipment."""
         return cls(
             invoice=to_text("inv", value.invoice),
+            issued_at=None if issue is None else issue.issued_at,
+            due_on=None if issue is None else issue.due_on,
             agreement=to_text("agr", value.agreement),
             delivery=to_text("del", value.delivery),
             contract_year=value.year,
@@ -225,6 +243,7 @@ class DeliveryView(Body, frozen=True, kw_only=True):
     stated: tuple[Result, ...]
     quantity_kg: Kilograms
     currency: str
+    provisional_invoice: InvoiceId
     provisional: tuple[InvoiceLineView, ...]
     weighed_on: date | None
     exchange_by: datetime | None
@@ -259,6 +278,7 @@ class DeliveryView(Body, frozen=True, kw_only=True):
             stated=tuple(map(Result.outside, shipped.stated)),
             quantity_kg=KILOGRAMS.text(quantity_g),
             currency=shipped.currency,
+            provisional_invoice=to_text("inv", shipped.invoice),
             provisional=tuple(map(InvoiceLineView.outside, shipped.lines)),
             weighed_on=None if weighed is None else weighed.weighed_on,
             exchange_by=None if weighed is None else weighed.exchange_by,

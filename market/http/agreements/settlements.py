@@ -1,21 +1,23 @@
 """Invoices of an agreement: settle a delivery or a quarter, settle what was restated, read them all."""
 
+from collections.abc import Sequence
 from datetime import date
 from functools import partial
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
 from contracts.commands import deliveries as commands
-from contracts.rules.invoices import below_zero_cautions
+from contracts.rules.invoices import below_zero_cautions, due_on
 from contracts.rules.settlements import Restate, Settle, SettleQuarter
 from contracts.store import deliveries as store
+from contracts.store.agreements import load_agreement
 from events.contract_events import DeliveryShipped, InvoiceSettled
 from market.http.agreements.contract_reads import ReasonedPage, as_party, load
-from market.http.agreements.delivery_views import InvoiceView
+from market.http.agreements.delivery_views import InvoiceView, IssueView
 from market.http.wire import lists
 from market.http.wire.access import READERS
 from market.http.wire.contract_steps import Step, given, step_endpoint
-from market.http.wire.endpoint import Answer, Call, DryRun, Nothing, endpoint
+from market.http.wire.endpoint import Answer, Call, DryRun, Nothing, endpoint, not_found
 from market.http.wire.material import Dated
 from market.http.wire.paging import Listing
 from market.http.wire.receipts import Accepted, warned
@@ -47,8 +49,13 @@ async def _settled(call: Call[Any, DryRun], step: Step[A], argument: A) -> Answe
     outcome = await given(call, step, argument)
     fact = outcome.fact(InvoiceSettled)
     warnings = warned(below_zero_cautions(fact.lines))
+    issue = (
+        None if outcome.validated_only else (await _issues(call, fact.agreement, [fact])).get(fact.invoice)
+    )
     return Answer(
-        body=InvoiceAccepted(invoice=InvoiceView.outside(fact), warnings=warnings, **outcome.accepted()),
+        body=InvoiceAccepted(
+            invoice=InvoiceView.outside(fact, issue), warnings=warnings, **outcome.accepted()
+        ),
         status=outcome.status,
         replayed=outcome.replayed,
     )
@@ -95,7 +102,8 @@ async def settle_quarter(call: Call[Quarter, DryRun]) -> Answer:
     query=InvoicesQuery,
     answer=Listing[InvoiceView],
     description="Final ones, differences and rejections, newest first; with `provisional=true` also those "
-    "that went with each shipment. Final ones credit them, so all together add up to what is owed.",
+    "that went with each shipment. Final ones credit them, so all together add up to what is owed. "
+    "Each is due `due_days` after the day that it is issued on.",
 )
 async def index(call: Call[Nothing, InvoicesQuery]) -> Answer:
     agreement, limit, after = await load(call), lists.limit(call), lists.after(call, UUID)
@@ -111,15 +119,38 @@ async def index(call: Call[Nothing, InvoicesQuery]) -> Answer:
     found: list[InvoiceSettled | DeliveryShipped] = sorted(
         [*rows, *shipped], key=lambda each: each.invoice, reverse=True
     )
+    issued = await _issues(call, agreement.agreement, found[:limit])
     return lists.answer(
-        call, found[:limit], more=len(found) > limit, key=lambda each: each.invoice, view=_view
+        call,
+        found[:limit],
+        more=len(found) > limit,
+        key=lambda each: each.invoice,
+        view=lambda each: _view(each, issued.get(each.invoice)),
     )
 
 
-def _view(fact: InvoiceSettled | DeliveryShipped) -> InvoiceView:
+async def _issues(
+    call: Call[Any, Any], agreement: UUID, facts: Sequence[InvoiceSettled | DeliveryShipped]
+) -> dict[UUID, IssueView]:
+    """By invoice; of a shipment that the journal held no longer when instants came to be kept, none."""
+    deliveries = [each.delivery for each in facts if isinstance(each, DeliveryShipped)]
+    invoices = [each.invoice for each in facts if isinstance(each, InvoiceSettled)]
+    async with as_party(call) as (connection, organisation):
+        agreed = await load_agreement(connection, organisation, agreement)
+        found = await store.issues(connection, agreement, invoices, deliveries)
+    if agreed is None:
+        raise not_found()
+    return {
+        each.invoice: IssueView(issue.issued_at, due_on(agreed, issue.issued_at, issue.shipped_on))
+        for each in facts
+        if (issue := found.get(each.delivery if isinstance(each, DeliveryShipped) else each.invoice))
+    }
+
+
+def _view(fact: InvoiceSettled | DeliveryShipped, issue: IssueView | None) -> InvoiceView:
     if isinstance(fact, DeliveryShipped):
-        return InvoiceView.provisional(fact)
-    return InvoiceView.outside(fact)
+        return InvoiceView.provisional(fact, issue)
+    return InvoiceView.outside(fact, issue)
 
 
 HANDLERS: Final = (settle, restate, settle_quarter, index)

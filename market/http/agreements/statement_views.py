@@ -102,7 +102,7 @@ class YearView(Body, frozen=True, kw_only=True):
 
     `nominated_kg` is the annual nomination; make-up comes on top of it, at whatever level it was asked for.
     `invoiced` is what final invoices say: of the `unsettled_deliveries` the provisional ones stand in
-    `GET …/deliveries` alone.
+    `GET …/invoices?provisional=true`.
     """
 
     year: int
