@@ -28,6 +28,11 @@ class Moment(Struct, frozen=True):
     new_id: Callable[[], UUID]
     kept: Mapping[LaneKey, Kept] | None = None
 
+    @property
+    def is_first(self) -> bool:
+        """Who is refused now, for whatever reason, is decided on again (`events.optimistic`)."""
+        return self.kept is not None
+
 
 class Request(Struct, frozen=True, kw_only=True):
     """The scope of an idempotency key, and SHA-256 of what it came with: the body, and If-Match if any."""

@@ -56,7 +56,7 @@ def clock() -> datetime:
 
 
 def new_salt() -> str:
-    return secrets.token_hex(16)
+    return os.urandom(16).hex()
 
 
 def publisher_key(settings: Settings) -> bytes:

@@ -1,19 +1,23 @@
 """What a seller states: every defect is refused with its place, and what stands is converted once."""
 
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 import pytest
-from msgspec.structs import replace
+from msgspec.structs import fields, replace
 
 from events.market_events import (
     SupplyOffered,
 )
+from events.market_terms import SupplyTerms
 from events.material_events import LotReserved
+from events.refusal import Refusals
 from events.vocabulary import (
     PPB,
     Assay,
+    ConvertedPrice,
     Footprint,
     OriginStep,
     Packaging,
@@ -347,6 +351,25 @@ def test_a_defective_draft_is_refused_with_every_reason(
 ) -> None:
     found = blotter(lambda: offers.post(posting(), post_supply(draft), moment()))
     assert sorted(expected) == sorted((code, pointer or "") for code, pointer in found)
+    with pytest.raises((Refusals, ValueError, TypeError)):
+        facts(offers.post(posting(), post_supply(draft), replace(moment(), kept={})))
+
+
+def test_a_draft_stands_in_its_fact_under_types_that_refuse_as_much() -> None:
+    """So the fact alone may be held against them. The texts of four are bound more loosely there: no fact has
+    control characters, both codes have to be digits, and who names initiatives
+    is held against the draft's."""
+    stated = {field.name: field.type for field in fields(SupplyDraft)}
+    kept = {field.name: field.type for field in fields(SupplyTerms)}
+    asked = {field.name: field.type for field in fields(ConvertedPrice)}
+    assert stated.pop("ask") == asked["stated"]
+    looser = {name for name, kind in stated.items() if kind != kept.get(name)}
+    assert {"payment_terms", "cn_code", "ewc_code", "visible_to_initiatives"} == looser
+    names = swarf(visible_to_initiatives=("a code",))
+    for first in (moment(), replace(moment(), kept={})):
+        assert [("malformed_member", "/visible_to_initiatives/0")] == blotter(
+            partial(offers.post, posting(), post_supply(names), first)
+        )
 
 
 def test_defects_of_different_kinds_are_answered_together() -> None:
@@ -552,10 +575,10 @@ def test_the_bounds_of_mass_and_ask_make_an_order_or_a_refusal(nd_percent: str, 
 
 
 def test_a_partial_panel_of_a_sample_is_not_judged_low() -> None:
-    partial = swarf(
+    part = swarf(
         composition=split("60", cell("Nd", "21", "Nd2O3"), cell("Pr", "7", "Pr6O11"), of="sample")
     )
-    assert [] == blotter(lambda: offers.post(posting(), post_supply(partial), moment()))
+    assert [] == blotter(lambda: offers.post(posting(), post_supply(part), moment()))
 
 
 def test_whole_magnets_are_offered_per_kilogram_of_magnet() -> None:

@@ -1,7 +1,7 @@
 """What a process keeps of lanes while it knows their heads: the same as a reading, and nothing longer."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -14,12 +14,13 @@ from events.decision import Moment
 from events.kept import Kept
 from events.lane import LaneWriter
 from events.refusal import Refusals
+from events.vocabulary import Place, StatedPrice
 from market.commands import inputs, members, offers
 from market.rules.refusing.refusals import MemberSuspended, OrdersMax
 from market.store import posting
 from market.store.posting import KeptPictures, load_pictures
 from tests.conftest import Database
-from tests.market_drafts import NDPR_PRICE, START, Firm, rule_set
+from tests.market_drafts import NDPR_PRICE, START, TONNE_G, Firm, rule_set, supply_draft
 from tests.market_support import Scene, scene_on
 
 Change = Callable[[Scene], Awaitable[Any]]
@@ -78,6 +79,36 @@ async def test_postings_bring_forward_what_was_read_once(scene: Scene, admin: An
     with pytest.raises(Refusals) as refused:
         await scene.offer(scene.sellers[1])
     assert [MemberSuspended] == [type(each) for each in refused.value.refusals]
+
+
+MALFORMED: dict[str, Any] = {
+    "/net_wet_g": -TONNE_G,
+    "/payment_terms": "30\x07days",
+    "/place/name": Place(country="FR", name=""),
+    "/valid_until": datetime(2027, 1, 1),  # noqa: DTZ001  what is malformed
+    "/ask/amount_micro": StatedPrice(amount_micro=2**60, currency="EUR", per="element"),
+}
+
+
+async def test_a_malformed_draft_is_refused_alike_whether_or_not_the_lane_is_locked_first(
+    scene: Scene,
+) -> None:
+    seller = scene.sellers[0]
+    await scene.offer(seller)
+    await assert_as_read(scene, seller)
+    for pointer, value in MALFORMED.items():
+        draft = supply_draft(seller, **{pointer.split("/")[1]: value})
+        told = []
+        for dry_run in (False, True):
+            with pytest.raises(Refusals) as refused:
+                await offers.post(
+                    scene.desk, seller.trader, market=scene.market, draft=draft, dry_run=dry_run
+                )
+            told.append([(each.code, each.pointer) for each in refused.value.refusals])
+        assert told[0] == told[1]
+        assert ("malformed_member", pointer) in told[0]
+    await assert_as_read(scene, seller)
+    assert 2 == pictures_of(scene).markets[scene.market].open_orders
 
 
 async def suspend(scene: Scene) -> None:

@@ -16,6 +16,8 @@ def media_type_of(content_type: str | None) -> str:
 
 def check_media_type(content_type: str | None, coding: str | None, accepted: tuple[str, ...]) -> None:
     """DoorError `unsupported_media_type`: also of a charset that is not read, and of a packed body."""
+    if coding is None and content_type in accepted:
+        return
     coding = (coding or "identity").strip().lower()
     if coding != "identity":
         told = f"Send the body as it is, without the Content-Encoding {coding[:40]!r}."

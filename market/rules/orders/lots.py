@@ -86,7 +86,7 @@ class ReleaseLot(Struct, frozen=True, kw_only=True):
 def list_lot(state: PostingState | None, argument: PostSupply, moment: Moment) -> Decision:
     """Raises Refusals."""
     known = named_market(state)
-    terms = check_posting(known, argument, moment.now, _lot_refusals(known, argument.draft))
+    terms = check_posting(known, argument, moment, _lot_refusals(known, argument.draft))
     lot, seller = moment.new_id(), argument.caller.organisation
     fact = RecoveredLotListed(market=known.market, lot=lot, organisation=seller, terms=terms)
     reserved = reservations.reserve(known.market, known.lanes, seller, lot, terms.physical_lot)

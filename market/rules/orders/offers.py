@@ -82,7 +82,7 @@ class Amendment(Struct, frozen=True, kw_only=True):
 def post(state: PostingState | None, argument: PostSupply, moment: Moment) -> Decision:
     """Raises Refusals."""
     known = named_market(state)
-    terms = check_posting(known, argument, moment.now, _route_refusals(known, argument.draft))
+    terms = check_posting(known, argument, moment, _route_refusals(known, argument.draft))
     offer, seller = moment.new_id(), argument.caller.organisation
     fact = SupplyOffered(market=known.market, offer=offer, organisation=seller, terms=terms)
     reserved = reservations.reserve(known.market, known.lanes, seller, offer, terms.physical_lot)
@@ -161,10 +161,17 @@ def of_kind(order: SupplyOrder | None, kind: SupplyKind) -> SupplyOrder | None:
 
 
 def check_posting(
-    state: PostingState, argument: PostSupply, now: datetime, kind_refusals: list[Refusal]
+    state: PostingState, argument: PostSupply, moment: Moment, kind_refusals: list[Refusal]
 ) -> SupplyTerms:
-    """The terms that may be posted. Raises Refusals with all reasons."""
-    refuse(posting_reasons(state, argument, now, kind_refusals))
+    """The terms that may be posted. Raises Refusals with all reasons.
+
+    At first a draft is held against its types as the fact that it becomes, in which all it states stands; but
+    for codes of initiatives, of which the record would take others.
+    """
+    now = moment.now
+    named = argument.draft.visible_to_initiatives
+    typed = moment.is_first and state.passport is None and named == ()
+    refuse(posting_reasons(state, argument, now, kind_refusals, typed=typed))
     terms = posting_terms(state, argument.draft, now)
     refuse(list(shared_refusals(terms, state.terms.basis, state.ahead, None)))
     return counted(state, terms, now)
@@ -179,14 +186,19 @@ def posting_terms(state: PostingState, draft: SupplyDraft, now: datetime) -> Sup
 
 
 def posting_reasons(
-    state: PostingState, argument: PostSupply, now: datetime, kind_refusals: list[Refusal]
+    state: PostingState,
+    argument: PostSupply,
+    now: datetime,
+    kind_refusals: list[Refusal],
+    *,
+    typed: bool = False,
 ) -> list[Refusal]:
-    """All that keeps a new offer or lot from being posted."""
+    """All that keeps a new offer or lot from being posted; `typed` as of `draft_refusals`."""
     draft = argument.draft
     return [
         *posting_refusals(state, argument.caller),
         *judged((lambda offer: commitment_refusals(state, offer.commitment),), draft),
-        *draft_refusals(draft, state, now, frozenset()),
+        *draft_refusals(draft, state, now, frozenset(), typed=typed),
         *judged(
             (
                 lambda offer: lot_refusals(state, argument.caller, offer, now),

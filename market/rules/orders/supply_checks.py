@@ -67,13 +67,14 @@ class _Case(Struct, frozen=True):
 
 
 def draft_refusals(
-    draft: SupplyDraft, state: PostingState, now: datetime, known: frozenset[Period]
+    draft: SupplyDraft, state: PostingState, now: datetime, known: frozenset[Period], *, typed: bool = False
 ) -> list[Refusal]:
     """All that keeps a draft from being an order of this market; `known` windows may have passed.
 
-    What rests on a member that is unread, or on a composition that is refused, is not judged.
+    What rests on a member that is unread, or on a composition that is refused, is not judged. `typed`: its
+    members are taken to keep to their types, as the fact will be held against them.
     """
-    draft, reasons = readable(draft)
+    draft, reasons = (draft, []) if typed else readable(draft)
     case = _Case(draft, state, now, known)
     reasons += judged(_FORM, case)
     reasons += judged(_MATERIAL, case) or judged(_SUM, case) or judged(_WORTH, case)
