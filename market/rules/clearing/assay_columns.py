@@ -48,7 +48,7 @@ class AssayColumns:
         self.row = {analyte: place for place, analyte in enumerate(dict.fromkeys([*analytes, *elements]))}
         self._terms, self._basis = terms, basis
         self._treo = int64s(map(_treo_ppb, terms), len(terms))
-        self._moisture = int64s((each.moisture_ppb for each in terms), len(terms))
+        self._moisture = int64s([each.moisture_ppb for each in terms], len(terms))
         self._dry = np.array([each.composition.basis == "dry" for each in terms], dtype=np.bool_)
         shape = len(self.row), len(terms)
         self.low_ppb = np.full(shape, NO_FIGURE, dtype=np.int64)
@@ -104,7 +104,7 @@ class AssayColumns:
             [name in rows and state != "not_available" for name, _, state in kinds], dtype=np.bool_
         )[kind]
         supply = np.repeat(np.arange(len(of_supply)), int64s(map(len, of_supply), len(of_supply)))[asked]
-        fraction = int64s((cell.fraction_ppb or 0 for cell in cells), len(cells))[asked]
+        fraction = int64s([cell.fraction_ppb or 0 for cell in cells], len(cells))[asked]
         kind = kind[asked]
         row = np.array([rows.get(name, 0) for name, _, _ in kinds], dtype=np.int64)[kind]
         metal = np.array([METAL_PPB.get(reported, PPB) for _, reported, _ in kinds], dtype=np.int64)[kind]

@@ -195,12 +195,12 @@ class _Windows:
             for supply, tranche in zip(nodes.supply.tolist(), nodes.tranche.tolist(), strict=True)
         ]
         at = microseconds(facts.at)
-        self._start = np.maximum(int64s((microseconds(each.start) for each in windows), len(windows)), at)
-        self._end = int64s((microseconds(each.end) for each in windows), len(windows))
+        self._start = np.maximum(int64s([microseconds(each.start) for each in windows], len(windows)), at)
+        self._end = int64s([microseconds(each.end) for each in windows], len(windows))
         count = len(requirements)
-        self._first = int64s((microseconds(order.terms.window.start) for order in requirements), count)
-        self._last = int64s((microseconds(order.terms.window.end) for order in requirements), count)
-        days = int64s((order.terms.overlap_min_days for order in requirements), count)
+        self._first = int64s([microseconds(order.terms.window.start) for order in requirements], count)
+        self._last = int64s([microseconds(order.terms.window.end) for order in requirements], count)
+        days = int64s([order.terms.overlap_min_days for order in requirements], count)
         # an overlap has to have some length even where no least is asked for
         self._least = np.maximum(days * MICROSECONDS_PER_DAY, 1)
 

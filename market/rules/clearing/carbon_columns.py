@@ -34,7 +34,7 @@ class Carbon:
     ) -> None:
         self._supplies, self._facts, self._assays = supplies, facts, assays
         self._until = papers.footprint
-        self._cents = int64s((profile.carbon_cents_per_t for profile in profiles), len(profiles))
+        self._cents = int64s([profile.carbon_cents_per_t for profile in profiles], len(profiles))
         self._read()
 
     def _read(self) -> None:
@@ -50,7 +50,7 @@ class Carbon:
         self._declared, self._silent = np.array(held, dtype=np.int64).reshape(-1, 2).T.copy()
         kg = list(self._kg(np.arange(len(gains))))
         ppb = (NO_KG if each is None else each[0] * PPB // each[1] for each in kg)
-        self._kg_ppb = int64s((each if each <= INTEGER_MAX else _LARGER for each in ppb), len(kg))
+        self._kg_ppb = int64s([each if each <= INTEGER_MAX else _LARGER for each in ppb], len(kg))
         most_factor = cents_max * max(map(abs, held), default=0)
         # of a hundred thousand supplies the fractions are more than the columns, and asked for again of few
         self._paid = FloorSums([(self._worth(each),) for each in kg], most_factor, self._again)

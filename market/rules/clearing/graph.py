@@ -326,8 +326,8 @@ def _horizon_book(
         for supply, tranche, left_g in places
     )
     nodes = Nodes(
-        int64s((supply for supply, _, _ in places), len(places)),
-        int64s((tranche for _, tranche, _ in places), len(places)),
+        int64s([supply for supply, _, _ in places], len(places)),
+        int64s([tranche for _, tranche, _ in places], len(places)),
     )
     pairs, waterfalls = _pairs(nodes, supplies, requirements, (sold_by, bought_by), facts)
     best_bid = _best_bids(pairs, requirements)
@@ -353,7 +353,7 @@ def _horizon_book(
 
 def _best_bids(pairs: Pairs, requirements: Sequence[RequirementOrder]) -> list[int]:
     """The most each requirement bids for anyone, micro-EUR per basis kg; at least 0."""
-    limit = int64s((order.terms.limit.ueur_per_kg for order in requirements), len(requirements))
+    limit = int64s([order.terms.limit.ueur_per_kg for order in requirements], len(requirements))
     best = np.zeros(len(requirements), dtype=np.int64)
     np.maximum.at(best, pairs.buyer, limit[pairs.buyer] + pairs.term_total)
     best_bids: list[int] = best.tolist()

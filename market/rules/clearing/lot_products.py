@@ -23,8 +23,8 @@ def product_grams(
     terms, count = [node.order.terms for node in sellers], len(sellers)
     packed = [node.packed for node in sellers]
     is_packed = np.array([each.over != each.under for each in packed], dtype=np.bool_)
-    package_wet_g = int64s((each.packaging.package_wet_g for each in terms), count)
-    moisture_ppb = int64s((each.moisture_ppb for each in terms), count)
+    package_wet_g = int64s([each.packaging.package_wet_g for each in terms], count)
+    moisture_ppb = int64s([each.moisture_ppb for each in terms], count)
     wet_g, dry_g = packages * package_wet_g, np.zeros(count, dtype=np.int64)
     place, starts = _lots(ends, is_packed)
     _deal_unpacked(wet_g, quantity_g, terms, place, starts, ~is_packed)

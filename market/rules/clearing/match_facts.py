@@ -161,7 +161,7 @@ class MatchFacts:
 
     def struck(self, of: ToldTrades) -> list[bytes]:
         trades = of.trades
-        package_g = int64s((sold.packaging.package_wet_g for sold in of.sold), len(of.sold))
+        package_g = int64s([sold.packaging.package_wet_g for sold in of.sold], len(of.sold))
         keys = [
             (
                 supply.kind,

@@ -54,10 +54,10 @@ class NodeColumns(NamedTuple):
 def seller_columns(nodes: Sequence[Seller]) -> NodeColumns:
     count, terms = len(nodes), [node.order.terms for node in nodes]
     return NodeColumns(
-        rank=int64s((node.order.rank for node in nodes), count),
-        ueur_per_kg=int64s((each.ask.ueur_per_kg for each in terms), count),
-        capacity_g=int64s((node.capacity_g for node in nodes), count),
-        firm=np.fromiter((each.commitment == "firm" for each in terms), np.bool_, count),
+        rank=int64s([node.order.rank for node in nodes], count),
+        ueur_per_kg=int64s([each.ask.ueur_per_kg for each in terms], count),
+        capacity_g=int64s([node.capacity_g for node in nodes], count),
+        firm=np.fromiter([each.commitment == "firm" for each in terms], np.bool_, count),
         limits=seller_limits(nodes),
     )
 
@@ -65,9 +65,9 @@ def seller_columns(nodes: Sequence[Seller]) -> NodeColumns:
 def buyer_columns(nodes: Sequence[Buyer]) -> NodeColumns:
     count, terms = len(nodes), [node.order.terms for node in nodes]
     return NodeColumns(
-        rank=int64s((node.order.rank for node in nodes), count),
-        ueur_per_kg=int64s((each.limit.ueur_per_kg for each in terms), count),
-        capacity_g=int64s((node.capacity_g for node in nodes), count),
-        firm=np.fromiter((each.commitment == "firm" for each in terms), np.bool_, count),
+        rank=int64s([node.order.rank for node in nodes], count),
+        ueur_per_kg=int64s([each.limit.ueur_per_kg for each in terms], count),
+        capacity_g=int64s([node.capacity_g for node in nodes], count),
+        firm=np.fromiter([each.commitment == "firm" for each in terms], np.bool_, count),
         limits=buyer_limits(nodes),
     )

@@ -128,8 +128,8 @@ def packed_columns(of: Sequence[Packed]) -> PackedColumns:
     count = len(of)
     return PackedColumns(
         ratio_columns([(each.over, each.under) for each in of]),
-        np.fromiter((each.packages for each in of), np.int64, count),
-        np.fromiter((each.rest_g for each in of), np.int64, count),
+        np.fromiter([each.packages for each in of], np.int64, count),
+        np.fromiter([each.rest_g for each in of], np.int64, count),
     )
 
 
@@ -153,7 +153,7 @@ def seller_limits(nodes: Sequence[SellerNode]) -> LimitColumns:
     least = (each.all_or_nothing or each.minimum_quantity_wet_g is not None for each in terms)
     return LimitColumns(
         alike([node.order.order.int for node in nodes])[1],
-        int64s((node.packed.parcel for node in nodes), len(nodes)),
+        int64s([node.packed.parcel for node in nodes], len(nodes)),
         np.fromiter(least, np.bool_, len(nodes)),
     )
 
@@ -162,8 +162,8 @@ def buyer_limits(nodes: Sequence[BuyerNode]) -> LimitColumns:
     terms = [node.order.terms for node in nodes]
     return LimitColumns(
         np.arange(len(nodes)),
-        int64s((each.minimum_parcel_g for each in terms), len(nodes)),
-        np.fromiter((each.minimum_quantity_g for each in terms), np.bool_, len(nodes)),
+        int64s([each.minimum_parcel_g for each in terms], len(nodes)),
+        np.fromiter([each.minimum_quantity_g for each in terms], np.bool_, len(nodes)),
     )
 
 

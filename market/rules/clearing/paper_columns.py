@@ -45,7 +45,7 @@ class PaperColumns:
                 certified[row][index] = max(certified[row][index], until)
         self.certified = np.array(certified, dtype=np.int64).reshape(len(self.row), len(supplies))
         benchmarks = {each.form: each for each in reversed(facts.rule_set.benchmarks)}
-        self.footprint = int64s((_footprint_until(order, benchmarks) for order in supplies), len(supplies))
+        self.footprint = int64s([_footprint_until(order, benchmarks) for order in supplies], len(supplies))
 
     def _of_order(
         self, order: SupplyOrder, held: Mapping[int, _Held], facts: MarketFacts
@@ -109,9 +109,9 @@ def _footprints(supplies: Supplies, requirements: Requirements, papers: PaperCol
     caps = [order.terms.footprint_max_g_co2e_per_kg for order in requirements]
     if all(cap is None for cap in caps):
         return
-    most = int64s((BEYOND if cap is None else cap for cap in caps), len(caps))
+    most = int64s([BEYOND if cap is None else cap for cap in caps], len(caps))
     declared = [order.terms.footprint for order in supplies]
-    grams = int64s((0 if each is None else each.g_co2e_per_kg for each in declared), len(declared))
+    grams = int64s([0 if each is None else each.g_co2e_per_kg for each in declared], len(declared))
 
     def low_enough(pairs: Candidates) -> Mask:
         counts = papers.footprint.take(pairs.supply) >= pairs.papers_until

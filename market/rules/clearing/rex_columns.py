@@ -51,8 +51,8 @@ def _magnets(supplies: Supplies, requirements: Requirements) -> Iterator[Screen]
     shapes = Codes()
     shape = shapes.of(["" if each is UNSET else each.shape for each in offers])
     wanted_shape = shapes.of(["" if each is UNSET else each.shape for each in needs])
-    flux = int64s((-1 if each is UNSET else each.flux_ppb for each in offers), len(offers))
-    least_flux = int64s((0 if each is UNSET else each.flux_min_ppb for each in needs), len(needs))
+    flux = int64s([-1 if each is UNSET else each.flux_ppb for each in offers], len(offers))
+    least_flux = int64s([0 if each is UNSET else each.flux_min_ppb for each in needs], len(needs))
     low, high = _measured([() if each is UNSET else each.dimensions for each in offers])
     sizes = Slots(
         [

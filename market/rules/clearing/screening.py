@@ -37,7 +37,7 @@ Screen = Callable[[Candidates], Mask]
 def fit_orders(supplies: Supplies, parties: Parties, at: datetime) -> tuple[Mask, Mask]:
     """Orders against which nothing speaks that would speak against every pair of theirs."""
     sellers, buyers = (
-        np.fromiter((member.sanctions_screened_until >= at for member in side), np.bool_, len(side))
+        np.fromiter([member.sanctions_screened_until >= at for member in side], np.bool_, len(side))
         for side in parties
     )
     licensed = (order.terms.export_licence != "pending" for order in supplies)
@@ -131,10 +131,10 @@ def _terms(supplies: Supplies, requirements: Requirements) -> Iterator[Screen]:
     padding = (0,) * years
     seller_profile = np.array([(term.profile_ppb + padding)[:years] for term in sold], dtype=np.int64)
     buyer_profile = np.array([(term.profile_ppb + padding)[:years] for term in bought], dtype=np.int64)
-    seller_tolerance = int64s((term.profile_tolerance_ppb for term in sold), len(sold))
-    buyer_tolerance = int64s((term.profile_tolerance_ppb for term in bought), len(bought))
-    floor = int64s((_floor(term.floor_ueur_per_kg) for term in sold), len(sold))
-    accepted = int64s((_floor(term.floor_ueur_per_kg) for term in bought), len(bought))
+    seller_tolerance = int64s([term.profile_tolerance_ppb for term in sold], len(sold))
+    buyer_tolerance = int64s([term.profile_tolerance_ppb for term in bought], len(bought))
+    floor = int64s([_floor(term.floor_ueur_per_kg) for term in sold], len(sold))
+    accepted = int64s([_floor(term.floor_ueur_per_kg) for term in bought], len(bought))
 
     def agree(pairs: Candidates) -> Mask:
         seller, buyer = pairs.supply, pairs.requirement
@@ -154,10 +154,10 @@ def _floor(ueur_per_kg: int | None) -> int:
 def _commercial(supplies: Supplies, requirements: Requirements) -> Iterator[Screen]:
     """Parcels and credit; carriage is part of the way."""
     sellers, buyers = len(supplies), len(requirements)
-    seller_parcel = int64s((seller_parcel_g(order.terms) for order in supplies), sellers)
-    buyer_parcel = int64s((order.terms.minimum_parcel_g for order in requirements), buyers)
-    seller_most = int64s((order.available_g for order in supplies), sellers)
-    buyer_most = int64s((order.available_g for order in requirements), buyers)
+    seller_parcel = int64s([seller_parcel_g(order.terms) for order in supplies], sellers)
+    buyer_parcel = int64s([order.terms.minimum_parcel_g for order in requirements], buyers)
+    seller_most = int64s([order.available_g for order in supplies], sellers)
+    buyer_most = int64s([order.available_g for order in requirements], buyers)
     paid_for = int64s(map(_paid_for_g, requirements), buyers)
 
     def parcel_fits(pairs: Candidates) -> Mask:
@@ -194,8 +194,8 @@ def _provenance(supplies: Supplies, requirements: Requirements) -> Iterator[Scre
     least = [order.terms.recycled_min_ppb for order in requirements]
     most = [order.terms.recycled_max_ppb for order in requirements]
     if any(least) or any(each is not None for each in most):
-        wanted = int64s((each or 0 for each in least), len(least))
-        taken = int64s((BEYOND if each is None else each for each in most), len(most))
+        wanted = int64s([each or 0 for each in least], len(least))
+        taken = int64s([BEYOND if each is None else each for each in most], len(most))
         recycled = int64s(map(_recycled_ppb, supplies), len(supplies))
         yield (
             lambda pairs: (
@@ -254,8 +254,8 @@ def _purity(supplies: Supplies, requirements: Requirements) -> Iterator[Screen]:
         return
     asked = list(dict.fromkeys(floor.elements for floor in floors if floor is not None))
     place = {elements: index for index, elements in enumerate(asked)}
-    wanted = int64s((0 if floor is None else place[floor.elements] for floor in floors), len(floors))
-    least = int64s((NO_FIGURE if floor is None else floor.min_ppb for floor in floors), len(floors))
+    wanted = int64s([0 if floor is None else place[floor.elements] for floor in floors], len(floors))
+    least = int64s([NO_FIGURE if floor is None else floor.min_ppb for floor in floors], len(floors))
     compositions = [order.terms.composition for order in supplies]
     share = np.array(
         [[purity_or_no_figure(each, elements) for each in compositions] for elements in asked], dtype=np.int64
@@ -277,8 +277,8 @@ def _activities(supplies: Supplies, requirements: Requirements) -> Iterator[Scre
 
 
 def _activity(allowed: Sequence[int | None], measured: Sequence[int | None]) -> Screen:
-    most = int64s((BEYOND if each is None else each for each in allowed), len(allowed))
-    found = int64s((BEYOND if each is None else each for each in measured), len(measured))
+    most = int64s([BEYOND if each is None else each for each in allowed], len(allowed))
+    found = int64s([BEYOND if each is None else each for each in measured], len(measured))
     return lambda pairs: found.take(pairs.supply) <= most.take(pairs.requirement)
 
 

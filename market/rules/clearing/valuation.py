@@ -105,12 +105,12 @@ class Valuation:
         self.penalties = Penalties(requirements, assays)
         self._carried = _carried_product(assays, known)
         self._only_larger = facts.rule_set.only_larger_of_recycled_and_rex
-        self._floor = int64s((profile.floor_ueur_per_kg for profile in profiles), len(profiles))
-        self._cap = int64s((profile.cap_ueur_per_kg for profile in profiles), len(profiles))
-        self._ask = int64s((order.terms.ask.ueur_per_kg for order in supplies), len(supplies))
-        self._limit = int64s((order.terms.limit.ueur_per_kg for order in requirements), len(requirements))
-        self._supply_g = int64s((order.terms.basis_g for order in supplies), len(supplies))
-        self._requirement_g = int64s((order.terms.basis_g for order in requirements), len(requirements))
+        self._floor = int64s([profile.floor_ueur_per_kg for profile in profiles], len(profiles))
+        self._cap = int64s([profile.cap_ueur_per_kg for profile in profiles], len(profiles))
+        self._ask = int64s([order.terms.ask.ueur_per_kg for order in supplies], len(supplies))
+        self._limit = int64s([order.terms.limit.ueur_per_kg for order in requirements], len(requirements))
+        self._supply_g = int64s([order.terms.basis_g for order in supplies], len(supplies))
+        self._requirement_g = int64s([order.terms.basis_g for order in requirements], len(requirements))
 
     def of(self, pairs: Candidates) -> Worth:
         terms = self.terms(pairs)
@@ -206,8 +206,8 @@ def _co_products(requirements: Requirements, facts: MarketFacts, assays: AssayCo
 
 def _recycled(supplies: Supplies, profiles: Sequence[SustainabilityProfile]) -> Term:
     contents = [order.terms.recycled for order in supplies]
-    post = int64s((0 if each is None else each.post_consumer_ppb for each in contents), len(contents))
-    pre = int64s((0 if each is None else each.pre_consumer_ppb for each in contents), len(contents))
+    post = int64s([0 if each is None else each.post_consumer_ppb for each in contents], len(contents))
+    pre = int64s([0 if each is None else each.pre_consumer_ppb for each in contents], len(contents))
     bid, which = alike([(each.post_consumer_ueur_per_kg, each.pre_consumer_ueur_per_kg) for each in profiles])
     bids = FloorSums([[(for_post, PPB), (for_pre, PPB)] for for_post, for_pre in bid], PPB)
     return lambda pairs: bids.floors(
@@ -242,10 +242,10 @@ def _origin(supplies: Supplies, profiles: Sequence[SustainabilityProfile], facts
     origins = [order.terms.origin for order in supplies]
     in_europe = {steps: is_european(steps, facts.rule_set) for steps in set(origins)}
     european = int64s(map(in_europe.__getitem__, origins), len(supplies))
-    concentrated = int64s((bool(concentrated_origins(order, facts)) for order in supplies), len(supplies))
-    bid = int64s((profile.eu_origin_ueur_per_kg for profile in profiles), len(profiles))
+    concentrated = int64s([bool(concentrated_origins(order, facts)) for order in supplies], len(supplies))
+    bid = int64s([profile.eu_origin_ueur_per_kg for profile in profiles], len(profiles))
     deducted = int64s(
-        (profile.concentrated_origin_deduction_ueur_per_kg for profile in profiles), len(profiles)
+        [profile.concentrated_origin_deduction_ueur_per_kg for profile in profiles], len(profiles)
     )
     return lambda pairs: (
         european.take(pairs.supply) * bid.take(pairs.requirement)
@@ -271,10 +271,10 @@ def _rex(supplies: Supplies, requirements: Requirements, profiles: Sequence[Sust
 
 
 def _strategic_project(supplies: Supplies, requirements: Requirements, facts: MarketFacts) -> Term:
-    bid = int64s((order.terms.strategic_project_ueur_per_kg for order in requirements), len(requirements))
+    bid = int64s([order.terms.strategic_project_ueur_per_kg for order in requirements], len(requirements))
     if not bid.any():
         return _no_amount
-    counts = int64s((is_strategic(order, facts) for order in supplies), len(supplies))
+    counts = int64s([is_strategic(order, facts) for order in supplies], len(supplies))
     return lambda pairs: counts.take(pairs.supply) * bid.take(pairs.requirement)
 
 
