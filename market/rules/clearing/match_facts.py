@@ -300,9 +300,13 @@ class _Bought(dict[int, tuple[bytes, ...]]):
         self, places: Sequence[int], requirements: Sequence[RequirementOrder]
     ) -> Iterator[tuple[bytes, ...]]:
         """A column of each of the four."""
-        for place, requirement in zip(places, requirements, strict=True):
-            if place not in self:
-                terms = requirement.terms
-                told = requirement.organisation, terms.limits, terms.purity, terms.penalties
-                self[place] = tuple(map(encoded, told))
+        new = {place: order for place, order in zip(places, requirements, strict=True) if place not in self}
+        orders, terms = new.values(), [order.terms for order in new.values()]
+        columns = (
+            [order.organisation for order in orders],
+            [each.limits for each in terms],
+            [each.purity for each in terms],
+            [each.penalties for each in terms],
+        )
+        self.update(zip(new, zip(*map(each_encoded, columns), strict=True), strict=True))
         return zip(*map(self.__getitem__, places), strict=True)
