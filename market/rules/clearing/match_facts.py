@@ -308,5 +308,6 @@ class _Bought(dict[int, tuple[bytes, ...]]):
             [each.purity for each in terms],
             [each.penalties for each in terms],
         )
-        self.update(zip(new, zip(*map(each_encoded, columns), strict=True), strict=True))
+        encoded_columns = [each_encoded(column) for column in columns]
+        self.update(zip(new, zip(*encoded_columns, strict=True), strict=True))
         return zip(*map(self.__getitem__, places), strict=True)

@@ -231,33 +231,78 @@ def _rows(index: Ints, chosen: Ints, starts: Ints, order: Ints) -> None:
             starts[i] += 1
 
 
-def distances(
-    near: Ints,
-    far: Ints,
-    nears: int,
+@inner
+def _at_nothing(
+    ends: tuple[Ints, Ints, Ints, Ints],
     length: Ints,
-    flow: Ints,
+    queue: Ints,
+    distance: Ints,
+    near_rows: tuple[Ints, Ints],
+    far_rows: tuple[Ints, Ints],
+) -> None:
+    """All nodes that ways of length 0 lead to, and the edges from there: most nodes, and no order among them.
+
+    ends: near and far of each edge, near and far of each edge in use.
+    """
+    _, far, used_near, _ = ends
+    near_starts, near_edges = near_rows
+    far_starts, far_edges = far_rows
+    nears = len(near_starts) - 2
+    queued = 0
+    for node in range(len(distance)):
+        if distance[node] == 0:
+            queue[queued] = node
+            queued += 1
+    taken = 0
+    while taken < queued:
+        node = queue[taken]
+        taken += 1
+        if node < nears:
+            for at in range(near_starts[node], near_starts[node + 1]):
+                edge = near_edges[at]
+                other = nears + far[edge]
+                if length[edge] < distance[other]:
+                    distance[other] = length[edge]
+                    if length[edge] == 0:
+                        queue[queued] = other
+                        queued += 1
+        else:
+            for at in range(far_starts[node - nears], far_starts[node - nears + 1]):
+                other = used_near[far_edges[at]]
+                if distance[other] > 0:
+                    distance[other] = 0
+                    queue[queued] = other
+                    queued += 1
+
+
+def distances(
+    ends: tuple[Ints, Ints, Ints, Ints],
+    length: Ints,
     every: Ints,
     heap: Heap,
     near_rows: tuple[Ints, Ints],
     far_rows: tuple[Ints, Ints],
 ) -> None:
-    """Shortest ways from the root: near -> far by an edge at `length`, far -> near by edges with flow at 0.
+    """Shortest ways from the root: near -> far by an edge at its length, far -> near by edges in use at 0.
 
-    Nodes are the near side, then the far side. heap = (queue, place, distance): scratch, scratch, and
-    distances, on entry the direct ways (far: all have one; near: 0 or UNREACHED), on return the shortest.
+    Nodes are the near side, then the far side. ends: near and far of each edge, near and far of each edge in
+    use. heap = (queue, place, distance): scratch, scratch, and distances, on entry the direct ways (far: all
+    have one; near: 0 or UNREACHED), on return the shortest.
     Lengths must not be negative, so a near node's first distance is its last.
-    every: a 1 per edge. rows = (starts two longer than the side, order as long as the edges): scratch.
+    every: a 1 per edge, and per edge in use. rows = (starts two longer than the side, order as long as the
+    edges, or as those in use): scratch.
     """
-    _, place, distance = heap
+    near, far, used_near, used_far = ends
+    queue, place, distance = heap
     near_starts, near_edges = near_rows
     far_starts, far_edges = far_rows
+    nears = len(near_starts) - 2
     _rows(near, every, near_starts, near_edges)
-    _rows(far, flow, far_starts, far_edges)
+    _rows(used_far, every, far_starts, far_edges)
+    _at_nothing(ends, length, queue, distance, near_rows, far_rows)
     size = 0
-    for node in range(len(distance)):
-        place[node] = -1
-        if distance[node] != UNREACHED:
+    for node in range(nears, len(distance)):
+        if distance[node] > 0:
             place[node] = size
             size += 1
             _raise(node, heap)
@@ -274,7 +319,7 @@ def distances(
                     _raise(other, heap)
         else:
             for at in range(far_starts[node - nears], far_starts[node - nears + 1]):
-                other = near[far_edges[at]]
+                other = used_near[far_edges[at]]
                 if distance[other] == UNREACHED:
                     distance[other] = reached
                     place[other] = size
