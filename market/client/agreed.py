@@ -49,6 +49,91 @@ class Agreement(AgreementSummary, frozen=True, kw_only=True):
     on_table: Proposal | None
 
 
+class Proposed(Struct, frozen=True, kw_only=True):
+    proposal: int
+    by: str | None
+    note: str | None
+    proposed_time: datetime
+    terms: dict[str, Any]
+    terms_sha256: str
+
+
+class Difference(Struct, frozen=True, kw_only=True):
+    """`pointer` into the terms; null where one of both has no such member."""
+
+    pointer: str
+    old: Any
+    new: Any
+
+
+class Differences(Struct, frozen=True, kw_only=True):
+    old_proposal: int
+    new_proposal: int
+    differences: tuple[Difference, ...]
+
+
+class Nomination(Struct, frozen=True, kw_only=True):
+    """`silent`: nobody nominated in time, and the agreement says what counts then."""
+
+    id: str
+    level: str
+    year: int
+    period: Window
+    quantity_kg: Decimal
+    make_up_kg: Decimal
+    form: str
+    silent: bool
+
+
+class Nominations(Struct, frozen=True, kw_only=True):
+    items: tuple[Nomination, ...]
+
+
+class YearAccepted(Accepted, frozen=True, kw_only=True):
+    """`year`: which contract year it is of."""
+
+    year: int
+
+
+class StatementYear(Struct, frozen=True, kw_only=True):
+    """`ledger` once the year was assessed: what take-or-pay makes of it."""
+
+    year: int
+    starts_at: datetime
+    ends_at: datetime
+    status: str
+    acq_kg: Decimal
+    nominated_kg: Decimal | None
+    make_up_nominated_kg: Decimal
+    taken_kg: Decimal
+    seller_shortfall_kg: Decimal
+    off_spec_kg: Decimal
+    unsettled_deliveries: int
+    invoiced_kg: Decimal
+    invoiced: Decimal
+    ledger: dict[str, Any] | None
+
+
+class Unused(Struct, frozen=True, kw_only=True):
+    """Rights that stand when the term ends."""
+
+    make_up_kg: Decimal
+    make_up: Decimal
+    carry_forward_kg: Decimal
+
+
+class Statement(Struct, frozen=True, kw_only=True):
+    agreement: str
+    market: str
+    seller: str
+    buyer: str
+    status: str
+    basis: str
+    currency: str | None
+    years: tuple[StatementYear, ...]
+    unused: Unused | None
+
+
 class NominationAccepted(Accepted, frozen=True, kw_only=True):
     """`year`: which contract year it counts in."""
 

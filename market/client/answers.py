@@ -378,23 +378,3 @@ class FeedEvent(Struct, frozen=True, kw_only=True):
     stream: str | None = None
     lane: int | None = None
     position: int | None = None
-
-
-class PassportAccepted(Accepted, frozen=True, kw_only=True):
-    id: str | None = None
-    version: int | None = None
-
-
-class Passport(Struct, frozen=True, kw_only=True):
-    """`content` as it was stated and may be seen."""
-
-    id: str
-    tier: str
-    content: dict[str, Any]
-    status: str
-    version: int
-    issued_at: datetime
-    organisation: str | None
-    owner: str | None
-    holder: str | None
-    remaining_wet_t: Decimal | None

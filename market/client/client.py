@@ -8,12 +8,15 @@ from uuid import uuid4
 
 import httpx
 
+from market.client.agreements import Agreements, Deliveries
 from market.client.calls import Bearer, Body, Calls, Patience, Query
-from market.client.deals import Agreements, Deliveries, Markets, Matches, Passports
+from market.client.deals import Markets, Matches
 from market.client.feed import Feed
+from market.client.hooks import UNKEYED, Webhooks
 from market.client.imports import Imports
 from market.client.operations import Operation
 from market.client.orders import OFFERS, REQUIREMENTS, Lots, Orders, Quotes
+from market.client.passports import Passports
 
 SECONDS_MAX: Final = 30.0
 CONNECTIONS_MAX: Final = 20
@@ -87,6 +90,7 @@ class Client:
         self.agreements = Agreements(self.calls)
         self.deliveries = Deliveries(self.calls)
         self.passports = Passports(self.calls)
+        self.webhooks = Webhooks(self.calls)
         self.imports = Imports(self.calls)
         self.feed = Feed(self.calls)
 
@@ -121,7 +125,8 @@ class Client:
         version: int | None = None,
         key: str | None = None,
     ) -> dict[str, Any]:
-        """With `query={"validate_only": True}` everything is checked and nothing is stored."""
+        """With `query={"validate_only": True}` everything is checked and nothing is stored. What takes no key
+        is not asked twice."""
         return await self._ask("POST", path, query=query, body=body, version=version, key=key)
 
     async def put(
@@ -155,6 +160,7 @@ class Client:
         version: int | None = None,
         key: str | None = None,
     ) -> dict[str, Any]:
-        operation: Operation[dict[str, Any]] = Operation(method, path, dict, keyed=method in ("POST", "PUT"))
+        keyed = method in ("POST", "PUT") and not any(each.asks(method, path) for each in UNKEYED)
+        operation: Operation[dict[str, Any]] = Operation(method, path, dict, keyed=keyed)
         reply = await self.calls.ask(operation, query=query, body=body, version=version, key=key)
         return reply.body

@@ -31,6 +31,11 @@ class Operation(Struct, Generic[A], frozen=True):
         """Whether asking twice does no more than asking once."""
         return self.keyed or self.method == "GET"
 
+    def asks(self, method: str, path: str) -> bool:
+        """Whether a path with its ids is of this route."""
+        form = "[^/]+".join(re.escape(part) for part in _PARAMETER.split(self.path))
+        return method == self.method and re.fullmatch(form, path.rstrip("/")) is not None
+
     def address(self, ids: tuple[str, ...]) -> str:
         """The path of one object. ValueError when there are more or fewer ids than places for them."""
         places = _PARAMETER.findall(self.path)

@@ -23,13 +23,17 @@ from market.client.faults import (
     VersionMissingError,
 )
 from market.client.imports import NDJSON
+from market.http.wire.examples import AGREEMENT_TERMS
+from market.http.wire.ids import to_text
 from market.http.wire.sending import Protocol
 from tests.feed_support import publish
 from tests.http.shop import Shop
+from tests.http.test_agreements import body as agreement_body
 from tests.http.test_feed import concerning
 from tests.http.test_imports import work
 from tests.http.test_matches import struck
-from tests.http.test_passports import WORK, issued
+from tests.http.test_passports import WORK, issued, labelled
+from tests.http.test_passports import body as passport_body
 from tests.http.test_passports import work as transformation
 from tests.market_drafts import Firm
 
@@ -258,6 +262,91 @@ async def test_a_passport_is_exported(shop: Shop) -> None:
     }
     for path, answer in asked.items():
         assert (await shop.ask("GET", path, by=owner)).json() == await answer
+
+
+async def test_a_passport_is_corrected_made_into_others_and_read_by_everybody(shop: Shop) -> None:
+    owner = shop.scene.sellers[0]
+    client = await client_of(shop, owner)
+    stated = passport_body(owner, **labelled(owner))
+    assert (await client.passports.issue(stated, validate_only=True)).validated_only
+    lot = (await client.passports.issue(stated)).id
+    assert lot is not None
+    (first,) = [step async for step in client.passports.history(lot)]
+    corrected = {**stated, **labelled(owner, removal_steps=[])}
+    correction = {"corrects": first.event, "reason": "no tools", "content": corrected}
+    assert 2 == (await client.passports.correct(lot, correction, version=1)).version
+    assert 3 == (await client.passports.note(lot, {"note": "The rotor is glued."}, version=2)).version
+    label = await client.passports.label(lot)
+    assert ("The rotor is glued.", 1) == (label.notes[0].note, label.corrections)
+    assert {"composition", "removal_steps"} <= set(label.unstated)
+    assert "gs1_digital_link" == (await client.passports.data_carrier(lot)).kind
+    made = await client.passports.transform(transformation(owner, lot))
+    assert made.id is not None
+    assert to_text("org", owner.organisation) == (await client.passports.transformation(made.id)).organisation
+    lineage = await client.passports.lineage(made.outputs[0])
+    assert ("up", {lot, made.outputs[0]}) == (lineage.direction, {node.passport for node in lineage.nodes})
+    with pytest.raises(StaleError):
+        await client.passports.retire(made.outputs[0], {"reason": "lost"}, version=9)
+    assert 2 == (await client.passports.retire(made.outputs[0], {"reason": "lost"}, version=1)).version
+    kinds = [step.kind async for step in client.passports.history(lot)]
+    assert ["issued", "corrected", "noted", "drawn"] == kinds
+
+
+async def test_an_agreement_is_negotiated_signed_and_ended(shop: Shop) -> None:
+    seller, buyer = [await client_of(shop, firm) for firm in (shop.scene.sellers[0], shop.scene.buyers[0])]
+    draft = agreement_body(shop, shop.scene.buyers[0])
+    assert (await seller.agreements.draft(draft, validate_only=True)).validated_only
+    drafted = await seller.agreements.draft(draft)
+    agreement = drafted.id
+    assert (agreement is not None, 1) == (True, drafted.version)
+    assert agreement is not None
+    terms = {**AGREEMENT_TERMS, "conditions": []}
+    proposed = await buyer.agreements.propose(agreement, {"terms": terms}, version=drafted.version)
+    assert 2 == proposed.proposal
+    assert terms["term"] == (await seller.agreements.proposal(agreement, 2)).terms["term"]
+    (difference,) = (await seller.agreements.differences(agreement, 2)).differences
+    assert "/conditions" == difference.pointer[:11]
+    signature = {"proposal": 2, "binding": True}
+    with pytest.raises(StaleError):
+        await seller.agreements.sign(agreement, signature, version=1)
+    version = proposed.version
+    for client in (seller, buyer):
+        version = (await client.agreements.sign(agreement, signature, version=version)).version
+    statement = await buyer.agreements.statement(agreement)
+    assert (agreement, "effective") == (statement.agreement, statement.status)
+    assert () == await buyer.agreements.nominations(agreement)
+    over = {"reason": "breach", "note": "nothing came"}
+    ended = await buyer.agreements.terminate(agreement, over, version=version)
+    assert "terminated" == ended.status
+    with pytest.raises(ConflictError):
+        await seller.agreements.resume(agreement, version=ended.version)
+
+
+async def test_a_webhook_is_registered_looked_after_and_removed(shop: Shop) -> None:
+    """Who lost the first answer is told so, and what to do."""
+    token = await shop.token(shop.scene.sellers[0], "admin")
+    client = Client("http://door", token, http=shop.client, cleartext=True)
+    body = {"url": "https://partner.example/hook"}
+    first = await client.webhooks.register(body, key="one")
+    again = await client.webhooks.register(body, key="one")
+    assert (first.id, first.public_key, None) == (again.id, again.public_key, again.secret)
+    assert ["secret_shown_before"] == [each.code for each in again.warnings]
+    assert first.id is not None
+    rotated = await client.webhooks.rotate(first.id, overlap_hours=0)
+    assert rotated.secret not in (None, first.secret)
+    (listed,) = [each async for each in client.webhooks.list()]
+    assert listed == await client.webhooks.read(first.id)
+    assert rotated.public_key == listed.public_key
+    await client.webhooks.change(first.id, {"active": False}, version=listed.version)
+    message = await client.webhooks.test(first.id)
+    assert message == await client.webhooks.message(first.id, message.id)
+    assert [message] == [each async for each in client.webhooks.messages(first.id, state="waiting")]
+    assert message.id == (await client.webhooks.redeliver(first.id, message.id)).id
+    assert (await client.webhooks.redeliver_range(first.id, {"from": "2026-01-01T00:00:00Z"})).redelivering
+    assert 0 == (await client.webhooks.health(first.id)).failures
+    await client.webhooks.remove(first.id)
+    with pytest.raises(NotFoundError):
+        await client.webhooks.read(first.id)
 
 
 async def test_what_is_no_object_is_read_as_it_comes(shop: Shop) -> None:

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from msgspec import Struct
 
-from market.client import deals, feed, imports, orders
+from market.client import agreements, deals, feed, hooks, imports, orders, passports
 from market.client.answers import Accepted
 from market.client.faults import Problem
 from market.client.operations import Operation, Page, read
@@ -30,6 +30,8 @@ UNITS = (
     "cost",
     "amount",
     "total",
+    "invoiced",
+    "make_up",
     "low",
     "high",
 )
@@ -38,7 +40,7 @@ PLAIN = {str: "string", int: "integer", bool: "boolean"}
 
 def operations() -> dict[str, Operation[Any]]:
     found: dict[str, Operation[Any]] = {}
-    for module in (deals, feed, imports, orders):
+    for module in (agreements, deals, feed, hooks, imports, orders, passports):
         for value in vars(module).values():
             of_orders = isinstance(value, orders.OrderRoutes)
             for each in msgspec.structs.asdict(value).values() if of_orders else (value,):
@@ -160,7 +162,18 @@ def differences(operation: Operation[Any]) -> list[str]:
 
 
 def test_the_client_asks_enough_to_be_held() -> None:
-    assert len(OPERATIONS) > 40
+    assert len(OPERATIONS) > 80
+
+
+def test_what_takes_no_key_is_not_asked_twice() -> None:
+    """Of a POST that only computes, asking twice does no more than asking once."""
+    keyless = {
+        path
+        for path, methods in DOCUMENT["paths"].items()
+        if "post" in methods
+        and "Idempotency-Key" not in {each["name"] for each in methods["post"]["parameters"]}
+    }
+    assert keyless == {each.path for each in hooks.UNKEYED} | {"/v1/forecasts/returns"}
 
 
 @pytest.mark.parametrize("name", OPERATIONS)

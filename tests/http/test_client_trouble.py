@@ -126,6 +126,18 @@ async def test_what_may_have_counted_is_not_repeated_without_a_key(
     assert '"v3"' == script.asked[0].headers["if-match"]
 
 
+@pytest.mark.parametrize("path", ["test", "redeliver", "messages/msg_1/redeliver"])
+async def test_a_post_that_takes_no_key_is_sent_once(path: str) -> None:
+    """By its method and by its path."""
+    async with scripted(CUT_OFF, CONFIRMED, CUT_OFF) as script, client_of(script) as client:
+        with pytest.raises(UnreachableError):
+            await client.post(f"/v1/webhooks/hook_1/{path}", {})
+        await client.post(f"/v1/webhooks/hook_1/{path}s", {})
+        with pytest.raises(UnreachableError):
+            await client.webhooks.test("hook_1")
+    assert [False, True, False] == ["idempotency-key" in each.headers for each in script.asked]
+
+
 @pytest.mark.parametrize(
     "busy",
     [

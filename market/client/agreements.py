@@ -1,0 +1,196 @@
+"""Agreements and their deliveries: negotiated, performed, paid."""
+
+from collections.abc import AsyncIterator
+from typing import Final
+
+from market.client.agreed import (
+    Agreement,
+    AgreementAccepted,
+    AgreementSummary,
+    Delivery,
+    DeliveryAccepted,
+    Differences,
+    Invoice,
+    InvoiceAccepted,
+    Nomination,
+    NominationAccepted,
+    Nominations,
+    Proposed,
+    Statement,
+    YearAccepted,
+)
+from market.client.calls import Body, Calls
+from market.client.operations import change, keyed, pages, read
+
+_AGREEMENT: Final = "/v1/agreements/{agreement}"
+_PROPOSAL: Final = f"{_AGREEMENT}/proposals/{{proposal}}"
+AGREEMENTS: Final = pages("/v1/agreements", AgreementSummary)
+AGREEMENT: Final = read(_AGREEMENT, Agreement)
+DRAFT: Final = keyed("/v1/agreements", AgreementAccepted)
+PROPOSE: Final = keyed(f"{_AGREEMENT}/proposals", AgreementAccepted, versioned=True)
+PROPOSAL: Final = read(_PROPOSAL, Proposed)
+DIFFERENCES: Final = read(f"{_PROPOSAL}/differences", Differences)
+WITHDRAW_PROPOSAL: Final = change("DELETE", _PROPOSAL, AgreementAccepted)
+SIGN: Final = keyed(f"{_AGREEMENT}/signatures", AgreementAccepted, versioned=True)
+SETTLE_CONDITION: Final = keyed(f"{_AGREEMENT}/conditions/{{condition}}", AgreementAccepted, versioned=True)
+EXTEND: Final = keyed(f"{_AGREEMENT}/extensions", AgreementAccepted, versioned=True)
+SUSPEND: Final = keyed(f"{_AGREEMENT}/suspensions", AgreementAccepted, versioned=True)
+RESUME: Final = keyed(f"{_AGREEMENT}/resumption", AgreementAccepted, versioned=True)
+TERMINATE: Final = keyed(f"{_AGREEMENT}/termination", AgreementAccepted, versioned=True)
+NOMINATE: Final = keyed(f"{_AGREEMENT}/nominations", NominationAccepted)
+NOMINATIONS: Final = read(f"{_AGREEMENT}/nominations", Nominations)
+DECLARE_OUTPUT: Final = keyed(f"{_AGREEMENT}/outputs", YearAccepted)
+NOTIFY_SHORTFALL: Final = keyed(f"{_AGREEMENT}/shortfalls", YearAccepted)
+STATEMENT: Final = read(f"{_AGREEMENT}/statement", Statement)
+SETTLE_QUARTER: Final = keyed(f"{_AGREEMENT}/quarters", InvoiceAccepted)
+INVOICES: Final = pages(f"{_AGREEMENT}/invoices", Invoice)
+
+_DELIVERY: Final = "/v1/deliveries/{delivery}"
+DELIVERIES: Final = pages(f"{_AGREEMENT}/deliveries", Delivery)
+SHIP: Final = keyed(f"{_AGREEMENT}/deliveries", DeliveryAccepted)
+DELIVERY: Final = read(_DELIVERY, Delivery)
+WEIGH: Final = keyed(f"{_DELIVERY}/weighing", DeliveryAccepted)
+ASSAY: Final = keyed(f"{_DELIVERY}/assays", DeliveryAccepted)
+EXCHANGE: Final = keyed(f"{_DELIVERY}/exchange", DeliveryAccepted)
+UMPIRE: Final = keyed(f"{_DELIVERY}/umpire", DeliveryAccepted)
+OBJECT: Final = keyed(f"{_DELIVERY}/umpire/objection", DeliveryAccepted)
+ACCEPT: Final = keyed(f"{_DELIVERY}/acceptance", DeliveryAccepted)
+REJECT: Final = keyed(f"{_DELIVERY}/rejection", DeliveryAccepted)
+SETTLE: Final = keyed(f"{_DELIVERY}/settlement", InvoiceAccepted)
+RESTATE: Final = keyed(f"{_DELIVERY}/restatements", InvoiceAccepted)
+
+
+class Agreements:
+    """Own agreements. Every step is meant for a version and answers the next one."""
+
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
+
+    def list(
+        self, *, market: str | None = None, status: str | None = None
+    ) -> AsyncIterator[AgreementSummary]:
+        return self._calls.pages(AGREEMENTS, query={"market": market, "status": status})
+
+    async def read(self, agreement: str) -> Agreement:
+        return (await self._calls.ask(AGREEMENT, agreement)).body
+
+    async def draft(
+        self, body: Body, *, key: str | None = None, validate_only: bool = False
+    ) -> AgreementAccepted:
+        return (await self._calls.ask(DRAFT, body=body, key=key, query={"validate_only": validate_only})).body
+
+    async def propose(
+        self, agreement: str, body: Body, *, version: int, key: str | None = None
+    ) -> AgreementAccepted:
+        return (await self._calls.ask(PROPOSE, agreement, body=body, version=version, key=key)).body
+
+    async def proposal(self, agreement: str, proposal: int) -> Proposed:
+        return (await self._calls.ask(PROPOSAL, agreement, str(proposal))).body
+
+    async def differences(self, agreement: str, proposal: int, *, since: int | None = None) -> Differences:
+        """Of a proposal to the one `since`, else to the one before it."""
+        return (await self._calls.ask(DIFFERENCES, agreement, str(proposal), query={"since": since})).body
+
+    async def withdraw_proposal(self, agreement: str, proposal: int, *, version: int) -> AgreementAccepted:
+        reply = await self._calls.ask(WITHDRAW_PROPOSAL, agreement, str(proposal), version=version)
+        return reply.body
+
+    async def sign(
+        self, agreement: str, body: Body, *, version: int, key: str | None = None
+    ) -> AgreementAccepted:
+        return (await self._calls.ask(SIGN, agreement, body=body, version=version, key=key)).body
+
+    async def settle_condition(
+        self, agreement: str, condition: str, body: Body, *, version: int, key: str | None = None
+    ) -> AgreementAccepted:
+        reply = await self._calls.ask(
+            SETTLE_CONDITION, agreement, condition, body=body, version=version, key=key
+        )
+        return reply.body
+
+    async def extend(self, agreement: str, *, version: int, key: str | None = None) -> AgreementAccepted:
+        return (await self._calls.ask(EXTEND, agreement, version=version, key=key)).body
+
+    async def suspend(
+        self, agreement: str, body: Body, *, version: int, key: str | None = None
+    ) -> AgreementAccepted:
+        """Force majeure, for a period."""
+        return (await self._calls.ask(SUSPEND, agreement, body=body, version=version, key=key)).body
+
+    async def resume(self, agreement: str, *, version: int, key: str | None = None) -> AgreementAccepted:
+        return (await self._calls.ask(RESUME, agreement, version=version, key=key)).body
+
+    async def terminate(
+        self, agreement: str, body: Body, *, version: int, key: str | None = None
+    ) -> AgreementAccepted:
+        return (await self._calls.ask(TERMINATE, agreement, body=body, version=version, key=key)).body
+
+    async def nominate(self, agreement: str, body: Body, *, key: str | None = None) -> NominationAccepted:
+        return (await self._calls.ask(NOMINATE, agreement, body=body, key=key)).body
+
+    async def nominations(self, agreement: str) -> tuple[Nomination, ...]:
+        return (await self._calls.ask(NOMINATIONS, agreement)).body.items
+
+    async def declare_output(self, agreement: str, body: Body, *, key: str | None = None) -> YearAccepted:
+        return (await self._calls.ask(DECLARE_OUTPUT, agreement, body=body, key=key)).body
+
+    async def notify_shortfall(self, agreement: str, body: Body, *, key: str | None = None) -> YearAccepted:
+        return (await self._calls.ask(NOTIFY_SHORTFALL, agreement, body=body, key=key)).body
+
+    async def statement(self, agreement: str) -> Statement:
+        """Each contract year: what was to be taken, was taken, and is owed."""
+        return (await self._calls.ask(STATEMENT, agreement)).body
+
+    async def settle_quarter(self, agreement: str, body: Body, *, key: str | None = None) -> InvoiceAccepted:
+        return (await self._calls.ask(SETTLE_QUARTER, agreement, body=body, key=key)).body
+
+    def invoices(self, agreement: str, *, provisional: bool = False) -> AsyncIterator[Invoice]:
+        """With those that went with each shipment where `provisional`."""
+        return self._calls.pages(INVOICES, agreement, query={"provisional": provisional or None})
+
+    def deliveries(self, agreement: str) -> AsyncIterator[Delivery]:
+        return self._calls.pages(DELIVERIES, agreement, query={})
+
+    async def ship(self, agreement: str, body: Body, *, key: str | None = None) -> DeliveryAccepted:
+        return (await self._calls.ask(SHIP, agreement, body=body, key=key)).body
+
+
+class Deliveries:
+    """What happens to a delivery, in this order."""
+
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
+
+    async def read(self, delivery: str) -> Delivery:
+        return (await self._calls.ask(DELIVERY, delivery)).body
+
+    async def weigh(self, delivery: str, body: Body, *, key: str | None = None) -> DeliveryAccepted:
+        return (await self._calls.ask(WEIGH, delivery, body=body, key=key)).body
+
+    async def lodge_assay(self, delivery: str, body: Body, *, key: str | None = None) -> DeliveryAccepted:
+        return (await self._calls.ask(ASSAY, delivery, body=body, key=key)).body
+
+    async def exchange(self, delivery: str, *, key: str | None = None) -> DeliveryAccepted:
+        """Both assays, once the time to lodge them is out."""
+        return (await self._calls.ask(EXCHANGE, delivery, key=key)).body
+
+    async def lodge_umpire(self, delivery: str, body: Body, *, key: str | None = None) -> DeliveryAccepted:
+        return (await self._calls.ask(UMPIRE, delivery, body=body, key=key)).body
+
+    async def object_to_umpire(
+        self, delivery: str, body: Body, *, key: str | None = None
+    ) -> DeliveryAccepted:
+        return (await self._calls.ask(OBJECT, delivery, body=body, key=key)).body
+
+    async def accept(self, delivery: str, body: Body, *, key: str | None = None) -> DeliveryAccepted:
+        return (await self._calls.ask(ACCEPT, delivery, body=body, key=key)).body
+
+    async def reject(self, delivery: str, body: Body, *, key: str | None = None) -> DeliveryAccepted:
+        return (await self._calls.ask(REJECT, delivery, body=body, key=key)).body
+
+    async def settle(self, delivery: str, *, key: str | None = None) -> InvoiceAccepted:
+        return (await self._calls.ask(SETTLE, delivery, key=key)).body
+
+    async def restate(self, delivery: str, *, key: str | None = None) -> InvoiceAccepted:
+        """The invoice with what was published since."""
+        return (await self._calls.ask(RESTATE, delivery, key=key)).body
