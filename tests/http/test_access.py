@@ -128,7 +128,11 @@ async def test_every_route_refuses_a_key_without_its_role(shop: Shop) -> None:
             continue
         role: KeyRole = wrong[0]
         answer = await bare(shop, e, Authorization=f"Bearer {await shop.token(seller, role)}")
-        assert (name, 403, "role_missing") == (name, answer.status_code, answer.json()["code"])
+        told = answer.json()
+        assert (name, 403, "role_missing") == (name, answer.status_code, told["code"])
+        assert [("role_missing", told["detail"])] == [
+            (each["code"], each["detail"]) for each in told["errors"]
+        ]
 
 
 @pytest.mark.parametrize(

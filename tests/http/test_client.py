@@ -23,6 +23,7 @@ from market.client.faults import (
     VersionMissingError,
 )
 from market.client.imports import NDJSON
+from market.http.agreements import nominations
 from market.http.wire.examples import AGREEMENT_TERMS
 from market.http.wire.ids import to_text
 from market.http.wire.sending import Protocol
@@ -314,7 +315,9 @@ async def test_an_agreement_is_negotiated_signed_and_ended(shop: Shop) -> None:
         version = (await client.agreements.sign(agreement, signature, version=version)).version
     statement = await buyer.agreements.statement(agreement)
     assert (agreement, "effective") == (statement.agreement, statement.status)
-    assert () == await buyer.agreements.nominations(agreement)
+    nominated = await buyer.agreements.nominate(agreement, nominations.nominate.declared.example)
+    (standing,) = await buyer.agreements.nominations(agreement)
+    assert (nominated.id, 1) == (standing.id, standing.year)
     over = {"reason": "breach", "note": "nothing came"}
     ended = await buyer.agreements.terminate(agreement, over, version=version)
     assert "terminated" == ended.status

@@ -317,10 +317,10 @@ def test_separators_marks_and_blanks(content: bytes) -> None:
 
 def test_cells_of_numbers_and_dates() -> None:
     given = VALUE | {
-        "first_day": date(2026, 11, 1),
-        "last_day": date(2026, 11, 30),
-        "as_of": date(2026, 11, 30),
-        "published_at": datetime(2026, 12, 1, 9, tzinfo=UTC),
+        "first_day": date(2026, 10, 1),
+        "last_day": date(2026, 10, 31),
+        "as_of": date(2026, 10, 31),
+        "published_at": datetime(2026, 11, 2, 9, tzinfo=UTC),
         "amount": 69,
     }
     (row,) = rows(workbook([*given.values()]), "xlsx")

@@ -5,7 +5,7 @@ An operator reads a delivery that it decides, for a reason as well.
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 from uuid import UUID
 
 from msgspec import Meta, Struct
@@ -21,10 +21,12 @@ from market.http.wire.lists import PageQuery
 from market.rules.refusing.wording import Code
 from market.store.reading import ReaderRole, reading
 
+INAPPLICABLE: Final = "parameter_inapplicable"
 Reason = Annotated[
     Code | None,
     Meta(
-        description="Why an auditor or operator reads what is not its own; it is logged. Parties need none."
+        description="Why an auditor reads agreements of others, which it has to say, or an operator a "
+        "delivery that it decides; it is logged. Parties need none; operators see no agreements of others."
     ),
 ]
 
@@ -41,12 +43,16 @@ def whose(call: Call[Any, Any], *, operators: bool = False) -> UUID | None:
     """The organisation that a reading of agreements is narrowed to; None for an auditor, and with
     `operators` for an operator that says why.
 
-    Whoever gives a step does so as a party. InvalidInputError for an auditor that reads without a reason.
+    Whoever gives a step does so as a party. InvalidInputError for an auditor that reads without a reason, and
+    for an operator with one that opens nothing.
     """
     if not isinstance(call.query, ReasonQuery | ReasonedPage):
         return call.caller.organisation
     operates = operators and "operator" in call.caller.roles and call.query.reason is not None
     if "auditor" not in call.caller.roles and not operates:
+        if "operator" in call.caller.roles and call.query.reason is not None:
+            detail = "a reason opens this to an auditor; an operator sees its own"
+            raise InvalidInputError([Fault(code=INAPPLICABLE, detail=detail, parameter="reason")])
         return call.caller.organisation
     if call.query.reason is None:
         detail = "an auditor says why it reads agreements, such as case-2027-031"

@@ -32,11 +32,11 @@ from market.rules.refusing.wording import Code, CurrencyCode
 
 TAG: Final = "Indices"
 VALUE: Final = {
-    "first_day": "2026-11-01",
-    "last_day": "2026-11-30",
+    "first_day": "2026-10-01",
+    "last_day": "2026-10-31",
     "amount": "69.00",
-    "as_of": "2026-11-30",
-    "published_at": "2026-12-01T09:00:00Z",
+    "as_of": "2026-10-31",
+    "published_at": "2026-11-02T09:00:00Z",
     "source": "entered under the operator's own licence",
 }
 EXAMPLE: Final = {"currency": "USD", "per": "oxide", "values": [VALUE]}

@@ -102,8 +102,8 @@ class YearAccepted(Accepted, frozen=True, kw_only=True):
     description="By the buyer, before notice is over, in the band around its share of the level above.",
     example={
         "level": "annual",
-        "period": {"start": "2028-07-01T00:00:00Z", "end": "2029-07-01T00:00:00Z"},
-        "quantity_kg": "630000.000",
+        "period": {"start": "2028-01-01T00:00:00Z", "end": "2029-01-01T00:00:00Z"},
+        "quantity_kg": "600000.000",
         "form": "separated_oxide",
     },
 )

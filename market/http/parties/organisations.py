@@ -35,7 +35,6 @@ EXAMPLE: Final = {
     "name": "refiner-fr-1",
     "country": "FR",
     "roles": ["refiner"],
-    "initiatives": ["remhub"],
     "sanctions_screened_until": "2027-06-30T00:00:00Z",
     "postal_address": {
         "street": "12 rue des Forges",

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from events.refusal import RoleMissing
 from events.vocabulary import KeyRole
 from market.http.wire.problems import DoorError
 from market.http.wire.tokens import key_and_secret
@@ -109,6 +110,6 @@ def _unauthenticated(detail: str) -> DoorError:
 
 
 def require(roles: frozenset[KeyRole], held: frozenset[KeyRole]) -> None:
-    """DoorError `role_missing` unless one of `roles` is held."""
+    """RoleMissing unless one of `roles` is held."""
     if not roles & held:
-        raise DoorError("role_missing", f"This needs one of the roles: {', '.join(sorted(roles))}.")
+        raise RoleMissing(role=" or ".join(sorted(roles)))
