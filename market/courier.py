@@ -41,7 +41,7 @@ from market.rules.streams.webhook_retries import (
 from market.rules.streams.webhook_signing import Secrets, derive, signature
 from market.rules.streams.webhooks import DisableWebhook
 from market.rules.webhook_terms import Webhook
-from market.store import feed, webhook_messages, webhook_senders, webhooks
+from market.store import feed, feed_pages, webhook_messages, webhook_senders, webhooks
 from market.store.webhook_messages import Message, Posted, State, Try
 from market.store.webhook_senders import NotSender
 
@@ -190,7 +190,7 @@ class Courier:
                 self._stored = dict(self._places)
             after, upto = self._places, await feed.read_ends(connection)
         terms = webhook.terms
-        lines = await feed.read(
+        lines = await feed_pages.read(
             connection,
             webhook.organisation,
             after=after,

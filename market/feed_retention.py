@@ -16,7 +16,7 @@ from market.store import feed
 
 log = structlog.get_logger("lodestone.feed")
 
-LINES_AT_ONCE: Final = 5_000
+ROWS_AT_ONCE: Final = 5_000
 LOOK_SECONDS: Final = 600.0
 BREATH_SECONDS: Final = 0.2
 """Between two parts: whoever writes the feed goes first."""
@@ -31,12 +31,12 @@ class FeedRetention:
         *,
         days: int,
         clock: Callable[[], datetime],
-        lines_at_once: int = LINES_AT_ONCE,
+        rows_at_once: int = ROWS_AT_ONCE,
     ) -> None:
         self._pool = pool
         self._kept = timedelta(days=days)
         self._clock = clock
-        self._lines_at_once = lines_at_once
+        self._rows_at_once = rows_at_once
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until the event is set. A database that is away is waited for."""
@@ -46,15 +46,15 @@ class FeedRetention:
                 dropped = await self.drop_some()
             except DATABASE_ERRORS as error:
                 log.warning("feed_not_dropped", error=repr(error))
-            more = dropped == self._lines_at_once
+            more = dropped == self._rows_at_once
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), BREATH_SECONDS if more else LOOK_SECONDS)
 
     async def drop_some(self) -> int:
-        """The number of lines dropped; fewer than fit at once when none older are left."""
+        """The number of rows dropped; fewer than fit at once when none older are left."""
         before = self._clock() - self._kept
         async with acquire(self._pool) as connection, connection.transaction():
-            dropped = await feed.drop_before(connection, before, lines_max=self._lines_at_once)
+            dropped = await feed.drop_before(connection, before, rows_max=self._rows_at_once)
         if dropped:
-            log.info("feed_dropped", lines=dropped, before=before.isoformat())
+            log.info("feed_dropped", rows=dropped, before=before.isoformat())
         return dropped

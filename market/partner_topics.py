@@ -25,7 +25,7 @@ from market.metrics import PARTNER_RECORDS
 from market.rules.streams.partner_events import SOURCE
 from market.rules.streams.partner_lines import ALL, PartnerLine, ShownLane
 from market.rules.streams.streams import partner_topic
-from market.store import feed, outlets, party_reads
+from market.store import feed, feed_pages, outlets, party_reads
 from market.topics import TopicError
 
 log = structlog.get_logger("lodestone.publisher")
@@ -196,7 +196,7 @@ class PartnerTopics:
     async def _next_lines(self, key: LaneKey, organisation: UUID, position: int, end: int) -> int:
         """The topic gets the next lines behind `position`; up to where it then holds the lane."""
         async with acquire(self._pool) as connection:
-            lines = await feed.read(
+            lines = await feed_pages.read(
                 connection, organisation, after={key: position}, upto={key: end}, limit=CHUNK_LINES
             )
             floor = (await feed.read_floors(connection, organisation)).get(key, 0)

@@ -1,20 +1,21 @@
 """Rebuilds state and views from the record into a scratch schema, compares them row by row with the live
-ones.
+ones; the feed, whose rows are cut by when they were written, line by line.
 
 All of it is one transaction of one snapshot that is rolled back: the deployment may go on trading meanwhile.
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any, Final, TypeAlias
+from uuid import UUID
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from events.connections import Connection
 from events.decision import LaneKey
 from events.envelope import Recorded
 from events.writes import send
-from market.rules.streams.partner_lines import ShownLane
+from market.rules.streams.partner_lines import PartnerLine, ShownLane
 from market.store import applying, tables, views
 from market.store import feed as feeds
 
@@ -29,6 +30,7 @@ SCRATCH: Final = "lodestone_scratch"
 VIEWS_LOCK: Final = 0x10DE57CA
 """Held by who puts other views in the place of the live ones, shared by who compares them."""
 EXAMPLES_MAX: Final = 20
+LINE_KEY: Final = ("lane", "stream", "position", "audience")
 
 
 class SourceIncomplete(RuntimeError):
@@ -122,20 +124,24 @@ async def compare_with_record(connection: Connection, feed: Feed, progress: Prog
     try:
         await connection.execute("set local lock_timeout = '30min'")
         await connection.fetchval(SHARE_VIEWS, VIEWS_LOCK)
-        homes = [("state", name) for name in tables.STATE] + [("view", name) for name in tables.VIEW]
+        homes = [("state", name) for name in tables.STATE] + [("view", name) for name in tables.PROJECTED]
         made = await connection.fetchval(
             MAKE_TABLES, SCRATCH, [home for home, _ in homes], [name for _, name in homes]
         )
         await connection.execute(made)
         await connection.fetchval(USE_SCRATCH, SCRATCH)
-        events = await _rebuild(connection, feed, progress)
+        feed_lines = FeedLines()
+        events = await _rebuild(connection, feed, feed_lines, progress)
         reports = [await compare_table(connection, home, name, SCRATCH) for home, name in homes]
+        reports.append(feed_lines.report())
     finally:
         await transaction.rollback()
     return Report(events=events, tables=tuple(reports))
 
 
-async def _rebuild(connection: Connection, feed: Feed, progress: Progress | None) -> int:
+async def _rebuild(
+    connection: Connection, feed: Feed, feed_lines: "FeedLines", progress: Progress | None
+) -> int:
     lanes = await connection.fetch(LANES, views.PROJECTOR, feeds.PUBLISHER)
     total, done = sum(row["upto"] for row in lanes), 0
     for row in lanes:
@@ -153,7 +159,7 @@ async def _rebuild(connection: Connection, feed: Feed, progress: Progress | None
                 for line in shown.step(event)
                 if line.position > floors.get(line.audience, 0)
             ]
-            await feeds.write(connection, lines)
+            await feed_lines.compare(connection, key, position, events[-1].position, lines)
             position = events[-1].position
             done += len(events)
             if progress is not None:
@@ -162,7 +168,65 @@ async def _rebuild(connection: Connection, feed: Feed, progress: Progress | None
             raise SourceIncomplete(
                 f"{key.stream}/{key.lane}: the source ends at {position}, the tables stand at {row['upto']}"
             )
+    ends = {LaneKey(row["stream"], row["lane"]): row["upto"] for row in lanes}
+    await feed_lines.compare_others(connection, ends)
     return done
+
+
+class FeedLines:
+    """The feed's lines held against those that the record makes, one range of a lane after another."""
+
+    def __init__(self) -> None:
+        self._lines = 0
+        self._differences = 0
+        self._examples: list[Difference] = []
+
+    async def compare(
+        self, connection: Connection, key: LaneKey, after: int, upto: int, rebuilt: Sequence[PartnerLine]
+    ) -> None:
+        """`rebuilt`: all lines of the lane behind one position and up to another."""
+        live = await feeds.read_lane(connection, key, after=after, upto=upto)
+        self._lines += len(live)
+        if live != rebuilt:
+            self._tell(live, rebuilt)
+
+    async def compare_others(self, connection: Connection, ends: feeds.Vector) -> None:
+        """Lines behind where the lanes end, which are in no record."""
+        async for live in feeds.read_beyond(connection, ends):
+            self._lines += len(live)
+            self._tell(live, ())
+
+    def _tell(self, live: Sequence[PartnerLine], rebuilt: Sequence[PartnerLine]) -> None:
+        lives, made = {_place(line): line for line in live}, {_place(line): line for line in rebuilt}
+        for place in sorted(lives.keys() | made.keys()):
+            one, other = lives.get(place), made.get(place)
+            if one == other:
+                continue
+            self._differences += 1
+            if len(self._examples) < EXAMPLES_MAX:
+                self._examples.append(_difference("view.feed", LINE_KEY, _members(one), _members(other)))
+
+    def report(self) -> TableReport:
+        """`rows` are lines."""
+        return TableReport(
+            table="view.feed",
+            rows=self._lines,
+            differences=self._differences,
+            examples=tuple(self._examples),
+        )
+
+
+def _place(line: PartnerLine) -> tuple[int, str, int, UUID]:
+    return line.lane, line.stream, line.position, line.audience
+
+
+def _members(line: PartnerLine | None) -> Mapping[str, Any]:
+    """As `to_jsonb` has them."""
+    if line is None:
+        return {}
+    members = structs.asdict(line) | {"body": f"\\x{line.body.hex()}"}
+    found: dict[str, Any] = msgspec.to_builtins(members)
+    return found
 
 
 async def compare_table(connection: Connection, home: str, name: str, rebuilt_in: str) -> TableReport:
@@ -175,18 +239,21 @@ async def compare_table(connection: Connection, home: str, name: str, rebuilt_in
     async for row in connection.cursor(comparison["statement"]):
         differences += 1
         if len(examples) < EXAMPLES_MAX:
-            examples.append(_difference(table, comparison["key"], row["live"], row["rebuilt"]))
+            live, rebuilt = (
+                {} if row[side] is None else msgspec.json.decode(row[side]) for side in ("live", "rebuilt")
+            )
+            examples.append(_difference(table, comparison["key"], live, rebuilt))
     return TableReport(table=table, rows=rows, differences=differences, examples=tuple(examples))
 
 
-def _difference(table: str, key: Sequence[str], live: str | None, rebuilt: str | None) -> Difference:
-    """`live` and `rebuilt` are the rows as JSON."""
-    before: Mapping[str, Any] = {} if live is None else msgspec.json.decode(live)
-    after: Mapping[str, Any] = {} if rebuilt is None else msgspec.json.decode(rebuilt)
+def _difference(
+    table: str, key: Sequence[str], before: Mapping[str, Any], after: Mapping[str, Any]
+) -> Difference:
+    """The live row and the rebuilt one; empty: there is none."""
     return Difference(
         table=table,
         key={column: (before or after)[column] for column in key},
-        kind="only in the record" if live is None else "only live" if rebuilt is None else "changed",
+        kind="only in the record" if not before else "only live" if not after else "changed",
         changes=tuple(
             Change(column=column, live=_text(before.get(column)), rebuilt=_text(after.get(column)))
             for column in before or after

@@ -938,6 +938,8 @@ CREATE TABLE view.feed (
     market uuid,
     "time" timestamp with time zone NOT NULL,
     body bytea NOT NULL,
+    first bigint,
+    first_time timestamp with time zone,
     CONSTRAINT feed_position_check CHECK (("position" >= 1))
 )
 WITH (toast_tuple_target='8160');

@@ -1,20 +1,21 @@
 """What each organisation may see of the record, line by line: table `feed`, written by the publisher.
 
-A place in it is a position for each lane of the record; within a lane the order is the record's own.
+A place in it is a position for each lane of the record; within a lane the order is the record's own. Several
+lines may be one row (`feed_blocks`), which never goes beyond where the publisher stood.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
+from operator import attrgetter
 from typing import Final, TypeAlias
 from uuid import UUID
-
-import asyncpg
 
 from events.array_texts import as_texts
 from events.connections import Connection
 from events.decision import LaneKey
 from events.positions import Step
 from market.rules.streams.partner_lines import ALL, PartnerLine
+from market.store.feed_blocks import BLOCK_POSITIONS_MAX, Row, lines_of, rows
 
 PUBLISHER: Final = "publisher"
 """The reader that writes the table: its position on a lane is where the lane's lines end."""
@@ -22,17 +23,21 @@ PUBLISHER: Final = "publisher"
 Vector: TypeAlias = Mapping[LaneKey, int]
 """Up to where each lane was read; a lane that is not named, not at all."""
 
+PLACE: Final = attrgetter("position")
+
 INSERT = """
-insert into feed (stream, lane, position, audience, event, type, subject, market, time, body)
+insert into feed (
+    stream, lane, position, audience, event, type, subject, market, time, body, first, first_time
+)
 select * from unnest($1::text[], $2::bigint[], $3::bigint[], $4::uuid[], $5::uuid[], $6::text[], $7::text[],
-    $8::uuid[], $9::timestamptz[], $10::bytea[])
+    $8::uuid[], $9::timestamptz[], $10::bytea[], $11::bigint[], $12::timestamptz[])
 """
 
 
 async def write(connection: Connection, lines: Sequence[PartnerLine]) -> None:
     """As the publisher's own, where its position stands behind their events."""
     if lines:
-        await connection.execute(INSERT, *_line_columns(lines))
+        await connection.execute(INSERT, *_row_columns(rows(lines)))
 
 
 # One round trip for the lanes of all batches at hand. What a broken server forgets lies on Kafka still and is
@@ -52,11 +57,13 @@ with held as (
     where c.name = $1 and c.stream = m.stream and c.lane = m.lane and c.position = m.before
     returning c.stream, c.lane
 ), written as (
-    insert into feed (stream, lane, position, audience, event, type, subject, market, time, body)
+    insert into feed (
+        stream, lane, position, audience, event, type, subject, market, time, body, first, first_time
+    )
     select f.* from unnest(
         $11::text[], $12::bigint[], $13::bigint[], $14::uuid[], $15::uuid[], $16::text[], $17::text[],
-        $18::uuid[], $19::timestamptz[], $20::bytea[]
-    ) as f (stream, lane, position, audience, event, type, subject, market, time, body)
+        $18::uuid[], $19::timestamptz[], $20::bytea[], $21::bigint[], $22::timestamptz[]
+    ) as f (stream, lane, position, audience, event, type, subject, market, time, body, first, first_time)
     join moved using (stream, lane)
 )
 select stream, lane, set_config('synchronous_commit', 'off', true) from moved
@@ -70,10 +77,11 @@ async def step(
 
     A lane that is another's by now, or stands elsewhere, is left as it is. One step of a lane at most.
     """
-    columns = (*_step_columns(steps), *_line_columns(lines))
-    statement, arguments = as_texts(STEP, (PUBLISHER, owner, *columns), len(lines))
-    rows = await connection.fetch(statement, *arguments)
-    return {LaneKey(row["stream"], row["lane"]) for row in rows}
+    stored = rows(lines)
+    columns = (*_step_columns(steps), *_row_columns(stored))
+    statement, arguments = as_texts(STEP, (PUBLISHER, owner, *columns), len(stored))
+    moved = await connection.fetch(statement, *arguments)
+    return {LaneKey(row["stream"], row["lane"]) for row in moved}
 
 
 def _step_columns(steps: Sequence[Step]) -> tuple[list[object], ...]:
@@ -89,7 +97,8 @@ def _step_columns(steps: Sequence[Step]) -> tuple[list[object], ...]:
     )
 
 
-def _line_columns(lines: Sequence[PartnerLine]) -> tuple[list[object], ...]:
+def _row_columns(stored: Sequence[Row]) -> tuple[list[object], ...]:
+    lines = [row.line for row in stored]
     return (
         [line.stream for line in lines],
         [line.lane for line in lines],
@@ -100,7 +109,9 @@ def _line_columns(lines: Sequence[PartnerLine]) -> tuple[list[object], ...]:
         [line.subject for line in lines],
         [line.market for line in lines],
         [line.time for line in lines],
-        [line.body for line in lines],
+        [row.body for row in stored],
+        [row.first for row in stored],
+        [row.first_time for row in stored],
     )
 
 
@@ -109,56 +120,8 @@ ENDS = "select stream, lane, position from record.consumer where name = $1 and p
 
 async def read_ends(connection: Connection) -> dict[LaneKey, int]:
     """Where each lane's lines end."""
-    rows = await connection.fetch(ENDS, PUBLISHER)
-    return {LaneKey(row["stream"], row["lane"]): row["position"] for row in rows}
-
-
-# One short range of the index for each audience and lane; the earliest of them all make the page.
-READ = """
-select f.stream, f.lane, f.position, f.audience, f.event, f.type, f.subject, f.market, f.time, f.body
-from unnest($1::uuid[]) as a (audience)
-cross join unnest($2::text[], $3::bigint[], $4::bigint[], $5::bigint[]) as l (stream, lane, after, upto)
-cross join lateral (
-    select * from feed
-    where feed.audience = a.audience and feed.stream = l.stream and feed.lane = l.lane
-        and feed.position > l.after and feed.position <= l.upto
-        and ($6::text[] is null or feed.type = any($6))
-        and ($7::uuid[] is null or feed.market = any($7))
-    order by feed.position
-    limit $8
-) f
-order by f.time, f.stream, f.lane, f.position
-limit $8
-"""
-
-
-async def read(
-    connection: Connection,
-    organisation: UUID,
-    *,
-    after: Vector,
-    upto: Vector,
-    limit: int,
-    types: Sequence[str] | None = None,
-    markets: Sequence[UUID] | None = None,
-) -> list[PartnerLine]:
-    """The next lines of an organisation behind one place and up to another: in order of time, and of their
-    lane."""
-    behind = [(key, after.get(key, 0), end) for key, end in upto.items() if end > after.get(key, 0)]
-    if not behind:
-        return []
-    rows = await connection.fetch(
-        READ,
-        [organisation, ALL],
-        [key.stream for key, _, _ in behind],
-        [key.lane for key, _, _ in behind],
-        [start for _, start, _ in behind],
-        [end for _, _, end in behind],
-        types,
-        markets,
-        limit,
-    )
-    return [_line(row) for row in rows]
+    found = await connection.fetch(ENDS, PUBLISHER)
+    return {LaneKey(row["stream"], row["lane"]): row["position"] for row in found}
 
 
 # The newest entry of the index for each audience and lane.
@@ -177,39 +140,39 @@ group by l.stream, l.lane
 """
 
 
+async def read_last(connection: Connection, organisation: UUID, ends: Vector) -> dict[LaneKey, int]:
+    """The last line of an organisation on each lane up to where the publisher stood, as `read_ends` told:
+    lanes where it has none are not named."""
+    found = await connection.fetch(
+        LAST,
+        [organisation, ALL],
+        [key.stream for key in ends],
+        [key.lane for key in ends],
+        list(ends.values()),
+    )
+    return {LaneKey(row["stream"], row["lane"]): row["position"] for row in found}
+
+
 # Times seldom fall within a lane, so this looks at little more than what came since.
 LAST_BEFORE = """
-select l.stream, l.lane, max(f.position) as position
+select f.*
 from unnest($1::uuid[]) as a (audience)
 cross join unnest($2::text[], $3::bigint[], $4::bigint[]) as l (stream, lane, upto)
 cross join lateral (
-    select position from feed
+    select * from feed
     where feed.audience = a.audience and feed.stream = l.stream and feed.lane = l.lane
-        and feed.position <= l.upto and feed.time < $5 and feed.type <> all($6::text[])
+        and feed.position <= l.upto and (feed.time < $5 or feed.first_time < $5)
+        and feed.type <> all($6::text[])
     order by feed.position desc
     limit 1
 ) f
-group by l.stream, l.lane
 """
-
-
-async def read_last(connection: Connection, organisation: UUID, upto: Vector) -> dict[LaneKey, int]:
-    """The last line of an organisation on each lane up to a place: lanes where it has none are not told."""
-    keys = list(upto)
-    rows = await connection.fetch(
-        LAST,
-        [organisation, ALL],
-        [key.stream for key in keys],
-        [key.lane for key in keys],
-        [upto[key] for key in keys],
-    )
-    return {LaneKey(row["stream"], row["lane"]): row["position"] for row in rows}
 
 
 async def read_before(
     connection: Connection,
     organisation: UUID,
-    upto: Vector,
+    ends: Vector,
     instant: datetime,
     *,
     passing: Sequence[str] = (),
@@ -218,33 +181,43 @@ async def read_before(
 
     Up to there are all that are older; with ROUND_TYPES `passing`, none that are not.
     """
-    keys = list(upto)
-    rows = await connection.fetch(
+    found: dict[LaneKey, int] = {}
+    for row in await connection.fetch(
         LAST_BEFORE,
         [organisation, ALL],
-        [key.stream for key in keys],
-        [key.lane for key in keys],
-        [upto[key] for key in keys],
+        [key.stream for key in ends],
+        [key.lane for key in ends],
+        list(ends.values()),
         instant,
         passing,
-    )
-    return {LaneKey(row["stream"], row["lane"]): row["position"] for row in rows}
+    ):
+        key = LaneKey(row["stream"], row["lane"])
+        last = max(line.position for line in lines_of(row) if line.time < instant)
+        found[key] = max(last, found.get(key, 0))
+    return found
 
 
 # What came since a look before, for whomever: of each lane that has grown a short range of the primary key.
-# Reckoned apart: beside row-level security a `coalesce` in the condition keeps it from the index.
+# Reckoned apart: beside row-level security a `coalesce` or a sum in the condition keeps it from the index.
 NEWS = """
 with grown as materialized (
-    select stream, lane, coalesce(k.after, 0) as after, least(c.position, coalesce(k.after, 0) + $5) as upto
-    from record.consumer c
-    left join unnest($2::text[], $3::bigint[], $4::bigint[]) as k (stream, lane, after) using (stream, lane)
-    where c.name = $1 and c.position > coalesce(k.after, 0)
+    select stream, lane, after, upto, upto + $6 as beyond
+    from (
+        select stream, lane, coalesce(k.after, 0) as after,
+            least(c.position, coalesce(k.after, 0) + $5) as upto
+        from record.consumer c
+        left join unnest($2::text[], $3::bigint[], $4::bigint[]) as k (stream, lane, after)
+            using (stream, lane)
+        where c.name = $1 and c.position > coalesce(k.after, 0)
+    ) ranges
 )
-select g.stream, g.lane, g.upto, f.position, f.audience, f.event, f.type, f.subject, f.market, f.time, f.body
+select g.stream, g.lane, g.upto, f.position, f.audience, f.event, f.type, f.subject, f.market, f.time, f.body,
+    f.first
 from grown g left join lateral (
     select * from feed
     where feed.lane = g.lane and feed.stream = g.stream
-        and feed.position > g.after and feed.position <= g.upto
+        and feed.position > g.after and feed.position < g.beyond
+        and (feed.position <= g.upto or feed.first <= g.upto)
     order by feed.position
     offset 0
 ) f on true
@@ -257,31 +230,57 @@ async def read_news(
 ) -> tuple[list[PartnerLine], dict[LaneKey, int]]:
     """The lines of all audiences behind what was `seen`, lane by lane in order, and the new ends of the lanes
     that have grown: `positions_max` further at most."""
-    rows = await connection.fetch(
+    found = await connection.fetch(
         NEWS,
         PUBLISHER,
         [key.stream for key in seen],
         [key.lane for key in seen],
         list(seen.values()),
         positions_max,
+        BLOCK_POSITIONS_MAX,
     )
-    ends = {LaneKey(row["stream"], row["lane"]): row["upto"] for row in rows}
-    return [_line(row) for row in rows if row["position"] is not None], ends
+    ends: dict[LaneKey, int] = {}
+    lines: dict[LaneKey, list[PartnerLine]] = {}
+    for row in found:
+        key = LaneKey(row["stream"], row["lane"])
+        after, upto = seen.get(key, 0), row["upto"]
+        ends[key] = upto
+        if row["position"] is not None:
+            lines.setdefault(key, []).extend(
+                [line for line in lines_of(row) if after < line.position <= upto]
+            )
+    return [line for of_lane in lines.values() for line in sorted(of_lane, key=PLACE)], ends
 
 
-def _line(row: asyncpg.Record) -> PartnerLine:
-    return PartnerLine(
-        stream=row["stream"],
-        lane=row["lane"],
-        position=row["position"],
-        audience=row["audience"],
-        event=row["event"],
-        type=row["type"],
-        subject=row["subject"],
-        market=row["market"],
-        time=row["time"],
-        body=row["body"],
-    )
+# As `replay` asks for them, beside tables that it rebuilds elsewhere under the same names.
+LANE_LINES = """
+select * from view.feed
+where lane = $1 and stream = $2 and position > $3 and position < $4::bigint + $5
+    and (position <= $4 or first <= $4)
+order by position
+"""
+
+
+async def read_lane(connection: Connection, key: LaneKey, *, after: int, upto: int) -> list[PartnerLine]:
+    """The lines of all audiences in a range of a lane: by position, and by audience."""
+    found = await connection.fetch(LANE_LINES, key.lane, key.stream, after, upto, BLOCK_POSITIONS_MAX)
+    lines = [line for row in found for line in lines_of(row) if after < line.position <= upto]
+    return sorted(lines, key=lambda line: (line.position, line.audience))
+
+
+BEYOND = """
+select f.* from view.feed f
+left join unnest($1::text[], $2::bigint[], $3::bigint[]) as l (stream, lane, upto) using (stream, lane)
+where f.position > coalesce(l.upto, 0)
+"""
+
+
+async def read_beyond(connection: Connection, ends: Vector) -> AsyncIterator[list[PartnerLine]]:
+    """Row by row, in a transaction, the lines behind some ends of lanes; of lanes that have none, all."""
+    given = ([key.stream for key in ends], [key.lane for key in ends], list(ends.values()))
+    async for row in connection.cursor(BEYOND, *given):
+        end = ends.get(LaneKey(row["stream"], row["lane"]), 0)
+        yield [line for line in lines_of(row) if line.position > end]
 
 
 FLOORS = "select audience, stream, lane, position from ops.feed_floor where audience = any($1)"
@@ -307,7 +306,7 @@ async def read_lane_floors(connection: Connection, key: LaneKey) -> dict[UUID, i
 DROPPING_LOCK: Final = 0x10DE57CE
 TAKE_TURN = "select pg_try_advisory_xact_lock($1)"
 
-# A lane's lines go from its first on, up to one that stays. Behind that there may be older ones, since events
+# A lane's rows go from its first on, up to one that stays. Behind that there may be older ones, since events
 # of a round bear the time of its cut: they stay with it, so that a floor tells of all that is kept.
 DROP = """
 with old as (
@@ -338,14 +337,15 @@ select count(*) from gone
 """
 
 
-async def drop_before(connection: Connection, instant: datetime, *, lines_max: int) -> int:
-    """Drop the first lines of events before an instant; how many, none while another process drops some.
+async def drop_before(connection: Connection, instant: datetime, *, rows_max: int) -> int:
+    """Drop the first rows whose events are all before an instant; how many, none while another process drops
+    some.
 
     In a transaction of its own.
     """
     if not await connection.fetchval(TAKE_TURN, DROPPING_LOCK):
         return 0
-    return int(await connection.fetchval(DROP, instant, lines_max, PUBLISHER))
+    return int(await connection.fetchval(DROP, instant, rows_max, PUBLISHER))
 
 
 FORGET = "truncate view.feed, ops.feed_floor, ops.outlet"

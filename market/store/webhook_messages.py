@@ -13,6 +13,7 @@ from events.connections import Connection
 from events.decision import LaneKey
 from market.rules.streams.partner_lines import PartnerLine
 from market.rules.streams.webhook_signing import TEST_TYPE
+from market.store.feed_blocks import lines_of
 from market.store.reading import Page, page
 
 State = Literal["waiting", "delivered", "given_up"]
@@ -153,35 +154,22 @@ async def read_waiting(connection: Connection, webhook: UUID, *, tests_only: boo
     return Waiting(count=row["waiting"], first=_message(row), due_in_seconds=row["due_in_seconds"])
 
 
-READ_BODY = """
-select body, subject, time, market from feed
-where lane = $1 and stream = $2 and position = $3 and audience = $4
+# The row that holds the place, if any does: rows of an audience do not overlap.
+READ_ROW = """
+select * from feed
+where lane = $1 and stream = $2 and position >= $3 and audience = $4
+order by position
+limit 1
 """
 
 
 async def read_line(connection: Connection, message: Message) -> PartnerLine | None:
     """The line of a message that is no test; None: it is no longer kept."""
-    assert message.stream is not None
     row = await connection.fetchrow(
-        READ_BODY, message.lane, message.stream, message.position, message.audience
+        READ_ROW, message.lane, message.stream, message.position, message.audience
     )
-    if row is None:
-        return None
-    assert message.lane is not None
-    assert message.position is not None
-    assert message.audience is not None
-    return PartnerLine(
-        stream=message.stream,
-        lane=message.lane,
-        position=message.position,
-        audience=message.audience,
-        event=message.event,
-        type=message.type,
-        subject=row["subject"],
-        market=row["market"],
-        time=row["time"],
-        body=row["body"],
-    )
+    lines = [] if row is None else lines_of(row)
+    return next((line for line in lines if line.position == message.position), None)
 
 
 INSERT_TEST = """

@@ -9,7 +9,8 @@ from msgspec import Struct
 
 from events.connections import Connection
 from events.decision import LaneKey
-from market.rules.streams.partner_lines import ALL, ROUND_TYPES
+from market.rules.streams.partner_lines import ROUND_TYPES
+from market.store import feed
 from market.store.feed import Vector
 
 
@@ -38,27 +39,21 @@ class Range(Struct, frozen=True, kw_only=True):
     upto: Vector
 
 
-# Of each webhook whose first sender this is: its place on a lane is before what came since it was registered.
 START = """
 with fresh as (
     insert into ops.webhook_sender (webhook, organisation, version)
     select webhook, organisation, version from webhook w
     where not removed and not exists (select from ops.webhook_sender s where s.webhook = w.webhook)
-    on conflict (webhook) do nothing returning webhook, organisation
+    on conflict (webhook) do nothing returning webhook
 )
+select webhook, organisation, registered_at from fresh join webhook using (webhook)
+"""
+
+START_PLACES = """
 insert into ops.webhook_place (webhook, again, stream, lane, position)
-select w.webhook, false, l.stream, l.lane, coalesce(max(f.position), 0)
-from fresh
-join webhook w using (webhook)
-cross join record.lane l
-cross join lateral (values (w.organisation), ($1::uuid)) as a (audience)
-left join lateral (
-    select position from feed
-    where feed.audience = a.audience and feed.stream = l.stream and feed.lane = l.lane
-        and feed.time < w.registered_at and feed.type <> all($2::text[])
-    order by feed.position desc limit 1
-) f on true
-group by w.webhook, l.stream, l.lane
+select $1, false, l.stream, l.lane, coalesce(f.position, 0)
+from record.lane l
+left join unnest($2::text[], $3::bigint[], $4::bigint[]) as f (stream, lane, position) using (stream, lane)
 """
 
 FORGET = """
@@ -90,8 +85,21 @@ RELEASE = "update ops.webhook_sender set owner = null, leased_until = null where
 
 
 async def start(connection: Connection) -> None:
-    """A webhook without a sender gets one that begins where it was registered."""
-    await connection.execute(START, ALL, ROUND_TYPES)
+    """A webhook without a sender gets one, whose place on each lane is before what came since it was
+    registered."""
+    async with connection.transaction():
+        for row in await connection.fetch(START):
+            ends = await feed.read_ends(connection)
+            found = await feed.read_before(
+                connection, row["organisation"], ends, row["registered_at"], passing=ROUND_TYPES
+            )
+            await connection.execute(
+                START_PLACES,
+                row["webhook"],
+                [key.stream for key in found],
+                [key.lane for key in found],
+                list(found.values()),
+            )
 
 
 async def take(connection: Connection, owner: str, *, seconds: float, webhooks_max: int) -> dict[UUID, UUID]:

@@ -19,7 +19,7 @@ from market.http.wire import feed_tail
 from market.rules.parties.keys import RevokeKey
 from market.rules.streams.partner_lines import ALL, PARTNER_TYPES, PartnerLine
 from market.rules.streams.streams import OpenStream
-from market.store import feed
+from market.store import feed_pages
 from tests.feed_support import publish
 from tests.http.shop import Asker, Shop
 from tests.market_drafts import Firm
@@ -269,7 +269,7 @@ async def test_what_goes_while_it_is_read_ends_the_stream(shop: Shop, monkeypatc
     await shop.scene.offer(firm)
     await publish(shop.scene)
     monkeypatch.setattr(door_feed, "PAGE_LINES", 1)
-    read, pages = feed.read, []
+    read, pages = feed_pages.read, []
 
     async def read_and_drop(*given: Any, **named: Any) -> list[PartnerLine]:
         lines = await read(*given, **named)
@@ -279,7 +279,7 @@ async def test_what_goes_while_it_is_read_ends_the_stream(shop: Shop, monkeypatc
             await FeedRetention(shop.scene.pool, days=1, clock=shop.scene.clock).drop_some()
         return lines
 
-    monkeypatch.setattr(feed, "read", read_and_drop)
+    monkeypatch.setattr(feed_pages, "read", read_and_drop)
     stream = await shop.ask("GET", FEED, by=firm, headers={"Accept": EVENT_STREAM})
     ids = [line[4:] for line in stream.text.splitlines() if line.startswith("id: ")]
     assert 2 == len(ids)

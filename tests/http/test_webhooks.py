@@ -10,7 +10,7 @@ import pytest
 from market.http.wire.ids import to_text
 from market.rules.streams.webhook_signing import derive
 from market.rules.webhook_terms import WEBHOOKS_MAX
-from market.store import feed, webhook_messages, webhook_senders
+from market.store import feed_pages, webhook_messages, webhook_senders
 from tests.http.shop import Shop
 from tests.market_drafts import Firm
 
@@ -211,7 +211,7 @@ async def test_a_range_is_named_by_cursors_or_times(shop: Shop) -> None:
             webhook = UUID(hex=hook["id"][5:])
             wanted = await webhook_senders.range_of(connection, webhook)
             assert wanted is not None
-            lines = await feed.read(
+            lines = await feed_pages.read(
                 connection, firm.organisation, after=wanted.after, upto=wanted.upto, limit=100
             )
             await webhook_senders.move(connection, webhook, wanted.upto, again=True)

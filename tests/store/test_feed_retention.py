@@ -30,8 +30,8 @@ async def scene(market_database: Any) -> AsyncIterator[Scene]:
         yield opened
 
 
-def retention(scene: Scene, *, lines_at_once: int = 7) -> FeedRetention:
-    return FeedRetention(scene.pool, days=KEPT_DAYS, clock=scene.clock, lines_at_once=lines_at_once)
+def retention(scene: Scene, *, rows_at_once: int = 7) -> FeedRetention:
+    return FeedRetention(scene.pool, days=KEPT_DAYS, clock=scene.clock, rows_at_once=rows_at_once)
 
 
 async def old_and_new(scene: Scene) -> tuple[int, int]:
@@ -55,7 +55,7 @@ async def test_old_lines_go_from_each_lanes_first_and_new_ones_stay(scene: Scene
             assert 0 == await scene.pool.fetchval(FIRST_OF_LANES_BEHIND)
     assert old > 7
     assert [*[7] * (old // 7), *([old % 7] if old % 7 else [])] == parts
-    assert parts == [line["lines"] for line in told if line["event"] == "feed_dropped"]
+    assert parts == [line["rows"] for line in told if line["event"] == "feed_dropped"]
     left = set(await scene.pool.fetch(PLACES))
     assert new == len(left)
     newest: dict[tuple[Any, ...], int] = {}
@@ -115,7 +115,7 @@ async def test_it_runs_until_it_is_stopped_and_waits_for_the_database(scene: Sce
     async def dropped() -> bool:
         return bool(new == await scene.pool.fetchval(COUNT))
 
-    running = asyncio.create_task(retention(scene, lines_at_once=1_000).run(stop))
+    running = asyncio.create_task(retention(scene, rows_at_once=1_000).run(stop))
     await eventually("old lines to go", dropped)
     stop.set()
     await running

@@ -481,7 +481,7 @@ async def test_what_is_no_longer_kept_is_given_up(scene: Scene, receiver: Receiv
 
         await eventually("the failure", noted)
     async with scene.pool.acquire() as connection, connection.transaction():
-        await feed.drop_before(connection, scene.clock.now.replace(year=2100), lines_max=1_000)
+        await feed.drop_before(connection, scene.clock.now.replace(year=2100), rows_max=1_000)
     receiver.always = 204
     for active in (False, True):
         await change(hooked, receiver, active=active)

@@ -26,6 +26,7 @@ from market.http.wire.reads import as_caller
 from market.rules.streams.partner_events import PartnerEvent, members
 from market.rules.streams.partner_lines import PARTNER_TYPES, PartnerLine
 from market.store import feed as store
+from market.store import feed_pages
 from market.store.feed import Vector
 
 _encoder: Final = msgspec.json.Encoder()
@@ -197,12 +198,12 @@ async def _read(
     DoorError `history_gone`.
     """
     async with as_caller(call) as connection:
-        upto = await store.read_ends(connection) if upto is None else upto
-        lines = await store.read(
+        ends = await store.read_ends(connection) if upto is None else upto
+        lines = await feed_pages.read(
             connection,
             place.organisation,
             after=place.positions,
-            upto=upto,
+            upto=ends,
             limit=limit,
             types=None if wanted.types is None else sorted(wanted.types),
             markets=None if wanted.market is None else [wanted.market],
@@ -210,8 +211,8 @@ async def _read(
         # By the same snapshot: lines that went meanwhile are told as gone, never left out.
         await check_kept(call, connection, place)
         told = [_told(call, place, line) for line in lines]
-        if len(lines) < limit and wanted != ALL_OF_IT:
-            for key, last in (await store.read_last(connection, place.organisation, upto)).items():
+        if upto is None and len(lines) < limit and wanted != ALL_OF_IT:
+            for key, last in (await store.read_last(connection, place.organisation, ends)).items():
                 place.move(key, last)
     return told
 

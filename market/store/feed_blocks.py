@@ -1,0 +1,116 @@
+"""Rows of the feed: a line each, or a block of lines that follow one another for their audience.
+
+A block stands where its last line does and bears that one's members; its body holds them all, compressed.
+What comes live is a line or two at a time and stored as it is; who catches up stores blocks.
+"""
+
+import zlib
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+import asyncpg
+import msgspec
+from msgspec import Struct
+
+from market.rules.streams.partner_lines import PartnerLine
+
+BLOCK_LINES_MIN: Final = 4
+"""Fewer are rows of their own: to compress them takes longer than to store them."""
+BLOCK_LINES_MAX: Final = 32
+BLOCK_BYTES_MAX: Final = 262_144
+"""Of bodies, before they are compressed."""
+BLOCK_POSITIONS_MAX: Final = 1_000
+"""From a block's first line to behind its last: how far behind a place a block may end that begins before."""
+LEVEL: Final = 1
+
+_encode = msgspec.msgpack.Encoder().encode
+
+
+class Row(Struct, frozen=True, gc=False):
+    """`line` is the only one, or the last of a block from `first`, which is of `first_time`, on."""
+
+    line: PartnerLine
+    body: bytes
+    first: int | None = None
+    first_time: datetime | None = None
+
+
+class Packed(Struct, frozen=True, array_like=True, gc=False):
+    """What lines of a block do not share."""
+
+    position: int
+    event: UUID
+    subject: str
+    time: datetime
+    body: bytes
+
+
+_decode = msgspec.msgpack.Decoder(tuple[Packed, ...]).decode
+
+
+class Run(Struct, gc=False):
+    """Lines of one lane, audience, type and market, none earlier than the one before."""
+
+    lines: list[PartnerLine]
+    bytes: int
+
+    def goes_on(self, line: PartnerLine) -> bool:
+        first, last = self.lines[0], self.lines[-1]
+        return (
+            line.lane == first.lane
+            and line.stream == first.stream
+            and line.type == first.type
+            and line.market == first.market
+            and line.time >= last.time
+            and line.position - first.position < BLOCK_POSITIONS_MAX
+            and len(self.lines) < BLOCK_LINES_MAX
+            and self.bytes + len(line.body) <= BLOCK_BYTES_MAX
+        )
+
+
+def rows(lines: Iterable[PartnerLine]) -> list[Row]:
+    """`lines` of one lane after another, each in order. Rows of an audience do not overlap."""
+    found: list[Run] = []
+    last: dict[int, Run] = {}
+    for line in lines:
+        audience = line.audience.int
+        run = last.get(audience)
+        if run is not None and run.goes_on(line):
+            run.lines.append(line)
+            run.bytes += len(line.body)
+        else:
+            last[audience] = run = Run([line], len(line.body))
+            found.append(run)
+    return [row for run in found for row in _rows(run.lines)]
+
+
+def _rows(run: Sequence[PartnerLine]) -> list[Row]:
+    if len(run) < BLOCK_LINES_MIN:
+        return [Row(line, line.body) for line in run]
+    packed = _encode([(line.position, line.event, line.subject, line.time, line.body) for line in run])
+    return [Row(run[-1], zlib.compress(packed, LEVEL), run[0].position, run[0].time)]
+
+
+def lines_of(row: asyncpg.Record) -> list[PartnerLine]:
+    """Of a row of the table, whole, in order."""
+    if row["first"] is None:
+        of_row = Packed(row["position"], row["event"], row["subject"], row["time"], row["body"])
+        return [_line(row, of_row)]
+    return [_line(row, each) for each in _decode(zlib.decompress(row["body"]))]
+
+
+def _line(row: asyncpg.Record, of_line: Packed) -> PartnerLine:
+    return PartnerLine(
+        stream=row["stream"],
+        lane=row["lane"],
+        position=of_line.position,
+        audience=row["audience"],
+        event=of_line.event,
+        type=row["type"],
+        subject=of_line.subject,
+        market=row["market"],
+        time=of_line.time,
+        body=of_line.body,
+    )
