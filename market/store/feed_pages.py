@@ -18,8 +18,8 @@ from market.rules.streams.partner_lines import ALL, PartnerLine
 from market.store.feed import PLACE, Vector
 from market.store.feed_blocks import BLOCK_POSITIONS_MAX, lines_of
 
-ROWS_MIN: Final = 8
-"""Of each lane and audience at once, however many lanes there are."""
+ROWS_MIN: Final = 4
+"""Of each lane and audience at first, however many lanes there are; then twice as many as before."""
 BEGINNING: Final = datetime.min.replace(tzinfo=UTC)
 
 
@@ -38,6 +38,7 @@ class Ahead:
         self.key = key
         self.after = after
         self.upto = upto
+        self.rows_max = 0
         self._lines: Iterator[PartnerLine] = iter(())
         self._next: PartnerLine | None = None
         self._time = BEGINNING
@@ -57,6 +58,7 @@ class Ahead:
         """The next rows of each audience: all there are where they are fewer than `rows_max`."""
         cut = [rows[-1]["position"] for rows in found.values() if len(rows) == rows_max]
         after, self.after = self.after, min([*cut, self.upto])
+        self.rows_max = rows_max
         self._lines = merge(*(_between(rows, after, self.after) for rows in found.values()), key=PLACE)
         self._pass_on()
 
@@ -96,7 +98,8 @@ async def read(
     behind = [Ahead(key, after.get(key, 0), end) for key, end in upto.items() if end > after.get(key, 0)]
     if not behind:
         return []
-    await _read_on(connection, wanted, behind, max(ROWS_MIN, limit // len(behind)))
+    rows_max = max(ROWS_MIN, limit // len(behind))
+    await _read_on(connection, wanted, behind, rows_max)
     lanes = {lane.key: lane for lane in behind}
     ready = [rank for lane in behind if (rank := lane.rank) is not None]
     heapify(ready)
@@ -105,7 +108,7 @@ async def read(
         lane = lanes[heappop(ready)[1]]
         found.append(lane.give())
         if lane.rank is None and not lane.whole:
-            await _read_on(connection, wanted, [lane], limit)
+            await _read_on(connection, wanted, [lane], 2 * lane.rows_max)
         if (rank := lane.rank) is not None:
             heappush(ready, rank)
     return found

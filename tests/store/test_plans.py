@@ -10,11 +10,14 @@ import pytest
 
 from events.connections import Connection
 from events.timetable import BEGINNING, START
+from market.rules.streams.partner_lines import ALL
 from market.store import (
     claims,
     crma,
     declared_volumes,
     due,
+    feed,
+    feed_pages,
     funnel,
     lineage,
     lists,
@@ -31,6 +34,7 @@ from market.store import (
     supplies,
     transformations,
     views,
+    webhook_messages,
 )
 from market.store.reading import SET_READER
 
@@ -170,6 +174,13 @@ select lane, volume, 1, organisation, volume, 'x', position, '2026-02-01', '{}' 
 insert into view.waterfall
 select lane, market, md5('p')::uuid, 'spot-all', supply, tranche, requirement, position, body from
     state.match;
+
+insert into view.feed
+select 'market', n % 12, n + 1, case when n % 3 = 0 then '00000000-0000-0000-0000-000000000000'
+    else md5('o' || n % 200)::uuid end, md5('e' || n)::uuid, 'partner.x.v1', 's', md5('m' || n % 12)::uuid,
+    '2026-02-01'::timestamptz + n * interval '1 hour', '{}', case when n % 2 = 0 then n end,
+    case when n % 2 = 0 then '2026-02-01'::timestamptz + (n - 1) * interval '1 hour' end
+from generate_series(0, $1::int - 1) n;
 
 analyze;
 """
@@ -390,6 +401,11 @@ async def test_what_the_reader_runs_behind_row_security(database: Any, filled: A
                     (crma.READ_HELD, (organisation, 5_001), {"passport_of_holder"}),
                 ],
             )
+            await assert_plans(reader, feed_of(organisation, market))
+            looked = (feed.PUBLISHER, ["market"], [7], [900], 1_000, 1_000)
+            whole, used = await scans(reader, feed.NEWS, *looked)
+            assert "feed" not in whole
+            assert "feed_pkey" in used
             if role == "operator":
                 await assert_plans(
                     reader,
@@ -413,6 +429,20 @@ async def test_what_the_reader_runs_behind_row_security(database: Any, filled: A
                 found = await reader.fetch(lineage.WALK_UP, lot, 64, 5_001)
                 assert 5_001 == len({row["node"] for row in found})
     await reader.close()
+
+
+def feed_of(organisation: UUID, market: UUID) -> list[tuple[str, tuple[object, ...], set[str]]]:
+    """A lane's rows are found by where they end, however many of them are blocks."""
+    audiences, lane = [organisation, ALL], (["market"], [7])
+    instant = datetime(2026, 6, 1, tzinfo=UTC)
+    ahead = (audiences, *lane, [900], [5_000], [6_000])
+    return [
+        (feed_pages.READ, (*ahead, None, None, 20), {"feed_of_audience"}),
+        (feed_pages.READ, (*ahead, ["partner.x.v1"], [market], 20), {"feed_of_audience"}),
+        (feed.LAST, (audiences, *lane, [5_000]), {"feed_of_audience"}),
+        (feed.LAST_BEFORE, (audiences, *lane, [5_000], instant, []), {"feed_of_audience"}),
+        (webhook_messages.READ_ROW, (7, "market", 900, organisation), {"feed_of_audience", "feed_pkey"}),
+    ]
 
 
 def twins_of(own: UUID | None, twin: UUID) -> list[tuple[str, tuple[object, ...], set[str]]]:
