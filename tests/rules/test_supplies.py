@@ -575,9 +575,7 @@ def test_the_bounds_of_mass_and_ask_make_an_order_or_a_refusal(nd_percent: str, 
 
 
 def test_a_partial_panel_of_a_sample_is_not_judged_low() -> None:
-    part = swarf(
-        composition=split("60", cell("Nd", "21", "Nd2O3"), cell("Pr", "7", "Pr6O11"), of="sample")
-    )
+    part = swarf(composition=split("60", cell("Nd", "21", "Nd2O3"), cell("Pr", "7", "Pr6O11"), of="sample"))
     assert [] == blotter(lambda: offers.post(posting(), post_supply(part), moment()))
 
 
