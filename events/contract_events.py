@@ -17,6 +17,7 @@ from events.contract_terms import (
     AgreementTerms,
     AnalyteResult,
     Cents,
+    ContestOutcome,
     ContractYear,
     DeliveryEvidence,
     Evidence,
@@ -43,6 +44,8 @@ from events.vocabulary import (
     Text,
     Version,
 )
+
+Papers = Annotated[tuple[Evidence, ...], Meta(max_length=16)]
 
 
 class AgreementDrafted(Struct, frozen=True, kw_only=True):
@@ -146,7 +149,10 @@ class AgreementExtended(Struct, frozen=True, kw_only=True):
 
 
 class ForceMajeureDeclared(Struct, frozen=True, kw_only=True):
-    """Deliveries rest for the period; its share of the year's ACQ lowers what has to be taken."""
+    """Deliveries rest for the period; its share of the year's ACQ lowers what has to be taken.
+
+    The other side may contest it until `contest_by`; that and `evidence` are absent in records of before.
+    """
 
     TYPE: ClassVar[str] = "contracts.force-majeure.declared.v1"
 
@@ -155,6 +161,8 @@ class ForceMajeureDeclared(Struct, frozen=True, kw_only=True):
     by: Side
     period: Period
     reason: LongText
+    evidence: Papers | UnsetType = UNSET
+    contest_by: Instant | UnsetType = UNSET
 
 
 class ForceMajeureEnded(Struct, frozen=True, kw_only=True):
@@ -166,7 +174,10 @@ class ForceMajeureEnded(Struct, frozen=True, kw_only=True):
 
 
 class AgreementTerminated(Struct, frozen=True, kw_only=True):
-    """`by` None: the time ran out (`long_stop_passed`); what was delivered before is settled all the same."""
+    """`by` None: the time ran out (`long_stop_passed`); what was delivered before is settled all the same.
+
+    `evidence` is absent then, and in records of before.
+    """
 
     TYPE: ClassVar[str] = "contracts.agreement.terminated.v1"
 
@@ -175,6 +186,40 @@ class AgreementTerminated(Struct, frozen=True, kw_only=True):
     by: Side | None = None
     reason: Code
     note: LongText | None = None
+    evidence: Papers | UnsetType = UNSET
+
+
+class DeclarationContested(Struct, frozen=True, kw_only=True):
+    """The side that did not declare it denies force majeure number `suspension`, or the termination (None).
+
+    A contract year that the force majeure lowers is not assessed until the contest is settled.
+    """
+
+    TYPE: ClassVar[str] = "contracts.declaration.contested.v1"
+
+    market: UUID
+    agreement: UUID
+    suspension: Version | None = None
+    by: Side
+    reason: LongText
+    evidence: Papers = ()
+
+
+class ContestSettled(Struct, frozen=True, kw_only=True):
+    """Whether what was contested `stands`, as who contested it grants, or `falls`, as who declared it does.
+
+    `by` None: the operator, by the `evidence` of what a tribunal decided. Force majeure that falls lowers
+    nothing; what rested by the seller's word is then its shortfall.
+    """
+
+    TYPE: ClassVar[str] = "contracts.contest.settled.v1"
+
+    market: UUID
+    agreement: UUID
+    suspension: Version | None = None
+    outcome: ContestOutcome
+    by: Side | None = None
+    evidence: Papers = ()
 
 
 class OutputDeclared(Struct, frozen=True, kw_only=True):
@@ -395,6 +440,8 @@ FACTS: tuple[type[Struct], ...] = (
     ForceMajeureDeclared,
     ForceMajeureEnded,
     AgreementTerminated,
+    DeclarationContested,
+    ContestSettled,
     OutputDeclared,
     QuantityNominated,
     ShortfallNotified,

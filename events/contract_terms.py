@@ -64,6 +64,8 @@ NOMINATION_LADDER: tuple[NominationLevel, ...] = ("annual", "quarterly", "monthl
 ConditionKind = Literal["fid", "financing", "permit", "qualification", "other"]
 Years = Annotated[int, Meta(ge=1, le=40)]
 Cents = Annotated[int, Meta(ge=-(2**53) + 1, le=2**53 - 1)]
+ContestOutcome = Literal["stands", "falls"]
+"""Of a declaration that was contested."""
 ContractYear = Annotated[int, Meta(ge=1, le=60)]
 
 

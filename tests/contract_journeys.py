@@ -98,7 +98,8 @@ def offtake() -> ContractLane:
     lane.lodge("seller", Nd=NDPR["Nd"], Th=7).lodge("buyer", Nd=NDPR["Nd"] + 3, Th=8).accept().settle()
     lane.on(date(2028, 1, 1)).pass_time().on(date(2028, 2, 1)).extend("buyer")
     publish_month(lane.on(date(2029, 1, 2)), date(2028, 12, 1), 90 * MICRO)
-    return lane.pass_time().on(date(2029, 2, 1)).terminate("buyer", "breach")
+    lane.pass_time().on(date(2029, 2, 1)).terminate("buyer", "breach", evidence=lane.papers())
+    return lane.on(date(2029, 2, 9)).contest("seller", None)
 
 
 def before_umpire(lane: ContractLane) -> None:
@@ -144,7 +145,8 @@ def difference() -> ContractLane:
 
 
 def share() -> ContractLane:
-    """Half of the output, declared; the clock ends a suspension, the years and the term."""
+    """Half of the output, declared; the clock ends a suspension, the years and the term. One suspension
+    stands, of one nothing is left."""
     terms = agreement_terms(
         term=TermClause(starts_on=date(2027, 1, 1), years=2),
         volume=share_of_output(200, 200),
@@ -154,6 +156,13 @@ def share() -> ContractLane:
     )
     lane = ContractLane().draft(terms, by="seller").sign()
     lane.on(date(2027, 6, 1)).declare_output(1, 180 * TONNE_G).suspend("buyer", 10)
+    lane.on(date(2027, 8, 1)).pass_time().suspend("buyer", 20, evidence=lane.papers())
+    lane.on(date(2027, 8, 3)).contest("seller", 2).on(date(2027, 9, 1)).pass_time()
+    lane.settle_contest("seller", 2, "stands")
+    lane.on(date(2028, 11, 1)).pass_time().suspend("seller", 30, evidence=lane.papers())
+    lane.on(date(2028, 11, 5)).contest("buyer", 3).on(date(2028, 11, 10)).settle_contest(
+        "operator", 3, "falls"
+    )
     return lane.on(date(2029, 3, 1)).pass_time()
 
 

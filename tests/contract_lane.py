@@ -11,6 +11,7 @@ from msgspec import Struct
 from contracts.rules import (
     agreements,
     clock,
+    contests,
     deliveries,
     indices,
     nominations,
@@ -125,15 +126,44 @@ class ContractLane:
     def extend(self, by: str) -> "ContractLane":
         return self._step(standing.extend, standing.Extend, by)
 
-    def suspend(self, by: str, length: int) -> "ContractLane":
+    def suspend(self, by: str, length: int, **changes: Any) -> "ContractLane":
         period = Period(start=self.now, end=self.now + timedelta(days=length))
-        return self._step(standing.suspend, standing.Suspend, by, period=period, reason="flood")
+        given = {"period": period, "reason": "flood", **changes}
+        return self._step(standing.suspend, standing.Suspend, by, **given)
+
+    def contest(self, by: str, suspension: int | None) -> "ContractLane":
+        argument = contests.ContestDeclaration(
+            caller=CALLERS[by],
+            agreement=self.stands.agreement,
+            suspension=suspension,
+            reason="the plant ran",
+            evidence=self.papers(),
+        )
+        return self.record(
+            contests.contest(AgreementState(lane=LANE, agreement=self.agreement), argument, self.moment), by
+        )
+
+    def settle_contest(self, by: str, suspension: int | None, outcome: Any) -> "ContractLane":
+        argument = contests.SettleContest(
+            caller=CALLERS_OF_ALL[by],
+            agreement=self.stands.agreement,
+            suspension=suspension,
+            outcome=outcome,
+            evidence=self.papers(),
+        )
+        return self.record(
+            contests.settle(AgreementState(lane=LANE, agreement=self.agreement), argument, self.moment), by
+        )
+
+    def papers(self) -> tuple[Evidence, ...]:
+        return (Evidence(title="Letter", sha256="cd" * 32, dated_on=self.now.date()),)
 
     def resume(self, by: str) -> "ContractLane":
         return self._step(standing.resume, standing.Resume, by)
 
-    def terminate(self, by: str, reason: Any) -> "ContractLane":
-        return self._step(standing.terminate, standing.Terminate, by, reason=reason, note="no kiln")
+    def terminate(self, by: str, reason: Any, **changes: Any) -> "ContractLane":
+        given = {"reason": reason, "note": "no kiln", **changes}
+        return self._step(standing.terminate, standing.Terminate, by, **given)
 
     def nominate(self, level: Any, part: NominatedPart) -> "ContractLane":
         argument = nominations.NominateQuantity(

@@ -5,7 +5,7 @@ from typing import Final
 
 from contracts.commands.steps import A, AgreementStep
 from contracts.rules import agreements as rules
-from contracts.rules import standing
+from contracts.rules import contests, standing
 from contracts.rules.agreements import DraftAgreement
 from contracts.rules.steps import AgreementState
 from contracts.store import agreements as store
@@ -57,3 +57,5 @@ extend: Final = AgreementStep("agreement.extend", load, standing.extend)
 suspend: Final = AgreementStep("agreement.suspend", load, standing.suspend)
 resume: Final = AgreementStep("agreement.resume", load, standing.resume)
 terminate: Final = AgreementStep("agreement.terminate", load, standing.terminate)
+contest: Final = AgreementStep("agreement.contest", load, contests.contest)
+settle_contest: Final = AgreementStep("agreement.settle-contest", load, contests.settle)

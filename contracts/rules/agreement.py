@@ -6,7 +6,7 @@ from typing import Final, Literal, TypeAlias, assert_never
 from uuid import UUID
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
 from contracts.rules.days import day_of
@@ -18,11 +18,13 @@ from events.contract_events import (
     AgreementSigned,
     AgreementTerminated,
     ConditionSettled,
+    ContestSettled,
+    DeclarationContested,
     ForceMajeureDeclared,
     ForceMajeureEnded,
     ProposalWithdrawn,
 )
-from events.contract_terms import AgreementKind, AgreementStatus, AgreementTerms, Evidence
+from events.contract_terms import AgreementKind, AgreementStatus, AgreementTerms, ContestOutcome, Evidence
 from events.envelope import Recorded
 from events.vocabulary import MarketBasis, Period, Side
 
@@ -44,6 +46,8 @@ LifecycleStep: TypeAlias = (
     | ForceMajeureDeclared
     | ForceMajeureEnded
     | AgreementTerminated
+    | DeclarationContested
+    | ContestSettled
 )
 LifecycleFact: TypeAlias = AgreementDrafted | LifecycleStep
 
@@ -77,13 +81,31 @@ class SettledCondition(Struct, frozen=True, kw_only=True):
     evidence: tuple[Evidence, ...] = ()
 
 
+class Contest(Struct, frozen=True, kw_only=True):
+    """What the other side says against a declaration. `outcome` None: it is open; `settled_by` None: by the
+    operator."""
+
+    by: Side
+    reason: str
+    evidence: tuple[Evidence, ...] = ()
+    outcome: ContestOutcome | None = None
+    settled_by: Side | None = None
+    settled_evidence: tuple[Evidence, ...] = ()
+
+
 class Suspension(Struct, frozen=True, kw_only=True):
-    """Force majeure as declared; `ended_at` once deliveries were taken up again."""
+    """Force majeure as declared; `ended_at` once deliveries were taken up again.
+
+    Without `contest_by` it was declared before the other side could contest it.
+    """
 
     by: Side
     period: Period
     reason: str
     ended_at: datetime | None = None
+    evidence: tuple[Evidence, ...] | UnsetType = UNSET
+    contest_by: datetime | UnsetType = UNSET
+    contest: Contest | UnsetType = UNSET
 
     @property
     def rested(self) -> Period:
@@ -104,7 +126,8 @@ class Agreement(Struct, frozen=True, kw_only=True):
     """`version` counts its events; `standing` is what both have signed, `table` the proposal that is open.
 
     `starts_on` and `ends_on` (the first day after) are set once the agreement is effective, `ended_at` when
-    it ended before or with its term. `superseded` is in order of time.
+    it ended before or with its term. `superseded` is in order of time. `ended_by` is a side whose word ended
+    it and may be contested.
     """
 
     lane: int
@@ -129,6 +152,9 @@ class Agreement(Struct, frozen=True, kw_only=True):
     ended_reason: str | None = None
     ended_at: datetime | None = None
     superseded: tuple[Superseded, ...] = ()
+    ended_by: Side | UnsetType = UNSET
+    end_evidence: tuple[Evidence, ...] | UnsetType = UNSET
+    end_contest: Contest | UnsetType = UNSET
 
     @property
     def terms(self) -> AgreementTerms:
@@ -183,7 +209,8 @@ def fold(agreement: Agreement | None, event: Recorded, fact: LifecycleFact) -> A
     if agreement.starts_on is not None and after.standing != agreement.standing:
         earlier = Superseded(until=day_of(event.time), terms=agreement.terms)
         after = replace(after, superseded=(*agreement.superseded, earlier))
-    return replace(after, ended_at=event.time) if after.status in ENDED else after
+    ends = after.status in ENDED and agreement.status not in ENDED
+    return replace(after, ended_at=event.time) if ends else after
 
 
 def _drafted(event: Recorded, fact: AgreementDrafted) -> Agreement:
@@ -228,16 +255,62 @@ def _after(agreement: Agreement, fact: LifecycleStep) -> Agreement:
             return replace(agreement, conditions=(*agreement.conditions, settled))
         case AgreementExtended():
             return replace(agreement, extensions=fact.extension, ends_on=fact.ends_on)
-        case ForceMajeureDeclared():
-            suspension = Suspension(by=fact.by, period=fact.period, reason=fact.reason)
-            return replace(agreement, status="suspended_fm", suspensions=(*agreement.suspensions, suspension))
-        case ForceMajeureEnded():
-            ended = replace(agreement.suspensions[-1], ended_at=fact.ended_at)
-            return replace(agreement, status="effective", suspensions=(*agreement.suspensions[:-1], ended))
+        case ForceMajeureDeclared() | ForceMajeureEnded():
+            return _rested(agreement, fact)
         case AgreementTerminated():
-            return replace(agreement, status="terminated", table=None, ended_reason=fact.reason)
+            after = replace(agreement, status="terminated", table=None, ended_reason=fact.reason)
+            if fact.by is None or fact.evidence is UNSET:
+                return after
+            return replace(after, ended_by=fact.by, end_evidence=fact.evidence)
+        case DeclarationContested() | ContestSettled():
+            return _contested(agreement, fact)
         case _:
             assert_never(fact)
+
+
+def _rested(agreement: Agreement, fact: ForceMajeureDeclared | ForceMajeureEnded) -> Agreement:
+    if isinstance(fact, ForceMajeureEnded):
+        ended = replace(agreement.suspensions[-1], ended_at=fact.ended_at)
+        return replace(agreement, status="effective", suspensions=(*agreement.suspensions[:-1], ended))
+    suspension = Suspension(
+        by=fact.by,
+        period=fact.period,
+        reason=fact.reason,
+        evidence=fact.evidence,
+        contest_by=fact.contest_by,
+    )
+    return replace(agreement, status="suspended_fm", suspensions=(*agreement.suspensions, suspension))
+
+
+def _contested(agreement: Agreement, fact: DeclarationContested | ContestSettled) -> Agreement:
+    if isinstance(fact, DeclarationContested):
+        contest = Contest(by=fact.by, reason=fact.reason, evidence=fact.evidence)
+    else:
+        open_contest = contest_of(agreement, fact.suspension)
+        if open_contest is None:
+            raise LookupError(f"agreement {agreement.agreement}: nothing is contested")
+        contest = replace(
+            open_contest, outcome=fact.outcome, settled_by=fact.by, settled_evidence=fact.evidence
+        )
+    number = fact.suspension
+    if number is None:
+        return replace(agreement, end_contest=contest)
+    if number > len(agreement.suspensions):
+        raise LookupError(f"agreement {agreement.agreement}: force majeure {number} was never declared")
+    after = list(agreement.suspensions)
+    after[number - 1] = replace(after[number - 1], contest=contest)
+    return replace(agreement, suspensions=tuple(after))
+
+
+def contest_of(agreement: Agreement, suspension: int | None) -> Contest | None:
+    """Of force majeure by its number, from 1; of the termination for None."""
+    if suspension is None:
+        found = agreement.end_contest
+    elif 1 <= suspension <= len(agreement.suspensions):
+        found = agreement.suspensions[suspension - 1].contest
+    else:
+        return None
+    return None if found is UNSET else found
 
 
 def with_signature(proposal: Proposal, fact: AgreementSigned) -> Proposal:

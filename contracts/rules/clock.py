@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from contracts.rules import standing
 from contracts.rules.agreement import Agreement
+from contracts.rules.contests import assessed_from
 from contracts.rules.nominations import NominateBySilence, next_silence, nominate_by_silence
 from contracts.rules.standing import PassTime
 from contracts.rules.steps import of_timer
@@ -63,7 +64,8 @@ def pass_time(state: AccountState, argument: PassTime, moment: Moment) -> Decisi
 def next_volume_due(agreement: Agreement, volumes: Volumes) -> datetime | None:
     """From when on the clock alone changes its volumes; None: it does not.
 
-    A year whose deliveries are not all settled waits for them.
+    A year whose deliveries are not all settled waits for them, one whose force majeure is contested or may
+    still be for that.
     """
     due = [found.at for found in _in_order(agreement, volumes) if found.rank != STATUS]
     return min(due, default=None)
@@ -76,7 +78,9 @@ def _in_order(agreement: Agreement, volumes: Volumes) -> list[_Due]:
         found.append(_Due(silence[0], SILENCE))
     year_end = next_year_end(agreement, volumes)
     if year_end is not None and not volumes.year(year_end[1]).unsettled:
-        found.append(_Due(year_end[0], YEAR_END, year_end[1]))
+        opens = assessed_from(agreement, year_end[1])
+        if opens is not None:
+            found.append(_Due(opens, YEAR_END, year_end[1]))
     status = standing.next_due(agreement)
     if status is not None:
         found.append(_Due(status, STATUS))

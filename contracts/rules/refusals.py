@@ -189,6 +189,48 @@ class SuspensionOfOther(Refusal):
     code = "suspension_of_other"
 
 
+class OwnForceMajeure(Refusal):
+    """The side that declared force majeure does not end the agreement for it: the other side may."""
+
+    code = "own_force_majeure"
+
+
+class DeclarationUnknown(Refusal):
+    """Nothing of that was declared: no such force majeure, or no termination."""
+
+    code = "declaration_unknown"
+
+
+class DeclarationFinal(Refusal):
+    """This stands in the record from before the other side could contest it, or no side's word made it."""
+
+    code = "declaration_final"
+
+
+class ContestedBefore(Refusal):
+    """This was contested already."""
+
+    code = "contested_before"
+
+
+class ContestOver(Refusal):
+    """It could be contested until {contest_by}."""
+
+    code = "contest_over"
+
+
+class NothingContested(Refusal):
+    """Nothing of that is contested, or no longer."""
+
+    code = "nothing_contested"
+
+
+class YearContested(Refusal):
+    """Force majeure in contract year {year} is contested, or may still be: its account waits."""
+
+    code = "year_contested"
+
+
 class ReasonUnfit(Refusal):
     """{reason} does not end an agreement that is {status}."""
 

@@ -10,7 +10,16 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from contracts.rules import agreements, deliveries, indices, nominations, results, settlements, standing
+from contracts.rules import (
+    agreements,
+    contests,
+    deliveries,
+    indices,
+    nominations,
+    results,
+    settlements,
+    standing,
+)
 from contracts.rules.agreement import Agreement, LifecycleFact, LifecycleStep
 from contracts.rules.delivery import Delivery, DeliveryFact, DeliveryState
 from contracts.rules.index_units import IndexUnits
@@ -45,6 +54,8 @@ from events.contract_events import (
     AssayLodged,
     AssaysExchanged,
     ConditionSettled,
+    ContestSettled,
+    DeclarationContested,
     DeliveryAccepted,
     DeliveryRejected,
     DeliveryShipped,
@@ -189,15 +200,21 @@ def _stepped(agreement: Agreement, event: Recorded, fact: LifecycleStep, caller:
         case AgreementExtended():
             return standing.extend(state, standing.Extend(**named), moment)
         case ForceMajeureDeclared():
-            suspended = standing.Suspend(**named, period=fact.period, reason=fact.reason)
+            suspended = standing.Suspend(
+                **named, period=fact.period, reason=fact.reason, evidence=fact.evidence
+            )
             return standing.suspend(state, suspended, moment)
         case ForceMajeureEnded():
             return standing.resume(state, standing.Resume(**named), moment)
         case AgreementTerminated():
             reason = _reason(fact)
             return standing.terminate(
-                state, standing.Terminate(**named, reason=reason, note=fact.note), moment
+                state,
+                standing.Terminate(**named, reason=reason, note=fact.note, evidence=fact.evidence),
+                moment,
             )
+        case DeclarationContested() | ContestSettled():
+            return contests.decided_again(state, fact, caller, moment)
         case _:
             assert_never(fact)
 

@@ -4,7 +4,7 @@ from datetime import date, datetime, timedelta
 from typing import Final, Literal
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from contracts.rules.agreement import (
     BOUND,
@@ -15,6 +15,7 @@ from contracts.rules.agreement import (
     other_side,
 )
 from contracts.rules.agreements import advanced, effective, end_of
+from contracts.rules.contests import CONTEST_DAYS, evidence_refusals
 from contracts.rules.days import day_of, midnight, years_later
 from contracts.rules.refusals import (
     BeforeEffect,
@@ -29,6 +30,7 @@ from contracts.rules.refusals import (
     ExtensionOfOther,
     ExtensionsUsed,
     LongStopPassed,
+    OwnForceMajeure,
     PeriodNotNow,
     PeriodsOverlap,
     ReasonUnfit,
@@ -89,11 +91,14 @@ class Extend(Struct, frozen=True, kw_only=True):
 
 
 class Suspend(Struct, frozen=True, kw_only=True):
+    """Without `evidence`, not even an empty tuple, as in records of before: the other side cannot contest."""
+
     caller: Caller
     agreement: UUID
     expected_version: int
     period: Period
     reason: str
+    evidence: tuple[Evidence, ...] | UnsetType = UNSET
 
 
 class Resume(Struct, frozen=True, kw_only=True):
@@ -103,11 +108,16 @@ class Resume(Struct, frozen=True, kw_only=True):
 
 
 class Terminate(Struct, frozen=True, kw_only=True):
+    """`evidence` as in `Suspend`. `at_door`: what stands in the record is not judged by whose force majeure
+    it was."""
+
     caller: Caller
     agreement: UUID
     expected_version: int
     reason: TerminationReason
     note: str | None = None
+    evidence: tuple[Evidence, ...] | UnsetType = UNSET
+    at_door: bool = False
 
 
 class PassTime(Struct, frozen=True, kw_only=True):
@@ -223,6 +233,8 @@ def suspend(state: AgreementState, argument: Suspend, moment: Moment) -> Decisio
         by=side,
         period=argument.period,
         reason=argument.reason,
+        evidence=argument.evidence,
+        contest_by=UNSET if argument.evidence is UNSET else moment.now + timedelta(days=CONTEST_DAYS),
     )
     reasons += malformed(fact)
     refuse(reasons)
@@ -235,6 +247,7 @@ def suspend(state: AgreementState, argument: Suspend, moment: Moment) -> Decisio
     if day_of(period.start) < starts_on:
         reasons.append(BeforeEffect(pointer="/period/start", starts_on=starts_on.isoformat()))
     reasons += [_overlap(before.rested) for before in agreement.suspensions if _shared(before, period)]
+    reasons += evidence_refusals(argument.evidence, moment.now)
     refuse(reasons)
     return decision(agreement, fact)
 
@@ -260,19 +273,21 @@ def resume(state: AgreementState, argument: Resume, moment: Moment) -> Decision:
 
 def terminate(state: AgreementState, argument: Terminate, moment: Moment) -> Decision:
     """Raises Refusals."""
-    del moment
     agreement, side = party(state, argument.caller)
     reasons = step_refusals(agreement, argument.expected_version)
     if not reasons and agreement.status not in REASONS[argument.reason]:
         reasons.append(ReasonUnfit(pointer="/reason", reason=argument.reason, status=agreement.status))
+    elif not reasons and argument.at_door and argument.reason == "prolonged_force_majeure":
+        reasons += [OwnForceMajeure(pointer="/reason")] if agreement.suspensions[-1].by == side else []
     fact = AgreementTerminated(
         market=agreement.market,
         agreement=agreement.agreement,
         by=side,
         reason=argument.reason,
         note=argument.note,
+        evidence=argument.evidence,
     )
-    refuse(reasons or malformed(fact))
+    refuse(reasons or malformed(fact) or evidence_refusals(argument.evidence, moment.now))
     return decision(agreement, fact)
 
 

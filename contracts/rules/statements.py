@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from contracts.rules.agreement import ENDED, Agreement
 from contracts.rules.balances import newest_ledger
+from contracts.rules.contests import contested_g
 from contracts.rules.contract_years import acq_g, parts_of_year, years_in
 from contracts.rules.nominations import make_up_nominated_g, nomination_of
 from contracts.rules.volumes import Volumes
@@ -25,6 +26,8 @@ class StatementYear(Struct, frozen=True, kw_only=True):
 
     `broken_off`: the agreement ended before the year did, so no ledger will say what of its ACQ is owed.
     `nominated_g` is the annual nomination; make-up comes on top of it, at whatever level it was asked for.
+    `contested_g`: of the ACQ, what rests by force majeure that is contested; until that is settled the year
+    is not assessed.
     """
 
     year: int
@@ -36,6 +39,7 @@ class StatementYear(Struct, frozen=True, kw_only=True):
     taken_g: int
     seller_shortfall_g: int
     off_spec_g: int
+    contested_g: int
     unsettled: int
     invoiced_g: int
     invoiced_cents: int
@@ -110,6 +114,7 @@ def _year(agreement: Agreement, volumes: Volumes, year: int) -> StatementYear:
         taken_g=volume.taken_g,
         seller_shortfall_g=volume.seller_shortfall_g,
         off_spec_g=volume.off_spec_g,
+        contested_g=contested_g(agreement, year, counted_g),
         unsettled=volume.unsettled,
         invoiced_g=volume.invoiced_g,
         invoiced_cents=volume.invoiced_cents,

@@ -8,12 +8,12 @@ from msgspec import Struct
 
 from contracts.rules.agreement import RUNNING, Agreement
 from contracts.rules.balances import ledger_before, take_or_pay_of
-from contracts.rules.contract_years import acq_g, rested_ppb, year_period, years_in
+from contracts.rules.contests import assessed_from, fallen_g, force_majeure_g
+from contracts.rules.contract_years import acq_g, year_period, years_in
 from contracts.rules.invoices import total_cents
 from contracts.rules.nominations import VolumeState, in_kg
-from contracts.rules.price_terms import round_half_even
 from contracts.rules.prices import Priced
-from contracts.rules.refusals import StatusUnfit
+from contracts.rules.refusals import StatusUnfit, YearContested
 from contracts.rules.shortfall import YearFacts, assess, shortfall_lines
 from contracts.rules.steps import decision, of_timer, party, side_refusals
 from contracts.rules.volume_refusals import (
@@ -38,7 +38,7 @@ from events.contract_terms import ShareOfOutput, YearLedger
 from events.decision import Decision, Moment
 from events.envelope import Fact
 from events.refusal import NotDue, Refusal, refuse
-from events.vocabulary import PPB, Side
+from events.vocabulary import Side
 from events.wellformed import malformed
 
 
@@ -137,6 +137,9 @@ def assess_year(state: AccountState, argument: AssessYear, moment: Moment) -> De
     ends = year_period(agreement.starts_on, argument.year).end
     if moment.now < ends:
         raise NotDue(due=ends.isoformat())
+    opens = assessed_from(agreement, argument.year)
+    if opens is None or moment.now < opens:
+        raise YearContested(year=argument.year)
     price = mean_price(state.volumes.year(argument.year)) or state.formula
     ledger = ledger_of(agreement, state.volumes, argument.year, None if price is None else price.micro_per_kg)
     if ledger is None:
@@ -170,17 +173,16 @@ def ledger_of(
     assert agreement.starts_on is not None
     volume = volumes.year(year)
     whole_g = acq_g(agreement.terms.volume, year, volume.output_g)
-    rested = rested_ppb(
-        [suspension.rested for suspension in agreement.suspensions], year_period(agreement.starts_on, year)
-    )
+    lacking_g = max(0, whole_g - volume.taken_g - volume.seller_shortfall_g)
+    fell_g = min(fallen_g(agreement, year, whole_g), lacking_g)
     ledger = assess(
         clause,
         YearFacts(
             year=year,
             acq_g=whole_g,
             taken_g=volume.taken_g,
-            force_majeure_g=round_half_even(whole_g * rested, PPB),
-            seller_shortfall_g=volume.seller_shortfall_g,
+            force_majeure_g=force_majeure_g(agreement, year, whole_g),
+            seller_shortfall_g=volume.seller_shortfall_g + fell_g,
             off_spec_g=volume.off_spec_g,
             price_micro_per_kg=price_micro_per_kg or 0,
         ),

@@ -12,6 +12,7 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 from market.http.agreements import (
     agreement_steps,
     agreements,
+    contests,
     deliveries,
     indices,
     nominations,
@@ -83,6 +84,7 @@ HANDLERS: Final[tuple[Route, ...]] = (
     *audit_runs.HANDLERS,
     *agreements.HANDLERS,
     *agreement_steps.HANDLERS,
+    *contests.HANDLERS,
     *deliveries.HANDLERS,
     *passports.HANDLERS,
     *passport_exports.HANDLERS,

@@ -56,19 +56,22 @@ def places(kind: type[Struct], seed: int) -> list[Place]:
     return [rng.choice(of_pattern) for of_pattern in found.values()]
 
 
+PAPERS = {"evidence/*/title", "evidence/*/sha256"}
 FREE = {
     "AgreementProposed": {"note"},
-    "AgreementTerminated": {"note"},
+    "AgreementTerminated": {"note", *PAPERS},
     "AssayLodged": {"laboratory", "reference"},
     "DeliveryShipped": {"invoice", "lot_number"},
-    "ForceMajeureDeclared": {"reason", "period/end"},
+    "ContestSettled": PAPERS,
+    "DeclarationContested": {"reason", *PAPERS},
+    "ForceMajeureDeclared": {"reason", "period/end", *PAPERS},
     "IndexPublished": {"values/*/source"},
     "InvoiceSettled": {"invoice"},
     "QuantityNominated": {"nomination"},
     "ShortfallNotified": {"reason"},
     "UmpireDecided": {"reference", "certificate/title", "certificate/sha256"},
     "UmpireObjected": {"reason", "evidence/*/title", "evidence/*/sha256", "evidence/*/dated_on"},
-    "ConditionSettled": {"evidence/*/title", "evidence/*/sha256"},
+    "ConditionSettled": PAPERS,
 }
 """What somebody said and nothing follows from: another word there is a record of something else."""
 ROUNDED = {"net_wet_g", "output_g", "fraction_ppb"}

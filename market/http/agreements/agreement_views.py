@@ -3,11 +3,13 @@
 from datetime import date, datetime
 from typing import Any, Literal, Self
 
-from contracts.rules.agreement import Agreement, Proposal, SignatureLevel, terms_sha256
+from msgspec import UNSET, UnsetType
+
+from contracts.rules.agreement import Agreement, Contest, Proposal, SignatureLevel, Suspension, terms_sha256
 from contracts.rules.standing import phase
 from contracts.store.agreements import ProposalRow
 from events import contract_terms as clauses
-from events.contract_terms import AgreementKind, AgreementStatus
+from events.contract_terms import AgreementKind, AgreementStatus, ContestOutcome
 from events.vocabulary import Side
 from market.http.agreements.agreement_terms import AgreementTerms
 from market.http.wire.ids import AgreementId, MarketId, MatchId, OrganisationId, to_text
@@ -30,6 +32,10 @@ class Evidence(Body, frozen=True, kw_only=True):
         return cls(title=value.title, sha256=value.sha256, dated_on=value.dated_on)
 
 
+def evidence_view(documents: tuple[clauses.Evidence, ...] | UnsetType) -> tuple[Evidence, ...]:
+    return () if documents is UNSET else tuple(map(Evidence.outside, documents))
+
+
 class SettledView(Body, frozen=True, kw_only=True):
     """A condition that is met or waived."""
 
@@ -40,13 +46,56 @@ class SettledView(Body, frozen=True, kw_only=True):
     evidence: tuple[Evidence, ...]
 
 
-class SuspensionView(Body, frozen=True, kw_only=True):
-    """Force majeure as declared; `ended_at` once deliveries were taken up again."""
+class ContestView(Body, frozen=True, kw_only=True):
+    """What the other side says against a declaration, and whether the declaration `stands` or `falls`; null
+    while that is open. `settled_by` is null then, and where the operator said so."""
 
+    by: Side
+    reason: str
+    evidence: tuple[Evidence, ...]
+    outcome: ContestOutcome | None
+    settled_by: Side | None
+    settled_evidence: tuple[Evidence, ...]
+
+    @classmethod
+    def of(cls, value: Contest | UnsetType) -> Self | None:
+        if value is UNSET:
+            return None
+        return cls(
+            by=value.by,
+            reason=value.reason,
+            evidence=evidence_view(value.evidence),
+            outcome=value.outcome,
+            settled_by=value.settled_by,
+            settled_evidence=evidence_view(value.settled_evidence),
+        )
+
+
+class SuspensionView(Body, frozen=True, kw_only=True):
+    """Force majeure as a side declared it; `ended_at` once deliveries were taken up again. `number` is what a
+    contest names; null `contest_by`: it was declared before the other side could contest it."""
+
+    number: int
     by: Side
     period: Window
     reason: str
+    evidence: tuple[Evidence, ...]
+    contest_by: datetime | None
+    contest: ContestView | None
     ended_at: datetime | None
+
+    @classmethod
+    def of(cls, number: int, value: Suspension) -> Self:
+        return cls(
+            number=number,
+            by=value.by,
+            period=Window.outside(value.period),
+            reason=value.reason,
+            evidence=evidence_view(value.evidence),
+            contest_by=None if value.contest_by is UNSET else value.contest_by,
+            contest=ContestView.of(value.contest),
+            ended_at=value.ended_at,
+        )
 
 
 class ProposalView(Body, frozen=True, kw_only=True):
@@ -129,7 +178,11 @@ class AgreementSummary(Body, frozen=True, kw_only=True):
 
 
 class AgreementView(AgreementSummary, frozen=True, kw_only=True):
-    """`standing` is what both have signed, `on_table` the open proposal; `ends_on` is the day after."""
+    """`standing` is what both have signed, `on_table` the open proposal; `ends_on` is the day after.
+
+    Force majeure and a termination are a side's word; what the other says against it stands beside it.
+    `ended_by` is null where none ended it, or did before that was kept.
+    """
 
     extensions: int
     standing: ProposalView | None
@@ -137,6 +190,9 @@ class AgreementView(AgreementSummary, frozen=True, kw_only=True):
     conditions: tuple[SettledView, ...]
     suspensions: tuple[SuspensionView, ...]
     ended_reason: str | None
+    ended_by: Side | None
+    end_evidence: tuple[Evidence, ...]
+    end_contest: ContestView | None
 
 
 def _summary(of: Agreement, side: Side | None, day: date) -> dict[str, Any]:
@@ -172,18 +228,15 @@ def agreement_view(of: Agreement, side: Side | None, day: date) -> AgreementView
                 outcome=settled.outcome,
                 by=settled.by,
                 on=settled.on,
-                evidence=tuple(Evidence.outside(each) for each in settled.evidence),
+                evidence=evidence_view(settled.evidence),
             )
             for settled in of.conditions
         ),
         suspensions=tuple(
-            SuspensionView(
-                by=suspension.by,
-                period=Window.outside(suspension.period),
-                reason=suspension.reason,
-                ended_at=suspension.ended_at,
-            )
-            for suspension in of.suspensions
+            SuspensionView.of(number, suspension) for number, suspension in enumerate(of.suspensions, 1)
         ),
         ended_reason=of.ended_reason,
+        ended_by=None if of.ended_by is UNSET else of.ended_by,
+        end_evidence=evidence_view(of.end_evidence),
+        end_contest=ContestView.of(of.end_contest),
     )

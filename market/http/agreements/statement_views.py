@@ -101,6 +101,8 @@ class YearView(Body, frozen=True, kw_only=True):
     the agreement none comes: what of `acq_kg` is owed is for the parties, or their courts.
 
     `nominated_kg` is the annual nomination; make-up comes on top of it, at whatever level it was asked for.
+    `contested_kg`: of the ACQ, what rests by force majeure that the other side contests; until that is
+    settled no ledger comes, and what has to be taken is open by as much.
     `invoiced` is what final invoices say: of the `unsettled_deliveries` the provisional ones stand in
     `GET …/invoices?provisional=true`.
     """
@@ -115,6 +117,7 @@ class YearView(Body, frozen=True, kw_only=True):
     taken_kg: Kilograms
     seller_shortfall_kg: Kilograms
     off_spec_kg: Kilograms
+    contested_kg: Kilograms
     unsettled_deliveries: int
     invoiced_kg: Kilograms
     invoiced: Money
@@ -133,6 +136,7 @@ class YearView(Body, frozen=True, kw_only=True):
             taken_kg=KILOGRAMS.text(value.taken_g),
             seller_shortfall_kg=KILOGRAMS.text(value.seller_shortfall_g),
             off_spec_kg=KILOGRAMS.text(value.off_spec_g),
+            contested_kg=KILOGRAMS.text(value.contested_g),
             unsettled_deliveries=value.unsettled,
             invoiced_kg=KILOGRAMS.text(value.invoiced_g),
             invoiced=MONEY.text(value.invoiced_cents),
@@ -225,6 +229,7 @@ COLUMNS: Final = (
     Column("taken_kg", lambda year: year.taken_kg),
     Column("seller_shortfall_kg", lambda year: year.seller_shortfall_kg),
     Column("off_spec_kg", lambda year: year.off_spec_kg),
+    Column("contested_kg", lambda year: year.contested_kg),
     Column("unsettled_deliveries", lambda year: year.unsettled_deliveries),
     Column("invoiced_kg", lambda year: year.invoiced_kg),
     Column("invoiced", lambda year: year.invoiced),

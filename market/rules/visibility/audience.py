@@ -14,6 +14,8 @@ from events.contract_events import (
     AssayLodged,
     AssaysExchanged,
     ConditionSettled,
+    ContestSettled,
+    DeclarationContested,
     DeliveryAccepted,
     DeliveryRejected,
     DeliveryShipped,
@@ -161,6 +163,8 @@ def contract_audience(fact: ContractFact, deals: Deals) -> Audience:
             | ForceMajeureDeclared()
             | ForceMajeureEnded()
             | AgreementTerminated()
+            | DeclarationContested()
+            | ContestSettled()
             | OutputDeclared()
             | QuantityNominated()
             | ShortfallNotified()

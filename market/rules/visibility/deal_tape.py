@@ -16,6 +16,8 @@ from events.contract_events import (
     AssayLodged,
     AssaysExchanged,
     ConditionSettled,
+    ContestSettled,
+    DeclarationContested,
     DeliveryAccepted,
     DeliveryRejected,
     DeliveryShipped,
@@ -96,13 +98,13 @@ def on_deal_tape(
             return _standing(fact.agreement, "terminated", deals, viewer)
         case AgreementDrafted() | AgreementProposed() | ProposalWithdrawn() | AgreementSigned():
             return None
-        case ConditionSettled() | OutputDeclared() | QuantityNominated() | ShortfallNotified():
+        case ConditionSettled() | DeclarationContested() | ContestSettled():
+            return None
+        case OutputDeclared() | QuantityNominated() | ShortfallNotified() | InvoiceSettled() | YearAssessed():
             return None
         case DeliveryShipped() | DeliveryWeighed() | DeliveryAccepted() | DeliveryRejected():
             return None
         case AssayLodged() | AssaysExchanged() | UmpireDecided() | UmpireObjected():
-            return None
-        case InvoiceSettled() | YearAssessed():
             return None
         case IndexPublished():
             return None

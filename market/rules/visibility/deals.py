@@ -16,6 +16,8 @@ from events.contract_events import (
     AssayLodged,
     AssaysExchanged,
     ConditionSettled,
+    ContestSettled,
+    DeclarationContested,
     DeliveryAccepted,
     DeliveryRejected,
     DeliveryShipped,
@@ -46,6 +48,8 @@ ContractFact: TypeAlias = (
     | ForceMajeureDeclared
     | ForceMajeureEnded
     | AgreementTerminated
+    | DeclarationContested
+    | ContestSettled
     | OutputDeclared
     | QuantityNominated
     | ShortfallNotified

@@ -1,0 +1,94 @@
+"""What a side is told that declares force majeure or ends an agreement: the record takes its word, and the
+other side and a tribunal may not."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Final
+
+from msgspec import UNSET
+
+from contracts.rules.agreement import Agreement
+from contracts.rules.balances import take_or_pay_of
+from contracts.rules.contract_years import acq_g, year_on, year_period, years_in
+from contracts.rules.days import day_of, midnight
+from contracts.rules.nominations import in_kg
+from contracts.rules.volumes import Volumes
+from events.contract_events import AgreementTerminated, ForceMajeureDeclared
+from events.refusal import Caution
+
+LATE_DAYS: Final = 7
+"""How far back notice of force majeure commonly reaches."""
+LONG_DAYS: Final = 180
+"""After which either side may commonly end an agreement for it."""
+
+
+def suspension_cautions(
+    agreement: Agreement, volumes: Volumes, fact: ForceMajeureDeclared, now: datetime
+) -> Iterator[Caution]:
+    """Pointers are into the command."""
+    period = fact.period
+    if not fact.evidence:
+        yield Caution(
+            code="force_majeure_unproven",
+            text="No document is named: the other side may contest what nothing but this reason shows.",
+            pointer="/evidence",
+        )
+    back = (now - period.start).days
+    if back > LATE_DAYS:
+        yield Caution(
+            code="force_majeure_late",
+            text=f"It begins {back} days before it is declared; notice is commonly given within {LATE_DAYS}.",
+            pointer="/period/start",
+        )
+    if period.end - period.start > timedelta(days=LONG_DAYS):
+        yield Caution(
+            code="force_majeure_long",
+            text=f"It lasts {(period.end - period.start).days} days as declared. What lasts longer than "
+            "foreseen can be declared again; what is over early is ended by who declared it.",
+            pointer="/period/end",
+        )
+    if agreement.ends_on is not None and period.end > midnight(agreement.ends_on):
+        yield Caution(
+            code="force_majeure_past_term",
+            text=f"The agreement ends on {agreement.ends_on.isoformat()}, before the period does.",
+            pointer="/period/end",
+        )
+    yield from _closed_years(agreement, volumes, fact)
+
+
+def _closed_years(agreement: Agreement, volumes: Volumes, fact: ForceMajeureDeclared) -> Iterator[Caution]:
+    assert agreement.starts_on is not None
+    for year in range(1, years_in(agreement) + 1):
+        if volumes.year(year).ledger is None:
+            continue
+        if fact.period.start < year_period(agreement.starts_on, year).end:
+            yield Caution(
+                code="force_majeure_of_closed_year",
+                text=f"Contract year {year} is assessed: what of the period lies in it changes nothing.",
+                pointer="/period/start",
+            )
+
+
+def termination_cautions(
+    agreement: Agreement, volumes: Volumes, fact: AgreementTerminated, now: datetime
+) -> Iterator[Caution]:
+    """`agreement` as it stood before. Pointers are into the command."""
+    if fact.evidence is UNSET or not fact.evidence:
+        yield Caution(
+            code="termination_unproven",
+            text="No document is named: the other side may contest what nothing but this reason shows.",
+            pointer="/evidence",
+        )
+    if agreement.starts_on is None:
+        return
+    year = year_on(agreement.starts_on, day_of(now))
+    if not 1 <= year <= years_in(agreement) or take_or_pay_of(agreement, year) is None:
+        return
+    of_year = volumes.year(year)
+    yield Caution(
+        code="year_broken_off",
+        text=f"Contract year {year} is broken off: no ledger will say what is owed of its "
+        f"{in_kg(acq_g(agreement.terms.volume, year, of_year.output_g))} kg, of which "
+        f"{in_kg(of_year.taken_g)} kg were taken. That is for the parties, or their courts.",
+        pointer="",
+    )
