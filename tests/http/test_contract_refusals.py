@@ -5,13 +5,16 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+import asyncpg
 import pytest
 
 from contracts.timers import Timers
 from events.contract_terms import AssayClause, FixedVolume, PaymentClause, TermClause
 from events.price_clauses import ContractForDifference, IndexedPrice, IndexReference
+from events.replay import from_journal
 from market.http.wire.examples import AGREEMENT_TERMS
 from market.http.wire.ids import to_text
+from market.rebuild import compare_with_record
 from tests.agreement_support import STEADY, agreed
 from tests.contract_support import TONNE_G, agreement_terms
 from tests.desk_support import PERCENT_PPB
@@ -22,6 +25,7 @@ from tests.market_drafts import Firm
 CONTRACT_TABLES = (
     "agreement", "agreement_proposal", "nomination", "contract_year", "delivery", "invoice", "index_value",
 )  # fmt: skip
+VERSIONED = ("proposals", "signatures", "suspensions", "resumption", "termination")
 YEAR_2 = {"start": "2027-07-01T00:00:00Z", "end": "2028-07-01T00:00:00Z"}
 YEAR_3 = {"start": "2028-07-01T00:00:00Z", "end": "2029-07-01T00:00:00Z"}
 THREE_YEARS: dict[str, Any] = STEADY | {
@@ -57,11 +61,12 @@ class Stage:
 
     @property
     def firms(self) -> dict[str, Firm]:
-        return {"seller": self.shop.scene.sellers[0], "buyer": self.shop.scene.buyers[0]}
+        scene = self.shop.scene
+        return {"seller": scene.sellers[0], "buyer": scene.buyers[0], "outsider": scene.sellers[1]}
 
     async def post(self, path: str, by: str, body: Any = None) -> Any:
         etag = None
-        if path.rpartition("/")[2] in ("proposals", "signatures", "suspensions", "resumption"):
+        if path.rpartition("/")[2] in VERSIONED:
             read = await self.shop.ask("GET", path.rpartition("/")[0], by=self.firms[by])
             etag = read.headers["etag"]
         return await self.shop.ask("POST", path, by=self.firms[by], body=body, version=etag)
@@ -91,6 +96,11 @@ class Stage:
         timers = Timers(scene.desk, scene.operator.organisation, lambda *_: None, clock=scene.clock)
         while await timers.tick():
             pass
+
+    async def year(self, number: int) -> Any:
+        """Of the steady agreement's statement."""
+        read = await self.shop.ask("GET", f"{self.steady}/statement", by=self.firms["buyer"])
+        return read.json()["years"][number - 1]
 
     async def delivered(self, agreement: str, day: date, number: str) -> str:
         """A lot that was shipped, weighed and accepted on a day."""
@@ -271,6 +281,68 @@ REFUSED: dict[Case, tuple[int, str]] = {
 @pytest.mark.parametrize("case", REFUSED, ids=lambda case: case.__name__)
 async def test_bad_steps_of_a_contract_have_their_code_and_store_nothing(stage: Stage, case: Case) -> None:
     assert REFUSED[case] == await case(stage)
+
+
+async def test_force_majeure_that_is_contested_holds_its_year(database: Any, stage: Stage) -> None:
+    """On a side's word a month of a year would owe nothing; the other side contests, the operator decides."""
+    path, contests = stage.steady, f"{stage.steady}/contests"
+    award = {"title": "Award 27/114", "sha256": "ef" * 32, "dated_on": "2028-08-30"}
+    period = {"start": "2028-06-01T00:00:00Z", "end": "2028-06-30T00:00:00Z"}
+    on(stage.shop, date(2028, 6, 25))
+    await stage.pass_time()
+    declared = await stage.done(f"{path}/suspensions", "buyer", {"period": period, "reason": "x"})
+    told = [each["code"] for each in declared.json()["warnings"]]
+    assert ["force_majeure_unproven", "force_majeure_late"] == told
+    own = {"reason": "prolonged_force_majeure"}
+    assert (403, "own_force_majeure") == await stage.refused(f"{path}/termination", "buyer", own)
+    said = {"suspension": 1, "reason": "the furnace ran on 12 June"}
+    assert (404, "agreement_unknown") == await stage.refused(contests, "outsider", said)
+    assert (403, "side_wrong") == await stage.refused(contests, "buyer", said)
+    await stage.done(contests, "seller", said)
+    assert (409, "contested_before") == await stage.refused(contests, "seller", said)
+    on(stage.shop, date(2028, 8, 31))
+    stage.shop.tokens.clear()
+    await stage.pass_time()
+    year = await stage.year(2)
+    # 29 of 366 days of 600 t
+    assert ("open", "47540.984", None) == (year["status"], year["contested_kg"], year["ledger"])
+    falls = {"suspension": 1, "outcome": "falls"}
+    settled = f"{contests}/settlement"
+    assert (403, "side_wrong") == await stage.refused(settled, "seller", falls)
+    operator = stage.firms["outsider"]
+    bare = await stage.shop.ask("POST", settled, by=operator, roles=("operator",), body=falls)
+    assert (422, "evidence_missing") == (bare.status_code, bare.json()["code"])
+    decided = await stage.shop.ask(
+        "POST", settled, by=operator, roles=("operator",), body=falls | {"evidence": [award]}
+    )
+    assert 201 == decided.status_code, decided.text
+    await stage.pass_time()
+    year = await stage.year(2)
+    assert ("assessed", "0.000", "0.000") == (
+        year["status"],
+        year["contested_kg"],
+        year["ledger"]["force_majeure_kg"],
+    )
+    ended = await stage.done(f"{path}/termination", "seller", {"reason": "breach"})
+    assert ["termination_unproven", "year_broken_off"] == [each["code"] for each in ended.json()["warnings"]]
+    await stage.done(contests, "buyer", {"reason": "nothing was breached"})
+    seen = (await stage.shop.ask("GET", path, by=stage.firms["seller"])).json()
+    assert ("terminated", "buyer", None) == (
+        seen["status"],
+        seen["end_contest"]["by"],
+        seen["end_contest"]["outcome"],
+    )
+    (shown,) = seen["suspensions"]
+    assert ("falls", None, [award]) == (
+        shown["contest"]["outcome"],
+        shown["contest"]["settled_by"],
+        shown["contest"]["settled_evidence"],
+    )
+    owner = await asyncpg.connect(database.dsn("owner"), server_settings={"search_path": "state, view"})
+    pool = stage.shop.scene.pool
+    report = await compare_with_record(owner, lambda lane, upto: from_journal(pool, lane, upto=upto))
+    await owner.close()
+    assert [] == [table.table for table in report.tables if table.differences]
 
 
 @pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31"])

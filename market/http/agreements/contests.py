@@ -19,8 +19,8 @@ from market.http.wire.receipts import Accepted, Done
 from market.rules.refusing.wording import LongText
 
 Number = Annotated[
-    int | None,
-    Meta(ge=1, le=10_000, description="Which force majeure, counted from 1; null: the termination."),
+    Annotated[int, Meta(ge=1, le=10_000)] | None,
+    Meta(description="Which force majeure, counted from 1; null: the termination."),
 ]
 AWARD: Final = {"title": "Award 27/114", "sha256": "ef" * 32, "dated_on": "2028-09-30"}
 
