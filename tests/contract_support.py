@@ -178,8 +178,8 @@ class Paper:
     def draft(self, by: str = "seller", **changes: Any) -> "Paper":
         return self.record(agreements.draft(AgreementState(lane=LANE), drafting(by, **changes), self.moment))
 
-    def propose(self, by: str, terms: AgreementTerms, note: str | None = None) -> "Paper":
-        return self._step(agreements.propose, ProposeTerms, by, terms=terms, note=note)
+    def propose(self, by: str, terms: AgreementTerms, **changes: Any) -> "Paper":
+        return self._step(agreements.propose, ProposeTerms, by, terms=terms, **changes)
 
     def withdraw(self, by: str, proposal: int) -> "Paper":
         return self._step(agreements.withdraw, WithdrawProposal, by, proposal=proposal)

@@ -18,6 +18,7 @@ from contracts.rules.agreement import (
 )
 from contracts.rules.capacity import overcommitted
 from contracts.rules.clauses import clause_refusals
+from contracts.rules.currencies import currency_refusals
 from contracts.rules.days import day_of, years_later
 from contracts.rules.refusals import (
     AlreadySigned,
@@ -64,7 +65,10 @@ PROPOSALS_MAX: Final = 200
 
 
 class DraftAgreement(Struct, frozen=True, kw_only=True):
-    """The caller's organisation is `side`. `basis` and `members` are the market's when the caller asked."""
+    """The caller's organisation is `side`. `basis` and `members` are the market's when the caller asked.
+
+    `at_door`: the currency has cents; terms that stand in the record are not judged by that.
+    """
 
     caller: Caller
     market: UUID
@@ -74,16 +78,21 @@ class DraftAgreement(Struct, frozen=True, kw_only=True):
     basis: MarketBasis
     members: frozenset[UUID]
     terms: AgreementTerms
+    at_door: bool = False
 
 
 class ProposeTerms(Struct, frozen=True, kw_only=True):
-    """All clauses as they shall stand; a counter-proposal, or an amendment of what stands."""
+    """All clauses as they shall stand; a counter-proposal, or an amendment of what stands.
+
+    `at_door` as of a draft; whoever amends what stands may leave its currency.
+    """
 
     caller: Caller
     agreement: UUID
     expected_version: int
     terms: AgreementTerms
     note: str | None = None
+    at_door: bool = False
 
 
 class WithdrawProposal(Struct, frozen=True, kw_only=True):
@@ -118,6 +127,8 @@ def draft(state: AgreementState, argument: DraftAgreement, moment: Moment) -> De
         reasons.append(CounterpartySame(pointer="/counterparty"))
     reasons += _absent(argument)
     reasons += in_terms(clause_refusals(argument.terms, argument.kind, day_of(moment.now)))
+    if argument.at_door:
+        reasons += in_terms(currency_refusals(argument.terms))
     if argument.terms.product.basis != argument.basis:
         reasons.append(
             BasisNotOfMarket(
@@ -155,6 +166,8 @@ def propose(state: AgreementState, argument: ProposeTerms, moment: Moment) -> De
     if agreement.proposals >= PROPOSALS_MAX:
         reasons.append(ProposalsMax(most=PROPOSALS_MAX))
     reasons += _proposable(agreement, argument.terms, day_of(moment.now))
+    if argument.at_door and not _keeps_currency(agreement, argument.terms):
+        reasons += in_terms(currency_refusals(argument.terms))
     compared = agreement.table or agreement.standing
     if compared is not None and compared.terms == argument.terms:
         reasons.append(NoChange(pointer="/terms"))
@@ -168,6 +181,11 @@ def propose(state: AgreementState, argument: ProposeTerms, moment: Moment) -> De
     )
     refuse(reasons or malformed(fact))
     return decision(agreement, fact)
+
+
+def _keeps_currency(agreement: Agreement, terms: AgreementTerms) -> bool:
+    standing = agreement.standing
+    return standing is not None and standing.terms.payment.currency == terms.payment.currency
 
 
 def withdraw(state: AgreementState, argument: WithdrawProposal, moment: Moment) -> Decision:

@@ -315,6 +315,12 @@ class AmountBelowZero(Refusal):
     code = "amount_below_zero"
 
 
+class CurrencyWithoutCents(Refusal):
+    """Amounts are settled to hundredths; those of {currency} have {decimals} decimals by ISO 4217."""
+
+    code = "currency_without_cents"
+
+
 class LimitsCrossed(Refusal):
     """The least of {analyte} is above its most."""
 

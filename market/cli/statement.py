@@ -37,6 +37,7 @@ YEAR_ROWS: Final = (
     "taken_kg",
     "seller_shortfall_kg",
     "off_spec_kg",
+    "contested_kg",
     "invoiced",
 )
 LEDGER_ROWS: Final = (

@@ -53,12 +53,14 @@ async def test_all_faults_of_a_draft_are_told_at_once(shop: Shop) -> None:
         volume={"kind": "fixed", "acq_kg": ["1"]},
         product={"basis": "dy", "form": "metal"},
         conditions=[{**AGREEMENT_TERMS["conditions"][0], "due_on": "2030-01-01"}],
+        payment={**AGREEMENT_TERMS["payment"], "currency": "JPY"},
     )
     refused = await shop.ask("POST", "/v1/agreements", by=seller, body=body(shop, buyer, terms=terms))
     assert 422 == refused.status_code
     assert [
         ("years_differ", "/terms/volume/acq_kg"),
         ("dates_out_of_order", "/terms/conditions/0/due_on"),
+        ("currency_without_cents", "/terms/payment/currency"),
         ("basis_not_of_market", "/terms/product/basis"),
     ] == [(fault["code"], fault["pointer"]) for fault in refused.json()["errors"]]
 

@@ -9,10 +9,12 @@ from msgspec.structs import replace
 
 from contracts.rules import agreements
 from contracts.rules.agreement import fold, terms_sha256
+from contracts.rules.currencies import currency_refusals
 from contracts.rules.steps import AgreementState
 from events.callers import Caller
 from events.contract_events import AgreementAdvanced, AgreementSigned
 from events.contract_terms import (
+    AgreementTerms,
     AssayClause,
     ConditionPrecedent,
     FixedVolume,
@@ -64,6 +66,28 @@ def test_a_draft_needs_two_members_and_the_basis_of_its_market(changes: Any, exp
     assert expected == refused(
         lambda: agreements.draft(AgreementState(lane=LANE), drafting(**changes), moment())
     )
+
+
+def paid_in(currency: str) -> AgreementTerms:
+    payment = PaymentClause(currency=currency, provisional_ppb=0, due_days=0)
+    return agreement_terms(payment=payment, price=FlatPrice(price_micro_per_kg=1))
+
+
+@pytest.mark.parametrize(("currency", "decimals"), [("JPY", 0), ("KRW", 0), ("KWD", 3), ("BHD", 3)])
+def test_money_without_cents_is_refused_at_the_door_alone(currency: str, decimals: int) -> None:
+    """And not in what the record holds, nor where it stays what both have signed."""
+    terms = paid_in(currency)
+    found = [("currency_without_cents", "/terms/payment/currency")]
+    drafted = drafting(terms=terms)
+    assert found == refused(
+        lambda: agreements.draft(AgreementState(lane=LANE), replace(drafted, at_door=True), moment())
+    )
+    paper = Paper().draft(terms=paid_in("USD"))
+    assert found == refused(lambda: paper.propose("buyer", terms, at_door=True))
+    paper.propose("buyer", terms).sign_both(binding=False)
+    paper.propose("seller", replace(terms, shortfall_notice_days=7), at_door=True)
+    (refusal,) = currency_refusals(terms)
+    assert f"those of {currency} have {decimals} decimals" in refusal.detail()
 
 
 TERM = agreement_terms().term

@@ -149,7 +149,9 @@ def _status(outcome: Done) -> AgreementStatus | None:
     answer=AgreementAccepted,
     description="Both parties are members of the market. Nothing binds before both have signed. What may not "
     "be meant is warned of: an analyte that is paid, penalised or limited and that assays do not exchange, a "
-    "limit that limits nothing, a factor of 0, a rate of other currencies.",
+    "limit that limits nothing, a factor of 0, a rate of other currencies. Amounts have two decimals, so "
+    "currencies that ISO 4217 gives another number of are refused. An agreement stays with its parties: "
+    "nothing assigns it to another company, nor sets its invoices off against those of another.",
     example=AGREEMENT,
 )
 async def draft(call: Call[DraftAgreement, DryRun]) -> Answer:
@@ -165,6 +167,7 @@ async def draft(call: Call[DraftAgreement, DryRun]) -> Answer:
         basis=basis,
         members=active,
         terms=body.terms.inside(),
+        at_door=True,
     )
     outcome = await given(call, commands.draft, argument)
     fact = outcome.fact(AgreementDrafted)
@@ -269,6 +272,7 @@ async def propose(call: Call[ProposeTerms, DryRun]) -> Answer:
         expected_version=call.expected_version,
         terms=call.body.terms.inside(),
         note=call.body.note,
+        at_door=True,
     )
     outcome = await given(call, commands.propose, argument)
     held = await record_warnings.of_proposal(call, argument.terms)

@@ -79,6 +79,7 @@ CONTRACT_REFUSED: Final[dict[type[Refusal], int]] = {
             refusals.FormNotOption,
             refusals.FloorAboveCap,
             refusals.AmountBelowZero,
+            refusals.CurrencyWithoutCents,
             refusals.LimitsCrossed,
             refusals.PriceOfMatchOnly,
             refusals.NominationsOutOfOrder,
