@@ -1,15 +1,22 @@
 """What the clauses of an agreement can mean and seldom do; pointers are into the terms."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Final
+from typing import Final, assert_never
 
 from contracts.rules.price_terms import round_half_even
 from contracts.rules.prices import index_of
 from events.contract_terms import AgreementTerms
 from events.fractions import decimal_text
-from events.price_clauses import ContractForDifference, CostPlusPrice, IndexedPrice, MatchedPrice
+from events.price_clauses import (
+    ContractForDifference,
+    CostPlusPrice,
+    FlatPrice,
+    IndexedPrice,
+    MatchedPrice,
+    PriceClause,
+)
 from events.refusal import Caution
-from events.vocabulary import BASIS_ELEMENTS, OXIDES, PPB, TRADED_OXIDE, Denominator
+from events.vocabulary import BASIS_ELEMENTS, OXIDES, PPB, TRADED_OXIDE, Denominator, ProductForm
 
 ONE_OF_A_PAIR: Final = 3
 """Letters of a currency in the code of a rate such as usd-eur."""
@@ -19,6 +26,7 @@ def clause_cautions(terms: AgreementTerms) -> Iterator[Caution]:
     yield from _not_exchanged(terms)
     yield from _limits(terms)
     yield from _factors(terms)
+    yield from _option_forms(terms)
     yield from _index(terms)
     packaging = terms.delivery.packaging
     if packaging.unit != "bulk" and packaging.package_wet_g > terms.delivery.lot_wet_g:
@@ -76,6 +84,37 @@ def _factors(terms: AgreementTerms) -> Iterator[Caution]:
             )
     if isinstance(price, IndexedPrice) and price.payable_ppb == 0:
         yield _factor_zero("A payable share", "/price/payable_ppb")
+
+
+def _option_forms(terms: AgreementTerms) -> Iterator[Caution]:
+    for place, form in enumerate(terms.product.buyer_option_forms):
+        if without_factor(terms.price, form):
+            yield Caution(
+                code="form_without_factor",
+                text=no_factor(form, terms.product.form),
+                pointer=f"/product/buyer_option_forms/{place}",
+            )
+
+
+def without_factor(price: PriceClause, form: ProductForm) -> bool:
+    """Whether a form that is not the agreed one is priced by a factor or conversion of the agreed one."""
+    match price:
+        case IndexedPrice():
+            stated = any(each.form == form for each in price.by_form)
+            return not stated and (price.form_factor_ppb != PPB or price.conversion_micro_per_kg != 0)
+        case ContractForDifference() | CostPlusPrice():
+            return price.form_factor_ppb != PPB
+        case FlatPrice() | MatchedPrice():
+            return False
+        case _:
+            assert_never(price)
+
+
+def no_factor(form: ProductForm, agreed: ProductForm) -> str:
+    return (
+        f"The price states neither form factor nor conversion of {form}: a delivery in it is priced by those "
+        f"of {agreed}."
+    )
 
 
 def _factor_zero(what: str, pointer: str) -> Caution:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from contracts.rules.agreement import Agreement
+from contracts.rules.cautions import no_factor, without_factor
 from contracts.rules.contract_years import acq_g
 from contracts.rules.days import midnight
 from contracts.rules.delivery import Delivery
@@ -123,7 +124,28 @@ def shipment_cautions(
             "same, the buyer may reject it.",
             pointer="/stated",
         )
+    if fact.form != terms.product.form and without_factor(terms.price, fact.form):
+        yield Caution(
+            code="form_without_factor",
+            text=no_factor(fact.form, terms.product.form),
+            pointer="/form",
+        )
     yield from below_zero_cautions(fact.lines)
+
+
+def number_cautions(fact: DeliveryShipped, others: Iterable[Delivery]) -> Iterator[Caution]:
+    """`others` left with the same lot number, whatever its case, under any agreement of the seller. What goes
+    on one passport is weighed against it."""
+    for other in others:
+        if fact.passport is not None and other.shipped.passport == fact.passport:
+            continue
+        yield Caution(
+            code="lot_number_left_before",
+            text=f"Lot {other.shipped.lot_number} left on {other.shipped.shipped_on} under "
+            f"agr_{other.shipped.agreement.hex}: if it is the same, it is invoiced twice.",
+            pointer="/lot_number",
+        )
+        return
 
 
 def weighing_cautions(delivery: Delivery) -> Iterator[Caution]:

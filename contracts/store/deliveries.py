@@ -184,6 +184,22 @@ async def known_lots(
     return {(row["agreement"], row["lot_number"]) for row in rows}
 
 
+# Whatever was rejected has come back to its seller.
+READ_OF_NUMBER = """
+select body from delivery
+where seller = $1 and lower(lot_number) = lower($2) and delivery <> $3 and status <> 'rejected'
+order by delivery desc limit $4
+"""
+
+
+async def shipped_of_number(
+    connection: Connection, seller: UUID, lot_number: str, but_for: UUID, *, limit: int
+) -> tuple[Delivery, ...]:
+    """Under any agreement of the seller, whatever the case of the number; the newest first."""
+    rows = await connection.fetch(READ_OF_NUMBER, seller, lot_number, but_for, limit)
+    return tuple(_deliveries.decode(row["body"]) for row in rows)
+
+
 READ_SHIPPED = """
 select body from delivery
 where lane = $1 and market = $2 and agreement = $3 and shipped_on >= $4 and shipped_on < $5

@@ -1310,6 +1310,8 @@ CREATE INDEX delivery_due ON state.delivery USING btree (due_time, delivery) WHE
 
 CREATE INDEX delivery_in_time ON state.delivery USING btree (lane, market, agreement, shipped_on);
 
+CREATE INDEX delivery_lot_folded ON state.delivery USING btree (seller, lower(lot_number));
+
 CREATE INDEX delivery_of ON state.delivery USING btree (agreement, delivery);
 
 CREATE INDEX delivery_of_passport ON state.delivery USING btree (delivery) WHERE ((status = 'accepted'::text) AND (passport IS NOT NULL));

@@ -30,7 +30,10 @@ EXCHANGED = AssayClause(
     umpire="Alfred H. Knight",
 )
 OF_ELEMENT = agreement_terms(
-    source=NAMED, assay=EXCHANGED, price=replace(INDEXED, form_factor_ppb=1_175_500_000)
+    source=NAMED,
+    assay=EXCHANGED,
+    price=replace(INDEXED, form_factor_ppb=1_175_500_000),
+    product=ProductClause(basis="ndpr", form="separated_oxide"),
 )
 FULL = CountedQuarter(
     year=2026, quarter=3, capacity_g=10 * TONNE_G, committed_g=8 * TONNE_G, asked_g=3 * TONNE_G
@@ -90,6 +93,23 @@ def test_an_index_per_oxide_with_the_factor_one_is_pointed_at() -> None:
     assert told[0].detail.endswith("(Nd 1.1663, Pr 1.2082).")
     assert told == of_draft(terms)
     assert ["/proposal", "/proposal"] == [each.pointer for each in of_signature(terms, UNSET)]
+
+
+def test_a_form_of_the_buyers_choice_that_the_price_has_no_factor_of_is_pointed_at() -> None:
+    product = replace(OF_ELEMENT.product, buyer_option_forms=("metal", "swarf"))
+    by_form = (FormPrice(form="metal", form_factor_ppb=1_190_000_000),)
+    priced = replace(INDEXED, form_factor_ppb=1_175_500_000, by_form=by_form)
+    told = of_proposal(replace(OF_ELEMENT, product=product, price=priced))
+    assert [("form_without_factor", "/terms/product/buyer_option_forms/1")] == [
+        (each.code, each.pointer) for each in told
+    ]
+    assert "conversion of swarf: a delivery in it is priced by those of separated_oxide." in told[0].detail
+    strike = ContractForDifference(
+        index=INDEXED.index, strike_micro_per_kg=1, upside_ppb=0, form_factor_ppb=1_175_500_000
+    )
+    assert 2 == len(of_proposal(replace(OF_ELEMENT, product=product, price=strike)))
+    per_element = replace(INDEXED, index=replace(INDEXED.index, per="element"))
+    assert () == of_proposal(replace(OF_ELEMENT, product=product, price=per_element))
 
 
 @pytest.mark.parametrize(

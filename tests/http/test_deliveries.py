@@ -479,6 +479,34 @@ async def test_a_price_below_zero_and_a_value_ahead_of_its_period_are_warned_of(
     assert [("price_below_zero", "")] == warnings(settled), settled.text
 
 
+async def test_a_lot_number_that_left_before_and_a_form_without_a_factor_are_warned_of(shop: Shop) -> None:
+    """Whatever the case, and under whichever agreement of the seller; not what another seller ships."""
+    on(shop, date(2027, 1, 1))
+    product = {**TERMS["product"], "buyer_option_forms": ["metal"]}
+    priced = {**TERMS["price"], "form_factor": "1.1755"}
+    path, seller, _ = await effective(shop, {**TERMS, "product": product, "price": priced})
+    other, *_ = await effective(shop)
+    on(shop, date(2027, 3, 10))
+    await publish(shop, month(2, "50.00"))
+    first = await post(shop, f"{path}/deliveries", seller, lot(lot_number="Lot-1", form="metal"))
+    assert ("form_without_factor", "/form") in warnings(first)
+    told: list[str] = []
+    for place, number in ((path, "LOT-1"), (other, "lot-1"), (other, "Lot-2")):
+        for dry_run in ("?validate_only=true", ""):
+            sent = await post(shop, f"{place}/deliveries{dry_run}", seller, lot(lot_number=number))
+            assert sent.status_code in (200, 201), sent.text
+            told += [
+                each["detail"] for each in sent.json()["warnings"] if each["code"] == "lot_number_left_before"
+            ]
+    agreed = path.rpartition("/")[2]
+    assert [
+        f"Lot {before} left on 2027-03-10 under {agreed}: if it is the same, it is invoiced twice."
+        for before in ("Lot-1", "Lot-1", "LOT-1", "LOT-1")
+    ] == told
+    again = await post(shop, f"{path}/deliveries", seller, lot(lot_number="Lot-1"))
+    assert (409, "lot_delivered") == (again.status_code, again.json()["code"])
+
+
 async def test_nobody_but_the_parties_sees_a_delivery(shop: Shop) -> None:
     on(shop, date(2027, 1, 1))
     path, seller, _ = await effective(shop)

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from contracts.rules.assays import UMPIRE_UNNAMED
 from contracts.rules.days import midnight
-from contracts.rules.delivered import shipment_cautions, weighing_cautions
+from contracts.rules.delivered import number_cautions, shipment_cautions, weighing_cautions
 from contracts.rules.deliveries import Ship, ship
 from contracts.rules.delivery import fold
 from contracts.rules.results import OBJECTION_DAYS
@@ -200,6 +200,21 @@ def test_a_shipment_is_told_of_days_and_tonnes_that_were_not_agreed() -> None:
     assert (
         "32000 kg have left in contract year 1; 20000 kg are agreed, with a tolerance of 10 %" in told[1].text
     )
+
+
+def test_parts_of_one_passport_are_no_lot_that_left_before() -> None:
+    """They are weighed against it; what names another passport, or none, may be the same lot."""
+    earlier = begun().ship(passport=numbered(8)).delivery
+    unnamed = begun().ship().delivery
+    fact = begun().ship(passport=numbered(8)).delivery.shipped
+    assert [] == list(number_cautions(fact, [earlier]))
+    assert [] == list(number_cautions(fact, []))
+    for shipped, others in (
+        (fact, [earlier, unnamed]),
+        (replace(fact, passport=None), [earlier]),
+        (replace(fact, passport=numbered(9)), [earlier, unnamed]),
+    ):
+        assert ["lot_number_left_before"] == [each.code for each in number_cautions(shipped, others)]
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from uuid import UUID
 import asyncpg
 import pytest
 
+from contracts.store import deliveries as shipped
 from events.connections import Connection
 from events.timetable import BEGINNING, START
 from market.rules.streams.partner_lines import ALL
@@ -296,6 +297,7 @@ async def test_what_the_writer_runs(database: Any, filled: Any) -> None:
             (due.LAPSES, (NOW, 100, *START), {"match_due"}),
             (due.PASSPORTS, (BEGINNING, few), {"delivery_of_passport"}),
             (due.PASSPORTS, (BEGINNING, few), {"passport_by_id", "passport_of_owner"}),
+            (shipped.READ_OF_NUMBER, (posters[0], "Lot", sold[0], 10), {"delivery_lot_folded"}),
             *await of_passports(writer),
         ],
     )

@@ -2,14 +2,19 @@
 has left before."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
 from msgspec.structs import replace
 
 from contracts.commands.steps import find
 from contracts.rules.agreement import Agreement
 from contracts.rules.contract_years import year_period
-from contracts.rules.delivered import of_match, shipment_cautions, weighing_cautions
+from contracts.rules.delivered import (
+    number_cautions,
+    of_match,
+    shipment_cautions,
+    weighing_cautions,
+)
 from contracts.store import agreements, deliveries
 from events.contract_events import DeliveryShipped, DeliveryWeighed
 from events.refusal import Caution
@@ -21,6 +26,8 @@ from market.http.wire.reads import as_desk
 from market.http.wire.receipts import Warned, unless_unread, warned
 from market.rules.passports import shipped_lots
 from market.store import matches, supplies
+
+SAME_NUMBER_MAX: Final = 10
 
 
 async def matched_lot(call: Call[Any, Any]) -> PhysicalLot | None:
@@ -57,8 +64,12 @@ async def _of_shipment(call: Call[Any, Any], fact: DeliveryShipped) -> tuple[War
             year.start.date(),
             year.end.date(),
         )
+        others = await deliveries.shipped_of_number(
+            connection, agreement.seller, fact.lot_number, fact.delivery, limit=SAME_NUMBER_MAX
+        )
     of_lot = await _of_lot(call, agreement, fact)
-    return warned([*shipment_cautions(agreement, volumes, of_year, fact), *of_lot])
+    told = [*shipment_cautions(agreement, volumes, of_year, fact), *number_cautions(fact, others)]
+    return warned([*told, *of_lot])
 
 
 async def _of_lot(call: Call[Any, Any], agreement: Agreement, fact: DeliveryShipped) -> Iterable[Caution]:
