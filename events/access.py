@@ -39,6 +39,7 @@ _OPERATIONS: Final[dict[Operation, Any]] = {
     "read": AclOperation.READ,
     "write": AclOperation.WRITE,
     "create": AclOperation.CREATE,
+    "describe_configs": AclOperation.DESCRIBE_CONFIGS,
 }
 _PATTERNS: Final = {False: ResourcePatternType.LITERAL, True: ResourcePatternType.PREFIXED}
 

@@ -5,7 +5,7 @@ from typing import Literal
 from msgspec import Struct
 
 Resource = Literal["topic", "group"]
-Operation = Literal["read", "write", "create"]
+Operation = Literal["read", "write", "create", "describe_configs"]
 """Reading and writing a topic include asking for it; reading a group is joining it and committing in it."""
 
 

@@ -322,6 +322,23 @@ group by c.witness order by c.witness
 """
 
 
+# Whoever has not done its part: relay, auditor or signer.
+OLDEST_UNSEALED = """
+select min(j.recorded_at) from record.lane l
+left join lateral (
+    select s.size from record.checkpoint s
+    where s.stream = l.stream and s.lane = l.lane order by s.size desc limit 1
+) k on true
+join record.journal j on j.stream = l.stream and j.lane = l.lane and j.position = coalesce(k.size, 0) + 1
+"""
+
+
+async def oldest_unsealed_at(connection: Connection) -> datetime | None:
+    """When the oldest event was recorded that no checkpoint covers; None: all are sealed."""
+    found: datetime | None = await connection.fetchval(OLDEST_UNSEALED)
+    return found
+
+
 class UnsignedLane(NamedTuple):
     """A lane that the signer refuses to sign, since when and why."""
 

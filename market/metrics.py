@@ -56,6 +56,44 @@ for _outcome in ("delivered", "failed"):
 CHECKPOINTS_REFUSED: Final = Gauge(
     "lodestone_checkpoints_refused", "Lanes whose head the signer refuses to sign."
 )
+TOPIC_SETTINGS_DIFFERING: Final = Gauge(
+    "lodestone_topic_settings_differing",
+    "Settings of a record topic that are not as declared, as the relay sees them.",
+    ("topic",),
+)
+TOPIC_LOSES_EVENTS: Final = Gauge(
+    "lodestone_topic_loses_events",
+    "1 while a record topic is set to delete or compact events.",
+    ("topic",),
+)
+WATCHED_AT: Final = Gauge(
+    "lodestone_watched_timestamp_seconds", "When this process last read what its gauges say of the record."
+)
+CHECKPOINT_AGE: Final = Gauge(
+    "lodestone_checkpoint_age_seconds", "Age of the newest checkpoint; NaN while there is none."
+)
+UNSEALED_OLDEST: Final = Gauge(
+    "lodestone_unsealed_oldest_seconds", "Age of the oldest event that no checkpoint covers; 0 when all are."
+)
+COSIGNED_BEHIND: Final = Gauge(
+    "lodestone_cosigned_behind_seconds",
+    "By how much the newest checkpoint that a witness has cosigned is older than the newest.",
+    ("witness",),
+)
+AUDIT_RUN_AGE: Final = Gauge(
+    "lodestone_audit_run_age_seconds",
+    "Age of the auditor's newest completed run, or of the deployment before the first.",
+)
+TIMER_OLDEST_DUE: Final = Gauge(
+    "lodestone_timer_oldest_due_seconds", "For how long the oldest due timer has waited.", ("kind",)
+)
+IMPORT_OLDEST: Final = Gauge(
+    "lodestone_import_oldest_seconds", "Age of the oldest file of rows that is not worked off."
+)
+WEBHOOK_OLDEST_DUE: Final = Gauge(
+    "lodestone_webhook_oldest_due_seconds", "For how long the oldest due message to a webhook has waited."
+)
+WEBHOOKS_UNSERVED: Final = Gauge("lodestone_webhooks_unserved", "Active webhooks to which no process posts.")
 AUDIT_DIVERGENCES: Final = Gauge(
     "lodestone_audit_divergences", "Lanes whose topic does not continue its chain."
 )

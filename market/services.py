@@ -63,6 +63,7 @@ from market.store.feed import PUBLISHER
 from market.store.reading import DESK_SESSIONS
 from market.store.views import PROJECTOR
 from market.timers import Timers, count_command
+from market.topic_settings import watch_topics
 from market.topics import create_partner_topic
 from market.watch import checks, watch
 from market.webhooks import run_webhooks
@@ -182,7 +183,13 @@ async def _run_relay(wiring: Wiring, stop: asyncio.Event) -> None:
         owner=wiring.owner,
         topic_prefix=wiring.prefix,
     )
-    await until(stop, relay.run, relay.stop)
+    looking = watch_topics(ground.bootstrap, wiring.deployment.lanes, stop, prefix=wiring.prefix)
+    watching = asyncio.create_task(looking, name="relay-topics")
+    try:
+        await until(stop, relay.run, relay.stop)
+    finally:
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
 
 
 class Told:

@@ -1,11 +1,16 @@
 """What is known of the record from outside: the checks of `/readyz`, and the gauges of lags and stops."""
 
 import asyncio
+import math
+import time
 from contextlib import suppress
+from datetime import timedelta
 from typing import Final
 
 import structlog
 
+from contracts.store.due import longest_due as contracts_longest_due
+from events import seals
 from events.connections import acquire
 from events.migrations import pending
 from events.watermarks import oldest_unpublished_seconds
@@ -13,17 +18,27 @@ from market.ground import Wiring
 from market.http.wire.door import Check
 from market.metrics import (
     AUDIT_DIVERGENCES,
+    AUDIT_RUN_AGE,
+    CHECKPOINT_AGE,
+    COSIGNED_BEHIND,
+    IMPORT_OLDEST,
     LANE_STOPPED,
     READER_LAG,
     READER_LAG_SECONDS,
     RELAY_OLDEST_SECONDS,
+    TIMER_OLDEST_DUE,
+    UNSEALED_OLDEST,
+    WATCHED_AT,
+    WEBHOOK_OLDEST_DUE,
+    WEBHOOKS_UNSERVED,
 )
 from market.provision import MIGRATIONS
-from market.store import audit_runs
+from market.store import audit_runs, waiting
 
 log = structlog.get_logger("lodestone.watch")
 
 WATCH_SECONDS: Final = 1.0
+AGES_SECONDS: Final = 15.0
 RELAY_SECONDS_MAX: Final = 30.0
 READY_SECONDS_MAX: Final = 2.0
 
@@ -83,9 +98,15 @@ left join record.journal j on j.stream = p.stream and j.lane = p.lane and j.posi
 
 
 async def watch(wiring: Wiring, stop: asyncio.Event) -> None:
-    """Brings the gauges up to date once a second; a database that is away leaves them as they are."""
+    """Brings the gauges up to date once a second, ages every fifteen; a database that is away leaves them as
+    they are, but for when they were read.
+    """
+    ages_at = -math.inf
     while not stop.is_set():
         try:
+            if time.monotonic() - ages_at >= AGES_SECONDS:
+                await _show_ages(wiring)
+                ages_at = time.monotonic()
             async with acquire(wiring.relay) as connection:
                 RELAY_OLDEST_SECONDS.set(await oldest_unpublished_seconds(connection))
                 rows = await connection.fetch(LAGS)
@@ -97,7 +118,41 @@ async def watch(wiring: Wiring, stop: asyncio.Event) -> None:
                 LANE_STOPPED.labels(*place).set(int(row["stopped"]))
             stopped = sum(row["stopped"] for row in rows if row["name"] == "auditor")
             AUDIT_DIVERGENCES.set(stopped + diverged)
+            WATCHED_AT.set_to_current_time()
         except Exception as error:  # noqa: BLE001  a gauge is no reason to end
             log.warning("watch_failed", error=repr(error))
         with suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), WATCH_SECONDS)
+
+
+async def _show_ages(wiring: Wiring) -> None:
+    """How old what processes are to bring forth is: each process tells it of all, so that one that is gone is
+    noticed. What is due, and files of rows, go by the clock that decides, the rest by the database's.
+    """
+    async with acquire(wiring.auditor) as connection:
+        now = await connection.fetchval("select clock_timestamp()")
+        signed_at = await seals.newest_signed_at(connection)
+        unsealed_at = await seals.oldest_unsealed_at(connection)
+        witnessed = await seals.witnessed_at(connection)
+        audited_at = await audit_runs.last_at(connection)
+    CHECKPOINT_AGE.set(math.nan if signed_at is None else _seconds(now - signed_at))
+    UNSEALED_OLDEST.set(0 if unsealed_at is None else _seconds(now - unsealed_at))
+    for witness, cosigned_at in witnessed.items():
+        COSIGNED_BEHIND.labels(witness.partition("+")[0]).set(_seconds((signed_at or now) - cosigned_at))
+    AUDIT_RUN_AGE.set(_seconds(now - audited_at))
+    now = wiring.clock()
+    async with acquire(wiring.writer) as connection:
+        due = await waiting.longest_due(connection, now) | await contracts_longest_due(connection, now)
+        handed_in_at = await waiting.oldest_import_at(connection)
+        message_seconds = await waiting.oldest_message_seconds(connection)
+        unserved = await waiting.unserved_webhooks(connection)
+    for kind, age in due.items():
+        TIMER_OLDEST_DUE.labels(kind).set(_seconds(age))
+    IMPORT_OLDEST.set(0 if handed_in_at is None else _seconds(now - handed_in_at))
+    WEBHOOK_OLDEST_DUE.set(message_seconds)
+    WEBHOOKS_UNSERVED.set(unserved)
+
+
+def _seconds(age: timedelta) -> float:
+    """A metric's; never below zero, where clocks differ."""
+    return max(0.0, age.total_seconds())

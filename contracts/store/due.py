@@ -1,7 +1,8 @@
 """What the clock alone changes: agreements by their status, their volumes, and assays nobody lodged."""
 
 from collections.abc import Collection, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 
 import asyncpg
 
@@ -100,3 +101,13 @@ def _agreement(row: asyncpg.Record) -> AgreementPlace:
 
 def _reached(rows: Sequence[asyncpg.Record], limit: int, subject: str) -> Mark:
     return Mark(rows[-1]["due_time"], rows[-1][subject]) if len(rows) == limit else START
+
+
+async def longest_due(connection: Connection, now: datetime) -> dict[str, timedelta]:
+    """By kind of what timers do, for how long the oldest agreement has been due; zero when none is."""
+    found: dict[str, Found[Any]] = {
+        "agreement": await due_agreements(connection, now, 1),
+        "volume": await due_volumes(connection, now, 1),
+        "delivery": await due_deliveries(connection, now, 1),
+    }
+    return {kind: now - due.reached.time if due.places else timedelta() for kind, due in found.items()}

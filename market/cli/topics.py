@@ -11,21 +11,28 @@ from events.replay import BrokenRecord
 from events.vocabulary import STREAMS
 from market.cli.console import CommandFailed, Exit, print_json, print_line, progress, run_async, settings_of
 from market.cli.lanes import check_lane, written_lane
-from market.ground import prepare_kafka, stand, wire
+from market.ground import Ground, prepare_kafka, stand, wire
 from market.republish import Republished, StillAtWork, lanes_of, republish
 from market.settings import Settings
-from market.topics import TopicError, inspect_topics
+from market.topic_settings import SettingsSeen, compare_topics, mended_by
+from market.topics import TopicError, TopicState, inspect_topics
 
 ALL: Final = "all"
 PUBLIC: Final = "public"
 
 
 class Row(Struct, frozen=True, kw_only=True):
-    """A declared topic: `created`, `missing` or `exists`."""
+    """A declared topic: `created`, `missing` or `exists`; `differs`: where it is set otherwise than declared.
+
+    `loses_events`: it is proof, and is set to delete or compact.
+    """
 
     topic: str
     partitions: int
     state: str
+    differs: tuple[str, ...] = ()
+    loses_events: bool = False
+    help: str | None = None
 
 
 class Outcome(Struct, frozen=True, kw_only=True):
@@ -43,6 +50,8 @@ class Outcome(Struct, frozen=True, kw_only=True):
 def command(*, lost: str | None, dry_run: bool, as_json: bool) -> None:
     """Create the topics of deploy/kafka/topics.toml that are missing; what exists is left as it is.
 
+    Says which are set otherwise than declared; exit code 3: one of the record's is set to lose events.
+
     Before lanes are published again, the journal is held against its chain and all that was signed, and the
     order is put on the record. Exit code 4: the journal is not what was signed.
     """
@@ -55,9 +64,20 @@ def command(*, lost: str | None, dry_run: bool, as_json: bool) -> None:
         raise CommandFailed(Exit.DIVERGENCE, str(error)) from error
     if as_json:
         print_json(outcome.topics if lost is None else outcome)
-        return
+    else:
+        _print(outcome, lost)
+    losing = [row.topic for row in outcome.topics if row.loses_events]
+    if losing:
+        raise CommandFailed(Exit.INVALID_INPUT, f"set to lose events of the record: {', '.join(losing)}")
+
+
+def _print(outcome: Outcome, lost: str | None) -> None:
     for row in outcome.topics:
         print_line(f"{row.state:<10} {row.partitions:>4}  {row.topic}")
+        for told in row.differs:
+            print_line(f"{'':<16} {told}")
+        if row.help:
+            print_line(f"{'':<16} → {row.help}")
     if outcome.republished is not None:
         _print_republished(outcome.republished)
     elif lost is not None:
@@ -91,20 +111,22 @@ async def _topics(settings: Settings, lost: str | None, *, dry_run: bool) -> Out
             created = republished.created
         elif not dry_run:
             created = await prepare_kafka(ground, lanes)
-    return Outcome(
-        topics=[
-            Row(
-                topic=state.topic.name,
-                partitions=state.partitions or state.topic.partitions,
-                state="created"
-                if state.topic.name in created
-                else "missing"
-                if state.partitions is None
-                else "exists",
-            )
-            for state in before
-        ],
-        republished=republished,
+        seen = await compare_topics(ground.bootstrap, lanes, prefix=settings.topic_prefix)
+        rows = [_row(ground, state, created, seen) for state in before]
+    return Outcome(topics=rows, republished=republished)
+
+
+def _row(ground: Ground, state: TopicState, created: Sequence[str], seen: SettingsSeen) -> Row:
+    name = state.topic.name
+    existed = "missing" if state.partitions is None else "exists"
+    differing = tuple(each for each in seen.differences if each.topic == name)
+    return Row(
+        topic=name,
+        partitions=state.partitions or state.topic.partitions,
+        state="created" if name in created else existed,
+        differs=tuple(map(str, differing)),
+        loses_events=any(each.loses_events for each in differing),
+        help=mended_by(ground.bootstrap, differing) if differing else None,
     )
 
 

@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from market import metrics
 from market.http.wire.metrics import DoorMetrics
+from market.services import SERVICES
 
 ROOT = Path(__file__).parents[2]
 ALERTS = yaml.safe_load((ROOT / "deploy" / "alerts.yaml").read_text(encoding="utf-8"))
@@ -19,6 +20,8 @@ DASHBOARD = json.loads((ROOT / "deploy" / "grafana" / "lodestone.json").read_tex
 PAGE = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
 BY_PROMETHEUS = {"instance", "job"}
 """Labels that whoever scrapes adds."""
+BY_SCRAPING = {"up": BY_PROMETHEUS}
+"""Series that Prometheus makes of every target."""
 
 
 def declared() -> dict[str, set[str]]:
@@ -34,7 +37,7 @@ def declared() -> dict[str, set[str]]:
                 series[metric._name] = labels
             case Histogram():
                 series[f"{metric._name}_bucket"] = labels | {"le"}
-    return series
+    return series | BY_SCRAPING
 
 
 def rules() -> list[dict[str, Any]]:
@@ -87,13 +90,28 @@ def test_what_an_alert_says_comes_from_its_query() -> None:
         assert rule["labels"]["severity"] in {"critical", "warning"}
 
 
+def test_a_service_that_no_process_shows_is_an_alert() -> None:
+    (gone,) = [rule["expr"] for rule in rules() if rule["alert"] == "LodestoneServiceGone"]
+    asked = re.findall(r'absent\(lodestone_service_up{service="(\w+)"}\)', gone)
+    assert sorted(SERVICES) == sorted(asked)
+    assert any("up" == name for rule in rules() for name, _ in selectors(rule["expr"]))
+
+
+def test_every_alert_is_on_the_page_by_its_name_or_its_series() -> None:
+    watched = PAGE[PAGE.index("## What to watch") : PAGE.index("## Telling a user")]
+    for rule in rules():
+        series = {name.removesuffix("_total") for name, _ in selectors(rule["expr"])} - {"up"}
+        assert rule["alert"] in watched or any(name in watched for name in series), rule["alert"]
+
+
 def test_every_series_of_the_page_on_operations_has_an_alert() -> None:
     watched = PAGE[PAGE.index("## What to watch") : PAGE.index("## Telling a user")]
     alerted = {name for rule in rules() for name, _ in selectors(rule["expr"])}
     named = set(re.findall(r"lodestone_[a-z_]+", watched))
     assert len(named) > 4
     assert set() == {name for name in named if not {name, f"{name}_total"} & alerted} - {
-        "lodestone_reader_lag_records"
+        "lodestone_reader_lag_records",
+        "lodestone_checkpoint_age_seconds",
     }
 
 

@@ -7,6 +7,7 @@ import signal
 import sys
 from asyncio.subprocess import PIPE
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -26,13 +27,18 @@ from market.http.wire.ids import to_text
 from market.http.wire.tokens import SECRET_BYTES
 from market.operators import issue_key
 from market.services import SERVICES
+from market.topic_settings import watch_topics
 from tests.agreement_support import STEADY, agreed
 from tests.market_drafts import market_terms, rule_set
 from tests.market_support import LANES, bare_scene_on, done, fact_of, scene_on
 from tests.process_support import eventually, finish, published, serving, start_cli, topic_bodies, wired
 from tests.record_support import send_raw
+from tests.topic_support import set_topic, shown
 
 NOWHERE = "127.0.0.1:1"
+LOSES = "lodestone_topic_loses_events"
+WEEK_MS = "604800000"
+KEEPING = {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
 
 
 async def ran(database: Any, bootstrap: str, prefix: str, *arguments: str) -> tuple[int, str, str]:
@@ -98,12 +104,34 @@ async def test_the_doctor_tells_servers_without_services_from_those_that_work(
 ) -> None:
     servers = (database, kafka_bootstrap, topic_prefix)
     async with bare_scene_on(database), wired(*servers) as wiring:
+        topic = record_topic(topic_prefix, "market")
+        await set_topic(kafka_bootstrap, topic, {"cleanup.policy": "compact,delete", "retention.ms": WEEK_MS})
         code, out, _ = await ran(*servers, "doctor", "--json")
         idle = {row["what"]: (row["state"], row["told"]) for row in json.loads(out)}
         assert (Exit.UNAVAILABLE, ("wrong", "no relay and no reader runs")) == (code, idle["services"])
         assert ("ok", "ok") == (idle["PostgreSQL"][0], idle["Kafka"][0])
         async with serving(wiring, "relay", "matcher"):
             await eventually("leases", lambda: _leased(wiring))
+            await eventually("the gauge", partial(shown, 1, LOSES, topic=topic))
+            assert await shown(2, "lodestone_topic_settings_differing", topic=topic)
+            code, out, err = await ran(*servers, "doctor", "--json")
+            losing = {row["what"]: row for row in json.loads(out)}[f"topic {topic}"]
+            assert (Exit.UNAVAILABLE, "wrong") == (code, losing["state"])
+            assert "cleanup.policy is compact,delete, declared delete; all but the newest" in losing["told"]
+            assert f"retention.ms is {WEEK_MS}, declared -1; older events go" in losing["told"]
+            assert (
+                f"--entity-name {topic} --add-config cleanup.policy=delete,retention.ms=-1;" in losing["help"]
+            )
+            code, out, err = await ran(*servers, "topics")
+            assert (Exit.INVALID_INPUT, True) == (code, f"set to lose events of the record: {topic}" in err)
+            assert f"retention.ms is {WEEK_MS}" in out
+            await set_topic(kafka_bootstrap, topic, KEEPING | {"max.message.bytes": "2000000"})
+            stop = asyncio.Event()
+            looking = watch_topics(kafka_bootstrap, LANES, stop, prefix=topic_prefix, look_seconds=0.1)
+            async with asyncio.TaskGroup() as group:
+                group.create_task(looking)
+                await eventually("the gauge again", partial(shown, 0, LOSES, topic=topic))
+                stop.set()
             code, out, err = await ran(*servers, "doctor", "--json")
             assert Exit.OK == code, err
             working = {row["what"]: (row["state"], row["told"]) for row in json.loads(out)}

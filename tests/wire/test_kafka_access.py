@@ -52,6 +52,7 @@ from market.topic_access import (
     rotate,
     seen_by_services,
 )
+from market.topic_settings import compare_topics
 from market.topics import create_partner_topic, create_topics
 from tests.market_support import LANES as DESK_LANES
 from tests.market_support import scene_on
@@ -250,6 +251,14 @@ async def test_services_may_what_they_do_and_no_more(secure: Secure) -> None:
     assert record | public <= set(seen["publisher"]) and CHECKPOINTS not in seen["publisher"]
     assert [record | {CHECKPOINTS}] * 2 == [seen["auditor"], seen["witness"]]
     assert frozenset({CHECKPOINTS}) == seen["signer"]
+    looks = {
+        name: await compare_topics(secure.service(name), LANES, beginning="record.")
+        for name in ("relay", "publisher")
+    }
+    assert [(record, ()), (frozenset(), ())] == [
+        (frozenset(look.compared), look.differences) for look in looks.values()
+    ]
+    assert record == frozenset(looks["publisher"].hidden)
     for service in ("matcher", "signer", "api"):
         denied = await fetch_blindly(secure.service(service), "record.parties.v1")
         assert TopicAuthorizationFailedError is denied

@@ -11,7 +11,7 @@ Part = Literal["record.", "record.market.v1", "audit.checkpoints.v1", "public.",
 
 _SERVICES: Final[dict[str, dict[Part, tuple[Operation, ...]]]] = {
     "api": {},
-    "relay": {"record.": ("read", "write")},
+    "relay": {"record.": ("read", "write", "describe_configs")},
     "matcher": {"record.market.v1": ("read",)},
     "follower": {"record.market.v1": ("read",)},
     "timers": {},
