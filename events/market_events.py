@@ -47,6 +47,25 @@ class MarketOpened(Struct, frozen=True, kw_only=True):
     terms: MarketTerms
 
 
+class MarketHalted(Struct, frozen=True, kw_only=True):
+    """From here on no round is planned and no order posted or changed; it may be withdrawn, matches answered.
+
+    A round that was open then is abandoned right before.
+    """
+
+    TYPE: ClassVar[str] = "market.market.halted.v1"
+
+    market: UUID
+    reason: Text
+
+
+class MarketResumed(Struct, frozen=True, kw_only=True):
+    TYPE: ClassVar[str] = "market.market.resumed.v1"
+
+    market: UUID
+    reason: Text
+
+
 class MemberAdmitted(Struct, frozen=True, kw_only=True):
     TYPE: ClassVar[str] = "market.member.admitted.v1"
 
@@ -432,4 +451,6 @@ FACTS: tuple[type[Struct], ...] = (
     MatchLapsed,
     RuleSetRehearsed,
     QuoteAsked,
+    MarketHalted,
+    MarketResumed,
 )

@@ -38,7 +38,7 @@ from market.rules.visibility.deal_tape import TapeAgreement
 from market.rules.visibility.deals import Deals, fold_deal
 from market.rules.visibility.mixing import Mix, leaving
 from market.rules.visibility.record_visibility import Before, see_event
-from market.rules.visibility.tape import TapeClearing, TapeLine, TapeOrder, TapeRuleSet, TapeTrade
+from market.rules.visibility.tape import TapeClearing, TapeLine, TapeMarket, TapeOrder, TapeRuleSet, TapeTrade
 from market.store.feed import PUBLISHER
 
 NAME: Final = PUBLISHER
@@ -289,6 +289,8 @@ def _kind(line: PublicLine) -> MessageKind:
             return message_kind(f"public.clearing.{line.outcome}.v1", SOURCE)
         case TapeRuleSet():
             return message_kind("public.pricing-rule.published.v1", SOURCE)
+        case TapeMarket():
+            return message_kind(f"public.market.{line.standing}.v1", SOURCE)
 
 
 @lru_cache(maxsize=64)
@@ -303,7 +305,7 @@ def _subject(line: PublicLine) -> str:
             return line.id
         case TapeClearing():
             return str(line.plan)
-        case TapeRuleSet():
+        case TapeRuleSet() | TapeMarket():
             return str(line.market)
 
 

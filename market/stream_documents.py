@@ -30,7 +30,15 @@ from market.rules.streams.wire_units import PARTNER_UNITS, PUBLIC_UNITS, Units
 from market.rules.visibility.deal_tape import DealAction, TapeAgreement
 from market.rules.visibility.own_side import OwnMatch
 from market.rules.visibility.party_visibility import KeyIssued
-from market.rules.visibility.tape import Action, OrderTopic, TapeClearing, TapeOrder, TapeRuleSet, TapeTrade
+from market.rules.visibility.tape import (
+    Action,
+    OrderTopic,
+    TapeClearing,
+    TapeMarket,
+    TapeOrder,
+    TapeRuleSet,
+    TapeTrade,
+)
 from market.rules.visibility.visibility import OwnOutcome
 
 FILE: Final = record.FOLDER / "streams.asyncapi.json"
@@ -98,6 +106,8 @@ def public_lines() -> dict[str, tuple[str, type[Struct]]]:
     for action in get_args(DealAction):
         found[f"public.offtake-agreement.{action}.v1"] = ("public.offtake-agreements.v1", TapeAgreement)
     found["public.pricing-rule.published.v1"] = ("public.pricing-rules.v1", TapeRuleSet)
+    for standing in ("halted", "resumed"):
+        found[f"public.market.{standing}.v1"] = ("public.markets.v1", TapeMarket)
     return found
 
 

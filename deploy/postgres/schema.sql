@@ -622,6 +622,8 @@ CREATE TABLE state.market (
     last_cut_time timestamp with time zone,
     last_completed_sha256 bytea,
     body bytea NOT NULL,
+    halted_time timestamp with time zone,
+    halted_reason text,
     CONSTRAINT market_check CHECK (((plan IS NULL) = (plan_position IS NULL))),
     CONSTRAINT market_last_round_check CHECK ((last_round >= 0)),
     CONSTRAINT market_open_orders_check CHECK ((open_orders >= 0)),

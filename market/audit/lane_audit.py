@@ -24,6 +24,7 @@ from events.merkle import Frontier
 from market.audit.contract_audit import ContractAudit
 from market.audit.fact_faults import FactFault
 from market.audit.fact_progress import Counted, Folded, OpenedRound
+from market.audit.halt_audit import halt_fault
 from market.audit.known_heads import KnownHeads
 from market.audit.lane_progress import Followed, beginning
 from market.audit.lane_verdict import (
@@ -318,7 +319,12 @@ class LaneAudit:
         opened, book = self._open.get(market), self._books.get(market)
         if opened is not None and event.cause == str(opened.plan.id):
             return True
-        fault = self._answers.follow(book, event) or order_fault(book, event) or self._operators.fault(event)
+        fault = (
+            self._answers.follow(book, event)
+            or halt_fault(book, event)
+            or order_fault(book, event)
+            or self._operators.fault(event)
+        )
         self._told(record, event, fault)
         return fault is None
 

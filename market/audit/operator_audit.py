@@ -12,7 +12,9 @@ from events.envelope import Recorded
 from events.market_events import (
     ClearingPlanned,
     InputRecorded,
+    MarketHalted,
     MarketOpened,
+    MarketResumed,
     MatchLapsed,
     MemberAdmitted,
     MemberSuspended,
@@ -33,6 +35,8 @@ SEEN_WITHIN: Final = timedelta(seconds=60)
 OF_OPERATORS: Final = frozenset(
     (
         MarketOpened,
+        MarketHalted,
+        MarketResumed,
         MemberAdmitted,
         MemberSuspended,
         InputRecorded,

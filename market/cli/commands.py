@@ -18,6 +18,8 @@ VERBS: Final = (
     "topics",
     "keys",
     "rules",
+    "halt",
+    "resume",
     "replay",
     "recover",
     "audit",

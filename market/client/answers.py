@@ -90,7 +90,14 @@ class MatchAccepted(Accepted, frozen=True, kw_only=True):
     confirmed: bool
 
 
+class Halt(Struct, frozen=True, kw_only=True):
+    since: datetime
+    reason: str
+
+
 class Market(Struct, frozen=True, kw_only=True):
+    """`halted`: it takes no orders and plans no round; they may be withdrawn, matches answered."""
+
     id: str
     name: str
     basis: str
@@ -100,6 +107,7 @@ class Market(Struct, frozen=True, kw_only=True):
     tick_eur_per_kg: Decimal
     last_round: int
     open_plan: str | None
+    halted: Halt | None = None
 
 
 class Place(Struct, frozen=True, kw_only=True):

@@ -1,4 +1,4 @@
-"""Clearings: plan a round, give one up. What a round concludes, the matcher records."""
+"""Clearings: plan a round, give one up, halt them and go on. What a round concludes, the matcher records."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -10,13 +10,21 @@ from events.decision import Moment, Request
 from events.desk import Answer, Desk, InMarket, Operation, in_market, submit
 from events.vocabulary import Instant
 from market.rules.clearing import clearings as rules
-from market.rules.clearing.clearings import AbandonClearing, PlanClearing, PlanState
+from market.rules.clearing.clearings import (
+    AbandonClearing,
+    HaltMarket,
+    PlanClearing,
+    PlanState,
+    ResumeMarket,
+)
 from market.store import inputs, markets
 
 
 async def load(
     connection: Connection,
-    asked: Sequence[InMarket[PlanClearing] | InMarket[AbandonClearing]],
+    asked: Sequence[
+        InMarket[PlanClearing] | InMarket[AbandonClearing] | InMarket[HaltMarket] | InMarket[ResumeMarket]
+    ],
     moment: Moment,
 ) -> Sequence[PlanState | None]:
     """`last_time` is the moment's: the lane never lets it fall before its newest event."""
@@ -38,6 +46,7 @@ async def load(
                 last_round=row.last_round,
                 last_time=max(moment.now, row.last_time),
                 last_cut_time=row.last_cut_time,
+                halt=row.halt,
             )
         )
     return states
@@ -47,6 +56,8 @@ PLAN: Operation[InMarket[PlanClearing], PlanState | None] = in_market("clearing.
 ABANDON: Operation[InMarket[AbandonClearing], PlanState | None] = in_market(
     "clearing.abandon", load, rules.abandon
 )
+HALT: Operation[InMarket[HaltMarket], PlanState | None] = in_market("market.halt", load, rules.halt)
+RESUME: Operation[InMarket[ResumeMarket], PlanState | None] = in_market("market.resume", load, rules.resume)
 
 
 async def plan(
@@ -90,6 +101,53 @@ async def abandon(
     return await submit(
         desk,
         ABANDON,
+        InMarket(lane=lane.lane, lanes=desk.lanes, market=market, argument=argument),
+        caller=caller,
+        lanes=[lane],
+        touches=None,
+        request=request,
+        dry_run=dry_run,
+    )
+
+
+async def halt(
+    desk: Desk,
+    caller: Caller,
+    *,
+    market: UUID,
+    reason: str,
+    request: Request | None = None,
+    dry_run: bool = False,
+) -> Answer:
+    """Where a round was open, the first event that answers is its abandonment."""
+    lane = desk.lane("market", market)
+    argument = HaltMarket(caller=caller, reason=reason)
+    return await submit(
+        desk,
+        HALT,
+        InMarket(lane=lane.lane, lanes=desk.lanes, market=market, argument=argument),
+        caller=caller,
+        lanes=[lane],
+        touches=None,
+        request=request,
+        dry_run=dry_run,
+    )
+
+
+async def resume(
+    desk: Desk,
+    caller: Caller,
+    *,
+    market: UUID,
+    reason: str,
+    request: Request | None = None,
+    dry_run: bool = False,
+) -> Answer:
+    lane = desk.lane("market", market)
+    argument = ResumeMarket(caller=caller, reason=reason)
+    return await submit(
+        desk,
+        RESUME,
         InMarket(lane=lane.lane, lanes=desk.lanes, market=market, argument=argument),
         caller=caller,
         lanes=[lane],

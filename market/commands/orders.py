@@ -290,6 +290,7 @@ def _posting(
         rule_set=market.rule_set,
         open_orders=market.open_orders + before,
         failings=0 if member is None else member.failings,
+        halt=market.halt,
         reservation=reservation,
     )
 

@@ -14,7 +14,9 @@ from events.market_events import (
     ClearingEvidence,
     ClearingPlanned,
     InputRecorded,
+    MarketHalted,
     MarketOpened,
+    MarketResumed,
     MatchAnswered,
     MatchConfirmed,
     MatchDeclined,
@@ -111,6 +113,13 @@ class PublishedRuleSet(Struct, frozen=True, kw_only=True):
     position: int
 
 
+class Halt(Struct, frozen=True, kw_only=True):
+    """Since when and why a market neither takes orders nor clears."""
+
+    since: datetime
+    reason: str
+
+
 class Book(Struct, kw_only=True):
     """One market at lane position `position`. Orders that are closed and hold nothing have left it."""
 
@@ -130,6 +139,7 @@ class Book(Struct, kw_only=True):
     last_completed_sha256: str | None = None
     matches: dict[UUID, OpenMatch] = {}
     failings: dict[UUID, list[datetime]] = {}
+    halt: Halt | None = None
 
 
 Books = dict[UUID, Book]
@@ -188,8 +198,16 @@ def _fold_fact(book: Book, event: Recorded, fact: Any) -> None:
             _fold_clearing(book, event, fact)
         case MatchStruck() | MatchAnswered() | MatchConfirmed() | MatchDeclined() | MatchLapsed():
             _fold_match(book, event, fact)
-        case MemberAdmitted() | MemberChanged() | MemberSuspended() | InputRecorded() | RuleSetPublished():
-            _fold_surroundings(book, event.position, fact)
+        case (
+            MemberAdmitted()
+            | MemberChanged()
+            | MemberSuspended()
+            | InputRecorded()
+            | RuleSetPublished()
+            | MarketHalted()
+            | MarketResumed()
+        ):
+            _fold_surroundings(book, event, fact)
         case RuleSetRehearsed() | QuoteAsked():
             pass
         case _:
@@ -198,8 +216,14 @@ def _fold_fact(book: Book, event: Recorded, fact: Any) -> None:
 
 def _fold_surroundings(
     book: Book,
-    position: int,
-    fact: MemberAdmitted | MemberChanged | MemberSuspended | InputRecorded | RuleSetPublished,
+    event: Recorded,
+    fact: MemberAdmitted
+    | MemberChanged
+    | MemberSuspended
+    | InputRecorded
+    | RuleSetPublished
+    | MarketHalted
+    | MarketResumed,
 ) -> None:
     match fact:
         case MemberAdmitted():
@@ -210,9 +234,13 @@ def _fold_surroundings(
         case MemberSuspended():
             book.suspended.add(fact.organisation)
         case InputRecorded():
-            record_input(book.inputs, fact.input, position)
+            record_input(book.inputs, fact.input, event.position)
         case RuleSetPublished():
-            book.rule_sets.append(PublishedRuleSet(rule_set=fact.rule_set, position=position))
+            book.rule_sets.append(PublishedRuleSet(rule_set=fact.rule_set, position=event.position))
+        case MarketHalted():
+            book.halt = Halt(since=event.time, reason=fact.reason)
+        case MarketResumed():
+            book.halt = None
         case _:
             assert_never(fact)
 

@@ -73,4 +73,5 @@ def decode(rows: BookRows) -> Book:
         last_completed_sha256=None if row.last_completed_sha256 is None else row.last_completed_sha256.hex(),
         matches=matches.decode_open(rows.matches),
         failings=members.decode_failings(rows.failings),
+        halt=row.halt,
     )

@@ -166,12 +166,15 @@ async def due_passports(connection: Connection, limit: int, *, after: UUID = BEG
     )
 
 
-CLOCKS = (
-    "select lane, market, plan, last_round, last_cut_time, last_time, body from market order by lane, market"
-)
+# Those that are halted plan no round.
+CLOCKS = """
+select lane, market, plan, last_round, last_cut_time, last_time, body from market
+where halted_time is null order by lane, market
+"""
 
 
 async def clearing_clocks(connection: Connection) -> list[MarketClock]:
+    """Of markets that may plan a round."""
     return [
         MarketClock(
             lane=row["lane"],

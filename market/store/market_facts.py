@@ -13,7 +13,9 @@ from events.market_events import (
     ClearingEvidence,
     ClearingPlanned,
     InputRecorded,
+    MarketHalted,
     MarketOpened,
+    MarketResumed,
     MatchAnswered,
     MatchConfirmed,
     MatchDeclined,
@@ -80,6 +82,8 @@ MarketFact: TypeAlias = (
     | MatchLapsed
     | RuleSetRehearsed
     | QuoteAsked
+    | MarketHalted
+    | MarketResumed
 )
 OfferFact: TypeAlias = SupplyOfferAmended | SupplyOfferWithdrawn | SupplyOfferExpired
 LotFact: TypeAlias = RecoveredLotAmended | RecoveredLotGraded | RecoveredLotWithdrawn | RecoveredLotExpired
@@ -178,8 +182,8 @@ class Batch:
                 self._strike(event, fact)
             case MatchAnswered() | MatchConfirmed() | MatchDeclined() | MatchLapsed():
                 self._match(event, fact)
-            case MarketOpened():
-                market.opened = fact
+            case MarketOpened() | MarketHalted() | MarketResumed():
+                market.stood(event, fact)
             case MemberAdmitted() | MemberChanged() | MemberSuspended():
                 self._member(event, fact)
             case InputRecorded():

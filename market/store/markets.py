@@ -9,9 +9,17 @@ from msgspec import Struct
 
 from events.connections import Connection
 from events.envelope import Recorded
-from events.market_events import ClearingAbandoned, ClearingCompleted, ClearingPlanned, MarketOpened
+from events.market_events import (
+    ClearingAbandoned,
+    ClearingCompleted,
+    ClearingPlanned,
+    MarketHalted,
+    MarketOpened,
+    MarketResumed,
+)
 from events.market_terms import MarketTerms
 from events.writes import Write
+from market.rules.book import Halt
 from market.store import bodies
 from market.store.reading import Page, page
 
@@ -31,6 +39,7 @@ class MarketRow(Struct, frozen=True, kw_only=True):
     last_round: int
     last_cut_time: datetime | None
     last_completed_sha256: bytes | None
+    halt: Halt | None
     terms: MarketTerms
 
 
@@ -49,6 +58,8 @@ class MarketChange(Struct, kw_only=True):
     last_round: int | None = None
     last_cut_time: datetime | None = None
     last_completed_sha256: bytes | None = None
+    halt_touched: bool = False
+    halt: Halt | None = None
 
     def pass_over(self, event: Recorded) -> None:
         self.position = event.position
@@ -62,6 +73,18 @@ class MarketChange(Struct, kw_only=True):
         self.plan_touched, self.plan, self.plan_position = True, None, None
         if isinstance(fact, ClearingCompleted):
             self.last_completed_sha256 = event.body_hash
+
+    def stood(self, event: Recorded, fact: MarketOpened | MarketHalted | MarketResumed) -> None:
+        if isinstance(fact, MarketOpened):
+            self.opened = fact
+            return
+        self.halt_touched = True
+        self.halt = Halt(since=event.time, reason=fact.reason) if isinstance(fact, MarketHalted) else None
+
+    def halted(self) -> tuple[object, ...]:
+        """Key and what a halt or its end changes."""
+        halt = self.halt
+        return self.lane, self.market, halt and halt.since, halt and halt.reason
 
     def moved(self) -> tuple[object, ...]:
         """Key and what every event changes."""
@@ -113,9 +136,17 @@ from unnest(
 where m.lane = n.lane and m.market = n.market
 """
 
+# Beside the others, since it happens once in years.
+HALT = """
+update market m set halted_time = n.halted_time, halted_reason = n.halted_reason
+from unnest($1::bigint[], $2::uuid[], $3::timestamptz[], $4::text[])
+    as n (lane, market, halted_time, halted_reason)
+where m.lane = n.lane and m.market = n.market
+"""
+
 
 def writes(changes: Iterable[MarketChange]) -> list[Write]:
-    """Open new markets, then bring every touched one forward; each exactly once."""
+    """Open new markets, then bring every touched one forward, each exactly once; then what was halted."""
     listed = list(changes)
     opened = [
         (change.lane, change.market, change.position, change.last_time, bodies.encode(change.opened.terms))
@@ -126,12 +157,13 @@ def writes(changes: Iterable[MarketChange]) -> list[Write]:
         Write("market", INSERT, opened),
         Write("market", UPDATE, [change.planning() for change in listed if change.plan_touched]),
         Write("market", MOVE, [change.moved() for change in listed if not change.plan_touched]),
+        Write("market", HALT, [change.halted() for change in listed if change.halt_touched]),
     ]
 
 
 READ_ONE = """
 select lane, market, version, position, last_time, open_orders, plan, plan_position, last_round,
-       last_cut_time, last_completed_sha256, body
+       last_cut_time, last_completed_sha256, halted_time, halted_reason, body
 from market where market = $1
 """
 
@@ -143,7 +175,8 @@ async def load_market(connection: Connection, market: UUID) -> MarketRow | None:
 
 READ_MANY = """
 select m.lane, m.market, m.version, m.position, m.last_time, m.open_orders, m.plan, m.plan_position,
-       m.last_round, m.last_cut_time, m.last_completed_sha256, m.body
+       m.last_round, m.last_cut_time, m.last_completed_sha256, m.halted_time, m.halted_reason,
+       m.body
 from unnest($1::bigint[], $2::uuid[]) as a (lane, market)
 join market m on m.lane = a.lane and m.market = a.market
 """
@@ -157,7 +190,7 @@ async def load_markets(connection: Connection, keys: Sequence[tuple[int, UUID]])
 
 READ_PAGE = """
 select lane, market, version, position, last_time, open_orders, plan, plan_position, last_round,
-       last_cut_time, last_completed_sha256, body
+       last_cut_time, last_completed_sha256, halted_time, halted_reason, body
 from market where $1::uuid is null or market > $1 order by market limit $2
 """
 
@@ -181,5 +214,11 @@ def _row(row: asyncpg.Record) -> MarketRow:
         last_round=row["last_round"],
         last_cut_time=row["last_cut_time"],
         last_completed_sha256=row["last_completed_sha256"],
+        halt=halt_of(row),
         terms=bodies.market_terms(row["body"]),
     )
+
+
+def halt_of(row: asyncpg.Record) -> Halt | None:
+    since = row["halted_time"]
+    return None if since is None else Halt(since=since, reason=row["halted_reason"])

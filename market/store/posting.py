@@ -15,9 +15,10 @@ from events.envelope import Recorded
 from events.kept import Kept
 from events.market_events import RequirementPosted, SupplyOffered
 from events.market_terms import MarketTerms, Member, RuleSet
-from market.rules.book import RELIABILITY_WINDOW
+from market.rules.book import RELIABILITY_WINDOW, Halt
 from market.rules.market_inputs import MarketInputs, record_input
 from market.store import bodies
+from market.store.markets import halt_of
 
 KEPT_MEMBERS_MAX: Final = 4_096
 """Of one lane."""
@@ -35,6 +36,7 @@ class MarketPicture(Struct, kw_only=True):
     lasting: bool
     inputs: MarketInputs
     rule_set: RuleSet | None = None
+    halt: Halt | None = None
 
 
 class MemberPicture(Struct, frozen=True, kw_only=True):
@@ -99,16 +101,16 @@ with asked as (
 select 'market' as kind, m.market, null::uuid as organisation, m.open_orders as figure,
        m.plan_position as position, exists (
            select from rule_set s where s.lane = m.lane and s.market = m.market and s.effective_from > $4
-       ) as flag, m.body
+       ) as flag, m.body, m.halted_time, m.halted_reason
 from markets k join market m on m.lane = k.lane and m.market = k.market
 union all
-select 'rule_set', k.market, null, 0, r.position, false, r.body
+select 'rule_set', k.market, null, 0, r.position, false, r.body, null, null
 from markets k cross join lateral (
     select position, body from rule_set s
     where s.lane = k.lane and s.market = k.market and s.effective_from <= $4 order by position desc limit 1
 ) r
 union all
-select 'input', k.market, null, 0, i.position, false, i.body
+select 'input', k.market, null, 0, i.position, false, i.body, null, null
 from markets k cross join lateral (
     select position, body from market_input v
     where v.lane = k.lane and v.market = k.market
@@ -119,7 +121,7 @@ union all
 select 'member', m.market, m.organisation, (
     select count(*) from failing f
     where f.lane = m.lane and f.market = m.market and f.organisation = m.organisation and f.failed_time > $5
-), m.position, m.suspended, m.body
+), m.position, m.suspended, m.body, null, null
 from posters p join member m on m.lane = p.lane and m.market = p.market and m.organisation = p.organisation
 """
 
@@ -162,7 +164,7 @@ async def _read(connection: Connection, asked: Sequence[tuple[int, UUID, UUID]],
     rows = await connection.fetch(READ, lanes, known, posters, moment.now, since)
     markets = {row["market"]: _market(row) for row in rows if row["kind"] == "market"}
     members: dict[tuple[UUID, UUID], MemberPicture] = {}
-    for kind, market, organisation, figure, position, flag, body in rows:
+    for kind, market, organisation, figure, position, flag, body, *_ in rows:
         picture = markets.get(market)
         if picture is None:
             continue
@@ -187,4 +189,5 @@ def _market(row: asyncpg.Record) -> MarketPicture:
         plan_cut=row["position"],
         lasting=not row["flag"],
         inputs=MarketInputs(),
+        halt=halt_of(row),
     )

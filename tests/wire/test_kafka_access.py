@@ -114,7 +114,7 @@ async def test_a_partner_sees_its_own_the_public_and_the_checkpoint_topics_and_n
     assert CHECKPOINTS.encode() == await first_value(partner, CHECKPOINTS)
     everything = await Access(secure.root).topics()
     public = {topic for topic in everything if topic.startswith("public.")}
-    assert 7 == len(public)
+    assert 8 == len(public)
     assert {granted.topic, CHECKPOINTS, *public} == await Access(partner).topics()
 
 

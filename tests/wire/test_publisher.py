@@ -39,6 +39,7 @@ TOPICS = (
     "public.trades.v1",
     "public.clearings.v1",
     "public.pricing-rules.v1",
+    "public.markets.v1",
 )
 
 

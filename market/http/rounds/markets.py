@@ -82,8 +82,15 @@ class MarketTerms(Body, frozen=True, kw_only=True):
         )
 
 
+class HaltView(Body, frozen=True, kw_only=True):
+    """Since when and why the market takes no orders and plans no round."""
+
+    since: datetime
+    reason: str
+
+
 class MarketView(MarketTerms, frozen=True, kw_only=True):
-    """A market; `open_plan` while a round is being computed.
+    """A market; `open_plan` while a round is computed, `halted` while it neither takes orders nor clears.
 
     The lane position it stands at, the time of its newest event and how many orders are open are for
     operators and auditors: in a quiet market they would tell of the other side's sealed answer.
@@ -93,6 +100,7 @@ class MarketView(MarketTerms, frozen=True, kw_only=True):
     lane: int
     last_round: int
     open_plan: PlanId | None
+    halted: HaltView | None
     position: int | None = None
     last_time: datetime | None = None
     open_orders: int | None = None
@@ -108,6 +116,7 @@ class MarketView(MarketTerms, frozen=True, kw_only=True):
             open_orders=row.open_orders if whole else None,
             last_round=row.last_round,
             open_plan=None if row.plan is None else to_text("plan", row.plan),
+            halted=None if row.halt is None else HaltView(since=row.halt.since, reason=row.halt.reason),
             name=value.name,
             basis=value.basis,
             sandbox=value.sandbox,

@@ -144,6 +144,8 @@ REFUSED: Final[dict[type[Refusal], int]] = {
             refusals.AnswerNotNeeded,
             refusals.MatchPartySuspended,
             refusals.ConfirmationOver,
+            refusals.MarketIsHalted,
+            refusals.MarketNotHalted,
             refusals.PlanOpen,
             refusals.PlanNotOpen,
             refusals.OnDemandOnly,

@@ -1,8 +1,8 @@
-"""Clearing plans: when a round may be cut, and when one is given up."""
+"""Clearing plans: when a round may be cut, when one is given up, and when a market is halted."""
 
 from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import Literal
+from typing import Final, Literal
 from uuid import UUID
 
 import msgspec
@@ -11,14 +11,15 @@ from msgspec import Struct
 from events.callers import Caller, role_refusals
 from events.decision import Decision, Moment
 from events.envelope import Draft, Fact
-from events.market_events import ClearingAbandoned, ClearingPlanned
+from events.market_events import ClearingAbandoned, ClearingPlanned, MarketHalted, MarketResumed
 from events.market_terms import MarketTerms, RuleSet
 from events.refusal import NotDue, Refusal, refuse
 from events.vocabulary import Instant
 from events.wellformed import malformed
-from market.rules.book import PublishedRuleSet, rule_set_at
-from market.rules.orders.orders import RETRY_AFTER_SECONDS
+from market.rules.book import Halt, PublishedRuleSet, rule_set_at
+from market.rules.orders.orders import RETRY_AFTER_SECONDS, halt_refusals
 from market.rules.refusing.refusals import (
+    MarketNotHalted,
     MarketUnknown,
     NoticeNotKept,
     OnDemandOnly,
@@ -27,6 +28,9 @@ from market.rules.refusing.refusals import (
     RuleSetMissing,
 )
 from market.rules.refusing.wording import Code, Text
+
+HALTED: Final = "market_halted"
+"""Code of a round that was open when its market was halted."""
 
 
 class PlanState(Struct, frozen=True, kw_only=True):
@@ -40,6 +44,7 @@ class PlanState(Struct, frozen=True, kw_only=True):
     last_round: int
     last_time: datetime
     last_cut_time: datetime | None
+    halt: Halt | None = None
 
 
 class PlanClearing(Struct, frozen=True, kw_only=True):
@@ -57,6 +62,16 @@ class AbandonClearing(Struct, frozen=True, kw_only=True):
     reason: Text
 
 
+class HaltMarket(Struct, frozen=True, kw_only=True):
+    caller: Caller
+    reason: Text
+
+
+class ResumeMarket(Struct, frozen=True, kw_only=True):
+    caller: Caller
+    reason: Text
+
+
 def plan(state: PlanState | None, argument: PlanClearing, moment: Moment) -> Decision:
     """The fact's position becomes the cut; its time is never before an event of the lane.
 
@@ -66,7 +81,7 @@ def plan(state: PlanState | None, argument: PlanClearing, moment: Moment) -> Dec
         raise MarketUnknown
     cut_time = max(moment.now, state.last_time, state.last_cut_time or moment.now)
     rule_set = rule_set_at(state.rule_sets, cut_time)
-    reasons = role_refusals(argument.caller, "operator")
+    reasons = role_refusals(argument.caller, "operator") + halt_refusals(state.halt)
     if state.plan is not None:
         reasons.append(PlanOpen(round=state.last_round, retry_after_seconds=RETRY_AFTER_SECONDS))
     due = _interval_refusals if argument.trigger == "interval" else _demand_refusals
@@ -105,6 +120,35 @@ def abandon(state: PlanState | None, argument: AbandonClearing, moment: Moment) 
     return Decision(drafts=(_draft(state, argument.plan, fact),))
 
 
+def halt(state: PlanState | None, argument: HaltMarket, moment: Moment) -> Decision:
+    """An open round is abandoned with it: what was computed meanwhile is not recorded. Raises Refusals."""
+    del moment
+    if state is None:
+        raise MarketUnknown
+    refuse(role_refusals(argument.caller, "operator") + malformed(argument) + halt_refusals(state.halt))
+    halted = MarketHalted(market=state.market, reason=argument.reason)
+    drafts = (_draft(state, state.market, halted),)
+    if state.plan is None:
+        return Decision(drafts=drafts)
+    given_up = ClearingAbandoned(
+        market=state.market, plan=state.plan, round=state.last_round, code=HALTED, reason=argument.reason
+    )
+    return Decision(drafts=(_draft(state, state.plan, given_up), *drafts))
+
+
+def resume(state: PlanState | None, argument: ResumeMarket, moment: Moment) -> Decision:
+    """Raises Refusals."""
+    del moment
+    if state is None:
+        raise MarketUnknown
+    reasons = role_refusals(argument.caller, "operator") + malformed(argument)
+    if state.halt is None:
+        reasons.append(MarketNotHalted())
+    refuse(reasons)
+    fact = MarketResumed(market=state.market, reason=argument.reason)
+    return Decision(drafts=(_draft(state, state.market, fact),))
+
+
 def _interval_refusals(state: PlanState, argument: PlanClearing, now: datetime) -> list[Refusal]:
     """By the clock no sooner than the interval after the last cut; the jitter is the timer's."""
     del argument
@@ -127,8 +171,8 @@ def _demand_refusals(state: PlanState, argument: PlanClearing, now: datetime) ->
     return []
 
 
-def _draft(state: PlanState, plan_id: UUID, fact: Fact) -> Draft:
-    return Draft(stream="market", lane=state.lane, subject=str(plan_id), data=fact)
+def _draft(state: PlanState, subject: UUID, fact: Fact) -> Draft:
+    return Draft(stream="market", lane=state.lane, subject=str(subject), data=fact)
 
 
 def rule_set_sha256(rule_set: RuleSet) -> str:

@@ -12,7 +12,7 @@ from events.envelope import Draft, Fact
 from events.market_terms import MarketTerms, Member, RuleSet
 from events.refusal import NotDue, Refusal, VersionStale, refuse
 from events.vocabulary import Commitment, TwinReference
-from market.rules.book import RequirementOrder, SupplyOrder
+from market.rules.book import Halt, RequirementOrder, SupplyOrder
 from market.rules.market_inputs import MarketInputs
 from market.rules.orders.policies import Policy
 from market.rules.passport import Passport
@@ -20,6 +20,7 @@ from market.rules.refusing.ineligibility import kg_text
 from market.rules.refusing.refusals import (
     ClearingInProgress,
     FirmOnly,
+    MarketIsHalted,
     MarketUnknown,
     MemberSuspended,
     NotAMember,
@@ -76,6 +77,7 @@ class PostingState(Struct, frozen=True, kw_only=True):
     rule_set: RuleSet | None
     open_orders: int
     failings: int
+    halt: Halt | None = None
     reservation: Reservation | None = None
     passport: Passport | None = None
     numbered: UUID | None = None
@@ -147,12 +149,17 @@ def posting_refusals(state: PostingState, caller: Caller) -> list[Refusal]:
 
 
 def trader_refusals(state: PostingState, caller: Caller) -> list[Refusal]:
-    reasons = role_refusals(caller, "trader")
+    """Whether the caller may post and change orders here, and anybody may now."""
+    reasons = role_refusals(caller, "trader") + halt_refusals(state.halt)
     if state.member is None:
         reasons.append(NotAMember())
     elif state.suspended:
         reasons.append(MemberSuspended())
     return reasons
+
+
+def halt_refusals(halt: Halt | None) -> list[Refusal]:
+    return [] if halt is None else [MarketIsHalted(since=halt.since.isoformat(), reason=halt.reason)]
 
 
 def commitment_refusals(state: PostingState, commitment: Commitment) -> list[Refusal]:

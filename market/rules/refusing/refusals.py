@@ -15,6 +15,18 @@ class MarketExists(Refusal):
     code = "market_exists"
 
 
+class MarketIsHalted(Refusal):
+    """The market is halted since {since}: {reason}"""
+
+    code = "market_halted"
+
+
+class MarketNotHalted(Refusal):
+    """The market is not halted."""
+
+    code = "market_not_halted"
+
+
 class NotAMember(Refusal):
     """The organisation is not a member of this market."""
 

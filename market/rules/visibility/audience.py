@@ -38,7 +38,9 @@ from events.market_events import (
     ClearingEvidence,
     ClearingPlanned,
     InputRecorded,
+    MarketHalted,
     MarketOpened,
+    MarketResumed,
     MatchAnswered,
     MatchConfirmed,
     MatchDeclined,
@@ -119,7 +121,7 @@ def market_audience(fact: MarketFact, book: Book | None) -> Audience:
             | MemberSuspended()
         ):
             return frozenset({fact.organisation})
-        case MarketOpened() | RuleSetPublished():
+        case MarketOpened() | MarketHalted() | MarketResumed() | RuleSetPublished():
             return EVERYBODY
         case ClearingPlanned() | ClearingCompleted() | ClearingAbandoned():
             return EVERYBODY

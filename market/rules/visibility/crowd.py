@@ -13,7 +13,9 @@ from events.market_events import (
     ClearingEvidence,
     ClearingPlanned,
     InputRecorded,
+    MarketHalted,
     MarketOpened,
+    MarketResumed,
     MatchAnswered,
     MatchConfirmed,
     MatchDeclined,
@@ -182,6 +184,8 @@ def _touched(book: Book, fact: MarketFact) -> list[SupplyOrder | RequirementOrde
         case RuleSetPublished() | ClearingPlanned() | ClearingEvidence() | ClearingCompleted():
             return []
         case ClearingAbandoned() | MatchAnswered() | RuleSetRehearsed() | QuoteAsked():
+            return []
+        case MarketHalted() | MarketResumed():
             return []
         case _:
             assert_never(fact)

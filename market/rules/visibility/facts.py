@@ -8,7 +8,9 @@ from events.market_events import (
     ClearingEvidence,
     ClearingPlanned,
     InputRecorded,
+    MarketHalted,
     MarketOpened,
+    MarketResumed,
     MatchAnswered,
     MatchConfirmed,
     MatchDeclined,
@@ -87,6 +89,8 @@ OrderFact: TypeAlias = SupplyFact | RequirementFact
 MatchFact: TypeAlias = MatchStruck | MatchAnswered | MatchConfirmed | MatchDeclined | MatchLapsed
 MarketFact: TypeAlias = (
     MarketOpened
+    | MarketHalted
+    | MarketResumed
     | MemberAdmitted
     | MemberChanged
     | MemberSuspended

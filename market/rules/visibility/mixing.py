@@ -18,6 +18,7 @@ from market.rules.visibility.facts import OrderFact, RequirementFact
 from market.rules.visibility.tape import (
     TapeClearing,
     TapeLine,
+    TapeMarket,
     TapeOrder,
     TapeRuleSet,
     TapeTrade,
@@ -63,7 +64,7 @@ def leaving(mix: Mix, event: Recorded, seen: TapeLine | None, book: Book) -> tup
         case TapeClearing():
             trades, mix.trades = sorted(mix.trades, key=lambda told: told[1].id), []
             return (*trades, (event.id, seen))
-        case TapeRuleSet():
+        case TapeRuleSet() | TapeMarket():
             return ((event.id, seen),)
         case None:
             return ()

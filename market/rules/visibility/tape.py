@@ -11,6 +11,8 @@ from msgspec.structs import replace
 from events.market_events import (
     ClearingAbandoned,
     ClearingCompleted,
+    MarketHalted,
+    MarketResumed,
     MatchStruck,
     RuleSetPublished,
 )
@@ -92,7 +94,16 @@ class TapeRuleSet(Struct, frozen=True, kw_only=True, tag="rule_set"):
     rule_set: RuleSet
 
 
-TapeLine = TapeOrder | TapeTrade | TapeClearing | TapeRuleSet
+class TapeMarket(Struct, frozen=True, kw_only=True, tag="market"):
+    """That a market neither takes orders nor clears from now on, or does again, and why."""
+
+    topic: Literal["public.markets.v1"] = "public.markets.v1"
+    market: UUID
+    standing: Literal["halted", "resumed"]
+    reason: str
+
+
+TapeLine = TapeOrder | TapeTrade | TapeClearing | TapeRuleSet | TapeMarket
 
 
 def public_book(book: Book, viewer: TapeViewer) -> tuple[TapeOrder, ...]:
@@ -231,6 +242,13 @@ def abandoned_line(fact: ClearingAbandoned) -> TapeClearing:
 
 def rule_set_line(fact: RuleSetPublished) -> TapeRuleSet:
     return TapeRuleSet(market=fact.market, rule_set=fact.rule_set)
+
+
+def market_line(fact: RuleSetPublished | MarketHalted | MarketResumed) -> TapeRuleSet | TapeMarket:
+    if isinstance(fact, RuleSetPublished):
+        return rule_set_line(fact)
+    standing: Literal["halted", "resumed"] = "halted" if isinstance(fact, MarketHalted) else "resumed"
+    return TapeMarket(market=fact.market, standing=standing, reason=fact.reason)
 
 
 def _shown_orders(book: Book, side: Side, viewer: TapeViewer) -> Iterable[SupplyOrder | RequirementOrder]:

@@ -9,7 +9,9 @@ from events.market_events import (
     ClearingEvidence,
     ClearingPlanned,
     InputRecorded,
+    MarketHalted,
     MarketOpened,
+    MarketResumed,
     MatchAnswered,
     MatchConfirmed,
     MatchDeclined,
@@ -44,8 +46,8 @@ from market.rules.visibility.tape import (
     TapeLine,
     abandoned_line,
     completed_line,
+    market_line,
     order_line,
-    rule_set_line,
     trade_line,
 )
 
@@ -71,8 +73,8 @@ def on_tape(fact: MarketFact, viewer: TapeViewer, book: Book, crowd: Crowd) -> T
             return _supply_on_tape(fact, viewer, book, crowd)
         case RequirementPosted() | RequirementAmended() | RequirementWithdrawn() | RequirementExpired():
             return _requirement_on_tape(fact, viewer, book, crowd)
-        case RuleSetPublished():
-            return rule_set_line(fact)
+        case RuleSetPublished() | MarketHalted() | MarketResumed():
+            return market_line(fact)
         case ClearingCompleted():
             return completed_line(fact)
         case ClearingAbandoned():

@@ -13,7 +13,9 @@ from events.market_events import (
     ClearingEvidence,
     ClearingPlanned,
     InputRecorded,
+    MarketHalted,
     MarketOpened,
+    MarketResumed,
     MatchAnswered,
     MatchConfirmed,
     MatchDeclined,
@@ -248,6 +250,8 @@ def _for_organisation(fact: MarketFact, organisation: UUID, book: Book) -> Struc
             | MatchAnswered()
             | QuoteAsked()
             | MarketOpened()
+            | MarketHalted()
+            | MarketResumed()
             | MemberAdmitted()
             | MemberChanged()
             | MemberSuspended()
@@ -338,6 +342,8 @@ def _for_operator(fact: MarketFact, position: int, viewer: OperatorViewer, book:
             )
         case (
             MarketOpened()
+            | MarketHalted()
+            | MarketResumed()
             | MemberAdmitted()
             | MemberChanged()
             | MemberSuspended()
