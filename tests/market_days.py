@@ -476,6 +476,8 @@ async def let_time_pass(scene: Scene) -> None:
         releases = (await due.due_releases(connection, 100)).places
         expiries = (await due.due_expiries(connection, scene.clock.now, 100)).places
     assert sold in [place.order for place in releases]
+    await clearings.halt(scene.desk, scene.operator, market=scene.market, reason="orders are looked at")
+    await clearings.resume(scene.desk, scene.operator, market=scene.market, reason="nothing was wrong")
     for place in releases:
         await lots.release(scene.desk, scene.operator, order=place.order)
     expire = {"offer": offers.expire, "lot": lots.expire, "requirement": requirements.expire}

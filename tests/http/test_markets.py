@@ -113,6 +113,52 @@ async def test_a_suspended_member_posts_nothing(shop: Shop) -> None:
     assert (403, "member_suspended") == (answer.status_code, answer.json()["code"])
 
 
+async def test_a_halted_market_takes_nothing_in_and_lets_out(shop: Shop) -> None:
+    seller, trader = shop.scene.sellers[0], shop.scene.buyers[0]
+    by: Asker = {"by": shop.scene.sellers[1], "roles": OPERATOR}
+    path, why = f"/v1/markets/{shop.market}", {"reason": "an audit has found a divergence"}
+    kept = await shop.ask("POST", "/v1/supply-offers", by=seller, body=shop.offer_body(seller))
+    place, version = kept.headers["location"], kept.headers["etag"]
+    assert 403 == (await shop.ask("POST", f"{path}/halt", by=trader, body=why)).status_code
+    assert 404 == (await shop.ask("POST", f"/v1/markets/mkt_{'0' * 32}/halt", body=why, **by)).status_code
+    assert 400 == (await shop.ask("POST", f"{path}/halt", body={"reason": ""}, **by)).status_code
+    early = await shop.ask("POST", f"{path}/resume", body=why, **by)
+    assert (409, "market_not_halted") == (early.status_code, early.json()["code"])
+    tried = await shop.ask("POST", f"{path}/halt?validate_only=true", body=why, **by)
+    assert (200, None) == (tried.status_code, (await shop.ask("GET", path, by=trader)).json()["halted"])
+    plan = (await shop.ask("POST", f"{path}/clearings", body={}, **by)).headers["location"]
+    halted = await shop.ask("POST", f"{path}/halt", body=why, **by)
+    assert (200, True, 2) == (halted.status_code, halted.json()["halted"], len(halted.json()["receipts"]))
+    assert "market_halted" == (await shop.ask("GET", plan, **by)).json()["abandoned_code"]
+    view = (await shop.ask("GET", path, by=trader)).json()
+    assert (why["reason"], None) == (view["halted"]["reason"], view["open_plan"])
+    again = await shop.ask("POST", f"{path}/halt", body=why, **by)
+    assert (409, "market_halted") == (again.status_code, again.json()["code"])
+    for refused in (
+        await shop.ask("POST", f"{path}/clearings", body={}, **by),
+        await shop.ask("POST", "/v1/supply-offers", by=seller, body=shop.offer_body(seller)),
+        await shop.ask("POST", "/v1/supply-offers", by=seller, body=shop.offer_body(seller) | {"form": 1}),
+        await shop.ask("POST", "/v1/requirements", by=trader, body=shop.requirement_body(trader)),
+        await shop.ask(
+            "PATCH",
+            place,
+            by=seller,
+            body={"valid_until": shop.offer_body(seller)["valid_until"]},
+            version=version,
+        ),
+    ):
+        codes = [each["code"] for each in refused.json().get("errors", [refused.json()])]
+        assert "market_halted" in [*codes, refused.json()["code"]], refused.text
+        assert why["reason"] in refused.text
+    gone = await shop.ask("POST", f"{place}/withdraw", by=seller, version=version)
+    assert 200 == gone.status_code, gone.text
+    resumed = await shop.ask("POST", f"{path}/resume", body={"reason": "mended"}, **by)
+    assert (200, False) == (resumed.status_code, resumed.json()["halted"])
+    assert (await shop.ask("GET", path, by=trader)).json()["halted"] is None
+    late = await shop.ask("POST", "/v1/supply-offers", by=seller, body=shop.offer_body(seller))
+    assert 201 == late.status_code, late.text
+
+
 async def test_outside_a_sandbox_a_rule_set_needs_the_key_of_a_second_operator(shop: Shop) -> None:
     first, second = shop.scene.sellers
     by: Asker = {"by": first, "roles": OPERATOR}

@@ -328,6 +328,15 @@ async def test_a_rule_set_is_published_from_a_file_with_the_keys_of_two_operator
         assert (Exit.OK, True) == (code, "is published at position" in out)
         code, out, _ = await ran(*servers, "rules", "list", market, "--json")
         assert [(1, 2)] == [(each["version"], len(each["signed_by"])) for each in json.loads(out)]
+        halt = (*servers, "halt", market, "--reason", "an audit", "--key-file")
+        code, _, err = await ran(*halt, keys[5])
+        assert (Exit.INVALID_INPUT, True) == (code, "role" in err)
+        code, out, err = await ran(*halt, keys[1], "--json")
+        assert (Exit.OK, True) == (code, json.loads(out)["halted"]), err
+        code, _, err = await ran(*halt, keys[1])
+        assert (Exit.INVALID_INPUT, True) == (code, "halted since" in err)
+        code, out, _ = await ran(*servers, "resume", market, "--reason", "mended", "--key-file", keys[3])
+        assert (Exit.OK, True) == (code, out.startswith("goes on from position"))
         file.write_text('{"version": "x", "colour": 1}', "utf-8")
         code, _, err = await ran(*publish, *keys[:4])
         assert (Exit.INVALID_INPUT, True, True) == (code, "/version" in err, "/colour" in err)

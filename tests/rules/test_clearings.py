@@ -4,11 +4,18 @@ from datetime import timedelta
 
 from msgspec.structs import replace
 
-from events.market_events import ClearingAbandoned, ClearingPlanned
+from events.market_events import ClearingAbandoned, ClearingPlanned, MarketHalted, MarketResumed
 from events.market_terms import RuleSet
-from market.rules.book import PublishedRuleSet
+from market.rules.book import Halt, PublishedRuleSet
 from market.rules.clearing import clearings
-from market.rules.clearing.clearings import AbandonClearing, PlanClearing, PlanState, rule_set_sha256
+from market.rules.clearing.clearings import (
+    AbandonClearing,
+    HaltMarket,
+    PlanClearing,
+    PlanState,
+    ResumeMarket,
+    rule_set_sha256,
+)
 from tests.desk_support import (
     LANE,
     MARKET,
@@ -113,3 +120,39 @@ def test_only_the_open_plan_can_be_given_up() -> None:
         lambda: clearings.abandon(STATE, replace(ABANDON, reason=""), moment())
     )
     assert [("market_unknown", None)] == blotter(lambda: clearings.abandon(None, ABANDON, moment()))
+
+
+HALT = HaltMarket(caller=OPERATOR_CALLER, reason="an audit has found a divergence")
+RESUME = ResumeMarket(caller=OPERATOR_CALLER, reason="it is mended")
+HALTED = replace(STATE, halt=Halt(since=NOW - HOUR, reason="an audit"))
+
+
+def test_a_halted_market_plans_no_round_and_is_halted_once() -> None:
+    assert [("market_halted", None)] == blotter(lambda: clearings.plan(HALTED, BY_CLOCK, moment()))
+    assert [("market_halted", None)] == blotter(lambda: clearings.plan(HALTED, ON_DEMAND, moment()))
+    assert [("market_halted", None)] == blotter(lambda: clearings.halt(HALTED, HALT, moment()))
+    assert [("market_not_halted", None)] == blotter(lambda: clearings.resume(STATE, RESUME, moment()))
+    (resumed,) = facts(clearings.resume(HALTED, RESUME, moment()))
+    assert MarketResumed(market=MARKET, reason="it is mended") == resumed
+
+
+def test_a_halt_is_an_operators_and_says_why() -> None:
+    trader = replace(HALT, caller=SELLER_TRADER, reason="")
+    assert [("role_missing", None), ("malformed_member", "/reason")] == blotter(
+        lambda: clearings.halt(STATE, trader, moment())
+    )
+    later = replace(RESUME, caller=SELLER_TRADER, reason="")
+    assert [("role_missing", None), ("malformed_member", "/reason")] == blotter(
+        lambda: clearings.resume(HALTED, later, moment())
+    )
+    assert [("market_unknown", None)] == blotter(lambda: clearings.halt(None, HALT, moment()))
+    assert [("market_unknown", None)] == blotter(lambda: clearings.resume(None, RESUME, moment()))
+
+
+def test_a_round_that_is_open_is_abandoned_before_its_market_is_halted() -> None:
+    (halted,) = facts(clearings.halt(STATE, HALT, moment()))
+    assert MarketHalted(market=MARKET, reason=HALT.reason) == halted
+    abandoned, after = facts(clearings.halt(replace(STATE, plan=PLAN), HALT, moment()))
+    assert isinstance(abandoned, ClearingAbandoned)
+    assert (PLAN, 6, "market_halted") == (abandoned.plan, abandoned.round, abandoned.code)
+    assert halted == after

@@ -14,9 +14,12 @@ from events.codec import encode_event
 from events.decision import Moment
 from events.envelope import Draft, Recorded, source_of
 from events.market_events import (
+    ClearingAbandoned,
     ClearingEvidence,
     InputRecorded,
+    MarketHalted,
     MarketOpened,
+    MarketResumed,
     MatchAnswered,
     MatchConfirmed,
     MatchDeclined,
@@ -370,6 +373,76 @@ def test_who_is_suspended_changes_nothing_but_withdraws() -> None:
     found = audited(rewritten(lane, lambda event: event)).divergence
     assert found is not None
     assert (f"{SELLER}, suspended", "organisation") == (found.recorded, found.field)
+
+
+def halted_for_a_while() -> Lane:
+    """An order before, a withdrawal within, an order and a round after; and a halt of an open round."""
+    lane = Lane()
+    lane.admit(member("seller"))
+    offer = lane.offer("seller", "offer")
+    lane.plan()
+    lane.add(abandoned_by_operator(lane))
+    lane.add(MarketHalted(market=MARKET, reason="an audit"))
+    lane.add(SupplyOfferWithdrawn(market=MARKET, offer=offer, organisation=SELLER))
+    lane.add(MarketResumed(market=MARKET, reason="it is mended"))
+    lane.offer("seller", "later")
+    lane.round()
+    return lane
+
+
+def abandoned_by_operator(lane: Lane) -> ClearingAbandoned:
+    plan = lane.book.plan
+    assert plan is not None
+    return ClearingAbandoned(
+        market=MARKET, plan=plan.plan, round=plan.round, code="market_halted", reason="an audit"
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (of(MarketResumed, 0), "is recorded while the market is halted"),
+        (of(MarketHalted, 0), "resumes a market that is not halted"),
+        (of(ClearingAbandoned, 0), "halts a market whose round is not abandoned first"),
+    ],
+)
+def test_nothing_is_posted_or_cleared_while_a_market_is_halted(change: Change, told: str) -> None:
+    found = named(halted_for_a_while(), change)
+    assert ("command", True) == (found.kind, told in found.sentence), found.sentence
+
+
+def test_a_round_within_a_halt_is_a_divergence() -> None:
+    lane = Lane()
+    lane.admit(member("seller"))
+    lane.offer("seller", "offer")
+    lane.add(MarketHalted(market=MARKET, reason="an audit"))
+    lane.add(MarketHalted(market=MARKET, reason="once more"))
+    found = audited(rewritten(lane, lambda event: event)).divergence
+    assert found is not None
+    assert "halts a market that is halted" in found.sentence
+    forged = audited(rewritten(lane_with_round_in_halt(), lambda event: event)).divergence
+    assert forged is not None
+    assert "market.clearing.planned.v1" == forged.event_type
+    assert "is recorded while the market is halted" in forged.sentence
+
+
+def test_a_market_is_halted_by_an_operator() -> None:
+    operators, lane = Operators(), halted_for_a_while()
+    operators.keep(key_issued(OPERATOR, START, "operator"))
+    assert audited(rewritten(lane, lambda event: event), operators=operators).divergence is None
+    for kind in (MarketHalted, MarketResumed):
+        found = audited(rewritten(lane, of(kind, 0, actor=SELLER)), operators=operators).divergence
+        assert found is not None
+        assert ("actor", str(SELLER)) == (found.field, found.recorded)
+
+
+def lane_with_round_in_halt() -> Lane:
+    lane = Lane()
+    lane.admit(member("seller"))
+    lane.offer("seller", "offer")
+    lane.add(MarketHalted(market=MARKET, reason="an audit"))
+    lane.round()
+    return lane
 
 
 def test_no_order_of_a_round_that_is_being_computed_is_changed() -> None:

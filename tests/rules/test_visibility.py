@@ -15,6 +15,8 @@ from events.envelope import Recorded
 from events.market_events import (
     FACTS,
     ClearingCompleted,
+    MarketHalted,
+    MarketResumed,
     MatchAnswered,
     MatchConfirmed,
     MatchDeclined,
@@ -53,7 +55,14 @@ from market.rules.viewers import (
 from market.rules.visibility.crowd import crowd_of, published_forms
 from market.rules.visibility.explanations import Candidates, candidates
 from market.rules.visibility.own_side import OwnCandidates, OwnExplanation, OwnMatch
-from market.rules.visibility.tape import TapeClearing, TapeOrder, TapeRuleSet, TapeTrade, public_book
+from market.rules.visibility.tape import (
+    TapeClearing,
+    TapeMarket,
+    TapeOrder,
+    TapeRuleSet,
+    TapeTrade,
+    public_book,
+)
 from market.rules.visibility.visibility import (
     OwnOutcome,
     SealedOrder,
@@ -215,9 +224,14 @@ def finish(lane: Watched) -> None:
             requirement=requirement_terms("buyer0", limit=eur(QUOTED_UEUR)),
         )
     )
+    lane.add(MarketHalted(market=MARKET, reason=HALTED_FOR))
+    lane.add(MarketResumed(market=MARKET, reason="nothing was found"))
     bad = rule_set(version=2, algorithm="greedy-1")
     lane.add(RuleSetPublished(market=MARKET, rule_set=bad, signed_by=(ident("operator"),)))
     lane.round()
+
+
+HALTED_FOR = "an audit has found a divergence"
 
 
 def words(thing: Any) -> str:
@@ -254,7 +268,7 @@ def test_the_tape_names_no_organisation_order_or_price(market: Watched) -> None:
     secrets += [str(match.match) for match in facts_of_type(market.events, MatchStruck)]
     for viewer in (PUBLIC, REMHUB):
         shown = [line for line in market.seen(viewer) if line is not None]
-        assert {TapeOrder, TapeTrade, TapeClearing, TapeRuleSet} == {type(line) for line in shown}
+        assert {TapeOrder, TapeTrade, TapeClearing, TapeRuleSet, TapeMarket} == {type(line) for line in shown}
         text = words([line for line in shown if not isinstance(line, TapeRuleSet)])
         assert [] == [secret for secret in secrets if secret in text]
         assert [] == [k for k in range(6) if str((50 + k) * EUR + 1) in text]
@@ -318,6 +332,17 @@ def test_operators_see_prices_after_the_cut_only(market: Watched) -> None:
     assert 4 == after.count(SealedOrder)
     sealed = [each for each in market.seen(OperatorViewer(cut=0)) if isinstance(each, SealedOrder)]
     assert "ueur_per_kg" not in words(sealed)
+
+
+def test_a_halt_is_told_to_everybody_with_its_reason(market: Watched) -> None:
+    told = TapeMarket(market=MARKET, standing="halted", reason=HALTED_FOR)
+    assert [told.standing, "resumed"] == [
+        line.standing for line in market.seen(PUBLIC) if isinstance(line, TapeMarket)
+    ]
+    assert told in market.seen(REMHUB)
+    for name in ("seller0", "buyer3", "nobody"):
+        shown = market.seen(OrganisationViewer(organisation=ident(name)))
+        assert MarketHalted(market=MARKET, reason=HALTED_FOR) in shown
 
 
 def test_a_question_is_its_askers_and_a_trial_the_operators(market: Watched) -> None:

@@ -12,6 +12,7 @@ from msgspec import Struct
 from events.contract_terms import AssayClause
 from events.envelope import Recorded
 from events.market_events import MatchStruck, SupplyOffered
+from market.commands import clearings
 from market.publisher import tape_id
 from market.rules.streams.wire_units import PUBLIC_UNITS, in_units
 from market.rules.viewers import public_id
@@ -19,7 +20,7 @@ from market.topics import TopicRecord, open_reading
 from tests.agreement_support import signed
 from tests.contract_support import spot_terms
 from tests.market_drafts import Firm
-from tests.market_support import Scene, scene_on
+from tests.market_support import Scene, done, scene_on
 from tests.process_support import (
     caught_up,
     eventually,
@@ -96,9 +97,13 @@ async def test_the_tape_shows_bands_and_nobody(
     ):
         async with serving(wiring, "relay", "publisher"):
             await trade(scene)
+            for change, reason in ((clearings.halt, "an audit"), (clearings.resume, "mended")):
+                done(await change(scene.desk, scene.operator, market=scene.market, reason=reason))
             await eventually("the topics", lambda: published(scene))
             await eventually("the tape", lambda: caught_up(scene, "publisher"))
         tape = await read_tape(kafka_bootstrap, topic_prefix)
+        stood = [(record.type, record.data["reason"]) for record in tape if record.topic == TOPICS[-1]]
+        assert [("public.market.halted.v1", "an audit"), ("public.market.resumed.v1", "mended")] == stood
         events = await market_events(scene)
         assert set(TOPICS) == {record.topic for record in tape}
         firms = [*scene.sellers, *scene.buyers]
