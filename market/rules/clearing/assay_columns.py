@@ -73,12 +73,13 @@ class AssayColumns:
         elements, terms = BASIS_ELEMENTS[self._basis], [self._terms[place] for place in places.tolist()]
         if not elements or per == "element":
             return [kg_per_basis_kg(per, self._basis, each.moisture_ppb, each.composition) for each in terms]
-        metals, treo = self._metal[:, places].T.tolist(), self._treo[places]
-        metal = [sum(of_supply) for of_supply in metals]
+        metals, treo = self._metal[:, places], self._treo[places]
+        metal = metals.sum(axis=0).tolist()
         if per == "oxide":
+            oxides = self._oxides[:, places].T.tolist()
             found: list[Ratio | None] = [
-                (sum(map(int.__mul__, each, oxides)) * PPB, total * self._oxide_scale) if total else None
-                for each, oxides, total in zip(metals, self._oxides[:, places].T.tolist(), metal, strict=True)
+                (sum(map(int.__mul__, each, of_supply)) * PPB, total * self._oxide_scale) if total else None
+                for each, of_supply, total in zip(metals.T.tolist(), oxides, metal, strict=True)
             ]
         else:
             of_dry = PPB - self._moisture[places]
