@@ -23,7 +23,6 @@ from events.connections import (
     Connection,
     Pool,
     acquire,
-    acquire_at_once,
 )
 from events.deciding import Deciding
 from events.decision import LaneKey
@@ -49,6 +48,7 @@ from events.refusal import (
     RecordUnavailable,
     Refusal,
 )
+from events.spare_connections import SpareConnections
 from events.waiting import Waiting, WaitingRoom
 from events.writes import send
 
@@ -88,6 +88,7 @@ class LaneWriter:
         self._acquire_seconds_max = acquire_seconds_max
         self._rehearsals = asyncio.Semaphore(rehearsals_max)
         self._room = WaitingRoom(batch_max, look_max)
+        self._spare = SpareConnections(pool, batches_max, acquire_seconds_max)
         self._wake = asyncio.Event()
         self._stopping = False
         self._task: asyncio.Task[None] | None = None
@@ -166,11 +167,14 @@ class LaneWriter:
                     self._wake.clear()
                     while room.batches_under_way < self._batches_max and (batch := self._next()):
                         batches.create_task(self._carry(batch), name="lane-batch")
+                    if not room.batches_under_way:
+                        await self._spare.give_back()
                     if self._stopping and not room and not room.batches_under_way:
                         return
                     await self._wake.wait()
         finally:
             room.turn_away()
+            await self._spare.give_back()
 
     def _next(self) -> list[Waiting]:
         """What fails in choosing is answered to all that wait, and the writer goes on with who comes next."""
@@ -241,7 +245,7 @@ class LaneWriter:
         kept = self._left.kept(heads.found)
         accepted: list[tuple[Waiting, Outcome]] = []
         refused: list[Waiting] = []
-        async with acquire_at_once(self._pool, seconds_max=self._acquire_seconds_max) as connection:
+        async with self._spare.lent() as connection:
             states = await self._deciding.load(connection, heads, batch, kept)
             for waiting in batch:
                 answer = self._deciding.decide(heads, waiting, *states[waiting])

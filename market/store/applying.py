@@ -140,16 +140,18 @@ async def read_batch(connection: Connection, named: Named) -> Batch:
 def writes_of(batch: Batch, *, inserted: Collection[UUID] = ()) -> list[Write]:
     """What a batch writes that has passed over all its events; the matches `inserted` stand already."""
     batch.count_orders()
+    orders = [*batch.supplies.values(), *batch.requirements.values()]
+    matched = [match for match in batch.matches.values() if match.match not in inserted]
     return [
-        *supplies.writes(batch.supplies.values()),
-        *requirements.writes(batch.requirements.values()),
-        *order_terms.writes([*batch.supplies.values(), *batch.requirements.values()]),
-        *matches.writes(match for match in batch.matches.values() if match.match not in inserted),
-        *clearings.writes(list(batch.clearings.values())),
-        *members.writes(batch.members.values()),
-        *members.writes_of_failings(batch.failings),
-        *inputs.writes_of_inputs(batch.inputs.values()),
-        *inputs.writes_of_rule_sets(batch.rule_sets),
-        *quotes.writes(batch.quotes),
+        *(supplies.writes(batch.supplies.values()) if batch.supplies else ()),
+        *(requirements.writes(batch.requirements.values()) if batch.requirements else ()),
+        *(order_terms.writes(orders) if orders else ()),
+        *(matches.writes(matched) if matched else ()),
+        *(clearings.writes(list(batch.clearings.values())) if batch.clearings else ()),
+        *(members.writes(batch.members.values()) if batch.members else ()),
+        *(members.writes_of_failings(batch.failings) if batch.failings else ()),
+        *(inputs.writes_of_inputs(batch.inputs.values()) if batch.inputs else ()),
+        *(inputs.writes_of_rule_sets(batch.rule_sets) if batch.rule_sets else ()),
+        *(quotes.writes(batch.quotes) if batch.quotes else ()),
         *markets.writes(batch.markets.values()),
     ]

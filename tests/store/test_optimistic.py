@@ -19,7 +19,7 @@ from events.heads import lock_lanes
 from events.journal import Deployment, read_head, read_rows
 from events.lane import LaneWriter
 from events.optimistic import LOCK_FIRST_SECONDS, LanesLeft
-from events.refusal import IdempotencyKeyReused, LaneStopped, RecordUnavailable
+from events.refusal import IdempotencyKeyReused, LaneStopped
 from events.vocabulary import PhysicalLot
 from market.commands import offers
 from tests.conftest import Database
@@ -278,7 +278,7 @@ async def test_who_was_recorded_is_answered_though_the_connection_cannot_be_give
         return_exceptions=True,
     )
     assert not isinstance(stored, BaseException)
-    assert (2, RecordUnavailable) == (stored.events[0].position, type(refused))
+    assert (2, Declined) == (stored.events[0].position, type(refused))
 
 
 class NeverLockFirst(LanesLeft):
