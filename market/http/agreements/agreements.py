@@ -149,8 +149,8 @@ def _status(outcome: Done) -> AgreementStatus | None:
     answer=AgreementAccepted,
     description="Both parties are members of the market. Nothing binds before both have signed. What may not "
     "be meant is warned of: an analyte that is paid, penalised or limited and that assays do not exchange, a "
-    "limit that limits nothing, a factor of 0, a rate of other currencies. Amounts have two decimals, so "
-    "currencies that ISO 4217 gives another number of are refused. An agreement stays with its parties: "
+    "limit that limits nothing, a factor of 0, a form without one, a rate of other currencies. Amounts have "
+    "two decimals: currencies that ISO 4217 gives others are refused. An agreement stays with its parties: "
     "nothing assigns it to another company, nor sets its invoices off against those of another.",
     example=AGREEMENT,
 )

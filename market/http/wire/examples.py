@@ -177,6 +177,7 @@ AGREEMENT_TERMS: Final[dict[str, Any]] = {
         "floor_per_kg": "75.00",
         "payable_percent": "97.5",
         "form_factor": "1.1755",
+        "by_form": [{"form": "metal", "form_factor": "1.1755", "conversion_per_kg": "-9.00"}],
     },
     "conditions": [
         {
