@@ -688,6 +688,8 @@ CREATE TABLE state.member (
     "position" bigint NOT NULL,
     suspended boolean NOT NULL,
     body bytea NOT NULL,
+    suspended_time timestamp with time zone,
+    suspended_reason text,
     CONSTRAINT member_position_check CHECK (("position" >= 1)),
     CONSTRAINT member_version_check CHECK ((version >= 1))
 );

@@ -24,8 +24,15 @@ from market.cli.rule_arguments import MARKET, caller, operators, token
 from market.cli.verbs import Verbs
 from market.commands.inputs import publish_rule_set
 from market.ground import stand_on_database, wire
-from market.http.rounds.rule_sets import RuleSetDiff, RuleSetTerms, RuleSetView, rule_set_diff
+from market.http.rounds.rule_sets import (
+    RuleSetDiff,
+    RuleSetTerms,
+    RuleSetView,
+    rule_set_diff,
+    rule_set_warnings,
+)
 from market.http.wire.problems import DoorError
+from market.http.wire.receipts import Warned
 from market.operators import told
 from market.settings import Settings
 from market.store import inputs
@@ -84,11 +91,13 @@ def diff(*, market: UUID, before: int | None, after: int | None, as_json: bool) 
 
 
 class Published(Struct, frozen=True, kw_only=True):
-    """`position` is null when nothing was published because only checking was asked for."""
+    """`position` is null when nothing was published because only checking was asked for; `warnings` as over
+    HTTP."""
 
     version: int
     position: int | None
     signed_by: tuple[UUID, ...]
+    warnings: tuple[Warned, ...]
 
 
 @command.command("publish")
@@ -114,7 +123,10 @@ def publish(*, market: UUID, rule_set: Path, key_files: tuple[Path, ...], check:
         raise CommandFailed(Exit.INVALID_INPUT, told(error)) from error
     if as_json:
         print_json(found)
-    elif found.position is None:
+        return
+    for each in found.warnings:
+        print_line(f"{each.pointer} {each.code}: {each.detail}")
+    if found.position is None:
         print_line(f"version {found.version} may be published")
     else:
         print_line(f"version {found.version} is published at position {found.position}")
@@ -135,7 +147,8 @@ async def _publish(
             dry_run=check,
         )
         position = result.events[0].position if isinstance(result, Outcome) else None
-        return Published(version=given.version, position=position, signed_by=signed_by)
+        warnings = rule_set_warnings(given, wiring.clock())
+        return Published(version=given.version, position=position, signed_by=signed_by, warnings=warnings)
 
 
 def _version(rows: dict[int, RuleSetRow], version: int) -> RuleSetRow:

@@ -22,3 +22,12 @@ def unknown_country_hint(country: str) -> str:
     """The end of a sentence about a code that is none: what to write instead, where that is known."""
     meant = _BETTER_KNOWN.get(country)
     return "" if meant is None else f": write {meant}"
+
+
+EU_MEMBERS: Final = frozenset(
+    (
+        "AT", "BE", "BG", "CY", "CZ", "DE", "DK", "EE", "ES", "FI", "FR", "GR", "HR", "HU", "IE", "IT", "LT",
+        "LU", "LV", "MT", "NL", "PL", "PT", "RO", "SE", "SI", "SK",
+    )
+)  # fmt: skip
+"""Member states of the Union since 1 February 2020."""

@@ -234,10 +234,12 @@ class Batch:
         change.events += 1
         if isinstance(fact, MemberSuspended):
             change.suspended = True
+            change.suspended_time, change.suspended_reason = event.time, fact.reason
             return
         change.member = fact.member
         if isinstance(fact, MemberAdmitted):
             change.suspended = False
+            change.suspended_time = change.suspended_reason = None
 
     def _open(self, event: Recorded, fact: SupplyOffered | RecoveredLotListed | RequirementPosted) -> None:
         match fact:

@@ -23,11 +23,13 @@ class MemberRow(Struct, frozen=True, kw_only=True):
     version: int
     position: int
     suspended: bool
+    suspended_time: datetime | None
+    suspended_reason: str | None
     member: Member
 
 
 class MemberChange(Struct, kw_only=True):
-    """What a batch does to a member's row; `suspended` None leaves it as it is."""
+    """What a batch does to a member's row; `suspended` None leaves it as it is, and since when and why."""
 
     lane: int
     market: UUID
@@ -36,6 +38,8 @@ class MemberChange(Struct, kw_only=True):
     events: int = 0
     member: Member | None = None
     suspended: bool | None = None
+    suspended_time: datetime | None = None
+    suspended_reason: str | None = None
 
 
 class Failing(Struct, frozen=True, kw_only=True):
@@ -58,9 +62,12 @@ on conflict (lane, market, organisation) do update set
 # Beside the upsert, which cannot tell "stays as it is" from "not suspended" in a row that exists.
 SUSPEND = """
 update member m set
-    suspended = n.suspended, position = n.position, version = m.version + n.events
-from unnest($1::bigint[], $2::uuid[], $3::uuid[], $4::bigint[], $5::bigint[], $6::boolean[])
-    as n (lane, market, organisation, events, position, suspended)
+    suspended = n.suspended, suspended_time = n.suspended_time, suspended_reason = n.suspended_reason,
+    position = n.position, version = m.version + n.events
+from unnest(
+    $1::bigint[], $2::uuid[], $3::uuid[], $4::bigint[], $5::bigint[], $6::boolean[], $7::timestamptz[],
+    $8::text[]
+) as n (lane, market, organisation, events, position, suspended, suspended_time, suspended_reason)
 where m.lane = n.lane and m.market = n.market and m.organisation = n.organisation
 """
 
@@ -73,7 +80,16 @@ def writes(changes: Iterable[MemberChange]) -> list[Write]:
         if c.member is not None
     ]
     suspended = [
-        (c.lane, c.market, c.organisation, c.events if c.member is None else 0, c.position, c.suspended)
+        (
+            c.lane,
+            c.market,
+            c.organisation,
+            c.events if c.member is None else 0,
+            c.position,
+            c.suspended,
+            c.suspended_time,
+            c.suspended_reason,
+        )
         for c in listed
         if c.suspended is not None
     ]
@@ -92,7 +108,8 @@ def writes_of_failings(failings: Sequence[Failing]) -> list[Write]:
 
 
 READ_ONE = """
-select lane, market, version, position, suspended, body from member where market = $1 and organisation = $2
+select lane, market, version, position, suspended, suspended_time, suspended_reason, body
+from member where market = $1 and organisation = $2
 """
 
 
@@ -102,7 +119,8 @@ async def load_member(connection: Connection, market: UUID, organisation: UUID) 
 
 
 READ_PAGE = """
-select lane, market, version, position, suspended, body from member
+select lane, market, version, position, suspended, suspended_time, suspended_reason, body
+from member
 where market = $1 and ($2::uuid is null or organisation > $2) order by organisation limit $3
 """
 
@@ -115,9 +133,10 @@ async def list_members(
     return page([_row(row) for row in rows], limit)
 
 
-READ_BOOK = (
-    "select lane, market, version, position, suspended, body from member where lane = $1 and market = $2"
-)
+READ_BOOK = """
+select lane, market, version, position, suspended, suspended_time, suspended_reason, body
+from member where lane = $1 and market = $2
+"""
 
 
 async def read_all(connection: Connection, lane: int, market: UUID) -> list[asyncpg.Record]:
@@ -129,7 +148,8 @@ def decode_all(rows: Iterable[asyncpg.Record]) -> list[MemberRow]:
 
 
 READ_SOME = """
-select lane, market, version, position, suspended, body from member
+select lane, market, version, position, suspended, suspended_time, suspended_reason, body
+from member
 where lane = $1 and market = $2 and organisation = any($3::uuid[])
 """
 
@@ -217,5 +237,7 @@ def _row(row: asyncpg.Record) -> MemberRow:
         version=row["version"],
         position=row["position"],
         suspended=row["suspended"],
+        suspended_time=row["suspended_time"],
+        suspended_reason=row["suspended_reason"],
         member=bodies.member(row["body"]),
     )

@@ -111,6 +111,52 @@ async def test_a_suspended_member_posts_nothing(shop: Shop) -> None:
     assert 200 == suspended.status_code, suspended.text
     answer = await shop.ask("POST", "/v1/supply-offers", by=seller, body=shop.offer_body(seller))
     assert (403, "member_suspended") == (answer.status_code, answer.json()["code"])
+    by: Asker = {"by": shop.scene.sellers[1], "roles": OPERATOR}
+    path = f"/v1/markets/{shop.market}/members/{party}"
+    again = await shop.ask("POST", f"{path}/suspend", body={"reason": "once more"}, **by)
+    assert (409, "suspended_before") == (again.status_code, again.json()["code"])
+    for asker in (by, {"by": seller}):
+        view = (await shop.ask("GET", path, **asker)).json()
+        assert (True, "screening expired") == (view["suspended"], view["suspended_reason"])
+        assert suspended.json()["receipts"][0]["time"] == view["suspended_since"]
+    assert 404 == (await shop.ask("GET", path, by=shop.scene.buyers[0])).status_code
+    admitted = await shop.ask(
+        "POST", f"/v1/markets/{shop.market}/members", body={"organisation": party}, **by
+    )
+    assert 201 == admitted.status_code, admitted.text
+    view = (await shop.ask("GET", path, by=seller)).json()
+    assert (False, None, None) == (view["suspended"], view["suspended_reason"], view["suspended_since"])
+
+
+async def test_a_rule_set_of_odd_countries_or_days_is_warned_of(shop: Shop) -> None:
+    by: Asker = {"by": shop.scene.sellers[0], "roles": OPERATOR}
+    path = f"/v1/markets/{shop.market}/rule-sets"
+    now = shop.scene.clock.now
+    odd = {
+        **rule_sets.EXAMPLE,
+        "version": 2,
+        "eu_countries": ["CN"],
+        "effective_from": "2020-01-01T00:00:00Z",
+    }
+
+    async def told(body: dict[str, object], route: str = path) -> list[tuple[str, str]]:
+        answer = await shop.ask("POST", f"{route}?validate_only=true", body=body, **by)
+        assert 200 == answer.status_code, answer.text
+        return [(each["code"], each["pointer"]) for each in answer.json()["warnings"]]
+
+    far = {**odd, "eu_countries": [], "effective_from": (now + timedelta(days=400)).isoformat()}
+    plain = {**odd, "eu_countries": ["DE"], "effective_from": now.isoformat()}
+    assert [
+        ("country_outside_union", "/eu_countries/0"),
+        ("union_without_members", "/eu_countries"),
+        ("effective_long_past", "/effective_from"),
+    ] == await told(odd)
+    assert [("union_without_members", "/eu_countries"), ("effective_far_ahead", "/effective_from")] == (
+        await told(far)
+    )
+    assert [] == await told(plain)
+    published = await shop.ask("POST", path, body=odd, **by)
+    assert (201, 3) == (published.status_code, len(published.json()["warnings"])), published.text
 
 
 async def test_a_halted_market_takes_nothing_in_and_lets_out(shop: Shop) -> None:
@@ -150,7 +196,7 @@ async def test_a_halted_market_takes_nothing_in_and_lets_out(shop: Shop) -> None
         codes = [each["code"] for each in refused.json().get("errors", [refused.json()])]
         assert "market_halted" in [*codes, refused.json()["code"]], refused.text
         assert why["reason"] in refused.text
-    gone = await shop.ask("POST", f"{place}/withdraw", by=seller, version=version)
+    gone = await shop.ask("DELETE", place, by=seller, version=version)
     assert 200 == gone.status_code, gone.text
     resumed = await shop.ask("POST", f"{path}/resume", body={"reason": "mended"}, **by)
     assert (200, False) == (resumed.status_code, resumed.json()["halted"])

@@ -124,10 +124,25 @@ async def test_nobody_else_finds_a_webhook(shop: Shop) -> None:
     assert [made["id"]] == [each["id"] for each in (await ask(shop, "GET", HOOKS, firm)).json()["items"]]
 
 
+async def assert_warned_of_a_query(shop: Shop, firm: Firm, path: str) -> None:
+    """When it is registered, tried or changed; nothing of it is refused, since a receiver may need it."""
+    body = {"url": f"{URL}?token=s3cret"}
+    rehearsed = await ask(shop, "POST", f"{HOOKS}?validate_only=true", firm, body=body)
+    made = await ask(shop, "POST", HOOKS, firm, body=body)
+    changed = await ask(shop, "PATCH", f"{path}?validate_only=true", firm, body=body, version='"v1"')
+    for answer in (rehearsed, made, changed):
+        assert answer.is_success, answer.text
+        assert [("address_with_query", "/url")] == [
+            (each["code"], each["pointer"]) for each in answer.json()["warnings"]
+        ]
+        assert "s3cret" not in answer.text
+
+
 async def test_a_webhook_rests_goes_on_and_is_removed(shop: Shop) -> None:
     firm = shop.scene.sellers[0]
     made = await ask(shop, "POST", HOOKS, firm, body={"url": URL}, key="made")
     path = f"{HOOKS}/{made.json()['id']}"
+    await assert_warned_of_a_query(shop, firm, path)
     rest = await ask(shop, "PATCH", path, firm, body={"active": False}, version='"v1"')
     assert (200, '"v2"') == (rest.status_code, rest.headers["etag"])
     stale = await ask(shop, "PATCH", path, firm, body={"active": True}, version='"v1"')

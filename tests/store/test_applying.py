@@ -65,6 +65,8 @@ REPEATABLE = {
     "materials.passport.transferred.v1",
     "materials.lot.reserved.v1",  # a lot that was released may be reserved again
     "market.input.recorded.v1",  # the newest stays the newest
+    "market.market.halted.v1",  # the rules refuse a second one
+    "market.market.resumed.v1",
     "market.match.answered.v1",  # the same answer again: the rules refuse it
     "market.member.admitted.v1",
     "market.member.changed.v1",

@@ -1,6 +1,7 @@
 """Members of a market: admit and suspend (operators), read (operators and auditors all, others
 themselves)."""
 
+from datetime import datetime
 from typing import Annotated, Final, Self
 from uuid import UUID
 
@@ -36,7 +37,9 @@ class Suspension(Body, frozen=True, kw_only=True):
 
 
 class MemberView(Body, frozen=True, kw_only=True):
-    """The market's own copy of an organisation, from which eligibility and pricing read."""
+    """The market's own copy of an organisation, from which eligibility and pricing read. While it is
+    suspended, since when and why.
+    """
 
     organisation: OrganisationId
     name: str
@@ -44,6 +47,8 @@ class MemberView(Body, frozen=True, kw_only=True):
     roles: tuple[PartyRole, ...]
     initiatives: tuple[str, ...]
     suspended: bool
+    suspended_since: datetime | None
+    suspended_reason: str | None
     facilities: int
     certificates: int
     licences: int
@@ -59,6 +64,8 @@ class MemberView(Body, frozen=True, kw_only=True):
             roles=member.roles,
             initiatives=member.initiatives,
             suspended=row.suspended,
+            suspended_since=row.suspended_time,
+            suspended_reason=row.suspended_reason,
             facilities=len(member.facilities),
             certificates=len(member.certificates),
             licences=len(member.licences),

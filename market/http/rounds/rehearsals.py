@@ -7,7 +7,7 @@ from uuid import UUID
 from events.connections import acquire
 from events.market_events import RuleSetRehearsed
 from market.commands import rehearsals as commands
-from market.http.rounds.rule_sets import EXAMPLE, TAG, RuleSetTerms
+from market.http.rounds.rule_sets import EXAMPLE, TAG, RuleSetTerms, rule_set_warnings
 from market.http.wire import rounds
 from market.http.wire.access import OPERATORS
 from market.http.wire.endpoint import Answer, Call, DryRun, endpoint
@@ -155,7 +155,11 @@ async def rehearse(call: Call[RuleSetTerms, DryRun]) -> Answer:
     )
     outcome = done(call, result)
     fact = outcome.fact(RuleSetRehearsed)
-    accepted: dict[str, Any] = {"rule_set_sha256": fact.rule_set_sha256, **outcome.accepted()}
+    accepted: dict[str, Any] = {
+        "rule_set_sha256": fact.rule_set_sha256,
+        "warnings": rule_set_warnings(call.body, call.door.clock()),
+        **outcome.accepted(),
+    }
     if outcome.validated_only:
         return Answer(body=RehearsalAccepted(**accepted))
     found = await _compared(call, fact)

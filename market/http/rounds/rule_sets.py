@@ -25,10 +25,11 @@ from market.http.wire.material import Body, utc
 from market.http.wire.numbers import KG_CO2E_PER_KG, PERCENT, KgCo2ePerKg, Percent
 from market.http.wire.paging import Listing
 from market.http.wire.reads import as_caller
-from market.http.wire.receipts import Accepted, done
+from market.http.wire.receipts import Accepted, Warned, done, warned
 from market.rules.clearing.rule_set_changes import changes
 from market.rules.orders.rex import STANDARD_CEILINGS
 from market.rules.refusing.wording import Code, LongText
+from market.rules.rule_set_cautions import rule_set_cautions
 from market.store import inputs as store
 from market.store.inputs import RuleSetRow
 
@@ -186,6 +187,11 @@ class RuleSetAccepted(Accepted, frozen=True, kw_only=True):
     signed_by: tuple[KeyId, ...]
 
 
+def rule_set_warnings(given: RuleSetTerms, now: datetime) -> tuple[Warned, ...]:
+    """Of what is accepted, published or tried."""
+    return warned(rule_set_cautions(given.inside(), now))
+
+
 async def _signatures(call: Call[Any, Any]) -> tuple[UUID, ...]:
     """The caller's key and, where a second operator lends its key by header, that one; both verified."""
     keys = [call.caller.key]
@@ -232,6 +238,7 @@ async def publish(call: Call[RuleSetTerms, DryRun]) -> Answer:
         body=RuleSetAccepted(
             version=call.body.version,
             signed_by=tuple(to_text("key", key) for key in signed_by),
+            warnings=rule_set_warnings(call.body, call.door.clock()),
             **outcome.accepted(),
         ),
         status=outcome.status,

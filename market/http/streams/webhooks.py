@@ -18,7 +18,7 @@ from market.http.wire.material import Body
 from market.http.wire.numbers import END
 from market.http.wire.paging import Listing
 from market.http.wire.reads import as_caller
-from market.http.wire.receipts import Accepted, Done, done, secret_shown_before
+from market.http.wire.receipts import Accepted, Done, Warned, done, secret_shown_before, warned
 from market.lookups import forbidden
 from market.rules.refusing.refusals import AddressForbidden
 from market.rules.refusing.wording import Code
@@ -30,6 +30,7 @@ from market.rules.streams.webhooks import (
     RegisterWebhook,
     RemoveWebhook,
     RotateWebhook,
+    address_cautions,
 )
 from market.rules.webhook_terms import MARKETS_MAX, TYPES_MAX, Webhook, WebhookTerms
 from market.store import webhooks as store
@@ -45,7 +46,8 @@ Url = Annotated[
     Meta(
         pattern=rf"^https?://[!-~]+{END}",
         max_length=1_000,
-        description="Where to post: https, a public address, no credentials.",
+        description="Where to post: https, a public address, no credentials. The record keeps it: no secret "
+        "behind its question mark.",
         examples=["https://partner.example/lodestone"],
     ),
 ]
@@ -159,11 +161,14 @@ async def register(call: Call[WebhookBody, DryRun]) -> Answer:
     )
     outcome = done(call, result)
     if outcome.validated_only:
-        return Answer(body=WebhookAccepted(id=None, **outcome.accepted()), status=outcome.status)
+        warnings = warned(address_cautions(call.body.terms()))
+        body = WebhookAccepted(id=None, warnings=warnings, **outcome.accepted())
+        return Answer(body=body, status=outcome.status)
     registered = outcome.fact(WebhookRegistered).webhook
     generation = 1 if not outcome.replayed else await _generation_now(call, registered)
+    told = warned(address_cautions(call.body.terms()))
     return Answer(
-        body=_shown(call, outcome, registered, generation),
+        body=_shown(call, outcome, registered, generation, told),
         status=outcome.status,
         replayed=outcome.replayed,
     )
@@ -246,7 +251,9 @@ async def change(call: Call[WebhookPatch, DryRun]) -> Answer:
     )
     outcome = done(call, result)
     version = None if outcome.validated_only else call.expected_version + 1
-    return Answer(body=_accepted(call, webhook, outcome.accepted()), version=version)
+    cautions = [] if patch.url is UNSET else address_cautions(changed)
+    accepted = {"warnings": warned(cautions), **outcome.accepted()}
+    return Answer(body=_accepted(call, webhook, accepted), version=version)
 
 
 @endpoint(
@@ -302,14 +309,16 @@ async def rotate(call: Call[Rotation, DryRun]) -> Answer:
     return Answer(body=_shown(call, outcome, webhook.webhook, generation), replayed=outcome.replayed)
 
 
-def _shown(call: Call[Any, Any], outcome: Done, webhook: UUID, generation: int | None) -> WebhookAccepted:
+def _shown(
+    call: Call[Any, Any], outcome: Done, webhook: UUID, generation: int | None, told: tuple[Warned, ...] = ()
+) -> WebhookAccepted:
     """The secret in a first answer; `generation` None: the webhook has been removed since."""
     derived = None if generation is None else derive(call.door.webhook_key, webhook, generation)
     return WebhookAccepted(
         id=to_text("hook", webhook),
         secret=None if derived is None or outcome.replayed else derived.shared_text,
         public_key=None if derived is None else derived.public_text,
-        warnings=(secret_shown_before(LOST),) if outcome.replayed else (),
+        warnings=(secret_shown_before(LOST), *told) if outcome.replayed else told,
         **outcome.accepted(),
     )
 

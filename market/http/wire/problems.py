@@ -127,6 +127,7 @@ REFUSED: Final[dict[type[Refusal], int]] = {
         (
             refusals.MarketExists,
             refusals.AlreadyMember,
+            refusals.SuspendedBefore,
             refusals.OrdersMax,
             refusals.OrderClosed,
             refusals.ClearingInProgress,

@@ -19,8 +19,8 @@ from market.rules.refusing.refusals import (
     MarketUnknown,
     NotAMember,
     OrganisationUnknown,
+    SuspendedBefore,
 )
-from market.rules.refusing.refusals import MemberSuspended as AlreadySuspended
 from market.rules.refusing.wording import Text
 
 
@@ -111,7 +111,7 @@ def suspend(state: MembershipState | None, argument: SuspendMember, moment: Mome
     if state.member is None:
         reasons.append(NotAMember())
     elif state.suspended:
-        reasons.append(AlreadySuspended())
+        reasons.append(SuspendedBefore())
     refuse(reasons)
     fact = MemberSuspended(market=state.market, organisation=argument.organisation, reason=argument.reason)
     return Decision(drafts=(_draft(state.lane, argument.organisation, fact),))

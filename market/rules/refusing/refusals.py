@@ -45,6 +45,12 @@ class MemberSuspended(Refusal):
     code = "member_suspended"
 
 
+class SuspendedBefore(Refusal):
+    """The organisation is suspended in this market already; admitting it once more ends that."""
+
+    code = "suspended_before"
+
+
 class OrdersMax(Refusal):
     """The market holds {open_orders} open orders, its maximum is {orders_max}."""
 

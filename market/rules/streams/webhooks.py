@@ -16,7 +16,7 @@ from events.party_events import (
     WebhookRemoved,
     WebhookSecretRotated,
 )
-from events.refusal import NoChange, Refusal, refuse
+from events.refusal import Caution, NoChange, Refusal, refuse
 from events.vocabulary import Instant
 from events.wellformed import duplicate_refusals, malformed
 from market.rules.callers import party_refusals
@@ -184,3 +184,14 @@ def _terms_refusals(terms: WebhookTerms, reach: Reach) -> list[Refusal]:
     if unknown:
         reasons.append(EventTypesUnknown(pointer="/types", unknown=", ".join(unknown)))
     return reasons
+
+
+def address_cautions(terms: WebhookTerms) -> list[Caution]:
+    """Of an address that may hold a secret: the record keeps it whole, to post there again."""
+    if "?" not in terms.url:
+        return []
+    text = (
+        "What stands behind the question mark is kept in the record for good, where the operator's services "
+        "and auditors read it: put no secret there, the signature tells who posts."
+    )
+    return [Caution(code="address_with_query", text=text, pointer="/url")]
