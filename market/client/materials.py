@@ -14,6 +14,12 @@ class PassportAccepted(Accepted, frozen=True, kw_only=True):
     version: int | None = None
 
 
+class NamedFacility(Struct, frozen=True, kw_only=True):
+    id: str
+    name: str
+    country: str
+
+
 class Passport(Struct, frozen=True, kw_only=True):
     """`content` as it was stated and may be seen."""
 
@@ -27,6 +33,7 @@ class Passport(Struct, frozen=True, kw_only=True):
     owner: str | None
     holder: str | None
     remaining_wet_t: Decimal | None
+    facilities: tuple[NamedFacility, ...]
 
 
 class PassportStep(Struct, frozen=True, kw_only=True):
@@ -103,6 +110,15 @@ class SourceShare(Struct, frozen=True, kw_only=True):
     further: bool
 
 
+class LineageDocument(Struct, frozen=True, kw_only=True):
+    """What a claim of this lot or of one before it rests on, by its hash."""
+
+    supports: str
+    sha256: str
+    dated_on: date
+    title: str | None
+
+
 class Lineage(Struct, frozen=True, kw_only=True):
     """`withheld`: lots that may not be seen; `cut`: there are more than one answer holds."""
 
@@ -111,6 +127,7 @@ class Lineage(Struct, frozen=True, kw_only=True):
     withheld: int
     cut: bool
     sources: tuple[SourceShare, ...]
+    documents: tuple[LineageDocument, ...]
 
 
 class DataCarrier(Struct, frozen=True, kw_only=True):

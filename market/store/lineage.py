@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Struct
 
 from events.connections import Connection
+from events.passport_terms import ClaimEvidence
 from market.rules.passports.lineage import Direction, Lineage, LineageNode
 from market.store import transformations
 
@@ -41,6 +42,7 @@ where passport = any($1::uuid[])
 
 class _Stated(Struct):
     net_wet_g: int
+    evidence: tuple[ClaimEvidence, ...] = ()
 
 
 class _Lot(Struct):
@@ -85,7 +87,13 @@ async def walk(
 def _node(row: asyncpg.Record, depth: int) -> LineageNode:
     columns = dict(row)
     lot = _lots.decode(columns.pop("body"))
-    return LineageNode(depth=depth, net_wet_g=lot.content.net_wet_g, corrections=lot.corrections, **columns)
+    return LineageNode(
+        depth=depth,
+        net_wet_g=lot.content.net_wet_g,
+        evidence=lot.content.evidence,
+        corrections=lot.corrections,
+        **columns,
+    )
 
 
 _lots = msgspec.json.Decoder(_Lot)

@@ -1,7 +1,7 @@
 """Reading organisations and what belongs to them; the organisation is always named, row-level security
 aside."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from uuid import UUID
 
 from events.connections import Connection
@@ -61,6 +61,17 @@ where organisation = $1 and ($2::uuid is null or facility > $2) order by facilit
 async def load_facility(connection: Connection, organisation_id: UUID, facility_id: UUID) -> Facility | None:
     row = await connection.fetchrow(READ_FACILITY, organisation_id, facility_id)
     return None if row is None else facility(row)
+
+
+READ_SITES = """
+select organisation, facility as id, version, revoked, body from facility where facility = any($1::uuid[])
+"""
+
+
+async def find_facilities(connection: Connection, facilities: Iterable[UUID]) -> dict[UUID, Facility]:
+    """Those that exist and the session may see, whoever's they are; revoked ones too."""
+    rows = await connection.fetch(READ_SITES, list(facilities))
+    return {found.facility: found for found in map(facility, rows)}
 
 
 async def list_facilities(

@@ -10,6 +10,7 @@ import pytest
 
 from events.vocabulary import PPB, OriginStep, PhysicalLot
 from market.commands import passports
+from market.http.materials.crma_views import SCOPE
 from market.http.wire.sheets import MEDIA_TYPES, Bar, Sheet, accepted, as_csv, as_page, as_svg
 from market.rules.passports.passports import IssuePassport
 from market.store import crma
@@ -153,6 +154,14 @@ async def test_the_supplier_map_names_sources_and_who_did_not_answer(
     )
     rows = list(csv.DictReader(StringIO(file.text)))
     assert [each["mass_kg"] for each in told] == [row["mass_kg"] for row in rows]
+    assert rows
+    for path in (MAP, SHARES):
+        view = (await get(shop, path, buyer)).json()
+        for row in csv.DictReader(StringIO((await get(shop, f"{path}?format=csv", buyer)).text)):
+            known = {name: view[name] or "" for name in SCOPE if name in view}
+            assert known == {name: row[name] for name in known}
+            assert ("rules_as_of" in known) == (path == SHARES)
+            assert row["since"] < row["until"]
 
 
 async def test_a_passport_goes_before_the_order_without_its_sites(

@@ -252,6 +252,10 @@ def test_masses_and_shares_of_a_product_passport() -> None:
         found["sustainability"]["productFootprint"]["carbon"][0]["value"],
         found["metadata"]["status"],
     )
+    lot, _ = told()
+    lives = see_passport(replace(lot, retired=None), OperatorViewer(cut=0))
+    assert lives is not None
+    assert "status" not in product_passport.of_passport(lives)["metadata"]
     assert [{"key": "GTIN", "value": "04012345123456"}] == found["identification"]["codes"]
     [placeholders] = [each["data"] for each in found["additionalData"] if each["label"] == "placeholders"]
     assert {"/handling", "/commercial/purpose", "/characteristics/lifespan"} < set(placeholders.split())

@@ -487,6 +487,29 @@ async def test_a_lineage_shows_ones_own_lots_and_pools_the_others(
     pooled = [(element, None, "100", True) for element in elements]
     assert ([(oxide, 0)], 1, pooled) == await told(oxide, buyer)
     assert ([(passport, 0), (oxide, 1)], 0, []) == await told(passport, seller, "?direction=down")
+    claimed = {each["supports"]: each["document"] for each in PASSPORT["evidence"]}
+    assert claimed
+    for firm, entitled in ((seller, True), (buyer, False)):
+        found = (await shop.ask("GET", f"{PATH}/{oxide}/lineage", by=firm)).json()["documents"]
+        assert claimed == {
+            each["supports"]: {
+                "title": claimed[each["supports"]]["title"],
+                "sha256": each["sha256"],
+                "dated_on": each["dated_on"],
+            }
+            for each in found
+        }
+        assert [entitled] * len(claimed) == [each["title"] is not None for each in found]
+    sold = (await shop.ask("GET", f"{PATH}/{oxide}", by=buyer)).json()
+    (site,) = sold["facilities"]
+    assert (sold["content"]["facility"], to_text("fac", seller.facility)) == (site["id"], site["id"])
+    assert {site["id"]} == {each["facility"] for each in sold["content"]["origin"]} - {None}
+    registered = await shop.ask(
+        "GET", f"/v1/organisations/{to_text('org', seller.organisation)}/facilities/{site['id']}", by=seller
+    )
+    assert [registered.json()[name] for name in ("name", "country")] == [site["name"], site["country"]]
+    listed = (await shop.ask("GET", PATH, by=buyer)).json()["items"]
+    assert [sold["facilities"]] == [each["facilities"] for each in listed]
     assert 404 == (await shop.ask("GET", f"{PATH}/{passport}/lineage", by=buyer)).status_code
     for query in ("depth=0", "depth=33", "direction=sideways"):
         wrong = await shop.ask("GET", f"{PATH}/{oxide}/lineage?{query}", by=seller)

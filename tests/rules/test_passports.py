@@ -65,6 +65,7 @@ from market.rules.visibility.passport_visibility import (
     see_label,
     see_material,
     see_passport,
+    see_sites,
 )
 from tests.desk_support import (
     BUYER,
@@ -545,6 +546,12 @@ def test_tiers_of_a_passport() -> None:
     assert (None, None, None, SOLD.content) == (issuer.owner, issuer.holder, issuer.drawn_g, issuer.content)
     counterparty = see_passport(SOLD, VIEWERS[4], frozenset({STRANGER}))
     assert isinstance(counterparty, SeenPassport)
+    own = site()
+    known = {SELLER_SITE: own, BUYER_SITE: replace(own, organisation=BUYER, facility=BUYER_SITE)}
+    assert () == see_sites(counterparty, known)
+    foreign = OriginShare(stage="extraction", country="NO", share_ppb=1, facility=BUYER_SITE)
+    named = replace(issuer, content=content(SELLER_SITE, origin=(foreign,)))
+    assert [SELLER_SITE] == [each.facility for each in see_sites(named, known)]
     assert (None, None, None, BUYER) == (
         counterparty.organisation,
         counterparty.transformation,

@@ -4,7 +4,7 @@ from typing import Final, Self
 
 from events.passport_terms import OriginStage
 from events.vocabulary import MICRO
-from market.http.materials.crma_views import PeriodView
+from market.http.materials.crma_views import PeriodView, scope
 from market.http.wire.ids import FacilityId, OrganisationId, Prefix, to_text
 from market.http.wire.material import Body
 from market.http.wire.numbers import PERCENT, SUM_KG, Percent, SumKg
@@ -98,6 +98,7 @@ def map_sheet(view: SupplierMapView) -> Sheet:
         rows=tuple(tuple(_cell(getattr(each, name)) for name in names) for each in view.stages),
         key="kg of the element, by stage and country",
         legend=MAP_LEGEND,
+        scope=scope(view),
         bars=tuple(
             Bar(
                 label=f"{element} {stage} {country}",

@@ -171,6 +171,9 @@ class PeriodView(Body, frozen=True, kw_only=True):
     counted: Counted
 
 
+SCOPE: Final = (*PeriodView.__struct_fields__, "rules_as_of")
+
+
 class SharesView(PeriodView, frozen=True, kw_only=True):
     """`rules_as_of`: the day whose dated rules apply. `cover` null: of a market, which has a part of the net
     imports and no stocks of its own, and of more lots in stock than one answer counts."""
@@ -235,6 +238,12 @@ class BandedSharesView(PeriodView, frozen=True, kw_only=True):
     bands: tuple[BandedElementView, ...]
 
 
+def scope(view: PeriodView) -> tuple[tuple[str, str | None], ...]:
+    """Whose figures, of which period, and by the rules of which day."""
+    found = ((name, getattr(view, name)) for name in SCOPE if name in view.__struct_fields__)
+    return tuple((name, None if value is None else str(value)) for name, value in found)
+
+
 def shares_sheet(view: SharesView) -> Sheet:
     """Days of cover stand with each stage of an element; of one that nobody consumed, in a row of its own."""
     cover = {each.element: each for each in view.cover or ()}
@@ -254,6 +263,7 @@ def shares_sheet(view: SharesView) -> Sheet:
         ),
         key="red: benchmark",
         legend=LEGEND,
+        scope=scope(view),
         bars=tuple(_bar(element, stage) for element, stage in found),
         whole=PPB,
     )
@@ -345,6 +355,7 @@ def banded_sheet(view: BandedSharesView) -> Sheet:
             for element, stage in found
         ),
         key="green: at least this much in the Union · grey: the rest of the band",
+        scope=scope(view),
         bars=tuple(
             Bar(
                 label=f"{element.element} {stage.stage}",

@@ -1,5 +1,6 @@
 """What a lot was made of, element by element, and what became of it."""
 
+from datetime import date
 from functools import partial
 from typing import Annotated, Final, Literal
 from uuid import UUID
@@ -8,6 +9,7 @@ import msgspec
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
+from events.passport_terms import ClaimSupported
 from events.vocabulary import ProductForm
 from market.http.materials import lineage_page
 from market.http.materials.passports import TAG, load, viewer
@@ -25,9 +27,11 @@ from market.rules.passports.lineage import (
     NODES_MAX,
     Direction,
     Lineage,
+    LineageDocument,
     LineageNode,
     SourceShare,
     disclosed,
+    documents,
     provenance,
 )
 from market.rules.viewers import Viewer
@@ -100,10 +104,25 @@ class ShareView(Body, frozen=True, kw_only=True):
         )
 
 
+class DocumentView(Body, frozen=True, kw_only=True):
+    """What was named for a claim of this lot or of one before it. The document stays with its owner: one that
+    is handed over is checked by its hash. `title` is null of lots that are not shown to this reader."""
+
+    supports: ClaimSupported
+    sha256: str
+    dated_on: date
+    title: str | None
+
+    @classmethod
+    def of(cls, value: LineageDocument) -> "DocumentView":
+        return cls(supports=value.supports, sha256=value.sha256, dated_on=value.dated_on, title=value.title)
+
+
 class LineageView(Body, frozen=True, kw_only=True):
     """`nodes` by depth; `withheld` lots are not shown; `cut`: more nodes lie beyond those that were followed.
 
-    `sources` of an upward lineage only.
+    `sources` and `documents` of an upward lineage only; of documents the nearest 1,000, and none for who has
+    bought the lot and does not own or hold it yet.
     """
 
     direction: Direction
@@ -111,6 +130,7 @@ class LineageView(Body, frozen=True, kw_only=True):
     withheld: int
     cut: bool
     sources: tuple[ShareView, ...]
+    documents: tuple[DocumentView, ...]
 
 
 @endpoint(
@@ -125,8 +145,9 @@ class LineageView(Body, frozen=True, kw_only=True):
     cost=COST,
     description=f"At most {DEPTH_MAX} transformations and {NODES_MAX:,} nodes away. An organisation is shown "
     "lots that it issued, owns or holds, and led downwards through its own transformations. Each share of an "
-    "element is exact to a part per billion, by largest remainder at each transformation. `format=html`, or "
-    f"the Accept header, takes it as a page with the graph. {RATE}",
+    "element is exact to a part per billion, by largest remainder at each transformation. `documents` are "
+    "what claims of the lot and of lots before it rest on, by hash. `format=html`, or the Accept header, "
+    f"takes it as a page with the graph. {RATE}",
 )
 async def read(call: Call[Nothing, LineageQuery]) -> Answer:
     row, _, seen = await load(call)
@@ -141,21 +162,40 @@ async def read(call: Call[Nothing, LineageQuery]) -> Answer:
         )
     shape = call.query.format or accepted(call.header(b"accept"), SHAPES)
     loads: BookLoads = call.state.loads
-    body = await loads.work(partial(told, found, viewer(call), seen.owner, call.query.direction, shape))
+    body = await loads.work(
+        partial(
+            told,
+            found,
+            viewer(call),
+            seen.owner,
+            call.query.direction,
+            shape,
+            documented=seen.tier != "counterparty",
+        )
+    )
     headers = {"Vary": "Accept"} | ({"Content-Security-Policy": POLICY} if shape == "html" else {})
     return Answer(body=body, media_type=SHAPES[shape], headers=headers)
 
 
 def told(
-    found: Lineage, who: Viewer, root_owner: UUID | None, direction: Direction, shape: LineageShape
+    found: Lineage,
+    who: Viewer,
+    root_owner: UUID | None,
+    direction: Direction,
+    shape: LineageShape,
+    *,
+    documented: bool = True,
 ) -> bytes:
     """Computed and encoded in a thread: thousands of lots would hold up every other request."""
     shown = [node for node in found.nodes if node.concerns(who)]
     if not shown or shown[0].passport != found.root:
         shown.insert(0, replace(found.nodes[0], transformation=None))
     sources: tuple[SourceShare, ...] = ()
+    papers: tuple[LineageDocument, ...] = ()
     if direction == "up":
-        sources = disclosed(provenance(found), {node.passport for node in shown})
+        known = {node.passport for node in shown}
+        sources = disclosed(provenance(found), known)
+        papers = documents(found, known) if documented else ()
 
     def owner(node: LineageNode) -> UUID | None:
         return root_owner if node.passport == found.root else node.seen_owner(who)
@@ -169,6 +209,7 @@ def told(
             withheld=len(found.nodes) - len(shown),
             cut=found.cut,
             sources=tuple(map(ShareView.of, sources)),
+            documents=tuple(map(DocumentView.of, papers)),
         )
     )
 

@@ -1,5 +1,6 @@
 """Passports as whoever looks may see them."""
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any, Final, Literal, Self
 from uuid import UUID
@@ -24,6 +25,7 @@ from market.http.wire.ids import (
     AgreementId,
     DeliveryId,
     EventId,
+    FacilityId,
     OrganisationId,
     PassportId,
     Prefix,
@@ -32,11 +34,12 @@ from market.http.wire.ids import (
 )
 from market.http.wire.material import Body
 from market.http.wire.numbers import PERCENT, TONNES, Percent
+from market.rules.parties.parties import Facility
 from market.rules.passport import PassportNote, PassportStatus
 from market.rules.passports.magnet_labels import LabelPart
 from market.rules.refusing.wording import Code
 from market.rules.visibility import passport_visibility as visibility
-from market.rules.visibility.passport_visibility import MagnetLabel, SeenPassport, Tier
+from market.rules.visibility.passport_visibility import MagnetLabel, SeenPassport, Tier, see_sites
 from market.store.passports import PassportStep
 
 StepKind = Literal["issued", "transferred", "drawn", "corrected", "noted", "retired"]
@@ -56,10 +59,19 @@ class NoteView(Body, frozen=True, kw_only=True):
         return cls(event=to_text("evt", value.event), at=value.at, note=value.note, evidence=evidence)
 
 
+class NamedFacility(Body, frozen=True, kw_only=True):
+    """A facility of the passport's issuer, as the register has it today."""
+
+    id: FacilityId
+    name: str
+    country: CountryCode
+
+
 class PassportView(Body, frozen=True, kw_only=True):
     """A passport as it stands, corrections applied. Null is what this `tier` of reader is not shown.
 
-    `stated_by` is the event that stated the content: a correction refers to it.
+    `stated_by` is the event that stated the content: a correction refers to it. `facilities` names those of
+    the issuer that the content names, for who is told the issuer.
     """
 
     id: PassportId
@@ -77,9 +89,10 @@ class PassportView(Body, frozen=True, kw_only=True):
     remaining_wet_t: str | None
     transformation: TransformationId | None
     notes: tuple[NoteView, ...]
+    facilities: tuple[NamedFacility, ...]
 
     @classmethod
-    def of(cls, seen: SeenPassport) -> Self:
+    def of(cls, seen: SeenPassport, known: Mapping[UUID, Facility]) -> Self:
         return cls(
             id=to_text("pass", seen.passport),
             tier=seen.tier,
@@ -98,6 +111,10 @@ class PassportView(Body, frozen=True, kw_only=True):
             else TONNES.text(seen.content.net_wet_g - seen.drawn_g),
             transformation=None if seen.transformation is None else to_text("tra", seen.transformation),
             notes=tuple(map(NoteView.of, seen.notes)),
+            facilities=tuple(
+                NamedFacility(id=to_text("fac", each.facility), name=each.name, country=each.country)
+                for each in see_sites(seen, known)
+            ),
         )
 
 

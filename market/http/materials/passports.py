@@ -46,6 +46,7 @@ from market.rules.visibility.passport_visibility import (
     see_label,
     see_material,
     see_passport,
+    sites,
 )
 from market.store import party_reads
 from market.store import passports as store
@@ -287,12 +288,19 @@ async def index(call: Call[Nothing, PassportQuery]) -> Answer:
             limit=lists.limit(call),
         )
     who = viewer(call)
+    known = await _sites(call, *(row.content for row in page.items))
 
     def view(row: Passport) -> PassportView | None:
         seen = see_passport(row, who)
-        return None if seen is None else PassportView.of(seen)
+        return None if seen is None else PassportView.of(seen, known)
 
     return lists.answer(call, page.items, more=page.more, key=lambda row: row.passport, view=view)
+
+
+async def _sites(call: Call[Any, Any], *contents: PassportContent) -> dict[UUID, Facility]:
+    named = frozenset[UUID]().union(*map(sites, contents))
+    async with as_desk(call) as connection:
+        return await party_reads.find_facilities(connection, named)
 
 
 def viewer(call: Call[Any, Any]) -> Viewer:
@@ -329,7 +337,8 @@ async def load(call: Call[Any, Any]) -> tuple[Passport, frozenset[UUID], SeenPas
 )
 async def read(call: Call[Nothing, Nothing]) -> Answer:
     row, _, seen = await load(call)
-    return Answer(body=PassportView.of(seen), version=row.version)
+    known = await _sites(call, seen.content)
+    return Answer(body=PassportView.of(seen, known), version=row.version)
 
 
 @endpoint(

@@ -136,10 +136,11 @@ def _metadata(passport: UUID, version: int, status: str | None, issued_at: datet
     }
 
 
-def _status(seen: SeenPassport) -> str:
+def _status(seen: SeenPassport) -> str | None:
+    """None while it lives: nobody approves a passport here, and the model has no word for that."""
     if seen.retired == "issued_in_error":
         return "invalid"
-    return "expired" if seen.status == "retired" else "approved"
+    return "expired" if seen.status == "retired" else None
 
 
 def _identification(passport: UUID, form: str, magnets: MagnetRecord | None) -> Part:

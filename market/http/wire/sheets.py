@@ -83,7 +83,8 @@ class Bar(Struct, frozen=True, kw_only=True):
 
 class Sheet(Struct, frozen=True, kw_only=True):
     """Figures as rows of text and as bars; `whole` is the length of the longest bar. `legend`: what each kind
-    of part is, where `key` does not say it."""
+    of part is, where `key` does not say it. `scope`: what all rows are of, which a file says in each of them,
+    since it is kept apart from the request."""
 
     name: str
     title: str
@@ -94,6 +95,7 @@ class Sheet(Struct, frozen=True, kw_only=True):
     bars: tuple[Bar, ...]
     whole: int
     legend: tuple[tuple[Kind, str], ...] = ()
+    scope: tuple[tuple[str, str | None], ...] = ()
 
 
 def answer(call: Call[Any, Any], view: Struct, sheet: Sheet, asked: Shape | None) -> Answer:
@@ -127,8 +129,9 @@ def as_csv(sheet: Sheet) -> bytes:
     """RFC 4180, UTF-8; what nobody states is empty."""
     written = StringIO()
     writer = csv.writer(written)
-    writer.writerow(sheet.head)
-    writer.writerows(sheet.rows)
+    names, values = tuple(zip(*sheet.scope, strict=True)) or ((), ())
+    writer.writerow((*sheet.head, *names))
+    writer.writerows((*row, *values) for row in sheet.rows)
     return written.getvalue().encode()
 
 

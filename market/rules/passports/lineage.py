@@ -3,13 +3,15 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from datetime import date
+from itertools import islice
 from typing import Literal
 from uuid import UUID
 
 from msgspec import Struct
 
 from events.material_events import PassportTransformed
-from events.passport_terms import BatchPart
+from events.passport_terms import BatchPart, ClaimEvidence, ClaimSupported
 from events.vocabulary import PPB, ProductForm
 from market.rules.element_masses import BALANCED
 from market.rules.passport import PassportStatus
@@ -19,6 +21,7 @@ from market.rules.viewers import OrganisationViewer, Viewer
 Direction = Literal["up", "down"]
 DEPTH_MAX = 32
 NODES_MAX = 5_000
+DOCUMENTS_MAX = 1_000
 TRACED = 10**18
 """A lot's element is followed as so many parts, each of them whole: no share is lost or made by rounding."""
 
@@ -37,6 +40,7 @@ class LineageNode(Struct, frozen=True, kw_only=True):
     net_wet_g: int
     status: PassportStatus
     corrections: int
+    evidence: tuple[ClaimEvidence, ...] = ()
 
     def concerns(self, viewer: Viewer) -> bool:
         """Operators and auditors are shown every lot, an organisation those that it issued, owns or holds."""
@@ -49,6 +53,15 @@ class LineageNode(Struct, frozen=True, kw_only=True):
         if isinstance(viewer, OrganisationViewer) and viewer.organisation not in (self.owner, self.holder):
             return None
         return self.owner
+
+
+class LineageDocument(Struct, frozen=True, kw_only=True):
+    """What a claim of a lot rests on. `title` None: of a lot that is not shown, whose owner it may name."""
+
+    supports: ClaimSupported
+    sha256: str
+    dated_on: date
+    title: str | None
 
 
 class Lineage(Struct, frozen=True, kw_only=True):
@@ -109,6 +122,22 @@ def disclosed(shares: Sequence[SourceShare], seen: AbstractSet[UUID]) -> tuple[S
         rest = SourceShare(element=element, passport=None, share_ppb=share_ppb, further=True)
         shown[element].append(rest)
     return tuple(share for found in shown.values() for share in found)
+
+
+def documents(lineage: Lineage, shown: AbstractSet[UUID]) -> tuple[LineageDocument, ...]:
+    """What was handed in for claims of the lot and of those before it: each document once for each claim,
+    nearest lots first, those of lots that are shown before others; DOCUMENTS_MAX at most."""
+    found: dict[tuple[ClaimSupported, str], LineageDocument] = {}
+    for node in sorted(lineage.nodes, key=lambda node: (node.passport not in shown, node.depth)):
+        for each in node.evidence:
+            document = LineageDocument(
+                supports=each.supports,
+                sha256=each.document.sha256,
+                dated_on=each.document.dated_on,
+                title=each.document.title if node.passport in shown else None,
+            )
+            found.setdefault((each.supports, each.document.sha256), document)
+    return tuple(islice(found.values(), DOCUMENTS_MAX))
 
 
 def _sources_of(

@@ -4,6 +4,7 @@ Owner and holder see all of it, who issued it what it states, a counterparty wha
 suppliers, the public what CRMA Articles 28 and 29 put on a magnet's data carrier, operators and auditors all.
 """
 
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from datetime import datetime
 from typing import Literal, assert_never
@@ -15,6 +16,7 @@ from msgspec.structs import replace
 from events.material_events import PassportCorrected, PassportIssued, PassportRetired
 from events.passport_terms import MagnetRecord, OriginShare, PassportContent, RetireReason
 from events.vocabulary import ProductForm
+from market.rules.parties.parties import Facility
 from market.rules.passport import LotParties, Passport, PassportNote, PassportStatus
 from market.rules.passports.magnet_labels import LabelPart, Responsible, unstated_parts
 from market.rules.viewers import (
@@ -57,6 +59,29 @@ class SeenStatement(Struct, frozen=True, kw_only=True):
     """What was stated first, for whom the parties of that day are nothing."""
 
     content: PassportContent
+
+
+class NamedSite(Struct, frozen=True, kw_only=True):
+    facility: UUID
+    name: str
+    country: str
+
+
+def sites(content: PassportContent) -> frozenset[UUID]:
+    """Every facility that a passport names."""
+    origin = (share.facility for share in content.origin)
+    papers = (paper.facility for paper in content.certificates)
+    return frozenset({content.facility, *filter(None, origin), *filter(None, papers)})
+
+
+def see_sites(seen: SeenPassport, known: Mapping[UUID, Facility]) -> tuple[NamedSite, ...]:
+    """Name and country of the issuer's own facilities, for who is told the issuer; suppliers' stay ids."""
+    named = [known[each] for each in sorted(sites(seen.content)) if each in known]
+    return tuple(
+        NamedSite(facility=each.facility, name=each.details.name, country=each.details.country)
+        for each in named
+        if each.organisation == seen.organisation
+    )
 
 
 class LabelShare(Struct, frozen=True, kw_only=True):
