@@ -19,6 +19,7 @@ from asyncpg.protocol import protocol
 
 from events.brokers import Bootstrap, Brokers, aiokafka_options
 
+Pooled: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]"
 Pool: TypeAlias = "AsyncpgPool[asyncpg.Record]"
 Consumer: TypeAlias = AIOKafkaConsumer

@@ -2,14 +2,8 @@
 
 from contextlib import suppress
 from types import TracebackType
-from typing import TypeAlias
 
-import asyncpg
-from asyncpg.pool import PoolConnectionProxy
-
-from events.connections import DATABASE_ERRORS, Pool, acquire_at_once
-
-Pooled: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"
+from events.connections import DATABASE_ERRORS, DATABASE_LOST, Pool, Pooled, acquire_at_once
 
 
 class SpareConnections:
@@ -58,7 +52,7 @@ def _is_open(connection: Pooled) -> bool:
     """A connection that was lost goes back to the pool by itself, and may not even be asked."""
     try:
         return not connection.is_closed()
-    except asyncpg.InterfaceError:
+    except DATABASE_LOST:
         return False
 
 
