@@ -104,8 +104,10 @@ def settle(state: AgreementState, argument: SettleContest, moment: Moment) -> De
     facts: list[Fact] = [fact]
     lasts = agreement.status == "suspended_fm" and argument.suspension == len(agreement.suspensions)
     if argument.outcome == "falls" and lasts:
+        # a timer that is late has not ended it yet
+        ended_at = min(moment.now, agreement.suspensions[-1].period.end)
         facts.append(
-            ForceMajeureEnded(market=agreement.market, agreement=agreement.agreement, ended_at=moment.now)
+            ForceMajeureEnded(market=agreement.market, agreement=agreement.agreement, ended_at=ended_at)
         )
     return decision(agreement, *facts)
 

@@ -131,6 +131,16 @@ def test_force_majeure_that_falls_is_over() -> None:
     assert [("nothing_contested", None)] == refused(lambda: lane.settle_contest("buyer", 1, "falls"))
 
 
+def test_force_majeure_that_falls_after_its_period_lasted_no_longer_than_that() -> None:
+    """Though no timer has ended it: the seller owes for the twenty days that it declared."""
+    lane = declared("seller").contest("buyer", 1).on(date(2027, 12, 30)).settle_contest("seller", 1, "falls")
+    (suspension,) = lane.stands.suspensions
+    assert suspension.period.end == suspension.ended_at
+    lane.on(YEAR_END).pass_time()
+    assert [20 * TONNE_G] == [each.seller_shortfall_g for each in ledgers(lane)]
+    assert audited(lane.records()).divergence is None
+
+
 def test_a_contest_outlasts_the_term_and_its_year_is_assessed_after_it() -> None:
     lane = running().on(date(2028, 12, 20))
     lane.pass_time().suspend("buyer", 300, evidence=lane.papers()).contest("seller", 1)
