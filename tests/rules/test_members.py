@@ -109,7 +109,7 @@ def test_admission_and_suspension_are_refused_when_they_make_no_sense() -> None:
         )
     assert [("market_unknown", None)] == blotter(lambda: members.suspend(None, SUSPEND, moment()))
     assert [("not_a_member", None)] == blotter(lambda: members.suspend(OUTSIDE, SUSPEND, moment()))
-    assert [("role_missing", None), ("malformed_member", "/reason"), ("member_suspended", None)] == blotter(
+    assert [("role_missing", None), ("malformed_member", "/reason"), ("suspended_before", None)] == blotter(
         lambda: members.suspend(
             replace(INSIDE, suspended=True), replace(SUSPEND, caller=SELLER_TRADER, reason="\x00"), moment()
         )
