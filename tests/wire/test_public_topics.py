@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from events.market_events import MatchStruck
 from events.market_terms import SustainabilityProfile
 from events.vocabulary import Assay, Cell, Composition, PhysicalLot, StatedPrice
-from market.commands import lots, matches, offers, parties, requirements
+from market.commands import clearings, lots, matches, offers, parties, requirements
 from market.rules.streams.streams import OpenStream, partner_topic
 from market.topics import declared_topics, open_reading
 from tests.market_drafts import (
@@ -36,6 +36,8 @@ TYPES = {
     "public.trade.struck.v1",
     "public.clearing.completed.v1",
     "public.pricing-rule.published.v1",
+    "public.market.halted.v1",
+    "public.market.resumed.v1",
 }
 NOT_YET_WRITTEN = {"public.offtake-agreements.v1"}
 ND_PPB = 28 * PERCENT + 1_377_317
@@ -149,10 +151,12 @@ async def trade_oddly(scene: Scene) -> None:
             for firm in (scene.sellers[-1], scene.buyers[-1]):
                 await matches.answer(desk, firm.trader, match=each.match, answer="confirmed")
     scene.clock.now = VALID_UNTIL
+    await clearings.halt(desk, scene.operator, market=scene.market, reason="an audit")
     for k in (0, 2, 3, 4, 5):
         await offers.expire(desk, scene.operator, order=kept[k])
         await lots.expire(desk, scene.operator, order=spare[k])
         await requirements.expire(desk, scene.operator, order=waiting[k])
+    await clearings.resume(desk, scene.operator, market=scene.market, reason="nothing was found")
 
 
 async def secrets_of(scene: Scene) -> Secrets:
@@ -263,7 +267,7 @@ async def test_no_public_topic_tells_anything_of_anybody(
         secrets = await secrets_of(scene)
         names = [topic.name for topic in declared_topics(LANES, brokers=1, prefix=topic_prefix)]
         public = [name for name in names if name.startswith(f"{topic_prefix}public.")]
-        assert len(public) == 7
+        assert len(public) == 8
         types: set[str] = set()
         for name in public:
             text, of_topic = await told(kafka_bootstrap, name)
