@@ -18,6 +18,13 @@ class AgreementAccepted(Accepted, frozen=True, kw_only=True):
     proposal: int | None = None
 
 
+class ContestAccepted(Accepted, frozen=True, kw_only=True):
+    """`status`: of the agreement, where this changed it."""
+
+    id: str
+    status: str | None
+
+
 class Proposal(Struct, frozen=True, kw_only=True):
     """Terms on the table or in force, who has signed them and as what."""
 

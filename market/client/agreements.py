@@ -7,6 +7,7 @@ from market.client.agreed import (
     Agreement,
     AgreementAccepted,
     AgreementSummary,
+    ContestAccepted,
     Delivery,
     DeliveryAccepted,
     Differences,
@@ -37,6 +38,8 @@ EXTEND: Final = keyed(f"{_AGREEMENT}/extensions", AgreementAccepted, versioned=T
 SUSPEND: Final = keyed(f"{_AGREEMENT}/suspensions", AgreementAccepted, versioned=True)
 RESUME: Final = keyed(f"{_AGREEMENT}/resumption", AgreementAccepted, versioned=True)
 TERMINATE: Final = keyed(f"{_AGREEMENT}/termination", AgreementAccepted, versioned=True)
+CONTEST: Final = keyed(f"{_AGREEMENT}/contests", ContestAccepted)
+SETTLE_CONTEST: Final = keyed(f"{_AGREEMENT}/contests/settlement", ContestAccepted)
 NOMINATE: Final = keyed(f"{_AGREEMENT}/nominations", NominationAccepted)
 NOMINATIONS: Final = read(f"{_AGREEMENT}/nominations", Nominations)
 DECLARE_OUTPUT: Final = keyed(f"{_AGREEMENT}/outputs", YearAccepted)
@@ -124,6 +127,13 @@ class Agreements:
         self, agreement: str, body: Body, *, version: int, key: str | None = None
     ) -> AgreementAccepted:
         return (await self._calls.ask(TERMINATE, agreement, body=body, version=version, key=key)).body
+
+    async def contest(self, agreement: str, body: Body, *, key: str | None = None) -> ContestAccepted:
+        """Force majeure or a termination that the other side declared."""
+        return (await self._calls.ask(CONTEST, agreement, body=body, key=key)).body
+
+    async def settle_contest(self, agreement: str, body: Body, *, key: str | None = None) -> ContestAccepted:
+        return (await self._calls.ask(SETTLE_CONTEST, agreement, body=body, key=key)).body
 
     async def nominate(self, agreement: str, body: Body, *, key: str | None = None) -> NominationAccepted:
         return (await self._calls.ask(NOMINATE, agreement, body=body, key=key)).body
