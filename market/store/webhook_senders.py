@@ -88,8 +88,8 @@ async def start(connection: Connection) -> None:
     """A webhook without a sender gets one, whose place on each lane is before what came since it was
     registered."""
     async with connection.transaction():
+        ends = await feed.read_ends(connection)
         for row in await connection.fetch(START):
-            ends = await feed.read_ends(connection)
             found = await feed.read_before(
                 connection, row["organisation"], ends, row["registered_at"], passing=ROUND_TYPES
             )
