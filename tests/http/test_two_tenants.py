@@ -583,7 +583,8 @@ async def test_no_route_shows_an_operator_a_price_before_the_cut(shop: Shop) -> 
         for e in READING:
             for path in with_queries(laid, e):
                 answer = await shop.ask("GET", path, by=operator, roles=(role,))
-                assert answer.status_code in (200, 403, 404), (path, answer.text)
+                unused = role == "operator" and "reason=" in path
+                assert answer.status_code in (200, 403, 404, *([422] * unused)), (path, answer.text)
                 seen[role] += told(answer)
     secrets = [*figure(asked), *figure(bid), "LATER-LOT"]
     assert [] == found(secrets, seen["operator"])

@@ -113,7 +113,7 @@ def tape() -> Iterator[tuple[str, bytes]]:
 def test_every_line_of_the_tape_is_what_its_message_says() -> None:
     lines = list(tape())
     assert {name.split(".")[1] for name, _ in lines} == {
-        "clearing", "pricing-rule", "recovered-lot", "requirement", "supply-offer", "trade"
+        "clearing", "market", "pricing-rule", "recovered-lot", "requirement", "supply-offer", "trade"
     }  # fmt: skip
     assert [] == [fault for name, body in lines for fault in faults(name, body)]
 

@@ -41,7 +41,7 @@ def test_every_line_of_the_tape() -> None:
     lane = crowd()
     finish(lane)
     lines = [line for line in lane.seen(PublicViewer(key=KEY)) if line is not None]
-    assert len({type(line) for line in lines}) == 4
+    assert len({type(line) for line in lines}) == 5
     for line in lines:
         assert by_name(line, PUBLIC_UNITS) == encoded(line, PUBLIC_UNITS)
         assert by_name(line, PUBLIC_UNITS, sequence=7) == encoded_at(7, line, PUBLIC_UNITS)

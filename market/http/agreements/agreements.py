@@ -248,6 +248,7 @@ def _side(call: Call[Any, Any], agreement: Agreement) -> Side | None:
     summary="Read an agreement",
     tag=TAG,
     query=ReasonQuery,
+    problems=(422,),
     answer=AgreementView,
     etagged=True,
     description="Both parties see it whole, and nobody else but an auditor with a reason.",
@@ -286,6 +287,7 @@ async def propose(call: Call[ProposeTerms, DryRun]) -> Answer:
     summary="Read a proposal",
     tag=TAG,
     query=ReasonQuery,
+    problems=(422,),
     answer=ProposedView,
     etagged=True,
     description="The terms as they were proposed, whatever became of them. For both parties, and an "
@@ -303,6 +305,7 @@ async def read_proposal(call: Call[Nothing, ReasonQuery]) -> Answer:
     summary="What a proposal changes",
     tag=TAG,
     query=DifferencesQuery,
+    problems=(422,),
     answer=DifferencesView,
     description="Member by member, as JSON Pointers into the terms, in the units that they are written in.",
 )

@@ -346,6 +346,7 @@ async def index(call: Call[Nothing, ReasonedPage]) -> Answer:
     summary="Read a delivery",
     tag=TAG,
     query=ReasonQuery,
+    problems=(422,),
     answer=DeliveryView,
     etagged=True,
     description="As far as it is: shipped, weighed, analysed, settled. For both parties, an auditor with a "

@@ -134,6 +134,7 @@ async def nominate(call: Call[Nominate, DryRun]) -> Answer:
     summary="List the nominations of an agreement",
     tag=TAG,
     query=ReasonQuery,
+    problems=(422,),
     answer=NominationsView,
     description="One for each year, quarter and month that was nominated, by the buyer or by its silence.",
 )

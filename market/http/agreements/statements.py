@@ -22,6 +22,7 @@ class StatementQuery(ReasonQuery, frozen=True, kw_only=True):
     summary="Read the statement of an agreement",
     tag=TAG,
     query=StatementQuery,
+    problems=(422,),
     answer=StatementView,
     description=(
         "Quantities and money of each contract year, and its take-or-pay ledger once it was assessed. "
