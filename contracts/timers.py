@@ -1,4 +1,5 @@
-"""What the clock alone makes of agreements: long-stop dates, terms, silence of either side, year ends.
+"""What the clock alone makes of agreements: long-stop dates, terms, silence of either side, year ends, and
+what is deemed of deliveries.
 
 Runs in the process of the market's timers; two of them, or one started again, find nothing due twice.
 """
@@ -9,7 +10,7 @@ from datetime import datetime
 from uuid import UUID
 
 from contracts.commands import deliveries, volumes
-from contracts.rules.results import ExchangeAssays
+from contracts.rules.deemed import PassDelivery
 from contracts.rules.standing import PassTime
 from contracts.store.agreements import AgreementPlace
 from contracts.store.deliveries import DeliveryPlace
@@ -55,13 +56,13 @@ class Timers:
         async with self._desk.looking() as connection:
             stands = await due_agreements(connection, now, self._commands_max, after=self._agreement_mark)
             counts = await due_volumes(connection, now, self._commands_max, after=self._volume_mark)
-            assays = await due_deliveries(connection, now, self._commands_max, after=self._delivery_mark)
+            lots = await due_deliveries(connection, now, self._commands_max, after=self._delivery_mark)
         self._agreement_mark, self._volume_mark = stands.reached, counts.reached
-        self._delivery_mark = assays.reached
+        self._delivery_mark = lots.reached
         return [
             *(self._passing("agreement", place) for place in stands.places),
             *(self._passing("volumes", place) for place in counts.places),
-            *(self._assays(place) for place in assays.places),
+            *(self._delivery(place) for place in lots.places),
         ]
 
     def _passing(self, kind: str, place: AgreementPlace) -> Due:
@@ -69,6 +70,6 @@ class Timers:
         argument = PassTime(caller=self._caller, agreement=place.agreement)
         return Due(kind, place.agreement, lambda: volumes.pass_time(self._desk, argument))
 
-    def _assays(self, place: DeliveryPlace) -> Due:
-        argument = ExchangeAssays(caller=self._caller, delivery=place.delivery)
-        return Due("assays", place.delivery, lambda: deliveries.exchange(self._desk, argument))
+    def _delivery(self, place: DeliveryPlace) -> Due:
+        argument = PassDelivery(caller=self._caller, delivery=place.delivery)
+        return Due("delivery", place.delivery, lambda: deliveries.pass_time(self._desk, argument))

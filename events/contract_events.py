@@ -16,6 +16,7 @@ from events.contract_terms import (
     AgreementStatus,
     AgreementTerms,
     AnalyteResult,
+    BuyerAct,
     Cents,
     ContestOutcome,
     ContractYear,
@@ -284,7 +285,7 @@ class DeliveryShipped(Struct, frozen=True, kw_only=True):
 
 
 class DeliveryWeighed(Struct, frozen=True, kw_only=True):
-    """Net mass as received: from here the days of the assay exchange run."""
+    """Net mass as received, or `deemed` so: from here the days of the assay exchange run."""
 
     TYPE: ClassVar[str] = "contracts.delivery.weighed.v1"
 
@@ -295,6 +296,19 @@ class DeliveryWeighed(Struct, frozen=True, kw_only=True):
     net_wet_g: MassG
     moisture_ppb: FractionPpb
     exchange_by: Instant
+    deemed: bool | UnsetType = UNSET
+
+
+class BuyerCalled(Struct, frozen=True, kw_only=True):
+    """The buyer has not weighed a delivery, or not accepted it: from `act_by` on it is deemed to have."""
+
+    TYPE: ClassVar[str] = "contracts.buyer.called.v1"
+
+    market: UUID
+    agreement: UUID
+    delivery: UUID
+    act: BuyerAct
+    act_by: Instant
 
 
 class AssayLodged(Struct, frozen=True, kw_only=True):
@@ -357,7 +371,7 @@ class UmpireObjected(Struct, frozen=True, kw_only=True):
 
 
 class DeliveryAccepted(Struct, frozen=True, kw_only=True):
-    """Title passes for the settled quantity, in grams of basis."""
+    """Title passes for the settled quantity, in grams of basis; `deemed`: nobody rejected it in time."""
 
     TYPE: ClassVar[str] = "contracts.delivery.accepted.v1"
 
@@ -367,6 +381,7 @@ class DeliveryAccepted(Struct, frozen=True, kw_only=True):
     year: ContractYear
     quantity_g: MassG
     title_passed_on: date
+    deemed: bool | UnsetType = UNSET
 
 
 class DeliveryRejected(Struct, frozen=True, kw_only=True):
@@ -447,6 +462,7 @@ FACTS: tuple[type[Struct], ...] = (
     ShortfallNotified,
     DeliveryShipped,
     DeliveryWeighed,
+    BuyerCalled,
     AssayLodged,
     AssaysExchanged,
     UmpireDecided,

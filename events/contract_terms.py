@@ -61,6 +61,7 @@ LineKind = Literal[
 Settles = Literal["final", "rejection", "restatement", "contract_for_difference", "shortfall"]
 NominationLevel = Literal["annual", "quarterly", "monthly"]
 NOMINATION_LADDER: tuple[NominationLevel, ...] = ("annual", "quarterly", "monthly")
+BuyerAct = Literal["weighing", "acceptance"]
 ConditionKind = Literal["fid", "financing", "permit", "qualification", "other"]
 Years = Annotated[int, Meta(ge=1, le=40)]
 Cents = Annotated[int, Meta(ge=-(2**53) + 1, le=2**53 - 1)]

@@ -166,6 +166,25 @@ def share() -> ContractLane:
     return lane.on(date(2029, 3, 1)).pass_time()
 
 
+def silent_buyer() -> ContractLane:
+    """Of two lots the buyer weighs none and accepts none: both are deemed taken, and the year is assessed."""
+    terms = agreement_terms(
+        term=TermClause(starts_on=date(2027, 1, 1), years=1),
+        volume=FixedVolume(acq_g=(100 * TONNE_G,)),
+        price=FlatPrice(price_micro_per_kg=75 * MICRO),
+        take_or_pay=TAKE_OR_PAY,
+        conditions=(),
+        assay=TERMS.assay,
+    )
+    lane = ContractLane().draft(terms, by="seller").sign().on(date(2027, 1, 1))
+    lane.ship(stated=figures_of(CLEAN)).on(date(2027, 3, 3)).pass_delivery()
+    lane.on(date(2027, 4, 3)).pass_delivery().lodge("seller", Nd=NDPR["Nd"], Th=7)
+    lane.on(date(2027, 4, 18)).pass_delivery().pass_delivery().on(date(2027, 5, 19)).pass_delivery().settle()
+    lane.ship(stated=figures_of(CLEAN)).weigh().on(date(2027, 6, 3)).pass_delivery().pass_delivery()
+    lane.on(date(2027, 6, 20)).accept().settle()
+    return lane.on(date(2028, 1, 2)).pass_time()
+
+
 def never_begun() -> ContractLane:
     return ContractLane().draft(TERMS).sign().on(date(2027, 1, 1)).pass_time()
 
@@ -174,6 +193,7 @@ JOURNEYS: dict[str, Callable[[], ContractLane]] = {
     "offtake": offtake,
     "difference": difference,
     "share": share,
+    "silent buyer": silent_buyer,
     "never begun": never_begun,
 }
 

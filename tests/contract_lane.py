@@ -12,6 +12,7 @@ from contracts.rules import (
     agreements,
     clock,
     contests,
+    deemed,
     deliveries,
     indices,
     nominations,
@@ -239,6 +240,9 @@ class ContractLane:
         return self._delivery(
             results.object_to_umpire, results.ObjectToUmpire, "buyer", delivery=self.last, **argument
         )
+
+    def pass_delivery(self) -> "ContractLane":
+        return self._delivery(deemed.pass_time, deemed.PassDelivery, "operator", delivery=self.last)
 
     def accept(self) -> "ContractLane":
         given = {"delivery": self.last, "title_passed_on": self.now.date()}

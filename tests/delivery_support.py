@@ -7,8 +7,9 @@ from uuid import UUID
 
 from msgspec.structs import replace
 
-from contracts.rules import deliveries, results, settlements
+from contracts.rules import deemed, deliveries, results, settlements
 from contracts.rules.days import midnight
+from contracts.rules.deemed import PassDelivery
 from contracts.rules.delivered import left_g
 from contracts.rules.deliveries import Accept, Reject, Ship, Weigh
 from contracts.rules.delivery import Delivery, DeliveryFact, DeliveryState, fold
@@ -30,7 +31,7 @@ from events.decision import Decision
 from events.price_clauses import ContractForDifference, FlatPrice, IndexReference, PriceClause
 from events.vocabulary import Period
 from tests.contract_support import CALLERS, MICRO, TONNE_G, Paper, spot_terms
-from tests.desk_support import LANE, PERCENT_PPB
+from tests.desk_support import LANE, OPERATOR_CALLER, PERCENT_PPB
 
 UMPIRE = "Alfred H. Knight"
 PPM_PPB = 1_000
@@ -189,6 +190,9 @@ class Deliveries:
     def object_to_umpire(self, by: str = "buyer", **changes: Any) -> "Deliveries":
         given = {"reason": "our copy reads otherwise"}
         return self._step(results.object_to_umpire, ObjectToUmpire, by, self._named() | given | changes)
+
+    def pass_time(self, caller: Any = OPERATOR_CALLER) -> "Deliveries":
+        return self._step(deemed.pass_time, PassDelivery, "operator", self._named() | {"caller": caller})
 
     def accept(self, by: str = "buyer", **changes: Any) -> "Deliveries":
         given = {"title_passed_on": self.paper.now.date()}

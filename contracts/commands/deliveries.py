@@ -9,8 +9,8 @@ from msgspec.structs import replace
 
 from contracts.commands.indices import read_units, windows_of
 from contracts.commands.steps import AgreementStep, D, DeliveryStep
+from contracts.rules import deemed, results, settlements
 from contracts.rules import deliveries as rules
-from contracts.rules import results, settlements
 from contracts.rules.agreement import Agreement
 from contracts.rules.days import midnight
 from contracts.rules.delivered import left_g, of_match
@@ -179,6 +179,7 @@ lodge: Final = DeliveryStep("delivery.lodge-assay", _load, results.lodge)
 exchange: Final = DeliveryStep("delivery.exchange-assays", _load, results.exchange)
 umpire: Final = DeliveryStep("delivery.umpire", _load, results.umpire)
 object_to_umpire: Final = DeliveryStep("delivery.object-to-umpire", _load, results.object_to_umpire)
+pass_time: Final = DeliveryStep("delivery.pass-time", _load, deemed.pass_time)
 accept: Final = DeliveryStep("delivery.accept", _load, rules.accept)
 reject: Final = DeliveryStep("delivery.reject", _load, rules.reject)
 settle: Final = DeliveryStep("delivery.settle", _load_settling, settlements.settle)

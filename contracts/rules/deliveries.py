@@ -6,9 +6,11 @@ What lies between the weighing and the acceptance is in `results`, what follows 
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
+from contracts.rules.agreement import Agreement
+from contracts.rules.calls import late_refusals
 from contracts.rules.contract_years import year_on
 from contracts.rules.days import midnight
 from contracts.rules.delivered import lot_refusals, off_spec, quantity_refusals
@@ -205,25 +207,48 @@ def weigh(state: DeliveryState, argument: Weigh, moment: Moment) -> Decision:
     """Net mass as received. Where nothing is exchanged, what was stated stands. Raises Refusals."""
     agreement, side = party(state, argument.caller)
     delivery = known(state)
+    found = weighed(
+        agreement, delivery, argument.weighed_on, argument.net_wet_g, argument.moisture_ppb, deemed=UNSET
+    )
+    refuse(malformed(found.drafts[0].data))
+    reasons: list[Refusal] = side_refusals(side, "buyer")
+    reasons += status_refusals(delivery, "shipped")
+    reasons += late_refusals(delivery, moment.now)
+    reasons += date_refusals(
+        argument.weighed_on,
+        "/weighed_on",
+        moment.now,
+        delivery.shipped.shipped_on,
+        "the weighing",
+        "the shipment",
+    )
+    refuse(reasons + moisture_refusals(argument.moisture_ppb))
+    return found
+
+
+def weighed(
+    agreement: Agreement,
+    delivery: Delivery,
+    weighed_on: date,
+    net_wet_g: int,
+    moisture_ppb: int,
+    *,
+    deemed: bool | UnsetType,
+) -> Decision:
+    """From the weighing, also one that is deemed, the days of the assay exchange run."""
     shipped = delivery.shipped
     terms = agreement.terms_on(shipped.shipped_on)
-    last_day = argument.weighed_on + timedelta(days=terms.assay.exchange_days)
+    last_day = weighed_on + timedelta(days=terms.assay.exchange_days)
     fact = DeliveryWeighed(
         market=agreement.market,
         agreement=agreement.agreement,
         delivery=shipped.delivery,
-        weighed_on=argument.weighed_on,
-        net_wet_g=argument.net_wet_g,
-        moisture_ppb=argument.moisture_ppb,
+        weighed_on=weighed_on,
+        net_wet_g=net_wet_g,
+        moisture_ppb=moisture_ppb,
         exchange_by=midnight(last_day + timedelta(days=1)),
+        deemed=deemed,
     )
-    refuse(malformed(fact))
-    reasons: list[Refusal] = side_refusals(side, "buyer")
-    reasons += status_refusals(delivery, "shipped")
-    reasons += date_refusals(
-        argument.weighed_on, "/weighed_on", moment.now, shipped.shipped_on, "the weighing", "the shipment"
-    )
-    refuse(reasons + moisture_refusals(argument.moisture_ppb))
     if terms.assay.splitting:
         return decision(agreement, fact)
     nothing = AssaysExchanged(
@@ -252,16 +277,22 @@ def accept(state: DeliveryState, argument: Accept, moment: Moment) -> Decision:
             "the weighing",
         )
     refuse(reasons)
+    return decision(agreement, accepted(agreement, delivery, argument.title_passed_on, deemed=UNSET))
+
+
+def accepted(
+    agreement: Agreement, delivery: Delivery, title_passed_on: date, *, deemed: bool | UnsetType
+) -> DeliveryAccepted:
     shipped = delivery.shipped
-    fact = DeliveryAccepted(
+    return DeliveryAccepted(
         market=agreement.market,
         agreement=agreement.agreement,
         delivery=shipped.delivery,
         year=shipped.year,
         quantity_g=delivery.material(agreement.terms_on(shipped.shipped_on)).basis_g,
-        title_passed_on=argument.title_passed_on,
+        title_passed_on=title_passed_on,
+        deemed=deemed,
     )
-    return decision(agreement, fact)
 
 
 def reject(state: DeliveryState, argument: Reject, moment: Moment) -> Decision:
@@ -270,6 +301,7 @@ def reject(state: DeliveryState, argument: Reject, moment: Moment) -> Decision:
     delivery = known(state)
     reasons: list[Refusal] = side_refusals(side, "buyer")
     reasons += status_refusals(delivery, "assayed")
+    reasons += late_refusals(delivery, moment.now)
     refuse(reasons + objection_refusals(delivery, side, moment.now))
     shipped = delivery.shipped
     terms = agreement.terms_on(shipped.shipped_on)

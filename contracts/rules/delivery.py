@@ -17,6 +17,7 @@ from contracts.rules.steps import AgreementState
 from events.contract_events import (
     AssayLodged,
     AssaysExchanged,
+    BuyerCalled,
     DeliveryAccepted,
     DeliveryRejected,
     DeliveryShipped,
@@ -32,6 +33,7 @@ from events.vocabulary import Side
 DeliveryStatus = Literal["shipped", "weighed", "before_umpire", "assayed", "accepted", "rejected"]
 Change: TypeAlias = (
     DeliveryWeighed
+    | BuyerCalled
     | AssayLodged
     | AssaysExchanged
     | UmpireDecided
@@ -44,7 +46,8 @@ OPEN: Final[frozenset[DeliveryStatus]] = frozenset({"shipped", "weighed", "befor
 
 
 class Delivery(Struct, frozen=True, kw_only=True):
-    """A delivery as its facts have made it; `version` counts them. `objected`: `umpire` was taken away."""
+    """A delivery as its facts have made it; `version` counts them. `objected`: `umpire` was taken away.
+    `called`: the newest call upon its buyer, answered or not."""
 
     version: int
     position: int
@@ -57,6 +60,7 @@ class Delivery(Struct, frozen=True, kw_only=True):
     accepted: DeliveryAccepted | None = None
     rejected: DeliveryRejected | None = None
     objected: UmpireObjected | UnsetType = UNSET
+    called: BuyerCalled | UnsetType = UNSET
 
     @property
     def status(self) -> DeliveryStatus:
@@ -130,6 +134,8 @@ def _changes(fact: Change) -> Mapping[str, Struct | None]:
     match fact:
         case DeliveryWeighed():
             return {"weighed": fact}
+        case BuyerCalled():
+            return {"called": fact}
         case AssayLodged():
             return {f"{fact.side}_assay": fact}
         case AssaysExchanged():

@@ -244,6 +244,12 @@ class ObjectionOpen(Refusal):
     code = "objection_open"
 
 
+class BuyerActOver(Refusal):
+    """The buyer was called upon, and its {act} is deemed done from {act_by} on."""
+
+    code = "buyer_act_over"
+
+
 class WithinSpecification(Refusal):
     """Every settled figure is within the agreed limits: the delivery cannot be rejected."""
 

@@ -8,11 +8,12 @@ from datetime import datetime
 from typing import Any, Final, TypeAlias, assert_never
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from contracts.rules import (
     agreements,
     contests,
+    deemed,
     deliveries,
     indices,
     nominations,
@@ -53,6 +54,7 @@ from events.contract_events import (
     AgreementTerminated,
     AssayLodged,
     AssaysExchanged,
+    BuyerCalled,
     ConditionSettled,
     ContestSettled,
     DeclarationContested,
@@ -289,6 +291,8 @@ def _delivered(before: Before, event: Recorded, fact: DeliveryFact, caller: Call
         units=before.units,
     )
     moment = _moment(event.time)
+    if isinstance(fact, BuyerCalled) or getattr(fact, "deemed", UNSET) is not UNSET:
+        return deemed.pass_time(state, deemed.PassDelivery(caller=caller, delivery=fact.delivery), moment)
     match fact:
         case DeliveryShipped():
             return deliveries.ship(

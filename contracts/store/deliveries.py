@@ -8,6 +8,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
+from contracts.rules.calls import next_due
 from contracts.rules.delivery import Delivery, DeliveryFact, fold
 from contracts.store import bodies
 from contracts.store.agreements import AgreementKey, load_agreements
@@ -111,8 +112,7 @@ async def _update(connection: Connection, old: Sequence[tuple[DeliveryKey, Deliv
 
 
 def _changing(of: Delivery) -> tuple[object, ...]:
-    due = of.weighed.exchange_by if of.status == "weighed" and of.weighed is not None else None
-    return of.status, of.version, of.position, due, bodies.encode(of)
+    return of.status, of.version, of.position, next_due(of), bodies.encode(of)
 
 
 INSERT_INVOICES = """

@@ -1,4 +1,4 @@
-"""What the clock alone changes: agreements by their status, their volumes, and assays nobody lodged."""
+"""What the clock alone changes: agreements by their status, their volumes, and deliveries nobody acts on."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
@@ -74,7 +74,7 @@ async def due_volumes(
 async def due_deliveries(
     connection: Connection, now: datetime, limit: int, *, after: Mark = START
 ) -> Found[DeliveryPlace]:
-    """The time to lodge an assay is out."""
+    """The time to lodge an assay is out, or the buyer is called upon, or its act deemed done."""
     rows = await connection.fetch(READ_DELIVERY_DUE, now, limit, *after)
     places = tuple(
         DeliveryPlace(

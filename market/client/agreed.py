@@ -216,6 +216,14 @@ class Objection(Struct, frozen=True, kw_only=True):
     evidence: tuple[dict[str, Any], ...]
 
 
+class Awaited(Struct, frozen=True, kw_only=True):
+    """What only the buyer can do next, and from when on it is deemed done."""
+
+    act: str
+    act_by: datetime
+    called: bool
+
+
 class Delivery(Struct, frozen=True, kw_only=True):
     id: str
     agreement: str
@@ -243,6 +251,8 @@ class Delivery(Struct, frozen=True, kw_only=True):
     objection: Objection | None
     title_passed_on: date | None
     rejected: tuple[str, ...]
+    awaited: Awaited | None
+    deemed: tuple[str, ...]
 
 
 class Invoice(Struct, frozen=True, kw_only=True):

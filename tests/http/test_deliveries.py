@@ -12,6 +12,7 @@ import xlsxwriter
 from uuid_utils.compat import uuid7
 
 from contracts.rules.matched import from_match
+from contracts.timers import Timers
 from events.contract_events import AgreementDrafted
 from events.decision import LaneKey, Moment
 from events.heads import append, lock_lanes
@@ -392,6 +393,40 @@ async def test_the_umpires_figures_need_its_document_and_the_other_side_may_obje
     assert 201 == told.status_code, told.text
     final = await post(shop, f"{delivery}/umpire/objection", buyer, reason)
     assert (409, "umpire_final") == (final.status_code, final.json()["code"])
+
+
+async def test_both_sides_read_by_when_the_buyer_acts(shop: Shop) -> None:
+    """Before the call, after it, and once the lot is deemed weighed; what the buyer says late is refused."""
+    on(shop, date(2027, 1, 1))
+    path, seller, buyer = await effective(shop)
+    on(shop, date(2027, 3, 10))
+    await publish(shop, month(2, "50.00"))
+    delivery = (await post(shop, f"{path}/deliveries", seller, lot())).headers["location"]
+    found = []
+    timers = Timers(
+        shop.scene.desk,
+        shop.scene.operator.organisation,
+        lambda kind, outcome: None,
+        clock=shop.scene.clock,
+    )
+    for day in (date(2027, 3, 10), date(2027, 5, 10), date(2027, 6, 10)):
+        on(shop, day)
+        if day == date(2027, 6, 10):
+            late = await post(
+                shop, f"{delivery}/weighing", buyer, {"weighed_on": "2027-06-09", "net_wet_t": "9"}
+            )
+            assert (409, "buyer_act_over") == (late.status_code, late.json()["code"])
+            assert "its weighing is deemed done from 2027-06-10T00:00:00Z on" in late.json()["detail"]
+        await timers.tick()
+        shown = [(await shop.ask("GET", delivery, by=side)).json() for side in (seller, buyer)]
+        assert shown[0]["awaited"] == shown[1]["awaited"]
+        found.append((shown[0]["status"], shown[0]["awaited"], shown[0]["deemed"]))
+    waits = {"act": "weighing", "act_by": "2027-06-10T00:00:00Z"}
+    assert [
+        ("shipped", {**waits, "called": False}, []),
+        ("shipped", {**waits, "called": True}, []),
+        ("weighed", None, ["weighing"]),
+    ] == found
 
 
 async def test_an_index_that_is_read_in_another_unit_than_published(shop: Shop) -> None:

@@ -1,5 +1,6 @@
 """A delivery on a real PostgreSQL: every step recorded and read back, tables rebuilt from the record."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from msgspec.structs import replace
 
 from contracts.commands import deliveries, indices
+from contracts.rules.calls import deemed_acts
 from contracts.rules.days import midnight
 from contracts.rules.deliveries import Accept, Ship, Weigh
 from contracts.rules.indices import IndexUnit, PublishIndex
@@ -32,10 +34,12 @@ from tests.delivery_support import CFD, INDEX, delivery_terms, figures, quoted
 from tests.desk_support import PERCENT_PPB, blotter
 from tests.market_drafts import Firm
 from tests.market_support import Scene, done, scene_on
+from tests.store.test_agreement_timers import timers_on
 
 FIGURES = figures(Nd=60 * PERCENT_PPB, Pr=20 * PERCENT_PPB)
 MARCH, APRIL = date(2027, 3, 1), date(2027, 4, 1)
 MIGRATION = DEPLOY / "postgres" / "migrations" / "0043_provisional_invoices_have_a_day.sql"
+CALLS = DEPLOY / "postgres" / "migrations" / "0046_deliveries_wait_for_their_buyer.sql"
 EUR_OXIDE = IndexUnit(currency="EUR", per="oxide")
 
 
@@ -216,8 +220,64 @@ async def test_the_timer_finds_the_deliveries_whose_exchange_is_over(yard: Yard)
     argument = ExchangeAssays(caller=yard.scene.operator, delivery=delivery)
     await deliveries.exchange(yard.scene.desk, argument)
     async with yard.scene.pool.acquire() as connection:
-        assert () == (await due_deliveries(connection, over, 10)).places
+        (place,) = (await due_deliveries(connection, over, 10)).places
+    assert delivery == place.delivery, "for its buyer to be called upon"
     assert ["delivery_status_unfit"] == await refused(deliveries.exchange(yard.scene.desk, argument))
+
+
+async def test_lots_that_their_buyer_leaves_alone_are_called_and_deemed_taken(
+    database: Any, yard: Yard
+) -> None:
+    """Two timers at once, after a migration that finds what was shipped and assayed before it."""
+    silent, assayed, disputed = [await yard.ship(f"L{number}") for number in (1, 2, 3)]
+    for delivery in (assayed, disputed):
+        await yard.weigh(delivery)
+        await yard.lodge(delivery, yard.seller)
+    await yard.lodge(assayed, yard.buyer)
+    owner = await asyncpg.connect(database.dsn("owner"), server_settings={"search_path": "state, view"})
+    due = "select lot_number, due_time from delivery order by lot_number"
+    before = await owner.fetch(due)
+    await owner.execute("update delivery set due_time = null where status <> 'weighed'")
+    async with owner.transaction():
+        await owner.execute(CALLS.read_text("utf-8"))
+    assert before == await owner.fetch(due)
+    assert [date(2027, 5, 1), date(2027, 3, 16), date(2027, 3, 16)] == [
+        row["due_time"].date() for row in before
+    ]
+    for day in (date(2027, 5, 1), date(2027, 5, 31), date(2027, 6, 1), date(2027, 6, 16), date(2027, 7, 17)):
+        yard.on(day)
+        while any(await asyncio.gather(timers_on(yard.scene).tick(), timers_on(yard.scene).tick())):
+            yard.scene.clock.pass_seconds(6)
+    report = await compare_with_record(
+        owner, lambda lane, upto: from_journal(yard.scene.pool, lane, upto=upto)
+    )
+    await owner.close()
+    assert [] == [table.table for table in report.tables if table.differences]
+    told = {
+        delivery: [
+            (type(event.data).__name__, event.time.date())
+            for event in await yard.scene.events("contracts")
+            if getattr(event.data, "delivery", None) == delivery
+        ][-4:]
+        for delivery in (silent, assayed)
+    }
+    assert [
+        ("DeliveryWeighed", date(2027, 6, 1)),
+        ("AssaysExchanged", date(2027, 6, 16)),
+        ("BuyerCalled", date(2027, 6, 16)),
+        ("DeliveryAccepted", date(2027, 7, 17)),
+    ] == told[silent]
+    assert [("BuyerCalled", date(2027, 5, 1)), ("DeliveryAccepted", date(2027, 6, 1))] == told[assayed][-2:]
+    async with yard.scene.pool.acquire() as connection:
+        kept = await store.load_deliveries(
+            connection,
+            [(yard.scene.lane.lane, yard.scene.market, each) for each in (silent, assayed, disputed)],
+        )
+    assert [("weighing", "acceptance"), ("acceptance",), ("acceptance",)] == [
+        deemed_acts(kept[each]) for each in (silent, assayed, disputed)
+    ]
+    await yard.publish(quoted(MARCH, 60 * MICRO))
+    assert 12_000_000 == (await yard.settle(silent)).total_cents
 
 
 async def test_a_quarter_is_settled_over_its_deliveries(scene: Scene) -> None:

@@ -25,6 +25,7 @@ POSTGRES = DEPLOY / "postgres"
 WITHOUT_TABLES = (
     contract_events.DeliveryShipped,
     contract_events.DeliveryWeighed,
+    contract_events.BuyerCalled,
     contract_events.AssayLodged,
     contract_events.AssaysExchanged,
     contract_events.UmpireDecided,

@@ -1,6 +1,6 @@
 """Deliveries under an agreement: ship, weigh, lodge an assay, exchange, umpire, accept, reject; read them."""
 
-from datetime import date
+from datetime import date, datetime
 from functools import partial
 from typing import Annotated, Any, Final, TypeVar
 from uuid import UUID
@@ -201,7 +201,8 @@ async def _certificates(call: Call[ShipLot, DryRun]) -> tuple[MemberCertificate,
     summary="State the mass as received",
     body=WeighLot,
     description="By the buyer. From this day the time to lodge an assay runs. A dry mass far from what was "
-    "shipped is warned of.",
+    "shipped is warned of. A buyer that has not weighed 60 days after the shipment is called upon; 30 days "
+    "later the mass as shipped is deemed received, and it weighs no longer.",
     example={"weighed_on": "2028-03-04", "net_wet_t": "19.960", "moisture_percent": "0.6"},
 )
 async def weigh(call: Call[WeighLot, DryRun]) -> Answer:
@@ -293,7 +294,9 @@ async def object_to_umpire(call: Call[Objection, DryRun]) -> Answer:
     "/v1/deliveries/{delivery}/acceptance",
     summary="Accept a delivery",
     body=AcceptLot,
-    description="By the buyer; title passes for the settled quantity.",
+    description="By the buyer; title passes for the settled quantity. A buyer that neither accepts nor "
+    "rejects is called upon when the time to lodge assays, or to object to the umpire's, is out; 30 days "
+    "later the lot is deemed accepted.",
     example={"title_passed_on": "2028-03-18"},
 )
 async def accept(call: Call[AcceptLot, DryRun]) -> Answer:
@@ -306,7 +309,8 @@ async def accept(call: Call[AcceptLot, DryRun]) -> Answer:
 @delivery_step(
     "/v1/deliveries/{delivery}/rejection",
     summary="Reject a delivery",
-    description="By the buyer, when settled figures break the agreed limits; what was paid comes back.",
+    description="By the buyer, when settled figures break the agreed limits, and before the lot is deemed "
+    "accepted; what was paid comes back.",
 )
 async def reject(call: Call[Nothing, DryRun]) -> Answer:
     argument = Reject(caller=call.caller, delivery=call.ids["delivery"])
@@ -335,7 +339,7 @@ async def index(call: Call[Nothing, ReasonedPage]) -> Answer:
         rows[:limit],
         more=len(rows) > limit,
         key=lambda row: row.shipped.delivery,
-        view=lambda row: _view(row, agreement.terms, side),
+        view=lambda row: _view(row, agreement.terms, side, call.door.clock()),
     )
 
 
@@ -364,11 +368,11 @@ async def read(call: Call[Nothing, ReasonQuery]) -> Answer:
     side = agreement.side_of(call.caller.organisation)
     if side is None and "auditor" not in call.caller.roles and not is_operators(agreement, row):
         raise not_found()
-    return Answer(body=_view(row, agreement.terms, side), version=row.version)
+    return Answer(body=_view(row, agreement.terms, side, call.door.clock()), version=row.version)
 
 
-def _view(row: Delivery, agreed: terms.AgreementTerms, side: Side | None) -> DeliveryView:
-    return DeliveryView.of(row, row.material(agreed).basis_g, side)
+def _view(row: Delivery, agreed: terms.AgreementTerms, side: Side | None, now: datetime) -> DeliveryView:
+    return DeliveryView.of(row, row.material(agreed).basis_g, side, now)
 
 
 HANDLERS: Final = (ship, index, read, weigh, lodge, exchange, umpire, object_to_umpire, accept, reject)

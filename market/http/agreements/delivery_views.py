@@ -5,11 +5,12 @@ from typing import Literal, NamedTuple, Self
 
 from msgspec import UNSET
 
+from contracts.rules.calls import awaited, deemed_acts
 from contracts.rules.delivery import Delivery, DeliveryStatus
 from contracts.rules.invoices import total_cents
 from events import contract_terms as terms
 from events.contract_events import AssayLodged, DeliveryShipped, InvoiceSettled, UmpireDecided, UmpireObjected
-from events.contract_terms import InvoiceLine, LineKind, Settles
+from events.contract_terms import BuyerAct, InvoiceLine, LineKind, Settles
 from events.vocabulary import ProductForm, Side
 from market.http.agreements.agreement_views import Evidence
 from market.http.orders.composition import Fraction, to_fraction, to_ppb
@@ -225,9 +226,23 @@ class ObjectionView(Body, frozen=True, kw_only=True):
         return cls(by=fact.by, reason=fact.reason, evidence=tuple(map(Evidence.outside, fact.evidence)))
 
 
+class AwaitedView(Body, frozen=True, kw_only=True):
+    """What only the buyer can do next. From `act_by` on it is deemed done: the shipped mass is the received
+    one, the lot is accepted. Before the buyer was `called`, the earliest that this can be."""
+
+    act: BuyerAct
+    act_by: datetime
+    called: bool
+
+    @classmethod
+    def of(cls, value: Delivery, now: datetime) -> Self | None:
+        found = awaited(value, now)
+        return None if found is None else cls(act=found.act, act_by=found.act_by, called=found.called)
+
+
 class DeliveryView(Body, frozen=True, kw_only=True):
     """A delivery as it stands; `quantity_kg` of basis as shipped, or as settled so far. `to_umpire` are the
-    analytes that wait for the umpire."""
+    analytes that wait for the umpire, `deemed` what the buyer did not do in time."""
 
     id: DeliveryId
     agreement: AgreementId
@@ -255,9 +270,11 @@ class DeliveryView(Body, frozen=True, kw_only=True):
     objection: ObjectionView | None
     title_passed_on: date | None
     rejected: tuple[str, ...]
+    awaited: AwaitedView | None
+    deemed: tuple[BuyerAct, ...]
 
     @classmethod
-    def of(cls, value: Delivery, quantity_g: int, viewer: Side | None) -> Self:
+    def of(cls, value: Delivery, quantity_g: int, viewer: Side | None, now: datetime) -> Self:
         """`viewer`: whose side reads it; None for an auditor, who sees all."""
         shipped, weighed, exchanged = value.shipped, value.weighed, value.exchanged
         mass = shipped if weighed is None else weighed
@@ -290,6 +307,8 @@ class DeliveryView(Body, frozen=True, kw_only=True):
             objection=None if value.objected is UNSET else ObjectionView.of(value.objected),
             title_passed_on=None if value.accepted is None else value.accepted.title_passed_on,
             rejected=() if value.rejected is None else value.rejected.reasons,
+            awaited=AwaitedView.of(value, now),
+            deemed=deemed_acts(value),
         )
 
 

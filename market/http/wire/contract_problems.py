@@ -110,6 +110,7 @@ CONTRACT_REFUSED: Final[dict[type[Refusal], int]] = {
             of_deliveries.UmpireFinal,
             of_deliveries.ObjectionOver,
             of_deliveries.ObjectionOpen,
+            of_deliveries.BuyerActOver,
             of_deliveries.AlreadySettled,
             of_deliveries.NothingRestated,
             of_deliveries.QuarterNotOver,

@@ -13,6 +13,7 @@ from events.contract_events import (
     AgreementTerminated,
     AssayLodged,
     AssaysExchanged,
+    BuyerCalled,
     ConditionSettled,
     ContestSettled,
     DeclarationContested,
@@ -172,6 +173,7 @@ def contract_audience(fact: ContractFact, deals: Deals) -> Audience:
             | ShortfallNotified()
             | DeliveryShipped()
             | DeliveryWeighed()
+            | BuyerCalled()
             | AssaysExchanged()
             | UmpireDecided()
             | UmpireObjected()

@@ -15,6 +15,7 @@ from events.contract_events import (
     AgreementTerminated,
     AssayLodged,
     AssaysExchanged,
+    BuyerCalled,
     ConditionSettled,
     ContestSettled,
     DeclarationContested,
@@ -104,7 +105,7 @@ def on_deal_tape(
             return None
         case DeliveryShipped() | DeliveryWeighed() | DeliveryAccepted() | DeliveryRejected():
             return None
-        case AssayLodged() | AssaysExchanged() | UmpireDecided() | UmpireObjected():
+        case BuyerCalled() | AssayLodged() | AssaysExchanged() | UmpireDecided() | UmpireObjected():
             return None
         case IndexPublished():
             return None

@@ -15,6 +15,7 @@ from events.contract_events import (
     AgreementTerminated,
     AssayLodged,
     AssaysExchanged,
+    BuyerCalled,
     ConditionSettled,
     ContestSettled,
     DeclarationContested,
@@ -55,6 +56,7 @@ ContractFact: TypeAlias = (
     | ShortfallNotified
     | DeliveryShipped
     | DeliveryWeighed
+    | BuyerCalled
     | AssayLodged
     | AssaysExchanged
     | UmpireDecided

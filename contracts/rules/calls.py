@@ -1,0 +1,96 @@
+"""By when the buyer acts on a delivery: it is called upon, and from a stated instant its act is deemed done.
+
+What waits for the seller, an umpire, the operator or an index waits on: only the buyer can weigh, and only
+the buyer accepts.
+"""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from msgspec import UNSET, Struct
+
+from contracts.rules.days import day_of, midnight
+from contracts.rules.delivery import Delivery
+from contracts.rules.delivery_refusals import BuyerActOver
+from events.contract_events import BuyerCalled
+from events.contract_terms import BuyerAct
+from events.refusal import Refusal
+
+WEIGHING_DAYS: Final = 60
+"""After the day of shipment: a lot that goes by sea has come by then."""
+NOTICE_DAYS: Final = 30
+"""After the day of the call."""
+
+
+class Awaited(Struct, frozen=True, kw_only=True):
+    """What only the buyer can do next. `act_by`: from then on it is deemed done, or before the buyer was
+    `called` the earliest that this can be.
+    """
+
+    act: BuyerAct
+    act_by: datetime
+    called: bool
+
+
+def awaited(delivery: Delivery, now: datetime) -> Awaited | None:
+    act = _act(delivery)
+    if act is None:
+        return None
+    call = open_call(delivery)
+    if call is not None:
+        return Awaited(act=act, act_by=call.act_by, called=True)
+    return Awaited(act=act, act_by=notice_over(max(now, called_from(delivery))), called=False)
+
+
+def next_due(delivery: Delivery) -> datetime | None:
+    """From when on the clock alone changes the delivery; None: it does not."""
+    if delivery.status == "weighed" and delivery.weighed is not None:
+        return delivery.weighed.exchange_by
+    if _act(delivery) is None:
+        return None
+    call = open_call(delivery)
+    return called_from(delivery) if call is None else call.act_by
+
+
+def open_call(delivery: Delivery) -> BuyerCalled | None:
+    """The call upon what the buyer has not done yet."""
+    call = delivery.called
+    return None if call is UNSET or call.act != _act(delivery) else call
+
+
+def called_from(delivery: Delivery) -> datetime:
+    """Of a delivery that waits for its buyer: to weigh it, or to accept or reject it."""
+    weighed, umpire = delivery.weighed, delivery.umpire
+    if weighed is None:
+        return midnight(delivery.shipped.shipped_on + timedelta(days=WEIGHING_DAYS + 1))
+    if umpire is None or umpire.object_by is UNSET:
+        return weighed.exchange_by
+    return max(weighed.exchange_by, umpire.object_by)
+
+
+def notice_over(called_at: datetime) -> datetime:
+    return midnight(day_of(called_at) + timedelta(days=NOTICE_DAYS + 1))
+
+
+def late_refusals(delivery: Delivery, now: datetime) -> list[Refusal]:
+    """What the buyer does once it is deemed to have done it."""
+    call = open_call(delivery)
+    if call is None or now < call.act_by:
+        return []
+    return [BuyerActOver(act=call.act, act_by=call.act_by.isoformat())]
+
+
+def deemed_acts(delivery: Delivery) -> tuple[BuyerAct, ...]:
+    """What the clock did in the buyer's place."""
+    found: list[BuyerAct] = []
+    if delivery.weighed is not None and delivery.weighed.deemed is not UNSET:
+        found.append("weighing")
+    if delivery.accepted is not None and delivery.accepted.deemed is not UNSET:
+        found.append("acceptance")
+    return tuple(found)
+
+
+def _act(delivery: Delivery) -> BuyerAct | None:
+    if delivery.status == "shipped":
+        return "weighing"
+    return "acceptance" if delivery.status == "assayed" else None

@@ -1,0 +1,55 @@
+"""What the clock alone makes of a delivery: assays exchanged, the buyer called upon, its act deemed done."""
+
+from uuid import UUID
+
+from msgspec import Struct
+
+from contracts.rules.agreement import Agreement
+from contracts.rules.calls import next_due, notice_over, open_call
+from contracts.rules.days import day_of
+from contracts.rules.deliveries import accepted, weighed
+from contracts.rules.delivery import Delivery, DeliveryState, known
+from contracts.rules.results import ExchangeAssays, exchange
+from contracts.rules.steps import decision, of_timer
+from events.callers import Caller
+from events.contract_events import BuyerCalled
+from events.decision import Decision, Moment
+from events.refusal import NotDue
+
+
+class PassDelivery(Struct, frozen=True, kw_only=True):
+    """A timer with the operator's role looks whether anything of it is due."""
+
+    caller: Caller
+    delivery: UUID
+
+
+def pass_time(state: DeliveryState, argument: PassDelivery, moment: Moment) -> Decision:
+    """A call leaves its days to the buyer, however late it is made. Raises Refusals, or NotDue."""
+    agreement, delivery = of_timer(state, argument.caller), known(state)
+    due = next_due(delivery)
+    if due is None or moment.now < due:
+        raise NotDue(due="an event" if due is None else due.isoformat())
+    if delivery.status == "weighed":
+        return exchange(state, ExchangeAssays(caller=argument.caller, delivery=argument.delivery), moment)
+    if open_call(delivery) is not None:
+        return _deemed(agreement, delivery, moment)
+    call = BuyerCalled(
+        market=agreement.market,
+        agreement=agreement.agreement,
+        delivery=delivery.shipped.delivery,
+        act="weighing" if delivery.status == "shipped" else "acceptance",
+        act_by=notice_over(moment.now),
+    )
+    return decision(agreement, call)
+
+
+def _deemed(agreement: Agreement, delivery: Delivery, moment: Moment) -> Decision:
+    """As shipped, or as settled: a lot that nobody rejected in time is taken, off-spec or not."""
+    if delivery.status == "assayed":
+        fact = accepted(agreement, delivery, day_of(moment.now), deemed=True)
+        return decision(agreement, fact)
+    shipped = delivery.shipped
+    return weighed(
+        agreement, delivery, day_of(moment.now), shipped.net_wet_g, shipped.moisture_ppb, deemed=True
+    )
