@@ -22,6 +22,7 @@ from contracts.rules import (
 )
 from contracts.rules import year_accounts as accounts
 from contracts.rules.agreement import Agreement, LifecycleFact, fold
+from contracts.rules.balances import FormerBalances
 from contracts.rules.days import midnight
 from contracts.rules.delivered import left_g
 from contracts.rules.delivery import Delivery, DeliveryFact, DeliveryState
@@ -59,6 +60,7 @@ class ContractLane:
         """`holds_units` False: as was recorded before prices were held against them."""
         self.now = now
         self.holds_units = holds_units
+        self.former: FormerBalances | None = None
         self.agreement: Agreement | None = None
         self.volumes = Volumes()
         self.deliveries: dict[UUID, Delivery] = {}
@@ -195,7 +197,13 @@ class ContractLane:
             day, formula = unpriced_day(self.stands, self.volumes, self.now), None
             if day is not None:
                 formula = year_formula(self.stands, day, self._held, self.values, self.now)
-            state = AccountState(lane=LANE, agreement=self.agreement, volumes=self.volumes, formula=formula)
+            state = AccountState(
+                lane=LANE,
+                agreement=self.agreement,
+                volumes=self.volumes,
+                formula=formula,
+                former=self.former,
+            )
             try:
                 self.record(clock.pass_time(state, argument, self.moment), "operator")
             except NotDue:

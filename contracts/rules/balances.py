@@ -4,7 +4,10 @@ A year without take or pay has no ledger: it neither draws on a balance nor adds
 year it is expire with it.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final, Literal
+
+from msgspec.structs import replace
 
 from contracts.rules.agreement import Agreement
 from contracts.rules.clauses import years_in_all
@@ -14,6 +17,12 @@ from events.contract_terms import AgreementTerms, BalanceLot, TakeOrPayClause, Y
 from events.fractions import decimal_text
 from events.refusal import Caution
 
+FormerBalances = Literal["newest_ledger", "year_before"]
+FORMER_BALANCES: Final[tuple[FormerBalances, ...]] = ("newest_ledger", "year_before")
+"""What earlier versions took for the balances before a year, the last of them first: the newest ledger,
+without what ledgers before it had left behind; the ledger of the year just before, or none.
+"""
+
 
 def take_or_pay_of(agreement: Agreement, year: int) -> TakeOrPayClause | None:
     """The clause that stood on the year's last day: what is signed later changes no year that is over."""
@@ -21,18 +30,76 @@ def take_or_pay_of(agreement: Agreement, year: int) -> TakeOrPayClause | None:
     return agreement.terms_on(last_day_of(agreement.starts_on, year)).take_or_pay
 
 
-def ledger_before(agreement: Agreement, volumes: Volumes, year: int) -> YearLedger | None:
-    """Of the newest earlier year that has the clause. None: there is none, or it is not assessed yet."""
+def ledger_before(
+    agreement: Agreement, volumes: Volumes, year: int, former: FormerBalances | None = None
+) -> YearLedger | None:
+    """Of the newest earlier year that has the clause, with what that one should have held. None: there is
+    none, or it is not assessed yet. `former`: as an earlier version took it.
+    """
+    if former == "year_before":
+        return volumes.year(year - 1).ledger
     for earlier in range(year - 1, 0, -1):
         ledger = volumes.year(earlier).ledger
         if ledger is not None or take_or_pay_of(agreement, earlier) is not None:
-            return ledger
+            return ledger if former is not None else _completed(volumes, ledger)
     return None
 
 
 def newest_ledger(volumes: Volumes) -> YearLedger | None:
-    ledgers = [each.ledger for each in volumes.years.values() if each.ledger is not None]
-    return max(ledgers, key=lambda ledger: ledger.year, default=None)
+    """With what it should have held."""
+    return _completed(volumes, max(_ledgers(volumes), key=lambda ledger: ledger.year, default=None))
+
+
+def _ledgers(volumes: Volumes) -> list[YearLedger]:
+    return [each.ledger for each in volumes.years.values() if each.ledger is not None]
+
+
+def _completed(volumes: Volumes, newest: YearLedger | None) -> YearLedger | None:
+    """Lots that a former rule left out of a ledger still stand: what was paid for is drawn or expires."""
+    if newest is None:
+        return None
+    make_up: tuple[BalanceLot, ...] = ()
+    carried: tuple[BalanceLot, ...] = ()
+    before: YearLedger | None = None
+    for ledger in sorted(_ledgers(volumes), key=lambda ledger: ledger.year):
+        if before is not None and ledger.year <= newest.year:
+            make_up = _left_out(make_up, before.make_up, _made_up_of_before_g(ledger))
+            carried = _left_out(carried, before.carry_forward, _carried_of_before_g(ledger))
+        before = ledger
+    if not make_up and not carried:
+        return newest
+    return replace(
+        newest,
+        make_up=_in_order(make_up, newest.make_up),
+        make_up_balance_g=newest.make_up_balance_g + sum(lot.quantity_g for lot in make_up),
+        make_up_balance_cents=newest.make_up_balance_cents + sum(lot.paid_cents for lot in make_up),
+        carry_forward=_in_order(carried, newest.carry_forward),
+        carry_forward_balance_g=newest.carry_forward_balance_g + sum(lot.quantity_g for lot in carried),
+    )
+
+
+def _left_out(
+    missing: Sequence[BalanceLot], before: Sequence[BalanceLot], taken_over_g: int
+) -> tuple[BalanceLot, ...]:
+    """Of lots that were `missing` and those of the ledger before, what a ledger did not take over."""
+    missing_g, before_g = (sum(lot.quantity_g for lot in lots) for lots in (missing, before))
+    if taken_over_g == missing_g + before_g:
+        return ()
+    return tuple(missing) if taken_over_g == before_g else (*missing, *before)
+
+
+def _made_up_of_before_g(ledger: YearLedger) -> int:
+    out_g = ledger.make_up_drawn_g + ledger.make_up_expired_g + ledger.make_up_balance_g
+    return out_g - ledger.deficiency_g
+
+
+def _carried_of_before_g(ledger: YearLedger) -> int:
+    out_g = ledger.carry_forward_used_g + ledger.carry_forward_expired_g + ledger.carry_forward_balance_g
+    return out_g - ledger.carry_forward_earned_g
+
+
+def _in_order(missing: Sequence[BalanceLot], held: Sequence[BalanceLot]) -> tuple[BalanceLot, ...]:
+    return tuple(sorted((*missing, *held), key=lambda lot: lot.from_year))
 
 
 def balance_cautions(terms: AgreementTerms, volumes: Volumes | None) -> Iterator[Caution]:

@@ -22,6 +22,7 @@ from contracts.rules import (
     standing,
 )
 from contracts.rules.agreement import Agreement, LifecycleFact, LifecycleStep
+from contracts.rules.balances import FormerBalances
 from contracts.rules.delivery import Delivery, DeliveryFact, DeliveryState
 from contracts.rules.index_units import IndexUnits
 from contracts.rules.indices import IndexState
@@ -100,6 +101,7 @@ class Before(Struct, frozen=True, kw_only=True):
     `delivery` is the one that the fact names, `invoices` those of that delivery, or of the quarter of an
     invoice or a shipment. `shipped` are the deliveries of the quarter, `lots` and `left_g` those of
     `DeliveryState`. Without `units` no price is held against them. `match` is confirmed at `match_time`.
+    `former`: a ledger is asked for as an earlier version made it.
     """
 
     agreement: Agreement | None = None
@@ -113,6 +115,7 @@ class Before(Struct, frozen=True, kw_only=True):
     units: IndexUnits = {}
     match: MatchConfirmed | None = None
     match_time: datetime | None = None
+    former: FormerBalances | None = None
 
 
 def remade(before: Before, event: Recorded, fact: ContractFact) -> Decision:
@@ -259,6 +262,7 @@ def _counted(
                 agreement=agreement,
                 volumes=before.volumes,
                 formula=_formula(before, agreement, event.time),
+                former=before.former,
             )
             due = next_year_end(agreement, before.volumes)
             year = fact.ledger.year if due is None else due[1]

@@ -7,7 +7,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from contracts.rules.agreement import RUNNING, Agreement
-from contracts.rules.balances import ledger_before, take_or_pay_of
+from contracts.rules.balances import FormerBalances, ledger_before, take_or_pay_of
 from contracts.rules.contests import assessed_from, fallen_g, force_majeure_g
 from contracts.rules.contract_years import acq_g, year_period, years_in
 from contracts.rules.invoices import total_cents
@@ -70,9 +70,12 @@ class AssessYear(Struct, frozen=True, kw_only=True):
 
 
 class AccountState(VolumeState, frozen=True, kw_only=True):
-    """`formula`: what the price clause gives at the end of a year in which nothing was invoiced, or None."""
+    """`formula`: what the price clause gives at the end of a year in which nothing was invoiced, or None.
+    `former`: the balances that an earlier version went by, where an audit asks for that.
+    """
 
     formula: Priced | None = None
+    former: FormerBalances | None = None
 
 
 def declare_output(state: VolumeState, argument: DeclareOutput, moment: Moment) -> Decision:
@@ -141,7 +144,8 @@ def assess_year(state: AccountState, argument: AssessYear, moment: Moment) -> De
     if opens is None or moment.now < opens:
         raise YearContested(year=argument.year)
     price = mean_price(state.volumes.year(argument.year)) or state.formula
-    ledger = ledger_of(agreement, state.volumes, argument.year, None if price is None else price.micro_per_kg)
+    micro_per_kg = None if price is None else price.micro_per_kg
+    ledger = ledger_of(agreement, state.volumes, argument.year, micro_per_kg, state.former)
     if ledger is None:
         raise YearUnpriced(year=argument.year)
     facts: list[Fact] = [YearAssessed(market=agreement.market, agreement=agreement.agreement, ledger=ledger)]
@@ -165,7 +169,11 @@ def assess_year(state: AccountState, argument: AssessYear, moment: Moment) -> De
 
 
 def ledger_of(
-    agreement: Agreement, volumes: Volumes, year: int, price_micro_per_kg: int | None
+    agreement: Agreement,
+    volumes: Volumes,
+    year: int,
+    price_micro_per_kg: int | None,
+    former: FormerBalances | None = None,
 ) -> YearLedger | None:
     """The take-or-pay ledger of a year from its facts; None when money is owed and there is no price."""
     clause = take_or_pay_of(agreement, year)
@@ -186,7 +194,7 @@ def ledger_of(
             off_spec_g=volume.off_spec_g,
             price_micro_per_kg=price_micro_per_kg or 0,
         ),
-        ledger_before(agreement, volumes, year),
+        ledger_before(agreement, volumes, year, former),
     )
     owing_g = ledger.deficiency_g + ledger.deliver_or_pay_g
     return None if owing_g and price_micro_per_kg is None else ledger

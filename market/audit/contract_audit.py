@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from contracts.rules.agreement import LifecycleFact
 from contracts.rules.agreement import fold as fold_agreement
+from contracts.rules.balances import FORMER_BALANCES
 from contracts.rules.delivered import left_g, of_match
 from contracts.rules.delivery import DeliveryFact
 from contracts.rules.delivery import fold as fold_delivery
@@ -39,6 +40,7 @@ from events.envelope import Draft, Recorded
 from events.refusal import Refusal, Refusals
 from market.audit.fact_faults import FactFault, difference_between, said, said_by
 from market.audit.fact_progress import NOTHING_COUNTED, Counted
+from market.audit.lane_verdict import after_former_rule
 from market.audit.shelf import AuditShelf, DeliveryFile, Dossier, Following, KnownValue
 from market.rules.clearing.differences import Difference
 
@@ -56,6 +58,7 @@ class ContractAudit:
         self.deliveries = counted.deliveries
         self.invoices = counted.invoices
         self.years = counted.years
+        self.former_rule = counted.former_rule
 
     def follow(self, event: Recorded) -> FactFault | None:
         fact: Any = event.data
@@ -90,10 +93,23 @@ class ContractAudit:
     def _decided(
         self, dossier: Dossier | None, event: Recorded, fact: ContractFact
     ) -> tuple[FactFault | None, tuple[Following, ...]]:
-        """Whether today's rule makes the same of it, and what it makes beside it."""
+        """Whether today's rule makes the same of it, or a former one did, and what it makes beside it."""
         if self._of_unread_match(dossier, event, fact):
             return None, ()
         before = self._before(dossier, event, fact)
+        first, following = self._asked(before, event, fact)
+        if first is None or not isinstance(fact, YearAssessed):
+            return first, following
+        for former in FORMER_BALANCES:
+            fault, following = self._asked(replace(before, former=former), event, fact)
+            if fault is None:
+                self.former_rule = after_former_rule(self.former_rule, event)
+                return None, following
+        return first, ()
+
+    def _asked(
+        self, before: Before, event: Recorded, fact: ContractFact
+    ) -> tuple[FactFault | None, tuple[Following, ...]]:
         first: FactFault | None = None
         for reading in self._readings(before):
             for values in _choices(self._known(reading, fact, event.time), event.time):

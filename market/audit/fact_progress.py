@@ -9,6 +9,7 @@ from msgspec import Struct
 from events.codec import decode_event
 from events.envelope import Recorded
 from market.audit.lane_progress import Followed
+from market.audit.lane_verdict import FormerRule
 from market.audit.match_audit import Answers
 from market.rules.book import Book
 
@@ -72,6 +73,7 @@ class Counted(Struct, frozen=True, kw_only=True):
     years: int = 0
     passports: int = 0
     transformations: int = 0
+    former_rule: FormerRule | None = None
 
 
 NOTHING_COUNTED: Final = Counted()

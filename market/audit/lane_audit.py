@@ -157,6 +157,7 @@ class LaneAudit:
             years=self._contracts.years,
             passports=self._materials.passports,
             transformations=self._materials.transformations,
+            former_rule=self._contracts.former_rule,
         )
 
     def feed(self, record: LaneRecord) -> None:

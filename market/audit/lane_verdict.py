@@ -1,5 +1,6 @@
 """What an audit says of a lane: how far it was checked, and the first thing that is not as it must be."""
 
+from datetime import datetime
 from hashlib import sha256
 from typing import Final, Literal, NamedTuple
 from uuid import UUID
@@ -7,6 +8,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from events.decision import LaneKey
+from events.envelope import Recorded
 from market.rules.clearing.differences import Difference
 
 Kind = Literal[
@@ -37,6 +39,19 @@ class Divergence(Struct, frozen=True, kw_only=True):
     field: str | None = None
     recorded: str | None = None
     expected: str | None = None
+
+
+class FormerRule(Struct, frozen=True, kw_only=True):
+    """Facts that follow from a rule of an earlier version and not from today's: how many, and the newest."""
+
+    facts: int
+    position: int
+    time: datetime
+
+
+def after_former_rule(before: FormerRule | None, event: Recorded) -> FormerRule:
+    facts = 1 if before is None else before.facts + 1
+    return FormerRule(facts=facts, position=event.position, time=event.time)
 
 
 class LaneVerdict(Struct, frozen=True, kw_only=True):
@@ -72,6 +87,7 @@ class LaneVerdict(Struct, frozen=True, kw_only=True):
     first: int = 1
     bounded: bool = False
     read_before: int = 0
+    former_rule: FormerRule | None = None
 
 
 class Bounds(Struct, frozen=True, kw_only=True):

@@ -17,6 +17,7 @@ from market.audit.report import (
     AuditReport,
     encode_report,
     facts_told,
+    former_rules_told,
     lane_told,
     recovery_told,
     tail_of,
@@ -162,6 +163,7 @@ def _checked(body: Element, report: AuditReport) -> None:
                 facts_told(report),
             )
         )
+        facts += [("by a former rule", told) for told in former_rules_told(report)]
     _facts(body, facts)
 
 

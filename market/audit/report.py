@@ -73,7 +73,8 @@ class AuditReport(Struct, frozen=True, kw_only=True):
     """`deployment_given`: false when the id came from the first record; `ending` claims what is proved.
     `sealed`: events under checkpoints, `tail`: those after them; counts are of all lanes. `recoveries`: each
     anchor that lies in what was read was held against the lane's chain. `strangers`: whose key signed what
-    stands as the newest checkpoint of a lane, where it is not the operator's."""
+    stands as the newest checkpoint of a lane, where it is not the operator's. `former_rule`: facts that
+    follow from the rule of an earlier version alone."""
 
     format: str = FORMAT
     deployment: UUID | None
@@ -101,6 +102,7 @@ class AuditReport(Struct, frozen=True, kw_only=True):
     passports: int = 0
     transformations: int = 0
     strangers: tuple[str, ...] = ()
+    former_rule: int = 0
 
 
 def report_of(
@@ -147,6 +149,7 @@ def report_of(
         asked=asked,
         run=run,
         strangers=strangers,
+        former_rule=sum(verdict.former_rule.facts for verdict in verdicts if verdict.former_rule is not None),
     )
 
 
@@ -222,6 +225,17 @@ def facts_told(report: AuditReport) -> str:
         f"{report.years:,} contract years, {report.passports:,} passports, "
         f"{report.transformations:,} transformations"
     )
+
+
+def former_rules_told(report: AuditReport) -> list[str]:
+    """A line for each lane: whether its newest lies before an upgrade is for the operator to say."""
+    return [
+        f"{lane.stream} lane {lane.lane}: {lane.former_rule.facts:,} contract years follow from the rule of "
+        f"an earlier version, the newest at position {lane.former_rule.position:,}, recorded "
+        f"{lane.former_rule.time:%Y-%m-%d %H:%M:%S} UTC"
+        for lane in report.lanes
+        if lane.former_rule is not None
+    ]
 
 
 def recovery_told(recovery: Recovery) -> str:

@@ -12,6 +12,7 @@ from market.audit.report import (
     AuditReport,
     encode_report,
     facts_told,
+    former_rules_told,
     lane_told,
     recovery_told,
     verdict_told,
@@ -74,6 +75,8 @@ def print_report(report: AuditReport) -> None:
         print_line(
             f"{report.abandoned_unproven:,} rounds were abandoned for a reason that the record cannot prove"
         )
+    for told in former_rules_told(report):
+        print_line(told)
     for recovery in report.recoveries:
         print_line(recovery_told(recovery))
     for cosigner in report.cosigners:

@@ -10,7 +10,9 @@ import pytest
 from msgspec import Struct
 from msgspec.structs import replace
 
+from contracts.rules.balances import FormerBalances
 from contracts.rules.matched import from_match
+from contracts.rules.statements import statement
 from events.chain import genesis, next_head
 from events.contract_events import (
     FACTS,
@@ -30,7 +32,7 @@ from events.market_events import MatchConfirmed
 from events.price_clauses import FlatPrice, MatchedPrice
 from events.vocabulary import PPB, RecycledContent
 from market.audit.lane_audit import LaneAudit, LaneRecord
-from market.audit.lane_verdict import Divergence
+from market.audit.lane_verdict import Divergence, FormerRule
 from market.audit.repeats import Repeats
 from market.audit.round_audit import BY_CERTIFICATE
 from market.audit.shelf import AuditShelf
@@ -178,6 +180,69 @@ def test_the_memory_of_an_audit_does_not_grow_with_the_agreements() -> None:
     verdict = audit.verdict()
     assert (None, 41) == (verdict.divergence, verdict.agreements)
     assert held[1] - held[0] < 64 * 1024, held
+
+
+def with_a_gap(*formers: FormerBalances | None) -> ContractLane:
+    """Nothing is ever taken, and make-up is for three years. The clause is left out for year 2; years 3 and 4
+    are assessed by these rules."""
+    clause = replace(TAKE_OR_PAY, makeup_years=3)
+    terms = agreement_terms(
+        term=TermClause(starts_on=date(2027, 1, 1), years=4),
+        volume=FixedVolume(acq_g=(100 * TONNE_G,) * 4),
+        price=FlatPrice(price_micro_per_kg=75 * MICRO),
+        take_or_pay=clause,
+        conditions=(),
+    )
+    lane = ContractLane().draft(terms, by="seller").sign().on(date(2028, 1, 2)).pass_time()
+    lane.propose("buyer", replace(terms, take_or_pay=None)).sign()
+    lane.on(date(2029, 1, 2)).pass_time().propose("buyer", terms).sign()
+    for year, lane.former in zip((2030, 2031), formers, strict=True):
+        lane.on(date(year, 1, 2)).pass_time()
+    return lane
+
+
+EACH_CENTS = 540_000_000
+"""80 t that were not taken, at 90 % of 75 EUR/kg."""
+
+
+@pytest.mark.parametrize(
+    ("formers", "counted", "balances_cents", "expired_cents"),
+    [
+        ((None, None), 0, (EACH_CENTS, 2 * EACH_CENTS, 2 * EACH_CENTS), EACH_CENTS),
+        (("year_before", None), 1, (EACH_CENTS, EACH_CENTS, 2 * EACH_CENTS), EACH_CENTS),
+        (("year_before", "newest_ledger"), 2, (EACH_CENTS, EACH_CENTS, 2 * EACH_CENTS), 0),
+    ],
+)
+def test_ledgers_of_a_former_rule_are_taken_and_told_and_the_next_one_takes_up_what_they_left(
+    formers: tuple[FormerBalances | None, ...],
+    counted: int,
+    balances_cents: tuple[int, ...],
+    expired_cents: int,
+) -> None:
+    lane = with_a_gap(*formers)
+    verdict = audited(lane.records())
+    assert verdict.divergence is None, verdict.divergence.sentence
+    ledgers = [event for event in lane.events if isinstance(event.data, YearAssessed)]
+    found = [event.data.ledger for event in ledgers]
+    assert [1, 3, 4] == [ledger.year for ledger in found]
+    assert balances_cents == tuple(ledger.make_up_balance_cents for ledger in found)
+    assert expired_cents == found[-1].make_up_expired_cents
+    if not counted:
+        assert verdict.former_rule is None
+        return
+    newest = ledgers[counted]
+    assert FormerRule(facts=counted, position=newest.position, time=newest.time) == verdict.former_rule
+    unused = statement(lane.stands, lane.volumes).unused
+    assert unused is not None
+    assert 3 * EACH_CENTS == unused.make_up_cents + sum(ledger.make_up_expired_cents for ledger in found)
+    forged = replace(found[1], make_up_balance_cents=EACH_CENTS - 1)
+    place = ledgers[1].position - 1
+    records = rechained(
+        lane.records(),
+        place,
+        body_of(ledgers[1], YearAssessed(market=MARKET, agreement=lane.stands.agreement, ledger=forged)),
+    )
+    assert (ledgers[1].position, "contract") == (divergence_of(records).position, divergence_of(records).kind)
 
 
 RECYCLED = DeliveryEvidence(recycled=RecycledContent(post_consumer_ppb=PPB))
