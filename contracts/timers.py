@@ -17,7 +17,7 @@ from contracts.store.deliveries import DeliveryPlace
 from contracts.store.due import due_agreements, due_deliveries, due_volumes
 from events.callers import Caller
 from events.desk import Desk
-from events.timetable import COMMANDS_PER_TICK_MAX, START, TICK_SECONDS, Due, Timetable
+from events.timetable import COMMANDS_PER_TICK_MAX, START, TICK_SECONDS, Due, Timetable, show_nothing
 
 
 class Timers:
@@ -28,12 +28,13 @@ class Timers:
         desk: Desk,
         operator: UUID,
         count: Callable[[str, str], None],
+        show: Callable[[str, str, int], None] = show_nothing,
         *,
         clock: Callable[[], datetime],
         tick_seconds: float = TICK_SECONDS,
         commands_max: int = COMMANDS_PER_TICK_MAX,
     ) -> None:
-        """`count` is told kind and outcome of each command; `commands_max`: of a kind, in a tick."""
+        """`count` and `show` as of `Timetable`; `commands_max`: of a kind, in a tick."""
         self._desk = desk
         self._caller = Caller(organisation=operator, roles=frozenset({"operator"}))
         self._commands_max = commands_max
@@ -41,7 +42,7 @@ class Timers:
         self._volume_mark = START
         self._delivery_mark = START
         self._table = Timetable(
-            self._due, count, clock=clock, tick_seconds=tick_seconds, commands_max=commands_max
+            self._due, count, clock=clock, tick_seconds=tick_seconds, commands_max=commands_max, show=show
         )
 
     async def run(self, stop: asyncio.Event) -> None:

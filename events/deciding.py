@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from events.clock_bounds import ClockBound
 from events.command import Command, Outcome
 from events.connections import Connection
 from events.decision import LaneKey, Moment
@@ -22,15 +23,30 @@ class Deciding:
         clock: Callable[[], datetime],
         new_id: Callable[[], UUID],
         new_salt: Callable[[], str],
+        bound: ClockBound,
     ) -> None:
         self._clock = clock
+        self._bound = bound
         self._new_id = new_id
         self._new_salt = new_salt
         self.source = ""
 
+    def read_clock(self, heads: Heads) -> datetime:
+        """What a batch is decided by. ClockAhead when the lanes were locked too long before.
+
+        Where they were not, the writing statement has to see that its time is `not_before`.
+        """
+        clock = self._clock()
+        if heads.locked_at is not None:
+            self._bound.check(clock, heads.locked_at)
+        return clock
+
+    def not_before(self, clock: datetime) -> datetime:
+        return self._bound.not_before(clock)
+
     def moment(self, heads: Heads, command: Command[Any, Any]) -> Moment:
-        """Not before the last event of the command's lanes."""
-        return Moment(now=heads.now(self._clock(), command.lanes), new_id=self._new_id)
+        """Not before the last event of the command's lanes. ClockAhead as of `read_clock`."""
+        return Moment(now=heads.now(self.read_clock(heads), command.lanes), new_id=self._new_id)
 
     def stamp(self, command: Command[Any, Any], moment: Moment) -> Stamp:
         return Stamp(
@@ -47,10 +63,10 @@ class Deciding:
         connection: Connection,
         heads: Heads,
         batch: Sequence[Waiting],
+        clock: datetime,
         kept: Mapping[LaneKey, Kept] | None = None,
     ) -> dict[Waiting, tuple[object, Moment]]:
         """One load per operation; a lane whose last event lies ahead of the clock has its own moment."""
-        clock = self._clock()
         groups: dict[tuple[int, datetime], list[Waiting]] = {}
         for waiting in batch:
             now = heads.now(clock, waiting.lanes)

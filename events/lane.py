@@ -14,6 +14,7 @@ from uuid import UUID
 import asyncpg
 import structlog
 
+from events.clock_bounds import UNBOUNDED, ClockBound
 from events.command import Command, Outcome
 from events.connections import (
     ACQUIRE_SECONDS_MAX,
@@ -40,6 +41,7 @@ from events.heads import (
 from events.journal import read_by_ids, read_deployment
 from events.optimistic import LanesLeft, LanesMoved, store_if_unmoved
 from events.refusal import (
+    ClockAhead,
     IdempotencyKeyReused,
     LaneBusy,
     LaneStopped,
@@ -77,11 +79,12 @@ class LaneWriter:
         look_max: int = 1024,
         batches_max: int = 2,
         rehearsals_max: int = 2,
+        bound: ClockBound = UNBOUNDED,
         acquire_seconds_max: float = ACQUIRE_SECONDS_MAX,
     ) -> None:
         self._pool = pool
         self._apply = apply
-        self._deciding = Deciding(clock=clock, new_id=new_id, new_salt=new_salt)
+        self._deciding = Deciding(clock=clock, new_id=new_id, new_salt=new_salt, bound=bound)
         self._left = LanesLeft()
         self._waiting_max = waiting_max
         self._batches_max = batches_max
@@ -246,7 +249,8 @@ class LaneWriter:
         accepted: list[tuple[Waiting, Outcome]] = []
         refused: list[Waiting] = []
         async with self._spare.lent() as connection:
-            states = await self._deciding.load(connection, heads, batch, kept)
+            clock = self._deciding.read_clock(heads)
+            states = await self._deciding.load(connection, heads, batch, clock, kept)
             for waiting in batch:
                 answer = self._deciding.decide(heads, waiting, *states[waiting])
                 if isinstance(answer, Outcome):
@@ -260,7 +264,7 @@ class LaneWriter:
                 kept[LaneKey(event.stream, event.lane)].follow(event)
             effects = await self._apply(connection, recorded)
             crash_point("lane.before_commit")
-            await store_if_unmoved(connection, heads, effects)
+            await store_if_unmoved(connection, heads, effects, self._deciding.not_before(clock))
             crash_point("lane.after_commit")
             self._left.committed(heads)
             for waiting, outcome in accepted:
@@ -337,7 +341,13 @@ class LaneWriter:
         outcomes = await _repeated(
             connection, [(waiting, known[id(waiting)]) for waiting in opened if id(waiting) in known]
         )
-        states = await self._deciding.load(connection, heads, fresh)
+        try:
+            clock = self._deciding.read_clock(heads)
+        except ClockAhead as error:
+            for waiting in fresh:
+                waiting.fail(ClockAhead(seconds=error.figures["seconds"]))
+            return heads, outcomes
+        states = await self._deciding.load(connection, heads, fresh, clock)
         recorded: list[Recorded] = []
         for waiting in fresh:
             answer = self._deciding.decide(heads, waiting, *states[waiting])

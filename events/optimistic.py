@@ -16,6 +16,7 @@ while: two processes that share a lane would else decide in vain again and again
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import datetime
 from time import monotonic
 
 import asyncpg
@@ -74,7 +75,8 @@ class LanesLeft:
         self._lock_first_until |= dict.fromkeys(lanes, until)
 
 
-# Lane by lane, so that few of them cost few probes. None is waited for, so their order is of no matter.
+# Lane by lane, so that few of them cost few probes. None is waited for, so their order is of no matter. None
+# is looked for before the time that the deciding clock had to have been reached.
 LOCKED_AND_UNMOVED = """
 select count(*)
 from unnest($1::text[], $2::bigint[], $3::bigint[], $4::bytea[]) as k (stream, lane, next_position, head)
@@ -84,16 +86,20 @@ cross join lateral (
         and l.stopped_reason is null
     for update nowait
 ) unmoved
+where now() >= $5::timestamptz
 """
 
 
 class LanesMoved(Exception):
-    """A lane is held or not as it was left, a request was accepted before, or one statement cannot hold all:
-    nothing was written."""
+    """A lane is held or not as it was left, a request was accepted before, one statement cannot hold all, or
+    the clock that was decided by is too far ahead: nothing was written."""
 
 
-async def store_if_unmoved(connection: Connection, heads: Heads, effects: Sequence[Write]) -> None:
-    """Commit what was written onto the heads, with `effects`. LanesMoved when nothing came of it.
+async def store_if_unmoved(
+    connection: Connection, heads: Heads, effects: Sequence[Write], not_before: datetime
+) -> None:
+    """Commit what was written onto the heads, with `effects`. LanesMoved when nothing came of it, as when the
+    database's time is before `not_before`.
 
     OutcomeUnknown when the connection was lost meanwhile.
     """
@@ -106,6 +112,7 @@ async def store_if_unmoved(connection: Connection, heads: Heads, effects: Sequen
         [key.lane for key in found],
         [head.next_position for head in found.values()],
         [head.head for head in found.values()],
+        not_before,
     )
     try:
         await send_if(connection, writes, LOCKED_AND_UNMOVED, arguments, len(found))

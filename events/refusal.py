@@ -74,6 +74,12 @@ class RecordUnavailable(Refusal):
     code = "record_unavailable"
 
 
+class ClockAhead(Refusal):
+    """This process's clock is more than {seconds} s ahead of the record's; nothing was stored, try again."""
+
+    code = "clock_ahead"
+
+
 class OutcomeUnknown(Refusal):
     """The connection was lost while committing; the same request with the same key tells the outcome."""
 

@@ -4,6 +4,7 @@ Two tables, or one started again, give the same command twice; the rules refuse 
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -14,7 +15,7 @@ import structlog
 from msgspec import Struct
 
 from events.desk import Answer
-from events.refusal import Refusal, Refusals
+from events.refusal import ClockAhead, Refusal, Refusals
 
 log = structlog.get_logger("lodestone.timers")
 
@@ -22,6 +23,9 @@ TICK_SECONDS: Final = 0.5
 COMMANDS_PER_TICK_MAX: Final = 256
 REFUSED_PAUSE: Final = timedelta(seconds=5)
 FAILED_PAUSE: Final = timedelta(seconds=60)
+TOLD_AGAIN: Final = timedelta(days=1)
+REFUSED_FORGOTTEN: Final = timedelta(minutes=10)
+"""What was not refused for so long is not due any more."""
 FAILURES_REMEMBERED_MAX: Final = 1_024
 BEGINNING: Final = UUID(int=0)
 P = TypeVar("P")
@@ -52,8 +56,22 @@ class Due(NamedTuple):
     give: Callable[[], Awaitable[Answer]]
 
 
+class Refused(NamedTuple):
+    """What a due command is refused for: since when that was told, and when it was last so."""
+
+    reason: str
+    code: str
+    told_at: datetime
+    last_at: datetime
+
+
+def show_nothing(_kind: str, _code: str, _number: int) -> None:
+    pass
+
+
 class Timetable:
-    """Gives what `look` finds due; `count` is told the kind and outcome of each command."""
+    """Gives what `look` finds due; `count` is told the kind and outcome of each command, `show` after each
+    tick how many of a kind are refused for what code."""
 
     def __init__(
         self,
@@ -64,10 +82,11 @@ class Timetable:
         tick_seconds: float = TICK_SECONDS,
         commands_max: int = COMMANDS_PER_TICK_MAX,
         remembered_max: int = FAILURES_REMEMBERED_MAX,
+        show: Callable[[str, str, int], None] = show_nothing,
     ) -> None:
         """`commands_max`: as many as a look finds of one kind; then the next tick follows at once.
 
-        `remembered_max`: failures told before any is told again.
+        `remembered_max`: failures told before any is told again, and refusals likewise.
         """
         self._look = look
         self._count = count
@@ -77,39 +96,62 @@ class Timetable:
         self._remembered_max = remembered_max
         self._not_before: dict[tuple[str, UUID], datetime] = {}
         self._failed: set[tuple[str, UUID]] = set()
+        self._refused: dict[tuple[str, UUID], Refused] = {}
+        self._show = show
+        self._shown: set[tuple[str, str]] = set()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until the event is set. What is away, refused or fails is tried again at a later tick."""
+        waits_for = ""
         while not stop.is_set():
+            pause_seconds = self._tick_seconds
             try:
-                full = await self.tick() >= self._commands_max
+                if await self.tick() >= self._commands_max:
+                    pause_seconds = 0.0
+                waits_for = ""
             except Refusal as error:
-                full = False
-                log.warning("timers_wait", reason=str(error))
+                if waits_for != (waits_for := str(error)):
+                    log.warning("timers_wait", reason=waits_for)
+                if isinstance(error, ClockAhead):
+                    pause_seconds = REFUSED_PAUSE.total_seconds()
             with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), 0.0 if full else self._tick_seconds)
+                await asyncio.wait_for(stop.wait(), pause_seconds)
 
     async def tick(self) -> int:
         """Give the commands that are due; the number given.
 
-        Raises RecordUnavailable when the database is away.
+        Raises RecordUnavailable when the database is away, ClockAhead when what is due is so by a clock that
+        runs ahead.
         """
         now = self._clock()
         self._not_before = {key: at for key, at in self._not_before.items() if at > now}
         found = await self._look(now)
         due = [entry for entry in found if (entry.kind, entry.subject) not in self._not_before]
         await asyncio.gather(*(self._give(entry, now) for entry in due))
+        self._show_refused(now)
         return len(due)
 
+    def _show_refused(self, now: datetime) -> None:
+        self._refused = {
+            key: each for key, each in self._refused.items() if now - each.last_at < REFUSED_FORGOTTEN
+        }
+        found = Counter((kind, each.code) for (kind, _), each in self._refused.items())
+        for kind, code in self._shown | found.keys():
+            self._show(kind, code, found[kind, code])
+        self._shown = set(found)
+
     async def _give(self, due: Due, now: datetime) -> None:
-        """A command that fails in a way that no rule foresaw is told once, and again after it went well."""
+        """A command that fails in a way that no rule foresaw is told once, and again after it went well; one
+        that is refused once, when the reason is another, and once a day."""
         key = (due.kind, due.subject)
         try:
             await due.give()
+        except ClockAhead:
+            raise
         except (Refusal, Refusals) as error:
             self._not_before[key] = now + REFUSED_PAUSE
             outcome = "refused"
-            log.info("timer_refused", kind=due.kind, subject=str(due.subject), reason=str(error))
+            self._tell_refused(due, error, now)
         except Exception:
             self._not_before[key] = now + FAILED_PAUSE
             outcome = "failed"
@@ -120,6 +162,20 @@ class Timetable:
                 log.exception("timer_failed", kind=due.kind, subject=str(due.subject))
         else:
             self._failed.discard(key)
+            self._refused.pop(key, None)
             outcome = "accepted"
             log.info("timer_fired", kind=due.kind, subject=str(due.subject))
         self._count(due.kind, outcome)
+
+    def _tell_refused(self, due: Due, error: Refusal | Refusals, now: datetime) -> None:
+        key, reason = (due.kind, due.subject), str(error)
+        known = self._refused.get(key)
+        told_at = now
+        if known is not None and known.reason == reason and now - known.told_at < TOLD_AGAIN:
+            told_at = known.told_at
+        else:
+            log.info("timer_refused", kind=due.kind, subject=str(due.subject), reason=reason)
+        if known is None and len(self._refused) >= self._remembered_max:
+            self._refused.clear()
+        code = error.code if isinstance(error, Refusal) else error.refusals[0].code
+        self._refused[key] = Refused(reason, code, told_at, now)

@@ -11,7 +11,9 @@ from typing import Final
 
 import structlog
 
+from events.clock_bounds import UNBOUNDED, ClockBound
 from events.connections import DATABASE_ERRORS, Pool, acquire
+from events.refusal import ClockAhead
 from market.store import feed
 
 log = structlog.get_logger("lodestone.feed")
@@ -32,11 +34,13 @@ class FeedRetention:
         days: int,
         clock: Callable[[], datetime],
         rows_at_once: int = ROWS_AT_ONCE,
+        bound: ClockBound = UNBOUNDED,
     ) -> None:
         self._pool = pool
         self._kept = timedelta(days=days)
         self._clock = clock
         self._rows_at_once = rows_at_once
+        self._bound = bound
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until the event is set. A database that is away is waited for."""
@@ -44,16 +48,22 @@ class FeedRetention:
             dropped = 0
             try:
                 dropped = await self.drop_some()
-            except DATABASE_ERRORS as error:
+            except (ClockAhead, *DATABASE_ERRORS) as error:
                 log.warning("feed_not_dropped", error=repr(error))
             more = dropped == self._rows_at_once
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), BREATH_SECONDS if more else LOOK_SECONDS)
 
     async def drop_some(self) -> int:
-        """The number of rows dropped; fewer than fit at once when none older are left."""
-        before = self._clock() - self._kept
+        """The number of rows dropped; fewer than fit at once when none older are left.
+
+        ClockAhead: a clock that runs ahead would drop what is to be kept.
+        """
         async with acquire(self._pool) as connection, connection.transaction():
+            by_database = await connection.fetchval("select clock_timestamp()")
+            clock = self._clock()
+            self._bound.check(clock, by_database)
+            before = clock - self._kept
             dropped = await feed.drop_before(connection, before, rows_max=self._rows_at_once)
         if dropped:
             log.info("feed_dropped", rows=dropped, before=before.isoformat())

@@ -14,6 +14,7 @@ from msgspec import Struct, structs
 
 from events import positions, watermarks
 from events.brokers import Bootstrap
+from events.clock_bounds import ClockBound, bound_of
 from events.connections import (
     LOGIN_REFUSED,
     Pool,
@@ -215,6 +216,10 @@ class Wiring(Struct, frozen=True, kw_only=True):
         return self.ground.settings
 
     @property
+    def clock_bound(self) -> ClockBound:
+        return bound_of(self.settings.clock_ahead_seconds_max)
+
+    @property
     def prefix(self) -> str:
         return self.ground.settings.topic_prefix
 
@@ -257,7 +262,10 @@ async def wire(ground: Ground, clock: Callable[[], datetime] = clock) -> AsyncIt
             stack.push_async_callback(close_pool, pool)
         async with acquire(pools["writer"]) as connection:
             deployment = await read_deployment(connection)
-        writer = LaneWriter(pools["writer"], apply, clock=clock, new_id=new_id, new_salt=new_salt)
+        bound = bound_of(ground.settings.clock_ahead_seconds_max)
+        writer = LaneWriter(
+            pools["writer"], apply, clock=clock, new_id=new_id, new_salt=new_salt, bound=bound
+        )
         await writer.start()
         stack.push_async_callback(writer.stop)
         yield Wiring(

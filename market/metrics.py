@@ -94,6 +94,18 @@ WEBHOOK_OLDEST_DUE: Final = Gauge(
     "lodestone_webhook_oldest_due_seconds", "For how long the oldest due message to a webhook has waited."
 )
 WEBHOOKS_UNSERVED: Final = Gauge("lodestone_webhooks_unserved", "Active webhooks to which no process posts.")
+CLOCK_AHEAD: Final = Gauge(
+    "lodestone_clock_ahead_seconds", "This process's clock minus the database's; below 0 when it is behind."
+)
+LANE_AHEAD: Final = Gauge(
+    "lodestone_lane_ahead_seconds",
+    "By how much the last event of any lane lies ahead of the database's clock; 0 when none does.",
+)
+TIMERS_REFUSED: Final = Gauge(
+    "lodestone_timers_refused",
+    "Orders, matches, agreements and the like whose due step the rules refused when it was last tried.",
+    ("kind", "code"),
+)
 AUDIT_DIVERGENCES: Final = Gauge(
     "lodestone_audit_divergences", "Lanes whose topic does not continue its chain."
 )

@@ -27,7 +27,7 @@ from events.writes import Write
 from market.audit.auditor import lane_sizes, recorded_deployment
 from market.audit.sealed_heads import SealedHeads, read_sealed
 from market.audit.share import Told, untold
-from market.ground import Ground, clock, new_salt
+from market.ground import Ground, new_salt
 from market.operators import operator_of
 from market.provision import prepare_database
 from market.republish import anchor_of, lanes_of
@@ -223,10 +223,12 @@ async def _record(
     operator = operator_of(deployment.deployment_id)
     lane = LaneKey("parties", lane_of(str(operator.organisation), deployment.lanes))
     asked = Restore(caller=operator, lane=lane.lane, cluster=cluster, anchors=anchors)
-    now = clock()
+    heads = await lock_lanes(connection, [lane])
+    now = heads.locked_at
+    assert now is not None, "a lane that is locked was locked at some time"
     await append(
         connection,
-        await lock_lanes(connection, [lane]),
+        heads,
         rules.restore(None, asked, Moment(now=now, new_id=new_id)).drafts,
         cause=CAUSE,
         actor=operator.organisation,

@@ -113,10 +113,12 @@ async def _order(
         new_cluster=new_cluster,
         anchors=tuple(anchors),
     )
-    now = wiring.clock()
+    heads = await lock_lanes(connection, [lane])
+    now = heads.locked_at
+    assert now is not None, "a lane that is locked was locked at some time"
     await append(
         connection,
-        await lock_lanes(connection, [lane]),
+        heads,
         rules.republish(None, asked, Moment(now=now, new_id=new_id)).drafts,
         cause=CAUSE,
         actor=operator.organisation,

@@ -17,6 +17,7 @@ import uvicorn
 from contracts.follower import NAME as FOLLOWER
 from contracts.follower import Follower
 from contracts.timers import Timers as AgreementTimers
+from events.clock_bounds import UNBOUNDED
 from events.decision import LaneKey
 from events.envelope import Recorded
 from events.ids import new_id
@@ -30,7 +31,7 @@ from market.audit.schedule import audit_now_and_then
 from market.children import LocalServerError, unheard
 from market.feed_retention import FeedRetention
 from market.feed_writer import FeedWriter
-from market.ground import Wiring, new_salt, publisher_key, webhook_key, webhook_reach
+from market.ground import Wiring, clock, new_salt, publisher_key, webhook_key, webhook_reach
 from market.http.app import create_app
 from market.http.wire.access import KeyRing
 from market.http.wire.credentials import find_credential
@@ -62,7 +63,7 @@ from market.store.applying import apply
 from market.store.feed import PUBLISHER
 from market.store.reading import DESK_SESSIONS
 from market.store.views import PROJECTOR
-from market.timers import Timers, count_command
+from market.timers import Timers, count_command, show_refused
 from market.topic_settings import watch_topics
 from market.topics import create_partner_topic
 from market.watch import checks, watch
@@ -111,6 +112,8 @@ async def run_services(
     if unknown:
         raise ValueError(f"no services: {', '.join(unknown)}; there are {', '.join(LOCAL_SERVICES)}")
 
+    if wiring.clock is clock and wiring.clock_bound == UNBOUNDED:
+        log.warning("clock_unbounded", setting="LODESTONE_CLOCK_AHEAD_SECONDS_MAX")
     first = [_listen(wiring.settings)] if "api" in names else []
 
     async def api(wiring: Wiring, stop: asyncio.Event) -> None:
@@ -281,11 +284,12 @@ async def _run_follower(wiring: Wiring, stop: asyncio.Event) -> None:
 async def _run_timers(wiring: Wiring, stop: asyncio.Event) -> None:
     operator = wiring.deployment.deployment_id
     days = wiring.settings.feed_days
+    retention = FeedRetention(wiring.writer, days=days, clock=wiring.clock, bound=wiring.clock_bound)
     async with asyncio.TaskGroup() as group:
         if days:
-            group.create_task(FeedRetention(wiring.writer, days=days, clock=wiring.clock).run(stop))
+            group.create_task(retention.run(stop))
         market = Timers(wiring.desk, operator, clock=wiring.clock)
-        agreements = AgreementTimers(wiring.desk, operator, count_command, clock=wiring.clock)
+        agreements = AgreementTimers(wiring.desk, operator, count_command, show_refused, clock=wiring.clock)
         group.create_task(market.run(stop))
         group.create_task(agreements.run(stop))
 

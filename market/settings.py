@@ -175,6 +175,10 @@ class Settings(BaseSettings):
     checkpoint_events: int = Field(1_000, ge=1, le=1_000_000)
     """A lane with so many unsigned events is signed at once."""
 
+    # --- clocks
+    clock_ahead_seconds_max: int = Field(60, ge=0, le=3_600)
+    """Nothing is recorded while this process's clock is further ahead of the database's; 0: never mind."""
+
     # --- logs
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["console", "json"] = "console"
@@ -288,6 +292,10 @@ class Settings(BaseSettings):
             for name in ("webhook_networks", "webhook_plain")
             if getattr(self, name)
         ]
+        if not self.clock_ahead_seconds_max:
+            problems.append(
+                f"{PREFIX}CLOCK_AHEAD_SECONDS_MAX must not be 0 in production: lanes would follow any clock"
+            )
         if "LODESTONE_CRASH_AT" in os.environ:
             problems.append("LODESTONE_CRASH_AT is for tests only")
         return problems

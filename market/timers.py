@@ -23,7 +23,7 @@ from events.timetable import (
     Timetable,
 )
 from market.commands import clearings, lots, matches, offers, passports, requirements
-from market.metrics import TIMER_COMMANDS
+from market.metrics import TIMER_COMMANDS, TIMERS_REFUSED
 from market.rules.passports.passports import DeliverPassport
 from market.store.due import (
     Delivered,
@@ -68,6 +68,7 @@ class Timers:
             tick_seconds=tick_seconds,
             commands_max=commands_max,
             remembered_max=remembered_max,
+            show=show_refused,
         )
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -124,6 +125,10 @@ class Timers:
 
 def count_command(kind: str, outcome: str) -> None:
     TIMER_COMMANDS.labels(kind, outcome).inc()
+
+
+def show_refused(kind: str, code: str, number: int) -> None:
+    TIMERS_REFUSED.labels(kind, code).set(number)
 
 
 def is_due(clock: MarketClock, now: datetime) -> bool:

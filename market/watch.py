@@ -10,7 +10,7 @@ from typing import Final
 import structlog
 
 from contracts.store.due import longest_due as contracts_longest_due
-from events import seals
+from events import clock_bounds, seals
 from events.connections import acquire
 from events.migrations import pending
 from events.watermarks import oldest_unpublished_seconds
@@ -20,8 +20,10 @@ from market.metrics import (
     AUDIT_DIVERGENCES,
     AUDIT_RUN_AGE,
     CHECKPOINT_AGE,
+    CLOCK_AHEAD,
     COSIGNED_BEHIND,
     IMPORT_OLDEST,
+    LANE_AHEAD,
     LANE_STOPPED,
     READER_LAG,
     READER_LAG_SECONDS,
@@ -51,7 +53,7 @@ where l.stopped_reason is not null or r.stopped_reason is not null
 
 
 def checks(wiring: Wiring) -> dict[str, Check]:
-    """What `/readyz` asks: the database, its migrations, how far the relay is behind."""
+    """What `/readyz` asks: the database, its migrations, both clocks, how far the relay is behind."""
 
     async def database() -> str | None:
         try:
@@ -69,6 +71,14 @@ def checks(wiring: Wiring) -> dict[str, Check]:
             return f"the migrations cannot be read: {type(error).__name__}"
         return f"migrations are missing: {', '.join(missing)}" if missing else None
 
+    async def clocks() -> str | None:
+        try:
+            async with acquire(wiring.reader, seconds_max=READY_SECONDS_MAX) as connection:
+                found = await clock_bounds.difference(connection, wiring.clock)
+        except Exception as error:  # noqa: BLE001  any failure is the answer
+            return f"the database's clock cannot be read: {type(error).__name__}"
+        return told_difference(found) if wiring.clock_bound.is_off(found) else None
+
     async def relay() -> str | None:
         try:
             async with acquire(wiring.relay) as connection:
@@ -80,7 +90,12 @@ def checks(wiring: Wiring) -> dict[str, Check]:
             return f"{stopped} lanes are stopped"
         return f"the oldest unpublished event is {age:.0f} s old" if age > RELAY_SECONDS_MAX else None
 
-    return {"database": database, "migrations": migrations, "relay": relay}
+    return {"clock": clocks, "database": database, "migrations": migrations, "relay": relay}
+
+
+def told_difference(found: timedelta) -> str:
+    side = "behind" if found < timedelta(0) else "ahead of"
+    return f"this process's clock is {abs(found).total_seconds():,.1f} s {side} the database's"
 
 
 # Every reader beside the end of its lane, and since when the first event it has not applied is recorded.
@@ -135,6 +150,12 @@ async def _show_ages(wiring: Wiring) -> None:
         unsealed_at = await seals.oldest_unsealed_at(connection)
         witnessed = await seals.witnessed_at(connection)
         audited_at = await audit_runs.last_at(connection)
+        ahead = await clock_bounds.lanes_ahead(connection)
+        off = await clock_bounds.difference(connection, wiring.clock)
+    CLOCK_AHEAD.set(off.total_seconds())
+    LANE_AHEAD.set(max(map(_seconds, ahead.values()), default=0))
+    if wiring.clock_bound.is_off(off):
+        log.error("clock_differs", told=told_difference(off))
     CHECKPOINT_AGE.set(math.nan if signed_at is None else _seconds(now - signed_at))
     UNSEALED_OLDEST.set(0 if unsealed_at is None else _seconds(now - unsealed_at))
     for witness, cosigned_at in witnessed.items():

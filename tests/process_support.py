@@ -50,6 +50,8 @@ async def wired(
 ) -> AsyncIterator[Wiring]:
     """Topics made; pools and a writer of this process, whose settings have `changes`."""
     await create_topics(bootstrap, LANES, prefix=prefix)
+    if now is not clock:
+        changes = {"clock_ahead_seconds_max": 0} | changes
     settings = settings_for(database, bootstrap, prefix, **changes)
     ground = Ground(settings=settings, admin_url=database.admin_dsn, bootstrap=bootstrap)
     async with wire(ground, now) as wiring:

@@ -118,6 +118,6 @@ class DeliveriesUnsettled(Refusal):
 
 
 class YearUnpriced(Refusal):
-    """Contract year {year} has no price yet: nothing was invoiced in it, and its index no value as agreed."""
+    """Contract year {year} has no price yet: nothing was invoiced in it, and its index lacks a value."""
 
     code = "year_unpriced"

@@ -10,7 +10,7 @@ from typing import Final, Literal
 import rich_click as click
 from msgspec import Struct
 
-from events import seals
+from events import clock_bounds, seals
 from events.access import Access, AccessError
 from events.brokers import Bootstrap
 from events.connections import Connection, acquire, cluster_id
@@ -37,12 +37,16 @@ from market.settings import Settings
 from market.topic_access import seen_by_services
 from market.topic_settings import compare_topics, mended_by
 from market.topics import inspect_topics
+from market.watch import told_difference
 
 RELAY_SECONDS_MAX: Final = 30.0
 KAFKA_SECONDS_MAX: Final = 10.0
 WHY_SECONDS_MAX: Final = 3.0
 UNSIGNED_INTERVALS_MAX: Final = 6
 """So many times `checkpoint_seconds` may pass before a missing signature or cosignature is told."""
+
+LANE_AHEAD_MAX: Final = timedelta(seconds=60)
+CLOCKS_PAGE: Final = "docs/operations.md, Clocks"
 
 UNSEEN: Final = "whether api, timers, imports, webhooks and signer run is not seen here"
 
@@ -148,6 +152,7 @@ async def _findings(settings: Settings) -> list[Finding]:
     ):
         deployment = await read_deployment(connection)
         findings += [finding async for finding in _record(connection, deployment)]
+        findings += [finding async for finding in _clocks(connection, settings.clock_ahead_seconds_max)]
     async with ground.opened_pool("auditor", 1) as pool, acquire(pool) as connection:
         patience = timedelta(seconds=settings.checkpoint_seconds * UNSIGNED_INTERVALS_MAX)
         findings += [finding async for finding in _checkpoints(connection, clock(), patience)]
@@ -249,6 +254,32 @@ async def _record(connection: Connection, deployment: Deployment) -> AsyncIterat
             told=f"stopped: {row['stopped_reason']}",
             help=_help(row["name"], f"{row['stream']}/{row['lane']}"),
         )
+
+
+async def _clocks(connection: Connection, seconds_max: int) -> AsyncIterator[Finding]:
+    """This machine's clock beside the database's, and lanes that are ahead of both."""
+    off = await clock_bounds.difference(connection, clock)
+    if not seconds_max:
+        told = (
+            f"{told_difference(off)}; LODESTONE_CLOCK_AHEAD_SECONDS_MAX is 0: events are recorded at any time"
+        )
+        yield Finding(what="clock", state="attention", told=told, help="leave that setting out")
+    else:
+        wrong = clock_bounds.bound_of(seconds_max).is_off(off)
+        yield Finding(
+            what="clock",
+            state="wrong" if wrong else "ok",
+            told=told_difference(off),
+            help="set the clock that is wrong: " + CLOCKS_PAGE if wrong else None,
+        )
+    for key, ahead in (await clock_bounds.lanes_ahead(connection)).items():
+        if ahead > LANE_AHEAD_MAX:
+            yield Finding(
+                what=f"lane {key.stream}/{key.lane}",
+                state="attention",
+                told=f"its last event is {ahead.total_seconds():,.0f} s ahead of the database's clock",
+                help=CLOCKS_PAGE,
+            )
 
 
 async def _checkpoints(connection: Connection, now: datetime, patience: timedelta) -> AsyncIterator[Finding]:

@@ -10,7 +10,7 @@ from itertools import count
 from typing import Any
 
 import httpx
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from events.vocabulary import KeyRole
 from market.client import Client
@@ -58,7 +58,7 @@ async def running(settings: Settings, clock: DemoClock, progress: Progress) -> A
             ground = await servers.enter_async_context(stand(settings))
             prepared = await prepare(ground)
         progress(f"{len(prepared.migrations)} migrations, {len(prepared.topics)} topics")
-        async with wire(ground, clock) as wiring:
+        async with wire(_unbounded(ground), clock) as wiring:
             stop = asyncio.Event()
             bound: asyncio.Future[int] = asyncio.get_running_loop().create_future()
             services = asyncio.create_task(run_services(wiring, LOCAL_SERVICES, stop, bound=bound))
@@ -80,6 +80,11 @@ async def running(settings: Settings, clock: DemoClock, progress: Progress) -> A
                 progress("stopping")
                 stop.set()
                 await services
+
+
+def _unbounded(ground: Ground) -> Ground:
+    """For a clock that is moved on."""
+    return structs.replace(ground, settings=ground.settings.model_copy(update={"clock_ahead_seconds_max": 0}))
 
 
 @asynccontextmanager

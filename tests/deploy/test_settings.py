@@ -136,13 +136,19 @@ def test_half_a_login_at_kafka_is_refused(
 
 
 def test_production_refuses_default_secrets_and_embedded_servers(monkeypatch: pytest.MonkeyPatch) -> None:
-    problems = refusal(monkeypatch, LODESTONE_ENVIRONMENT="production", LODESTONE_CRASH_AT="relay.sent")
+    problems = refusal(
+        monkeypatch,
+        LODESTONE_ENVIRONMENT="production",
+        LODESTONE_CRASH_AT="relay.sent",
+        LODESTONE_CLOCK_AHEAD_SECONDS_MAX="0",
+    )
     assert [
         "LODESTONE_PUBLIC_ID_SECRET must be set to a secret of its own in production",
         "LODESTONE_CURSOR_SECRET must be set to a secret of its own in production",
         "LODESTONE_WEBHOOK_SECRET must be set to a secret of its own in production",
         "LODESTONE_DATABASE_URL must be set in production: the embedded server is for development",
         "LODESTONE_KAFKA_BOOTSTRAP must be set in production: the embedded server is for development",
+        "LODESTONE_CLOCK_AHEAD_SECONDS_MAX must not be 0 in production: lanes would follow any clock",
         "LODESTONE_CRASH_AT is for tests only",
     ] == problems
 

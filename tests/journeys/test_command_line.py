@@ -106,10 +106,15 @@ async def test_the_doctor_tells_servers_without_services_from_those_that_work(
     async with bare_scene_on(database), wired(*servers) as wiring:
         topic = record_topic(topic_prefix, "market")
         await set_topic(kafka_bootstrap, topic, {"cleanup.policy": "compact,delete", "retention.ms": WEEK_MS})
+        await wiring.writer.execute(
+            "update record.lane set last_time = clock_timestamp() + interval '2 days' "
+            "where stream = 'market' and lane = 0"
+        )
         code, out, _ = await ran(*servers, "doctor", "--json")
         idle = {row["what"]: (row["state"], row["told"]) for row in json.loads(out)}
         assert (Exit.UNAVAILABLE, ("wrong", "no relay and no reader runs")) == (code, idle["services"])
-        assert ("ok", "ok") == (idle["PostgreSQL"][0], idle["Kafka"][0])
+        assert ("ok", "ok", "ok") == (idle["PostgreSQL"][0], idle["Kafka"][0], idle["clock"][0])
+        assert "attention" == idle["lane market/0"][0]
         async with serving(wiring, "relay", "matcher"):
             await eventually("leases", lambda: _leased(wiring))
             await eventually("the gauge", partial(shown, 1, LOSES, topic=topic))

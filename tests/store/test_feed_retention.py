@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
 
+from events.clock_bounds import ClockBound
+from events.refusal import ClockAhead
 from market.feed_retention import FeedRetention
 from tests.feed_support import publish
 from tests.market_support import Scene, scene_on
@@ -62,6 +64,17 @@ async def test_old_lines_go_from_each_lanes_first_and_new_ones_stay(scene: Scene
     for stream, lane, position, audience in places - left:
         newest[stream, lane, audience] = max(position, newest.get((stream, lane, audience), 0))
     assert newest == {(row[0], row[1], row[3]): row[2] for row in await scene.pool.fetch(FLOORS)}
+
+
+async def test_a_clock_that_runs_ahead_drops_nothing(scene: Scene) -> None:
+    lines = sum(await old_and_new(scene))
+    bound = ClockBound(ahead_max=timedelta(seconds=60))
+    ahead = FeedRetention(
+        scene.pool, days=KEPT_DAYS, clock=lambda: datetime.now(UTC) + timedelta(days=400), bound=bound
+    )
+    with pytest.raises(ClockAhead):
+        await ahead.drop_some()
+    assert lines == await scene.pool.fetchval(COUNT)
 
 
 async def test_what_is_older_than_a_line_before_it_stays_until_that_goes(scene: Scene) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -12,6 +12,7 @@ import pytest
 from msgspec.structs import replace
 
 from events.chain import genesis, next_head
+from events.clock_bounds import ClockBound
 from events.command import Command
 from events.connections import Connection
 from events.decision import LaneKey, Moment
@@ -19,7 +20,7 @@ from events.heads import lock_lanes
 from events.journal import Deployment, read_head, read_rows
 from events.lane import LaneWriter
 from events.optimistic import LOCK_FIRST_SECONDS, LanesLeft
-from events.refusal import IdempotencyKeyReused, LaneStopped
+from events.refusal import ClockAhead, IdempotencyKeyReused, LaneStopped
 from events.vocabulary import PhysicalLot
 from market.commands import offers
 from tests.conftest import Database
@@ -201,6 +202,61 @@ async def test_a_stopped_lane_takes_nothing(
             await writer.execute(operation.note("stopped"))
     await admin.close()
     assert 1 == await assert_whole(connection, deployment, 0)
+
+
+class Wandering:
+    """The machine's clock, moved by a test."""
+
+    def __init__(self) -> None:
+        self.ahead = timedelta(0)
+
+    def __call__(self) -> datetime:
+        return datetime.now(UTC) + self.ahead
+
+
+async def test_a_clock_that_runs_ahead_takes_no_lane_into_the_future(
+    database: Any, deployment: Deployment, operation: Interrupted, connection: Connection
+) -> None:
+    clock, bound = Wandering(), ClockBound(ahead_max=timedelta(seconds=60))
+    async with running_writer(database.dsn("writer"), clock=clock, bound=bound) as writer:
+        clock.ahead = timedelta(seconds=50)
+        begun = await writer.execute(operation.note("begun", key="k"))
+        operation.locked.clear()
+        for ahead in (timedelta(days=400), timedelta(seconds=70)):
+            clock.ahead = ahead
+            answers = await asyncio.gather(
+                writer.execute(operation.note("ahead", lane=0)),
+                writer.execute(operation.note("refused", lane=0, declined=True)),
+                writer.execute(operation.note("strange", lane=1)),
+                return_exceptions=True,
+            )
+            assert 3 * [ClockAhead] == [type(answer) for answer in answers]
+            with pytest.raises(ClockAhead):
+                await writer.rehearse(operation.note("rehearsed"))
+        assert {False} == set(operation.locked)
+        assert replace(begun, replayed=True) == await writer.execute(operation.note("begun", key="k"))
+        clock.ahead = timedelta(0)
+        outcome = await writer.execute(operation.note("right again"))
+        assert (2, begun.events[0].time) == (outcome.events[0].position, outcome.events[0].time)
+        assert ["begun", "right again"] == await subjects(connection, 0)
+        clock.ahead = timedelta(days=-400)
+        await writer.execute(operation.note("behind"))
+    assert 3 == await assert_whole(connection, deployment, 0)
+
+
+async def test_a_lane_that_is_in_the_future_already_goes_on_at_its_time(
+    database: Any, deployment: Deployment, operation: Interrupted, connection: Connection
+) -> None:
+    clock = Wandering()
+    clock.ahead = timedelta(days=400)
+    async with running_writer(database.dsn("writer"), clock=clock) as careless:
+        (taken,) = (await careless.execute(operation.note("taken there"))).events
+    bound = ClockBound(ahead_max=timedelta(seconds=60))
+    async with running_writer(database.dsn("writer"), bound=bound) as writer:
+        for number in range(3):
+            (event,) = (await writer.execute(operation.note(f"n{number}"))).events
+            assert taken.time == event.time
+    assert 4 == await assert_whole(connection, deployment, 0)
 
 
 async def test_a_request_accepted_in_between_is_repeated_and_harms_no_other(

@@ -3,7 +3,7 @@
 import asyncio
 import math
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from ipaddress import ip_network
 from typing import Any
@@ -12,11 +12,13 @@ import pytest
 from prometheus_client import REGISTRY
 from uuid_utils.compat import uuid7
 
-from market.commands import webhooks
+from events.refusal import ClockAhead
+from market.commands import markets, webhooks
 from market.rules.streams.reach import Reach
 from market.rules.streams.webhooks import RegisterWebhook
 from market.rules.webhook_terms import WebhookTerms
-from market.watch import watch
+from market.watch import checks, watch
+from tests.market_drafts import market_terms
 from tests.market_support import Scene, done, scene_on
 from tests.process_support import eventually, wired
 from tests.topic_support import shown
@@ -74,3 +76,42 @@ async def test_what_no_process_takes_up_is_seen_to_wait(
     assert math.isnan(read("checkpoint_age_seconds"))
     assert 0 <= read("audit_run_age_seconds")
     assert time.time() - 60 < read("watched_timestamp_seconds") <= time.time()
+
+
+async def test_a_clock_that_runs_ahead_is_told_and_records_nothing(
+    database: Any, kafka_bootstrap: str, topic_prefix: str
+) -> None:
+    days = timedelta(days=400)
+    servers = (database, kafka_bootstrap, topic_prefix)
+
+    def ahead() -> datetime:
+        return datetime.now(UTC) + days
+
+    stop = asyncio.Event()
+    async with (
+        scene_on(database) as scene,
+        wired(*servers, now=ahead, clock_ahead_seconds_max=60) as wiring,
+        asyncio.TaskGroup() as group,
+    ):
+        before = await scene.events("market")
+        with pytest.raises(ClockAhead):
+            await markets.open_market(wiring.desk, scene.operator, terms=market_terms())
+        assert before == await scene.events("market")
+        told = await checks(wiring)["clock"]()
+        assert told is not None
+        assert "ahead of the database's" in told
+        await scene.pool.execute(
+            "update record.lane set last_time = clock_timestamp() + interval '2 days' where lane = 0"
+        )
+        group.create_task(watch(wiring, stop))
+        await eventually("the gauge of lanes", partial(above, 86_400.0, "lane_ahead_seconds"))
+        assert days.total_seconds() - 60 < read("clock_ahead_seconds") < days.total_seconds() + 60
+        stop.set()
+    async with wired(*servers) as wiring:
+        assert None is await checks(wiring)["clock"]()
+    async with wired(*servers, now=ahead) as wiring:
+        assert None is await checks(wiring)["clock"]()
+
+
+async def above(least: float, name: str) -> bool:
+    return read(name) > least

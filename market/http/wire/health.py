@@ -56,7 +56,7 @@ async def live(_call: Call[Nothing, Nothing]) -> Answer:
     "GET",
     "/readyz",
     roles=PUBLIC,
-    summary="Database, migrations and relay are well",
+    summary="Database, clocks, migrations and relay are well",
     tag=TAG,
     metered=False,
     answer=Readiness,

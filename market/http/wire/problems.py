@@ -99,6 +99,7 @@ REFUSED: Final[dict[type[Refusal], int]] = {
     record.LaneStopped: BUSY,
     record.LaneBusy: BUSY,
     record.RecordUnavailable: BUSY,
+    record.ClockAhead: BUSY,
     record.OutcomeUnknown: BUSY,
     record.VersionStale: STALE,
     record.RoleMissing: FORBIDDEN,
