@@ -53,7 +53,7 @@ from market.children import (
     wait_until,
     write_whole,
 )
-from market.folders import DEPLOY
+from market.folders import CHECKOUT, DEPLOY
 from market.rules.streams.topic_rights import SERVICES
 from market.settings import Settings
 
@@ -312,8 +312,11 @@ def _start_kafka(settings: Settings, folder: Path, log_file: Path) -> tuple[subp
     java = _java(settings)
     if java is None or not any(libs.glob("kafka_*.jar")):
         what = "Java 17 or newer is" if java is None else f"Kafka's jars in {libs} are"
+        given = (
+            "" if settings.data_dir == CHECKOUT / ".lodestone" else f"LODESTONE_DATA_DIR={settings.data_dir} "
+        )
         raise LocalServerError(
-            f"{what} missing; run `make setup`, or name a cluster in LODESTONE_KAFKA_BOOTSTRAP"
+            f"{what} missing; run `{given}make setup`, or name a cluster in LODESTONE_KAFKA_BOOTSTRAP"
         )
     properties = folder / "server.properties"
     pid_file = folder / "pid"

@@ -112,8 +112,6 @@ async def run_services(
     if unknown:
         raise ValueError(f"no services: {', '.join(unknown)}; there are {', '.join(LOCAL_SERVICES)}")
 
-    if wiring.clock is clock and wiring.clock_bound == UNBOUNDED:
-        log.warning("clock_unbounded", setting="LODESTONE_CLOCK_AHEAD_SECONDS_MAX")
     first = [_listen(wiring.settings)] if "api" in names else []
 
     async def api(wiring: Wiring, stop: asyncio.Event) -> None:
@@ -125,6 +123,8 @@ async def run_services(
     try:
         if "relay" in names:
             await _close_lanes(wiring.acting_as("relay"))
+        if wiring.clock is clock and wiring.clock_bound == UNBOUNDED:
+            log.warning("clock_unbounded", setting="LODESTONE_CLOCK_AHEAD_SECONDS_MAX")
         for name in names:
             kept = _keep(name, builders[name], wiring.acting_as(name), stop)
             tasks.append(asyncio.create_task(kept, name=f"service-{name}"))

@@ -127,7 +127,9 @@ async def test_a_broker_that_cannot_start_is_an_error_that_names_its_log(own_set
 
 async def test_missing_jars_name_the_set_up(tmp_path: Path) -> None:
     settings = load(data_dir=tmp_path, instance="empty", kafka_port=0)
-    with pytest.raises(LocalServerError, match=r"Kafka's jars in .* are missing; run `make setup`"):
+    with pytest.raises(
+        LocalServerError, match=rf"are missing; run `LODESTONE_DATA_DIR={tmp_path} make setup`"
+    ):
         async with local_kafka(settings):
             pass
 
