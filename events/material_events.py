@@ -10,7 +10,7 @@ from datetime import date
 from typing import Annotated, ClassVar, Literal
 from uuid import UUID
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from events.contract_terms import Evidence
 from events.passport_terms import (
@@ -71,7 +71,11 @@ class PassportIssued(Struct, frozen=True, kw_only=True):
 
 
 class PassportTransferred(Struct, frozen=True, kw_only=True):
-    """Title goes from `previous_owner` to `owner`, the goods to `holder`; by an accepted delivery or not."""
+    """Title goes from `previous_owner` to `owner`, the goods to `holder`; by an accepted delivery or not.
+
+    `acceptance`: whoever has got title or goods by this has not said so; unset where nobody's word is
+    missing, and in transfers from before it was asked for.
+    """
 
     TYPE: ClassVar[str] = "materials.passport.transferred.v1"
 
@@ -82,6 +86,16 @@ class PassportTransferred(Struct, frozen=True, kw_only=True):
     transferred_on: date
     agreement: UUID | None = None
     delivery: UUID | None = None
+    acceptance: Literal["awaited"] | UnsetType = UNSET
+
+
+class PassportAcknowledged(Struct, frozen=True, kw_only=True):
+    """`organisation` says that title to the lot, or the goods, are its own: a transfer had it named alone."""
+
+    TYPE: ClassVar[str] = "materials.passport.acknowledged.v1"
+
+    passport: UUID
+    organisation: UUID
 
 
 class PassportDrawn(Struct, frozen=True, kw_only=True):
@@ -203,6 +217,7 @@ FACTS: tuple[type[Struct], ...] = (
     LotReleased,
     PassportIssued,
     PassportTransferred,
+    PassportAcknowledged,
     PassportDrawn,
     PassportCorrected,
     PassportNoted,

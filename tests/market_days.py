@@ -67,6 +67,7 @@ from market.rules.parties.parties import (
     RevokeFacility,
 )
 from market.rules.passports.passports import (
+    AcknowledgePassport,
     CorrectPassport,
     IssuePassport,
     NotePassport,
@@ -169,7 +170,8 @@ async def go_round_the_loop(scene: Scene) -> None:
     )
     await passports.note(scene.desk, NotePassport(**step, expected_version=3, note="the grade was another"))
     step["caller"] = buyer.trader
-    await passports.retire(scene.desk, RetirePassport(**step, expected_version=4, reason="installed"))
+    await passports.acknowledge(scene.desk, AcknowledgePassport(**step, expected_version=4))
+    await passports.retire(scene.desk, RetirePassport(**step, expected_version=5, reason="installed"))
     twin = StateTwin(caller=seller.trader, twin=uuid7(), expected_version=0, terms=product())
     await product_twins.state(scene.desk, twin)
     await declare_beside(scene)

@@ -31,6 +31,7 @@ from market.rules.orders import reservations
 from market.rules.passports import passports
 from market.rules.passports.passports import (
     AcceptedDelivery,
+    AcknowledgePassport,
     CorrectPassport,
     DeliverPassport,
     DeliveryState,
@@ -292,7 +293,7 @@ def journey() -> MaterialLanes:
 
 
 def deliver_and_back(of: MaterialLanes) -> None:
-    """The core is offered, sold and delivered, and bought back."""
+    """The core is offered, sold and delivered, and comes back, which its seller acknowledges."""
     of.reserve(CORE)
     of.release(CORE, "sold")
     passport = of.passports[CORE]
@@ -315,8 +316,11 @@ def deliver_and_back(of: MaterialLanes) -> None:
         expected_version=of.version(CORE),
         owner=SELLER_TRADER.organisation,
         transferred_on=DAY,
+        awaited=True,
     )
     of.step(passports.transfer, back, SELLER_TRADER.organisation)
+    taken = AcknowledgePassport(caller=SELLER_TRADER, passport=CORE, expected_version=of.version(CORE))
+    of.step(passports.acknowledge, taken)
 
 
 class Audited(Struct):

@@ -34,6 +34,7 @@ class Passport(Struct, frozen=True, kw_only=True):
     holder: str | None
     remaining_wet_t: Decimal | None
     facilities: tuple[NamedFacility, ...]
+    awaited: tuple[str, ...] = ()
 
 
 class PassportStep(Struct, frozen=True, kw_only=True):
@@ -51,6 +52,7 @@ class PassportStep(Struct, frozen=True, kw_only=True):
     owner: str | None = None
     holder: str | None = None
     transferred_on: date | None = None
+    acknowledged_by: str | None = None
     agreement: str | None = None
     delivery: str | None = None
     transformation: str | None = None

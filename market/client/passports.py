@@ -27,6 +27,7 @@ EPCIS: Final[Operation[dict[str, Any]]] = read(f"{_PASSPORT}/epcis", dict)
 PRODUCT_PASSPORT: Final[Operation[dict[str, Any]]] = read(f"{_PASSPORT}/digital-product-passport", dict)
 ISSUE: Final = keyed("/v1/passports", PassportAccepted)
 TRANSFER: Final = keyed(f"{_PASSPORT}/transfers", PassportAccepted, versioned=True)
+ACKNOWLEDGE: Final = keyed(f"{_PASSPORT}/acknowledgements", PassportAccepted, versioned=True)
 CORRECT: Final = keyed(f"{_PASSPORT}/corrections", PassportAccepted, versioned=True)
 NOTE: Final = keyed(f"{_PASSPORT}/notes", PassportAccepted, versioned=True)
 RETIRE: Final = keyed(f"{_PASSPORT}/retirements", PassportAccepted, versioned=True)
@@ -74,6 +75,10 @@ class Passports:
         self, passport: str, body: Body, *, version: int, key: str | None = None
     ) -> PassportAccepted:
         return (await self._calls.ask(TRANSFER, passport, body=body, version=version, key=key)).body
+
+    async def acknowledge(self, passport: str, *, version: int, key: str | None = None) -> PassportAccepted:
+        """That title or goods, which a transfer outside a delivery brought, are one's own."""
+        return (await self._calls.ask(ACKNOWLEDGE, passport, version=version, key=key)).body
 
     async def correct(
         self, passport: str, body: Body, *, version: int, key: str | None = None

@@ -20,6 +20,7 @@ from market.rules.orders.reservations import number_identity
 from market.rules.passports import passports as rules
 from market.rules.passports.passports import (
     AcceptedDelivery,
+    AcknowledgePassport,
     CorrectPassport,
     DeliverPassport,
     DeliveryState,
@@ -33,7 +34,15 @@ from market.rules.passports.passports import (
 )
 from market.store import party_reads, passports, reservations
 
-Change = TypeVar("Change", TransferPassport, CorrectPassport, NotePassport, RetirePassport, DeliverPassport)
+Change = TypeVar(
+    "Change",
+    TransferPassport,
+    AcknowledgePassport,
+    CorrectPassport,
+    NotePassport,
+    RetirePassport,
+    DeliverPassport,
+)
 
 
 async def load_issue(connection: Connection, asked: Asked[IssuePassport], moment: Moment) -> IssueState:
@@ -138,6 +147,7 @@ def _accepted(argument: DeliverPassport, of: Delivery, agreement: Agreement) -> 
 
 issue = MaterialStep("passport.issue", issue_lanes, load_issue, rules.issue)
 transfer = MaterialStep("passport.transfer", lanes, load_transfer, rules.transfer)
+acknowledge = MaterialStep("passport.acknowledge", lanes, load, rules.acknowledge)
 correct = MaterialStep("passport.correct", lanes, load, rules.correct)
 note = MaterialStep("passport.note", lanes, load, rules.note)
 retire = MaterialStep("passport.retire", lanes, load, rules.retire)

@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import assert_never
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
 from events.callers import Caller
@@ -18,6 +18,7 @@ from events.decision import Decision, Moment
 from events.envelope import Recorded
 from events.material_events import (
     MassBalanceMoved,
+    PassportAcknowledged,
     PassportCorrected,
     PassportIssued,
     PassportNoted,
@@ -45,6 +46,7 @@ from market.rules.passport import Passport
 from market.rules.passports import passports, transformations
 from market.rules.passports.mass_balance import Account
 from market.rules.passports.passports import (
+    AcknowledgePassport,
     CorrectPassport,
     IssuePassport,
     IssueState,
@@ -96,7 +98,7 @@ def stepped_again(
     passport: Passport,
     reservation: Reservation | None,
     event: Recorded,
-    fact: PassportTransferred | PassportCorrected | PassportNoted | PassportRetired,
+    fact: PassportTransferred | PassportAcknowledged | PassportCorrected | PassportNoted | PassportRetired,
 ) -> Decision:
     """A fact of a passport that stands, but a transfer by a delivery. Raises what the rule raises."""
     caller, moment = _caller(event), _moment(event)
@@ -116,9 +118,13 @@ def stepped_again(
                     owner=fact.owner,
                     holder=fact.holder,
                     transferred_on=fact.transferred_on,
+                    awaited=fact.acceptance is not UNSET,
                 ),
                 moment,
             )
+        case PassportAcknowledged():
+            argument = AcknowledgePassport(caller=caller, passport=fact.passport, expected_version=version)
+            return passports.acknowledge(state, argument, moment)
         case PassportCorrected():
             return passports.correct(
                 state,

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from events.contract_terms import Evidence
 from events.envelope import Recorded
 from events.material_events import (
+    PassportAcknowledged,
     PassportCorrected,
     PassportDrawn,
     PassportIssued,
@@ -20,7 +21,13 @@ from events.material_events import (
 from events.passport_terms import PassportContent, RetireReason
 
 PassportFact: TypeAlias = (
-    PassportIssued | PassportTransferred | PassportDrawn | PassportCorrected | PassportNoted | PassportRetired
+    PassportIssued
+    | PassportTransferred
+    | PassportAcknowledged
+    | PassportDrawn
+    | PassportCorrected
+    | PassportNoted
+    | PassportRetired
 )
 PassportStatus = Literal["live", "consumed", "retired"]
 
@@ -51,7 +58,8 @@ class PassportNote(Struct, frozen=True, kw_only=True):
 class Passport(LotParties, frozen=True, kw_only=True):
     """`content` is the corrected view; `stated_by` the event that said it.
 
-    `drawn_by`: the first transformation; `delivery`: the last one that it followed; `notes` in order.
+    `drawn_by`: the first transformation; `delivery`: the last one that it followed; `notes` in order;
+    `awaited`: who has got title or goods outside a delivery, and has neither said so nor made anything of it.
     """
 
     passport: UUID
@@ -68,6 +76,7 @@ class Passport(LotParties, frozen=True, kw_only=True):
     delivery: UUID | None = None
     retired: RetireReason | None = None
     notes: tuple[PassportNote, ...] | UnsetType = UNSET
+    awaited: tuple[UUID, ...] | UnsetType = UNSET
 
     @property
     def remaining_g(self) -> int:
@@ -109,7 +118,13 @@ def fold(before: Passport | None, event: Recorded, fact: PassportFact) -> Passpo
                 holder=fact.holder,
                 owned_since=since,
                 delivery=fact.delivery or known.delivery,
+                awaited=UNSET if fact.acceptance is UNSET else awaited_after(known, fact) or UNSET,
             )
+        case PassportAcknowledged():
+            assert fact.organisation in (known.awaited or ()), (
+                f"nobody awaits the word of {fact.organisation}"
+            )
+            return _said(known, fact.organisation)
         case PassportDrawn():
             return _drawn(known, fact)
         case PassportCorrected():
@@ -124,11 +139,25 @@ def fold(before: Passport | None, event: Recorded, fact: PassportFact) -> Passpo
             assert_never(fact)
 
 
+def awaited_after(known: Passport, fact: PassportTransferred) -> tuple[UUID, ...]:
+    """Who gets title or goods without a word in it: not who gives them, nor who had them by its own word."""
+    without_word = frozenset(known.awaited or ())
+    had = {fact.previous_owner, *({known.owner, known.holder} - without_word)}
+    return tuple(sorted({fact.owner, fact.holder} - had))
+
+
+def _said(known: Passport, organisation: UUID) -> Passport:
+    left = tuple(each for each in known.awaited or () if each != organisation)
+    return replace(known, awaited=left or UNSET)
+
+
 def _drawn(known: Passport, fact: PassportDrawn) -> Passport:
     left_g = known.remaining_g
     assert fact.net_wet_g <= left_g, f"passport {fact.passport}: {fact.net_wet_g} g are drawn of {left_g} g"
     return replace(
-        known, drawn_g=known.drawn_g + fact.net_wet_g, drawn_by=known.drawn_by or fact.transformation
+        _said(known, known.holder),
+        drawn_g=known.drawn_g + fact.net_wet_g,
+        drawn_by=known.drawn_by or fact.transformation,
     )
 
 
@@ -143,6 +172,8 @@ def parties_after(lots: Lots, fact: PassportFact) -> LotParties:
         case PassportTransferred():
             return replace(before, owner=fact.owner, holder=fact.holder)
         case PassportDrawn() | PassportCorrected() | PassportNoted() | PassportRetired():
+            return before
+        case PassportAcknowledged():
             return before
         case _:
             assert_never(fact)

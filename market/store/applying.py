@@ -12,6 +12,7 @@ from events.material_events import (
     LotReleased,
     LotReserved,
     MassBalanceMoved,
+    PassportAcknowledged,
     PassportCorrected,
     PassportDrawn,
     PassportIssued,
@@ -109,7 +110,7 @@ async def _apply_materials(connection: Connection, events: Sequence[Recorded]) -
                 of_passports.append((event, fact))
             case PassportIssued() | PassportDrawn() | PassportCorrected() | PassportNoted():
                 of_passports.append((event, fact))
-            case PassportRetired():
+            case PassportAcknowledged() | PassportRetired():
                 of_passports.append((event, fact))
             case _:
                 assert_never(fact)

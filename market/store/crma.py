@@ -100,7 +100,7 @@ async def load_organisations(connection: Connection, known: Sequence[UUID]) -> d
     return {row["organisation"]: organisation(row) for row in rows}
 
 
-# Who holds a lot has the stock; lots of everybody are read by operators and auditors only.
+# Who holds a lot has the stock, once it has had a word in that. Lots of everybody: operators, auditors only.
 READ_HELD = """
 select passport from passport where holder = $1 and status = 'live' order by passport limit $2
 """
@@ -108,14 +108,16 @@ READ_ALL_HELD = "select passport from passport where status = 'live' order by pa
 
 
 async def load_stock(connection: Connection, holder: UUID | None) -> list[Passport] | None:
-    """Live lots that `holder` has, of everybody for None. None: they are more than LOTS_MAX."""
+    """Live lots that `holder` has, of everybody for None, without those that await its word. None: they are
+    more than LOTS_MAX."""
     if holder is None:
         rows = await connection.fetch(READ_ALL_HELD, LOTS_MAX + 1)
     else:
         rows = await connection.fetch(READ_HELD, holder, LOTS_MAX + 1)
     if len(rows) > LOTS_MAX:
         return None
-    return list((await passports.load_several(connection, [row["passport"] for row in rows])).values())
+    found = await passports.load_several(connection, [row["passport"] for row in rows])
+    return [each for each in found.values() if each.holder not in (each.awaited or ())]
 
 
 READ_BASIS = "select body from market where market = $1"

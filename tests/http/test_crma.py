@@ -11,6 +11,7 @@ import pytest
 from events.vocabulary import PPB, OriginStep, PhysicalLot
 from market.commands import passports
 from market.http.materials.crma_views import SCOPE
+from market.http.wire.ids import to_text
 from market.http.wire.sheets import MEDIA_TYPES, Bar, Sheet, accepted, as_csv, as_page, as_svg
 from market.rules.passports.passports import IssuePassport
 from market.store import crma
@@ -187,6 +188,35 @@ async def test_a_passport_goes_before_the_order_without_its_sites(
     assert {("extraction", "NO", "passport", None), ("processing", None, "passport", None)} == {
         (each["stage"], each["country"], each["source"], each["site"]) for each in told
     }
+
+
+async def test_goods_count_in_the_stock_of_who_has_said_that_they_are_its_own(
+    shop: Shop, seller: Firm, buyer: Firm
+) -> None:
+    lot = "/v1/passports/" + to_text("pass", await issue_metal(shop, seller))
+
+    async def stocks() -> list[list[str]]:
+        told = [(await get(shop, SHARES, firm)).json()["cover"] for firm in (seller, buyer)]
+        return [[each["stock_kg"] for each in cover if each["element"] == "Nd"] for cover in told]
+
+    async def step(what: str, by: Firm, version: int, body: dict[str, Any] | None = None) -> Any:
+        return await shop.ask("POST", f"{lot}/{what}", by=by, body=body, version=f'"v{version}"')
+
+    assert [["2800.000"], []] == await stocks()
+    title = {"owner": to_text("org", buyer.organisation), "transferred_on": "2026-03-01"}
+    assert 201 == (await step("transfers", seller, 1, title)).status_code
+    assert [[], []] == await stocks()
+    not_his = await step("acknowledgements", seller, 2)
+    assert (409, "passport_not_awaited") == (not_his.status_code, not_his.json()["code"])
+    taken = await step("acknowledgements", buyer, 2)
+    assert 201 == taken.status_code, taken.text
+    assert [[], ["2800.000"]] == await stocks()
+    kinds = [step["kind"] for step in (await get(shop, f"{lot}/history", buyer)).json()["items"]]
+    assert ["issued", "transferred", "acknowledged"] == kinds
+    events = (await get(shop, f"{lot}/epcis", buyer)).json()["epcisBody"]["eventList"]
+    assert title["owner"][4:] in str(events[-1]).replace("-", "")
+    again = await step("acknowledgements", buyer, 3)
+    assert (409, "passport_not_awaited") == (again.status_code, again.json()["code"])
 
 
 async def test_the_statement_is_for_who_may_read_the_passport(shop: Shop, seller: Firm, buyer: Firm) -> None:

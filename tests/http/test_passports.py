@@ -311,7 +311,8 @@ async def test_a_transfer_gives_the_passport_away(shop: Shop, seller: Firm, buye
     sent = {"owner": to_text("org", buyer.organisation), "transferred_on": "2026-03-01"}
     assert 404 == (await shop.ask("POST", path, by=buyer, body=sent, version='"v1"')).status_code
     answer = await shop.ask("POST", path, by=seller, body=sent, version='"v1"')
-    assert 201 == answer.status_code, answer.text
+    told = [each["code"] for each in answer.json()["warnings"]]
+    assert (201, ["acceptance_awaited"]) == (answer.status_code, told)
     seen = {
         name: (await shop.ask("GET", f"{PATH}/{passport}", by=firm)).json()
         for name, firm in (("seller", seller), ("buyer", buyer))
@@ -319,6 +320,7 @@ async def test_a_transfer_gives_the_passport_away(shop: Shop, seller: Firm, buye
     assert [("issuer", None), ("party", sent["owner"])] == [
         (seen[name]["tier"], seen[name]["owner"]) for name in ("seller", "buyer")
     ]
+    assert ([], [sent["owner"]]) == (seen["seller"]["awaited"], seen["buyer"]["awaited"])
     kinds = {
         name: [
             step["kind"]

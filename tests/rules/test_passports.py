@@ -4,7 +4,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, get_args
 
+import msgspec
 import pytest
+from msgspec import UNSET
 from msgspec.structs import replace
 
 from events import material_events
@@ -15,6 +17,7 @@ from events.material_events import (
     LotReleased,
     LotReserved,
     MassBalanceMoved,
+    PassportAcknowledged,
     PassportCorrected,
     PassportDrawn,
     PassportIssued,
@@ -32,12 +35,13 @@ from events.passport_terms import ClaimEvidence, OriginShare
 from events.vocabulary import PPB, Footprint
 from market.rules.element_masses import contained
 from market.rules.orders.orders import Reservation
-from market.rules.passport import Passport
+from market.rules.passport import Passport, awaited_after, fold
 from market.rules.passports import passports
 from market.rules.passports.magnet_labels import Responsible, label_cautions, unstated_parts
 from market.rules.passports.passports import (
     NOTES_MAX,
     AcceptedDelivery,
+    AcknowledgePassport,
     CorrectPassport,
     DeliverPassport,
     DeliveryState,
@@ -371,6 +375,60 @@ def delivering(known: Passport | None, accepted: AcceptedDelivery | None = DELIV
     return blotter(lambda: passports.deliver(state, DELIVER, moment()))
 
 
+def test_who_is_named_in_a_transfer_has_its_word() -> None:
+    """Before it says so the lot is on nobody's word; an audit takes a transfer of before as it stands."""
+    found = ledger()
+    acknowledging = AcknowledgePassport(caller=BUYER_TRADER, passport=A, expected_version=2)
+
+    def word(**changes: Any) -> list[tuple[str, str | None]]:
+        return refused(found, passports.acknowledge, replace(acknowledging, **changes))
+
+    assert [("passport_unknown", None)] == word(expected_version=1)
+    own = {"caller": SELLER_TRADER, "expected_version": 1}
+    assert [("passport_not_awaited", None)] == word(**own)
+    before = passports.transfer(found.state(A, BUYER), transferring(), moment())
+    assert [] == list(passports.transfer_cautions(facts(before)[0]))
+    assert b"acceptance" not in msgspec.json.encode(facts(before)[0])
+    door = replace(found.state(A, BUYER), at_door=True)
+    given = found.write(passports.transfer(door, transferring(), moment()))
+    assert ["acceptance_awaited"] == [each.code for each in passports.transfer_cautions(facts(given)[0])]
+    assert (BUYER,) == found.passports[A].awaited
+    audited = replace(transferring(), awaited=True)
+    assert facts(given) == facts(passports.transfer(ledger().state(A, BUYER), audited, moment()))
+    assert [("version_stale", None)] == word(expected_version=1)
+    assert [("role_missing", None)] == word(caller=replace(BUYER_TRADER, roles=frozenset({"auditor"})))
+    assert [("passport_not_awaited", None)] == word(caller=SELLER_TRADER)
+    unasked = found.passports[A]
+    drawn = PassportDrawn(passport=A, transformation=T, net_wet_g=1)
+    used = fold(unasked, found.event(passports.passport_draft(A, LANES, drawn)), drawn)
+    assert UNSET is used.awaited
+    found.write(passports.acknowledge(found.state(A), acknowledging, moment()))
+    assert UNSET is found.passports[A].awaited
+    again = replace(acknowledging, expected_version=3)
+    assert [("passport_not_awaited", None)] == blotter(
+        lambda: passports.acknowledge(found.state(A), again, moment())
+    )
+
+
+def test_goods_and_title_each_await_their_own_word() -> None:
+    """Not the word of who gives them, nor of who had them by its own."""
+    known = ledger().passports[A]
+    moved = PassportTransferred(
+        passport=A, previous_owner=SELLER, owner=SELLER, holder=SELLER, transferred_on=TODAY
+    )
+    for owner, holder, awaited in (
+        (SELLER, BUYER, {BUYER}),
+        (BUYER, SELLER, {BUYER}),
+        (BUYER, STRANGER, {BUYER, STRANGER}),
+        (SELLER, SELLER, set()),
+    ):
+        assert awaited == set(awaited_after(known, replace(moved, owner=owner, holder=holder)))
+    unasked = replace(known, holder=BUYER, awaited=(BUYER,))
+    assert (BUYER,) == awaited_after(unasked, replace(moved, owner=BUYER, holder=BUYER))
+    kept = replace(known, holder=BUYER)
+    assert () == awaited_after(kept, replace(moved, owner=BUYER, holder=BUYER))
+
+
 def test_a_passport_follows_an_accepted_delivery_once() -> None:
     found = ledger()
     state = DeliveryState(lanes=LANES, passport=found.passports[A], accepted=DELIVERED)
@@ -611,6 +669,7 @@ SEEN_BY: dict[type, tuple[str, ...]] = {
     LotReleased: ("SELLER", "operator", "auditor"),
     PassportIssued: ("SELLER", "BUYER", "STRANGER", "operator", "auditor"),
     PassportTransferred: ("BUYER", "operator", "auditor"),
+    PassportAcknowledged: ("BUYER", "operator", "auditor"),
     PassportDrawn: ("BUYER", "operator", "auditor"),
     PassportCorrected: ("SELLER", "BUYER", "STRANGER", "operator", "auditor"),
     PassportNoted: ("SELLER", "BUYER", "STRANGER", "operator", "auditor"),

@@ -17,6 +17,7 @@ from msgspec.structs import fields
 
 from events.fractions import decimal_text
 from events.material_events import (
+    PassportAcknowledged,
     PassportDrawn,
     PassportNoted,
     PassportRetired,
@@ -138,6 +139,9 @@ def _event(seen: SeenPassport, each: SeenStep, days: Mapping[UUID, date]) -> Eve
         case PassportDrawn():
             quantity = _quantity(fact.passport, fact.net_wet_g)
             return _transformed(step, fact.transformation, "input", quantity, days)
+        case PassportAcknowledged():
+            told = _object(step, "OBSERVE", {"epcClass": urn(fact.passport)}, "accepting")
+            return {**told, f"{PREFIX}acknowledged": {"organisation": urn(fact.organisation)}}
         case PassportNoted():
             told = _object(step, "OBSERVE", {"epcClass": urn(fact.passport)}, "inspecting")
             return {**told, f"{PREFIX}noted": {"note": fact.note}}

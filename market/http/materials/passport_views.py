@@ -8,6 +8,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from events.material_events import (
+    PassportAcknowledged,
     PassportCorrected,
     PassportDrawn,
     PassportIssued,
@@ -42,7 +43,7 @@ from market.rules.visibility import passport_visibility as visibility
 from market.rules.visibility.passport_visibility import MagnetLabel, SeenPassport, Tier, see_sites
 from market.store.passports import PassportStep
 
-StepKind = Literal["issued", "transferred", "drawn", "corrected", "noted", "retired"]
+StepKind = Literal["issued", "transferred", "acknowledged", "drawn", "corrected", "noted", "retired"]
 
 
 class NoteView(Body, frozen=True, kw_only=True):
@@ -71,7 +72,8 @@ class PassportView(Body, frozen=True, kw_only=True):
     """A passport as it stands, corrections applied. Null is what this `tier` of reader is not shown.
 
     `stated_by` is the event that stated the content: a correction refers to it. `facilities` names those of
-    the issuer that the content names, for who is told the issuer.
+    the issuer that the content names, for who is told the issuer. `awaited`: who got title or goods outside a
+    delivery, and has neither acknowledged that nor made anything of the lot: in its stock it does not count.
     """
 
     id: PassportId
@@ -89,6 +91,7 @@ class PassportView(Body, frozen=True, kw_only=True):
     remaining_wet_t: str | None
     transformation: TransformationId | None
     notes: tuple[NoteView, ...]
+    awaited: tuple[OrganisationId, ...] = ()
     facilities: tuple[NamedFacility, ...]
 
     @classmethod
@@ -111,6 +114,7 @@ class PassportView(Body, frozen=True, kw_only=True):
             else TONNES.text(seen.content.net_wet_g - seen.drawn_g),
             transformation=None if seen.transformation is None else to_text("tra", seen.transformation),
             notes=tuple(map(NoteView.of, seen.notes)),
+            awaited=tuple(to_text("org", each) for each in seen.awaited),
             facilities=tuple(
                 NamedFacility(id=to_text("fac", each.facility), name=each.name, country=each.country)
                 for each in see_sites(seen, known)
@@ -188,6 +192,7 @@ class StepView(Body, frozen=True, kw_only=True):
     owner: OrganisationId | None = None
     holder: OrganisationId | None = None
     transferred_on: date | None = None
+    acknowledged_by: OrganisationId | None = None
     agreement: AgreementId | None = None
     delivery: DeliveryId | None = None
     transformation: TransformationId | None = None
@@ -218,6 +223,9 @@ class StepView(Body, frozen=True, kw_only=True):
             owner=named("org", "owner"),
             holder=named("org", "holder"),
             transferred_on=found("transferred_on"),
+            acknowledged_by=to_text("org", fact.organisation)
+            if isinstance(fact, PassportAcknowledged)
+            else None,
             agreement=named("agr", "agreement"),
             delivery=named("del", "delivery"),
             transformation=named("tra", "transformation"),
@@ -228,6 +236,7 @@ class StepView(Body, frozen=True, kw_only=True):
 _KINDS: Final[dict[type[Struct], StepKind]] = {
     PassportIssued: "issued",
     PassportTransferred: "transferred",
+    PassportAcknowledged: "acknowledged",
     PassportDrawn: "drawn",
     PassportCorrected: "corrected",
     PassportNoted: "noted",

@@ -10,7 +10,7 @@ from msgspec import Meta
 from msgspec.structs import replace
 
 from events.connections import Connection
-from events.material_events import PassportIssued
+from events.material_events import PassportIssued, PassportTransferred
 from events.passport_terms import MagnetRecord, PassportContent, RetireReason
 from market.commands import passports as commands
 from market.http.agreements.agreement_views import Evidence
@@ -31,11 +31,13 @@ from market.rules.parties.parties import Facility
 from market.rules.passport import Passport
 from market.rules.passports.magnet_labels import Responsible, label_cautions, stated_cautions
 from market.rules.passports.passports import (
+    AcknowledgePassport,
     CorrectPassport,
     IssuePassport,
     NotePassport,
     RetirePassport,
     TransferPassport,
+    transfer_cautions,
 )
 from market.rules.passports.plausible_masses import magnet_cautions, origin_cautions
 from market.rules.refusing.wording import LongText
@@ -138,7 +140,8 @@ async def issue(call: Call[PassportTerms, DryRun]) -> Answer:
     answer=PassportAccepted,
     versioned=True,
     description="By the owner. With an accepted delivery of the whole lot a passport goes to the buyer by "
-    "itself; of a lot that is sold, in whole or in part, title goes to its buyer alone.",
+    "itself; of a lot that is sold, in whole or in part, title goes to its buyer alone. Whoever gets title "
+    "or goods by this route acknowledges that; until then such goods are nobody's stock, which is warned of.",
     example={"owner": ORGANISATION, "transferred_on": "2026-02-20"},
 )
 async def transfer(call: Call[TransferTerms, DryRun]) -> Answer:
@@ -150,7 +153,23 @@ async def transfer(call: Call[TransferTerms, DryRun]) -> Answer:
         holder=None if call.body.holder is None else to_uuid(call.body.holder),
         transferred_on=call.body.transferred_on,
     )
-    return _stepped(call, await given(call, commands.transfer, argument))
+    outcome = await given(call, commands.transfer, argument)
+    return _stepped(call, outcome, warned(transfer_cautions(outcome.fact(PassportTransferred))))
+
+
+@step_endpoint(
+    "/v1/passports/{passport}/acknowledgements",
+    summary="Acknowledge a passport that was transferred to one",
+    answer=PassportAccepted,
+    versioned=True,
+    description="By whoever has got title or goods outside a delivery (`awaited` of the passport): they are "
+    "its own, and the goods count in its stock. Who was named in error transfers the passport back.",
+)
+async def acknowledge(call: Call[Nothing, DryRun]) -> Answer:
+    argument = AcknowledgePassport(
+        caller=call.caller, passport=call.ids["passport"], expected_version=call.expected_version
+    )
+    return _stepped(call, await given(call, commands.acknowledge, argument))
 
 
 @step_endpoint(
@@ -392,4 +411,4 @@ async def load_label(call: Call[Any, Any]) -> MagnetLabel:
     return found
 
 
-HANDLERS: Final = (issue, index, read, history, label, transfer, correct, note, retire)
+HANDLERS: Final = (issue, index, read, history, label, transfer, acknowledge, correct, note, retire)

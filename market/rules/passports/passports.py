@@ -1,9 +1,10 @@
-"""Material passports: issue one for a lot of one's own, transfer, correct, retire."""
+"""Material passports: issue one for a lot of one's own, transfer, acknowledge, correct, retire."""
 
+from collections.abc import Iterator
 from datetime import date, datetime
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
 from events.callers import Caller, role_refusals
@@ -12,6 +13,7 @@ from events.decision import Decision, Moment
 from events.envelope import Draft, Fact
 from events.fractions import tonnes_text
 from events.material_events import (
+    PassportAcknowledged,
     PassportCorrected,
     PassportIssued,
     PassportNoted,
@@ -19,12 +21,12 @@ from events.material_events import (
     PassportTransferred,
 )
 from events.passport_terms import PassportContent, RetireReason
-from events.refusal import NoChange, Refusal, VersionStale, refuse
+from events.refusal import Caution, NoChange, Refusal, VersionStale, refuse
 from events.vocabulary import PPB, lane_of
 from events.wellformed import malformed
 from market.rules.orders.orders import Reservation
 from market.rules.parties.parties import Facility
-from market.rules.passport import Passport
+from market.rules.passport import Passport, awaited_after
 from market.rules.passports.bound_lots import (
     DELIVERED_LEAST_PPB,
     Sales,
@@ -45,6 +47,7 @@ from market.rules.refusing.passport_refusals import (
     LotNumberInOrder,
     LotNumberTaken,
     PassportInOrder,
+    PassportNotAwaited,
     PassportNotesUsed,
     PassportOfOther,
     PassportOver,
@@ -108,7 +111,7 @@ class IssuePassport(Struct, frozen=True, kw_only=True):
 
 
 class TransferPassport(Struct, frozen=True, kw_only=True):
-    """`holder` None: the goods go to the new owner."""
+    """`holder` None: the goods go to the new owner. `awaited`: an audit's transfer was recorded so."""
 
     caller: Caller
     passport: UUID
@@ -116,6 +119,13 @@ class TransferPassport(Struct, frozen=True, kw_only=True):
     owner: UUID
     holder: UUID | None = None
     transferred_on: date
+    awaited: bool = False
+
+
+class AcknowledgePassport(Struct, frozen=True, kw_only=True):
+    caller: Caller
+    passport: UUID
+    expected_version: int
 
 
 class AcceptedDelivery(Struct, frozen=True, kw_only=True):
@@ -196,7 +206,7 @@ def issue(state: IssueState, argument: IssuePassport, moment: Moment) -> Decisio
 
 
 def transfer(state: PassportState, argument: TransferPassport, moment: Moment) -> Decision:
-    """Title, the goods or both go to others. Raises Refusals."""
+    """Title, the goods or both go to others, whose word is awaited. Raises Refusals."""
     passport = _standing(state, argument.caller, argument.expected_version)
     fact = PassportTransferred(
         passport=passport.passport,
@@ -218,6 +228,33 @@ def transfer(state: PassportState, argument: TransferPassport, moment: Moment) -
     reasons += day_refusals(day, "/transferred_on", moment.now)
     reasons += sequence_refusals(passport.passport, day, "/transferred_on", state.days)
     refuse(reasons + title_refusals(passport, state.sales, argument.owner))
+    if (state.at_door or argument.awaited) and awaited_after(passport, fact):
+        fact = replace(fact, acceptance="awaited")
+    return Decision(drafts=(passport_draft(passport.passport, state.lanes, fact),))
+
+
+def transfer_cautions(fact: PassportTransferred) -> Iterator[Caution]:
+    """What the giver of a lot should know."""
+    if fact.acceptance is UNSET:
+        return
+    yield Caution(
+        code="acceptance_awaited",
+        text="Outside a delivery, who gets title or goods has to say so: until their new holder has "
+        "acknowledged the transfer, or made something of the lot, goods count in nobody's stock.",
+        pointer="/owner",
+    )
+
+
+def acknowledge(state: PassportState, argument: AcknowledgePassport, moment: Moment) -> Decision:
+    """Who was named in a transfer takes title or goods for its own. Raises Refusals."""
+    del moment
+    passport = _standing(state, argument.caller, argument.expected_version)
+    organisation = argument.caller.organisation
+    reasons = role_refusals(argument.caller, "trader", "compliance") + _over_refusals(passport)
+    if organisation not in (passport.awaited or ()):
+        reasons.append(PassportNotAwaited())
+    refuse(reasons)
+    fact = PassportAcknowledged(passport=passport.passport, organisation=organisation)
     return Decision(drafts=(passport_draft(passport.passport, state.lanes, fact),))
 
 

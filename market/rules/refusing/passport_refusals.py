@@ -177,6 +177,12 @@ class CorrectionOfBalance(Refusal):
     code = "correction_of_balance"
 
 
+class PassportNotAwaited(Refusal):
+    """Your word on this lot is not awaited: no transfer outside a delivery brought it, or you gave it."""
+
+    code = "passport_not_awaited"
+
+
 class PassportNotesUsed(Refusal):
     """A passport takes {most} notes."""
 

@@ -72,6 +72,7 @@ from events.material_events import (
     LotReleased,
     LotReserved,
     MassBalanceMoved,
+    PassportAcknowledged,
     PassportCorrected,
     PassportDrawn,
     PassportIssued,
@@ -208,7 +209,7 @@ def material_audience(
             return frozenset({fact.organisation})
         case PassportIssued() | PassportCorrected() | PassportNoted() | PassportRetired():
             return NOBODY if lot is None else lot.parties | counterparties
-        case PassportTransferred() | PassportDrawn():
+        case PassportTransferred() | PassportAcknowledged() | PassportDrawn():
             # Who issued a lot, or buys it, is not told who has it and what becomes of it.
             return NOBODY if lot is None else frozenset({lot.owner, lot.holder})
         case _:

@@ -53,6 +53,7 @@ class SeenPassport(Struct, frozen=True, kw_only=True):
     drawn_g: int | None
     transformation: UUID | None
     notes: tuple[PassportNote, ...] = ()
+    awaited: tuple[UUID, ...] = ()
 
 
 class SeenStatement(Struct, frozen=True, kw_only=True):
@@ -130,12 +131,13 @@ def see_passport(
         drawn_g=passport.drawn_g,
         transformation=passport.transformation,
         notes=passport.notes or (),
+        awaited=passport.awaited or (),
     )
     match tier:
         case "authority" | "party":
             return whole
         case "issuer":
-            return replace(whole, owner=None, holder=None, drawn_g=None)
+            return replace(whole, owner=None, holder=None, drawn_g=None, awaited=())
         case "counterparty":
             return replace(
                 whole,
@@ -144,6 +146,7 @@ def see_passport(
                 holder=None,
                 drawn_g=None,
                 transformation=None,
+                awaited=(),
             )
         case _:
             assert_never(tier)
