@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from typing import TypeVar
+from uuid import UUID
 
 from msgspec.structs import replace
 
@@ -10,33 +11,75 @@ from events.decision import Moment
 from market.commands.party_steps import Asked, PartyStep, load_organisation
 from market.rules.parties import keys, papers
 from market.rules.parties import parties as rules
-from market.rules.parties.parties import ChangeOrganisation, OrganisationState, RegisterOrganisation
+from market.rules.parties.parties import (
+    FOLLOWERS_MAX,
+    ChangeOrganisation,
+    OrganisationState,
+    RegisterOrganisation,
+)
 from market.rules.streams import streams
-from market.store import initiatives
+from market.store import initiatives, party_reads
 
 Naming = TypeVar("Naming", RegisterOrganisation, ChangeOrganisation)
 
 
-async def load_with_initiatives(
+async def load_with_named(
     connection: Connection, asked: Sequence[Asked[Naming]], moment: Moment
 ) -> Sequence[OrganisationState]:
-    """Also which of the initiatives that are named stand; the transaction holds their lanes."""
+    """Also which of the initiatives that are named stand, the named parent's group, and who moves along; the
+    transaction holds the lanes of them all."""
     states = await load_organisation(connection, asked, moment)
     return [
-        replace(state, initiatives=await initiatives.standing(connection, named_by(ask.argument)))
+        replace(
+            state,
+            initiatives=await initiatives.standing(connection, ask.argument.details.initiatives),
+            parent_group=await _parent_group(connection, ask.argument),
+            followers=tuple(
+                [
+                    await party_reads.load_state(connection, lane, follower)
+                    for lane, follower in await followers_of(connection, ask.argument)
+                ]
+            ),
+        )
         for state, ask in zip(states, asked, strict=True)
     ]
 
 
-def named_by(argument: Naming) -> Sequence[str]:
-    return argument.details.initiatives
+async def _parent_group(
+    connection: Connection, argument: RegisterOrganisation | ChangeOrganisation
+) -> UUID | None:
+    parent = _parent(argument)
+    if parent is None:
+        return None
+    row = await party_reads.load_organisation(connection, parent)
+    return None if row is None else row.group
+
+
+def named_by(argument: RegisterOrganisation | ChangeOrganisation) -> Sequence[UUID | str]:
+    parent = _parent(argument)
+    return [*argument.details.initiatives, *([] if parent is None else [parent])]
+
+
+def _parent(argument: RegisterOrganisation | ChangeOrganisation) -> UUID | None:
+    """The group, where that is another organisation."""
+    group = argument.details.group
+    return None if group == argument.organisation else group
+
+
+async def followers_of(
+    connection: Connection, argument: RegisterOrganisation | ChangeOrganisation
+) -> Sequence[tuple[int, UUID]]:
+    """Who names the organisation as its group, while that gets another one."""
+    if _parent(argument) is None:
+        return ()
+    return await party_reads.followers(connection, argument.organisation, limit=FOLLOWERS_MAX + 1)
 
 
 register_organisation = PartyStep(
-    "organisation.register", rules.register_organisation, load_with_initiatives, named_by
+    "organisation.register", rules.register_organisation, load_with_named, named_by
 )
 change_organisation = PartyStep(
-    "organisation.change", rules.change_organisation, load_with_initiatives, named_by
+    "organisation.change", rules.change_organisation, load_with_named, named_by, followers_of
 )
 register_facility = PartyStep("facility.register", rules.register_facility)
 change_facility = PartyStep("facility.change", rules.change_facility)

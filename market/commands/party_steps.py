@@ -29,7 +29,7 @@ A = TypeVar("A", bound=OfOrganisation)
 
 
 class MembershipsMoved(Exception):
-    """The organisation joined a market between the look at its memberships and the lock of their lanes."""
+    """An organisation joined a market, or a group, between the look at them and the lock of their lanes."""
 
 
 class Asked(Struct, Generic[A], frozen=True, kw_only=True):
@@ -48,16 +48,21 @@ async def load_organisation(
     return [await party_reads.load_state(connection, a.lane, a.argument.organisation) for a in asked]
 
 
-def _names_nothing(argument: OfOrganisation) -> Sequence[str]:
+def _names_nothing(argument: OfOrganisation) -> Sequence[UUID | str]:
     del argument
+    return ()
+
+
+async def _moves_alone(connection: Connection, argument: OfOrganisation) -> Sequence[tuple[int, UUID]]:
+    del connection, argument
     return ()
 
 
 class PartyStep(Generic[A]):
     """Call it with a desk and what is asked. Raises what the rule raises.
 
-    It writes the organisation's lane and those of its markets; the lanes of initiatives that it names stay as
-    they are meanwhile.
+    It writes the organisation's lane and those of its markets, and the same of those that move along; the
+    lanes of initiatives and of the parent that it names stay as they are meanwhile.
     """
 
     def __init__(
@@ -67,15 +72,22 @@ class PartyStep(Generic[A]):
         load: Callable[
             [Connection, Sequence[Asked[A]], Moment], Awaitable[Sequence[OrganisationState]]
         ] = load_organisation,
-        named: Callable[[A], Sequence[str]] = _names_nothing,
+        named: Callable[[A], Sequence[UUID | str]] = _names_nothing,
+        along: Callable[[Connection, A], Awaitable[Sequence[tuple[int, UUID]]]] = _moves_alone,
     ) -> None:
         def decided(state: OrganisationState, asked: Asked[A], moment: Moment) -> Decision:
-            if not asked.lanes.issuperset(LaneKey("market", m.lane) for m in state.memberships):
-                raise MembershipsMoved
+            for each in (state, *state.followers):
+                written = {
+                    LaneKey("parties", each.lane),
+                    *(LaneKey("market", m.lane) for m in each.memberships),
+                }
+                if not written <= asked.lanes:
+                    raise MembershipsMoved
             return decide(state, asked.argument, moment)
 
         self._operation = Operation(name, load, decided)
         self._named = named
+        self._along = along
 
     async def __call__(
         self, desk: Desk, argument: A, *, request: Request | None = None, dry_run: bool = False
@@ -85,8 +97,13 @@ class PartyStep(Generic[A]):
         read = [desk.lane("parties", code) for code in self._named(argument)]
         for _ in range(TRIES_MAX):
             async with desk.looking() as connection:
-                markets = await members.markets_of(connection, argument.organisation)
-            lanes = frozenset([own, *read, *(LaneKey("market", lane) for lane, _ in markets)])
+                along = await self._along(connection, argument)
+                markets = [
+                    LaneKey("market", lane)
+                    for each in (argument.organisation, *(follower for _, follower in along))
+                    for lane, _ in await members.markets_of(connection, each)
+                ]
+            lanes = frozenset([own, *read, *(LaneKey("parties", lane) for lane, _ in along), *markets])
             try:
                 return await submit(
                     desk,

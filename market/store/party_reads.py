@@ -39,6 +39,20 @@ async def list_organisations(connection: Connection, *, after: UUID | None, limi
     return page([organisation(row) for row in rows], limit)
 
 
+# Of few rows, and only while an organisation gets a group.
+READ_FOLLOWERS = """
+select lane, organisation from organisation
+where convert_from(body, 'UTF8')::jsonb ->> 'group' = $1 and organisation <> $2 order by organisation
+limit $3
+"""
+
+
+async def followers(connection: Connection, organisation_id: UUID, *, limit: int) -> list[tuple[int, UUID]]:
+    """Who else names the organisation as its group, each with its lane, by id."""
+    rows = await connection.fetch(READ_FOLLOWERS, str(organisation_id), organisation_id, limit)
+    return [(row["lane"], row["organisation"]) for row in rows]
+
+
 READ_EXISTING = "select organisation from organisation where organisation = any($1::uuid[])"
 
 

@@ -206,6 +206,39 @@ def test_an_organisation_is_its_own_group_unless_it_says_otherwise() -> None:
     assert STRANGER == fact.group
 
 
+def test_only_an_ultimate_parent_is_named_as_group() -> None:
+    below = replace(DETAILS, group=STRANGER)
+    expected = [("group_not_ultimate", "/group")]
+    for ultimate, refused in ((numbered(40), expected), (SELLER, expected), (STRANGER, []), (None, [])):
+        new = replace(NOBODY, parent_group=ultimate)
+        assert refused == blotter(
+            lambda new=new: parties.register_organisation(new, replace(REGISTER, details=below), moment())  # type: ignore[misc]
+        )
+        known = replace(STATE, parent_group=ultimate)
+        assert refused == blotter(
+            lambda known=known: parties.change_organisation(known, replace(CHANGE, details=below), moment())  # type: ignore[misc]
+        )
+
+
+def test_who_names_an_organisation_as_group_moves_along_to_its_new_one() -> None:
+    joins = replace(CHANGE, details=replace(DETAILS, group=STRANGER))
+    daughter = replace(FIRM, organisation=numbered(41), name="daughter", version=3)
+    market = Membership(market=MARKET, lane=3)
+    follower = OrganisationState(lane=2, position=9, organisation=daughter, memberships=(market,))
+    state = replace(STATE, parent_group=STRANGER, followers=(follower,))
+    decision = parties.change_organisation(state, joins, moment())
+    *own, moved, copy = decision.drafts
+    assert 3 == len(own)
+    assert ("parties", 2, str(daughter.organisation)) == (moved.stream, moved.lane, moved.subject)
+    assert isinstance(moved.data, OrganisationChanged)
+    assert ("daughter", STRANGER) == (moved.data.name, moved.data.group)
+    assert isinstance(copy.data, MemberChanged)
+    member = copy.data.member
+    assert (daughter.organisation, STRANGER, 9) == (member.organisation, member.group, member.source_position)
+    many = replace(state, followers=(follower,) * (parties.FOLLOWERS_MAX + 1))
+    assert [("entries_max", None)] == blotter(lambda: parties.change_organisation(many, joins, moment()))
+
+
 def test_a_change_is_copied_into_every_market_in_lane_order() -> None:
     renamed = replace(CHANGE, details=replace(DETAILS, name="recycler-fr-2"))
     decision = parties.change_organisation(STATE, renamed, moment())

@@ -1,9 +1,12 @@
-"""What whoever registers or changes an organisation is told: names that read like another's, and a parent
-that nobody is."""
+"""What whoever registers or changes an organisation is told: names that read like another's, a parent that
+nobody is, and who moved along to another group."""
 
+from collections.abc import Iterable
 from typing import Any, Final
+from uuid import UUID
 
 from events.connections import Connection
+from events.envelope import Fact
 from events.party_events import OrganisationChanged, OrganisationRegistered
 from events.refusal import Caution
 from market.http.wire.endpoint import Call
@@ -37,6 +40,8 @@ async def _of_organisation(
         async with as_caller(call) as connection:
             others = await _all(connection)
         cautions += [*_of_name(fact, others)[:ALIKE_MAX], *_of_group(fact, others)]
+        if before is not None and before.group not in (before.organisation, fact.group):
+            cautions += _of_those_left(fact, before.group, others)
     if fact.sanctions_screened_until <= call.door.clock():
         cautions.append(
             Caution(
@@ -71,10 +76,34 @@ def _of_group(
     if parent is None:
         text = f"No organisation is {group}: its companies count as one group only where all name that id."
         return [Caution(code="group_unknown", text=text, pointer="/group")]
-    if parent.group != parent.organisation:
-        text = f"{group} belongs to {to_text('org', parent.group)}: name the ultimate parent."
-        return [Caution(code="group_not_ultimate", text=text, pointer="/group")]
     return []
+
+
+def _of_those_left(
+    fact: OrganisationRegistered | OrganisationChanged, group: UUID, others: list[Organisation]
+) -> list[Caution]:
+    """Its own companies name the ultimate parent too, so the register does not know which left with it."""
+    left = [each for each in others if each.group == group and each.organisation != fact.organisation]
+    if not left:
+        return []
+    text = (
+        f"{len(left)} organisations stay in {to_text('org', group)}: change the group of each that left with "
+        "this one, since until then the two may trade with each other."
+    )
+    return [Caution(code="group_left", text=text, pointer="/group")]
+
+
+def moved_along(facts: Iterable[Fact], organisation: UUID) -> tuple[Warned, ...]:
+    """Who named the organisation as its group and was given the new one by the same command."""
+    moved = [
+        to_text("org", fact.organisation)
+        for fact in facts
+        if isinstance(fact, OrganisationChanged) and fact.organisation != organisation
+    ]
+    if not moved:
+        return ()
+    text = f"These named this organisation as their group and name its new one now: {', '.join(moved)}."
+    return warned([Caution(code="group_moved_along", text=text, pointer="/group")])
 
 
 async def _all(connection: Connection) -> list[Organisation]:

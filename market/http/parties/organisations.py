@@ -8,7 +8,7 @@ from msgspec import UNSET, Meta
 from events.party_events import OrganisationChanged, OrganisationRegistered
 from events.vocabulary import Instant, PartyRole
 from market.commands import parties as commands
-from market.http.parties.organisation_warnings import of_organisation
+from market.http.parties.organisation_warnings import moved_along, of_organisation
 from market.http.wire import lists
 from market.http.wire.access import OPERATORS, READERS
 from market.http.wire.addresses import ElectronicContact, PostalAddress
@@ -48,6 +48,8 @@ EXAMPLE: Final = {
 
 class OrganisationTerms(Body, frozen=True, kw_only=True):
     """A legal entity. `group` is its ultimate parent, itself when absent; `initiatives` it takes part in.
+
+    Organisations of one group never trade with each other and count as one wherever groups are counted.
 
     `postal_address` and `electronic_contact` (an e-mail address or a link https://…) stand on the public
     labels of magnets that it is responsible for, as Article 28 of Regulation (EU) 2024/1252 asks.
@@ -202,7 +204,9 @@ async def read(call: Call[Nothing, Nothing]) -> Answer:
     query=DryRun,
     answer=OrganisationAccepted,
     versioned=True,
-    description="The change is copied into each market of which it is a member, in one transaction.",
+    description="The change is copied into each market of which it is a member, in one transaction. A group "
+    "that belongs to another is refused (`group_not_ultimate`). Where the organisation gets a group, those "
+    "that name it as theirs, 50 at most, get the same one with it and are listed in a warning.",
     example={"roles": ["refiner", "recycler"]},
 )
 async def change(call: Call[Any, DryRun]) -> Answer:
@@ -220,7 +224,10 @@ async def change(call: Call[Any, DryRun]) -> Answer:
         dry_run=call.query.validate_only,
     )
     outcome = done(call, result)
-    warnings = await of_organisation(call, outcome.fact(OrganisationChanged), row)
+    warnings = (
+        *moved_along(outcome.facts, row.organisation),
+        *await of_organisation(call, outcome.fact(OrganisationChanged), row),
+    )
     version = call.expected_version + 1
     return Answer(
         body=OrganisationAccepted(

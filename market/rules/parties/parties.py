@@ -35,6 +35,7 @@ from events.vocabulary import (
 from events.wellformed import duplicate_refusals, malformed
 from market.rules.callers import party_refusals
 from market.rules.orders.initiatives import initiative_refusals
+from market.rules.refusing.defects import GroupNotUltimate
 from market.rules.refusing.refusals import (
     EntriesMax,
     FacilityInUse,
@@ -47,6 +48,7 @@ from market.rules.twins.capacities import capacity_refusals
 from market.rules.webhook_terms import Webhook
 
 FACILITIES_MAX = 200
+FOLLOWERS_MAX = 50
 
 
 class OrganisationDetails(Struct, frozen=True, kw_only=True):
@@ -161,7 +163,9 @@ class OrganisationState(Struct, frozen=True, kw_only=True):
     lane, 0 before any.
 
     `organisation` None: not registered. `lane` is its parties lane. `streaming`: its own topic is open.
-    `initiatives` are those that stand, of the ones that the command names.
+    `initiatives` are those that stand, of the ones that the command names. `parent_group`: of the other
+    organisation that it names as group, None where it names none or nobody is it. `followers` name this one
+    as theirs while the command gives it another, by id.
     """
 
     lane: int
@@ -175,6 +179,8 @@ class OrganisationState(Struct, frozen=True, kw_only=True):
     streaming: bool = False
     webhooks: tuple[Webhook, ...] = ()
     initiatives: frozenset[str] = frozenset()
+    parent_group: UUID | None = None
+    followers: tuple["OrganisationState", ...] = ()
 
 
 class RegisterOrganisation(Struct, frozen=True, kw_only=True):
@@ -227,7 +233,10 @@ def register_organisation(
 
 
 def change_organisation(state: OrganisationState, argument: ChangeOrganisation, moment: Moment) -> Decision:
-    """The details as they shall stand. Raises Refusals."""
+    """The details as they shall stand; who names this organisation as group moves along to its new one.
+
+    Raises Refusals.
+    """
     del moment
     refuse(role_refusals(argument.caller, "operator"))
     organisation = registered(state)
@@ -239,14 +248,38 @@ def change_organisation(state: OrganisationState, argument: ChangeOrganisation, 
     reasons = _organisation_refusals(state, details)
     if changed == replace(organisation, version=changed.version):
         reasons.append(NoChange())
+    if len(state.followers) > FOLLOWERS_MAX:
+        reasons.append(EntriesMax(kind="organisations that name it as group", most=FOLLOWERS_MAX))
     refuse(reasons)
-    fact = OrganisationChanged(organisation=argument.organisation, **asdict(details))
-    return decision(state, replace(state, organisation=changed), fact)
+    own = _changed(state, details)
+    along = [
+        draft
+        for follower in state.followers
+        for draft in _changed(follower, _regrouped(registered(follower), changed.group)).drafts
+    ]
+    return Decision(drafts=(*own.drafts, *along))
+
+
+def _changed(state: OrganisationState, details: OrganisationDetails) -> Decision:
+    before = registered(state)
+    after = Organisation(organisation=before.organisation, version=before.version + 1, **asdict(details))
+    fact = OrganisationChanged(organisation=before.organisation, **asdict(details))
+    return decision(state, replace(state, organisation=after), fact)
+
+
+def _regrouped(organisation: Organisation, group: UUID) -> OrganisationDetails:
+    standing = {name: getattr(organisation, name) for name in OrganisationDetails.__struct_fields__}
+    return OrganisationDetails(**standing | {"group": group})
 
 
 def _organisation_refusals(state: OrganisationState, details: OrganisationDetails) -> list[Refusal]:
     reasons = malformed(details) + duplicate_refusals("/roles", details.roles)
     reasons += duplicate_refusals("/initiatives", details.initiatives)
+    named, ultimate = details.group, state.parent_group
+    if named is not None and ultimate is not None and named != ultimate:
+        reasons.append(
+            GroupNotUltimate(pointer="/group", parent=f"org_{named.hex}", ultimate=f"org_{ultimate.hex}")
+        )
     return reasons + initiative_refusals(details.initiatives, state.initiatives)
 
 

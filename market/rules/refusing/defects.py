@@ -423,6 +423,12 @@ class InitiativeUnknown(Refusal):
     code = "initiative_unknown"
 
 
+class GroupNotUltimate(Refusal):
+    """{parent} belongs to {ultimate}: name the ultimate parent."""
+
+    code = "group_not_ultimate"
+
+
 class RampMissing(Refusal):
     """A facility that is {status} states for each capacity what share of it is made from which quarter on."""
 
