@@ -29,6 +29,37 @@ async def assert_told_of_names_and_groups(shop: Shop, by: Asker, party: str) -> 
     assert party in told.json()["warnings"][0]["detail"]
 
 
+async def test_an_answer_lists_who_moved_along_to_another_group(shop: Shop) -> None:
+    by: Asker = {"by": shop.scene.sellers[0], "roles": OPERATOR}
+
+    async def group(party: str, named: str | None) -> tuple[int, list[tuple[str, str]]]:
+        place = f"/v1/organisations/{party}"
+        etag = (await shop.ask("GET", place, **by)).headers["etag"]
+        answer = await shop.ask("PATCH", place, body={"group": named}, version=etag, **by)
+        body = answer.json()
+        told = body["warnings"] if answer.status_code == 200 else body["errors"]
+        return answer.status_code, [(each["code"], each["detail"]) for each in told]
+
+    alone = {**organisations.EXAMPLE, "sanctions_screened_until": "2036-01-01T00:00:00Z"}
+    ids: list[str] = []
+    for name, named in (("Holding", None), ("Alpha", None), ("Beta", 1)):
+        body = alone | {"name": name} | ({} if named is None else {"group": ids[named]})
+        made = await shop.ask("POST", "/v1/organisations", body=body, **by)
+        assert 201 == made.status_code, made.text
+        ids.append(made.json()["id"])
+    holding, alpha, beta = ids
+    status, told = await group(alpha, holding)
+    assert (200, ["group_moved_along"]) == (status, [code for code, _ in told])
+    assert beta in told[0][1]
+    status, told = await group(beta, alpha)
+    assert (422, [("group_not_ultimate", f"{alpha} belongs to {holding}: name the ultimate parent.")]) == (
+        status, told,
+    )  # fmt: skip
+    status, told = await group(alpha, None)
+    assert (200, ["group_left"]) == (status, [code for code, _ in told])
+    assert f"2 organisations stay in {holding}" in told[0][1]
+
+
 async def test_a_market_is_built_from_nothing(shop: Shop) -> None:
     by: Asker = {"by": shop.scene.sellers[0], "roles": OPERATOR}
     market = await shop.ask("POST", "/v1/markets", body=markets.EXAMPLE, **by)

@@ -99,6 +99,24 @@ async def test_names_that_nothing_answers_to_are_told(shop: Shop) -> None:
     assert [[unknown], [unknown, scheme, ("excluded_not_member", "/organisations_excluded/1")]] == told
 
 
+async def test_an_order_that_single_lots_pass_over_is_told(shop: Shop) -> None:
+    seller, buyer = shop.scene.sellers[0], shop.scene.buyers[0]
+    year = {"basis_kg": "900000.000", "minimum_parcel_kg": "1000.000"}
+    large = shop.offer_body(seller) | {"net_wet_t": "400.000", "minimum_parcel_wet_t": "3.999"}
+    large["tranches"] = [{**large["tranches"][0], "net_wet_t": "400.000"}]
+    for by, place, body, member, least in (
+        (buyer, "/v1/requirements", shop.requirement_body(buyer) | year, "/basis_kg", "9000.000 kg"),
+        (seller, "/v1/supply-offers", large, "/net_wet_t", "4000.000 kg"),
+    ):
+        posted = await shop.ask("POST", place, by=by, body=body)
+        assert 201 == posted.status_code, posted.text
+        (told,) = posted.json()["warnings"]
+        assert ("small_fills_removed", member) == (told["code"], told["pointer"])
+        assert f"less than {least} of this order, 1 % of what is left of it" in told["detail"]
+    whole = await shop.ask("POST", "/v1/supply-offers", by=seller, body=large | {"all_or_nothing": True})
+    assert "small_fills_removed" not in {each["code"] for each in whole.json()["warnings"]}
+
+
 async def test_an_accepted_order_stands_though_its_warnings_cannot_be_read(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:

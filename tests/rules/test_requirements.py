@@ -1,7 +1,7 @@
 """Requirements at the desk: first what is refused, then what stands."""
 
 from datetime import UTC, datetime
-from typing import cast
+from typing import Any, cast
 
 import pytest
 from msgspec.structs import replace
@@ -32,6 +32,7 @@ from events.vocabulary import (
 from market.rules.orders import requirements
 from market.rules.orders.orders import Expire, Withdraw
 from market.rules.orders.requirements import RequirementDraft, cautions, terms_of
+from market.rules.orders.tolerance import may_pass_over, tolerance_cautions
 from market.rules.orders.unknown_names import Known, name_cautions, names_any
 from tests.desk_support import (
     BUYER,
@@ -255,6 +256,30 @@ def test_amounts_that_cannot_count_are_pointed_out() -> None:
     assert () == cautions(need(profile=replace(silent, cap_ueur_per_kg=9), rex_route="recycle"))
     limits = PortfolioLimits(recycled_min_ppb=PERCENT_PPB)
     assert () == cautions(need(portfolio=limits))
+
+
+@pytest.mark.parametrize(
+    ("changes", "tolerance_percent", "told"),
+    [
+        ({"minimum_parcel_g": 9 * TONNE_G - 1}, 1, ["9000.000 kg"]),
+        ({"minimum_parcel_g": 9 * TONNE_G}, 1, []),
+        ({"minimum_parcel_g": TONNE_G, "minimum_quantity_g": 9 * TONNE_G}, 1, []),
+        ({"minimum_parcel_g": 9 * TONNE_G}, 2, ["18000.000 kg"]),
+        ({"minimum_parcel_g": 1}, 0, []),
+    ],
+)
+def test_a_need_that_single_lots_pass_over_is_told(
+    changes: dict[str, Any], tolerance_percent: int, told: list[str]
+) -> None:
+    draft = need(basis_g=900 * TONNE_G, **changes)
+    (fact,) = facts(requirements.post(posting(BUYER), post_need(draft), moment()))
+    assert isinstance(fact, RequirementPosted)
+    found = list(tolerance_cautions(fact.terms, tolerance_percent * PERCENT_PPB))
+    assert [("small_fills_removed", "/basis_g")] * len(told) == [(each.code, each.pointer) for each in found]
+    assert all(
+        f"less than {least} of this order" in each.text for least, each in zip(told, found, strict=True)
+    )
+    assert may_pass_over(fact.terms) or not told
 
 
 def test_names_that_nothing_in_the_market_answers_to_are_told() -> None:

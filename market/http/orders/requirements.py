@@ -16,6 +16,7 @@ from market.http.orders.order_lists import OrderEntryView, OrderQuery
 from market.http.orders.policy_lines import EffectiveLineView
 from market.http.orders.requirement_terms import RequirementTerms
 from market.http.orders.supplies import exchange_rate
+from market.http.orders.tolerance_warnings import of_tolerance
 from market.http.wire.access import READERS, TRADERS
 from market.http.wire.endpoint import Answer, Call, DryRun, Nothing, endpoint, not_found
 from market.http.wire.examples import REQUIREMENT
@@ -119,7 +120,11 @@ async def _accepted(
         limit_eur_per_basis_kg=SIGNED_EUR_PER_KG.text(terms.limit.ueur_per_kg),
         exchange_rate=exchange_rate(terms.limit),
         effective_lines=_effective(terms),
-        warnings=(*warned(cautions(terms)), *await of_names(call, fact.market, terms)),
+        warnings=(
+            *warned(cautions(terms)),
+            *await of_names(call, fact.market, terms),
+            *await of_tolerance(call, fact.market, terms),
+        ),
         **outcome.accepted(),
     )
 

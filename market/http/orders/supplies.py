@@ -19,6 +19,7 @@ from market.http.orders.name_warnings import of_names, of_routes
 from market.http.orders.order_lists import entry
 from market.http.orders.rex_terms import CoreFigures
 from market.http.orders.supply_terms import SupplyTerms
+from market.http.orders.tolerance_warnings import of_tolerance
 from market.http.wire.endpoint import Answer, Call, DryRun, not_found
 from market.http.wire.ids import MarketId, OrganisationId, SupplyId, to_text
 from market.http.wire.material import Body, ExchangeRate
@@ -181,7 +182,8 @@ async def amended(
 async def _told(call: Call[Any, DryRun], fact: SupplyPosted) -> tuple[Warned, ...]:
     terms = fact.terms
     routes = await of_routes(call, fact.market, terms, terms.condition)
-    return *await of_names(call, fact.market, terms), *routes
+    named = await of_names(call, fact.market, terms)
+    return *named, *routes, *await of_tolerance(call, fact.market, terms)
 
 
 def closed(call: Call[Any, DryRun], kind: Kind, outcome: Done, warnings: tuple[Warned, ...] = ()) -> Answer:
