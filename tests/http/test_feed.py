@@ -264,6 +264,20 @@ async def test_what_is_no_longer_kept_is_gone_and_the_earliest_cursor_told(shop:
         assert kept == [event["id"] for event in events]
 
 
+async def test_who_comes_when_all_lines_have_gone_goes_on_from_there(shop: Shop) -> None:
+    firm = shop.scene.sellers[0]
+    await publish(shop.scene)
+    shop.scene.clock.now += timedelta(days=2)
+    assert await FeedRetention(shop.scene.pool, days=1, clock=shop.scene.clock).drop_some() > 0
+    places = [await poll(shop, firm, address) for address in (LATEST, FEED)]
+    assert [[], []] == [events for events, _ in places]
+    await shop.scene.offer(firm)
+    mine = concerning(firm, await publish(shop.scene))
+    for _, following in places:
+        events, _ = await poll(shop, firm, following)
+        assert mine == [event["id"] for event in events]
+
+
 async def test_what_goes_while_it_is_read_ends_the_stream(shop: Shop, monkeypatch: Any) -> None:
     firm = shop.scene.sellers[0]
     await shop.scene.offer(firm)

@@ -170,11 +170,13 @@ async def _place(call: Call[Any, FeedQuery], cursor: str | None) -> Place:
     """Where the caller goes on. DoorError `cursor_invalid` or `history_gone`."""
     organisation = call.caller.organisation
     async with as_caller(call) as connection:
-        if cursor == LATEST:
-            ends = await store.read_ends(connection)
-            return Place(organisation, await store.read_last(connection, organisation, ends))
-        if cursor is None:
-            return Place(organisation, await store.read_floors(connection, organisation))
+        if cursor is None or cursor == LATEST:
+            place = Place(organisation, await store.read_floors(connection, organisation))
+            if cursor == LATEST:
+                ends = await store.read_ends(connection)
+                for key, last in (await store.read_last(connection, organisation, ends)).items():
+                    place.move(key, last)
+            return place
         place = opened(call, cursor)
         await check_kept(call, connection, place)
     return place
