@@ -387,11 +387,15 @@ def test_who_is_named_in_a_transfer_has_its_word() -> None:
     own = {"caller": SELLER_TRADER, "expected_version": 1}
     assert [("passport_not_awaited", None)] == word(**own)
     before = passports.transfer(found.state(A, BUYER), transferring(), moment())
-    assert [] == list(passports.transfer_cautions(facts(before)[0]))
-    assert b"acceptance" not in msgspec.json.encode(facts(before)[0])
+    (told,) = facts(before)
+    assert isinstance(told, PassportTransferred)
+    assert [] == list(passports.transfer_cautions(told))
+    assert b"acceptance" not in msgspec.json.encode(told)
     door = replace(found.state(A, BUYER), at_door=True)
     given = found.write(passports.transfer(door, transferring(), moment()))
-    assert ["acceptance_awaited"] == [each.code for each in passports.transfer_cautions(facts(given)[0])]
+    (told,) = facts(given)
+    assert isinstance(told, PassportTransferred)
+    assert ["acceptance_awaited"] == [each.code for each in passports.transfer_cautions(told)]
     assert (BUYER,) == found.passports[A].awaited
     audited = replace(transferring(), awaited=True)
     assert facts(given) == facts(passports.transfer(ledger().state(A, BUYER), audited, moment()))
