@@ -35,6 +35,7 @@ class Passport(Struct, frozen=True, kw_only=True):
     remaining_wet_t: Decimal | None
     facilities: tuple[NamedFacility, ...]
     awaited: tuple[str, ...] = ()
+    footprint_expired: bool | None = None
 
 
 class PassportStep(Struct, frozen=True, kw_only=True):

@@ -19,7 +19,7 @@ from market.rules.crma.shares import delivered_masses, masses
 from market.rules.element_masses import contained, in_mg
 from market.rules.quantities import product_g
 from market.rules.twins.capacities import quarter_of, quarter_start
-from market.store import crma, declared_volumes, passports
+from market.store import crma, declared_volumes, party_reads, passports
 
 TRADED_MONTHS: Final = 12
 """How long before the quarter goods may have been matched or shipped that arrive in it."""
@@ -52,6 +52,7 @@ async def load_stated(connection: Connection, asked: Asked[Stated], moment: Mome
     others, of_quarter = await declared_volumes.load_alike(
         connection, caller.organisation, argument.volume, terms
     )
+    own = await party_reads.load_organisation(connection, caller.organisation)
     return VolumeState(
         lanes=asked.lanes,
         volume=await declared_volumes.load_volume(connection, argument.volume),
@@ -59,6 +60,7 @@ async def load_stated(connection: Connection, asked: Asked[Stated], moment: Mome
         of_quarter=of_quarter,
         lot_mg=await _lot(connection, caller, terms.passport, asked.lanes),
         traded_mg=await _traded(connection, caller, terms),
+        own_name=None if own is None else own.name,
     )
 
 

@@ -235,6 +235,13 @@ async def test_the_statement_is_for_who_may_read_the_passport(shop: Shop, seller
         for name in ("element", "post_consumer_percent", "pre_consumer_percent", "counted_percent")
     )
     assert "due" == (await get(shop, f"{path}?on=2027-05-24", seller)).json()["duty"]
+    rows = list(csv.DictReader(StringIO((await get(shop, f"{path}?format=csv", seller)).text)))
+    assert len(told["shares"]) == len(rows)
+    for row in rows:
+        assert (passport, "1", "segregated", "2026-03-02", "not_yet", "post_consumer") == tuple(
+            row[name] for name in ("passport", "version", "custody", "rules_as_of", "duty", "counted")
+        )
+    assert "segregated" == told["custody"]
     assert 404 == (await get(shop, path, buyer)).status_code
     bare = await issued(shop, seller, lot_number="BARE")
     none = await get(shop, f"/v1/passports/{bare}/crma-statement", seller)

@@ -2,6 +2,7 @@
 
 import asyncio
 import csv
+from decimal import Decimal
 from io import StringIO
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -121,6 +122,24 @@ async def test_what_was_traded_or_declared_already_is_refused_with_its_figures(
             clash = await refused(shop, by, PATH, EXAMPLE | goods | {"direction": side})
             assert (409, "volume_traded_here") == (clash.status_code, clash.json()["code"]), clash.text
             assert f"was {verb} here: Nd " in clash.text
+    oneself = await refused(shop, buyer, PATH, EXAMPLE | {"counterparty": "BUYER 0"})
+    assert (422, {"/counterparty": "volume_of_oneself"}) == (oneself.status_code, found(oneself.json()))
+    (row,) = (await get(shop, f"{MAP}?format=csv", buyer)).text.splitlines()[1:2]
+    assert row
+    taken = (await get(shop, SHARES, buyer)).json()["elements"]
+    matched = [
+        {"element": each["element"], "contained_kg": f"{Decimal(each['traded_kg']):.3f}"}
+        for each in taken
+        if each["element"] in ("Nd", "Pr")
+    ]
+    again_elsewhere = {"counterparty": "Seller 0", "reference": f"match_{'5' * 32}", "masses": matched}
+    for by, expected in (
+        (buyer, [("counterparty_traded_here", "/counterparty"), ("reference_of_record", "/reference"),
+                 ("masses_of_trade", "/masses")]),
+        (shop.scene.buyers[1], [("reference_of_record", "/reference")]),
+    ):  # fmt: skip
+        dry = await shop.ask("POST", f"{PATH}?validate_only=true", by=by, body=EXAMPLE | again_elsewhere)
+        assert expected == [(each["code"], each["pointer"]) for each in dry.json()["warnings"]], dry.text
     first = await declare(shop, buyer, lot_number="LOT-2")
     assert [] == first.json()["warnings"]
     old = await declare(shop, buyer, quarter="1900-01-01", reference="old")

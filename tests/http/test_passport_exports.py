@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from datetime import timedelta
 from hashlib import sha256
 from importlib.resources import files
 from typing import Any
@@ -155,7 +156,7 @@ def exports(viewer: Viewer) -> Iterator[tuple[jsonschema_rs.Draft7Validator, str
     shown = [epcis_events.SeenStep(step, fact) for step, fact in facts if fact is not None]
     document = epcis_events.document(epcis_events.passport_events(seen, shown))
     yield EPCIS, _encoder.encode(document).decode()
-    yield PRODUCT_PASSPORT, _encoder.encode(product_passport.of_passport(seen)).decode()
+    yield PRODUCT_PASSPORT, _encoder.encode(product_passport.of_passport(seen, NOW)).decode()
 
 
 OF_SUPPLIERS = (MINE, *sentinels.identity(SOURCE))
@@ -255,7 +256,21 @@ def test_masses_and_shares_of_a_product_passport() -> None:
     lot, _ = told()
     lives = see_passport(replace(lot, retired=None), OperatorViewer(cut=0))
     assert lives is not None
-    assert "status" not in product_passport.of_passport(lives)["metadata"]
+    footprint = lives.content.footprint
+    assert footprint is not None
+    for now, ending in (
+        (footprint.valid_until - timedelta(seconds=1), ""),
+        (footprint.valid_until, " (expired)"),
+    ):
+        shown = product_passport.of_passport(lives, now)
+        [carbon] = shown["sustainability"]["productFootprint"]["carbon"]
+        declared = {each["header"]: each["content"] for each in carbon["declaration"]}
+        assert (str(footprint.reference_year), f"{footprint.valid_until:%Y-%m-%d}{ending}") == (
+            declared["reference year"],
+            declared["valid until"],
+        )
+        assert "footprint" in [each["label"] for each in shown["additionalData"]]
+    assert "status" not in product_passport.of_passport(lives, NOW)["metadata"]
     assert [{"key": "GTIN", "value": "04012345123456"}] == found["identification"]["codes"]
     [placeholders] = [each["data"] for each in found["additionalData"] if each["label"] == "placeholders"]
     assert {"/handling", "/commercial/purpose", "/characteristics/lifespan"} < set(placeholders.split())
@@ -270,7 +285,7 @@ def test_what_nobody_states_of_a_material_is_a_placeholder_and_an_oxide_has_its_
     lot, _ = told()
     seen = see_passport(replace(lot, content=stated(composition=AS_OXIDES)), OperatorViewer(cut=0))
     assert seen is not None
-    found = json.loads(_encoder.encode(product_passport.of_passport(seen)))
+    found = json.loads(_encoder.encode(product_passport.of_passport(seen, NOW)))
     oxide, praseodymium = found["materials"]["materialComposition"]["content"]
     assert ("Nd2O3", 72, 15, True) == (
         oxide["id"][0]["id"],

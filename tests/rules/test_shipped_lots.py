@@ -1,6 +1,7 @@
 """What is sold of a lot, what leaves beside its passport, and what contradicts itself in one."""
 
-from datetime import timedelta
+from datetime import date, timedelta
+from re import findall
 from typing import Any
 from uuid import UUID
 
@@ -8,8 +9,8 @@ from msgspec.structs import replace
 
 from events.contract_terms import AnalyteResult, DeliveryEvidence
 from events.decision import Moment
-from events.passport_terms import OriginShare
-from events.vocabulary import PPB, OriginStep
+from events.passport_terms import ClaimEvidence, OriginShare
+from events.vocabulary import PPB, Footprint, OriginStep
 from market.rules.element_masses import contained
 from market.rules.orders.orders import Reservation
 from market.rules.passport import Passport
@@ -30,10 +31,12 @@ from market.rules.passports.plausible_masses import magnet_cautions, mass_cautio
 from market.rules.passports.shipped_lots import (
     NamedLot,
     Shipment,
+    footprint_cautions,
     shipment_cautions,
     shipment_refusals,
     unnamed_cautions,
 )
+from market.rules.passports.stated_papers import paper_cautions
 from tests.desk_support import (
     BUYER,
     NOW,
@@ -44,7 +47,17 @@ from tests.desk_support import (
     numbered,
     supply_order,
 )
-from tests.passport_support import PERCENT, Ledger, assayed, content, magnet_record, site, transform
+from tests.passport_support import (
+    DOCUMENT,
+    PERCENT,
+    Ledger,
+    assayed,
+    content,
+    magnet_record,
+    paper,
+    site,
+    transform,
+)
 from tests.passport_support import made as made_lot
 
 LOT, OURS, THEIRS = numbered(1), numbered(11), numbered(12)
@@ -195,6 +208,57 @@ def test_a_seller_is_told_when_its_passport_stays() -> None:
     assert [] == list(unnamed_cautions(None))
 
 
+FOOTPRINT = Footprint(
+    g_co2e_per_kg=15_250,
+    declared_unit="dry",
+    form="swarf",
+    standard="ISO 14067",
+    boundary="cradle to gate",
+    allocation="mass",
+    reference_year=NOW.year,
+    primary_data_ppb=80 * PERCENT,
+    verified=False,
+    valid_until=NOW + timedelta(days=365),
+)
+
+
+def _figures(text: str) -> list[str]:
+    return findall(r"(\d+\.\d+) kg", text)
+
+
+def test_papers_behind_a_passport_that_are_odd_are_told_of() -> None:
+    sound = replace(
+        content(SELLER_SITE), footprint=FOOTPRINT, certificates=(paper(),), assurance="reasonable"
+    )
+    assert [] == list(paper_cautions(sound, NOW))
+    assert [] == list(paper_cautions(replace(content(SELLER_SITE), footprint=None), NOW))
+    footprint = replace(FOOTPRINT, reference_year=NOW.year + 1, g_co2e_per_kg=0, form="metal")
+    old = replace(DOCUMENT, dated_on=date(1989, 12, 31))
+    odd = replace(
+        sound,
+        footprint=footprint,
+        evidence=(ClaimEvidence(supports="footprint", document=old),),
+        certificates=(),
+    )
+    assert [
+        ("reference_year_in_future", "/footprint/reference_year"),
+        ("footprint_zero", "/footprint/g_co2e_per_kg"),
+        ("footprint_of_other_form", "/footprint/form"),
+        ("document_long_ago", "/evidence/0/document/dated_on"),
+        ("assurance_without_document", "/assurance"),
+    ] == [(each.code, each.pointer) for each in paper_cautions(odd, NOW)]
+    signed = replace(odd, certificates=(paper(evidence=old),))
+    last = list(paper_cautions(signed, NOW))[-1]
+    assert ("document_long_ago", "/certificates/0/evidence/dated_on") == (last.code, last.pointer)
+
+
+def test_a_footprint_that_ended_before_the_lot_left_is_told_of() -> None:
+    until = FOOTPRINT.valid_until
+    assert [] == list(footprint_cautions(None, until)) + list(footprint_cautions(FOOTPRINT, until))
+    (told_,) = footprint_cautions(FOOTPRINT, until + timedelta(seconds=1))
+    assert ("footprint_expired", "/footprint/valid_until") == (told_.code, told_.pointer)
+
+
 def test_magnets_hold_no_more_than_their_lot() -> None:
     """Eight of 45 g with 28 % Nd and 2 % Dy hold 100.8 g Nd, of a lot that holds 96 g, or less."""
     record = magnet_record(SELLER)
@@ -202,6 +266,14 @@ def test_magnets_hold_no_more_than_their_lot() -> None:
         lot = content(SELLER_SITE, net_wet_g=300, composition=assayed(Nd=of_lot), magnets=record)
         assert expected == [each.text for each in magnet_cautions(lot)]
     assert [] == list(magnet_cautions(content(SELLER_SITE)))
+    alone = content(SELLER_SITE, net_wet_g=360, composition=assayed(Nd=56), magnets=record)
+    (told_,) = magnet_cautions(alone)
+    assert ("magnets_below_lot", "0.1008", "0.2016") == (told_.code, *_figures(told_.text))
+    for part in ({"net_wet_g": 400}, {"composition": assayed(Nd=28)}, {"moisture_ppb": PERCENT}):
+        assert [] == list(magnet_cautions(replace(alone, **part)))
+    unmeasured = replace(record.magnets[0], composition=None, mass_mg=1)
+    unsaid = replace(alone, magnets=replace(record, magnets=(*record.magnets, unmeasured)))
+    assert [] == list(magnet_cautions(unsaid))
     unseen = replace(assayed(Nd=31).cells[0], state="below_detection")
     faint = replace(record.magnets[0], composition=replace(assayed(Nd=31), cells=(unseen,)))
     assert [] == list(magnet_cautions(content(SELLER_SITE, magnets=replace(record, magnets=(faint,)))))

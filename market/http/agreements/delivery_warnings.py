@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from contracts.commands.steps import find
 from contracts.rules.agreement import Agreement
 from contracts.rules.contract_years import year_period
+from contracts.rules.days import midnight
 from contracts.rules.delivered import (
     number_cautions,
     of_match,
@@ -69,6 +70,7 @@ async def _of_shipment(call: Call[Any, Any], fact: DeliveryShipped) -> tuple[War
         )
     of_lot = await _of_lot(call, agreement, fact)
     told = [*shipment_cautions(agreement, volumes, of_year, fact), *number_cautions(fact, others)]
+    told += shipped_lots.footprint_cautions(fact.evidence.footprint, midnight(fact.shipped_on))
     return warned([*told, *of_lot])
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Final, Self
 from msgspec import Meta, Struct
 
 from contracts.rules.days import day_of
-from events.vocabulary import PPB
+from events.vocabulary import PPB, CustodyModel
 from market.http.materials.crma import TAG, dated_rules
 from market.http.materials.passports import load
 from market.http.wire.access import READERS
@@ -18,11 +18,16 @@ from market.http.wire.problems import DoorError
 from market.http.wire.sheets import SHAPES, Bar, Shape, Sheet, answer
 from market.rules.crma.dated import rules_on
 from market.rules.crma.statement import Duty, StatedShare, Statement, statement
+from market.rules.visibility.passport_visibility import SeenPassport
 
 NOTE: Final = (
     "Share of each element in the magnets that was recovered from post-consumer waste; pre-consumer stands "
     "apart. An empty share: the passport states none."
 )
+
+
+SCOPE: Final = ("passport", "version", "custody", "rules_as_of", "duty", "magnets_g", "above_g", "counted")
+"""Of a statement as a whole: a file says it in each row."""
 
 
 class StatementQuery(Struct, frozen=True, kw_only=True):
@@ -60,11 +65,13 @@ class CrmaStatementView(Body, frozen=True, kw_only=True):
     """`duty`: whether who places the product on the market has to state this on the day of the rules;
     `no_rule_yet` before there were any.
 
-    `magnets_g` of the types that count; `counted`: kinds of recycled content that do.
+    `magnets_g` of the types that count; `counted`: kinds of recycled content that do. `custody`: the model of
+    ISO 22095 by which the shares stay with the material.
     """
 
     passport: PassportId
     version: int
+    custody: CustodyModel
     rules_as_of: date
     duty: Duty
     magnets_g: Grams
@@ -73,10 +80,11 @@ class CrmaStatementView(Body, frozen=True, kw_only=True):
     shares: tuple[StatedShareView, ...]
 
     @classmethod
-    def of(cls, value: Statement, passport: str, version: int, day: date) -> Self:
+    def of(cls, value: Statement, seen: SeenPassport, day: date) -> Self:
         return cls(
-            passport=passport,
-            version=version,
+            passport=to_text("pass", seen.passport),
+            version=seen.version,
+            custody=seen.content.custody,
             rules_as_of=day,
             duty=value.duty,
             magnets_g=GRAMS.text(value.magnets_mg),
@@ -106,8 +114,12 @@ async def read(call: Call[Nothing, StatementQuery]) -> Answer:
     found = statement(seen.content, rules_on(dated_rules(), day))
     if found is None:
         raise DoorError("not_found", "This passport states no magnets, so there is no statement of them.")
-    view = CrmaStatementView.of(found, to_text("pass", seen.passport), seen.version, day)
+    view = CrmaStatementView.of(found, seen, day)
     return answer(call, view, _sheet(view, found), call.query.format)
+
+
+def _told(value: object) -> str:
+    return ", ".join(value) if isinstance(value, tuple) else str(value)
 
 
 def _sheet(view: CrmaStatementView, of: Statement) -> Sheet:
@@ -123,6 +135,7 @@ def _sheet(view: CrmaStatementView, of: Statement) -> Sheet:
         note=NOTE,
         head=names,
         rows=tuple(tuple(getattr(each, name) for name in names) for each in view.shares),
+        scope=tuple((name, _told(getattr(view, name))) for name in SCOPE),
         key="green: post-consumer · ochre: pre-consumer · grey: not recycled",
         bars=tuple(
             Bar(

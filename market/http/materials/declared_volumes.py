@@ -14,6 +14,7 @@ from events.vocabulary import ProductForm, ValueChainStage
 from events.volume_terms import VolumeDirection
 from market.commands import declared_volumes as commands
 from market.http.agreements.agreement_views import Evidence
+from market.http.materials import volume_warnings
 from market.http.wire import lists
 from market.http.wire.access import KEEPERS, READERS
 from market.http.wire.contract_steps import given
@@ -24,9 +25,8 @@ from market.http.wire.material import Body, Dated, check_days
 from market.http.wire.numbers import PERCENT, VOLUME_KG, Percent, PercentPositive, VolumeKg
 from market.http.wire.paging import Listing
 from market.http.wire.reads import as_caller, own
-from market.http.wire.receipts import Accepted, Done, Warned, warned
+from market.http.wire.receipts import Accepted, Done, Warned
 from market.rules.crma.declared_volumes import CorrectVolume, DeclaredVolume, DeclareVolume, WithdrawVolume
-from market.rules.crma.volume_content import terms_cautions
 from market.rules.refusing.wording import Code, CountryCode, LongText, Text
 from market.rules.twins.capacities import quarter_of, quarter_start
 from market.store import declared_volumes as store
@@ -264,7 +264,8 @@ step_endpoint: Final = partial(
     description=(
         "What one bought or sold outside the platform in a quarter, for the CRMA monitor: it counts beside "
         "the trades, and is told apart from them. What was traded here, or declared before, is refused; a "
-        "quarter of years ago is warned of."
+        "quarter of years ago is warned of, and what looks like a trade of this record by its counterparty's "
+        "name, its reference or its masses."
     ),
     example=EXAMPLE,
 )
@@ -274,17 +275,16 @@ async def declare(call: Call[VolumeDocument, DryRun]) -> Answer:
     found = None if outcome.validated_only else to_text("vol", outcome.fact(VolumeDeclared).volume)
     return Answer(
         body=VolumeAccepted(
-            id=found, version=1, warnings=_warnings(call, argument.terms), **outcome.accepted()
+            id=found,
+            version=1,
+            warnings=await volume_warnings.of_volume(call, argument.terms),
+            **outcome.accepted(),
         ),
         status=outcome.status,
         version=None if found is None else 1,
         replayed=outcome.replayed,
         headers={} if found is None else {"Location": f"{PATH}/{found}"},
     )
-
-
-def _warnings(call: Call[Any, Any], terms: words.VolumeTerms) -> tuple[Warned, ...]:
-    return warned(terms_cautions(terms, call.door.clock()))
 
 
 @step_endpoint(
@@ -305,7 +305,8 @@ async def correct(call: Call[VolumeCorrection, DryRun]) -> Answer:
         reason=call.body.reason,
         terms=call.body.terms.inside(),
     )
-    return _stepped(call, await given(call, commands.correct, argument))
+    outcome = await given(call, commands.correct, argument)
+    return _stepped(call, outcome, await volume_warnings.of_volume(call, argument.terms, "/terms"))
 
 
 @step_endpoint(
@@ -327,10 +328,12 @@ async def withdraw(call: Call[VolumeWithdrawal, DryRun]) -> Answer:
     return _stepped(call, await given(call, commands.withdraw, argument))
 
 
-def _stepped(call: Call[Any, DryRun], outcome: Done) -> Answer:
+def _stepped(call: Call[Any, DryRun], outcome: Done, warnings: tuple[Warned, ...] = ()) -> Answer:
     version = call.expected_version + 1
     return Answer(
-        body=VolumeAccepted(id=to_text("vol", call.ids["volume"]), version=version, **outcome.accepted()),
+        body=VolumeAccepted(
+            id=to_text("vol", call.ids["volume"]), version=version, warnings=warnings, **outcome.accepted()
+        ),
         status=outcome.status,
         version=None if outcome.validated_only else version,
         replayed=outcome.replayed,

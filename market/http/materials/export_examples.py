@@ -49,4 +49,4 @@ def _as_sent(document: dict[str, Any]) -> Any:
 EPCIS: Final = _as_sent(
     epcis_events.document(epcis_events.passport_events(_SEEN, [epcis_events.SeenStep(_STEP, _ISSUED)]))
 )
-PRODUCT_PASSPORT: Final = _as_sent(product_passport.of_passport(_SEEN))
+PRODUCT_PASSPORT: Final = _as_sent(product_passport.of_passport(_SEEN, _AT))

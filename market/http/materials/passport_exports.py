@@ -151,7 +151,7 @@ def _epcis(events: list[epcis_events.Event]) -> Answer:
 )
 async def digital_product_passport(call: Call[Nothing, Nothing]) -> Answer:
     _, _, seen = await load(call)
-    return Answer(body=_encoder.encode(product_passport.of_passport(seen)), hashed=True)
+    return Answer(body=_encoder.encode(product_passport.of_passport(seen, call.door.clock())), hashed=True)
 
 
 @endpoint(

@@ -74,6 +74,7 @@ class PassportView(Body, frozen=True, kw_only=True):
     `stated_by` is the event that stated the content: a correction refers to it. `facilities` names those of
     the issuer that the content names, for who is told the issuer. `awaited`: who got title or goods outside a
     delivery, and has neither acknowledged that nor made anything of the lot: in its stock it does not count.
+    `footprint_expired`: the footprint of the content was valid until a day that is over; null without one.
     """
 
     id: PassportId
@@ -92,10 +93,12 @@ class PassportView(Body, frozen=True, kw_only=True):
     transformation: TransformationId | None
     notes: tuple[NoteView, ...]
     awaited: tuple[OrganisationId, ...] = ()
+    footprint_expired: bool | None
     facilities: tuple[NamedFacility, ...]
 
     @classmethod
-    def of(cls, seen: SeenPassport, known: Mapping[UUID, Facility]) -> Self:
+    def of(cls, seen: SeenPassport, known: Mapping[UUID, Facility], now: datetime) -> Self:
+        footprint = seen.content.footprint
         return cls(
             id=to_text("pass", seen.passport),
             tier=seen.tier,
@@ -115,6 +118,7 @@ class PassportView(Body, frozen=True, kw_only=True):
             transformation=None if seen.transformation is None else to_text("tra", seen.transformation),
             notes=tuple(map(NoteView.of, seen.notes)),
             awaited=tuple(to_text("org", each) for each in seen.awaited),
+            footprint_expired=None if footprint is None else footprint.valid_until <= now,
             facilities=tuple(
                 NamedFacility(id=to_text("fac", each.facility), name=each.name, country=each.country)
                 for each in see_sites(seen, known)

@@ -40,6 +40,7 @@ from market.rules.passports.passports import (
     transfer_cautions,
 )
 from market.rules.passports.plausible_masses import magnet_cautions, origin_cautions
+from market.rules.passports.stated_papers import paper_cautions
 from market.rules.refusing.wording import LongText
 from market.rules.viewers import AuditorViewer, OperatorViewer, OrganisationViewer, Viewer
 from market.rules.visibility.passport_visibility import (
@@ -252,6 +253,7 @@ async def cautioned(
 ) -> tuple[Warned, ...]:
     """What the issuer of a passport should know; pointers below `prefix`. `made`: of others."""
     found = [] if made else list(stated_cautions(content))
+    found += paper_cautions(content, call.door.clock())
     record = content.magnets
     if record is not None:
         async with as_desk(call) as connection:
@@ -307,11 +309,11 @@ async def index(call: Call[Nothing, PassportQuery]) -> Answer:
             limit=lists.limit(call),
         )
     who = viewer(call)
-    known = await _sites(call, *(row.content for row in page.items))
+    known, now = await _sites(call, *(row.content for row in page.items)), call.door.clock()
 
     def view(row: Passport) -> PassportView | None:
         seen = see_passport(row, who)
-        return None if seen is None else PassportView.of(seen, known)
+        return None if seen is None else PassportView.of(seen, known, now)
 
     return lists.answer(call, page.items, more=page.more, key=lambda row: row.passport, view=view)
 
@@ -357,7 +359,7 @@ async def load(call: Call[Any, Any]) -> tuple[Passport, frozenset[UUID], SeenPas
 async def read(call: Call[Nothing, Nothing]) -> Answer:
     row, _, seen = await load(call)
     known = await _sites(call, seen.content)
-    return Answer(body=PassportView.of(seen, known), version=row.version)
+    return Answer(body=PassportView.of(seen, known, call.door.clock()), version=row.version)
 
 
 @endpoint(

@@ -55,8 +55,9 @@ UNSTATED: Final = (
 """What no passport of material states, by the pointers of the document."""
 
 
-def of_passport(seen: SeenPassport) -> Part:
-    """Nothing that this viewer's `GET /v1/passports/{id}` does not hold."""
+def of_passport(seen: SeenPassport, now: datetime) -> Part:
+    """Nothing that this viewer's `GET /v1/passports/{id}` does not hold. `now`: whether its footprint has
+    expired."""
     content = seen.content
     terms = PassportTerms.outside(content)
     more = [
@@ -69,6 +70,7 @@ def of_passport(seen: SeenPassport) -> Part:
                 ("origin", "Origin by stage, as JSON"),
                 ("recycled", "Post- and pre-consumer share by element, as JSON"),
                 ("booked", "Shares that were bought apart from the material, as JSON"),
+                ("footprint", "Footprint with its reference year, primary data and validity, as JSON"),
                 ("certificates", "Certificates with their validity, as JSON"),
                 ("magnets", "Magnets, Article 28 of Regulation (EU) 2024/1252, as JSON"),
             )
@@ -86,7 +88,7 @@ def of_passport(seen: SeenPassport) -> Part:
             "substancesOfConcern": {"applicable": False, "content": []},
             "materialComposition": _materials(content.composition, content.recycled),
         },
-        "sustainability": _sustainability(content.footprint),
+        "sustainability": _sustainability(content.footprint, now),
         "sources": [_source(each) for each in content.evidence],
     }
     unstated = (*UNSTATED, *_unstated_shares(content.composition, content.recycled))
@@ -106,7 +108,7 @@ def of_label(label: MagnetLabel) -> Part:
             "substancesOfConcern": {"applicable": False, "content": []},
             "materialComposition": {"applicable": False, "content": []},
         },
-        "sustainability": _sustainability(None),
+        "sustainability": _sustainability(None, label.issued_at),
         "sources": [],
     }
     return {
@@ -213,13 +215,19 @@ def _materials(composition: Composition, recycled: tuple[ElementShare, ...]) -> 
     }
 
 
-def _sustainability(footprint: Footprint | None) -> Part:
-    carbon = [] if footprint is None else [_carbon(footprint)]
+def _sustainability(footprint: Footprint | None, now: datetime) -> Part:
+    carbon = [] if footprint is None else [_carbon(footprint, now)]
     return {"status": "original", "productFootprint": {"carbon": carbon}}
 
 
-def _carbon(footprint: Footprint) -> Part:
-    verified = [] if footprint.verifier is None else [_document("verifier", footprint.verifier)]
+def _carbon(footprint: Footprint, now: datetime) -> Part:
+    """Its declaration says until when it holds, since the model has no member for that."""
+    expired = " (expired)" if footprint.valid_until <= now else ""
+    declared = [] if footprint.verifier is None else [_document("verifier", footprint.verifier)]
+    declared += [
+        _document("reference year", str(footprint.reference_year)),
+        _document("valid until", f"{footprint.valid_until:%Y-%m-%d}{expired}"),
+    ]
     return {
         "type": "Climate Change Total",
         "value": _decimal(footprint.g_co2e_per_kg, GRAMS_PER_KG),
@@ -230,7 +238,7 @@ def _carbon(footprint: Footprint) -> Part:
             _document("allocation", footprint.allocation),
         ],
         "manufacturingPlant": [],
-        "declaration": verified,
+        "declaration": declared,
     }
 
 

@@ -96,6 +96,7 @@ DECLARED_REFUSED: Final[dict[type[Refusal], int]] = {
             volumes.QuarterNotFirstDay,
             volumes.QuarterNotBegun,
             volumes.ElementNotMonitored,
+            volumes.VolumeOfOneself,
             volumes.PreConsumerNotRecycled,
             volumes.PreConsumerAboveShare,
             volumes.RecycledWithoutEvidence,

@@ -22,11 +22,13 @@ from market.rules.crma.volume_defects import (
     VolumeAboveLot,
     VolumeCorrectsOther,
     VolumeDeclaredTwice,
+    VolumeOfOneself,
     VolumesOfQuarterUsed,
     VolumeTradedHere,
     VolumeUnknown,
     VolumeWithdrawnAlready,
 )
+from market.rules.parties.alike_names import reading_of
 from market.rules.passports.passport_content import at
 from market.rules.refusing.passport_refusals import PassportUnknown
 
@@ -60,6 +62,7 @@ class VolumeState(Struct, frozen=True, kw_only=True):
 
     `lot_mg`: what the lot of the passport that is named holds at most; None: there is no such passport that
     the caller has to do with. `traded_mg`: what of the goods that are named the caller has traded here.
+    `own_name`: the caller's; None where an audit asks.
     """
 
     lanes: int
@@ -68,6 +71,7 @@ class VolumeState(Struct, frozen=True, kw_only=True):
     of_quarter: int = 0
     lot_mg: Mapping[str, int] | None = None
     traded_mg: Mapping[str, int] = {}
+    own_name: str | None = None
 
 
 class DeclareVolume(Struct, frozen=True, kw_only=True):
@@ -189,6 +193,8 @@ def _known_refusals(
 ) -> Iterator[Refusal]:
     """What the record knows already of these goods; `standing`: what is corrected."""
     yield from _twice_refusals(state.others, terms)
+    if terms.counterparty and state.own_name and reading_of(terms.counterparty) == reading_of(state.own_name):
+        yield VolumeOfOneself(pointer="/counterparty", counterparty=terms.counterparty)
     moves = standing is None or standing.terms.quarter != terms.quarter
     if moves and state.of_quarter >= VOLUMES_OF_QUARTER_MAX:
         yield VolumesOfQuarterUsed(

@@ -57,6 +57,12 @@ class QuarterNotBegun(Refusal):
     code = "quarter_not_begun"
 
 
+class VolumeOfOneself(Refusal):
+    """{counterparty} is your own name: what one buys of oneself, or sells to oneself, is no volume."""
+
+    code = "volume_of_oneself"
+
+
 class ElementNotMonitored(Refusal):
     """{element} is no element of which volumes are declared: {monitored}."""
 

@@ -17,16 +17,31 @@ from market.rules.quantities import figure_shares
 
 
 def magnet_cautions(content: PassportContent) -> Iterator[Caution]:
-    """Magnets that are stated to hold more of an element than the lot that they are in."""
+    """Magnets that are stated to hold more of an element than the lot that they are in, or less of it where
+    they are the whole lot."""
     if content.magnets is None:
         return
     held: Counter[str] = Counter()
+    stated: Counter[str] = Counter()
     for magnet in content.magnets.magnets:
         shares = {} if magnet.composition is None else figure_shares(magnet.composition)
         for element, (share, below) in shares.items():
             if not below:
                 held[element] += magnet.pieces * magnet.mass_mg * share * PPB
+                stated[element] += 1
+    magnets_mg = sum(magnet.pieces * magnet.mass_mg for magnet in content.magnets.magnets)
+    dry = content.moisture_ppb == 0
+    whole = dry and magnets_mg * MICRO >= content.net_wet_g * MG_PER_G * (MICRO - TOLERANCE_PPM_MAX)
     for element, lot in contained(content, content.net_wet_g).items():
+        of_all = whole and stated[element] == len(content.magnets.magnets)
+        if of_all and held[element] * MICRO < lot.least * MG_PER_G * (MICRO - TOLERANCE_PPM_MAX):
+            yield Caution(
+                code="magnets_below_lot",
+                text=f"{element}: the magnets are the whole lot, and hold "
+                f"{_kg(held[element] // MG_PER_G)} kg by their composition, {_kg(lot.least)} kg by its own. "
+                "Statements count the magnets', trades and stock the lot's.",
+                pointer="/magnets/magnets",
+            )
         if held[element] * MICRO > lot.most * MG_PER_G * (MICRO + TOLERANCE_PPM_MAX):
             yield Caution(
                 code="magnets_above_lot",
