@@ -1,6 +1,6 @@
 """An agreement as its events have made it: a pure fold, the same in the tables, in a replay, in an audit."""
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from hashlib import sha256
 from typing import Final, Literal, TypeAlias, assert_never
 from uuid import UUID
@@ -122,6 +122,14 @@ class Superseded(Struct, frozen=True, kw_only=True):
     terms: AgreementTerms
 
 
+class InForce(Struct, frozen=True, kw_only=True):
+    """Terms and the days of shipment that they are for, both included; `last` None: until others count."""
+
+    first: date
+    last: date | None
+    terms: AgreementTerms
+
+
 class Agreement(Struct, frozen=True, kw_only=True):
     """`version` counts its events; `standing` is what both have signed, `table` the proposal that is open.
 
@@ -170,10 +178,35 @@ class Agreement(Struct, frozen=True, kw_only=True):
         """
         return next((earlier.terms for earlier in self.superseded if day <= earlier.until), self.terms)
 
+    def in_force(self) -> tuple[InForce, ...]:
+        """All terms that are for a day, in order of time; none before the agreement is effective.
+
+        `terms_on` by its stretches: of several amendments signed on one day the last counts from the next.
+        """
+        if self.starts_on is None:
+            return ()
+        found, first = [], self.starts_on
+        for earlier in self.superseded:
+            if first <= earlier.until:
+                found.append(InForce(first=first, last=earlier.until, terms=earlier.terms))
+                first = day_after(earlier.until)
+        return (*found, InForce(first=first, last=None, terms=self.terms))
+
     def side_of(self, organisation: UUID) -> Side | None:
         if organisation == self.seller:
             return "seller"
         return "buyer" if organisation == self.buyer else None
+
+
+def day_after(day: date) -> date:
+    return day + timedelta(days=1)
+
+
+def counts_from(fact: AgreementAdvanced, time: datetime) -> date | None:
+    """The day of shipment from which its terms count, of a step recorded at `time`; None: not effective."""
+    if fact.starts_on is None or fact.reason != "amended":
+        return fact.starts_on
+    return max(fact.starts_on, day_after(day_of(time)))
 
 
 def other_side(side: Side) -> Side:

@@ -124,6 +124,14 @@ def shipment_cautions(
             "same, the buyer may reject it.",
             pointer="/stated",
         )
+    if terms != agreement.terms:
+        counts_from = agreement.in_force()[-1].first
+        yield Caution(
+            code="former_terms",
+            text=f"Both have signed other terms, which count from {counts_from} (UTC): this lot left on "
+            f"{fact.shipped_on} and stays with the terms of that day.",
+            pointer="/shipped_on",
+        )
     if fact.form != terms.product.form and without_factor(terms.price, fact.form):
         yield Caution(
             code="form_without_factor",

@@ -10,12 +10,14 @@ from market.client.answers import Accepted, Window
 
 
 class AgreementAccepted(Accepted, frozen=True, kw_only=True):
-    """`version` is what the next step is meant for."""
+    """`version` is what the next step is meant for; `counts_from`, where the step makes terms count, the
+    first day of shipment (UTC) that they are for."""
 
     version: int
     id: str | None = None
     status: str | None = None
     proposal: int | None = None
+    counts_from: date | None = None
 
 
 class ContestAccepted(Accepted, frozen=True, kw_only=True):
@@ -51,8 +53,21 @@ class AgreementSummary(Struct, frozen=True, kw_only=True):
     ends_on: date | None
 
 
+class Superseded(Struct, frozen=True, kw_only=True):
+    """Terms that stood before, and the days of shipment (UTC, both included) that they still price."""
+
+    counts_from: date
+    counts_to: date
+    terms: dict[str, Any]
+    terms_sha256: str
+
+
 class Agreement(AgreementSummary, frozen=True, kw_only=True):
+    """`counts_from`: the first day of shipment that `standing` prices; null before it is effective."""
+
     standing: Proposal | None
+    counts_from: date | None
+    superseded: tuple[Superseded, ...]
     on_table: Proposal | None
 
 

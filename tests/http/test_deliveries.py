@@ -542,6 +542,42 @@ async def test_a_lot_number_that_left_before_and_a_form_without_a_factor_are_war
     assert (409, "lot_delivered") == (again.status_code, again.json()["code"])
 
 
+async def test_what_is_shipped_before_an_amendment_counts_is_warned_of(shop: Shop) -> None:
+    """Two amendments of one day: the first is for no day at all."""
+    on(shop, date(2027, 1, 1))
+    path, seller, buyer = await effective(shop)
+    before = (await shop.ask("GET", path, by=buyer)).json()
+    assert ("2027-01-01", []) == (before["counts_from"], before["superseded"])
+    on(shop, date(2027, 3, 10))
+    await publish(shop, month(2, "50.00"))
+    told: list[Any] = []
+    for number, differential in ((2, "5.00"), (3, "6.00")):
+        terms = {**TERMS, "price": {**TERMS["price"], "differential_per_kg": differential}}
+        tag = f'"v{(await shop.ask("GET", path, by=seller)).json()["version"]}"'
+        proposed = await post(shop, f"{path}/proposals", seller, {"terms": terms}, version=tag)
+        assert ("counts_from", None) in proposed.json().items(), proposed.text
+        signature = {"proposal": number, "binding": True}
+        for firm in (seller, buyer):
+            tag = (await shop.ask("GET", path, by=firm)).headers["etag"]
+            if firm is buyer:
+                dry = f"{path}/signatures?validate_only=true"
+                told.append((await post(shop, dry, firm, signature, version=tag)).json()["counts_from"])
+            signed = await post(shop, f"{path}/signatures", firm, signature, version=tag)
+            told.append(signed.json()["counts_from"])
+    assert [None, "2027-03-11", "2027-03-11"] * 2 == told
+    seen = (await shop.ask("GET", path, by=buyer)).json()
+    assert "2027-03-11" == seen["counts_from"]
+    assert [("2027-01-01", "2027-03-10", before["standing"]["terms_sha256"])] == [
+        (each["counts_from"], each["counts_to"], each["terms_sha256"]) for each in seen["superseded"]
+    ]
+    sent = await post(shop, f"{path}/deliveries", seller, lot(lot_number="same-day"))
+    assert ("former_terms", "/shipped_on") in warnings(sent), sent.text
+    on(shop, date(2027, 3, 11))
+    for day, warned in (("2027-03-10", True), ("2027-03-11", False)):
+        sent = await post(shop, f"{path}/deliveries", seller, lot(lot_number=day, shipped_on=day))
+        assert warned == (("former_terms", "/shipped_on") in warnings(sent)), sent.text
+
+
 async def test_nobody_but_the_parties_sees_a_delivery(shop: Shop) -> None:
     on(shop, date(2027, 1, 1))
     path, seller, _ = await effective(shop)

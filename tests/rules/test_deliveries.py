@@ -547,6 +547,11 @@ def test_an_amendment_prices_what_is_shipped_after_the_day_of_its_signing() -> N
     of = Deliveries(FLAT).on(date(2027, 3, 10)).ship()
     before = of.last
     amended(of.on(date(2027, 3, 12)), dearer)
+    assert [(1, date(2027, 3, 12), 100 * MICRO), (13, None, 120 * MICRO)] == [
+        (each.first.day, each.last, each.terms.price.price_micro_per_kg)
+        for each in of.paper.stands.in_force()
+        if isinstance(each.terms.price, FlatPrice)
+    ]
     of.on(date(2027, 3, 15)).ship(shipped_on=date(2027, 3, 12))
     late = of.last
     of.ship(shipped_on=date(2027, 3, 13))

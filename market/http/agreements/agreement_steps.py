@@ -9,8 +9,8 @@ from contracts.commands import agreements as commands
 from contracts.rules import standing as rules
 from contracts.rules.standing import TerminationReason
 from events.contract_events import AgreementTerminated, ForceMajeureDeclared
+from market.http.agreements.agreement_answers import accepted, agreement_step
 from market.http.agreements.agreement_views import Evidence
-from market.http.agreements.agreements import accepted, agreement_step
 from market.http.agreements.declaration_warnings import of_suspension, of_termination
 from market.http.wire.contract_steps import given
 from market.http.wire.endpoint import Answer, Call, DryRun, Nothing

@@ -5,7 +5,15 @@ from typing import Any, Literal, Self
 
 from msgspec import UNSET, UnsetType
 
-from contracts.rules.agreement import Agreement, Contest, Proposal, SignatureLevel, Suspension, terms_sha256
+from contracts.rules.agreement import (
+    Agreement,
+    Contest,
+    InForce,
+    Proposal,
+    SignatureLevel,
+    Suspension,
+    terms_sha256,
+)
 from contracts.rules.standing import phase
 from contracts.store.agreements import ProposalRow
 from events import contract_terms as clauses
@@ -122,6 +130,25 @@ class ProposalView(Body, frozen=True, kw_only=True):
         )
 
 
+class SupersededView(Body, frozen=True, kw_only=True):
+    """Terms that stood before, and the days of shipment (UTC, both included) that they still price."""
+
+    counts_from: date
+    counts_to: date
+    terms: AgreementTerms
+    terms_sha256: str
+
+    @classmethod
+    def of(cls, value: InForce) -> Self:
+        assert value.last is not None
+        return cls(
+            counts_from=value.first,
+            counts_to=value.last,
+            terms=AgreementTerms.outside(value.terms),
+            terms_sha256=terms_sha256(value.terms),
+        )
+
+
 class ProposedView(Body, frozen=True, kw_only=True):
     """Terms as they were proposed, whatever became of them."""
 
@@ -180,12 +207,17 @@ class AgreementSummary(Body, frozen=True, kw_only=True):
 class AgreementView(AgreementSummary, frozen=True, kw_only=True):
     """`standing` is what both have signed, `on_table` the open proposal; `ends_on` is the day after.
 
+    `standing` is for shipments from the day `counts_from` on, null before the agreement is effective: its
+    first day, and after an amendment the day after the second signature, by UTC. What is shipped before
+    stays with the terms of its day, which are in `superseded`, the oldest first.
     Force majeure and a termination are a side's word; what the other says against it stands beside it.
     `ended_by` is null where none ended it, or did before that was kept.
     """
 
     extensions: int
     standing: ProposalView | None
+    counts_from: date | None
+    superseded: tuple[SupersededView, ...]
     on_table: ProposalView | None
     conditions: tuple[SettledView, ...]
     suspensions: tuple[SuspensionView, ...]
@@ -217,10 +249,13 @@ def summary_view(of: Agreement, side: Side | None, day: date) -> AgreementSummar
 
 
 def agreement_view(of: Agreement, side: Side | None, day: date) -> AgreementView:
+    in_force = of.in_force()
     return AgreementView(
         **_summary(of, side, day),
         extensions=of.extensions,
         standing=None if of.standing is None else ProposalView.of(of.standing),
+        counts_from=in_force[-1].first if in_force else None,
+        superseded=tuple(map(SupersededView.of, in_force[:-1])),
         on_table=None if of.table is None else ProposalView.of(of.table),
         conditions=tuple(
             SettledView(

@@ -1,6 +1,5 @@
 """Agreements: draft one, read one's own, propose, compare proposals, sign."""
 
-from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
@@ -13,19 +12,12 @@ from contracts.rules.days import day_of
 from contracts.rules.differences import differences
 from contracts.store import agreements as store
 from contracts.store.agreements import ProposalRow
-from events.contract_events import (
-    AgreementAdvanced,
-    AgreementDrafted,
-    AgreementProposed,
-    AgreementSigned,
-    AgreementTerminated,
-    ForceMajeureDeclared,
-    ForceMajeureEnded,
-)
+from events.contract_events import AgreementDrafted, AgreementSigned
 from events.contract_terms import AgreementKind, AgreementStatus
 from events.vocabulary import MarketBasis, Side
 from market.commands import agreement_signing
 from market.http.agreements import agreement_warnings, record_warnings
+from market.http.agreements.agreement_answers import TAG, AgreementAccepted, accepted, agreement_step
 from market.http.agreements.agreement_terms import AgreementTerms
 from market.http.agreements.agreement_views import (
     AgreementSummary,
@@ -42,16 +34,15 @@ from market.http.wire.access import READERS, TRADERS
 from market.http.wire.contract_steps import given, step_endpoint
 from market.http.wire.endpoint import Answer, Call, DryRun, Nothing, endpoint, not_found
 from market.http.wire.examples import AGREEMENT, AGREEMENT_TERMS
-from market.http.wire.ids import AgreementId, MarketId, OrganisationId, to_text, to_uuid
+from market.http.wire.ids import MarketId, OrganisationId, to_text, to_uuid
 from market.http.wire.material import Body
 from market.http.wire.paging import Listing
 from market.http.wire.reads import as_desk
-from market.http.wire.receipts import Accepted, Done, Warned, done, unless_unread
+from market.http.wire.receipts import Warned, done, unless_unread
 from market.rules.refusing.refusals import MarketUnknown
 from market.rules.refusing.wording import LongText
 from market.store import markets, members, party_reads
 
-TAG: Final = "Agreements"
 PROPOSALS: Final = range(1, 100_000)
 
 
@@ -89,56 +80,6 @@ class Sign(Body, frozen=True, kw_only=True):
     proposal: int
     binding: bool
     side: Side | None = None
-
-
-class AgreementAccepted(Accepted, frozen=True, kw_only=True):
-    """The agreement's version, and its status where this step changed it; no `id` of a rehearsed draft."""
-
-    id: AgreementId | None
-    version: int
-    status: AgreementStatus | None = None
-    proposal: int | None = None
-
-
-agreement_step: Final = partial(step_endpoint, tag=TAG, answer=AgreementAccepted, versioned=True)
-"""A step of the agreement in the path."""
-
-
-def accepted(call: Call[Any, DryRun], outcome: Done, warnings: tuple[Warned, ...] = ()) -> Answer:
-    """The answer to a step of the agreement in the path."""
-    version = call.expected_version + len(outcome.facts)
-    proposed = next((fact for fact in outcome.facts if isinstance(fact, AgreementProposed)), None)
-    body = AgreementAccepted(
-        id=to_text("agr", call.ids["agreement"]),
-        version=version,
-        status=_status(outcome),
-        proposal=None if proposed is None else proposed.proposal,
-        warnings=warnings,
-        **outcome.accepted(),
-    )
-    return Answer(
-        body=body,
-        status=outcome.status,
-        version=None if outcome.validated_only else version,
-        replayed=outcome.replayed,
-    )
-
-
-def _status(outcome: Done) -> AgreementStatus | None:
-    found: AgreementStatus | None = None
-    for fact in outcome.facts:
-        match fact:
-            case AgreementAdvanced():
-                found = fact.status
-            case AgreementTerminated():
-                found = "terminated"
-            case ForceMajeureDeclared():
-                found = "suspended_fm"
-            case ForceMajeureEnded():
-                found = "effective"
-            case _:
-                pass
-    return found
 
 
 @step_endpoint(
@@ -263,7 +204,9 @@ async def read(call: Call[Nothing, ReasonQuery]) -> Answer:
     "/v1/agreements/{agreement}/proposals",
     summary="Propose other terms",
     body=ProposeTerms,
-    description="Replaces what is on the table and its signatures; what both have signed stands meanwhile.",
+    description="Replaces what is on the table and its signatures; what both have signed stands meanwhile. "
+    "An amendment of a running agreement counts for shipments from the day after both have signed it, by "
+    "UTC; no other day can be agreed, so a price of 1 January is signed on 31 December.",
     example={"terms": AGREEMENT_TERMS, "note": "floor as discussed"},
 )
 async def propose(call: Call[ProposeTerms, DryRun]) -> Answer:
@@ -367,7 +310,10 @@ async def withdraw(call: Call[Nothing, DryRun]) -> Answer:
     summary="Sign what is on the table",
     body=Sign,
     description="The second signature of a level brings the agreement there; nobody brings it there alone. "
-    "Where the market counts capacity, a seller that binds itself is held against its facility.",
+    "An amendment of a running agreement is for what is shipped from the next day on, whatever the parties' "
+    "time zones: days are those of UTC. `counts_from` of the answer is that day; what is shipped before it, "
+    "today too, keeps its price, limits, assay and payment. Where the market counts capacity, "
+    "a seller that binds itself is held against its facility.",
     example={"proposal": 1, "binding": True},
 )
 async def sign(call: Call[Sign, DryRun]) -> Answer:

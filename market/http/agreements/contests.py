@@ -8,8 +8,8 @@ from contracts.commands import agreements as commands
 from contracts.rules import contests as rules
 from events.contract_events import ForceMajeureEnded
 from events.contract_terms import AgreementStatus, ContestOutcome
+from market.http.agreements.agreement_answers import TAG
 from market.http.agreements.agreement_steps import Papers
-from market.http.agreements.agreements import TAG
 from market.http.wire.access import OPERATORS, TRADERS
 from market.http.wire.contract_steps import given, step_endpoint
 from market.http.wire.endpoint import Answer, Call, DryRun

@@ -147,11 +147,11 @@ def _answer(call: Call[Any, DryRun], outcome: Done, warnings: tuple[Warned, ...]
     description="By the seller, under an effective agreement; the provisional invoice goes with it. The "
     "contract of a match takes its lot, or parts of it, up to its quantity and tolerance (10 % where none is "
     "stated). A day outside the delivery window, more than is agreed for the year, a lot number that left "
-    "before under any agreement of the seller, whatever its case, and a form that the price states no factor "
-    "of are warned of. A passport that is named is the seller's own and lives; it is of that lot, or the one "
-    "that the number of a part begins with, and proves form, footprint, recycled shares and origins that are "
-    "stated. Mass and basis may be 5 % above it, and are then warned of. What one contract takes of a lot no "
-    "other takes.",
+    "before under any agreement of the seller, whatever its case, a form that the price states no factor "
+    "of, and a day before the newest terms count, so that former ones price the lot, are warned of. A "
+    "passport that is named is the seller's own and lives; it is of that lot, or the one that the number of "
+    "a part begins with, and proves form, footprint, recycled shares and origins that are stated. Mass "
+    "and basis may be 5 % above it, and are then warned of. What one contract takes of a lot no other takes.",
     example=EXAMPLE,
 )
 async def ship(call: Call[ShipLot, DryRun]) -> Answer:

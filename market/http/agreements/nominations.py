@@ -11,7 +11,7 @@ from contracts.rules.volumes import Nomination
 from events.contract_events import OutputDeclared, QuantityNominated, ShortfallNotified
 from events.contract_terms import NominatedPart, NominationLevel
 from events.vocabulary import ProductForm
-from market.http.agreements.agreements import TAG
+from market.http.agreements.agreement_answers import TAG
 from market.http.agreements.contract_reads import ReasonQuery, load_with_volumes
 from market.http.wire.access import READERS
 from market.http.wire.contract_steps import given, step_endpoint

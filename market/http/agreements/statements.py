@@ -3,7 +3,7 @@
 from typing import Final, Literal
 
 from contracts.rules.statements import statement
-from market.http.agreements.agreements import TAG
+from market.http.agreements.agreement_answers import TAG
 from market.http.agreements.contract_reads import ReasonQuery, load_with_volumes
 from market.http.agreements.statement_views import StatementView, as_csv, as_xlsx
 from market.http.wire.access import READERS
