@@ -107,7 +107,7 @@ async def longest_due(connection: Connection, now: datetime) -> dict[str, timede
     """By kind of what timers do, for how long the oldest agreement has been due; zero when none is."""
     found: dict[str, Found[Any]] = {
         "agreement": await due_agreements(connection, now, 1),
-        "volume": await due_volumes(connection, now, 1),
+        "volumes": await due_volumes(connection, now, 1),
         "delivery": await due_deliveries(connection, now, 1),
     }
     return {kind: now - due.reached.time if due.places else timedelta() for kind, due in found.items()}

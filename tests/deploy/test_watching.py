@@ -97,6 +97,18 @@ def test_a_service_that_no_process_shows_is_an_alert() -> None:
     assert any("up" == name for rule in rules() for name, _ in selectors(rule["expr"]))
 
 
+def test_a_year_that_waits_for_its_price_is_no_timer_that_stands() -> None:
+    """Both series name kinds alike; what waits for an index has a warning of its own."""
+    of = {rule["alert"]: rule["expr"] for rule in rules()}
+    waits = 'lodestone_timers_refused{code="year_unpriced"}'
+    assert waits in of["LodestoneYearsUnpriced"]
+    due, _, spared = of["LodestoneTimersStand"].partition(" unless on (kind) ")
+    assert ("max by (kind) (lodestone_timer_oldest_due_seconds) > 300", f"max by (kind) ({waits}) > 0") == (
+        due,
+        spared,
+    )
+
+
 def test_every_alert_is_on_the_page_by_its_name_or_its_series() -> None:
     watched = PAGE[PAGE.index("## What to watch") : PAGE.index("## Telling a user")]
     for rule in rules():
