@@ -12,6 +12,7 @@ import xlsxwriter
 from uuid_utils.compat import uuid7
 
 from contracts.rules.matched import from_match
+from contracts.store import deliveries as store
 from contracts.timers import Timers
 from events.contract_events import AgreementDrafted
 from events.decision import LaneKey, Moment
@@ -266,6 +267,22 @@ async def test_a_file_has_its_media_type(shop: Shop) -> None:
     assert (415, f"{CSV}, {XLSX}") == (answer.status_code, answer.headers["accept"])
 
 
+async def restated_unread(shop: Shop, delivery: str, by: Firm) -> Any:
+    """The invoice, recorded although what it is shown with cannot be read any more."""
+
+    async def gone(*_: Any) -> None:
+        raise ConnectionRefusedError
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(store, "issues", gone)
+        answer = await post(shop, f"{delivery}/restatements", by)
+    assert 201 == answer.status_code, answer.text
+    found = answer.json()
+    assert (1, ["warnings_unread"]) == (len(found["receipts"]), [each["code"] for each in found["warnings"]])
+    assert (None, None) == (found["invoice"]["issued_at"], found["invoice"]["due_on"])
+    return found["invoice"]
+
+
 async def test_a_delivery_from_shipment_to_a_restated_invoice(shop: Shop) -> None:
     on(shop, date(2027, 1, 1))
     path, seller, buyer = await effective(shop)
@@ -313,7 +330,7 @@ async def test_a_delivery_from_shipment_to_a_restated_invoice(shop: Shop) -> Non
     assert (409, "already_settled") == (twice.status_code, twice.json()["code"])
     assert settled.json()["invoice"]["invoice"] in twice.json()["detail"]
     await publish(shop, month(3, "61.00", "2027-05-01T00:00:00Z"))
-    restated = (await post(shop, f"{delivery}/restatements", buyer)).json()["invoice"]
+    restated = await restated_unread(shop, delivery, buyer)
     assert ("8000.00", settled.json()["invoice"]["invoice"]) == (restated["total"], restated["restates"])
     invoices = (await shop.ask("GET", f"{path}/invoices", by=buyer)).json()["items"]
     assert ["restatement", "final"] == [invoice["settles"] for invoice in invoices]

@@ -131,7 +131,7 @@ class InvoiceView(Body, frozen=True, kw_only=True):
 
     `invoice` is what it is booked by: no other of any seller has it. `issued_at` is when it was recorded,
     `due_on` the day of UTC then and `due_days` of the payment clause more, weekends and holidays counted.
-    Both are null in a rehearsal, which issues nothing.
+    Both are null in a rehearsal, which issues nothing, and beside `warnings_unread`.
     """
 
     invoice: InvoiceId

@@ -12,6 +12,7 @@ from contracts.rules.settlements import Restate, Settle, SettleQuarter
 from contracts.store import deliveries as store
 from contracts.store.agreements import load_agreement
 from events.contract_events import DeliveryShipped, InvoiceSettled
+from events.refusal import RecordUnavailable
 from market.http.agreements.contract_reads import ReasonedPage, as_party, load
 from market.http.agreements.delivery_views import InvoiceView, IssueView
 from market.http.wire import lists
@@ -20,7 +21,7 @@ from market.http.wire.contract_steps import Step, given, step_endpoint
 from market.http.wire.endpoint import Answer, Call, DryRun, Nothing, endpoint, not_found
 from market.http.wire.material import Dated
 from market.http.wire.paging import Listing
-from market.http.wire.receipts import Accepted, warned
+from market.http.wire.receipts import UNREAD, Accepted, warned
 
 TAG: Final = "Invoices"
 A = TypeVar("A")
@@ -49,9 +50,12 @@ async def _settled(call: Call[Any, DryRun], step: Step[A], argument: A) -> Answe
     outcome = await given(call, step, argument)
     fact = outcome.fact(InvoiceSettled)
     warnings = warned(below_zero_cautions(fact.lines))
-    issue = (
-        None if outcome.validated_only else (await _issues(call, fact.agreement, [fact])).get(fact.invoice)
-    )
+    issue: IssueView | None = None
+    if not outcome.validated_only:
+        try:
+            issue = (await _issues(call, fact.agreement, [fact])).get(fact.invoice)
+        except RecordUnavailable:
+            warnings = (*warnings, UNREAD)
     return Answer(
         body=InvoiceAccepted(
             invoice=InvoiceView.outside(fact, issue), warnings=warnings, **outcome.accepted()
