@@ -181,7 +181,8 @@ def ledger_of(
     assert agreement.starts_on is not None
     volume = volumes.year(year)
     whole_g = acq_g(agreement.terms.volume, year, volume.output_g)
-    lacking_g = max(0, whole_g - volume.taken_g - volume.seller_shortfall_g)
+    rested_g = force_majeure_g(agreement, year, whole_g)
+    lacking_g = max(0, whole_g - rested_g - volume.taken_g - volume.seller_shortfall_g)
     fell_g = min(fallen_g(agreement, year, whole_g), lacking_g)
     ledger = assess(
         clause,
@@ -189,7 +190,7 @@ def ledger_of(
             year=year,
             acq_g=whole_g,
             taken_g=volume.taken_g,
-            force_majeure_g=force_majeure_g(agreement, year, whole_g),
+            force_majeure_g=rested_g,
             seller_shortfall_g=volume.seller_shortfall_g + fell_g,
             off_spec_g=volume.off_spec_g,
             price_micro_per_kg=price_micro_per_kg or 0,

@@ -12,6 +12,8 @@ from contracts.rules.contests import CONTEST_DAYS, assessed_from
 from contracts.rules.days import midnight
 from contracts.rules.declared import suspension_cautions, termination_cautions
 from contracts.rules.statements import statement
+from contracts.rules.volumes import Volumes, YearVolume
+from contracts.rules.year_accounts import ledger_of
 from events.contract_events import AgreementTerminated, ForceMajeureDeclared, YearAssessed
 from events.contract_terms import FixedVolume, TermClause, YearLedger
 from events.price_clauses import FlatPrice
@@ -139,6 +141,19 @@ def test_force_majeure_that_falls_after_its_period_lasted_no_longer_than_that() 
     lane.on(YEAR_END).pass_time()
     assert [20 * TONNE_G] == [each.seller_shortfall_g for each in ledgers(lane)]
     assert audited(lane.records()).divergence is None
+
+
+def test_a_seller_lacks_no_more_of_a_year_than_what_rightly_rested_leaves_of_it() -> None:
+    lane = running().on(date(2027, 2, 1)).suspend("buyer", 100, evidence=())
+    lane.on(date(2027, 5, 20)).pass_time().suspend("seller", 50, evidence=()).contest("buyer", 2)
+    lane.on(date(2027, 8, 1)).pass_time().settle_contest("seller", 2, "falls")
+    found = []
+    for taken in (0, 250, 300):
+        years = {1: YearVolume(year=1, taken_g=taken * TONNE_G)}
+        ledger = ledger_of(lane.stands, Volumes(years=years), 1, 10 * MICRO)
+        assert ledger is not None
+        found.append(ledger.seller_shortfall_g // TONNE_G)
+    assert [50, 15, 0] == found
 
 
 def test_a_contest_outlasts_the_term_and_its_year_is_assessed_after_it() -> None:
