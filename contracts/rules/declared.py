@@ -72,7 +72,7 @@ def _closed_years(agreement: Agreement, volumes: Volumes, fact: ForceMajeureDecl
 def termination_cautions(
     agreement: Agreement, volumes: Volumes, fact: AgreementTerminated, now: datetime
 ) -> Iterator[Caution]:
-    """`agreement` as it stood before. Pointers are into the command."""
+    """`agreement` as it stands before or after. Pointers are into the command."""
     if fact.evidence is UNSET or not fact.evidence:
         yield Caution(
             code="termination_unproven",

@@ -145,6 +145,12 @@ def test_outcomes_that_an_alert_waits_for_are_shown_before_they_come() -> None:
     assert asked <= shown
 
 
+def test_a_process_that_has_just_started_pages_nobody() -> None:
+    """A gauge is 0 before it is first set: an instant that was never read looks 50 years old."""
+    since = [rule for rule in rules() if "time() -" in rule["expr"]]
+    assert [True] == [bool(rule.get("for")) for rule in since]
+
+
 def test_panels_lie_side_by_side_and_have_their_own_ids() -> None:
     panels = DASHBOARD["panels"]
     assert len(panels) == len({panel["id"] for panel in panels})
