@@ -19,7 +19,10 @@ from market.store.feed import PLACE, Vector
 from market.store.feed_blocks import BLOCK_POSITIONS_MAX, lines_of
 
 ROWS_MIN: Final = 4
-"""Of each lane and audience at first, however many lanes there are; then twice as many as before."""
+"""Of each lane and audience at first, however many lanes there are; then twice as many as before, as far
+as the page lacks lines."""
+LANES_MIN: Final = 4
+"""A page is shared out at first as among so many lanes, however few there are: a row may hold many lines."""
 BEGINNING: Final = datetime.min.replace(tzinfo=UTC)
 
 
@@ -98,7 +101,7 @@ async def read(
     behind = [Ahead(key, after.get(key, 0), end) for key, end in upto.items() if end > after.get(key, 0)]
     if not behind:
         return []
-    rows_max = max(ROWS_MIN, limit // len(behind))
+    rows_max = max(ROWS_MIN, limit // max(LANES_MIN, len(behind)))
     await _read_on(connection, wanted, behind, rows_max)
     lanes = {lane.key: lane for lane in behind}
     ready = [rank for lane in behind if (rank := lane.rank) is not None]
@@ -107,8 +110,8 @@ async def read(
     while ready and len(found) < limit:
         lane = lanes[heappop(ready)[1]]
         found.append(lane.give())
-        if lane.rank is None and not lane.whole:
-            await _read_on(connection, wanted, [lane], 2 * lane.rows_max)
+        if lane.rank is None and not lane.whole and len(found) < limit:
+            await _read_on(connection, wanted, [lane], min(2 * lane.rows_max, limit - len(found)))
         if (rank := lane.rank) is not None:
             heappush(ready, rank)
     return found

@@ -105,6 +105,44 @@ async def test_pages_are_the_lines_in_order(scene: Scene) -> None:
         assert between == found
 
 
+@pytest.mark.parametrize("scene", [2], ids=["blocks"], indirect=True)
+async def test_a_page_reads_few_blocks_and_none_once_it_is_full(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A lane alone is not asked for as many blocks as the page has lines."""
+    monkeypatch.setattr(feed_blocks, "BLOCK_LINES_MAX", 32)
+    taken: list[int] = []
+    take = feed_pages.Ahead.take
+
+    def count(ahead: feed_pages.Ahead, found: Any, rows_max: int) -> None:
+        taken.append(sum(map(len, found.values())))
+        take(ahead, found, rows_max)
+
+    monkeypatch.setattr(feed_pages.Ahead, "take", count)
+    line, *_ = await publish(scene)
+    given = {name: getattr(line, name) for name in line.__struct_fields__} | {"audience": ALL}
+    firm, blocks, singles = scene.sellers[0].organisation, LaneKey("market", 100), LaneKey("market", 101)
+    lines = [PartnerLine(**given | blocks._asdict() | {"position": place}) for place in range(1, 1_601)]
+    alone = [PartnerLine(**given | singles._asdict() | {"position": place}) for place in range(1, 101)]
+    async with scene.pool.acquire() as connection:
+        await feed.write(connection, lines)
+        for one in alone:
+            await feed.write(connection, [one])
+        for key, written, after, limit, rows in (
+            (blocks, lines, 0, 160, [40]),
+            (blocks, lines, 1, 40, [10]),
+            (blocks, lines, 0, 32, [8]),
+            (singles, alone, 0, 40, [10, 20, 10]),
+            (singles, alone, 90, 40, [10, 0]),
+        ):
+            found = await feed_pages.read(
+                connection, firm, after={key: after}, upto={key: 1_600}, limit=limit
+            )
+            assert written[after : after + limit] == found
+            assert rows == taken
+            taken.clear()
+
+
 async def test_a_look_tells_each_line_once_however_far_it_goes(scene: Scene) -> None:
     written = await publish(scene)
     expected: dict[LaneKey, list[tuple[int, UUID]]] = {}
