@@ -34,7 +34,7 @@ class Operation(Struct, Generic[A], frozen=True):
     def asks(self, method: str, path: str) -> bool:
         """Whether a path with its ids is of this route."""
         form = "[^/]+".join(re.escape(part) for part in _PARAMETER.split(self.path))
-        return method == self.method and re.fullmatch(form, path.rstrip("/")) is not None
+        return method == self.method and re.fullmatch(form, path.partition("?")[0].rstrip("/")) is not None
 
     def address(self, ids: tuple[str, ...]) -> str:
         """The path of one object. ValueError when there are more or fewer ids than places for them."""

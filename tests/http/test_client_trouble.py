@@ -127,12 +127,13 @@ async def test_what_may_have_counted_is_not_repeated_without_a_key(
 
 
 @pytest.mark.parametrize("path", ["test", "redeliver", "messages/msg_1/redeliver"])
-async def test_a_post_that_takes_no_key_is_sent_once(path: str) -> None:
+@pytest.mark.parametrize("query", ["", "?x=1"])
+async def test_a_post_that_takes_no_key_is_sent_once(path: str, query: str) -> None:
     """By its method and by its path."""
     async with scripted(CUT_OFF, CONFIRMED, CUT_OFF) as script, client_of(script) as client:
         with pytest.raises(UnreachableError):
-            await client.post(f"/v1/webhooks/hook_1/{path}", {})
-        await client.post(f"/v1/webhooks/hook_1/{path}s", {})
+            await client.post(f"/v1/webhooks/hook_1/{path}{query}", {})
+        await client.post(f"/v1/webhooks/hook_1/{path}s{query}", {})
         with pytest.raises(UnreachableError):
             await client.webhooks.test("hook_1")
     assert [False, True, False] == ["idempotency-key" in each.headers for each in script.asked]
