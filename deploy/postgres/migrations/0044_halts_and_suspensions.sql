@@ -14,7 +14,10 @@ FROM (
         e.lane, e.event
     FROM (
         SELECT j.lane, j.position, convert_from(j.body, 'UTF8')::jsonb AS event
-        FROM record.journal j WHERE j.stream = 'market' AND j.type = 'market.member.suspended.v1'
+        FROM record.journal j
+        WHERE
+            j.stream = 'market' AND j.type = 'market.member.suspended.v1'
+            AND j.lane IN (SELECT lane FROM state.member WHERE suspended)
     ) e
     ORDER BY
         e.lane, e.event -> 'data' ->> 'market', e.event -> 'data' ->> 'organisation', e.position DESC
