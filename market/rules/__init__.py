@@ -28,12 +28,13 @@ several of them, lies beside them.
     optimum      problem, solve, resolve, bounds, check, levels, components; network_simplex,
                  transport_graph, compiled
     passports    passports, passport_content; bound_lots (what is sold of them), shipped_lots (what leaves
-                 beside what is proven), plausible_masses (what is told); transformations, mass_balance;
+                 beside what is proven), plausible_masses (what is told), stated_papers (which
+                 look odd); transformations, mass_balance;
                  lineage (where its elements come from), lineage_layers; data_carriers (where its code leads),
                  magnet_labels (what a label owes)
     crma         shares (of consumption, days of cover), suppliers (who took it from where), statement (of a
                  product's magnets), dated (what applies when); declared_volumes, declared, volume_content,
-                 volume_defects (bought or sold elsewhere)
+                 volume_defects (bought or sold elsewhere), volume_doubles (what trades here count already)
     parties      parties, papers, keys, members, alike_names (names that read the same)
     visibility   record_visibility, audience; visibility, proof_visibility, passport_visibility,
                  crma_visibility; own_side, own_round, explanations, standings, tickets, term_matches;
