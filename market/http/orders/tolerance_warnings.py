@@ -1,4 +1,4 @@
-"""What whoever posts or amends a large order is told of the market's tolerance: read after it."""
+"""What whoever rehearses a large order is told of the tolerance: a posting would wait for the reading."""
 
 from typing import Any
 from uuid import UUID
@@ -15,7 +15,8 @@ from market.store import inputs
 async def of_tolerance(
     call: Call[Any, Any], market: UUID, terms: SupplyTerms | RequirementTerms
 ) -> tuple[Warned, ...]:
-    return await unless_unread(_read(call, market, terms)) if may_pass_over(terms) else ()
+    asked = call.query.validate_only and may_pass_over(terms)
+    return await unless_unread(_read(call, market, terms)) if asked else ()
 
 
 async def _read(
