@@ -1,7 +1,7 @@
 """Clearings: plan a round, give one up, halt them and go on. What a round concludes, the matcher records."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, TypeVar
 from uuid import UUID
 
 from events.callers import Caller
@@ -58,6 +58,30 @@ ABANDON: Operation[InMarket[AbandonClearing], PlanState | None] = in_market(
 )
 HALT: Operation[InMarket[HaltMarket], PlanState | None] = in_market("market.halt", load, rules.halt)
 RESUME: Operation[InMarket[ResumeMarket], PlanState | None] = in_market("market.resume", load, rules.resume)
+A = TypeVar("A")
+
+
+async def _submitted(
+    desk: Desk,
+    caller: Caller,
+    operation: Operation[InMarket[A], PlanState | None],
+    market: UUID,
+    argument: A,
+    *,
+    request: Request | None,
+    dry_run: bool,
+) -> Answer:
+    lane = desk.lane("market", market)
+    return await submit(
+        desk,
+        operation,
+        InMarket(lane=lane.lane, lanes=desk.lanes, market=market, argument=argument),
+        caller=caller,
+        lanes=[lane],
+        touches=None,
+        request=request,
+        dry_run=dry_run,
+    )
 
 
 async def plan(
@@ -71,18 +95,8 @@ async def plan(
     dry_run: bool = False,
 ) -> Answer:
     """The position of the event that answers is the round's cut."""
-    lane = desk.lane("market", market)
     argument = PlanClearing(caller=caller, trigger=trigger, announced_at=announced_at)
-    return await submit(
-        desk,
-        PLAN,
-        InMarket(lane=lane.lane, lanes=desk.lanes, market=market, argument=argument),
-        caller=caller,
-        lanes=[lane],
-        touches=None,
-        request=request,
-        dry_run=dry_run,
-    )
+    return await _submitted(desk, caller, PLAN, market, argument, request=request, dry_run=dry_run)
 
 
 async def abandon(
@@ -96,18 +110,8 @@ async def abandon(
     request: Request | None = None,
     dry_run: bool = False,
 ) -> Answer:
-    lane = desk.lane("market", market)
     argument = AbandonClearing(caller=caller, plan=plan, code=code, reason=reason)
-    return await submit(
-        desk,
-        ABANDON,
-        InMarket(lane=lane.lane, lanes=desk.lanes, market=market, argument=argument),
-        caller=caller,
-        lanes=[lane],
-        touches=None,
-        request=request,
-        dry_run=dry_run,
-    )
+    return await _submitted(desk, caller, ABANDON, market, argument, request=request, dry_run=dry_run)
 
 
 async def halt(
@@ -120,18 +124,8 @@ async def halt(
     dry_run: bool = False,
 ) -> Answer:
     """Where a round was open, the first event that answers is its abandonment."""
-    lane = desk.lane("market", market)
     argument = HaltMarket(caller=caller, reason=reason)
-    return await submit(
-        desk,
-        HALT,
-        InMarket(lane=lane.lane, lanes=desk.lanes, market=market, argument=argument),
-        caller=caller,
-        lanes=[lane],
-        touches=None,
-        request=request,
-        dry_run=dry_run,
-    )
+    return await _submitted(desk, caller, HALT, market, argument, request=request, dry_run=dry_run)
 
 
 async def resume(
@@ -143,15 +137,5 @@ async def resume(
     request: Request | None = None,
     dry_run: bool = False,
 ) -> Answer:
-    lane = desk.lane("market", market)
     argument = ResumeMarket(caller=caller, reason=reason)
-    return await submit(
-        desk,
-        RESUME,
-        InMarket(lane=lane.lane, lanes=desk.lanes, market=market, argument=argument),
-        caller=caller,
-        lanes=[lane],
-        touches=None,
-        request=request,
-        dry_run=dry_run,
-    )
+    return await _submitted(desk, caller, RESUME, market, argument, request=request, dry_run=dry_run)

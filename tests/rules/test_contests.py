@@ -69,7 +69,7 @@ def test_each_side_gives_in_for_itself_and_the_operator_shows_by_what_it_decides
     assert [("side_wrong", None)] == refused(lambda: lane.settle_contest("buyer", 1, "stands"))
     assert [("side_wrong", None)] == refused(lambda: lane.settle_contest("seller", 1, "falls"))
     bare = lane.settle_contest
-    lane.papers = lambda: ()  # type: ignore[method-assign]
+    lane.papers = lambda: ()  # type: ignore[method-assign]  # no documents
     assert [("evidence_missing", "/evidence")] == refused(lambda: bare("operator", 1, "falls"))
     lane.settle_contest("seller", 1, "stands")
     assert [("nothing_contested", None)] == refused(lambda: lane.settle_contest("buyer", 1, "falls"))
@@ -172,7 +172,7 @@ def test_a_contested_termination_stays_one() -> None:
     lane.terminate("buyer", "breach", evidence=())
     assert [("side_wrong", None)] == refused(lambda: lane.contest("buyer", None))
     lane.contest("seller", None)
-    assert ("terminated", "seller") == (lane.stands.status, lane.stands.end_contest.by)  # type: ignore[union-attr]
+    assert ("terminated", "seller") == (lane.stands.status, lane.stands.end_contest.by)  # type: ignore[union-attr]  # was contested
     lane.settle_contest("buyer", None, "falls")
     assert "terminated" == lane.stands.status
     before = running().terminate("buyer", "breach")
@@ -200,7 +200,7 @@ def test_what_may_not_be_meant_is_told_when_it_is_declared() -> None:
             "reason": "x",
             "evidence": lane.papers(),
         }
-        fact = ForceMajeureDeclared(**given | changes)  # type: ignore[arg-type]
+        fact = ForceMajeureDeclared(**given | changes)  # type: ignore[arg-type]  # each fits its member
         return [each.code for each in suspension_cautions(lane.stands, lane.volumes, fact, lane.now)]
 
     assert [] == codes(7, 30)

@@ -145,7 +145,7 @@ def test_another_organisation_does_not_exist_and_a_trader_has_not_the_role(decid
         (OPERATOR_CALLER, NOBODY, "organisation_unknown"),
     ):
         assert [(code, None)] == blotter(
-            lambda caller=caller, state=state: decide(state, replace(argument, caller=caller), moment())  # type: ignore[misc]
+            lambda caller=caller, state=state: decide(state, replace(argument, caller=caller), moment())  # type: ignore[misc]  # bound by its default
         )
 
 
@@ -212,11 +212,11 @@ def test_only_an_ultimate_parent_is_named_as_group() -> None:
     for ultimate, refused in ((numbered(40), expected), (SELLER, expected), (STRANGER, []), (None, [])):
         new = replace(NOBODY, parent_group=ultimate)
         assert refused == blotter(
-            lambda new=new: parties.register_organisation(new, replace(REGISTER, details=below), moment())  # type: ignore[misc]
+            lambda new=new: parties.register_organisation(new, replace(REGISTER, details=below), moment())  # type: ignore[misc]  # bound by its default
         )
         known = replace(STATE, parent_group=ultimate)
         assert refused == blotter(
-            lambda known=known: parties.change_organisation(known, replace(CHANGE, details=below), moment())  # type: ignore[misc]
+            lambda known=known: parties.change_organisation(known, replace(CHANGE, details=below), moment())  # type: ignore[misc]  # bound by its default
         )
 
 
@@ -274,7 +274,7 @@ def test_a_new_plant_manager_is_no_news_for_the_markets() -> None:
 def test_a_site_with_live_papers_stays() -> None:
     for state in (STATE, replace(STATE, certificates=()), replace(STATE, licences=())):
         assert [("facility_in_use", None)] == blotter(
-            lambda state=state: parties.revoke_facility(state, REVOKE_SITE, moment())  # type: ignore[misc]
+            lambda state=state: parties.revoke_facility(state, REVOKE_SITE, moment())  # type: ignore[misc]  # bound by its default
         )
 
 

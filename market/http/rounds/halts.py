@@ -1,6 +1,6 @@
 """Halting a market, and going on (operators): two events of the record that everybody is shown."""
 
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from msgspec import Meta
 
@@ -9,7 +9,7 @@ from market.http.wire.access import OPERATORS
 from market.http.wire.endpoint import Answer, Call, DryRun, endpoint
 from market.http.wire.ids import MarketId, to_text
 from market.http.wire.material import Body
-from market.http.wire.receipts import Accepted, done
+from market.http.wire.receipts import Accepted, Done, done
 from market.rules.refusing.wording import Text
 
 TAG: Final = "Markets"
@@ -59,11 +59,7 @@ async def halt(call: Call[Halting, DryRun]) -> Answer:
         request=call.idempotent_request(),
         dry_run=call.query.validate_only,
     )
-    outcome = done(call, result)
-    found = to_text("mkt", call.ids["market"])
-    return Answer(
-        body=StandingAccepted(market=found, halted=True, **outcome.accepted()), replayed=outcome.replayed
-    )
+    return _standing(call, done(call, result), halted=True)
 
 
 @endpoint(
@@ -89,11 +85,13 @@ async def resume(call: Call[Resuming, DryRun]) -> Answer:
         request=call.idempotent_request(),
         dry_run=call.query.validate_only,
     )
-    outcome = done(call, result)
-    found = to_text("mkt", call.ids["market"])
-    return Answer(
-        body=StandingAccepted(market=found, halted=False, **outcome.accepted()), replayed=outcome.replayed
-    )
+    return _standing(call, done(call, result), halted=False)
+
+
+def _standing(call: Call[Any, DryRun], outcome: Done, *, halted: bool) -> Answer:
+    market = to_text("mkt", call.ids["market"])
+    body = StandingAccepted(market=market, halted=halted, **outcome.accepted())
+    return Answer(body=body, replayed=outcome.replayed)
 
 
 HANDLERS: Final = (halt, resume)

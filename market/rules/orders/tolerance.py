@@ -22,7 +22,7 @@ class _Least(NamedTuple):
 
 
 def may_pass_over(terms: SupplyTerms | RequirementTerms) -> bool:
-    """Whether a tolerance of a tenth would be above the least trade of the order: few are so large."""
+    """Whether a tolerance of a tenth would be above the least trade of the order: else none is read."""
     of = _least(terms)
     return of.least_g * TOLERANCE_MOST < of.quantity_g
 
