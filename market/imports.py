@@ -8,9 +8,9 @@ again.
 import asyncio
 import tempfile
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import timedelta
 from itertools import islice
 from typing import BinaryIO, Final, TypeVar
 
@@ -19,13 +19,13 @@ import structlog
 
 from events.callers import Caller
 from events.connections import DATABASE_ERRORS
-from events.desk import Desk
 from events.faults import crash_point
 from events.refusal import RecordUnavailable
 from market.ground import Wiring
 from market.http.files.import_kinds import KINDS, Kind
 from market.http.wire.faults import Fault, InvalidInputError
 from market.http.wire.import_rows import FileTerms, ReadRow, count_rows, read_rows
+from market.http.wire.reads import Looking
 from market.row_commands import TOGETHER_MAX, RowCommands
 from market.store import imports as store
 from market.store import party_reads
@@ -60,7 +60,7 @@ class LeaseLost(Exception):
 
 
 async def run_imports(wiring: Wiring, stop: asyncio.Event) -> None:
-    await Imports(wiring.desk, owner=wiring.owner, clock=wiring.clock).run(stop)
+    await Imports(wiring, owner=wiring.owner).run(stop)
 
 
 class Imports:
@@ -68,16 +68,16 @@ class Imports:
 
     def __init__(
         self,
-        desk: Desk,
+        on: Looking,
         *,
         owner: str,
-        clock: Callable[[], datetime],
         look_seconds: float = LOOK_SECONDS,
         lease_seconds: float = LEASE_SECONDS,
     ) -> None:
-        self._desk = desk
+        self._on = on
+        self._desk = on.desk
         self._owner = owner
-        self._clock = clock
+        self._clock = on.clock
         self._look_seconds = look_seconds
         self._lease_seconds = lease_seconds
 
@@ -114,7 +114,7 @@ class Imports:
             found = await store.claim(connection, owner, self._lease_seconds)
         if found is None:
             return False
-        work = _Work(self._desk, found, owner, self._clock, self._lease_seconds, stop)
+        work = _Work(self._on, found, owner, self._lease_seconds, stop)
         try:
             await work.run()
         except Ended as end:
@@ -142,18 +142,17 @@ class _Work:
 
     def __init__(
         self,
-        desk: Desk,
+        on: Looking,
         found: Import,
         owner: str,
-        clock: Callable[[], datetime],
         lease_seconds: float,
         stop: asyncio.Event,
     ) -> None:
-        self._desk = desk
+        self._desk = on.desk
         self._found = found
         self._kind: Kind = KINDS[found.kind]
         self._owner = owner
-        self._clock = clock
+        self._clock = on.clock
         self._lease_seconds = lease_seconds
         self._stop = stop
         self._terms = FileTerms(
@@ -164,7 +163,7 @@ class _Work:
             kinds={name: kind.shape for name, kind in KINDS.items()},
         )
         caller = Caller(organisation=found.organisation, roles=frozenset(found.roles), key=found.key)
-        self._commands = RowCommands(desk, caller, self._kind, found.id, found.request_hash or b"", stop)
+        self._commands = RowCommands(on, caller, self._kind, found.id, found.request_hash or b"", stop)
 
     async def run(self) -> None:
         with tempfile.TemporaryFile(prefix="lodestone-import-") as file:
@@ -237,7 +236,7 @@ class _Work:
             if lines is None:
                 return
             crash_point("imports.stored")
-            accepted = sum(line.made is not None for line in lines)
+            accepted = sum(line.accepted for line in lines)
             refused = len({line.row for line in lines}) - accepted
             await self._advance(total, accepted, refused, lines)
         if accepted:
@@ -260,7 +259,7 @@ class _Work:
                 return
             crash_point("imports.stored")
             done += len(chunk)
-            accepted = sum(line.made is not None for line in lines)
+            accepted = sum(line.accepted for line in lines)
             await self._advance(done, accepted, len(chunk) - accepted, lines)
             crash_point("imports.advanced")
         raise Ended("completed")

@@ -18,13 +18,16 @@ from events.callers import Caller
 from events.command import Outcome
 from events.decision import Request
 from events.desk import Desk
+from events.envelope import Recorded
 from events.refusal import Refusal, Refusals
 from events.together import AnyCommand, TogetherRefused, gathering, submit_together
 from market.http.files.import_kinds import Kind, place_in
 from market.http.wire.faults import Fault, InvalidInputError
 from market.http.wire.import_rows import ReadRow, dotted
 from market.http.wire.problems import BUSY, refusal_faults, status_of
-from market.store.imports import ReportLine
+from market.http.wire.reads import Looking
+from market.http.wire.receipts import Warned
+from market.store.imports import ACCEPTED, ReportLine
 
 log = structlog.get_logger("lodestone.imports")
 
@@ -62,7 +65,18 @@ class _Row:
         ]
 
     def accept(self, made: str) -> None:
-        self.said = [ReportLine(row=self.read.number, column="", code="accepted", sentence="", made=made)]
+        self.said = [ReportLine(row=self.read.number, column="", code=ACCEPTED, sentence="", made=made)]
+
+    def warn(self, made: str, warning: Warned, pointer: str) -> None:
+        self.said.append(
+            ReportLine(
+                row=self.read.number,
+                column=dotted(pointer),
+                code=warning.code,
+                sentence=warning.detail,
+                made=made,
+            )
+        )
 
 
 class RowCommands:
@@ -70,14 +84,15 @@ class RowCommands:
 
     def __init__(
         self,
-        desk: Desk,
+        on: Looking,
         caller: Caller,
         kind: Kind,
         found: UUID,
         file_hash: bytes,
         stop: asyncio.Event,
     ) -> None:
-        self._desk = desk
+        self._on = on
+        self._desk = on.desk
         self._caller = caller
         self._kind = kind
         self._import = found
@@ -136,8 +151,7 @@ class RowCommands:
                 log.exception("import_row_failed", import_id=str(self._import), row=rows[0].read.number)
                 return await self._refused(rows, [UNFORESEEN])
             assert isinstance(outcome, Outcome)
-            for row in rows:
-                row.accept(self._made(outcome)[0])
+            await self._accept(rows, self._made(outcome)[0])
             return True
         return False
 
@@ -150,10 +164,19 @@ class RowCommands:
                 return False
         return True
 
-    def _made(self, outcome: Outcome) -> list[str]:
+    def _made(self, outcome: Outcome) -> list[Recorded]:
         """What the commands made, in their order."""
-        facts = (event for event in outcome.events if isinstance(event.data, self._kind.fact))
-        return [self._kind.made(event) for event in facts]
+        return [event for event in outcome.events if isinstance(event.data, self._kind.fact)]
+
+    async def _accept(self, rows: Sequence[_Row], event: Recorded) -> None:
+        """All rows of one command."""
+        made = self._kind.made(event)
+        for row in rows:
+            row.accept(made)
+        for warning in await self._kind.warn(self._on, event):
+            place, pointer = place_in(self._kind, warning.pointer)
+            for row in rows if place is None else rows[place : place + 1]:
+                row.warn(made, warning, pointer)
 
     def _request(self, rows: Sequence[_Row]) -> Request:
         return Request(
@@ -215,9 +238,8 @@ class RowCommands:
                 await self._pause()
             else:
                 assert isinstance(outcome, Outcome)
-                for group, made in zip(groups, self._made(outcome), strict=True):
-                    for row in group:
-                        row.accept(made)
+                for group, event in zip(groups, self._made(outcome), strict=True):
+                    await self._accept(group, event)
                 return True
         return False
 

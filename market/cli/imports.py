@@ -24,7 +24,7 @@ from market.cli.files import check_writable
 from market.client.client import keyed_origin
 from market.client.faults import Fault, Problem
 from market.client.imports import ImportLine
-from market.store.imports import FileFormat
+from market.store.imports import ACCEPTED, FileFormat
 
 MEDIA: Final[dict[FileFormat, str]] = {
     "csv": "text/csv",
@@ -122,7 +122,7 @@ class _Api:
     async def follow(
         self, file: BinaryIO, size: int, media: str, query: dict[str, str], report: Path | None
     ) -> tuple[View, list[ImportLine], CommandFailed | None]:
-        """The import when it is over, its first refused rows, and why its report could not be had."""
+        """The import when it is over, its first faults and warnings, and why its report could not be had."""
         say(f"the key of the request is {self._request_key}")
         async with httpx.AsyncClient(
             base_url=self._url, headers=self._headers, timeout=SECONDS_MAX
@@ -152,7 +152,7 @@ class _Api:
                 except OSError as error:
                     reason = f"{report} cannot be written: {reason_of(error)}"
                     missed = CommandFailed(Exit.INVALID_INPUT, f"{reason}; {again}")
-            return await _refused(client, path) if view["refused"] else [], missed
+            return await _told(client, path) if view["refused"] or view["warned"] else [], missed
         except (httpx.HTTPError, msgspec.MsgspecError) as error:
             reason = f"the report was not read to its end: {_failure(error)}"
         return [], missed or CommandFailed(Exit.UNAVAILABLE, f"{reason}; {again}")
@@ -272,28 +272,32 @@ async def _save(client: httpx.AsyncClient, path: str, report: Path) -> None:
                 opened.write(part)
 
 
-async def _refused(client: httpx.AsyncClient, path: str) -> list[ImportLine]:
-    """MsgspecError for a line that is none of a report."""
-    found: list[ImportLine] = []
+async def _told(client: httpx.AsyncClient, path: str) -> list[ImportLine]:
+    """The first faults, then the first warnings. MsgspecError for a line that is none of a report."""
+    faults: list[ImportLine] = []
+    warnings: list[ImportLine] = []
     async with client.stream("GET", path, params={"format": "ndjson"}) as answer:
         answer.raise_for_status()
         async for text in answer.aiter_lines():
             line = msgspec.json.decode(text, type=ImportLine)
-            if line.id is None:
+            found = faults if line.id is None else warnings
+            if line.code != ACCEPTED and len(found) <= SHOWN_MAX:
                 found.append(line)
-            if len(found) > SHOWN_MAX:
+            if len(faults) > SHOWN_MAX:
                 break
-    return found
+    return faults + warnings
 
 
 def _tell(view: View, lines: list[ImportLine], *, as_json: bool) -> None:
     if as_json:
         print_json(view)
         return
-    print_line(f"{view['state']}: {view['accepted']:,} accepted, {view['refused']:,} refused")
+    told = f" ({view['warned']:,} with warnings)" if view["warned"] else ""
+    print_line(f"{view['state']}: {view['accepted']:,} accepted{told}, {view['refused']:,} refused")
     for line in lines[:SHOWN_MAX]:
         where = f"row {line.row}" + (f", {line.column}" if line.column else "")
-        print_line(f"{where}: {line.code}: {line.sentence}")
+        kind = line.code if line.id is None else f"warning {line.code}"
+        print_line(f"{where}: {kind}: {line.sentence}")
     if len(lines) > SHOWN_MAX:
         say("and more: --report FILE saves them all")
 

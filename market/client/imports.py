@@ -28,7 +28,8 @@ class FileFault(Struct, frozen=True, kw_only=True):
 
 
 class Import(Struct, frozen=True, kw_only=True):
-    """`rows_total` is null until the file was read once; `problem` is of the file as a whole."""
+    """`rows_total` is null until the file was read once; `warned` of the accepted rows have warnings in the
+    report; `problem` is of the file as a whole."""
 
     id: str
     kind: str
@@ -38,6 +39,7 @@ class Import(Struct, frozen=True, kw_only=True):
     rows_total: int | None
     rows_read: int
     accepted: int
+    warned: int
     refused: int
     seconds_left: int | None
     problem: tuple[FileFault, ...]
@@ -46,7 +48,8 @@ class Import(Struct, frozen=True, kw_only=True):
 
 
 class ImportLine(Struct, frozen=True, kw_only=True):
-    """`id` of what an accepted row made; else `code` and `sentence` say what is wrong with it."""
+    """`id` of what an accepted row made, `code` `accepted` or that of a warning of it; else `code` and
+    `sentence` say what is wrong with it."""
 
     row: int
     column: str

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Literal
+from typing import Final, Literal
 from uuid import UUID
 
 import asyncpg
@@ -17,6 +17,7 @@ State = Literal["receiving", "waiting", "checking", "storing", "completed", "ref
 Mode = Literal["all_or_nothing", "partial"]
 FileFormat = Literal["csv", "xlsx", "ndjson"]
 Separator = Literal["comma", "semicolon", "tab"]
+ACCEPTED: Final = "accepted"
 OVER = ("completed", "refused", "cancelled", "failed")
 
 
@@ -42,6 +43,7 @@ class Import(Struct, frozen=True, kw_only=True):
     rows_total: int | None
     rows_read: int
     accepted: int
+    warned: int
     refused: int
     problem: bytes | None
     cancel_asked: bool
@@ -55,13 +57,22 @@ class Import(Struct, frozen=True, kw_only=True):
 
 
 class ReportLine(Struct, frozen=True, kw_only=True, array_like=True):
-    """`made`: the id of what an accepted row made; else what is wrong in which column."""
+    """`made`: the id of what an accepted row made, `code` `accepted` or that of a warning of it; else what is
+    wrong in which column."""
 
     row: int
     column: str
     code: str
     sentence: str
     made: str | None = None
+
+    @property
+    def accepted(self) -> bool:
+        return self.made is not None and self.code == ACCEPTED
+
+    @property
+    def warns(self) -> bool:
+        return self.made is not None and self.code != ACCEPTED
 
 
 OPEN = "select count(*) from ops.import where organisation = $1 and not state = any($2)"
@@ -84,9 +95,9 @@ DROP_BROKEN = "delete from ops.import where organisation = $1 and request_key = 
 INSERT = """
 insert into ops.import (
     import, organisation, key, roles, request_key, kind, format, mode, separator, market, created_at,
-    state, size_bytes, rows_read, accepted, refused, cancel_asked
+    state, size_bytes, rows_read, accepted, warned, refused, cancel_asked
 )
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'receiving', 0, 0, 0, 0, false)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'receiving', 0, 0, 0, 0, 0, false)
 on conflict (organisation, request_key) do nothing
 """
 
@@ -232,7 +243,7 @@ async def read_part(connection: Connection, found: UUID, number: int) -> bytes |
 
 ADVANCE = """
 update ops.import set rows_read = $3, accepted = accepted + $4, refused = refused + $5,
-    leased_until = now() + make_interval(secs => $6)
+    warned = warned + $6, leased_until = now() + make_interval(secs => $7)
 where import = $1 and owner = $2 and rows_read < $3
 returning cancel_asked
 """
@@ -255,9 +266,10 @@ async def advance(
     lines: Sequence[ReportLine],
 ) -> bool | None:
     """What became of the next rows, and how far it is. As `renew`."""
+    warned = len({line.row for line in lines if line.warns})
     async with connection.transaction():
         asked: bool | None = await connection.fetchval(
-            ADVANCE, found, owner, rows_read, accepted, refused, lease_seconds
+            ADVANCE, found, owner, rows_read, accepted, refused, warned, lease_seconds
         )
         if asked is not None and lines:
             await connection.execute(ADD_LINES, found, lines[0].row, _encode(lines))

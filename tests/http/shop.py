@@ -68,6 +68,7 @@ class Shop:
     """A scene behind its door."""
 
     scene: Scene
+    door: Door
     app: Litestar
     client: httpx.AsyncClient
     tokens: dict[tuple[UUID, frozenset[KeyRole]], str] = field(default_factory=dict)
@@ -194,34 +195,33 @@ async def shop_on(
         tail = FeedTail(desk_sessions, wait_seconds_max=0.2)
         solver = Solver(children_max=1)
         try:
-            app = app_behind(
-                Door(
-                    desk=scene.desk,
-                    reader=reader,
-                    clock=scene.clock,
-                    new_id=uuid7,
-                    new_secret=lambda: next(secrets_made).to_bytes(32, "big"),
-                    public_id_key=b"p" * 32,
-                    topic_prefix="",
-                    webhook_key=b"w" * 32,
-                    reach=Reach(),
-                    resolve=resolve,
-                    keys=KeyRing(partial(find_credential, reader), scene.clock),
-                    seal=CursorSeal("c" * 32),
-                    limits=CallerLimits(quota, clock_ns=lambda: 0),
-                    strangers=CallerLimits(strangers, policy="address", clock_ns=lambda: 0),
-                    solver=solver,
-                    metrics=DoorMetrics(CollectorRegistry()),
-                    feed=tail,
-                    checks=checks or {},
-                    body_bytes_max=BODY_BYTES_MAX,
-                    public_url="https://door.example/",
-                    import_bytes_max=IMPORT_BYTES_MAX,
-                )
+            door = Door(
+                desk=scene.desk,
+                reader=reader,
+                clock=scene.clock,
+                new_id=uuid7,
+                new_secret=lambda: next(secrets_made).to_bytes(32, "big"),
+                public_id_key=b"p" * 32,
+                topic_prefix="",
+                webhook_key=b"w" * 32,
+                reach=Reach(),
+                resolve=resolve,
+                keys=KeyRing(partial(find_credential, reader), scene.clock),
+                seal=CursorSeal("c" * 32),
+                limits=CallerLimits(quota, clock_ns=lambda: 0),
+                strangers=CallerLimits(strangers, policy="address", clock_ns=lambda: 0),
+                solver=solver,
+                metrics=DoorMetrics(CollectorRegistry()),
+                feed=tail,
+                checks=checks or {},
+                body_bytes_max=BODY_BYTES_MAX,
+                public_url="https://door.example/",
+                import_bytes_max=IMPORT_BYTES_MAX,
             )
+            app = app_behind(door)
             transport = httpx.ASGITransport(app=app)  # type: ignore[arg-type]
             async with httpx.AsyncClient(transport=transport, base_url="http://door") as client:
-                yield Shop(scene=scene, app=app, client=client)
+                yield Shop(scene=scene, door=door, app=app, client=client)
         finally:
             await tail.stop()
             await solver.stop()

@@ -48,7 +48,7 @@ async def send(
 
 
 def worker(shop: Shop) -> Imports:
-    return Imports(shop.scene.desk, owner="test", clock=shop.scene.clock, look_seconds=0.01)
+    return Imports(shop.door, owner="test", look_seconds=0.01)
 
 
 async def work(shop: Shop) -> None:
@@ -77,6 +77,12 @@ async def imported(shop: Shop, content: Any, kind: str = "offers", **more: Any) 
 
 def counts(view: dict[str, Any]) -> tuple[str, int, int, int]:
     return view["state"], view["rows_read"], view["accepted"], view["refused"]
+
+
+def unlike(shop: Shop) -> dict[str, Any]:
+    """An offer that is accepted with a warning: its footprint is of something else."""
+    body = offer(shop)
+    return {**body, "footprint": {**body["footprint"], "form": "metal"}}
 
 
 def offer(shop: Shop, **changes: Any) -> dict[str, Any]:
@@ -301,6 +307,19 @@ async def test_good_rows_stand_and_others_are_told(shop: Shop) -> None:
     assert [1, 2, 3, 4] == [line["row"] for line in report]
     assert ["accepted", "not_decimal", "accepted"] == [report[place]["code"] for place in (0, 1, 3)]
     assert ("valid_until", None) == (report[2]["column"], report[2]["id"])
+
+
+@pytest.mark.parametrize("mode", ["partial", "all_or_nothing"])
+async def test_what_a_post_would_warn_of_is_told_of_its_row(shop: Shop, mode: str) -> None:
+    view, report = await imported(shop, [offer(shop), unlike(shop)], query=f"&mode={mode}")
+    assert ("completed", 2, 2, 0, 1) == (*counts(view), view["warned"])
+    first, second, warning = report
+    assert ["accepted", "accepted"] == [first["code"], second["code"]]
+    assert (2, "footprint.form", "footprint_of_other_form", second["id"]) == tuple(
+        warning[name] for name in ("row", "column", "code", "id")
+    )
+    posted = await shop.ask("POST", "/v1/supply-offers", by=shop.scene.sellers[0], body=unlike(shop))
+    assert [warning["sentence"]] == [each["detail"] for each in posted.json()["warnings"]]
 
 
 async def test_values_that_are_refused_do_not_take_others_with_them(shop: Shop) -> None:

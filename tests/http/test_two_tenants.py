@@ -215,7 +215,7 @@ async def hand_in(shop: Shop, firm: Firm) -> str:
     row = json.dumps({"SENTINEL-LOT": 1}).encode()
     path = "/v1/imports?kind=offers&mode=partial"
     answer = await shop.ask("POST", path, by=firm, roles=TENANT_ROLES, body=row, headers=headers)
-    await Imports(shop.scene.desk, owner="crawl", clock=shop.scene.clock).work_once("crawl", asyncio.Event())
+    await Imports(shop.door, owner="crawl").work_once("crawl", asyncio.Event())
     handed_in: str = answer.json()["id"]
     return handed_in
 

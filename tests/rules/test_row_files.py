@@ -59,10 +59,12 @@ def changed(**members: str) -> str:
     return written.getvalue()
 
 
-def workbook(*lines: list[Any], macros: bool = False) -> bytes:
+def workbook(*lines: list[Any], formats: dict[str, str] = {}, merged: str = "") -> bytes:  # noqa: B006 read alone
+    """`formats`: number formats of the cells of columns."""
     written = BytesIO()
     book = xlsxwriter.Workbook(written, {"in_memory": True})
     day, time = book.add_format({"num_format": "yyyy-mm-dd"}), book.add_format({"num_format": "yyyy hh:mm"})
+    shown = [book.add_format({"num_format": formats.get(name, "General")}) for name in VALUE]
     sheet = book.add_worksheet()
     for number, line in enumerate(([*VALUE], *lines)):
         for place, cell in enumerate(line):
@@ -72,7 +74,9 @@ def workbook(*lines: list[Any], macros: bool = False) -> bytes:
                 case date():
                     sheet.write_datetime(number, place, cell, day)
                 case _:
-                    sheet.write(number, place, cell)
+                    sheet.write(number, place, cell, shown[place] if number else None)
+    if merged:
+        sheet.merge_range(merged, lines[0][0])
     book.close()
     return written.getvalue()
 
@@ -242,6 +246,33 @@ def test_formulas_are_refused_by_their_cell() -> None:
     (row,) = rows(workbook(line), "xlsx")
     formula = Wrong("amount", "formula_cell", "F2 holds a formula: paste what comes of it")
     assert (formula,) == row.wrong
+
+
+@pytest.mark.parametrize(
+    ("shown", "expected"),
+    [
+        ("0.0%", "as a percentage"),
+        ('[Red]0 %;-0" kg"', "as a percentage"),
+        ("#,##0,", "in thousands"),
+        ("#,##0.00", None),
+        ('0.0" % of TREO"', None),
+        ("[$€-407] 0.00", None),
+    ],
+)
+def test_a_number_that_is_shown_as_another_is_refused(shown: str, expected: str | None) -> None:
+    line: list[Any] = [*VALUE.values()]
+    line[5] = 0.2
+    (row,) = rows(workbook(line, formats={"amount": shown}), "xlsx")
+    sentence = f"F2 holds 0.2 and is shown {expected}: format it as a plain number and write what is meant"
+    assert ((Wrong("amount", "shown_otherwise", sentence),) if expected else ()) == row.wrong
+    assert row.wrong or row.body.amount == "0.2"
+
+
+def test_merged_cells_are_named() -> None:
+    line = [*VALUE.values()]
+    assert ("merged_cells", "") == fault(workbook(line, line, merged="A2:A3"), "xlsx")
+    with pytest.raises(InvalidInputError, match="A2:A3 are merged"):
+        rows(workbook(line, line, merged="A2:A3"), "xlsx")
 
 
 def test_a_formula_hides_no_other_fault_of_its_row_and_makes_none() -> None:

@@ -68,8 +68,8 @@ async def hand_in(scene: Scene, rows: list[dict[str, Any]], mode: Mode) -> UUID:
     new = Import(
         id=uuid7(), organisation=scene.sellers[0].organisation, key=key, roles=("operator",), request_key="k",
         request_hash=None, kind="index-values", format="ndjson", mode=mode, separator=None, market=None,
-        state="receiving", size_bytes=0, rows_total=None, rows_read=0, accepted=0, refused=0, problem=None,
-        cancel_asked=False, created_at=scene.clock.now, storing_since=None, finished_at=None,
+        state="receiving", size_bytes=0, rows_total=None, rows_read=0, accepted=0, warned=0, refused=0,
+        problem=None, cancel_asked=False, created_at=scene.clock.now, storing_since=None, finished_at=None,
     )  # fmt: skip
     async with scene.pool.acquire() as connection:
         assert await store.begin(connection, new)
@@ -108,7 +108,8 @@ async def test_a_killed_import_goes_on_and_doubles_nothing(
         assert -signal.SIGKILL == code, told
         assert "storing" == (await found(scene, imported)).state
         await scene.pool.execute("update ops.import set leased_until = now()")
-        await Imports(scene.desk, owner="next", clock=scene.clock).work_once("next", asyncio.Event())
+        async with wired(database, kafka_bootstrap, topic_prefix, now=scene.clock) as wiring:
+            await Imports(wiring, owner="next").work_once("next", asyncio.Event())
         after = await found(scene, imported)
         assert ("completed", rows, rows - refused, refused) == (
             after.state,

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from contracts.commands import deliveries as delivery_commands
 from contracts.commands import indices as index_commands
-from contracts.rules.indices import IndexUnit, PublishIndex
+from contracts.rules.indices import IndexUnit, PublishIndex, early_cautions
 from events.callers import Caller
 from events.contract_events import AssayLodged, IndexPublished
 from events.decision import Request
@@ -24,12 +24,14 @@ from market.http.agreements import deliveries
 from market.http.agreements.deliveries import LodgedAssay
 from market.http.agreements.index_values import ValueBody
 from market.http.agreements.indices import VALUE
-from market.http.orders import recovered_lots, requirements, supply_offers
+from market.http.orders import recovered_lots, requirements, supplies, supply_offers
 from market.http.orders.requirements import PostRequirement
 from market.http.orders.supplies import PostSupply
 from market.http.wire import examples
 from market.http.wire.access import OPERATORS, TRADERS
 from market.http.wire.ids import DeliveryId, to_text, to_uuid
+from market.http.wire.reads import Looking
+from market.http.wire.receipts import Warned, warned
 from market.rules.refusing.wording import Code, CurrencyCode
 
 KindName = Literal["offers", "lots", "requirements", "index-values", "assays"]
@@ -63,7 +65,8 @@ class Kind(Struct, frozen=True, kw_only=True):
     """`shape` is a row's body, `example` one that is documented. `names_market`: rows name a market.
 
     `rows_max` rows in a line with the same `group` are one command, whose main `fact` is told of as `made`.
-    `subject`: what only one command of a transaction may be about, if anything.
+    `subject`: what only one command of a transaction may be about, if anything. `warn`: what the kind's own
+    POST would tell of what was accepted.
     """
 
     name: KindName
@@ -74,6 +77,7 @@ class Kind(Struct, frozen=True, kw_only=True):
     fact: type[Struct]
     give: Give
     made: Callable[[Recorded], str]
+    warn: Callable[[Looking, Recorded], Awaitable[tuple[Warned, ...]]]
     rows_max: int = 1
     group: Callable[[Any], object] = id
     subject: Callable[[Caller, Any], str | None]
@@ -134,6 +138,25 @@ def _made_requirement(event: Recorded) -> str:
     return to_text("req", event.data.requirement)
 
 
+async def _warn_of_supply(on: Looking, event: Recorded) -> tuple[Warned, ...]:
+    assert isinstance(event.data, SupplyOffered | RecoveredLotListed)
+    return await supplies.warnings_of(on, event.data, unhurried=True)
+
+
+async def _warn_of_requirement(on: Looking, event: Recorded) -> tuple[Warned, ...]:
+    assert isinstance(event.data, RequirementPosted)
+    return await requirements.warnings_of(on, event.data, unhurried=True)
+
+
+async def _warn_of_values(_on: Looking, event: Recorded) -> tuple[Warned, ...]:
+    assert isinstance(event.data, IndexPublished)
+    return warned(caution for _, caution in early_cautions(event.data.values))
+
+
+async def _no_warning(_on: Looking, _event: Recorded) -> tuple[Warned, ...]:
+    return ()
+
+
 def _made_assay(event: Recorded) -> str:
     assert isinstance(event.data, AssayLodged)
     return to_text("del", event.data.delivery)
@@ -152,6 +175,7 @@ _KINDS: Final = (
         fact=SupplyOffered,
         give=_alone(supply_offers.give),
         made=_made_offer,
+        warn=_warn_of_supply,
         subject=_lot,
     ),
     Kind(
@@ -162,6 +186,7 @@ _KINDS: Final = (
         fact=RecoveredLotListed,
         give=_alone(recovered_lots.give),
         made=_made_lot,
+        warn=_warn_of_supply,
         subject=_lot,
     ),
     Kind(
@@ -172,6 +197,7 @@ _KINDS: Final = (
         fact=RequirementPosted,
         give=_alone(requirements.give),
         made=_made_requirement,
+        warn=_warn_of_requirement,
         subject=_nothing,
     ),
     Kind(
@@ -183,6 +209,7 @@ _KINDS: Final = (
         fact=IndexPublished,
         give=_publish,
         made=_event,
+        warn=_warn_of_values,
         rows_max=100,
         group=_unit,
         subject=lambda _, row: row.index,
@@ -196,6 +223,7 @@ _KINDS: Final = (
         fact=AssayLodged,
         give=_alone(_lodge),
         made=_made_assay,
+        warn=_no_warning,
         subject=lambda _, row: row.delivery,
     ),
 )

@@ -65,6 +65,7 @@ class ImportView(Body, frozen=True, kw_only=True):
     rows_total: int | None
     rows_read: int
     accepted: int
+    warned: int
     refused: int
     seconds_left: int | None
     problem: tuple[Fault, ...]
@@ -83,6 +84,7 @@ class ImportView(Body, frozen=True, kw_only=True):
             rows_total=found.rows_total,
             rows_read=found.rows_read,
             accepted=found.accepted,
+            warned=found.warned,
             refused=found.refused,
             seconds_left=_seconds_left(found, now),
             problem=() if found.problem is None else _problem.decode(found.problem),
@@ -171,6 +173,7 @@ def _new(call: Call[Nothing, ImportQuery], kind: Kind) -> Import:
         rows_total=None,
         rows_read=0,
         accepted=0,
+        warned=0,
         refused=0,
         problem=None,
         cancel_asked=False,
@@ -310,7 +313,8 @@ class ReportRow(Body, frozen=True, kw_only=True):
     answer=str,
     media_type=CSV,
     shapes=(NDJSON,),
-    description="Every row up to where the import is: the id of what it made, or one line for each fault.",
+    description="Every row up to where the import is: the id of what it made, with a further line for each "
+    "warning, or one line for each fault.",
 )
 async def report(call: Call[Nothing, ReportQuery]) -> Answer:
     found = await _load(call)

@@ -27,8 +27,8 @@ from market.http.wire.material import ExchangeRate
 from market.http.wire.numbers import KILOGRAMS, SIGNED_EUR_PER_KG
 from market.http.wire.paging import Listing
 from market.http.wire.patching import patch_of, patched
-from market.http.wire.reads import as_caller, own, viewer
-from market.http.wire.receipts import Accepted, Done, Result, done, warned
+from market.http.wire.reads import Looking, as_caller, own, viewer
+from market.http.wire.receipts import Accepted, Done, Result, Warned, done, warned
 from market.rules.book import OrderStatus, RequirementOrder, SupplyOrder
 from market.rules.orders.requirements import cautions
 from market.rules.policy_lines import effective_lines
@@ -105,6 +105,15 @@ class RequirementAccepted(Accepted, frozen=True, kw_only=True):
     effective_lines: tuple[EffectiveLineView, ...] = ()
 
 
+async def warnings_of(
+    on: Looking, fact: RequirementPosted | RequirementAmended, *, unhurried: bool
+) -> tuple[Warned, ...]:
+    """`unhurried`: no posting waits for it, so a large order is held against the tolerance too."""
+    market, terms = fact.market, fact.terms
+    tolerance = await of_tolerance(on, market, terms) if unhurried else ()
+    return *warned(cautions(terms)), *await of_names(on, market, terms), *tolerance
+
+
 async def _accepted(
     call: Call[Any, DryRun],
     outcome: Done,
@@ -120,11 +129,7 @@ async def _accepted(
         limit_eur_per_basis_kg=SIGNED_EUR_PER_KG.text(terms.limit.ueur_per_kg),
         exchange_rate=exchange_rate(terms.limit),
         effective_lines=_effective(terms),
-        warnings=(
-            *warned(cautions(terms)),
-            *await of_names(call, fact.market, terms),
-            *await of_tolerance(call, fact.market, terms),
-        ),
+        warnings=await warnings_of(call.door, fact, unhurried=call.query.validate_only),
         **outcome.accepted(),
     )
 

@@ -25,7 +25,7 @@ from market.http.wire.ids import MarketId, OrganisationId, SupplyId, to_text
 from market.http.wire.material import Body, ExchangeRate
 from market.http.wire.numbers import KILOGRAMS, SIGNED_EUR_PER_KG, TONNES
 from market.http.wire.patching import patch_of
-from market.http.wire.reads import as_caller, as_desk, own, viewer
+from market.http.wire.reads import Looking, as_caller, as_desk, own, viewer
 from market.http.wire.receipts import Accepted, Done, Warned, unless_unread, warned
 from market.rules.book import OrderStatus, SupplyOrder
 from market.rules.orders.counting import capacity_cautions
@@ -156,9 +156,9 @@ async def posted(
     call: Call[Any, DryRun], kind: Kind, outcome: Done, order: UUID, fact: SupplyPosted
 ) -> Answer:
     found = None if outcome.validated_only else to_text(kind, order)
-    named = await _told(call, fact)
+    warnings = await warnings_of(call.door, fact, unhurried=call.query.validate_only)
     return Answer(
-        body=_accepted(outcome, found, 1, fact.terms, named),
+        body=_accepted(outcome, found, 1, fact.terms, warnings),
         status=outcome.status,
         version=None if found is None else 1,
         position=outcome.position,
@@ -171,19 +171,22 @@ async def amended(
     call: Call[Any, DryRun], kind: Kind, outcome: Done, order: UUID, fact: SupplyPosted
 ) -> Answer:
     version = call.expected_version + 1
-    named = await _told(call, fact)
+    warnings = await warnings_of(call.door, fact, unhurried=call.query.validate_only)
     return Answer(
-        body=_accepted(outcome, to_text(kind, order), version, fact.terms, named),
+        body=_accepted(outcome, to_text(kind, order), version, fact.terms, warnings),
         version=None if outcome.validated_only else version,
         position=outcome.position,
     )
 
 
-async def _told(call: Call[Any, DryRun], fact: SupplyPosted) -> tuple[Warned, ...]:
-    terms = fact.terms
-    routes = await of_routes(call, fact.market, terms, terms.condition)
-    named = await of_names(call, fact.market, terms)
-    return *named, *routes, *await of_tolerance(call, fact.market, terms)
+async def warnings_of(on: Looking, fact: SupplyPosted, *, unhurried: bool) -> tuple[Warned, ...]:
+    """`unhurried`: no posting waits for it, so a large order is held against the tolerance too."""
+    market, terms = fact.market, fact.terms
+    named = await of_names(on, market, terms)
+    routes = await of_routes(on, market, terms, terms.condition)
+    tolerance = await of_tolerance(on, market, terms) if unhurried else ()
+    stated, of_capacity = warned(stated_cautions(terms)), warned(capacity_cautions(terms))
+    return *stated, *named, *routes, *tolerance, *of_capacity
 
 
 def closed(call: Call[Any, DryRun], kind: Kind, outcome: Done, warnings: tuple[Warned, ...] = ()) -> Answer:
@@ -205,11 +208,11 @@ async def _of_grading(call: Call[Any, DryRun], fact: RecoveredLotGraded) -> tupl
     lane = call.door.desk.lane("market", fact.market).lane
     async with as_desk(call) as connection:
         rows = await supplies.load_orders(connection, [(lane, fact.market, fact.lot)])
-    return await of_routes(call, fact.market, rows[fact.lot].order.terms, fact.condition)
+    return await of_routes(call.door, fact.market, rows[fact.lot].order.terms, fact.condition)
 
 
 def _accepted(
-    outcome: Done, found: str | None, version: int, terms: RecordedTerms, named: tuple[Warned, ...]
+    outcome: Done, found: str | None, version: int, terms: RecordedTerms, warnings: tuple[Warned, ...]
 ) -> SupplyAccepted:
     return SupplyAccepted(
         id=found,
@@ -217,7 +220,7 @@ def _accepted(
         basis_kg=KILOGRAMS.text(terms.basis_g),
         ask_eur_per_basis_kg=SIGNED_EUR_PER_KG.text(terms.ask.ueur_per_kg),
         exchange_rate=exchange_rate(terms.ask),
-        warnings=(*warned(stated_cautions(terms)), *named, *warned(capacity_cautions(terms))),
+        warnings=warnings,
         **outcome.accepted(),
     )
 

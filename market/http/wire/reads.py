@@ -1,11 +1,14 @@
 """Reading for a caller: row-level security by organisation, or everything for operators and auditors."""
 
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from typing import Any
+from datetime import datetime
+from typing import Any, Protocol
 from uuid import UUID
 
 from events.callers import Caller
-from events.connections import Connection
+from events.connections import Connection, Pool
+from events.desk import Desk
 from market.http.wire.access import OVERSEERS
 from market.http.wire.endpoint import Call
 from market.rules.viewers import AuditorViewer, OperatorViewer, OrganisationViewer, Viewer
@@ -59,6 +62,24 @@ async def as_of(
     return await clearings.newest_cut(connection, market, completed_by=position)
 
 
-def as_desk(call: Call[Any, Any]) -> AbstractAsyncContextManager[Connection]:
+class Looking(Protocol):
+    """Whoever looks at the record besides giving commands: the door, or the process of imports."""
+
+    @property
+    def desk(self) -> Desk: ...
+
+    @property
+    def reader(self) -> Pool: ...
+
+    @property
+    def clock(self) -> Callable[[], datetime]: ...
+
+
+def looking_on(on: Looking) -> AbstractAsyncContextManager[Connection]:
     """Sees every row: what is read so passes `rules.visibility` before anybody gets it."""
-    return reading(call.door.reader, organisation=None, role="desk")
+    return reading(on.reader, organisation=None, role="desk")
+
+
+def as_desk(call: Call[Any, Any]) -> AbstractAsyncContextManager[Connection]:
+    """As `looking_on`."""
+    return looking_on(call.door)

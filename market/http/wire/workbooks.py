@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, time
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, BinaryIO, Final
 from xml.parsers import expat
 
@@ -32,6 +33,13 @@ ROWS_MAX: Final = 1_048_576
 """As many as a sheet can have."""
 _SHEETS: Final = "xl/worksheets/"
 _MACROS: Final = re.compile(r"(?i)(vbaProject|/macrosheets/|/activeX/)")
+_LITERALS: Final = re.compile(r'"[^"]*"|\\.|\[[^]]*\]|_.')
+"""What a number format shows as it is: words, colours, conditions, spaces."""
+_SCALED: Final = re.compile(r"[0#?],+(?![0#?,])")
+"""Thousands that a number format leaves out: "0.0," shows 20000 as 20.0."""
+_MERGED: Final = re.compile(rb'<(?:\w+:)?mergeCell\s[^>]*?ref=["\']([A-Z]+[0-9]+:[A-Z]+[0-9]+)["\']')
+MERGED_SHOWN_MAX: Final = 10
+_TAG_BYTES_MAX: Final = 256
 _READ: Final = 64 * 1024
 _UNREADABLE: Final = (
     InvalidFileException, zipfile.BadZipFile, zlib.error, SyntaxError, KeyError, ValueError, IndexError,
@@ -47,6 +55,7 @@ def workbook_rows(file: BinaryIO) -> Iterator[CellRow]:
         book = load_workbook(file, read_only=True, keep_links=False, keep_vba=False)
         sheet: Any = book.worksheets[0]
         sheet.reset_dimensions()
+        _refuse_merged(book, sheet)
         rows = sheet.iter_rows()
     except _UNREADABLE as error:
         raise _no_workbook(error) from None
@@ -83,8 +92,38 @@ def _row(number: int, found: Sequence[Any]) -> CellRow:
             cell.value, str | bool | int | float | date | None
         ):
             wrong.append(_wrong(place, "not_allowed", f"{address} holds a time of day or a duration"))
+        elif isinstance(cell.value, int | float) and (shown := _shown_otherwise(cell.number_format)):
+            sentence = (
+                f"{address} holds {_cell(cell.value)} and is shown {shown}: format it as a plain number"
+            )
+            wrong.append(_wrong(place, "shown_otherwise", f"{sentence} and write what is meant"))
         cells.append("" if wrong and wrong[-1].column == f"#{place}" else _cell(cell.value))
     return CellRow(number, cells, tuple(wrong))
+
+
+@lru_cache(maxsize=1024)
+def _shown_otherwise(number_format: str) -> str | None:
+    """How a cell shows another number than it holds, of which one cannot know which is meant."""
+    plain = _LITERALS.sub("", number_format)
+    if "%" in plain:
+        return "as a percentage"
+    return "in thousands" if _SCALED.search(plain) else None
+
+
+def _refuse_merged(book: Any, sheet: Any) -> None:
+    """Only the first of merged cells holds what all of them show. They stand behind a sheet's rows."""
+    merged: dict[str, None] = {}
+    window = b""
+    with book._archive.open(sheet._worksheet_path) as stream:
+        while read := stream.read(_READ):
+            window = window[-_TAG_BYTES_MAX:] + read
+            if b"mergeCell" in window:
+                merged.update((found.decode(), None) for found in _MERGED.findall(window))
+    if merged:
+        ranges = ", ".join([*merged][:MERGED_SHOWN_MAX])
+        more = f" and {len(merged) - MERGED_SHOWN_MAX} more" if len(merged) > MERGED_SHOWN_MAX else ""
+        detail = f"{ranges}{more} are merged, and only the first of such cells holds what all of them show"
+        raise unreadable("merged_cells", f"{detail}: unmerge them and fill each one")
 
 
 def _wrong(place: int, code: str, sentence: str) -> Wrong:
