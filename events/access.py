@@ -92,6 +92,15 @@ class Access:
             return False
         return True
 
+    async def users(self) -> frozenset[str]:
+        """All that have a password."""
+        await self._check_may_alter()
+        return frozenset(
+            await self._done(
+                self._admin.describe_user_scram_credentials(request_timeout=REQUEST_SECONDS_MAX)
+            )
+        )
+
     async def _check_may_alter(self) -> None:
         """AccessError before librdkafka 2.16 asks for users and is refused: that ends its process."""
         nobody = f"nobody-{secrets.token_hex(16)}"
@@ -119,6 +128,12 @@ class Access:
         bindings = [_binding(user, right) for right in sorted(rights)]
         if bindings:
             await self._all(self._admin.create_acls(bindings, request_timeout=REQUEST_SECONDS_MAX))
+
+    async def take(self, user: str, rights: Iterable[Right]) -> None:
+        """These, and no other: what is read under another right goes on."""
+        filters = [_exactly(_binding(user, right)) for right in sorted(rights)]
+        if filters:
+            await self._all(self._admin.delete_acls(filters, request_timeout=REQUEST_SECONDS_MAX))
 
     async def forbid(self, user: str) -> None:
         """Takes every right that names the user, whoever gave it."""
@@ -157,6 +172,18 @@ def _of(user: str) -> AclBindingFilter:
         None,
         AclOperation.ANY,
         AclPermissionType.ANY,
+    )
+
+
+def _exactly(binding: AclBinding) -> AclBindingFilter:
+    return AclBindingFilter(
+        binding.restype,
+        binding.name,
+        binding.resource_pattern_type,
+        binding.principal,
+        binding.host,
+        binding.operation,
+        binding.permission_type,
     )
 
 

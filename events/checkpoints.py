@@ -74,6 +74,10 @@ def public_size(size: int) -> int:
     return size - size % PUBLIC_EVENTS
 
 
+def is_public(size: int) -> bool:
+    return size % PUBLIC_EVENTS == 0
+
+
 def encode_hashes(hashes: Iterable[bytes]) -> tuple[str, ...]:
     return tuple(b64encode(each).decode() for each in hashes)
 

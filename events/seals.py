@@ -79,6 +79,10 @@ select number, stream, lane, size, root, old_size, note, signed_at, published fr
 where stream = $1 and lane = $2 order by size desc limit 1
 """
 
+READ_SIGNED_AT = """
+select signed_at from record.checkpoint where stream = $1 and lane = $2 and size = $3 and root = $4
+"""
+
 READ_ROOTS = "select size, root from record.checkpoint where stream = $1 and lane = $2"
 
 READ_UNPUBLISHED = """
@@ -172,6 +176,14 @@ def _seal(row: Any) -> Seal:
         signed_at=row["signed_at"],
         published=row["published"],
     )
+
+
+async def read_signed_at(
+    connection: Connection, key: LaneKey, size: int, root: bytes
+) -> datetime | None:
+    """When a head was signed; None: it is not stored."""
+    found: datetime | None = await connection.fetchval(READ_SIGNED_AT, *key, size, root)
+    return found
 
 
 async def insert_seal(

@@ -2,7 +2,8 @@
 
 A head is signed only where the topic, as the auditor verified it, and the journal hold the same; it is
 stored before it is published, so that a crash repeats the same note. What the signer compares with is what is
-stored and what stands on the topic: a database restored from a backup knows less than the topic does.
+stored and what stands on the topics: a database restored from a backup knows less than they do. Heads that
+everybody may know stand on a topic of their own as well (`public_heads.py`).
 """
 
 import asyncio
@@ -37,6 +38,7 @@ from events.key_files import KeyFileError, Keys
 from events.links import Link
 from events.merkle import consistency_spans
 from events.notes import signed
+from events.public_heads import PublicHeads
 from events.publishing import Message as Published
 from events.publishing import NotPublished, TopicWriter, derived_id
 from events.seals import LaneStanding, Rotation, Seal
@@ -90,6 +92,7 @@ class Signer:
         self._topic = topic_prefix + TOPIC
         self._clock = clock
         self._limits = limits
+        self._public = PublicHeads(writer, source=source, topic_prefix=topic_prefix, clock=clock)
         self._ledger: Ledger | None = None
         self._next_offset = 0
         self._last_sha256: bytes | None = None
@@ -128,6 +131,8 @@ class Signer:
         keys = self._read_keys()
         if self._topic not in await consumer.topics():
             raise NotPublished(f"the topic {self._topic} does not exist")
+        if (everything or not self._looked) and await self._public.learn(consumer, keys.first):
+            self._forget()
         ledger = await self._learn(consumer, keys)
         await self._hand_over(keys)
         await self._publish()
@@ -143,8 +148,14 @@ class Signer:
             else:
                 self.refused.pop(standing.lane, None)
         await self._publish()
+        await self._tell_everybody()
 
     # --- what is known
+
+    def _forget(self) -> None:
+        """The topic is read from its beginning."""
+        self._ledger, self._next_offset, self._looked = None, 0, False
+        self._public.begin_anew()
 
     async def _learn(self, consumer: Consumer, keys: Keys) -> Ledger:
         """Read the topic from where it was read last, from its beginning when it was made anew; after the
@@ -152,12 +163,14 @@ class Signer:
         lost = await lost_place(consumer, self._topic, self._next_offset, self._last_sha256)
         if lost is not None:
             log.warning("checkpoint_topic_changed", told=f"{self._topic} {lost}")
-            self._ledger, self._next_offset, self._looked = None, 0, False
+            self._forget()
         if self._ledger is None:
             self._ledger = Ledger(keys.first)
         ledger = self._ledger
         async for records in topic_records(consumer, self._topic, 0, start=self._next_offset):
             await self._take(ledger, records)
+            if self._public.missing > self._limits.published_at_once:
+                await self._tell_everybody()
             self._next_offset = records[-1].offset + 1
             self._last_sha256 = sha256(records[-1].body).digest()
         if not self._looked:
@@ -169,7 +182,9 @@ class Signer:
         """Feed the ledger, store cosignatures, note which lanes were signed falsely."""
         cosigned: list[tuple[LaneKey, int, str, str]] = []
         for record in records:
-            match ledger.feed(record.body):
+            learnt = ledger.feed(record.body)
+            self._public.take(learnt, record.body)
+            match learnt:
                 case Witnessed() as found:
                     size, witness = found.checkpoint.size, found.witness.text
                     cosigned.append((found.lane, size, witness, found.line))
@@ -255,9 +270,12 @@ class Signer:
         where = f"{lane.stream}/{lane.lane}"
         if lane in self._faulty:
             raise RefusedToSign(self._faulty[lane])
-        stored, on_topic = await seals.read_newest(connection, lane), ledger.newest(lane)
+        if lane in self._public.faulty:
+            raise RefusedToSign(self._public.faulty[lane])
+        stored = await seals.read_newest(connection, lane)
         known = [] if stored is None else [(stored.size, stored.root)]
-        known += [] if on_topic is None else [(on_topic.checkpoint.size, on_topic.checkpoint.root)]
+        on_topics = (ledger.newest(lane), self._public.newest(lane))
+        known += [(head.checkpoint.size, head.checkpoint.root) for head in on_topics if head is not None]
         for known_size, root in known:
             if known_size > size:
                 raise RefusedToSign(
@@ -271,6 +289,13 @@ class Signer:
         return max((known_size for known_size, _ in known), default=0)
 
     # --- publishing
+
+    async def _tell_everybody(self) -> None:
+        """The public heads. What keeps them from their topic keeps nobody from signing."""
+        try:
+            await self._public.publish(self._pool)
+        except PASSING as error:
+            log.warning("public_heads_wait", missing=self._public.missing, error=repr(error))
 
     async def _hand_over(self, keys: Keys) -> None:
         """Store the key file's rotations that are not stored yet."""

@@ -31,6 +31,7 @@ from events.checkpoints import (
     Signed,
     decode_message,
     encode_message,
+    is_public,
     lane_of_origin,
     oldest_key,
     parse_checkpoint,
@@ -241,15 +242,18 @@ class Witness:
             raise WitnessError(f"{self._topic} {lost}")
 
     def _take(self, ledger: Ledger, state: _State, records: Sequence[Link]) -> _State:
-        """The state after some records; nothing is published by this."""
-        heads: dict[LaneKey, Head] = {}
+        """The state after some records; nothing is published by this.
+
+        Of each lane the newest head is cosigned, of those that everybody may know and of the others.
+        """
+        heads: dict[tuple[LaneKey, bool], Head] = {}
         faults = list(state.faults)
         awaited = {parse_note(note).text: note for note in state.awaited}
         again: list[Note] = []
         for record in records:
             match ledger.feed(record.body):
                 case Head() as head:
-                    heads[head.lane] = head
+                    heads[head.lane, is_public(head.checkpoint.size)] = head
                 case HandedOver(key=key):
                     log.info("operator_key_handed_over", key=key.text)
                 case Fault(lane=lane, sentence=told):
@@ -262,7 +266,7 @@ class Witness:
                 case _:
                     pass
         refused = {noted.lane for noted in faults}
-        newest = [head.note for lane, head in heads.items() if tuple(lane) not in refused]
+        newest = [head.note for (lane, _), head in heads.items() if tuple(lane) not in refused]
         return _State(
             operator=ledger.operator.text,
             retired=tuple(key.text for key in ledger.retired),

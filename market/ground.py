@@ -38,7 +38,7 @@ from market.provision import MIGRATIONS, ProvisionError, prepare_database, role_
 from market.rules.streams.reach import Reach
 from market.settings import DEVELOPMENT_SECRET, Role, Settings
 from market.store.applying import apply
-from market.topic_access import prepare_services
+from market.topic_access import prepare_logins
 from market.topics import create_topics
 
 CLOSE_SECONDS_MAX: Final = 10.0
@@ -191,7 +191,7 @@ async def prepare_kafka(ground: Ground, lanes: int) -> tuple[str, ...]:
     """Topics, and where services have logins of their own their users and rights; the topics made now."""
     settings = ground.settings
     topics = await create_topics(ground.bootstrap, lanes, prefix=settings.topic_prefix)
-    await prepare_services(settings, ground.bootstrap)
+    await prepare_logins(settings, ground.bootstrap)
     return topics
 
 

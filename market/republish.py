@@ -14,6 +14,7 @@ from events.decision import LaneKey, Moment
 from events.heads import append, lock_lanes
 from events.ids import new_id
 from events.party_events import LaneAnchor
+from events.public_heads import TOPIC as PUBLIC_HEADS
 from events.replay import History, check_journal
 from events.vocabulary import STREAMS, Stream
 from market.audit.share import Told, untold
@@ -50,6 +51,11 @@ class Republished(Struct, frozen=True, kw_only=True):
     tape: bool
 
 
+def _is_tape(topic: str) -> bool:
+    """Whether the publisher makes it; the signer sees by itself what its own topics lack."""
+    return topic.startswith(PUBLIC) and topic != PUBLIC_HEADS
+
+
 def lanes_of(streams: Sequence[str], lanes: int) -> list[LaneKey]:
     return [LaneKey(stream, lane) for stream in sorted(streams) for lane in range(lanes)]
 
@@ -70,7 +76,7 @@ async def republish(
             anchors.append(await _anchor(wiring, key))
             advance(1)
     created = await create_topics(wiring.ground.bootstrap, wiring.deployment.lanes, prefix=wiring.prefix)
-    tape = tape or any(name.removeprefix(wiring.prefix).startswith(PUBLIC) for name in created)
+    tape = tape or any(_is_tape(name.removeprefix(wiring.prefix)) for name in created)
     new_cluster = await wiring.ground.cluster_id()
     async with (
         wiring.ground.opened_pool("owner", 1) as owner,

@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+import structlog
 from msgspec import Struct
 
 from events.access import Access, AccessError, give_exactly
@@ -12,6 +13,7 @@ from market.children import LocalServerError
 from market.rules.streams.streams import partner_topic
 from market.rules.streams.topic_rights import (
     SERVICES,
+    organisation_of_user,
     partner_group_prefix,
     partner_rights,
     partner_user,
@@ -19,6 +21,9 @@ from market.rules.streams.topic_rights import (
     service_user,
 )
 from market.settings import Settings
+
+
+log = structlog.get_logger("topic-access")
 
 
 class AlreadyGranted(Exception):
@@ -40,8 +45,9 @@ class Granted(Struct, frozen=True, kw_only=True):
     group_prefix: str
 
 
-async def prepare_services(settings: Settings, bootstrap: Bootstrap) -> None:
-    """Makes users and rights of the services as they are to be, where services have logins of their own."""
+async def prepare_logins(settings: Settings, bootstrap: Bootstrap) -> None:
+    """Makes users and rights of the services as they are to be, where services have logins of their own, and
+    brings the rights of partners that have a login to what a partner has."""
     folder = services_folder(settings, bootstrap)
     if folder is None:
         return
@@ -50,6 +56,20 @@ async def prepare_services(settings: Settings, bootstrap: Bootstrap) -> None:
         user = service_user(prefix, service)
         await give_exactly(access, user, service_rights(prefix, service))
         await access.set_password(user, service_password(folder, service))
+    await _renew_partners(access, prefix)
+
+
+async def _renew_partners(access: Access, topic_prefix: str) -> None:
+    """Passwords stay, and so do connections that read what a partner still may."""
+    for user in await access.users():
+        organisation = organisation_of_user(topic_prefix, user)
+        if organisation is None:
+            continue
+        due, given = partner_rights(topic_prefix, organisation), await access.rights_of(user)
+        await access.allow(user, due - given)
+        await access.take(user, given - due)
+        if given != due:
+            log.info("partner_rights_renewed", user=user)
 
 
 async def seen_by_services(settings: Settings, bootstrap: Bootstrap) -> dict[str, frozenset[str] | str]:

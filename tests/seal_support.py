@@ -16,6 +16,7 @@ from events.decision import LaneKey
 from events.envelope import source_of
 from events.key_files import make_keys, read_keys, rotate_keys
 from events.notes import Algorithm, VerifierKey
+from events.public_heads import TOPIC as PUBLIC_TOPIC
 from events.publishing import TopicWriter
 from events.signer import Limits, Signer
 from market.audit.auditor import ChainFollower
@@ -48,6 +49,7 @@ class Sealed:
         self.consumer = consumer
         self.key_file = key_file
         self.topic = wire.prefix + TOPIC
+        self.public_topic = wire.prefix + PUBLIC_TOPIC
         self.writer = TopicWriter(partial(open_producer, wire.bootstrap))
 
     def signer(self) -> Signer:
@@ -74,16 +76,16 @@ class Sealed:
     async def topic_exists(self) -> bool:
         return self.topic in await self.consumer.topics()
 
-    async def messages(self) -> list[bytes]:
-        return await lane_bodies(self.wire.bootstrap, self.topic, 0)
+    async def messages(self, topic: str | None = None) -> list[bytes]:
+        return await lane_bodies(self.wire.bootstrap, topic or self.topic, 0)
 
     def operator(self) -> VerifierKey:
         return read_keys(self.key_file).first
 
-    async def learnt(self) -> list[Learnt]:
+    async def learnt(self, topic: str | None = None) -> list[Learnt]:
         """What a reader makes of the topic who knows the first key."""
         ledger = Ledger(self.operator())
-        return [ledger.feed(value) for value in await self.messages()]
+        return [ledger.feed(value) for value in await self.messages(topic)]
 
     async def heads(self, lane: LaneKey = FIRST) -> list[int]:
         """Sizes of the lane's checkpoints that a reader believes, in topic order."""
@@ -166,7 +168,8 @@ def signer_on(
 async def sealed_on(wire: Wire, database: Any, folder: Path) -> AsyncIterator[Sealed]:
     key_file = folder / "keys" / "checkpoint.key"
     make_keys(key_file, ORIGIN, Algorithm.ED25519)
-    await create_topic(wire.bootstrap, wire.prefix + TOPIC, 1)
+    for topic in (TOPIC, PUBLIC_TOPIC):
+        await create_topic(wire.bootstrap, wire.prefix + topic, 1)
     consumer = await open_consumer(wire.bootstrap)
     dsn = database.dsn("auditor")
     try:

@@ -47,7 +47,7 @@ from market.topic_access import (
     Granted,
     NotGranted,
     grant,
-    prepare_services,
+    prepare_logins,
     revoke,
     rotate,
     seen_by_services,
@@ -62,6 +62,7 @@ from tests.secure_support import LANES, Secure, consumer_as, fetch_blindly, firs
 EXAMPLES = Path(__file__).parents[2] / "examples"
 PUBLIC = "public.trades.v1"
 CHECKPOINTS = "audit.checkpoints.v1"
+PUBLIC_CHECKPOINTS = "public.checkpoints.v1"
 RECORD = "record.market.v1"
 
 
@@ -86,9 +87,9 @@ async def secure(server_settings: Settings) -> AsyncIterator[Secure]:
             kafka_security_services_folder=services,
         )
         await create_topics(root, LANES)
-        await prepare_services(own, root)
+        await prepare_logins(own, root)
         clients = Brokers(servers=read_running(own).bootstrap, ca_file=str(services / "ca.pem"))
-        for topic in (PUBLIC, CHECKPOINTS, RECORD):
+        for topic in (PUBLIC, PUBLIC_CHECKPOINTS, CHECKPOINTS, RECORD):
             await send(root, topic, topic.encode())
         yield Secure(settings, root, clients)
 
@@ -104,21 +105,21 @@ async def firm(secure: Secure) -> tuple[UUID, Granted]:
     return organisation, await grant(Access(secure.root), "", organisation)
 
 
-async def test_a_partner_sees_its_own_the_public_and_the_checkpoint_topics_and_no_other(
+async def test_a_partner_sees_its_own_and_the_public_topics_with_their_checkpoints_and_no_other(
     secure: Secure, firm: tuple[UUID, Granted]
 ) -> None:
     _, granted = firm
     partner = secure.partner(granted)
     assert b"own" == await first_value(partner, granted.topic)
     assert PUBLIC.encode() == await first_value(partner, PUBLIC)
-    assert CHECKPOINTS.encode() == await first_value(partner, CHECKPOINTS)
+    assert PUBLIC_CHECKPOINTS.encode() == await first_value(partner, PUBLIC_CHECKPOINTS)
     everything = await Access(secure.root).topics()
     public = {topic for topic in everything if topic.startswith("public.")}
-    assert 8 == len(public)
-    assert {granted.topic, CHECKPOINTS, *public} == await Access(partner).topics()
+    assert 9 == len(public)
+    assert {granted.topic, *public} == await Access(partner).topics()
 
 
-async def test_a_partner_cannot_read_the_record_nor_anothers_topic(
+async def test_a_partner_cannot_read_the_record_nor_every_head_nor_anothers_topic(
     secure: Secure, firm: tuple[UUID, Granted]
 ) -> None:
     other = partner_topic("", uuid4())
@@ -126,7 +127,7 @@ async def test_a_partner_cannot_read_the_record_nor_anothers_topic(
     await send(secure.root, other, b"secret")
     assert b"secret" == await first_value(secure.root, other)
     assert NoError is await fetch_blindly(secure.partner(firm[1]), firm[1].topic)
-    for topic in (RECORD, "record.parties.v1", other, f"{firm[1].topic}x"):
+    for topic in (RECORD, CHECKPOINTS, "record.parties.v1", other, f"{firm[1].topic}x"):
         assert TopicAuthorizationFailedError is await fetch_blindly(secure.partner(firm[1]), topic)
 
 
@@ -250,7 +251,7 @@ async def test_services_may_what_they_do_and_no_more(secure: Secure) -> None:
     assert record == seen["relay"]
     assert record | public <= set(seen["publisher"]) and CHECKPOINTS not in seen["publisher"]
     assert [record | {CHECKPOINTS}] * 2 == [seen["auditor"], seen["witness"]]
-    assert frozenset({CHECKPOINTS}) == seen["signer"]
+    assert frozenset({CHECKPOINTS, PUBLIC_CHECKPOINTS}) == seen["signer"]
     looks = {
         name: await compare_topics(secure.service(name), LANES, beginning="record.")
         for name in ("relay", "publisher")
@@ -277,8 +278,28 @@ async def test_a_right_that_is_no_longer_due_is_taken_at_the_next_preparation(se
     await access.allow("service.matcher", [beyond])
     assert before | {beyond} == await access.rights_of("service.matcher")
     own = secure.settings.model_copy(update={"kafka_bootstrap": None, "instance": "main"})
-    await prepare_services(own, embedded(own, read_running(own)))
+    await prepare_logins(own, embedded(own, read_running(own)))
     assert before == await access.rights_of("service.matcher")
+
+
+async def test_partners_of_before_lose_the_topic_of_every_head_and_keep_password_and_connections(
+    secure: Secure, firm: tuple[UUID, Granted]
+) -> None:
+    access, granted = Access(secure.root), firm[1]
+    due = await access.rights_of(granted.user)
+    every_head = Right(resource="topic", name=CHECKPOINTS, operation="read")
+    await access.allow(granted.user, [every_head])
+    partner = secure.partner(granted)
+    assert NoError is await fetch_blindly(partner, CHECKPOINTS)
+    async with consumer_as(partner) as consumer:
+        consumer.assign([TopicPartition(granted.topic, 0)])
+        assert b"own" == (await consumer.getone()).value
+        own = secure.settings.model_copy(update={"kafka_bootstrap": None, "instance": "main"})
+        await prepare_logins(own, embedded(own, read_running(own)))
+        await send(secure.root, granted.topic, b"later")
+        assert b"later" == (await consumer.getone()).value
+    assert due == await access.rights_of(granted.user)
+    assert TopicAuthorizationFailedError is await fetch_blindly(partner, CHECKPOINTS)
 
 
 async def test_secrets_are_in_files_of_their_owner_alone_and_in_no_log(
@@ -352,7 +373,7 @@ async def prepared(secure: Secure, database: Any, prefix: str) -> Settings:
     }
     settings = settings_for(database, secure.clients.servers, prefix, **own)
     await create_topics(secure.root, DESK_LANES, prefix=prefix)
-    await prepare_services(settings, secure.root)
+    await prepare_logins(settings, secure.root)
     return settings
 
 
@@ -392,7 +413,8 @@ async def test_the_command_line_gives_and_takes_logins_and_says_what_fails(
         granted = msgspec.json.decode(told, type=Handed)
         assert (None, str(folder / "services" / "ca.pem")) == (granted.servers, granted.ca_file)
         assert (0, f"{topic_prefix}partner.{firm}") == (code, granted.user)
-        assert f"{topic_prefix}{CHECKPOINTS}" in await Access(secure.partner(granted)).topics()
+        shown = await Access(secure.partner(granted)).topics()
+        assert f"{topic_prefix}{PUBLIC_CHECKPOINTS}" in shown and f"{topic_prefix}{CHECKPOINTS}" not in shown
         assert (3, str(AlreadyGranted.__doc__)) == await run(
             secure.root.servers, root, "streams", "grant", firm
         )
@@ -408,7 +430,7 @@ async def test_the_command_line_gives_and_takes_logins_and_says_what_fails(
             ca_file=handed["ca_file"],
             login=Password(handed["user"], handed["password"]),
         )
-        assert f"{topic_prefix}{CHECKPOINTS}" in await Access(partner).topics()
+        assert f"{topic_prefix}{PUBLIC_CHECKPOINTS}" in await Access(partner).topics()
         _, told = await run(None, {"PROTOCOL": "SASL_SSL"}, "doctor")
         assert f"TLS; services and partners log in at {secure.clients.servers}\n" in told
         assert (0, "") == await run(secure.root.servers, root, "streams", "revoke", firm)

@@ -6,7 +6,9 @@ from uuid import UUID
 from events.rights import Operation, Right
 from market.rules.streams.streams import partner_topic
 
-Part = Literal["record.", "record.market.v1", "audit.checkpoints.v1", "public.", "partner."]
+Part = Literal[
+    "record.", "record.market.v1", "audit.checkpoints.v1", "public.", "public.checkpoints.v1", "partner."
+]
 """Of the declared topics; one that ends in a full stop is all of its kind."""
 
 _SERVICES: Final[dict[str, dict[Part, tuple[Operation, ...]]]] = {
@@ -20,7 +22,7 @@ _SERVICES: Final[dict[str, dict[Part, tuple[Operation, ...]]]] = {
     "projector": {"record.market.v1": ("read",)},
     "publisher": {"record.": ("read",), "public.": ("write",), "partner.": ("write", "create")},
     "auditor": {"record.": ("read",), "audit.checkpoints.v1": ("read",)},
-    "signer": {"audit.checkpoints.v1": ("read", "write")},
+    "signer": {"audit.checkpoints.v1": ("read", "write"), "public.checkpoints.v1": ("read", "write")},
     "witness": {"record.": ("read",), "audit.checkpoints.v1": ("read", "write")},
 }
 SERVICES: Final = tuple(_SERVICES)
@@ -44,19 +46,30 @@ def partner_user(topic_prefix: str, organisation: UUID) -> str:
     return f"{topic_prefix}partner.{organisation}"
 
 
+def organisation_of_user(topic_prefix: str, user: str) -> UUID | None:
+    """The inverse of `partner_user`; None for a user that is no partner's of these topics."""
+    try:
+        organisation = UUID(user.rpartition(".")[2])
+    except ValueError:
+        return None
+    return organisation if user == partner_user(topic_prefix, organisation) else None
+
+
 def partner_group_prefix(topic_prefix: str, organisation: UUID) -> str:
     """What the names of its consumer groups begin with."""
     return f"{partner_user(topic_prefix, organisation)}."
 
 
 def partner_rights(topic_prefix: str, organisation: UUID) -> frozenset[Right]:
-    """Its own topic, the public tape, the checkpoints, and groups to follow them in."""
+    """Its own topic, those of everybody with the heads at every 64th event, and groups to follow them in.
+
+    `audit.checkpoints.v1` tells of every event of a lane, and so that somebody has answered: no partner's.
+    """
     groups = partner_group_prefix(topic_prefix, organisation)
     return frozenset(
         (
             _topic(partner_topic(topic_prefix, organisation), "read"),
             _topic(f"{topic_prefix}public.", "read"),
-            _topic(f"{topic_prefix}audit.checkpoints.v1", "read"),
             Right(resource="group", name=groups, operation="read", prefixed=True),
         )
     )

@@ -1,0 +1,131 @@
+"""What everybody may know of the heads, on a topic of its own: what stands there, and what keeps it right."""
+
+from collections import Counter
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from events.checkpoints import HandedOver, Head, Witnessed, encode_message
+from events.decision import LaneKey
+from events.key_files import read_keys
+from tests.record_support import create_topic, delete_topic, eventually, send_raw
+from tests.rules.test_checkpoints import head_of, leaves
+from tests.seal_support import Sealed, sealed_on
+from tests.wire.test_witness import witness_on
+from tests.wire_support import FIRST, LANES, Wire
+
+OTHER = LaneKey(FIRST.stream, 1)
+
+
+@pytest.fixture
+async def sealed(wire: Wire, database: Any, tmp_path: Path) -> AsyncIterator[Sealed]:
+    async with sealed_on(wire, database, tmp_path) as made:
+        yield made
+
+
+async def grown(sealed: Sealed, word: str, events: int) -> None:
+    """So many events more in every lane, signed."""
+    await sealed.wire.write(word, LANES * events)
+    await sealed.audited()
+    await sealed.seal()
+
+
+async def told(sealed: Sealed, lane: LaneKey = FIRST) -> list[tuple[str, int]]:
+    """What a reader of the public topic believes of a lane, in its order."""
+    return [
+        (type(each).__name__, each.checkpoint.size)
+        for each in await sealed.learnt(sealed.public_topic)
+        if isinstance(each, Head | Witnessed) and each.lane == lane
+    ]
+
+
+async def test_every_64th_head_stands_there_with_its_cosignatures_and_continues_the_one_before(
+    sealed: Sealed, tmp_path: Path
+) -> None:
+    witness = witness_on(sealed, tmp_path / "witness")
+    signer = sealed.signer()
+    for events in (63, 3):
+        await sealed.wire.write(f"n{events}.", LANES * events)
+        await sealed.audited()
+        await sealed.seal(signer)
+    await witness.turn(sealed.consumer)
+    await sealed.seal(signer)
+    assert [63, 64, 66] == await sealed.heads()
+    assert [("Head", 64), ("Witnessed", 64)] == await told(sealed)
+    sealed.rotate()
+    await sealed.seal(signer)
+    await sealed.wire.write("later", LANES * 130)
+    await sealed.audited()
+    await sealed.seal(signer)
+    await sealed.seal(sealed.signer())
+    await sealed.seal(signer)
+    found = await sealed.learnt(sealed.public_topic)
+    assert {Head: 2 * LANES, Witnessed: LANES, HandedOver: 1} == dict(Counter(map(type, found)))
+    assert [("Head", 64), ("Witnessed", 64), ("Head", 192)] == await told(sealed)
+    assert [0, 64] == [each.old_size for each in found if isinstance(each, Head) and each.lane == FIRST]
+    cosigned = [value for value in await sealed.messages() if b'"cosignature"' in value]
+    assert {value for value in cosigned if b"\\n64\\n" in value} == {
+        value for value in await sealed.messages(sealed.public_topic) if b'"cosignature"' in value
+    }
+
+
+async def test_a_topic_that_is_not_there_keeps_nobody_from_signing_and_gets_in_order_what_can_be_proved(
+    sealed: Sealed,
+) -> None:
+    """Nothing passes a change of key that comes after a head which the database does not hold."""
+    signer = sealed.signer()
+    await sealed.wire.write("a", LANES * 64)
+    await sealed.audited()
+    await sealed.seal(signer)
+    await sealed.seal(signer)
+    before = await sealed.messages(sealed.public_topic)
+    assert LANES == len(before)
+    await delete_topic(sealed.wire.bootstrap, sealed.public_topic)
+
+    async def absent() -> bool:
+        return sealed.public_topic not in await sealed.consumer.topics()
+
+    await eventually(absent)
+    await sealed.wire.write("b", LANES * 64)
+    await sealed.audited()
+    await sealed.seal(signer)
+    await sealed.seal(signer)
+    assert [64, 128] == await sealed.heads()
+    sealed.rotate()
+    await sealed.seal(signer)
+    await sealed.saved("checkpoint")
+    await sealed.execute("delete from record.checkpoint where lane = 1")
+    await create_topic(sealed.wire.bootstrap, sealed.public_topic, 1)
+
+    async def present() -> bool:
+        return not await absent()
+
+    await eventually(present)
+    await sealed.seal(signer)
+    assert [[("Head", 64), ("Head", 128)], []] == [await told(sealed, lane) for lane in (FIRST, OTHER)]
+    assert HandedOver not in map(type, await sealed.learnt(sealed.public_topic))
+    await sealed.restored("checkpoint")
+    await sealed.seal(signer)
+    again = await sealed.messages(sealed.public_topic)
+    assert set(before) < set(again)
+    assert [("Head", 64), ("Head", 128)] == await told(sealed, OTHER)
+    kinds = [type(each) for each in await sealed.learnt(sealed.public_topic)]
+    assert [*[Head] * 2 * LANES, HandedOver] == kinds
+
+
+async def test_another_history_on_it_stops_the_lane_and_no_other(sealed: Sealed) -> None:
+    await grown(sealed, "a", 64)
+    key = read_keys(sealed.key_file).current
+    fork = encode_message(head_of(leaves(64, "fork"), by=key, lane=FIRST))
+    await send_raw(sealed.wire.bootstrap, sealed.public_topic, 0, [(fork, [])])
+    await sealed.wire.write("b", LANES * 64)
+    await sealed.audited()
+    signer = await sealed.seal()
+    assert "not those over which a head was signed" in signer.refused[FIRST]
+    await sealed.seal(signer)
+    assert {FIRST} == signer.refused.keys()
+    assert [64] == await sealed.heads()
+    assert [("Head", 64), ("Head", 128)] == await told(sealed, OTHER)
+    assert [("Head", 64)] == await told(sealed)
