@@ -96,9 +96,7 @@ class Access:
         """All that have a password."""
         await self._check_may_alter()
         return frozenset(
-            await self._done(
-                self._admin.describe_user_scram_credentials(request_timeout=REQUEST_SECONDS_MAX)
-            )
+            await self._done(self._admin.describe_user_scram_credentials(request_timeout=REQUEST_SECONDS_MAX))
         )
 
     async def _check_may_alter(self) -> None:

@@ -178,9 +178,7 @@ def _seal(row: Any) -> Seal:
     )
 
 
-async def read_signed_at(
-    connection: Connection, key: LaneKey, size: int, root: bytes
-) -> datetime | None:
+async def read_signed_at(connection: Connection, key: LaneKey, size: int, root: bytes) -> datetime | None:
     """When a head was signed; None: it is not stored."""
     found: datetime | None = await connection.fetchval(READ_SIGNED_AT, *key, size, root)
     return found

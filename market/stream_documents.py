@@ -1,4 +1,5 @@
-"""AsyncAPI of what partners get, each message with its members: their topic, the public tape, webhooks.
+"""AsyncAPI of what partners get, each message with its members: their topic, the public tape, the public
+heads, webhooks.
 
 `events.schema_documents` has the record's, which only services and auditors read.
 """
@@ -10,6 +11,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
+from events import checkpoints
 from events import schema_documents as record
 from events.catalog import FACT_TYPES
 from events.market_events import (
@@ -21,6 +23,7 @@ from events.market_events import (
     RuleSetPublished,
 )
 from events.party_events import ApiKeyIssued
+from events.public_heads import TOPIC as PUBLIC_HEADS
 from events.vocabulary import STREAMS
 from market.rules.streams.partner_events import MEDIA_TYPE, PartnerEvent
 from market.rules.streams.partner_lines import NEVER_SHOWN, partner_type
@@ -134,6 +137,11 @@ def asyncapi() -> Schema:
         name: _message(name, f"public.{kind.__name__}", kind, "PublicHeaders")
         for name, (_, kind) in tape.items()
     }
+    messages |= {
+        kind.TYPE: _message(kind.TYPE, f"public.{kind.__name__}", kind, "PublicHeaders")
+        for kind in checkpoints.MESSAGES
+    }
+    public |= _schemas("public", checkpoints.MESSAGES, PUBLIC_UNITS)
     own |= _schemas("partner", (WebhookTest,), PARTNER_UNITS)
     sent: dict[str, type[Struct]] = {**partners, TEST_TYPE: WebhookTest}
     posted = {f"posted.{name}": _posted(name, kind) for name, kind in sent.items()}
@@ -170,6 +178,12 @@ def _channels(
     channels = {
         topic: _channel(topic, "Of the public tape; anonymised.", names) for topic, names in topics.items()
     }
+    channels[PUBLIC_HEADS] = _channel(
+        PUBLIC_HEADS,
+        f"The signed heads at every {checkpoints.PUBLIC_EVENTS}th event of a lane, their cosignatures, "
+        "changes of the operator's key.",
+        [kind.TYPE for kind in checkpoints.MESSAGES],
+    )
     channels[PARTNER_TOPIC] = _channel(
         PARTNER_TOPIC,
         "An organisation's own view of the record, once it has opened its stream; one partition.",

@@ -22,7 +22,6 @@ from market.rules.streams.topic_rights import (
 )
 from market.settings import Settings
 
-
 log = structlog.get_logger("topic-access")
 
 

@@ -1,6 +1,7 @@
 """What the operator has signed, and who cosigned it, read from the topic of checkpoints alone."""
 
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -31,12 +32,13 @@ HEADS_MAX: Final = sys.maxsize
 
 class SealedHeads(Struct, frozen=True, kw_only=True):
     """`roots`: by lane and size; `faults` with their offsets; `strangers`: whose keys, none of them the
-    operator's, signed the newest head of a lane."""
+    operator's, signed the newest head of a lane; `rotations`: notes of the changes of key, in order."""
 
     roots: dict[LaneKey, dict[int, bytes]]
     faults: tuple[tuple[int, Fault], ...]
     cosigners: tuple[Cosigner, ...]
     strangers: tuple[str, ...] = ()
+    rotations: tuple[str, ...] = ()
 
 
 class _Collected:
@@ -74,7 +76,7 @@ class _Collected:
             if len(place) == len(LaneKey._fields) and not any(note.signed_by(key) for key in own):
                 self._strange["/".join(place)] = name
 
-    def found(self) -> SealedHeads:
+    def found(self, rotations: Sequence[str]) -> SealedHeads:
         cosigners = [
             Cosigner(name=witness.name, key=witness.text, sealed=sum(sizes.values()))
             for witness, sizes in self._cosigned.items()
@@ -84,12 +86,16 @@ class _Collected:
             faults=tuple(self._faults),
             cosigners=tuple(sorted(cosigners, key=lambda each: (-each.sealed, each.name))),
             strangers=tuple(sorted(set(self._strange.values()))),
+            rotations=tuple(rotations),
         )
 
 
-async def read_sealed(bootstrap: Bootstrap, prefix: str, key: VerifierKey) -> SealedHeads:
-    """`key`: any that the operator has ever signed with. TopicError when there is no topic of checkpoints."""
-    topic = prefix + TOPIC
+async def read_sealed(bootstrap: Bootstrap, prefix: str, key: VerifierKey, name: str = TOPIC) -> SealedHeads:
+    """`key`: any that the operator has ever signed with; `name`: the topic of all heads or of public ones.
+
+    TopicError when there is no such topic.
+    """
+    topic = prefix + name
     rotations: list[str] = []
     async with open_reading(bootstrap, topic) as reading:
         async for _, records in reading.batches():
@@ -102,4 +108,4 @@ async def read_sealed(bootstrap: Bootstrap, prefix: str, key: VerifierKey) -> Se
         async for _, records in reading.batches():
             for record in records:
                 collected.feed(record.offset, record.value)
-    return collected.found()
+    return collected.found(rotations)

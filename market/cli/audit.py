@@ -20,7 +20,7 @@ from market.audit.ranges import RangeError, Span, parse_mark
 from market.audit.report import AuditReport, Mode
 from market.audit.schedule import keep, run_of
 from market.checkpoint_keys import operator_key
-from market.cli import audit_proof, audit_receipt
+from market.cli import audit_heads, audit_proof, audit_receipt
 from market.cli.audit_printing import check_files, print_report, write_files
 from market.cli.console import (
     CommandFailed,
@@ -164,12 +164,12 @@ def command(
     _require_cosigned(report, wanted)
 
 
-for verb in (audit_receipt.command, audit_proof.command):
+for verb in (audit_heads.command, audit_receipt.command, audit_proof.command):
     command.add_command(verb)
 
 
 def _require_none_before(context: click.Context) -> None:
-    """CommandFailed for options that stand before `receipt` or `proof`, which would not see them."""
+    """CommandFailed for options that stand before `heads`, `receipt` or `proof`, which would not see them."""
     sources = [context.get_parameter_source(name) for name in context.params]
     if any(source is not None and source.name == "COMMANDLINE" for source in sources):
         verb = context.invoked_subcommand

@@ -5,11 +5,17 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
-from events.checkpoints import HandedOver, Head, Witnessed, encode_message
+from events.checkpoints import HandedOver, Head, Witnessed, encode_hashes, encode_message
 from events.decision import LaneKey
 from events.key_files import read_keys
+from events.merkle import consistency_spans
+from events.notes import signed
+from events.trees import proof_of
+from market.cli.console import Exit
+from tests.process_support import finish, start_bare_cli
 from tests.record_support import create_topic, delete_topic, eventually, send_raw
 from tests.rules.test_checkpoints import head_of, leaves
 from tests.seal_support import Sealed, sealed_on
@@ -65,10 +71,49 @@ async def test_every_64th_head_stands_there_with_its_cosignatures_and_continues_
     assert {Head: 2 * LANES, Witnessed: LANES, HandedOver: 1} == dict(Counter(map(type, found)))
     assert [("Head", 64), ("Witnessed", 64), ("Head", 192)] == await told(sealed)
     assert [0, 64] == [each.old_size for each in found if isinstance(each, Head) and each.lane == FIRST]
+    await checked_with_the_command_line(sealed, tmp_path)
     cosigned = [value for value in await sealed.messages() if b'"cosignature"' in value]
     assert {value for value in cosigned if b"\\n64\\n" in value} == {
         value for value in await sealed.messages(sealed.public_topic) if b'"cosignature"' in value
     }
+
+
+async def checked_with_the_command_line(sealed: Sealed, folder: Path) -> None:
+    """Heads of 63, 64 and 192 events, all that a partner may have kept, with the first key."""
+    notes = {
+        each.checkpoint.size: signed(each.note.text, [one.line for one in each.note.signatures])
+        for each in await sealed.learnt()
+        if isinstance(each, Head) and each.lane == FIRST
+    }
+    files = {size: folder / f"{size}.txt" for size in (63, 64, 192)}
+    for size, file in files.items():
+        file.write_text(notes[size])
+    topics = ("--bootstrap", sealed.wire.bootstrap, "--topic-prefix", sealed.wire.prefix)
+
+    key = sealed.operator().text
+
+    async def run(*arguments: str) -> tuple[int, str]:
+        child = await start_bare_cli("audit", "heads", *topics, "--key", key, *arguments)
+        code, out, err = await finish(child)
+        return code, out + err
+
+    code, out = await run(str(files[64]), str(files[192]))
+    assert 0 == code, out
+    assert "parties/0               192 events under its newest head" in out
+    assert "witness.example/w1 has cosigned 256 events" in out
+    assert 2 == out.count("stands on the topic, which continues it to 192 events")
+    code, out = await run(str(files[63]))
+    assert Exit.INVALID_INPUT == code
+    assert "GET /v1/checkpoints/parties/0/consistency?old_size=63&new_size=64" in out
+    async with sealed.pool.acquire() as connection:
+        proof = await proof_of(connection, FIRST, consistency_spans(63, 64))
+    answer = folder / "consistency.json"
+    answer.write_bytes(msgspec.json.encode({"old_size": 63, "new_size": 64, "proof": encode_hashes(proof)}))
+    assert 0 == (await run(str(files[63]), str(answer)))[0]
+    fork = folder / "fork.txt"
+    fork.write_text(head_of(leaves(64, "fork"), by=read_keys(sealed.key_file).current, lane=FIRST).note)
+    code, out = await run(str(fork))
+    assert Exit.DIVERGENCE == code and "two histories" in out
 
 
 async def test_a_topic_that_is_not_there_keeps_nobody_from_signing_and_gets_in_order_what_can_be_proved(
