@@ -30,7 +30,7 @@ T = TypeVar("T")
 
 @click.group("streams")
 def command() -> None:
-    """Partners' logins at a secured Kafka: own topic, public tape, checkpoints, own consumer groups."""
+    """Partners' logins at a secured Kafka: own topic, public tape and heads, own consumer groups."""
 
 
 @command.command("grant")
