@@ -8,7 +8,6 @@ from typing import Any, Final
 import structlog
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import KafkaError
 from msgspec import Struct
 
 from events.brokers import Bootstrap
@@ -154,7 +153,7 @@ async def watch_topics(
     while not stop.is_set():
         try:
             seen = await compare_topics(bootstrap, lanes, prefix=prefix, beginning="record.")
-        except (KafkaError, OSError) as error:
+        except Exception as error:  # noqa: BLE001  whatever it is, the next look comes
             log.warning("topic_settings_wait", error=repr(error))
         else:
             _show(seen, known=before)

@@ -3,6 +3,7 @@
 import asyncio
 import math
 import time
+from collections.abc import Awaitable
 from contextlib import suppress
 from datetime import timedelta
 from typing import Final
@@ -114,30 +115,43 @@ left join record.journal j on j.stream = p.stream and j.lane = p.lane and j.posi
 
 async def watch(wiring: Wiring, stop: asyncio.Event) -> None:
     """Brings the gauges up to date once a second, ages every fifteen; a database that is away leaves them as
-    they are, but for when they were read.
+    they are, but for when they were read, and so does a query that fails: the other gauges go on.
     """
-    ages_at = -math.inf
+    ages_at, has_ages = -math.inf, False
     while not stop.is_set():
-        try:
-            if time.monotonic() - ages_at >= AGES_SECONDS:
-                await _show_ages(wiring)
-                ages_at = time.monotonic()
-            async with acquire(wiring.relay) as connection:
-                RELAY_OLDEST_SECONDS.set(await oldest_unpublished_seconds(connection))
-                rows = await connection.fetch(LAGS)
-                diverged = await audit_runs.newest_diverged(connection)
-            for row in rows:
-                place = (row["name"], row["stream"], str(row["lane"]))
-                READER_LAG.labels(*place).set(row["lag"])
-                READER_LAG_SECONDS.labels(*place).set(row["seconds"])
-                LANE_STOPPED.labels(*place).set(int(row["stopped"]))
-            stopped = sum(row["stopped"] for row in rows if row["name"] == "auditor")
-            AUDIT_DIVERGENCES.set(stopped + diverged)
+        has_lags = await _shown(_show_lags(wiring))
+        if time.monotonic() - ages_at >= AGES_SECONDS:
+            has_ages = await _shown(_show_ages(wiring))
+            ages_at = time.monotonic()
+        if has_lags and has_ages:
             WATCHED_AT.set_to_current_time()
-        except Exception as error:  # noqa: BLE001  a gauge is no reason to end
-            log.warning("watch_failed", error=repr(error))
         with suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), WATCH_SECONDS)
+
+
+async def _shown(reading: Awaitable[None]) -> bool:
+    """Whether it went well: a gauge is no reason to end."""
+    try:
+        await reading
+    except Exception as error:  # noqa: BLE001  whatever it is, the next look comes
+        log.warning("watch_failed", error=repr(error))
+        return False
+    return True
+
+
+async def _show_lags(wiring: Wiring) -> None:
+    """How far relay and readers are behind, and what stands still."""
+    async with acquire(wiring.relay) as connection:
+        RELAY_OLDEST_SECONDS.set(await oldest_unpublished_seconds(connection))
+        rows = await connection.fetch(LAGS)
+        diverged = await audit_runs.newest_diverged(connection)
+    for row in rows:
+        place = (row["name"], row["stream"], str(row["lane"]))
+        READER_LAG.labels(*place).set(row["lag"])
+        READER_LAG_SECONDS.labels(*place).set(row["seconds"])
+        LANE_STOPPED.labels(*place).set(int(row["stopped"]))
+    stopped = sum(row["stopped"] for row in rows if row["name"] == "auditor")
+    AUDIT_DIVERGENCES.set(stopped + diverged)
 
 
 async def _show_ages(wiring: Wiring) -> None:

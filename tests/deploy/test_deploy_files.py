@@ -255,7 +255,7 @@ def test_topics_are_those_of_the_design() -> None:
     topics = tomllib.loads((DEPLOY / "kafka" / "topics.toml").read_text())
     lanes = [name for name, topic in topics["topics"].items() if topic["partitions"] == "lanes"]
     assert [f"record.{stream}.v1" for stream in ("parties", "market", "contracts", "materials")] == lanes
-    assert 13 == len(topics["topics"])
+    assert 14 == len(topics["topics"])
     assert "-1" == topics["every-topic"]["config"]["retention.ms"]
     assert "delete" == topics["every-topic"]["config"]["cleanup.policy"]
     assert (3, "2") == (

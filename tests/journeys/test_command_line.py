@@ -13,12 +13,14 @@ from typing import Any
 from uuid import UUID
 
 import asyncpg
+import pytest
 
 from events.contract_terms import TermClause
 from events.decision import LaneKey
 from events.market_events import MarketOpened, RuleSetRehearsed
 from events.topics import record_topic
 from events.vocabulary import KeyRole, StatedPrice
+from market import topic_settings
 from market.cli.console import Exit
 from market.commands import inputs, markets
 from market.ground import Wiring
@@ -100,7 +102,7 @@ async def test_the_doctor_starts_nothing_and_says_that_nothing_runs(tmp_path: Pa
 
 
 async def test_the_doctor_tells_servers_without_services_from_those_that_work(
-    database: Any, kafka_bootstrap: str, topic_prefix: str
+    database: Any, kafka_bootstrap: str, topic_prefix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     servers = (database, kafka_bootstrap, topic_prefix)
     async with bare_scene_on(database), wired(*servers) as wiring:
@@ -132,6 +134,13 @@ async def test_the_doctor_tells_servers_without_services_from_those_that_work(
             assert f"retention.ms is {WEEK_MS}" in out
             await set_topic(kafka_bootstrap, topic, KEEPING | {"max.message.bytes": "2000000"})
             stop = asyncio.Event()
+            compare = topic_settings.compare_topics
+
+            async def broken(*_: Any, **__: Any) -> None:
+                monkeypatch.setattr(topic_settings, "compare_topics", compare)
+                raise IndexError("an answer of another form")
+
+            monkeypatch.setattr(topic_settings, "compare_topics", broken)
             looking = watch_topics(kafka_bootstrap, LANES, stop, prefix=topic_prefix, look_seconds=0.1)
             async with asyncio.TaskGroup() as group:
                 group.create_task(looking)

@@ -39,7 +39,7 @@ TYPES = {
     "public.market.halted.v1",
     "public.market.resumed.v1",
 }
-NOT_YET_WRITTEN = {"public.offtake-agreements.v1"}
+NOT_WRITTEN_HERE = {"public.checkpoints.v1", "public.offtake-agreements.v1"}
 ND_PPB = 28 * PERCENT + 1_377_317
 TICK_UEUR = 1_000_000
 
@@ -267,11 +267,11 @@ async def test_no_public_topic_tells_anything_of_anybody(
         secrets = await secrets_of(scene)
         names = [topic.name for topic in declared_topics(LANES, brokers=1, prefix=topic_prefix)]
         public = [name for name in names if name.startswith(f"{topic_prefix}public.")]
-        assert len(public) == 8
+        assert len(public) == 9
         types: set[str] = set()
         for name in public:
             text, of_topic = await told(kafka_bootstrap, name)
-            assert (name.removeprefix(topic_prefix) in NOT_YET_WRITTEN) == (text == ""), name
+            assert (name.removeprefix(topic_prefix) in NOT_WRITTEN_HERE) == (text == ""), name
             assert set() == hits(secrets, text), name
             types |= of_topic
         assert types == TYPES

@@ -8,12 +8,15 @@ from functools import partial
 from ipaddress import ip_network
 from typing import Any
 
+import asyncpg
 import pytest
 from prometheus_client import REGISTRY
 from uuid_utils.compat import uuid7
 
 from events.refusal import ClockAhead
+from market import watch as watching
 from market.commands import markets, webhooks
+from market.metrics import RELAY_OLDEST_SECONDS, WATCHED_AT
 from market.rules.streams.reach import Reach
 from market.rules.streams.webhooks import RegisterWebhook
 from market.rules.webhook_terms import WebhookTerms
@@ -51,9 +54,17 @@ async def register_webhook(scene: Scene) -> None:
     done(await webhooks.register(scene.desk, argument))
 
 
+async def broken(*_: Any) -> None:
+    raise asyncpg.QueryCanceledError("too slow")
+
+
 async def test_what_no_process_takes_up_is_seen_to_wait(
-    database: Any, kafka_bootstrap: str, topic_prefix: str
+    database: Any, kafka_bootstrap: str, topic_prefix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """While a question of ages fails the lags are told all the same, and that not all was read."""
+    monkeypatch.setattr(watching, "AGES_SECONDS", 0.0)
+    RELAY_OLDEST_SECONDS.set(-1)
+    WATCHED_AT.set(0)
     async with scene_on(database) as scene:
         over = scene.clock.now + timedelta(hours=1)
         await scene.require(scene.buyers[0], valid_until=over)
@@ -65,7 +76,12 @@ async def test_what_no_process_takes_up_is_seen_to_wait(
             wired(database, kafka_bootstrap, topic_prefix, now=scene.clock) as wiring,
             asyncio.TaskGroup() as group,
         ):
-            group.create_task(watch(wiring, stop))
+            with monkeypatch.context() as failing:
+                failing.setattr(watching.audit_runs, "last_at", broken)
+                group.create_task(watch(wiring, stop))
+                await eventually("the lags", partial(above, 0.0, "relay_oldest_unpublished_seconds"))
+                await asyncio.sleep(watching.WATCH_SECONDS)
+                assert 0 == read("watched_timestamp_seconds")
             await eventually("the ages", partial(shown, 1, "lodestone_webhooks_unserved"))
             stop.set()
     assert HOUR_SECONDS == read("timer_oldest_due_seconds", kind="expiry")
