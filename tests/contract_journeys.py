@@ -23,6 +23,7 @@ from events.market_terms import AnalyteLimit, PenaltyRule
 from events.price_clauses import ContractForDifference, FlatPrice, IndexedPrice
 from market.audit.lane_audit import LaneAudit, LaneRecord
 from market.audit.lane_verdict import Divergence, LaneVerdict
+from market.audit.operator_audit import Operators
 from market.audit.round_audit import BY_CERTIFICATE
 from market.audit.shelf import AuditShelf
 from tests.contract_lane import DEPLOYMENT, KEY, ContractLane
@@ -198,8 +199,10 @@ JOURNEYS: dict[str, Callable[[], ContractLane]] = {
 }
 
 
-def audited(records: Sequence[LaneRecord], shelf: AuditShelf | None = None) -> LaneVerdict:
-    audit = LaneAudit(KEY, DEPLOYMENT, BY_CERTIFICATE, shelf=shelf)
+def audited(
+    records: Sequence[LaneRecord], shelf: AuditShelf | None = None, operators: Operators | None = None
+) -> LaneVerdict:
+    audit = LaneAudit(KEY, DEPLOYMENT, BY_CERTIFICATE, shelf=shelf, operators=operators)
     for record in records:
         audit.feed(record)
     return audit.verdict()

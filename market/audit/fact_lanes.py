@@ -28,6 +28,8 @@ from market.topics import Reading, open_reading
 KEPT: Final = Folded
 """What is kept of a lane."""
 
+OF_OPERATORS: Final = ("market", "contracts")
+"""Streams with facts that only operators record: who they are is read once, before the first of them."""
 INDEX_MARK: Final = IndexPublished.TYPE.encode()
 
 _encode: Final = msgspec.msgpack.Encoder().encode
@@ -42,11 +44,13 @@ async def follow(
     operators = Operators(asked.deployment_id)
     make = partial(_facts_of, asked, shelf, operators)
     lanes = Lanes(asked, state, make, lambda check: _encode(check.folded()))
+    held = [each for each in OF_OPERATORS if each in readings and "parties" in readings]
+    first_of_operators = held[0] if held else None
     for stream in (stream for stream in CAUSES_FIRST if stream in readings):
         reading = readings[stream]
         if stream == "contracts":
             await _keep_indices(asked, shelf)
-        elif stream == "market" and "parties" in readings:
+        if stream == first_of_operators:
             await _keep_operators(asked, operators)
         with told(asked.topic(stream), await lanes.go_on(stream, reading)) as advance:
             async for lane, links in reading.links():

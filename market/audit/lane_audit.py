@@ -236,7 +236,7 @@ class LaneAudit:
         elif self._key.stream == "market":
             self._follow(record, event)
         elif self._key.stream == "contracts":
-            self._told(record, event, self._contracts.follow(event))
+            self._told(record, event, self._contracts.follow(event) or self._operators.fault(event))
         elif self._key.stream == "materials":
             self._told(record, event, self._materials.follow(event, record.offset))
         self._latest = event.time

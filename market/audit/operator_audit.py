@@ -1,4 +1,4 @@
-"""Whose word the facts of a market are that only an operator may record.
+"""Whose word the facts are that only an operator records: of markets, and of contests that no side settled.
 
 Who operates stands in the parties stream: organisations that were ever given a key with that role. Keys that
 were revoked since, and which key was used, a fact does not tell.
@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
+from events.contract_events import ContestSettled
 from events.envelope import Recorded
 from events.market_events import (
     ClearingPlanned,
@@ -47,6 +48,7 @@ OF_OPERATORS: Final = frozenset(
         SupplyOfferExpired,
         RecoveredLotExpired,
         RequirementExpired,
+        ContestSettled,
     )
 )
 
@@ -68,8 +70,10 @@ class Operators:
             self._since[fact.organisation] = min(first, event.time)
 
     def fault(self, event: Recorded) -> FactFault | None:
-        """Of a fact of the market stream."""
+        """Of a fact of the market stream or of the contracts stream."""
         fact: Any = event.data
+        if isinstance(fact, ContestSettled) and fact.by is not None:
+            return None
         if not self._since or type(fact) not in OF_OPERATORS or event.actor == self._own:
             return None
         value = fact.input if isinstance(fact, InputRecorded) else None

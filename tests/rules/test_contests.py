@@ -18,10 +18,13 @@ from events.contract_events import AgreementTerminated, ForceMajeureDeclared, Ye
 from events.contract_terms import FixedVolume, TermClause, YearLedger
 from events.price_clauses import FlatPrice
 from events.vocabulary import Period
+from market.audit.operator_audit import Operators
+from tests.blotter import START, ident
 from tests.contract_journeys import TAKE_OR_PAY, audited
 from tests.contract_lane import ContractLane
 from tests.contract_support import MICRO, TONNE_G, agreement_terms
 from tests.desk_support import PERCENT_PPB, blotter
+from tests.rules.test_command_audit import key_issued
 
 TERMS = agreement_terms(
     term=TermClause(starts_on=date(2027, 1, 1), years=2),
@@ -123,6 +126,24 @@ def test_a_year_is_assessed_when_its_contest_is_settled(
     assert expected == tuple(grams // TONNE_G for grams in found)
     assert 0 == statement(lane.stands, lane.volumes).years[0].contested_g
     assert audited(lane.records()).divergence is None
+
+
+def test_who_settles_a_contest_for_neither_side_was_given_an_operators_key() -> None:
+    """`late` got one after it; a side needs none."""
+    lanes = {
+        by: declared("buyer").contest("seller", 1).on(date(2028, 3, 1)).settle_contest(by, 1, "falls")
+        for by in ("operator", "buyer")
+    }
+    actor, settled_at = lanes["operator"].events[-1].actor, lanes["operator"].now
+    for known, since, kinds in (
+        (ident("another"), START, ["command", None]),
+        (actor, settled_at + timedelta(hours=1), ["command", None]),
+        (actor, START, [None, None]),
+    ):
+        operators = Operators()
+        operators.keep(key_issued(known, since, "operator"))
+        verdicts = [audited(lane.records(), operators=operators).divergence for lane in lanes.values()]
+        assert kinds == [None if each is None else each.kind for each in verdicts]
 
 
 def test_force_majeure_that_falls_is_over() -> None:
