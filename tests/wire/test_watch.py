@@ -77,7 +77,7 @@ async def test_what_no_process_takes_up_is_seen_to_wait(
             asyncio.TaskGroup() as group,
         ):
             with monkeypatch.context() as failing:
-                failing.setattr(watching.audit_runs, "last_at", broken)
+                failing.setattr("market.store.audit_runs.last_at", broken)
                 group.create_task(watch(wiring, stop))
                 await eventually("the lags", partial(above, 0.0, "relay_oldest_unpublished_seconds"))
                 await asyncio.sleep(watching.WATCH_SECONDS)

@@ -359,7 +359,8 @@ async def load(call: Call[Any, Any]) -> tuple[Passport, frozenset[UUID], SeenPas
 async def read(call: Call[Nothing, Nothing]) -> Answer:
     row, _, seen = await load(call)
     known = await _sites(call, seen.content)
-    return Answer(body=PassportView.of(seen, known, call.door.clock()), version=row.version)
+    # Names of sites and whether a footprint is over change without the passport.
+    return Answer(body=PassportView.of(seen, known, call.door.clock()), version=row.version, hashed=True)
 
 
 @endpoint(

@@ -6,14 +6,16 @@ from typing import Final
 from market.http.wire.faults import Fault
 
 IF_MATCH_PATTERN: Final = r'^"v[1-9][0-9]{0,15}(\.[0-9]{1,16})?"$(?!\n)'
+SUFFIXES: Final = 10**16
+"""So many a version may have; a change is meant for the version alone."""
 LIKE: Final = '"v1.26" or "v3"'
 """Of an order and of what has no holds."""
 _ETAG: Final = re.compile(r'"v([1-9][0-9]{0,15})(\.[0-9]{1,16})?"\Z')
 
 
 def etag(version: int, position: int | None = None) -> str:
-    """Of an order also the position of its newest event: holds change what a GET shows, but not the
-    version."""
+    """Of an order also the position of its newest event: holds change what a GET shows, but not the version.
+    Of what shows more that has no version a number made of the body, below SUFFIXES."""
     return f'"v{version}"' if position is None else f'"v{version}.{position}"'
 
 

@@ -20,7 +20,7 @@ from events.callers import Caller
 from events.decision import Request as IdempotentRequest
 from events.vocabulary import KeyRole
 from market.http.wire.access import PUBLIC, Credential, require
-from market.http.wire.conditions import etag, none_match, parse_if_match
+from market.http.wire.conditions import SUFFIXES, etag, none_match, parse_if_match
 from market.http.wire.door import Door
 from market.http.wire.faults import Fault, InvalidInputError
 from market.http.wire.idempotency import FIELD, REPLAYED, parse_key, request_of
@@ -113,8 +113,8 @@ class Endpoint(Struct, frozen=True, kw_only=True):
 
 
 class Answer(Struct, kw_only=True):
-    """`version`, and `position` where it is not enough, give the ETag; `hashed`: the body itself; no body:
-    204; a generator of bytes: sent as they come."""
+    """`version`, and `position` where it is not enough, give the ETag; `hashed`: the body itself, beside a
+    version where the body shows what has none; no body: 204; a generator of bytes: sent as they come."""
 
     body: Any = None
     version: int | None = None
@@ -423,9 +423,11 @@ def _render(call: Call[Any, Any], declared: Endpoint, answer: Answer) -> Rendere
 
 
 def _tag(answer: Answer, content: bytes) -> str | None:
+    digest = sha256(content).digest() if answer.hashed else b""
     if answer.version is not None:
-        return etag(answer.version, answer.position)
-    return f'"{sha256(content).hexdigest()[:32]}"' if answer.hashed else None
+        of_body = int.from_bytes(digest) % SUFFIXES if answer.hashed else None
+        return etag(answer.version, answer.position if of_body is None else of_body)
+    return f'"{digest[:16].hex()}"' if answer.hashed else None
 
 
 def is_public(declared: Endpoint) -> bool:
