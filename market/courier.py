@@ -25,6 +25,7 @@ from events.desk import Desk
 from events.faults import crash_point
 from events.refusal import Refusal, Refusals
 from market.commands import webhooks as commands
+from market.damaged_feed import tell
 from market.lookups import Resolve
 from market.metrics import WEBHOOK_POSTS
 from market.outgoing import Postman
@@ -42,6 +43,7 @@ from market.rules.streams.webhook_signing import Secrets, derive, signature
 from market.rules.streams.webhooks import DisableWebhook
 from market.rules.webhook_terms import Webhook
 from market.store import feed, feed_pages, webhook_messages, webhook_senders, webhooks
+from market.store.feed_blocks import BlockDamaged
 from market.store.webhook_messages import Message, Posted, State, Try
 from market.store.webhook_senders import NotSender
 
@@ -94,6 +96,7 @@ class Courier:
         self._secrets: dict[int, Secrets] = {}
         self._postman: Postman | None = None
         self._version = 0
+        self._damaged: set[LaneKey] = set()
 
     def wake(self) -> None:
         self._changed.set()
@@ -189,7 +192,7 @@ class Courier:
                 self._places = await webhook_senders.places(connection, self._id)
                 self._stored = dict(self._places)
             after, upto = self._places, await feed.read_ends(connection)
-        terms = webhook.terms
+        terms, damaged = webhook.terms, list[BlockDamaged]()
         lines = await feed_pages.read(
             connection,
             webhook.organisation,
@@ -198,7 +201,13 @@ class Courier:
             limit=LINES_AT_ONCE,
             types=list(terms.types) or None,
             markets=list(terms.markets) or None,
+            damaged=damaged,
         )
+        for each in damaged:
+            tell(each, known=each.key in self._damaged)
+        # A lane with a block that cannot be read is passed by nothing: the others go on.
+        self._damaged = {each.key for each in damaged}
+        upto = {key: end for key, end in upto.items() if key not in self._damaged}
         behind = [{LaneKey(line.stream, line.lane): line.position} for line in lines]
         if len(lines) < LINES_AT_ONCE:
             # All that was looked at is passed, also what was not wanted.
@@ -259,7 +268,12 @@ class Courier:
 
     async def _try_again(self, webhook: Webhook, failures: int, message: Message) -> None:
         """A message that waits; one whose line is no longer kept is given up."""
-        body = await self._body_of(message)
+        try:
+            body = await self._body_of(message)
+        except BlockDamaged as damaged:
+            tell(damaged)
+            await self._put_off(message)
+            return
         if body is None:
             await self._give_up(message)
             return
@@ -271,7 +285,7 @@ class Courier:
         crash_point("webhooks.retried")
 
     async def _body_of(self, message: Message) -> bytes | None:
-        """None: the line is no longer kept."""
+        """None: the line is no longer kept. BlockDamaged."""
         if message.is_test:
             return encoded_test(message.event, self._id, message.created_at)
         async with acquire(self._shared.pool) as connection:
@@ -283,6 +297,14 @@ class Courier:
         async with acquire(self._shared.pool) as connection, connection.transaction():
             await webhook_senders.hold(connection, self._id, self._shared.owner)
             await webhook_messages.record_again(connection, message.message, "given_up", gone, 0)
+
+    async def _put_off(self, message: Message) -> None:
+        """As after an attempt that failed, though not by its receiver: the feed may be mended meanwhile."""
+        unread = Try(at=self._shared.clock(), milliseconds=0, error="the event cannot be read here now")
+        state, pause_seconds = self._verdict(unread, message.attempts + 1)
+        async with acquire(self._shared.pool) as connection, connection.transaction():
+            await webhook_senders.hold(connection, self._id, self._shared.owner)
+            await webhook_messages.record_again(connection, message.message, state, unread, pause_seconds)
 
     async def _post(self, webhook: Webhook, event: UUID, kind: str, body: bytes) -> Try:
         shared = self._shared

@@ -47,6 +47,9 @@ PARTNER_RECORDS: Final = Counter("lodestone_partner_records", "Records sent to t
 WEBHOOK_POSTS: Final = Counter(
     "lodestone_webhook_posts", "Messages posted to webhooks, by what came of it.", ("outcome",)
 )
+FEED_DAMAGED: Final = Counter(
+    "lodestone_feed_damaged", "Times a block of the feed was met whose bytes are not those that were written."
+)
 # Shown as 0 from the start: what begins at 1 has not grown for an alert, and a ratio to nothing is nothing.
 for _outcome in ("ClearingCompleted", "ClearingAbandoned"):
     CLEARINGS.labels(_outcome)

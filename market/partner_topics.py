@@ -21,11 +21,13 @@ from events.faults import crash_point
 from events.publishing import MessageKind, NotPublished, Place, TopicWriter, message_kind, written_event
 from events.record_batches import WrittenRecord, header_name, varint, written_headers
 from events.replay import BrokenRecord, from_journal
+from market.damaged_feed import tell
 from market.metrics import PARTNER_RECORDS
 from market.rules.streams.partner_events import SOURCE
 from market.rules.streams.partner_lines import ALL, PartnerLine, ShownLane
 from market.rules.streams.streams import partner_topic
 from market.store import feed, feed_pages, outlets, party_reads
+from market.store.feed_blocks import BlockDamaged
 from market.topics import TopicError
 
 log = structlog.get_logger("lodestone.publisher")
@@ -196,9 +198,13 @@ class PartnerTopics:
     async def _next_lines(self, key: LaneKey, organisation: UUID, position: int, end: int) -> int:
         """The topic gets the next lines behind `position`; up to where it then holds the lane."""
         async with acquire(self._pool) as connection:
-            lines = await feed_pages.read(
-                connection, organisation, after={key: position}, upto={key: end}, limit=CHUNK_LINES
-            )
+            try:
+                lines = await feed_pages.read(
+                    connection, organisation, after={key: position}, upto={key: end}, limit=CHUNK_LINES
+                )
+            except BlockDamaged as damaged:
+                tell(damaged)
+                return await self._dropped_lines(key, organisation, position, min(damaged.last, end))
             floor = (await feed.read_floors(connection, organisation)).get(key, 0)
         if floor > position:
             return await self._dropped_lines(key, organisation, position, floor)
@@ -212,7 +218,7 @@ class PartnerTopics:
         return last if len(lines) == CHUNK_LINES else end
 
     async def _dropped_lines(self, key: LaneKey, organisation: UUID, position: int, floor: int) -> int:
-        """Those that the feed no longer has are made of the record once more. BrokenRecord."""
+        """Those that the feed has no longer, or damaged, are made of the record once more. BrokenRecord."""
         lane = ShownLane()
         async for events in from_journal(self._pool, key, upto=floor):
             lines = [line for event in events for line in lane.step(event)]

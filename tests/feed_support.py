@@ -1,5 +1,11 @@
 """What the publisher writes of the record into the feed, from the journal instead of the topics."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from uuid import UUID
+
+import asyncpg
+
 from events.decision import LaneKey
 from events.vocabulary import STREAMS
 from market.rules.streams.partner_lines import PartnerLine, ShownLane
@@ -10,6 +16,24 @@ PLACE_OF_PUBLISHER = """
 insert into record.consumer (name, stream, lane, position, head, next_offset) values ($1, $2, $3, $4, $5, 0)
 on conflict (name, stream, lane) do update set position = excluded.position, head = excluded.head
 """
+
+
+# Whatever it is, twice is what it was.
+FLIP = """
+update view.feed set body = set_byte(body, 0, get_byte(body, 0) # 255)
+where first is not null and ($1::uuid is null or audience = $1) returning position
+"""
+
+
+@asynccontextmanager
+async def damaged(admin_dsn: str, audience: UUID | None = None) -> AsyncIterator[list[int]]:
+    """No block of the feed, or none of an audience, can be read meanwhile; where they end."""
+    admin = await asyncpg.connect(admin_dsn)
+    try:
+        yield [row["position"] for row in await admin.fetch(FLIP, audience)]
+        await admin.execute(FLIP, audience)
+    finally:
+        await admin.close()
 
 
 async def publish(scene: Scene) -> list[PartnerLine]:

@@ -14,6 +14,7 @@ import asyncpg
 import msgspec
 from msgspec import Struct
 
+from events.decision import LaneKey
 from market.rules.streams.partner_lines import PartnerLine
 
 BLOCK_LINES_MIN: Final = 4
@@ -26,6 +27,20 @@ BLOCK_POSITIONS_MAX: Final = 1_000
 LEVEL: Final = 1
 
 _encode = msgspec.msgpack.Encoder().encode
+
+
+class BlockDamaged(Exception):
+    """A block whose bytes are not those that were written: where its lines begin and end, and whose."""
+
+    def __init__(self, key: LaneKey, first: int, last: int, audience: UUID) -> None:
+        self.key = key
+        self.first = first
+        self.last = last
+        self.audience = audience
+        super().__init__(
+            f"the feed's block of {key.stream}/{key.lane} from position {first} to {last} for {audience} "
+            "cannot be read"
+        )
 
 
 class Row(Struct, frozen=True, gc=False):
@@ -94,11 +109,16 @@ def _rows(run: Sequence[PartnerLine]) -> list[Row]:
 
 
 def lines_of(row: asyncpg.Record) -> list[PartnerLine]:
-    """Of a row of the table, whole, in order."""
+    """Of a row of the table, whole, in order. BlockDamaged."""
     if row["first"] is None:
         of_row = Packed(row["position"], row["event"], row["subject"], row["time"], row["body"])
         return [_line(row, of_row)]
-    return [_line(row, each) for each in _decode(zlib.decompress(row["body"]))]
+    try:
+        packed = _decode(zlib.decompress(row["body"]))
+    except (zlib.error, msgspec.MsgspecError) as error:
+        key = LaneKey(row["stream"], row["lane"])
+        raise BlockDamaged(key, row["first"], row["position"], row["audience"]) from error
+    return [_line(row, each) for each in packed]
 
 
 def _line(row: asyncpg.Record, of_line: Packed) -> PartnerLine:

@@ -16,7 +16,7 @@ from events.connections import Connection
 from events.decision import LaneKey
 from market.rules.streams.partner_lines import ALL, PartnerLine
 from market.store.feed import PLACE, Vector
-from market.store.feed_blocks import BLOCK_POSITIONS_MAX, lines_of
+from market.store.feed_blocks import BLOCK_POSITIONS_MAX, BlockDamaged, lines_of
 
 ROWS_MIN: Final = 4
 """Of each lane and audience at first, however many lanes there are; then twice as many as before, as far
@@ -45,6 +45,7 @@ class Ahead:
         self._lines: Iterator[PartnerLine] = iter(())
         self._next: PartnerLine | None = None
         self._time = BEGINNING
+        self.damaged: BlockDamaged | None = None
 
     @property
     def rank(self) -> tuple[datetime, LaneKey] | None:
@@ -54,15 +55,15 @@ class Ahead:
 
     @property
     def whole(self) -> bool:
-        """There is nothing more to be read."""
-        return self.after >= self.upto
+        """There is nothing more that can be read."""
+        return self.damaged is not None or self.after >= self.upto
 
     def take(self, found: Mapping[UUID, Sequence[asyncpg.Record]], rows_max: int) -> None:
         """The next rows of each audience: all there are where they are fewer than `rows_max`."""
         cut = [rows[-1]["position"] for rows in found.values() if len(rows) == rows_max]
         after, self.after = self.after, min([*cut, self.upto])
         self.rows_max = rows_max
-        self._lines = merge(*(_between(rows, after, self.after) for rows in found.values()), key=PLACE)
+        self._lines = merge(*(self._between(rows, after) for rows in found.values()), key=PLACE)
         self._pass_on()
 
     def give(self) -> PartnerLine:
@@ -73,16 +74,23 @@ class Ahead:
 
     def _pass_on(self) -> None:
         self._next = next(self._lines, None)
+        if self.damaged is not None and self._next is not None and self._next.position >= self.damaged.first:
+            self._next = None
         if self._next is not None:
             self._time = max(self._time, self._next.time)
 
-
-def _between(rows: Sequence[asyncpg.Record], after: int, upto: int) -> Iterator[PartnerLine]:
-    """A block is opened when its turn comes."""
-    for row in rows:
-        for line in lines_of(row):
-            if after < line.position <= upto:
-                yield line
+    def _between(self, rows: Sequence[asyncpg.Record], after: int) -> Iterator[PartnerLine]:
+        """A block is opened when its turn comes; one that is damaged ends the lane."""
+        for row in rows:
+            try:
+                lines = lines_of(row)
+            except BlockDamaged as damaged:
+                if self.damaged is None or damaged.first < self.damaged.first:
+                    self.damaged = damaged
+                return
+            for line in lines:
+                if after < line.position <= self.after:
+                    yield line
 
 
 async def read(
@@ -94,9 +102,13 @@ async def read(
     limit: int,
     types: Sequence[str] | None = None,
     markets: Sequence[UUID] | None = None,
+    damaged: list[BlockDamaged] | None = None,
 ) -> list[PartnerLine]:
     """The next lines of an organisation behind one place and up to another: in order of time, and of their
-    lane."""
+    lane.
+
+    A lane with a block that cannot be read ends before it: `damaged` is told so, else BlockDamaged is raised.
+    """
     wanted = Filter(organisation, types, markets)
     behind = [Ahead(key, after.get(key, 0), end) for key, end in upto.items() if end > after.get(key, 0)]
     if not behind:
@@ -114,6 +126,11 @@ async def read(
             await _read_on(connection, wanted, [lane], min(2 * lane.rows_max, limit - len(found)))
         if (rank := lane.rank) is not None:
             heappush(ready, rank)
+    for lane in behind:
+        if lane.damaged is not None:
+            if damaged is None:
+                raise lane.damaged
+            damaged.append(lane.damaged)
     return found
 
 

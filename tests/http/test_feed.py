@@ -20,7 +20,7 @@ from market.rules.parties.keys import RevokeKey
 from market.rules.streams.partner_lines import ALL, PARTNER_TYPES, PartnerLine
 from market.rules.streams.streams import OpenStream
 from market.store import feed_pages
-from tests.feed_support import publish
+from tests.feed_support import damaged, publish
 from tests.http.shop import Asker, Shop
 from tests.market_drafts import Firm
 from tests.market_support import done
@@ -300,6 +300,37 @@ async def test_what_goes_while_it_is_read_ends_the_stream(shop: Shop, monkeypatc
     cursor = ids[-1]
     again = await shop.ask("GET", FEED, by=firm, headers={"Accept": EVENT_STREAM, "Last-Event-ID": cursor})
     assert (410, "history_gone") == (again.status_code, again.json()["code"])
+
+
+async def test_what_lies_behind_a_damaged_block_is_told_as_such_and_nothing_of_it_is_left_out(
+    database: Any, shop: Shop
+) -> None:
+    firm = shop.scene.sellers[0]
+    for _ in range(8):
+        await shop.scene.offer(firm)
+    lines = await publish(shop.scene)
+    offered = "partner.supply-offer.offered.v1"
+    held = {str(line.event) for line in lines if line.own and line.type == offered}
+    assert 8 == len(held)
+    kind = next(line.type for line in lines if line.stream == "parties" and line.audience == ALL)
+    async with damaged(database.admin_dsn, firm.organisation) as blocks:
+        assert blocks
+        events, place = await poll(shop, firm)
+        assert set(concerning(firm, lines)) - held == {event["id"] for event in events}
+        _, narrowed = await poll(shop, firm, f"{FEED}?type={kind},{offered}")
+        for accept in (BATCH, EVENT_STREAM, LINES):
+            cursor = place.partition("after=")[2].partition("&")[0]
+            address = f"{FEED}?after={cursor}"
+            answer = await shop.ask("GET", address, by=firm, headers={"Accept": accept})
+            assert (503, "feed_damaged") == (answer.status_code, answer.json()["code"]), accept
+        async with streaming(shop, firm, accept=LINES) as stream, asyncio.timeout(20):
+            while stream.body.count(b"\n") < len(events):  # noqa: ASYNC110  nothing tells
+                await asyncio.sleep(0.01)
+        told = {msgspec.json.decode(line)["id"] for line in stream.body.splitlines()}
+        assert ({event["id"] for event in events}, False) == (told, stream.ended)
+    for address in (place, narrowed):
+        events, _ = await poll(shop, firm, address)
+        assert held <= {event["id"] for event in events}
 
 
 async def test_a_replay_is_the_range_between_two_cursors(shop: Shop) -> None:

@@ -17,6 +17,7 @@ from uuid_utils.compat import uuid7
 
 from market.commands import webhooks as commands
 from market.lookups import Resolve, resolve
+from market.metrics import FEED_DAMAGED
 from market.rules.streams.partner_lines import ALL, PartnerLine
 from market.rules.streams.reach import Address, Reach
 from market.rules.streams.webhook_signing import TEST_TYPE, Secrets, derive, signature
@@ -25,7 +26,7 @@ from market.rules.webhook_terms import Webhook, WebhookTerms
 from market.store import feed, webhook_messages, webhook_senders, webhooks
 from market.stream_documents import WEBHOOK_HEADERS
 from market.webhooks import Webhooks
-from tests.feed_support import publish
+from tests.feed_support import damaged, publish
 from tests.market_drafts import Firm
 from tests.market_support import Scene, done, scene_on
 from tests.process_support import end, eventually, finish, start_cli
@@ -465,6 +466,45 @@ async def test_a_range_is_posted_once_more_with_the_same_ids(scene: Scene, recei
     again = [got.id for got in receiver.taken[first:]]
     assert hooked.wants(before) | hooked.wants(lines) <= set(again)
     assert len(set(again)) == len(again)
+
+
+async def test_a_block_that_cannot_be_read_holds_its_lane_alone_until_it_is_mended(
+    database: Any, scene: Scene, receiver: Receiver
+) -> None:
+    """What waits to be tried again of such a block waits on, and nobody's couriers end."""
+    firm, other = scene.sellers
+    await publish(scene)
+    hooks = [await hook(scene, each, receiver) for each in (firm, other)]
+    lines = await trade(scene, *[firm] * 8, other)
+    market = [line for line in lines if line.audience == firm.organisation and line.stream == "market"]
+    held = {line.event for line in market}
+    (stuck, *_) = held
+    receiver.refused = {stuck}
+    before = FEED_DAMAGED._value.get()
+    async with posting(scene, receiver, schedule_seconds=(1,)) as service:
+        async with damaged(database.admin_dsn, firm.organisation):
+            await receiver.until(hooks[0].wants(lines) - held | hooks[1].wants(lines))
+            later = await trade(scene, firm, other)
+            await receiver.until(hooks[1].wants(later))
+            couriers = dict(service._tasks)
+            taken = {got.id for got in receiver.taken}
+            assert set() == taken & (held | {line.event for line in later if line.own and line in market})
+            assert FEED_DAMAGED._value.get() > before
+        more = await trade(scene, firm)
+        await receiver.until(hooks[0].wants([*lines, *later, *more]) - {stuck})
+        order = [got.id for got in receiver.taken if got.id in held]
+        assert [line.event for line in market if line.event != stuck] == order
+        async with damaged(database.admin_dsn, firm.organisation):
+
+            async def put_off() -> bool:
+                tries = (await hooks[0].log())[stuck].tries
+                return tries[-1].error == "the event cannot be read here now"
+
+            await eventually("the message", put_off)
+            await receiver.until(hooks[1].wants(await trade(scene, other)))
+        receiver.refused = set()
+        await hooks[0].settled({stuck: "delivered"})
+        assert couriers.items() <= service._tasks.items()
 
 
 async def test_what_is_no_longer_kept_is_given_up(scene: Scene, receiver: Receiver) -> None:

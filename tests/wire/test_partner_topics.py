@@ -18,10 +18,13 @@ from events.vocabulary import STREAMS
 from market.commands import parties
 from market.feed_retention import FeedRetention
 from market.ground import Wiring
+from market.metrics import FEED_DAMAGED
 from market.rules.parties.parties import RegisterFacility
 from market.rules.streams.partner_lines import ALL, PartnerLine, ShownLane
 from market.rules.streams.streams import CloseStream, OpenStream, partner_topic
+from market.store import feed_blocks
 from market.topics import TopicError, TopicRecord, open_reading
+from tests.feed_support import damaged
 from tests.market_days import trade_for_a_while
 from tests.market_drafts import Firm, facility_details
 from tests.market_support import Scene, done, scene_on
@@ -155,8 +158,10 @@ async def settled(scene: Scene, wiring: Wiring, *firms: Firm) -> None:
 
 
 async def test_a_stream_is_the_rule_over_the_record_whenever_it_was_opened(
-    database: Any, kafka_bootstrap: str, topic_prefix: str, tmp_path: Path
+    database: Any, kafka_bootstrap: str, topic_prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Also where the feed no longer has what it joins with, or cannot read it."""
+    monkeypatch.setattr(feed_blocks, "BLOCK_LINES_MIN", 1)
     async with (
         scene_on(database) as scene,
         wired(database, kafka_bootstrap, topic_prefix) as wiring,
@@ -177,8 +182,11 @@ async def test_a_stream_is_the_rule_over_the_record_whenever_it_was_opened(
             await build(scene, early, late)
             await settled(scene, wiring, late)
             assert resting == await read_stream(kafka_bootstrap, topic_prefix, early)
-            await switch(scene, early, on=True)
-            await settled(scene, wiring, early, late)
+            async with damaged(database.admin_dsn, early.organisation) as blocks:
+                met = FEED_DAMAGED._value.get()
+                await switch(scene, early, on=True)
+                await settled(scene, wiring, early, late)
+                assert blocks and FEED_DAMAGED._value.get() > met
         told = [await check(scene, kafka_bootstrap, topic_prefix, firm) for firm in (early, late)]
         for records in told:
             assert len({record.id for record in records}) == len(records)

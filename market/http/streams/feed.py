@@ -4,7 +4,7 @@ The same events as on its Kafka topic, from the same table, behind one cursor.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import suppress
 from typing import Annotated, Any, Final, NamedTuple
 from uuid import UUID
@@ -14,6 +14,7 @@ from msgspec import Meta, Struct
 
 from events.decision import LaneKey
 from events.refusal import RecordUnavailable
+from market.damaged_feed import tell
 from market.http.streams.feed_cursors import LATEST, PATH, FeedCursor, FeedUntil, Place, check_kept, opened
 from market.http.wire.access import READERS
 from market.http.wire.endpoint import Answer, Call, Nothing, endpoint
@@ -28,6 +29,7 @@ from market.rules.streams.partner_lines import PARTNER_TYPES, PartnerLine
 from market.store import feed as store
 from market.store import feed_pages
 from market.store.feed import Vector
+from market.store.feed_blocks import BlockDamaged
 
 _encoder: Final = msgspec.json.Encoder()
 TAG: Final = "Feed"
@@ -88,6 +90,13 @@ class Wanted(Struct, frozen=True, kw_only=True):
 ALL_OF_IT: Final = Wanted(types=None, market=None)
 
 
+class Page(NamedTuple):
+    """`is_last`: there is nothing more up to where was asked for."""
+
+    told: list["Told"]
+    is_last: bool
+
+
 class Told(NamedTuple):
     """An event as JSON, and the cursor behind it."""
 
@@ -123,11 +132,16 @@ async def follow(call: Call[Nothing, FeedQuery]) -> Answer:
         return Answer(body=b"", media_type=kind)
     if kind == EVENT_STREAM:
         call.door.feed.check_room(place.organisation)
+        page = await _read(call, place, wanted, PAGE_LINES, None)
         return Answer(
-            body=_events(call, place, wanted), media_type=EVENT_STREAM, headers={"X-Accel-Buffering": "no"}
+            body=_events(call, place, wanted, page),
+            media_type=EVENT_STREAM,
+            headers={"X-Accel-Buffering": "no"},
         )
     if kind == LINES:
-        return Answer(body=_lines(call, place, wanted, await _until(call)), media_type=LINES)
+        upto = await _until(call)
+        page = await _read(call, place, wanted, PAGE_LINES, upto)
+        return Answer(body=_lines(call, place, wanted, upto, page), media_type=LINES)
     return await _batch(call, place, wanted)
 
 
@@ -194,11 +208,12 @@ async def _until(call: Call[Any, FeedQuery]) -> Vector:
 
 async def _read(
     call: Call[Any, FeedQuery], place: Place, wanted: Wanted, limit: int, upto: Vector | None
-) -> list[Told]:
+) -> Page:
     """The next events, and the place behind them; at the end also behind what was not asked for.
 
-    DoorError `history_gone`.
+    DoorError `history_gone`, and `feed_damaged` once all is told but what lies behind a damaged block.
     """
+    damaged: list[BlockDamaged] = []
     async with as_caller(call) as connection:
         ends = await store.read_ends(connection) if upto is None else upto
         lines = await feed_pages.read(
@@ -209,27 +224,44 @@ async def _read(
             limit=limit,
             types=None if wanted.types is None else sorted(wanted.types),
             markets=None if wanted.market is None else [wanted.market],
+            damaged=damaged,
         )
         # By the same snapshot: lines that went meanwhile are told as gone, never left out.
         await check_kept(call, connection, place)
+        if damaged and not lines:
+            raise _unreadable(damaged)
         told = [_told(call, place, line) for line in lines]
         if upto is None and len(lines) < limit and wanted != ALL_OF_IT:
-            for key, last in (await store.read_last(connection, place.organisation, ends)).items():
+            stopped = {each.key for each in damaged}
+            passed = {key: end for key, end in ends.items() if key not in stopped}
+            for key, last in (await store.read_last(connection, place.organisation, passed)).items():
                 place.move(key, last)
-    return told
+    return Page(told, is_last=len(lines) < limit and not damaged)
+
+
+def _unreadable(damaged: Sequence[BlockDamaged]) -> DoorError:
+    for each in damaged:
+        tell(each)
+    return DoorError(
+        "feed_damaged",
+        "Events that follow this cursor cannot be read here now, and all others have been told. The operator "
+        "is alarmed. Nothing is lost: the same cursor goes on with them once the feed is mended, and your "
+        "Kafka topic has them.",
+        headers={"Retry-After": "60"},
+    )
 
 
 async def _batch(call: Call[Any, FeedQuery], place: Place, wanted: Wanted) -> Answer:
     """At once what there is; else the first that comes within the time."""
     limit = page_size(LIMIT_DEFAULT if call.query.limit is None else call.query.limit)
     seconds = min(call.query.timeout or 0, call.door.feed.wait_seconds_max)
-    told = await _read(call, place, wanted, limit, None)
+    told = (await _read(call, place, wanted, limit, None)).told
     if not told and seconds > 0:
         async with call.door.feed.following(place.organisation) as follower:
             # What came between the look and the queue is seen by the second look.
-            told = await _read(call, place, wanted, limit, None)
+            told = (await _read(call, place, wanted, limit, None)).told
             if not told and await _comes(follower, wanted, seconds):
-                told = await _read(call, place, wanted, limit, None)
+                told = (await _read(call, place, wanted, limit, None)).told
     cursor = place.sealed(call)
     query = "".join(
         f"&{name}={value}"
@@ -253,21 +285,31 @@ async def _comes(follower: Follower, wanted: Wanted, seconds: float) -> bool:
 
 
 async def _lines(
-    call: Call[Any, FeedQuery], place: Place, wanted: Wanted, upto: Vector
+    call: Call[Any, FeedQuery], place: Place, wanted: Wanted, upto: Vector, page: Page
 ) -> AsyncGenerator[bytes]:
-    """A record that cannot be read on breaks the answer off, so that nobody takes a part for the whole."""
-    while told := await _read(call, place, wanted, PAGE_LINES, upto):
-        yield b"".join(b"%b\n" % each.event for each in told)
-        if len(told) < PAGE_LINES:
+    """A record that cannot be read on breaks the answer off, so that nobody takes a part for the whole.
+
+    `page` is the first.
+    """
+    while page.told:
+        yield b"".join(b"%b\n" % each.event for each in page.told)
+        if page.is_last:
             return
+        page = await _read(call, place, wanted, PAGE_LINES, upto)
 
 
-async def _events(call: Call[Any, FeedQuery], place: Place, wanted: Wanted) -> AsyncGenerator[bytes]:
-    """Until the process stops, the key does not hold any more, or the client takes too little."""
+async def _events(
+    call: Call[Any, FeedQuery], place: Place, wanted: Wanted, page: Page
+) -> AsyncGenerator[bytes]:
+    """Until the process stops, the key does not hold any more, the client takes too little, or what is next
+    cannot be read. `page` is the first."""
     yield b"retry: %d\n\n" % RETRY_MILLISECONDS
     with suppress(RecordUnavailable, DoorError):
         async with call.door.feed.following(place.organisation) as follower:
-            while told := await _read(call, place, wanted, PAGE_LINES, None):
+            if page.told:
+                yield b"".join(map(_frame, page.told))
+            # What came between the first page and the queue is seen by a second look.
+            while told := (await _read(call, place, wanted, PAGE_LINES, None)).told:
                 yield b"".join(map(_frame, told))
             clock = asyncio.get_running_loop().time
             known_at = clock()

@@ -80,6 +80,7 @@ DOOR: Final[dict[str, int]] = {
     "too_many_requests": HTTPStatus.TOO_MANY_REQUESTS,
     "internal_error": HTTPStatus.INTERNAL_SERVER_ERROR,
     "unavailable": HTTPStatus.SERVICE_UNAVAILABLE,
+    "feed_damaged": HTTPStatus.SERVICE_UNAVAILABLE,
 }
 
 OF_CONTENT: Final = frozenset({"invalid", "country_unknown", "parameter_inapplicable"})
