@@ -387,7 +387,8 @@ class RuleSet(Struct, frozen=True, kw_only=True):
     """Formulas, benchmarks, evidence rules and default amounts of a market; immutable once published.
 
     `route_ceilings`: the Re-X routes that a lot's condition allows, of the forms that have an entry.
-    Without `capacity` no order is held against its facility.
+    Without `capacity` no order is held against its facility. `conditional_orders_rest`: orders subject to
+    confirmation of a group that declined or let lapse two matches within 90 days meet nobody.
     """
 
     version: Annotated[int, Meta(ge=1, le=10**6)]
@@ -404,3 +405,4 @@ class RuleSet(Struct, frozen=True, kw_only=True):
     route_ceilings: Annotated[tuple[RouteCeilings, ...], Meta(max_length=16)] | UnsetType = UNSET
     effective_from: Instant
     capacity: CapacityRule | UnsetType = UNSET
+    conditional_orders_rest: bool | UnsetType = UNSET

@@ -72,6 +72,7 @@ def _rule_set(now: datetime) -> RuleSet:
         eu_countries=EU,
         route_ceilings=STANDARD_CEILINGS,
         effective_from=now,
+        conditional_orders_rest=True,
     )
 
 

@@ -49,7 +49,8 @@ several of them, lies beside them.
 
 Beside them: assignment (the door of the optimum), book (a lane's fold), quantities, references,
 market_inputs, tranches, packages, rounding, goods, countries; passport (its fold), custody, element_masses;
-policy_lines (the strictest of all lines); matches, match_terms (for its contract), funnel (what became of
-all); inputs (recorded from elsewhere, and rule sets), rule_set_cautions (what looks odd in one), rehearsals;
-viewers, callers, webhook_terms; materials_remade (by an audit), recoveries (of the record).
+policy_lines (the strictest of all lines); matches, match_terms (for its contract), reliability (who trades
+firm orders alone), funnel (what became of all); inputs (recorded from elsewhere, and rule sets),
+rule_set_cautions (what looks odd in one), rehearsals; viewers, callers, webhook_terms; materials_remade (by
+an audit), recoveries (of the record).
 """

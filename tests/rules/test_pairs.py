@@ -442,6 +442,7 @@ def odd_book(seed: int) -> Lane:
         self_declared_improvement_ppb=rng.choice([500_000_000, 333_333_333]),
         only_larger_of_recycled_and_rex=rng.random() < 0.5,
         route_ceilings=rng.choice([UNSET, (), (CEILINGS,)]),
+        conditional_orders_rest=seed % 2 == 0,
     )
     basis: MarketBasis = rng.choice(["ndpr", "ndpr", "dy", "ndfeb-reuse"])
     lane = Lane(rules=rules, terms=market_terms(basis=basis))
@@ -459,6 +460,7 @@ def odd_book(seed: int) -> Lane:
         lane.require(
             name, f"wanted {k}", **{each: getattr(wanted, each) for each in wanted.__struct_fields__}
         )
+    lane.book.failings = {ident(name): [START, START] for name in (*SELLERS[:2], *BUYERS[:2])}
     return lane
 
 

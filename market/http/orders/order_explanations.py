@@ -111,6 +111,9 @@ class OrderInRoundView(Body, frozen=True, kw_only=True):
     do, so prices are not told; `withheld` says so in words. `nearest_ticks` is how far the next trade was
     that it did not get, in ticks of the market, and `three_groups_ticks` how far those of three groups of
     companies.
+    `outcome` is `absent` where the order had nothing to give at the cut, had expired, or its owner could not
+    trade, and `resting` where it was subject to confirmation by a group of companies that had declined or let
+    lapse two matches within 90 days.
     `surplus_eur_per_kg` is what the order gained per kg; a marginal order gains nothing: it sets its own
     price. `forecast`: supply not there yet.
     Operators and auditors get `alternatives` in place of the bands, the nearest first.

@@ -80,6 +80,9 @@ class RuleSetTerms(Body, frozen=True, kw_only=True):
     grade A may be reused, of B refurbished, of C repurposed, of D recycled; empty, no form is graded.
     `capacity`: what becomes of an order that passes what its facility can make beside all it has committed.
     Without it, and for forms that a facility states no capacity for, nothing is counted.
+    `conditional_orders_rest`: once a group of companies has declined or let lapse two matches within 90 days,
+    its orders that are subject to confirmation meet nobody until they are amended to firm or the 90 days are
+    over.
     """
 
     version: Annotated[int, Meta(ge=1, le=10**6)]
@@ -98,6 +101,7 @@ class RuleSetTerms(Body, frozen=True, kw_only=True):
     )
     effective_from: Instant
     capacity: CapacityRule | None = None
+    conditional_orders_rest: bool = True
 
     def inside(self) -> terms.RuleSet:
         return terms.RuleSet(
@@ -126,6 +130,7 @@ class RuleSetTerms(Body, frozen=True, kw_only=True):
             route_ceilings=tuple(each.inside() for each in self.route_ceilings),
             effective_from=utc(self.effective_from, "/effective_from"),
             capacity=self.capacity or UNSET,
+            conditional_orders_rest=self.conditional_orders_rest,
         )
 
     @classmethod
@@ -179,6 +184,7 @@ def _members(value: terms.RuleSet) -> dict[str, Any]:
         else tuple(map(RouteCeilings.outside, value.route_ceilings)),
         "effective_from": value.effective_from,
         "capacity": value.capacity or None,
+        "conditional_orders_rest": value.conditional_orders_rest is True,
     }
 
 

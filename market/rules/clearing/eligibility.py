@@ -38,11 +38,15 @@ from market.rules.refusing.ineligibility import (
     kg_text,
     period_text,
 )
+from market.rules.reliability import resting
 
 
 @dataclass(frozen=True, slots=True)
 class MarketFacts:
-    """What of a market's lane a pair is judged by, at one moment."""
+    """What of a market's lane a pair is judged by, at one moment.
+
+    `resting`: whose conditional orders meet nobody then.
+    """
 
     basis: MarketBasis
     members: Mapping[UUID, Member]
@@ -51,6 +55,7 @@ class MarketFacts:
     rule_set: RuleSet
     at: datetime
     umpire: str | UnsetType = UNSET
+    resting: AbstractSet[UUID] = frozenset()
 
 
 class Delivery(NamedTuple):
@@ -73,7 +78,13 @@ def facts_of(book: Book, rule_set: RuleSet, at: datetime) -> MarketFacts:
         rule_set=rule_set,
         at=at,
         umpire=book.terms.umpire,
+        resting=resting(book, rule_set, at),
     )
+
+
+def rests(order: SupplyOrder | RequirementOrder, facts: MarketFacts) -> bool:
+    """Whether it is subject to confirmation by who declined too often: until it is firm it meets nobody."""
+    return order.organisation in facts.resting and order.terms.commitment != "firm"
 
 
 def reasons(
@@ -147,7 +158,8 @@ def _available(supply: SupplyOrder, requirement: RequirementOrder, facts: Market
     seller, buyer = supply.organisation, requirement.organisation
     known = seller in facts.members and buyer in facts.members
     suspended = seller in facts.suspended or buyer in facts.suspended
-    return known and not suspended and seller not in requirement.terms.organisations_excluded
+    standing = known and not suspended and not rests(supply, facts) and not rests(requirement, facts)
+    return standing and seller not in requirement.terms.organisations_excluded
 
 
 def _papers(

@@ -20,7 +20,7 @@ from market.rules.book import Book, RequirementOrder, SupplyOrder
 from market.rules.clearing.assay_columns import AssayColumns
 from market.rules.clearing.candidates import Nodes, batches, ways
 from market.rules.clearing.columns import int64s
-from market.rules.clearing.eligibility import Delivery, MarketFacts, deliveries
+from market.rules.clearing.eligibility import Delivery, MarketFacts, deliveries, rests
 from market.rules.clearing.node_columns import NodeColumns, buyer_columns, seller_columns
 from market.rules.clearing.order_limits import (
     Packed,
@@ -281,6 +281,8 @@ def _standing(orders: Iterable[Order], facts: MarketFacts) -> list[Order]:
         for order in orders
         if order.available_g > 0 and order.terms.valid_until > at and order.organisation.int in trading
     ]
+    if facts.resting:
+        standing = [order for order in standing if not rests(order, facts)]
     standing.sort(key=attrgetter("rank"))
     # hardly ever are two of one rank, and a number is compared faster than a pair
     if len({order.rank for order in standing}) < len(standing):

@@ -30,11 +30,11 @@ from market.rules.refusing.refusals import (
     QuantityBelowCommitted,
     RuleSetMissing,
 )
+from market.rules.reliability import FAILINGS_MAX
 from market.rules.twins.committed import Claim, ContractClaim
 from market.rules.twins.product_twins import ProductTwin
 
 RETRY_AFTER_SECONDS = 1
-FAILINGS_MAX = 2
 
 Order = TypeVar("Order", SupplyOrder, RequirementOrder)
 
@@ -58,13 +58,13 @@ class PostingState(Struct, frozen=True, kw_only=True):
     `claims`.
 
     `lanes` is the deployment's lane count; `member` the poster's copy in this market; `rule_set` the one in
-    effect now; `open_orders` counts the market's open orders of all members; `failings` the poster's declined
-    and lapsed matches of the last 90 days; `reservation`, `passport`: of the lot that a new draft names;
-    `numbered`: the passport of a lot that it names by number alone; `by_number`: the reservation that the lot
-    had by its number, when who issued its passport offers it; `policies` that a draft names, whoever may see
-    them; `twins` that it rests on, whoever keeps them; `claims` on the facility that it names, of all
-    markets, without the order's own; None: not asked; `ahead`: the same of all its seller's facilities, where
-    they are offered on a return forecast.
+    effect now; `open_orders` counts the market's open orders of all members; `failings` the declined and
+    lapsed matches of the poster's group of the last 90 days; `reservation`, `passport`: of the lot that a new
+    draft names; `numbered`: the passport of a lot that it names by number alone; `by_number`: the reservation
+    that the lot had by its number, when who issued its passport offers it; `policies` that a draft names,
+    whoever may see them; `twins` that it rests on, whoever keeps them; `claims` on the facility that it
+    names, of all markets, without the order's own; None: not asked; `ahead`: the same of all its seller's
+    facilities, where they are offered on a return forecast.
     """
 
     market: UUID
@@ -163,7 +163,7 @@ def halt_refusals(halt: Halt | None) -> list[Refusal]:
 
 
 def commitment_refusals(state: PostingState, commitment: Commitment) -> list[Refusal]:
-    """Who declined or let lapse too often may place firm orders only."""
+    """A group that declined or let lapse too often may place firm orders only."""
     if state.failings >= FAILINGS_MAX and commitment != "firm":
         return [FirmOnly(pointer="/commitment", failings=state.failings)]
     return []

@@ -58,7 +58,7 @@ class OrdersMax(Refusal):
 
 
 class FirmOnly(Refusal):
-    """After {failings} declined or lapsed matches within 90 days only firm orders are accepted."""
+    """After {failings} declined or lapsed matches of its group within 90 days only firm orders are taken."""
 
     code = "firm_only"
 

@@ -17,7 +17,7 @@ from events.market_terms import RequirementTerms, RuleSet, SupplyTerms
 from events.vocabulary import MarketBasis, Side, TermHorizon
 from market.rules.book import Book, RequirementOrder, SupplyOrder
 from market.rules.clearing.amounts import price_pair
-from market.rules.clearing.eligibility import MarketFacts, eligible_deliveries, reasons
+from market.rules.clearing.eligibility import MarketFacts, eligible_deliveries, reasons, rests
 from market.rules.goods import Goods, goods_of
 from market.rules.orders.forecast_supply import mark_of
 from market.rules.refusing.ineligibility import Ineligibility
@@ -27,9 +27,19 @@ from market.rules.visibility.tickets import Ticket, ticket
 Order = SupplyOrder | RequirementOrder
 MatchOutcome = Literal["open", "confirmed", "declined", "lapsed"]
 Standing = Literal[
-    "closed", "no_counter_orders", "withheld", "none_eligible", "eligible", "all_dearer", "in_the_money"
+    "closed",
+    "resting",
+    "no_counter_orders",
+    "withheld",
+    "none_eligible",
+    "eligible",
+    "all_dearer",
+    "in_the_money",
 ]
-"""`eligible`: somebody fits, and whether the prices do is not told. `withheld`: nor whether anybody does."""
+"""`eligible`: somebody fits, and whether the prices do is not told. `withheld`: nor whether anybody does.
+
+`resting`: its group declined too often, and it is subject to confirmation: until it is firm it meets nobody.
+"""
 
 
 class MatchExplanation(Struct, frozen=True, kw_only=True):
@@ -148,7 +158,8 @@ def candidates(book: Book, facts: MarketFacts, order: UUID) -> Candidates | None
     if own is None:
         return None
     tick = book.terms.tick_ueur_per_kg
-    counters = counter_orders(book, own, facts.at) if _open(own, facts.at) else []
+    meets = _open(own, facts.at) and not rests(own, facts)
+    counters = counter_orders(book, own, facts.at) if meets else []
     verdicts = tuple(_verdict(own, counter, facts, tick) for counter in counters)
     return Candidates(
         market=book.market,
@@ -246,6 +257,8 @@ def _verdict(own: Order, counter: Order, facts: MarketFacts, tick: int) -> Verdi
 def _standing(own: Order, facts: MarketFacts, verdicts: tuple[Verdict, ...]) -> Standing:
     if not _open(own, facts.at):
         return "closed"
+    if rests(own, facts):
+        return "resting"
     if not verdicts:
         return "no_counter_orders"
     return price_standing(verdicts)

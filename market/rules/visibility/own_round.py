@@ -1,7 +1,7 @@
 """One side's view of an order in a round, and of a quote: own figures, counts, others' prices in ticks."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Final, Literal
 from uuid import UUID
 
 from msgspec import Struct
@@ -38,6 +38,7 @@ was left, its own or theirs, is less than one package or the least parcel. `all_
 trade with. `all_taken`: it has traded with all that fit and are not dearer, and they had no more for it.
 """
 
+NOT_THERE: Final[frozenset[Outcome]] = frozenset({"absent", "resting"})
 REMOVED = {
     TOLERANCE: "Less than {tolerance} of its {capacity} would have traded, which is too little to count.",
     MINIMUM: "Of its {capacity} it would have traded less than its own minimum quantity.",
@@ -106,7 +107,7 @@ class OwnQuote(Struct, frozen=True, kw_only=True):
     """How an order would have come out of a round, in bands.
 
     `would_trade` is None where fewer than three groups of companies fit, and where `present` is False: the
-    asker could not trade when the round was cut. Quantity and price per kg of basis: of what would have
+    asker could not trade so when the round was cut. Quantity and price per kg of basis: of what would have
     traded.
     """
 
@@ -182,7 +183,7 @@ def own_quote(of: Quote, organisation: UUID) -> OwnQuote | None:
         return None
     seen = _own_order(standing, guarded=True)
     enough = groups(_eligible(standing)) >= GROUPS_MIN
-    present = seen.outcome != "absent"
+    present = seen.outcome not in NOT_THERE
     unveiled = enough or seen.why == "no_counter_orders"
     traded = enough and standing.filled_g > 0
     price = of.price_ueur_per_kg
@@ -227,7 +228,7 @@ def _ticks(left: Sequence[Alternative], groups_wanted: int) -> int | None:
 
 
 def _why(of: OrderInRound, eligible: Sequence[Alternative], *, guarded: bool) -> Why | None:
-    if of.outcome in ("absent", "filled"):
+    if of.outcome in (*NOT_THERE, "filled"):
         return None
     if of.removed_by is not None:
         own_limits = of.side == "buyer" and of.removed_by in (PORTFOLIO, LIMIT_PRICE)

@@ -17,7 +17,7 @@ from events.market_events import ClearingPlanned
 from events.vocabulary import Side
 from market.rules.book import Book, RequirementOrder, SupplyOrder
 from market.rules.clearing.amounts import price_pair
-from market.rules.clearing.eligibility import MarketFacts, eligible_deliveries, facts_of, reasons
+from market.rules.clearing.eligibility import MarketFacts, eligible_deliveries, facts_of, reasons, rests
 from market.rules.clearing.order_limits import ShareKind, packed
 from market.rules.clearing.posing import LIMIT_PRICE, PORTFOLIO
 from market.rules.clearing.whole_ticks import requirement_in_ticks, supply_in_ticks, up
@@ -32,8 +32,9 @@ from market.rules.visibility.explanations import (
     paired,
 )
 
-Outcome = Literal["absent", "unmatched", "partly_filled", "filled"]
-"""`absent`: the order had nothing to give at the cut, had expired, or its owner could not trade."""
+Outcome = Literal["absent", "resting", "unmatched", "partly_filled", "filled"]
+"""`absent`: the order had nothing to give at the cut, had expired, or its owner could not trade. `resting`:
+it is subject to confirmation by who declined too often."""
 
 
 class RoundDual(Struct, frozen=True, kw_only=True):
@@ -135,7 +136,7 @@ def order_in_round(
         order=order,
         organisation=own.organisation,
         side=side,
-        outcome=_outcome(nodes, capacity_g, filled_g),
+        outcome="resting" if rests(own, facts) else _outcome(nodes, capacity_g, filled_g),
         capacity_g=capacity_g,
         filled_g=filled_g,
         surplus_ueur_per_kg=max((node.surplus_ueur_per_kg for node in nodes), default=0),
