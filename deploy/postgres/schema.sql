@@ -690,6 +690,7 @@ CREATE TABLE state.member (
     body bytea NOT NULL,
     suspended_time timestamp with time zone,
     suspended_reason text,
+    company_group uuid NOT NULL,
     CONSTRAINT member_position_check CHECK (("position" >= 1)),
     CONSTRAINT member_version_check CHECK ((version >= 1))
 );
@@ -1359,6 +1360,8 @@ CREATE INDEX match_of_seller_in_time ON state.match USING btree (seller, struck_
 CREATE INDEX match_of_supply ON state.match USING btree (supply) WHERE (status = ANY (ARRAY['open'::text, 'confirmed'::text]));
 
 CREATE INDEX match_open ON state.match USING btree (lane, market) WHERE (status = 'open'::text);
+
+CREATE INDEX member_by_group ON state.member USING btree (lane, market, company_group);
 
 CREATE INDEX member_by_organisation ON state.member USING btree (organisation, market);
 

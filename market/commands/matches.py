@@ -92,7 +92,7 @@ async def answer(
     request: Request | None = None,
     dry_run: bool = False,
 ) -> Answer:
-    place = await _find(desk, caller, match)
+    place, concerned = await _find(desk, caller, match)
     return await submit(
         desk,
         ANSWER,
@@ -105,7 +105,7 @@ async def answer(
         caller=caller,
         lanes=[LaneKey("market", place.lane)],
         touches=_touches(place),
-        adds=frozenset(failings(place.market, party) for party in (place.seller, place.buyer)),
+        adds=concerned,
         request=request,
         dry_run=dry_run,
     )
@@ -114,7 +114,7 @@ async def answer(
 async def lapse(
     desk: Desk, caller: Caller, *, match: UUID, request: Request | None = None, dry_run: bool = False
 ) -> Answer:
-    place = await _find(desk, caller, match)
+    place, concerned = await _find(desk, caller, match)
     return await submit(
         desk,
         LAPSE,
@@ -127,19 +127,22 @@ async def lapse(
         caller=caller,
         lanes=[LaneKey("market", place.lane)],
         touches=_touches(place),
-        adds=frozenset(failings(place.market, party) for party in (place.seller, place.buyer)),
+        adds=concerned,
         request=request,
         dry_run=dry_run,
     )
 
 
-async def _find(desk: Desk, caller: Caller, match: UUID) -> matches.MatchPlace:
+async def _find(desk: Desk, caller: Caller, match: UUID) -> tuple[matches.MatchPlace, frozenset[str]]:
+    """Where it stands, and the keys of all whose failings its end may add to: both sides' groups."""
     party = None if "operator" in caller.roles else caller.organisation
     async with desk.looking() as connection:
         place = await matches.locate(connection, party, match)
-    if place is None:
-        raise MatchUnknown
-    return place
+        if place is None:
+            raise MatchUnknown
+        sides = (place.seller, place.buyer)
+        concerned = await members.load_groups(connection, place.lane, place.market, sides)
+    return place, frozenset(failings(place.market, each) for each in concerned)
 
 
 def _touches(place: matches.MatchPlace) -> frozenset[str]:

@@ -44,7 +44,8 @@ S = TypeVar("S")
 
 
 def failings(market: UUID, organisation: UUID) -> str:
-    """Key of what an organisation let fall in a market: orders read it, the ends of matches add to it."""
+    """Key of what counts against an organisation in a market: orders read it, the ends of its group's matches
+    add to it."""
     return f"failings:{market.hex}:{organisation.hex}"
 
 

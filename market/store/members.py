@@ -51,12 +51,14 @@ class Failing(Struct, frozen=True, kw_only=True):
 
 
 UPSERT = """
-insert into member as m (lane, market, organisation, version, position, suspended, body)
-select lane, market, organisation, events, position, coalesce(suspended, false), body
-from unnest($1::bigint[], $2::uuid[], $3::uuid[], $4::bigint[], $5::bigint[], $6::boolean[], $7::bytea[])
-    as n (lane, market, organisation, events, position, suspended, body)
+insert into member as m (lane, market, organisation, version, position, suspended, company_group, body)
+select lane, market, organisation, events, position, coalesce(suspended, false), company_group, body
+from unnest(
+    $1::bigint[], $2::uuid[], $3::uuid[], $4::bigint[], $5::bigint[], $6::boolean[], $7::uuid[], $8::bytea[]
+) as n (lane, market, organisation, events, position, suspended, company_group, body)
 on conflict (lane, market, organisation) do update set
-    version = m.version + excluded.version, position = excluded.position, body = excluded.body
+    version = m.version + excluded.version, position = excluded.position,
+    company_group = excluded.company_group, body = excluded.body
 """
 
 # Beside the upsert, which cannot tell "stays as it is" from "not suspended" in a row that exists.
@@ -75,7 +77,16 @@ where m.lane = n.lane and m.market = n.market and m.organisation = n.organisatio
 def writes(changes: Iterable[MemberChange]) -> list[Write]:
     listed = list(changes)
     copied = [
-        (c.lane, c.market, c.organisation, c.events, c.position, c.suspended, bodies.encode(c.member))
+        (
+            c.lane,
+            c.market,
+            c.organisation,
+            c.events,
+            c.position,
+            c.suspended,
+            c.member.group,
+            bodies.encode(c.member),
+        )
         for c in listed
         if c.member is not None
     ]
@@ -196,6 +207,22 @@ async def suspended_of(
         for row in await fetch(connection, READ_SUSPENDED, *zip(*keys, strict=True)):
             found[row["market"]].add(row["organisation"])
     return found
+
+
+READ_GROUP = """
+select distinct s.organisation
+from member m
+join member s on s.lane = m.lane and s.market = m.market and s.company_group = m.company_group
+where m.lane = $1 and m.market = $2 and m.organisation = any($3::uuid[])
+"""
+
+
+async def load_groups(
+    connection: Connection, lane: int, market: UUID, organisations: Collection[UUID]
+) -> frozenset[UUID]:
+    """All members of the groups of these members, themselves included."""
+    rows = await connection.fetch(READ_GROUP, lane, market, list(organisations))
+    return frozenset(row["organisation"] for row in rows)
 
 
 READ_MARKETS = "select lane, market from member where organisation = $1 order by lane, market"

@@ -40,7 +40,7 @@ class MarketPicture(Struct, kw_only=True):
 
 
 class MemberPicture(Struct, frozen=True, kw_only=True):
-    """`failings` counts the declined and lapsed matches of the window before the decision."""
+    """`failings` counts the declined and lapsed matches of the member's group in the window before."""
 
     member: Member
     suspended: bool
@@ -119,8 +119,10 @@ from markets k cross join lateral (
 ) i
 union all
 select 'member', m.market, m.organisation, (
-    select count(*) from failing f
-    where f.lane = m.lane and f.market = m.market and f.organisation = m.organisation and f.failed_time > $5
+    select count(*)
+    from member s
+    join failing f on f.lane = s.lane and f.market = s.market and f.organisation = s.organisation
+    where s.lane = m.lane and s.market = m.market and s.company_group = m.company_group and f.failed_time > $5
 ), m.position, m.suspended, m.body, null, null
 from posters p join member m on m.lane = p.lane and m.market = p.market and m.organisation = p.organisation
 """

@@ -42,6 +42,7 @@ from market.rules.orders.offers import AmendSupply, PostSupply
 from market.rules.orders.orders import Expire, PostingState, RequirementState, SupplyState, Withdraw
 from market.rules.orders.requirements import AmendRequirement, PostRequirement, RequirementDraft
 from market.rules.orders.supplies import SupplyDraft
+from market.rules.reliability import failed_times
 from market.rules.tranches import tranche_shares_g
 from tests.blotter import MARKET, OPERATOR, Lane, ident
 
@@ -134,7 +135,7 @@ class Desk(Lane):
             inputs=book.inputs,
             rule_set=rule_set_at(book.rule_sets, now),
             open_orders=sum(order.status == "open" for order in orders),
-            failings=sum(now - at < RELIABILITY_WINDOW for at in book.failings.get(organisation, [])),
+            failings=sum(now - at < RELIABILITY_WINDOW for at in failed_times(book, organisation)),
             **more,
         )
 

@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
+from msgspec.structs import replace
 
 from events.command import Outcome
 from events.decision import Request
@@ -19,7 +20,7 @@ from events.material_events import LotReleased, LotReserved
 from events.refusal import IdempotencyKeyReused, Refusal, Refusals, VersionStale
 from events.timetable import START
 from market.commands import clearings, inputs, lots, matches, members, offers, parties, requirements
-from market.rules.parties.parties import RegisterFacility
+from market.rules.parties.parties import ChangeOrganisation, RegisterFacility
 from market.rules.refusing.refusals import (
     LotAlreadyReserved,
     LotAlreadySold,
@@ -40,6 +41,7 @@ from tests.market_drafts import (
     VALID_UNTIL,
     facility_details,
     lot_draft,
+    organisation_details,
     requirement_draft,
     rule_set,
     supply_draft,
@@ -377,14 +379,24 @@ async def test_orders_past_their_validity_are_found_and_expired(scene: Scene) ->
 
 
 async def test_a_posting_behind_a_decline_is_judged_after_it(database: Any, scene: Scene) -> None:
-    """The decline waits for its lane, and the batch it is in takes what comes meanwhile."""
-    seller = scene.sellers[0]
+    """The decline waits for its lane, and the batch it is in takes what comes meanwhile, of a sister here."""
+    seller, sister = scene.sellers
+    await parties.change_organisation(
+        scene.desk,
+        ChangeOrganisation(
+            caller=scene.operator,
+            organisation=sister.organisation,
+            details=replace(organisation_details("sister"), group=seller.organisation),
+            expected_version=1,
+        ),
+    )
     await scene.offer(seller, commitment="subject_to_confirmation")
     for buyer in scene.buyers:
         await scene.require(buyer)
     events = await scene.conclude(await scene.plan())
     first, second = (event.data.match for event in events if isinstance(event.data, MatchStruck))
     await _decline(scene, first)
+    await scene.offer(sister, commitment="subject_to_confirmation")
     writer = scene.desk.writer
     assert isinstance(writer, LaneWriter)
     holder = await asyncpg.connect(database.dsn("writer"))
@@ -393,7 +405,7 @@ async def test_a_posting_behind_a_decline_is_judged_after_it(database: Any, scen
             await lock_lanes(holder, [scene.lane])
             declining = asyncio.create_task(_decline(scene, second))
             await eventually(lambda: holder.fetchval(WAITS_FOR_A_LANE))
-            posting = asyncio.create_task(scene.offer(seller, commitment="subject_to_confirmation"))
+            posting = asyncio.create_task(scene.offer(sister, commitment="subject_to_confirmation"))
             await asyncio.sleep(0)
             assert 1 == writer.waiting
         await declining

@@ -48,8 +48,8 @@ FILL = """
 insert into state.market (lane, market, version, position, last_time, open_orders, last_round, body)
 select n, md5('m' || n)::uuid, 1, 1, '2026-03-01', 0, 0, '{}' from generate_series(0, 11) n;
 
-insert into state.member (lane, market, organisation, version, position, suspended, body)
-select m, md5('m' || m)::uuid, md5('o' || o)::uuid, 1, 1, false, '{}'
+insert into state.member (lane, market, organisation, version, position, suspended, company_group, body)
+select m, md5('m' || m)::uuid, md5('o' || o)::uuid, 1, 1, false, md5('g' || o / 2)::uuid, '{}'
 from generate_series(0, 11) m, generate_series(0, 1999) o;
 
 insert into state.market_input
@@ -252,6 +252,8 @@ async def test_what_the_writer_runs(database: Any, filled: Any) -> None:
         writer,
         [
             (posting.READ, (lanes, asked, posters, NOW, NOW), member),
+            (posting.READ, (lanes, asked, posters, NOW, NOW), {"member_by_group"}),
+            (members.READ_GROUP, (3, market, posters[:2]), {"member_by_group"}),
             (posting.READ, (lanes, asked, posters, NOW, NOW), {"failing_pkey"}),
             (posting.READ, (lanes, asked, posters, NOW, NOW), {"rule_set_pkey"}),
             (posting.READ, (lanes, asked, posters, NOW, NOW), {"market_input_pkey"}),
