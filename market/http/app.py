@@ -38,6 +38,7 @@ from market.http.proofs import audit_runs, checkpoints, match_proofs, receipt_pr
 from market.http.rounds import (
     book,
     clearings,
+    failings,
     funnel,
     halts,
     inputs,
@@ -73,6 +74,7 @@ HANDLERS: Final[tuple[Route, ...]] = (
     *markets.HANDLERS,
     *halts.HANDLERS,
     *members.HANDLERS,
+    *failings.HANDLERS,
     *inputs.HANDLERS,
     *rule_sets.HANDLERS,
     *rehearsals.HANDLERS,

@@ -1,12 +1,15 @@
 """Who declined matches or let them lapse too often, by group of companies: it trades firm orders alone."""
 
-from collections.abc import Iterable
-from datetime import datetime
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
 
+from msgspec import UNSET, UnsetType
+
 from events.market_terms import RuleSet
-from market.rules.book import RELIABILITY_WINDOW, Book
+from events.refusal import Caution
+from market.rules.book import RELIABILITY_WINDOW, Book, rule_set_at
 
 FAILINGS_MAX: Final = 2
 
@@ -17,15 +20,38 @@ def firm_only_until(failed: Iterable[datetime], at: datetime) -> datetime | None
     return recent[-FAILINGS_MAX] + RELIABILITY_WINDOW if len(recent) >= FAILINGS_MAX else None
 
 
+def decline_cautions(others: Sequence[datetime], at: datetime, *, rests: bool) -> list[Caution]:
+    """Of a decline by who trades firm orders alone with it; `others`: when its group failed otherwise.
+
+    `rests`: whether the market's rule set lets conditional orders rest.
+    """
+    until = firm_only_until((*others, at), at)
+    if until is None:
+        return []
+    day = until.astimezone(UTC).date().isoformat()
+    text = f"With it your group of companies may post and amend firm orders only in this market, until {day}."
+    if rests:
+        text += " Its orders that are subject to confirmation meet nobody until then, or until they are firm."
+    return [Caution(code="firm_orders_only", text=text, pointer="")]
+
+
 def failed_times(book: Book, organisation: UUID) -> list[datetime]:
     """When members of the organisation's group, as it stands in the book, declined or let lapse."""
     group = book.members[organisation].group
     return [
         time
         for failed, times in book.failings.items()
-        if book.members[failed].group == group
+        if failed in book.members and book.members[failed].group == group
         for time in times
     ]
+
+
+def resting_until(book: Book, organisation: UUID, at: datetime, *, failed: bool) -> datetime | UnsetType:
+    """Until when the organisation's conditional orders rest, if it `failed` now, unknown to the book."""
+    rule_set = rule_set_at(book.rule_sets, at)
+    if not failed or rule_set is None or rule_set.conditional_orders_rest is not True:
+        return UNSET
+    return firm_only_until((*failed_times(book, organisation), at), at) or UNSET
 
 
 def resting(book: Book, rule_set: RuleSet, at: datetime) -> frozenset[UUID]:
@@ -34,6 +60,7 @@ def resting(book: Book, rule_set: RuleSet, at: datetime) -> frozenset[UUID]:
         return frozenset()
     by_group: dict[UUID, list[datetime]] = {}
     for organisation, times in book.failings.items():
-        by_group.setdefault(book.members[organisation].group, []).extend(times)
+        if organisation in book.members:
+            by_group.setdefault(book.members[organisation].group, []).extend(times)
     firm_only = {group for group, times in by_group.items() if firm_only_until(times, at) is not None}
     return frozenset(each for each, member in book.members.items() if firm_only and member.group in firm_only)

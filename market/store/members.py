@@ -13,6 +13,8 @@ from events.array_texts import fetch
 from events.connections import Connection
 from events.market_terms import Member
 from events.writes import Write
+from market.rules.book import RELIABILITY_WINDOW
+from market.rules.reliability import FAILINGS_MAX
 from market.store import bodies
 from market.store.reading import Page, page
 
@@ -255,6 +257,62 @@ def decode_failings(rows: Iterable[asyncpg.Record]) -> dict[UUID, list[datetime]
     for row in rows:
         failings.setdefault(row["organisation"], []).append(row["failed_time"])
     return failings
+
+
+# Of a group no more times than decide until when it trades firm orders alone.
+READ_FAILED = """
+select m.organisation, m.body, own.failings, of_group.failings as of_group, of_group.newest
+from member m
+cross join lateral (
+    select count(*) as failings from failing f
+    where f.lane = m.lane and f.market = m.market and f.organisation = m.organisation and f.failed_time > $3
+) own
+cross join lateral (
+    select count(*) as failings, (array_agg(f.failed_time order by f.failed_time desc))[:$4] as newest
+    from member s
+    join failing f on f.lane = s.lane and f.market = s.market and f.organisation = s.organisation
+    where s.lane = m.lane and s.market = m.market and s.company_group = m.company_group and f.failed_time > $3
+) of_group
+where m.lane = $1 and m.market = $2 and ($5::uuid is null or m.organisation > $5)
+    and (m.organisation = $6 or $6 is null and own.failings > 0)
+order by m.organisation limit $7
+"""
+
+
+class FailedRow(Struct, frozen=True, kw_only=True):
+    """Declined and lapsed matches of the window, of a member and of its group; `newest`: of the group's."""
+
+    member: Member
+    failings: int
+    of_group: int
+    newest: tuple[datetime, ...]
+
+
+async def list_failed(
+    connection: Connection,
+    lane: int,
+    market: UUID,
+    organisation: UUID | None,
+    *,
+    at: datetime,
+    after: UUID | None,
+    limit: int,
+) -> Page[FailedRow]:
+    """Members with failings of their own, by id; of one organisation its line, whether it has any or not."""
+    since = at - RELIABILITY_WINDOW
+    rows = await connection.fetch(
+        READ_FAILED, lane, market, since, FAILINGS_MAX, after, organisation, limit + 1
+    )
+    found = [
+        FailedRow(
+            member=bodies.member(row["body"]),
+            failings=row["failings"],
+            of_group=row["of_group"],
+            newest=tuple(row["newest"] or ()),
+        )
+        for row in rows
+    ]
+    return page(found, limit)
 
 
 def _row(row: asyncpg.Record) -> MemberRow:

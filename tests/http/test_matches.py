@@ -8,10 +8,12 @@ import pytest
 from msgspec.structs import replace
 
 from events.vocabulary import PPB, StatedPrice, TermHorizon, Tranche
-from market.commands import inputs
+from market.commands import inputs, parties
+from market.rules.book import RELIABILITY_WINDOW
 from market.rules.orders.horizons import contract_years
+from market.rules.parties.parties import ChangeOrganisation
 from tests.http.shop import Shop
-from tests.market_drafts import NDPR_PRICE, TONNE_G, rule_set
+from tests.market_drafts import NDPR_PRICE, TONNE_G, organisation_details, rule_set
 
 
 async def struck(
@@ -207,6 +209,60 @@ async def test_a_decline_needs_a_reason_and_is_told_when_the_match_is_decided(sh
     decided = (await shop.ask("GET", path, by=buyer)).json()
     assert {"declined_by": ["seller"], "silent": [], "reasons": ["quality"]} == decided["ending"]
     assert None is decided["counterparty"]
+
+
+async def test_who_declines_twice_is_told_that_its_conditional_orders_rest(shop: Shop) -> None:
+    scene, path = shop.scene, f"/v1/markets/{shop.market}/failings"
+    (seller, sister), buyer = scene.sellers, scene.buyers[0]
+    await inputs.publish_rule_set(
+        scene.desk,
+        scene.operator,
+        market=scene.market,
+        rule_set=rule_set(version=2, conditional_orders_rest=True),
+        signed_by=(scene.operator.organisation,),
+    )
+    await parties.change_organisation(
+        scene.desk,
+        ChangeOrganisation(
+            caller=scene.operator,
+            organisation=sister.organisation,
+            details=replace(organisation_details("sister"), group=seller.organisation),
+            expected_version=1,
+        ),
+    )
+    offer = await scene.offer(seller, commitment="subject_to_confirmation")
+    for each in scene.buyers:
+        await scene.require(each)
+    events = await scene.conclude(await scene.plan())
+    matches = [event.data.match.hex for event in events if event.type == "market.match.struck.v1"]  # type: ignore[attr-defined]
+    told = []
+    for match, query in ((matches[0], ""), (matches[1], "?validate_only=true"), (matches[1], "")):
+        url, body = f"/v1/matches/match_{match}/decline{query}", {"reason": "price"}
+        answers = [
+            await shop.ask("POST", url, by=seller, body=body, key=f"{match}-{len(query)}") for _ in range(2)
+        ]
+        assert [200, 200] == [answer.status_code for answer in answers]
+        assert answers[0].json()["warnings"] == answers[1].json()["warnings"]
+        told.append([each["code"] for each in answers[0].json()["warnings"]])
+    assert [[], ["firm_orders_only"], ["firm_orders_only"]] == told
+    until = (scene.clock.now + RELIABILITY_WINDOW).isoformat().replace("+00:00", "Z")
+    seen = {}
+    for firm, roles in ((seller, ()), (sister, ()), (buyer, ()), (sister, ("operator",))):
+        asker: dict[str, Any] = {"roles": roles} if roles else {}
+        items = (await shop.ask("GET", path, by=firm, **asker)).json()["items"]
+        seen[firm.organisation, *roles] = [
+            (item["name"], item["failings"], item["group_failings"], item["firm_only_until"])
+            for item in items
+        ]
+    declined = [("seller-0", 2, 2, until)]
+    assert {
+        (seller.organisation,): declined,
+        (sister.organisation,): [("sister", 0, 2, until)],
+        (buyer.organisation,): [("buyer-0", 0, 0, None)],
+        (sister.organisation, "operator"): declined,
+    } == seen
+    standing = await shop.ask("GET", f"/v1/supply-offers/offer_{offer.hex}/candidates", by=seller)
+    assert ("resting", 0, []) == tuple(standing.json()[name] for name in ("standing", "eligible", "reasons"))
 
 
 async def test_a_rounds_totals_are_the_overseers_its_hashes_everybodys(shop: Shop) -> None:

@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 from msgspec import UNSET
 from msgspec.structs import replace
@@ -11,7 +12,8 @@ from events.market_events import ClearingEvidence, MatchStruck, RequirementAmend
 from events.vocabulary import INTEGER_MAX
 from market.rules.book import RELIABILITY_WINDOW
 from market.rules.clearing.eligibility import eligible_deliveries, reasons
-from market.rules.reliability import FAILINGS_MAX, failed_times, firm_only_until, resting
+from market.rules.reliability import FAILINGS_MAX, decline_cautions, failed_times, firm_only_until, resting
+from market.rules.streams.partner_lines import PartnerLine, ShownLane
 from market.rules.visibility.explanations import candidates
 from market.rules.visibility.own_side import own_candidates
 from tests.blotter import EUR, MARKET, OPERATOR, START, Lane, T, eur, facts_of_type, ident, member, rule_set
@@ -154,6 +156,34 @@ def test_its_owner_is_told_that_it_rests_and_others_that_it_is_not_available() -
         if each.counter_order == WANTED
         for reason in each.reasons
     ]
+
+
+def told_until(line: PartnerLine) -> datetime | None:
+    told = msgspec.json.decode(line.body).get("firm_only_until")
+    return None if told is None else datetime.fromisoformat(told)
+
+
+def test_the_side_that_declines_too_often_is_told_until_when() -> None:
+    for rules, told in ((RESTS, [None, 91, 92]), (rule_set(), [None] * 3)):
+        lane = declining(rules)
+        rounds(lane, 2)
+        shown, outcomes = ShownLane(), list[PartnerLine]()
+        for event in lane.events:
+            outcomes += [line for line in shown.step(event) if line.type == "partner.match.declined.v1"]
+        of_gier = [told_until(line) for line in outcomes if line.audience == ident("gier")]
+        assert [None if days is None else START + days * DAY for days in told] == of_gier
+        others = [told_until(line) for line in outcomes if line.audience != ident("gier")]
+        assert [None] * 3 == others
+
+
+@pytest.mark.parametrize("rests", [True, False])
+def test_a_decline_warns_of_what_follows_from_it(rests: bool) -> None:
+    assert [] == decline_cautions([], START, rests=rests)
+    assert [] == decline_cautions([START - RELIABILITY_WINDOW], START, rests=rests)
+    (caution,) = decline_cautions([START - 3 * DAY], START, rests=rests)
+    assert "firm_orders_only" == caution.code
+    assert (START + 87 * DAY).date().isoformat() in caution.text
+    assert rests == ("meet nobody" in caution.text)
 
 
 @pytest.mark.parametrize("side", ["seller", "buyer"])

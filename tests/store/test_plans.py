@@ -254,6 +254,8 @@ async def test_what_the_writer_runs(database: Any, filled: Any) -> None:
             (posting.READ, (lanes, asked, posters, NOW, NOW), member),
             (posting.READ, (lanes, asked, posters, NOW, NOW), {"member_by_group"}),
             (members.READ_GROUP, (3, market, posters[:2]), {"member_by_group"}),
+            (members.READ_FAILED, (3, market, NOW, 2, None, None, 64), {"failing_pkey"}),
+            (members.READ_FAILED, (3, market, NOW, 2, None, posters[0], 64), {"member_by_group"}),
             (posting.READ, (lanes, asked, posters, NOW, NOW), {"failing_pkey"}),
             (posting.READ, (lanes, asked, posters, NOW, NOW), {"rule_set_pkey"}),
             (posting.READ, (lanes, asked, posters, NOW, NOW), {"market_input_pkey"}),

@@ -11,6 +11,7 @@ from events.market_events import MatchAnswered, MatchConfirmed
 from events.market_terms import Member
 from events.vocabulary import CODE_PATTERN, Side
 from market.commands import matches as commands
+from market.http.rounds.failings import decline_warnings
 from market.http.rounds.match_views import MatchView, overseer_view, party_view
 from market.http.wire import lists, reads
 from market.http.wire.access import READERS, TRADERS
@@ -53,8 +54,8 @@ ReasonCode = Annotated[
 
 
 class Decline(Body, frozen=True, kw_only=True):
-    """A decline needs its reason; two declines or lapses in 90 days leave firm orders only. A lapse counts
-    for a side that could have confirmed."""
+    """A decline needs its reason; two declines or lapses of a group of companies in 90 days leave it firm
+    orders only, of which `warnings` tell. A lapse counts for a side that could have confirmed."""
 
     reason: ReasonCode
 
@@ -263,14 +264,16 @@ async def _answer(call: Call[Any, DryRun], reason: str | None) -> Answer:
     )
     outcome = done(call, result)
     found = to_text("match", call.ids["match"])
+    told = () if reason is None else await decline_warnings(call)
     if outcome.validated_only:
         # What would follow would tell the other side's sealed answer to somebody who commits to nothing.
         sealed = outcome.accepted() | {"would_record": (MatchAnswered.TYPE,)}
-        return Answer(body=MatchAccepted(id=found, confirmed=False, **sealed))
+        return Answer(body=MatchAccepted(id=found, confirmed=False, warnings=told, **sealed))
     return Answer(
         body=MatchAccepted(
             id=found,
             confirmed=any(isinstance(fact, MatchConfirmed) for fact in outcome.facts),
+            warnings=told,
             **outcome.accepted(),
         ),
         replayed=outcome.replayed,

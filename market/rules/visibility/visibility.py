@@ -1,9 +1,10 @@
 """What a viewer may see of a fact, an order, an explanation, a candidate list. All doors ask only here."""
 
+from datetime import datetime
 from typing import Literal, assert_never
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
 from events.envelope import Recorded
@@ -41,9 +42,10 @@ from events.market_events import (
     SupplyOfferExpired,
     SupplyOfferWithdrawn,
 )
-from events.vocabulary import MassG, Side
+from events.vocabulary import Instant, MassG, Side
 from market.rules.book import Book, OpenMatch, RequirementOrder, SupplyOrder
 from market.rules.refusing.ineligibility import Ineligibility
+from market.rules.reliability import resting_until
 from market.rules.viewers import (
     AuditorViewer,
     InitiativeViewer,
@@ -89,7 +91,11 @@ class SealedQuote(Struct, frozen=True, kw_only=True):
 
 
 class OwnOutcome(Struct, frozen=True, kw_only=True):
-    """How a match ended without a trade, as one side has it."""
+    """How a match ended without a trade, as one side has it.
+
+    `firm_only_until`: for a side by which it did, and whose group has done so too often with it, in a market
+    where conditional orders rest: until then they meet nobody, unless they are amended to firm.
+    """
 
     side: Side
     market: UUID
@@ -98,6 +104,7 @@ class OwnOutcome(Struct, frozen=True, kw_only=True):
     outcome: Literal["declined", "lapsed"]
     by: tuple[Side, ...]
     reasons: tuple[str, ...] = ()
+    firm_only_until: Instant | UnsetType = UNSET
 
 
 def see(event: Recorded, viewer: Viewer, book: Book | None, crowd: Crowd | None = None) -> Struct | None:
@@ -118,7 +125,7 @@ def see(event: Recorded, viewer: Viewer, book: Book | None, crowd: Crowd | None 
         case PublicViewer() | InitiativeViewer():
             return on_tape(fact, viewer, book, crowd_of(book, viewer) if crowd is None else crowd)
         case OrganisationViewer():
-            return _for_organisation(fact, viewer.organisation, book)
+            return _for_organisation(fact, event.time, viewer.organisation, book)
         case OperatorViewer():
             return _for_operator(fact, event.position, viewer, book)
         case _:
@@ -228,7 +235,7 @@ def _sealed_verdict(verdict: Verdict) -> Verdict:
     return replace(verdict, reasons=reasons, value_ueur_per_kg=None, gap_bands=None)
 
 
-def _for_organisation(fact: MarketFact, organisation: UUID, book: Book) -> Struct | None:
+def _for_organisation(fact: MarketFact, at: datetime, organisation: UUID, book: Book) -> Struct | None:
     """Public facts as on the tape, a match from the organisation's own side, its own facts whole."""
     if not concerns(market_audience(fact, book), organisation):
         return None
@@ -266,7 +273,7 @@ def _for_organisation(fact: MarketFact, organisation: UUID, book: Book) -> Struc
         case ClearingAbandoned():
             return abandoned_line(fact)
         case MatchStruck() | MatchConfirmed() | MatchDeclined() | MatchLapsed():
-            return _match_for(fact, organisation, book)
+            return _match_for(fact, at, organisation, book)
         case ClearingEvidence() | RuleSetRehearsed():
             return None
         case _:
@@ -274,7 +281,10 @@ def _for_organisation(fact: MarketFact, organisation: UUID, book: Book) -> Struc
 
 
 def _match_for(
-    fact: MatchStruck | MatchConfirmed | MatchDeclined | MatchLapsed, organisation: UUID, book: Book
+    fact: MatchStruck | MatchConfirmed | MatchDeclined | MatchLapsed,
+    at: datetime,
+    organisation: UUID,
+    book: Book,
 ) -> Struct:
     if isinstance(fact, MatchStruck):
         seller, buyer = (
@@ -299,6 +309,7 @@ def _match_for(
                 outcome="declined",
                 by=fact.declined_by,
                 reasons=fact.reasons,
+                firm_only_until=resting_until(book, organisation, at, failed=side in fact.declined_by),
             )
         case MatchLapsed():
             return OwnOutcome(
@@ -308,6 +319,7 @@ def _match_for(
                 own_order=fact.supply if side == "seller" else fact.requirement,
                 outcome="lapsed",
                 by=fact.silent,
+                firm_only_until=resting_until(book, organisation, at, failed=side in fact.silent),
             )
         case _:
             assert_never(fact)
