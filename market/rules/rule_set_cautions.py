@@ -14,7 +14,7 @@ _FROM: Final = "/effective_from"
 
 def rule_set_cautions(rule_set: RuleSet, now: datetime) -> list[Caution]:
     """`now`: when it is published, or tried. Pointers are relative to the rule set."""
-    return _of_countries(rule_set) + _of_effect(rule_set.effective_from, now)
+    return _of_countries(rule_set) + _of_resting(rule_set) + _of_effect(rule_set.effective_from, now)
 
 
 def _of_countries(rule_set: RuleSet) -> list[Caution]:
@@ -32,6 +32,13 @@ def _of_countries(rule_set: RuleSet) -> list[Caution]:
         text = "No member state of the European Union is named: no lot from there counts as European."
         found.append(Caution(code="union_without_members", text=text, pointer="/eu_countries"))
     return found
+
+
+def _of_resting(rule_set: RuleSet) -> list[Caution]:
+    if rule_set.conditional_orders_rest is True:
+        return []
+    text = "Who declines again and again goes on being matched by the conditional orders that it has posted."
+    return [Caution(code="conditional_orders_never_rest", text=text, pointer="/conditional_orders_rest")]
 
 
 def _of_effect(effective_from: datetime, now: datetime) -> list[Caution]:
