@@ -24,10 +24,12 @@ from events.contract_terms import (
     Evidence,
     IndexValue,
     InvoiceLine,
+    MassFigure,
     NominatedPart,
     NominationLevel,
     SettledAnalyte,
     Settles,
+    Survey,
     YearLedger,
 )
 from events.vocabulary import (
@@ -285,7 +287,11 @@ class DeliveryShipped(Struct, frozen=True, kw_only=True):
 
 
 class DeliveryWeighed(Struct, frozen=True, kw_only=True):
-    """Net mass as received, or `deemed` so: from here the days of the assay exchange run."""
+    """Net mass as received, or `deemed` so: from here the days of the assay exchange run.
+
+    Farther from the shipped mass than the franchise, the seller may object until `object_by`, and the buyer
+    weigh again. `evidence` is absent in records of before, which are final, and of what is deemed.
+    """
 
     TYPE: ClassVar[str] = "contracts.delivery.weighed.v1"
 
@@ -297,6 +303,45 @@ class DeliveryWeighed(Struct, frozen=True, kw_only=True):
     moisture_ppb: FractionPpb
     exchange_by: Instant
     deemed: bool | UnsetType = UNSET
+    evidence: Papers | UnsetType = UNSET
+    object_by: Instant | UnsetType = UNSET
+
+
+class WeighingObjected(Struct, frozen=True, kw_only=True):
+    """The mass received is not what the other side says: it counts no longer, and the lot as shipped does
+    until it is settled. `net_wet_g` and `moisture_ppb` are what this side holds against it.
+    """
+
+    TYPE: ClassVar[str] = "contracts.weighing.objected.v1"
+
+    market: UUID
+    agreement: UUID
+    delivery: UUID
+    by: Side
+    against: MassFigure
+    net_wet_g: MassG
+    moisture_ppb: FractionPpb
+    reason: LongText
+    evidence: Papers = ()
+
+
+class WeighingSettled(Struct, frozen=True, kw_only=True):
+    """The mass received: the other side's figure, which `by` takes, or what a surveyor certified.
+
+    A `survey` that a side hands in may be objected to by the other until `object_by`; without `by` the
+    operator did, and it is final.
+    """
+
+    TYPE: ClassVar[str] = "contracts.weighing.settled.v1"
+
+    market: UUID
+    agreement: UUID
+    delivery: UUID
+    net_wet_g: MassG
+    moisture_ppb: FractionPpb
+    by: Side | UnsetType = UNSET
+    survey: Survey | UnsetType = UNSET
+    object_by: Instant | UnsetType = UNSET
 
 
 class BuyerCalled(Struct, frozen=True, kw_only=True):
@@ -462,6 +507,8 @@ FACTS: tuple[type[Struct], ...] = (
     ShortfallNotified,
     DeliveryShipped,
     DeliveryWeighed,
+    WeighingObjected,
+    WeighingSettled,
     BuyerCalled,
     AssayLodged,
     AssaysExchanged,

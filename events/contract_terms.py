@@ -62,6 +62,8 @@ Settles = Literal["final", "rejection", "restatement", "contract_for_difference"
 NominationLevel = Literal["annual", "quarterly", "monthly"]
 NOMINATION_LADDER: tuple[NominationLevel, ...] = ("annual", "quarterly", "monthly")
 BuyerAct = Literal["weighing", "acceptance"]
+MassFigure = Literal["weighing", "survey"]
+"""What a side objects to: the buyer's own weighing, or what was handed in as a surveyor's."""
 ConditionKind = Literal["fid", "financing", "permit", "qualification", "other"]
 Years = Annotated[int, Meta(ge=1, le=40)]
 Cents = Annotated[int, Meta(ge=-(2**53) + 1, le=2**53 - 1)]
@@ -184,6 +186,15 @@ class AssayClause(Struct, frozen=True, kw_only=True):
     umpire: Text
 
 
+class WeighingClause(Struct, frozen=True, kw_only=True):
+    """How far the dry mass received may be from the dry mass shipped and still be final, and who weighs when
+    the sides differ; until both have named a `surveyor`, nobody does.
+    """
+
+    franchise_ppb: FractionPpb
+    surveyor: Text | UnsetType = UNSET
+
+
 class PaymentClause(Struct, frozen=True, kw_only=True):
     currency: CurrencyCode
     provisional_ppb: FractionPpb
@@ -206,6 +217,7 @@ class AgreementTerms(Struct, frozen=True, kw_only=True):
     payment: PaymentClause
     shortfall_notice_days: Days = 0
     source: SourceClause | UnsetType = UNSET
+    weighing: WeighingClause | UnsetType = UNSET
 
 
 class IndexValue(Struct, frozen=True, kw_only=True):
@@ -323,6 +335,14 @@ class Evidence(Struct, frozen=True, kw_only=True):
     title: Text
     sha256: Sha256Hex
     dated_on: date
+
+
+class Survey(Struct, frozen=True, kw_only=True):
+    """What an independent weigher certified of a mass received."""
+
+    surveyor: Text
+    reference: Text
+    certificate: Evidence
 
 
 class NominatedPart(Struct, frozen=True, kw_only=True):

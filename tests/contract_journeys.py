@@ -17,6 +17,7 @@ from events.contract_terms import (
     SplittingLimit,
     TakeOrPayClause,
     TermClause,
+    WeighingClause,
 )
 from events.envelope import Recorded, source_of
 from events.market_terms import AnalyteLimit, PenaltyRule
@@ -28,7 +29,7 @@ from market.audit.round_audit import BY_CERTIFICATE
 from market.audit.shelf import AuditShelf
 from tests.contract_lane import DEPLOYMENT, KEY, ContractLane
 from tests.contract_support import FINANCING, MICRO, PERMIT, TONNE_G, agreement_terms
-from tests.delivery_support import CFD, NDPR, PPM_PPB, UMPIRE, delivery_terms, figures, quoted
+from tests.delivery_support import CFD, NDPR, PPM_PPB, SURVEYOR, UMPIRE, delivery_terms, figures, quoted
 from tests.desk_support import PERCENT_PPB
 from tests.volume_support import days, share_of_output
 
@@ -186,6 +187,33 @@ def silent_buyer() -> ContractLane:
     return lane.on(date(2028, 1, 2)).pass_time()
 
 
+def weights() -> ContractLane:
+    """Masses that the sides differ on: taken from each other, weighed again, surveyed, left to the operator;
+    one of before evidence was asked for, and final."""
+    terms = delivery_terms(
+        FlatPrice(price_micro_per_kg=75 * MICRO),
+        assay=AssayClause(umpire=UMPIRE),
+        weighing=WeighingClause(franchise_ppb=4_000_000, surveyor=SURVEYOR),
+    )
+    lane = ContractLane().on(date(2027, 1, 1)).draft(terms, kind="spot").sign()
+
+    def short(net_wet_g: int = 9_100_000) -> ContractLane:
+        return lane.ship().weigh(net_wet_g, evidence=lane.papers())
+
+    lane.ship().weigh(2_000_000).accept().settle()
+    lane.ship().weigh(9_961_000, evidence=lane.papers()).accept().settle()
+    short().object_to_mass(9_900_000).agree_on_mass("buyer").accept().settle()
+    short().agree_on_mass("seller").accept()
+    short(1_000_000).on(date(2027, 1, 2)).weigh(9_970_000, evidence=lane.papers()).accept()
+    short().object_to_mass(9_940_000).weigh(9_930_000, evidence=lane.papers()).accept().settle()
+    short().object_to_mass(9_940_000).survey(9_500_000).accept().settle()
+    short().object_to_mass(9_940_000).survey(9_800_000).object_to_mass(9_300_000, "buyer")
+    lane.survey(9_700_000, "operator").accept().settle()
+    short().on(date(2027, 1, 10)).accept()
+    short().on(date(2027, 1, 26)).pass_delivery()
+    return lane.on(date(2027, 3, 1)).pass_delivery().settle()
+
+
 def never_begun() -> ContractLane:
     return ContractLane().draft(TERMS).sign().on(date(2027, 1, 1)).pass_time()
 
@@ -195,6 +223,7 @@ JOURNEYS: dict[str, Callable[[], ContractLane]] = {
     "difference": difference,
     "share": share,
     "silent buyer": silent_buyer,
+    "weights": weights,
     "never begun": never_begun,
 }
 

@@ -19,6 +19,7 @@ from contracts.rules import (
     results,
     settlements,
     standing,
+    weighings,
 )
 from contracts.rules import year_accounts as accounts
 from contracts.rules.agreement import Agreement, LifecycleFact, fold
@@ -38,14 +39,14 @@ from contracts.rules.year_prices import year_formula
 from events.chain import genesis, next_head
 from events.codec import decode_event, encode_event
 from events.contract_events import IndexPublished, InvoiceSettled
-from events.contract_terms import AgreementTerms, Evidence, IndexValue, NominatedPart
+from events.contract_terms import AgreementTerms, Evidence, IndexValue, NominatedPart, Survey
 from events.decision import Decision, LaneKey, Moment
 from events.envelope import Recorded, source_of
 from events.refusal import NotDue
 from events.vocabulary import Period
 from market.audit.lane_audit import LaneRecord
 from tests.contract_support import BOTH, CALLERS
-from tests.delivery_support import NDPR, figures
+from tests.delivery_support import NDPR, SURVEYOR, figures
 from tests.desk_support import BUYER, LANE, MARKET, NOW, OPERATOR_CALLER, numbered
 
 DEPLOYMENT = UUID("0193a000-0000-7000-8000-000000000001")
@@ -221,9 +222,24 @@ class ContractLane:
         } | changes
         return self._delivery(deliveries.ship, deliveries.Ship, "seller", **given)
 
-    def weigh(self, net_wet_g: int = 10_000_000) -> "ContractLane":
-        given = {"weighed_on": self.now.date(), "net_wet_g": net_wet_g, "moisture_ppb": 0}
-        return self._delivery(deliveries.weigh, deliveries.Weigh, "buyer", delivery=self.last, **given)
+    def weigh(self, net_wet_g: int = 10_000_000, **more: Any) -> "ContractLane":
+        """Without `evidence` as in records of before it was asked for."""
+        given = {"weighed_on": self.now.date(), "net_wet_g": net_wet_g, "moisture_ppb": 0} | more
+        return self._delivery(weighings.weigh, weighings.Weigh, "buyer", delivery=self.last, **given)
+
+    def object_to_mass(self, net_wet_g: int, by: str = "seller") -> "ContractLane":
+        given = {"net_wet_g": net_wet_g, "moisture_ppb": 0, "reason": "not ours", "evidence": self.papers()}
+        rule = weighings.object_to_mass
+        return self._delivery(rule, weighings.ObjectToMass, by, delivery=self.last, **given)
+
+    def agree_on_mass(self, by: str) -> "ContractLane":
+        return self._delivery(weighings.agree, weighings.AgreeOnMass, by, delivery=self.last)
+
+    def survey(self, net_wet_g: int, by: str = "seller") -> "ContractLane":
+        (certificate,) = self.papers()
+        found = Survey(surveyor=SURVEYOR, reference="W-1", certificate=certificate)
+        given = {"net_wet_g": net_wet_g, "moisture_ppb": 0, "survey": found}
+        return self._delivery(weighings.survey, weighings.HandInSurvey, by, delivery=self.last, **given)
 
     def lodge(self, by: str, **fractions_ppb: int) -> "ContractLane":
         given = {"laboratory": f"{by}'s", "reference": "A-1", "results": figures(**(fractions_ppb or NDPR))}

@@ -7,25 +7,28 @@ from uuid import UUID
 
 from msgspec.structs import replace
 
-from contracts.rules import deemed, deliveries, results, settlements
+from contracts.rules import deemed, deliveries, results, settlements, weighings
 from contracts.rules.days import midnight
 from contracts.rules.deemed import PassDelivery
 from contracts.rules.delivered import left_g
-from contracts.rules.deliveries import Accept, Reject, Ship, Weigh
+from contracts.rules.deliveries import Accept, Reject, Ship
 from contracts.rules.delivery import Delivery, DeliveryFact, DeliveryState, fold
 from contracts.rules.materials import Material
 from contracts.rules.quotation import Days, quarter_of
 from contracts.rules.results import DecideAsUmpire, ExchangeAssays, LodgeAssay, ObjectToUmpire
 from contracts.rules.settlements import QuarterState, Restate, Settle, SettleQuarter
+from contracts.rules.weighings import AgreeOnMass, HandInSurvey, ObjectToMass, Weigh
 from events.contract_events import DeliveryShipped, InvoiceSettled
 from events.contract_terms import (
     AgreementTerms,
     AnalyteResult,
     AssayClause,
     DeliveryEvidence,
+    Evidence,
     IndexValue,
     PaymentClause,
     SplittingLimit,
+    Survey,
 )
 from events.decision import Decision
 from events.price_clauses import ContractForDifference, FlatPrice, IndexReference, PriceClause
@@ -33,7 +36,7 @@ from events.vocabulary import Period
 from tests.contract_support import CALLERS, MICRO, TONNE_G, Paper, spot_terms
 from tests.desk_support import LANE, OPERATOR_CALLER, PERCENT_PPB
 
-UMPIRE = "Alfred H. Knight"
+UMPIRE, SURVEYOR = "Alfred H. Knight", "Independent Weighers"
 PPM_PPB = 1_000
 STARTS = date(2027, 1, 1)
 INDEX = IndexReference(code="ndpr-oxide", currency="EUR", per="oxide", quotation_period="month_of_shipment")
@@ -174,7 +177,21 @@ class Deliveries:
 
     def weigh(self, by: str = "buyer", **changes: Any) -> "Deliveries":
         given = {"weighed_on": self.paper.now.date(), "net_wet_g": 10 * TONNE_G, "moisture_ppb": 0}
-        return self._step(deliveries.weigh, Weigh, by, self._named() | given | changes)
+        return self._step(weighings.weigh, Weigh, by, self._named() | given | changes)
+
+    def object_to_mass(self, by: str = "seller", **changes: Any) -> "Deliveries":
+        given = {"net_wet_g": 10 * TONNE_G, "moisture_ppb": 0, "reason": "our scale read 10.000 t"}
+        return self._step(weighings.object_to_mass, ObjectToMass, by, self._named() | given | changes)
+
+    def agree_on_mass(self, by: str = "buyer", **changes: Any) -> "Deliveries":
+        return self._step(weighings.agree, AgreeOnMass, by, self._named() | changes)
+
+    def survey(self, by: str = "seller", surveyor: str = SURVEYOR, **changes: Any) -> "Deliveries":
+        dated_on = changes.pop("dated_on", self.paper.now.date())
+        certificate = Evidence(title="Certificate W-1", sha256="cd" * 32, dated_on=dated_on)
+        named = Survey(surveyor=surveyor, reference="W-1", certificate=certificate)
+        given = {"net_wet_g": 9_700_000, "moisture_ppb": 0, "survey": named}
+        return self._step(weighings.survey, HandInSurvey, by, self._named() | given | changes)
 
     def lodge(self, by: str, **changes: Any) -> "Deliveries":
         given = {"laboratory": f"{by}'s laboratory", "reference": "A-1", "results": figures(**NDPR)}

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from contracts.commands.indices import read_units, windows_of
 from contracts.commands.steps import AgreementStep, D, DeliveryStep
-from contracts.rules import deemed, results, settlements
+from contracts.rules import deemed, results, settlements, weighings
 from contracts.rules import deliveries as rules
 from contracts.rules.agreement import Agreement
 from contracts.rules.days import midnight
@@ -174,7 +174,10 @@ def _quarter_windows(
     ]
 
 
-weigh: Final = DeliveryStep("delivery.weigh", _load, rules.weigh)
+weigh: Final = DeliveryStep("delivery.weigh", _load, weighings.weigh)
+object_to_mass: Final = DeliveryStep("delivery.object-to-mass", _load, weighings.object_to_mass)
+agree_on_mass: Final = DeliveryStep("delivery.agree-on-mass", _load, weighings.agree)
+survey: Final = DeliveryStep("delivery.survey", _load, weighings.survey)
 lodge: Final = DeliveryStep("delivery.lodge-assay", _load, results.lodge)
 exchange: Final = DeliveryStep("delivery.exchange-assays", _load, results.exchange)
 umpire: Final = DeliveryStep("delivery.umpire", _load, results.umpire)

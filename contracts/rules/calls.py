@@ -1,7 +1,7 @@
 """By when the buyer acts on a delivery: it is called upon, and from a stated instant its act is deemed done.
 
-What waits for the seller, an umpire, the operator or an index waits on: only the buyer can weigh, and only
-the buyer accepts.
+What waits for the seller, an umpire, a surveyor, the operator or an index waits on: only the buyer can
+weigh, and only the buyer accepts.
 """
 
 from datetime import datetime, timedelta
@@ -60,12 +60,12 @@ def open_call(delivery: Delivery) -> BuyerCalled | None:
 
 def called_from(delivery: Delivery) -> datetime:
     """Of a delivery that waits for its buyer: to weigh it, or to accept or reject it."""
-    weighed, umpire = delivery.weighed, delivery.umpire
+    weighed = delivery.weighed
     if weighed is None:
         return midnight(delivery.shipped.shipped_on + timedelta(days=WEIGHING_DAYS + 1))
-    if umpire is None or umpire.object_by is UNSET:
-        return weighed.exchange_by
-    return max(weighed.exchange_by, umpire.object_by)
+    objections = (delivery.umpire, weighed if delivery.mass_settled is UNSET else delivery.mass_settled)
+    ends = [each.object_by for each in objections if each is not None and each.object_by is not UNSET]
+    return max([weighed.exchange_by, *ends])
 
 
 def notice_over(called_at: datetime) -> datetime:
@@ -93,4 +93,4 @@ def deemed_acts(delivery: Delivery) -> tuple[BuyerAct, ...]:
 def _act(delivery: Delivery) -> BuyerAct | None:
     if delivery.status == "shipped":
         return "weighing"
-    return "acceptance" if delivery.status == "assayed" else None
+    return "acceptance" if delivery.status == "assayed" and not delivery.mass_contested else None

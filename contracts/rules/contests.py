@@ -24,7 +24,7 @@ from contracts.rules.refusals import (
     EvidenceMissing,
     NothingContested,
 )
-from contracts.rules.steps import AgreementState, decision, party, side_refusals
+from contracts.rules.steps import AgreementState, decision, party, party_or_operator, side_refusals
 from events.callers import Caller
 from events.contract_events import ContestSettled, DeclarationContested, ForceMajeureEnded
 from events.contract_terms import ContestOutcome, Evidence
@@ -82,7 +82,7 @@ def contest(state: AgreementState, argument: ContestDeclaration, moment: Moment)
 
 def settle(state: AgreementState, argument: SettleContest, moment: Moment) -> Decision:
     """Force majeure that falls is over, if it still lasts. Raises Refusals or AgreementUnknown."""
-    agreement, side = _settles(state, argument.caller)
+    agreement, side = party_or_operator(state, argument.caller)
     fact = ContestSettled(
         market=agreement.market,
         agreement=agreement.agreement,
@@ -173,14 +173,6 @@ def _within(agreement: Agreement, period: Period) -> Iterator[Suspension]:
 
 def _outcome(suspension: Suspension) -> ContestOutcome | None:
     return None if suspension.contest is UNSET else suspension.contest.outcome
-
-
-def _settles(state: AgreementState, caller: Caller) -> tuple[Agreement, Side | None]:
-    """The agreement, and the side; None for the operator. Raises Refusals or AgreementUnknown."""
-    agreement = state.agreement
-    if agreement is None or "operator" not in caller.roles or agreement.side_of(caller.organisation):
-        return party(state, caller)
-    return agreement, None
 
 
 def _declared_by(agreement: Agreement, suspension: int | None) -> Side:

@@ -7,10 +7,11 @@ from msgspec import Struct
 from contracts.rules.agreement import Agreement
 from contracts.rules.calls import next_due, notice_over, open_call
 from contracts.rules.days import day_of
-from contracts.rules.deliveries import accepted, weighed
+from contracts.rules.deliveries import accepted
 from contracts.rules.delivery import Delivery, DeliveryState, known
 from contracts.rules.results import ExchangeAssays, exchange
 from contracts.rules.steps import decision, of_timer
+from contracts.rules.weighings import weighed
 from events.callers import Caller
 from events.contract_events import BuyerCalled
 from events.decision import Decision, Moment

@@ -1,5 +1,5 @@
 """What has left under an agreement, beside what was agreed: what the contract of a match refuses, and what
-else a shipment or a weighing is told of.
+else a shipment is told of.
 
 A shipment that has left can only be recorded, so refused is what no reading of the contract covers.
 """
@@ -18,13 +18,12 @@ from contracts.rules.materials import Material
 from contracts.rules.volumes import Volumes
 from events.contract_events import DeliveryShipped
 from events.contract_terms import AgreementTerms, FixedVolume
-from events.fractions import decimal_text, percent_text, ppb_text, tonnes_text
+from events.fractions import decimal_text, percent_text, ppb_text
 from events.refusal import Caution, Refusal
 from events.vocabulary import PPB, PhysicalLot, is_of_lot
 
 UNSTATED_TOLERANCE_PPB: Final = 100_000_000
 """Of a match, whose contract begins with none: moisture and assay move its basis between offer and truck."""
-WEIGHING_TOLERANCE_PPB: Final = 50_000_000
 
 
 def of_match(agreement: Agreement) -> bool:
@@ -154,22 +153,6 @@ def number_cautions(fact: DeliveryShipped, others: Iterable[Delivery]) -> Iterat
             pointer="/lot_number",
         )
         return
-
-
-def weighing_cautions(delivery: Delivery) -> Iterator[Caution]:
-    """Of a delivery that was weighed: dry mass against dry mass, since moisture changes on the way."""
-    shipped, weighed = delivery.shipped, delivery.weighed
-    if weighed is None:
-        return
-    stated_g = shipped.net_wet_g * (PPB - shipped.moisture_ppb) // PPB
-    found_g = weighed.net_wet_g * (PPB - weighed.moisture_ppb) // PPB
-    if abs(found_g - stated_g) * PPB > stated_g * WEIGHING_TOLERANCE_PPB:
-        yield Caution(
-            code="weighed_far_from_shipped",
-            text=f"{tonnes_text(found_g)} dry were weighed, {tonnes_text(stated_g)} dry were shipped: "
-            f"more than {percent_text(WEIGHING_TOLERANCE_PPB)} apart.",
-            pointer="/net_wet_g",
-        )
 
 
 def _kg(grams: int) -> str:

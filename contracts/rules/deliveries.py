@@ -1,9 +1,9 @@
-"""A delivery from shipment to title: shipped with a provisional invoice, weighed, accepted or rejected.
+"""A delivery from shipment to title: shipped with a provisional invoice, accepted or rejected.
 
-What lies between the weighing and the acceptance is in `results`, what follows it in `settlements`.
+What lies between is in `weighings` and `results`, what follows in `settlements`.
 """
 
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from uuid import UUID
 
 from msgspec import UNSET, Struct, UnsetType
@@ -12,7 +12,6 @@ from msgspec.structs import replace
 from contracts.rules.agreement import Agreement
 from contracts.rules.calls import late_refusals
 from contracts.rules.contract_years import year_on
-from contracts.rules.days import midnight
 from contracts.rules.delivered import lot_refusals, off_spec, quantity_refusals
 from contracts.rules.delivery import (
     Delivery,
@@ -39,13 +38,12 @@ from contracts.rules.prices import Quotation, delivery_price, index_of, provisio
 from contracts.rules.quotation import IndexValues, provisional, provisional_rate, quarter_of
 from contracts.rules.results import figure_refusals, moisture_refusals, objection_refusals
 from contracts.rules.steps import decision, party, side_refusals
+from contracts.rules.weighings import mass_refusals
 from events.callers import Caller
 from events.contract_events import (
-    AssaysExchanged,
     DeliveryAccepted,
     DeliveryRejected,
     DeliveryShipped,
-    DeliveryWeighed,
     InvoiceSettled,
 )
 from events.contract_terms import AgreementTerms, AnalyteResult, DeliveryEvidence, InvoiceLine
@@ -75,14 +73,6 @@ class Ship(Struct, frozen=True, kw_only=True):
     stated: tuple[AnalyteResult, ...]
     evidence: DeliveryEvidence = DeliveryEvidence()
     matched: PhysicalLot | None = None
-
-
-class Weigh(Struct, frozen=True, kw_only=True):
-    caller: Caller
-    delivery: UUID
-    weighed_on: date
-    net_wet_g: int
-    moisture_ppb: int
 
 
 class Accept(Struct, frozen=True, kw_only=True):
@@ -203,63 +193,6 @@ def _provisional(
     return line("provisional", material.basis_g, provisional_share(price, terms.payment.provisional_ppb))
 
 
-def weigh(state: DeliveryState, argument: Weigh, moment: Moment) -> Decision:
-    """Net mass as received. Where nothing is exchanged, what was stated stands. Raises Refusals."""
-    agreement, side = party(state, argument.caller)
-    delivery = known(state)
-    found = weighed(
-        agreement, delivery, argument.weighed_on, argument.net_wet_g, argument.moisture_ppb, deemed=UNSET
-    )
-    refuse(malformed(found.drafts[0].data))
-    reasons: list[Refusal] = side_refusals(side, "buyer")
-    reasons += status_refusals(delivery, "shipped")
-    reasons += late_refusals(delivery, moment.now)
-    reasons += date_refusals(
-        argument.weighed_on,
-        "/weighed_on",
-        moment.now,
-        delivery.shipped.shipped_on,
-        "the weighing",
-        "the shipment",
-    )
-    refuse(reasons + moisture_refusals(argument.moisture_ppb))
-    return found
-
-
-def weighed(
-    agreement: Agreement,
-    delivery: Delivery,
-    weighed_on: date,
-    net_wet_g: int,
-    moisture_ppb: int,
-    *,
-    deemed: bool | UnsetType,
-) -> Decision:
-    """From the weighing, also one that is deemed, the days of the assay exchange run."""
-    shipped = delivery.shipped
-    terms = agreement.terms_on(shipped.shipped_on)
-    last_day = weighed_on + timedelta(days=terms.assay.exchange_days)
-    fact = DeliveryWeighed(
-        market=agreement.market,
-        agreement=agreement.agreement,
-        delivery=shipped.delivery,
-        weighed_on=weighed_on,
-        net_wet_g=net_wet_g,
-        moisture_ppb=moisture_ppb,
-        exchange_by=midnight(last_day + timedelta(days=1)),
-        deemed=deemed,
-    )
-    if terms.assay.splitting:
-        return decision(agreement, fact)
-    nothing = AssaysExchanged(
-        market=agreement.market,
-        agreement=agreement.agreement,
-        delivery=shipped.delivery,
-        settled=(),
-    )
-    return decision(agreement, fact, nothing)
-
-
 def accept(state: DeliveryState, argument: Accept, moment: Moment) -> Decision:
     """Title passes for the settled quantity, within the limits or not. Raises Refusals."""
     agreement, side = party(state, argument.caller)
@@ -267,6 +200,7 @@ def accept(state: DeliveryState, argument: Accept, moment: Moment) -> Decision:
     reasons: list[Refusal] = side_refusals(side, "buyer")
     reasons += status_refusals(delivery, "assayed")
     reasons += objection_refusals(delivery, side, moment.now)
+    reasons += mass_refusals(delivery, side, moment.now)
     if delivery.weighed is not None:
         reasons += date_refusals(
             argument.title_passed_on,
@@ -302,7 +236,8 @@ def reject(state: DeliveryState, argument: Reject, moment: Moment) -> Decision:
     reasons: list[Refusal] = side_refusals(side, "buyer")
     reasons += status_refusals(delivery, "assayed")
     reasons += late_refusals(delivery, moment.now)
-    refuse(reasons + objection_refusals(delivery, side, moment.now))
+    reasons += objection_refusals(delivery, side, moment.now)
+    refuse(reasons + mass_refusals(delivery, side, moment.now))
     shipped = delivery.shipped
     terms = agreement.terms_on(shipped.shipped_on)
     material = delivery.material(terms)

@@ -25,6 +25,8 @@ from events.contract_events import (
     InvoiceSettled,
     UmpireDecided,
     UmpireObjected,
+    WeighingObjected,
+    WeighingSettled,
 )
 from events.contract_terms import AgreementTerms
 from events.refusal import Refusal
@@ -33,6 +35,8 @@ from events.vocabulary import Side
 DeliveryStatus = Literal["shipped", "weighed", "before_umpire", "assayed", "accepted", "rejected"]
 Change: TypeAlias = (
     DeliveryWeighed
+    | WeighingObjected
+    | WeighingSettled
     | BuyerCalled
     | AssayLodged
     | AssaysExchanged
@@ -47,7 +51,11 @@ OPEN: Final[frozenset[DeliveryStatus]] = frozenset({"shipped", "weighed", "befor
 
 class Delivery(Struct, frozen=True, kw_only=True):
     """A delivery as its facts have made it; `version` counts them. `objected`: `umpire` was taken away.
-    `called`: the newest call upon its buyer, answered or not."""
+    `called`: the newest call upon its buyer, answered or not.
+
+    `weighing_objected`: what the seller holds against `weighed`; `survey_objected`: a surveyor's figure was
+    taken away. `mass_settled` is the mass that both agree on, or a surveyor's.
+    """
 
     version: int
     position: int
@@ -61,6 +69,9 @@ class Delivery(Struct, frozen=True, kw_only=True):
     rejected: DeliveryRejected | None = None
     objected: UmpireObjected | UnsetType = UNSET
     called: BuyerCalled | UnsetType = UNSET
+    weighing_objected: WeighingObjected | UnsetType = UNSET
+    survey_objected: WeighingObjected | UnsetType = UNSET
+    mass_settled: WeighingSettled | UnsetType = UNSET
 
     @property
     def status(self) -> DeliveryStatus:
@@ -77,6 +88,18 @@ class Delivery(Struct, frozen=True, kw_only=True):
         return self.seller_assay if side == "seller" else self.buyer_assay
 
     @property
+    def mass_contested(self) -> bool:
+        """Whether the sides differ on the mass received, and nothing has settled it."""
+        return self.weighing_objected is not UNSET and self.mass_settled is UNSET
+
+    @property
+    def mass(self) -> DeliveryShipped | DeliveryWeighed | WeighingSettled:
+        """Whose `net_wet_g` and `moisture_ppb` count: as shipped before the weighing, and while contested."""
+        if self.mass_settled is not UNSET:
+            return self.mass_settled
+        return self.shipped if self.weighed is None or self.mass_contested else self.weighed
+
+    @property
     def fractions_ppb(self) -> dict[str, int]:
         """Figures that count: what was stated, replaced by what has been settled."""
         settled = () if self.exchanged is None else self.exchanged.settled
@@ -85,7 +108,7 @@ class Delivery(Struct, frozen=True, kw_only=True):
 
     def material(self, terms: AgreementTerms) -> Material:
         """As shipped, or as weighed and settled so far."""
-        mass = self.shipped if self.weighed is None else self.weighed
+        mass = self.mass
         return Material(
             basis=terms.product.basis,
             form=self.shipped.form,
@@ -130,10 +153,16 @@ def fold(delivery: Delivery | None, position: int, fact: DeliveryFact) -> Delive
     return replace(delivery, version=delivery.version + 1, position=position, **_changes(fact))
 
 
-def _changes(fact: Change) -> Mapping[str, Struct | None]:
+def _changes(fact: Change) -> Mapping[str, Struct | UnsetType | None]:
     match fact:
         case DeliveryWeighed():
-            return {"weighed": fact}
+            return {"weighed": fact, "weighing_objected": UNSET}
+        case WeighingObjected():
+            if fact.against == "weighing":
+                return {"weighing_objected": fact}
+            return {"survey_objected": fact, "mass_settled": UNSET}
+        case WeighingSettled():
+            return {"mass_settled": fact}
         case BuyerCalled():
             return {"called": fact}
         case AssayLodged():

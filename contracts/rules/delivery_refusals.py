@@ -244,6 +244,62 @@ class ObjectionOpen(Refusal):
     code = "objection_open"
 
 
+class MassContested(Refusal):
+    """The mass received is contested: a side takes the other's figure, the buyer weighs again, or a surveyor
+    settles it."""
+
+    code = "mass_contested"
+
+
+class MassUncontested(Refusal):
+    """Nobody has objected to the mass received, or it is settled."""
+
+    code = "mass_uncontested"
+
+
+class MassOpen(Refusal):
+    """The {side} may object to the mass received until {object_by}."""
+
+    code = "mass_open"
+
+
+class MassFinal(Refusal):
+    """The mass received is final: there is nothing to object to."""
+
+    code = "mass_final"
+
+
+class SurveyHandedIn(Refusal):
+    """The {side} handed in the surveyor's certificate: the other side may object to it."""
+
+    code = "survey_handed_in"
+
+
+class SurveyContested(Refusal):
+    """The {side} objected to what was handed in: the operator asks the surveyor and hands it in."""
+
+    code = "survey_contested"
+
+
+class SurveyOfParties(Refusal):
+    """A party hands in the surveyor's certificate; the operator does after an objection to it, or where no
+    surveyor is named."""
+
+    code = "survey_of_parties"
+
+
+class SurveyorNotNamed(Refusal):
+    """No surveyor is named yet: both sign an amendment that names one; it counts for this delivery too."""
+
+    code = "surveyor_not_named"
+
+
+class SurveyorNotAgreed(Refusal):
+    """The agreed surveyor is {surveyor}."""
+
+    code = "surveyor_not_agreed"
+
+
 class BuyerActOver(Refusal):
     """The buyer was called upon, and its {act} is deemed done from {act_by} on."""
 

@@ -20,6 +20,7 @@ from contracts.rules import (
     results,
     settlements,
     standing,
+    weighings,
 )
 from contracts.rules.agreement import Agreement, LifecycleFact, LifecycleStep
 from contracts.rules.balances import FormerBalances
@@ -73,6 +74,8 @@ from events.contract_events import (
     ShortfallNotified,
     UmpireDecided,
     UmpireObjected,
+    WeighingObjected,
+    WeighingSettled,
     YearAssessed,
 )
 from events.contract_terms import AnalyteResult
@@ -303,14 +306,9 @@ def _delivered(before: Before, event: Recorded, fact: DeliveryFact, caller: Call
                 state, _shipment(fact, caller), _moment(event.time, fact.delivery, fact.invoice)
             )
         case DeliveryWeighed():
-            weighed = deliveries.Weigh(
-                caller=caller,
-                delivery=fact.delivery,
-                weighed_on=fact.weighed_on,
-                net_wet_g=fact.net_wet_g,
-                moisture_ppb=fact.moisture_ppb,
-            )
-            return deliveries.weigh(state, weighed, moment)
+            return weighings.weigh(state, _weighing(fact, caller), moment)
+        case WeighingObjected() | WeighingSettled():
+            return weighings.decided_again(state, fact, caller, moment)
         case AssayLodged():
             lodged = results.LodgeAssay(
                 caller=caller,
@@ -354,6 +352,17 @@ def _shipment(fact: DeliveryShipped, caller: Caller) -> deliveries.Ship:
         net_wet_g=fact.net_wet_g,
         moisture_ppb=fact.moisture_ppb,
         stated=fact.stated,
+        evidence=fact.evidence,
+    )
+
+
+def _weighing(fact: DeliveryWeighed, caller: Caller) -> weighings.Weigh:
+    return weighings.Weigh(
+        caller=caller,
+        delivery=fact.delivery,
+        weighed_on=fact.weighed_on,
+        net_wet_g=fact.net_wet_g,
+        moisture_ppb=fact.moisture_ppb,
         evidence=fact.evidence,
     )
 

@@ -33,7 +33,7 @@ from contracts.rules.delivery_refusals import (
 )
 from contracts.rules.materials import figures
 from contracts.rules.refusals import AmountBelowZero
-from contracts.rules.steps import decision, party
+from contracts.rules.steps import decision, party, party_or_operator
 from events.callers import Caller
 from events.contract_events import AssayLodged, AssaysExchanged, UmpireDecided, UmpireObjected
 from events.contract_terms import AnalyteResult, AssayClause, Evidence
@@ -141,7 +141,7 @@ def exchange(state: DeliveryState, argument: ExchangeAssays, moment: Moment) -> 
 
 def umpire(state: DeliveryState, argument: DecideAsUmpire, moment: Moment) -> Decision:
     """Every analyte that stands before the umpire at once. Raises Refusals."""
-    agreement, side = _hands_in(state, argument.caller)
+    agreement, side = party_or_operator(state, argument.caller)
     delivery = known(state)
     refuse(status_refusals(delivery, "before_umpire"))
     refuse(_turn_refusals(agreement, delivery, side))
@@ -216,14 +216,6 @@ def objection_refusals(delivery: Delivery, side: Side, now: datetime) -> list[Re
     if decided is None or decided.by != side or decided.object_by is UNSET or now >= decided.object_by:
         return []
     return [ObjectionOpen(side=other_side(side), object_by=decided.object_by.isoformat())]
-
-
-def _hands_in(state: DeliveryState, caller: Caller) -> tuple[Agreement, Side | None]:
-    """The agreement, and the side; None for the operator. Raises Refusals or AgreementUnknown."""
-    agreement = state.agreement
-    if agreement is None or "operator" not in caller.roles or agreement.side_of(caller.organisation):
-        return party(state, caller)
-    return agreement, None
 
 
 def is_operators(agreement: Agreement, delivery: Delivery) -> bool:

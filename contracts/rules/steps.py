@@ -32,6 +32,14 @@ def party(state: AgreementState, caller: Caller) -> tuple[Agreement, Side]:
     return state.agreement, side
 
 
+def party_or_operator(state: AgreementState, caller: Caller) -> tuple[Agreement, Side | None]:
+    """The agreement, and the side; None for the operator. Raises Refusals or AgreementUnknown."""
+    agreement = state.agreement
+    if agreement is None or "operator" not in caller.roles or agreement.side_of(caller.organisation):
+        return party(state, caller)
+    return agreement, None
+
+
 def of_timer(state: AgreementState, caller: Caller) -> Agreement:
     """The agreement that a timer with the operator's role asks about. Raises Refusals or AgreementUnknown."""
     refuse(role_refusals(caller, "operator"))

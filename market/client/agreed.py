@@ -231,6 +231,43 @@ class Objection(Struct, frozen=True, kw_only=True):
     evidence: tuple[dict[str, Any], ...]
 
 
+class MassObjection(Struct, frozen=True, kw_only=True):
+    """`against`: the weighing, or a surveyor's figure."""
+
+    by: str
+    against: str
+    net_wet_t: Decimal
+    moisture_percent: Decimal
+    reason: str
+    evidence: tuple[dict[str, Any], ...]
+
+
+class SettledMass(Struct, frozen=True, kw_only=True):
+    """Without `surveyor` the other side's figure, which `by` took; `by` None: handed in by the operator."""
+
+    net_wet_t: Decimal
+    moisture_percent: Decimal
+    by: str | None
+    surveyor: str | None
+    reference: str | None
+    certificate: dict[str, Any] | None
+    object_by: datetime | None
+
+
+class Weighing(Struct, frozen=True, kw_only=True):
+    """What the buyer weighed; differences are dry mass weighed less dry mass shipped."""
+
+    net_wet_t: Decimal
+    moisture_percent: Decimal
+    difference_kg: Decimal
+    difference_per_mille: Decimal | None
+    evidence: tuple[dict[str, Any], ...]
+    object_by: datetime | None
+    contested: bool
+    objections: tuple[MassObjection, ...]
+    settled: SettledMass | None
+
+
 class Awaited(Struct, frozen=True, kw_only=True):
     """What only the buyer can do next, and from when on it is deemed done."""
 
@@ -257,6 +294,7 @@ class Delivery(Struct, frozen=True, kw_only=True):
     provisional_invoice: str
     provisional: tuple[InvoiceLine, ...]
     weighed_on: date | None
+    weighing: Weighing | None
     exchange_by: datetime | None
     seller_assay: LodgedAssay | None
     buyer_assay: LodgedAssay | None

@@ -53,6 +53,9 @@ DELIVERIES: Final = pages(f"{_AGREEMENT}/deliveries", Delivery)
 SHIP: Final = keyed(f"{_AGREEMENT}/deliveries", DeliveryAccepted)
 DELIVERY: Final = read(_DELIVERY, Delivery)
 WEIGH: Final = keyed(f"{_DELIVERY}/weighing", DeliveryAccepted)
+OBJECT_TO_MASS: Final = keyed(f"{_DELIVERY}/weighing/objection", DeliveryAccepted)
+AGREE_ON_MASS: Final = keyed(f"{_DELIVERY}/weighing/agreement", DeliveryAccepted)
+SURVEY: Final = keyed(f"{_DELIVERY}/weighing/survey", DeliveryAccepted)
 ASSAY: Final = keyed(f"{_DELIVERY}/assays", DeliveryAccepted)
 EXCHANGE: Final = keyed(f"{_DELIVERY}/exchange", DeliveryAccepted)
 UMPIRE: Final = keyed(f"{_DELIVERY}/umpire", DeliveryAccepted)
@@ -176,6 +179,17 @@ class Deliveries:
 
     async def weigh(self, delivery: str, body: Body, *, key: str | None = None) -> DeliveryAccepted:
         return (await self._calls.ask(WEIGH, delivery, body=body, key=key)).body
+
+    async def object_to_mass(self, delivery: str, body: Body, *, key: str | None = None) -> DeliveryAccepted:
+        """To the buyer's weighing, or to a surveyor's certificate that the other side handed in."""
+        return (await self._calls.ask(OBJECT_TO_MASS, delivery, body=body, key=key)).body
+
+    async def agree_on_mass(self, delivery: str, *, key: str | None = None) -> DeliveryAccepted:
+        """The other side's figure."""
+        return (await self._calls.ask(AGREE_ON_MASS, delivery, key=key)).body
+
+    async def lodge_survey(self, delivery: str, body: Body, *, key: str | None = None) -> DeliveryAccepted:
+        return (await self._calls.ask(SURVEY, delivery, body=body, key=key)).body
 
     async def lodge_assay(self, delivery: str, body: Body, *, key: str | None = None) -> DeliveryAccepted:
         return (await self._calls.ask(ASSAY, delivery, body=body, key=key)).body

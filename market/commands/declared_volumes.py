@@ -110,7 +110,7 @@ async def _traded(connection: Connection, caller: Caller, terms: VolumeTerms) ->
         delivered_masses(lot.delivery.fractions_ppb, (mass.net_wet_g, mass.moisture_ppb), elements)
         for lot in accepted
         for shipped in (lot.delivery.shipped,)
-        for mass in (lot.delivery.weighed or shipped,)
+        for mass in (lot.delivery.mass,)
         if named(lot.seller, lot.buyer, shipped.lot_number, shipped.passport)
     )
 

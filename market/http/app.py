@@ -18,6 +18,7 @@ from market.http.agreements import (
     nominations,
     settlements,
     statements,
+    weighings,
 )
 from market.http.files import imports
 from market.http.materials import (
@@ -90,6 +91,7 @@ HANDLERS: Final[tuple[Route, ...]] = (
     *agreement_steps.HANDLERS,
     *contests.HANDLERS,
     *deliveries.HANDLERS,
+    *weighings.HANDLERS,
     *passports.HANDLERS,
     *passport_exports.HANDLERS,
     *lineage.HANDLERS,

@@ -1,5 +1,6 @@
 """Every leaf of every fact of agreements changed, with the whole chain computed anew behind it."""
 
+from collections.abc import Sequence
 from random import Random
 from typing import Any
 
@@ -18,6 +19,8 @@ from events.contract_events import (
     DeliveryShipped,
     InvoiceSettled,
     UmpireDecided,
+    WeighingObjected,
+    WeighingSettled,
     YearAssessed,
 )
 from events.envelope import Recorded
@@ -39,7 +42,7 @@ def pattern(path: Path) -> str:
 
 def places(kind: type[Struct], seed: int) -> list[Place]:
     """One place for every pattern of a kind's leaves; proposals that nobody signed promise nothing, and the
-    bill of an umpire's assay that was objected to is nobody's."""
+    bill of an umpire's assay, or a mass, that was objected to is nobody's."""
     found: dict[str, list[Place]] = {}
     for name in JOURNEYS:
         facts = [event.data for event in journey(name).events]
@@ -51,9 +54,26 @@ def places(kind: type[Struct], seed: int) -> list[Place]:
                 for path in leaves(json_like(event.data)):
                     if path == ("cost_cents",) and getattr(event.data, "object_by", UNSET) is not UNSET:
                         continue
+                    if path[-1] in MASS and not taken(event.data, facts):
+                        continue
                     found.setdefault(pattern(path), []).append((name, event, path))
     rng = Random(seed)
     return [rng.choice(of_pattern) for of_pattern in found.values()]
+
+
+MASS = {"net_wet_g", "moisture_ppb"}
+
+
+def taken(fact: Struct, facts: Sequence[Any]) -> bool:
+    """Whether anything follows from a mass that may be objected to: the other side took it."""
+    if isinstance(fact, WeighingObjected):
+        return any(
+            isinstance(each, WeighingSettled)
+            and each.survey is UNSET
+            and (each.delivery, each.net_wet_g) == (fact.delivery, fact.net_wet_g)
+            for each in facts
+        )
+    return getattr(fact, "object_by", UNSET) is UNSET
 
 
 PAPERS = {"evidence/*/title", "evidence/*/sha256"}
@@ -64,6 +84,9 @@ FREE = {
     "DeliveryShipped": {"invoice", "lot_number"},
     "ContestSettled": PAPERS,
     "DeclarationContested": {"reason", *PAPERS},
+    "DeliveryWeighed": PAPERS,
+    "WeighingObjected": {"reason", *PAPERS},
+    "WeighingSettled": {"survey/reference", "survey/certificate/title", "survey/certificate/sha256"},
     "ForceMajeureDeclared": {"reason", "period/end", *PAPERS},
     "IndexPublished": {"values/*/source"},
     "InvoiceSettled": {"invoice"},

@@ -10,11 +10,12 @@ from msgspec.structs import replace
 
 from contracts.rules.assays import UMPIRE_UNNAMED
 from contracts.rules.days import midnight
-from contracts.rules.delivered import number_cautions, shipment_cautions, weighing_cautions
+from contracts.rules.delivered import number_cautions, shipment_cautions
 from contracts.rules.deliveries import Ship, ship
 from contracts.rules.delivery import fold
 from contracts.rules.results import OBJECTION_DAYS
 from contracts.rules.volumes import Volumes
+from contracts.rules.weighings import weighing_cautions
 from events.contract_events import DeliveryWeighed
 from events.contract_terms import (
     AssayClause,

@@ -13,10 +13,11 @@ from msgspec.structs import replace
 from contracts.commands import deliveries, indices
 from contracts.rules.calls import deemed_acts
 from contracts.rules.days import midnight
-from contracts.rules.deliveries import Accept, Ship, Weigh
+from contracts.rules.deliveries import Accept, Ship
 from contracts.rules.indices import IndexUnit, PublishIndex
 from contracts.rules.results import ExchangeAssays, LodgeAssay
 from contracts.rules.settlements import Restate, Settle, SettleQuarter
+from contracts.rules.weighings import Weigh
 from contracts.store import deliveries as store
 from contracts.store import indices as index_store
 from contracts.store.due import due_deliveries

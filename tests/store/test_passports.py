@@ -11,8 +11,9 @@ from msgspec.structs import replace
 from uuid_utils.compat import uuid7
 
 from contracts.commands import deliveries
-from contracts.rules.deliveries import Accept, Ship, Weigh
+from contracts.rules.deliveries import Accept, Ship
 from contracts.rules.results import LodgeAssay
+from contracts.rules.weighings import Weigh
 from events.command import Outcome
 from events.contract_events import DeliveryShipped
 from events.contract_terms import DeliveryEvidence

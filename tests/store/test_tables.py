@@ -25,6 +25,8 @@ POSTGRES = DEPLOY / "postgres"
 WITHOUT_TABLES = (
     contract_events.DeliveryShipped,
     contract_events.DeliveryWeighed,
+    contract_events.WeighingObjected,
+    contract_events.WeighingSettled,
     contract_events.BuyerCalled,
     contract_events.AssayLodged,
     contract_events.AssaysExchanged,

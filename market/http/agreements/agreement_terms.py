@@ -142,6 +142,14 @@ class AssayExchange(Body, frozen=True, kw_only=True):
     umpire: Name
 
 
+class Weighing(Body, frozen=True, kw_only=True):
+    """A dry mass received that is within `franchise_percent` of the dry mass shipped is final; farther off,
+    the seller may object, and `surveyor`, if both name one, decides. Terms without this have 0.5 %."""
+
+    franchise_percent: Percent
+    surveyor: Name | None = None
+
+
 class Payment(Body, frozen=True, kw_only=True):
     """`due_days`: of every kind, weekends and holidays counted, after the day of UTC on which an invoice was
     recorded."""
@@ -174,6 +182,7 @@ class AgreementTerms(Body, frozen=True, kw_only=True):
     payment: Payment
     shortfall_notice_days: Days = 0
     source: Source | None = None
+    weighing: Weighing | None = None
 
     def inside(self) -> terms.AgreementTerms:
         return terms.AgreementTerms(
@@ -209,6 +218,7 @@ class AgreementTerms(Body, frozen=True, kw_only=True):
             ),
             shortfall_notice_days=self.shortfall_notice_days,
             source=UNSET if self.source is None else _source_inside(self.source),
+            weighing=UNSET if self.weighing is None else _weighing_inside(self.weighing),
         )
 
     @classmethod
@@ -246,6 +256,7 @@ class AgreementTerms(Body, frozen=True, kw_only=True):
             ),
             shortfall_notice_days=value.shortfall_notice_days,
             source=None if value.source is UNSET else _source_outside(value.source),
+            weighing=None if value.weighing is UNSET else _weighing_outside(value.weighing),
         )
 
 
@@ -258,6 +269,20 @@ def _source_inside(source: Source) -> terms.SourceClause:
 def _source_outside(value: terms.SourceClause) -> Source:
     return Source(
         facility=to_text("fac", value.facility), basis_percent=PERCENT_POSITIVE.text(value.basis_ppb)
+    )
+
+
+def _weighing_inside(weighing: Weighing) -> terms.WeighingClause:
+    return terms.WeighingClause(
+        franchise_ppb=PERCENT.parse(weighing.franchise_percent),
+        surveyor=UNSET if weighing.surveyor is None else weighing.surveyor,
+    )
+
+
+def _weighing_outside(value: terms.WeighingClause) -> Weighing:
+    return Weighing(
+        franchise_percent=PERCENT.text(value.franchise_ppb),
+        surveyor=None if value.surveyor is UNSET else value.surveyor,
     )
 
 

@@ -1,46 +1,45 @@
-"""Deliveries under an agreement: ship, weigh, lodge an assay, exchange, umpire, accept, reject; read them."""
+"""Deliveries under an agreement: ship, lodge an assay, exchange, umpire, accept, reject; read them."""
 
 from datetime import date, datetime
-from functools import partial
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Final
 from uuid import UUID
 
 from msgspec import Meta
 
 from contracts.commands import deliveries as commands
 from contracts.commands.steps import find
-from contracts.rules.deliveries import Accept, Reject, Ship, Weigh
+from contracts.rules.agreement import Agreement
+from contracts.rules.deliveries import Accept, Reject, Ship
 from contracts.rules.delivery import Delivery
 from contracts.rules.results import DecideAsUmpire, ExchangeAssays, LodgeAssay, ObjectToUmpire, is_operators
+from contracts.rules.weighings import is_operators as mass_is_operators
 from contracts.store import deliveries as store
 from contracts.store.agreements import load_agreement as stored_agreement
 from events import contract_terms as terms
 from events.callers import Caller
-from events.contract_events import DeliveryShipped, DeliveryWeighed
+from events.contract_events import DeliveryShipped
 from events.market_terms import MemberCertificate
 from events.vocabulary import ProductForm, RexRoute, Side
 from market.commands.shipping import ship as ship_lot
 from market.http.agreements.agreement_views import Evidence
 from market.http.agreements.contract_reads import ReasonedPage, ReasonQuery, as_party
 from market.http.agreements.contract_reads import load as load_agreement
+from market.http.agreements.delivery_steps import TAG, DeliveryAccepted, delivery_step, given_of
 from market.http.agreements.delivery_views import DeliveryView, Result
-from market.http.agreements.delivery_warnings import matched_lot, of_shipment, of_weighing
+from market.http.agreements.delivery_warnings import matched_lot, of_shipment
 from market.http.wire import lists
 from market.http.wire.access import OPERATORS, READERS, TRADERS
-from market.http.wire.contract_steps import Step, given, step_endpoint
+from market.http.wire.contract_steps import given
 from market.http.wire.endpoint import Answer, Call, DryRun, Nothing, endpoint, not_found
-from market.http.wire.ids import CertificateId, DeliveryId, PassportId, to_text, to_uuid
+from market.http.wire.ids import CertificateId, PassportId, to_text, to_uuid
 from market.http.wire.material import Body, Dated, Footprint, OriginStep, RecycledContent
 from market.http.wire.numbers import EUR_CENTS, PERCENT, TONNES_POSITIVE, Eur, Percent, TonnesPositive
 from market.http.wire.paging import Listing
 from market.http.wire.reads import as_desk
-from market.http.wire.receipts import Accepted, Done, Warned
 from market.rules.refusing.defects import CertificateNotOwned
 from market.rules.refusing.wording import Code, LongText, Text
 from market.store import members
 
-TAG: Final = "Deliveries"
-A = TypeVar("A")
 Results = Annotated[tuple[Result, ...], Meta(min_length=1, max_length=64)]
 RESULTS: Final = [
     {"analyte": "Nd", "fraction": {"unit": "percent", "amount": "64.3"}},
@@ -85,14 +84,6 @@ class ShipLot(Dated, frozen=True, kw_only=True):
         )
 
 
-class WeighLot(Dated, frozen=True, kw_only=True):
-    """Net mass as received."""
-
-    weighed_on: date
-    net_wet_t: TonnesPositive
-    moisture_percent: Percent = "0"
-
-
 class LodgedAssay(Body, frozen=True, kw_only=True):
     """A side's figures of every analyte that the agreement exchanges."""
 
@@ -118,26 +109,6 @@ class Objection(Body, frozen=True, kw_only=True):
 
 class AcceptLot(Dated, frozen=True, kw_only=True):
     title_passed_on: date
-
-
-class DeliveryAccepted(Accepted, frozen=True, kw_only=True):
-    """`id` is null for a rehearsed shipment."""
-
-    id: DeliveryId | None
-
-
-delivery_step: Final = partial(step_endpoint, tag=TAG, answer=DeliveryAccepted)
-
-
-async def _given(call: Call[Any, DryRun], step: Step[A], argument: A) -> Answer:
-    """The answer to a step of the delivery in the path."""
-    return _answer(call, await given(call, step, argument))
-
-
-def _answer(call: Call[Any, DryRun], outcome: Done, warnings: tuple[Warned, ...] = ()) -> Answer:
-    delivery = to_text("del", call.ids["delivery"])
-    body = DeliveryAccepted(id=delivery, warnings=warnings, **outcome.accepted())
-    return Answer(body=body, status=outcome.status, replayed=outcome.replayed)
 
 
 @delivery_step(
@@ -197,28 +168,6 @@ async def _certificates(call: Call[ShipLot, DryRun]) -> tuple[MemberCertificate,
 
 
 @delivery_step(
-    "/v1/deliveries/{delivery}/weighing",
-    summary="State the mass as received",
-    body=WeighLot,
-    description="By the buyer. From this day the time to lodge an assay runs. A dry mass far from what was "
-    "shipped is warned of. A buyer that has not weighed 60 days after the shipment is called upon; 30 days "
-    "later the mass as shipped is deemed received, and it weighs no longer.",
-    example={"weighed_on": "2028-03-04", "net_wet_t": "19.960", "moisture_percent": "0.6"},
-)
-async def weigh(call: Call[WeighLot, DryRun]) -> Answer:
-    argument = Weigh(
-        caller=call.caller,
-        delivery=call.ids["delivery"],
-        weighed_on=call.body.weighed_on,
-        net_wet_g=TONNES_POSITIVE.parse(call.body.net_wet_t),
-        moisture_ppb=PERCENT.parse(call.body.moisture_percent),
-    )
-    outcome = await given(call, commands.weigh, argument)
-    warnings = await of_weighing(call, outcome.fact(DeliveryWeighed))
-    return _answer(call, outcome, warnings)
-
-
-@delivery_step(
     "/v1/deliveries/{delivery}/assays",
     summary="Lodge a sealed assay",
     body=LodgedAssay,
@@ -226,7 +175,7 @@ async def weigh(call: Call[WeighLot, DryRun]) -> Answer:
     example=ASSAY,
 )
 async def lodge(call: Call[LodgedAssay, DryRun]) -> Answer:
-    return await _given(call, commands.lodge, lodging(call.caller, call.ids["delivery"], call.body))
+    return await given_of(call, commands.lodge, lodging(call.caller, call.ids["delivery"], call.body))
 
 
 def lodging(caller: Caller, delivery: UUID, body: LodgedAssay) -> LodgeAssay:
@@ -246,7 +195,7 @@ def lodging(caller: Caller, delivery: UUID, body: LodgedAssay) -> LodgeAssay:
 )
 async def exchange(call: Call[Nothing, DryRun]) -> Answer:
     argument = ExchangeAssays(caller=call.caller, delivery=call.ids["delivery"])
-    return await _given(call, commands.exchange, argument)
+    return await given_of(call, commands.exchange, argument)
 
 
 @delivery_step(
@@ -269,7 +218,7 @@ async def umpire(call: Call[UmpireAssay, DryRun]) -> Answer:
         cost_cents=EUR_CENTS.parse(call.body.cost),
         certificate=call.body.certificate.inside(),
     )
-    return await _given(call, commands.umpire, argument)
+    return await given_of(call, commands.umpire, argument)
 
 
 @delivery_step(
@@ -287,23 +236,24 @@ async def object_to_umpire(call: Call[Objection, DryRun]) -> Answer:
         reason=call.body.reason,
         evidence=tuple(each.inside() for each in call.body.evidence),
     )
-    return await _given(call, commands.object_to_umpire, argument)
+    return await given_of(call, commands.object_to_umpire, argument)
 
 
 @delivery_step(
     "/v1/deliveries/{delivery}/acceptance",
     summary="Accept a delivery",
     body=AcceptLot,
-    description="By the buyer; title passes for the settled quantity. A buyer that neither accepts nor "
-    "rejects is called upon when the time to lodge assays, or to object to the umpire's, is out; 30 days "
-    "later the lot is deemed accepted.",
+    description="By the buyer, when nobody may object to the mass received, or has; title passes for the "
+    "settled quantity. A buyer that neither accepts nor rejects is called upon when the time to lodge "
+    "assays, or to object to the mass or to the umpire's assay, is out; 30 days later the lot is deemed "
+    "accepted.",
     example={"title_passed_on": "2028-03-18"},
 )
 async def accept(call: Call[AcceptLot, DryRun]) -> Answer:
     argument = Accept(
         caller=call.caller, delivery=call.ids["delivery"], title_passed_on=call.body.title_passed_on
     )
-    return await _given(call, commands.accept, argument)
+    return await given_of(call, commands.accept, argument)
 
 
 @delivery_step(
@@ -314,7 +264,7 @@ async def accept(call: Call[AcceptLot, DryRun]) -> Answer:
 )
 async def reject(call: Call[Nothing, DryRun]) -> Answer:
     argument = Reject(caller=call.caller, delivery=call.ids["delivery"])
-    return await _given(call, commands.reject, argument)
+    return await given_of(call, commands.reject, argument)
 
 
 @endpoint(
@@ -354,8 +304,8 @@ async def index(call: Call[Nothing, ReasonedPage]) -> Answer:
     answer=DeliveryView,
     etagged=True,
     description="As far as it is: shipped, weighed, analysed, settled. For both parties, an auditor with a "
-    "reason, and an operator with one where it hands in the umpire's assay: after an objection, or where no "
-    "umpire is named. An assay of the other side once both are exchanged.",
+    "reason, and an operator with one where it hands in the umpire's assay or the surveyor's certificate: "
+    "after an objection, or where nobody is named. An assay of the other side once both are exchanged.",
 )
 async def read(call: Call[Nothing, ReasonQuery]) -> Answer:
     async with as_party(call, operators=True) as (connection, organisation):
@@ -366,13 +316,17 @@ async def read(call: Call[Nothing, ReasonQuery]) -> Answer:
     if row is None or agreement is None:
         raise not_found()
     side = agreement.side_of(call.caller.organisation)
-    if side is None and "auditor" not in call.caller.roles and not is_operators(agreement, row):
+    if side is None and "auditor" not in call.caller.roles and not _is_operators(agreement, row):
         raise not_found()
     return Answer(body=_view(row, agreement.terms, side, call.door.clock()), version=row.version)
+
+
+def _is_operators(agreement: Agreement, row: Delivery) -> bool:
+    return is_operators(agreement, row) or mass_is_operators(agreement, row)
 
 
 def _view(row: Delivery, agreed: terms.AgreementTerms, side: Side | None, now: datetime) -> DeliveryView:
     return DeliveryView.of(row, row.material(agreed).basis_g, side, now)
 
 
-HANDLERS: Final = (ship, index, read, weigh, lodge, exchange, umpire, object_to_umpire, accept, reject)
+HANDLERS: Final = (ship, index, read, lodge, exchange, umpire, object_to_umpire, accept, reject)

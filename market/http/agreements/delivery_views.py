@@ -13,6 +13,7 @@ from events.contract_events import AssayLodged, DeliveryShipped, InvoiceSettled,
 from events.contract_terms import BuyerAct, InvoiceLine, LineKind, Settles
 from events.vocabulary import ProductForm, Side
 from market.http.agreements.agreement_views import Evidence
+from market.http.agreements.weighing_views import WeighingView
 from market.http.orders.composition import Fraction, to_fraction, to_ppb
 from market.http.wire.ids import AgreementId, DeliveryId, InvoiceId, PassportId, to_text
 from market.http.wire.material import Body, Window
@@ -241,8 +242,8 @@ class AwaitedView(Body, frozen=True, kw_only=True):
 
 
 class DeliveryView(Body, frozen=True, kw_only=True):
-    """A delivery as it stands; `quantity_kg` of basis as shipped, or as settled so far. `to_umpire` are the
-    analytes that wait for the umpire, `deemed` what the buyer did not do in time."""
+    """A delivery as it stands; mass and `quantity_kg` of basis as shipped, or as settled so far. `to_umpire`
+    are the analytes that wait for the umpire, `deemed` what the buyer did not do in time."""
 
     id: DeliveryId
     agreement: AgreementId
@@ -261,6 +262,7 @@ class DeliveryView(Body, frozen=True, kw_only=True):
     provisional_invoice: InvoiceId
     provisional: tuple[InvoiceLineView, ...]
     weighed_on: date | None
+    weighing: WeighingView | None
     exchange_by: datetime | None
     seller_assay: AssayView | None
     buyer_assay: AssayView | None
@@ -277,7 +279,7 @@ class DeliveryView(Body, frozen=True, kw_only=True):
     def of(cls, value: Delivery, quantity_g: int, viewer: Side | None, now: datetime) -> Self:
         """`viewer`: whose side reads it; None for an auditor, who sees all."""
         shipped, weighed, exchanged = value.shipped, value.weighed, value.exchanged
-        mass = shipped if weighed is None else weighed
+        mass = value.mass
         settled = () if exchanged is None else exchanged.settled
         settled += () if value.umpire is None else value.umpire.settled
         return cls(
@@ -298,6 +300,7 @@ class DeliveryView(Body, frozen=True, kw_only=True):
             provisional_invoice=to_text("inv", shipped.invoice),
             provisional=tuple(map(InvoiceLineView.outside, shipped.lines)),
             weighed_on=None if weighed is None else weighed.weighed_on,
+            weighing=WeighingView.of(value),
             exchange_by=None if weighed is None else weighed.exchange_by,
             seller_assay=_assay(value, "seller", viewer),
             buyer_assay=_assay(value, "buyer", viewer),

@@ -14,8 +14,8 @@ from contracts.rules.delivered import (
     number_cautions,
     of_match,
     shipment_cautions,
-    weighing_cautions,
 )
+from contracts.rules.weighings import weighing_cautions
 from contracts.store import agreements, deliveries
 from events.contract_events import DeliveryShipped, DeliveryWeighed
 from events.refusal import Caution

@@ -213,7 +213,7 @@ async def _load(
             )
             for each in found
             for shipped in (each.delivery.shipped,)
-            for mass in (each.delivery.weighed or shipped,)
+            for mass in (each.delivery.mass,)
             for passport in (None if shipped.passport is None else known.get(shipped.passport),)
         ]
     lots = await store.load_taken(

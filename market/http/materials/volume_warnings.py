@@ -56,7 +56,7 @@ def _of_matches(lot: crma.TakenLot, elements: Sequence[str]) -> Trade:
 
 
 def _of_delivery(lot: ShippedLot, elements: Sequence[str]) -> Trade:
-    mass = lot.delivery.weighed or lot.delivery.shipped
+    mass = lot.delivery.mass
     return Trade(
         named=f"delivery {to_text('del', lot.delivery.shipped.delivery)}",
         masses_mg=delivered_masses(lot.delivery.fractions_ppb, (mass.net_wet_g, mass.moisture_ppb), elements),

@@ -31,6 +31,8 @@ from events.contract_events import (
     ShortfallNotified,
     UmpireDecided,
     UmpireObjected,
+    WeighingObjected,
+    WeighingSettled,
     YearAssessed,
 )
 from events.market_events import (
@@ -174,6 +176,8 @@ def contract_audience(fact: ContractFact, deals: Deals) -> Audience:
             | ShortfallNotified()
             | DeliveryShipped()
             | DeliveryWeighed()
+            | WeighingObjected()
+            | WeighingSettled()
             | BuyerCalled()
             | AssaysExchanged()
             | UmpireDecided()

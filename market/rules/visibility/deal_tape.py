@@ -33,6 +33,8 @@ from events.contract_events import (
     ShortfallNotified,
     UmpireDecided,
     UmpireObjected,
+    WeighingObjected,
+    WeighingSettled,
     YearAssessed,
 )
 from events.contract_terms import AgreementStatus
@@ -103,7 +105,14 @@ def on_deal_tape(
             return None
         case OutputDeclared() | QuantityNominated() | ShortfallNotified() | InvoiceSettled() | YearAssessed():
             return None
-        case DeliveryShipped() | DeliveryWeighed() | DeliveryAccepted() | DeliveryRejected():
+        case (
+            DeliveryShipped()
+            | DeliveryWeighed()
+            | WeighingObjected()
+            | WeighingSettled()
+            | DeliveryAccepted()
+            | DeliveryRejected()
+        ):
             return None
         case BuyerCalled() | AssayLodged() | AssaysExchanged() | UmpireDecided() | UmpireObjected():
             return None

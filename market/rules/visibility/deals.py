@@ -33,6 +33,8 @@ from events.contract_events import (
     ShortfallNotified,
     UmpireDecided,
     UmpireObjected,
+    WeighingObjected,
+    WeighingSettled,
     YearAssessed,
 )
 from events.contract_terms import AgreementKind, AgreementStatus, AgreementTerms, FixedVolume
@@ -56,6 +58,8 @@ ContractFact: TypeAlias = (
     | ShortfallNotified
     | DeliveryShipped
     | DeliveryWeighed
+    | WeighingObjected
+    | WeighingSettled
     | BuyerCalled
     | AssayLodged
     | AssaysExchanged

@@ -1,0 +1,32 @@
+"""What every step of one delivery has in common at the door: its tag, its answer."""
+
+from functools import partial
+from typing import Any, Final, TypeVar
+
+from market.http.wire.contract_steps import Step, given, step_endpoint
+from market.http.wire.endpoint import Answer, Call, DryRun
+from market.http.wire.ids import DeliveryId, to_text
+from market.http.wire.receipts import Accepted, Done, Warned
+
+TAG: Final = "Deliveries"
+A = TypeVar("A")
+
+
+class DeliveryAccepted(Accepted, frozen=True, kw_only=True):
+    """`id` is null for a rehearsed shipment."""
+
+    id: DeliveryId | None
+
+
+delivery_step: Final = partial(step_endpoint, tag=TAG, answer=DeliveryAccepted)
+
+
+async def given_of(call: Call[Any, DryRun], step: Step[A], argument: A) -> Answer:
+    """The answer to a step of the delivery in the path."""
+    return answer(call, await given(call, step, argument))
+
+
+def answer(call: Call[Any, DryRun], outcome: Done, warnings: tuple[Warned, ...] = ()) -> Answer:
+    delivery = to_text("del", call.ids["delivery"])
+    body = DeliveryAccepted(id=delivery, warnings=warnings, **outcome.accepted())
+    return Answer(body=body, status=outcome.status, replayed=outcome.replayed)
