@@ -260,7 +260,7 @@ class Weighing(Struct, frozen=True, kw_only=True):
     net_wet_t: Decimal
     moisture_percent: Decimal
     difference_kg: Decimal
-    difference_per_mille: Decimal | None
+    difference_percent: Decimal | None
     evidence: tuple[dict[str, Any], ...]
     object_by: datetime | None
     contested: bool

@@ -608,6 +608,17 @@ async def test_nobody_but_the_parties_sees_a_delivery(shop: Shop) -> None:
     steps: list[tuple[str, Any]] = [
         (f"{path}/deliveries", lot(lot_number="L2")),
         (f"{delivery}/weighing", {"weighed_on": "2027-03-10", "net_wet_t": "10"}),
+        (f"{delivery}/weighing/objection", {"net_wet_t": "10", "reason": "no"}),
+        (f"{delivery}/weighing/agreement", None),
+        (
+            f"{delivery}/weighing/survey",
+            {
+                "surveyor": "A",
+                "reference": "1",
+                "net_wet_t": "10",
+                "certificate": {"title": "C", "sha256": "ab" * 32, "dated_on": "2027-03-10"},
+            },
+        ),
         (f"{delivery}/assays", {"laboratory": "A", "reference": "1", "results": FIGURES}),
         (f"{delivery}/exchange", None),
         (
@@ -745,5 +756,8 @@ async def test_the_contract_of_a_match_takes_its_lot_and_no_more_than_its_quanti
     weighing = f"{shipped.headers['location']}/weighing"
     weighed = {"weighed_on": body["shipped_on"], "net_wet_t": "25"}
     told = await post(shop, f"{weighing}?validate_only=true", buyer, weighed)
-    assert [("weighed_far_from_shipped", "/net_wet_t")] == warnings(told)
-    assert [] == warnings(await post(shop, weighing, buyer, weighed | {"net_wet_t": "2.7"}))
+    assert [
+        ("weighed_far_from_shipped", "/net_wet_t"),
+        ("weighing_may_be_objected", "/net_wet_t"),
+    ] == warnings(told)
+    assert [] == warnings(await post(shop, weighing, buyer, weighed | {"net_wet_t": "2.745"}))

@@ -14,13 +14,13 @@ from events.vocabulary import PPB, Side
 from market.http.agreements.agreement_views import Evidence
 from market.http.wire.material import Body
 from market.http.wire.numbers import (
-    PER_MILLE,
     PERCENT,
     SIGNED_KILOGRAMS,
+    SIGNED_PERCENT,
     TONNES,
     Percent,
-    PerMille,
     SignedKilograms,
+    SignedPercent,
     Tonnes,
 )
 
@@ -74,7 +74,7 @@ class SettledMassView(Body, frozen=True, kw_only=True):
 
 
 class WeighingView(Body, frozen=True, kw_only=True):
-    """What the buyer weighed. `difference_kg` and `difference_per_mille`: dry mass weighed less dry mass
+    """What the buyer weighed. `difference_kg` and `difference_percent`: dry mass weighed less dry mass
     shipped, which is negative where the lot came short. `contested`: until it is settled the shipped mass
     counts, and the lot is neither accepted nor rejected.
     """
@@ -82,7 +82,7 @@ class WeighingView(Body, frozen=True, kw_only=True):
     net_wet_t: Tonnes
     moisture_percent: Percent
     difference_kg: SignedKilograms
-    difference_per_mille: PerMille | None
+    difference_percent: SignedPercent | None
     evidence: tuple[Evidence, ...]
     object_by: datetime | None
     contested: bool
@@ -102,8 +102,8 @@ class WeighingView(Body, frozen=True, kw_only=True):
             net_wet_t=TONNES.text(weighed.net_wet_g),
             moisture_percent=PERCENT.text(weighed.moisture_ppb),
             difference_kg=SIGNED_KILOGRAMS.text(difference_g),
-            difference_per_mille=(
-                PER_MILLE.text(round_half_even(difference_g * PPB, shipped_g)) if shipped_g else None
+            difference_percent=(
+                SIGNED_PERCENT.text(round_half_even(difference_g * PPB, shipped_g)) if shipped_g else None
             ),
             evidence=() if weighed.evidence is UNSET else tuple(map(Evidence.outside, weighed.evidence)),
             object_by=None if weighed.object_by is UNSET else weighed.object_by,

@@ -166,7 +166,7 @@ PERCENT_POSITIVE = DecimalKind(
 VOLUME_KG = DecimalKind(unit="kg", digits=8, decimals=6, shown=3, positive=True, example="1600.000")
 SUM_KG = DecimalKind(unit="kg", digits=12, decimals=6, shown=3, signed=True, example="1700.000")
 SIGNED_KILOGRAMS = DecimalKind(unit="kg", digits=9, decimals=3, shown=3, signed=True, example="-40.000")
-PER_MILLE = DecimalKind(unit="per mille", digits=18, decimals=6, signed=True, example="-2")
+SIGNED_PERCENT = DecimalKind(unit="%", digits=18, decimals=7, signed=True, example="-0.2")
 PPM = DecimalKind(unit="ppm", digits=6, decimals=3, example="120")
 PERCENT_OF_PLATEAU = DecimalKind(unit="% of plateau", digits=6, decimals=7, example="100")
 RATIO = DecimalKind(unit="kg per kg", digits=6, decimals=9, example="0.12")
@@ -223,7 +223,7 @@ Ppm = Annotated[str, PPM.meta()]
 PercentOfPlateau = Annotated[str, PERCENT_OF_PLATEAU.meta()]
 Ratio = Annotated[str, RATIO.meta()]
 SignedKilograms = Annotated[str, SIGNED_KILOGRAMS.meta()]
-PerMille = Annotated[str, PER_MILLE.meta()]
+SignedPercent = Annotated[str, SIGNED_PERCENT.meta()]
 SignedCents = Annotated[str, SIGNED_CENTS.meta()]
 ExactCents = Annotated[str, EXACT_CENTS.meta()]
 IndexAmount = Annotated[str, INDEX_AMOUNT.meta()]
