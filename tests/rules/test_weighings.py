@@ -65,6 +65,7 @@ def test_within_the_franchise_the_dry_mass_weighed_is_final(
     codes = ["weighing_may_be_objected"] if open_ else []
     assert codes == [each.code for each in weighing_cautions(of.delivery)]
     if open_:
+        assert of.delivery.weighed.object_by is not UNSET
         assert OVER - timedelta(days=1) == of.delivery.weighed.object_by.date()
         assert [["mass_open"]] * 2 == [refused(of.accept), refused(of.reject)]
         assert "accepted" == of.on(OVER).accept().delivery.status
