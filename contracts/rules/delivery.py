@@ -30,7 +30,7 @@ from events.contract_events import (
 )
 from events.contract_terms import AgreementTerms
 from events.refusal import Refusal
-from events.vocabulary import Side
+from events.vocabulary import MarketBasis, Side
 
 DeliveryStatus = Literal["shipped", "weighed", "before_umpire", "assayed", "accepted", "rejected"]
 Change: TypeAlias = (
@@ -108,9 +108,13 @@ class Delivery(Struct, frozen=True, kw_only=True):
 
     def material(self, terms: AgreementTerms) -> Material:
         """As shipped, or as weighed and settled so far."""
+        return self.counted_in(terms.product.basis)
+
+    def counted_in(self, basis: MarketBasis) -> Material:
+        """As `material`, of an agreement that counts `basis`."""
         mass = self.mass
         return Material(
-            basis=terms.product.basis,
+            basis=basis,
             form=self.shipped.form,
             net_wet_g=mass.net_wet_g,
             moisture_ppb=mass.moisture_ppb,

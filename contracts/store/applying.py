@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from contracts.rules.agreement import LifecycleFact
 from contracts.rules.delivery import DeliveryFact
 from contracts.rules.volumes import VolumeFact
-from contracts.store import agreements, deliveries, due, indices, volumes
+from contracts.store import agreements, deliveries, due, indices, issued_invoices, volumes
 from events.connections import Connection
 from events.contract_events import IndexPublished, InvoiceSettled
 from events.envelope import Recorded
@@ -34,6 +34,11 @@ async def apply(connection: Connection, events: Sequence[Recorded]) -> None:
         await deliveries.apply(connection, delivery)
     if invoice:
         await deliveries.apply_invoices(connection, invoice)
+    issued = [
+        (event, fact) for event, fact in (*delivery, *invoice) if isinstance(fact, issued_invoices.Issuing)
+    ]
+    if issued:
+        await issued_invoices.apply(connection, issued)
     if index:
         await indices.apply(connection, index)
     changed = {agreements.key_of(event, fact) for event, fact in (*lifecycle, *volume)}

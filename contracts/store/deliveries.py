@@ -41,9 +41,11 @@ async def apply(connection: Connection, steps: Sequence[tuple[Recorded, Delivery
     for event, fact in steps:
         keys[fact.delivery] = key_of(event, fact)
         after[fact.delivery] = fold(after.get(fact.delivery), event.position, fact)
-    times = {fact.delivery: event.time for event, fact in steps if isinstance(fact, DeliveryShipped)}
-    await _insert(connection, [(keys[each], after[each]) for each in keys if each not in before], times)
-    await _update(connection, [(keys[each], after[each]) for each in keys if each in before])
+    shipped_times = {fact.delivery: event.time for event, fact in steps if isinstance(fact, DeliveryShipped)}
+    times = {fact.delivery: event.time for event, fact in steps}
+    new = [(keys[each], after[each]) for each in keys if each not in before]
+    await _insert(connection, new, shipped_times, times)
+    await _update(connection, [(keys[each], after[each]) for each in keys if each in before], times)
 
 
 def key_of(event: Recorded, fact: DeliveryFact) -> DeliveryKey:
@@ -53,18 +55,22 @@ def key_of(event: Recorded, fact: DeliveryFact) -> DeliveryKey:
 INSERT = """
 insert into delivery (
     lane, market, agreement, delivery, seller, buyer, lot_number, shipped_on, passport, status, version,
-    position, due_time, body, shipped_time
+    position, due_time, body, shipped_time, contract_year,
+    changed_time
 )
 select * from unnest(
     $1::bigint[], $2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::uuid[], $7::text[], $8::date[],
     $9::uuid[], $10::text[], $11::bigint[], $12::bigint[], $13::timestamptz[], $14::bytea[],
-    $15::timestamptz[]
+    $15::timestamptz[], $16::bigint[], $17::timestamptz[]
 )
 """
 
 
 async def _insert(
-    connection: Connection, new: Sequence[tuple[DeliveryKey, Delivery]], times: Mapping[UUID, datetime]
+    connection: Connection,
+    new: Sequence[tuple[DeliveryKey, Delivery]],
+    shipped_times: Mapping[UUID, datetime],
+    times: Mapping[UUID, datetime],
 ) -> None:
     if not new:
         return
@@ -82,6 +88,8 @@ async def _insert(
             of.shipped.shipped_on,
             of.shipped.passport,
             *_changing(of),
+            shipped_times[delivery],
+            of.shipped.year,
             times[delivery],
         )
         for (lane, market, delivery), of in new
@@ -92,20 +100,26 @@ async def _insert(
 
 UPDATE = """
 update delivery d set
-    status = n.status, version = n.version, position = n.position, due_time = n.due_time, body = n.body
+    status = n.status, version = n.version, position = n.position, due_time = n.due_time, body = n.body,
+    changed_time = n.changed_time
 from unnest(
     $1::bigint[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::bigint[], $7::bigint[],
-    $8::timestamptz[], $9::bytea[]
-) as n (lane, market, agreement, delivery, status, version, position, due_time, body)
+    $8::timestamptz[], $9::bytea[], $10::timestamptz[]
+) as n (lane, market, agreement, delivery, status, version, position, due_time, body, changed_time)
 where d.lane = n.lane and d.market = n.market and d.agreement = n.agreement and d.delivery = n.delivery
 """
 
 
-async def _update(connection: Connection, old: Sequence[tuple[DeliveryKey, Delivery]]) -> None:
+async def _update(
+    connection: Connection,
+    old: Sequence[tuple[DeliveryKey, Delivery]],
+    times: Mapping[UUID, datetime],
+) -> None:
     if not old:
         return
     rows = [
-        (lane, market, of.shipped.agreement, delivery, *_changing(of)) for (lane, market, delivery), of in old
+        (lane, market, of.shipped.agreement, delivery, *_changing(of), times[delivery])
+        for (lane, market, delivery), of in old
     ]
     status = await connection.execute(UPDATE, *zip(*rows, strict=True))
     expect_rows(status, len(rows), "delivery update")

@@ -9,6 +9,7 @@ STATE: Final = (
     "contract_year",
     "delivery",
     "invoice",
+    "issued_invoice",
     "price_index",
     "index_value",
 )

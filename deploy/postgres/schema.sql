@@ -504,6 +504,8 @@ CREATE TABLE state.delivery (
     body bytea NOT NULL,
     passport uuid,
     shipped_time timestamp with time zone,
+    contract_year bigint NOT NULL,
+    changed_time timestamp with time zone NOT NULL,
     CONSTRAINT delivery_position_check CHECK (("position" >= 1)),
     CONSTRAINT delivery_status_check CHECK ((status = ANY (ARRAY['shipped'::text, 'weighed'::text, 'before_umpire'::text, 'assayed'::text, 'accepted'::text, 'rejected'::text]))),
     CONSTRAINT delivery_version_check CHECK ((version >= 1))
@@ -571,6 +573,22 @@ CREATE TABLE state.invoice (
     settled_time timestamp with time zone NOT NULL,
     body bytea NOT NULL,
     CONSTRAINT invoice_position_check CHECK (("position" >= 1))
+);
+
+CREATE TABLE state.issued_invoice (
+    lane bigint NOT NULL,
+    market uuid NOT NULL,
+    agreement uuid NOT NULL,
+    invoice uuid NOT NULL,
+    seller uuid NOT NULL,
+    buyer uuid NOT NULL,
+    delivery uuid,
+    contract_year bigint,
+    settles text NOT NULL,
+    currency text NOT NULL,
+    total_cents bigint NOT NULL,
+    issued_time timestamp with time zone NOT NULL,
+    due_on date NOT NULL
 );
 
 CREATE TABLE state.licence (
@@ -1158,6 +1176,9 @@ ALTER TABLE ONLY state.initiative
 ALTER TABLE ONLY state.invoice
     ADD CONSTRAINT invoice_pkey PRIMARY KEY (lane, market, agreement, invoice);
 
+ALTER TABLE ONLY state.issued_invoice
+    ADD CONSTRAINT issued_invoice_pkey PRIMARY KEY (lane, market, agreement, invoice);
+
 ALTER TABLE ONLY state.licence
     ADD CONSTRAINT licence_pkey PRIMARY KEY (lane, organisation, licence);
 
@@ -1319,7 +1340,15 @@ CREATE INDEX delivery_lot_folded ON state.delivery USING btree (seller, lower(lo
 
 CREATE INDEX delivery_of ON state.delivery USING btree (agreement, delivery);
 
+CREATE INDEX delivery_of_buyer ON state.delivery USING btree (buyer, delivery);
+
+CREATE INDEX delivery_of_buyer_changed ON state.delivery USING btree (buyer, changed_time, delivery);
+
 CREATE INDEX delivery_of_passport ON state.delivery USING btree (delivery) WHERE ((status = 'accepted'::text) AND (passport IS NOT NULL));
+
+CREATE INDEX delivery_of_seller ON state.delivery USING btree (seller, delivery);
+
+CREATE INDEX delivery_of_seller_changed ON state.delivery USING btree (seller, changed_time, delivery);
 
 CREATE INDEX facility_by_id ON state.facility USING btree (facility);
 
@@ -1332,6 +1361,14 @@ CREATE INDEX invoice_of ON state.invoice USING btree (agreement, invoice);
 CREATE INDEX invoice_of_delivery ON state.invoice USING btree (lane, market, agreement, delivery, "position") WHERE (delivery IS NOT NULL);
 
 CREATE INDEX invoice_of_period ON state.invoice USING btree (lane, market, agreement, period_start, "position") WHERE (period_start IS NOT NULL);
+
+CREATE INDEX issued_invoice_of_buyer_due ON state.issued_invoice USING btree (buyer, due_on, invoice);
+
+CREATE INDEX issued_invoice_of_buyer_issued ON state.issued_invoice USING btree (buyer, issued_time, invoice);
+
+CREATE INDEX issued_invoice_of_seller_due ON state.issued_invoice USING btree (seller, due_on, invoice);
+
+CREATE INDEX issued_invoice_of_seller_issued ON state.issued_invoice USING btree (seller, issued_time, invoice);
 
 CREATE INDEX licence_by_organisation ON state.licence USING btree (organisation, licence);
 
@@ -1518,6 +1555,8 @@ CREATE POLICY auditor ON state.initiative FOR SELECT TO lodestone_auditor USING 
 
 CREATE POLICY auditor ON state.invoice FOR SELECT TO lodestone_auditor USING (true);
 
+CREATE POLICY auditor ON state.issued_invoice FOR SELECT TO lodestone_auditor USING (true);
+
 CREATE POLICY auditor ON state.licence FOR SELECT TO lodestone_auditor USING (true);
 
 CREATE POLICY auditor ON state.lineage_edge FOR SELECT TO lodestone_auditor USING (true);
@@ -1593,6 +1632,8 @@ ALTER TABLE state.index_value ENABLE ROW LEVEL SECURITY;
 ALTER TABLE state.initiative ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE state.invoice ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE state.issued_invoice ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE state.licence ENABLE ROW LEVEL SECURITY;
 
@@ -1682,6 +1723,8 @@ CREATE POLICY parties ON state.delivery FOR SELECT TO lodestone_reader USING (((
 
 CREATE POLICY parties ON state.invoice FOR SELECT TO lodestone_reader USING ((( SELECT state.reader_sees_contracts() AS reader_sees_contracts) OR ((( SELECT state.reader_organisation() AS reader_organisation) = seller) OR (( SELECT state.reader_organisation() AS reader_organisation) = buyer))));
 
+CREATE POLICY parties ON state.issued_invoice FOR SELECT TO lodestone_reader USING ((( SELECT state.reader_sees_contracts() AS reader_sees_contracts) OR ((( SELECT state.reader_organisation() AS reader_organisation) = seller) OR (( SELECT state.reader_organisation() AS reader_organisation) = buyer))));
+
 CREATE POLICY parties ON state.nomination FOR SELECT TO lodestone_reader USING ((( SELECT state.reader_sees_contracts() AS reader_sees_contracts) OR ((( SELECT state.reader_organisation() AS reader_organisation) = seller) OR (( SELECT state.reader_organisation() AS reader_organisation) = buyer))));
 
 CREATE POLICY parties ON state.passport FOR SELECT TO lodestone_reader USING ((( SELECT state.reader_sees_all() AS reader_sees_all) OR (((( SELECT state.reader_organisation() AS reader_organisation) = organisation) OR (( SELECT state.reader_organisation() AS reader_organisation) = owner)) OR (( SELECT state.reader_organisation() AS reader_organisation) = holder))));
@@ -1741,6 +1784,8 @@ CREATE POLICY writer ON state.index_value TO lodestone_writer USING (true) WITH 
 CREATE POLICY writer ON state.initiative TO lodestone_writer USING (true) WITH CHECK (true);
 
 CREATE POLICY writer ON state.invoice TO lodestone_writer USING (true) WITH CHECK (true);
+
+CREATE POLICY writer ON state.issued_invoice TO lodestone_writer USING (true) WITH CHECK (true);
 
 CREATE POLICY writer ON state.licence TO lodestone_writer USING (true) WITH CHECK (true);
 
@@ -2068,6 +2113,10 @@ GRANT SELECT ON TABLE state.initiative TO lodestone_auditor;
 GRANT SELECT,INSERT,UPDATE ON TABLE state.invoice TO lodestone_writer;
 GRANT SELECT ON TABLE state.invoice TO lodestone_reader;
 GRANT SELECT ON TABLE state.invoice TO lodestone_auditor;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE state.issued_invoice TO lodestone_writer;
+GRANT SELECT ON TABLE state.issued_invoice TO lodestone_reader;
+GRANT SELECT ON TABLE state.issued_invoice TO lodestone_auditor;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE state.licence TO lodestone_writer;
 GRANT SELECT ON TABLE state.licence TO lodestone_reader;

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import httpx
 
-from market.client.agreements import Agreements, Deliveries
+from market.client.agreements import Agreements, Deliveries, Invoices
 from market.client.calls import Bearer, Body, Calls, Patience, Query
 from market.client.deals import Markets, Matches
 from market.client.feed import Feed
@@ -89,6 +89,7 @@ class Client:
         self.matches = Matches(self.calls)
         self.agreements = Agreements(self.calls)
         self.deliveries = Deliveries(self.calls)
+        self.invoices = Invoices(self.calls)
         self.passports = Passports(self.calls)
         self.webhooks = Webhooks(self.calls)
         self.imports = Imports(self.calls)

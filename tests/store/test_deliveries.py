@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -10,7 +10,8 @@ import asyncpg
 import pytest
 from msgspec.structs import replace
 
-from contracts.commands import deliveries, indices
+from contracts.commands import agreements, deliveries, indices
+from contracts.rules.agreements import ProposeTerms
 from contracts.rules.calls import deemed_acts
 from contracts.rules.days import midnight
 from contracts.rules.deliveries import Accept, Ship
@@ -20,16 +21,17 @@ from contracts.rules.settlements import Restate, Settle, SettleQuarter
 from contracts.rules.weighings import Weigh
 from contracts.store import deliveries as store
 from contracts.store import indices as index_store
+from contracts.store import issued_invoices, own_deliveries
 from contracts.store.due import due_deliveries
 from events.contract_events import DeliveryShipped, InvoiceSettled
 from events.decision import LaneKey
 from events.price_clauses import IndexedPrice
 from events.replay import from_journal
 from events.vocabulary import lane_of
-from market.commands import shipping
+from market.commands import agreement_signing, shipping
 from market.folders import DEPLOY
 from market.rebuild import compare_with_record
-from tests.agreement_support import signed
+from tests.agreement_support import signature, signed
 from tests.contract_support import MICRO, TONNE_G
 from tests.delivery_support import CFD, INDEX, delivery_terms, figures, quoted
 from tests.desk_support import PERCENT_PPB, blotter
@@ -39,6 +41,7 @@ from tests.store.test_agreement_timers import timers_on
 
 FIGURES = figures(Nd=60 * PERCENT_PPB, Pr=20 * PERCENT_PPB)
 MARCH, APRIL = date(2027, 3, 1), date(2027, 4, 1)
+LISTS = DEPLOY / "postgres" / "migrations" / "0050_lists_over_all_agreements.sql"
 MIGRATION = DEPLOY / "postgres" / "migrations" / "0043_provisional_invoices_have_a_day.sql"
 CALLS = DEPLOY / "postgres" / "migrations" / "0046_deliveries_wait_for_their_buyer.sql"
 EUR_OXIDE = IndexUnit(currency="EUR", per="oxide")
@@ -195,6 +198,75 @@ async def test_shipments_of_before_are_dated_from_the_journal(database: Any, yar
         await owner.close()
     assert [MARCH, date(2027, 3, 20)] == [row["shipped_time"].date() for row in before]
     assert [] == [table.table for table in report.tables if table.differences]
+
+
+async def test_lists_of_before_are_filled_as_events_fill_them(database: Any, yard: Yard) -> None:
+    """With an amendment between two shipments: each invoice is due by the terms of its shipment's day."""
+    delivery = await yard.ship()
+    await yard.weigh(delivery)
+    await yard.lodge(delivery, yard.seller)
+    await yard.lodge(delivery, yard.buyer)
+    yard.on(APRIL)
+    await yard.publish(quoted(MARCH, 60 * MICRO))
+    terms = delivery_terms(IndexedPrice(index=INDEX))
+    later = replace(terms, payment=replace(terms.payment, due_days=terms.payment.due_days + 7))
+    propose = ProposeTerms(
+        caller=yard.seller.trader, agreement=yard.agreement, expected_version=4, terms=later, note=None
+    )
+    await agreements.propose(yard.scene.desk, propose)
+    for version, firm in ((5, yard.seller), (6, yard.buyer)):
+        await agreement_signing.sign(yard.scene.desk, signature(firm, yard.agreement, version, proposal=2))
+    await yard.accept(delivery, APRIL)
+    await yard.settle(delivery)
+    yard.on(date(2027, 4, 2))
+    await yard.ship("L2", date(2027, 4, 2))
+    owner = await asyncpg.connect(database.dsn("owner"), server_settings={"search_path": "state, view"})
+    invoices = "select * from issued_invoice order by invoice"
+    changed = "select delivery, contract_year, changed_time from delivery order by delivery"
+    try:
+        before = await owner.fetch(invoices), await owner.fetch(changed)
+        await owner.execute("drop table issued_invoice")
+        for index in ("seller", "buyer", "seller_changed", "buyer_changed"):
+            await owner.execute(f"drop index if exists delivery_of_{index}")
+        await owner.execute("alter table delivery drop column contract_year, drop column changed_time")
+        async with owner.transaction():
+            await owner.execute(LISTS.read_text("utf-8"))
+        assert before == (await owner.fetch(invoices), await owner.fetch(changed))
+        report = await compare_with_record(
+            owner, lambda lane, upto: from_journal(yard.scene.pool, lane, upto=upto)
+        )
+        await owner.execute("update delivery set shipped_time = null")
+        await owner.execute("drop table issued_invoice")
+        await owner.execute("alter table delivery drop column contract_year, drop column changed_time")
+        await owner.execute("drop index delivery_of_seller, delivery_of_buyer")
+        async with owner.transaction():
+            await owner.execute(LISTS.read_text("utf-8"))
+        await owner.execute("update delivery set changed_time = '-infinity'")
+    finally:
+        await owner.close()
+    days = terms.payment.due_days
+    assert [(APRIL + timedelta(days), "final"), (MARCH + timedelta(days), "provisional")] == sorted(
+        [(row["due_on"], row["settles"]) for row in before[0] if row["delivery"] == delivery],
+        key=lambda each: each[1],
+    )
+    assert date(2027, 4, 2) + timedelta(days + 7) in {row["due_on"] for row in before[0]}
+    assert [] == [table.table for table in report.tables if table.differences]
+    wanted = issued_invoices.Wanted(organisation=yard.seller.organisation)
+    async with yard.scene.pool.acquire() as connection:
+        unknown = await issued_invoices.list_by_due(connection, wanted, after=None, limit=9, facts=True)
+        late = await issued_invoices.list_by_due(
+            connection, wanted, after=(date.min, unknown[0].invoice), limit=9, facts=False
+        )
+        timed = await issued_invoices.list_by_issue(connection, wanted, after=None, limit=1, facts=False)
+        changes = await own_deliveries.list_newest(
+            connection, own_deliveries.Wanted(organisation=yard.buyer.organisation), after=None, limit=9
+        )
+        sums = await issued_invoices.totals(connection, wanted, APRIL)
+    assert [None, None, APRIL + timedelta(days)] == [each.due_on for each in unknown]
+    assert unknown[1:] == [replace(each, fact=of.fact) for each, of in zip(late, unknown[1:], strict=True)]
+    assert [(None, unknown[0].invoice)] == [(each.issued_at, each.invoice) for each in timed]
+    assert [None, None] == [each.changed_at for each in changes]
+    assert [(None, 2), (1, 1)] == [(each.due, each.invoices) for each in sums]
 
 
 async def test_a_refused_step_stores_nothing(yard: Yard) -> None:

@@ -9,6 +9,7 @@ import asyncpg
 import pytest
 
 from contracts.store import deliveries as shipped
+from contracts.store import issued_invoices, own_deliveries
 from events.connections import Connection
 from events.timetable import BEGINNING, START
 from market.rules.streams.partner_lines import ALL
@@ -130,8 +131,18 @@ select lane, market, agreement, 1, seller, buyer, position, '{}', 10, 0, 10, 75 
 insert into state.delivery
 select lane, market, agreement, md5('d' || position)::uuid, seller, buyer, 'l' || position, '2026-03-01',
     case when position % 10 = 0 then 'accepted' else 'shipped' end, 1, position, null, '{}',
-    md5('p' || position)::uuid
+    md5('p' || position)::uuid, '2026-02-01', 1, '2026-02-01'::timestamptz + position * interval '1 minute'
 from state.agreement;
+
+insert into state.invoice
+select lane, market, agreement, md5('i' || position)::uuid, seller, buyer, delivery, null, 'final', position,
+    '2026-02-01', '{}'
+from state.delivery;
+
+insert into state.issued_invoice
+select lane, market, agreement, invoice, seller, buyer, delivery, 1, settles, 'EUR', 100,
+    '2026-02-01'::timestamptz + position * interval '1 minute', date '2026-02-01' + (position % 600)::int
+from state.invoice;
 
 insert into state.passport
 select n % 12, md5('p' || n)::uuid, md5('o' || n % 200)::uuid, md5('o' || (n + 1) % 200)::uuid,
@@ -388,6 +399,7 @@ async def test_what_the_reader_runs_behind_row_security(database: Any, filled: A
                     *volumes_of(own, await one(reader, "v0"), market),
                 ],
             )
+            await assert_plans(reader, own_lists_of(organisation, lot))
             span = (datetime(2026, 6, 1, tzinfo=UTC), datetime(2026, 7, 1, tzinfo=UTC))
             await assert_plans(
                 reader,
@@ -449,6 +461,33 @@ def feed_of(organisation: UUID, market: UUID) -> list[tuple[str, tuple[object, .
         (feed.LAST_BEFORE, (audiences, *lane, [5_000], instant, []), {"feed_of_audience"}),
         (webhook_messages.READ_ROW, (7, "market", 900, organisation), {"feed_of_audience", "feed_pkey"}),
     ]
+
+
+def own_lists_of(organisation: UUID, mark: UUID) -> list[tuple[str, tuple[object, ...], set[str]]]:
+    """A page of a party's lists over all agreements: each side from where the page begins."""
+    start, end, instant = date(2026, 6, 1), date(2026, 7, 1), datetime(2026, 2, 5, tzinfo=UTC)
+    due = (organisation, None, start, mark, start, end, instant, None, None, 51, True)
+    issued = (organisation, None, instant, mark, date.min, date.max, instant, None, None, 51, True)
+    shipped = (organisation, None, mark, None, None, None, start, end, 51)
+    found: list[tuple[str, tuple[object, ...], set[str]]] = []
+    for side in ("seller", "buyer"):
+        found += [
+            (issued_invoices.READ_BY_DUE, due, {f"issued_invoice_of_{side}_due"}),
+            (issued_invoices.READ_BY_ISSUE, issued, {f"issued_invoice_of_{side}_issued"}),
+            (
+                issued_invoices.READ_TOTALS,
+                (organisation, None, start, end, None, None, start, instant),
+                {f"issued_invoice_of_{side}_due"},
+            ),
+            (own_deliveries.READ_NEWEST, shipped, {f"delivery_of_{side}"}),
+            (
+                own_deliveries.READ_CHANGED,
+                (*shipped, instant, instant),
+                {f"delivery_of_{side}_changed"},
+            ),
+        ]
+    joined = {"invoice_of", "invoice_of_delivery", "delivery_of", "delivery_by_id"}
+    return [*found, (issued_invoices.READ_BY_DUE, due, joined)]
 
 
 def twins_of(own: UUID | None, twin: UUID) -> list[tuple[str, tuple[object, ...], set[str]]]:

@@ -1,14 +1,7 @@
-"""A statement as it is read: decimal strings in JSON, one line per contract year in CSV and XLSX."""
+"""A statement as it is read: decimal strings in JSON, one line per contract year in files."""
 
-import csv
-from collections.abc import Callable
 from datetime import datetime
-from decimal import Decimal
-from io import BytesIO, StringIO
-from typing import Annotated, Any, Final, NamedTuple, Self
-
-import msgspec
-import xlsxwriter
+from typing import Annotated, Final, Self
 
 from contracts.rules.statements import Statement, StatementYear, Unused, YearStatus
 from events.contract_terms import AgreementStatus, BalanceLot, YearLedger
@@ -16,6 +9,7 @@ from events.vocabulary import MarketBasis
 from market.http.wire.ids import AgreementId, MarketId, OrganisationId, to_text
 from market.http.wire.material import Body
 from market.http.wire.numbers import KILOGRAMS, DecimalKind, Kilograms
+from market.http.wire.row_tables import Column, member
 
 MONEY: Final = DecimalKind(
     unit="currency of the agreement", digits=15, decimals=2, shown=2, signed=True, example="9000000.00"
@@ -192,16 +186,8 @@ class StatementView(Body, frozen=True, kw_only=True):
         )
 
 
-class Column(NamedTuple):
-    """A column of the files; `number`: a figure that a spreadsheet adds up."""
-
-    name: str
-    text: Callable[[YearView], Any]
-    number: bool = True
-
-
 def _of_ledger(name: str) -> Column:
-    return Column(name, lambda year: None if year.ledger is None else getattr(year.ledger, name))
+    return Column(name, lambda year: None if year.ledger is None else getattr(year.ledger, name), number=True)
 
 
 def _balance(name: str, member: str) -> Column:
@@ -215,24 +201,24 @@ def _balance(name: str, member: str) -> Column:
         figures = (lot.quantity_kg if name.endswith("_kg") else lot.paid for lot in lots)
         return kind.text(sum(kind.parse(figure) for figure in figures))
 
-    return Column(name, text)
+    return Column(name, text, number=True)
 
 
 COLUMNS: Final = (
-    Column("year", lambda year: year.year),
-    Column("starts_at", lambda year: msgspec.to_builtins(year.starts_at), number=False),
-    Column("ends_at", lambda year: msgspec.to_builtins(year.ends_at), number=False),
-    Column("status", lambda year: year.status, number=False),
-    Column("acq_kg", lambda year: year.acq_kg),
-    Column("nominated_kg", lambda year: year.nominated_kg),
-    Column("make_up_nominated_kg", lambda year: year.make_up_nominated_kg),
-    Column("taken_kg", lambda year: year.taken_kg),
-    Column("seller_shortfall_kg", lambda year: year.seller_shortfall_kg),
-    Column("off_spec_kg", lambda year: year.off_spec_kg),
-    Column("contested_kg", lambda year: year.contested_kg),
-    Column("unsettled_deliveries", lambda year: year.unsettled_deliveries),
-    Column("invoiced_kg", lambda year: year.invoiced_kg),
-    Column("invoiced", lambda year: year.invoiced),
+    member("year", number=True),
+    member("starts_at"),
+    member("ends_at"),
+    member("status"),
+    member("acq_kg", number=True),
+    member("nominated_kg", number=True),
+    member("make_up_nominated_kg", number=True),
+    member("taken_kg", number=True),
+    member("seller_shortfall_kg", number=True),
+    member("off_spec_kg", number=True),
+    member("contested_kg", number=True),
+    member("unsettled_deliveries", number=True),
+    member("invoiced_kg", number=True),
+    member("invoiced", number=True),
     _of_ledger("force_majeure_kg"),
     _of_ledger("take_or_pay_kg"),
     _of_ledger("price_per_kg"),
@@ -253,33 +239,16 @@ COLUMNS: Final = (
     _of_ledger("deliver_or_pay_price_per_kg"),
     _of_ledger("deliver_or_pay"),
 )
+
 HEAD: Final = ("agreement", "basis", "currency")
+FROZEN: Final = len(HEAD) + 1
 
 
-def as_csv(view: StatementView) -> bytes:
-    """RFC 4180, UTF-8; what is not known yet is empty."""
-    written = StringIO()
-    writer = csv.writer(written)
-    writer.writerow([*HEAD, *(column.name for column in COLUMNS)])
-    for year in view.years:
-        writer.writerow([*(getattr(view, name) for name in HEAD), *(column.text(year) for column in COLUMNS)])
-    return written.getvalue().encode()
+def columns(view: StatementView) -> tuple[Column, ...]:
+    """Of a line per contract year: whose statement it is, then its figures."""
+    whose = (view.agreement, view.basis, view.currency)
+    return (*map(_same, HEAD, whose), *COLUMNS)
 
 
-def as_xlsx(view: StatementView) -> bytes:
-    """One sheet; figures are numbers with as many decimals as they have units."""
-    written = BytesIO()
-    with xlsxwriter.Workbook(written, {"in_memory": True}) as book:
-        sheet = book.add_worksheet("statement")
-        bold = book.add_format({"bold": True})
-        sheet.write_row(0, 0, [*HEAD, *(column.name for column in COLUMNS)], bold)
-        sheet.freeze_panes(1, len(HEAD) + 1)
-        for row, year in enumerate(view.years, 1):
-            sheet.write_row(row, 0, [getattr(view, name) for name in HEAD])
-            for place, column in enumerate(COLUMNS, len(HEAD)):
-                text = column.text(year)
-                if text is None:
-                    continue
-                sheet.write(row, place, Decimal(text) if column.number else text)
-        sheet.autofit()
-    return written.getvalue()
+def _same(name: str, text: str | None) -> Column:
+    return Column(name, lambda _: text)

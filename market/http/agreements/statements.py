@@ -1,18 +1,19 @@
 """The statement of an agreement, year by year: JSON, or a file of one line per contract year."""
 
-from typing import Final, Literal
+from typing import Final
 
 from contracts.rules.statements import statement
 from market.http.agreements.agreement_answers import TAG
 from market.http.agreements.contract_reads import ReasonQuery, load_with_volumes
-from market.http.agreements.statement_views import StatementView, as_csv, as_xlsx
+from market.http.agreements.statement_views import FROZEN, StatementView, columns
+from market.http.wire import row_tables
 from market.http.wire.access import READERS
 from market.http.wire.endpoint import Answer, Call, Nothing, endpoint
-from market.http.wire.row_files import CSV, XLSX
+from market.http.wire.row_tables import FileFormat
 
 
 class StatementQuery(ReasonQuery, frozen=True, kw_only=True):
-    format: Literal["json", "csv", "xlsx"] = "json"
+    format: FileFormat = "json"
 
 
 @endpoint(
@@ -34,9 +35,9 @@ async def read(call: Call[Nothing, StatementQuery]) -> Answer:
     view = StatementView.of(statement(agreement, volumes))
     if call.query.format == "json":
         return Answer(body=view, hashed=True)
-    content, media_type = (as_csv(view), CSV) if call.query.format == "csv" else (as_xlsx(view), XLSX)
-    name = f"{view.agreement}.{call.query.format}"
-    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    content, media_type, headers = row_tables.content(
+        call.query.format, view.agreement, "statement", columns(view), view.years, frozen=FROZEN
+    )
     return Answer(body=content, media_type=media_type, headers=headers)
 
 

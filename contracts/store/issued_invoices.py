@@ -1,0 +1,313 @@
+"""Invoices of every kind with the day that they are due: table `issued_invoice`, a row for each."""
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from typing import Final, Literal, TypeAlias
+from uuid import UUID
+
+import asyncpg
+import msgspec
+from msgspec import Struct
+
+from contracts.rules.invoices import due_on, total_cents
+from contracts.store.agreements import load_agreements
+from events.connections import Connection
+from events.contract_events import DeliveryShipped, InvoiceSettled
+from events.contract_terms import Settles
+from events.envelope import Recorded
+from events.row_counts import expect_rows
+from events.vocabulary import Side
+
+Issuing: TypeAlias = DeliveryShipped | InvoiceSettled
+"""What issues an invoice; a shipment its provisional one."""
+Issued: TypeAlias = Settles | Literal["provisional"]
+Order: TypeAlias = Literal["due_on", "issued_at"]
+ALWAYS: Final = datetime.min.replace(tzinfo=UTC)
+"""Before any instant, and what the table keeps where the journal lacks one."""
+FIRST: Final = UUID(int=0)
+
+
+def known(instant: datetime) -> datetime | None:
+    """The driver reads -infinity as an instant without a zone."""
+    return None if instant.tzinfo is None else instant
+
+
+class IssuedInvoice(Struct, frozen=True, kw_only=True):
+    """`issued_at` and `due_on` None: the journal lacked the shipment when they came to be kept. `credited_by`
+    of a provisional one: what has taken it back. `fact` where it was asked for."""
+
+    market: UUID
+    agreement: UUID
+    invoice: UUID
+    seller: UUID
+    buyer: UUID
+    delivery: UUID | None
+    contract_year: int | None
+    settles: Issued
+    currency: str
+    total_cents: int
+    issued_at: datetime | None
+    due_on: date | None
+    credited_by: UUID | None
+    fact: Issuing | None
+
+
+class Wanted(Struct, frozen=True, kw_only=True):
+    """Invoices of an organisation; days and instants are half-open. Without `due_from` also those whose day
+    is not known."""
+
+    organisation: UUID
+    side: Side | None = None
+    agreement: UUID | None = None
+    contract_year: int | None = None
+    due_from: date = date.min
+    due_before: date = date.max
+    issued_since: datetime = ALWAYS
+
+
+INSERT = """
+insert into issued_invoice (
+    lane, market, agreement, invoice, seller, buyer, delivery, contract_year, settles, currency, total_cents,
+    issued_time, due_on
+)
+select * from unnest(
+    $1::bigint[], $2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::uuid[], $7::uuid[], $8::bigint[],
+    $9::text[], $10::text[], $11::bigint[], $12::timestamptz[], $13::date[]
+)
+"""
+
+READ_SHIPPED_DAYS = """
+select d.delivery, d.shipped_on
+from unnest($1::bigint[], $2::uuid[], $3::uuid[], $4::uuid[]) as n (lane, market, agreement, delivery)
+join delivery d
+    on d.lane = n.lane and d.market = n.market and d.agreement = n.agreement and d.delivery = n.delivery
+"""
+
+
+async def apply(connection: Connection, steps: Sequence[tuple[Recorded, Issuing]]) -> None:
+    """A row for each invoice; its agreement and its delivery stand already."""
+    agreements = await load_agreements(
+        connection, sorted({(event.lane, fact.market, fact.agreement) for event, fact in steps})
+    )
+    named = sorted(
+        {
+            (event.lane, fact.market, fact.agreement, fact.delivery)
+            for event, fact in steps
+            if fact.delivery is not None
+        }
+    )
+    shipped = (
+        await connection.fetch(READ_SHIPPED_DAYS, *(list(column) for column in zip(*named, strict=True)))
+        if named
+        else []
+    )
+    days: dict[UUID, date] = {row["delivery"]: row["shipped_on"] for row in shipped}
+    rows = []
+    for event, fact in steps:
+        of = agreements[fact.agreement]
+        shipped_on = None if fact.delivery is None else days[fact.delivery]
+        settles: Issued = "provisional"
+        cents = total_cents(fact.lines)
+        if isinstance(fact, InvoiceSettled):
+            settles, cents = fact.settles, fact.total_cents
+        rows.append(
+            (
+                event.lane,
+                fact.market,
+                fact.agreement,
+                fact.invoice,
+                of.seller,
+                of.buyer,
+                fact.delivery,
+                fact.year,
+                settles,
+                fact.currency,
+                cents,
+                event.time,
+                due_on(of, event.time, shipped_on),
+            )
+        )
+    status = await connection.execute(INSERT, *zip(*rows, strict=True))
+    expect_rows(status, len(rows), "issued_invoice insert")
+
+
+# Each side has its own index, in the order of the days: a page is read from where it begins.
+READ_BY_DUE = """
+select p.*, i.body as settled, d.body as shipped, c.invoice as credited_by
+from (
+    (select * from issued_invoice
+     where seller = $1 and $2::text is distinct from 'buyer' and (due_on, invoice) > ($3, $4)
+         and due_on >= $5 and due_on < $6 and issued_time >= $7 and ($8::uuid is null or agreement = $8)
+         and ($9::bigint is null or contract_year = $9)
+     order by due_on, invoice limit $10)
+    union all
+    (select * from issued_invoice
+     where buyer = $1 and $2::text is distinct from 'seller' and (due_on, invoice) > ($3, $4)
+         and due_on >= $5 and due_on < $6 and issued_time >= $7 and ($8::uuid is null or agreement = $8)
+         and ($9::bigint is null or contract_year = $9)
+     order by due_on, invoice limit $10)
+    order by due_on, invoice limit $10
+) p
+left join invoice i on $11 and i.agreement = p.agreement and i.invoice = p.invoice
+left join delivery d
+    on $11 and p.settles = 'provisional' and d.agreement = p.agreement and d.delivery = p.delivery
+left join lateral (
+    select f.invoice from invoice f
+    where p.settles = 'provisional' and f.lane = p.lane and f.market = p.market
+        and f.agreement = p.agreement and f.delivery = p.delivery and f.settles in ('final', 'rejection')
+    order by f.position limit 1
+) c on true
+order by p.due_on, p.invoice
+"""
+
+READ_BY_ISSUE = """
+select p.*, i.body as settled, d.body as shipped, c.invoice as credited_by
+from (
+    (select * from issued_invoice
+     where seller = $1 and $2::text is distinct from 'buyer' and (issued_time, invoice) > ($3, $4)
+         and due_on >= $5 and due_on < $6 and issued_time >= $7 and ($8::uuid is null or agreement = $8)
+         and ($9::bigint is null or contract_year = $9)
+     order by issued_time, invoice limit $10)
+    union all
+    (select * from issued_invoice
+     where buyer = $1 and $2::text is distinct from 'seller' and (issued_time, invoice) > ($3, $4)
+         and due_on >= $5 and due_on < $6 and issued_time >= $7 and ($8::uuid is null or agreement = $8)
+         and ($9::bigint is null or contract_year = $9)
+     order by issued_time, invoice limit $10)
+    order by issued_time, invoice limit $10
+) p
+left join invoice i on $11 and i.agreement = p.agreement and i.invoice = p.invoice
+left join delivery d
+    on $11 and p.settles = 'provisional' and d.agreement = p.agreement and d.delivery = p.delivery
+left join lateral (
+    select f.invoice from invoice f
+    where p.settles = 'provisional' and f.lane = p.lane and f.market = p.market
+        and f.agreement = p.agreement and f.delivery = p.delivery and f.settles in ('final', 'rejection')
+    order by f.position limit 1
+) c on true
+order by p.issued_time, p.invoice
+"""
+
+
+async def list_by_due(
+    connection: Connection, wanted: Wanted, *, after: tuple[date, UUID] | None, limit: int, facts: bool
+) -> list[IssuedInvoice]:
+    """At most `limit`, what is due first before; whose day is not known before all. `facts`: with lines."""
+    mark = after or (date.min, FIRST)
+    rows = await connection.fetch(READ_BY_DUE, *_arguments(wanted, mark), limit, facts)
+    return [_issued(row) for row in rows]
+
+
+async def list_by_issue(
+    connection: Connection, wanted: Wanted, *, after: tuple[datetime, UUID] | None, limit: int, facts: bool
+) -> list[IssuedInvoice]:
+    """As `list_by_due`, in the order in which they were issued."""
+    mark = after or (ALWAYS, FIRST)
+    rows = await connection.fetch(READ_BY_ISSUE, *_arguments(wanted, mark), limit, facts)
+    return [_issued(row) for row in rows]
+
+
+def _arguments(wanted: Wanted, mark: tuple[date | datetime, UUID]) -> tuple[object, ...]:
+    return (
+        wanted.organisation,
+        wanted.side,
+        *mark,
+        wanted.due_from,
+        wanted.due_before,
+        wanted.issued_since,
+        wanted.agreement,
+        wanted.contract_year,
+    )
+
+
+class Total(Struct, frozen=True, kw_only=True):
+    """Of one currency, side and standing of the day: what buyers pay, and what sellers pay back, in cents."""
+
+    currency: str
+    side: Side
+    due: int | None
+    invoices: int
+    buyers_pay_cents: int
+    sellers_pay_cents: int
+
+
+# `due`: -1 the day is past, 0 it is today, 1 it is to come; null where it is not known.
+READ_TOTALS = """
+select currency, side, due, count(*) as invoices,
+    coalesce(sum(total_cents) filter (where total_cents > 0), 0) as buyers_pay_cents,
+    coalesce(-sum(total_cents) filter (where total_cents < 0), 0) as sellers_pay_cents
+from (
+    select t.currency, t.side, t.total_cents,
+        case when t.due_on > '-infinity'::date then sign((t.due_on - $7::date)::numeric)::int end as due
+    from (
+        select 'seller' as side, currency, total_cents, due_on from issued_invoice
+        where seller = $1 and $2::text is distinct from 'buyer' and due_on >= $3 and due_on < $4
+            and ($5::uuid is null or agreement = $5) and ($6::bigint is null or contract_year = $6)
+            and issued_time >= $8
+        union all
+        select 'buyer', currency, total_cents, due_on from issued_invoice
+        where buyer = $1 and $2::text is distinct from 'seller' and due_on >= $3 and due_on < $4
+            and ($5::uuid is null or agreement = $5) and ($6::bigint is null or contract_year = $6)
+            and issued_time >= $8
+    ) t
+) s
+group by currency, side, due order by currency, side, due nulls first
+"""
+
+
+async def totals(connection: Connection, wanted: Wanted, today: date) -> list[Total]:
+    """In order of currency, side and day."""
+    rows = await connection.fetch(
+        READ_TOTALS,
+        wanted.organisation,
+        wanted.side,
+        wanted.due_from,
+        wanted.due_before,
+        wanted.agreement,
+        wanted.contract_year,
+        today,
+        wanted.issued_since,
+    )
+    return [
+        Total(
+            currency=row["currency"],
+            side=row["side"],
+            due=row["due"],
+            invoices=row["invoices"],
+            buyers_pay_cents=int(row["buyers_pay_cents"]),
+            sellers_pay_cents=int(row["sellers_pay_cents"]),
+        )
+        for row in rows
+    ]
+
+
+class _Shipped(Struct, frozen=True):
+    shipped: DeliveryShipped
+
+
+_settled = msgspec.json.Decoder(InvoiceSettled)
+_shipments = msgspec.json.Decoder(_Shipped)
+
+
+def _issued(row: asyncpg.Record) -> IssuedInvoice:
+    fact: Issuing | None = None
+    if row["settled"] is not None:
+        fact = _settled.decode(row["settled"])
+    elif row["shipped"] is not None:
+        fact = _shipments.decode(row["shipped"]).shipped
+    return IssuedInvoice(
+        market=row["market"],
+        agreement=row["agreement"],
+        invoice=row["invoice"],
+        seller=row["seller"],
+        buyer=row["buyer"],
+        delivery=row["delivery"],
+        contract_year=row["contract_year"],
+        settles=row["settles"],
+        currency=row["currency"],
+        total_cents=row["total_cents"],
+        issued_at=known(row["issued_time"]),
+        due_on=None if row["due_on"] == date.min else row["due_on"],
+        credited_by=row["credited_by"],
+        fact=fact,
+    )

@@ -1,0 +1,136 @@
+"""Deliveries of an organisation over all its agreements, with what each is counted in."""
+
+from datetime import date, datetime
+from uuid import UUID
+
+import asyncpg
+import msgspec
+from msgspec import Struct
+
+from contracts.rules.delivery import Delivery, DeliveryStatus
+from contracts.store.issued_invoices import ALWAYS, FIRST, known
+from events.connections import Connection
+from events.vocabulary import MarketBasis, Side
+
+
+class OwnDelivery(Struct, frozen=True, kw_only=True):
+    """`changed_at` None: the journal lacked its newest event when instants came to be kept."""
+
+    market: UUID
+    seller: UUID
+    buyer: UUID
+    changed_at: datetime | None
+    basis: MarketBasis
+    delivery: Delivery
+
+
+class Wanted(Struct, frozen=True, kw_only=True):
+    """Deliveries of an organisation; days are half-open."""
+
+    organisation: UUID
+    side: Side | None = None
+    agreement: UUID | None = None
+    contract_year: int | None = None
+    status: DeliveryStatus | None = None
+    shipped_from: date = date.min
+    shipped_before: date = date.max
+
+
+# Each side has its own index; newest first, since ids grow with time.
+READ_NEWEST = """
+select p.*, a.body as agreed
+from (
+    (select market, agreement, delivery, seller, buyer, changed_time, body from delivery
+     where seller = $1 and $2::text is distinct from 'buyer' and ($3::uuid is null or delivery < $3)
+         and ($4::uuid is null or agreement = $4) and ($5::text is null or status = $5)
+         and ($6::bigint is null or contract_year = $6) and shipped_on >= $7 and shipped_on < $8
+     order by delivery desc limit $9)
+    union all
+    (select market, agreement, delivery, seller, buyer, changed_time, body from delivery
+     where buyer = $1 and $2::text is distinct from 'seller' and ($3::uuid is null or delivery < $3)
+         and ($4::uuid is null or agreement = $4) and ($5::text is null or status = $5)
+         and ($6::bigint is null or contract_year = $6) and shipped_on >= $7 and shipped_on < $8
+     order by delivery desc limit $9)
+    order by delivery desc limit $9
+) p
+join agreement a on a.agreement = p.agreement
+order by p.delivery desc
+"""
+
+READ_CHANGED = """
+select p.*, a.body as agreed
+from (
+    (select market, agreement, delivery, seller, buyer, changed_time, body from delivery
+     where seller = $1 and $2::text is distinct from 'buyer' and changed_time >= $10
+         and (changed_time, delivery) > ($11, $3)
+         and ($4::uuid is null or agreement = $4) and ($5::text is null or status = $5)
+         and ($6::bigint is null or contract_year = $6) and shipped_on >= $7 and shipped_on < $8
+     order by changed_time, delivery limit $9)
+    union all
+    (select market, agreement, delivery, seller, buyer, changed_time, body from delivery
+     where buyer = $1 and $2::text is distinct from 'seller' and changed_time >= $10
+         and (changed_time, delivery) > ($11, $3)
+         and ($4::uuid is null or agreement = $4) and ($5::text is null or status = $5)
+         and ($6::bigint is null or contract_year = $6) and shipped_on >= $7 and shipped_on < $8
+     order by changed_time, delivery limit $9)
+    order by changed_time, delivery limit $9
+) p
+join agreement a on a.agreement = p.agreement
+order by p.changed_time, p.delivery
+"""
+
+
+async def list_newest(
+    connection: Connection, wanted: Wanted, *, after: UUID | None, limit: int
+) -> list[OwnDelivery]:
+    """At most `limit`, the newest first."""
+    rows = await connection.fetch(READ_NEWEST, *_arguments(wanted, after), limit)
+    return [_own(row) for row in rows]
+
+
+async def list_changed(
+    connection: Connection,
+    wanted: Wanted,
+    since: datetime,
+    *,
+    after: tuple[datetime, UUID] | None,
+    limit: int,
+) -> list[OwnDelivery]:
+    """At most `limit` that changed at `since` or later, in that order."""
+    time, delivery = after or (ALWAYS, FIRST)
+    rows = await connection.fetch(READ_CHANGED, *_arguments(wanted, delivery), limit, since, time)
+    return [_own(row) for row in rows]
+
+
+def _arguments(wanted: Wanted, delivery: UUID | None) -> tuple[object, ...]:
+    return (
+        wanted.organisation,
+        wanted.side,
+        delivery,
+        wanted.agreement,
+        wanted.status,
+        wanted.contract_year,
+        wanted.shipped_from,
+        wanted.shipped_before,
+    )
+
+
+class _Counted(Struct, frozen=True):
+    """Of an agreement what its deliveries are counted in."""
+
+    basis: MarketBasis
+
+
+_deliveries = msgspec.json.Decoder(Delivery)
+_agreements = msgspec.json.Decoder(_Counted)
+
+
+def _own(row: asyncpg.Record) -> OwnDelivery:
+    return OwnDelivery(
+        market=row["market"],
+        seller=row["seller"],
+        buyer=row["buyer"],
+        changed_at=known(row["changed_time"]),
+        basis=_agreements.decode(row["agreed"]).basis,
+        delivery=_deliveries.decode(row["body"]),
+    )

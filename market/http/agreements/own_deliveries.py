@@ -1,0 +1,120 @@
+"""Deliveries of all of one's agreements: the newest first, or what changed since."""
+
+from datetime import date, datetime
+from typing import Annotated, Any, Final
+from uuid import UUID
+
+from msgspec import Meta, structs
+
+from contracts.rules.delivery import DeliveryStatus
+from contracts.store import own_deliveries as store
+from contracts.store.issued_invoices import ALWAYS
+from contracts.store.own_deliveries import OwnDelivery, Wanted
+from events.vocabulary import Instant, Side
+from market.http.agreements import own_lists
+from market.http.agreements.contract_reads import as_party
+from market.http.agreements.delivery_views import DeliveryView
+from market.http.agreements.own_lists import FILES, OwnQuery, own_side
+from market.http.wire import lists
+from market.http.wire.access import READERS
+from market.http.wire.endpoint import Answer, Call, Nothing, endpoint
+from market.http.wire.ids import MarketId, OrganisationId, to_text, to_uuid
+from market.http.wire.paging import Listing
+from market.http.wire.row_files import CSV, XLSX
+from market.http.wire.row_tables import Column, member
+
+TAG: Final = "Deliveries"
+
+
+class OwnDeliveriesQuery(OwnQuery, frozen=True, kw_only=True):
+    status: DeliveryStatus | None = None
+    shipped_from: date | None = None
+    shipped_before: date | None = None
+    updated_since: Annotated[
+        Instant | None, Meta(description="What a step changed at this instant or later, in that order.")
+    ] = None
+
+
+class OwnDeliveryView(DeliveryView, frozen=True, kw_only=True):
+    """A delivery, whose side the caller is, and when its newest step was recorded; null where the journal
+    held that no longer when instants came to be kept."""
+
+    market: MarketId
+    side: Side
+    counterparty: OrganisationId
+    updated_at: datetime | None
+
+
+COLUMNS: Final[tuple[Column, ...]] = (
+    *map(member, ("id", "status", "side", "counterparty", "lot_number", "form", "shipped_on")),
+    member("net_wet_t", number=True),
+    member("quantity_kg", number=True),
+    *map(member, ("weighed_on", "title_passed_on", "currency", "provisional_invoice", "market", "agreement")),
+    member("contract_year", number=True),
+    *map(member, ("passport", "updated_at")),
+)
+
+
+@endpoint(
+    "GET",
+    "/v1/deliveries",
+    roles=READERS,
+    summary="List the deliveries of all own agreements",
+    tag=TAG,
+    query=OwnDeliveriesQuery,
+    problems=(422,),
+    answer=Listing[OwnDeliveryView],
+    shapes=(CSV, XLSX),
+    description="Where the caller's organisation buys or sells, as they are read one by one: an assay of the "
+    "other side once both are exchanged. The newest first; with `updated_since` what changed first before. "
+    "Who keeps the newest `updated_at` goes on from there, with an overlap of minutes for markets that "
+    f"record side by side. {FILES}",
+)
+async def index(call: Call[Nothing, OwnDeliveriesQuery]) -> Answer:
+    query, limit = call.query, own_lists.page_limit(call) + 1
+    own_lists.check_order(query.shipped_from, query.shipped_before, "shipped_before")
+    wanted = Wanted(
+        organisation=call.caller.organisation,
+        side=query.side,
+        agreement=None if query.agreement is None else to_uuid(query.agreement),
+        contract_year=query.contract_year,
+        status=query.status,
+        shipped_from=query.shipped_from or date.min,
+        shipped_before=query.shipped_before or date.max,
+    )
+    async with as_party(call) as (connection, _):
+        if query.updated_since is None:
+            newest = lists.after(call, UUID)
+            rows = await store.list_newest(connection, wanted, after=newest, limit=limit)
+        else:
+            since = own_lists.since(query.updated_since, "updated_since")
+            after = lists.after(call, tuple[datetime, UUID])
+            rows = await store.list_changed(connection, wanted, since, after=after, limit=limit)
+    return own_lists.answer(
+        call,
+        rows,
+        key=_key if query.updated_since is not None else lambda row: row.delivery.shipped.delivery,
+        view=lambda row: _view(call, row),
+        name="deliveries",
+        columns=COLUMNS,
+    )
+
+
+def _key(row: OwnDelivery) -> tuple[datetime, UUID]:
+    return row.changed_at or ALWAYS, row.delivery.shipped.delivery
+
+
+def _view(call: Call[Any, Any], row: OwnDelivery) -> OwnDeliveryView:
+    side = own_side(call, row.seller, row.buyer)
+    counted_g = row.delivery.counted_in(row.basis).basis_g
+    shown = DeliveryView.of(row.delivery, counted_g, side.side, call.door.clock())
+    return OwnDeliveryView(
+        **structs.asdict(shown),
+        market=to_text("mkt", row.market),
+        side=side.side,
+        counterparty=side.counterparty,
+        updated_at=row.changed_at,
+    )
+
+
+HANDLERS: Final = (index,)

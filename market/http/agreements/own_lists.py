@@ -1,0 +1,89 @@
+"""Lists over all of one's agreements: what both have of query, page and file."""
+
+from collections.abc import Callable, Sequence
+from datetime import date, datetime
+from typing import Annotated, Any, Final, TypeVar
+from uuid import UUID
+
+from msgspec import Meta, Struct, structs
+
+from events.contract_terms import ContractYear
+from events.vocabulary import Side
+from market.http.wire import lists, row_tables
+from market.http.wire.endpoint import Answer, Call
+from market.http.wire.faults import Fault, InvalidInputError
+from market.http.wire.ids import AgreementId, OrganisationId, to_text
+from market.http.wire.lists import PageQuery
+from market.http.wire.material import utc
+from market.http.wire.problems import DoorError
+from market.http.wire.row_tables import Column, FileFormat
+
+Row = TypeVar("Row")
+FILE_ROWS_MAX: Final = 2_000
+FILES: Final = (
+    f"`format=csv` and `format=xlsx` answer a file of at most {FILE_ROWS_MAX:,} rows from the cursor on; "
+    "where there are more, its Link header names the next one."
+)
+
+
+class OwnQuery(PageQuery, frozen=True, kw_only=True):
+    """`side`: whose the caller is in them."""
+
+    agreement: AgreementId | None = None
+    contract_year: ContractYear | None = None
+    side: Side | None = None
+    format: Annotated[FileFormat, Meta(description="A file has no lines of prices, and more rows.")] = "json"
+
+
+class OwnSide(Struct, frozen=True, kw_only=True):
+    """Which side the caller is, and who is the other."""
+
+    side: Side
+    counterparty: OrganisationId
+
+
+def own_side(call: Call[Any, Any], seller: UUID, buyer: UUID) -> OwnSide:
+    if call.caller.organisation == seller:
+        return OwnSide(side="seller", counterparty=to_text("org", buyer))
+    return OwnSide(side="buyer", counterparty=to_text("org", seller))
+
+
+def page_limit(call: Call[Any, Any]) -> int:
+    return lists.limit(call) if call.query.format == "json" else FILE_ROWS_MAX
+
+
+def check_order(begin: date | None, end: date | None, name: str) -> None:
+    """DoorError `inconsistent` for a stretch of days that holds none; `name`: of what ends it."""
+    if begin is not None and end is not None and begin >= end:
+        fault = Fault(code="out_of_range", detail="no day lies between both", parameter=name)
+        raise DoorError("inconsistent", "These days are no stretch of time.", faults=[fault])
+
+
+def since(instant: datetime, name: str) -> datetime:
+    """In UTC. InvalidInputError for far years: the database would take the last for ever."""
+    try:
+        return utc(instant)
+    except InvalidInputError as error:
+        raise InvalidInputError(
+            [structs.replace(each, pointer=None, parameter=name) for each in error.faults]
+        ) from None
+
+
+def answer(
+    call: Call[Any, Any],
+    rows: Sequence[Row],
+    *,
+    key: Callable[[Row], Any],
+    view: Callable[[Row], Any],
+    name: str,
+    columns: Sequence[Column],
+) -> Answer:
+    """`rows`: one more than `page_limit` where there are more."""
+    limit = page_limit(call)
+    listed = lists.answer(call, rows[:limit], more=len(rows) > limit, key=key, view=view)
+    if call.query.format == "json":
+        return listed
+    content, media_type, headers = row_tables.content(
+        call.query.format, name, name, columns, listed.body.items, frozen=1
+    )
+    return Answer(body=content, media_type=media_type, headers={**listed.headers, **headers})

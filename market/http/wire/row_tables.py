@@ -1,0 +1,66 @@
+"""Rows of a list or a statement as files: CSV, and a sheet whose figures are numbers."""
+
+import csv
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from io import BytesIO, StringIO
+from typing import Any, Literal, NamedTuple
+
+import msgspec
+import xlsxwriter
+
+from market.http.wire.row_files import CSV, XLSX
+
+FileFormat = Literal["json", "csv", "xlsx"]
+
+
+class Column(NamedTuple):
+    """A column of the files; `number`: a figure that a spreadsheet adds up."""
+
+    name: str
+    text: Callable[[Any], Any]
+    number: bool = False
+
+
+def member(name: str, *, number: bool = False) -> Column:
+    """A member of the rows, an instant or a day as JSON has it."""
+    return Column(name, lambda row: msgspec.to_builtins(getattr(row, name)), number)
+
+
+def as_csv(columns: Sequence[Column], rows: Sequence[Any]) -> bytes:
+    """RFC 4180, UTF-8; what is not known is empty."""
+    written = StringIO()
+    writer = csv.writer(written)
+    writer.writerow([column.name for column in columns])
+    writer.writerows([column.text(row) for column in columns] for row in rows)
+    return written.getvalue().encode()
+
+
+def as_xlsx(name: str, columns: Sequence[Column], rows: Sequence[Any], *, frozen: int) -> bytes:
+    """One sheet; figures have as many decimals as they have units. `frozen`: columns that stay in sight."""
+    written = BytesIO()
+    with xlsxwriter.Workbook(written, {"in_memory": True}) as book:
+        sheet = book.add_worksheet(name)
+        sheet.write_row(0, 0, [column.name for column in columns], book.add_format({"bold": True}))
+        sheet.freeze_panes(1, frozen)
+        for number, row in enumerate(rows, 1):
+            for place, column in enumerate(columns):
+                text = column.text(row)
+                if text is None:
+                    continue
+                if column.number:
+                    sheet.write_number(number, place, Decimal(text))
+                else:
+                    sheet.write_string(number, place, text)
+        sheet.autofit()
+    return written.getvalue()
+
+
+def content(
+    asked: FileFormat, name: str, sheet: str, columns: Sequence[Column], rows: Sequence[Any], *, frozen: int
+) -> tuple[bytes, str, dict[str, str]]:
+    """The file that is not JSON, its media type, and the field that names it; `sheet`: as a workbook has."""
+    headers = {"Content-Disposition": f'attachment; filename="{name}.{asked}"'}
+    if asked == "csv":
+        return as_csv(columns, rows), CSV, headers
+    return as_xlsx(sheet, columns, rows, frozen=frozen), XLSX, headers
