@@ -190,6 +190,7 @@ async def test_what_names_no_day_is_refused(shop: Shop) -> None:
         (422, "invoices/totals?due_from=2027-05-10&due_before=2027-05-01", "due_before"),
         (422, "invoices?issued_since=9999-12-31T00:00:00Z", "issued_since"),
         (400, "invoices?state=paid", "state"),
+        (400, "invoices?issued_since=0.5", "issued_since"),
         (422, "deliveries?shipped_from=2027-05-10&shipped_before=2027-05-01", "shipped_before"),
         (422, "deliveries?updated_since=0001-01-01T00:00:00Z", "updated_since"),
         (400, "deliveries?reason=case-1", "reason"),

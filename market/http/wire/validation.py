@@ -8,6 +8,7 @@ annotations member by member and lists every fault with its JSON Pointer (RFC 69
 import json
 import re
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from decimal import Decimal
 from functools import cache, lru_cache
 from types import NoneType, UnionType
@@ -313,15 +314,16 @@ def _required(shape: type) -> tuple[str, ...]:
 
 
 def _query_value(name: str, text: str, annotation: Any, faults: list[Fault]) -> Any:
+    """A number is read from its text, but no time from that of a number of seconds."""
     if CONTROL.search(text) is not None:
         faults.append(
             Fault(code="control_character", detail="control characters are not accepted", parameter=name)
         )
         return None
+    inner, metas = _peel(_without_none(annotation))
     try:
-        return msgspec.convert(text, _without_none(annotation), strict=False)
+        return msgspec.convert(text, _without_none(annotation), strict=inner is datetime)
     except msgspec.ValidationError as error:
-        inner, metas = _peel(_without_none(annotation))
         fault = explain(text, inner, metas, error, "")
         faults.append(Fault(code=fault.code, detail=fault.detail, parameter=name))
         return None
