@@ -163,7 +163,15 @@ class _Work:
             kinds={name: kind.shape for name, kind in KINDS.items()},
         )
         caller = Caller(organisation=found.organisation, roles=frozenset(found.roles), key=found.key)
-        self._commands = RowCommands(on, caller, self._kind, found.id, found.request_hash or b"", stop)
+        self._commands = RowCommands(
+            on,
+            caller,
+            self._kind,
+            found.id,
+            found.request_hash or b"",
+            stop,
+            dry_run=found.mode == "dry_run",
+        )
 
     async def run(self) -> None:
         with tempfile.TemporaryFile(prefix="lodestone-import-") as file:
@@ -270,7 +278,7 @@ class _Work:
                 connection, self._found.id, self._owner, self._lease_seconds,
                 rows_read=done, accepted=accepted, refused=refused, lines=lines,
             )  # fmt: skip
-        if self._found.mode == "partial":
+        if self._found.mode != "all_or_nothing":
             await self._check(asked=asked)
         elif asked is None:
             raise LeaseLost

@@ -1,4 +1,5 @@
-"""Rows of a file as commands: each with an idempotency key of its own, or all of them in one transaction.
+"""Rows of a file as commands: each with an idempotency key of its own, or all of them in one transaction, or
+in a dry run each decided for itself and none stored.
 
 What the record cannot take just now is given again; what it refuses is told of its row.
 """
@@ -8,7 +9,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from hashlib import sha256
 from itertools import groupby
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
@@ -17,8 +18,8 @@ import structlog
 from events.callers import Caller
 from events.command import Outcome
 from events.decision import Request
-from events.desk import Desk
-from events.envelope import Recorded
+from events.desk import Answer, Desk
+from events.envelope import Draft, Recorded
 from events.refusal import Refusal, Refusals
 from events.together import AnyCommand, TogetherRefused, gathering, submit_together
 from market.http.files.import_kinds import Kind, place_in
@@ -27,7 +28,7 @@ from market.http.wire.import_rows import ReadRow, dotted
 from market.http.wire.problems import BUSY, refusal_faults, status_of
 from market.http.wire.reads import Looking
 from market.http.wire.receipts import Warned
-from market.store.imports import ACCEPTED, ReportLine
+from market.store.imports import ACCEPTABLE, ACCEPTED, ReportLine
 
 log = structlog.get_logger("lodestone.imports")
 
@@ -64,10 +65,12 @@ class _Row:
             for fault in faults
         ]
 
-    def accept(self, made: str) -> None:
-        self.said = [ReportLine(row=self.read.number, column="", code=ACCEPTED, sentence="", made=made)]
+    def accept(self, made: str | None) -> None:
+        """None: it would be accepted."""
+        code = ACCEPTABLE if made is None else ACCEPTED
+        self.said = [ReportLine(row=self.read.number, column="", code=code, sentence="", made=made)]
 
-    def warn(self, made: str, warning: Warned, pointer: str) -> None:
+    def warn(self, made: str | None, warning: Warned, pointer: str) -> None:
         self.said.append(
             ReportLine(
                 row=self.read.number,
@@ -75,6 +78,7 @@ class _Row:
                 code=warning.code,
                 sentence=warning.detail,
                 made=made,
+                warning=True,
             )
         )
 
@@ -90,6 +94,8 @@ class RowCommands:
         found: UUID,
         file_hash: bytes,
         stop: asyncio.Event,
+        *,
+        dry_run: bool = False,
     ) -> None:
         self._on = on
         self._desk = on.desk
@@ -98,6 +104,7 @@ class RowCommands:
         self._import = found
         self._file_hash = file_hash
         self._stop = stop
+        self._dry_run = dry_run
 
     async def give_each(self, read: Sequence[ReadRow]) -> list[ReportLine] | None:
         """Every row for itself; None when the process is to end before all are answered."""
@@ -136,7 +143,7 @@ class RowCommands:
                     self._caller,
                     [row.read.body for row in rows],
                     request=self._request(rows),
-                    dry_run=False,
+                    dry_run=self._dry_run,
                 )
             except Refusal as reason:
                 if status_of(reason) == BUSY:
@@ -150,8 +157,7 @@ class RowCommands:
             except Exception:
                 log.exception("import_row_failed", import_id=str(self._import), row=rows[0].read.number)
                 return await self._refused(rows, [UNFORESEEN])
-            assert isinstance(outcome, Outcome)
-            await self._accept(rows, self._made(outcome)[0])
+            await self._accept(rows, self._facts(outcome)[0])
             return True
         return False
 
@@ -164,16 +170,17 @@ class RowCommands:
                 return False
         return True
 
-    def _made(self, outcome: Outcome) -> list[Recorded]:
-        """What the commands made, in their order."""
-        return [event for event in outcome.events if isinstance(event.data, self._kind.fact)]
+    def _facts(self, outcome: Answer | Sequence[Any]) -> list[Recorded | Draft]:
+        """What the commands made, or in a dry run would make, in their order."""
+        found = outcome.events if isinstance(outcome, Outcome) else outcome
+        return [each for each in found if isinstance(each.data, self._kind.fact)]
 
-    async def _accept(self, rows: Sequence[_Row], event: Recorded) -> None:
+    async def _accept(self, rows: Sequence[_Row], fact: Recorded | Draft) -> None:
         """All rows of one command."""
-        made = self._kind.made(event)
+        made = self._kind.made(fact) if isinstance(fact, Recorded) else None
         for row in rows:
             row.accept(made)
-        for warning in await self._kind.warn(self._on, event):
+        for warning in await self._kind.warn(self._on, fact.data):
             place, pointer = place_in(self._kind, warning.pointer)
             for row in rows if place is None else rows[place : place + 1]:
                 row.warn(made, warning, pointer)
@@ -238,8 +245,8 @@ class RowCommands:
                 await self._pause()
             else:
                 assert isinstance(outcome, Outcome)
-                for group, event in zip(groups, self._made(outcome), strict=True):
-                    await self._accept(group, event)
+                for group, fact in zip(groups, self._facts(outcome), strict=True):
+                    await self._accept(group, fact)
                 return True
         return False
 

@@ -77,7 +77,7 @@ CREATE TABLE ops.import (
     CONSTRAINT import_accepted_check CHECK ((accepted >= 0)),
     CONSTRAINT import_check CHECK ((rows_read >= (accepted + refused))),
     CONSTRAINT import_format_check CHECK ((format = ANY (ARRAY['csv'::text, 'xlsx'::text, 'ndjson'::text]))),
-    CONSTRAINT import_mode_check CHECK ((mode = ANY (ARRAY['all_or_nothing'::text, 'partial'::text]))),
+    CONSTRAINT import_mode_check CHECK ((mode = ANY (ARRAY['all_or_nothing'::text, 'partial'::text, 'dry_run'::text]))),
     CONSTRAINT import_refused_check CHECK ((refused >= 0)),
     CONSTRAINT import_rows_read_check CHECK ((rows_read >= 0)),
     CONSTRAINT import_size_bytes_check CHECK ((size_bytes >= 0)),

@@ -24,7 +24,7 @@ from market.cli.files import check_writable
 from market.client.client import keyed_origin
 from market.client.faults import Fault, Problem
 from market.client.imports import ImportLine
-from market.store.imports import ACCEPTED, FileFormat
+from market.store.imports import FileFormat
 
 MEDIA: Final[dict[FileFormat, str]] = {
     "csv": "text/csv",
@@ -50,9 +50,13 @@ View = dict[str, Any]
 
 @click.command("import")
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
-@click.option("--kind", required=True, help="offers, lots, requirements, index-values or assays.")
+@click.option(
+    "--kind",
+    required=True,
+    help="offers, lots, requirements, their -amendments and -withdrawals, index-values, assays.",
+)
 @click.option("--market", help="Market of rows that name none.")
-@click.option("--mode", default="all_or_nothing", type=click.Choice(["all_or_nothing", "partial"]))
+@click.option("--mode", default="all_or_nothing", type=click.Choice(["all_or_nothing", "partial", "dry_run"]))
 @click.option("--format", "form", type=click.Choice([*MEDIA]), help="Otherwise told by the file's ending.")
 @click.option(
     "--separator", type=click.Choice(["comma", "semicolon", "tab"]), help="Otherwise as the head shows."
@@ -280,8 +284,8 @@ async def _told(client: httpx.AsyncClient, path: str) -> list[ImportLine]:
         answer.raise_for_status()
         async for text in answer.aiter_lines():
             line = msgspec.json.decode(text, type=ImportLine)
-            found = faults if line.id is None else warnings
-            if line.code != ACCEPTED and len(found) <= SHOWN_MAX:
+            found = faults if line.kind == "fault" else warnings
+            if line.kind != "accepted" and len(found) <= SHOWN_MAX:
                 found.append(line)
             if len(faults) > SHOWN_MAX:
                 break
@@ -296,7 +300,7 @@ def _tell(view: View, lines: list[ImportLine], *, as_json: bool) -> None:
     print_line(f"{view['state']}: {view['accepted']:,} accepted{told}, {view['refused']:,} refused")
     for line in lines[:SHOWN_MAX]:
         where = f"row {line.row}" + (f", {line.column}" if line.column else "")
-        kind = line.code if line.id is None else f"warning {line.code}"
+        kind = line.code if line.kind == "fault" else f"warning {line.code}"
         print_line(f"{where}: {kind}: {line.sentence}")
     if len(lines) > SHOWN_MAX:
         say("and more: --report FILE saves them all")

@@ -48,14 +48,15 @@ class Import(Struct, frozen=True, kw_only=True):
 
 
 class ImportLine(Struct, frozen=True, kw_only=True):
-    """`id` of what an accepted row made, `code` `accepted` or that of a warning of it; else `code` and
-    `sentence` say what is wrong with it."""
+    """`kind` is accepted, warning or fault; `id` of what an accepted row made; `code` and `sentence` say what
+    is unusual or wrong."""
 
     row: int
     column: str
     code: str
     sentence: str
     id: str | None
+    kind: str
 
 
 _IMPORT: Final = "/v1/imports/{import}"
@@ -87,7 +88,7 @@ class Imports:
     ) -> Import:
         """The whole file. With a `key` of one's own the same file is the same import, whatever broke off.
 
-        `mode` is all_or_nothing, which is meant without it, or partial.
+        `mode` is all_or_nothing, which is meant without it, partial, or dry_run, which stores nothing.
         """
         query = {"kind": kind, "mode": mode, "market": market, "separator": separator}
         file = File(content=content, media_type=media_type)

@@ -14,10 +14,12 @@ from events.vocabulary import KeyRole
 from market.store.reading import Page, page
 
 State = Literal["receiving", "waiting", "checking", "storing", "completed", "refused", "cancelled", "failed"]
-Mode = Literal["all_or_nothing", "partial"]
+Mode = Literal["all_or_nothing", "partial", "dry_run"]
 FileFormat = Literal["csv", "xlsx", "ndjson"]
 Separator = Literal["comma", "semicolon", "tab"]
 ACCEPTED: Final = "accepted"
+ACCEPTABLE: Final = "acceptable"
+"""A row that would be accepted as things stand, of a dry run."""
 OVER = ("completed", "refused", "cancelled", "failed")
 
 
@@ -57,22 +59,19 @@ class Import(Struct, frozen=True, kw_only=True):
 
 
 class ReportLine(Struct, frozen=True, kw_only=True, array_like=True):
-    """`made`: the id of what an accepted row made, `code` `accepted` or that of a warning of it; else what is
-    wrong in which column."""
+    """`made`: the id of what an accepted row made, none in a dry run; else what is wrong in which column, or
+    (`warning`) what there is to know of an accepted row."""
 
     row: int
     column: str
     code: str
     sentence: str
     made: str | None = None
+    warning: bool = False
 
     @property
     def accepted(self) -> bool:
-        return self.made is not None and self.code == ACCEPTED
-
-    @property
-    def warns(self) -> bool:
-        return self.made is not None and self.code != ACCEPTED
+        return not self.warning and self.code in (ACCEPTED, ACCEPTABLE)
 
 
 OPEN = "select count(*) from ops.import where organisation = $1 and not state = any($2)"
@@ -266,7 +265,7 @@ async def advance(
     lines: Sequence[ReportLine],
 ) -> bool | None:
     """What became of the next rows, and how far it is. As `renew`."""
-    warned = len({line.row for line in lines if line.warns})
+    warned = len({line.row for line in lines if line.warning})
     async with connection.transaction():
         asked: bool | None = await connection.fetchval(
             ADVANCE, found, owner, rows_read, accepted, refused, warned, lease_seconds

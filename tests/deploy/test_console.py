@@ -135,7 +135,7 @@ def test_faults_of_a_file_are_told_as_sentences() -> None:
 
 
 UNREAD = "the report was not read to its end: one of its lines is cut off"
-LINE = b'{"row":2,"column":"amount","code":"decimal_comma","sentence":"a comma","id":null}'
+LINE = b'{"row":2,"column":"amount","code":"decimal_comma","sentence":"a comma","id":null,"kind":"fault"}'
 
 
 @pytest.mark.parametrize(

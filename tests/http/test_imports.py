@@ -21,6 +21,7 @@ from tests.market_drafts import Firm
 
 VALUE = KINDS["index-values"].example
 IMPORTS = "/v1/imports"
+ASK = {"amount": "99.50", "currency": "EUR", "per": "oxide"}
 
 
 async def send(
@@ -309,12 +310,12 @@ async def test_good_rows_stand_and_others_are_told(shop: Shop) -> None:
     assert ("valid_until", None) == (report[2]["column"], report[2]["id"])
 
 
-@pytest.mark.parametrize("mode", ["partial", "all_or_nothing"])
+@pytest.mark.parametrize("mode", ["partial", "all_or_nothing", "dry_run"])
 async def test_what_a_post_would_warn_of_is_told_of_its_row(shop: Shop, mode: str) -> None:
     view, report = await imported(shop, [offer(shop), unlike(shop)], query=f"&mode={mode}")
     assert ("completed", 2, 2, 0, 1) == (*counts(view), view["warned"])
     first, second, warning = report
-    assert ["accepted", "accepted"] == [first["code"], second["code"]]
+    assert ["accepted", "accepted", "warning"] == [first["kind"], second["kind"], warning["kind"]]
     assert (2, "footprint.form", "footprint_of_other_form", second["id"]) == tuple(
         warning[name] for name in ("row", "column", "code", "id")
     )
@@ -345,13 +346,131 @@ async def test_values_that_are_refused_do_not_take_others_with_them(shop: Shop) 
 async def test_a_report_as_a_table(shop: Shop) -> None:
     answer = await send(shop, b"market,form\n", media=CSV, query="&mode=partial")
     await work(shop)
-    assert "row,column,code,sentence,id" == (await see(shop, answer, tail="/report")).text.strip()
+    assert "row,column,code,sentence,id,kind" == (await see(shop, answer, tail="/report")).text.strip()
     answer = await send(shop, [offer(shop), {"=cmd": 1}], query="&mode=partial")
     await work(shop)
     report = [*csv.DictReader(StringIO((await see(shop, answer, tail="/report")).text))]
     assert ("1", "accepted") == (report[0]["row"], report[0]["code"])
     assert report[0]["id"].startswith("offer_")
     assert "'=cmd" in {line["column"] for line in report}
+
+
+# --- orders that stand
+
+
+async def test_asks_are_amended_by_a_table(shop: Shop) -> None:
+    """Rows are their PATCH: its version, its place in time, its refusals."""
+    _, made = await imported(shop, [offer(shop) for _ in range(4)])
+    window = offer(shop)["tranches"][0]["window"]
+    first, second, third, fourth = [each["id"] for each in made]
+    foreign = f"offer_{(await shop.scene.offer(shop.scene.sellers[1])).hex}"
+    rows = [
+        "id,version,ask.amount,ask.currency,ask.per,net_wet_t,tranches.0.net_wet_t,tranches.0.window.start,"
+        "tranches.0.window.end",
+        f"{first},1,99.50,EUR,oxide,,,,",
+        f"{second},1,,,,9.000,9.000,{window['start']},{window['end']}",
+        f"{third},2,99.50,EUR,oxide,,,,",
+        f"{foreign},1,99.50,EUR,oxide,,,,",
+        f"{fourth},1,,,,,,,",
+        f"{fourth},1,99.50,EUR,,,,,",
+        f"{fourth},0,99.50,EUR,oxide,,,,",
+    ]
+    before = {each["id"]: await order(shop, f"supply-offers/{each['id']}") for each in made}
+    content = "\n".join(rows).encode()
+    view, report = await imported(shop, content, "offer-amendments", media=CSV, query="&mode=partial")
+    assert [
+        (2, "", "accepted", first),
+        (3, "", "accepted", second),
+        (4, "", "version_stale", None),
+        (5, "", "order_unknown", None),
+        (6, "", "no_change", None),
+        (7, "ask.per", "missing", None),
+        (8, "version", "out_of_range", None),
+    ] == told(report)
+    assert ("completed", 7, 2, 5) == counts(view)
+    after = {each: await order(shop, f"supply-offers/{each}") for each in before}
+    assert (ASK, 2) == (after[first]["ask"], after[first]["version"])
+    assert after[first]["rank"] > before[first]["rank"]
+    assert ("9.000", before[second]["rank"]) == (after[second]["net_wet_t"], after[second]["rank"])
+    assert [before[each] for each in (third, fourth)] == [after[each] for each in (third, fourth)]
+    stale = [{"id": first, "version": 1, "ask": ASK}]
+    _, report = await imported(shop, stale, "offer-amendments", query="&mode=partial")
+    assert [(1, "", "version_stale", None)] == told(report)
+
+
+async def order(shop: Shop, path: str, by: Firm | None = None) -> dict[str, Any]:
+    found: dict[str, Any] = (await shop.ask("GET", f"/v1/{path}", by=by or shop.scene.sellers[0])).json()
+    return found
+
+
+async def test_orders_are_changed_in_one_transaction_or_not_at_all(shop: Shop) -> None:
+    buyer = shop.scene.buyers[0]
+    _, made = await imported(shop, [lot(shop, "A"), lot(shop, "B")], "lots")
+    needs = [shop.requirement_body(buyer) for _ in range(2)]
+    _, needed = await imported_by(shop, buyer, needs, "requirements")
+    rows = [{"id": each["id"], "version": 1, "ask": ASK} for each in made]
+    twice_told = [*rows, {**rows[0], "net_wet_t": "1.000"}]
+    view, report = await imported(shop, twice_told, "lot-amendments")
+    assert (("refused", 3, 0, 1), [(3, "", "row_repeats", None)]) == (counts(view), told(report))
+    view, report = await imported(shop, [rows[0], {**rows[1], "version": 7}], "lot-amendments")
+    assert [(2, "", "version_stale", None)] == told(report)
+    assert 1 == (await order(shop, f"recovered-lots/{made[0]['id']}"))["version"]
+    view, _ = await imported(shop, rows, "lot-amendments")
+    assert ("completed", 2, 2, 0) == counts(view)
+    assert [ASK, ASK] == [(await order(shop, f"recovered-lots/{each['id']}"))["ask"] for each in made]
+    less = [{"id": each["id"], "version": 1, "basis_kg": "1000.000"} for each in needed]
+    view, _ = await imported_by(shop, buyer, less, "requirement-amendments")
+    assert ("completed", 2, 2, 0) == counts(view)
+    over = [{"id": each["id"], "version": 2} for each in made]
+    view, report = await imported(shop, over, "lot-withdrawals")
+    assert [each["id"] for each in made] == [each["id"] for each in report]
+    assert "withdrawn" == (await order(shop, f"recovered-lots/{made[1]['id']}"))["status"]
+    view, report = await imported(shop, [lot(shop, "A")], "lots")
+    assert ("completed", 1, 1, 0) == counts(view)
+    over = [{"id": each["id"], "version": 2} for each in needed]
+    view, report = await imported_by(shop, buyer, over, "requirement-withdrawals")
+    assert ("completed", 2, 2, 0) == counts(view)
+    assert "withdrawn" == (await order(shop, f"requirements/{needed[0]['id']}", buyer))["status"]
+    wrong = [{"id": made[0]["id"].replace("lot_", "offer_"), "version": 2}]
+    _, report = await imported(shop, wrong, "offer-withdrawals")
+    assert [(1, "", "order_unknown", None)] == told(report)
+    wrong = [{"id": needed[0]["id"].replace("req_", "offer_"), "version": 2, "ask": ASK}]
+    _, report = await imported_by(shop, buyer, wrong, "offer-amendments")
+    assert [(1, "", "order_unknown", None)] == told(report)
+    wrong = [{"id": made[0]["id"].replace("lot_", "req_"), "version": 2, "basis_kg": "1000.000"}]
+    _, report = await imported(shop, wrong, "requirement-amendments")
+    assert [(1, "", "order_unknown", None)] == told(report)
+
+
+async def imported_by(
+    shop: Shop, firm: Firm, content: Any, kind: str
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    answer = await send(shop, content, kind, by=firm)
+    assert 202 == answer.status_code, answer.text
+    await work(shop)
+    found = await see(shop, answer, tail="/report?format=ndjson", by=firm)
+    view = (await see(shop, answer, by=firm)).json()
+    return view, [json.loads(line) for line in found.text.splitlines()]
+
+
+async def test_a_dry_run_tells_every_row_and_stores_none(shop: Shop) -> None:
+    _, made = await imported(shop, [offer(shop) for _ in range(2)])
+    await shop.token(shop.scene.sellers[0], "operator")
+    before = await stored(shop)
+    rows = [{"id": made[0]["id"], "version": 1, "ask": ASK}, {"id": made[1]["id"], "version": 3, "ask": ASK}]
+    view, report = await imported(shop, rows, "offer-amendments", query="&mode=dry_run")
+    assert (("completed", 2, 1, 1), "dry_run") == (counts(view), view["mode"])
+    assert [(1, "", "acceptable", None), (2, "", "version_stale", None)] == told(report)
+    news = [offer(shop), offer(shop, valid_until="2020-01-01T00:00:00Z")]
+    view, report = await imported(shop, news, query="&mode=dry_run")
+    assert [("acceptable", None), ("valid_until", None)] == [
+        (each["column"] or each["code"], each["id"]) for each in report
+    ]
+    view, report = await imported(shop, [value(1), value(2)], "index-values", query="&mode=dry_run")
+    assert ("completed", 2, 2, 0) == counts(view)
+    assert before == await stored(shop)
+    view, _ = await imported(shop, rows[:1], "offer-amendments", query="&mode=partial")
+    assert ("completed", 1, 1, 0) == counts(view)
 
 
 # --- broken off and taken up
@@ -362,23 +481,33 @@ async def test_work_that_is_begun_again_doubles_nothing(shop: Shop) -> None:
     before = await stored(shop)
     for mode in ("partial", "all_or_nothing"):
         answer = await send(shop, [offer(shop) for _ in range(5)], query=f"&mode={mode}")
-        found = answer.json()["id"].removeprefix("imp_")
-        parts = await shop.scene.pool.fetch("select * from ops.import_part where import = $1::uuid", found)
-        await work(shop)
-        first = await lines(shop, answer)
-        async with shop.scene.pool.acquire() as connection:
-            await connection.execute("delete from ops.import_report where import = $1::uuid", found)
-            await connection.execute(
-                "update ops.import set state = 'storing', rows_read = 0, accepted = 0, refused = 0,"
-                " finished_at = null where import = $1::uuid",
-                found,
-            )
-            for part in parts:
-                await connection.execute("insert into ops.import_part values ($1, $2, $3)", *part)
-        await work(shop)
-        assert first == await lines(shop, answer)
+        made = await twice(shop, answer)
+        assert ("completed", 5, 5, 0) == counts((await see(shop, answer)).json())
+        raised = [{"id": each["id"], "version": 1, "ask": ASK} for each in made]
+        answer = await send(shop, raised, "offer-amendments", query=f"&mode={mode}")
+        assert [each["id"] for each in made] == [each["id"] for each in await twice(shop, answer)]
         assert ("completed", 5, 5, 0) == counts((await see(shop, answer)).json())
     assert 10 == (await stored(shop))["supply"] - before["supply"]
+
+
+async def twice(shop: Shop, answer: httpx.Response) -> list[dict[str, Any]]:
+    """The report of an import whose rows were all given twice."""
+    found = answer.json()["id"].removeprefix("imp_")
+    parts = await shop.scene.pool.fetch("select * from ops.import_part where import = $1::uuid", found)
+    await work(shop)
+    first = await lines(shop, answer)
+    async with shop.scene.pool.acquire() as connection:
+        await connection.execute("delete from ops.import_report where import = $1::uuid", found)
+        await connection.execute(
+            "update ops.import set state = 'storing', rows_read = 0, accepted = 0, refused = 0,"
+            " finished_at = null where import = $1::uuid",
+            found,
+        )
+        for part in parts:
+            await connection.execute("insert into ops.import_part values ($1, $2, $3)", *part)
+    await work(shop)
+    assert first == await lines(shop, answer)
+    return first
 
 
 async def test_a_worker_that_stops_leaves_the_rest_to_the_next(

@@ -1,7 +1,7 @@
 """What files may hold: of each kind the form of a row, who may hand it in, and the command that it asks for.
 
-A row is the body of the kind's own POST, and goes through the same decoder, conversion and command. What the
-path of that POST names stands in the row beside the body.
+A row is the body of the kind's own POST or PATCH, and goes through the same decoder, conversion and command.
+What the path names, and which version is meant, stands in the row beside the body.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -17,13 +17,32 @@ from events.contract_events import AssayLodged, IndexPublished
 from events.decision import Request
 from events.desk import Answer, Desk
 from events.envelope import Recorded
-from events.market_events import RecoveredLotListed, RequirementPosted, SupplyOffered
+from events.market_events import (
+    RecoveredLotAmended,
+    RecoveredLotListed,
+    RecoveredLotWithdrawn,
+    RequirementAmended,
+    RequirementPosted,
+    RequirementWithdrawn,
+    SupplyOfferAmended,
+    SupplyOffered,
+    SupplyOfferWithdrawn,
+)
 from events.vocabulary import Denominator, KeyRole
 from market.commands.orders import lot_of
 from market.http.agreements import deliveries
 from market.http.agreements.deliveries import LodgedAssay
 from market.http.agreements.index_values import ValueBody
 from market.http.agreements.indices import VALUE
+from market.http.files import order_changes
+from market.http.files.order_changes import (
+    LotAmendment,
+    LotVersion,
+    OfferAmendment,
+    OfferVersion,
+    RequirementAmendment,
+    RequirementVersion,
+)
 from market.http.orders import recovered_lots, requirements, supplies, supply_offers
 from market.http.orders.requirements import PostRequirement
 from market.http.orders.supplies import PostSupply
@@ -34,8 +53,25 @@ from market.http.wire.reads import Looking
 from market.http.wire.receipts import Warned, warned
 from market.rules.refusing.wording import Code, CurrencyCode
 
-KindName = Literal["offers", "lots", "requirements", "index-values", "assays"]
+KindName = Literal[
+    "offers",
+    "lots",
+    "requirements",
+    "offer-amendments",
+    "lot-amendments",
+    "requirement-amendments",
+    "offer-withdrawals",
+    "lot-withdrawals",
+    "requirement-withdrawals",
+    "index-values",
+    "assays",
+]
 DELIVERY: Final = "del_0199b3c2d4e57f60a1b2c3d4e5f60718"
+OFFER: Final = {"id": "offer_0199b3c2d4e57f60a1b2c3d4e5f60718", "version": 1}
+LOT: Final = {"id": "lot_0199b3c2d4e57f60a1b2c3d4e5f60718", "version": 1}
+REQUIREMENT: Final = {"id": "req_0199b3c2d4e57f60a1b2c3d4e5f60718", "version": 1}
+ASK: Final = {"ask": {"amount": "67.50", "currency": "USD", "per": "oxide"}}
+LESS: Final = {"basis_kg": "4000.000"}
 
 
 class IndexValueRow(ValueBody, frozen=True, kw_only=True):
@@ -53,6 +89,13 @@ class AssayRow(LodgedAssay, frozen=True, kw_only=True):
     delivery: DeliveryId
 
 
+Warn = Callable[[Looking, Any], Awaitable[tuple[Warned, ...]]]
+
+
+async def _no_warning(_on: Looking, _fact: Any) -> tuple[Warned, ...]:
+    return ()
+
+
 class Give(Protocol):
     """The command that rows ask for together."""
 
@@ -66,7 +109,7 @@ class Kind(Struct, frozen=True, kw_only=True):
 
     `rows_max` rows in a line with the same `group` are one command, whose main `fact` is told of as `made`.
     `subject`: what only one command of a transaction may be about, if anything. `warn`: what the kind's own
-    POST would tell of what was accepted.
+    POST or PATCH would tell of the fact.
     """
 
     name: KindName
@@ -77,7 +120,7 @@ class Kind(Struct, frozen=True, kw_only=True):
     fact: type[Struct]
     give: Give
     made: Callable[[Recorded], str]
-    warn: Callable[[Looking, Recorded], Awaitable[tuple[Warned, ...]]]
+    warn: Warn = _no_warning
     rows_max: int = 1
     group: Callable[[Any], object] = id
     subject: Callable[[Caller, Any], str | None]
@@ -124,37 +167,30 @@ async def _lodge(
 
 
 def _made_offer(event: Recorded) -> str:
-    assert isinstance(event.data, SupplyOffered)
+    assert isinstance(event.data, SupplyOffered | SupplyOfferAmended | SupplyOfferWithdrawn)
     return to_text("offer", event.data.offer)
 
 
 def _made_lot(event: Recorded) -> str:
-    assert isinstance(event.data, RecoveredLotListed)
+    assert isinstance(event.data, RecoveredLotListed | RecoveredLotAmended | RecoveredLotWithdrawn)
     return to_text("lot", event.data.lot)
 
 
 def _made_requirement(event: Recorded) -> str:
-    assert isinstance(event.data, RequirementPosted)
+    assert isinstance(event.data, RequirementPosted | RequirementAmended | RequirementWithdrawn)
     return to_text("req", event.data.requirement)
 
 
-async def _warn_of_supply(on: Looking, event: Recorded) -> tuple[Warned, ...]:
-    assert isinstance(event.data, SupplyOffered | RecoveredLotListed)
-    return await supplies.warnings_of(on, event.data, unhurried=True)
+async def _warn_of_supply(on: Looking, fact: Any) -> tuple[Warned, ...]:
+    return await supplies.warnings_of(on, fact, unhurried=True)
 
 
-async def _warn_of_requirement(on: Looking, event: Recorded) -> tuple[Warned, ...]:
-    assert isinstance(event.data, RequirementPosted)
-    return await requirements.warnings_of(on, event.data, unhurried=True)
+async def _warn_of_requirement(on: Looking, fact: Any) -> tuple[Warned, ...]:
+    return await requirements.warnings_of(on, fact, unhurried=True)
 
 
-async def _warn_of_values(_on: Looking, event: Recorded) -> tuple[Warned, ...]:
-    assert isinstance(event.data, IndexPublished)
-    return warned(caution for _, caution in early_cautions(event.data.values))
-
-
-async def _no_warning(_on: Looking, _event: Recorded) -> tuple[Warned, ...]:
-    return ()
+async def _warn_of_values(_on: Looking, fact: IndexPublished) -> tuple[Warned, ...]:
+    return warned(caution for _, caution in early_cautions(fact.values))
 
 
 def _made_assay(event: Recorded) -> str:
@@ -164,6 +200,30 @@ def _made_assay(event: Recorded) -> str:
 
 def _event(event: Recorded) -> str:
     return to_text("evt", event.id)
+
+
+def _change(
+    name: KindName,
+    shape: Any,
+    example: dict[str, Any],
+    fact: type[Struct],
+    made: Callable[[Recorded], str],
+    give: Callable[..., Awaitable[Any]],
+    warn: Warn = _no_warning,
+) -> Kind:
+    """Of orders that stand: their market is known."""
+    return Kind(
+        name=name,
+        shape=shape,
+        roles=TRADERS,
+        example=example,
+        names_market=False,
+        fact=fact,
+        give=_alone(give),
+        made=made,
+        warn=warn,
+        subject=order_changes.subject,
+    )
 
 
 _KINDS: Final = (
@@ -200,6 +260,57 @@ _KINDS: Final = (
         warn=_warn_of_requirement,
         subject=_nothing,
     ),
+    _change(
+        "offer-amendments",
+        OfferAmendment,
+        OFFER | ASK,
+        SupplyOfferAmended,
+        _made_offer,
+        order_changes.amend_offer,
+        _warn_of_supply,
+    ),
+    _change(
+        "lot-amendments",
+        LotAmendment,
+        LOT | ASK,
+        RecoveredLotAmended,
+        _made_lot,
+        order_changes.amend_lot,
+        _warn_of_supply,
+    ),
+    _change(
+        "requirement-amendments",
+        RequirementAmendment,
+        REQUIREMENT | LESS,
+        RequirementAmended,
+        _made_requirement,
+        order_changes.amend_requirement,
+        _warn_of_requirement,
+    ),
+    _change(
+        "offer-withdrawals",
+        OfferVersion,
+        OFFER,
+        SupplyOfferWithdrawn,
+        _made_offer,
+        order_changes.withdraw_offer,
+    ),
+    _change(
+        "lot-withdrawals",
+        LotVersion,
+        LOT,
+        RecoveredLotWithdrawn,
+        _made_lot,
+        order_changes.withdraw_lot,
+    ),
+    _change(
+        "requirement-withdrawals",
+        RequirementVersion,
+        REQUIREMENT,
+        RequirementWithdrawn,
+        _made_requirement,
+        order_changes.withdraw_requirement,
+    ),
     Kind(
         name="index-values",
         shape=IndexValueRow,
@@ -223,7 +334,6 @@ _KINDS: Final = (
         fact=AssayLodged,
         give=_alone(_lodge),
         made=_made_assay,
-        warn=_no_warning,
         subject=lambda _, row: row.delivery,
     ),
 )

@@ -45,7 +45,9 @@ class ImportQuery(Struct, frozen=True, kw_only=True):
     """What the file holds, and how it is to be taken."""
 
     kind: KindName
-    mode: Annotated[Mode, Meta(description="partial: every row for itself.")] = "all_or_nothing"
+    mode: Annotated[
+        Mode, Meta(description="partial: every row for itself; dry_run: so too, and nothing is stored.")
+    ] = "all_or_nothing"
     separator: Annotated[Separator, Meta(description="Of CSV; absent: as the head shows.")] | None = None
     market: Annotated[MarketId, Meta(description="Of rows that name no market.")] | None = None
 
@@ -293,14 +295,19 @@ class ReportQuery(Struct, frozen=True, kw_only=True):
     format: Literal["csv", "ndjson"] = "csv"
 
 
+LineKind = Literal["accepted", "warning", "fault"]
+
+
 class ReportRow(Body, frozen=True, kw_only=True):
-    """`code` is `accepted`, or what is wrong; `column` is empty for what is wrong with the whole row."""
+    """`code` is `accepted`, `acceptable`, or what is wrong or unusual; `column` is empty for what is so with the
+    whole row."""
 
     row: int
     column: str
     code: str
     sentence: str
     id: str | None
+    kind: LineKind
 
 
 @endpoint(
@@ -343,7 +350,10 @@ async def _csv_report(call: Call[Any, Any], found: UUID) -> AsyncGenerator[bytes
     yield _as_csv([ReportRow.__struct_fields__])
     async for lines in _lines(call, found):
         yield _as_csv(
-            [(str(line.row), line.column, line.code, line.sentence, line.made or "") for line in lines]
+            [
+                (str(line.row), line.column, line.code, line.sentence, line.made or "", _kind(line))
+                for line in lines
+            ]
         )
 
 
@@ -365,7 +375,20 @@ _encode: Final = msgspec.json.Encoder().encode
 
 
 def _shown(line: ReportLine) -> ReportRow:
-    return ReportRow(row=line.row, column=line.column, code=line.code, sentence=line.sentence, id=line.made)
+    return ReportRow(
+        row=line.row,
+        column=line.column,
+        code=line.code,
+        sentence=line.sentence,
+        id=line.made,
+        kind=_kind(line),
+    )
+
+
+def _kind(line: ReportLine) -> LineKind:
+    if line.accepted:
+        return "accepted"
+    return "warning" if line.warning else "fault"
 
 
 class TemplateQuery(Struct, frozen=True, kw_only=True):

@@ -11,7 +11,7 @@ from types import NoneType, UnionType
 from typing import Annotated, Any, Final, Literal, NamedTuple, TypeAlias, Union, get_args, get_origin
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, UnsetType
 
 from market.http.wire.faults import Fault, InvalidInputError
 from market.http.wire.validation import CONTROL, annotations_of, convert, may_hide_a_fault
@@ -125,13 +125,14 @@ def members(shape: type[Struct]) -> dict[str, Any]:
 
 
 def choices(annotation: Any) -> Iterator[Any]:
-    """What may stand there: the members of a union, without None, each without its bounds."""
+    """What may stand there: the members of a union, without None and what is absent, each without its
+    bounds."""
     if get_origin(annotation) is Annotated:
         yield from choices(get_args(annotation)[0])
     elif get_origin(annotation) in (Union, UnionType):
         for member in get_args(annotation):
             yield from choices(member)
-    elif annotation is not NoneType:
+    elif annotation not in (NoneType, UnsetType):
         yield annotation
 
 

@@ -10,8 +10,14 @@ from market.http.wire.material import Body
 S = TypeVar("S", bound=Struct)
 
 
-def patch_of(name: str, shape: type[Struct], doc: str, leave_out: frozenset[str] = frozenset()) -> Any:
-    """A struct with the members of `shape`, each of them possibly absent."""
+def patch_of(
+    name: str,
+    shape: type[Struct],
+    doc: str,
+    leave_out: frozenset[str] = frozenset(),
+    base: type[Body] = Body,
+) -> Any:
+    """A struct with the members of `base`, and those of `shape`, each of them possibly absent."""
     hints = get_type_hints(shape, include_extras=True)
     fields = [
         (field, hints[field] | UnsetType, UNSET)
@@ -19,13 +25,15 @@ def patch_of(name: str, shape: type[Struct], doc: str, leave_out: frozenset[str]
         if field not in leave_out
     ]
     return msgspec.defstruct(
-        name, fields, bases=(Body,), namespace={"__doc__": doc}, frozen=True, kw_only=True, module=__name__
+        name, fields, bases=(base,), namespace={"__doc__": doc}, frozen=True, kw_only=True, module=__name__
     )
 
 
 def patched(current: S, patch: Struct) -> S:
-    """`current` with what `patch` gives."""
+    """`current` with what `patch` gives of its members."""
     given = {
-        field: value for field in patch.__struct_fields__ if (value := getattr(patch, field)) is not UNSET
+        field: value
+        for field in current.__struct_fields__
+        if (value := getattr(patch, field, UNSET)) is not UNSET
     }
     return msgspec.structs.replace(current, **given)
