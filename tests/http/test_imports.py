@@ -364,9 +364,9 @@ async def test_asks_are_amended_by_a_table(shop: Shop) -> None:
     window = offer(shop)["tranches"][0]["window"]
     first, second, third, fourth = [each["id"] for each in made]
     foreign = f"offer_{(await shop.scene.offer(shop.scene.sellers[1])).hex}"
+    tranche = "tranches.0.net_wet_t,tranches.0.window.start,tranches.0.window.end"
     rows = [
-        "id,version,ask.amount,ask.currency,ask.per,net_wet_t,tranches.0.net_wet_t,tranches.0.window.start,"
-        "tranches.0.window.end",
+        f"id,version,ask.amount,ask.currency,ask.per,net_wet_t,{tranche}",
         f"{first},1,99.50,EUR,oxide,,,,",
         f"{second},1,,,,9.000,9.000,{window['start']},{window['end']}",
         f"{third},2,99.50,EUR,oxide,,,,",
