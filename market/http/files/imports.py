@@ -299,8 +299,7 @@ LineKind = Literal["accepted", "warning", "fault"]
 
 
 class ReportRow(Body, frozen=True, kw_only=True):
-    """`code` is `accepted`, `acceptable`, or what is wrong or unusual; `column` is empty for what is so with the
-    whole row."""
+    """`code` is `accepted`, `acceptable`, or what is wrong or unusual; `column` is empty of a whole row."""
 
     row: int
     column: str
