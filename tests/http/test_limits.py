@@ -8,6 +8,7 @@ import httpx
 import pytest
 from prometheus_client import generate_latest
 
+from market.http.wire.door import Check
 from market.http.wire.limits import CallerLimits, Quota, site_of
 from market.http.wire.loading import COST
 from market.http.wire.tokens import mint
@@ -149,11 +150,15 @@ async def test_readiness_names_what_fails(database: Any) -> None:
     async def ill() -> str | None:
         return "the oldest unpublished event is 40 s old"
 
-    async with shop_on(database, checks={"database": well, "relay": ill}) as shop:
+    behind = Check(ask=ill, needed=False)
+    async with shop_on(database, checks={"database": Check(ask=ill), "relay": behind}) as shop:
         answer = await shop.client.get("/readyz")
-        assert 503 == answer.status_code
+        assert (503, "failing") == (answer.status_code, answer.json()["status"])
+    async with shop_on(database, checks={"database": Check(ask=well), "relay": behind}) as shop:
+        answer = await shop.client.get("/readyz")
+        assert 200 == answer.status_code
         assert {
-            "status": "failing",
+            "status": "degraded",
             "checks": ["database", "relay"],
             "failing": {"relay": "the oldest unpublished event is 40 s old"},
         } == answer.json()
@@ -169,7 +174,7 @@ async def test_probes_ask_the_checks_once_a_second_however_many_they_are(databas
         await asyncio.sleep(0)
         return asked[-1]
 
-    async with shop_on(database, checks={"database": check}) as shop:
+    async with shop_on(database, checks={"database": Check(ask=check)}) as shop:
         answers = await asyncio.gather(*(shop.client.get("/readyz") for _ in range(20)))
         assert ([200] * 20, [None]) == ([answer.status_code for answer in answers], asked)
         shop.scene.clock.pass_seconds(1)

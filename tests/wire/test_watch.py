@@ -115,7 +115,7 @@ async def test_a_clock_that_runs_ahead_is_told_and_records_nothing(
         with pytest.raises(ClockAhead):
             await markets.open_market(wiring.desk, scene.operator, terms=market_terms())
         assert before == await scene.events("market")
-        told = await checks(wiring)["clock"]()
+        told = await checks(wiring)["clock"].ask()
         assert told is not None
         assert "ahead of the database's" in told
         await scene.pool.execute(
@@ -126,9 +126,9 @@ async def test_a_clock_that_runs_ahead_is_told_and_records_nothing(
         assert days.total_seconds() - 60 < read("clock_ahead_seconds") < days.total_seconds() + 60
         stop.set()
     async with wired(*servers) as wiring:
-        assert None is await checks(wiring)["clock"]()
+        assert None is await checks(wiring)["clock"].ask()
     async with wired(*servers, now=ahead) as wiring:
-        assert None is await checks(wiring)["clock"]()
+        assert None is await checks(wiring)["clock"].ask()
 
 
 async def above(least: float, name: str) -> bool:

@@ -17,7 +17,14 @@ from market.lookups import Resolve
 from market.rules.streams.reach import Reach
 from market.solver import Solver
 
-Check = Callable[[], Awaitable[str | None]]
+
+class Check(Struct, frozen=True, kw_only=True):
+    """`ask` says what is wrong. `needed`: without it this process answers no request."""
+
+    ask: Callable[[], Awaitable[str | None]]
+    needed: bool = True
+
+
 """A readiness check: None when all is well, else the sentence that says what is not."""
 
 

@@ -3,7 +3,7 @@ anybody."""
 
 import asyncio
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, Literal
 
 from msgspec import Struct
 
@@ -20,9 +20,9 @@ class Liveness(Struct, frozen=True, kw_only=True):
 
 
 class Readiness(Struct, frozen=True, kw_only=True):
-    """`failing` maps each check that fails to its sentence."""
+    """`failing` maps each check that fails to its sentence; `degraded`: requests are answered all the same."""
 
-    status: str
+    status: Literal["ok", "degraded", "failing"]
     checks: tuple[str, ...]
     failing: dict[str, str]
 
@@ -39,7 +39,7 @@ class Probe:
         """The sentence of each check that fails."""
         async with self._asking:
             if self._asked_at is None or door.clock() - self._asked_at >= ASKED_AGAIN:
-                found = {name: await check() for name, check in door.checks.items()}
+                found = {name: await check.ask() for name, check in door.checks.items()}
                 self._failing = {name: sentence for name, sentence in found.items() if sentence is not None}
                 self._asked_at = door.clock()
             return self._failing
@@ -56,20 +56,25 @@ async def live(_call: Call[Nothing, Nothing]) -> Answer:
     "GET",
     "/readyz",
     roles=PUBLIC,
-    summary="Database, clocks, migrations and relay are well",
+    summary="This process can answer requests",
     tag=TAG,
     metered=False,
     answer=Readiness,
     also=(503,),
-    description="503 with the same body while a check fails.",
+    description="503 with the same body while its database, a migration or its clock is not well. A relay that "
+    "is behind, or stopped, is `degraded`: what is recorded waits for it, and any other process would say so.",
 )
 async def ready(call: Call[Nothing, Nothing]) -> Answer:
     probe: Probe = call.state.probe
     failing = await probe.failing(call.door)
+    checks = call.door.checks
+    away = any(checks[name].needed for name in failing)
     body = Readiness(
-        status="failing" if failing else "ok", checks=tuple(sorted(call.door.checks)), failing=failing
+        status="failing" if away else "degraded" if failing else "ok",
+        checks=tuple(sorted(checks)),
+        failing=failing,
     )
-    return Answer(body=body, status=503 if failing else 200, headers={"Cache-Control": "no-store"})
+    return Answer(body=body, status=503 if away else 200, headers={"Cache-Control": "no-store"})
 
 
 HANDLERS: Final = (live, ready)
