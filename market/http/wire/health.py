@@ -20,7 +20,7 @@ class Liveness(Struct, frozen=True, kw_only=True):
 
 
 class Readiness(Struct, frozen=True, kw_only=True):
-    """`failing` maps each check that fails to its sentence; `degraded`: requests are answered all the same."""
+    """`failing` maps each check that fails to its sentence; `degraded`: requests are answered even so."""
 
     status: Literal["ok", "degraded", "failing"]
     checks: tuple[str, ...]
@@ -61,8 +61,8 @@ async def live(_call: Call[Nothing, Nothing]) -> Answer:
     metered=False,
     answer=Readiness,
     also=(503,),
-    description="503 with the same body while its database, a migration or its clock is not well. A relay that "
-    "is behind, or stopped, is `degraded`: what is recorded waits for it, and any other process would say so.",
+    description="503 with the same body while its database, a migration or its clock is not well. A relay "
+    "that is behind, or stopped, is `degraded`: what is recorded waits for it, whoever is asked.",
 )
 async def ready(call: Call[Nothing, Nothing]) -> Answer:
     probe: Probe = call.state.probe
