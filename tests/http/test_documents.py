@@ -1,5 +1,7 @@
 """The OpenAPI document, its page and its vendored files."""
 
+import importlib
+import pkgutil
 import re
 from collections.abc import Iterable, Iterator
 from hashlib import sha256
@@ -11,13 +13,29 @@ import msgspec
 import pytest
 
 import contracts.rules
+import market.http
 import market.rules
 from market.http.app import HANDLERS, declared
 from market.http.wire.documents import MEDIA_TYPES, VENDORED
+from market.http.wire.endpoint import Route
 from market.http.wire.material import Body
 from market.http.wire.openapi import document
 from market.http.wire.problems import wire_name
 from tests.http.shop import Shop
+
+
+def test_every_route_that_is_written_is_served() -> None:
+    modules = [
+        importlib.import_module(found.name)
+        for found in pkgutil.walk_packages(market.http.__path__, "market.http.")
+    ]
+    written = {
+        (each.declared.method, each.declared.path)
+        for module in modules
+        for each in vars(module).values()
+        if isinstance(each, Route)
+    }
+    assert set() == written - {(each.method, each.path) for each in declared(HANDLERS)}
 
 
 def test_the_document_describes_every_route() -> None:

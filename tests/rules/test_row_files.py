@@ -17,6 +17,7 @@ from market.http.wire import row_files, workbooks
 from market.http.wire.columns import Wrong
 from market.http.wire.faults import InvalidInputError
 from market.http.wire.import_rows import FileTerms, ReadRow, count_rows, read_rows
+from market.http.wire.row_tables import written_csv
 from market.http.wire.validation import convert
 from market.store.imports import FileFormat
 
@@ -273,6 +274,12 @@ def test_merged_cells_are_named() -> None:
     assert ("merged_cells", "") == fault(workbook(line, line, merged="A2:A3"), "xlsx")
     with pytest.raises(InvalidInputError, match="A2:A3 are merged"):
         rows(workbook(line, line, merged="A2:A3"), "xlsx")
+
+
+def test_no_text_in_a_written_file_begins_as_a_formula() -> None:
+    cells = ("=HYPERLINK(1)", "@SUM(A1)", "-cmd", "+1 t", "-0.25", "+3", "", None, "plain")
+    (written,) = csv.reader(StringIO(written_csv([cells]).decode()))
+    assert ["'=HYPERLINK(1)", "'@SUM(A1)", "'-cmd", "'+1 t", "-0.25", "+3", "", "", "plain"] == written
 
 
 def test_a_formula_hides_no_other_fault_of_its_row_and_makes_none() -> None:

@@ -1,11 +1,9 @@
 """Files of rows: handed in, followed, reported on row by row, cancelled; and templates to begin with."""
 
 import asyncio
-import csv
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator
 from datetime import datetime
 from hashlib import sha256
-from io import StringIO
 from typing import Annotated, Any, Final, Literal, Self
 from uuid import UUID
 
@@ -29,6 +27,7 @@ from market.http.wire.problems import DoorError
 from market.http.wire.reads import as_caller
 from market.http.wire.receiving import receive_parts
 from market.http.wire.row_files import CSV, NDJSON, XLSX
+from market.http.wire.row_tables import written_csv
 from market.store import imports as store
 from market.store.imports import FileFormat, Import, Mode, ReportLine, Separator, State
 
@@ -37,7 +36,6 @@ OPEN_MAX: Final = 4
 """Of an organisation, that are not over."""
 PART_BYTES: Final = 256 * 1024
 RECEIVE_SECONDS_MAX: Final = 900.0
-_FORMULA_SIGNS: Final = ("=", "+", "-", "@", "\t", "\r")
 _MEDIA: Final[dict[FileFormat, str]] = {form: media for media, form in FORMATS.items()}
 
 
@@ -346,23 +344,14 @@ async def _lines(call: Call[Any, Any], found: UUID) -> AsyncGenerator[tuple[Repo
 
 
 async def _csv_report(call: Call[Any, Any], found: UUID) -> AsyncGenerator[bytes]:
-    yield _as_csv([ReportRow.__struct_fields__])
+    yield written_csv([ReportRow.__struct_fields__])
     async for lines in _lines(call, found):
-        yield _as_csv(
+        yield written_csv(
             [
                 (str(line.row), line.column, line.code, line.sentence, line.made or "", _kind(line))
                 for line in lines
             ]
         )
-
-
-def _as_csv(rows: Sequence[Sequence[str]]) -> bytes:
-    """A text that a spreadsheet would take for a formula begins with an apostrophe."""
-    written = StringIO(newline="")
-    csv.writer(written).writerows(
-        [f"'{cell}" if cell.startswith(_FORMULA_SIGNS) else cell for cell in row] for row in rows
-    )
-    return written.getvalue().encode()
 
 
 async def _json_report(call: Call[Any, Any], found: UUID) -> AsyncGenerator[bytes]:

@@ -1,10 +1,11 @@
 """Rows of a list or a statement as files: CSV, and a sheet whose figures are numbers."""
 
 import csv
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from io import BytesIO, StringIO
-from typing import Any, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
 import xlsxwriter
@@ -12,6 +13,8 @@ import xlsxwriter
 from market.http.wire.row_files import CSV, XLSX
 
 FileFormat = Literal["json", "csv", "xlsx"]
+_FORMULA_SIGNS: Final = ("=", "+", "-", "@", "\t", "\r")
+_FIGURE: Final = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
 
 
 class Column(NamedTuple):
@@ -27,13 +30,26 @@ def member(name: str, *, number: bool = False) -> Column:
     return Column(name, lambda row: msgspec.to_builtins(getattr(row, name)), number)
 
 
-def as_csv(columns: Sequence[Column], rows: Sequence[Any]) -> bytes:
-    """RFC 4180, UTF-8; what is not known is empty."""
-    written = StringIO()
-    writer = csv.writer(written)
-    writer.writerow([column.name for column in columns])
-    writer.writerows([column.text(row) for column in columns] for row in rows)
+def written_csv(rows: Iterable[Iterable[Any]]) -> bytes:
+    """RFC 4180, UTF-8; what is not known is empty.
+
+    A text that a spreadsheet would take for a formula begins with an apostrophe: names are chosen by others.
+    """
+    written = StringIO(newline="")
+    csv.writer(written).writerows([_harmless(cell) for cell in row] for row in rows)
     return written.getvalue().encode()
+
+
+def _harmless(cell: Any) -> Any:
+    if isinstance(cell, str) and cell.startswith(_FORMULA_SIGNS) and not _FIGURE.fullmatch(cell):
+        return f"'{cell}"
+    return cell
+
+
+def as_csv(columns: Sequence[Column], rows: Sequence[Any]) -> bytes:
+    """As `written_csv`, below the columns' names."""
+    head = [column.name for column in columns]
+    return written_csv([head, *([column.text(row) for column in columns] for row in rows)])
 
 
 def as_xlsx(name: str, columns: Sequence[Column], rows: Sequence[Any], *, frozen: int) -> bytes:

@@ -3,17 +3,16 @@
 Pages and plots are built as trees of elements, so that no text can become markup, and load nothing.
 """
 
-import csv
 from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
-from io import StringIO
 from typing import Any, Final, Literal, TypeVar
 from xml.etree.ElementTree import Element, SubElement, tostring
 
 from msgspec import Struct
 
 from market.http.wire.endpoint import JSON, Answer, Call
+from market.http.wire.row_tables import written_csv
 
 Name = TypeVar("Name", bound=str)
 Shape = Literal["json", "csv", "svg", "html"]
@@ -126,13 +125,9 @@ def accepted(header: str | None, offered: Mapping[Name, str]) -> Name:
 
 
 def as_csv(sheet: Sheet) -> bytes:
-    """RFC 4180, UTF-8; what nobody states is empty."""
-    written = StringIO()
-    writer = csv.writer(written)
+    """As `written_csv`; what nobody states is empty."""
     names, values = tuple(zip(*sheet.scope, strict=True)) or ((), ())
-    writer.writerow((*sheet.head, *names))
-    writer.writerows((*row, *values) for row in sheet.rows)
-    return written.getvalue().encode()
+    return written_csv([(*sheet.head, *names), *((*row, *values) for row in sheet.rows)])
 
 
 def as_svg(sheet: Sheet) -> bytes:
