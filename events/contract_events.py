@@ -344,6 +344,57 @@ class WeighingSettled(Struct, frozen=True, kw_only=True):
     object_by: Instant | UnsetType = UNSET
 
 
+class NonArrivalDeclared(Struct, frozen=True, kw_only=True):
+    """The buyer says that a lot never came; the seller may contest it until `contest_by`, then it is lost.
+
+    `before_handover`: before risk passed to the buyer, whatever the Incoterm.
+    """
+
+    TYPE: ClassVar[str] = "contracts.non-arrival.declared.v1"
+
+    market: UUID
+    agreement: UUID
+    delivery: UUID
+    reason: LongText
+    before_handover: bool
+    evidence: Papers
+    contest_by: Instant
+
+
+class NonArrivalContested(Struct, frozen=True, kw_only=True):
+    """The seller says that the lot came, or was not lost before risk passed."""
+
+    TYPE: ClassVar[str] = "contracts.non-arrival.contested.v1"
+
+    market: UUID
+    agreement: UUID
+    delivery: UUID
+    reason: LongText
+    evidence: Papers
+
+
+class NonArrivalSettled(Struct, frozen=True, kw_only=True):
+    """That a lot was lost `stands` or `falls`; `risk` is who bears it, by the Incoterm or since it was lost
+    `before_handover`. By the side that gives in; without `by` nobody contested it, or the operator settled it
+    with `evidence`.
+
+    At the seller's risk `quantity_g` is its shortfall; at the buyer's it is taken, and paid for as shipped.
+    """
+
+    TYPE: ClassVar[str] = "contracts.non-arrival.settled.v1"
+
+    market: UUID
+    agreement: UUID
+    delivery: UUID
+    year: ContractYear
+    outcome: ContestOutcome
+    quantity_g: MassG
+    before_handover: bool
+    risk: Side
+    by: Side | UnsetType = UNSET
+    evidence: Papers
+
+
 class BuyerCalled(Struct, frozen=True, kw_only=True):
     """The buyer has not weighed a delivery, or not accepted it: from `act_by` on it is deemed to have."""
 
@@ -509,6 +560,9 @@ FACTS: tuple[type[Struct], ...] = (
     DeliveryWeighed,
     WeighingObjected,
     WeighingSettled,
+    NonArrivalDeclared,
+    NonArrivalContested,
+    NonArrivalSettled,
     BuyerCalled,
     AssayLodged,
     AssaysExchanged,

@@ -58,7 +58,7 @@ LineKind = Literal[
     "deliver_or_pay",
     "umpire_cost",
 ]
-Settles = Literal["final", "rejection", "restatement", "contract_for_difference", "shortfall"]
+Settles = Literal["final", "rejection", "non_arrival", "restatement", "contract_for_difference", "shortfall"]
 NominationLevel = Literal["annual", "quarterly", "monthly"]
 NOMINATION_LADDER: tuple[NominationLevel, ...] = ("annual", "quarterly", "monthly")
 BuyerAct = Literal["weighing", "acceptance"]

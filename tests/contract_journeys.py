@@ -214,6 +214,37 @@ def weights() -> ContractLane:
     return lane.on(date(2027, 3, 1)).pass_delivery().settle()
 
 
+def lost_lots() -> ContractLane:
+    """Lots that never came, at either side's risk: given in by the seller, contested, left to the operator
+    and to the clock; one came after all, two were there."""
+    terms = agreement_terms(
+        term=TermClause(starts_on=date(2027, 1, 1), years=1),
+        volume=FixedVolume(acq_g=(100 * TONNE_G,)),
+        price=FlatPrice(price_micro_per_kg=75 * MICRO),
+        take_or_pay=TAKE_OR_PAY,
+        conditions=(),
+        assay=TERMS.assay,
+        delivery=replace(TERMS.delivery, incoterm="FCA"),
+    )
+    delivered = replace(terms, delivery=replace(TERMS.delivery, incoterm="DAP"))
+    lane = ContractLane().draft(terms, by="seller").sign().on(date(2027, 1, 1))
+    lane.ship(stated=figures_of(CLEAN)).declare_non_arrival().on(date(2027, 1, 9)).pass_delivery().settle()
+    lane.ship(stated=figures_of(CLEAN)).declare_non_arrival(before_handover=True).contest_non_arrival()
+    lane.settle_non_arrival("operator", "stands").settle()
+    lane.ship(stated=figures_of(CLEAN)).declare_non_arrival(before_handover=True)
+    lane.settle_non_arrival("seller", "stands")
+    lane.propose("seller", delivered).sign().on(date(2027, 2, 1))
+    lane.ship(stated=figures_of(CLEAN)).declare_non_arrival().on(date(2027, 2, 9)).pass_delivery()
+    lane.ship(stated=figures_of(CLEAN)).declare_non_arrival().contest_non_arrival().weigh()
+    lane.lodge("seller", Nd=NDPR["Nd"], Th=7).lodge("buyer", Nd=NDPR["Nd"], Th=7).accept().settle()
+    lane.ship(stated=figures_of(CLEAN)).declare_non_arrival().contest_non_arrival()
+    lane.settle_non_arrival("operator", "falls").weigh()
+    lane.lodge("seller", Nd=NDPR["Nd"], Th=7).lodge("buyer", Nd=NDPR["Nd"], Th=7).accept().settle()
+    lane.ship(stated=figures_of(CLEAN)).declare_non_arrival().settle_non_arrival("buyer", "falls").weigh()
+    lane.on(date(2027, 3, 1)).exchange().accept().settle()
+    return lane.on(date(2028, 1, 2)).pass_time()
+
+
 def never_begun() -> ContractLane:
     return ContractLane().draft(TERMS).sign().on(date(2027, 1, 1)).pass_time()
 
@@ -224,6 +255,7 @@ JOURNEYS: dict[str, Callable[[], ContractLane]] = {
     "share": share,
     "silent buyer": silent_buyer,
     "weights": weights,
+    "lost lots": lost_lots,
     "never begun": never_begun,
 }
 

@@ -16,6 +16,7 @@ from contracts.rules import (
     deliveries,
     indices,
     nominations,
+    non_arrivals,
     results,
     settlements,
     standing,
@@ -240,6 +241,21 @@ class ContractLane:
         found = Survey(surveyor=SURVEYOR, reference="W-1", certificate=certificate)
         given = {"net_wet_g": net_wet_g, "moisture_ppb": 0, "survey": found}
         return self._delivery(weighings.survey, weighings.HandInSurvey, by, delivery=self.last, **given)
+
+    def declare_non_arrival(self, *, before_handover: bool = False) -> "ContractLane":
+        given = {"reason": "lost", "evidence": self.papers(), "before_handover": before_handover}
+        rule = non_arrivals.declare
+        return self._delivery(rule, non_arrivals.DeclareNonArrival, "buyer", delivery=self.last, **given)
+
+    def contest_non_arrival(self) -> "ContractLane":
+        given = {"reason": "signed for", "evidence": self.papers()}
+        rule = non_arrivals.contest
+        return self._delivery(rule, non_arrivals.ContestNonArrival, "seller", delivery=self.last, **given)
+
+    def settle_non_arrival(self, by: str, outcome: str, *, before_handover: bool = False) -> "ContractLane":
+        given = {"outcome": outcome, "evidence": self.papers(), "before_handover": before_handover}
+        rule = non_arrivals.settle
+        return self._delivery(rule, non_arrivals.SettleNonArrival, by, delivery=self.last, **given)
 
     def lodge(self, by: str, **fractions_ppb: int) -> "ContractLane":
         given = {"laboratory": f"{by}'s", "reference": "A-1", "results": figures(**(fractions_ppb or NDPR))}

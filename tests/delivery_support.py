@@ -7,7 +7,7 @@ from uuid import UUID
 
 from msgspec.structs import replace
 
-from contracts.rules import deemed, deliveries, results, settlements, weighings
+from contracts.rules import deemed, deliveries, non_arrivals, results, settlements, weighings
 from contracts.rules.days import midnight
 from contracts.rules.deemed import PassDelivery
 from contracts.rules.delivered import left_g
@@ -192,6 +192,24 @@ class Deliveries:
         named = Survey(surveyor=surveyor, reference="W-1", certificate=certificate)
         given = {"net_wet_g": 9_700_000, "moisture_ppb": 0, "survey": named}
         return self._step(weighings.survey, HandInSurvey, by, self._named() | given | changes)
+
+    def declare_non_arrival(self, by: str = "buyer", **changes: Any) -> "Deliveries":
+        given = {"reason": "it never came"}
+        return self._step(
+            non_arrivals.declare, non_arrivals.DeclareNonArrival, by, self._named() | given | changes
+        )
+
+    def contest_non_arrival(self, by: str = "seller", **changes: Any) -> "Deliveries":
+        given = {"reason": "your gate signed for it"}
+        return self._step(
+            non_arrivals.contest, non_arrivals.ContestNonArrival, by, self._named() | given | changes
+        )
+
+    def settle_non_arrival(self, by: str, outcome: str, **changes: Any) -> "Deliveries":
+        given = {"outcome": outcome}
+        return self._step(
+            non_arrivals.settle, non_arrivals.SettleNonArrival, by, self._named() | given | changes
+        )
 
     def lodge(self, by: str, **changes: Any) -> "Deliveries":
         given = {"laboratory": f"{by}'s laboratory", "reference": "A-1", "results": figures(**NDPR)}

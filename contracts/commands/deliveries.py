@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from contracts.commands.indices import read_units, windows_of
 from contracts.commands.steps import AgreementStep, D, DeliveryStep
-from contracts.rules import deemed, results, settlements, weighings
+from contracts.rules import deemed, non_arrivals, results, settlements, weighings
 from contracts.rules import deliveries as rules
 from contracts.rules.agreement import Agreement
 from contracts.rules.days import midnight
@@ -178,6 +178,9 @@ weigh: Final = DeliveryStep("delivery.weigh", _load, weighings.weigh)
 object_to_mass: Final = DeliveryStep("delivery.object-to-mass", _load, weighings.object_to_mass)
 agree_on_mass: Final = DeliveryStep("delivery.agree-on-mass", _load, weighings.agree)
 survey: Final = DeliveryStep("delivery.survey", _load, weighings.survey)
+declare_non_arrival: Final = DeliveryStep("delivery.declare-non-arrival", _load, non_arrivals.declare)
+contest_non_arrival: Final = DeliveryStep("delivery.contest-non-arrival", _load, non_arrivals.contest)
+settle_non_arrival: Final = DeliveryStep("delivery.settle-non-arrival", _load, non_arrivals.settle)
 lodge: Final = DeliveryStep("delivery.lodge-assay", _load, results.lodge)
 exchange: Final = DeliveryStep("delivery.exchange-assays", _load, results.exchange)
 umpire: Final = DeliveryStep("delivery.umpire", _load, results.umpire)

@@ -46,6 +46,8 @@ def next_due(delivery: Delivery) -> datetime | None:
     """From when on the clock alone changes the delivery; None: it does not."""
     if delivery.status == "weighed" and delivery.weighed is not None:
         return delivery.weighed.exchange_by
+    if delivery.missing_pending and delivery.missing is not UNSET:
+        return delivery.missing.contest_by if delivery.missing_contested is UNSET else None
     if _act(delivery) is None:
         return None
     call = open_call(delivery)
@@ -92,5 +94,5 @@ def deemed_acts(delivery: Delivery) -> tuple[BuyerAct, ...]:
 
 def _act(delivery: Delivery) -> BuyerAct | None:
     if delivery.status == "shipped":
-        return "weighing"
+        return None if delivery.missing_pending else "weighing"
     return "acceptance" if delivery.status == "assayed" and not delivery.mass_contested else None

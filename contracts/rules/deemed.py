@@ -1,4 +1,5 @@
-"""What the clock alone makes of a delivery: assays exchanged, the buyer called upon, its act deemed done."""
+"""What the clock alone makes of a delivery: assays exchanged, the buyer called upon, its act deemed done, a
+declaration of non-arrival that nobody contests."""
 
 from uuid import UUID
 
@@ -9,6 +10,7 @@ from contracts.rules.calls import next_due, notice_over, open_call
 from contracts.rules.days import day_of
 from contracts.rules.deliveries import accepted
 from contracts.rules.delivery import Delivery, DeliveryState, known
+from contracts.rules.non_arrivals import uncontested
 from contracts.rules.results import ExchangeAssays, exchange
 from contracts.rules.steps import decision, of_timer
 from contracts.rules.weighings import weighed
@@ -31,6 +33,8 @@ def pass_time(state: DeliveryState, argument: PassDelivery, moment: Moment) -> D
     due = next_due(delivery)
     if due is None or moment.now < due:
         raise NotDue(due="an event" if due is None else due.isoformat())
+    if delivery.missing_pending:
+        return uncontested(agreement, delivery, moment)
     if delivery.status == "weighed":
         return exchange(state, ExchangeAssays(caller=argument.caller, delivery=argument.delivery), moment)
     if open_call(delivery) is not None:

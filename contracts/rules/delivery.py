@@ -23,6 +23,9 @@ from events.contract_events import (
     DeliveryShipped,
     DeliveryWeighed,
     InvoiceSettled,
+    NonArrivalContested,
+    NonArrivalDeclared,
+    NonArrivalSettled,
     UmpireDecided,
     UmpireObjected,
     WeighingObjected,
@@ -32,11 +35,14 @@ from events.contract_terms import AgreementTerms
 from events.refusal import Refusal
 from events.vocabulary import MarketBasis, Side
 
-DeliveryStatus = Literal["shipped", "weighed", "before_umpire", "assayed", "accepted", "rejected"]
+DeliveryStatus = Literal["shipped", "weighed", "before_umpire", "assayed", "accepted", "rejected", "lost"]
 Change: TypeAlias = (
     DeliveryWeighed
     | WeighingObjected
     | WeighingSettled
+    | NonArrivalDeclared
+    | NonArrivalContested
+    | NonArrivalSettled
     | BuyerCalled
     | AssayLodged
     | AssaysExchanged
@@ -54,7 +60,8 @@ class Delivery(Struct, frozen=True, kw_only=True):
     `called`: the newest call upon its buyer, answered or not.
 
     `weighing_objected`: what the seller holds against `weighed`; `survey_objected`: a surveyor's figure was
-    taken away. `mass_settled` is the mass that both agree on, or a surveyor's.
+    taken away. `mass_settled` is the mass that both agree on, or a surveyor's. `missing`: its buyer has
+    declared that it never came.
     """
 
     version: int
@@ -72,9 +79,14 @@ class Delivery(Struct, frozen=True, kw_only=True):
     weighing_objected: WeighingObjected | UnsetType = UNSET
     survey_objected: WeighingObjected | UnsetType = UNSET
     mass_settled: WeighingSettled | UnsetType = UNSET
+    missing: NonArrivalDeclared | UnsetType = UNSET
+    missing_contested: NonArrivalContested | UnsetType = UNSET
+    missing_settled: NonArrivalSettled | UnsetType = UNSET
 
     @property
     def status(self) -> DeliveryStatus:
+        if self.missing_settled is not UNSET and self.missing_settled.outcome == "stands":
+            return "lost"
         if self.rejected is not None:
             return "rejected"
         if self.accepted is not None:
@@ -86,6 +98,21 @@ class Delivery(Struct, frozen=True, kw_only=True):
 
     def lodged(self, side: Side) -> AssayLodged | None:
         return self.seller_assay if side == "seller" else self.buyer_assay
+
+    @property
+    def missing_pending(self) -> bool:
+        """Whether it is declared never to have come, and neither weighed nor settled since."""
+        return self.missing is not UNSET and self.missing_settled is UNSET and self.weighed is None
+
+    @property
+    def taken_g(self) -> int | None:
+        """Grams of basis that the buyer pays for; None: not decided, or nothing."""
+        if self.accepted is not None:
+            return self.accepted.quantity_g
+        lost = self.missing_settled
+        if self.status != "lost" or lost is UNSET or lost.risk == "seller":
+            return None
+        return lost.quantity_g
 
     @property
     def mass_contested(self) -> bool:
@@ -162,11 +189,11 @@ def _changes(fact: Change) -> Mapping[str, Struct | UnsetType | None]:
         case DeliveryWeighed():
             return {"weighed": fact, "weighing_objected": UNSET}
         case WeighingObjected():
-            if fact.against == "weighing":
-                return {"weighing_objected": fact}
-            return {"survey_objected": fact, "mass_settled": UNSET}
+            return _objected(fact)
         case WeighingSettled():
             return {"mass_settled": fact}
+        case NonArrivalDeclared() | NonArrivalContested() | NonArrivalSettled():
+            return _missing(fact)
         case BuyerCalled():
             return {"called": fact}
         case AssayLodged():
@@ -181,6 +208,28 @@ def _changes(fact: Change) -> Mapping[str, Struct | UnsetType | None]:
             return {"accepted": fact}
         case DeliveryRejected():
             return {"rejected": fact}
+        case _:
+            assert_never(fact)
+
+
+def _objected(fact: WeighingObjected) -> Mapping[str, Struct | UnsetType]:
+    if fact.against == "weighing":
+        return {"weighing_objected": fact}
+    return {"survey_objected": fact, "mass_settled": UNSET}
+
+
+def _missing(
+    fact: NonArrivalDeclared | NonArrivalContested | NonArrivalSettled,
+) -> Mapping[str, Struct | UnsetType]:
+    """Of a lot that is there after all its buyer is called upon anew."""
+    match fact:
+        case NonArrivalDeclared():
+            return {"missing": fact}
+        case NonArrivalContested():
+            return {"missing_contested": fact}
+        case NonArrivalSettled():
+            anew = {"called": UNSET} if fact.outcome == "falls" else {}
+            return {"missing_settled": fact, **anew}
         case _:
             assert_never(fact)
 

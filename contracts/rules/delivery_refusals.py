@@ -300,6 +300,30 @@ class SurveyorNotAgreed(Refusal):
     code = "surveyor_not_agreed"
 
 
+class NonArrivalUndeclared(Refusal):
+    """Nobody says that this lot never came, or it is settled; the operator settles what is contested."""
+
+    code = "non_arrival_undeclared"
+
+
+class NonArrivalDeclaredBefore(Refusal):
+    """This was declared before: weigh the lot."""
+
+    code = "non_arrival_declared_before"
+
+
+class LossUnproven(Refusal):
+    """Before {day} a lot is declared lost with a document only, such as the carrier's."""
+
+    code = "loss_unproven"
+
+
+class NonArrivalContestedBefore(Refusal):
+    """The seller has contested this."""
+
+    code = "non_arrival_contested_before"
+
+
 class BuyerActOver(Refusal):
     """The buyer was called upon, and its {act} is deemed done from {act_by} on."""
 

@@ -17,6 +17,7 @@ from contracts.rules import (
     deliveries,
     indices,
     nominations,
+    non_arrivals,
     results,
     settlements,
     standing,
@@ -68,6 +69,9 @@ from events.contract_events import (
     ForceMajeureEnded,
     IndexPublished,
     InvoiceSettled,
+    NonArrivalContested,
+    NonArrivalDeclared,
+    NonArrivalSettled,
     OutputDeclared,
     ProposalWithdrawn,
     QuantityNominated,
@@ -298,7 +302,7 @@ def _delivered(before: Before, event: Recorded, fact: DeliveryFact, caller: Call
         units=before.units,
     )
     moment = _moment(event.time)
-    if isinstance(fact, BuyerCalled) or getattr(fact, "deemed", UNSET) is not UNSET:
+    if isinstance(fact, BuyerCalled) or getattr(fact, "deemed", UNSET) is not UNSET or _by_clock(fact):
         return deemed.pass_time(state, deemed.PassDelivery(caller=caller, delivery=fact.delivery), moment)
     match fact:
         case DeliveryShipped():
@@ -309,6 +313,8 @@ def _delivered(before: Before, event: Recorded, fact: DeliveryFact, caller: Call
             return weighings.weigh(state, _weighing(fact, caller), moment)
         case WeighingObjected() | WeighingSettled():
             return weighings.decided_again(state, fact, caller, moment)
+        case NonArrivalDeclared() | NonArrivalContested() | NonArrivalSettled():
+            return non_arrivals.decided_again(state, fact, caller, moment)
         case AssayLodged():
             lodged = results.LodgeAssay(
                 caller=caller,
@@ -338,6 +344,11 @@ def _delivered(before: Before, event: Recorded, fact: DeliveryFact, caller: Call
             return deliveries.reject(state, rejected, moment)
         case _:
             assert_never(fact)
+
+
+def _by_clock(fact: DeliveryFact) -> bool:
+    """A declaration of non-arrival that nobody contested."""
+    return isinstance(fact, NonArrivalSettled) and fact.by is UNSET and not fact.evidence
 
 
 def _shipment(fact: DeliveryShipped, caller: Caller) -> deliveries.Ship:

@@ -77,13 +77,13 @@ def settle(state: DeliveryState, argument: Settle, moment: Moment) -> Decision:
     """Final price × settled quantity, less what was paid on documents. Raises Refusals."""
     agreement, _ = party(state, argument.caller)
     delivery = known(state)
-    refuse(status_refusals(delivery, "accepted"))
+    refuse(status_refusals(delivery, "accepted", "lost"))
     if state.invoices:
         raise AlreadySettled(invoice=f"inv_{state.invoices[0].invoice.hex}")
     price = _final_price(agreement, delivery, state, moment.now)
-    assert delivery.accepted is not None
+    assert delivery.taken_g is not None
     lines = (
-        line("final", delivery.accepted.quantity_g, price),
+        line("final", delivery.taken_g, price),
         *(credit(each) for each in delivery.shipped.lines),
         *umpire_cost(_umpire_share(delivery)),
     )
@@ -192,7 +192,7 @@ def settles_quarterly(agreement: Agreement | None, day: date) -> bool:
 
 
 def accepted_g(deliveries: Sequence[Delivery]) -> int:
-    return sum(delivery.accepted.quantity_g for delivery in deliveries if delivery.accepted is not None)
+    return sum(delivery.taken_g or 0 for delivery in deliveries)
 
 
 def _final_price(agreement: Agreement, delivery: Delivery, state: DeliveryState, now: datetime) -> Priced:

@@ -11,6 +11,7 @@ from events.contract_events import (
     DeliveryRejected,
     DeliveryShipped,
     InvoiceSettled,
+    NonArrivalSettled,
     OutputDeclared,
     QuantityNominated,
     ShortfallNotified,
@@ -25,6 +26,7 @@ VolumeFact: TypeAlias = (
     | DeliveryShipped
     | DeliveryAccepted
     | DeliveryRejected
+    | NonArrivalSettled
     | InvoiceSettled
     | YearAssessed
 )
@@ -48,8 +50,9 @@ class Nomination(Struct, frozen=True, kw_only=True):
 class YearVolume(Struct, frozen=True, kw_only=True):
     """Sums of one contract year in grams of basis; `ledger` once the year was assessed.
 
-    `taken_g` is what was accepted: the ledger says how much of it draws on earlier years' make-up.
-    `unsettled` counts deliveries that left and are neither rejected nor finally invoiced. `invoiced` is what
+    `taken_g` is what was accepted, or lost at the buyer's risk: the ledger says how much of it draws on
+    earlier years' make-up. `unsettled` counts deliveries that left and are neither rejected, nor lost at the
+    seller's risk, nor finally invoiced. `invoiced` is what
     final invoices have charged for product, differences of restated prices included.
     """
 
@@ -105,10 +108,21 @@ def fold_volume(volumes: Volumes, fact: VolumeFact) -> Volumes:
             year = volumes.year(fact.year)
             off_spec_g = year.off_spec_g + fact.quantity_g
             return _with_year(volumes, replace(year, off_spec_g=off_spec_g, unsettled=year.unsettled - 1))
+        case NonArrivalSettled():
+            return _with_year(volumes, _lost(volumes.year(fact.year), fact))
         case InvoiceSettled():
             return volumes if fact.year is None else _with_year(volumes, _invoiced(volumes, fact, fact.year))
         case _:
             assert_never(fact)
+
+
+def _lost(year: YearVolume, fact: NonArrivalSettled) -> YearVolume:
+    if fact.outcome == "falls":
+        return year
+    if fact.risk == "buyer":
+        return replace(year, taken_g=year.taken_g + fact.quantity_g)
+    shortfall_g = year.seller_shortfall_g + fact.quantity_g
+    return replace(year, seller_shortfall_g=shortfall_g, unsettled=year.unsettled - 1)
 
 
 def _invoiced(volumes: Volumes, fact: InvoiceSettled, number: int) -> YearVolume:

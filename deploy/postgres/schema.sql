@@ -507,7 +507,7 @@ CREATE TABLE state.delivery (
     contract_year bigint NOT NULL,
     changed_time timestamp with time zone NOT NULL,
     CONSTRAINT delivery_position_check CHECK (("position" >= 1)),
-    CONSTRAINT delivery_status_check CHECK ((status = ANY (ARRAY['shipped'::text, 'weighed'::text, 'before_umpire'::text, 'assayed'::text, 'accepted'::text, 'rejected'::text]))),
+    CONSTRAINT delivery_status_check CHECK ((status = ANY (ARRAY['shipped'::text, 'weighed'::text, 'before_umpire'::text, 'assayed'::text, 'accepted'::text, 'rejected'::text, 'lost'::text]))),
     CONSTRAINT delivery_version_check CHECK ((version >= 1))
 )
 WITH (fillfactor='70');

@@ -268,6 +268,21 @@ class Weighing(Struct, frozen=True, kw_only=True):
     settled: SettledMass | None
 
 
+class NonArrival(Struct, frozen=True, kw_only=True):
+    """That a lot never came, as its buyer declares. `outcome` None: it is open; `risk`: who bears it."""
+
+    reason: str
+    before_handover: bool
+    evidence: tuple[dict[str, Any], ...]
+    contest_by: datetime
+    contest_reason: str | None
+    contest_evidence: tuple[dict[str, Any], ...]
+    outcome: str | None
+    risk: str | None
+    settled_by: str | None
+    settled_evidence: tuple[dict[str, Any], ...]
+
+
 class Awaited(Struct, frozen=True, kw_only=True):
     """What only the buyer can do next, and from when on it is deemed done."""
 
@@ -303,6 +318,7 @@ class Delivery(Struct, frozen=True, kw_only=True):
     umpire: UmpireAssay | None
     objection: Objection | None
     title_passed_on: date | None
+    non_arrival: NonArrival | None
     rejected: tuple[str, ...]
     awaited: Awaited | None
     deemed: tuple[str, ...]

@@ -60,6 +60,9 @@ WEIGH: Final = keyed(f"{_DELIVERY}/weighing", DeliveryAccepted)
 OBJECT_TO_MASS: Final = keyed(f"{_DELIVERY}/weighing/objection", DeliveryAccepted)
 AGREE_ON_MASS: Final = keyed(f"{_DELIVERY}/weighing/agreement", DeliveryAccepted)
 SURVEY: Final = keyed(f"{_DELIVERY}/weighing/survey", DeliveryAccepted)
+NON_ARRIVAL: Final = keyed(f"{_DELIVERY}/non-arrival", DeliveryAccepted)
+CONTEST_NON_ARRIVAL: Final = keyed(f"{_DELIVERY}/non-arrival/contest", DeliveryAccepted)
+SETTLE_NON_ARRIVAL: Final = keyed(f"{_DELIVERY}/non-arrival/settlement", DeliveryAccepted)
 ASSAY: Final = keyed(f"{_DELIVERY}/assays", DeliveryAccepted)
 EXCHANGE: Final = keyed(f"{_DELIVERY}/exchange", DeliveryAccepted)
 UMPIRE: Final = keyed(f"{_DELIVERY}/umpire", DeliveryAccepted)
@@ -217,6 +220,22 @@ class Deliveries:
 
     async def lodge_survey(self, delivery: str, body: Body, *, key: str | None = None) -> DeliveryAccepted:
         return (await self._calls.ask(SURVEY, delivery, body=body, key=key)).body
+
+    async def declare_non_arrival(
+        self, delivery: str, body: Body, *, key: str | None = None
+    ) -> DeliveryAccepted:
+        """A lot that never came, by its buyer."""
+        return (await self._calls.ask(NON_ARRIVAL, delivery, body=body, key=key)).body
+
+    async def contest_non_arrival(
+        self, delivery: str, body: Body, *, key: str | None = None
+    ) -> DeliveryAccepted:
+        return (await self._calls.ask(CONTEST_NON_ARRIVAL, delivery, body=body, key=key)).body
+
+    async def settle_non_arrival(
+        self, delivery: str, body: Body, *, key: str | None = None
+    ) -> DeliveryAccepted:
+        return (await self._calls.ask(SETTLE_NON_ARRIVAL, delivery, body=body, key=key)).body
 
     async def lodge_assay(self, delivery: str, body: Body, *, key: str | None = None) -> DeliveryAccepted:
         return (await self._calls.ask(ASSAY, delivery, body=body, key=key)).body

@@ -41,7 +41,7 @@ async def load_sales(
                 shipped_on=each.delivery.shipped.shipped_on,
                 net_wet_g=each.delivery.shipped.net_wet_g,
                 moisture_ppb=each.delivery.shipped.moisture_ppb,
-                accepted=each.delivery.status == "accepted",
+                closed=each.delivery.status in ("accepted", "lost"),
             )
             for each in shipped
             if each.delivery.shipped.passport == passport.passport

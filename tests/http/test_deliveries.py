@@ -610,6 +610,9 @@ async def test_nobody_but_the_parties_sees_a_delivery(shop: Shop) -> None:
         (f"{delivery}/weighing", {"weighed_on": "2027-03-10", "net_wet_t": "10"}),
         (f"{delivery}/weighing/objection", {"net_wet_t": "10", "reason": "no"}),
         (f"{delivery}/weighing/agreement", None),
+        (f"{delivery}/non-arrival", {"reason": "no"}),
+        (f"{delivery}/non-arrival/contest", {"reason": "no"}),
+        (f"{delivery}/non-arrival/settlement", {"outcome": "falls"}),
         (
             f"{delivery}/weighing/survey",
             {

@@ -18,6 +18,8 @@ from events.contract_events import (
     DeliveryRejected,
     DeliveryShipped,
     InvoiceSettled,
+    NonArrivalDeclared,
+    NonArrivalSettled,
     UmpireDecided,
     WeighingObjected,
     WeighingSettled,
@@ -42,7 +44,7 @@ def pattern(path: Path) -> str:
 
 def places(kind: type[Struct], seed: int) -> list[Place]:
     """One place for every pattern of a kind's leaves; proposals that nobody signed promise nothing, and the
-    bill of an umpire's assay, or a mass, that was objected to is nobody's."""
+    bill of an umpire's assay, or a mass or loss, that was objected to is nobody's."""
     found: dict[str, list[Place]] = {}
     for name in JOURNEYS:
         facts = [event.data for event in journey(name).events]
@@ -54,18 +56,28 @@ def places(kind: type[Struct], seed: int) -> list[Place]:
                 for path in leaves(json_like(event.data)):
                     if path == ("cost_cents",) and getattr(event.data, "object_by", UNSET) is not UNSET:
                         continue
-                    if path[-1] in MASS and not taken(event.data, facts):
+                    if path[-1] in ANSWERED and not taken(event.data, facts):
                         continue
                     found.setdefault(pattern(path), []).append((name, event, path))
     rng = Random(seed)
     return [rng.choice(of_pattern) for of_pattern in found.values()]
 
 
-MASS = {"net_wet_g", "moisture_ppb"}
+ANSWERED = {"net_wet_g", "moisture_ppb", "before_handover"}
 
 
 def taken(fact: Struct, facts: Sequence[Any]) -> bool:
-    """Whether anything follows from a mass that may be objected to: the other side took it."""
+    """Whether anything follows from a mass, or a loss, that the other side may contest: it let it stand."""
+    if isinstance(fact, NonArrivalDeclared):
+        return any(
+            isinstance(each, NonArrivalSettled)
+            and each.delivery == fact.delivery
+            and each.risk == "seller"
+            and each.outcome == "stands"
+            and not (each.by is UNSET and each.evidence)
+            and each.before_handover
+            for each in facts
+        )
     if isinstance(fact, WeighingObjected):
         return any(
             isinstance(each, WeighingSettled)
@@ -86,6 +98,9 @@ FREE = {
     "DeclarationContested": {"reason", *PAPERS},
     "DeliveryWeighed": PAPERS,
     "WeighingObjected": {"reason", *PAPERS},
+    "NonArrivalDeclared": {"reason", *PAPERS},
+    "NonArrivalContested": {"reason", *PAPERS},
+    "NonArrivalSettled": PAPERS,
     "WeighingSettled": {"survey/reference", "survey/certificate/title", "survey/certificate/sha256"},
     "ForceMajeureDeclared": {"reason", "period/end", *PAPERS},
     "IndexPublished": {"values/*/source"},

@@ -11,6 +11,7 @@ from contracts.commands.steps import find
 from contracts.rules.agreement import Agreement
 from contracts.rules.deliveries import Accept, Reject, Ship
 from contracts.rules.delivery import Delivery
+from contracts.rules.non_arrivals import is_operators as loss_is_operators
 from contracts.rules.results import DecideAsUmpire, ExchangeAssays, LodgeAssay, ObjectToUmpire, is_operators
 from contracts.rules.weighings import is_operators as mass_is_operators
 from contracts.store import deliveries as store
@@ -304,8 +305,9 @@ async def index(call: Call[Nothing, ReasonedPage]) -> Answer:
     answer=DeliveryView,
     etagged=True,
     description="As far as it is: shipped, weighed, analysed, settled. For both parties, an auditor with a "
-    "reason, and an operator with one where it hands in the umpire's assay or the surveyor's certificate: "
-    "after an objection, or where nobody is named. An assay of the other side once both are exchanged.",
+    "reason, and an operator with one where it hands in the umpire's assay or the surveyor's certificate, "
+    "after an objection or where nobody is named, and of a contested loss. An assay of the other side once "
+    "both are exchanged.",
 )
 async def read(call: Call[Nothing, ReasonQuery]) -> Answer:
     async with as_party(call, operators=True) as (connection, organisation):
@@ -322,7 +324,7 @@ async def read(call: Call[Nothing, ReasonQuery]) -> Answer:
 
 
 def _is_operators(agreement: Agreement, row: Delivery) -> bool:
-    return is_operators(agreement, row) or mass_is_operators(agreement, row)
+    return is_operators(agreement, row) or mass_is_operators(agreement, row) or loss_is_operators(row)
 
 
 def _view(row: Delivery, agreed: terms.AgreementTerms, side: Side | None, now: datetime) -> DeliveryView:

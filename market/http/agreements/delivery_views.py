@@ -13,6 +13,7 @@ from events.contract_events import AssayLodged, DeliveryShipped, InvoiceSettled,
 from events.contract_terms import BuyerAct, InvoiceLine, LineKind, Settles
 from events.vocabulary import ProductForm, Side
 from market.http.agreements.agreement_views import Evidence
+from market.http.agreements.non_arrivals import NonArrivalView
 from market.http.agreements.weighing_views import WeighingView
 from market.http.orders.composition import Fraction, to_fraction, to_ppb
 from market.http.wire.ids import AgreementId, DeliveryId, InvoiceId, PassportId, to_text
@@ -128,7 +129,7 @@ class IssueView(NamedTuple):
 
 class InvoiceView(Body, frozen=True, kw_only=True):
     """An invoice as data. It never changes: what restates it names it, and a `provisional` one is credited by
-    the final one of its delivery, or by that of its rejection.
+    the final one of its delivery, or by that of its rejection or loss.
 
     `invoice` is what it is booked by: no other of any seller has it. `issued_at` is when it was recorded,
     `due_on` the day of UTC then and `due_days` of the payment clause more, weekends and holidays counted.
@@ -271,6 +272,7 @@ class DeliveryView(Body, frozen=True, kw_only=True):
     umpire: UmpireView | None
     objection: ObjectionView | None
     title_passed_on: date | None
+    non_arrival: NonArrivalView | None
     rejected: tuple[str, ...]
     awaited: AwaitedView | None
     deemed: tuple[BuyerAct, ...]
@@ -309,6 +311,7 @@ class DeliveryView(Body, frozen=True, kw_only=True):
             umpire=None if value.umpire is None else UmpireView.of(value.umpire),
             objection=None if value.objected is UNSET else ObjectionView.of(value.objected),
             title_passed_on=None if value.accepted is None else value.accepted.title_passed_on,
+            non_arrival=NonArrivalView.of(value),
             rejected=() if value.rejected is None else value.rejected.reasons,
             awaited=AwaitedView.of(value, now),
             deemed=deemed_acts(value),

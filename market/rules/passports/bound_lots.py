@@ -31,7 +31,8 @@ class TakenPart(Struct, frozen=True, kw_only=True):
 
 
 class ShippedPart(Struct, frozen=True, kw_only=True):
-    """A delivery that names the passport of the lot and was not rejected."""
+    """A delivery that names the passport of the lot and was not rejected. `closed`: accepted, or lost, which
+    nobody has and nobody sells again."""
 
     agreement: UUID
     delivery: UUID
@@ -39,19 +40,19 @@ class ShippedPart(Struct, frozen=True, kw_only=True):
     shipped_on: date
     net_wet_g: int
     moisture_ppb: int
-    accepted: bool
+    closed: bool
 
 
 class Sale(Struct, frozen=True, kw_only=True):
     """What one contract takes of the lot, in grams as moist as its passport says.
 
-    `owed_g`: by a match whose contract has not ended; `left_g` was shipped, `accepted_g` of it accepted.
+    `owed_g`: by a match whose contract has not ended; `left_g` was shipped, `closed_g` of it is over.
     """
 
     buyer: UUID
     owed_g: int = 0
     left_g: int = 0
-    accepted_g: int = 0
+    closed_g: int = 0
 
     @property
     def bound_g(self) -> int:
@@ -59,7 +60,7 @@ class Sale(Struct, frozen=True, kw_only=True):
 
     @property
     def fulfilled(self) -> bool:
-        return self.accepted_g * PPB >= self.bound_g * DELIVERED_LEAST_PPB
+        return self.closed_g * PPB >= self.bound_g * DELIVERED_LEAST_PPB
 
 
 Sales = dict[UUID, Sale]
@@ -94,7 +95,7 @@ def sales_of(passport: Passport, taken: Iterable[TakenPart], shipped: Iterable[S
         found[each.agreement] = replace(
             sale,
             left_g=sale.left_g + grams,
-            accepted_g=sale.accepted_g + (grams if each.accepted else 0),
+            closed_g=sale.closed_g + (grams if each.closed else 0),
         )
     return found
 
@@ -120,7 +121,7 @@ def title_refusals(passport: Passport, sales: Sales, owner: UUID) -> list[Refusa
 
 
 def retirement_refusals(passport: Passport, sales: Sales) -> list[Refusal]:
-    """A lot whose buyers have all accepted theirs may leave the loop."""
+    """A lot whose buyers have all accepted theirs, or that was lost on the way, may leave the loop."""
     open_g = sum(sale.bound_g for sale in sales.values() if not sale.fulfilled)
     return [_sold(passport, open_g, None)] if open_g else []
 

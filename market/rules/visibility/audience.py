@@ -25,6 +25,9 @@ from events.contract_events import (
     ForceMajeureEnded,
     IndexPublished,
     InvoiceSettled,
+    NonArrivalContested,
+    NonArrivalDeclared,
+    NonArrivalSettled,
     OutputDeclared,
     ProposalWithdrawn,
     QuantityNominated,
@@ -178,6 +181,9 @@ def contract_audience(fact: ContractFact, deals: Deals) -> Audience:
             | DeliveryWeighed()
             | WeighingObjected()
             | WeighingSettled()
+            | NonArrivalDeclared()
+            | NonArrivalContested()
+            | NonArrivalSettled()
             | BuyerCalled()
             | AssaysExchanged()
             | UmpireDecided()

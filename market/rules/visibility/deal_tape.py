@@ -27,6 +27,9 @@ from events.contract_events import (
     ForceMajeureEnded,
     IndexPublished,
     InvoiceSettled,
+    NonArrivalContested,
+    NonArrivalDeclared,
+    NonArrivalSettled,
     OutputDeclared,
     ProposalWithdrawn,
     QuantityNominated,
@@ -110,6 +113,9 @@ def on_deal_tape(
             | DeliveryWeighed()
             | WeighingObjected()
             | WeighingSettled()
+            | NonArrivalDeclared()
+            | NonArrivalContested()
+            | NonArrivalSettled()
             | DeliveryAccepted()
             | DeliveryRejected()
         ):

@@ -27,6 +27,9 @@ from events.contract_events import (
     ForceMajeureEnded,
     IndexPublished,
     InvoiceSettled,
+    NonArrivalContested,
+    NonArrivalDeclared,
+    NonArrivalSettled,
     OutputDeclared,
     ProposalWithdrawn,
     QuantityNominated,
@@ -60,6 +63,9 @@ ContractFact: TypeAlias = (
     | DeliveryWeighed
     | WeighingObjected
     | WeighingSettled
+    | NonArrivalDeclared
+    | NonArrivalContested
+    | NonArrivalSettled
     | BuyerCalled
     | AssayLodged
     | AssaysExchanged
