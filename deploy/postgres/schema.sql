@@ -74,6 +74,7 @@ CREATE TABLE ops.import (
     finished_at timestamp with time zone,
     owner text,
     leased_until timestamp with time zone,
+    warned bigint DEFAULT 0 NOT NULL,
     CONSTRAINT import_accepted_check CHECK ((accepted >= 0)),
     CONSTRAINT import_check CHECK ((rows_read >= (accepted + refused))),
     CONSTRAINT import_format_check CHECK ((format = ANY (ARRAY['csv'::text, 'xlsx'::text, 'ndjson'::text]))),
@@ -81,7 +82,8 @@ CREATE TABLE ops.import (
     CONSTRAINT import_refused_check CHECK ((refused >= 0)),
     CONSTRAINT import_rows_read_check CHECK ((rows_read >= 0)),
     CONSTRAINT import_size_bytes_check CHECK ((size_bytes >= 0)),
-    CONSTRAINT import_state_check CHECK ((state = ANY (ARRAY['receiving'::text, 'waiting'::text, 'checking'::text, 'storing'::text, 'completed'::text, 'refused'::text, 'cancelled'::text, 'failed'::text])))
+    CONSTRAINT import_state_check CHECK ((state = ANY (ARRAY['receiving'::text, 'waiting'::text, 'checking'::text, 'storing'::text, 'completed'::text, 'refused'::text, 'cancelled'::text, 'failed'::text]))),
+    CONSTRAINT import_warned_check CHECK ((warned >= 0))
 );
 
 CREATE TABLE ops.import_part (
