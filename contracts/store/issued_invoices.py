@@ -154,7 +154,8 @@ left join delivery d
 left join lateral (
     select f.invoice from invoice f
     where p.settles = 'provisional' and f.lane = p.lane and f.market = p.market
-        and f.agreement = p.agreement and f.delivery = p.delivery and f.settles in ('final', 'rejection')
+        and f.agreement = p.agreement and f.delivery = p.delivery
+        and f.settles in ('final', 'rejection', 'non_arrival')
     order by f.position limit 1
 ) c on true
 order by p.due_on, p.invoice
@@ -182,7 +183,8 @@ left join delivery d
 left join lateral (
     select f.invoice from invoice f
     where p.settles = 'provisional' and f.lane = p.lane and f.market = p.market
-        and f.agreement = p.agreement and f.delivery = p.delivery and f.settles in ('final', 'rejection')
+        and f.agreement = p.agreement and f.delivery = p.delivery
+        and f.settles in ('final', 'rejection', 'non_arrival')
     order by f.position limit 1
 ) c on true
 order by p.issued_time, p.invoice

@@ -71,6 +71,8 @@ async def test_a_lot_that_was_lost_at_the_sellers_risk_is_credited_and_lacks(
     )
     (credit,) = (await shop.ask("GET", f"{path}/invoices", by=buyer)).json()["items"]
     assert ("non_arrival", "-360000.00") == (credit["settles"], credit["total"])
+    own = (await shop.ask("GET", "/v1/invoices", by=buyer)).json()["items"]
+    assert [credit["invoice"]] == [each["credited_by"] for each in own if each["settles"] == "provisional"]
     assert (409, "already_settled") == await refused(shop, f"{delivery}/settlement", seller)
     (year,) = (await shop.ask("GET", f"{path}/statement", by=seller)).json()["years"]
     assert ("8000.000", "0.000", 0) == (

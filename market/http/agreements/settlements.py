@@ -105,8 +105,8 @@ async def settle_quarter(call: Call[Quarter, DryRun]) -> Answer:
     tag=TAG,
     query=InvoicesQuery,
     answer=Listing[InvoiceView],
-    description="Final ones, differences and rejections, newest first; with `provisional=true` also those "
-    "that went with each shipment. Final ones credit them, so all together add up to what is owed. "
+    description="Final ones, differences, rejections and losses, newest first; with `provisional=true` also "
+    "those that went with each shipment. Final ones credit them, so all together add up to what is owed. "
     "Each is due `due_days` after the day that it is issued on.",
 )
 async def index(call: Call[Nothing, InvoicesQuery]) -> Answer:
