@@ -86,7 +86,7 @@ def left(**changes: Any) -> ShippedPart:
         "shipped_on": TODAY,
         "net_wet_g": 300_000,
         "moisture_ppb": 10 * PERCENT,
-        "accepted": False,
+        "closed": False,
     }
     return ShippedPart(**(given | changes))
 
@@ -145,7 +145,7 @@ def test_of_a_sold_lot_the_rest_is_free_and_its_title_the_buyers() -> None:
     assert [] == title_refusals(lot, sales, BUYER) + title_refusals(lot, sales, SELLER)
     assert ["/owner"] == [each.pointer for each in title_refusals(lot, sales, STRANGER)]
     assert ["lot_sold"] == [each.code for each in retirement_refusals(lot, sales)]
-    accepted = sales_of(lot, [taken()], [left(net_wet_g=380_000, accepted=True)])
+    accepted = sales_of(lot, [taken()], [left(net_wet_g=380_000, closed=True)])
     assert [] == retirement_refusals(lot, accepted)
 
 
