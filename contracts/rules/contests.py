@@ -112,6 +112,14 @@ def settle(state: AgreementState, argument: SettleContest, moment: Moment) -> De
     return decision(agreement, *facts)
 
 
+def is_contested(agreement: Agreement) -> bool:
+    """Whether a contest waits to be settled: both sides have it, and the operator that a tribunal's word is
+    for."""
+    numbers: list[int | None] = [None, *range(1, len(agreement.suspensions) + 1)]
+    found = [contest_of(agreement, number) for number in numbers]
+    return any(each is not None and each.outcome is None for each in found)
+
+
 def decided_again(
     state: AgreementState, fact: DeclarationContested | ContestSettled, caller: Caller, moment: Moment
 ) -> Decision:

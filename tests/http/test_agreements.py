@@ -154,9 +154,11 @@ async def test_an_auditor_says_why(shop: Shop) -> None:
     for address in (path, "/v1/agreements", f"{path}/proposals/1", "/v1/agreements/agr_" + "0" * 32):
         refused = await shop.ask("GET", address, by=auditor, roles=("auditor",))
         assert (400, "reason") == (refused.status_code, refused.json()["errors"][0]["parameter"])
-    for address in (path, "/v1/agreements"):
+    for address in (f"{path}/proposals/1", "/v1/agreements"):
         unused = await shop.ask("GET", f"{address}?reason=ticket-1", by=auditor, roles=("operator",))
         assert (422, "parameter_inapplicable") == (unused.status_code, unused.json()["code"])
+    for address in (path, f"{path}?reason=ticket-1"):
+        assert 404 == (await shop.ask("GET", address, by=auditor, roles=("operator",))).status_code
     with structlog.testing.capture_logs() as logs:
         seen = await shop.ask("GET", f"{path}?reason=case-2026-7", by=auditor, roles=("auditor",))
         assert (200, None) == (seen.status_code, seen.json()["side"])

@@ -283,6 +283,11 @@ async def test_bad_steps_of_a_contract_have_their_code_and_store_nothing(stage: 
     assert REFUSED[case] == await case(stage)
 
 
+async def read_by_operator(stage: Stage, address: str) -> int:
+    answer = await stage.shop.ask("GET", address, by=stage.firms["outsider"], roles=("operator",))
+    return answer.status_code
+
+
 async def test_force_majeure_that_is_contested_holds_its_year(database: Any, stage: Stage) -> None:
     """On a side's word a month of a year would owe nothing; the other side contests, the operator decides."""
     path, contests = stage.steady, f"{stage.steady}/contests"
@@ -310,12 +315,17 @@ async def test_force_majeure_that_is_contested_holds_its_year(database: Any, sta
     settled = f"{contests}/settlement"
     assert (403, "side_wrong") == await stage.refused(settled, "seller", falls)
     operator = stage.firms["outsider"]
+    reading = [path, f"{path}?reason=award-27-114", f"{path}/statement?reason=award-27-114"]
+    assert [404, 200, 422] == [await read_by_operator(stage, address) for address in reading]
+    seen = (await stage.shop.ask("GET", reading[1], by=operator, roles=("operator",))).json()
+    assert (None, said["reason"]) == (seen["side"], seen["suspensions"][0]["contest"]["reason"])
     bare = await stage.shop.ask("POST", settled, by=operator, roles=("operator",), body=falls)
     assert (422, "evidence_missing") == (bare.status_code, bare.json()["code"])
     decided = await stage.shop.ask(
         "POST", settled, by=operator, roles=("operator",), body=falls | {"evidence": [award]}
     )
     assert 201 == decided.status_code, decided.text
+    assert 404 == await read_by_operator(stage, reading[1])
     await stage.pass_time()
     year = await stage.year(2)
     assert ("assessed", "0.000", "0.000") == (
@@ -326,6 +336,7 @@ async def test_force_majeure_that_is_contested_holds_its_year(database: Any, sta
     ended = await stage.done(f"{path}/termination", "seller", {"reason": "breach"})
     assert ["termination_unproven", "year_broken_off"] == [each["code"] for each in ended.json()["warnings"]]
     await stage.done(contests, "buyer", {"reason": "nothing was breached"})
+    assert 200 == await read_by_operator(stage, reading[1])
     seen = (await stage.shop.ask("GET", path, by=stage.firms["seller"])).json()
     assert ("terminated", "buyer", None) == (
         seen["status"],

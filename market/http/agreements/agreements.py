@@ -8,6 +8,7 @@ import msgspec
 from contracts.commands import agreements as commands
 from contracts.rules import agreements as rules
 from contracts.rules.agreement import Agreement
+from contracts.rules.contests import is_contested
 from contracts.rules.days import day_of
 from contracts.rules.differences import differences
 from contracts.store import agreements as store
@@ -192,11 +193,18 @@ def _side(call: Call[Any, Any], agreement: Agreement) -> Side | None:
     problems=(422,),
     answer=AgreementView,
     etagged=True,
-    description="Both parties see it whole, and nobody else but an auditor with a reason.",
+    description="Both parties see it whole, and nobody else but an auditor with a reason, and an operator "
+    "with one while a contest of force majeure or of a termination waits.",
 )
 async def read(call: Call[Nothing, ReasonQuery]) -> Answer:
-    agreement = await load(call)
-    body = agreement_view(agreement, _side(call, agreement), day_of(call.door.clock()))
+    async with as_party(call, operators=True) as (connection, organisation):
+        agreement = await store.load_agreement(connection, organisation, call.ids["agreement"])
+    if agreement is None:
+        raise not_found()
+    side = _side(call, agreement)
+    if side is None and "auditor" not in call.caller.roles and not is_contested(agreement):
+        raise not_found()
+    body = agreement_view(agreement, side, day_of(call.door.clock()))
     return Answer(body=body, version=agreement.version)
 
 

@@ -1,6 +1,7 @@
 """Reading agreements: a party its own, an auditor any for a reason that is logged, nobody else anything.
 
-An operator reads a delivery that it decides, for a reason as well.
+An operator reads a delivery that it decides, and an agreement whose contest it may settle, for a reason as
+well.
 """
 
 from collections.abc import AsyncIterator
@@ -26,7 +27,8 @@ Reason = Annotated[
     Code | None,
     Meta(
         description="Why an auditor reads agreements of others, which it has to say, or an operator a "
-        "delivery that it decides; it is logged. Parties need none; operators see no agreements of others."
+        "delivery that it decides, or an agreement while a contest of it waits; it is logged. Parties need "
+        "none; operators see no other agreements of others."
     ),
 ]
 
