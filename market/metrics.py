@@ -90,6 +90,12 @@ AUDIT_RUN_AGE: Final = Gauge(
 TIMER_OLDEST_DUE: Final = Gauge(
     "lodestone_timer_oldest_due_seconds", "For how long the oldest due timer has waited.", ("kind",)
 )
+CONTEST_OLDEST: Final = Gauge(
+    "lodestone_contest_oldest_seconds",
+    "For how long the oldest contest of force majeure or a termination has waited to be settled, by its "
+    "agreement; no series while none waits.",
+    ("agreement",),
+)
 IMPORT_OLDEST: Final = Gauge(
     "lodestone_import_oldest_seconds", "Age of the oldest file of rows that is not worked off."
 )

@@ -11,17 +11,20 @@ from typing import Final
 import structlog
 
 from contracts.store.due import longest_due as contracts_longest_due
+from contracts.store.due import oldest_contest
 from events import clock_bounds, seals
 from events.connections import acquire
 from events.migrations import pending
 from events.watermarks import oldest_unpublished_seconds
 from market.ground import Wiring
 from market.http.wire.door import Check
+from market.http.wire.ids import to_text
 from market.metrics import (
     AUDIT_DIVERGENCES,
     AUDIT_RUN_AGE,
     CHECKPOINT_AGE,
     CLOCK_AHEAD,
+    CONTEST_OLDEST,
     COSIGNED_BEHIND,
     IMPORT_OLDEST,
     LANE_AHEAD,
@@ -183,11 +186,15 @@ async def _show_ages(wiring: Wiring) -> None:
     now = wiring.clock()
     async with acquire(wiring.writer) as connection:
         due = await waiting.longest_due(connection, now) | await contracts_longest_due(connection, now)
+        contest = await oldest_contest(connection)
         handed_in_at = await waiting.oldest_import_at(connection)
         message_seconds = await waiting.oldest_message_seconds(connection)
         unserved = await waiting.unserved_webhooks(connection)
     for kind, age in due.items():
         TIMER_OLDEST_DUE.labels(kind).set(_seconds(age))
+    CONTEST_OLDEST.clear()
+    if contest is not None:
+        CONTEST_OLDEST.labels(to_text("agr", contest[0])).set(_seconds(now - contest[1]))
     IMPORT_OLDEST.set(0 if handed_in_at is None else _seconds(now - handed_in_at))
     WEBHOOK_OLDEST_DUE.set(message_seconds)
     WEBHOOKS_UNSERVED.set(unserved)

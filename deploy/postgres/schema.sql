@@ -350,6 +350,7 @@ CREATE TABLE state.agreement (
     body bytea NOT NULL,
     ended_reason text,
     currency text,
+    contested_time timestamp with time zone,
     CONSTRAINT agreement_check CHECK ((seller <> buyer)),
     CONSTRAINT agreement_kind_check CHECK ((kind = ANY (ARRAY['spot'::text, 'offtake'::text]))),
     CONSTRAINT agreement_position_check CHECK (("position" >= 1)),
@@ -1285,6 +1286,8 @@ CREATE INDEX checkpoint_unpublished ON record.checkpoint USING btree (number) WH
 CREATE UNIQUE INDEX journal_by_id ON record.journal USING btree (lane, event_id, stream) WHERE (uuid_extract_version(event_id) IS DISTINCT FROM 8);
 
 CREATE INDEX agreement_by_id ON state.agreement USING btree (agreement);
+
+CREATE INDEX agreement_contested ON state.agreement USING btree (contested_time) WHERE (contested_time IS NOT NULL);
 
 CREATE INDEX agreement_due ON state.agreement USING btree (due_time, agreement) WHERE (due_time IS NOT NULL);
 

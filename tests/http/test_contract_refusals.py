@@ -8,10 +8,12 @@ from typing import Any
 import asyncpg
 import pytest
 
+from contracts.store.due import oldest_contest
 from contracts.timers import Timers
 from events.contract_terms import AssayClause, FixedVolume, PaymentClause, TermClause
 from events.price_clauses import ContractForDifference, IndexedPrice, IndexReference
 from events.replay import from_journal
+from market.folders import DEPLOY
 from market.http.wire.examples import AGREEMENT_TERMS
 from market.http.wire.ids import to_text
 from market.rebuild import compare_with_record
@@ -23,8 +25,10 @@ from tests.http.test_deliveries import FIGURES, lot, month, on, publish
 from tests.market_drafts import Firm
 
 CONTRACT_TABLES = (
-    "agreement", "agreement_proposal", "nomination", "contract_year", "delivery", "invoice", "index_value",
+    "agreement", "agreement_proposal", "nomination", "contract_year", "delivery", "invoice", "issued_invoice",
+    "index_value",
 )  # fmt: skip
+CONTESTS = DEPLOY / "postgres" / "migrations" / "0053_contests_have_an_age.sql"
 VERSIONED = ("proposals", "signatures", "suspensions", "resumption", "termination")
 YEAR_2 = {"start": "2027-07-01T00:00:00Z", "end": "2028-07-01T00:00:00Z"}
 YEAR_3 = {"start": "2028-07-01T00:00:00Z", "end": "2029-07-01T00:00:00Z"}
@@ -283,6 +287,15 @@ async def test_bad_steps_of_a_contract_have_their_code_and_store_nothing(stage: 
     assert REFUSED[case] == await case(stage)
 
 
+async def contested_since(stage: Stage) -> date | None:
+    async with stage.shop.scene.pool.acquire() as connection:
+        found = await oldest_contest(connection)
+    if found is None:
+        return None
+    assert stage.steady == f"/v1/agreements/{to_text('agr', found[0])}"
+    return found[1].date()
+
+
 async def read_by_operator(stage: Stage, address: str) -> int:
     answer = await stage.shop.ask("GET", address, by=stage.firms["outsider"], roles=("operator",))
     return answer.status_code
@@ -305,6 +318,7 @@ async def test_force_majeure_that_is_contested_holds_its_year(database: Any, sta
     assert (403, "side_wrong") == await stage.refused(contests, "buyer", said)
     await stage.done(contests, "seller", said)
     assert (409, "contested_before") == await stage.refused(contests, "seller", said)
+    assert date(2028, 6, 25) == await contested_since(stage)
     on(stage.shop, date(2028, 8, 31))
     stage.shop.tokens.clear()
     await stage.pass_time()
@@ -326,6 +340,7 @@ async def test_force_majeure_that_is_contested_holds_its_year(database: Any, sta
     )
     assert 201 == decided.status_code, decided.text
     assert 404 == await read_by_operator(stage, reading[1])
+    assert await contested_since(stage) is None
     await stage.pass_time()
     year = await stage.year(2)
     assert ("assessed", "0.000", "0.000") == (
@@ -351,6 +366,13 @@ async def test_force_majeure_that_is_contested_holds_its_year(database: Any, sta
     )
     owner = await asyncpg.connect(database.dsn("owner"), server_settings={"search_path": "state, view"})
     pool = stage.shop.scene.pool
+    contested = "select agreement, contested_time from agreement order by agreement"
+    before = await owner.fetch(contested)
+    await owner.execute("alter table agreement drop column contested_time")
+    async with owner.transaction():
+        await owner.execute(CONTESTS.read_text("utf-8"))
+    assert before == await owner.fetch(contested)
+    assert 1 == sum(row["contested_time"] is not None for row in before)
     report = await compare_with_record(owner, lambda lane, upto: from_journal(pool, lane, upto=upto))
     await owner.close()
     assert [] == [table.table for table in report.tables if table.differences]

@@ -118,6 +118,7 @@ async def test_however_events_are_cut_into_batches_the_rows_are_the_same(scene: 
         "contract_year",
         "delivery",
         "invoice",
+        "issued_invoice",
         "price_index",
         "index_value",
     )

@@ -10,6 +10,7 @@ import pytest
 
 from contracts.store import deliveries as shipped
 from contracts.store import issued_invoices, own_deliveries
+from contracts.store.due import OLDEST_CONTEST
 from events.connections import Connection
 from events.timetable import BEGINNING, START
 from market.rules.streams.partner_lines import ALL
@@ -312,6 +313,7 @@ async def test_what_the_writer_runs(database: Any, filled: Any) -> None:
             (due.LAPSES, (NOW, 100, *START), {"match_due"}),
             (due.PASSPORTS, (BEGINNING, few), {"delivery_of_passport"}),
             (due.PASSPORTS, (BEGINNING, few), {"passport_by_id", "passport_of_owner"}),
+            (OLDEST_CONTEST, (), {"agreement_contested"}),
             (shipped.READ_OF_NUMBER, (posters[0], "Lot", sold[0], 10), {"delivery_lot_folded"}),
             *await of_passports(writer),
         ],

@@ -13,14 +13,22 @@ import pytest
 from prometheus_client import REGISTRY
 from uuid_utils.compat import uuid7
 
+from contracts.commands import agreements
+from contracts.rules.contests import ContestDeclaration
+from contracts.rules.standing import Suspend
+from events.contract_terms import TermClause
 from events.refusal import ClockAhead
+from events.vocabulary import Period
 from market import watch as watching
 from market.commands import markets, webhooks
+from market.http.wire.ids import to_text
 from market.metrics import RELAY_OLDEST_SECONDS, WATCHED_AT
 from market.rules.streams.reach import Reach
 from market.rules.streams.webhooks import RegisterWebhook
 from market.rules.webhook_terms import WebhookTerms
 from market.watch import checks, watch
+from tests.agreement_support import STEADY, signed
+from tests.contract_support import agreement_terms
 from tests.market_drafts import market_terms
 from tests.market_support import Scene, done, scene_on
 from tests.process_support import eventually, wired
@@ -58,6 +66,21 @@ async def broken(*_: Any) -> None:
     raise asyncpg.QueryCanceledError("too slow")
 
 
+async def contest(scene: Scene) -> str:
+    """An agreement whose seller declared force majeure, which its buyer contests."""
+    term = TermClause(starts_on=scene.clock.now.date(), years=2)
+    agreement = await signed(scene, agreement_terms(**STEADY | {"term": term, "nominations": ()}))
+    now, seller, buyer = scene.clock.now, scene.sellers[0].trader, scene.buyers[0].trader
+    period = Period(start=now, end=now + timedelta(days=30))
+    declared = Suspend(
+        caller=seller, agreement=agreement, expected_version=4, period=period, reason="flood", evidence=()
+    )
+    done(await agreements.suspend(scene.desk, declared))
+    said = ContestDeclaration(caller=buyer, agreement=agreement, suspension=1, reason="it was dry")
+    done(await agreements.contest(scene.desk, said))
+    return to_text("agr", agreement)
+
+
 async def test_what_no_process_takes_up_is_seen_to_wait(
     database: Any, kafka_bootstrap: str, topic_prefix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -70,6 +93,7 @@ async def test_what_no_process_takes_up_is_seen_to_wait(
         await scene.require(scene.buyers[0], valid_until=over)
         await hand_in(scene, [{}], "partial")
         await register_webhook(scene)
+        contested = await contest(scene)
         scene.clock.pass_seconds(2 * HOUR_SECONDS)
         stop = asyncio.Event()
         async with (
@@ -90,6 +114,7 @@ async def test_what_no_process_takes_up_is_seen_to_wait(
     ]
     assert 2 * HOUR_SECONDS == read("import_oldest_seconds")
     assert 0 == read("webhook_oldest_due_seconds")
+    assert 2 * HOUR_SECONDS == read("contest_oldest_seconds", agreement=contested)
     assert 0 < read("unsealed_oldest_seconds")
     assert math.isnan(read("checkpoint_age_seconds"))
     assert 0 <= read("audit_run_age_seconds")
