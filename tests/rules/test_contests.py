@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from contracts.rules.clock import next_volume_due
-from contracts.rules.contests import CONTEST_DAYS, assessed_from
+from contracts.rules.contests import CONTEST_DAYS, assessed_from, is_contested
 from contracts.rules.days import midnight
 from contracts.rules.declared import suspension_cautions, termination_cautions
 from contracts.rules.statements import statement
@@ -63,7 +63,9 @@ def test_who_declared_it_does_not_contest_it_nor_does_anybody_twice_or_late() ->
     assert [("nothing_contested", None)] == refused(lambda: lane.settle_contest("buyer", 1, "falls"))
     late = declared().on(date(2028, 1, 2))
     assert [("contest_over", None)] == refused(lambda: late.contest("seller", 1))
+    assert not is_contested(lane.stands)
     lane.contest("seller", 1)
+    assert is_contested(lane.stands)
     assert [("contested_before", None)] == refused(lambda: lane.contest("seller", 1))
 
 
@@ -75,6 +77,7 @@ def test_each_side_gives_in_for_itself_and_the_operator_shows_by_what_it_decides
     lane.papers = lambda: ()  # type: ignore[method-assign]  # no documents
     assert [("evidence_missing", "/evidence")] == refused(lambda: bare("operator", 1, "falls"))
     lane.settle_contest("seller", 1, "stands")
+    assert not is_contested(lane.stands)
     assert [("nothing_contested", None)] == refused(lambda: lane.settle_contest("buyer", 1, "falls"))
 
 
