@@ -22,6 +22,7 @@ from events.desk import Answer, Desk
 from events.envelope import Draft, Recorded
 from events.refusal import Refusal, Refusals
 from events.together import AnyCommand, TogetherRefused, gathering, submit_together
+from market.commands.counting import OutOfTurn
 from market.http.files.import_kinds import Kind, place_in
 from market.http.wire.faults import Fault, InvalidInputError
 from market.http.wire.import_rows import ReadRow, dotted
@@ -39,6 +40,12 @@ AT_ONCE: Final = 128
 ROUTE: Final = "POST /v1/imports"
 BUSY_SECONDS: Final = 0.5
 UNFORESEEN: Final = Fault(code="internal_error", detail="an unforeseen error; it is logged", pointer="")
+COUNTED: Final = Fault(
+    code="counted_row_by_row",
+    detail="a market of these orders counts them against what their facility can make, one after another: "
+    "send the file with mode=partial",
+    pointer="/rows",
+)
 _encode: Final = msgspec.json.Encoder().encode
 
 
@@ -194,7 +201,10 @@ class RowCommands:
         )
 
     async def give_together(self, read: Sequence[ReadRow]) -> list[ReportLine] | None:
-        """All rows or none: the lines of what was made, or of what is wrong. None as `give_each`."""
+        """All rows or none: the lines of what was made, or of what is wrong. None as `give_each`.
+
+        InvalidInputError where orders are counted: each has to know what those before it have taken.
+        """
         rows = [_Row(each) for each in read]
         answered = True
         if not any(row.said for row in rows):
@@ -239,6 +249,8 @@ class RowCommands:
                 for place, reasons in error.refused.items():
                     self._refuse_in(groups[place], refusal_faults(reasons))
                 return True
+            except OutOfTurn:
+                raise InvalidInputError([COUNTED]) from None
             except Refusal as reason:
                 if status_of(reason) != BUSY:
                     raise

@@ -17,6 +17,7 @@ from market.http.wire.row_files import CSV, NDJSON, XLSX
 from market.imports import Imports
 from market.row_commands import TOGETHER_MAX
 from tests.http.shop import IMPORT_BYTES_MAX, Shop
+from tests.http.test_twins import count_in, stated
 from tests.market_drafts import Firm
 
 VALUE = KINDS["index-values"].example
@@ -577,3 +578,31 @@ async def test_templates(shop: Shop, kind: str) -> None:
         answer = await shop.ask("GET", f"{IMPORTS}/templates/{kind}?format={form}", by=shop.scene.sellers[0])
         assert (200, media) == (answer.status_code, answer.headers["content-type"].partition(";")[0])
     assert 404 == (await shop.ask("GET", f"{IMPORTS}/templates/x", by=shop.scene.sellers[0])).status_code
+
+
+# --- orders that are counted
+
+
+async def test_counted_orders_go_row_by_row(shop: Shop) -> None:
+    """Each has to know of those before it: the quarter holds one of two offers."""
+    seller = shop.scene.sellers[0]
+    body = offer(shop)
+    capacity = {"form": body["form"], "nameplate_t_per_year": "48"}
+    assert 200 == (await stated(shop, seller, status="operating", capacities=[capacity])).status_code
+    await count_in(shop, "refuse")
+    before = await stored(shop)
+    view, report = await imported(shop, [body])
+    assert ("refused", 0, 0, 0) == counts(view)
+    assert ("counted_row_by_row", []) == (view["problem"][0]["code"], report)
+    assert before == await stored(shop)
+    view, report = await imported(shop, [body, body], query="&mode=partial")
+    assert (("completed", 2, 1, 1), {"accepted", "capacity_exceeded"}) == (
+        counts(view),
+        {each["code"] for each in report},
+    )
+    (made,) = [each["id"] for each in report if each["id"] is not None]
+    raised = [{"id": made, "version": 1, "ask": ASK}]
+    view, _ = await imported(shop, raised, "offer-amendments")
+    assert "counted_row_by_row" == view["problem"][0]["code"]
+    view, _ = await imported(shop, raised, "offer-amendments", query="&mode=partial")
+    assert ("completed", 1, 1, 0) == counts(view)
