@@ -1,16 +1,16 @@
-"""Kafka record batches (format 2): each record written at once, of a journal row with headers sliced from it.
+"""Kafka record batches (format 2): records written in parts, of journal rows with headers cut from them.
 
 The bytes are those that aiokafka's builder makes of the same records; a test compares them.
 """
 
 import struct
 from binascii import hexlify
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from aiokafka.producer.message_accumulator import BatchBuilder
-from google_crc32c import value as crc32c
+from google_crc32c import extend as crc32c
 from msgspec import Struct
 
 from events.chain import HASH_BYTES
@@ -31,6 +31,9 @@ AFTER_CRC = struct.calcsize(">qiibI")
 CRC = struct.Struct(">I")
 CRC_AT = struct.calcsize(">qiib")
 MAGIC_AT = struct.calcsize(">qii")
+_UNCHECKED = struct.Struct(">qiibI")
+_CHECKED = struct.Struct(">hiqqqhii")
+"""The head up to its CRC, and what it is the CRC of but for the records."""
 
 
 def _written(left: int) -> bytes:
@@ -79,14 +82,19 @@ def written_headers(headers: Headers) -> WrittenHeaders:
 
 
 NO_ATTRIBUTES = b"\0"
-NO_ATTRIBUTES_NO_DELAY = NO_ATTRIBUTES + b"\0"
+_STARTS = tuple(NO_ATTRIBUTES + b"\0" + place for place in _SHORT)
+"""Of a record without a delay, by its place in the batch."""
 HEADERS_COUNT = 9
 _HEADERS_ID = varint(HEADERS_COUNT) + _text(b"ce_id") + varint(36)
 _TYPE = _text(b"ce_type")
 _SOURCE = _text(b"ce_source")
 _VERSION_TIME = _text(b"ce_specversion") + _text(SPEC_VERSION) + _text(b"ce_time")
 _SUBJECT = _text(b"ce_subject")
-_CONTENT_POSITION = _text(b"content-type") + _text(CONTENT_TYPE) + _text(b"position")
+_CONTENT_POSITION = tuple(
+    _text(b"content-type") + _text(CONTENT_TYPE) + _text(b"position") + varint(digits)
+    for digits in range(len(str(2**63)) + 1)
+)
+"""By the number of digits."""
 CHAIN_HEX_BYTES = 2 * HASH_BYTES
 CHAIN_HEADER = _text(b"chain") + varint(CHAIN_HEX_BYTES)
 
@@ -94,44 +102,91 @@ CHAIN_HEADER = _text(b"chain") + varint(CHAIN_HEX_BYTES)
 class WrittenBatch(BatchBuilder):  # type: ignore[misc]  # aiokafka has no types
     """Records as one batch, which aiokafka's producer sends as one of its own."""
 
-    def __init__(self, records: bytearray, count: int, timestamp_ms: int, timestamp_ms_max: int) -> None:
-        """`records` have room for the head of the batch before them, which is written there. `timestamp_ms`
-        is that of the first."""
+    def __init__(
+        self, records: Sequence[bytes], count: int, timestamp_ms: int, timestamp_ms_max: int
+    ) -> None:
+        """`records` stand one after another, in pieces of any size. `timestamp_ms` is that of the first."""
         self._relative_offset = count
         self._timestamps_ms = (timestamp_ms, timestamp_ms_max)
-        self._buffer = records
+        self._records = records
+        self._size = HEAD.size + sum(map(len, records))
         self._closed = True
         self._producer = (_NONE, _NONE, 0)
-        self._built = False
+        self._buffer: bytes | None = None
+
+    def size(self) -> int:
+        return self._size
 
     def _set_producer_state(self, producer_id: int, producer_epoch: int, base_sequence: int) -> None:
         self._producer = (producer_id, producer_epoch, base_sequence)
 
-    def _build(self) -> bytearray:
-        if not self._built:
-            buffer, count = self._buffer, self._relative_offset
-            length = len(buffer) - AFTER_LENGTH
-            HEAD.pack_into(
-                buffer,
-                0,
-                *(0, length, _NONE, MAGIC, 0, 0, count - 1),
-                *self._timestamps_ms,
-                *self._producer,
-                count,
-            )
-            with memoryview(buffer) as whole:
-                CRC.pack_into(buffer, CRC_AT, crc32c(bytes(whole[AFTER_CRC:])))
-            self._built = True
+    def _build(self) -> bytes:
+        if self._buffer is None:
+            count, records = self._relative_offset, self._records
+            checked = _CHECKED.pack(0, count - 1, *self._timestamps_ms, *self._producer, count)
+            checksum = crc32c(0, checked)
+            for piece in records:
+                checksum = crc32c(checksum, piece)
+            head = _UNCHECKED.pack(0, self._size - AFTER_LENGTH, _NONE, MAGIC, checksum)
+            self._buffer = b"".join((head, checked, *records))
+            self._records = ()
         return self._buffer
 
 
 class RecordBatch(WrittenBatch):
     """Consecutive records of a lane. `first` and `last` are journal positions, both contained."""
 
-    def __init__(self, records: bytearray, *, first: int, last: int, timestamp_ms: int) -> None:
+    def __init__(self, records: Sequence[bytes], *, first: int, last: int, timestamp_ms: int) -> None:
         super().__init__(records, last - first + 1, timestamp_ms, timestamp_ms)
         self.first = first
         self.last = last
+
+
+class _Shape(NamedTuple):
+    """What bodies share whose type, source, and lengths of subject and time are the same.
+
+    `cut` gives the id, what stands before the subject, it, what stands before the time, it, and what follows.
+    Of a record, `between` stands from the id to the time, `behind` from there to the subject; `length` is all
+    but its place, body, their lengths and its position.
+    """
+
+    cut: Callable[[bytes], tuple[bytes, ...]]
+    before_subject: bytes
+    subject_length: bytes
+    between: bytes
+    behind: bytes
+    length: int
+
+
+_ID_ENDS = len('{"id":"') + 36
+_TYPE_AT = _ID_ENDS + len('","type":"')
+_TYPE_BYTES = slice(_TYPE_AT, _TYPE_AT + 36)
+_BEFORE_TIME = b'","time":"'
+_AFTER_TIME = b'",'
+_SHAPES_MAX = 1_024
+_SUBJECT_KEPT_BYTES_MAX = 64
+"""So much more than this stands behind the time that what is kept cuts any body."""
+_shapes: dict[bytes, _Shape] = {}
+"""The last of each type, by how that begins in a body."""
+
+
+def _shape(body: bytes) -> _Shape:
+    """That of a body: none of the members up to the time holds a quote."""
+    part = body.split(b'"', 20)
+    name, source, subject, time = part[7], part[11], part[15], part[19]
+    before_subject = b'","type":"%b","source":"%b","subject":"' % (name, source)
+    about, subject_length = len(subject), varint(len(subject))
+    between = b"".join((_TYPE, _text(name), _SOURCE, _text(source), _VERSION_TIME, varint(len(time))))
+    behind = _SUBJECT + subject_length
+    constant = len(_STARTS[0][:-1] + _HEADERS_ID + _CONTENT_POSITION[0] + CHAIN_HEADER) + 36 + CHAIN_HEX_BYTES
+    length = constant + len(subject_length + between + time + behind) + 2 * about
+    layout = f"7x36s{len(before_subject)}s{about}s{len(_BEFORE_TIME)}s{len(time)}s{len(_AFTER_TIME)}s"
+    shape = _Shape(struct.Struct(layout).unpack_from, before_subject, subject_length, between, behind, length)
+    if about <= _SUBJECT_KEPT_BYTES_MAX:
+        if len(_shapes) >= _SHAPES_MAX:
+            _shapes.clear()
+        _shapes[body[_TYPE_BYTES]] = shape
+    return shape
 
 
 class BatchWriter:
@@ -139,7 +194,8 @@ class BatchWriter:
 
     def __init__(self, bytes_max: int) -> None:
         self._bytes_max = bytes_max
-        self._buffer = bytearray(HEAD.size)
+        self._records: list[bytes] = []
+        self._size = HEAD.size
         self._first = 0
         self.rows = 0
 
@@ -147,24 +203,55 @@ class BatchWriter:
         """Adds the rows that still fit and returns the others. AssertionError for a hole before a row."""
         if rows and not self._first:
             self._first = rows[0][0]
-        buffer, bytes_max, delta = self._buffer, self._bytes_max, self.rows
-        for taken, (position, body, chain) in enumerate(rows):
-            if position != self._first + delta:
-                raise AssertionError(f"position {position} does not follow {self._first + delta - 1}")
-            record = _record(delta, b"%d" % position, body, chain)
-            length = _SHORT[len(record)] if len(record) < _SHORTS else varint(len(record))
-            if delta and len(buffer) + len(length) + len(record) > bytes_max:
-                return rows[taken:]
-            buffer += length
-            buffer += record
-            delta += 1
-            self.rows = delta
-        return ()
+        parts: list[bytes] = []
+        size, bytes_max, place, shapes = self._size, self._bytes_max, self.rows, _shapes
+        first, before = self._first, place
+        for position, body, chain in rows:
+            if position != first + place:
+                raise AssertionError(f"position {position} does not follow {first + place - 1}")
+            shape = shapes.get(body[_TYPE_BYTES]) or _shape(body)
+            cut, before_subject, subject_length, between, behind, length = shape
+            identity, head, subject, before_time, time, after = cut(body)
+            if head != before_subject or before_time != _BEFORE_TIME or after != _AFTER_TIME:
+                cut, _, subject_length, between, behind, length = _shape(body)
+                identity, _, subject, _, time, _ = cut(body)
+            start = _STARTS[place] if place < _SHORTS else _STARTS[0][:-1] + varint(place)
+            body_length = _SHORT[len(body)] if len(body) < _SHORTS else varint(len(body))
+            digits = b"%d" % position
+            length += len(start) - 2 + len(body_length) + len(body) + len(digits)
+            record_length = _SHORT[length] if length < _SHORTS else varint(length)
+            grown = size + len(record_length) + length
+            if grown > bytes_max and place:
+                break
+            size = grown
+            parts += (
+                record_length,
+                start,
+                subject_length,
+                subject,
+                body_length,
+                body,
+                _HEADERS_ID,
+                identity,
+                between,
+                time,
+                behind,
+                subject,
+                _CONTENT_POSITION[len(digits)],
+                digits,
+                CHAIN_HEADER,
+                hexlify(chain),
+            )
+            place += 1
+        self._records.append(b"".join(parts))
+        self._size, self.rows = size, place
+        taken = place - before
+        return rows[taken:] if taken < len(rows) else ()
 
     def end(self, timestamp_ms: int) -> RecordBatch:
         """The batch of what was taken, which is something."""
         last = self._first + self.rows - 1
-        return RecordBatch(self._buffer, first=self._first, last=last, timestamp_ms=timestamp_ms)
+        return RecordBatch(self._records, first=self._first, last=last, timestamp_ms=timestamp_ms)
 
 
 class WrittenRecord(Struct, frozen=True, gc=False):
@@ -196,13 +283,15 @@ class RecordWriter:
 
     def __init__(self, bytes_max: int) -> None:
         self._bytes_max = bytes_max
-        self._buffer = bytearray(HEAD.size)
+        self._records: list[bytes] = []
+        self._size = HEAD.size
         self._first_ms = self._last_ms = 0
         self._count = 0
 
     def take(self, records: Sequence[WrittenRecord]) -> Sequence[WrittenRecord]:
         """Adds the records that still fit and returns the others."""
-        buffer, bytes_max, count = self._buffer, self._bytes_max, self._count
+        parts: list[bytes] = []
+        size, bytes_max, count = self._size, self._bytes_max, self._count
         first_ms, last_ms = self._first_ms, self._last_ms
         for record in records:
             at_ms, content = record.timestamp_ms, record.content
@@ -212,54 +301,20 @@ class RecordWriter:
             head = NO_ATTRIBUTES + (_SHORT[delay] if 0 <= delay < _SHORTS else _signed(delay))
             head += _SHORT[count] if count < _SHORTS else varint(count)
             length = len(head) + len(content)
-            size = _SHORT[length] if length < _SHORTS else varint(length)
-            if count and len(buffer) + len(size) + length > bytes_max:
+            record_length = _SHORT[length] if length < _SHORTS else varint(length)
+            grown = size + len(record_length) + length
+            if grown > bytes_max and count:
                 break
+            size = grown
             if at_ms > last_ms:
                 last_ms = at_ms
-            buffer += size + head
-            buffer += content
+            parts += (record_length, head, content)
             count += 1
         others = records[count - self._count :]
-        self._first_ms, self._last_ms, self._count = first_ms, last_ms, count
+        self._records.append(b"".join(parts))
+        self._size, self._count, self._first_ms, self._last_ms = size, count, first_ms, last_ms
         return others
 
     def end(self) -> WrittenBatch:
         """The batch of what was taken, which is something."""
-        return WrittenBatch(self._buffer, self._count, self._first_ms, self._last_ms)
-
-
-def _record(delta: int, position: bytes, body: bytes, chain: bytes) -> bytes:
-    """A record but for its length; key and headers are sliced from the body: none of them holds a quote."""
-    part = body.split(b'"', 20)
-    name, source, subject, time = part[7], part[11], part[15], part[19]
-    subject_length = _SHORT[len(subject)]
-    return b"".join(
-        (
-            NO_ATTRIBUTES_NO_DELAY,
-            _SHORT[delta] if delta < _SHORTS else varint(delta),
-            subject_length,
-            subject,
-            _SHORT[len(body)] if len(body) < _SHORTS else varint(len(body)),
-            body,
-            _HEADERS_ID,
-            part[3],
-            _TYPE,
-            _SHORT[len(name)],
-            name,
-            _SOURCE,
-            _SHORT[len(source)],
-            source,
-            _VERSION_TIME,
-            _SHORT[len(time)],
-            time,
-            _SUBJECT,
-            subject_length,
-            subject,
-            _CONTENT_POSITION,
-            _SHORT[len(position)],
-            position,
-            CHAIN_HEADER,
-            hexlify(chain),
-        )
-    )
+        return WrittenBatch(self._records, self._count, self._first_ms, self._last_ms)
