@@ -10,7 +10,7 @@ import uvloop
 from aiokafka import AIOKafkaProducer, TopicPartition
 
 from events.codec import headers
-from events.connections import open_consumer, open_producer
+from events.connections import new_producer, open_consumer
 from events.journal import DEFAULT_LANES, JournalRow
 from events.subscription import DEFAULT_LIMITS
 from events.topics import record_topic
@@ -34,7 +34,8 @@ def prebuilt(lanes: Sequence[Sequence[JournalRow]]) -> list[list[Message]]:
 
 async def produce(bootstrap: str, topic: str, lanes: list[list[Message]], at_once: int) -> float:
     """Messages per second, all acknowledged, of one producer that sends `at_once` lanes at a time."""
-    producer = await open_producer(bootstrap)
+    producer = new_producer(bootstrap)
+    await producer.start()
     try:
         await producer.partitions_for(topic)
         waiting = list(range(len(lanes)))
@@ -137,7 +138,8 @@ async def consume_and_produce(bootstrap: str, views: Sequence[Sent] | None) -> t
 
     For each it produces the record itself, or its share of `views`.
     """
-    consumer, producer = await open_consumer(bootstrap), await open_producer(bootstrap)
+    consumer, producer = await open_consumer(bootstrap), new_producer(bootstrap)
+    await producer.start()
     try:
         places = [
             TopicPartition(record_topic("", stream), lane)

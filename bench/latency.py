@@ -21,7 +21,7 @@ from servers import Servers, server_versions, servers
 from traders import Exchange, populate
 from uuid_utils.compat import uuid7
 
-from events.connections import open_consumer, open_producer
+from events.connections import new_producer, open_consumer
 from events.journal import DEFAULT_LANES
 from events.topics import record_topic
 from market.topics import create_topics
@@ -142,7 +142,8 @@ async def alone(running: Servers, rate: int, seconds: int) -> list[float]:
     """Milliseconds from each bare `send` to its record, on a topic of its own."""
     began: dict[bytes, float] = {}
     value = b"x" * BODY_BYTES
-    producer = await open_producer(running.bootstrap)
+    producer = new_producer(running.bootstrap)
+    await producer.start()
     try:
 
         async def send(_number: int) -> None:

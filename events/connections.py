@@ -18,6 +18,7 @@ from asyncpg.pool import PoolAcquireContext, PoolConnectionProxy
 from asyncpg.protocol import protocol
 
 from events.brokers import Bootstrap, Brokers, aiokafka_options
+from events.whole_requests import WholeRequestClient
 
 Pooled: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]"
@@ -217,7 +218,16 @@ async def _close_first_connection(error: BaseException) -> None:
 
 async def open_producer(bootstrap: Bootstrap) -> AIOKafkaProducer:
     """An idempotent producer that waits for all in-sync replicas; its owner throws it away after an error."""
-    producer = AIOKafkaProducer(
+    producer = new_producer(bootstrap)
+    # The library lets nobody say of which class its producers' clients are.
+    producer.client.__class__ = WholeRequestClient
+    await _start(bootstrap, producer.start, producer.stop)
+    return producer
+
+
+def new_producer(bootstrap: Bootstrap) -> AIOKafkaProducer:
+    """The library's own, with our settings; it is not started."""
+    return AIOKafkaProducer(
         **aiokafka_options(bootstrap),
         enable_idempotence=True,
         acks="all",
@@ -226,8 +236,6 @@ async def open_producer(bootstrap: Bootstrap) -> AIOKafkaProducer:
         request_timeout_ms=KAFKA_REQUEST_TIMEOUT_MS,
         metadata_max_age_ms=30_000,
     )
-    await _start(bootstrap, producer.start, producer.stop)
-    return producer
 
 
 async def end_producer(producer: Producer, seconds_max: float = PRODUCER_STOP_SECONDS_MAX) -> None:

@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 import pytest
 
 from events.connections import cluster_id, open_client, open_consumer, open_producer
+from events.whole_requests import WholeRequest
+from tests.record_support import create_topic
 
 
 class Mute(NamedTuple):
@@ -69,3 +71,24 @@ async def test_who_is_cancelled_while_it_asks_for_the_brokers_closes_its_connect
         del connecting
         gc.collect()
     assert [] == [str(warning.message) for warning in told]
+
+
+async def test_what_producers_send_goes_as_whole_requests(
+    kafka_bootstrap: str, topic_prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    topic, built = f"{topic_prefix}whole", []
+    build = WholeRequest.build
+
+    def note_build(self: WholeRequest, version: Any) -> Any:
+        built.append(build(self, version))
+        return built[-1]
+
+    monkeypatch.setattr(WholeRequest, "build", note_build)
+    await create_topic(kafka_bootstrap, topic, 1)
+    producer = await open_producer(kafka_bootstrap)
+    try:
+        await producer.send_and_wait(topic, value=b"1", partition=0)
+    finally:
+        await producer.stop()
+    assert [[topic]] == [[name for name, _ in request.topics] for request in built]
+    assert ["_Whole"] == [type(request).__name__ for request in built]
