@@ -82,8 +82,9 @@ def written_headers(headers: Headers) -> WrittenHeaders:
 
 
 NO_ATTRIBUTES = b"\0"
-_STARTS = tuple(NO_ATTRIBUTES + b"\0" + place for place in _SHORT)
-"""Of a record without a delay, by its place in the batch."""
+_NO_DELAY = NO_ATTRIBUTES + b"\0"
+_STARTS = tuple(_NO_DELAY + place for place in _SHORT)
+"""How a record begins, by its place in the batch."""
 HEADERS_COUNT = 9
 _HEADERS_ID = varint(HEADERS_COUNT) + _text(b"ce_id") + varint(36)
 _TYPE = _text(b"ce_type")
@@ -147,7 +148,7 @@ class _Shape(NamedTuple):
 
     `cut` gives the id, what stands before the subject, it, what stands before the time, it, and what follows.
     Of a record, `between` stands from the id to the time, `behind` from there to the subject; `length` is all
-    but its place, body, their lengths and its position.
+    but its beginning, its body with the length of that, and its position.
     """
 
     cut: Callable[[bytes], tuple[bytes, ...]]
@@ -175,14 +176,15 @@ def _shape(body: bytes) -> _Shape:
     part = body.split(b'"', 20)
     name, source, subject, time = part[7], part[11], part[15], part[19]
     before_subject = b'","type":"%b","source":"%b","subject":"' % (name, source)
-    about, subject_length = len(subject), varint(len(subject))
+    subject_length = varint(len(subject))
     between = b"".join((_TYPE, _text(name), _SOURCE, _text(source), _VERSION_TIME, varint(len(time))))
     behind = _SUBJECT + subject_length
-    constant = len(_STARTS[0][:-1] + _HEADERS_ID + _CONTENT_POSITION[0] + CHAIN_HEADER) + 36 + CHAIN_HEX_BYTES
-    length = constant + len(subject_length + between + time + behind) + 2 * about
-    layout = f"7x36s{len(before_subject)}s{about}s{len(_BEFORE_TIME)}s{len(time)}s{len(_AFTER_TIME)}s"
-    shape = _Shape(struct.Struct(layout).unpack_from, before_subject, subject_length, between, behind, length)
-    if about <= _SUBJECT_KEPT_BYTES_MAX:
+    cut = (before_subject, subject, _BEFORE_TIME, time, _AFTER_TIME)
+    layout = struct.Struct("7x36s" + "".join(f"{len(text)}s" for text in cut))
+    own = (subject_length, subject, between, time, behind, subject)
+    length = sum(map(len, (_HEADERS_ID, *own, _CONTENT_POSITION[0], CHAIN_HEADER))) + 36 + CHAIN_HEX_BYTES
+    shape = _Shape(layout.unpack_from, before_subject, subject_length, between, behind, length)
+    if len(subject) <= _SUBJECT_KEPT_BYTES_MAX:
         if len(_shapes) >= _SHAPES_MAX:
             _shapes.clear()
         _shapes[body[_TYPE_BYTES]] = shape
@@ -215,10 +217,10 @@ class BatchWriter:
             if head != before_subject or before_time != _BEFORE_TIME or after != _AFTER_TIME:
                 cut, _, subject_length, between, behind, length = _shape(body)
                 identity, _, subject, _, time, _ = cut(body)
-            start = _STARTS[place] if place < _SHORTS else _STARTS[0][:-1] + varint(place)
+            start = _STARTS[place] if place < _SHORTS else _NO_DELAY + varint(place)
             body_length = _SHORT[len(body)] if len(body) < _SHORTS else varint(len(body))
             digits = b"%d" % position
-            length += len(start) - 2 + len(body_length) + len(body) + len(digits)
+            length += len(start) + len(body_length) + len(body) + len(digits)
             record_length = _SHORT[length] if length < _SHORTS else varint(length)
             grown = size + len(record_length) + length
             if grown > bytes_max and place:

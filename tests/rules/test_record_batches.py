@@ -3,11 +3,14 @@
 from hashlib import sha256
 from pathlib import Path
 
+import msgspec
 import pytest
 from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.record.memory_records import MemoryRecords
 from hypothesis import example, given
 from hypothesis import strategies as st
+from msgspec import Raw
+from msgspec.structs import replace
 
 from events.codec import BODY_BYTES_MAX, decode_envelope, headers
 from events.record_batches import BatchWriter, Headers, RecordWriter, varint, written_headers, written_record
@@ -73,6 +76,27 @@ def test_any_rows_become_the_bytes_of_the_librarys_builder(
 def test_long_bodies_too(length: int) -> None:
     rows = rows_from(1, [padded(BODIES[0], length), BODIES[1]])
     assert [length, len(BODIES[1])] == [len(body) for _, body, _ in rows]
+    assert theirs(rows) == ours(rows)
+
+
+@pytest.mark.parametrize("length", [1, 40, 64, 65, 256])
+def test_bodies_of_one_type_may_differ_in_all_lengths(length: int) -> None:
+    """Whatever body of its type came before it, and however little stands behind the time. A time of a whole
+    second is shorter by seven."""
+    envelope = decode_envelope(BODIES[0])
+    others = (
+        replace(
+            envelope,
+            source=envelope.source + source,
+            subject="x" * size,
+            time=envelope.time.replace(microsecond=microsecond),
+            cause="",
+            data=Raw(b"{}"),
+        )
+        for source in ("", "st", "ss")
+        for size, microsecond in ((256, 0), (length, 1), (length + 7, 0), (length, 0), (1, 1), (256, 0))
+    )
+    rows = rows_from(1, [msgspec.json.encode(other) for other in others])
     assert theirs(rows) == ours(rows)
 
 
