@@ -2,6 +2,7 @@
 
 import itertools
 import random
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -9,6 +10,7 @@ from uuid import UUID
 import pytest
 from msgspec.structs import replace
 
+from events.envelope import Recorded
 from events.market_events import MatchStruck
 from events.market_terms import (
     AcceptedForm,
@@ -130,13 +132,15 @@ def race(lane: Desk, step: str, target: UUID, *, finished: bool) -> None:
 @pytest.mark.parametrize("seed", range(12))
 def test_a_seeded_market_keeps_its_promises(seed: int) -> None:
     rng = random.Random(seed)
-    lane = desk(thin_component_groups=rng.choice([1, 3]))
+    rests = seed % 2 == 0
+    lane = desk(thin_component_groups=rng.choice([1, 3]), conditional_orders_rest=rests)
     plan_age, rounds, trades = 0, 0, 0
     for _ in range(STEPS):
         lane.pass_time(lane.now + timedelta(minutes=rng.randrange(240)))
         if lane.open_plan is not None and (rng.random() < 0.3 or plan_age == PLAN_STEPS_MAX):
             events = lane.finish_round()
             lane.check_round(events)
+            assert not rests or not failed_twice(lane, events)
             plan_age, rounds = 0, rounds + 1
             trades += sum(isinstance(event.data, MatchStruck) for event in events)
         else:
@@ -150,6 +154,20 @@ def test_a_seeded_market_keeps_its_promises(seed: int) -> None:
     assert trades >= 3
     assert lane.books == lane.replayed()
     assert [each.position for each in lane.events] == list(range(1, len(lane.events) + 1))
+
+
+def failed_twice(lane: Desk, events: Sequence[Recorded]) -> list[UUID]:
+    """Who has to confirm a match of the round, and had declined or let lapse two of the last 90 days."""
+    struck = [event.data.match for event in events if isinstance(event.data, MatchStruck)]
+    open_matches = [lane.book.matches[match] for match in struck if match in lane.book.matches]
+    cut = events[0].time
+    bound = [each.seller for each in open_matches if each.struck.seller_must_confirm]
+    bound += [each.buyer for each in open_matches if each.struck.buyer_must_confirm]
+    return [
+        each
+        for each in bound
+        if sum(cut - timedelta(days=90) < at < cut for at in lane.book.failings.get(each, [])) > 1
+    ]
 
 
 def act(lane: Desk, rng: random.Random) -> None:
