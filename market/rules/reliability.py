@@ -63,4 +63,6 @@ def resting(book: Book, rule_set: RuleSet, at: datetime) -> frozenset[UUID]:
         if organisation in book.members:
             by_group.setdefault(book.members[organisation].group, []).extend(times)
     firm_only = {group for group, times in by_group.items() if firm_only_until(times, at) is not None}
-    return frozenset(each for each, member in book.members.items() if firm_only and member.group in firm_only)
+    if not firm_only:
+        return frozenset()
+    return frozenset(each for each, member in book.members.items() if member.group in firm_only)
