@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from uuid import UUID
 
+import asyncpg
 import pytest
 from msgspec.structs import replace
 
@@ -11,6 +12,7 @@ from events.command import Outcome
 from events.market_events import MemberChanged
 from events.refusal import Refusals
 from market.commands import parties
+from market.folders import DEPLOY
 from market.rules.parties.parties import (
     ChangeOrganisation,
     Organisation,
@@ -21,6 +23,9 @@ from market.store import party_reads
 from tests.conftest import Database
 from tests.market_drafts import organisation_details
 from tests.market_support import Scene, done, scene_on
+
+MIGRATION = DEPLOY / "postgres" / "migrations" / "0047_failings_are_counted_by_group.sql"
+GROUPS = "select organisation, company_group from member order by organisation"
 
 
 @pytest.fixture
@@ -75,7 +80,9 @@ def codes(error: BaseException) -> list[tuple[str, str | None]]:
     return [(refusal.code, refusal.pointer) for refusal in error.refusals]
 
 
-async def test_a_parent_that_is_bought_takes_its_daughters_and_their_copies_along(scene: Scene) -> None:
+async def test_a_parent_that_is_bought_takes_its_daughters_and_their_copies_along(
+    scene: Scene, database: Database
+) -> None:
     parent, daughter = (firm.organisation for firm in scene.sellers[:2])
     holding = await register(scene, "holding")
     await regroup(scene, daughter, parent)
@@ -89,6 +96,23 @@ async def test_a_parent_that_is_bought_takes_its_daughters_and_their_copies_alon
     assert "name the ultimate parent" in str(late.value)
     await regroup(scene, parent, None)
     assert [parent, holding] == [(await read(scene, each)).group for each in (parent, daughter)]
+    await assert_groups_of_before_are_read_from_the_copies(database, {parent: parent, daughter: holding})
+
+
+async def assert_groups_of_before_are_read_from_the_copies(
+    database: Database, expected: dict[UUID, UUID]
+) -> None:
+    """Of members that a database had before their group stood in a column of its own."""
+    owner = await asyncpg.connect(database.dsn("owner"), server_settings={"search_path": "state"})
+    try:
+        before = await owner.fetch(GROUPS)
+        await owner.execute("alter table member drop column company_group")
+        async with owner.transaction():
+            await owner.execute(MIGRATION.read_text("utf-8"))
+        assert before == await owner.fetch(GROUPS)
+    finally:
+        await owner.close()
+    assert expected.items() <= {(row["organisation"], row["company_group"]) for row in before}
 
 
 async def test_no_chain_comes_of_joining_at_once_whoever_is_first(scene: Scene) -> None:

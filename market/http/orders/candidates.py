@@ -81,14 +81,14 @@ class CandidatesView(Body, frozen=True, kw_only=True):
 
     `closed`: it has left the book, has nothing left to trade, or its time is over. `resting`: it is subject
     to confirmation, and its owner's group of companies has declined or let lapse two matches within 90 days:
-    it meets nobody until it is amended to firm, or until `firm_only_until` of the membership. `eligible` is
-    told where at least three groups of companies stand behind it; else `withheld` says so. Of an order that
-    no round has taken as it stands, and of one that excludes companies or asks for a qualification,
-    `standing` is `withheld` then, and `reasons` are those that keep at least three groups away. `all_dearer`
-    and `in_the_money` speak of what the newest completed round has taken, the order itself included; else
-    `standing` is `eligible`. `as_of_position` is that round's cut for an owner, and for operators and
-    auditors, who also get `verdicts`, the lane position of the book. `forecast`: the order itself is not
-    there yet; `eligible_forecast`: how many of those that fit are not, told as `eligible` is.
+    it meets nobody until it is amended to firm, or until `firm_only_until` of the market's failings.
+    `eligible` is told where at least three groups of companies stand behind it; else `withheld` says so. Of
+    an order that no round has taken as it stands, and of one that excludes companies or asks for a
+    qualification, `standing` is `withheld` then, and `reasons` are those that keep at least three groups
+    away. `all_dearer` and `in_the_money` speak of what the newest completed round has taken, the order itself
+    included; else `standing` is `eligible`. `as_of_position` is that round's cut for an owner, and for
+    operators and auditors, who also get `verdicts`, the lane position of the book. `forecast`: the order
+    itself is not there yet; `eligible_forecast`: how many of those that fit are not, told as `eligible` is.
     """
 
     market: MarketId

@@ -61,9 +61,10 @@ class QuoteAnswer(Body, frozen=True, kw_only=True):
 
     Others' prices count in whole ticks, against the asker; the own order counts as one that can be divided at
     will, its quantity as the low edge of its band. `would_trade` is null where fewer than three groups of
-    companies fit or none, which `withheld` then says, and where `present` is false: the asker was no member
-    when the round was cut. `reasons` are those that keep at least three groups away. `nearest_ticks` is how
-    far the order is from a trade, where it would have none; `why` is worded as in an order's explanation.
+    companies fit or none, which `withheld` then says, and where `present` is false: when the round was cut
+    the asker was no member, or such an order of its would have rested. `reasons` are those that keep at least
+    three groups away. `nearest_ticks` is how far the order is from a trade, where it would have none; `why`
+    is worded as in an order's explanation.
     """
 
     clearing: PlanId
