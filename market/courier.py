@@ -205,9 +205,9 @@ class Courier:
         )
         for each in damaged:
             tell(each, known=each.key in self._damaged)
-        # A lane with a block that cannot be read is passed by nothing: the others go on.
+        # A lane with a block that cannot be read is not passed, and none goes back where a feed is made anew.
         self._damaged = {each.key for each in damaged}
-        upto = {key: end for key, end in upto.items() if key not in self._damaged}
+        upto = {key: end for key, end in upto.items() if key not in self._damaged and end > after.get(key, 0)}
         behind = [{LaneKey(line.stream, line.lane): line.position} for line in lines]
         if len(lines) < LINES_AT_ONCE:
             # All that was looked at is passed, also what was not wanted.

@@ -505,6 +505,19 @@ async def test_a_block_that_cannot_be_read_holds_its_lane_alone_until_it_is_mend
         receiver.refused = set()
         await hooks[0].settled({stuck: "delivered"})
         assert couriers.items() <= service._tasks.items()
+        await begun_anew(scene, service)
+        await receiver.until(hooks[0].wants(await trade(scene, firm)))
+    assert len(receiver.taken) == len({got.id for got in receiver.taken})
+
+
+async def begun_anew(scene: Scene, service: Webhooks) -> None:
+    """The feed is made anew, and couriers look while its publisher stands behind where they were."""
+    ends = "update record.consumer set position = position + $1 where name = 'publisher' and position > 4"
+    await scene.pool.execute(ends, -4)
+    for courier in service._couriers.values():
+        courier.wake()
+    await asyncio.sleep(0.3)
+    await scene.pool.execute(ends.replace("> 4", "> 0"), 4)
 
 
 async def test_what_is_no_longer_kept_is_given_up(scene: Scene, receiver: Receiver) -> None:
