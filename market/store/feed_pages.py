@@ -21,6 +21,8 @@ from market.store.feed_blocks import BLOCK_POSITIONS_MAX, BlockDamaged, lines_of
 ROWS_MIN: Final = 4
 """Of each lane and audience at first, however many lanes there are; then twice as many as before, as far
 as the page lacks lines."""
+BLOCKS_PER_LINE_MAX: Final = 4
+"""In all at first: a short page over many lanes begins with fewer blocks of each."""
 LANES_MIN: Final = 4
 """A page is shared out at first as among so many lanes, however few there are: a row may hold many lines."""
 BEGINNING: Final = datetime.min.replace(tzinfo=UTC)
@@ -58,9 +60,10 @@ class Ahead:
         """There is nothing more that can be read."""
         return self.damaged is not None or self.after >= self.upto
 
-    def take(self, found: Mapping[UUID, Sequence[asyncpg.Record]], rows_max: int) -> None:
-        """The next rows of each audience: all there are where they are fewer than `rows_max`."""
-        cut = [rows[-1]["position"] for rows in found.values() if len(rows) == rows_max]
+    def take(self, found: Mapping[UUID, Sequence[asyncpg.Record]], rows_max: int, blocks_max: int) -> None:
+        """The next rows of each audience: all there are where they are fewer than `rows_max`, and fewer than
+        `blocks_max` of them blocks."""
+        cut = [rows[-1]["position"] for rows in found.values() if _is_cut(rows, rows_max, blocks_max)]
         after, self.after = self.after, min([*cut, self.upto])
         self.rows_max = rows_max
         self._lines = merge(*(self._between(rows, after) for rows in found.values()), key=PLACE)
@@ -93,6 +96,10 @@ class Ahead:
                     yield line
 
 
+def _is_cut(rows: Sequence[asyncpg.Record], rows_max: int, blocks_max: int) -> bool:
+    return len(rows) == rows_max or sum(row["first"] is not None for row in rows) == blocks_max
+
+
 async def read(
     connection: Connection,
     organisation: UUID,
@@ -114,7 +121,8 @@ async def read(
     if not behind:
         return []
     rows_max = max(ROWS_MIN, limit // max(LANES_MIN, len(behind)))
-    await _read_on(connection, wanted, behind, rows_max)
+    blocks_max = max(1, BLOCKS_PER_LINE_MAX * limit // (2 * len(behind)))
+    await _read_on(connection, wanted, behind, rows_max, blocks_max)
     lanes = {lane.key: lane for lane in behind}
     ready = [rank for lane in behind if (rank := lane.rank) is not None]
     heapify(ready)
@@ -123,7 +131,8 @@ async def read(
         lane = lanes[heappop(ready)[1]]
         found.append(lane.give())
         if lane.rank is None and not lane.whole and len(found) < limit:
-            await _read_on(connection, wanted, [lane], min(2 * lane.rows_max, limit - len(found)))
+            rows_max = min(2 * lane.rows_max, limit - len(found))
+            await _read_on(connection, wanted, [lane], rows_max, rows_max)
         if (rank := lane.rank) is not None:
             heappush(ready, rank)
     for lane in behind:
@@ -134,27 +143,33 @@ async def read(
     return found
 
 
-# One short range of the index for each audience and lane, of those rows that begin within it.
+# One short range of the index for each audience and lane, of those rows that begin within it, as far as the
+# last of so many blocks.
 READ = """
 select f.stream, f.lane, f.position, f.audience, f.event, f.type, f.subject, f.market, f.time, f.body, f.first
 from unnest($1::uuid[]) as a (audience)
 cross join unnest($2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[])
     as l (stream, lane, after, upto, beyond)
 cross join lateral (
-    select * from feed
-    where feed.audience = a.audience and feed.stream = l.stream and feed.lane = l.lane
-        and feed.position > l.after and feed.position < l.beyond
-        and (feed.position <= l.upto or feed.first <= l.upto)
-        and ($7::text[] is null or feed.type = any($7))
-        and ($8::uuid[] is null or feed.market = any($8))
-    order by feed.position
-    limit $9
+    select * from (
+        select feed.*, count(feed.first) over (order by feed.position) as blocks from feed
+        where feed.audience = a.audience and feed.stream = l.stream and feed.lane = l.lane
+            and feed.position > l.after and feed.position < l.beyond
+            and (feed.position <= l.upto or feed.first <= l.upto)
+            and ($7::text[] is null or feed.type = any($7))
+            and ($8::uuid[] is null or feed.market = any($8))
+        order by feed.position
+        limit $9
+    ) few
+    where blocks < $10 or (blocks = $10 and first is not null)
 ) f
 order by f.stream, f.lane, f.position
 """
 
 
-async def _read_on(connection: Connection, wanted: Filter, lanes: Collection[Ahead], rows_max: int) -> None:
+async def _read_on(
+    connection: Connection, wanted: Filter, lanes: Collection[Ahead], rows_max: int, blocks_max: int
+) -> None:
     """Each lane has its next lines in hand."""
     rows = await connection.fetch(
         READ,
@@ -167,10 +182,11 @@ async def _read_on(connection: Connection, wanted: Filter, lanes: Collection[Ahe
         wanted.types,
         wanted.markets,
         rows_max,
+        blocks_max,
     )
     found: dict[LaneKey, dict[UUID, list[asyncpg.Record]]] = {}
     for row in rows:
         of_lane = found.setdefault(LaneKey(row["stream"], row["lane"]), {})
         of_lane.setdefault(row["audience"], []).append(row)
     for lane in lanes:
-        lane.take(found.get(lane.key, {}), rows_max)
+        lane.take(found.get(lane.key, {}), rows_max, blocks_max)

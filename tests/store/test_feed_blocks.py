@@ -109,14 +109,14 @@ async def test_pages_are_the_lines_in_order(scene: Scene) -> None:
 async def test_a_page_reads_few_blocks_and_none_once_it_is_full(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A lane alone is not asked for as many blocks as the page has lines."""
+    """A lane alone is not asked for as many blocks as the page has lines, and many lanes for one each."""
     monkeypatch.setattr(feed_blocks, "BLOCK_LINES_MAX", 32)
     taken: list[int] = []
     take = feed_pages.Ahead.take
 
-    def count(ahead: feed_pages.Ahead, found: Any, rows_max: int) -> None:
+    def count(ahead: feed_pages.Ahead, found: Any, rows_max: int, blocks_max: int) -> None:
         taken.append(sum(map(len, found.values())))
-        take(ahead, found, rows_max)
+        take(ahead, found, rows_max, blocks_max)
 
     monkeypatch.setattr(feed_pages.Ahead, "take", count)
     line, *_ = await publish(scene)
@@ -141,6 +141,15 @@ async def test_a_page_reads_few_blocks_and_none_once_it_is_full(
             assert written[after : after + limit] == found
             assert rows == taken
             taken.clear()
+        many = [LaneKey("market", 200 + number) for number in range(24)]
+        at = [(key, place) for key in many for place in range(1, 401)]
+        spread = [
+            PartnerLine(**given | key._asdict() | {"position": place, "audience": (ALL, firm)[place % 2]})
+            for key, place in at
+        ]
+        await feed.write(connection, spread)
+        found = await feed_pages.read(connection, firm, after={}, upto=dict.fromkeys(many, 400), limit=20)
+        assert (spread[:20], [2] * 24) == (found, taken)
 
 
 async def test_a_look_tells_each_line_once_however_far_it_goes(scene: Scene) -> None:

@@ -457,8 +457,8 @@ def feed_of(organisation: UUID, market: UUID) -> list[tuple[str, tuple[object, .
     instant = datetime(2026, 6, 1, tzinfo=UTC)
     ahead = (audiences, *lane, [900], [5_000], [6_000])
     return [
-        (feed_pages.READ, (*ahead, None, None, 20), {"feed_of_audience"}),
-        (feed_pages.READ, (*ahead, ["partner.x.v1"], [market], 20), {"feed_of_audience"}),
+        (feed_pages.READ, (*ahead, None, None, 20, 20), {"feed_of_audience"}),
+        (feed_pages.READ, (*ahead, ["partner.x.v1"], [market], 20, 20), {"feed_of_audience"}),
         (feed.LAST, (audiences, *lane, [5_000]), {"feed_of_audience"}),
         (feed.LAST_BEFORE, (audiences, *lane, [5_000], instant, []), {"feed_of_audience"}),
         (webhook_messages.READ_ROW, (7, "market", 900, organisation), {"feed_of_audience", "feed_pkey"}),
