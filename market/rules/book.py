@@ -269,7 +269,7 @@ def _open_supply(book: Book, position: int, fact: SupplyOffered | RecoveredLotLi
     book.supplies[order] = SupplyOrder(
         order=order,
         kind="offer" if isinstance(fact, SupplyOffered) else "lot",
-        market=fact.market,
+        market=book.market,
         organisation=fact.organisation,
         rank=position,
         version=1,
@@ -314,7 +314,7 @@ def _fold_requirement(
     if isinstance(fact, RequirementPosted):
         posted = RequirementOrder(
             order=fact.requirement,
-            market=fact.market,
+            market=book.market,
             organisation=fact.organisation,
             rank=position,
             version=1,

@@ -106,15 +106,16 @@ def pass_event(book: Book, crowd: Crowd, event: Recorded, viewer: TapeViewer) ->
     if type(fact) is SupplyOffered and fact.offer not in book.supplies:
         # Most of a record: of it nothing stands in the book before, and no member changes.
         fold_into(book, event)
-    else:
-        member = _member(fact)
-        for order in _touched(book, fact):
-            _add(crowd, book, order, viewer, -1)
-        if member is not None:
-            _count_group(crowd, book, member, -1)
-        fold_into(book, event)
-        if member is not None:
-            _count_group(crowd, book, member, 1)
+        _add(crowd, book, book.supplies[fact.offer], viewer, 1)
+        return
+    member = _member(fact)
+    for order in _touched(book, fact):
+        _add(crowd, book, order, viewer, -1)
+    if member is not None:
+        _count_group(crowd, book, member, -1)
+    fold_into(book, event)
+    if member is not None:
+        _count_group(crowd, book, member, 1)
     for order in _touched(book, fact):
         _add(crowd, book, order, viewer, 1)
 
@@ -127,26 +128,27 @@ def published_forms(
     *,
     with_held: bool = False,
 ) -> frozenset[ProductForm]:
-    """Forms that enough groups of companies stand behind on this side, none with more than half of the grams.
+    """Those that are published, as `is_published` says."""
+    return frozenset([form for form in among if is_published(crowd, book, side, form, with_held=with_held)])
+
+
+def is_published(crowd: Crowd, book: Book, side: Side, form: ProductForm, *, with_held: bool = False) -> bool:
+    """Whether enough groups of companies stand behind a form on this side, none with more than half of the
+    grams.
 
     A group counts once: five subsidiaries are one mind. `with_held` counts what open matches hold too.
     """
-    of_side, groups_min = crowd.of(side), book.terms.public_organisations_min
-    return frozenset(
-        [
-            form
-            for form in among
-            if (behind := of_side.get(form)) is not None
-            and is_crowd(_grams(behind, with_held=with_held), groups_min)
-        ]
-    )
-
-
-def _grams(behind: Behind, *, with_held: bool) -> list[int]:
+    behind = crowd.of(side).get(form)
+    if behind is None:
+        return False
     groups = behind.groups.values()
     if with_held:
-        return [group.available_g + group.held_g for group in groups]
-    return [group.available_g for group in groups if group.available_g]
+        grams = [group.available_g + group.held_g for group in groups]
+    else:
+        grams = [group.available_g for group in groups]
+        if 0 in grams:
+            grams = [each for each in grams if each]
+    return is_crowd(grams, book.terms.public_organisations_min)
 
 
 def is_crowd(figures: Collection[int], groups_min: int) -> bool:

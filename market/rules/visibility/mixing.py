@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from events.envelope import Recorded
 from market.rules.book import Book
-from market.rules.visibility.facts import OrderFact, RequirementFact
+from market.rules.visibility.facts import OrderFact, SupplyFact
 from market.rules.visibility.tape import (
     TapeClearing,
     TapeLine,
@@ -74,7 +74,7 @@ def leaving(mix: Mix, event: Recorded, seen: TapeLine | None, book: Book) -> tup
 
 def _order(mix: Mix, event: UUID, fact: OrderFact, seen: TapeOrder | None, book: Book) -> tuple[Told, ...]:
     """An order that may not be shown as it stands now is not told as it stood."""
-    order = fact.requirement if isinstance(fact, RequirementFact) else supply_of(fact)
+    order = supply_of(fact) if isinstance(fact, SupplyFact) else fact.requirement
     line = _newest(_taken(mix, order), seen)
     if line is None:
         return ()

@@ -1,6 +1,7 @@
 """The public tape and the anonymised book: no name, no price before a trade, no assay."""
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from functools import lru_cache
 from typing import Literal
 from uuid import UUID
@@ -17,7 +18,7 @@ from events.market_events import (
     RuleSetPublished,
 )
 from events.market_terms import RequirementTerms, RuleSet, SupplyTerms
-from events.vocabulary import Commitment, ProductForm, Side
+from events.vocabulary import Commitment, ProductForm, Side, Tranche
 from market.rules.book import Book, RequirementOrder, SupplyOrder
 from market.rules.viewers import (
     Band,
@@ -27,7 +28,15 @@ from market.rules.viewers import (
     public_id,
 )
 from market.rules.visibility.content_bands import widened
-from market.rules.visibility.crowd import Crowd, TapeViewer, crowd_of, forms_of, published_forms, shown_to
+from market.rules.visibility.crowd import (
+    Crowd,
+    TapeViewer,
+    crowd_of,
+    forms_of,
+    is_published,
+    published_forms,
+    shown_to,
+)
 
 Action = Literal["posted", "amended", "withdrawn", "expired"]
 OrderTopic = Literal["public.supply-offers.v1", "public.recovered-lots.v1", "public.requirements.v1"]
@@ -114,7 +123,8 @@ def public_book(book: Book, viewer: TapeViewer) -> tuple[TapeOrder, ...]:
     for side in sides:
         forms = published_forms(crowd, book, side)
         for order in _shown_orders(book, side, viewer):
-            line = _line(order_topic(order), order.order, "posted", order.terms, book.market, forms, viewer)
+            shown = tuple([form for form in forms_of(order.terms) if form in forms])
+            line = _line(order_topic(order), order.order, "posted", order.terms, book.market, shown, viewer)
             if line is not None:
                 alike = found.setdefault((line.topic, *line.forms), [])
                 alike.append((book.members[order.organisation].group, line))
@@ -149,8 +159,8 @@ def order_line(
 ) -> TapeOrder | None:
     """None when none of the order's forms is published, or when it is shown to other initiatives only."""
     side: Side = "seller" if isinstance(terms, SupplyTerms) else "buyer"
-    forms = published_forms(crowd, book, side, forms_of(terms))
-    return _line(topic, order, action, terms, book.market, forms, viewer)
+    shown = tuple([form for form in forms_of(terms) if is_published(crowd, book, side, form)])
+    return _line(topic, order, action, terms, book.market, shown, viewer)
 
 
 def _line(
@@ -159,18 +169,14 @@ def _line(
     action: Action,
     terms: SupplyTerms | RequirementTerms,
     market: UUID,
-    forms: frozenset[ProductForm],
+    shown: tuple[ProductForm, ...],
     viewer: TapeViewer,
 ) -> TapeOrder | None:
-    if not forms or not shown_to(terms, viewer):
-        return None
-    shown = tuple([form for form in forms_of(terms) if form in forms])
-    if not shown:
+    if not shown or not shown_to(terms, viewer):
         return None
     ahead: bool | UnsetType = UNSET
     if isinstance(terms, SupplyTerms):
-        starts = min([tranche.window.start for tranche in terms.tranches])
-        ends = max([tranche.window.end for tranche in terms.tranches])
+        starts, ends = _span(terms.tranches)
         content = content_band_ppb(terms.basis_g, terms.net_wet_g)
         ahead = UNSET if terms.forecast is UNSET else True
     else:
@@ -189,6 +195,14 @@ def _line(
         start_year=None if terms.term is None else terms.term.start_year,
         forecast=ahead,
     )
+
+
+def _span(tranches: Sequence[Tranche]) -> tuple[datetime, datetime]:
+    """From the first start to the last end."""
+    if len(tranches) == 1:
+        window = tranches[0].window
+        return window.start, window.end
+    return min([each.window.start for each in tranches]), max([each.window.end for each in tranches])
 
 
 @lru_cache(maxsize=1_024)

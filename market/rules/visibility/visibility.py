@@ -117,17 +117,17 @@ def see(event: Recorded, viewer: Viewer, book: Book | None, crowd: Crowd | None 
     if event.stream != "market":
         raise ValueError(f"no viewer is shown the stream {event.stream}, so not {event.type}")
     fact: MarketFact = event.data  # type: ignore[assignment]
-    if isinstance(viewer, AuditorViewer):
-        return fact
-    if book is None or isinstance(fact, MarketOpened):
+    if book is None or type(fact) is MarketOpened:
         return None if isinstance(viewer, PublicViewer | InitiativeViewer) else fact
     match viewer:
-        case PublicViewer() | InitiativeViewer():
-            return on_tape(fact, viewer, book, crowd_of(book, viewer) if crowd is None else crowd)
         case OrganisationViewer():
             return _for_organisation(fact, event.time, viewer.organisation, book)
+        case PublicViewer() | InitiativeViewer():
+            return on_tape(fact, viewer, book, crowd_of(book, viewer) if crowd is None else crowd)
         case OperatorViewer():
             return _for_operator(fact, event.position, viewer, book)
+        case AuditorViewer():
+            return fact
         case _:
             assert_never(viewer)
 
