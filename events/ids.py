@@ -19,10 +19,8 @@ def new_id() -> UUID:
 
 def digest_id(digest: bytes) -> UUID:
     """The UUIDv8 of the first 16 bytes of a digest."""
-    own = bytearray(digest[:ID_BYTES])
-    own[6] = own[6] & 0x0F | 0x80
-    own[8] = own[8] & 0x3F | 0x80
-    return pgproto.UUID(bytes(own))
+    version, variant = digest[6] & 0x0F | 0x80, digest[8] & 0x3F | 0x80
+    return pgproto.UUID(b"%b%c%b%c%b" % (digest[:6], version, digest[7:8], variant, digest[9:ID_BYTES]))
 
 
 def text_of(identity: UUID) -> str:

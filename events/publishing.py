@@ -18,7 +18,7 @@ from msgspec import Struct
 
 from events.codec import BODY_BYTES_MAX, CONTENT_TYPE, SPEC_VERSION, BodyTooLarge
 from events.connections import PRODUCER_BATCH_BYTES, Producer, SharedProducer
-from events.ids import digest_id
+from events.ids import ID_BYTES, digest_id
 from events.record_batches import (
     RecordWriter,
     WrittenBatch,
@@ -77,6 +77,14 @@ class DerivedIds:
 
     def __init__(self, *parts: str | bytes) -> None:
         self._shared = sha256(b"".join(map(_framed, parts)))
+        self._before_id = self._shared.copy()
+        self._before_id.update(ID_BYTES.to_bytes(4, "big"))
+
+    def of_id(self, identity: UUID) -> UUID:
+        """As `of` its bytes."""
+        own = self._before_id.copy()
+        own.update(identity.int.to_bytes(ID_BYTES))
+        return digest_id(own.digest())
 
     def of(self, *parts: str | bytes) -> UUID:
         own = self._shared.copy()

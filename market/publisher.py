@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
+from itertools import groupby
 from typing import Final, Generic, TypeAlias, TypeVar
 from uuid import UUID
 
@@ -19,7 +20,7 @@ from events.decision import LaneKey
 from events.envelope import Recorded
 from events.faults import crash_point
 from events.ids import text_of
-from events.publishing import DerivedIds, MessageKind, Place, TopicWriter, message_kind, written_event
+from events.publishing import DerivedIds, MessageKind, TopicWriter, message_kind, written_event
 from events.record_batches import WrittenRecord
 from events.subscription import Batch
 from market.feed_writer import FeedWriter
@@ -141,15 +142,14 @@ def _nothing(event: Recorded, viewer: PublicViewer, before: Before) -> None:
     assert seen is None, f"the public may not see {type(seen).__name__}"
 
 
-class Line(Struct, frozen=True, gc=False):
-    """A line of `event` with its market, its place on the tape of its topic and market, and the time at which
-    it left."""
+class Left(Struct, frozen=True, gc=False):
+    """Lines of one topic and market that left together, at `time`: of these the first is the `sequence`th."""
 
-    event: UUID
-    line: PublicLine
+    topic: str
     market: str
     sequence: int
     time: datetime
+    told: Sequence[Told]
 
 
 class Passed(Struct, frozen=True, gc=False):
@@ -213,17 +213,18 @@ class Publisher(Generic[T]):
         hand = self._lanes[key]
         tape, hand.position = hand.tape, None
         seen: list[Shown] = []
-        leaving: list[Line] = []
+        left: list[Left] = []
         before: Before | None = None
         for event in events:
             before = tape.before(event, before)
             seen += shown(event, before)
-            leaving += self._passing(tape, event, before)
+            if told := tape.passing(event, before, self._viewer):
+                left += _left(tape, event, told)
         # Step by step for all of them: what a step needs is in the cache then.
         lines = [partner_line(each) for each in seen]
         records: Records = {}
-        for line in leaving:
-            records.setdefault(self._place(line), []).append(self._record(line))
+        for each in left:
+            records.setdefault((self._prefix + each.topic, 0), []).extend(self._records(each))
         passed = Passed(self._partners.write(key, lines), records)
         hand.position = events[-1].position
         hand.unsaved += len(events)
@@ -248,33 +249,43 @@ class Publisher(Generic[T]):
             await self._memory.keep(connection, lane, snapshot)
         hand.unsaved = 0
 
-    def _step(self, tape: T, event: Recorded) -> list[Line]:
-        return self._passing(tape, event, tape.before(event))
+    def _step(self, tape: T, event: Recorded) -> list[Left]:
+        return _left(tape, event, tape.passing(event, tape.before(event), self._viewer))
 
-    def _passing(self, tape: T, event: Recorded, before: Before) -> list[Line]:
-        """Bring the tape past the event; the lines that leave with it."""
-        lines: list[Line] = []
-        of, market = None, ""
-        for told, seen in tape.passing(event, before, self._viewer):
-            if seen.market is not of:
-                of, market = seen.market, text_of(seen.market)
-            place = f"{seen.topic} {market}"
-            tape.sequences[place] = sequence = tape.sequences.get(place, 0) + 1
-            lines.append(Line(told, seen, market, sequence, event.time))
-        return lines
-
-    def _place(self, line: Line) -> Place:
-        return self._prefix + line.line.topic, 0
-
-    def _record(self, line: Line) -> WrittenRecord:
-        seen, identity = line.line, self._ids.of(line.event.bytes)
-        key, subject, data = line.market.encode(), _subject(seen).encode(), wire(seen, line.sequence)
-        return written_event(key, identity, _kind(seen), subject, line.time, data)
+    def _records(self, left: Left) -> list[WrittenRecord]:
+        key, time, identity = left.market.encode(), left.time, self._ids.of_id
+        return [
+            written_event(
+                key,
+                identity(event),
+                _kind(seen),
+                _subject(seen).encode(),
+                time,
+                wire(seen, sequence),
+            )
+            for sequence, (event, seen) in enumerate(left.told, left.sequence)
+        ]
 
     async def _publish(self, records: Records) -> None:
         await publish_until_taken(self._topics, records)
         for (topic, _), found in records.items():
             TAPE_RECORDS.labels(topic).inc(len(found))
+
+
+def _left(tape: T, event: Recorded, told: Sequence[Told]) -> list[Left]:
+    """What leaves with an event, which the tape has passed, in order."""
+    found: list[Left] = []
+    for (topic, market), alike in groupby(told, _topic_market):
+        lines, of = list(alike), text_of(market)
+        place = f"{topic} {of}"
+        before = tape.sequences.get(place, 0)
+        tape.sequences[place] = before + len(lines)
+        found.append(Left(topic, of, before + 1, event.time, lines))
+    return found
+
+
+def _topic_market(told: Told) -> tuple[str, UUID]:
+    return told[1].topic, told[1].market
 
 
 def _kind(line: PublicLine) -> MessageKind:
@@ -316,7 +327,7 @@ def wire(line: PublicLine, sequence: int) -> bytes:
 
 def tape_id(public_id_key: bytes, event: UUID) -> UUID:
     """The CloudEvents id of an event's public line; without the key nobody gets from one to the other."""
-    return tape_ids(public_id_key).of(event.bytes)
+    return tape_ids(public_id_key).of_id(event)
 
 
 def tape_ids(public_id_key: bytes) -> DerivedIds:
