@@ -27,6 +27,8 @@ AS_IT_STANDS: Final = (
 
 TOPIC: Final = "topic"
 SEQUENCE: Final = "sequence"
+EACH: Final = "each_"
+"""How the variables of comprehensions begin in what is written."""
 Write: TypeAlias = Callable[..., Any]
 """A struct to what the encoder makes its JSON of."""
 Member: TypeAlias = tuple[str, str]
@@ -154,7 +156,8 @@ def _changed(
         items, is_nullable = _types(types[0].item_type)
         if all(isinstance(each, AS_IT_STANDS) for each in items):
             return value
-        each = _named(names, None)
+        each = f"{EACH}{len(names)}"
+        names[each] = None
         changed = _changed(items, each, None, units, names) if units.whole and not is_nullable else None
         if changed is not None:
             return f"[{changed} for {each} in {value}]"
@@ -165,7 +168,12 @@ def _within(kind: type[Struct], value: str, units: Units, names: dict[str, Any])
     """In place, without a call: most of a line is structs within structs."""
     if kind.__struct_config__.omit_defaults:
         return f"{_named(names, writer(kind, units))}({value})"
-    return _filled(kind, value, units, names)
+    if value.startswith(EACH):
+        return _filled(kind, value, units, names)
+    # Reached once, not anew for each of its members. In a comprehension that would take a cell.
+    of = f"of_{len(names)}"
+    names[of] = None
+    return f"(({of} := {value}) and {_filled(kind, of, units, names)})"
 
 
 def _named(names: dict[str, Any], what: Any) -> str:
