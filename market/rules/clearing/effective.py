@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from market.rules.assignment import Solution, price_bounds, verify
-from market.rules.clearing.stages import Solved, Stage, Touched, edges_without, part_of
+from market.rules.clearing.stages import Solved, Stage, Touched, edges_without, left_without, part_of
 from market.rules.optimum.check import DUALS
 from market.rules.optimum.problem import Bounds, Int64s, Mask, Problem, exact_dot, fills_g
 
@@ -38,7 +38,7 @@ def bounds_around(posed: Problem, solved: Solved, grams: Int64s, around: Touched
     capacities, gone = _cut_sides(posed, solved, grams)
     edges, places = around.edges, (around.sellers, around.buyers)
     out = solved.out | gone
-    left = edges[edges_without(posed, out)[edges]]
+    left = left_without(posed, out, edges)
     supply, demand = (capacity[place] for capacity, place in zip(capacities, places, strict=True))
     part = replace(posed.part(*places, left, solved.demand[around.buyers]), supply=supply, demand=demand)
     duals = {

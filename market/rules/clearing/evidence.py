@@ -156,7 +156,8 @@ class Evidence:
 
     def add(self, name: str, entries: Sequence[bytes]) -> None:
         """Encoded duals, quotas or multipliers of the section."""
-        ends = list(accumulate(map(len, entries), lambda end, size: end + size + 1, initial=0))
+        # with a comma each
+        ends = [end + place for place, end in enumerate(accumulate(map(len, entries), initial=0))]
         start = 0
         while start < len(entries):
             part = self._part

@@ -22,13 +22,7 @@ from market.rules.clearing.candidates import Nodes, batches, ways
 from market.rules.clearing.columns import int64s
 from market.rules.clearing.eligibility import Delivery, MarketFacts, deliveries, rests
 from market.rules.clearing.node_columns import NodeColumns, buyer_columns, seller_columns
-from market.rules.clearing.order_limits import (
-    Packed,
-    PackedColumns,
-    divisibility,
-    packed,
-    packed_columns,
-)
+from market.rules.clearing.order_limits import PackedColumns, divisibility, packed_nodes
 from market.rules.clearing.paper_columns import PaperColumns, paper_screens
 from market.rules.clearing.rex_columns import rex_screens
 from market.rules.clearing.screening import Parties, asked_analytes, fit_orders, screens, unopposed
@@ -53,7 +47,6 @@ class SellerNode(NamedTuple):
     tranche: int
     capacity_g: int
     group: UUID
-    packed: Packed
 
 
 class BuyerNode(NamedTuple):
@@ -174,8 +167,8 @@ def section(
     sellers = _in_part(of.of_sellers, part, whole)
     buyers = _in_part(of.of_buyers, part, buyers_left)
     seller_place, buyer_place = np.flatnonzero(sellers), np.flatnonzero(buyers)
-    seller_nodes = tuple(of.sellers[place] for place in seller_place.tolist())
-    buyer_nodes = tuple(of.buyers[place] for place in buyer_place.tolist())
+    seller_nodes = tuple(map(of.sellers.__getitem__, seller_place.tolist()))
+    buyer_nodes = tuple(map(of.buyers.__getitem__, buyer_place.tolist()))
     demand, packed_of = buyers_left[buyers], of.packed.part(sellers)
     of_sellers, of_buyers = of.of_sellers.part(seller_place), of.of_buyers.part(buyer_place)
     terms = divisibility(
@@ -318,15 +311,12 @@ def _horizon_book(
     sold_by = [members[order.organisation.int] for order in supplies]
     bought_by = [members[order.organisation.int] for order in requirements]
     sellers = tuple(
-        SellerNode(
-            supplies[supply],
-            tranche,
-            left_g,
-            sold_by[supply].group,
-            packed(supplies[supply].terms, tranche),
-        )
-        for supply, tranche, left_g in places
+        [
+            SellerNode(supplies[supply], tranche, left_g, sold_by[supply].group)
+            for supply, tranche, left_g in places
+        ]
     )
+    packed = packed_nodes([node.order.terms for node in sellers], [node.tranche for node in sellers])
     nodes = Nodes(
         int64s([supply for supply, _, _ in places], len(places)),
         int64s([tranche for _, tranche, _ in places], len(places)),
@@ -345,9 +335,9 @@ def _horizon_book(
             b"".join([node.order.order.bytes + node.tranche.to_bytes(4, "big") for node in sellers]), "V20"
         ),
         buyer_key=np.frombuffer(b"".join([node.order.order.bytes for node in buyers]), "V16"),
-        of_sellers=seller_columns(sellers),
+        of_sellers=seller_columns(sellers, packed),
         of_buyers=buyer_columns(buyers),
-        packed=packed_columns([node.packed for node in sellers]),
+        packed=packed,
         pairs=pairs,
         waterfalls=waterfalls,
     )

@@ -12,6 +12,7 @@ machine do not matter. What stands is the optimum of the problem with the cuts t
 prices; no accepted order is out of the money at those.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -24,7 +25,7 @@ from msgspec import Struct
 from market.rules.assignment import Problem, Solution
 from market.rules.clearing.columns import rows
 from market.rules.clearing.effective import bounds_around, effective
-from market.rules.clearing.stages import Solved, Stage, Stages, edges_without
+from market.rules.clearing.stages import Solved, Stage, Stages, edges_without, left_without
 from market.rules.optimum.problem import Int32s, Int64s, Mask, added_up, exact_dot
 from market.rules.packages import Divisibility, carried_g, fits
 from market.rules.rounding import Dealing, Fills, Ratio
@@ -106,6 +107,9 @@ class _Orders:
         self.least = np.array(least, dtype=np.int64)[first]
         self.rank: list[int] = (first if ranks is None else ranks[first]).tolist()
 
+    def rank_of(self, number: int) -> int:
+        return self.rank[bisect_left(self.numbers, number)]
+
     def sums(self, of_nodes: Int64s) -> Int64s:
         found = np.zeros(len(self.numbers), dtype=np.int64)
         np.add.at(found, self.node, of_nodes)
@@ -133,11 +137,6 @@ class _Search:
         ranks = (None, None) if posed.ranks is None else posed.ranks
         self.sellers = _Orders("seller", terms.seller_order, terms.seller_minimum, ranks[0])
         self.buyers = _Orders("buyer", terms.buyer_order, terms.buyer_minimum_g, ranks[1])
-        self.rank = {
-            (of.side, number): rank
-            for of in (self.sellers, self.buyers)
-            for number, rank in zip(of.numbers, of.rank, strict=True)
-        }
 
     @cached_property
     def package_g(self) -> Int64s:
@@ -176,6 +175,10 @@ class _Search:
                 break
             found |= more
         return found
+
+    def rank(self, order: tuple[Side, int]) -> int:
+        side, number = order
+        return (self.sellers if side == "seller" else self.buyers).rank_of(number)
 
     def out(self, dropped: Dropped) -> Mask:
         """The nodes of these orders: sellers, then buyers."""
@@ -352,7 +355,7 @@ def _promising(search: _Search, settled: _Settled) -> list[tuple[Side, int]]:
             order = orders[node]
             if (side, order) in dropped and gain > 0:
                 found[side, order] = max(gain, found.get((side, order), 0))
-    return sorted(found, key=lambda order: (-found[order], search.rank[order], order))
+    return sorted(found, key=lambda order: (-found[order], search.rank(order), order))
 
 
 def _cuts(search: _Search, best: _Settled, final: Stage) -> Iterator[Cut]:
@@ -364,8 +367,6 @@ def _cuts(search: _Search, best: _Settled, final: Stage) -> Iterator[Cut]:
         for edge in (best.solved.used.tolist() if held else ())
         if terms.buyer_order[posed.buyer[edge]] in held
     }
-    # whose counter-orders are all dropped is not out itself
-    counted = edges_without(posed, best.admitted.out)
     sides: tuple[tuple[Side, Int64s, Int64s, Int32s, Int32s, tuple[int, ...]], ...] = (
         (
             "seller",
@@ -382,7 +383,9 @@ def _cuts(search: _Search, best: _Settled, final: Stage) -> Iterator[Cut]:
         without[:] = True
         without[ends_left] = False
         edges = np.flatnonzero(without[ends])
-        met[ends[edges]], is_open[ends[edges[counted[edges]]]] = True, True
+        # whose counter-orders are all dropped is not out itself
+        counted = left_without(posed, best.admitted.out, edges)
+        met[ends[edges]], is_open[ends[counted]] = True, True
         is_dropped = (search.sellers if side == "seller" else search.buyers).nodes_of(best.admitted.dropped)
         out = without & (is_open | (is_dropped & met))
         effective_g = np.where(out, 0, after)

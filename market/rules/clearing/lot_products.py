@@ -14,15 +14,13 @@ from market.rules.quantities import largest_remainder, net_dry_g, product_g
 
 
 def product_grams(
-    sellers: Sequence[SellerNode], ends: Octets, packages: Int64s, quantity_g: Int64s
+    sellers: Sequence[SellerNode], is_packed: Mask, ends: Octets, packages: Int64s, quantity_g: Int64s
 ) -> tuple[Int64s, Int64s]:
     """Wet and dry product of each trade of a round, int64; ends: its `pair_bytes`, joined.
 
     Whole packages; what is not packed adds up over a lot's trades.
     """
     terms, count = [node.order.terms for node in sellers], len(sellers)
-    packed = [node.packed for node in sellers]
-    is_packed = np.array([each.over != each.under for each in packed], dtype=np.bool_)
     package_wet_g = int64s([each.packaging.package_wet_g for each in terms], count)
     moisture_ppb = int64s([each.moisture_ppb for each in terms], count)
     wet_g, dry_g = packages * package_wet_g, np.zeros(count, dtype=np.int64)

@@ -9,6 +9,7 @@ from market.rules.clearing.columns import int64s
 from market.rules.clearing.order_limits import (
     BuyerNode,
     LimitColumns,
+    PackedColumns,
     SellerNode,
     buyer_limits,
     seller_limits,
@@ -51,14 +52,14 @@ class NodeColumns(NamedTuple):
         )
 
 
-def seller_columns(nodes: Sequence[Seller]) -> NodeColumns:
+def seller_columns(nodes: Sequence[Seller], packed: PackedColumns) -> NodeColumns:
     count, terms = len(nodes), [node.order.terms for node in nodes]
     return NodeColumns(
         rank=int64s([node.order.rank for node in nodes], count),
         ueur_per_kg=int64s([each.ask.ueur_per_kg for each in terms], count),
         capacity_g=int64s([node.capacity_g for node in nodes], count),
         firm=np.fromiter([each.commitment == "firm" for each in terms], np.bool_, count),
-        limits=seller_limits(nodes),
+        limits=seller_limits(nodes, packed.parcel),
     )
 
 

@@ -13,7 +13,7 @@ from events.market_terms import SupplyTerms
 from events.vocabulary import PPB, CountryCode, ValueChainStage
 from market.rules.book import RequirementOrder, SupplyOrder
 from market.rules.clearing.columns import alike, int64s
-from market.rules.optimum.problem import Int32s, Int64s, Mask, added_up
+from market.rules.optimum.problem import GUARD, Int32s, Int64s, Mask, added_up
 from market.rules.packages import (
     UNPACKED_UNITS,
     Divisibility,
@@ -35,8 +35,6 @@ class SellerNode(Protocol):
     def order(self) -> SupplyOrder: ...
     @property
     def tranche(self) -> int: ...
-    @property
-    def packed(self) -> "Packed": ...
 
 
 class BuyerNode(Protocol):
@@ -73,6 +71,12 @@ class PackedColumns(NamedTuple):
     ratios: Ratios
     packages: Int64s
     rest_g: Int64s
+    parcel: Int64s
+
+    @property
+    def is_packed(self) -> Mask:
+        found: Mask = self.ratios.over != self.ratios.under
+        return found
 
     def left(self, left_g: Int64s) -> Int64s:
         """Whole packages in what each tranche has left."""
@@ -89,7 +93,12 @@ class PackedColumns(NamedTuple):
 
     def part(self, chosen: Mask) -> "PackedColumns":
         over, under = self.ratios
-        return PackedColumns(Ratios(over[chosen], under[chosen]), self.packages[chosen], self.rest_g[chosen])
+        return PackedColumns(
+            Ratios(over[chosen], under[chosen]),
+            self.packages[chosen],
+            self.rest_g[chosen],
+            self.parcel[chosen],
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +137,35 @@ def packed_columns(of: Sequence[Packed]) -> PackedColumns:
     count = len(of)
     return PackedColumns(
         ratio_columns([(each.over, each.under) for each in of]),
-        np.fromiter([each.packages for each in of], np.int64, count),
-        np.fromiter([each.rest_g for each in of], np.int64, count),
+        int64s([each.packages for each in of], count),
+        int64s([each.rest_g for each in of], count),
+        int64s([each.parcel for each in of], count),
+    )
+
+
+def packed_nodes(terms: Sequence[SupplyTerms], tranches: Sequence[int]) -> PackedColumns:
+    """`packed` of each, an entry a node."""
+    count, packagings = len(terms), [each.packaging for each in terms]
+    parts = list(map(_tranche, terms, tranches))
+    share_g, wet_g = int64s([part for part, _ in parts], count), int64s([wet for _, wet in parts], count)
+    package_wet_g = int64s([each.package_wet_g for each in packagings], count)
+    parcel_wet_g = int64s([each.minimum_parcel_wet_g for each in terms], count)
+    most = max(int(column.max(initial=0)) for column in (package_wet_g, wet_g, parcel_wet_g))
+    if most * int(share_g.max(initial=0)) >= GUARD:
+        return packed_columns(list(map(packed, terms, tranches)))
+    of_package = package_wet_g * share_g
+    loose = np.array([each.unit in UNPACKED_UNITS for each in packagings], dtype=np.bool_)
+    loose |= of_package < 2 * wet_g
+    common = int64s(map(gcd, of_package.tolist(), wet_g.tolist()), count)
+    # what is not packed may be in packages of nothing
+    over, under = np.where(loose, 1, of_package // common), np.where(loose, 1, wet_g // common)
+    whole = np.maximum(package_wet_g, 1)
+    packages = np.where(loose, share_g, wet_g // whole)
+    return PackedColumns(
+        Ratios(over, under),
+        packages,
+        share_g - packages * over // under,
+        np.where(loose, -(-parcel_wet_g * share_g // wet_g), -(-parcel_wet_g // whole)),
     )
 
 
@@ -148,12 +184,12 @@ class LimitColumns(NamedTuple):
         return LimitColumns(self.order[place], self.parcel[place], self.bound[place])
 
 
-def seller_limits(nodes: Sequence[SellerNode]) -> LimitColumns:
+def seller_limits(nodes: Sequence[SellerNode], parcel: Int64s) -> LimitColumns:
     terms = [node.order.terms for node in nodes]
-    least = (each.all_or_nothing or each.minimum_quantity_wet_g is not None for each in terms)
+    least = [each.all_or_nothing or each.minimum_quantity_wet_g is not None for each in terms]
     return LimitColumns(
         alike([node.order.order.int for node in nodes])[1],
-        int64s([node.packed.parcel for node in nodes], len(nodes)),
+        parcel,
         np.fromiter(least, np.bool_, len(nodes)),
     )
 

@@ -141,11 +141,9 @@ def edges_left(relaxed: Problem, removed: Reasons) -> Int64s:
 
 def minimum_reason(posed: Posed, side: int, index: int) -> str:
     """Whose minimum an order's is, where it trades at least that or nothing: its own, or the tolerance."""
-    own, all_ = (
-        (terms.seller_minimum, terms.buyer_minimum_g)[side][index]
-        for terms in (posed.section.terms, posed.terms)
-    )
-    return MINIMUM if own == all_ else TOLERANCE
+    name = ("seller_minimum", "buyer_minimum_g")[side]
+    own, all_ = getattr(posed.section.terms, name), getattr(posed.terms, name)
+    return MINIMUM if own[index] == all_[index] else TOLERANCE
 
 
 def reasons_of(posed: Posed, side: int, index: int) -> set[str]:

@@ -73,6 +73,7 @@ def _batches(of: Round, told: Sequence[ToldSection]) -> Iterator[Sequence[Writte
         raise ClearingImpossible("too_many_sections", f"{len(told)} sections are more than a record holds.")
     wet_g, dry_g = product_grams(
         [node for section in told for node in section.trades.seller],
+        np.concatenate([np.zeros(0, dtype=np.bool_), *(section.is_packed for section in told)]),
         np.concatenate([np.zeros((0, PAIR_OCTETS), np.uint8), *(section.ends for section in told)]),
         _column(told, "packages"),
         _column(told, "quantity_g"),

@@ -12,7 +12,7 @@ import numpy as np
 from market.rules.assignment import Problem, Solution, solve
 from market.rules.optimum.check import DUALS
 from market.rules.optimum.components import components_of
-from market.rules.optimum.problem import Int32s, Int64s, Mask, used_edges
+from market.rules.optimum.problem import Int32s, Int64s, Mask, Places, used_edges
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -53,8 +53,15 @@ def edges_without(posed: Problem, out: Mask) -> Mask:
     if not out.any():
         return np.ones(posed.edges, dtype=np.bool_)
     sellers = len(posed.supply)
-    found: Mask = ~(out[:sellers][posed.seller] | out[sellers:][posed.buyer])
+    found: Mask = ~(out[:sellers].take(posed.seller) | out[sellers:].take(posed.buyer))
     return found
+
+
+def left_without(posed: Problem, out: Mask, edges: Places) -> Int64s:
+    """Those of some edges, places in the posed problem, of which neither end is out."""
+    sellers, places = len(posed.supply), edges.astype(np.int64, copy=False)
+    gone = out[:sellers].take(posed.seller.take(places)) | out[sellers:].take(posed.buyer.take(places))
+    return places[~gone]
 
 
 def part_of(posed: Problem, edges: Mask, supply: Int64s, demand: Int64s) -> tuple[Problem, Int64s]:
@@ -88,7 +95,7 @@ class Stages:
         edges, sellers, buyers = self._touched(before, out, demand)
         buying = buyers + len(posed.supply)
         if out.any():
-            edges = edges[edges_without(posed, out)[edges]]
+            edges = left_without(posed, out, edges)
         solution = self._solve(posed.part(sellers, buyers, edges, demand[buyers]))
         anew = np.zeros(len(out), dtype=np.bool_)
         anew[sellers] = anew[buying] = True

@@ -31,7 +31,7 @@ from market.rules.clearing.written import (
     ids_encoded,
     octets,
 )
-from market.rules.optimum.problem import Int64s, fills_g
+from market.rules.optimum.problem import Int64s, Mask, fills_g
 
 _SELLER: Final = np.dtype([("order", "V16"), ("tranche", ">u4")])
 _DUAL_HOLES: Final = (
@@ -54,13 +54,15 @@ _DUAL_HOLES: Final = (
 class ToldSection:
     """What a round tells of a section: its pairs and problems need not stand in memory any longer.
 
-    premiums: of each trade. ends: its `pair_bytes`, joined, uint8[n, 36]. lines: of TRADES_AT_ONCE at a time.
+    premiums: of each trade. is_packed: whether its product is. ends: its `pair_bytes`, joined, uint8[n, 36].
+    lines: of TRADES_AT_ONCE at a time.
     The duals, quotas and multipliers are encoded.
     """
 
     name: str
     trades: Trades
     premiums: tuple[tuple[Premium, ...], ...]
+    is_packed: Mask
     lines: Iterator[LineColumns]
     ends: Octets
     duals: list[bytes]
@@ -75,6 +77,7 @@ def told_section(cleared: ClearedSection) -> ToldSection:
         name=cleared.name,
         trades=cleared.trades,
         premiums=tuple(premium_lines(cleared)),
+        is_packed=cleared.posed.section.packed.is_packed[cleared.trades.seller_index],
         lines=_lines(cleared),
         ends=_ends(cleared),
         duals=duals,
