@@ -9,7 +9,15 @@ import pytest
 from msgspec.structs import replace
 
 from events.policy_terms import PortfolioLimits
-from events.vocabulary import PPB, OriginStep, Packaging, RecycledContent, TermHorizon, Tranche
+from events.vocabulary import (
+    MASS_G_MAX,
+    PPB,
+    OriginStep,
+    Packaging,
+    RecycledContent,
+    TermHorizon,
+    Tranche,
+)
 from market.rules.book import RequirementOrder, SupplyOrder
 from market.rules.clearing.order_limits import (
     Packed,
@@ -17,6 +25,7 @@ from market.rules.clearing.order_limits import (
     divisibility,
     packed,
     packed_columns,
+    packed_nodes,
     seller_limits,
     shares,
 )
@@ -28,10 +37,6 @@ from tests.blotter import EU, MARKET, PERCENT, T, days, ident, requirement_terms
 class Seller:
     order: SupplyOrder
     tranche: int = 0
-
-    @property
-    def packed(self) -> Packed:
-        return packed(self.order.terms, self.tranche)
 
 
 @dataclass(frozen=True)
@@ -85,9 +90,9 @@ def two_tranches(first_g: int, second_g: int) -> dict[str, Any]:
 def divisible(
     sellers: list[Seller], left_g: list[int], buyers: list[Buyer], taken_g: list[int]
 ) -> Divisibility:
-    of = packed_columns([node.packed for node in sellers])
+    of = packed_nodes([node.order.terms for node in sellers], [node.tranche for node in sellers])
     left = of.left(np.array(left_g, dtype=np.int64))
-    limits = seller_limits(sellers), buyer_limits(buyers)
+    limits = seller_limits(sellers, of.parcel), buyer_limits(buyers)
     return divisibility(sellers, buyers, limits, left, np.array(taken_g, dtype=np.int64), of.ratios)
 
 
@@ -136,6 +141,28 @@ def test_tranches_are_packed_for_themselves() -> None:
         quotation_period="M+1",
     )
     assert 25 == packed(replace(terms, term=term), 0).packages
+
+
+@pytest.mark.parametrize("largest_g", [1, MASS_G_MAX])
+def test_nodes_are_packed_together_as_each_is_alone(largest_g: int) -> None:
+    """In 64 bits, and where they do not hold what lies between."""
+    several = two_tranches(10 * T, 15 * T + 1)
+    terms = [
+        supply_terms(),
+        supply_terms(packaging=big_bags(8)),
+        supply_terms(packaging=big_bags(9), minimum_parcel_wet_g=100),
+        supply_terms(packaging=Packaging(unit="bulk", package_wet_g=T), minimum_parcel_wet_g=T + 1),
+        supply_terms(net_wet_g=25 * T + 900_000, minimum_parcel_wet_g=T + 1),
+        supply_terms(**several),
+        supply_terms(**several),
+        supply_terms(minimum_parcel_wet_g=largest_g),
+    ]
+    tranches = [0, 0, 0, 0, 0, 0, 1, 0]
+    alone = packed_columns(list(map(packed, terms, tranches)))
+    together = packed_nodes(terms, tranches)
+    for column in ("packages", "rest_g", "parcel", "is_packed"):
+        assert getattr(alone, column).tolist() == getattr(together, column).tolist()
+    assert [each.tolist() for each in alone.ratios] == [each.tolist() for each in together.ratios]
 
 
 def test_a_lot_of_two_tranches_sells_all_that_is_left_or_nothing() -> None:
