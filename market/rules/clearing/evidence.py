@@ -26,6 +26,7 @@ EDGE_ROW = np.dtype([("seller", "V20"), ("buyer", "V16"), ("value", ">i8")])
 UUID_STAMPS = (6, 0x0F, 8 << 4), (8, 0x3F, 0b10 << 6)
 """Of version 8 and variant: byte, the bits of it that stay, and those that are set (RFC 9562)."""
 SALT_BYTES = 16
+DIGEST_DIGITS = 64
 MSGPACK_LIST, MSGPACK_16_BYTES = b"\xdd", b"\xc4\x10"
 _UUID_BYTES = np.dtype([("head", "V2"), ("bytes", "u1", 16)])
 _uuids = msgspec.msgpack.Decoder(list[UUID])
@@ -112,7 +113,8 @@ class DerivedSalts:
         return self.of_each([parts])[0]
 
     def of_each(self, parts: Iterable[bytes]) -> list[str]:
-        return [digest[:SALT_BYTES].hex() for digest in self._digests.of_each(parts)]
+        digits = b"".join(self._digests.of_each(parts)).hex()
+        return [digits[start : start + 2 * SALT_BYTES] for start in range(0, len(digits), DIGEST_DIGITS)]
 
 
 def pair_bytes(supply: UUID, tranche: int, requirement: UUID) -> tuple[bytes, bytes, bytes]:

@@ -283,15 +283,13 @@ def _standing(orders: Iterable[Order], facts: MarketFacts) -> list[Order]:
     return standing
 
 
-def _horizon(order: SupplyOrder | RequirementOrder) -> Horizon:
-    term = order.terms.term
-    return None if term is None else (term.index, term.start_year)
-
-
 def _by_horizon(orders: Sequence[Order]) -> dict[Horizon, list[Order]]:
-    found: dict[Horizon, list[Order]] = {}
-    for order in orders:
-        found.setdefault(_horizon(order), []).append(order)
+    spot = [order for order in orders if order.terms.term is None]
+    found: dict[Horizon, list[Order]] = {None: spot} if spot else {}
+    for order in orders if len(spot) < len(orders) else ():
+        term = order.terms.term
+        if term is not None:
+            found.setdefault((term.index, term.start_year), []).append(order)
     return found
 
 

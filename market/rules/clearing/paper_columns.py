@@ -18,8 +18,8 @@ from market.rules.optimum.problem import Int64s, Mask
 
 _Until = tuple[int, int]
 """The row of a scheme, and until when a certificate of it holds."""
-_Held = dict[tuple[UUID, UUID], list[_Until]]
-"""By certificate and facility."""
+_Held = dict[tuple[int, int], list[_Until]]
+"""By certificate and facility, whose integers are hashed in a fraction of the time."""
 
 
 class PaperColumns:
@@ -55,7 +55,7 @@ class PaperColumns:
         if terms.certificates:
             of_member = held[order.organisation.int]
             for certificate in terms.certificates:
-                found += of_member.get((certificate, terms.facility), ())
+                found += of_member.get((certificate.int, terms.facility.int), ())
         return found
 
     def _of_passport(self, order: SupplyOrder, facts: MarketFacts) -> Iterator[_Until]:
@@ -69,7 +69,7 @@ class PaperColumns:
         for each in member.certificates:
             if each.scheme in self.row and each.valid_from <= facts.at:
                 entry = (self.row[each.scheme], microseconds(each.valid_until))
-                found.setdefault((each.certificate, each.facility), []).append(entry)
+                found.setdefault((each.certificate.int, each.facility.int), []).append(entry)
         return found
 
 

@@ -59,10 +59,14 @@ def from_templates(
     template: Callable[[int], bytes],
 ) -> list[bytes]:
     """Each row in the template of its key; `template` makes the one of a place where none is known."""
-    for place, key in enumerate(keys):
-        if key not in known:
-            known[key] = template(place)
-    return list(map(mod, map(known.__getitem__, keys), rows))
+    try:
+        templates = list(map(known.__getitem__, keys))
+    except KeyError:
+        # of equal keys the first one's place, which was put in last
+        places = dict(zip(reversed(keys), reversed(range(len(keys))), strict=True))
+        known |= {key: template(place) for key, place in places.items() if key not in known}
+        templates = list(map(known.__getitem__, keys))
+    return list(map(mod, templates, rows))
 
 
 def decimals(column: list[int] | Int64s) -> list[bytes]:
