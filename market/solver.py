@@ -36,9 +36,9 @@ CHILD_ENVIRONMENT: Final = {
     "MALLOC_TRIM_THRESHOLD_": str(2**25),
 }
 """Arrays of 3 MiB get pages of their own, which glibc gives back when they are let go. Left to itself it
-raises its threshold with each of them, and columns of eligible pairs stay resident beside the arrays that solve.
-Of smaller ones it keeps 32 MiB: else each that is let go last goes back to the kernel, to be asked for again
-as pages that have to be cleared, which took an eighth of a round's time."""
+raises its threshold with each of them, and columns of eligible pairs stay resident beside the arrays that
+solve. Of smaller ones it keeps 32 MiB: else each that is let go last goes back to the kernel, to be asked for
+again as pages that have to be cleared, which took an eighth of a round's time."""
 
 
 class SolverFailed(RuntimeError):

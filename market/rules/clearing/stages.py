@@ -92,10 +92,9 @@ class Stages:
     def next(self, before: Solved, out: Mask, demand: Int64s) -> Solved:
         """The problem with these orders out and this demand, where `before` has others."""
         posed = self.posed
-        edges, sellers, buyers = self._touched(before, out, demand)
+        touched, sellers, buyers = self._touched(before, out, demand)
         buying = buyers + len(posed.supply)
-        if out.any():
-            edges = left_without(posed, out, edges)
+        edges: Places = left_without(posed, out, touched) if out.any() else touched
         solution = self._solve(posed.part(sellers, buyers, edges, demand[buyers]))
         anew = np.zeros(len(out), dtype=np.bool_)
         anew[sellers] = anew[buying] = True
