@@ -7,7 +7,10 @@ from uuid import UUID
 
 import pytest
 
+from events.refusal import VersionStale
+from market.http.files.order_changes import OfferVersion
 from market.http.wire.ids import to_text
+from market.http.wire.patching import patched
 from market.store import initiatives
 from tests.http.shop import Shop
 
@@ -206,6 +209,15 @@ async def test_the_same_lot_is_not_listed_twice(shop: Shop) -> None:
     assert (201, 409) == (first.status_code, second.status_code)
     assert "lot_already_reserved" == second.json()["code"]
     assert before == await shop.rows()
+
+
+def test_what_was_read_is_not_patched_into_a_version_to_come() -> None:
+    """Whoever guesses the next one would undo what makes it between the reading and the recording."""
+    current, patch = OfferVersion(id="offer_x", version=1), OfferVersion(id="offer_y", version=1)
+    for expected in (1, 2):
+        assert "offer_y" == patched(current, patch, read=2, expected=expected).id
+    with pytest.raises(VersionStale):
+        patched(current, patch, read=2, expected=3)
 
 
 @pytest.mark.parametrize("kind", ["offer", "lot", "requirement"])

@@ -10,7 +10,6 @@ from msgspec import Meta
 from events.callers import Caller
 from events.decision import Request
 from events.desk import Answer, Desk
-from events.refusal import VersionStale
 from market.commands import lots, offers, requirements
 from market.commands.supplies import SupplyCommands
 from market.http.orders.requirement_terms import RequirementTerms
@@ -63,25 +62,19 @@ def _amend_supply(commands: SupplyCommands) -> Any:
             found = await supply_store.load_supply(connection, own(caller), to_uuid(row.id))
         if found is None or found.order.kind != commands.kind:
             raise OrderUnknown
-        _check_no_later(row, found.order.version)
         return await commands.amend(
             desk,
             caller,
             order=found.order.order,
             expected_version=row.version,
-            draft=patched(SupplyTerms.outside(found.order.terms), row).draft(),
+            draft=patched(
+                SupplyTerms.outside(found.order.terms), row, read=found.order.version, expected=row.version
+            ).draft(),
             request=request,
             dry_run=dry_run,
         )
 
     return given
-
-
-def _check_no_later(row: Any, current: int) -> None:
-    """What stands is patched, so a version that is only being made is not to be taken for it. One that is
-    over by now is refused under the lane: the row may be the one that made the next, given again."""
-    if row.version > current:
-        raise VersionStale(current=current, expected=row.version)
 
 
 def _withdraw_supply(commands: SupplyCommands) -> Any:
@@ -113,13 +106,14 @@ async def amend_requirement(
         found = await requirement_store.load_requirement(connection, own(caller), to_uuid(row.id))
     if found is None:
         raise OrderUnknown
-    _check_no_later(row, found.order.version)
     return await requirements.amend(
         desk,
         caller,
         order=found.order.order,
         expected_version=row.version,
-        draft=patched(RequirementTerms.outside(found.order.terms), row).draft(),
+        draft=patched(
+            RequirementTerms.outside(found.order.terms), row, read=found.order.version, expected=row.version
+        ).draft(),
         request=request,
         dry_run=dry_run,
     )

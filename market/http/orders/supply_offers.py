@@ -117,7 +117,12 @@ async def amend(call: Call[Any, DryRun]) -> Answer:
         call.caller,
         order=row.order.order,
         expected_version=call.expected_version,
-        draft=patched(SupplyTerms.outside(row.order.terms), call.body).draft(),
+        draft=patched(
+            SupplyTerms.outside(row.order.terms),
+            call.body,
+            read=row.order.version,
+            expected=call.expected_version,
+        ).draft(),
         dry_run=call.query.validate_only,
     )
     outcome = done(call, result)

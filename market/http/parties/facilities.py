@@ -281,7 +281,12 @@ async def change(call: Call[Any, DryRun]) -> Answer:
             caller=call.caller,
             organisation=row.organisation,
             facility=row.facility,
-            details=patched(FacilityTerms.outside(row.details), call.body).details(),
+            details=patched(
+                FacilityTerms.outside(row.details),
+                call.body,
+                read=row.version,
+                expected=call.expected_version,
+            ).details(),
             expected_version=call.expected_version,
         ),
         dry_run=call.query.validate_only,

@@ -166,7 +166,7 @@ async def read(call: Call[Nothing, Nothing]) -> Answer:
 async def change(call: Call[Any, DryRun]) -> Answer:
     row = await _load(call)
     current = InitiativeTerms(name=row.details.name, coordinator=row.details.coordinator)
-    stated = patched(current, call.body)
+    stated = patched(current, call.body, read=row.version, expected=call.expected_version)
     result = await commands.change(
         call.door.desk,
         call.caller,

@@ -218,7 +218,9 @@ async def change(call: Call[Any, DryRun]) -> Answer:
         ChangeOrganisation(
             caller=call.caller,
             organisation=row.organisation,
-            details=patched(OrganisationTerms(**members), call.body).details(),
+            details=patched(
+                OrganisationTerms(**members), call.body, read=row.version, expected=call.expected_version
+            ).details(),
             expected_version=call.expected_version,
         ),
         dry_run=call.query.validate_only,

@@ -5,6 +5,7 @@ from typing import Any, TypeVar, get_type_hints
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
+from events.refusal import VersionStale
 from market.http.wire.material import Body
 
 S = TypeVar("S", bound=Struct)
@@ -29,8 +30,14 @@ def patch_of(
     )
 
 
-def patched(current: S, patch: Struct) -> S:
-    """`current` with what `patch` gives of its members."""
+def patched(current: S, patch: Struct, *, read: int, expected: int) -> S:
+    """`current`, as it was read at its version `read`, with what `patch` gives of its members.
+
+    VersionStale where `expected` is a version to come: what makes it would be undone by what was read before.
+    One that is over by now is refused under the lane, which knows a repeat from it.
+    """
+    if expected > read:
+        raise VersionStale(current=read, expected=expected)
     given = {
         field: value
         for field in current.__struct_fields__
