@@ -126,7 +126,7 @@ async def bring(client: httpx.AsyncClient, operator: Client, firm: Firm, calenda
         body = paper | {"scheme": scheme, "reference": f"{scheme} {firm.name}"}
         answer = await operator.post(f"/v1/organisations/{organisation}/certificates", body)
         certificates[scheme] = answer["id"]
-    for kind in ("waste_permit", "shipment_consent") if firm.waste_codes else ():
+    for kind in ("waste_treatment", "shipment_consent") if firm.waste_codes else ():
         body = paper | {
             "kind": kind,
             "waste_statuses": ["waste"],

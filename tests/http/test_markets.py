@@ -75,6 +75,14 @@ async def test_a_market_is_built_from_nothing(shop: Shop) -> None:
         paper = await shop.ask("POST", f"{party}/{kind}", body={**body, **site}, **by)
         assert 201 == paper.status_code, paper.text
         assert 200 == (await shop.ask("GET", paper.headers["location"], **by)).status_code
+    (listed,) = (await shop.ask("GET", f"{party}/licences", **by)).json()["items"]
+    assert ("waste_treatment", "treatment_permit") == (listed["kind"], listed["counts_as"])
+    haulier = papers.LICENCE_EXAMPLE | site | {"kind": "transport"}
+    for kind, expected in (("transport", (200, "licence_opens_nothing")), ("snack-bar", (422, None))):
+        tried = f"{party}/licences?validate_only=true"
+        answer = await shop.ask("POST", tried, body=haulier | {"kind": kind}, **by)
+        told = [each["code"] for each in answer.json().get("warnings", ())]
+        assert expected == (answer.status_code, next(iter(told), None)), answer.text
     member = await shop.ask(
         "POST", f"{place}/members", body={"organisation": organisation.json()["id"]}, **by
     )

@@ -195,7 +195,6 @@ async def test_whose_permit_is_for_another_route_is_refused_with_a_sentence(shop
     permits = f"/v1/organisations/{to_text('org', buyer.organisation)}/licences"
     permit = papers.LICENCE_EXAMPLE | {
         "facility": to_text("fac", buyer.facility),
-        "kind": "waste_permit",
         "ewc_codes": ["12 01 03", "16 02 13*"],
     }
     sentence = (

@@ -23,9 +23,17 @@ from events.party_events import (
     OrganisationChanged,
     OrganisationRegistered,
 )
+from events.refusal import Refusals
 from market.rules.parties import keys, papers, parties
 from market.rules.parties.keys import IssueKey, RevokeKey
-from market.rules.parties.papers import RegisterCertificate, RegisterLicence, RevokeCertificate, RevokeLicence
+from market.rules.parties.licence_kinds import LICENCE_KINDS, counts_as
+from market.rules.parties.papers import (
+    RegisterCertificate,
+    RegisterLicence,
+    RevokeCertificate,
+    RevokeLicence,
+    licence_cautions,
+)
 from market.rules.parties.parties import (
     ApiKey,
     Certificate,
@@ -320,6 +328,17 @@ def test_papers_belong_to_a_live_site_and_are_valid() -> None:
     ):
         asked = replace(REGISTER_PERMIT, details=details)
         assert expected == blotter(partial(papers.register_licence, STATE, asked, moment()))
+    for kind, nearest in (
+        ("shipment-consent", "; did you mean shipment_consent?"),
+        ("waste_permit", "; did you mean waste_treatment?"),
+        ("snack-bar", "."),
+    ):
+        asked = replace(REGISTER_PERMIT, details=replace(PERMIT, kind=kind))
+        with pytest.raises(Refusals) as refused:
+            papers.register_licence(STATE, asked, moment())
+        (reason,) = refused.value.refusals
+        assert ("licence_kind_unknown", "/kind") == (reason.code, reason.pointer)
+        assert f"{', '.join(LICENCE_KINDS)}{nearest}" in reason.detail()
     assert [("malformed_member", "/waste_statuses")] == blotter(
         lambda: papers.register_licence(
             STATE, replace(REGISTER_PERMIT, details=replace(PERMIT, waste_statuses=())), moment()
@@ -356,6 +375,30 @@ def test_papers_come_and_go_with_their_copies() -> None:
     unlicensed = papers.revoke_licence(STATE, REVOKE_PERMIT, moment())
     assert isinstance(unlicensed.drafts[0].data, LicenceRevoked)
     assert () == copies(unlicensed)[0][1].member.licences
+
+
+def test_markets_get_papers_that_open_waste_and_no_others() -> None:
+    told = {
+        ("waste_treatment", ("120103",)): [],
+        ("waste_treatment", ()): ["licence_of_all_codes"],
+        ("shipment_consent", ()): ["licence_of_all_codes"],
+        ("dealer_broker", ()): ["licence_opens_nothing"],
+    }
+    assert list(told.values()) == [[each.code for each in licence_cautions(*asked)] for asked in told]
+    for kind, counts in (
+        *((kind, "nothing") for kind in ("collection", "transport", "dealer_broker", "snack-bar")),
+        ("shipment-consent", "nothing"),
+        ("shipment_consent", "shipment_consent"),
+        ("waste_treatment", "treatment_permit"),
+        ("waste-treatment", "treatment_permit"),
+        ("waste_permit", "treatment_permit"),
+    ):
+        former = replace(STATE.licences[0], details=replace(PERMIT, kind=kind))
+        state = replace(STATE, licences=(former,))
+        assert counts == counts_as(kind)
+        assert (counts != "nothing") == bool(member_copy(state).licences)
+        revoked = papers.revoke_licence(state, REVOKE_PERMIT, moment())
+        assert [()] * 2 == [copy.member.licences for _, copy in copies(revoked)]
 
 
 def test_what_was_revoked_cannot_be_revoked_again() -> None:

@@ -19,9 +19,16 @@ from market.http.wire.lists import PageQuery
 from market.http.wire.material import Body, utc
 from market.http.wire.paging import Listing
 from market.http.wire.reads import as_caller
-from market.http.wire.receipts import Accepted, done
+from market.http.wire.receipts import Accepted, done, warned
 from market.rules.orders.supplies import six_digits
-from market.rules.parties.papers import RegisterCertificate, RegisterLicence, RevokeCertificate, RevokeLicence
+from market.rules.parties.licence_kinds import LICENCE_KINDS, CountsAs, counts_as
+from market.rules.parties.papers import (
+    RegisterCertificate,
+    RegisterLicence,
+    RevokeCertificate,
+    RevokeLicence,
+    licence_cautions,
+)
 from market.rules.parties.parties import Certificate, CertificateDetails, Licence, LicenceDetails
 from market.rules.refusing.wording import Code, EwcCode, Text
 from market.store import party_reads
@@ -36,7 +43,7 @@ CERTIFICATE_EXAMPLE: Final = {
 }
 LICENCE_EXAMPLE: Final = {
     "facility": "fac_0199b3c2d4e57f60a1b2c3d4e5f60718",
-    "kind": "waste-treatment",
+    "kind": "waste_treatment",
     "waste_statuses": ["waste"],
     "ewc_codes": ["160216"],
     "reference": "permit 7/2026",
@@ -65,11 +72,12 @@ class CertificateTerms(Valid, frozen=True, kw_only=True):
 
 
 class LicenceTerms(Valid, frozen=True, kw_only=True):
-    """A permit of one site for a waste status; kind `shipment_consent` is the consent to ship from
-    `from_countries`, which it has to name; of another kind, none: from any. `routes`: those of the waste
-    hierarchy that the permit allows; none: any."""
+    """A paper of one site for a waste status. `waste_treatment` is a permit to treat or store it,
+    `shipment_consent` the consent to ship it from `from_countries`, which it has to name (a permit that names
+    none: from any). `collection`, `transport` and `dealer_broker` are registrations that open no waste to a
+    site. No `ewc_codes`: all. `routes`: those of the waste hierarchy that a permit allows; none: any."""
 
-    kind: Code
+    kind: Annotated[Code, Meta(examples=list(LICENCE_KINDS))]
     waste_statuses: Annotated[tuple[WasteStatus, ...], Meta(min_length=1, max_length=4)]
     ewc_codes: Annotated[tuple[EwcCode, ...], Meta(max_length=64)] = ()
     from_countries: Annotated[tuple[CountryCode, ...], Meta(max_length=64)] = ()
@@ -98,7 +106,11 @@ class CertificateView(CertificateTerms, frozen=True, kw_only=True):
 
 
 class LicenceView(LicenceTerms, frozen=True, kw_only=True):
+    """`counts_as`: what markets make of it. Papers of before kinds were a closed list may have other words,
+    which count as nothing; a revoked paper counts no more."""
+
     id: LicenceId
+    counts_as: CountsAs
     organisation: OrganisationId
     version: int
     revoked: bool
@@ -116,6 +128,7 @@ class LicenceView(LicenceTerms, frozen=True, kw_only=True):
             ewc_codes=row.details.ewc_codes,
             from_countries=row.details.from_countries,
             routes=row.details.routes or (),
+            counts_as=counts_as(row.details.kind),
             reference=row.details.reference,
             valid_from=row.details.valid_from,
             valid_until=row.details.valid_until,
@@ -190,7 +203,8 @@ async def register_certificate(call: Call[CertificateTerms, DryRun]) -> Answer:
     status=201,
     idempotent=True,
     description="What a site may do with waste, for a time. A licence never changes: register its "
-    "successor, and revoke it.",
+    "successor, and revoke it. Markets ask for waste_treatment and shipment_consent; a kind that is not on "
+    "the list is refused, and all codes are warned of.",
     example=LICENCE_EXAMPLE,
 )
 async def register_licence(call: Call[LicenceTerms, DryRun]) -> Answer:
@@ -218,8 +232,9 @@ async def register_licence(call: Call[LicenceTerms, DryRun]) -> Answer:
     outcome = done(call, result)
     fact = outcome.fact(LicenceRegistered)
     found = None if outcome.validated_only else to_text("lic", fact.licence)
+    warnings = warned(licence_cautions(body.kind, body.ewc_codes))
     return Answer(
-        body=LicenceAccepted(id=found, **outcome.accepted()),
+        body=LicenceAccepted(id=found, warnings=warnings, **outcome.accepted()),
         status=outcome.status,
         replayed=outcome.replayed,
         headers=_location(call, "licences", found),

@@ -1,5 +1,6 @@
 """Certificates and licences of an organisation's sites: register and revoke."""
 
+from collections.abc import Iterator
 from datetime import datetime
 from uuid import UUID
 
@@ -14,11 +15,12 @@ from events.party_events import (
     LicenceRegistered,
     LicenceRevoked,
 )
-from events.refusal import Refusal, refuse
+from events.refusal import Caution, Refusal, refuse
 from events.wellformed import duplicate_refusals, malformed
 from market.rules.callers import party_refusals
 from market.rules.clearing.delivery_papers import SHIPMENT_CONSENT
 from market.rules.orders.supplies import is_ewc_code
+from market.rules.parties.licence_kinds import counts_as, kind_refusals
 from market.rules.parties.parties import (
     Certificate,
     CertificateDetails,
@@ -101,6 +103,7 @@ def register_licence(state: OrganisationState, argument: RegisterLicence, moment
     details = argument.details
     live = sum(not paper.revoked for paper in state.licences)
     reasons = malformed(details) or [
+        *kind_refusals(details.kind),
         *_paper_refusals(state, details, moment.now),
         *_waste_refusals(details),
     ]
@@ -120,6 +123,24 @@ def revoke_licence(state: OrganisationState, argument: RevokeLicence, moment: Mo
         raise LicenceUnknown
     fact = LicenceRevoked(organisation=argument.organisation, licence=argument.licence)
     return decision(state, replace(state, licences=kept), fact)
+
+
+def licence_cautions(kind: str, ewc_codes: tuple[str, ...]) -> Iterator[Caution]:
+    """Pointers are into the paper."""
+    counts = counts_as(kind)
+    if counts == "nothing":
+        yield Caution(
+            code="licence_opens_nothing",
+            text=f"A paper of kind {kind} is kept and shown, and opens no waste: rounds ask the site that "
+            "takes it for waste_treatment and, across a border, for shipment_consent.",
+            pointer="/kind",
+        )
+    elif not ewc_codes:
+        yield Caution(
+            code="licence_of_all_codes",
+            text="No code is named, so it counts for all codes of the list of waste, hazardous ones too.",
+            pointer="/ewc_codes",
+        )
 
 
 def _paper_refusals(

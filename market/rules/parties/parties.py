@@ -35,6 +35,7 @@ from events.vocabulary import (
 from events.wellformed import duplicate_refusals, malformed
 from market.rules.callers import party_refusals
 from market.rules.orders.initiatives import initiative_refusals
+from market.rules.parties.licence_kinds import counts_as
 from market.rules.refusing.defects import GroupNotUltimate
 from market.rules.refusing.refusals import (
     EntriesMax,
@@ -369,11 +370,11 @@ def party_draft(state: OrganisationState, organisation: UUID, fact: Fact) -> Dra
 
 
 def decision(before: OrganisationState, after: OrganisationState, fact: Fact) -> Decision:
-    """The party's own fact, and the new copy for each of its markets when the copy changes; markets
-    ascending."""
+    """The party's own fact, and the new copy for each of its markets when the copy changes, or a licence that
+    a former copy may still have; markets ascending."""
     organisation = registered(after).organisation
     own = party_draft(before, organisation, fact)
-    if member_copy(before) == member_copy(after):
+    if (member_copy(before), _live_licences(before)) == (member_copy(after), _live_licences(after)):
         return Decision(drafts=(own,))
     member = member_copy(after)
     copies = tuple(
@@ -388,8 +389,13 @@ def decision(before: OrganisationState, after: OrganisationState, fact: Fact) ->
     return Decision(drafts=(own, *copies))
 
 
+def _live_licences(state: OrganisationState) -> tuple[Licence, ...]:
+    return tuple(paper for paper in state.licences if not paper.revoked)
+
+
 def member_copy(state: OrganisationState) -> Member:
-    """What a market's lane keeps of an organisation: its own figures, live sites and live papers."""
+    """What a market's lane keeps of an organisation: its own figures, live sites, and live papers that
+    rounds ask for. Rounds read the copy of their time, so papers of other kinds leave with the next."""
     organisation = registered(state)
     return Member(
         organisation=organisation.organisation,
@@ -434,8 +440,8 @@ def member_copy(state: OrganisationState) -> Member:
                 valid_from=paper.details.valid_from,
                 valid_until=paper.details.valid_until,
             )
-            for paper in state.licences
-            if not paper.revoked
+            for paper in _live_licences(state)
+            if counts_as(paper.details.kind) != "nothing"
         ),
         source_position=state.position,
     )

@@ -261,6 +261,12 @@ class WindowEmpty(Refusal):
     code = "window_empty"
 
 
+class LicenceKindUnknown(Refusal):
+    """A licence is of one of these kinds: {known}{nearest}"""
+
+    code = "licence_kind_unknown"
+
+
 class ConsentCountriesMissing(Refusal):
     """A consent to ship names the countries that the waste may come from: without any it allows nothing."""
 
