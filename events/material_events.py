@@ -74,7 +74,9 @@ class PassportTransferred(Struct, frozen=True, kw_only=True):
     """Title goes from `previous_owner` to `owner`, the goods to `holder`; by an accepted delivery or not.
 
     `acceptance`: whoever has got title or goods by this has not said so; unset where nobody's word is
-    missing, and in transfers from before it was asked for.
+    missing, and in transfers from before it was asked for. `received_g`: what the delivery brought, as moist
+    as the passport says; what was left of the lot beyond it is short. Where owner and previous owner are
+    one, so much of what was short has come after all. Unset outside a delivery, and before it was told.
     """
 
     TYPE: ClassVar[str] = "materials.passport.transferred.v1"
@@ -87,6 +89,7 @@ class PassportTransferred(Struct, frozen=True, kw_only=True):
     agreement: UUID | None = None
     delivery: UUID | None = None
     acceptance: Literal["awaited"] | UnsetType = UNSET
+    received_g: MassG | UnsetType = UNSET
 
 
 class PassportAcknowledged(Struct, frozen=True, kw_only=True):

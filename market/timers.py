@@ -24,7 +24,7 @@ from events.timetable import (
 )
 from market.commands import clearings, lots, matches, offers, passports, requirements
 from market.metrics import TIMER_COMMANDS, TIMERS_REFUSED
-from market.rules.passports.passports import DeliverPassport
+from market.rules.passports.delivered_lots import DeliverPassport
 from market.store.due import (
     Delivered,
     MarketClock,

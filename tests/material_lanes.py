@@ -28,13 +28,16 @@ from market.audit.shelf import AuditShelf
 from market.rules.crma import declared_volumes
 from market.rules.crma.declared_volumes import CorrectVolume, DeclareVolume, WithdrawVolume
 from market.rules.orders import reservations
-from market.rules.passports import passports
-from market.rules.passports.passports import (
+from market.rules.passports import delivered_lots, passports
+from market.rules.passports.delivered_lots import (
     AcceptedDelivery,
-    AcknowledgePassport,
-    CorrectPassport,
     DeliverPassport,
     DeliveryState,
+    WetMass,
+)
+from market.rules.passports.passports import (
+    AcknowledgePassport,
+    CorrectPassport,
     IssuePassport,
     NotePassport,
     RetirePassport,
@@ -302,14 +305,15 @@ def deliver_and_back(of: MaterialLanes) -> None:
         delivery=numbered(951),
         seller=passport.owner,
         buyer=BUYER,
-        net_wet_g=passport.remaining_g,
+        shipped=WetMass(net_wet_g=passport.remaining_g, moisture_ppb=passport.content.moisture_ppb),
+        received=WetMass(net_wet_g=passport.remaining_g - 1_000, moisture_ppb=passport.content.moisture_ppb),
         shipped_on=of.now.date(),
         title_passed_on=of.now.date(),
     )
     of.caller = OPERATOR_CALLER
     argument = DeliverPassport(caller=OPERATOR_CALLER, passport=CORE, delivery=accepted.delivery)
     state = DeliveryState(lanes=LANES, passport=passport, accepted=accepted)
-    of.write(passports.deliver(state, argument, moment(of.now)))
+    of.write(delivered_lots.deliver(state, argument, moment(of.now)))
     back = TransferPassport(
         caller=BUYER_TRADER,
         passport=CORE,

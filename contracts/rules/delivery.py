@@ -52,6 +52,8 @@ Change: TypeAlias = (
     | DeliveryRejected
 )
 DeliveryFact: TypeAlias = DeliveryShipped | Change
+DeliveryMass: TypeAlias = DeliveryShipped | DeliveryWeighed | WeighingSettled
+"""What says a net wet mass and its moisture."""
 OPEN: Final[frozenset[DeliveryStatus]] = frozenset({"shipped", "weighed", "before_umpire", "assayed"})
 
 
@@ -120,18 +122,23 @@ class Delivery(Struct, frozen=True, kw_only=True):
         return self.weighing_objected is not UNSET and self.mass_settled is UNSET
 
     @property
-    def mass(self) -> DeliveryShipped | DeliveryWeighed | WeighingSettled:
+    def mass(self) -> DeliveryMass:
         """Whose `net_wet_g` and `moisture_ppb` count: as shipped before the weighing, and while contested."""
         if self.mass_settled is not UNSET:
             return self.mass_settled
         return self.shipped if self.weighed is None or self.mass_contested else self.weighed
 
     @property
-    def fractions_ppb(self) -> dict[str, int]:
-        """Figures that count: what was stated, replaced by what has been settled."""
+    def settled_ppb(self) -> dict[str, int]:
+        """Figures that both sides' assays, or an umpire's, have settled."""
         settled = () if self.exchanged is None else self.exchanged.settled
         settled += () if self.umpire is None else self.umpire.settled
-        return figures(self.shipped.stated) | {each.analyte: each.settled_ppb for each in settled}
+        return {each.analyte: each.settled_ppb for each in settled}
+
+    @property
+    def fractions_ppb(self) -> dict[str, int]:
+        """Figures that count: what was stated, replaced by what has been settled."""
+        return figures(self.shipped.stated) | self.settled_ppb
 
     def material(self, terms: AgreementTerms) -> Material:
         """As shipped, or as weighed and settled so far."""

@@ -777,6 +777,7 @@ CREATE TABLE state.passport (
     version bigint NOT NULL,
     "position" bigint NOT NULL,
     body bytea NOT NULL,
+    short_seller uuid,
     CONSTRAINT passport_position_check CHECK (("position" >= 1)),
     CONSTRAINT passport_status_check CHECK ((status = ANY (ARRAY['live'::text, 'consumed'::text, 'retired'::text]))),
     CONSTRAINT passport_version_check CHECK ((version >= 1))

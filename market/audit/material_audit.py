@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
 from events.envelope import Recorded
@@ -200,17 +200,28 @@ def _unlike_before(before: Passport | None, fact: PassportFact) -> FactFault | N
 
 def _unlike_delivered(before: Passport, fact: PassportTransferred) -> FactFault | None:
     """The delivery itself stands in the contracts stream; what can be seen here is told."""
+    late = fact.owner == fact.previous_owner
+    most_g = before.open_g if late else before.remaining_g
+    live = "live" if before.retired is None and late else before.status
+    received_g = 0 if fact.received_g is UNSET else fact.received_g
     for field, recorded, expected in (
-        ("holder", fact.holder, fact.owner),
-        ("delivery", fact.delivery, None if fact.delivery == before.delivery else fact.delivery),
+        ("owner", fact.owner, None if late and not before.open_g else fact.owner),
+        ("holder", fact.holder, before.holder if late else fact.owner),
+        ("delivery", fact.delivery, None if _followed(before, fact) else fact.delivery),
+        ("received_g", received_g, min(received_g, most_g)),
         ("agreement", fact.agreement, fact.agreement or "the delivery's"),
-        ("passport", before.status, "live"),
+        ("passport", live, "live"),
     ):
         if recorded != expected:
             told = "follows its delivery in a way that no delivery allows"
             difference = Difference(field, str(recorded), str(expected or "one that it has not followed"))
             return FactFault(kind="material", told=told, difference=difference)
     return None
+
+
+def _followed(before: Passport, fact: PassportTransferred) -> bool:
+    known = () if before.received is UNSET else before.received.deliveries
+    return fact.delivery in (before.delivery, *known)
 
 
 class Settled(Struct, frozen=True, kw_only=True):

@@ -35,6 +35,7 @@ class Passport(Struct, frozen=True, kw_only=True):
     remaining_wet_t: Decimal | None
     facilities: tuple[NamedFacility, ...]
     awaited: tuple[str, ...] = ()
+    short_wet_t: Decimal | None = None
     footprint_expired: bool | None = None
 
 
@@ -58,6 +59,7 @@ class PassportStep(Struct, frozen=True, kw_only=True):
     delivery: str | None = None
     transformation: str | None = None
     drawn_wet_t: Decimal | None = None
+    received_wet_t: Decimal | None = None
 
 
 class LabelShare(Struct, frozen=True, kw_only=True):

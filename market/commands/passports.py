@@ -6,7 +6,6 @@ from uuid import UUID
 
 from msgspec.structs import replace
 
-from contracts.rules.agreement import Agreement
 from contracts.rules.delivery import Delivery
 from contracts.store import deliveries
 from contracts.store.agreements import load_agreements
@@ -17,13 +16,18 @@ from events.vocabulary import lane_of
 from market.commands.material_steps import Asked, MaterialStep
 from market.commands.sold_lots import load_sales
 from market.rules.orders.reservations import number_identity
+from market.rules.passport import Passport
+from market.rules.passports import delivered_lots
 from market.rules.passports import passports as rules
-from market.rules.passports.passports import (
+from market.rules.passports.delivered_lots import (
     AcceptedDelivery,
-    AcknowledgePassport,
-    CorrectPassport,
     DeliverPassport,
     DeliveryState,
+    WetMass,
+)
+from market.rules.passports.passports import (
+    AcknowledgePassport,
+    CorrectPassport,
     IssuePassport,
     IssueState,
     LotDays,
@@ -32,6 +36,7 @@ from market.rules.passports.passports import (
     RetirePassport,
     TransferPassport,
 )
+from market.rules.passports.settled_lots import SettledLot
 from market.store import party_reads, passports, reservations
 
 Change = TypeVar(
@@ -78,6 +83,23 @@ async def load_transfer(
     drawn_on = await passports.last_draw(connection, argument.passport)
     state = await _state(connection, argument.passport, asked.lanes, receivers)
     return replace(state, days=replace(days, drawn_on=drawn_on))
+
+
+async def load_correction(
+    connection: Connection, asked: Asked[CorrectPassport], moment: Moment
+) -> PassportState:
+    """With what deliveries have settled of the lot, read without their lanes: once accepted, they stay so."""
+    state = await load(connection, asked, moment)
+    if state.passport is None:
+        return state
+    shipped = await deliveries.shipped_of_passports(connection, [state.passport.passport])
+    return replace(state, settled=tuple(_settled(state.passport, each) for each in shipped))
+
+
+def _settled(passport: Passport, of: deliveries.ShippedLot) -> SettledLot:
+    accepted = accepted_of(of.delivery, of.seller, of.buyer)
+    received_g = None if accepted is None else delivered_lots.received_whole_g(passport, accepted)
+    return SettledLot(settled_ppb=of.delivery.settled_ppb, received_g=received_g)
 
 
 async def _state(
@@ -127,19 +149,22 @@ async def load_delivery(
     if place is not None:
         found = await deliveries.load_deliveries(connection, [(place.lane, place.market, place.delivery)])
         agreements = await load_agreements(connection, [(place.lane, place.market, place.agreement)])
-        accepted = _accepted(argument, found[place.delivery], agreements[place.agreement])
+        of, agreement = found[place.delivery], agreements[place.agreement]
+        if of.shipped.passport == argument.passport:
+            accepted = accepted_of(of, agreement.seller, agreement.buyer)
     return DeliveryState(lanes=asked.lanes, passport=known.get(argument.passport), accepted=accepted)
 
 
-def _accepted(argument: DeliverPassport, of: Delivery, agreement: Agreement) -> AcceptedDelivery | None:
-    if of.accepted is None or of.shipped.passport != argument.passport:
+def accepted_of(of: Delivery, seller: UUID, buyer: UUID) -> AcceptedDelivery | None:
+    if of.accepted is None:
         return None
     return AcceptedDelivery(
-        agreement=agreement.agreement,
-        delivery=argument.delivery,
-        seller=agreement.seller,
-        buyer=agreement.buyer,
-        net_wet_g=of.shipped.net_wet_g,
+        agreement=of.shipped.agreement,
+        delivery=of.shipped.delivery,
+        seller=seller,
+        buyer=buyer,
+        shipped=WetMass(net_wet_g=of.shipped.net_wet_g, moisture_ppb=of.shipped.moisture_ppb),
+        received=WetMass(net_wet_g=of.mass.net_wet_g, moisture_ppb=of.mass.moisture_ppb),
         shipped_on=of.shipped.shipped_on,
         title_passed_on=of.accepted.title_passed_on,
     )
@@ -148,7 +173,7 @@ def _accepted(argument: DeliverPassport, of: Delivery, agreement: Agreement) -> 
 issue = MaterialStep("passport.issue", issue_lanes, load_issue, rules.issue)
 transfer = MaterialStep("passport.transfer", lanes, load_transfer, rules.transfer)
 acknowledge = MaterialStep("passport.acknowledge", lanes, load, rules.acknowledge)
-correct = MaterialStep("passport.correct", lanes, load, rules.correct)
+correct = MaterialStep("passport.correct", lanes, load_correction, rules.correct)
 note = MaterialStep("passport.note", lanes, load, rules.note)
 retire = MaterialStep("passport.retire", lanes, load, rules.retire)
-deliver = MaterialStep("passport.deliver", lanes, load_delivery, rules.deliver)
+deliver = MaterialStep("passport.deliver", lanes, load_delivery, delivered_lots.deliver)

@@ -18,7 +18,7 @@ from events.contract_events import DeliveryShipped
 from events.decision import Decision, Moment
 from events.desk import InMarket
 from events.vocabulary import lane_of
-from market.commands.sold_lots import load_sales
+from market.commands.sold_lots import load_late_g, load_sales
 from market.rules.orders.oxide_forms import result_refusals
 from market.rules.passports.bound_lots import Sales
 from market.rules.passports.shipped_lots import NamedLot, Shipment, shipment_refusals
@@ -57,7 +57,13 @@ async def load_lot(
         return NamedLot(passport=None)
     held = reservations.holder(await reservations.load_reservations(connection, [(lane, identity)]), identity)
     sales: Sales = (await load_sales(connection, [known], lanes, but_for=but_for))[passport]
-    return NamedLot(passport=known, reservation=held, offered_here=_owed(sales, agreement), sales=sales)
+    return NamedLot(
+        passport=known,
+        reservation=held,
+        offered_here=_owed(sales, agreement),
+        sales=sales,
+        late_g=await load_late_g(connection, known, but_for=but_for) if known.open_g else 0,
+    )
 
 
 def _owed(sales: Sales, agreement: UUID) -> bool:
@@ -80,6 +86,7 @@ def shipment_of(agreement: Agreement, of: Ship | DeliveryShipped) -> Shipment:
     return Shipment(
         agreement=agreement.agreement,
         seller=agreement.seller,
+        buyer=agreement.buyer,
         basis=agreement.terms_on(of.shipped_on).product.basis,
         lot_number=of.lot_number,
         form=of.form,

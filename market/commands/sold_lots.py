@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable
 from uuid import UUID
 
 from contracts.rules.agreement import ENDED
+from contracts.rules.delivery import Delivery, DeliveryMass
 from contracts.store import deliveries
 from events.connections import Connection
 from events.vocabulary import lane_of
@@ -15,6 +16,8 @@ from market.rules.orders.orders import Reservation
 from market.rules.orders.reservations import number_identity
 from market.rules.passport import Passport
 from market.rules.passports.bound_lots import Sales, ShippedPart, TakenPart, sales_of, taken_wet_g
+from market.rules.passports.delivered_lots import LatePart, late_g
+from market.rules.quantities import net_dry_g
 from market.store import reservations, supplies
 from market.store.claims import read_matched
 
@@ -39,8 +42,8 @@ async def load_sales(
                 delivery=each.delivery.shipped.delivery,
                 buyer=each.buyer,
                 shipped_on=each.delivery.shipped.shipped_on,
-                net_wet_g=each.delivery.shipped.net_wet_g,
-                moisture_ppb=each.delivery.shipped.moisture_ppb,
+                net_wet_g=_counted(each.delivery).net_wet_g,
+                moisture_ppb=_counted(each.delivery).moisture_ppb,
                 closed=each.delivery.status in ("accepted", "lost"),
             )
             for each in shipped
@@ -53,6 +56,33 @@ async def load_sales(
         ]
         found[passport.passport] = sales_of(passport, taken, parts)
     return found
+
+
+def _counted(of: Delivery) -> DeliveryMass:
+    """What did not arrive of a part is its seller's still, once the rest was accepted."""
+    if of.accepted is None:
+        return of.shipped
+    return min((of.shipped, of.mass), key=lambda mass: net_dry_g(mass.net_wet_g, mass.moisture_ppb))
+
+
+async def load_late_g(connection: Connection, lot: Passport, *, but_for: UUID | None = None) -> int:
+    """What was short of a lot that has gone and is on its way, without one delivery."""
+    shipped = await deliveries.shipped_of_passports(connection, [lot.passport])
+    return late_g(
+        lot,
+        (
+            LatePart(
+                delivery=of.delivery,
+                parties=(each.seller, each.buyer),
+                shipped_on=of.shipped_on,
+                net_wet_g=of.net_wet_g,
+                moisture_ppb=of.moisture_ppb,
+            )
+            for each in shipped
+            for of in (each.delivery.shipped,)
+            if of.delivery != but_for
+        ),
+    )
 
 
 def _identities(passport: Passport) -> list[str]:

@@ -55,11 +55,26 @@ class PassportNote(Struct, frozen=True, kw_only=True):
     evidence: tuple[Evidence, ...] = ()
 
 
+class Received(Struct, frozen=True, kw_only=True):
+    """What deliveries brought of a lot, as moist as its passport says.
+
+    `short_g` of it, in all, never came to who has title. `open_g` of that `seller`, which had the lot from
+    `since` on, may still bring; `deliveries` are those that the passport has followed since then.
+    """
+
+    short_g: int
+    open_g: int
+    seller: UUID
+    since: datetime
+    deliveries: tuple[UUID, ...]
+
+
 class Passport(LotParties, frozen=True, kw_only=True):
     """`content` is the corrected view; `stated_by` the event that said it.
 
     `drawn_by`: the first transformation; `delivery`: the last one that it followed; `notes` in order;
-    `awaited`: who has got title or goods outside a delivery, and has neither said so nor made anything of it.
+    `awaited`: who has got title or goods outside a delivery, and has neither said so nor made anything of it;
+    `received`: since a delivery has told what it brought.
     """
 
     passport: UUID
@@ -77,10 +92,20 @@ class Passport(LotParties, frozen=True, kw_only=True):
     retired: RetireReason | None = None
     notes: tuple[PassportNote, ...] | UnsetType = UNSET
     awaited: tuple[UUID, ...] | UnsetType = UNSET
+    received: Received | UnsetType = UNSET
+
+    @property
+    def short_g(self) -> int:
+        return 0 if self.received is UNSET else self.received.short_g
+
+    @property
+    def open_g(self) -> int:
+        """What was short of it and may still come."""
+        return 0 if self.received is UNSET else self.received.open_g
 
     @property
     def remaining_g(self) -> int:
-        return self.content.net_wet_g - self.drawn_g
+        return self.content.net_wet_g - self.short_g - self.drawn_g
 
     @property
     def status(self) -> PassportStatus:
@@ -119,6 +144,7 @@ def fold(before: Passport | None, event: Recorded, fact: PassportFact) -> Passpo
                 owned_since=since,
                 delivery=fact.delivery or known.delivery,
                 awaited=UNSET if fact.acceptance is UNSET else awaited_after(known, fact) or UNSET,
+                received=received_after(known, fact),
             )
         case PassportAcknowledged():
             assert fact.organisation in (known.awaited or ()), (
@@ -137,6 +163,33 @@ def fold(before: Passport | None, event: Recorded, fact: PassportFact) -> Passpo
             return replace(known, retired=fact.reason)
         case _:
             assert_never(fact)
+
+
+def received_after(known: Passport, fact: PassportTransferred) -> Received | UnsetType:
+    """AssertionError when more is received than there was, or than was short of it."""
+    before = known.received
+    if fact.delivery is None or fact.received_g is UNSET:
+        if before is UNSET or fact.owner == known.owner:
+            return before
+        return replace(before, open_g=0)
+    if fact.owner == fact.previous_owner:
+        assert before is not UNSET, f"delivery {fact.delivery} brings what was not short"
+        assert fact.received_g <= before.open_g, f"{fact.received_g} g of {before.open_g} g come late"
+        return replace(
+            before,
+            short_g=before.short_g - fact.received_g,
+            open_g=before.open_g - fact.received_g,
+            deliveries=(*before.deliveries, fact.delivery),
+        )
+    short_g = known.remaining_g - fact.received_g
+    assert short_g >= 0, f"{fact.received_g} g are received of {known.remaining_g} g"
+    return Received(
+        short_g=known.short_g + short_g,
+        open_g=short_g,
+        seller=fact.previous_owner,
+        since=known.owned_since,
+        deliveries=(fact.delivery,),
+    )
 
 
 def awaited_after(known: Passport, fact: PassportTransferred) -> tuple[UUID, ...]:

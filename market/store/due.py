@@ -5,11 +5,13 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from msgspec import Struct
+import msgspec
+from msgspec import UNSET, Struct
 
 from events.connections import Connection
 from events.market_terms import MarketTerms
 from events.timetable import BEGINNING, START, Found, Mark
+from market.rules.passport import Passport
 from market.store import bodies
 from market.store.matches import MatchPlace
 from market.store.orders import OrderPlace
@@ -138,8 +140,12 @@ order by delivery offset $2::bigint - 1 limit 1
 
 # Nothing marks a delivery whose passport has followed, since the two stand in different lanes.
 PASSPORTS = """
-select p.passport, d.delivery from delivery d
-join passport p on p.passport = d.passport and p.owner = d.seller and p.status = 'live'
+select p.passport, d.delivery, case when p.owner = d.seller then null else p.body end as short
+from delivery d
+join passport p on p.passport = d.passport and (
+    (p.owner = d.seller and p.status = 'live')
+    or (p.owner = d.buyer and p.short_seller = d.seller and p.status <> 'retired')
+)
 where d.status = 'accepted' and d.passport is not null and d.delivery > $1 and d.delivery <= $2
 order by d.delivery
 """
@@ -158,12 +164,24 @@ class Deliveries(Struct, frozen=True, kw_only=True):
 
 
 async def due_passports(connection: Connection, limit: int, *, after: UUID = BEGINNING) -> Deliveries:
-    """Lots of accepted deliveries whose passport is still the seller's, among the next `limit` of them."""
+    """Lots of accepted deliveries whose passport is still the seller's, or short of what they brought, among
+    the next `limit` of them."""
     upto = await connection.fetchval(LOOK_UP_TO_DELIVERY, after, limit)
     rows = await connection.fetch(PASSPORTS, after, END if upto is None else upto)
     return Deliveries(
-        places=tuple(Delivered(**row) for row in rows), looked_at=BEGINNING if upto is None else upto
+        places=tuple(
+            Delivered(passport=row["passport"], delivery=row["delivery"])
+            for row in rows
+            if row["short"] is None or _may_follow(row["short"], row["delivery"])
+        ),
+        looked_at=BEGINNING if upto is None else upto,
     )
+
+
+def _may_follow(body: bytes, delivery: UUID) -> bool:
+    """Whether it is none of those that the passport has followed."""
+    received = _passports.decode(body).received
+    return received is not UNSET and delivery not in received.deliveries
 
 
 # Those that are halted plan no round.
@@ -187,3 +205,6 @@ async def clearing_clocks(connection: Connection) -> list[MarketClock]:
         )
         for row in await connection.fetch(CLOCKS)
     ]
+
+
+_passports = msgspec.json.Decoder(Passport)

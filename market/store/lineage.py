@@ -40,6 +40,10 @@ where passport = any($1::uuid[])
 """
 
 
+class _Received(Struct):
+    short_g: int
+
+
 class _Stated(Struct):
     net_wet_g: int
     evidence: tuple[ClaimEvidence, ...] = ()
@@ -50,6 +54,7 @@ class _Lot(Struct):
 
     content: _Stated
     corrections: int
+    received: _Received | None = None
 
 
 async def walk(
@@ -89,7 +94,7 @@ def _node(row: asyncpg.Record, depth: int) -> LineageNode:
     lot = _lots.decode(columns.pop("body"))
     return LineageNode(
         depth=depth,
-        net_wet_g=lot.content.net_wet_g,
+        net_wet_g=lot.content.net_wet_g - (0 if lot.received is None else lot.received.short_g),
         evidence=lot.content.evidence,
         corrections=lot.corrections,
         **columns,

@@ -66,11 +66,11 @@ async def apply(connection: Connection, steps: Sequence[tuple[Recorded, Passport
 INSERT = """
 insert into passport (
     lane, passport, organisation, facility, lot_number, transformation, owner, holder, form, status, version,
-    position, body
+    position, body, short_seller
 )
 select * from unnest(
     $1::bigint[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::uuid[], $7::uuid[], $8::uuid[],
-    $9::text[], $10::text[], $11::bigint[], $12::bigint[], $13::bytea[]
+    $9::text[], $10::text[], $11::bigint[], $12::bigint[], $13::bytea[], $14::uuid[]
 )
 """
 
@@ -96,11 +96,11 @@ async def _insert(connection: Connection, new: Sequence[tuple[int, Passport]]) -
 UPDATE = """
 update passport p set
     owner = n.owner, holder = n.holder, form = n.form, status = n.status, version = n.version,
-    position = n.position, body = n.body
+    position = n.position, body = n.body, short_seller = n.short_seller
 from unnest(
     $1::bigint[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::bigint[], $8::bigint[],
-    $9::bytea[]
-) as n (lane, passport, owner, holder, form, status, version, position, body)
+    $9::bytea[], $10::uuid[]
+) as n (lane, passport, owner, holder, form, status, version, position, body, short_seller)
 where p.lane = n.lane and p.passport = n.passport
 """
 
@@ -113,7 +113,8 @@ async def _update(connection: Connection, old: Sequence[tuple[int, Passport]]) -
 
 
 def _changing(of: Passport) -> tuple[object, ...]:
-    return of.owner, of.holder, of.content.form, of.status, of.version, of.position, bodies.encode(of)
+    body, seller = bodies.encode(of), of.received.seller if of.received and of.open_g else None
+    return of.owner, of.holder, of.content.form, of.status, of.version, of.position, body, seller
 
 
 INSERT_STEPS = """

@@ -290,6 +290,7 @@ FREE: dict[str, set[str]] = {
         "content/evidence/*/document/title",
         "content/evidence/*/document/sha256",
     },
+    "PassportTransferred": {"received_g"},
     "PassportNoted": {"note", "evidence/*/title", "evidence/*/sha256", "evidence/*/dated_on"},
     "PassportRetired": {"note"},
     "PassportTransformed": {"tolerance_ppm"},
@@ -306,7 +307,8 @@ FREE: dict[str, set[str]] = {
 }
 """What somebody said and nothing follows from: another word there is a record of something else.
 
-An order is for its market's lane to show, a strategic project for the parties'; RICH was not all used.
+A delivery is for its contract's lane to show, an order for its market's, a strategic project for the
+parties'; RICH was not all used.
 """
 
 

@@ -36,15 +36,18 @@ from events.vocabulary import PPB, Footprint
 from market.rules.element_masses import contained
 from market.rules.orders.orders import Reservation
 from market.rules.passport import Passport, awaited_after, fold
-from market.rules.passports import passports
+from market.rules.passports import delivered_lots, passports
+from market.rules.passports.delivered_lots import (
+    AcceptedDelivery,
+    DeliverPassport,
+    DeliveryState,
+    WetMass,
+)
 from market.rules.passports.magnet_labels import Responsible, label_cautions, unstated_parts
 from market.rules.passports.passports import (
     NOTES_MAX,
-    AcceptedDelivery,
     AcknowledgePassport,
     CorrectPassport,
-    DeliverPassport,
-    DeliveryState,
     IssuePassport,
     IssueState,
     LotDays,
@@ -52,6 +55,7 @@ from market.rules.passports.passports import (
     RetirePassport,
     TransferPassport,
 )
+from market.rules.passports.settled_lots import SettledLot
 from market.rules.viewers import (
     AuditorViewer,
     InitiativeViewer,
@@ -363,16 +367,21 @@ DELIVERED = AcceptedDelivery(
     delivery=numbered(32),
     seller=SELLER,
     buyer=BUYER,
-    net_wet_g=1_000_000,
+    shipped=WetMass(net_wet_g=1_000_000, moisture_ppb=0),
+    received=WetMass(net_wet_g=1_000_000, moisture_ppb=0),
     shipped_on=TODAY,
     title_passed_on=TODAY + timedelta(days=3),
 )
 DELIVER = DeliverPassport(caller=OPERATOR_CALLER, passport=A, delivery=DELIVERED.delivery)
 
 
+def shipped(net_wet_g: int, **changes: Any) -> AcceptedDelivery:
+    return replace(DELIVERED, shipped=WetMass(net_wet_g=net_wet_g, moisture_ppb=0), **changes)
+
+
 def delivering(known: Passport | None, accepted: AcceptedDelivery | None = DELIVERED) -> list[Any]:
     state = DeliveryState(lanes=LANES, passport=known, accepted=accepted)
-    return blotter(lambda: passports.deliver(state, DELIVER, moment()))
+    return blotter(lambda: delivered_lots.deliver(state, DELIVER, moment()))
 
 
 def test_who_is_named_in_a_transfer_has_its_word() -> None:
@@ -436,7 +445,7 @@ def test_goods_and_title_each_await_their_own_word() -> None:
 def test_a_passport_follows_an_accepted_delivery_once() -> None:
     found = ledger()
     state = DeliveryState(lanes=LANES, passport=found.passports[A], accepted=DELIVERED)
-    decision = passports.deliver(state, DELIVER, moment())
+    decision = delivered_lots.deliver(state, DELIVER, moment())
     found.write(decision)
     (fact,) = facts(decision)
     assert isinstance(fact, PassportTransferred)
@@ -462,15 +471,113 @@ def test_what_a_passport_does_not_follow() -> None:
         replace(DELIVERED, shipped_on=TODAY - timedelta(days=1)),
     ):
         assert [("delivery_not_of_passport", None)] == delivering(known, other)
-    assert [] == delivering(known, replace(DELIVERED, net_wet_g=950_000))
-    assert [("lot_delivered_in_part", None)] == delivering(known, replace(DELIVERED, net_wet_g=949_999))
+    assert [] == delivering(known, shipped(950_000))
+    assert [("lot_delivered_in_part", None)] == delivering(known, shipped(949_999))
     assert [("passport_over", None)] == delivering(replace(known, retired="lost"))
     state = DeliveryState(lanes=LANES, passport=known, accepted=DELIVERED)
     by_owner = replace(DELIVER, caller=SELLER_TRADER)
-    assert [("role_missing", None)] == blotter(lambda: passports.deliver(state, by_owner, moment()))
+    assert [("role_missing", None)] == blotter(lambda: delivered_lots.deliver(state, by_owner, moment()))
+
+
+def test_a_passport_says_what_arrived_and_what_comes_late() -> None:
+    """What was short is nobody's until its seller brings it to who has title, at most as much, each once."""
+    found = ledger()
+
+    def go(of: AcceptedDelivery) -> list[Any]:
+        state = DeliveryState(lanes=LANES, passport=found.passports[A], accepted=of)
+        return blotter(lambda: found.write(delivered_lots.deliver(state, DELIVER, moment())))
+
+    def stands() -> tuple[int, int, int, str]:
+        lot = found.passports[A]
+        return lot.remaining_g, lot.short_g, lot.open_g, lot.status
+
+    wet = WetMass(net_wet_g=800_000, moisture_ppb=250_000_000)
+    assert [] == go(shipped(960_000, received=wet))
+    assert (600_000, 400_000, 400_000, "live") == stands()
+    found.write(passports.transfer(found.state(A, BUYER, STRANGER), holding(STRANGER), moment()))
+    late = replace(shipped(300_000), delivery=numbered(33), received=wet)
+    for other in (
+        replace(late, delivery=DELIVERED.delivery),
+        replace(late, seller=STRANGER),
+        replace(late, buyer=STRANGER),
+        replace(late, shipped_on=TODAY - timedelta(days=1)),
+    ):
+        assert [("delivery_not_of_passport", None)] == go(other)
+    drawn = replace(found.passports[A], drawn_g=600_000)
+    assert "consumed" == drawn.status
+    assert [] == delivering(drawn, late)
+    assert [("passport_over", None)] == delivering(replace(drawn, retired="lost"), late)
+    assert [] == go(late)
+    assert (900_000, 100_000, 100_000, "live") == stands()
+    assert (BUYER, STRANGER) == (found.passports[A].owner, found.passports[A].holder)
+    assert [("delivery_not_of_passport", None)] == go(late)
+    assert [] == go(replace(late, delivery=numbered(34)))
+    assert (1_000_000, 0, 0, "live") == stands()
+    assert [("delivery_not_of_passport", None)] == go(replace(late, delivery=numbered(35)))
+
+
+def holding(holder: Any) -> TransferPassport:
+    return transferring(caller=BUYER_TRADER, expected_version=2, owner=BUYER, holder=holder)
+
+
+def test_what_was_short_is_lost_to_who_buys_the_lot_next() -> None:
+    found = ledger()
+    half = WetMass(net_wet_g=500_000, moisture_ppb=0)
+    state = DeliveryState(
+        lanes=LANES, passport=found.passports[A], accepted=replace(DELIVERED, received=half)
+    )
+    found.write(delivered_lots.deliver(state, DELIVER, moment()))
+    sold = transferring(caller=BUYER_TRADER, expected_version=2, owner=STRANGER)
+    found.write(passports.transfer(found.state(A, STRANGER), sold, moment()))
+    lot = found.passports[A]
+    assert (500_000, 500_000, 0) == (lot.remaining_g, lot.short_g, lot.open_g)
+    onward = replace(
+        DELIVERED, delivery=numbered(36), seller=STRANGER, received=replace(half, net_wet_g=499_000)
+    )
+    state = DeliveryState(lanes=LANES, passport=lot, accepted=replace(onward, shipped=half))
+    found.write(delivered_lots.deliver(state, DELIVER, moment()))
+    lot = found.passports[A]
+    assert (499_000, 501_000, 1_000) == (lot.remaining_g, lot.short_g, lot.open_g)
+    assert lot.received is not UNSET
+    assert (STRANGER, (numbered(36),)) == (lot.received.seller, lot.received.deliveries)
 
 
 # --- corrections
+
+
+def test_what_a_delivery_settled_is_not_corrected_away() -> None:
+    """Of mass, form and moisture what was received; of figures that both settled what assays explain."""
+    found = ledger()
+    settled = SettledLot(settled_ppb={"Nd": 300_000_000, "Dy": 10_000_000})
+
+    def asked(of: tuple[SettledLot, ...], **changes: Any) -> list[str | None]:
+        state = replace(found.state(A), settled=of)
+        told = blotter(lambda: passports.correct(state, correcting(found, **changes), moment()))
+        assert {"correction_of_delivery"} >= {code for code, _ in told}
+        return [pointer for _, pointer in told]
+
+    figures = ["/content/composition"]
+    for share, expected in ((28, figures), (29, []), (31, []), (32, figures)):
+        figure = assayed(Nd=share)
+        assert expected == asked((settled,), composition=figure)
+        assert [] == asked((), composition=figure)
+    assert figures == asked((settled,), composition=assayed(Pr=30))
+    before = replace(settled, received_g=600_000)
+    for grams, expected in (
+        (570_000, []),
+        (569_999, ["/content/net_wet_g"]),
+        (600_001, ["/content/net_wet_g"]),
+    ):
+        assert expected == asked((before, settled), net_wet_g=grams)
+        assert [] == asked((settled,), net_wet_g=grams)
+    assert ["/content/form", "/content/moisture_ppb"] == asked(
+        (before,), form="magnet_powder", moisture_ppb=1
+    )
+    state = DeliveryState(lanes=LANES, passport=found.passports[A], accepted=DELIVERED)
+    found.write(delivered_lots.deliver(state, DELIVER, moment()))
+    for of in ((), (before,)):
+        assert ["/content/net_wet_g"] == asked(of, net_wet_g=600_000)
+    assert [] == asked((settled,), custody="book_and_claim")
 
 
 def test_a_correction_replaces_what_is_read_and_names_what_it_corrects() -> None:

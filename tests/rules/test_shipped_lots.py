@@ -95,6 +95,7 @@ def shipment(**changes: Any) -> Shipment:
     given: dict[str, Any] = {
         "agreement": OURS,
         "seller": SELLER,
+        "buyer": BUYER,
         "basis": "ndpr",
         "lot_number": "LOT-1",
         "form": "swarf",

@@ -26,8 +26,14 @@ from events.refusal import Refusals
 from events.vocabulary import PPB, PhysicalLot, RecycledContent
 from market.commands import declared_volumes, lots, passports, shipping, transformations
 from market.rules.crma.declared_volumes import DeclareVolume
+from market.rules.passport import Passport
 from market.rules.passports.lineage import provenance
-from market.rules.passports.passports import IssuePassport, RetirePassport, TransferPassport
+from market.rules.passports.passports import (
+    CorrectPassport,
+    IssuePassport,
+    RetirePassport,
+    TransferPassport,
+)
 from market.store import lineage
 from market.store import passports as store
 from market.store.applying import apply
@@ -184,7 +190,7 @@ async def test_a_transfer_and_a_retirement_of_one_version_exclude_each_other(
 
 
 async def test_a_passport_follows_its_delivery_to_the_buyer(scene: Scene) -> None:
-    """A timer finds it, gives it once, and does not find it again."""
+    """For what arrived; a timer finds it, gives it once, and does not find it again until more comes."""
     firm, buyer, today = scene.sellers[0], scene.buyers[0], scene.clock.now.date()
     oxide: dict[str, Any] = {"form": "separated_oxide", "composition": assayed(Nd=60, Pr=20)}
     lot = await issue(scene, "L-1", net_wet_g=10_000_000, **oxide)
@@ -214,13 +220,7 @@ async def test_a_passport_follows_its_delivery_to_the_buyer(scene: Scene) -> Non
         assert [True, False] == [
             await store.bought(connection, each.organisation, lane, lot) for each in (buyer, scene.buyers[1])
         ]
-    weighed: dict[str, Any] = {"net_wet_g": 10_000_000, "moisture_ppb": 0, "weighed_on": today}
-    await deliveries.weigh(scene.desk, Weigh(caller=buyer.trader, delivery=found[0], **weighed))
-    for party in (firm, buyer):
-        lodged: dict[str, Any] = {"laboratory": "lab", "reference": "a", "results": figures(**NDPR)}
-        await deliveries.lodge(scene.desk, LodgeAssay(caller=party.trader, delivery=found[0], **lodged))
-    accepting = Accept(caller=buyer.trader, delivery=found[0], title_passed_on=today)
-    await deliveries.accept(scene.desk, accepting)
+    await taken(scene, found[0], 7_000_000)
     timers = Timers(scene.desk, scene.operator.organisation, clock=scene.clock)
     assert [1, 0] == [await timers.tick(), await timers.tick()]
     async with scene.pool.acquire() as connection:
@@ -229,8 +229,61 @@ async def test_a_passport_follows_its_delivery_to_the_buyer(scene: Scene) -> Non
     assert [buyer.organisation, firm.organisation] == [known[each].owner for each in (lot, unsold)]
     moved = steps.items[-1].fact
     assert isinstance(moved, PassportTransferred)
-    assert (agreement, found[0]) == (moved.agreement, moved.delivery)
+    assert (agreement, found[0], 7_000_000) == (moved.agreement, moved.delivery, moved.received_g)
     await assert_traded_here(scene, lot, "L-1")
+    assert 7_000_000 == known[lot].remaining_g
+    await assert_comes_late(scene, replace(shipment, lot_number="L-1-2", net_wet_g=2_000_000), timers)
+    await assert_settled(scene, known[lot])
+
+
+async def taken(scene: Scene, delivery: UUID, net_wet_g: int) -> None:
+    """Weighed, assayed by both alike, accepted."""
+    buyer, today = scene.buyers[0], scene.clock.now.date()
+    weighed: dict[str, Any] = {"net_wet_g": net_wet_g, "moisture_ppb": 0, "weighed_on": today}
+    await deliveries.weigh(scene.desk, Weigh(caller=buyer.trader, delivery=delivery, **weighed))
+    for party in (scene.sellers[0], buyer):
+        lodged: dict[str, Any] = {"laboratory": "lab", "reference": "a", "results": figures(**NDPR)}
+        await deliveries.lodge(scene.desk, LodgeAssay(caller=party.trader, delivery=delivery, **lodged))
+    accepting = Accept(caller=buyer.trader, delivery=delivery, title_passed_on=today)
+    await deliveries.accept(scene.desk, accepting)
+
+
+async def assert_comes_late(scene: Scene, shipment: Ship, timers: Timers) -> None:
+    """At most what was short, to who has the lot; what is on its way counts."""
+    assert shipment.passport is not None
+    above = replace(shipment, net_wet_g=3_150_001)
+    assert [("lot_above_passport", "/net_wet_g")] == await refusals(shipping.ship(scene.desk, above))
+    other = await signed(scene, FLAT, kind="spot", parties=(scene.sellers[0], scene.buyers[1]))
+    elsewhere = replace(shipment, agreement=other)
+    assert [("passport_unknown", "/passport")] == await refusals(shipping.ship(scene.desk, elsewhere))
+    late = done(await shipping.ship(scene.desk, shipment)).events[0].data
+    assert isinstance(late, DeliveryShipped)
+    more = replace(shipment, lot_number="L-1-3", net_wet_g=1_050_001)
+    assert [("lot_above_passport", "/net_wet_g")] == await refusals(shipping.ship(scene.desk, more))
+    await taken(scene, late.delivery, 1_900_000)
+    assert [1, 0] == [await timers.tick(), await timers.tick()]
+    async with scene.pool.acquire() as connection:
+        known = (await store.load_several(connection, [shipment.passport]))[shipment.passport]
+        walked = await lineage.walk(
+            connection, shipment.passport, "up", depth=1, nodes_max=9, organisation=None
+        )
+    assert (8_900_000, 1_100_000) == (known.remaining_g, known.open_g)
+    assert [8_900_000] == [node.net_wet_g for node in walked.nodes]
+
+
+async def assert_settled(scene: Scene, lot: Passport) -> None:
+    """Mass and figures that were paid for are not restated by who sold the lot."""
+    for member, value in (("net_wet_g", 200_000_000), ("composition", assayed(Nd=30, Pr=20))):
+        corrected = CorrectPassport(
+            caller=scene.sellers[0].trader,
+            passport=lot.passport,
+            expected_version=lot.version + 1,
+            corrects=lot.stated_by,
+            reason="mistake",
+            content=replace(lot.content, **{member: value}),
+        )
+        answer = await refusals(passports.correct(scene.desk, corrected))
+        assert [("correction_of_delivery", f"/content/{member}")] == answer
 
 
 async def assert_not_shipped(scene: Scene, shipment: Ship) -> None:

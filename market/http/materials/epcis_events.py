@@ -12,7 +12,7 @@ from typing import Any, Final, Literal
 from uuid import UUID
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct
 from msgspec.structs import fields
 
 from events.fractions import decimal_text
@@ -188,8 +188,11 @@ def _transferred(step: PassportStep, fact: PassportTransferred) -> Event:
     traded = [{"type": "po", "bizTransaction": urn(fact.agreement)}] if fact.agreement is not None else []
     if fact.delivery is not None:
         traded.append({"type": "desadv", "bizTransaction": urn(fact.delivery)})
+    quantity: dict[str, Any] = {"epcClass": urn(fact.passport)}
+    if fact.received_g is not UNSET:
+        quantity = _quantity(fact.passport, fact.received_g)
     return {
-        **_object(step, "OBSERVE", {"epcClass": urn(fact.passport)}, "accepting"),
+        **_object(step, "OBSERVE", quantity, "accepting"),
         "eventTime": _moment(_midnight(fact.transferred_on)),
         **({"bizTransactionList": traded} if traded else {}),
         "sourceList": [{"type": "owning_party", "source": urn(fact.previous_owner)}],
@@ -202,8 +205,8 @@ def _transferred(step: PassportStep, fact: PassportTransferred) -> Event:
 
 def _retired(seen: SeenPassport, step: PassportStep, fact: PassportRetired) -> Event:
     left: dict[str, Any] = {"epcClass": urn(fact.passport)}
-    if seen.drawn_g is not None:
-        left = _quantity(fact.passport, seen.content.net_wet_g - seen.drawn_g)
+    if seen.drawn_g is not None and seen.short_g is not None:
+        left = _quantity(fact.passport, seen.content.net_wet_g - seen.short_g - seen.drawn_g)
     return {
         **_object(step, "DELETE", left, "decommissioning"),
         "disposition": DISPOSITIONS[fact.reason],

@@ -34,6 +34,7 @@ _SEEN: Final = SeenPassport(
     owner=_EVENT,
     holder=_EVENT,
     drawn_g=0,
+    short_g=0,
     transformation=None,
 )
 _ISSUED: Final = PassportIssued(

@@ -5,7 +5,7 @@ from datetime import date, datetime
 from typing import Any, Final, Literal, Self
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from events.material_events import (
     PassportAcknowledged,
@@ -74,6 +74,7 @@ class PassportView(Body, frozen=True, kw_only=True):
     `stated_by` is the event that stated the content: a correction refers to it. `facilities` names those of
     the issuer that the content names, for who is told the issuer. `awaited`: who got title or goods outside a
     delivery, and has neither acknowledged that nor made anything of the lot: in its stock it does not count.
+    `short_wet_t`: what deliveries did not bring of the lot, as moist as its content says; it is nobody's.
     `footprint_expired`: the footprint of the content was valid until a day that is over; null without one.
     """
 
@@ -90,6 +91,7 @@ class PassportView(Body, frozen=True, kw_only=True):
     owner: OrganisationId | None
     holder: OrganisationId | None
     remaining_wet_t: str | None
+    short_wet_t: str | None
     transformation: TransformationId | None
     notes: tuple[NoteView, ...]
     awaited: tuple[OrganisationId, ...] = ()
@@ -113,8 +115,9 @@ class PassportView(Body, frozen=True, kw_only=True):
             owner=None if seen.owner is None else to_text("org", seen.owner),
             holder=None if seen.holder is None else to_text("org", seen.holder),
             remaining_wet_t=None
-            if seen.drawn_g is None
-            else TONNES.text(seen.content.net_wet_g - seen.drawn_g),
+            if seen.drawn_g is None or seen.short_g is None
+            else TONNES.text(seen.content.net_wet_g - seen.short_g - seen.drawn_g),
+            short_wet_t=None if seen.short_g is None else TONNES.text(seen.short_g),
             transformation=None if seen.transformation is None else to_text("tra", seen.transformation),
             notes=tuple(map(NoteView.of, seen.notes)),
             awaited=tuple(to_text("org", each) for each in seen.awaited),
@@ -201,6 +204,7 @@ class StepView(Body, frozen=True, kw_only=True):
     delivery: DeliveryId | None = None
     transformation: TransformationId | None = None
     drawn_wet_t: str | None = None
+    received_wet_t: str | None = None
 
     @classmethod
     def of(cls, step: PassportStep, fact: Struct, stated_by: UUID) -> Self:
@@ -213,7 +217,7 @@ class StepView(Body, frozen=True, kw_only=True):
             value = found(member)
             return None if value is None else to_text(prefix, value)
 
-        content, drawn_g = found("content"), found("net_wet_g")
+        content, drawn_g, received_g = found("content"), found("net_wet_g"), found("received_g")
         return cls(
             version=step.version,
             event=to_text("evt", step.event),
@@ -234,6 +238,7 @@ class StepView(Body, frozen=True, kw_only=True):
             delivery=named("del", "delivery"),
             transformation=named("tra", "transformation"),
             drawn_wet_t=None if drawn_g is None else TONNES.text(drawn_g),
+            received_wet_t=None if received_g in (None, UNSET) else TONNES.text(received_g),
         )
 
 

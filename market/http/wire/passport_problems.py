@@ -20,6 +20,7 @@ PASSPORT_REFUSED: Final[dict[type[Refusal], int]] = {
             refusals.LotNumberTaken,
             refusals.CorrectsOther,
             refusals.CorrectionOfBalance,
+            refusals.CorrectionOfDelivery,
             refusals.PassportNotAwaited,
             refusals.PassportNotesUsed,
             refusals.DrawnTwice,

@@ -27,7 +27,8 @@ TRACED = 10**18
 
 
 class LineageNode(Struct, frozen=True, kw_only=True):
-    """`depth`: transformations away from the lot that was asked for; `transformation` made it, if any did."""
+    """`depth`: transformations away from the lot that was asked for; `transformation` made it, if any did;
+    `net_wet_g` without what its deliveries were short of."""
 
     passport: UUID
     depth: int

@@ -11,7 +11,6 @@ from events.callers import Caller, role_refusals
 from events.contract_terms import Evidence
 from events.decision import Decision, Moment
 from events.envelope import Draft, Fact
-from events.fractions import tonnes_text
 from events.material_events import (
     PassportAcknowledged,
     PassportCorrected,
@@ -22,28 +21,22 @@ from events.material_events import (
 )
 from events.passport_terms import PassportContent, RetireReason
 from events.refusal import Caution, NoChange, Refusal, VersionStale, refuse
-from events.vocabulary import PPB, lane_of
+from events.vocabulary import lane_of
 from events.wellformed import malformed
 from market.rules.orders.orders import Reservation
 from market.rules.parties.parties import Facility
 from market.rules.passport import Passport, awaited_after
-from market.rules.passports.bound_lots import (
-    DELIVERED_LEAST_PPB,
-    Sales,
-    retirement_refusals,
-    title_refusals,
-)
+from market.rules.passports.bound_lots import Sales, retirement_refusals, title_refusals
 from market.rules.passports.magnet_labels import label_refusals
 from market.rules.passports.passport_content import at, content_refusals, made_refusals, root_refusals
+from market.rules.passports.settled_lots import SettledLot, delivery_refusals
 from market.rules.refusing.defects import FacilityNotOwned
 from market.rules.refusing.passport_refusals import (
     CorrectionMoves,
     CorrectionOfBalance,
     CorrectsOther,
     DayBeforeLot,
-    DeliveryNotOfPassport,
     FacilityRevoked,
-    LotDeliveredInPart,
     LotNumberInOrder,
     LotNumberTaken,
     PassportInOrder,
@@ -93,7 +86,7 @@ class IssueState(Struct, frozen=True, kw_only=True):
 
 class PassportState(Struct, frozen=True, kw_only=True):
     """`reservation`: the newest one of the lot; `receivers`: which of the organisations named exist;
-    `sales`: of the lot, which an audit does not know; `at_door`: no audit asks."""
+    `sales` and `settled`: of the lot, which an audit does not know; `at_door`: no audit asks."""
 
     lanes: int
     passport: Passport | None
@@ -101,6 +94,7 @@ class PassportState(Struct, frozen=True, kw_only=True):
     receivers: frozenset[UUID] = frozenset()
     days: LotDays = LotDays()
     sales: Sales = {}
+    settled: tuple[SettledLot, ...] = ()
     at_door: bool = False
 
 
@@ -126,34 +120,6 @@ class AcknowledgePassport(Struct, frozen=True, kw_only=True):
     caller: Caller
     passport: UUID
     expected_version: int
-
-
-class AcceptedDelivery(Struct, frozen=True, kw_only=True):
-    """What the contracts stream says of a delivery that was accepted; title passed on that day."""
-
-    agreement: UUID
-    delivery: UUID
-    seller: UUID
-    buyer: UUID
-    net_wet_g: int
-    shipped_on: date
-    title_passed_on: date
-
-
-class DeliveryState(Struct, frozen=True, kw_only=True):
-    """`accepted`: None when the delivery was not, or names another passport."""
-
-    lanes: int
-    passport: Passport | None
-    accepted: AcceptedDelivery | None
-
-
-class DeliverPassport(Struct, frozen=True, kw_only=True):
-    """A timer lets the passport follow its lot; operator's role."""
-
-    caller: Caller
-    passport: UUID
-    delivery: UUID
 
 
 class CorrectPassport(Struct, frozen=True, kw_only=True):
@@ -216,7 +182,7 @@ def transfer(state: PassportState, argument: TransferPassport, moment: Moment) -
         transferred_on=argument.transferred_on,
     )
     refuse(_party_refusals(argument.caller, "owner", passport.owner))
-    reasons = malformed(fact) + _over_refusals(passport) + order_refusals(state.reservation)
+    reasons = malformed(fact) + over_refusals(passport) + order_refusals(state.reservation)
     reasons += [
         OrganisationUnknown(pointer=f"/{name}")
         for name, named in (("owner", fact.owner), ("holder", fact.holder))
@@ -250,37 +216,11 @@ def acknowledge(state: PassportState, argument: AcknowledgePassport, moment: Mom
     del moment
     passport = _standing(state, argument.caller, argument.expected_version)
     organisation = argument.caller.organisation
-    reasons = role_refusals(argument.caller, "trader", "compliance") + _over_refusals(passport)
+    reasons = role_refusals(argument.caller, "trader", "compliance") + over_refusals(passport)
     if organisation not in (passport.awaited or ()):
         reasons.append(PassportNotAwaited())
     refuse(reasons)
     fact = PassportAcknowledged(passport=passport.passport, organisation=organisation)
-    return Decision(drafts=(passport_draft(passport.passport, state.lanes, fact),))
-
-
-def deliver(state: DeliveryState, argument: DeliverPassport, moment: Moment) -> Decision:
-    """The buyer of an accepted delivery has title to the lot and holds it. Raises Refusals."""
-    del moment
-    refuse(role_refusals(argument.caller, "operator"))
-    passport, accepted = state.passport, state.accepted
-    if passport is None:
-        raise PassportUnknown
-    if accepted is None or not _sold_by_owner(passport, accepted):
-        raise DeliveryNotOfPassport
-    reasons = _over_refusals(passport)
-    if accepted.net_wet_g * PPB < passport.remaining_g * DELIVERED_LEAST_PPB:
-        delivered, remaining = tonnes_text(accepted.net_wet_g), tonnes_text(passport.remaining_g)
-        reasons.append(LotDeliveredInPart(delivered=delivered, remaining=remaining))
-    refuse(reasons)
-    fact = PassportTransferred(
-        passport=passport.passport,
-        previous_owner=passport.owner,
-        owner=accepted.buyer,
-        holder=accepted.buyer,
-        transferred_on=accepted.title_passed_on,
-        agreement=accepted.agreement,
-        delivery=accepted.delivery,
-    )
     return Decision(drafts=(passport_draft(passport.passport, state.lanes, fact),))
 
 
@@ -301,6 +241,7 @@ def correct(state: PassportState, argument: CorrectPassport, moment: Moment) -> 
     if (content.facility, content.lot_number) != (before.facility, before.lot_number):
         reasons.append(CorrectionMoves(pointer="/content/facility"))
     reasons += _balance_refusals(passport, content)
+    reasons += delivery_refusals(passport, content, state.settled)
     judge = root_refusals if passport.transformation is None else made_refusals
     wrong = content_refusals(content, moment.now, passport.issued_at, at_door=state.at_door) + judge(content)
     if state.at_door:
@@ -328,7 +269,7 @@ def retire(state: PassportState, argument: RetirePassport, moment: Moment) -> De
     passport = _standing(state, argument.caller, argument.expected_version)
     fact = PassportRetired(passport=passport.passport, reason=argument.reason, note=argument.note)
     refuse(_party_refusals(argument.caller, "owner", passport.owner))
-    reasons = malformed(fact) + _over_refusals(passport) + order_refusals(state.reservation)
+    reasons = malformed(fact) + over_refusals(passport) + order_refusals(state.reservation)
     refuse(reasons + retirement_refusals(passport, state.sales))
     return Decision(drafts=(passport_draft(passport.passport, state.lanes, fact),))
 
@@ -399,16 +340,7 @@ def _party_refusals(caller: Caller, party: str, organisation: UUID) -> list[Refu
     return reasons if caller.organisation == organisation else [*reasons, PassportOfOther(party=party)]
 
 
-def _sold_by_owner(passport: Passport, accepted: AcceptedDelivery) -> bool:
-    """Once for each delivery: what came back to its seller later does not follow the old one again."""
-    return (
-        passport.owner == accepted.seller
-        and passport.delivery != accepted.delivery
-        and passport.owned_since.date() <= accepted.shipped_on
-    )
-
-
-def _over_refusals(passport: Passport) -> list[Refusal]:
+def over_refusals(passport: Passport) -> list[Refusal]:
     return [] if passport.status == "live" else [PassportOver(status=passport.status)]
 
 

@@ -17,6 +17,7 @@ from market.rules.orders.orders import Reservation
 from market.rules.orders.passport_evidence import claim_refusals, evidence_of, origin_refusals
 from market.rules.passport import Passport
 from market.rules.passports.bound_lots import DELIVERED_LEAST_PPB, Sale, Sales, bound_g, lot_g
+from market.rules.passports.delivered_lots import comes_late
 from market.rules.passports.transformations import TOLERANCE_PPM_MAX
 from market.rules.quantities import basis_share
 from market.rules.refusing.passport_refusals import (
@@ -32,12 +33,13 @@ from market.rules.refusing.passport_refusals import (
 
 class NamedLot(Struct, frozen=True, kw_only=True):
     """`sales` of the lot, without the shipment; `offered_here`: the agreement is of a match of the order that
-    the lot is reserved by."""
+    the lot is reserved by; `late_g`: what was short of it and is on its way, without the shipment."""
 
     passport: Passport | None
     reservation: Reservation | None = None
     offered_here: bool = False
     sales: Sales = {}
+    late_g: int = 0
 
 
 class Shipment(Struct, frozen=True, kw_only=True):
@@ -45,6 +47,7 @@ class Shipment(Struct, frozen=True, kw_only=True):
 
     agreement: UUID
     seller: UUID
+    buyer: UUID
     basis: MarketBasis
     lot_number: str
     form: ProductForm
@@ -56,15 +59,17 @@ class Shipment(Struct, frozen=True, kw_only=True):
 
 
 def shipment_refusals(lot: NamedLot, shipment: Shipment, now: datetime) -> Iterator[Refusal]:
-    """The passport is the seller's own, lives, and proves what leaves; another's is one that is not there."""
+    """The passport is the seller's own, or short of what it brings now, lives, and proves what leaves;
+    another's is one that is not there."""
     passport = lot.passport
-    if passport is None or passport.owner != shipment.seller:
+    late = passport is not None and _late(passport, shipment)
+    if passport is None or not (late or passport.owner == shipment.seller):
         yield PassportUnknown(pointer="/passport")
         return
-    if passport.status != "live":
+    if passport.status == "retired" or (passport.status == "consumed" and not late):
         yield PassportOver(pointer="/passport", status=passport.status)
         return
-    if lot.reservation is not None and not lot.reservation.released and not lot.offered_here:
+    if not late and lot.reservation is not None and not lot.reservation.released and not lot.offered_here:
         yield PassportInOrder(pointer="/passport")
     number = passport.content.lot_number
     if not is_of_lot(shipment.lot_number, number):
@@ -88,7 +93,10 @@ def shipment_refusals(lot: NamedLot, shipment: Shipment, now: datetime) -> Itera
 def shipment_cautions(lot: NamedLot, shipment: Shipment) -> Iterator[Caution]:
     """Of a shipment that was accepted."""
     passport = lot.passport
-    if passport is None or passport.owner != shipment.seller:
+    if passport is None:
+        return
+    late = _late(passport, shipment)
+    if not late and passport.owner != shipment.seller:
         return
     grams, free_g = _grams(lot, passport, shipment)
     if grams > free_g:
@@ -105,7 +113,14 @@ def shipment_cautions(lot: NamedLot, shipment: Shipment) -> Iterator[Caution]:
             text=_basis_above(shipment, stated, proven).detail(),
             pointer="/stated",
         )
-    if grams * PPB < passport.remaining_g * DELIVERED_LEAST_PPB:
+    if late:
+        yield Caution(
+            code="short_part_shipped",
+            text=f"{tonnes_text(passport.open_g)} of this lot did not arrive: of them its passport says so "
+            "much more to the buyer as it accepts of these.",
+            pointer="/passport",
+        )
+    elif grams * PPB < passport.remaining_g * DELIVERED_LEAST_PPB:
         yield Caution(
             code="lot_shipped_in_part",
             text=f"{tonnes_text(shipment.net_wet_g)} of a lot of {tonnes_text(passport.remaining_g)} leave: "
@@ -144,11 +159,18 @@ def unnamed_cautions(matched: UUID | None) -> Iterator[Caution]:
 
 
 def _grams(lot: NamedLot, passport: Passport, shipment: Shipment) -> tuple[int, int]:
-    """What leaves, and what may: all that other contracts do not take, less what has left under this one."""
+    """What leaves, and what may: all that other contracts do not take, less what has left under this one; of
+    a lot that has gone, what was short of it."""
+    grams = lot_g(passport, shipment.net_wet_g, shipment.moisture_ppb)
+    if _late(passport, shipment):
+        return grams, max(0, passport.open_g - lot.late_g)
     own = lot.sales.get(shipment.agreement, Sale(buyer=shipment.seller))
     taken_g = bound_g(lot.sales) - own.bound_g + own.left_g
-    grams = lot_g(passport, shipment.net_wet_g, shipment.moisture_ppb)
     return grams, max(0, passport.remaining_g - taken_g)
+
+
+def _late(passport: Passport, shipment: Shipment) -> bool:
+    return comes_late(passport, None, (shipment.seller, shipment.buyer), shipment.shipped_on)
 
 
 def _basis(passport: Passport, shipment: Shipment) -> tuple[int, int]:

@@ -177,6 +177,13 @@ class CorrectionOfBalance(Refusal):
     code = "correction_of_balance"
 
 
+class CorrectionOfDelivery(Refusal):
+    """A delivery of this lot has settled this figure, and title has passed on it: what was received stays. A
+    public note can say beside it what is wrong."""
+
+    code = "correction_of_delivery"
+
+
 class PassportNotAwaited(Refusal):
     """Your word on this lot is not awaited: no transfer outside a delivery brought it, or you gave it."""
 

@@ -51,6 +51,7 @@ class SeenPassport(Struct, frozen=True, kw_only=True):
     owner: UUID | None
     holder: UUID | None
     drawn_g: int | None
+    short_g: int | None
     transformation: UUID | None
     notes: tuple[PassportNote, ...] = ()
     awaited: tuple[UUID, ...] = ()
@@ -129,6 +130,7 @@ def see_passport(
         owner=passport.owner,
         holder=passport.holder,
         drawn_g=passport.drawn_g,
+        short_g=passport.short_g,
         transformation=passport.transformation,
         notes=passport.notes or (),
         awaited=passport.awaited or (),
@@ -137,7 +139,7 @@ def see_passport(
         case "authority" | "party":
             return whole
         case "issuer":
-            return replace(whole, owner=None, holder=None, drawn_g=None, awaited=())
+            return replace(whole, owner=None, holder=None, drawn_g=None, short_g=None, awaited=())
         case "counterparty":
             return replace(
                 whole,
@@ -145,6 +147,7 @@ def see_passport(
                 organisation=None,
                 holder=None,
                 drawn_g=None,
+                short_g=None,
                 transformation=None,
                 awaited=(),
             )
