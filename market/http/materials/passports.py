@@ -141,8 +141,9 @@ async def issue(call: Call[PassportTerms, DryRun]) -> Answer:
     answer=PassportAccepted,
     versioned=True,
     description="By the owner. With an accepted delivery of the whole lot a passport goes to the buyer by "
-    "itself, for what arrived; of a lot that is sold, in whole or in part, title goes to its buyer alone. Whoever gets title "
-    "or goods by this route acknowledges that; until then such goods are nobody's stock, which is warned of.",
+    "itself, for what arrived; of a lot that is sold, in whole or in part, title goes to its buyer alone. "
+    "Whoever gets title or goods by this route acknowledges that; until then such goods are nobody's stock, "
+    "which is warned of.",
     example={"owner": ORGANISATION, "transferred_on": "2026-02-20"},
 )
 async def transfer(call: Call[TransferTerms, DryRun]) -> Answer:
@@ -180,8 +181,8 @@ async def acknowledge(call: Call[Nothing, DryRun]) -> Answer:
     answer=PassportAccepted,
     versioned=True,
     description="By who issued it. Readers see the corrected content, and both in the history. What a "
-    "transformation rests on stays as it is, and so does what a delivery has settled: mass, moisture and form "
-    "once title has passed by it, figures within 5 %.",
+    "transformation rests on stays as it is, and so does what a delivery has settled: mass, moisture and "
+    "form once title has passed by it, figures within 5 %.",
     example={"corrects": EVENT, "reason": "the laboratory withdrew its report", "content": PASSPORT},
 )
 async def correct(call: Call[CorrectionTerms, DryRun]) -> Answer:
