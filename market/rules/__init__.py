@@ -30,8 +30,8 @@ several of them, lies beside them.
     passports    passports, passport_content; bound_lots (what is sold of them), shipped_lots (what leaves
                  beside what is proven), delivered_lots (what arrives), settled_lots (what stays of it);
                  plausible_masses (what is told), stated_papers (which look odd);
-                 transformations, mass_balance; lineage (where its elements come from), lineage_layers; data_carriers (where its code leads),
-                 magnet_labels (what a label owes)
+                 transformations, mass_balance; lineage (where its elements come from), lineage_layers;
+                 data_carriers (where its code leads), magnet_labels (what a label owes)
     crma         shares (of consumption, days of cover), suppliers (who took it from where), statement (of a
                  product's magnets), dated (what applies when); declared_volumes, declared, volume_content,
                  volume_defects (bought or sold elsewhere), volume_doubles (what trades here count already)
