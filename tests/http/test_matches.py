@@ -12,6 +12,7 @@ from market.commands import inputs, parties
 from market.rules.book import RELIABILITY_WINDOW
 from market.rules.orders.horizons import contract_years
 from market.rules.parties.parties import ChangeOrganisation
+from market.store import members
 from tests.http.shop import Shop
 from tests.market_drafts import NDPR_PRICE, TONNE_G, organisation_details, rule_set
 
@@ -193,14 +194,24 @@ async def test_names_are_exchanged_when_both_have_confirmed(shop: Shop) -> None:
     assert (409, "match_decided") == (again.status_code, again.json()["code"])
 
 
-async def test_a_decline_needs_a_reason_and_is_told_when_the_match_is_decided(shop: Shop) -> None:
+async def test_a_decline_needs_a_reason_and_is_told_when_the_match_is_decided(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It stands though what it leads to cannot be read."""
+
+    async def gone(*_: Any, **__: Any) -> None:
+        raise ConnectionRefusedError
+
     path, seller, buyer = await struck(shop)
     bare = await shop.ask("POST", f"{path}/decline", by=seller, body={})
     assert (400, "/reason") == (bare.status_code, bare.json()["errors"][0]["pointer"])
     spaced = await shop.ask("POST", f"{path}/decline", by=seller, body={"reason": "changed mind"})
     assert "expected: A code without blanks, such as quality, logistics, credit or compliance." in spaced.text
+    monkeypatch.setattr(members, "list_failed", gone)
     declined = await shop.ask("POST", f"{path}/decline", by=seller, body={"reason": "quality"})
-    assert 200 == declined.status_code
+    assert 200 == declined.status_code, declined.text
+    warned = [each["code"] for each in declined.json()["warnings"]]
+    assert (1, ["warnings_unread"]) == (len(declined.json()["receipts"]), warned)
     sealed = (await shop.ask("GET", path, by=buyer)).json()
     assert ("open", None) == (sealed["status"], sealed["ending"])
     twice = await shop.ask("POST", f"{path}/confirm", by=seller)

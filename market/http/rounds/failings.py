@@ -13,7 +13,7 @@ from market.http.wire.lists import PageQuery
 from market.http.wire.material import Body
 from market.http.wire.paging import Listing
 from market.http.wire.reads import as_desk, own
-from market.http.wire.receipts import Warned, warned
+from market.http.wire.receipts import Warned, unless_unread, warned
 from market.rules.book import rule_set_at
 from market.rules.reliability import decline_cautions, firm_only_until
 from market.store import inputs, matches
@@ -86,6 +86,10 @@ async def index(call: Call[Nothing, PageQuery]) -> Answer:
 async def decline_warnings(call: Call[Any, Any]) -> tuple[Warned, ...]:
     """Of the match of the path, which the caller declines or has declined; the other side's answer changes
     nothing of them."""
+    return await unless_unread(_of_decline(call))
+
+
+async def _of_decline(call: Call[Any, Any]) -> tuple[Warned, ...]:
     now = call.door.clock()
     async with as_desk(call) as connection:
         match = await matches.load_match(connection, call.caller.organisation, call.ids["match"])
