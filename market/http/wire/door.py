@@ -19,13 +19,11 @@ from market.solver import Solver
 
 
 class Check(Struct, frozen=True, kw_only=True):
-    """`ask` says what is wrong. `needed`: without it this process answers no request."""
+    """Of readiness: `ask` gives the sentence that says what is not well, None when all is. `needed`: without
+    it this process answers no request."""
 
     ask: Callable[[], Awaitable[str | None]]
     needed: bool = True
-
-
-"""A readiness check: None when all is well, else the sentence that says what is not."""
 
 
 class Door(Struct, frozen=True, kw_only=True):
