@@ -1,4 +1,5 @@
-"""Whose word the facts are that only an operator records: of markets, and of contests that no side settled.
+"""Whose word the facts are that only an operator records: of markets, of index values, and of what the sides
+of an agreement left to it.
 
 Who operates stands in the parties stream: organisations that were ever given a key with that role. Keys that
 were revoked since, and which key was used, a fact does not tell.
@@ -8,7 +9,15 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from events.contract_events import ContestSettled
+from msgspec import UNSET
+
+from events.contract_events import (
+    ContestSettled,
+    IndexPublished,
+    NonArrivalSettled,
+    UmpireDecided,
+    WeighingSettled,
+)
 from events.envelope import Recorded
 from events.market_events import (
     ClearingPlanned,
@@ -48,7 +57,11 @@ OF_OPERATORS: Final = frozenset(
         SupplyOfferExpired,
         RecoveredLotExpired,
         RequirementExpired,
+        IndexPublished,
         ContestSettled,
+        UmpireDecided,
+        WeighingSettled,
+        NonArrivalSettled,
     )
 )
 
@@ -72,9 +85,9 @@ class Operators:
     def fault(self, event: Recorded) -> FactFault | None:
         """Of a fact of the market stream or of the contracts stream."""
         fact: Any = event.data
-        if isinstance(fact, ContestSettled) and fact.by is not None:
-            return None
         if not self._since or type(fact) not in OF_OPERATORS or event.actor == self._own:
+            return None
+        if _is_of_side(fact):
             return None
         value = fact.input if isinstance(fact, InputRecorded) else None
         if isinstance(value, Qualification) and value.buyer == event.actor:
@@ -85,3 +98,17 @@ class Operators:
         told = "is recorded by an organisation that was given no key of an operator"
         known = ", ".join(sorted(str(each) for each in self._since))
         return fault_of(told, "actor", str(event.actor), f"one of {known}")
+
+
+def _is_of_side(fact: Any) -> bool:
+    """Whether the rule of the fact has held a side to it; of an umpire without a certificate, as records of
+    before have it, nobody can tell whose word it was."""
+    match fact:
+        case ContestSettled():
+            return fact.by is not None
+        case UmpireDecided():
+            return fact.by is not UNSET or fact.certificate is UNSET
+        case WeighingSettled() | NonArrivalSettled():
+            return fact.by is not UNSET
+        case _:
+            return False

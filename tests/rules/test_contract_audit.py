@@ -4,6 +4,7 @@ import tracemalloc
 from collections import Counter
 from collections.abc import Sequence
 from datetime import date, timedelta
+from itertools import product
 
 import msgspec
 import pytest
@@ -22,8 +23,11 @@ from events.contract_events import (
     DeliveryShipped,
     IndexPublished,
     InvoiceSettled,
+    NonArrivalSettled,
     OutputDeclared,
     QuantityNominated,
+    UmpireDecided,
+    WeighingSettled,
     YearAssessed,
 )
 from events.contract_terms import AssayClause, DeliveryEvidence, FixedVolume, TermClause
@@ -33,9 +37,11 @@ from events.price_clauses import FlatPrice, MatchedPrice
 from events.vocabulary import PPB, RecycledContent
 from market.audit.lane_audit import LaneAudit, LaneRecord
 from market.audit.lane_verdict import Divergence, FormerRule
+from market.audit.operator_audit import Operators
 from market.audit.repeats import Repeats
 from market.audit.round_audit import BY_CERTIFICATE
 from market.audit.shelf import AuditShelf
+from tests.blotter import START, ident
 from tests.contract_journeys import (
     IN_EUR,
     JOURNEYS,
@@ -52,7 +58,8 @@ from tests.contract_journeys import (
 from tests.contract_lane import DEPLOYMENT, KEY, ContractLane, rechained
 from tests.contract_support import MICRO, TONNE_G, agreement_terms
 from tests.delivery_support import UMPIRE, quoted
-from tests.desk_support import LANE, MARKET, NOW, PERCENT_PPB, numbered
+from tests.desk_support import LANE, MARKET, NOW, OPERATOR_CALLER, PERCENT_PPB, numbered
+from tests.rules.test_command_audit import key_issued
 from tests.rules.test_matched import GIVEN, confirmed
 
 
@@ -74,6 +81,21 @@ def test_a_clean_journey_is_taken(name: str) -> None:
 def test_the_journeys_hold_every_kind_of_fact() -> None:
     found = {type(event.data) for name in JOURNEYS for event in journey(name).events}
     assert set(FACTS) == found
+
+
+def test_what_the_sides_leave_to_the_operator_is_said_by_who_was_given_its_key() -> None:
+    stranger, own = Operators(), Operators()
+    stranger.keep(key_issued(ident("another"), START, "operator"))
+    own.keep(key_issued(OPERATOR_CALLER.organisation, START, "operator"))
+    seen: set[tuple[type[Struct], bool]] = set()
+    for event in (event for name in JOURNEYS for event in journey(name).events):
+        assert own.fault(event) is None
+        if type(event.data) in (IndexPublished, UmpireDecided, WeighingSettled, NonArrivalSettled):
+            by_operator = event.actor == OPERATOR_CALLER.organisation
+            assert by_operator == (stranger.fault(event) is not None)
+            seen.add((type(event.data), by_operator))
+    of_both = (UmpireDecided, WeighingSettled, NonArrivalSettled)
+    assert {(IndexPublished, True), *product(of_both, (True, False))} == seen
 
 
 def without(records: Sequence[LaneRecord], place: int) -> list[LaneRecord]:
