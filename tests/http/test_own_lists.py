@@ -4,6 +4,7 @@ import csv
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from io import BytesIO, StringIO
+from threading import get_ident
 from typing import Any
 
 import httpx
@@ -11,6 +12,7 @@ import openpyxl
 import pytest
 
 from market.http.agreements import own_lists
+from market.http.wire import row_tables
 from tests.http.shop import Shop
 from tests.http.test_client import client_of
 from tests.http.test_deliveries import FIGURES, TERMS, effective, lot, month, on, post, publish
@@ -160,7 +162,16 @@ def rows_of(answer: httpx.Response) -> list[dict[str, str]]:
 
 
 async def test_lists_are_files_too(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Made outside the thread that answers everybody."""
     _, seller, _, _ = await traded(shop)
+    made_in: list[int] = []
+    made = row_tables.content
+
+    def content(*given: Any, **named: Any) -> Any:
+        made_in.append(get_ident())
+        return made(*given, **named)
+
+    monkeypatch.setattr(row_tables, "content", content)
     listed = await items(shop, "/v1/invoices", seller)
     answer = await shop.ask("GET", "/v1/invoices?format=csv", by=seller)
     assert 'attachment; filename="invoices.csv"' == answer.headers["content-disposition"]
@@ -181,6 +192,7 @@ async def test_lists_are_files_too(shop: Shop, monkeypatch: pytest.MonkeyPatch) 
     deliveries = await items(shop, "/v1/deliveries", seller)
     assert [each["id"] for each in deliveries] == [row["id"] for row in (*rows_of(begun), *rows_of(rest))]
     assert [each["quantity_kg"] for each in deliveries[:2]] == [row["quantity_kg"] for row in rows_of(begun)]
+    assert (4, False) == (len(made_in), get_ident() in made_in)
 
 
 async def test_what_names_no_day_is_refused(shop: Shop) -> None:

@@ -90,7 +90,7 @@ async def index(call: Call[Nothing, OwnDeliveriesQuery]) -> Answer:
             since = own_lists.since(query.updated_since, "updated_since")
             after = lists.after(call, tuple[datetime, UUID])
             rows = await store.list_changed(connection, wanted, since, after=after, limit=limit)
-    return own_lists.answer(
+    return await own_lists.answer(
         call,
         rows,
         key=_key if query.updated_since is not None else lambda row: row.delivery.shipped.delivery,

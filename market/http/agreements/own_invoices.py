@@ -143,7 +143,7 @@ async def index(call: Call[Nothing, OwnInvoicesQuery]) -> Answer:
         else:
             by_time = lists.after(call, tuple[datetime, UUID])
             rows = await store.list_by_issue(connection, wanted, after=by_time, limit=limit, facts=facts)
-    return own_lists.answer(
+    return await own_lists.answer(
         call,
         rows,
         key=lambda row: _key(row, call.query.sort),

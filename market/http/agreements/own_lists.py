@@ -1,7 +1,9 @@
 """Lists over all of one's agreements: what both have of query, page and file."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from datetime import date, datetime
+from functools import partial
 from typing import Annotated, Any, Final, TypeVar
 from uuid import UUID
 
@@ -69,7 +71,7 @@ def since(instant: datetime, name: str) -> datetime:
         ) from None
 
 
-def answer(
+async def answer(
     call: Call[Any, Any],
     rows: Sequence[Row],
     *,
@@ -78,12 +80,13 @@ def answer(
     name: str,
     columns: Sequence[Column],
 ) -> Answer:
-    """`rows`: one more than `page_limit` where there are more."""
-    limit = page_limit(call)
-    listed = lists.answer(call, rows[:limit], more=len(rows) > limit, key=key, view=view)
-    if call.query.format == "json":
-        return listed
-    content, media_type, headers = row_tables.content(
-        call.query.format, name, name, columns, listed.body.items, frozen=1
-    )
-    return Answer(body=content, media_type=media_type, headers={**listed.headers, **headers})
+    """`rows`: one more than `page_limit` where there are more. A file is made in a thread: it takes long."""
+    limit, asked = page_limit(call), call.query.format
+    listed = partial(lists.answer, call, rows[:limit], more=len(rows) > limit, key=key, view=view)
+    return listed() if asked == "json" else await asyncio.to_thread(_file, listed, asked, name, columns)
+
+
+def _file(listed: Callable[[], Answer], asked: FileFormat, name: str, columns: Sequence[Column]) -> Answer:
+    page = listed()
+    content, media_type, headers = row_tables.content(asked, name, name, columns, page.body.items, frozen=1)
+    return Answer(body=content, media_type=media_type, headers={**page.headers, **headers})
