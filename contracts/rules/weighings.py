@@ -317,18 +317,17 @@ def weighing_cautions(delivery: Delivery) -> Iterator[Caution]:
     shipped, received = delivery.shipped, delivery.weighed
     if received is None:
         return
+    told = f"{tonnes_text(dry_g(received))} dry were weighed, {tonnes_text(dry_g(shipped))} dry were shipped"
     if is_beyond(FAR_PPB, shipped, received):
         yield Caution(
             code="weighed_far_from_shipped",
-            text=f"{tonnes_text(dry_g(received))} dry were weighed, {tonnes_text(dry_g(shipped))} dry were "
-            f"shipped: more than {percent_text(FAR_PPB)} apart.",
+            text=f"{told}: more than {percent_text(FAR_PPB)} apart.",
             pointer="/net_wet_g",
         )
     if received.object_by is not UNSET:
         yield Caution(
             code="weighing_may_be_objected",
-            text=f"{tonnes_text(dry_g(received))} dry were weighed, {tonnes_text(dry_g(shipped))} dry were "
-            f"shipped, farther apart than is final: the seller may object until "
+            text=f"{told}: the seller, whose last figure is farther from yours than is final, may object until "
             f"{received.object_by.isoformat()}, and until then the lot is neither accepted nor rejected. "
             "Weigh it again if this is not what the scale said.",
             pointer="/net_wet_g",

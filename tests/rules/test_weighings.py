@@ -142,6 +142,12 @@ def test_the_buyer_weighs_again_what_it_mistyped_or_what_is_contested() -> None:
     assert "accepted" == of.accept().delivery.status
     named = received().object_to_mass(net_wet_g=9_600_000).weigh(net_wet_g=9_580_000, evidence=())
     assert ("mass_final", 9_580_000) == (refused(named.object_to_mass)[0], named.delivery.mass.net_wet_g)
+    (told,) = weighing_cautions(
+        received().object_to_mass(net_wet_g=9_600_000).weigh(net_wet_g=9_990_000, evidence=()).delivery
+    )
+    assert told.text.startswith(
+        "9.99 t dry were weighed, 10 t dry were shipped: the seller, whose last figure is farther from yours"
+    )
     far = contested().weigh(net_wet_g=9_500_000, evidence=())
     assert 9_500_000 == far.delivery.mass.net_wet_g
     assert far.object_to_mass().delivery.mass_contested
