@@ -297,7 +297,8 @@ def _tell(view: View, lines: list[ImportLine], *, as_json: bool) -> None:
         print_json(view)
         return
     told = f" ({view['warned']:,} with warnings)" if view["warned"] else ""
-    print_line(f"{view['state']}: {view['accepted']:,} accepted{told}, {view['refused']:,} refused")
+    taken = "acceptable" if view["mode"] == "dry_run" else "accepted"
+    print_line(f"{view['state']}: {view['accepted']:,} {taken}{told}, {view['refused']:,} refused")
     for line in lines[:SHOWN_MAX]:
         where = f"row {line.row}" + (f", {line.column}" if line.column else "")
         kind = line.code if line.kind == "fault" else f"warning {line.code}"

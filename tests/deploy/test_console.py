@@ -21,7 +21,7 @@ from events.refusal import RecordUnavailable
 from market.cli.commands import run
 from market.cli.console import CommandFailed, Exit, print_table, run_async
 from market.cli.files import check_folder, check_writable
-from market.cli.imports import FAULTS_MAX, _Api, _faults
+from market.cli.imports import FAULTS_MAX, _Api, _faults, _tell
 from market.client.faults import Fault
 
 NOWHERE = "127.0.0.1:1"
@@ -120,6 +120,16 @@ async def test_a_file_of_authorities_that_cannot_be_read_is_named(tmp_path: Path
                 pass
         assert (str(file), expected) == (refused.value.filename, refused.value.strerror)
         file.write_text("no PEM")
+
+
+def test_rows_of_a_dry_run_are_told_as_acceptable(capsys: pytest.CaptureFixture[str]) -> None:
+    view = {"state": "completed", "accepted": 1_200, "warned": 3, "refused": 1}
+    for mode in ("dry_run", "partial"):
+        _tell(view | {"mode": mode}, [], as_json=False)
+    assert [
+        "completed: 1,200 acceptable (3 with warnings), 1 refused",
+        "completed: 1,200 accepted (3 with warnings), 1 refused",
+    ] == capsys.readouterr().out.splitlines()
 
 
 def test_faults_of_a_file_are_told_as_sentences() -> None:
