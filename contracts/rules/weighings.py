@@ -327,9 +327,9 @@ def weighing_cautions(delivery: Delivery) -> Iterator[Caution]:
     if received.object_by is not UNSET:
         yield Caution(
             code="weighing_may_be_objected",
-            text=f"{told}: the seller, whose last figure is farther from yours than is final, may object until "
-            f"{received.object_by.isoformat()}, and until then the lot is neither accepted nor rejected. "
-            "Weigh it again if this is not what the scale said.",
+            text=f"{told}: the seller, whose last figure is farther from yours than is final, may object "
+            f"until {received.object_by.isoformat()}, and until then the lot is neither accepted nor "
+            "rejected. Weigh it again if this is not what the scale said.",
             pointer="/net_wet_g",
         )
 
