@@ -83,6 +83,10 @@ READ_SIGNED_AT = """
 select signed_at from record.checkpoint where stream = $1 and lane = $2 and size = $3 and root = $4
 """
 
+READ_SIZE_BEFORE = """
+select coalesce(max(size), 0) from record.checkpoint where stream = $1 and lane = $2 and size < $3
+"""
+
 READ_ROOTS = "select size, root from record.checkpoint where stream = $1 and lane = $2"
 
 READ_UNPUBLISHED = """
@@ -155,6 +159,11 @@ async def read_newest(connection: Connection, key: LaneKey) -> Seal | None:
     return None if row is None else _seal(row)
 
 
+async def read_size_before(connection: Connection, key: LaneKey, size: int) -> int:
+    """Of the largest head of a lane that is stored below a size; 0: there is none."""
+    return int(await connection.fetchval(READ_SIZE_BEFORE, *key, size))
+
+
 async def read_roots(connection: Connection, key: LaneKey) -> dict[int, bytes]:
     """Every root that was signed of a lane, by the number of events."""
     return {row["size"]: row["root"] for row in await connection.fetch(READ_ROOTS, *key)}
@@ -223,9 +232,12 @@ async def mark_lost(connection: Connection, key: LaneKey, after_size: int) -> in
     return int((await connection.execute(MARK_LOST, *key, after_size)).rpartition(" ")[2])
 
 
-async def insert_cosignatures(connection: Connection, found: Sequence[tuple[LaneKey, int, str, str]]) -> None:
-    """(lane, size, witness's key, signature line) of seals that are stored; the first 16 of each are kept."""
-    await connection.execute(
+async def insert_cosignatures(connection: Connection, found: Sequence[tuple[LaneKey, int, str, str]]) -> int:
+    """(lane, size, witness's key, signature line) of seals that are stored; the first 16 of each are kept.
+
+    How many are new.
+    """
+    status = await connection.execute(
         INSERT_COSIGNATURES,
         [key.stream for key, *_ in found],
         [key.lane for key, *_ in found],
@@ -234,6 +246,7 @@ async def insert_cosignatures(connection: Connection, found: Sequence[tuple[Lane
         [line for *_, line in found],
         COSIGNATURES_MAX,
     )
+    return int(status.rpartition(" ")[2])
 
 
 async def read_rotations(connection: Connection) -> list[Rotation]:

@@ -334,8 +334,17 @@ class Signer:
             await seals.mark_published(connection, [seal.number for seal, _ in waiting])
 
     async def _message(self, connection: Connection, seal: Seal) -> Published:
-        proof = await proof_of(connection, seal.lane, consistency_spans(seal.old_size, seal.size))
-        message = Signed(note=seal.note, old_size=seal.old_size, proof=encode_hashes(proof))
+        """With the proof that it continues the head before it: stored, or on the topic as it is now.
+
+        That is not always the head that it was signed after: a database that was older, and a topic that is
+        made anew of it, may lack that one.
+        """
+        old_size = await seals.read_size_before(connection, seal.lane, seal.size)
+        newest = None if self._ledger is None else self._ledger.newest(seal.lane)
+        if newest is not None and newest.checkpoint.size < seal.size:
+            old_size = max(old_size, newest.checkpoint.size)
+        proof = await proof_of(connection, seal.lane, consistency_spans(old_size, seal.size))
+        message = Signed(note=seal.note, old_size=old_size, proof=encode_hashes(proof))
         return self._published("checkpoint", f"{seal.lane.stream}/{seal.lane.lane}", message, seal.signed_at)
 
     def _rotated(self, rotation: Rotation) -> Published:

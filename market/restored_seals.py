@@ -9,6 +9,7 @@ from events import seals
 from events.brokers import Bootstrap
 from events.checkpoints import (
     TOPIC,
+    Checkpoint,
     Fault,
     HandedOver,
     Head,
@@ -17,18 +18,15 @@ from events.checkpoints import (
     Signed,
     Witnessed,
     decode_message,
+    oldest_key,
 )
-from events.checkpoints import oldest_key as oldest
 from events.connections import Connection
 from events.decision import LaneKey
+from events.lacking_seals import SignedTwice
 from events.notes import VerifierKey
 from market.topics import TopicRecord, open_reading
 
 HEADS_AT_ONCE_MAX: Final = 1_000
-
-
-class SignedTwice(Exception):
-    """The topic of checkpoints holds what an honest signer never sends: one sentence."""
 
 
 class RestoredSeals(Struct):
@@ -37,6 +35,15 @@ class RestoredSeals(Struct):
     heads: int = 0
     cosignatures: int = 0
     rotations: int = 0
+
+
+def published_head(
+    record: TopicRecord, lane: LaneKey, checkpoint: Checkpoint, old_size: int
+) -> seals.Published:
+    message = decode_message(record.value)
+    assert isinstance(message, Signed)
+    signed_at = datetime.fromisoformat(record.headers["ce_time"].decode())
+    return seals.Published(*lane, checkpoint.size, checkpoint.root, old_size, message.note, signed_at)
 
 
 class _Restoring:
@@ -50,14 +57,7 @@ class _Restoring:
     async def feed(self, record: TopicRecord) -> None:
         match self._ledger.feed(record.value):
             case Head(lane=lane, checkpoint=checkpoint, old_size=old_size):
-                message = decode_message(record.value)
-                assert isinstance(message, Signed)
-                signed_at = datetime.fromisoformat(record.headers["ce_time"].decode())
-                self._heads.append(
-                    seals.Published(
-                        *lane, checkpoint.size, checkpoint.root, old_size, message.note, signed_at
-                    )
-                )
+                self._heads.append(published_head(record, lane, checkpoint, old_size))
             case Witnessed(lane=lane, checkpoint=checkpoint, witness=witness, line=line):
                 self._cosigned.append((lane, checkpoint.size, witness.text, line))
             case HandedOver(note=note):
@@ -84,17 +84,23 @@ async def restore_seals(
     connection: Connection, bootstrap: Bootstrap, prefix: str, key: VerifierKey
 ) -> RestoredSeals:
     """In the caller's transaction, into empty tables. SignedTwice; TopicError when there is no such topic."""
-    rotations: list[str] = []
-    async with open_reading(bootstrap, prefix + TOPIC) as reading:
-        async for _, records in reading.batches():
-            for record in records:
-                message = decode_message(record.value)
-                if isinstance(message, Rotated):
-                    rotations.append(message.note)
-    restoring = _Restoring(connection, Ledger(oldest(key, rotations)))
+    notes = await rotations_on(bootstrap, prefix + TOPIC)
+    restoring = _Restoring(connection, Ledger(oldest_key(key, notes)))
     async with open_reading(bootstrap, prefix + TOPIC) as reading:
         async for _, records in reading.batches():
             for record in records:
                 await restoring.feed(record)
     await restoring.store()
     return restoring.found
+
+
+async def rotations_on(bootstrap: Bootstrap, topic: str) -> list[str]:
+    """The notes of changes of key, in order. TopicError when there is no such topic."""
+    notes: list[str] = []
+    async with open_reading(bootstrap, topic) as reading:
+        async for _, records in reading.batches():
+            for record in records:
+                message = decode_message(record.value)
+                if isinstance(message, Rotated):
+                    notes.append(message.note)
+    return notes

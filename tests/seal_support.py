@@ -40,11 +40,19 @@ class Sealed:
     """`wire` with an auditor, a signer's key and the topic of checkpoints."""
 
     def __init__(
-        self, wire: Wire, dsn: str, admin_dsn: str, pool: Pool, consumer: Consumer, key_file: Path
+        self,
+        wire: Wire,
+        dsn: str,
+        admin_dsn: str,
+        owner_dsn: str,
+        pool: Pool,
+        consumer: Consumer,
+        key_file: Path,
     ) -> None:
         self.wire = wire
         self.dsn = dsn
         self.admin_dsn = admin_dsn
+        self.owner_dsn = owner_dsn
         self.pool = pool
         self.consumer = consumer
         self.key_file = key_file
@@ -174,7 +182,7 @@ async def sealed_on(wire: Wire, database: Any, folder: Path) -> AsyncIterator[Se
     dsn = database.dsn("auditor")
     try:
         async with pool_on(dsn, 6) as pool:
-            made = Sealed(wire, dsn, database.admin_dsn, pool, consumer, key_file)
+            made = Sealed(wire, dsn, database.admin_dsn, database.dsn("owner"), pool, consumer, key_file)
             yield made
             await made.writer.close()
     finally:

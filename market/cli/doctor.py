@@ -16,9 +16,12 @@ from events.brokers import Bootstrap
 from events.connections import Connection, acquire, cluster_id
 from events.decision import LaneKey
 from events.journal import Deployment, read_deployment
+from events.key_files import KeyFileError
+from events.notes import NoteError
 from events.positions import at_work
 from events.watermarks import oldest_unpublished_seconds
 from market.broker_logins import partner_servers
+from market.checkpoint_keys import operator_key
 from market.cli.console import (
     SERVER_AWAY,
     CommandFailed,
@@ -30,6 +33,7 @@ from market.cli.console import (
 )
 from market.cli.lanes import check_lane
 from market.ground import Ground, clock, pending_migrations, wire
+from market.lacking_heads import count_lacking
 from market.local import LocalServerError, TooOld, running_kafka, running_postgres
 from market.rules.streams.topic_rights import service_rights
 from market.sealing import AUDITOR
@@ -158,6 +162,7 @@ async def _findings(settings: Settings) -> list[Finding]:
         findings += [finding async for finding in _checkpoints(connection, clock(), patience)]
     if bootstrap is not None:
         findings += [finding async for finding in _topics(ground, deployment)]
+        findings += await _heads_on_topics(ground)
     return findings
 
 
@@ -345,6 +350,30 @@ async def _topics(ground: Ground, deployment: Deployment) -> AsyncIterator[Findi
         if told:
             what = f"Kafka as {service}"
             yield Finding(what=what, state="wrong", told=told, help="lodestone topics, as the super user")
+
+
+async def _heads_on_topics(ground: Ground) -> list[Finding]:
+    """Whether what was published is stored; nothing where no key of the operator is known."""
+    settings = ground.settings
+    try:
+        key = operator_key(settings, None)
+    except (NoteError, KeyFileError):
+        return []
+    if key is None:
+        return []
+    async with ground.opened_pool("auditor", 1) as pool, acquire(pool) as connection:
+        lacking = await count_lacking(connection, ground.bootstrap, settings.topic_prefix, key)
+    if lacking is None:
+        return []
+    told = f"{lacking:,} heads on the topics are not stored" if lacking else "those on the topics are stored"
+    return [
+        Finding(
+            what="checkpoints",
+            state="attention" if lacking else "ok",
+            told=told,
+            help="lodestone replay --restore all" if lacking else None,
+        )
+    ]
 
 
 async def _topic_settings(

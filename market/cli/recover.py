@@ -5,6 +5,7 @@ from typing import Final
 import rich_click as click
 
 from events.key_files import KeyFileError
+from events.lacking_seals import SignedTwice
 from events.notes import NoteError, VerifierKey
 from events.replay import BrokenRecord
 from market.checkpoint_keys import operator_key
@@ -12,7 +13,6 @@ from market.cli.console import CommandFailed, Exit, print_json, print_line, prog
 from market.ground import stand
 from market.provision import ProvisionError
 from market.recover import CannotRecover, Recovered, recover
-from market.restored_seals import SignedTwice
 from market.settings import Settings
 
 NOT_GIVEN_BACK: Final = (

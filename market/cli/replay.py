@@ -9,8 +9,11 @@ import rich_click as click
 from events.connections import Pool, acquire
 from events.decision import LaneKey
 from events.envelope import Recorded
+from events.key_files import KeyFileError
+from events.notes import NoteError, VerifierKey
 from events.replay import BrokenRecord, from_journal, restore_lane
 from events.vocabulary import STREAMS
+from market.checkpoint_keys import operator_key
 from market.cli.console import (
     CommandFailed,
     Exit,
@@ -22,11 +25,13 @@ from market.cli.console import (
     settings_of,
 )
 from market.cli.lanes import LANE, check_lane
-from market.ground import stand, stand_on_database, wire
+from market.ground import Ground, stand, stand_on_database, wire
+from market.lacking_heads import take_back_heads
 from market.rebuild import Report, SourceIncomplete, compare_with_record
 from market.republish import lanes_of
 from market.settings import Settings
 from market.store.applying import apply
+from market.topics import TopicError
 from market.view_swap import CannotSwap, swap_views
 
 EVERY_LANE: Final = "all"
@@ -40,25 +45,34 @@ EVERY_LANE: Final = "all"
     help="Take back from Kafka what the journal lost, of every lane or of one.",
 )
 @click.option(
+    "--key", metavar="KEY",
+    help="With --restore: the operator's public key, for checkpoints; else that of the local key file.",
+)  # fmt: skip
+@click.option(
     "--swap", is_flag=True, help="Put the rebuilt views in the place of the live ones, while all is read on."
 )
 @click.option("--json", "as_json", is_flag=True, help="The whole report as JSON on stdout.")
-def command(*, lost: str | None, swap: bool, as_json: bool) -> None:
+def command(*, lost: str | None, key: str | None, swap: bool, as_json: bool) -> None:
     """Rebuild all tables from the journal into a scratch schema; compare them with the live ones, row by row.
 
     Changes nothing unless --restore or --swap is given. --swap rebuilds the views alone and tells what the
-    live ones differed in. Exit code 4: tables differ that are not swapped, or the journal is broken.
+    live ones differed in. --restore takes back events with their effects, and of checkpoints, cosignatures
+    and changes of key what the database lacks. Exit code 4: tables differ that are not swapped, the journal
+    is broken, or topics and database are not one history.
     """
     if swap and lost is not None:
         raise CommandFailed(Exit.USAGE, "--restore and --swap are two recoveries: one at a time")
     settings = settings_of()
     try:
         if lost is not None:
-            run_async(_restore(settings, None if lost == EVERY_LANE else LANE.convert(lost, None, None)))
+            named = None if lost == EVERY_LANE else LANE.convert(lost, None, None)
+            run_async(_restore(settings, named, operator_key(settings, key)))
             return
         report = run_async(_swap(settings) if swap else _replay(settings))
     except CannotSwap as error:
         raise CommandFailed(Exit.UNAVAILABLE, str(error)) from error
+    except (NoteError, KeyFileError) as error:
+        raise CommandFailed(Exit.INVALID_INPUT, str(error)) from error
     except (BrokenRecord, SourceIncomplete) as error:
         raise CommandFailed(Exit.DIVERGENCE, str(error)) from error
     if as_json:
@@ -71,7 +85,7 @@ def command(*, lost: str | None, swap: bool, as_json: bool) -> None:
         raise CommandFailed(Exit.DIVERGENCE, "the live tables are not what the record makes of them")
 
 
-async def _restore(settings: Settings, named: LaneKey | None) -> None:
+async def _restore(settings: Settings, named: LaneKey | None, operator: VerifierKey | None) -> None:
     """Every lane is taken back that can be; BrokenRecord at last when one is not one history."""
     broken: list[str] = []
     async with stand(settings) as ground, wire(ground) as wiring:
@@ -93,8 +107,30 @@ async def _restore(settings: Settings, named: LaneKey | None) -> None:
                     print_line(f"{count} events of {key.stream}/{key.lane} were taken back from Kafka")
         finally:
             await consumer.stop()
+        broken += await _restore_heads(ground, operator)
     if broken:
         raise BrokenRecord("\n".join((*broken, "docs/recovery.md, two histories, says what to do")))
+
+
+async def _restore_heads(ground: Ground, operator: VerifierKey | None) -> list[str]:
+    """What was signed and cosigned, after the events that it is of; what of it is not one history."""
+    if operator is None:
+        say("checkpoints were left as they are: --key names the operator's public key")
+        return []
+    try:
+        async with ground.opened_pool("owner", 1) as owner:
+            done = await take_back_heads(owner, ground.bootstrap, ground.settings.topic_prefix, operator)
+    except TopicError as error:
+        say(f"checkpoints were left as they are: {error}; lodestone topics makes it")
+        return []
+    if done.heads or done.cosignatures or done.rotations:
+        print_line(
+            f"{done.heads:,} signed heads, {done.cosignatures:,} cosignatures and {done.rotations:,} changes "
+            "of key were taken back from Kafka"
+        )
+    for lane, count in done.beyond.items():
+        say(f"{count:,} signed heads of {lane.stream}/{lane.lane} are of events that its journal lacks")
+    return done.faults
 
 
 async def _replay(settings: Settings) -> Report:
