@@ -54,6 +54,16 @@ where c.name = $1 and c.stream = $2 and c.lane = $3 returning held.stopped_reaso
 """
 
 
+RESUME_LANES = """
+with held as (
+    select name, stream, lane from record.consumer
+    join unnest($1::text[], $2::bigint[]) as a (stream, lane) using (stream, lane)
+    where stopped_reason is not null order by name, stream, lane for update of consumer
+)
+update record.consumer c set stopped_reason = null from held h
+where c.name = h.name and c.stream = h.stream and c.lane = h.lane returning c.name, c.stream, c.lane
+"""
+
 REREAD = """
 update record.consumer set stopped_reason = null, next_offset = 0, last_event_id = null, cluster_id = null
 where name = $1 and stream = $2 and lane = $3
@@ -109,6 +119,12 @@ async def resume(connection: Connection, name: str, key: LaneKey) -> bool | None
     """
     stopped: bool | None = await connection.fetchval(RESUME, name, key.stream, key.lane)
     return stopped
+
+
+async def resume_lanes(connection: Connection, keys: Sequence[LaneKey]) -> list[tuple[str, LaneKey]]:
+    """As `resume`, for every reader that has stopped on one of the lanes: which, and on which lane."""
+    rows = await connection.fetch(RESUME_LANES, [key.stream for key in keys], [key.lane for key in keys])
+    return sorted((row["name"], LaneKey(row["stream"], row["lane"])) for row in rows)
 
 
 async def reread(connection: Connection, name: str, key: LaneKey) -> bool:

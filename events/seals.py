@@ -38,7 +38,8 @@ class Rotation(Struct, frozen=True, kw_only=True):
 
 class LaneStanding(NamedTuple):
     """What a signer has to compare: how far the auditor has read the topic and the chain there, the journal's
-    chain at that position (None: it ends before) and its end, and the lane's newest seal (size 0: none)."""
+    chain at that position (None: it ends before) and its end, the lane's newest seal (size 0: none), why the
+    auditor has stopped."""
 
     lane: LaneKey
     position: int
@@ -46,6 +47,7 @@ class LaneStanding(NamedTuple):
     journal_chain: bytes | None
     journal_end: int
     sealed: int
+    stopped: str | None
 
 
 LOCK_SIGNERS = "select pg_advisory_xact_lock($1)"
@@ -53,7 +55,7 @@ LOCK_SIGNERS = "select pg_advisory_xact_lock($1)"
 # The auditor has verified each position on Kafka; the journal has to hold the same there.
 READ_STANDINGS = """
 select c.stream, c.lane, c.position, c.head, j.chain, l.next_position - 1 as journal_end,
-       coalesce(k.size, 0) as sealed
+       coalesce(k.size, 0) as sealed, c.stopped_reason as stopped
 from record.consumer c
 join record.lane l on l.stream = c.stream and l.lane = c.lane
 left join record.journal j on j.stream = c.stream and j.lane = c.lane and j.position = c.position

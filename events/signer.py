@@ -42,7 +42,7 @@ from events.public_heads import PublicHeads
 from events.publishing import Message as Published
 from events.publishing import NotPublished, TopicWriter, derived_id
 from events.seals import LaneStanding, Rotation, Seal
-from events.topics import lost_place, topic_records
+from events.topics import RESTORE, lost_place, topic_records
 from events.trees import TreeFault, grow, proof_of, root_of
 
 log = structlog.get_logger("signer")
@@ -247,7 +247,7 @@ class Signer:
         lane, size = standing.lane, standing.position
         if self._read_keys().current != keys.current:
             raise NotPublished("the key has been handed over meanwhile")
-        old_size = await self._continued_size(connection, lane, size, ledger)
+        old_size = await self._continued_size(connection, standing, ledger)
         for head_size in sorted({public_size(size), size}):
             if head_size <= old_size:
                 continue
@@ -265,8 +265,9 @@ class Signer:
             old_size = head_size
         await seals.drop_refusal(connection, lane)
 
-    async def _continued_size(self, connection: Connection, lane: LaneKey, size: int, ledger: Ledger) -> int:
+    async def _continued_size(self, connection: Connection, standing: LaneStanding, ledger: Ledger) -> int:
         """Size of the largest head that was signed, after all that is known was compared with the tree."""
+        lane, size = standing.lane, standing.position
         where = f"{lane.stream}/{lane.lane}"
         if lane in self._faulty:
             raise RefusedToSign(self._faulty[lane])
@@ -278,15 +279,28 @@ class Signer:
         known += [(head.checkpoint.size, head.checkpoint.root) for head in on_topics if head is not None]
         for known_size, root in known:
             if known_size > size:
-                raise RefusedToSign(
-                    f"a head of {where} at {known_size} events was signed, and the lane ends at {size}: "
-                    f"the database is an older state. Recovery: lodestone replay --restore {where}"
-                )
+                told = self._what_lacks(standing, known_size)
+                raise RefusedToSign(f"a head of {where} at {known_size} events was signed, and {told}")
             if await root_of(connection, lane, known_size) != root:
                 raise RefusedToSign(
                     f"the first {known_size} events of {where} are not those over which a head was signed"
                 )
         return max((known_size for known_size, _ in known), default=0)
+
+    def _what_lacks(self, standing: LaneStanding, size: int) -> str:
+        """Why a head of `size` events cannot be compared."""
+        where = f"{standing.lane.stream}/{standing.lane.lane}"
+        if standing.journal_end < size:
+            return (
+                f"the lane ends at {standing.journal_end}: the database is an older state. Recovery: "
+                f"{RESTORE.format(stream=standing.lane.stream, lane=standing.lane.lane)}"
+            )
+        verified = f"the auditor has verified {standing.position} of {standing.journal_end}"
+        if standing.stopped is None:
+            return f"{verified} so far"
+        return (
+            f"{verified} and stopped: {standing.stopped}. lodestone doctor --resume {self._auditor}/{where}"
+        )
 
     # --- publishing
 

@@ -22,6 +22,7 @@ from events.fetching import LATEST, Fetcher
 from events.intake import Inbox, Intake
 from events.journal import read_body_hashes, read_deployment
 from events.leases import Leases, give_back, release, take_leases
+from events.older_journal import JournalLacks
 from events.positions import (
     NotOwner,
     Place,
@@ -31,13 +32,14 @@ from events.positions import (
     read_place,
     skip_repeats,
 )
+from events.refusal import LaneStopped
 from events.topics import READ_SECONDS_MAX, record_topic
 from events.verifying import LaneFault, Verified
 
 log = structlog.get_logger("subscription")
 
 # Nothing that the event at hand is to blame for: waited out, however long it takes.
-PASSING = (*DATABASE_AWAY, LockNotAvailableError, DeadlockDetectedError)
+PASSING = (*DATABASE_AWAY, LockNotAvailableError, DeadlockDetectedError, LaneStopped)
 
 
 class Limits(NamedTuple):
@@ -179,13 +181,15 @@ class Subscription:
         self._tasks: dict[LaneKey, asyncio.Task[None]] = {}
         self._leaving: frozenset[LaneKey] = frozenset()
         self.stopped: dict[LaneKey, str] = {}
+        self.waiting: dict[LaneKey, str] = {}
         self.places: dict[LaneKey, Place] = {}
 
     def stop(self) -> None:
         self._stopping.set()
 
     async def run(self) -> None:
-        """Until `stop`. Trouble with Kafka or the database is waited out; a lane at fault is `stopped`."""
+        """Until `stop`. Trouble with Kafka or the database is waited out, and so is a journal that lacks what
+        the topic holds (`waiting`); a lane at fault is `stopped`."""
         pause = self._limits.retry_seconds_min
         while not self._stopping.is_set():
             try:
@@ -272,9 +276,12 @@ class Subscription:
                 found = Verified(key, self._topic, place._replace(cluster_id=cluster_id), self._keep)
                 await self._read(inbox, found)
                 place = await self._take(key, found)
+                self.waiting.pop(key, None)
             await give_back(self._pool, self._name, self._owner, [key])
         except NotOwner:
             log.warning("reader_lost_lane", reader=self._name, stream=key.stream, lane=key.lane)
+        except JournalLacks as lacking:
+            await self._wait_for_journal(key, str(lacking))
         except LaneFault as fault:
             await self._stop_lane(key, str(fault))
         except OffsetOutOfRangeError as error:
@@ -297,6 +304,13 @@ class Subscription:
         with suppress(*DATABASE_ERRORS):
             await note_stop(self._pool, self._name, self._owner, key, reason)
         self.stopped[key] = reason
+
+    async def _wait_for_journal(self, key: LaneKey, reason: str) -> None:
+        """Told once."""
+        if self.waiting.get(key) != reason:
+            log.error("reader_lane_waits", reader=self._name, stream=key.stream, lane=key.lane, reason=reason)
+        self.waiting[key] = reason
+        await asyncio.sleep(self._limits.retry_seconds_max)
 
     async def _open_lane(
         self, fetcher: Fetcher, intake: Intake, key: LaneKey, cluster_id: str
@@ -368,11 +382,16 @@ class Subscription:
         async with acquire(self._pool) as connection:
             known = await read_body_hashes(connection, key, [event.position for _, event in found.repeats])
         for record, event in found.repeats:
-            if known.get(event.position) != event.body_hash:
+            if event.position not in known:
+                raise JournalLacks(key, event.position)
+            if known[event.position] != event.body_hash:
                 raise found.fault_at(record, f": position {event.position} had other bytes before")
 
     async def _handle(self, batch: Batch) -> Place:
-        """Retries what a handler that raises has left; LaneFault when it does not get through."""
+        """Retries what a handler that raises has left; LaneFault when it does not get through.
+
+        JournalLacks where it lacks these events: tables that move with the journal are older than they are.
+        """
         pause = self._limits.retry_seconds_min
         attempt = 0
         while True:
@@ -390,6 +409,7 @@ class Subscription:
                 attempt += 1
             batch = batch.rest()
             if attempt >= self._limits.attempts_max:
+                await self._check_journal(batch)
                 where = f"position {batch.place.position + 1} of {batch.lane.stream}/{batch.lane.lane}"
                 raise LaneFault(f"{self._name} failed {attempt} times at {where}: {problem!r}") from problem
             log.warning(
@@ -405,6 +425,14 @@ class Subscription:
                 await self._opened(batch.lane, batch.place.position)
             if not batch.events:
                 return batch.place
+
+    async def _check_journal(self, batch: Batch) -> None:
+        if not batch.events:
+            return
+        last = batch.events[-1].position
+        async with acquire(self._pool) as connection:
+            if not await read_body_hashes(connection, batch.lane, [last]):
+                raise JournalLacks(batch.lane, last)
 
     def _where(self, key: LaneKey, offset: int) -> str:
         return f"topic {self._topic}, partition {key.lane}, offset {offset}"

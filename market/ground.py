@@ -245,6 +245,11 @@ class Wiring(Struct, frozen=True, kw_only=True):
                 return await positions.reread(connection, name, key) or None
             return await positions.resume(connection, name, key)
 
+    async def resume_readers(self, keys: Sequence[LaneKey]) -> list[tuple[str, LaneKey]]:
+        """Every reader that has stopped on one of the lanes goes on."""
+        async with acquire(self.writer) as connection:
+            return await positions.resume_lanes(connection, keys)
+
     async def resume_relay(self, key: LaneKey) -> bool | None:
         """An operator's word that topic and journal may be compared again; False when it was not stopped."""
         async with acquire(self.relay) as connection:

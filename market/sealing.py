@@ -1,18 +1,26 @@
 """The services that sign lane heads, and cosign them."""
 
 import asyncio
+from contextlib import suppress
 from functools import partial
 from typing import Final
 
+import structlog
+
 from events.key_files import read_keys
+from events.notes import VerifierKey
 from events.publishing import TopicWriter
 from events.signer import Limits, Signer
-from events.witness import Folder, Witness
+from events.witness import Folder, Witness, WitnessError
 from market.checkpoint_keys import WITNESS, ensure_keys, key_file
 from market.ground import Wiring
 from market.metrics import CHECKPOINTS_REFUSED
 from market.stopping import until
 
+log = structlog.get_logger("sealing")
+
+WITNESS_LOOKS_SECONDS: Final = 5.0
+WITNESS_HELP: Final = "where the topic was recovered: lodestone witness --topic-made-anew --once"
 AUDITOR: Final = "auditor"
 """The reader whose word on the topics the signer takes."""
 
@@ -46,6 +54,22 @@ async def run_witness(wiring: Wiring, stop: asyncio.Event) -> None:
     settings = wiring.settings
     operator = ensure_keys(settings, wiring.deployment.deployment_id).current.verifier
     folder = Folder(settings.instance_dir / WITNESS)
+    told: str | None = None
+    while not stop.is_set():
+        try:
+            await _witness(wiring, folder, operator, stop)
+            return
+        except WitnessError as error:
+            stands = str(error)
+        if stands != told:
+            log.error("witness_stands", told=stands, help=WITNESS_HELP)
+        told = stands
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), WITNESS_LOOKS_SECONDS)
+
+
+async def _witness(wiring: Wiring, folder: Folder, operator: VerifierKey, stop: asyncio.Event) -> None:
+    """The folder is nobody's while the witness does not run, so that an operator's command may mend it."""
     writer = TopicWriter(wiring.ground.producer)
     with folder.owned():
         key = folder.key(f"{operator.name}/witness")

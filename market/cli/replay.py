@@ -105,6 +105,8 @@ async def _restore(settings: Settings, named: LaneKey | None, operator: Verifier
                 await wiring.resume_relay(key)
                 if count or named is not None:
                     print_line(f"{count} events of {key.stream}/{key.lane} were taken back from Kafka")
+                    for reader, _ in await wiring.resume_readers([key]):
+                        say(f"{reader}/{key.stream}/{key.lane} had stopped and goes on")
         finally:
             await consumer.stop()
         broken += await _restore_heads(ground, operator)

@@ -466,7 +466,21 @@ async def test_a_journal_that_lost_events_is_restored_from_its_topic(
             code,
             out.strip(),
         )
-        assert (Exit.OK, "") == (await ran(*servers, "replay", "--restore", "all"))[:2]
+        await scene.pool.execute(
+            """insert into record.consumer (name, stream, lane, position, head, next_offset, stopped_reason)
+            values ('matcher', $1, $2, 0, $3, 0, 'a test')""",
+            *scene.lane, bytes(32),
+        )  # fmt: skip
+        for named, code_and_said in (
+            ("all", (Exit.OK, False)),
+            (f"market/{scene.lane.lane}", (Exit.OK, True)),
+        ):
+            code, out, err = await ran(*servers, "replay", "--restore", named)
+            goes_on = f"matcher/market/{scene.lane.lane} had stopped and goes on"
+            assert code_and_said == (code, goes_on in err), err
+            assert ("" if named == "all" else "0 events of") == out[: len("0 events of")]
+            assert "checkpoints were left as they are: --key names the operator's public key" in err
+        assert not await _stopped(scene, "matcher")
         code, _, _ = await ran(*servers, "replay", "--restore", f"elsewhere/{LANES}")
         assert Exit.USAGE == code
 

@@ -9,11 +9,10 @@ import pytest
 
 from events.checkpoints import Fault, HandedOver, Head, Witnessed
 from events.connections import acquire
-from events.replay import restore_lane
 from market.lacking_heads import TakenBack, count_lacking, take_back_heads
-from tests.record_support import apply_effects, eventually, pool_on, recreate_topic
+from tests.record_support import eventually, pool_on, recreate_topic
 from tests.seal_support import Sealed, sealed_on
-from tests.wire.test_signer import WHOLE
+from tests.wire.test_signer import WHOLE, taken_back
 from tests.wire.test_witness import witness_on
 from tests.wire_support import FIRST, LANES, Wire
 
@@ -35,17 +34,10 @@ async def older(sealed: Sealed) -> None:
     """The database as it was saved, and the journal taken back from its topic as before."""
     await sealed.execute("delete from public.effect where position > 3")
     await sealed.restored(*WHOLE)
-    for lane in range(LANES):
-        await restore_lane(
-            sealed.wire.pool,
-            sealed.consumer,
-            FIRST._replace(lane=lane),
-            apply_effects,
-            topic_prefix=sealed.wire.prefix,
-        )
+    await taken_back(sealed)
 
 
-async def taken_back(sealed: Sealed) -> TakenBack:
+async def heads_taken_back(sealed: Sealed) -> TakenBack:
     async with pool_on(sealed.owner_dsn) as owner:
         return await take_back_heads(owner, sealed.wire.bootstrap, sealed.wire.prefix, sealed.operator())
 
@@ -102,12 +94,12 @@ async def test_an_older_database_gets_back_what_was_signed_and_a_topic_made_anew
     )  # fmt: skip
     await older(sealed)
     assert 4 * LANES == await counted(sealed)
-    done = await taken_back(sealed)
+    done = await heads_taken_back(sealed)
     assert (4 * LANES, 2 * LANES, 1, {}, []) == (
         done.heads, done.cosignatures, done.rotations, done.beyond, done.faults
     )  # fmt: skip
     assert (rows, 0) == (await stored(sealed), await counted(sealed))
-    assert TakenBack() == await taken_back(sealed)
+    assert TakenBack() == await heads_taken_back(sealed)
     await made_anew(sealed)
     operators = [each for each in before if b'"cosignature"' not in each]
     assert operators == await sealed.messages()
@@ -126,7 +118,7 @@ async def test_what_was_signed_over_a_hole_is_shown_to_continue_and_a_late_filli
     await grown(sealed, "d", 3)
     assert [3, 64, 67, 128, 131, 134] == await sealed.heads()
     hole = await stored(sealed)
-    done = await taken_back(sealed)
+    done = await heads_taken_back(sealed)
     assert (4 * LANES, []) == (done.heads, done.faults)
     filled = [row[2] for row in await stored(sealed) if row[1] == 0 and len(row) == 4]
     assert [3, 64, 67, 128, 131, 134] == filled
@@ -151,11 +143,11 @@ async def test_a_head_is_taken_back_only_where_the_lanes_tree_has_its_root(seale
     await grown(sealed, "b", 3)
     await sealed.execute("delete from public.effect where position > 3")
     await sealed.restored(*WHOLE)
-    done = await taken_back(sealed)
+    done = await heads_taken_back(sealed)
     assert (0, dict.fromkeys([FIRST._replace(lane=lane) for lane in range(LANES)], 1), []) == (
         done.heads, dict(done.beyond), done.faults
     )  # fmt: skip
     await sealed.wire.write("other", LANES * 3)
-    done = await taken_back(sealed)
+    done = await heads_taken_back(sealed)
     assert (0, LANES) == (done.heads, len(done.faults))
     assert "the first 6 events of parties/0 are not those over which a head was signed" == done.faults[0]

@@ -25,7 +25,7 @@ from tests.record_support import (
     send_raw,
 )
 from tests.seal_support import Sealed, sealed_on, signer_on
-from tests.wire_support import FIRST, Wire
+from tests.wire_support import FIRST, LANES, Wire
 
 WHOLE = ("lane", "journal", "relay", "consumer", "tile", "checkpoint", "cosignature", "key_rotation")
 
@@ -121,14 +121,7 @@ async def test_a_restored_backup_signs_nothing_until_it_holds_what_was_signed(se
     await sealed.follow_topic(10)
     await sealed.seal(signer)
     assert "does not hold the same" in signer.refused[FIRST]
-    for lane in range(4):
-        await restore_lane(
-            sealed.wire.pool,
-            sealed.consumer,
-            FIRST._replace(lane=lane),
-            apply_effects,
-            topic_prefix=sealed.wire.prefix,
-        )
+    await taken_back(sealed)
     await sealed.seal(signer)
     assert {} == signer.refused
     assert [5, 10] == await sealed.heads()
@@ -136,6 +129,46 @@ async def test_a_restored_backup_signs_nothing_until_it_holds_what_was_signed(se
     await sealed.audited()
     await sealed.seal(signer)
     assert [5, 10, 11] == await sealed.heads()
+
+
+async def test_what_holds_a_head_up_is_named(sealed: Sealed) -> None:
+    """A database that was taken back, and an auditor that has not read on."""
+    await sealed.wire.write("a", 20)
+    await sealed.audited()
+    await sealed.saved(*WHOLE)
+    await sealed.wire.write("b", 20)
+    await sealed.audited()
+    await sealed.seal()
+    await sealed.execute("delete from public.effect where position > 5")
+    await sealed.restored(*WHOLE)
+    signer = await sealed.seal()
+    older = (
+        "the lane ends at 5: the database is an older state. Recovery: lodestone replay --restore parties/0"
+    )
+    assert f"a head of parties/0 at 10 events was signed, and {older}" == signer.refused[FIRST]
+    await taken_back(sealed)
+    await sealed.seal(signer)
+    verified = "the auditor has verified 5 of 10"
+    assert signer.refused[FIRST].endswith(f"{verified} so far")
+    await sealed.execute("update record.consumer set stopped_reason = 'a fork' where lane = 0")
+    await sealed.seal(signer)
+    resume = "Recovery: lodestone doctor --resume auditor/parties/0"
+    assert signer.refused[FIRST].endswith(f"{verified} and stopped: a fork. {resume}")
+    await sealed.execute("update record.consumer set stopped_reason = null")
+    await sealed.follow()
+    await sealed.seal(signer)
+    assert ({}, [10]) == (signer.refused, await sealed.heads())
+
+
+async def taken_back(sealed: Sealed) -> None:
+    for lane in range(LANES):
+        await restore_lane(
+            sealed.wire.pool,
+            sealed.consumer,
+            FIRST._replace(lane=lane),
+            apply_effects,
+            topic_prefix=sealed.wire.prefix,
+        )
 
 
 async def test_another_history_is_not_signed(sealed: Sealed) -> None:

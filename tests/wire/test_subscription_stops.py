@@ -1,11 +1,15 @@
 """When a reader stops a lane, what it says, and how an operator lets it go on."""
 
+from typing import Any
+
+import asyncpg
 import pytest
 
 from events.chain import next_head
 from events.codec import headers
 from events.decision import LaneKey
 from events.positions import reread, resume
+from events.refusal import LaneStopped
 from events.subscription import Batch
 from tests.record_support import (
     STREAM,
@@ -43,6 +47,70 @@ async def test_a_repeat_with_other_bytes_stops_the_lane(wire: Wire) -> None:
     await send_raw(wire.bootstrap, wire.topic, 0, [first, second, forged])
     reason = await stops(wire)
     assert f"topic {wire.topic}, partition 0, offset 2: position 2 had other bytes before" == reason
+
+
+async def test_what_an_older_journal_lacks_is_waited_for(wire: Wire, database: Any) -> None:
+    """A topic with repeats, and a handler whose tables are as old as the journal."""
+    await wire.write("a", 12)
+    rows = await wire.rows(0)
+    await send_raw(wire.bootstrap, wire.topic, 0, [*rows, *rows])
+    await send_raw(wire.bootstrap, wire.topic, 1, await wire.rows(1))
+    handler = SeenHandler("reader")
+    handler.refuse = {"a9"}
+    admin = await asyncpg.connect(database.admin_dsn)
+    for statement in (
+        "create table public.saved as select * from record.journal where position = 3 and lane < 2",
+        "alter table record.journal disable trigger journal_is_append_only",
+        "delete from record.journal where position = 3 and lane < 2",
+    ):
+        await admin.execute(statement)
+    reader = subscription_on(
+        wire.pool, wire.bootstrap, wire.prefix, handler, lanes=(0, 1), lease_seconds=0.3,
+        retry_seconds_min=0.01, retry_seconds_max=0.1,
+    )  # fmt: skip
+
+    async def waits() -> bool:
+        return {FIRST, FIRST._replace(lane=1)} == reader.waiting.keys()
+
+    async def went_on() -> bool:
+        return {} == reader.waiting and 6 == len(await wire.seen())
+
+    async with running(reader):
+        await eventually(waits)
+        assert {} == reader.stopped
+        assert (
+            "the journal of parties/0 has no position 3: the database is an older state. "
+            "Recovery: lodestone replay --restore parties/0"
+        ) == reader.waiting[FIRST]
+        handler.refuse = set()
+        await admin.execute("insert into record.journal select * from public.saved")
+        await admin.close()
+        await eventually(went_on)
+    assert {} == reader.stopped
+
+
+async def test_a_lane_that_takes_no_commands_is_waited_for(wire: Wire) -> None:
+    class Commanding(SeenHandler):
+        closed = 6
+
+        async def handle(self, batch: Batch) -> None:
+            if self.closed:
+                self.closed -= 1
+                raise LaneStopped(stream="contracts", lane=1, reason="its topic holds more")
+            await super().handle(batch)
+
+    await wire.write("a", 4)
+    await wire.publish()
+    reader = subscription_on(
+        wire.pool, wire.bootstrap, wire.prefix, Commanding("reader"), lanes=(0,), retry_seconds_min=0.01
+    )
+
+    async def handled() -> bool:
+        return [(0, 1)] == await wire.seen()
+
+    async with running(reader):
+        await eventually(handled)
+    assert {} == reader.stopped
 
 
 async def test_a_hole_stops_the_lane_after_what_was_whole(wire: Wire) -> None:

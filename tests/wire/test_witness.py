@@ -1,5 +1,6 @@
 """A witness on a real topic: it cosigns what continues, and nothing else, whatever is killed or rewritten."""
 
+import asyncio
 import signal
 from collections.abc import AsyncIterator
 from functools import partial
@@ -8,14 +9,17 @@ from typing import Any
 
 import msgspec
 import pytest
+from structlog.testing import capture_logs
 
-from events.checkpoints import Cosigned, Signed, Witnessed, decode_message
+from events.checkpoints import TOPIC, Cosigned, Signed, Witnessed, decode_message
 from events.connections import open_consumer
 from events.key_files import read_keys
 from events.notes import VerifierKey, parse_note, verifier_key
 from events.witness import KEY_FILE, STATE_FILE, Folder, Witness, WitnessError
+from market import sealing
+from market.checkpoint_keys import WITNESS
 from market.cli.console import Exit
-from tests.process_support import finish, start_bare_cli
+from tests.process_support import finish, start_bare_cli, wired
 from tests.record_support import crash_points, crashed_child, eventually, recreate_topic, send_raw, wall_clock
 from tests.rules.test_checkpoints import head_of, leaves
 from tests.seal_support import Sealed, sealed_on
@@ -192,6 +196,42 @@ async def test_a_recovered_topic_is_held_against_what_was_verified(sealed: Seale
     await grown(sealed, "c")
     await late.turn(sealed.consumer)
     assert [4, 6] == await cosigned(sealed)
+
+
+async def test_the_local_witness_says_once_that_it_stands_and_goes_on_by_itself(
+    market_database: Any, kafka_bootstrap: str, topic_prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sealing, "WITNESS_LOOKS_SECONDS", 0.05)
+    topic = f"{topic_prefix}{TOPIC}"
+    async with wired(market_database, kafka_bootstrap, topic_prefix) as wiring:
+        folder = Folder(wiring.settings.instance_dir / WITNESS)
+        stop = asyncio.Event()
+
+        async def has_read() -> bool:
+            state = folder.read()
+            return state is not None and state.next_offset == 2
+
+        await send_raw(kafka_bootstrap, topic, 0, [(b"{}", [])] * 2)
+        with capture_logs() as logs:
+            running = asyncio.create_task(sealing.run_witness(wiring, stop))
+            await eventually(has_read)
+            await recreate_topic(kafka_bootstrap, topic, 1)
+
+            async def stands() -> bool:
+                return "witness_stands" in [each["event"] for each in logs]
+
+            await eventually(stands)
+            await asyncio.sleep(1.0)
+            await send_raw(kafka_bootstrap, topic, 0, [(b"[]", [])] * 2)
+            said = [each for each in logs if each["event"] == "witness_stands"]
+            state = folder.read()
+            assert state is not None
+            folder.write(msgspec.structs.replace(state, next_offset=0, last_sha256=None))
+            await eventually(has_read)
+            stop.set()
+            await running
+    assert "is shorter than it was" in said[0]["told"]
+    assert len({each["told"] for each in said}) == len(said)
 
 
 async def test_a_recovered_topic_with_another_history_is_not_cosigned(sealed: Sealed, folder: Path) -> None:
