@@ -224,7 +224,10 @@ class PublicHeads:
         where = f"{lane.stream}/{lane.lane}"
         signed_at = await seals.read_signed_at(connection, lane, checkpoint.size, checkpoint.root)
         if signed_at is None:
-            raise _Held(f"the database lacks the head of {where} at {checkpoint.size} events")
+            raise _Held(
+                f"the database lacks the head of {where} at {checkpoint.size} events. "
+                "Recovery: lodestone replay --restore all"
+            )
         old_size, old_root = (0, EMPTY_ROOT) if before is None else (before.size, before.root)
         try:
             proof = await proof_of(connection, lane, consistency_spans(old_size, checkpoint.size))

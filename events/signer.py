@@ -206,6 +206,9 @@ class Signer:
                 known = 0 if newest is None else newest.checkpoint.size
                 if await seals.mark_lost(connection, standing.lane, known):
                     log.warning("checkpoints_lost", stream=standing.lane.stream, lane=standing.lane.lane)
+                if known > standing.sealed:
+                    where = f"{standing.lane.stream}/{standing.lane.lane}"
+                    log.warning("heads_not_stored", lane=where, help="lodestone replay --restore all")
             for rotation in (await seals.read_rotations(connection))[len(ledger.retired) :]:
                 await seals.mark_rotation(connection, rotation.number, published=False)
 

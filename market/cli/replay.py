@@ -109,9 +109,11 @@ async def _restore(settings: Settings, named: LaneKey | None, operator: Verifier
                         say(f"{reader}/{key.stream}/{key.lane} had stopped and goes on")
         finally:
             await consumer.stop()
+        if broken:
+            broken.append("docs/recovery.md, two histories, says what to do")
         broken += await _restore_heads(ground, operator)
     if broken:
-        raise BrokenRecord("\n".join((*broken, "docs/recovery.md, two histories, says what to do")))
+        raise BrokenRecord("\n".join(broken))
 
 
 async def _restore_heads(ground: Ground, operator: VerifierKey | None) -> list[str]:
@@ -132,6 +134,8 @@ async def _restore_heads(ground: Ground, operator: VerifierKey | None) -> list[s
         )
     for lane, count in done.beyond.items():
         say(f"{count:,} signed heads of {lane.stream}/{lane.lane} are of events that its journal lacks")
+    if done.faults:
+        done.faults.append("docs/recovery.md says what to do: a hole among the checkpoints, or two histories")
     return done.faults
 
 

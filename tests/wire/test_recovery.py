@@ -205,7 +205,30 @@ async def test_lost_topics_are_made_again_and_the_record_says_so(traded: Lost) -
     assert (await compared(traded.database, traded.scene)).equal
     again = await topic_bodies(traded.bootstrap, traded.prefix + TAPE)
     assert (1, tape) == (len(tape[0]), again)
+    await heads_taken_back(traded)
     await changed_journal_refused(traded)
+
+
+async def heads_taken_back(traded: Lost) -> None:
+    """By the command line; `doctor` counts before and after."""
+    tables = ("record.checkpoint", "record.cosignature")
+    before = await rows_of(traded.database, *tables)
+    lost = sum('"size": 1,' not in row for row in before["record.checkpoint"])
+    assert 0 < lost
+    await traded.execute("delete from record.cosignature", "delete from record.checkpoint where size > 1")
+    servers, key = (traded.database, traded.bootstrap, traded.prefix), traded.key.text
+
+    async def doctor() -> str:
+        child = await start_cli(*servers, "doctor", LODESTONE_CHECKPOINT_PUBLIC_KEY=key)
+        return (await finish(child))[1]
+
+    assert f"attention  checkpoints: {lost:,} heads on the topics are not stored" in await doctor()
+    child = await start_cli(*servers, "replay", "--restore", "all", "--key", key)
+    code, out, err = await finish(child)
+    told = f"{lost} signed heads, 0 cosignatures and 0 changes of key were taken back from Kafka\n"
+    assert (Exit.OK, told) == (code, out), err
+    assert before == await rows_of(traded.database, *tables)
+    assert "ok         checkpoints: those on the topics are stored" in await doctor()
 
 
 # --- the database
