@@ -301,9 +301,8 @@ class Signer:
         verified = f"the auditor has verified {standing.position} of {standing.journal_end}"
         if standing.stopped is None:
             return f"{verified} so far"
-        return (
-            f"{verified} and stopped: {standing.stopped}. lodestone doctor --resume {self._auditor}/{where}"
-        )
+        resume = f"lodestone doctor --resume {self._auditor}/{where}"
+        return f"{verified} and stopped: {standing.stopped}. Recovery: {resume}"
 
     # --- publishing
 
