@@ -8,22 +8,11 @@ import structlog
 from aiokafka.errors import KafkaError
 
 from events.connections import DATABASE_ERRORS, Consumer, Pool
-from events.decision import LaneKey
-from events.topics import RESTORE, check_lanes
+from events.topics import check_lanes
 from events.watermarks import note_stop, read_watermarks
 
 CHECK_SECONDS_MAX: Final = 10.0
 log = structlog.get_logger("older_journal")
-
-
-class JournalLacks(Exception):
-    """A reader has read what the journal lacks, and waits until the lane was taken back."""
-
-    def __init__(self, key: LaneKey, position: int) -> None:
-        super().__init__(
-            f"the journal of {key.stream}/{key.lane} has no position {position}: the database is an older "
-            f"state. Recovery: {RESTORE.format(stream=key.stream, lane=key.lane)}"
-        )
 
 
 async def close_lanes(

@@ -22,7 +22,6 @@ from events.fetching import LATEST, Fetcher
 from events.intake import Inbox, Intake
 from events.journal import read_body_hashes, read_deployment
 from events.leases import Leases, give_back, release, take_leases
-from events.older_journal import JournalLacks
 from events.positions import (
     NotOwner,
     Place,
@@ -34,7 +33,7 @@ from events.positions import (
 )
 from events.refusal import LaneStopped
 from events.topics import READ_SECONDS_MAX, record_topic
-from events.verifying import LaneFault, Verified
+from events.verifying import JournalLacks, LaneFault, Verified
 
 log = structlog.get_logger("subscription")
 

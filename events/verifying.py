@@ -9,12 +9,23 @@ from events.decision import LaneKey
 from events.envelope import Recorded
 from events.links import Link, Slice
 from events.positions import Place
+from events.topics import RESTORE
 
 Keep: TypeAlias = Callable[[Sequence[Recorded]], Sequence[Any]]
 
 
 class LaneFault(Exception):
     """A lane of a reader that cannot go on without an operator."""
+
+
+class JournalLacks(Exception):
+    """A reader has read what the journal lacks, and waits until the lane was taken back."""
+
+    def __init__(self, key: LaneKey, position: int) -> None:
+        super().__init__(
+            f"the journal of {key.stream}/{key.lane} has no position {position}: the database is an older "
+            f"state. Recovery: {RESTORE.format(stream=key.stream, lane=key.lane)}"
+        )
 
 
 class Verified:

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import Final
 
-from aiokafka.errors import KafkaError
 from msgspec import Struct, field
 
 from events import seals
@@ -178,26 +177,21 @@ async def _held_of(
 # --- counted only
 
 
-async def count_lacking(
-    connection: Connection, bootstrap: Bootstrap, prefix: str, key: VerifierKey
-) -> int | None:
+async def count_lacking(connection: Connection, bootstrap: Bootstrap, prefix: str, key: VerifierKey) -> int:
     """Heads among the topics' newest messages that are the operator's and not stored; nothing is proved.
 
-    None: the topics cannot be read.
+    TopicError when there is none, TimeoutError after half a minute.
     """
     notes = [each.note for each in await seals.read_rotations(connection)]
     lacking: dict[tuple[LaneKey, int], Note] = {}
-    try:
-        async with asyncio.timeout(COUNT_SECONDS_MAX):
-            for name in (TOPIC, PUBLIC_TOPIC):
-                async with open_reading(bootstrap, prefix + name) as reading:
-                    reading.start_at(0, reading.offsets(0).stop - COUNTED_MAX)
-                    async for _, records in reading.batches():
-                        messages = [decode_message(record.value) for record in records]
-                        notes += [each.note for each in messages if isinstance(each, Rotated)]
-                        lacking |= await _not_stored(connection, dict(_heads_in(messages, key.name)))
-    except (KafkaError, TopicError, TimeoutError):
-        return None
+    async with asyncio.timeout(COUNT_SECONDS_MAX):
+        for name in (TOPIC, PUBLIC_TOPIC):
+            async with open_reading(bootstrap, prefix + name) as reading:
+                reading.start_at(0, reading.offsets(0).stop - COUNTED_MAX)
+                async for _, records in reading.batches():
+                    messages = [decode_message(record.value) for record in records]
+                    notes += [each.note for each in messages if isinstance(each, Rotated)]
+                    lacking |= await _not_stored(connection, dict(_heads_in(messages, key.name)))
     keys = list(_keys(oldest_key(key, notes), notes))
     return sum(any(note.signed_by(each) for each in keys) for note in lacking.values())
 

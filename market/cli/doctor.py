@@ -40,7 +40,7 @@ from market.sealing import AUDITOR
 from market.settings import Settings
 from market.topic_access import seen_by_services
 from market.topic_settings import compare_topics, mended_by
-from market.topics import inspect_topics
+from market.topics import TopicError, inspect_topics
 from market.watch import told_difference
 
 RELAY_SECONDS_MAX: Final = 30.0
@@ -361,9 +361,10 @@ async def _heads_on_topics(ground: Ground) -> list[Finding]:
         return []
     if key is None:
         return []
-    async with ground.opened_pool("auditor", 1) as pool, acquire(pool) as connection:
-        lacking = await count_lacking(connection, ground.bootstrap, settings.topic_prefix, key)
-    if lacking is None:
+    try:
+        async with ground.opened_pool("auditor", 1) as pool, acquire(pool) as connection:
+            lacking = await count_lacking(connection, ground.bootstrap, settings.topic_prefix, key)
+    except (*SERVER_AWAY, TimeoutError, TopicError):
         return []
     told = f"{lacking:,} heads on the topics are not stored" if lacking else "those on the topics are stored"
     return [

@@ -42,7 +42,7 @@ async def heads_taken_back(sealed: Sealed) -> TakenBack:
         return await take_back_heads(owner, sealed.wire.bootstrap, sealed.wire.prefix, sealed.operator())
 
 
-async def counted(sealed: Sealed) -> int | None:
+async def counted(sealed: Sealed) -> int:
     async with acquire(sealed.pool) as connection:
         return await count_lacking(connection, sealed.wire.bootstrap, sealed.wire.prefix, sealed.operator())
 
