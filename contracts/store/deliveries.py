@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from contracts.rules.calls import next_due
+from contracts.rules.days import midnight
 from contracts.rules.delivery import Delivery, DeliveryFact, fold
 from contracts.store import bodies
 from contracts.store.agreements import AgreementKey, load_agreements
@@ -262,14 +263,23 @@ async def invoices_of_period(
 
 
 READ_ACCEPTED = """
-select seller, buyer, body from delivery
-where status = 'accepted' and shipped_on >= $2 and shipped_on < $3
-    and ($1::uuid is null or market = $1) and ($4::uuid is null or $4 in (seller, buyer))
-order by shipped_on, delivery limit $5
+select d.seller, d.buyer, d.shipped_on, d.shipped_time, d.body, a.match from (
+    select lane, market, agreement, delivery, shipped_on, shipped_time, seller, buyer, body from delivery
+    where status = 'accepted' and shipped_on >= $2 and shipped_on < $3
+        and ($1::uuid is null or market = $1) and ($4::uuid is null or $4 in (seller, buyer))
+    order by shipped_on, delivery limit $5
+) d
+join agreement a on a.lane = d.lane and a.market = d.market and a.agreement = d.agreement
+order by d.shipped_on, d.delivery
 """
 
 
 class ShippedLot(Struct, frozen=True, kw_only=True):
+    """`match`: of whose contract it is; `shipped_at`: the day where the record kept no time. Both None where
+    they were not read."""
+
+    match: UUID | None = None
+    shipped_at: datetime | None = None
     seller: UUID
     buyer: UUID
     delivery: Delivery
@@ -287,7 +297,13 @@ async def accepted_between(
     """Shipped from `since` to before `until` and accepted since; of all markets and everybody for None."""
     rows = await connection.fetch(READ_ACCEPTED, market, since, until, organisation, limit)
     return [
-        ShippedLot(seller=row["seller"], buyer=row["buyer"], delivery=_deliveries.decode(row["body"]))
+        ShippedLot(
+            match=row["match"],
+            shipped_at=row["shipped_time"] or midnight(row["shipped_on"]),
+            seller=row["seller"],
+            buyer=row["buyer"],
+            delivery=_deliveries.decode(row["body"]),
+        )
         for row in rows
     ]
 

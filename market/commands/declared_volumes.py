@@ -15,7 +15,7 @@ from events.volume_terms import VolumeTerms
 from market.commands.material_steps import Asked, MaterialStep
 from market.rules.crma import declared_volumes as rules
 from market.rules.crma.declared_volumes import CorrectVolume, DeclareVolume, VolumeState, WithdrawVolume
-from market.rules.crma.shares import delivered_masses, masses
+from market.rules.crma.taken import delivered_masses, masses
 from market.rules.element_masses import contained, in_mg
 from market.rules.quantities import product_g
 from market.rules.twins.capacities import quarter_of, quarter_start

@@ -1,15 +1,20 @@
 """What was taken in a period, and what lies in stock: for shares of consumption and supplier maps."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
+import asyncpg
+import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from events.connections import Connection
 from events.market_terms import SupplyTerms
-from events.vocabulary import MarketBasis
+from events.material_events import PassportCorrected
+from events.vocabulary import MarketBasis, RexRoute
+from market.rules.crma.taken import REUSABLE
 from market.rules.parties.parties import Organisation
 from market.rules.passport import Passport
 from market.store import bodies, passports
@@ -17,17 +22,26 @@ from market.store.parties import organisation
 
 LOTS_MAX = 5_000
 """Lots of one answer; whoever asks for more names a market or a shorter time."""
+MATCHES_MAX = 20_000
+ENDED = ("expired", "terminated")
+"""As `contracts.rules.agreement` has it, from which no table of the market imports."""
 
 
 class TakenLot(Struct, frozen=True, kw_only=True):
-    """What matches have taken of one order for one buyer, in grams of basis."""
+    """What matches have taken of one order for one buyer, in grams of basis, the first of them `since`.
 
+    `route`: the buyer's, of goods that may be used again.
+    """
+
+    market: UUID
     supply: UUID
     kind: Literal["offer", "lot"]
     seller: UUID
     buyer: UUID
     quantity_g: int
     terms: SupplyTerms
+    route: RexRoute | None
+    since: datetime
 
     @property
     def passport(self) -> UUID | None:
@@ -38,23 +52,24 @@ class TakenLot(Struct, frozen=True, kw_only=True):
 # one probe of its index, whatever the planner knows.
 READ_TAKEN = """
 with taken as (
-    select lane, market, supply, seller, buyer, quantity_g from match
+    select lane, market, supply, requirement, seller, buyer, quantity_g, struck_time from match
     where $4::uuid is null and status = any($5::text[]) and struck_time >= $2 and struck_time < $3
         and ($1::uuid is null or market = $1)
     union all
-    select lane, market, supply, seller, buyer, quantity_g from match
+    select lane, market, supply, requirement, seller, buyer, quantity_g, struck_time from match
     where seller = $4 and status = any($5::text[]) and struck_time >= $2 and struck_time < $3
         and ($1::uuid is null or market = $1)
     union all
-    select lane, market, supply, seller, buyer, quantity_g from match
+    select lane, market, supply, requirement, seller, buyer, quantity_g, struck_time from match
     where buyer = $4 and status = any($5::text[]) and struck_time >= $2 and struck_time < $3
         and ($1::uuid is null or market = $1)
 ), summed as (
-    select lane, market, supply, seller, buyer, sum(quantity_g)::bigint as quantity_g
-    from taken group by lane, market, supply, seller, buyer
-    order by supply, buyer limit $6
+    select lane, market, supply, requirement, seller, buyer, sum(quantity_g)::bigint as quantity_g,
+        min(struck_time) as since
+    from taken group by lane, market, supply, requirement, seller, buyer
+    order by supply, buyer, requirement limit $6
 )
-select s.supply, p.kind, s.seller, s.buyer, s.quantity_g, o.body
+select s.market, s.supply, p.kind, s.seller, s.buyer, s.quantity_g, s.since, o.body, r.body as wanted
 from summed s
 cross join lateral (
     select kind from supply where lane = s.lane and market = s.market and supply = s.supply limit 1
@@ -62,6 +77,11 @@ cross join lateral (
 cross join lateral (
     select body from order_terms where lane = s.lane and market = s.market and order_id = s.supply limit 1
 ) o
+cross join lateral (
+    select body from order_terms where lane = s.lane and market = s.market and order_id = s.requirement
+    limit 1
+) r
+order by s.supply, s.buyer, s.requirement
 """
 
 
@@ -77,17 +97,114 @@ async def load_taken(
     rows = await connection.fetch(
         READ_TAKEN, market, since, until, organisation_id, list(statuses), LOTS_MAX + 1
     )
+    lots = [_lot(row) for row in rows]
+    return lots if len(lots) > LOTS_MAX else _by_order(lots)
+
+
+def _lot(row: asyncpg.Record) -> TakenLot:
+    terms = bodies.supply_terms(row["body"])
+    return TakenLot(
+        market=row["market"],
+        supply=row["supply"],
+        kind=row["kind"],
+        seller=row["seller"],
+        buyer=row["buyer"],
+        quantity_g=row["quantity_g"],
+        terms=terms,
+        route=_wanted.decode(row["wanted"]).rex_route if terms.form in REUSABLE else None,
+        since=row["since"],
+    )
+
+
+def _by_order(lots: Iterable[TakenLot]) -> list[TakenLot]:
+    """Of several requirements of a buyer one lot, so that masses are rounded once."""
+    found: dict[tuple[UUID, UUID, RexRoute | None], TakenLot] = {}
+    for lot in lots:
+        key = (lot.supply, lot.buyer, lot.route)
+        known = found.get(key)
+        found[key] = (
+            lot
+            if known is None
+            else replace(
+                known, quantity_g=known.quantity_g + lot.quantity_g, since=min(known.since, lot.since)
+            )
+        )
+    return list(found.values())
+
+
+# What has been delivered under the contracts of these matches, whenever that was, and which have ended.
+READ_CLOSED = """
+with taken as (
+    select lane, match, supply, buyer, quantity_g from match
+    where $4::uuid is null and status = 'confirmed' and struck_time >= $2 and struck_time < $3
+        and ($1::uuid is null or market = $1)
+    union all
+    select lane, match, supply, buyer, quantity_g from match
+    where seller = $4 and status = 'confirmed' and struck_time >= $2 and struck_time < $3
+        and ($1::uuid is null or market = $1)
+    union all
+    select lane, match, supply, buyer, quantity_g from match
+    where buyer = $4 and status = 'confirmed' and struck_time >= $2 and struck_time < $3
+        and ($1::uuid is null or market = $1)
+)
+select t.supply, t.buyer, t.quantity_g, a.status, array(
+    select d.body from delivery d
+    where d.lane = a.lane and d.market = a.market and d.agreement = a.agreement
+        and d.status in ('accepted', 'lost')
+) as deliveries
+from taken t join agreement a on a.lane = t.lane and a.match = t.match
+order by t.supply, t.buyer, t.match limit $5
+"""
+
+
+class ClosedPart(Struct, frozen=True, kw_only=True):
+    """Of a match: grams of basis that were accepted or lost under its contract."""
+
+    supply: UUID
+    buyer: UUID
+    quantity_g: int
+    closed_g: int
+    ended: bool
+
+
+async def load_closed(
+    connection: Connection,
+    market: UUID | None,
+    since: datetime,
+    until: datetime,
+    organisation_id: UUID | None,
+) -> list[ClosedPart]:
+    """Of confirmed matches of the time that have a contract, at most one more than MATCHES_MAX."""
+    rows = await connection.fetch(READ_CLOSED, market, since, until, organisation_id, MATCHES_MAX + 1)
     return [
-        TakenLot(
+        ClosedPart(
             supply=row["supply"],
-            kind=row["kind"],
-            seller=row["seller"],
             buyer=row["buyer"],
             quantity_g=row["quantity_g"],
-            terms=bodies.supply_terms(row["body"]),
+            closed_g=sum(map(_closed_g, row["deliveries"])),
+            ended=row["status"] in ENDED,
         )
         for row in rows
     ]
+
+
+READ_ORDERED = """
+select m.match, o.body, r.body as wanted from match m
+join order_terms o on o.lane = m.lane and o.market = m.market and o.order_id = m.supply
+join order_terms r on r.lane = m.lane and r.market = m.market and r.order_id = m.requirement
+where m.match = any($1::uuid[])
+"""
+
+
+async def load_ordered(
+    connection: Connection, matches: Sequence[UUID]
+) -> dict[UUID, tuple[SupplyTerms, RexRoute | None]]:
+    """By match: what was sold, and the route that its buyer runs."""
+    rows = await connection.fetch(READ_ORDERED, matches) if matches else []
+    return {
+        row["match"]: (bodies.supply_terms(row["body"]), _wanted.decode(row["wanted"]).rex_route)
+        for row in rows
+    }
 
 
 READ_ORGANISATIONS = (
@@ -120,13 +237,63 @@ async def load_stock(connection: Connection, holder: UUID | None) -> list[Passpo
     return [each for each in found.values() if each.holder not in (each.awaited or ())]
 
 
-READ_BASIS = "select body from market where market = $1"
+READ_BASES = "select market, body from market where market = any($1::uuid[])"
 
 
-async def market_basis(connection: Connection, market: UUID) -> MarketBasis | None:
-    """None: there is no such market."""
-    body = await connection.fetchval(READ_BASIS, market)
-    return None if body is None else bodies.market_terms(body).basis
+async def market_bases(connection: Connection, markets: Iterable[UUID]) -> dict[UUID, MarketBasis]:
+    """Of those of the markets that there are."""
+    rows = await connection.fetch(READ_BASES, sorted(set(markets)))
+    return {row["market"]: bodies.market_terms(row["body"]).basis for row in rows}
+
+
+class _Wanted(Struct, frozen=True):
+    """Of a requirement's terms what its buyer does with the goods."""
+
+    rex_route: RexRoute | None = None
+
+
+class _Quantity(Struct, frozen=True):
+    quantity_g: int
+
+
+class _Closed(Struct, frozen=True):
+    """Of a delivery's body how much of the basis was accepted, or else lost as it was shipped."""
+
+    shipped: _Quantity
+    accepted: _Quantity | None = None
+
+
+def _closed_g(body: bytes) -> int:
+    delivery = _closings.decode(body)
+    return (delivery.accepted or delivery.shipped).quantity_g
+
+
+_wanted = msgspec.json.Decoder(_Wanted)
+_closings = msgspec.json.Decoder(_Closed)
+
+
+READ_CORRECTED = """
+select s.passport, max(s.said_time) as corrected_at from passport p
+join passport_step s on s.lane = p.lane and s.passport = p.passport
+where p.passport = any($1::uuid[]) and s.type = $2 group by s.passport
+"""
+
+
+async def load_corrected(connection: Connection, lots: Iterable[UUID]) -> dict[UUID, datetime]:
+    """Of those that were ever corrected, when that was last."""
+    rows = await connection.fetch(READ_CORRECTED, sorted(set(lots)), PassportCorrected.TYPE)
+    return {row["passport"]: row["corrected_at"] for row in rows}
+
+
+READ_POSITIONS = "select stream, lane, next_position - 1 as position from record.lane order by stream, lane"
+
+
+async def load_positions(connection: Connection) -> dict[str, list[int]]:
+    """By stream, the newest position of each of its lanes in the snapshot that is read."""
+    found: dict[str, list[int]] = {}
+    for row in await connection.fetch(READ_POSITIONS):
+        found.setdefault(row["stream"], []).append(row["position"])
+    return found
 
 
 READ_TERMS = "select body from market where $1::uuid is null or market = $1"

@@ -1,25 +1,43 @@
 """Shares of consumption against tables computed by hand from the reference data, and who sees how much."""
 
 from datetime import date
+from typing import Any
 from uuid import UUID
 
 import pytest
 from msgspec.structs import replace
 
-from events.passport_terms import OriginShare, OriginStage
+from events.contract_terms import DeliveryEvidence
+from events.passport_terms import OriginShare, OriginStage, PassportContent
 from events.vocabulary import PPB, OriginStep, RecycledContent
 from market import data
 from market.rules.crma.dated import rules_on
-from market.rules.crma.shares import Party, Taken, consumed, cover, shares, stated_origin, taken_by_delivery
+from market.rules.crma.resales import less_resold
+from market.rules.crma.shares import consumed, cover, reused, shares
+from market.rules.crma.suppliers import Bought, supplier_map
+from market.rules.crma.taken import (
+    Delivered,
+    Party,
+    Taken,
+    Traded,
+    open_g,
+    recycled_origin,
+    reuse_of,
+    stated_origin,
+    taken_by_delivery,
+)
 from market.rules.twins.dated_rules import read_rules
 from market.rules.viewers import AuditorViewer, Band, OperatorViewer, OrganisationViewer, PublicViewer
 from market.rules.visibility.crma_visibility import BandedShares, see_shares
-from tests.passport_support import PERCENT
+from tests.blotter import supply_terms
+from tests.passport_support import PERCENT, content, recycled
 
 DATED = read_rules(data.rows("crma_rules.csv"))
 DAY = date(2026, 3, 2)
 RULES = rules_on(DATED, DAY)
 KG_MG = 1_000_000
+LOT, SITE = UUID(int=11), UUID(int=12)
+SILENT = DeliveryEvidence()
 
 
 def party(number: int, country: str, *roles: str) -> Party:
@@ -131,29 +149,191 @@ def test_an_order_with_several_countries_of_a_stage_declares_none_of_them() -> N
     ]
     assert (
         OriginShare(stage="extraction", country="NO", share_ppb=PPB, strategic_project=True),
-    ) == stated_origin(steps, None)
+    ) == stated_origin(steps)
 
 
-def test_an_order_counts_as_recycled_by_the_share_that_it_states() -> None:
-    """Naming the country of recycling alone would meet the benchmark of 25 % with 5 %."""
-    steps = [OriginStep(stage="recycling", country="FR"), OriginStep(stage="processing", country="FR")]
-    for recycled, share, verdict in (
-        (RecycledContent(post_consumer_ppb=60 * PERCENT, pre_consumer_ppb=10 * PERCENT), 70, "met"),
-        (RecycledContent(post_consumer_ppb=5 * PERCENT), 5, "not_met"),
-        (RecycledContent(), 0, "not_met"),
-        (None, 0, "not_met"),
+def delivered(evidence: DeliveryEvidence = SILENT) -> Delivered:
+    """1 t wet, 20 % water, 30 % Nd and 10 % Dy of the dry sample: 240 kg and 80 kg."""
+    return Delivered(
+        form="separated_oxide",
+        fractions_ppb={"Nd": 30 * PERCENT, "Dy": 10 * PERCENT},
+        net_wet_g=10**6,
+        moisture_ppb=20 * PERCENT,
+        evidence=evidence,
+    )
+
+
+def of_trade(passport: PassportContent | None = None, **changes: Any) -> Traded:
+    return Traded(
+        seller=REFINER,
+        buyer=MAKER,
+        basis="ndpr",
+        content=passport,
+        passport=None if passport is None else LOT,
+        **changes,
+    )
+
+
+STEPS = (OriginStep(stage="recycling", country="FR"), OriginStep(stage="processing", country="FR"))
+PLACES = (origin("recycling", "FR", 100), origin("processing", "FR", 100))
+
+
+@pytest.mark.parametrize(
+    ("post", "pre", "share", "verdict"),
+    [(60, 10, 70, "met"), (5, 0, 5, "not_met"), (0, 0, 0, "not_met"), (None, None, 0, "not_met")],
+)
+def test_a_step_of_recycling_counts_by_the_share_that_is_claimed_of_the_element(
+    post: int | None, pre: int | None, share: int, verdict: str
+) -> None:
+    """Naming the country of recycling alone would meet the benchmark of 25 % with 5 %, by a passport as
+    without one; neither claims anything of Dy."""
+    claims = () if post is None else recycled("Nd", post, pre or 0)
+    passport = content(SITE, origin=PLACES, recycled=claims)
+    stated = DeliveryEvidence(
+        origin=STEPS,
+        recycled=None
+        if post is None
+        else RecycledContent(post_consumer_ppb=post * PERCENT, pre_consumer_ppb=(pre or 0) * PERCENT),
+    )
+    for lot in (
+        taken_by_delivery(delivered(), None, of_trade(passport), RULES),
+        taken_by_delivery(delivered(stated), None, of_trade(), RULES),
     ):
-        origin = stated_origin(steps, recycled)
-        [nd] = shares([taken(REFINER, MAKER, {"Nd": 100 * KG_MG}, *origin)], RULES)
-        stages = {each.stage: each for each in nd.stages}
-        assert (PPB, "met") == (stages["processing"].union_ppb, stages["processing"].benchmark)
-        assert (share * PERCENT, verdict) == (stages["recycling"].union_ppb, stages["recycling"].benchmark)
+        nd, dy = ({each.stage: each for each in of.stages} for of in shares([lot], RULES))
+        assert (PPB, "met") == (nd["processing"].union_ppb, nd["processing"].benchmark)
+        assert (share * PERCENT, verdict) == (nd["recycling"].union_ppb, nd["recycling"].benchmark)
+        assert (0, "not_met") == (dy["recycling"].union_ppb, dy["recycling"].benchmark)
+        mapped = [
+            (each.element, each.share_ppb)
+            for each in supplier_map([Bought(taken=lot, source="lot", reference=LOT)])
+            if each.stage == "recycling"
+        ]
+        assert mapped == ([("Nd", share * PERCENT)] if share else [])
 
 
-def test_a_delivery_counts_its_settled_dry_mass() -> None:
-    """1 t wet, 20 % water, 30 % Nd of the dry sample: 240 kg."""
-    found = taken_by_delivery({"Nd": 30 * PERCENT}, None, (10**6, 20 * PERCENT), (REFINER, MAKER), RULES)
-    assert ({"Nd": 240 * KG_MG}, (), False) == (found.elements, found.origin, found.documented)
+def test_of_a_blend_the_step_says_less_than_all_and_the_claim_bounds_it() -> None:
+    """Half of it recycled in FR and DE, and claimed so: 50 %, not 25 %; of a smaller claim both have less."""
+    steps = (origin("recycling", "FR", 30), origin("recycling", "DE", 20), origin("processing", "EE", 100))
+    assert {("FR", 30), ("DE", 20), ("EE", 100)} == placed(steps, 50) == placed(steps, 80)
+    assert {("FR", 6), ("DE", 4), ("EE", 100)} == placed(steps, 10)
+    assert {("EE", 100)} == placed(steps, 0)
+
+
+def placed(steps: tuple[OriginShare, ...], percent: int) -> set[tuple[str, int]]:
+    found = recycled_origin(steps, percent * PERCENT)
+    return {(each.country, each.share_ppb // PERCENT) for each in found}
+
+
+def test_a_delivery_counts_its_settled_dry_mass_and_what_its_seller_has_said_of_it() -> None:
+    bare = taken_by_delivery(delivered(), None, of_trade(), RULES)
+    assert ({"Nd": 240 * KG_MG, "Dy": 80 * KG_MG}, (), False) == (
+        bare.elements,
+        bare.origin,
+        bare.documented,
+    )
+    ordered = supply_terms(origin=STEPS[1:])
+    of_match = taken_by_delivery(delivered(), ordered, of_trade(), RULES)
+    assert ["FR"] == [each.country for each in of_match.origin]
+    shipped = DeliveryEvidence(origin=(OriginStep(stage="processing", country="DE"),))
+    at_shipment = taken_by_delivery(delivered(shipped), ordered, of_trade(), RULES)
+    assert ["DE"] == [each.country for each in at_shipment.origin]
+
+
+def test_what_a_consumer_sells_on_is_not_consumed_twice() -> None:
+    """100 kg Nd bought, of which 30 kg go on to another maker as alloy and 50 kg of swarf to a refiner, which
+    is what was left of making magnets."""
+    lots = [
+        taken(REFINER, MAKER, {"Nd": 60}, origin("processing", "EE", 100)),
+        taken(REFINER, MAKER, {"Nd": 40}, origin("processing", "CN", 100)),
+        replace(taken(MAKER, OTHER_MAKER, {"Nd": 30, "Tb": 9}), form="strip_cast_alloy"),
+        replace(taken(MAKER, REFINER, {"Nd": 50}), form="swarf"),
+    ]
+    kept = less_resold(consumed(lots, RULES), lots, RULES)
+    assert [{"Nd": 42}, {"Nd": 28}, {"Nd": 30, "Tb": 9}] == [each.elements for each in kept]
+    nd, _ = shares(kept, RULES)
+    assert (100, 30) == (nd.consumption_mg, nd.resold_mg)
+    assert 420_000_000 == nd.stages[1].union_ppb
+    own = less_resold(lots[:2], lots, RULES)
+    assert [(70, 30)] == [(each.consumption_mg, each.resold_mg) for each in shares(own, RULES)]
+    of_refiner = less_resold(lots[3:], lots, RULES)
+    assert lots[3:] == of_refiner, "who is no consumer buys to sell"
+
+
+def test_a_lot_comes_off_itself_and_no_more_than_was_bought() -> None:
+    lot = replace(taken(REFINER, MAKER, {"Nd": 60}, origin("processing", "EE", 100)), passport=LOT)
+    other = taken(REFINER, MAKER, {"Nd": 40}, origin("processing", "CN", 100))
+    for form in ("swarf", "metal"):
+        sale = replace(taken(MAKER, MINE, {"Nd": 60}), passport=LOT, form=form)
+        assert [{"Nd": 0}, {"Nd": 40}] == [
+            each.elements for each in less_resold([lot, other], [lot, other, sale], RULES)
+        ]
+    more = replace(taken(MAKER, MINE, {"Nd": 101, "Dy": 1}), form="metal")
+    kept = less_resold([lot, other], [lot, other, more], RULES)
+    [nd] = shares(kept, RULES)
+    assert (0, 100, ()) == (nd.consumption_mg, nd.resold_mg, nd.stages)
+
+
+def test_what_was_traded_comes_off_trades_first_and_declarations_off_declarations() -> None:
+    traded, declared = taken(REFINER, MAKER, {"Nd": 60}), taken(REFINER, MAKER, {"Nd": 40})
+    declared = replace(declared, declared=True)
+    for sold_mg, of_declared, left in ((30, False, [30, 40]), (30, True, [60, 10]), (70, True, [30, 0])):
+        sale = replace(taken(MAKER, MINE, {"Nd": sold_mg}), form="metal", declared=of_declared)
+        kept = less_resold([traded, declared], [traded, declared, sale], RULES)
+        assert left == [each.elements["Nd"] for each in kept]
+
+
+def test_magnets_that_are_used_again_are_no_consumption_and_no_import() -> None:
+    whole = replace(taken(MINE, MAKER, {"Nd": 25, "Dy": 1}), reuse="reuse", goods_g=90)
+    more = replace(taken(REFINER, MAKER, {"Nd": 5}), reuse="reuse", goods_g=20)
+    graded = replace(whole, reuse="unstated")
+    oxide = taken(MINE, MAKER, {"Nd": 100}, origin("recycling", "FR", 25))
+    lots = [whole, oxide, more, graded]
+    assert [oxide] == consumed(lots, RULES)
+    [nd] = shares(lots, RULES)
+    assert (100, "met") == (nd.consumption_mg, nd.stages[2].benchmark)
+    assert [("reuse", 110, {"Nd": 30, "Dy": 1}), ("unstated", 90, {"Nd": 25, "Dy": 1})] == [
+        (each.route, each.goods_g, each.elements) for each in reused(lots)
+    ]
+    assert [("Nd", 100)] == [(each.element, each.net_imports_mg) for each in cover({}, lots, RULES, 365)]
+
+
+@pytest.mark.parametrize(
+    ("form", "basis", "route", "expected"),
+    [
+        ("eol_magnet", "ndpr", "reuse", "reuse"),
+        ("core", "ndpr", "repurpose", "repurpose"),
+        ("eol_magnet", "ndpr", "recycle", None),
+        ("eol_magnet", "ndpr", None, None),
+        ("eol_magnet", "ndfeb-reuse", None, "unstated"),
+        ("swarf", "ndpr", "reuse", None),
+    ],
+)
+def test_what_is_used_again(form: Any, basis: Any, route: Any, expected: str | None) -> None:
+    assert expected == reuse_of(form, basis, route)
+
+
+@pytest.mark.parametrize(
+    ("closed_g", "ended", "left_g"),
+    [
+        (0, False, 1_000),
+        (400, False, 600),
+        (400, True, 0),
+        (949, False, 51),
+        (950, False, 0),
+        (1_100, False, 0),
+    ],
+)
+def test_of_a_match_counts_what_is_still_to_come(closed_g: int, ended: bool, left_g: int) -> None:
+    assert left_g == open_g(1_000, closed_g, ended=ended)
+
+
+def test_what_a_passport_said_otherwise_before_is_marked() -> None:
+    lot = taken_by_delivery(delivered(), None, of_trade(content(SITE), corrected=True), RULES)
+    [nd, dy] = shares([lot, taken(REFINER, MAKER, {"Nd": 1})], RULES)
+    assert (240 * KG_MG, 80 * KG_MG) == (nd.corrected_mg, dy.corrected_mg)
+    assert {True} == {
+        each.corrected for each in supplier_map([Bought(taken=lot, source="passport", reference=LOT)])
+    }
 
 
 def test_cover_is_stock_over_net_imports_and_nothing_without_them() -> None:

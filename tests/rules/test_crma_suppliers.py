@@ -4,8 +4,8 @@ from uuid import UUID
 
 from events.passport_terms import OriginShare
 from events.vocabulary import PPB
-from market.rules.crma.shares import Taken
 from market.rules.crma.suppliers import Bought, supplier_map
+from market.rules.crma.taken import Taken
 from tests.rules.test_crma import MAKER, MINE, REFINER, origin
 
 LOT = UUID(int=11)

@@ -26,8 +26,9 @@ from market.rules.crma.declared_volumes import (
     VolumeState,
     WithdrawVolume,
 )
-from market.rules.crma.shares import Taken, consumed, cover, shares
+from market.rules.crma.shares import consumed, cover, shares
 from market.rules.crma.suppliers import Bought, supplier_map
+from market.rules.crma.taken import Taken
 from tests.desk_support import (
     BUYER_TRADER,
     LANES,

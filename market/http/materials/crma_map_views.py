@@ -4,7 +4,8 @@ from typing import Final, Self
 
 from events.passport_terms import OriginStage
 from events.vocabulary import MICRO
-from market.http.materials.crma_views import PeriodView, scope
+from market.http.materials.crma_sheets import noted, scope, told
+from market.http.materials.crma_views import PeriodView
 from market.http.wire.ids import FacilityId, OrganisationId, Prefix, to_text
 from market.http.wire.material import Body
 from market.http.wire.numbers import PERCENT, SUM_KG, Percent, SumKg
@@ -15,12 +16,13 @@ PREFIXES: Final[dict[Source, Prefix]] = {
     "passport": "pass",
     "offer": "offer",
     "lot": "lot",
+    "delivery": "del",
     "declaration": "vol",
 }
 MAP_NOTE: Final = (
     "Where what was bought was extracted, processed and recycled: Regulation (EU) 2024/1252, Article 24. An "
     "empty country: the supplier did not answer. An empty supplier: bought elsewhere, as one's own "
-    "declaration says. Of an order without a passport, recycling is the recycled share that it states."
+    "declaration says. Recycling is at most the recycled share that is claimed of the element."
 )
 MAP_LEGEND: Final[tuple[tuple[Kind, str], ...]] = (
     ("inside", "bought here"),
@@ -38,7 +40,8 @@ ANSWERS: Final[dict[bool, tuple[Kind, Kind]]] = {
 class MappedView(Body, frozen=True, kw_only=True):
     """A part of an element of a lot. `country` null with `did_not_answer`: a legal state.
 
-    `source` says where the answer stands, `reference` in which passport, order or declaration. `supplier`
+    `source` says where the answer stands, `reference` in which passport, order, delivery or declaration.
+    `corrected`: the passport was, since the lot was taken. `supplier`
     null: it was bought elsewhere; then `supplier_name` is what the declaration says, if it names anybody, and
     `document` what it rests on.
     """
@@ -57,6 +60,7 @@ class MappedView(Body, frozen=True, kw_only=True):
     source: Source
     reference: str
     document: str | None = None
+    corrected: bool = False
 
     @classmethod
     def of(cls, value: MappedStage, name: str | None, document: str | None = None) -> Self:
@@ -75,10 +79,14 @@ class MappedView(Body, frozen=True, kw_only=True):
             source=value.source,
             reference=to_text(PREFIXES[value.source], value.reference),
             document=document,
+            corrected=value.corrected,
         )
 
 
 class SupplierMapView(PeriodView, frozen=True, kw_only=True):
+    """`corrected_passports`: on which answers rest, and which were corrected since their lot was taken."""
+
+    corrected_passports: int
     stages: tuple[MappedView, ...]
 
 
@@ -93,9 +101,9 @@ def map_sheet(view: SupplierMapView) -> Sheet:
     return Sheet(
         name="crma-supplier-map",
         title=f"Suppliers from {view.since} to before {view.until}",
-        note=MAP_NOTE,
+        note=noted(view, MAP_NOTE),
         head=names,
-        rows=tuple(tuple(_cell(getattr(each, name)) for name in names) for each in view.stages),
+        rows=tuple(tuple(told(getattr(each, name)) for name in names) for each in view.stages),
         key="kg of the element, by stage and country",
         legend=MAP_LEGEND,
         scope=scope(view),
@@ -113,9 +121,3 @@ def map_sheet(view: SupplierMapView) -> Sheet:
         ),
         whole=max((sum(of.values()) for of in masses.values()), default=MICRO),
     )
-
-
-def _cell(value: object) -> str | None:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return None if value is None else str(value)

@@ -13,7 +13,7 @@ from market.http.wire.endpoint import Call
 from market.http.wire.ids import to_text
 from market.http.wire.reads import as_desk
 from market.http.wire.receipts import Warned, unless_unread, warned
-from market.rules.crma.shares import delivered_masses, masses
+from market.rules.crma.taken import delivered_masses, masses
 from market.rules.crma.volume_content import terms_cautions
 from market.rules.crma.volume_doubles import Trade, double_cautions
 from market.rules.quantities import product_g

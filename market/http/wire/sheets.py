@@ -137,6 +137,8 @@ def as_svg(sheet: Sheet) -> bytes:
 def as_page(sheet: Sheet) -> bytes:
     root, body = page_of(sheet.title)
     text(body, "p", sheet.note)
+    for name, value in sheet.scope:
+        text(body, "p", f"{name}: {value or ''}")
     body.append(_drawing(sheet))
     add_table(body, sheet.head, sheet.rows)
     return as_html(root)

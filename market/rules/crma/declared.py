@@ -10,7 +10,7 @@ from events.vocabulary import BASIS_ELEMENTS, MarketBasis
 from events.volume_terms import DeclaredOrigin
 from market.rules.crma.dated import CrmaRules
 from market.rules.crma.declared_volumes import DeclaredVolume, masses_mg
-from market.rules.crma.shares import Party, Taken
+from market.rules.crma.taken import Party, Taken
 
 
 class Scope(Struct, frozen=True, kw_only=True):
@@ -58,6 +58,8 @@ def taken_by_declaration(
         origin=tuple(_counted_origin(terms.origin)),
         documented=False,
         declared=True,
+        form=terms.form,
+        passport=terms.passport,
     )
 
 

@@ -8,13 +8,14 @@ from msgspec import Struct
 
 from events.passport_terms import ORIGIN_STAGES, OriginStage
 from events.vocabulary import PPB
-from market.rules.crma.shares import SILENCE_IS_NONE, Taken
+from market.rules.crma.taken import SILENCE_IS_NONE, Taken
 
-Source = Literal["passport", "offer", "lot", "declaration"]
+Source = Literal["passport", "offer", "lot", "delivery", "declaration"]
 
 
 class Bought(Struct, frozen=True, kw_only=True):
-    """A lot, and the passport, the order or one's own declaration that says where it comes from."""
+    """A lot, and the passport, the order, the shipment or one's own declaration that says where it comes
+    from."""
 
     taken: Taken
     source: Source
@@ -25,7 +26,8 @@ class MappedStage(Struct, frozen=True, kw_only=True):
     """A part of an element of a lot. `country` None: the supplier did not answer, which is a legal state;
     `supplier` None: it is nobody of the platform.
 
-    `facility` and `site` as far as the buyer may see them. Milligrams are rounded down.
+    `facility` and `site` as far as the buyer may see them. `corrected`: the passport was, since the lot was
+    taken. Milligrams are rounded down.
     """
 
     supplier: UUID | None
@@ -39,6 +41,7 @@ class MappedStage(Struct, frozen=True, kw_only=True):
     facility: UUID | None = None
     site: str | None = None
     strategic_project: bool = False
+    corrected: bool = False
 
 
 def supplier_map(bought: Iterable[Bought]) -> tuple[MappedStage, ...]:
@@ -59,7 +62,7 @@ def supplier_map(bought: Iterable[Bought]) -> tuple[MappedStage, ...]:
 def _parts(lot: Bought, element: str, mass_mg: int, stage: OriginStage) -> Iterable[MappedStage]:
     answered_ppb = 0
     supplier = None if lot.taken.declared else lot.taken.seller.organisation
-    for share in lot.taken.origin:
+    for share in lot.taken.origin_of(element):
         if share.stage == stage:
             answered_ppb += share.share_ppb
             yield MappedStage(
@@ -74,6 +77,7 @@ def _parts(lot: Bought, element: str, mass_mg: int, stage: OriginStage) -> Itera
                 facility=share.facility,
                 site=share.source,
                 strategic_project=share.strategic_project,
+                corrected=lot.taken.corrected,
             )
     if answered_ppb < PPB and stage not in SILENCE_IS_NONE:
         silent_ppb = PPB - answered_ppb
@@ -86,4 +90,5 @@ def _parts(lot: Bought, element: str, mass_mg: int, stage: OriginStage) -> Itera
             country=None,
             share_ppb=silent_ppb,
             mass_mg=mass_mg * silent_ppb // PPB,
+            corrected=lot.taken.corrected,
         )

@@ -210,13 +210,23 @@ def composition_cautions(composition: Composition) -> tuple[Caution, ...]:
 
 
 def recycling_cautions(recycled_ppb: int, stages: Collection[ValueChainStage]) -> Iterator[Caution]:
-    """A share that is claimed as recycled, of what was mined or processed and recycled nowhere."""
+    """A share that is claimed as recycled, of what was mined or processed and recycled nowhere; and a
+    recycling of which no share is claimed."""
     if recycled_ppb and "recycling" not in stages and {"extraction", "processing"} & set(stages):
         yield Caution(
             code="recycling_step_missing",
             text=(
                 f"{percent_text(recycled_ppb)} are stated as recycled, but the origin names no recycling: "
                 "consumption counts it as mined and processed where the origin says, and as recycled nowhere."
+            ),
+            pointer="/origin",
+        )
+    if not recycled_ppb and "recycling" in stages:
+        yield Caution(
+            code="recycled_share_missing",
+            text=(
+                "The origin names a recycling, but no recycled share is stated: consumption counts nothing "
+                "of it as recycled."
             ),
             pointer="/origin",
         )

@@ -28,7 +28,9 @@ from market.rules.viewers import (
 from market.rules.visibility.crowd import is_crowd
 
 GRAMS_MG = 1_000
-Counted = Literal["struck", "confirmed", "delivered"]
+Counted = Literal["struck", "confirmed", "delivered", "taken"]
+OF_CONTRACTS: frozenset[Counted] = frozenset({"delivered", "taken"})
+"""What deliveries are in, which are their parties' and auditors' alone."""
 
 
 class BandedStage(Struct, frozen=True, kw_only=True):
@@ -65,7 +67,7 @@ def see_shares(
     match viewer:
         case AuditorViewer():
             return tuple(shares)
-        case OperatorViewer() if counted != "delivered":
+        case OperatorViewer() if counted not in OF_CONTRACTS:
             return tuple(shares)
         case OrganisationViewer(organisation=organisation) if organisation == of and counted != "struck":
             return tuple(shares)
