@@ -1,6 +1,7 @@
 """The CRMA monitor through the door: own, Union's and public figures, in four shapes; what is refused."""
 
 import csv
+from datetime import timedelta
 from io import StringIO
 from typing import Any
 from uuid import UUID
@@ -10,6 +11,7 @@ import pytest
 
 from events.vocabulary import PPB, OriginStep, PhysicalLot
 from market.commands import passports
+from market.http.materials import crma_sheets
 from market.http.materials.crma_sheets import SCOPE
 from market.http.wire.ids import to_text
 from market.http.wire.sheets import MEDIA_TYPES, Bar, Sheet, accepted, as_csv, as_page, as_svg
@@ -22,6 +24,7 @@ from tests.passport_support import assayed, content
 
 SHARES = "/v1/crma/shares"
 MAP = "/v1/crma/supplier-map"
+MINED_ELSEWHERE = {"stage": "extraction", "country": "AU", "share_percent": "100", "source": "a mine"}
 MINED_AND_REFINED = (
     OriginStep(stage="extraction", country="NO"),
     OriginStep(stage="processing", country="FR"),
@@ -110,6 +113,7 @@ async def test_the_union_is_whole_for_operators_and_banded_for_everybody_else(
     for role in ("operator", "auditor"):
         whole = (await get(shop, f"{union}&counted=struck", buyer, role)).json()
         assert whole["organisation"] is None
+        assert {"contracts", "market", "materials", "parties"} == set(whole["as_of_positions"])
         assert "bands" not in whole
     banded = await get(shop, union, buyer)
     assert (200, [], "2026-01-01") == (
@@ -159,7 +163,7 @@ async def test_the_supplier_map_names_sources_and_who_did_not_answer(
     for path in (MAP, SHARES):
         view = (await get(shop, path, buyer)).json()
         for row in csv.DictReader(StringIO((await get(shop, f"{path}?format=csv", buyer)).text)):
-            known = {name: told(view[name]) or "" for name in SCOPE}
+            known = {name: crma_sheets.told(view[name]) or "" for name in SCOPE}
             assert known == {name: row[name] for name in known}
             assert ("2026-03-02T09:00:00Z", "", "false", "0") == tuple(
                 row[name] for name in ("as_of", "as_of_positions", "period_over", "corrected_passports")
@@ -190,6 +194,34 @@ async def test_a_passport_goes_before_the_order_without_its_sites(
     assert {("extraction", "NO", "passport", None), ("processing", None, "passport", None)} == {
         (each["stage"], each["country"], each["source"], each["site"]) for each in told
     }
+    await assert_corrections_are_told(shop, seller, buyer, to_text("pass", passport))
+
+
+async def assert_corrections_are_told(shop: Shop, seller: Firm, buyer: Firm, passport: str) -> None:
+    """Since the lot was taken: how many passports, how much of each element, which answers."""
+    before = (await get(shop, SHARES, buyer)).json()
+    assert (0, {"0.000"}) == (
+        before["corrected_passports"],
+        {each["corrected_kg"] for each in before["elements"]},
+    )
+    lot = (await get(shop, f"/v1/passports/{passport}", seller)).json()
+    body = {
+        "corrects": lot["stated_by"],
+        "reason": "the mine was another",
+        "content": {**lot["content"], "origin": [MINED_ELSEWHERE]},
+    }
+    shop.scene.clock.now += timedelta(days=1)
+    path = f"/v1/passports/{passport}/corrections"
+    corrected = await shop.ask("POST", path, by=seller, body=body, version='"v1"')
+    assert 201 == corrected.status_code, corrected.text
+    after = (await get(shop, SHARES, buyer)).json()
+    assert before["as_of"] < after["as_of"]
+    assert 1 == after["corrected_passports"]
+    assert [each["consumption_kg"] for each in after["elements"]] == [
+        each["corrected_kg"] for each in after["elements"]
+    ]
+    mapped = list(csv.DictReader(StringIO((await get(shop, f"{MAP}?format=csv", buyer)).text)))
+    assert {("true", "1")} == {(row["corrected"], row["corrected_passports"]) for row in mapped}
 
 
 async def test_goods_count_in_the_stock_of_who_has_said_that_they_are_its_own(
@@ -236,7 +268,9 @@ async def test_the_statement_is_for_who_may_read_the_passport(shop: Shop, seller
         told["shares"][0][name]
         for name in ("element", "post_consumer_percent", "pre_consumer_percent", "counted_percent")
     )
-    assert "due" == (await get(shop, f"{path}?on=2027-05-24", seller)).json()["duty"]
+    ahead = (await get(shop, f"{path}?on=2027-05-24", seller)).json()
+    assert ("due", True, "2026-03-02T09:00:00Z") == (ahead["duty"], ahead["rules_ahead"], ahead["as_of"])
+    assert "still to come" in (await get(shop, f"{path}?on=2027-05-24&format=html", seller)).text
     rows = list(csv.DictReader(StringIO((await get(shop, f"{path}?format=csv", seller)).text)))
     assert len(told["shares"]) == len(rows)
     for row in rows:
@@ -259,9 +293,15 @@ async def test_every_figure_comes_as_plot_and_page_too(shop: Shop, seller: Firm,
         plot = await get(shop, path, buyer, Accept="image/svg+xml")
         assert ("image/svg+xml", "Accept") == (plot.headers["content-type"], plot.headers["vary"])
         assert "{http://www.w3.org/2000/svg}svg" == ET.fromstring(plot.text).tag
+        over = (await get(shop, f"{path}?until=2026-01-01", buyer)).json()["period_over"]
         page = await get(shop, path, buyer, Accept="text/html,application/xhtml+xml;q=0.9,*/*;q=0.8")
         assert "text/html; charset=utf-8" == page.headers["content-type"]
         assert "default-src 'none'" in page.headers["content-security-policy"]
+        assert (True, True, True) == (
+            over,
+            "The period is not over." in page.text,
+            "as_of: 2026-03-02T09:00:00Z" in page.text,
+        )
         assert ("<script" in page.text, "src=" in page.text, "<svg" in page.text) == (False, False, True)
 
 

@@ -314,6 +314,11 @@ async def test_a_delivery_from_shipment_to_a_restated_invoice(shop: Shop) -> Non
     )
     taken = await post(shop, f"{delivery}/acceptance", buyer, {"title_passed_on": "2027-03-10"})
     assert 201 == taken.status_code, taken.text
+    assert {"taken": "6000.000", "confirmed": None, "delivered": "6000.000"} == await neodymium(shop, buyer)
+    mapped = (await shop.ask("GET", "/v1/crma/supplier-map", by=buyer)).json()
+    assert {("seller-0", "delivery", f"/v1/deliveries/{each['reference']}") for each in mapped["stages"]} == {
+        ("seller-0", "delivery", delivery)
+    }
     early = await post(shop, f"{delivery}/settlement", seller)
     assert (409, "quotation_period_open") == (early.status_code, early.json()["code"])
     on(shop, date(2027, 5, 10))
@@ -706,6 +711,16 @@ async def assert_held_against_its_passport(shop: Shop, path: str, seller: Firm) 
     assert 201 == rest.status_code, rest.text
 
 
+async def neodymium(shop: Shop, by: Firm) -> dict[str, str | None]:
+    """What the monitor counts of one's own, in each state; the first as it answers by itself."""
+    found: dict[str, str | None] = {}
+    for asked in ("", "?counted=confirmed", "?counted=delivered"):
+        told = (await shop.ask("GET", f"/v1/crma/shares{asked}", by=by)).json()
+        of = [each["consumption_kg"] for each in told["elements"] if each["element"] == "Nd"]
+        found[told["counted"]] = of[0] if of else None
+    return found
+
+
 async def follow(shop: Shop) -> str:
     """A match of 2,000 kg of lot HOARD-1; the path of the contract that the follower makes of it."""
     scene = shop.scene
@@ -763,4 +778,16 @@ async def test_the_contract_of_a_match_takes_its_lot_and_no_more_than_its_quanti
         ("weighed_far_from_shipped", "/net_wet_t"),
         ("weighing_may_be_objected", "/net_wet_t"),
     ] == warnings(told)
+    confirmed = {"confirmed": "1599.9998", "delivered": None}
+    assert {"taken": "1599.9998", **confirmed} == await neodymium(shop, buyer)
     assert [] == warnings(await post(shop, weighing, buyer, weighed | {"net_wet_t": "2.745"}))
+    delivery = shipped.headers["location"]
+    for firm in (seller, buyer):
+        lodged = {"laboratory": "AHK", "reference": "1", "results": FIGURES}
+        assert 201 == (await post(shop, f"{delivery}/assays", firm, lodged)).status_code
+    passed = {"title_passed_on": body["shipped_on"]}
+    accepted = await post(shop, f"{delivery}/acceptance", buyer, passed)
+    assert 201 == accepted.status_code, accepted.text
+    assert {"taken": "1647.000", **confirmed, "delivered": "1647.000"} == await neodymium(shop, buyer)
+    mapped = (await shop.ask("GET", "/v1/crma/supplier-map?format=csv", by=buyer)).text
+    assert [",delivery,"] == sorted({name for name in (",delivery,", ",lot,") if name in mapped})

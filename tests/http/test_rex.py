@@ -296,6 +296,15 @@ async def test_whole_magnets_are_traded_for_reuse(shop: Shop) -> None:
     for firm in (seller, buyer):
         confirmed = await shop.ask("POST", f"{path}/confirm", by=firm)
         assert 200 == confirmed.status_code, confirmed.text
+    monitor = "/v1/crma/shares"
+    counted = (await shop.ask("GET", monitor, by=buyer)).json()
+    assert ([], []) == (counted["elements"], counted["cover"])
+    assert [("reuse", "300.000", "64.500")] == [
+        (each["route"], each["goods_kg"], each["elements"][0]["mass_kg"]) for each in counted["reused"]
+    ]
+    rows = (await shop.ask("GET", f"{monitor}?format=csv", by=buyer)).text.splitlines()
+    assert rows[1].startswith("Nd,,,")
+    assert ",reuse,64.500," in rows[1]
     await shop.project()
     goods = (await shop.ask("GET", path, by=buyer)).json()["goods"]
     assert (rex_terms.WHOLE_MAGNETS, ["reuse"], None) == (

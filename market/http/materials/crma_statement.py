@@ -1,6 +1,6 @@
 """The statement of recycled content in a product's magnets (Regulation (EU) 2024/1252, Article 29)."""
 
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated, Final, Self
 
 from msgspec import Meta, Struct
@@ -8,6 +8,7 @@ from msgspec import Meta, Struct
 from contracts.rules.days import day_of
 from events.vocabulary import PPB, CustodyModel
 from market.http.materials.crma import TAG, dated_rules
+from market.http.materials.crma_sheets import told
 from market.http.materials.passports import load
 from market.http.wire.access import READERS
 from market.http.wire.endpoint import Answer, Call, Nothing, endpoint
@@ -24,9 +25,20 @@ NOTE: Final = (
     "Share of each element in the magnets that was recovered from post-consumer waste; pre-consumer stands "
     "apart. An empty share: the passport states none."
 )
-
-
-SCOPE: Final = ("passport", "version", "custody", "rules_as_of", "duty", "magnets_g", "above_g", "counted")
+AHEAD_NOTE: Final = "The day whose rules apply is still to come."
+SCOPE: Final = (
+    "passport",
+    "version",
+    "corrections",
+    "custody",
+    "rules_as_of",
+    "rules_ahead",
+    "duty",
+    "magnets_g",
+    "above_g",
+    "counted",
+    "as_of",
+)
 """Of a statement as a whole: a file says it in each row."""
 
 
@@ -66,26 +78,33 @@ class CrmaStatementView(Body, frozen=True, kw_only=True):
     `no_rule_yet` before there were any.
 
     `magnets_g` of the types that count; `counted`: kinds of recycled content that do. `custody`: the model of
-    ISO 22095 by which the shares stay with the material.
+    ISO 22095 by which the shares stay with the material. `corrections`: how often the passport was corrected
+    up to `version`, `as_of` when this was read. `rules_ahead`: the day of the rules is still to come.
     """
 
     passport: PassportId
     version: int
+    corrections: int
     custody: CustodyModel
     rules_as_of: date
+    rules_ahead: bool
     duty: Duty
     magnets_g: Grams
     above_g: Grams
     counted: tuple[str, ...]
+    as_of: datetime
     shares: tuple[StatedShareView, ...]
 
     @classmethod
-    def of(cls, value: Statement, seen: SeenPassport, day: date) -> Self:
+    def of(cls, value: Statement, seen: SeenPassport, day: date, now: datetime) -> Self:
         return cls(
             passport=to_text("pass", seen.passport),
             version=seen.version,
+            corrections=seen.corrections,
             custody=seen.content.custody,
             rules_as_of=day,
+            rules_ahead=day > day_of(now),
+            as_of=now,
             duty=value.duty,
             magnets_g=GRAMS.text(value.magnets_mg),
             above_g=GRAMS.text(value.above_mg),
@@ -110,16 +129,17 @@ class CrmaStatementView(Body, frozen=True, kw_only=True):
 )
 async def read(call: Call[Nothing, StatementQuery]) -> Answer:
     _, _, seen = await load(call)
-    day = call.query.on or day_of(call.door.clock())
+    now = call.door.clock()
+    day = call.query.on or day_of(now)
     found = statement(seen.content, rules_on(dated_rules(), day))
     if found is None:
         raise DoorError("not_found", "This passport states no magnets, so there is no statement of them.")
-    view = CrmaStatementView.of(found, seen, day)
+    view = CrmaStatementView.of(found, seen, day, now)
     return answer(call, view, _sheet(view, found), call.query.format)
 
 
-def _told(value: object) -> str:
-    return ", ".join(value) if isinstance(value, tuple) else str(value)
+def _told(value: object) -> str | None:
+    return ", ".join(value) if isinstance(value, tuple) else told(value)
 
 
 def _sheet(view: CrmaStatementView, of: Statement) -> Sheet:
@@ -132,7 +152,7 @@ def _sheet(view: CrmaStatementView, of: Statement) -> Sheet:
     return Sheet(
         name=f"{view.passport}-crma-statement",
         title=f"Recycled content of the magnets of {view.passport}",
-        note=NOTE,
+        note=f"{NOTE} {AHEAD_NOTE}" if view.rules_ahead else NOTE,
         head=names,
         rows=tuple(tuple(getattr(each, name) for name in names) for each in view.shares),
         scope=tuple((name, _told(getattr(view, name))) for name in SCOPE),
