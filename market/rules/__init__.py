@@ -32,8 +32,9 @@ several of them, lies beside them.
                  plausible_masses (what is told), stated_papers (which look odd);
                  transformations, mass_balance; lineage (where its elements come from), lineage_layers;
                  data_carriers (where its code leads), magnet_labels (what a label owes)
-    crma         shares (of consumption, days of cover), suppliers (who took it from where), statement (of a
-                 product's magnets), dated (what applies when); declared_volumes, declared, volume_content,
+    crma         taken (what of whom, and its origin), resales (what buyers sold on), shares (of consumption,
+                 days of cover), suppliers (who took it from where), statement (of a product's magnets),
+                 dated (what applies when); declared_volumes, declared, volume_content,
                  volume_defects (bought or sold elsewhere), volume_doubles (what trades here count already)
     parties      parties, papers, licence_kinds (which open waste), keys, members, alike_names (names that
                  read the same)

@@ -419,6 +419,22 @@ async def test_what_the_reader_runs_behind_row_security(database: Any, filled: A
                         {"match_of_buyer_in_time"},
                     ),
                     (crma.READ_HELD, (organisation, 5_001), {"passport_of_holder"}),
+                    (
+                        crma.READ_CLOSED,
+                        (None, *span, organisation, 20_001),
+                        {"match_of_seller_in_time", "agreement_one_of_match"},
+                    ),
+                    (crma.READ_ORDERED, ([match],), {"match_by_id", "order_terms_pkey"}),
+                    (
+                        crma.READ_CORRECTED,
+                        ([lot], "materials.passport.corrected.v1"),
+                        {"passport_by_id", "passport_step_pkey"},
+                    ),
+                    (
+                        shipped.READ_ACCEPTED,
+                        (None, span[0].date(), span[1].date(), organisation, 5_001),
+                        {"delivery_accepted_in_time"},
+                    ),
                 ],
             )
             await assert_plans(reader, feed_of(organisation, market))
