@@ -14,6 +14,8 @@ from events.envelope import Recorded
 from events.market_events import (
     MatchAnswered,
     MatchConfirmed,
+    MatchDeclined,
+    MatchLapsed,
     MatchStruck,
     RecoveredLotAmended,
     RecoveredLotListed,
@@ -71,14 +73,26 @@ class MatchProof(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     price_lines: Annotated[tuple[PriceLine, ...], Meta(max_length=PRICE_LINES_MAX)] = ()
 
 
+Deal = Literal["confirmed", "declined", "lapsed", "not_shown"]
+"""What became of the match, as events in the file say it whose bytes are shown."""
+
+
 class ProofVerdict(Struct, frozen=True, kw_only=True):
-    """What is proved, one sentence each; `shown`: the match itself, not only that some event has its hash."""
+    """What is proved, one sentence each; `stated` stands in the file and in no signed event.
+
+    `shown`: the match itself, not only that some event has its hash. `order`: the party's own, where its
+    bytes are shown. `missing`: why no deal is shown.
+    """
 
     origin: str
     size: int
     match: UUID
     shown: bool
+    order: str | None
+    deal: Deal
+    missing: str | None
     proved: tuple[str, ...]
+    stated: tuple[str, ...]
     cosigners: tuple[str, ...]
     unchecked_cosigners: tuple[str, ...]
 
@@ -103,12 +117,17 @@ def check_proof(proof: MatchProof, operator: VerifierKey, witnesses: Sequence[Ve
         raise ProofError("neither the order nor the match is shown: hashes alone may be of anything")
     follows = _what_follows(proof, events)
     _require_answers(proof, events)
+    deal, missing = _deal(proof, events)
     return ProofVerdict(
         origin=head.checkpoint.origin,
         size=head.checkpoint.size,
         match=proof.match,
         shown="match" in events,
+        order=None if "order" not in events else _order_of(events["order"])[1],
+        deal=deal,
+        missing=missing,
         proved=(*map(_told, proof.events), *follows),
+        stated=_price_lines(proof, events),
         cosigners=head.cosigners,
         unchecked_cosigners=head.unchecked,
     )
@@ -132,28 +151,59 @@ def _what_follows(proof: MatchProof, events: Mapping[Part, Recorded]) -> list[st
         told.append(f"the match is of {quantity} kg at {eur_text(struck.price_ueur_per_kg)}")
     told += [_answer(proof, part, events) for part in ("seller_answer", "buyer_answer") if part in events]
     if "decision" in events:
-        told.append(_confirmed(proof, events["decision"]))
-    if proof.price_lines:
-        told.append(_price(proof, order, struck))
+        told.append(_decided(proof, events["decision"], struck))
     return told
 
 
-def _own_order(proof: MatchProof, event: Recorded, struck: object) -> str:
+def _deal(proof: MatchProof, events: Mapping[Part, Recorded]) -> tuple[Deal, str | None]:
+    """What became of the match, and why nothing else is shown."""
+    decision = events["decision"].data if "decision" in events else None
+    answers = [events[part].data for part in ANSWERS & set(events)]
+    if isinstance(decision, MatchDeclined) or any(
+        isinstance(fact, MatchAnswered) and fact.answer == "declined" for fact in answers
+    ):
+        return "declined", None
+    if isinstance(decision, MatchLapsed):
+        return "lapsed", None
+    if isinstance(decision, MatchConfirmed) and "match" in events:
+        return "confirmed", None
+    given = {each.part for each in proof.events}
+    if "decision" not in given:
+        return "not_shown", "the file holds no decision of the match"
+    if decision is None:
+        return "not_shown", "of the decision there is only a hash, and a decline or a lapse has one too"
+    return "not_shown", "of the match itself there is only a hash, or nothing"
+
+
+def _order_of(event: Recorded) -> tuple[UUID, str, UUID, Side]:
+    """The order, as it is written, its organisation and its side."""
     fact = event.data
     match fact:
         case RequirementPosted() | RequirementAmended():
-            order, side = fact.requirement, "buyer"
+            return fact.requirement, f"req_{fact.requirement.hex}", fact.organisation, "buyer"
         case SupplyOffered() | SupplyOfferAmended():
-            order, side = fact.offer, "seller"
+            return fact.offer, f"offer_{fact.offer.hex}", fact.organisation, "seller"
         case RecoveredLotListed() | RecoveredLotAmended():
-            order, side = fact.lot, "seller"
+            return fact.lot, f"lot_{fact.lot.hex}", fact.organisation, "seller"
         case _:
             raise ProofError("what is given as the order is another event")
-    if (fact.organisation, side) != (proof.organisation, proof.side):
-        raise ProofError(f"the order is of {fact.organisation}, not of {proof.organisation} as {proof.side}")
-    if isinstance(struck, MatchStruck) and order not in (struck.supply, struck.requirement):
+
+
+def _own_order(proof: MatchProof, event: Recorded, struck: object) -> str:
+    order, named, organisation, side = _order_of(event)
+    if (organisation, side) != (proof.organisation, proof.side):
+        told = f"the order is of {_organisation(organisation)}, not of {_organisation(proof.organisation)}"
+        raise ProofError(f"{told} as {proof.side}")
+    told = f"{named} of {_organisation(organisation)} as {side}, unchanged"
+    if not isinstance(struck, MatchStruck):
+        return told
+    if order not in (struck.supply, struck.requirement):
         raise ProofError("the match is not of the order that is given")
-    return f"order {order} is your own, unchanged"
+    return f"{told}; the match is of it"
+
+
+def _organisation(organisation: UUID) -> str:
+    return f"org_{organisation.hex}"
 
 
 def _require_answers(proof: MatchProof, events: Mapping[Part, Recorded]) -> None:
@@ -179,25 +229,47 @@ def _answer(proof: MatchProof, part: Part, events: Mapping[Part, Recorded]) -> s
     side: Side = "seller" if part == "seller_answer" else "buyer"
     if not isinstance(fact, MatchAnswered) or (fact.match, fact.side) != (proof.match, side):
         raise ProofError(f"what is given as the {side}'s answer is another event")
-    if fact.answer != "confirmed" or event.actor != fact.organisation:
-        raise ProofError(f"the {side}'s answer is no confirmation of its own")
     decision = events["decision"].data if "decision" in events else None
+    if event.actor != fact.organisation or (
+        isinstance(decision, MatchConfirmed) and fact.answer != "confirmed"
+    ):
+        raise ProofError(f"the {side}'s answer is no confirmation of its own")
     if isinstance(decision, MatchConfirmed) and getattr(decision, side) != fact.organisation:
         raise ProofError(f"the confirmation names another {side} than the answer")
-    return f"{fact.organisation} confirmed as {side} at {event.time.isoformat()}"
+    return f"{_organisation(fact.organisation)} {fact.answer} as {side} at {event.time.isoformat()}"
 
 
-def _confirmed(proof: MatchProof, event: Recorded) -> str:
+def _decided(proof: MatchProof, event: Recorded, struck: object) -> str:
     fact = event.data
-    if not isinstance(fact, MatchConfirmed) or fact.match != proof.match:
+    if not isinstance(fact, MatchConfirmed | MatchDeclined | MatchLapsed) or fact.match != proof.match:
         raise ProofError("what is given as the decision is another event")
-    if proof.organisation not in (fact.seller, fact.buyer):
+    if isinstance(struck, MatchStruck) and _pair(fact) != _pair(struck):
+        raise ProofError("the decision is of other orders or another quantity than the match")
+    if isinstance(fact, MatchDeclined):
+        return f"declined by {' and '.join(fact.declined_by)} at {event.time.isoformat()}"
+    if isinstance(fact, MatchLapsed):
+        return f"lapsed at {event.time.isoformat()}: silent was the {' and the '.join(fact.silent)}"
+    if proof.organisation != getattr(fact, proof.side):
         raise ProofError("the confirmation names other parties")
-    return f"confirmed between {fact.seller} and {fact.buyer}"
+    return (
+        f"confirmed between {_organisation(fact.seller)} as seller and {_organisation(fact.buyer)} as buyer"
+    )
+
+
+def _pair(fact: MatchStruck | MatchConfirmed | MatchDeclined | MatchLapsed) -> tuple[UUID, UUID, int]:
+    return fact.supply, fact.requirement, fact.quantity_basis_g
+
+
+def _price_lines(proof: MatchProof, events: Mapping[Part, Recorded]) -> tuple[str, ...]:
+    """The party's own lines, which no signed event holds: only their first figure and their sum are held
+    against its order and the match."""
+    if not proof.price_lines:
+        return ()
+    lines = tuple(f"{each.label}: {eur_text(each.ueur_per_kg)}" for each in proof.price_lines)
+    return (*lines, _price(proof, events.get("order"), events["match"].data if "match" in events else None))
 
 
 def _price(proof: MatchProof, order: Recorded | None, struck: object) -> str:
-    """The party's own lines add up from the figure in its order to the price in the match."""
     first, total = proof.price_lines[0], sum(line.ueur_per_kg for line in proof.price_lines)
     if order is not None:
         terms = order.data.terms  # type: ignore[attr-defined]
@@ -208,7 +280,6 @@ def _price(proof: MatchProof, order: Recorded | None, struck: object) -> str:
     if isinstance(struck, MatchStruck) and struck.price_ueur_per_kg != total:
         told = f"the lines come to {eur_text(total)}, the match says {eur_text(struck.price_ueur_per_kg)}"
         raise ProofError(told)
-    whose = "your" if order is not None else "an unproved"
-    what = "the price of" if isinstance(struck, MatchStruck) else "an unproved price of"
-    start = eur_text(first.ueur_per_kg)
-    return f"from {whose} {first.label} of {start} the lines come to {what} {eur_text(total)}"
+    start = "an ask or limit that is not shown" if order is None else f"the {first.label} of the order"
+    end = "the match's price" if isinstance(struck, MatchStruck) else "a price that is not shown"
+    return f"they begin at {start} and come to {end}, {eur_text(total)}; what lies between is unproved"

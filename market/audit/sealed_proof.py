@@ -76,7 +76,7 @@ def parse_file(raw: bytes, kind: type[F]) -> F:
     try:
         return msgspec.json.decode(raw, type=kind)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        raise ProofError(f"no such file: {error}") from error
+        raise ProofError(f"the file is not as its format has it: {error}") from error
 
 
 def check_head(

@@ -1,16 +1,24 @@
 """`lodestone audit proof`: a partner's proof of its match, checked without any connection."""
 
 from pathlib import Path
+from typing import Final
 
 import rich_click as click
 
 from market.audit.match_proof import FORMATS as MATCH_PROOFS
-from market.audit.match_proof import ProofVerdict, check_proof, parse_proof
+from market.audit.match_proof import Deal, ProofVerdict, check_proof, parse_proof
 from market.audit.receipt_proof import FORMAT as RECEIPT_PROOF
 from market.audit.sealed_proof import ProofError, stated_format
 from market.cli.console import CommandFailed, Exit, print_json, print_line, settings_of
 from market.cli.trusted import content_of, print_cosigners, trusted_keys
 from market.http.wire.ids import to_text
+
+_DEALS: Final[dict[Deal, str]] = {
+    "confirmed": "yes",
+    "declined": "no, the match was declined",
+    "lapsed": "no, the match lapsed",
+    "not_shown": "not shown",
+}
 
 
 @click.command("proof")
@@ -20,11 +28,16 @@ from market.http.wire.ids import to_text
     "--witness", "witnesses", multiple=True, metavar="KEY",
     help="A witness that has to have cosigned; may be repeated.",
 )  # fmt: skip
+@click.option("--order-only", is_flag=True, help="Ask for one's own order alone, not for a deal.")
 @click.option("--json", "as_json", is_flag=True, help="What is proved as JSON on stdout.")
-def command(*, file: Path, key: str | None, witnesses: tuple[str, ...], as_json: bool) -> None:
+def command(
+    *, file: Path, key: str | None, witnesses: tuple[str, ...], order_only: bool, as_json: bool
+) -> None:
     """Check FILE, as `GET /v1/matches/{id}/proof` answers it, with nothing but the keys that you trust.
 
-    Exit code 3: FILE is no such proof. 4: something in it does not hold, and the first of it is named.
+    The last line says what it shows of the match: a confirmed deal, a declined or lapsed one, or none.
+    Exit code 3: FILE is no such proof. 4: something in it does not hold, and the first of it is named; or all
+    of it holds and a confirmed deal is not shown.
     """
     content = content_of(file)
     _require_match_proof(file, content)
@@ -41,6 +54,7 @@ def command(*, file: Path, key: str | None, witnesses: tuple[str, ...], as_json:
         print_json(verdict)
     else:
         _print(verdict)
+    _require_shown(file, verdict, order_only=order_only)
 
 
 def _require_match_proof(file: Path, content: bytes) -> None:
@@ -55,9 +69,30 @@ def _require_match_proof(file: Path, content: bytes) -> None:
 
 
 def _print(verdict: ProofVerdict) -> None:
-    match = to_text("match", verdict.match)
-    what = match if verdict.shown else f"your order in {match}, of which itself only a hash is shown"
-    print_line(f"{what}: proved under the checkpoint of {verdict.size:,} events of {verdict.origin}")
+    checked = f"under the checkpoint of {verdict.size:,} events of {verdict.origin}"
+    if verdict.shown:
+        print_line(f"{to_text('match', verdict.match)}: proved {checked}")
+    else:
+        print_line(f"{verdict.order}: proved {checked}")
     for sentence in verdict.proved:
         print_line(f"  {sentence}")
+    if not verdict.shown:
+        match = to_text("match", verdict.match)
+        print_line(f"as the file states it, in no signed event: the order was matched in {match}")
+    if verdict.stated:
+        print_line("as the file states it, in no signed event: how the price is made up")
+    for sentence in verdict.stated:
+        print_line(f"  {sentence}")
     print_cosigners(verdict.cosigners, verdict.unchecked_cosigners)
+    print_line(f"a confirmed deal: {_DEALS[verdict.deal]}")
+
+
+def _require_shown(file: Path, verdict: ProofVerdict, *, order_only: bool) -> None:
+    if order_only:
+        if verdict.order is None:
+            raise CommandFailed(Exit.DIVERGENCE, f"{file} shows no order")
+        return
+    if verdict.deal != "confirmed":
+        why = "" if verdict.missing is None else f": {verdict.missing}"
+        told = f"{file} holds, and shows no confirmed deal{why}; --order-only asks for the order alone"
+        raise CommandFailed(Exit.DIVERGENCE, told)

@@ -1,5 +1,6 @@
 """Proofs of matches and checkpoints through the door: checked offline, and no third party's field in them."""
 
+import re
 from base64 import b64decode
 from collections.abc import Callable
 from typing import Any
@@ -49,9 +50,13 @@ async def test_before_confirmation_only_ones_own_order_is_shown(shop: Shop, data
         assert {"order": True, "plan": False, "match": False, "clearing": False} == parts(proof)
         verdict = check_proof(proof, OPERATOR.verifier, [WITNESS.verifier])
         assert (WITNESS.name,) == verdict.cosigners
-        assert any("is your own, unchanged" in told for told in verdict.proved)
-        assert any("lines come to an unproved price of 75.000000 EUR/kg" in told for told in verdict.proved)
-        assert not verdict.shown
+        assert any(told.endswith("unchanged") for told in verdict.proved)
+        assert "come to a price that is not shown, 75.000000 EUR/kg" in verdict.stated[-1]
+        assert (False, "not_shown", "the file holds no decision of the match") == (
+            verdict.shown,
+            verdict.deal,
+            verdict.missing,
+        )
         hidden = [*identity(other.organisation), *identity(other.facility), *figure(secret)]
         hidden += await counter_order(shop, firm)
         assert [] == found(hidden, answer.text)
@@ -97,15 +102,19 @@ async def test_when_both_have_confirmed_match_and_confirmation_are_shown(shop: S
         verdict = check_proof(proof, OPERATOR.verifier, [])
         for side, party in (("seller", seller), ("buyer", buyer)):
             assert any(
-                told.startswith(f"{party.organisation} confirmed as {side}") for told in verdict.proved
+                told.startswith(f"org_{party.organisation.hex} confirmed as {side}")
+                for told in verdict.proved
             )
         older = replace(without(without(proof, "seller_answer"), "buyer_answer"), format=FORMAT)
-        assert check_proof(older, OPERATOR.verifier, []).shown
+        assert "confirmed" == check_proof(older, OPERATOR.verifier, []).deal
+        for part, told in (("decision", "holds no decision"), ("match", "itself there is only a hash")):
+            rest = check_proof(without(older, part), OPERATOR.verifier, [])
+            assert ("not_shown", True) == (rest.deal, told in str(rest.missing))
         assert size == verdict.size
         assert (WITNESS.name,) == verdict.unchecked_cosigners
         assert any(told.startswith("confirmed between") for told in verdict.proved)
-        assert any("the lines come to the price of 75.000000 EUR/kg" in told for told in verdict.proved)
-        assert verdict.shown
+        assert "come to the match's price, 75.000000 EUR/kg" in verdict.stated[-1]
+        assert (True, "confirmed", None) == (verdict.shown, verdict.deal, verdict.missing)
         text = msgspec.json.encode(proof).decode()
         assert [] == found([*identity(outsider.organisation), *identity(outsider.facility)], text)
         other = buyer if firm is seller else seller
@@ -118,18 +127,21 @@ async def test_the_others_sealed_answer_leaves_no_trace(shop: Shop, database: An
     await sealed(shop, database)
     before = await taken(shop, path, buyer)
     await shop.ask("POST", f"{path}/decline", by=seller, body={"reason": "quality"})
-    row = await shop.scene.pool.fetchrow("select status from match")
-    assert row is not None
-    after = await shop.ask("GET", f"{path}/proof", by=buyer)
-    if row["status"] == "open":
-        assert before == parse_proof(after.content)
-    else:
-        assert 409 == after.status_code
-        await sealed(shop, database)
-        proof = await taken(shop, path, buyer)
-        assert {"order": True, "plan": False, "match": False, "clearing": False, "decision": False} == parts(
-            proof
-        )
+    await sealed(shop, database)
+    assert before == await taken(shop, path, buyer)
+    assert "not_shown" == check_proof(await taken(shop, path, seller), OPERATOR.verifier, []).deal
+    await shop.ask("POST", f"{path}/confirm", by=buyer)
+    await sealed(shop, database)
+    hashes = {"order": True, "plan": False, "match": False, "clearing": False, "decision": False}
+    for firm, other, own, deal in (
+        (seller, buyer, "seller_answer", "declined"),
+        (buyer, seller, "buyer_answer", "not_shown"),
+    ):
+        proof = await taken(shop, path, firm)
+        assert hashes | {own: True} == parts(proof)
+        assert deal == check_proof(proof, OPERATOR.verifier, []).deal
+        text = msgspec.json.encode(proof).decode()
+        assert [] == found([*identity(other.organisation), *await counter_order(shop, firm)], text)
 
 
 async def test_nobody_else_gets_a_proof(shop: Shop, database: Any) -> None:
@@ -222,19 +234,42 @@ async def test_whatever_is_changed_in_the_file_is_found(shop: Shop, database: An
 async def test_the_command_checks_a_file_without_any_connection(
     shop: Shop, database: Any, tmp_path: Any
 ) -> None:
-    path, seller, _ = await struck(shop)
+    path, seller, buyer = await struck(shop)
     await sealed(shop, database)
     file = tmp_path / "match.proof.json"
     file.write_bytes((await shop.ask("GET", f"{path}/proof", by=seller)).content)
     keys = ["--key", OPERATOR.verifier.text, "--witness", WITNESS.verifier.text]
+    checked = ["audit", "proof", str(file), *keys]
     with pytest.raises(CommandFailed) as failed:
         CliRunner().invoke(commands, ["audit", "receipt", str(file), *keys], catch_exceptions=False)
     assert failed.value.sentence.endswith("is a match's proof: use `lodestone audit proof`")
     assert Exit.INVALID_INPUT == failed.value.code
-    result = CliRunner().invoke(commands, ["audit", "proof", str(file), *keys], catch_exceptions=False)
+    with pytest.raises(CommandFailed, match="shows no confirmed deal: the file holds no decision") as failed:
+        CliRunner().invoke(commands, checked, catch_exceptions=False)
+    assert Exit.DIVERGENCE == failed.value.code
+    result = CliRunner().invoke(commands, [*checked, "--order-only"], catch_exceptions=False)
     assert 0 == result.exit_code
     assert "proved under the checkpoint of" in result.stdout
     assert "cosigned by witness.example/w1" in result.stdout
+    assert "as the file states it, in no signed event: the order was matched in match_" in result.stdout
+    assert "a confirmed deal: not shown" == result.stdout.splitlines()[-1]
+    for by in (seller, buyer):
+        await shop.ask("POST", f"{path}/confirm", by=by)
+    await sealed(shop, database)
+    file.write_bytes((await shop.ask("GET", f"{path}/proof", by=seller)).content)
+    result = CliRunner().invoke(commands, checked, catch_exceptions=False)
+    assert (0, "a confirmed deal: yes") == (result.exit_code, result.stdout.splitlines()[-1])
+    assert "as the file states it, in no signed event: how the price is made up" in result.stdout
+    whole = file.read_bytes()
+    for wrong, told in (
+        (whole.replace(b'"side":"seller"', b'"side":"broker"', 1), "Invalid enum value 'broker'"),
+        (msgspec.json.encode({**msgspec.json.decode(whole), "events": []}), "length >= 1 - at `$.events`"),
+    ):
+        file.write_bytes(wrong)
+        with pytest.raises(CommandFailed, match=f"not as its format has it: .*{re.escape(told)}") as failed:
+            CliRunner().invoke(commands, checked, catch_exceptions=False)
+        assert Exit.INVALID_INPUT == failed.value.code
+    file.write_bytes(whole)
     file.write_bytes(file.read_bytes().replace(b'"position":', b'"position":1', 1))
     with pytest.raises(CommandFailed) as failed:
         CliRunner().invoke(commands, ["audit", "proof", str(file), *keys], catch_exceptions=False)
@@ -250,7 +285,9 @@ async def test_the_command_checks_a_file_without_any_connection(
             CliRunner().invoke(commands, ["audit", "proof", str(file), *keys], catch_exceptions=False)
         assert (Exit.INVALID_INPUT, f"{file} {told}") == (failed.value.code, failed.value.sentence)
     file.write_text(f'{{"format":"{stated}"}}')
-    with pytest.raises(CommandFailed, match=": no such file: Object missing required field") as failed:
+    with pytest.raises(
+        CommandFailed, match="not as its format has it: Object missing required field"
+    ) as failed:
         CliRunner().invoke(commands, ["audit", "proof", str(file), *keys], catch_exceptions=False)
     assert Exit.INVALID_INPUT == failed.value.code
 

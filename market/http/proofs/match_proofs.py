@@ -38,9 +38,10 @@ TAG: Final = "Matches"
     problems=(409,),
     description=(
         "For its parties. One's own order, the match, its confirmation with the answers of both sides where "
-        "they had to confirm, and the end of its round, each with its path to a signed checkpoint; bytes of "
-        "what one may know whole, hashes of the rest. `lodestone audit proof` checks the file offline. 409 "
-        "`not_sealed` until a checkpoint holds all of it."
+        "they had to confirm (one's own alone if it was declined), and the end of its round, each with its "
+        "path to a signed checkpoint; bytes of what one may know whole, hashes of the rest. `price_lines` "
+        "are in no signed event. `lodestone audit proof` checks the file offline and says whether it shows a "
+        "confirmed deal. 409 `not_sealed` until a checkpoint holds all of it."
     ),
 )
 async def proof(call: Call[Nothing, Nothing]) -> Answer:
@@ -57,7 +58,11 @@ async def proof(call: Call[Nothing, Nothing]) -> Answer:
     key = LaneKey("market", row.lane)
     async with call.door.desk.looking() as connection:
         events = await _events(connection, key, row.match.struck, cleared, positions)
-        if row.status == "confirmed" and cleared is not None and row.position > cleared.position:
+        if (
+            row.status in ("confirmed", "declined")
+            and cleared is not None
+            and row.position > cleared.position
+        ):
             match, ended = row.match.struck.match, cleared.position
             events += await evidence.load_answers(connection, row.lane, match, ended, row.position)
     parts = proof_parts(events, row.match.struck, organisation, row.status)

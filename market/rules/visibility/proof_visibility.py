@@ -69,16 +69,20 @@ def proof_parts(
     """What of `events` belongs to the match of a party, in lane order.
 
     An event's bytes hold its salt and every member, so they are shown only where the party may know all of
-    it: its own orders always; the strike, which names the other's order, and the confirmation, which names
-    the other, once both have confirmed. A plan's salt would open the salts of its whole round, and a round's
-    totals tell of others' trades: of these the hash is shown.
+    it: its own orders always, and its own answer to a match that was declined; the strike, which names the
+    other's order, and the confirmation, which names the other, once both have confirmed. A plan's salt would
+    open the salts of its whole round, and a round's totals tell of others' trades: here the hash is shown.
     """
     found = []
     for event in events:
         part = _part(event, struck, organisation)
-        if part is not None and (part not in ANSWERS or status == "confirmed"):
-            shared = part in SHARED and status == "confirmed"
-            found.append(ProofPart(part=part, event=event, whole=part == "order" or shared))
+        if part is None:
+            continue
+        own = part == "order" or (part in ANSWERS and event.actor == organisation)
+        if part in ANSWERS and status != "confirmed" and not (own and status == "declined"):
+            continue
+        shared = part in SHARED and status == "confirmed"
+        found.append(ProofPart(part=part, event=event, whole=own or shared))
     return tuple(sorted(found, key=lambda each: each.event.position))
 
 
