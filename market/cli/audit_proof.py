@@ -1,14 +1,16 @@
-"""`lodestone audit proof`: a partner's proof of its match, checked without any connection."""
+"""`lodestone audit proof`: a partner's proof of its match or agreement, checked without any connection."""
 
 from pathlib import Path
 from typing import Final
 
 import rich_click as click
 
+from market.audit.agreement_proof import FORMAT as AGREEMENT_PROOF
 from market.audit.match_proof import FORMATS as MATCH_PROOFS
 from market.audit.match_proof import Deal, ProofVerdict, check_proof, parse_proof
-from market.audit.receipt_proof import FORMAT as RECEIPT_PROOF
+from market.audit.receipt_proof import FORMATS as RECEIPT_PROOFS
 from market.audit.sealed_proof import ProofError, stated_format
+from market.cli.audit_agreement_proof import check_agreement_offline
 from market.cli.console import CommandFailed, Exit, print_json, print_line, settings_of
 from market.cli.trusted import content_of, print_cosigners, trusted_keys
 from market.http.wire.ids import to_text
@@ -33,13 +35,22 @@ _DEALS: Final[dict[Deal, str]] = {
 def command(
     *, file: Path, key: str | None, witnesses: tuple[str, ...], order_only: bool, as_json: bool
 ) -> None:
-    """Check FILE, as `GET /v1/matches/{id}/proof` answers it, with nothing but the keys that you trust.
+    """Check FILE, as `GET /v1/matches/{id}/proof` or `GET /v1/agreements/{id}/proof` answers it, with nothing
+    but the keys that you trust.
 
-    The last line says what it shows of the match: a confirmed deal, a declined or lapsed one, or none.
+    The last line says what it shows: a confirmed deal, a declined or lapsed one, or none; an agreement that
+    binds, which is printed in words, or none.
     Exit code 3: FILE is no such proof. 4: something in it does not hold, and the first of it is named; or all
-    of it holds and a confirmed deal is not shown.
+    of it holds, and no confirmed deal or no agreement that binds is shown.
     """
     content = content_of(file)
+    if stated_format(content) == AGREEMENT_PROOF:
+        if order_only:
+            raise CommandFailed(
+                Exit.USAGE, f"--order-only goes with a match's proof, {file} is an agreement's"
+            )
+        check_agreement_offline(settings_of(), file, content, key, witnesses, as_json=as_json)
+        return
     _require_match_proof(file, content)
     operator, trusted = trusted_keys(settings_of(), key, witnesses)
     try:
@@ -61,7 +72,7 @@ def _require_match_proof(file: Path, content: bytes) -> None:
     match stated_format(content):
         case found if found in MATCH_PROOFS:
             return
-        case found if found == RECEIPT_PROOF:
+        case found if found in RECEIPT_PROOFS:
             told = "is a receipt's proof: use `lodestone audit receipt`"
         case _:
             told = "is no match's proof, which GET /v1/matches/{id}/proof answers"

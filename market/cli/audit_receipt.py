@@ -9,7 +9,7 @@ from events.key_files import KeyFileError
 from events.notes import NoteError, VerifierKey
 from market.audit.match_proof import FORMATS as MATCH_PROOFS
 from market.audit.receipt_audit import GivenReceipt, NoReceipt, ReceiptVerdict, check_receipts, parse_receipts
-from market.audit.receipt_proof import FORMAT as RECEIPT_PROOF
+from market.audit.receipt_proof import FORMATS as RECEIPT_PROOFS
 from market.audit.sealed_proof import stated_format
 from market.checkpoint_keys import operator_key
 from market.cli.audit_receipt_proof import check_offline
@@ -56,7 +56,7 @@ def command(
     found = stated_format(raw)
     if found in MATCH_PROOFS:
         raise CommandFailed(Exit.INVALID_INPUT, f"{file} is a match's proof: use `lodestone audit proof`")
-    if found == RECEIPT_PROOF:
+    if found in RECEIPT_PROOFS:
         answer = None if kept is None else content_of(kept)
         check_offline(settings, raw, key, witnesses, answer, as_json=as_json)
         return

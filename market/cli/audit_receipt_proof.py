@@ -58,4 +58,6 @@ def _print(proven: ProvenReceipt) -> None:
     else:
         print_line(f"{event}, {proven.type}: proved {place}")
         print_line(f"  event_sha256 {proven.event_sha256}")
+    if proven.caused_by is not None:
+        print_line(f"  caused by {to_text('org', proven.caused_by)}")
     print_cosigners(proven.cosigners, proven.unchecked_cosigners)

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from datetime import date, datetime
-from typing import Final
+from typing import Any, Final
 
 from market.client.agreed import (
     Agreement,
@@ -25,7 +25,7 @@ from market.client.agreed import (
     YearAccepted,
 )
 from market.client.calls import Body, Calls, Query
-from market.client.operations import change, keyed, pages, read
+from market.client.operations import Operation, change, keyed, pages, read
 
 _AGREEMENT: Final = "/v1/agreements/{agreement}"
 _PROPOSAL: Final = f"{_AGREEMENT}/proposals/{{proposal}}"
@@ -49,6 +49,7 @@ NOMINATIONS: Final = read(f"{_AGREEMENT}/nominations", Nominations)
 DECLARE_OUTPUT: Final = keyed(f"{_AGREEMENT}/outputs", YearAccepted)
 NOTIFY_SHORTFALL: Final = keyed(f"{_AGREEMENT}/shortfalls", YearAccepted)
 STATEMENT: Final = read(f"{_AGREEMENT}/statement", Statement)
+PROOF: Final[Operation[dict[str, Any]]] = read(f"{_AGREEMENT}/proof", dict)
 SETTLE_QUARTER: Final = keyed(f"{_AGREEMENT}/quarters", InvoiceAccepted)
 INVOICES: Final = pages(f"{_AGREEMENT}/invoices", Invoice)
 
@@ -164,6 +165,10 @@ class Agreements:
     async def statement(self, agreement: str) -> Statement:
         """Each contract year: what was to be taken, was taken, and is owed."""
         return (await self._calls.ask(STATEMENT, agreement)).body
+
+    async def proof(self, agreement: str) -> dict[str, Any]:
+        """The document that `lodestone audit proof` checks. ConflictError until all of it is sealed."""
+        return (await self._calls.ask(PROOF, agreement)).body
 
     async def settle_quarter(self, agreement: str, body: Body, *, key: str | None = None) -> InvoiceAccepted:
         return (await self._calls.ask(SETTLE_QUARTER, agreement, body=body, key=key)).body

@@ -53,5 +53,6 @@ class Matches:
         return (await self._calls.ask(MATCH_PROOF, match)).body
 
     async def receipt_proof(self, event: str) -> dict[str, Any]:
-        """Of the event that a receipt names: what `lodestone audit receipt` checks."""
+        """Of the event that a receipt names, or of one of an own agreement: what `lodestone audit receipt`
+        checks."""
         return (await self._calls.ask(RECEIPT_PROOF, event)).body

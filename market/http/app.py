@@ -38,7 +38,7 @@ from market.http.materials import (
 )
 from market.http.orders import order_explanations, policies, recovered_lots, requirements, supply_offers
 from market.http.parties import facilities, initiatives, keys, organisations, papers
-from market.http.proofs import audit_runs, checkpoints, match_proofs, receipt_proofs
+from market.http.proofs import agreement_proofs, audit_runs, checkpoints, match_proofs, receipt_proofs
 from market.http.rounds import (
     book,
     clearings,
@@ -86,6 +86,7 @@ HANDLERS: Final[tuple[Route, ...]] = (
     *recovered_lots.HANDLERS,
     *requirements.HANDLERS,
     *matches.HANDLERS,
+    *agreement_proofs.HANDLERS,
     *match_proofs.HANDLERS,
     *receipt_proofs.HANDLERS,
     *checkpoints.HANDLERS,

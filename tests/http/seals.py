@@ -17,6 +17,7 @@ from events.journal import read_head
 from events.market_events import RuleSetRehearsed
 from events.notes import Algorithm, SigningKey, signed
 from events.trees import grow, root_of
+from events.vocabulary import Stream
 from market.store.applying import apply
 from tests.http.shop import Shop
 from tests.market_drafts import rule_set
@@ -27,9 +28,10 @@ OPERATOR = SigningKey(name="exchange.example", algorithm=Algorithm.ED25519, seed
 WITNESS = SigningKey(name="witness.example/w1", algorithm=Algorithm.COSIGNATURE, seed=bytes([2]) * 32)
 
 
-async def sealed(shop: Shop, database: Any, *, cosigned: bool = True) -> int:
-    """Sign the market's lane as it stands, as the signer and a witness do; its size."""
-    lane = shop.scene.lane
+async def sealed(shop: Shop, database: Any, *, cosigned: bool = True, stream: Stream | None = None) -> int:
+    """Sign the market's lane as it stands, or that of another stream, as the signer and a witness do; its
+    size."""
+    lane = shop.scene.lane if stream is None else LaneKey(stream, shop.scene.lane.lane)
     connection = await asyncpg.connect(database.dsn("auditor"))
     try:
         async with connection.transaction():

@@ -25,7 +25,7 @@ from market.rules.viewers import (
     PublicViewer,
     public_id,
 )
-from market.rules.visibility.contract_visibility import see_contract
+from market.rules.visibility.contract_visibility import see_contract, shown_to_party
 from market.rules.visibility.deal_tape import GROUPS_MIN, TapeAgreement
 from market.rules.visibility.deals import ContractFact, Deal, Deals, DealTerms, fold_deal
 from tests.contract_support import Paper, agreement_terms
@@ -119,6 +119,9 @@ def test_a_party_sees_the_facts_of_its_agreement_but_what_the_other_keeps_to_its
             assert fact.capacity is not UNSET
             fact = replace(fact, capacity=UNSET)
         assert (None if sealed else fact) == found
+        known = sample(kind)
+        proven = shown_to_party(known, organisation, deals)
+        assert (found == known) == (proven is known)
 
 
 def test_fewer_than_five_on_a_side_leave_no_line() -> None:

@@ -1,7 +1,8 @@
 """Whom a fact concerns: the organisations that may see something of it. What they see, `visibility` says."""
 
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
-from typing import Final, Literal, TypeAlias, assert_never
+from typing import Final, Literal, Protocol, TypeAlias, assert_never
 from uuid import UUID
 
 from events.contract_events import (
@@ -93,13 +94,22 @@ from events.material_events import (
 from events.party_events import InitiativeChanged, InitiativeRegistered, InitiativeRevoked
 from market.rules.book import Book
 from market.rules.passport import LotParties
-from market.rules.visibility.deals import ContractFact, Deals
+from market.rules.visibility.deals import ContractFact
 from market.rules.visibility.facts import MarketFact, MaterialFact, PartyFact
 
 EVERYBODY: Final = "everybody"
 Audience: TypeAlias = frozenset[UUID] | Literal["everybody"]
 """Organisations, or every one of them, whether it trades in the market or not."""
 NOBODY: Final[frozenset[UUID]] = frozenset()
+
+
+class DealParties(Protocol):
+    """Who the sides of an agreement are, of which all else may be unknown."""
+
+    @property
+    def seller(self) -> UUID: ...
+    @property
+    def buyer(self) -> UUID: ...
 
 
 def concerns(audience: Audience, organisation: UUID) -> bool:
@@ -151,7 +161,7 @@ def market_audience(fact: MarketFact, book: Book | None) -> Audience:
             assert_never(fact)
 
 
-def contract_audience(fact: ContractFact, deals: Deals) -> Audience:
+def contract_audience(fact: ContractFact, deals: Mapping[UUID, DealParties]) -> Audience:
     """`deals` are the lane's before the fact."""
     match fact:
         case IndexPublished():

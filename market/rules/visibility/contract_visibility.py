@@ -1,6 +1,8 @@
 """What a viewer may see of a fact of the contracts stream: all doors ask here, as `visibility` of markets."""
 
+from collections.abc import Mapping
 from typing import assert_never
+from uuid import UUID
 
 from msgspec import UNSET, Struct
 from msgspec.structs import replace
@@ -15,7 +17,7 @@ from market.rules.viewers import (
     PublicViewer,
     Viewer,
 )
-from market.rules.visibility.audience import concerns, contract_audience
+from market.rules.visibility.audience import DealParties, concerns, contract_audience
 from market.rules.visibility.deal_tape import on_deal_tape
 from market.rules.visibility.deals import ContractFact, Deals
 
@@ -33,12 +35,23 @@ def see_contract(event: Recorded, viewer: Viewer, deals: Deals) -> Struct | None
         case OperatorViewer():
             return fact if isinstance(fact, IndexPublished) else None
         case OrganisationViewer():
-            if not concerns(contract_audience(fact, deals), viewer.organisation):
-                return None
-            if isinstance(fact, AgreementSigned) and viewer.organisation != deals[fact.agreement].seller:
-                return replace(fact, capacity=UNSET)
-            return fact
+            return shown_to_party(fact, viewer.organisation, deals)
         case PublicViewer() | InitiativeViewer():
             return on_deal_tape(fact, viewer, deals)
         case _:
             assert_never(viewer)
+
+
+def shown_to_party(
+    fact: ContractFact, organisation: UUID, deals: Mapping[UUID, DealParties]
+) -> ContractFact | None:
+    """The fact itself where the organisation may see all of it."""
+    if not concerns(contract_audience(fact, deals), organisation):
+        return None
+    if (
+        isinstance(fact, AgreementSigned)
+        and fact.capacity is not UNSET
+        and organisation != deals[fact.agreement].seller
+    ):
+        return replace(fact, capacity=UNSET)
+    return fact
