@@ -32,6 +32,7 @@ from events.contract_terms import (
     Survey,
     YearLedger,
 )
+from events.rex_terms import FoundGoods
 from events.vocabulary import (
     Code,
     CurrencyCode,
@@ -284,6 +285,7 @@ class DeliveryShipped(Struct, frozen=True, kw_only=True):
     invoice: UUID
     currency: CurrencyCode
     lines: tuple[InvoiceLine, ...]
+    goods: FoundGoods | UnsetType = UNSET
 
 
 class DeliveryWeighed(Struct, frozen=True, kw_only=True):
@@ -481,7 +483,8 @@ class DeliveryAccepted(Struct, frozen=True, kw_only=True):
 
 
 class DeliveryRejected(Struct, frozen=True, kw_only=True):
-    """Off-spec, with the limits it breaks; the quantity lowers what the year has to take."""
+    """Off-spec, with what it breaks; the quantity lowers what the year has to take. `found`: of the goods, by
+    the buyer's inspection, whose documents are the `evidence`."""
 
     TYPE: ClassVar[str] = "contracts.delivery.rejected.v1"
 
@@ -491,6 +494,8 @@ class DeliveryRejected(Struct, frozen=True, kw_only=True):
     year: ContractYear
     quantity_g: MassG
     reasons: tuple[Text, ...]
+    found: FoundGoods | UnsetType = UNSET
+    evidence: Papers | UnsetType = UNSET
 
 
 class InvoiceSettled(Struct, frozen=True, kw_only=True):

@@ -12,6 +12,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from events.market_terms import AnalyteLimit, MemberCertificate, PenaltyRule, PurityFloor
 from events.price_clauses import PriceClause
+from events.rex_terms import AgreedGoods
 from events.vocabulary import (
     PPB,
     Code,
@@ -81,6 +82,7 @@ class ProductClause(Struct, frozen=True, kw_only=True):
     limits: Annotated[tuple[AnalyteLimit, ...], Meta(max_length=64)] = ()
     purity: PurityFloor | None = None
     post_consumer_min_ppb: FractionPpb = 0
+    goods: AgreedGoods | UnsetType = UNSET
 
 
 class TermClause(Struct, frozen=True, kw_only=True):

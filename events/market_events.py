@@ -335,6 +335,7 @@ class MatchStruck(Struct, frozen=True, kw_only=True):
     The buyer pays the seller `amount_cents_eur`, the product of quantity and price rounded half to even;
     `remainder_ueur_g_per_kg` is what rounding left, in gram·micro-EUR per kg. `tranche`
     is the index of the one that delivers, 0 for a term order. With `forecast` the supply was not there yet.
+    With `goods_agreed` its contract states magnets, cores and condition as they were offered.
     """
 
     TYPE: ClassVar[str] = "market.match.struck.v1"
@@ -364,6 +365,7 @@ class MatchStruck(Struct, frozen=True, kw_only=True):
     seller_must_confirm: bool
     buyer_must_confirm: bool
     forecast: ForecastMark | UnsetType = UNSET
+    goods_agreed: bool | UnsetType = UNSET
 
 
 class MatchAnswered(Struct, frozen=True, kw_only=True):

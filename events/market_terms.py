@@ -388,7 +388,8 @@ class RuleSet(Struct, frozen=True, kw_only=True):
 
     `route_ceilings`: the Re-X routes that a lot's condition allows, of the forms that have an entry.
     Without `capacity` no order is held against its facility. `conditional_orders_rest`: orders subject to
-    confirmation of a group that declined or let lapse two matches within 90 days meet nobody.
+    confirmation of a group that declined or let lapse two matches within 90 days meet nobody. `goods_agreed`:
+    contracts of its matches state magnets, cores and condition as they were offered.
     """
 
     version: Annotated[int, Meta(ge=1, le=10**6)]
@@ -406,3 +407,4 @@ class RuleSet(Struct, frozen=True, kw_only=True):
     effective_from: Instant
     capacity: CapacityRule | UnsetType = UNSET
     conditional_orders_rest: bool | UnsetType = UNSET
+    goods_agreed: bool | UnsetType = UNSET

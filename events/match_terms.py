@@ -6,6 +6,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from events.clearing_terms import PriceTerm
 from events.market_terms import AnalyteLimit, CoProductBid, PenaltyRule, PurityFloor
+from events.rex_terms import AgreedGoods
 from events.vocabulary import (
     Code,
     CurrencyCode,
@@ -40,7 +41,8 @@ class MatchTerms(Struct, frozen=True, kw_only=True):
     `price_ueur_per_kg` is P per kg of basis, of a term match its differential to `index`. `terms` are the
     lines of T that a final assay moves, as they stood at the cut, and `co_products` what the buyer pays for
     them, at the prices of the cut. `horizon` is the buyer's profile with the
-    smaller tolerance and the seller's floor. `umpire` is the market's laboratory.
+    smaller tolerance and the seller's floor. `umpire` is the market's laboratory. `goods` are as the seller
+    offered them.
     """
 
     basis: MarketBasis
@@ -60,3 +62,4 @@ class MatchTerms(Struct, frozen=True, kw_only=True):
     index: MatchedIndex | None = None
     co_products: Annotated[tuple[CoProductBid, ...], Meta(max_length=32)] = ()
     umpire: Text | UnsetType = UNSET
+    goods: AgreedGoods | UnsetType = UNSET

@@ -4,11 +4,21 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from events.vocabulary import Code, FractionPpb, LongText, ProductForm, RexRoute, Text, TwinReference
+from events.vocabulary import (
+    Code,
+    ConditionGrade,
+    FractionPpb,
+    LongText,
+    ProductForm,
+    RexRoute,
+    Text,
+    TwinReference,
+)
 
 PieceMg = Annotated[int, Meta(ge=1, le=10**9)]
 LengthUm = Annotated[int, Meta(ge=1, le=10**8)]
 Pieces = Annotated[int, Meta(ge=1, le=10**7)]
+PiecesOfLot = Annotated[int, Meta(ge=1, le=10**12)]
 
 CoreKind = Literal["rotor", "generator", "hard_disk_actuator", "loudspeaker", "pump", "sensor", "other"]
 MagnetCoating = Literal[
@@ -81,13 +91,15 @@ class MagnetDimension(Struct, frozen=True, kw_only=True):
 
 
 class WholeMagnets(Struct, frozen=True, kw_only=True):
-    """Magnets alike as they are sold; `flux_ppb` is the least flux of any, of that of a new one."""
+    """Magnets alike as they are sold, each of `mass_mg`; `flux_ppb` is the least flux of any, of that of a
+    new one."""
 
     grade: Code
     shape: MagnetShape
     dimensions: Annotated[tuple[MagnetDimension, ...], Meta(min_length=1, max_length=4)]
     coating: MagnetCoating
     flux_ppb: FractionPpb
+    mass_mg: PieceMg | UnsetType = UNSET
 
 
 class MagnetNeed(Struct, frozen=True, kw_only=True):
@@ -98,6 +110,28 @@ class MagnetNeed(Struct, frozen=True, kw_only=True):
     dimensions: Annotated[tuple[MagnetDimension, ...], Meta(min_length=1, max_length=4)]
     coatings: Annotated[tuple[MagnetCoating, ...], Meta(max_length=9)] = ()
     flux_min_ppb: FractionPpb = 0
+
+
+class AgreedGoods(Struct, frozen=True, kw_only=True):
+    """What a contract says of goods beside their assay; `pieces` are those of one lot of the agreed mass."""
+
+    pieces: PiecesOfLot | UnsetType = UNSET
+    magnets: WholeMagnets | UnsetType = UNSET
+    core: Core | UnsetType = UNSET
+    condition: ConditionGrade | UnsetType = UNSET
+    rex_routes: Annotated[tuple[RexRoute, ...], Meta(max_length=4)] = ()
+
+
+class FoundGoods(Struct, frozen=True, kw_only=True):
+    """What is measured of a lot that has left: `flux_ppb` and `condition` are the least of any piece."""
+
+    pieces: PiecesOfLot | UnsetType = UNSET
+    grade: Code | UnsetType = UNSET
+    shape: MagnetShape | UnsetType = UNSET
+    dimensions: Annotated[tuple[MagnetDimension, ...], Meta(max_length=4)] = ()
+    coating: MagnetCoating | UnsetType = UNSET
+    flux_ppb: FractionPpb | UnsetType = UNSET
+    condition: ConditionGrade | UnsetType = UNSET
 
 
 class StepDown(Struct, frozen=True, kw_only=True):

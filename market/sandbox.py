@@ -73,6 +73,7 @@ def _rule_set(now: datetime) -> RuleSet:
         route_ceilings=STANDARD_CEILINGS,
         effective_from=now,
         conditional_orders_rest=True,
+        goods_agreed=True,
     )
 
 

@@ -5,7 +5,8 @@ A shipment that has left can only be recorded, so refused is what no reading of 
 """
 
 from collections.abc import Iterable, Iterator
-from typing import Final
+
+from msgspec import UNSET
 
 from contracts.rules.agreement import Agreement
 from contracts.rules.cautions import no_factor, without_factor
@@ -13,6 +14,7 @@ from contracts.rules.contract_years import acq_g
 from contracts.rules.days import midnight
 from contracts.rules.delivery import Delivery
 from contracts.rules.delivery_refusals import LotNotOfMatch, QuantityOfMatchPassed
+from contracts.rules.goods import UNSTATED_TOLERANCE_PPB, unlike_agreed
 from contracts.rules.invoices import below_zero_cautions
 from contracts.rules.materials import Material
 from contracts.rules.volumes import Volumes
@@ -21,9 +23,6 @@ from events.contract_terms import AgreementTerms, FixedVolume
 from events.fractions import decimal_text, percent_text, ppb_text
 from events.refusal import Caution, Refusal
 from events.vocabulary import PPB, PhysicalLot, is_of_lot
-
-UNSTATED_TOLERANCE_PPB: Final = 100_000_000
-"""Of a match, whose contract begins with none: moisture and assay move its basis between offer and truck."""
 
 
 def of_match(agreement: Agreement) -> bool:
@@ -124,6 +123,7 @@ def shipment_cautions(
             "same, the buyer may reject it.",
             pointer="/stated",
         )
+    yield from goods_cautions(terms, fact)
     if terms != agreement.terms:
         counts_from = agreement.in_force()[-1].first
         yield Caution(
@@ -139,6 +139,26 @@ def shipment_cautions(
             pointer="/form",
         )
     yield from below_zero_cautions(fact.lines)
+
+
+def goods_cautions(terms: AgreementTerms, fact: DeliveryShipped) -> Iterator[Caution]:
+    if terms.product.goods is UNSET:
+        return
+    if fact.goods is UNSET:
+        yield Caution(
+            code="goods_unstated",
+            text="Pieces, grade, sizes, flux or condition are agreed and nothing is stated of them: what the "
+            "buyer finds, it may reject by.",
+            pointer="/goods",
+        )
+    unlike = unlike_agreed(terms, fact.goods, fact.net_wet_g)
+    if unlike:
+        yield Caution(
+            code="goods_unlike_agreed",
+            text=f"The goods are not as agreed by what is stated of them: {'; '.join(unlike)}. The buyer may "
+            "reject them.",
+            pointer="/goods",
+        )
 
 
 def number_cautions(fact: DeliveryShipped, others: Iterable[Delivery]) -> Iterator[Caution]:

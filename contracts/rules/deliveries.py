@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from contracts.rules.agreement import Agreement
 from contracts.rules.calls import late_refusals
+from contracts.rules.contests import evidence_refusals
 from contracts.rules.contract_years import year_on
 from contracts.rules.delivered import lot_refusals, off_spec, quantity_refusals
 from contracts.rules.delivery import (
@@ -23,6 +24,8 @@ from contracts.rules.delivery import (
 from contracts.rules.delivery_refusals import (
     AgreementIneffective,
     DeliveredFormUnfit,
+    FindingsUnproven,
+    GoodsNotAgreed,
     LotDelivered,
     NothingShipped,
     OutsideContractYears,
@@ -31,6 +34,7 @@ from contracts.rules.delivery_refusals import (
     ShippedYearClosed,
     WithinSpecification,
 )
+from contracts.rules.goods import unlike_agreed
 from contracts.rules.index_units import priced_terms
 from contracts.rules.invoices import credit, line, total_cents
 from contracts.rules.materials import Material
@@ -46,10 +50,11 @@ from events.contract_events import (
     DeliveryShipped,
     InvoiceSettled,
 )
-from events.contract_terms import AgreementTerms, AnalyteResult, DeliveryEvidence, InvoiceLine
+from events.contract_terms import AgreementTerms, AnalyteResult, DeliveryEvidence, Evidence, InvoiceLine
 from events.decision import Decision, Moment
 from events.fractions import ppb_text
 from events.refusal import Refusal, refuse
+from events.rex_terms import FoundGoods
 from events.vocabulary import BASIS_ELEMENTS, PhysicalLot, ProductForm
 from events.wellformed import malformed
 
@@ -73,6 +78,7 @@ class Ship(Struct, frozen=True, kw_only=True):
     stated: tuple[AnalyteResult, ...]
     evidence: DeliveryEvidence = DeliveryEvidence()
     matched: PhysicalLot | None = None
+    goods: FoundGoods | UnsetType = UNSET
 
 
 class Accept(Struct, frozen=True, kw_only=True):
@@ -82,8 +88,12 @@ class Accept(Struct, frozen=True, kw_only=True):
 
 
 class Reject(Struct, frozen=True, kw_only=True):
+    """`found`: what the buyer's inspection says of the goods, by the documents in `evidence`."""
+
     caller: Caller
     delivery: UUID
+    found: FoundGoods | UnsetType = UNSET
+    evidence: tuple[Evidence, ...] | UnsetType = UNSET
 
 
 def ship(state: DeliveryState, argument: Ship, moment: Moment) -> Decision:
@@ -111,6 +121,7 @@ def ship(state: DeliveryState, argument: Ship, moment: Moment) -> Decision:
         invoice=invoice,
         currency=terms.payment.currency,
         lines=(),
+        goods=argument.goods,
     )
     refuse(malformed(replace(shipped, year=max(1, shipped.year))))
     reasons: list[Refusal] = side_refusals(side, "seller")
@@ -230,18 +241,23 @@ def accepted(
 
 
 def reject(state: DeliveryState, argument: Reject, moment: Moment) -> Decision:
-    """Off-spec by settled figures; what was paid on documents comes back. Raises Refusals."""
+    """Off-spec by settled figures, or other goods than agreed by what the seller stated or the buyer found;
+    what was paid on documents comes back. Raises Refusals."""
     agreement, side = party(state, argument.caller)
     delivery = known(state)
     reasons: list[Refusal] = side_refusals(side, "buyer")
     reasons += status_refusals(delivery, "assayed")
     reasons += late_refusals(delivery, moment.now)
     reasons += objection_refusals(delivery, side, moment.now)
-    refuse(reasons + mass_refusals(delivery, side, moment.now))
+    reasons += mass_refusals(delivery, side, moment.now)
     shipped = delivery.shipped
     terms = agreement.terms_on(shipped.shipped_on)
+    refuse(reasons + _finding_refusals(terms, argument, moment.now))
     material = delivery.material(terms)
     broken = off_spec(terms, material)
+    broken += unlike_agreed(terms, shipped.goods, shipped.net_wet_g)
+    found = unlike_agreed(terms, argument.found, material.net_wet_g)
+    broken += tuple(each for each in found if each not in broken)
     if not broken:
         raise WithinSpecification
     fact = DeliveryRejected(
@@ -251,7 +267,10 @@ def reject(state: DeliveryState, argument: Reject, moment: Moment) -> Decision:
         year=shipped.year,
         quantity_g=material.basis_g,
         reasons=broken,
+        found=argument.found,
+        evidence=argument.evidence,
     )
+    refuse(malformed(fact))
     lines = tuple(credit(each) for each in shipped.lines)
     invoice = InvoiceSettled(
         market=agreement.market,
@@ -265,3 +284,14 @@ def reject(state: DeliveryState, argument: Reject, moment: Moment) -> Decision:
         total_cents=total_cents(lines),
     )
     return decision(agreement, fact, invoice)
+
+
+def _finding_refusals(terms: AgreementTerms, argument: Reject, now: datetime) -> list[Refusal]:
+    reasons = evidence_refusals(argument.evidence, now)
+    if argument.found is UNSET:
+        return reasons
+    if terms.product.goods is UNSET:
+        reasons.append(GoodsNotAgreed(pointer="/found"))
+    if not argument.evidence:
+        reasons.append(FindingsUnproven(pointer="/evidence"))
+    return reasons

@@ -137,7 +137,7 @@ class ResultUnknown(Refusal):
 
 
 class AnalyteNotExchanged(Refusal):
-    """{analyte} is not exchanged under this agreement: {exchanged} are."""
+    """{analyte} is not exchanged under this agreement: {exchanged}."""
 
     code = "analyte_not_exchanged"
 
@@ -330,8 +330,20 @@ class BuyerActOver(Refusal):
     code = "buyer_act_over"
 
 
+class GoodsNotAgreed(Refusal):
+    """The agreement says nothing of pieces, magnets, cores or condition: nothing found of them can break it."""
+
+    code = "goods_not_agreed"
+
+
+class FindingsUnproven(Refusal):
+    """What was found of the goods is one side's word: name the document of the inspection."""
+
+    code = "findings_unproven"
+
+
 class WithinSpecification(Refusal):
-    """Every settled figure is within the agreed limits: the delivery cannot be rejected."""
+    """Nothing that is settled, stated or found breaks what is agreed: the delivery cannot be rejected."""
 
     code = "within_specification"
 

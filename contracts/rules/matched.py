@@ -66,6 +66,7 @@ def terms_of(confirmed: MatchConfirmed, given: MatchTerms) -> AgreementTerms:
             form=given.form,
             limits=given.limits,
             purity=given.purity,
+            goods=given.goods,
             post_consumer_min_ppb=given.recycled_min_ppb or 0,
         ),
         term=TermClause(years=1) if given.horizon is None else _term(given.horizon),

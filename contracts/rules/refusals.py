@@ -327,6 +327,12 @@ class LimitsCrossed(Refusal):
     code = "limits_crossed"
 
 
+class GoodsSizesNotOfShape(Refusal):
+    """A {shape} is measured by {axes}, each once."""
+
+    code = "goods_sizes_not_of_shape"
+
+
 class PriceOfMatchOnly(Refusal):
     """A matched price belongs to the agreement of its match, unchanged."""
 

@@ -340,7 +340,9 @@ def _delivered(before: Before, event: Recorded, fact: DeliveryFact, caller: Call
             )
             return deliveries.accept(state, accepted, moment)
         case DeliveryRejected():
-            rejected = deliveries.Reject(caller=caller, delivery=fact.delivery)
+            rejected = deliveries.Reject(
+                caller=caller, delivery=fact.delivery, found=fact.found, evidence=fact.evidence
+            )
             return deliveries.reject(state, rejected, moment)
         case _:
             assert_never(fact)
@@ -364,6 +366,7 @@ def _shipment(fact: DeliveryShipped, caller: Caller) -> deliveries.Ship:
         moisture_ppb=fact.moisture_ppb,
         stated=fact.stated,
         evidence=fact.evidence,
+        goods=fact.goods,
     )
 
 

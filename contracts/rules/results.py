@@ -112,7 +112,7 @@ def lodge(state: DeliveryState, argument: LodgeAssay, moment: Moment) -> Decisio
     reasons += figure_refusals(argument.results, exchanged, "/results")
     reasons += [
         AnalyteNotExchanged(
-            pointer=f"/results/{index}/analyte", analyte=result.analyte, exchanged=", ".join(exchanged)
+            pointer=f"/results/{index}/analyte", analyte=result.analyte, exchanged=_exchanged_text(exchanged)
         )
         for index, result in enumerate(argument.results)
         if result.analyte in ANALYTES and result.analyte not in exchanged
@@ -122,6 +122,10 @@ def lodge(state: DeliveryState, argument: LodgeAssay, moment: Moment) -> Decisio
     if any(after.lodged(each) is None for each in SIDES):
         return decision(agreement, fact)
     return decision(agreement, fact, _exchange(agreement, after))
+
+
+def _exchanged_text(analytes: Sequence[str]) -> str:
+    return f"only {', '.join(analytes)}" if analytes else "no assay is, and the seller's own figures count"
 
 
 def exchange(state: DeliveryState, argument: ExchangeAssays, moment: Moment) -> Decision:

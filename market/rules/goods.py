@@ -3,8 +3,9 @@
 from msgspec import UNSET, Struct, UnsetType
 
 from events.market_terms import SupplyTerms
-from events.rex_terms import Core, StepDown, WholeMagnets
+from events.rex_terms import AgreedGoods, Core, StepDown, WholeMagnets
 from events.vocabulary import ConditionGrade, RexRoute
+from market.rules.element_masses import MG_PER_G
 
 
 class Goods(Struct, frozen=True, kw_only=True):
@@ -28,3 +29,36 @@ def goods_of(terms: SupplyTerms) -> Goods | None:
         magnets=terms.magnets,
         step_down=terms.step_down,
     )
+
+
+def states_goods(terms: SupplyTerms) -> bool:
+    """Whether more is offered than mass and assay: what the contract of a match has to say too."""
+    return terms.magnets is not UNSET or terms.core is not UNSET or terms.condition is not None
+
+
+def counts_pieces(terms: SupplyTerms) -> bool:
+    """Whether what is agreed of a part of it has its own number of pieces."""
+    of_goods = terms.magnets is not UNSET or terms.core is not UNSET or terms.packaging.unit == "piece"
+    return of_goods and states_goods(terms)
+
+
+def agreed_goods(terms: SupplyTerms, product_wet_g: int) -> AgreedGoods:
+    """As offered, of the part that was matched."""
+    return AgreedGoods(
+        pieces=pieces_of(terms, product_wet_g) or UNSET,
+        magnets=terms.magnets,
+        core=terms.core,
+        condition=terms.condition or UNSET,
+        rex_routes=terms.rex_routes,
+    )
+
+
+def pieces_of(terms: SupplyTerms, wet_g: int) -> int:
+    """How many whole ones are in that mass: cores as the lot has them, magnets by the mass of one, else
+    packages that are one piece each. 0: not known."""
+    if terms.core is not UNSET:
+        return terms.core.pieces * wet_g // terms.net_wet_g
+    if terms.magnets is not UNSET and terms.magnets.mass_mg is not UNSET:
+        return wet_g * MG_PER_G // terms.magnets.mass_mg
+    packaging = terms.packaging
+    return wet_g // packaging.package_wet_g if packaging.unit == "piece" and packaging.package_wet_g else 0

@@ -12,6 +12,7 @@ from events.market_events import MatchStruck
 from events.market_terms import CoProductBid, RequirementTerms, SupplyTerms
 from events.match_terms import MatchedIndex, MatchTerms
 from events.vocabulary import PPB, MarketBasis, TermHorizon
+from market.rules.goods import agreed_goods
 from market.rules.market_inputs import MarketInputs
 from market.rules.references import reference_kg_per_kg
 
@@ -49,6 +50,7 @@ def match_terms(
         index=None if horizon is None else _index(horizon, inputs),
         co_products=tuple(co_products_counted(moved)),
         umpire=umpire,
+        goods=agreed_goods(supply, struck.product_wet_g) if struck.goods_agreed is True else UNSET,
     )
 
 

@@ -14,7 +14,12 @@ _FROM: Final = "/effective_from"
 
 def rule_set_cautions(rule_set: RuleSet, now: datetime) -> list[Caution]:
     """`now`: when it is published, or tried. Pointers are relative to the rule set."""
-    return _of_countries(rule_set) + _of_resting(rule_set) + _of_effect(rule_set.effective_from, now)
+    return [
+        *_of_countries(rule_set),
+        *_of_resting(rule_set),
+        *_of_goods(rule_set),
+        *_of_effect(rule_set.effective_from, now),
+    ]
 
 
 def _of_countries(rule_set: RuleSet) -> list[Caution]:
@@ -39,6 +44,13 @@ def _of_resting(rule_set: RuleSet) -> list[Caution]:
         return []
     text = "Who declines again and again goes on being matched by the conditional orders that it has posted."
     return [Caution(code="conditional_orders_never_rest", text=text, pointer="/conditional_orders_rest")]
+
+
+def _of_goods(rule_set: RuleSet) -> list[Caution]:
+    if rule_set.goods_agreed is True:
+        return []
+    text = "Contracts of matches say nothing of magnets, cores and condition: whatever comes has to be taken."
+    return [Caution(code="goods_never_agreed", text=text, pointer="/goods_agreed")]
 
 
 def _of_effect(effective_from: datetime, now: datetime) -> list[Caution]:

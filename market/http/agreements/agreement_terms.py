@@ -9,6 +9,7 @@ from events import contract_terms as terms
 from events.contract_terms import ConditionKind, NominationLevel, Years
 from events.vocabulary import Days, Incoterm, MarketBasis, ProductForm, Side
 from market.http.agreements.agreement_prices import PriceBody, price_outside
+from market.http.agreements.goods_terms import AgreedGoods
 from market.http.orders.composition import Fraction, to_fraction, to_ppb
 from market.http.orders.requirement_terms import (
     AnalyteLimit,
@@ -44,6 +45,7 @@ class Product(Body, frozen=True, kw_only=True):
     limits: Annotated[tuple[AnalyteLimit, ...], Meta(max_length=64)] = ()
     purity: PurityFloor | None = None
     post_consumer_min_percent: Percent = "0"
+    goods: AgreedGoods | None = None
 
 
 class TermOfYears(Dated, frozen=True, kw_only=True):
@@ -298,6 +300,7 @@ def _product_inside(product: Product) -> terms.ProductClause:
         limits=tuple(limit_inside(limit) for limit in product.limits),
         purity=None if product.purity is None else purity_inside(product.purity),
         post_consumer_min_ppb=PERCENT.parse(product.post_consumer_min_percent),
+        goods=UNSET if product.goods is None else product.goods.inside(),
     )
 
 
@@ -309,6 +312,7 @@ def _product_outside(product: terms.ProductClause) -> Product:
         limits=tuple(limit_outside(limit) for limit in product.limits),
         purity=None if product.purity is None else purity_outside(product.purity),
         post_consumer_min_percent=PERCENT.text(product.post_consumer_min_ppb),
+        goods=AgreedGoods.outside(product.goods),
     )
 
 

@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Annotated, Final
 from uuid import UUID
 
-from msgspec import Meta
+from msgspec import UNSET, Meta
 
 from contracts.commands import deliveries as commands
 from contracts.commands.steps import find
@@ -22,12 +22,14 @@ from events.contract_events import DeliveryShipped
 from events.market_terms import MemberCertificate
 from events.vocabulary import ProductForm, RexRoute, Side
 from market.commands.shipping import ship as ship_lot
+from market.http.agreements.agreement_steps import Papers
 from market.http.agreements.agreement_views import Evidence
 from market.http.agreements.contract_reads import ReasonedPage, ReasonQuery, as_party
 from market.http.agreements.contract_reads import load as load_agreement
 from market.http.agreements.delivery_steps import TAG, DeliveryAccepted, delivery_step, given_of
 from market.http.agreements.delivery_views import DeliveryView, Result
 from market.http.agreements.delivery_warnings import matched_lot, of_shipment
+from market.http.agreements.goods_terms import FoundGoods
 from market.http.wire import lists
 from market.http.wire.access import OPERATORS, READERS, TRADERS
 from market.http.wire.contract_steps import given
@@ -56,6 +58,7 @@ EXAMPLE: Final = {
     "recycled": {"post_consumer_percent": "36", "pre_consumer_percent": "0"},
 }
 CERTIFICATE: Final = {"title": "Certificate AHK-2028-5", "sha256": "5d" * 32, "dated_on": "2028-03-15"}
+INSPECTION: Final = {"title": "Inspection 88-3", "sha256": "6e" * 32, "dated_on": "2028-03-16"}
 ASSAY: Final = {"laboratory": "Independent Laboratory", "reference": "A-2028-77", "results": RESULTS}
 
 
@@ -74,6 +77,7 @@ class ShipLot(Dated, frozen=True, kw_only=True):
     origin: Annotated[tuple[OriginStep, ...], Meta(max_length=12)] = ()
     certificates: Annotated[tuple[CertificateId, ...], Meta(max_length=32)] = ()
     rex_routes: Annotated[tuple[RexRoute, ...], Meta(max_length=4)] = ()
+    goods: FoundGoods | None = None
 
     def evidence(self, held: tuple[MemberCertificate, ...]) -> terms.DeliveryEvidence:
         return terms.DeliveryEvidence(
@@ -108,6 +112,13 @@ class Objection(Body, frozen=True, kw_only=True):
     evidence: Annotated[tuple[Evidence, ...], Meta(max_length=8)] = ()
 
 
+class RejectLot(Body, frozen=True, kw_only=True):
+    """`found`: of goods that are agreed piece by piece. Settled figures need no word of it."""
+
+    found: FoundGoods | None = None
+    evidence: Papers = ()
+
+
 class AcceptLot(Dated, frozen=True, kw_only=True):
     title_passed_on: date
 
@@ -120,7 +131,8 @@ class AcceptLot(Dated, frozen=True, kw_only=True):
     "contract of a match takes its lot, or parts of it, up to its quantity and tolerance (10 % where none is "
     "stated). A day outside the delivery window, more than is agreed for the year, a lot number that left "
     "before under any agreement of the seller, whatever its case, a form that the price states no factor "
-    "of, and a day before the newest terms count, so that former ones price the lot, are warned of. A "
+    "of, and a day before the newest terms count, so that former ones price the lot, are warned of, as are "
+    "`goods` that are not as agreed, or not stated where they are agreed. A "
     "passport that is named is the seller's own and lives; it is of that lot, or the one that the number of "
     "a part begins with, and proves form, footprint, recycled shares and origins that are stated. Mass "
     "and basis may be 5 % above it, and are then warned of. What one contract takes of a lot no other takes.",
@@ -140,6 +152,7 @@ async def ship(call: Call[ShipLot, DryRun]) -> Answer:
         stated=tuple(result.inside() for result in body.stated),
         evidence=body.evidence(await _certificates(call)),
         matched=await matched_lot(call),
+        goods=UNSET if body.goods is None else body.goods.inside(),
     )
     outcome = await given(call, ship_lot, argument)
     fact = outcome.fact(DeliveryShipped)
@@ -260,11 +273,21 @@ async def accept(call: Call[AcceptLot, DryRun]) -> Answer:
 @delivery_step(
     "/v1/deliveries/{delivery}/rejection",
     summary="Reject a delivery",
-    description="By the buyer, when settled figures break the agreed limits, and before the lot is deemed "
-    "accepted; what was paid comes back.",
+    body=RejectLot,
+    body_required=False,
+    description="By the buyer, before the lot is deemed accepted, when settled figures break the agreed "
+    "limits, or when pieces, magnets or condition are not as agreed: as the seller stated them at shipment, "
+    "or as `found` by an inspection whose document `evidence` names. What was paid comes back.",
+    example={"found": {"grade": "N35", "flux_percent": "81"}, "evidence": [INSPECTION]},
 )
-async def reject(call: Call[Nothing, DryRun]) -> Answer:
-    argument = Reject(caller=call.caller, delivery=call.ids["delivery"])
+async def reject(call: Call[RejectLot, DryRun]) -> Answer:
+    body = call.body
+    argument = Reject(
+        caller=call.caller,
+        delivery=call.ids["delivery"],
+        found=UNSET if body.found is None else body.found.inside(),
+        evidence=tuple(each.inside() for each in body.evidence) or UNSET,
+    )
     return await given_of(call, commands.reject, argument)
 
 

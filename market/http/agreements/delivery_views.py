@@ -13,6 +13,7 @@ from events.contract_events import AssayLodged, DeliveryShipped, InvoiceSettled,
 from events.contract_terms import BuyerAct, InvoiceLine, LineKind, Settles
 from events.vocabulary import ProductForm, Side
 from market.http.agreements.agreement_views import Evidence
+from market.http.agreements.goods_terms import FoundGoods
 from market.http.agreements.non_arrivals import NonArrivalView
 from market.http.agreements.weighing_views import WeighingView
 from market.http.orders.composition import Fraction, to_fraction, to_ppb
@@ -244,7 +245,8 @@ class AwaitedView(Body, frozen=True, kw_only=True):
 
 class DeliveryView(Body, frozen=True, kw_only=True):
     """A delivery as it stands; mass and `quantity_kg` of basis as shipped, or as settled so far. `to_umpire`
-    are the analytes that wait for the umpire, `deemed` what the buyer did not do in time."""
+    are the analytes that wait for the umpire, `deemed` what the buyer did not do in time. `goods` are pieces
+    and magnets as the seller stated them, `found` what the buyer rejected them by."""
 
     id: DeliveryId
     agreement: AgreementId
@@ -274,6 +276,9 @@ class DeliveryView(Body, frozen=True, kw_only=True):
     title_passed_on: date | None
     non_arrival: NonArrivalView | None
     rejected: tuple[str, ...]
+    goods: FoundGoods | None
+    found: FoundGoods | None
+    found_evidence: tuple[Evidence, ...]
     awaited: AwaitedView | None
     deemed: tuple[BuyerAct, ...]
 
@@ -313,6 +318,11 @@ class DeliveryView(Body, frozen=True, kw_only=True):
             title_passed_on=None if value.accepted is None else value.accepted.title_passed_on,
             non_arrival=NonArrivalView.of(value),
             rejected=() if value.rejected is None else value.rejected.reasons,
+            goods=FoundGoods.outside(shipped.goods),
+            found=None if value.rejected is None else FoundGoods.outside(value.rejected.found),
+            found_evidence=()
+            if value.rejected is None or value.rejected.evidence is UNSET
+            else tuple(map(Evidence.outside, value.rejected.evidence)),
             awaited=AwaitedView.of(value, now),
             deemed=deemed_acts(value),
         )

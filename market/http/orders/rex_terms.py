@@ -53,6 +53,7 @@ WHOLE_MAGNETS: Final = {
     ],
     "coating": "nickel",
     "flux_percent": "97.5",
+    "mass_g": "30.000",
 }
 MAGNET_NEED: Final = {
     "grades": ["N42SH", "N45SH"],
@@ -196,13 +197,15 @@ Dimensions = Annotated[tuple[MagnetDimension, ...], Meta(min_length=1, max_lengt
 
 
 class WholeMagnets(Body, frozen=True, kw_only=True):
-    """Magnets alike as they are sold; `flux_percent`: the least flux of any, of that of a new one."""
+    """Magnets alike as they are sold, each of `mass_g`, which their pieces are counted by; `flux_percent`: the
+    least flux of any, of that of a new one."""
 
     grade: Code
     shape: MagnetShape
     dimensions: Dimensions
     coating: MagnetCoating
     flux_percent: Percent
+    mass_g: GramsPositive | None = None
 
     def inside(self) -> words.WholeMagnets:
         return words.WholeMagnets(
@@ -211,6 +214,7 @@ class WholeMagnets(Body, frozen=True, kw_only=True):
             dimensions=tuple(each.inside() for each in self.dimensions),
             coating=self.coating,
             flux_ppb=PERCENT.decoded(self.flux_percent),
+            mass_mg=UNSET if self.mass_g is None else GRAMS_POSITIVE.decoded(self.mass_g),
         )
 
     @classmethod
@@ -223,6 +227,7 @@ class WholeMagnets(Body, frozen=True, kw_only=True):
             dimensions=tuple(map(MagnetDimension.outside, value.dimensions)),
             coating=value.coating,
             flux_percent=PERCENT.text(value.flux_ppb),
+            mass_g=None if value.mass_mg is UNSET else GRAMS_POSITIVE.text(value.mass_mg),
         )
 
 

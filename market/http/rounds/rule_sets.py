@@ -82,7 +82,8 @@ class RuleSetTerms(Body, frozen=True, kw_only=True):
     Without it, and for forms that a facility states no capacity for, nothing is counted.
     `conditional_orders_rest`: once a group of companies has declined or let lapse two matches within 90 days,
     its orders that are subject to confirmation meet nobody until they are amended to firm or the 90 days are
-    over.
+    over. `goods_agreed`: what lots state of whole magnets, cores and condition is what the contracts of their
+    matches begin with.
     """
 
     version: Annotated[int, Meta(ge=1, le=10**6)]
@@ -102,6 +103,7 @@ class RuleSetTerms(Body, frozen=True, kw_only=True):
     effective_from: Instant
     capacity: CapacityRule | None = None
     conditional_orders_rest: bool = True
+    goods_agreed: bool = True
 
     def inside(self) -> terms.RuleSet:
         return terms.RuleSet(
@@ -131,6 +133,7 @@ class RuleSetTerms(Body, frozen=True, kw_only=True):
             effective_from=utc(self.effective_from, "/effective_from"),
             capacity=self.capacity or UNSET,
             conditional_orders_rest=self.conditional_orders_rest,
+            goods_agreed=self.goods_agreed,
         )
 
     @classmethod
@@ -185,6 +188,7 @@ def _members(value: terms.RuleSet) -> dict[str, Any]:
         "effective_from": value.effective_from,
         "capacity": value.capacity or None,
         "conditional_orders_rest": value.conditional_orders_rest is True,
+        "goods_agreed": value.goods_agreed is True,
     }
 
 

@@ -110,6 +110,7 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     shapes: tuple[str, ...]
     answer_example: Any
     streamed: bool
+    body_required: bool
 
 
 class Answer(Struct, kw_only=True):
@@ -249,6 +250,7 @@ def endpoint(
     shapes: tuple[str, ...] = (),
     answer_example: Any = None,
     streamed: bool = False,
+    body_required: bool = True,
 ) -> Callable[[Handler[B, Q]], Route]:
     """Make a route of a handler. `versioned` needs If-Match, `idempotent` an Idempotency-Key.
 
@@ -258,7 +260,8 @@ def endpoint(
     limit of addresses may silence. A request takes `cost` of its organisation's rate.
     `takes`: media types of a file that the handler reads from `raw_body`, or when it is `streamed` part by
     part from `receive`; then `example` has texts by media type. `shapes`: media types of texts in which the
-    answer comes besides JSON. `answer_example`: where another's standard says what is in an answer.
+    answer comes besides JSON. `answer_example`: where another's standard says what is in an answer. Without
+    `body_required` none stands for `{}`.
     """
     declared = Endpoint(
         method=method,
@@ -287,6 +290,7 @@ def endpoint(
         shapes=shapes,
         answer_example=answer_example,
         streamed=streamed,
+        body_required=body_required,
     )
 
     def bind(handler: Handler[B, Q]) -> Route:
@@ -381,6 +385,10 @@ def _header_faults(call: Call[Any, Any], declared: Endpoint) -> list[Fault]:
     return faults
 
 
+def _is_empty(raw_body: bytes) -> bool:
+    return b"".join(raw_body.split()) in (b"", EMPTY_OBJECT)
+
+
 async def _read_body(call: Call[B, Any], declared: Endpoint, body: type[B]) -> B:
     if declared.method in ("GET", "OPTIONS"):
         return body()
@@ -393,11 +401,13 @@ async def _read_body(call: Call[B, Any], declared: Endpoint, body: type[B]) -> B
         call.check_media_type(declared.takes)
         return body()
     if declared.body is None:
-        if b"".join(call.raw_body.split()) not in (b"", EMPTY_OBJECT):
+        if not _is_empty(call.raw_body):
             raise InvalidInputError(
                 [Fault(code="body_unexpected", detail="this route takes no body, or {}", pointer="")]
             )
         call.raw_body = b""
+        return body()
+    if not declared.body_required and _is_empty(call.raw_body):
         return body()
     call.check_media_type((JSON,))
     return decode(call.raw_body, body)

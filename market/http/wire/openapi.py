@@ -203,7 +203,10 @@ def _operation(declared: Endpoint, schemas: dict[str, Any]) -> dict[str, Any]:
         content: dict[str, Any] = {"schema": schemas[_identity(declared.body)]}
         if declared.example is not None:
             content["example"] = declared.example
-        operation["requestBody"] = {"required": True, "content": {"application/json": content}}
+        operation["requestBody"] = {
+            "required": declared.body_required,
+            "content": {"application/json": content},
+        }
     if declared.takes:
         file = {"schema": {"type": "string", "format": "binary"}}
         shown = {media: {"example": text} for media, text in (declared.example or {}).items()}

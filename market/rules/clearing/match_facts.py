@@ -27,6 +27,7 @@ from market.rules.clearing.written import (
     fact_template,
     from_templates,
 )
+from market.rules.goods import counts_pieces, states_goods
 from market.rules.match_terms import match_terms
 from market.rules.orders.forecast_supply import mark_of
 
@@ -112,6 +113,7 @@ def struck(of: Round, section: str, trade: Trade, told: Told) -> MatchStruck:
         seller_must_confirm=by_seller,
         buyer_must_confirm=by_buyer,
         forecast=mark_of(supply.terms) or UNSET,
+        goods_agreed=(of.planned.rule_set.goods_agreed is True and states_goods(supply.terms)) or UNSET,
     )
 
 
@@ -173,6 +175,7 @@ class MatchFacts:
                 sold.term is None,
                 # what is told of a forecast is no member of its own
                 None if sold.forecast is UNSET else supply.order,
+                states_goods(sold),
             )
             for node, supply, sold, bought in zip(trades.seller, of.supplies, of.sold, of.bought, strict=True)
         ]
@@ -200,9 +203,12 @@ class MatchFacts:
         """Of trades that nobody has to confirm."""
         if not of.supplies:
             return []
-        # of a term match profile, floor and index are those of these two orders
+        agreed = self._of.planned.rule_set.goods_agreed is True
+        # of a term match profile, floor and index are those of these two orders, and pieces are of one trade
         keys = [
-            None if sold.term is not None else (sold.form, sold.incoterm, bought.recycled_min_ppb)
+            None
+            if sold.term is not None or (agreed and counts_pieces(sold))
+            else (sold.form, sold.incoterm, bought.recycled_min_ppb, sold.condition, sold.rex_routes)
             for sold, bought in zip(of.sold, of.bought, strict=True)
         ]
         buyer, limits, purity, penalties = self._bought.of(of.trades.buyer_index.tolist(), of.requirements)
