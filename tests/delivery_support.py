@@ -233,8 +233,8 @@ class Deliveries:
         given = {"title_passed_on": self.paper.now.date()}
         return self._step(deliveries.accept, Accept, by, self._named() | given | changes)
 
-    def reject(self, by: str = "buyer") -> "Deliveries":
-        return self._step(deliveries.reject, Reject, by, self._named())
+    def reject(self, by: str = "buyer", **changes: Any) -> "Deliveries":
+        return self._step(deliveries.reject, Reject, by, self._named() | changes)
 
     def settle(self, by: str = "seller") -> "Deliveries":
         return self._step(settlements.settle, Settle, by, self._named())

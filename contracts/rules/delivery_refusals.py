@@ -331,7 +331,7 @@ class BuyerActOver(Refusal):
 
 
 class GoodsNotAgreed(Refusal):
-    """The agreement says nothing of pieces, magnets, cores or condition: nothing found of them can break it."""
+    """The agreement names no pieces, magnets, cores or condition: nothing found of them can break it."""
 
     code = "goods_not_agreed"
 

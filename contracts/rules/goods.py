@@ -1,5 +1,5 @@
-"""Goods that are agreed piece by piece, such as whole magnets for reuse: what can be wrong with the clause, and
-what of a lot that has left is not as agreed."""
+"""Goods that are agreed piece by piece, such as whole magnets for reuse: what can be wrong with the clause,
+and what of a lot that has left is not as agreed."""
 
 from collections.abc import Iterator
 from typing import Final

@@ -4,11 +4,14 @@ from typing import Any
 
 import pytest
 
+from events.market_events import MatchConfirmed
 from events.vocabulary import KeyRole
+from market.http.agreements.deliveries import INSPECTION
 from market.http.orders import rex_terms
 from market.http.parties import papers
 from market.http.rounds import markets, rule_sets
 from market.http.wire.ids import to_text, to_uuid
+from tests.agreement_support import of_match
 from tests.http.shop import Asker, Shop
 
 OPERATOR: tuple[KeyRole, ...] = ("operator",)
@@ -311,4 +314,55 @@ async def test_whole_magnets_are_traded_for_reuse(shop: Shop) -> None:
         goods["magnets"],
         goods["rex_routes"],
         goods["step_down"],
+    )
+    confirmed_facts = [
+        each for each in await shop.scene.events("market") if isinstance(each.data, MatchConfirmed)
+    ]
+    await rejected_for_reuse(shop, to_text("agr", await of_match(shop.scene, confirmed_facts[-1])))
+
+
+async def rejected_for_reuse(shop: Shop, agreement: str) -> None:
+    """Of 10,000 blocks that were agreed 4,000 come, and weak ones."""
+    seller, buyer = shop.scene.sellers[0], shop.scene.buyers[0]
+    path = f"/v1/agreements/{agreement}"
+    agreed = (await shop.ask("GET", path, by=buyer)).json()["product"]["goods"]
+    assert {
+        "pieces": 10_000,
+        "magnets": rex_terms.WHOLE_MAGNETS,
+        "core": None,
+        "condition": "A",
+        "rex_routes": ["reuse"],
+    } == agreed
+    today = shop.scene.clock.now.date().isoformat()
+    mass = {"net_wet_t": "0.300", "moisture_percent": "0"}
+    iron = [{"analyte": "Fe", "fraction": {"unit": "percent", "amount": "66"}}]
+    body = {"lot_number": "M-1", "form": "eol_magnet", "shipped_on": today, "stated": iron} | mass
+    few = body | {"goods": {"pieces": 4_000, "grade": "n42sh", "flux_percent": "97.5"}}
+    for sent, code in ((body, "goods_unstated"), (few, "goods_unlike_agreed")):
+        told = await shop.ask("POST", f"{path}/deliveries?validate_only=true", by=seller, body=sent)
+        assert code in [each["code"] for each in told.json()["warnings"]], told.text
+    shipped = await shop.ask("POST", f"{path}/deliveries", by=seller, body=body)
+    assert 201 == shipped.status_code, shipped.text
+    place = shipped.headers["location"]
+    weighed = await shop.ask("POST", f"{place}/weighing", by=buyer, body={"weighed_on": today} | mass)
+    assert 201 == weighed.status_code, weighed.text
+    nothing: dict[str, Any] | None
+    for nothing in (None, {}):
+        kept = await shop.ask("POST", f"{place}/rejection", by=buyer, body=nothing)
+        assert "within_specification" in kept.text
+    found = {"pieces": 4_000, "flux_percent": "81"}
+    bare = await shop.ask("POST", f"{place}/rejection", by=buyer, body={"found": found})
+    assert {"/evidence": "findings_unproven"} == errors(bare)
+    proven = {"found": found, "evidence": [INSPECTION | {"dated_on": today}]}
+    rejected = await shop.ask("POST", f"{place}/rejection", by=buyer, body=proven)
+    assert 201 == rejected.status_code, rejected.text
+    read = (await shop.ask("GET", place, by=seller)).json()
+    assert [
+        "pieces:4000, agreed 10000 of this mass within 10 %",
+        "flux:81 %, agreed at least 97.5 %",
+    ] == read["rejected"]
+    assert (found, proven["evidence"], None) == (
+        {name: value for name, value in read["found"].items() if value},
+        read["found_evidence"],
+        read["goods"],
     )

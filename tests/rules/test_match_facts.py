@@ -1,5 +1,6 @@
 """Facts that are written from templates: to the byte what the facts themselves are when they are encoded."""
 
+import dataclasses
 import random
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain, compress
@@ -7,6 +8,7 @@ from typing import Any, get_args
 
 import numpy as np
 import pytest
+from msgspec import UNSET
 from msgspec.structs import replace
 
 from contracts.rules.price_terms import amount_cents
@@ -35,6 +37,7 @@ from market.rules.clearing.written import Octets, encoded, fact_template
 from market.rules.quantities import largest_remainder
 from tests.blotter import Lane, ident
 from tests.rules.small_rounds import small_round, small_round_of_portfolios
+from tests.rules.test_rex import BLOCKS, ROTOR
 
 OF_SUPPLY: list[dict[str, Any]] = [
     *({"form": form} for form in ("swarf", "metal")),
@@ -43,6 +46,10 @@ OF_SUPPLY: list[dict[str, Any]] = [
     *({"place": Place(country="FR", name=name)} for name in ('Örebro, "100 %", %d %b', "東京\\港")),
     *({"packaging": Packaging(unit="drum", package_wet_g=wet_g)} for wet_g in (7, INTEGER_MAX)),
     {"incoterm": "DAP"},
+    *({"condition": condition, "rex_routes": ("reuse",)} for condition in ("A", "C")),
+    *({"magnets": replace(BLOCKS, mass_mg=mass_mg)} for mass_mg in (UNSET, 12_500)),
+    {"core": ROTOR, "condition": "B"},
+    *({"condition": "A", "packaging": Packaging(unit="piece", package_wet_g=wet_g)} for wet_g in (1, 3)),
 ]
 OF_REQUIREMENT: list[dict[str, Any]] = [
     *({"commitment": commitment} for commitment in ("firm", "subject_to_confirmation")),
@@ -135,8 +142,10 @@ def test_trades_and_duals_are_written_as_their_facts_are_encoded(
     for seed in range(40):
         lane, plan = small(seed)
         found = clear(lane.book, plan)
+        rules = replace(found.round.planned.rule_set, goods_agreed=(True, False, UNSET)[seed % 3])
+        of = dataclasses.replace(found.round, planned=replace(found.round.planned, rule_set=rules))
         for cleared in found.sections:
-            for expected, actual in written(found.round, cleared):
+            for expected, actual in written(of, cleared):
                 assert expected == actual
                 facts += 1
             for side in get_args(Side):

@@ -2,6 +2,7 @@
 
 from datetime import date
 from fractions import Fraction
+from typing import Any
 
 import pytest
 from msgspec import UNSET, UnsetType
@@ -17,13 +18,14 @@ from contracts.rules.quotation import Quoted, quarter_of
 from events.clearing_terms import PriceTerm
 from events.contract_events import AgreementAdvanced, AgreementDrafted
 from events.contract_terms import DeliveryEvidence, FixedVolume
-from events.market_events import MatchConfirmed
+from events.market_events import MatchConfirmed, MatchStruck
 from events.market_terms import CoProductBid, PenaltyRule
 from events.match_terms import MatchedIndex, MatchTerms
 from events.price_clauses import IndexedPrice, MatchedPrice
+from events.rex_terms import AgreedGoods
 from events.vocabulary import MICRO, PPB, Packaging, Place, TermHorizon
 from market.rules.match_terms import match_terms
-from tests.blotter import Lane, eur, facts_of_type, market_terms, member
+from tests.blotter import BULK, Lane, eur, facts_of_type, market_terms, member, rule_set
 from tests.desk_support import (
     BUYER,
     LANE,
@@ -40,7 +42,10 @@ from tests.desk_support import (
     requirement_order,
     supply_order,
 )
+from tests.rules.test_command_audit import answered
+from tests.rules.test_lane_audit import audited, records
 from tests.rules.test_matches import STRUCK
+from tests.rules.test_rex import BLOCKS, ROTOR
 
 PENALTY = PenaltyRule(analyte="C", threshold_ppb=500_000, step_ppb=100_000, ueur_per_kg_per_step=50_000)
 GIVEN = MatchTerms(
@@ -134,6 +139,56 @@ def test_a_contract_begins_with_the_umpire_of_its_market(of_market: str | UnsetT
     drafted = facts(from_match(LANE, struck, moment()))[0]
     assert isinstance(drafted, AgreementDrafted)
     assert named == drafted.terms.assay.umpire
+
+
+@pytest.mark.parametrize(
+    ("of_rules", "offered", "pieces"),
+    [
+        (
+            True,
+            {"magnets": replace(BLOCKS, mass_mg=12_500), "condition": "A", "rex_routes": ("reuse",)},
+            80_000,
+        ),
+        (True, {"magnets": BLOCKS, "packaging": Packaging(unit="piece", package_wet_g=13)}, 76_923),
+        (True, {"magnets": BLOCKS}, UNSET),
+        (True, {"core": ROTOR}, 400),
+        (True, {"condition": "C"}, UNSET),
+        (True, {"rex_routes": ("recycle",)}, None),
+        (False, {"magnets": BLOCKS}, None),
+        (UNSET, {"magnets": BLOCKS}, None),
+    ],
+)
+@pytest.mark.parametrize("commitment", ["firm", "subject_to_confirmation"])
+def test_a_contract_states_the_goods_of_its_match_as_they_were_offered(
+    of_rules: bool | UnsetType, offered: dict[str, Any], pieces: int | UnsetType | None, commitment: Any
+) -> None:
+    """1 t of 25: of 12.5 g each 80,000, of packages of one piece what is whole; of 10,000 rotors 400."""
+    lane = Lane(rules=rule_set(goods_agreed=of_rules))
+    lane.admit(member("seller"), member("buyer"))
+    lane.offer("seller", "offer", **({"packaging": BULK} | offered), commitment=commitment)
+    lane.require("buyer", "wanted", limit=eur(70_000_000), basis_g=224_000)
+    round_facts = lane.round()
+    if commitment == "firm":
+        (known,) = facts_of_type(round_facts, MatchConfirmed)
+    else:
+        (match,) = lane.book.matches.values()
+        answered(lane, match.struck, "seller")
+        known = lane.events[-1].data
+        assert isinstance(known, MatchConfirmed)
+    (made,) = facts_of_type(round_facts, MatchStruck)
+    assert (UNSET if pieces is None else True) == made.goods_agreed
+    verdict = audited(records(lane))
+    assert (1, None) == (verdict.clearings, verdict.divergence)
+    drafted = facts(from_match(LANE, known, moment()))[0]
+    assert isinstance(drafted, AgreementDrafted)
+    expected = AgreedGoods(
+        pieces=pieces or UNSET,
+        magnets=offered.get("magnets", UNSET),
+        core=offered.get("core", UNSET),
+        condition=offered.get("condition", UNSET),
+        rex_routes=offered.get("rex_routes", ()),
+    )
+    assert (UNSET if pieces is None else expected) == drafted.terms.product.goods
 
 
 def test_a_contract_has_the_co_elements_as_the_cut_has_counted_them() -> None:

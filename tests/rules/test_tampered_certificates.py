@@ -48,6 +48,7 @@ WITHOUT_NEIGHBOUR = frozenset(
         "MatchConfirmed/contract/terms/evidence",
         "MatchConfirmed/contract/terms/inputs",
         "MatchStruck/delivery",
+        "MatchConfirmed/contract/goods",
         "MatchStruck/forecast",
         "MatchStruck/place",
         "MatchStruck/reference",

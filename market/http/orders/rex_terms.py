@@ -197,7 +197,7 @@ Dimensions = Annotated[tuple[MagnetDimension, ...], Meta(min_length=1, max_lengt
 
 
 class WholeMagnets(Body, frozen=True, kw_only=True):
-    """Magnets alike as they are sold, each of `mass_g`, which their pieces are counted by; `flux_percent`: the
+    """Magnets alike as they are sold, each of `mass_g`, by which a contract counts them; `flux_percent`: the
     least flux of any, of that of a new one."""
 
     grade: Code

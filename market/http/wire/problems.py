@@ -401,6 +401,7 @@ _RENAMED: Final[dict[str, str]] = {
     "size_um": "size_mm",
     "minutes_tenths": "minutes",
     "flux_ppb": "flux_percent",
+    "mass_mg": "mass_g",
     "flux_min_ppb": "flux_min_percent",
     "yield_ppb": "yield_percent",
     "basis_ppb": "basis_percent",

@@ -41,6 +41,7 @@ from events.vocabulary import (
 from market.rules.market_inputs import MarketInputs
 from market.rules.orders.horizons import delivered_time, validity_cautions
 from market.rules.orders.materials import composition_cautions, recycling_cautions, value_cautions
+from market.rules.orders.whole_magnets import magnet_cautions
 from market.rules.packages import UNPACKED_UNITS
 from market.rules.quantities import basis_g, fx_for, kg_per_basis_kg, to_ueur_per_basis_kg
 from market.rules.refusing.defects import AmountOutOfRange, MinimumQuantityTooLarge, QuantityNotPositive
@@ -194,7 +195,7 @@ def stated_cautions(draft: SupplyDraft | SupplyTerms) -> tuple[Caution, ...]:
         recycled_ppb = draft.recycled.post_consumer_ppb + draft.recycled.pre_consumer_ppb
         found += recycling_cautions(recycled_ppb, [step.stage for step in draft.origin])
     late = validity_cautions(draft.valid_until, delivered_time(draft))
-    return (*found, *_package_cautions(draft), *_sharing_cautions(draft), *late)
+    return (*found, *_package_cautions(draft), *magnet_cautions(draft), *_sharing_cautions(draft), *late)
 
 
 def _package_cautions(draft: SupplyDraft | SupplyTerms) -> Iterator[Caution]:

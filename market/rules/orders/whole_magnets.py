@@ -1,15 +1,18 @@
 """Whole magnets for reuse: what is stated of them, and which need they meet."""
 
+import re
 from collections.abc import Iterator
+from typing import Final, Protocol
 
 from msgspec import UNSET, UnsetType
 
 from events.fractions import decimal_text, ppb_text
 from events.market_terms import RequirementTerms, SupplyTerms
-from events.refusal import Refusal
+from events.refusal import Caution, Refusal
 from events.rex_terms import SHAPE_AXES, MagnetAxis, MagnetDimension, MagnetNeed, WholeMagnets
-from events.vocabulary import ProductForm
+from events.vocabulary import PPB, Composition, Packaging, ProductForm
 from events.wellformed import duplicate_refusals
+from market.rules.element_masses import MG_PER_G
 from market.rules.orders.materials import WHOLE_MAGNETS
 from market.rules.refusing.defects import (
     DimensionsNotOfShape,
@@ -20,10 +23,30 @@ from market.rules.refusing.defects import (
 from market.rules.refusing.ineligibility import Ineligibility
 
 UM_PER_MM = 1_000
+UG_PER_MG: Final = 1_000
+UG_PER_MM3: Final = 7_500
+"""Sintered NdFeB has 7.4 to 7.7 g/cm³."""
+APART_PPB: Final = 200_000_000
+_PI: Final = (355, 113)
+_NDFEB_GRADE: Final = re.compile(r"N[0-9]{2}(M|H|SH|UH|EH|AH)?")
+"""Figure and temperature class, as in `magnet_grades.csv`."""
 _INSIDE: tuple[tuple[MagnetAxis, MagnetAxis], ...] = (
     ("inner_diameter", "outer_diameter"),
     ("inner_radius", "outer_radius"),
 )
+
+
+class Offered(Protocol):
+    """An offer or a lot, drafted or posted."""
+
+    @property
+    def magnets(self) -> WholeMagnets | UnsetType: ...
+
+    @property
+    def composition(self) -> Composition: ...
+
+    @property
+    def packaging(self) -> Packaging: ...
 
 
 def magnet_refusals(
@@ -68,6 +91,56 @@ def _dimension_refusals(stated: WholeMagnets | MagnetNeed) -> Iterator[Refusal]:
                 outer=outer,
                 outer_size=_mm_text(sizes[outer]),
             )
+
+
+def magnet_cautions(terms: Offered) -> Iterator[Caution]:
+    """What looks odd in magnets that can be true all the same."""
+    magnets = terms.magnets
+    if magnets is UNSET:
+        return
+    samarium = any(each.analyte == "Sm" and each.fraction_ppb for each in terms.composition.cells)
+    if not samarium and _NDFEB_GRADE.fullmatch(magnets.grade.upper()) is None:
+        yield Caution(
+            code="magnet_grade_unusual",
+            text=f"{magnets.grade} is not written as a grade of NdFeB magnets is, such as N42 or N38UH: no "
+            "buyer finds it by its grade.",
+            pointer="/magnets/grade",
+        )
+    piece_mg, volume_um3 = _piece_mg(magnets, terms.packaging), _volume_um3(magnets)
+    if piece_mg is None or volume_um3 is None:
+        return
+    expected_mg = volume_um3 * UG_PER_MM3 // (UM_PER_MM**3 * UG_PER_MG)
+    if abs(piece_mg - expected_mg) * PPB > expected_mg * APART_PPB:
+        yield Caution(
+            code="magnet_mass_unlike_size",
+            text=f"A {magnets.shape} of this size weighs about {_g_text(expected_mg)} at 7.5 g/cm³; "
+            f"{_g_text(piece_mg)} a piece are stated.",
+            pointer="/packaging/package_wet_g" if magnets.mass_mg is UNSET else "/magnets/mass_mg",
+        )
+
+
+def _piece_mg(magnets: WholeMagnets, packaging: Packaging) -> int | None:
+    if magnets.mass_mg is not UNSET:
+        return magnets.mass_mg
+    return packaging.package_wet_g * MG_PER_G if packaging.unit == "piece" else None
+
+
+def _volume_um3(magnets: WholeMagnets) -> int | None:
+    """None of an arc segment, which can be cut in several ways."""
+    size = {each.axis: each.size_um for each in magnets.dimensions}
+    match magnets.shape:
+        case "block":
+            return size["length"] * size["width"] * size["height"]
+        case "disc" | "ring":
+            across_um2 = size["outer_diameter"] ** 2 - size.get("inner_diameter", 0) ** 2
+            over, under = _PI
+            return across_um2 * size["height"] * over // (4 * under)
+        case _:
+            return None
+
+
+def _g_text(mg: int) -> str:
+    return f"{decimal_text(mg, MG_PER_G)} g"
 
 
 def magnet_reasons(supply: SupplyTerms, requirement: RequirementTerms) -> Iterator[Ineligibility]:
