@@ -272,7 +272,7 @@ async def test_whole_magnets_are_traded_for_reuse(shop: Shop) -> None:
         penalties=[],
         co_products=[],
         rex_route="reuse",
-        magnets=rex_terms.MAGNET_NEED,
+        magnets=rex_terms.MAGNET_NEED | {"grades": ["n42sh", "N45-SH"]},
         carriage=[{"country": "DE", "per": "basis", "eur_per_kg": "0.50"}],
     )
     flat = wanted | {"magnets": rex_terms.MAGNET_NEED | {"dimensions": []}}
@@ -325,7 +325,7 @@ async def rejected_for_reuse(shop: Shop, agreement: str) -> None:
     """Of 10,000 blocks that were agreed 4,000 come, and weak ones."""
     seller, buyer = shop.scene.sellers[0], shop.scene.buyers[0]
     path = f"/v1/agreements/{agreement}"
-    agreed = (await shop.ask("GET", path, by=buyer)).json()["product"]["goods"]
+    agreed = (await shop.ask("GET", path, by=buyer)).json()["standing"]["terms"]["product"]["goods"]
     assert {
         "pieces": 10_000,
         "magnets": rex_terms.WHOLE_MAGNETS,

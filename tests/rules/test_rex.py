@@ -19,7 +19,8 @@ from events.rex_terms import (
     StepDown,
     WholeMagnets,
 )
-from events.vocabulary import ConditionGrade, MarketBasis, RexRoute
+from events.vocabulary import ConditionGrade, MarketBasis, Packaging, RexRoute
+from market.data import rows
 from market.rules.book import SupplyOrder, graded
 from market.rules.clearing import eligibility
 from market.rules.clearing.eligibility import reasons
@@ -27,6 +28,7 @@ from market.rules.inputs import content_refusals
 from market.rules.orders import cores, lots, offers, requirements
 from market.rules.orders.lots import GradeLot
 from market.rules.orders.rex import STANDARD_CEILINGS
+from market.rules.orders.whole_magnets import magnet_cautions, spelt
 from market.rules.refusing.reason_sentences import SENTENCES, told
 from tests.blotter import Lane, member
 from tests.blotter import rule_set as blotter_rules
@@ -472,3 +474,68 @@ def test_the_listed_terms_are_those_of_the_draft() -> None:
     assert isinstance(fact, RecoveredLotListed)
     assert (ROTOR, OBSOLETE, UNSET) == (fact.terms.core, fact.terms.step_down, fact.terms.magnets)
     assert TONNE_G // 2 == fact.terms.basis_g
+
+
+DISC = replace(
+    BLOCKS,
+    shape="disc",
+    dimensions=(
+        MagnetDimension(axis="outer_diameter", size_um=10_000),
+        MagnetDimension(axis="height", size_um=5_000),
+    ),
+)
+RING = replace(
+    DISC,
+    shape="ring",
+    dimensions=(*DISC.dimensions, MagnetDimension(axis="inner_diameter", size_um=5_000)),
+)
+ARC = replace(BLOCKS, shape="arc_segment")
+
+
+@pytest.mark.parametrize(
+    ("magnets", "changes", "expected"),
+    [
+        (replace(BLOCKS, mass_mg=30_000), {}, []),
+        (replace(BLOCKS, mass_mg=36_000), {}, []),
+        (
+            replace(BLOCKS, mass_mg=36_001),
+            {},
+            ["block of this size weighs about 30 g at 7.5 g/cm³; 36.0"],
+        ),
+        (BLOCKS, {"packaging": Packaging(unit="piece", package_wet_g=500)}, ["30 g at 7.5 g/cm³; 500 g"]),
+        (BLOCKS, {"packaging": Packaging(unit="box", package_wet_g=500)}, []),
+        (replace(DISC, mass_mg=2_945), {}, []),
+        (replace(DISC, mass_mg=1), {}, ["disc of this size weighs about 2.945 g"]),
+        (replace(RING, mass_mg=2_209), {}, []),
+        (replace(RING, mass_mg=2_945), {}, ["ring of this size weighs about 2.208 g"]),
+        (replace(ARC, mass_mg=1), {}, []),
+        (replace(BLOCKS, grade="SmCo-2-17"), {}, ["SmCo-2-17 is not written as a grade of NdFeB"]),
+        (
+            replace(BLOCKS, grade="SmCo-2-17"),
+            {"composition": sample(cell("Sm", "25"), cell("Fe", "15"), cell("Nd", "0"))},
+            [],
+        ),
+    ],
+)
+def test_magnets_that_cannot_weigh_what_is_stated_are_told(
+    magnets: WholeMagnets, changes: dict[str, Any], expected: list[str]
+) -> None:
+    """40 × 20 × 5 mm are 4 cm³; π/4 × 10² × 5 mm³ = 0.3927 cm³, of the ring three quarters."""
+    told = list(magnet_cautions(lot(form="eol_magnet", magnets=magnets, **changes)))
+    assert len(expected) == len(told)
+    for part, caution in zip(expected, told, strict=True):
+        assert part in caution.text
+
+
+@pytest.mark.parametrize(
+    ("stated", "expected"),
+    [("n42sh", "N42SH"), ("N42-SH", "N42SH"), ("N52", "N52"), ("n42xh", "n42xh"), ("SmCo-2-17", "SmCo-2-17")],
+)
+def test_a_grade_is_recorded_as_it_is_compared(stated: str, expected: str) -> None:
+    assert expected == spelt(stated)
+
+
+def test_grades_of_the_table_are_written_as_grades_are() -> None:
+    for row in rows("magnet_grades.csv"):
+        graded_lot = lot(form="eol_magnet", magnets=replace(BLOCKS, grade=row["grade"]))
+        assert [] == list(magnet_cautions(graded_lot)), row

@@ -30,6 +30,7 @@ from market.http.wire.numbers import (
 )
 from market.rules.element_masses import MG_PER_G
 from market.rules.orders import cores
+from market.rules.orders.whole_magnets import spelt
 from market.rules.refusing.wording import Code, LongText, Text
 
 CORE: Final = {
@@ -209,7 +210,7 @@ class WholeMagnets(Body, frozen=True, kw_only=True):
 
     def inside(self) -> words.WholeMagnets:
         return words.WholeMagnets(
-            grade=self.grade,
+            grade=spelt(self.grade),
             shape=self.shape,
             dimensions=tuple(each.inside() for each in self.dimensions),
             coating=self.coating,
@@ -243,7 +244,7 @@ class MagnetNeed(Body, frozen=True, kw_only=True):
 
     def inside(self) -> words.MagnetNeed:
         return words.MagnetNeed(
-            grades=self.grades,
+            grades=tuple(map(spelt, self.grades)),
             shape=self.shape,
             dimensions=tuple(each.inside() for each in self.dimensions),
             coatings=self.coatings,

@@ -28,6 +28,7 @@ UG_PER_MM3: Final = 7_500
 """Sintered NdFeB has 7.4 to 7.7 g/cm³."""
 APART_PPB: Final = 200_000_000
 _PI: Final = (355, 113)
+_SEPARATORS: Final = re.compile(r"[-_./]")
 _NDFEB_GRADE: Final = re.compile(r"N[0-9]{2}(M|H|SH|UH|EH|AH)?")
 """Figure and temperature class, as in `magnet_grades.csv`."""
 _INSIDE: tuple[tuple[MagnetAxis, MagnetAxis], ...] = (
@@ -93,13 +94,19 @@ def _dimension_refusals(stated: WholeMagnets | MagnetNeed) -> Iterator[Refusal]:
             )
 
 
+def spelt(grade: str) -> str:
+    """As a round compares it, letter by letter: N42SH of n42sh and N42-SH; of other alloys as it is."""
+    compact = _SEPARATORS.sub("", grade).upper()
+    return grade if _NDFEB_GRADE.fullmatch(compact) is None else compact
+
+
 def magnet_cautions(terms: Offered) -> Iterator[Caution]:
     """What looks odd in magnets that can be true all the same."""
     magnets = terms.magnets
     if magnets is UNSET:
         return
     samarium = any(each.analyte == "Sm" and each.fraction_ppb for each in terms.composition.cells)
-    if not samarium and _NDFEB_GRADE.fullmatch(magnets.grade.upper()) is None:
+    if not samarium and _NDFEB_GRADE.fullmatch(magnets.grade) is None:
         yield Caution(
             code="magnet_grade_unusual",
             text=f"{magnets.grade} is not written as a grade of NdFeB magnets is, such as N42 or N38UH: no "
