@@ -36,6 +36,7 @@ from events.vocabulary import (
     Sha256Hex,
     Side,
     Text,
+    WasteStatus,
 )
 
 AgreementKind = Literal["spot", "offtake"]
@@ -73,8 +74,19 @@ ContestOutcome = Literal["stands", "falls"]
 ContractYear = Annotated[int, Meta(ge=1, le=60)]
 
 
+class WasteClause(Struct, frozen=True, kw_only=True):
+    """Whether the goods are waste when they leave, and by which code of the list of waste; `facility` is the
+    buyer's site that takes them, for `rex_route`."""
+
+    status: WasteStatus
+    ewc_code: Code | None = None
+    facility: UUID | None = None
+    rex_route: RexRoute | None = None
+
+
 class ProductClause(Struct, frozen=True, kw_only=True):
-    """What is delivered; the buyer may nominate one of `buyer_option_forms` instead."""
+    """What is delivered; the buyer may nominate one of `buyer_option_forms` instead. `waste` where the terms
+    say more of it than a match does."""
 
     basis: MarketBasis
     form: ProductForm
@@ -83,6 +95,7 @@ class ProductClause(Struct, frozen=True, kw_only=True):
     purity: PurityFloor | None = None
     post_consumer_min_ppb: FractionPpb = 0
     goods: AgreedGoods | UnsetType = UNSET
+    waste: WasteClause | UnsetType = UNSET
 
 
 class TermClause(Struct, frozen=True, kw_only=True):

@@ -721,10 +721,10 @@ async def neodymium(shop: Shop, by: Firm) -> dict[str, str | None]:
     return found
 
 
-async def follow(shop: Shop) -> str:
+async def follow(shop: Shop, **of_lot: Any) -> str:
     """A match of 2,000 kg of lot HOARD-1; the path of the contract that the follower makes of it."""
     scene = shop.scene
-    await scene.lot(scene.sellers[0], "HOARD-1", commitment="firm")
+    await scene.lot(scene.sellers[0], "HOARD-1", commitment="firm", **of_lot)
     await scene.require(scene.buyers[0], commitment="firm")
     await scene.conclude(await scene.plan())
     (confirmed,) = [event for event in await scene.events("market") if isinstance(event.data, MatchConfirmed)]

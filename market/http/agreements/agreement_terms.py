@@ -7,7 +7,7 @@ from msgspec import UNSET, Meta
 
 from events import contract_terms as terms
 from events.contract_terms import ConditionKind, NominationLevel, Years
-from events.vocabulary import Days, Incoterm, MarketBasis, ProductForm, Side
+from events.vocabulary import Days, Incoterm, MarketBasis, ProductForm, RexRoute, Side, WasteStatus
 from market.http.agreements.agreement_prices import PriceBody, price_outside
 from market.http.agreements.goods_terms import AgreedGoods
 from market.http.orders.composition import Fraction, to_fraction, to_ppb
@@ -33,11 +33,28 @@ from market.http.wire.numbers import (
     Percent,
     TonnesPositive,
 )
-from market.rules.refusing.wording import Code, CurrencyCode, LongText, Name
+from market.rules.orders.supplies import six_digits
+from market.rules.refusing.wording import Code, CurrencyCode, EwcCode, LongText, Name
+
+
+class AgreedWaste(Body, frozen=True, kw_only=True):
+    """Whether the goods are waste when they leave the seller, and by which code. `facility` is the buyer's
+    site that takes them, for `rex_route`: papers are asked of it, or where none is named of any of its
+    sites."""
+
+    status: WasteStatus
+    ewc_code: EwcCode | None = None
+    facility: FacilityId | None = None
+    rex_route: RexRoute | None = None
+
+    def __post_init__(self) -> None:
+        if self.status == "waste" and self.ewc_code is None:
+            raise ValueError("waste needs its six-digit code of the European list of waste: ewc_code")
 
 
 class Product(Body, frozen=True, kw_only=True):
-    """What is delivered; the buyer may nominate one of its option forms instead."""
+    """What is delivered; the buyer may nominate one of its option forms instead. `waste`: what the orders of
+    a match say where it is null."""
 
     basis: MarketBasis
     form: ProductForm
@@ -46,6 +63,7 @@ class Product(Body, frozen=True, kw_only=True):
     purity: PurityFloor | None = None
     post_consumer_min_percent: Percent = "0"
     goods: AgreedGoods | None = None
+    waste: AgreedWaste | None = None
 
 
 class TermOfYears(Dated, frozen=True, kw_only=True):
@@ -301,6 +319,16 @@ def _product_inside(product: Product) -> terms.ProductClause:
         purity=None if product.purity is None else purity_inside(product.purity),
         post_consumer_min_ppb=PERCENT.parse(product.post_consumer_min_percent),
         goods=UNSET if product.goods is None else product.goods.inside(),
+        waste=UNSET if product.waste is None else _waste_inside(product.waste),
+    )
+
+
+def _waste_inside(waste: AgreedWaste) -> terms.WasteClause:
+    return terms.WasteClause(
+        status=waste.status,
+        ewc_code=None if waste.ewc_code is None else six_digits(waste.ewc_code),
+        facility=None if waste.facility is None else to_uuid(waste.facility),
+        rex_route=waste.rex_route,
     )
 
 
@@ -313,6 +341,16 @@ def _product_outside(product: terms.ProductClause) -> Product:
         purity=None if product.purity is None else purity_outside(product.purity),
         post_consumer_min_percent=PERCENT.text(product.post_consumer_min_ppb),
         goods=AgreedGoods.outside(product.goods),
+        waste=None if product.waste is UNSET else _waste_outside(product.waste),
+    )
+
+
+def _waste_outside(waste: terms.WasteClause) -> AgreedWaste:
+    return AgreedWaste(
+        status=waste.status,
+        ewc_code=waste.ewc_code,
+        facility=None if waste.facility is None else to_text("fac", waste.facility),
+        rex_route=waste.rex_route,
     )
 
 

@@ -17,7 +17,7 @@ from events.contract_events import AgreementDrafted, AgreementSigned
 from events.contract_terms import AgreementKind, AgreementStatus
 from events.vocabulary import MarketBasis, Side
 from market.commands import agreement_signing
-from market.http.agreements import agreement_warnings, record_warnings
+from market.http.agreements import agreement_warnings, record_warnings, waste_warnings
 from market.http.agreements.agreement_answers import TAG, AgreementAccepted, accepted, agreement_step
 from market.http.agreements.agreement_terms import AgreementTerms
 from market.http.agreements.agreement_views import (
@@ -91,7 +91,8 @@ class Sign(Body, frozen=True, kw_only=True):
     answer=AgreementAccepted,
     description="Both parties are members of the market. Nothing binds before both have signed. What may not "
     "be meant is warned of: an analyte that is paid, penalised or limited and that assays do not exchange, a "
-    "limit that limits nothing, a factor of 0, a form without one, a rate of other currencies. Amounts have "
+    "limit that limits nothing, a factor of 0, a form without one, a rate of other currencies, waste without "
+    "its status, and a permit or a consent for it that the buyer lacks. Amounts have "
     "two decimals: currencies that ISO 4217 gives others are refused. An agreement stays with its parties: "
     "nothing assigns it to another company, nor sets its invoices off against those of another.",
     example=AGREEMENT,
@@ -123,6 +124,7 @@ async def draft(call: Call[DraftAgreement, DryRun]) -> Answer:
             warnings=(
                 *agreement_warnings.of_draft(fact.terms),
                 *await record_warnings.of_draft(call, fact.terms),
+                *await waste_warnings.of_draft(call, market, fact.seller, fact.buyer, fact.terms),
             ),
             **outcome.accepted(),
         ),
@@ -227,7 +229,10 @@ async def propose(call: Call[ProposeTerms, DryRun]) -> Answer:
         at_door=True,
     )
     outcome = await given(call, commands.propose, argument)
-    held = await record_warnings.of_proposal(call, argument.terms)
+    held = (
+        *await record_warnings.of_proposal(call, argument.terms),
+        *await waste_warnings.of_proposal(call, argument.terms),
+    )
     return accepted(call, outcome, (*agreement_warnings.of_proposal(argument.terms), *held))
 
 
@@ -341,7 +346,8 @@ async def sign(call: Call[Sign, DryRun]) -> Answer:
 async def _warnings(call: Call[Any, Any], fact: AgreementSigned) -> tuple[Warned, ...]:
     (row,) = await _proposals(call, fact.proposal)
     held = await record_warnings.of_signature(call, row.terms)
-    return (*agreement_warnings.of_signature(row.terms, fact.capacity), *held)
+    waste = await waste_warnings.of_proposal(call, row.terms, "/proposal")
+    return (*agreement_warnings.of_signature(row.terms, fact.capacity), *held, *waste)
 
 
 async def _group(call: Call[Any, Any]) -> UUID | None:

@@ -131,8 +131,9 @@ class AcceptLot(Dated, frozen=True, kw_only=True):
     "contract of a match takes its lot, or parts of it, up to its quantity and tolerance (10 % where none is "
     "stated). A day outside the delivery window, more than is agreed for the year, a lot number that left "
     "before under any agreement of the seller, whatever its case, a form that the price states no factor "
-    "of, and a day before the newest terms count, so that former ones price the lot, are warned of, as are "
-    "`goods` that are not as agreed, or not stated where they are agreed. A "
+    "of, a day before the newest terms count, so that former ones price the lot, waste for which the buyer's "
+    "site has no permit or no consent on that day, and `goods` that are not as agreed, or not stated where "
+    "they are agreed, are warned of. A "
     "passport that is named is the seller's own and lives; it is of that lot, or the one that the number of "
     "a part begins with, and proves form, footprint, recycled shares and origins that are stated. Mass "
     "and basis may be 5 % above it, and are then warned of. What one contract takes of a lot no other takes.",

@@ -21,6 +21,7 @@ from events.contract_events import DeliveryShipped, DeliveryWeighed
 from events.refusal import Caution
 from events.vocabulary import PhysicalLot
 from market.commands.shipping import load_lot, shipment_of
+from market.http.agreements import waste_warnings
 from market.http.agreements.contract_reads import as_party, load_with_volumes
 from market.http.wire.endpoint import Call
 from market.http.wire.reads import as_desk
@@ -71,7 +72,8 @@ async def _of_shipment(call: Call[Any, Any], fact: DeliveryShipped) -> tuple[War
     of_lot = await _of_lot(call, agreement, fact)
     told = [*shipment_cautions(agreement, volumes, of_year, fact), *number_cautions(fact, others)]
     told += shipped_lots.footprint_cautions(fact.evidence.footprint, midnight(fact.shipped_on))
-    return warned([*told, *of_lot])
+    of_waste = await waste_warnings.of_delivery(call, agreement, fact.shipped_on, "/shipped_on")
+    return (*warned([*told, *of_lot]), *of_waste)
 
 
 async def _of_lot(call: Call[Any, Any], agreement: Agreement, fact: DeliveryShipped) -> Iterable[Caution]:
@@ -88,4 +90,8 @@ async def _of_lot(call: Call[Any, Any], agreement: Agreement, fact: DeliveryShip
 async def _of_weighing(call: Call[Any, Any], fact: DeliveryWeighed) -> tuple[Warned, ...]:
     async with as_party(call) as (connection, _):
         row = await deliveries.load_delivery(connection, fact.delivery)
-    return () if row is None else warned(weighing_cautions(replace(row, weighed=fact)))
+        agreement = await agreements.load_agreement(connection, None, fact.agreement)
+    if row is None or agreement is None:
+        return ()
+    of_waste = await waste_warnings.of_delivery(call, agreement, row.shipped.shipped_on, "")
+    return (*warned(weighing_cautions(replace(row, weighed=fact))), *of_waste)
