@@ -484,7 +484,7 @@ DISC = replace(
         MagnetDimension(axis="height", size_um=5_000),
     ),
 )
-RING = replace(
+RING_MAGNETS = replace(
     DISC,
     shape="ring",
     dimensions=(*DISC.dimensions, MagnetDimension(axis="inner_diameter", size_um=5_000)),
@@ -506,8 +506,8 @@ ARC = replace(BLOCKS, shape="arc_segment")
         (BLOCKS, {"packaging": Packaging(unit="box", package_wet_g=500)}, []),
         (replace(DISC, mass_mg=2_945), {}, []),
         (replace(DISC, mass_mg=1), {}, ["disc of this size weighs about 2.945 g"]),
-        (replace(RING, mass_mg=2_209), {}, []),
-        (replace(RING, mass_mg=2_945), {}, ["ring of this size weighs about 2.208 g"]),
+        (replace(RING_MAGNETS, mass_mg=2_209), {}, []),
+        (replace(RING_MAGNETS, mass_mg=2_945), {}, ["ring of this size weighs about 2.208 g"]),
         (replace(ARC, mass_mg=1), {}, []),
         (replace(BLOCKS, grade="SmCo-2-17"), {}, ["SmCo-2-17 is not written as a grade of NdFeB"]),
         (
