@@ -93,12 +93,14 @@ class PassportTransferred(Struct, frozen=True, kw_only=True):
 
 
 class PassportAcknowledged(Struct, frozen=True, kw_only=True):
-    """`organisation` says that title to the lot, or the goods, are its own: a transfer had it named alone."""
+    """`organisation` says that title to the lot, or the goods, are its own: a transfer had it named alone. Of
+    a `correction`: that it stands, as who has title."""
 
     TYPE: ClassVar[str] = "materials.passport.acknowledged.v1"
 
     passport: UUID
     organisation: UUID
+    correction: UUID | UnsetType = UNSET
 
 
 class PassportDrawn(Struct, frozen=True, kw_only=True):
@@ -112,7 +114,8 @@ class PassportDrawn(Struct, frozen=True, kw_only=True):
 
 
 class PassportCorrected(Struct, frozen=True, kw_only=True):
-    """The content as it should have been stated by the event that it `corrects`."""
+    """The content as it should have been stated by the event that it `corrects`. `acceptance`: title was
+    another's, and until that has acknowledged it what was stated stands."""
 
     TYPE: ClassVar[str] = "materials.passport.corrected.v1"
 
@@ -120,6 +123,7 @@ class PassportCorrected(Struct, frozen=True, kw_only=True):
     corrects: UUID
     reason: LongText
     content: PassportContent
+    acceptance: Literal["awaited"] | UnsetType = UNSET
 
 
 class PassportNoted(Struct, frozen=True, kw_only=True):

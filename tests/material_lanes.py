@@ -36,6 +36,7 @@ from market.rules.passports.delivered_lots import (
     WetMass,
 )
 from market.rules.passports.passports import (
+    AcknowledgeCorrection,
     AcknowledgePassport,
     CorrectPassport,
     IssuePassport,
@@ -314,6 +315,19 @@ def deliver_and_back(of: MaterialLanes) -> None:
     argument = DeliverPassport(caller=OPERATOR_CALLER, passport=CORE, delivery=accepted.delivery)
     state = DeliveryState(lanes=LANES, passport=passport, accepted=accepted)
     of.write(delivered_lots.deliver(state, argument, moment(of.now)))
+    sold = of.passports[CORE]
+    corrected = CorrectPassport(
+        caller=SELLER_TRADER,
+        passport=CORE,
+        expected_version=sold.version,
+        corrects=sold.stated_by,
+        reason="the laboratory says so",
+        content=replace(sold.content, assurance="limited"),
+        awaited=True,
+    )
+    of.step(passports.correct, corrected)
+    stands = AcknowledgeCorrection(caller=BUYER_TRADER, passport=CORE, expected_version=of.version(CORE))
+    of.step(passports.acknowledge_correction, stands)
     back = TransferPassport(
         caller=BUYER_TRADER,
         passport=CORE,

@@ -36,6 +36,7 @@ class Passport(Struct, frozen=True, kw_only=True):
     facilities: tuple[NamedFacility, ...]
     awaited: tuple[str, ...] = ()
     short_wet_t: Decimal | None = None
+    proposed: str | None = None
     footprint_expired: bool | None = None
 
 
@@ -55,6 +56,8 @@ class PassportStep(Struct, frozen=True, kw_only=True):
     holder: str | None = None
     transferred_on: date | None = None
     acknowledged_by: str | None = None
+    correction: str | None = None
+    acceptance: str | None = None
     agreement: str | None = None
     delivery: str | None = None
     transformation: str | None = None

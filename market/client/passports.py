@@ -29,6 +29,9 @@ ISSUE: Final = keyed("/v1/passports", PassportAccepted)
 TRANSFER: Final = keyed(f"{_PASSPORT}/transfers", PassportAccepted, versioned=True)
 ACKNOWLEDGE: Final = keyed(f"{_PASSPORT}/acknowledgements", PassportAccepted, versioned=True)
 CORRECT: Final = keyed(f"{_PASSPORT}/corrections", PassportAccepted, versioned=True)
+ACKNOWLEDGE_CORRECTION: Final = keyed(
+    f"{_PASSPORT}/corrections/acknowledgement", PassportAccepted, versioned=True
+)
 NOTE: Final = keyed(f"{_PASSPORT}/notes", PassportAccepted, versioned=True)
 RETIRE: Final = keyed(f"{_PASSPORT}/retirements", PassportAccepted, versioned=True)
 
@@ -84,6 +87,12 @@ class Passports:
         self, passport: str, body: Body, *, version: int, key: str | None = None
     ) -> PassportAccepted:
         return (await self._calls.ask(CORRECT, passport, body=body, version=version, key=key)).body
+
+    async def acknowledge_correction(
+        self, passport: str, *, version: int, key: str | None = None
+    ) -> PassportAccepted:
+        """The correction that waits for the word of who has title."""
+        return (await self._calls.ask(ACKNOWLEDGE_CORRECTION, passport, version=version, key=key)).body
 
     async def note(
         self, passport: str, body: Body, *, version: int, key: str | None = None

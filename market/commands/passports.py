@@ -26,6 +26,7 @@ from market.rules.passports.delivered_lots import (
     WetMass,
 )
 from market.rules.passports.passports import (
+    AcknowledgeCorrection,
     AcknowledgePassport,
     CorrectPassport,
     IssuePassport,
@@ -43,6 +44,7 @@ Change = TypeVar(
     "Change",
     TransferPassport,
     AcknowledgePassport,
+    AcknowledgeCorrection,
     CorrectPassport,
     NotePassport,
     RetirePassport,
@@ -86,7 +88,7 @@ async def load_transfer(
 
 
 async def load_correction(
-    connection: Connection, asked: Asked[CorrectPassport], moment: Moment
+    connection: Connection, asked: Asked[CorrectPassport | AcknowledgeCorrection], moment: Moment
 ) -> PassportState:
     """With what deliveries have settled of the lot, read without their lanes: once accepted, they stay so."""
     state = await load(connection, asked, moment)
@@ -174,6 +176,9 @@ issue = MaterialStep("passport.issue", issue_lanes, load_issue, rules.issue)
 transfer = MaterialStep("passport.transfer", lanes, load_transfer, rules.transfer)
 acknowledge = MaterialStep("passport.acknowledge", lanes, load, rules.acknowledge)
 correct = MaterialStep("passport.correct", lanes, load_correction, rules.correct)
+acknowledge_correction = MaterialStep(
+    "passport.acknowledge-correction", lanes, load_correction, rules.acknowledge_correction
+)
 note = MaterialStep("passport.note", lanes, load, rules.note)
 retire = MaterialStep("passport.retire", lanes, load, rules.retire)
 deliver = MaterialStep("passport.deliver", lanes, load_delivery, delivered_lots.deliver)

@@ -46,6 +46,7 @@ from market.rules.passport import Passport
 from market.rules.passports import passports, transformations
 from market.rules.passports.mass_balance import Account
 from market.rules.passports.passports import (
+    AcknowledgeCorrection,
     AcknowledgePassport,
     CorrectPassport,
     IssuePassport,
@@ -123,6 +124,9 @@ def stepped_again(
                 moment,
             )
         case PassportAcknowledged():
+            if fact.correction is not UNSET:
+                taken = AcknowledgeCorrection(caller=caller, passport=fact.passport, expected_version=version)
+                return passports.acknowledge_correction(state, taken, moment)
             argument = AcknowledgePassport(caller=caller, passport=fact.passport, expected_version=version)
             return passports.acknowledge(state, argument, moment)
         case PassportCorrected():
@@ -135,6 +139,7 @@ def stepped_again(
                     corrects=fact.corrects,
                     reason=fact.reason,
                     content=fact.content,
+                    awaited=fact.acceptance is not UNSET,
                 ),
                 moment,
             )

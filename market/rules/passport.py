@@ -69,12 +69,19 @@ class Received(Struct, frozen=True, kw_only=True):
     deliveries: tuple[UUID, ...]
 
 
+class Proposed(Struct, frozen=True, kw_only=True):
+    """A correction that waits for the word of who has title; `event` has made it."""
+
+    event: UUID
+    content: PassportContent
+
+
 class Passport(LotParties, frozen=True, kw_only=True):
     """`content` is the corrected view; `stated_by` the event that said it.
 
     `drawn_by`: the first transformation; `delivery`: the last one that it followed; `notes` in order;
     `awaited`: who has got title or goods outside a delivery, and has neither said so nor made anything of it;
-    `received`: since a delivery has told what it brought.
+    `received`: since a delivery has told what it brought; `proposed`: the newest correction that waits.
     """
 
     passport: UUID
@@ -93,6 +100,7 @@ class Passport(LotParties, frozen=True, kw_only=True):
     notes: tuple[PassportNote, ...] | UnsetType = UNSET
     awaited: tuple[UUID, ...] | UnsetType = UNSET
     received: Received | UnsetType = UNSET
+    proposed: Proposed | UnsetType = UNSET
 
     @property
     def short_g(self) -> int:
@@ -147,14 +155,13 @@ def fold(before: Passport | None, event: Recorded, fact: PassportFact) -> Passpo
                 received=received_after(known, fact),
             )
         case PassportAcknowledged():
-            assert fact.organisation in (known.awaited or ()), (
-                f"nobody awaits the word of {fact.organisation}"
-            )
-            return _said(known, fact.organisation)
+            return _acknowledged(known, fact)
         case PassportDrawn():
             return _drawn(known, fact)
         case PassportCorrected():
-            return replace(known, content=fact.content, stated_by=event.id, corrections=known.corrections + 1)
+            proposed = Proposed(event=event.id, content=fact.content)
+            waits = replace(known, proposed=proposed)
+            return waits if fact.acceptance is not UNSET else _stated(known, proposed)
         case PassportNoted():
             note = PassportNote(event=event.id, at=event.time, note=fact.note, evidence=fact.evidence)
             return replace(known, notes=(*(known.notes or ()), note))
@@ -197,6 +204,26 @@ def awaited_after(known: Passport, fact: PassportTransferred) -> tuple[UUID, ...
     without_word = frozenset(known.awaited or ())
     had = {fact.previous_owner, *({known.owner, known.holder} - without_word)}
     return tuple(sorted({fact.owner, fact.holder} - had))
+
+
+def _acknowledged(known: Passport, fact: PassportAcknowledged) -> Passport:
+    if fact.correction is UNSET:
+        assert fact.organisation in (known.awaited or ()), f"nobody awaits the word of {fact.organisation}"
+        return _said(known, fact.organisation)
+    proposed = known.proposed
+    assert proposed is not UNSET, f"no correction of passport {fact.passport} waits"
+    assert (proposed.event, known.owner) == (fact.correction, fact.organisation), "another correction waits"
+    return _stated(known, proposed)
+
+
+def _stated(known: Passport, correction: Proposed) -> Passport:
+    return replace(
+        known,
+        content=correction.content,
+        stated_by=correction.event,
+        corrections=known.corrections + 1,
+        proposed=UNSET,
+    )
 
 
 def _said(known: Passport, organisation: UUID) -> Passport:

@@ -338,6 +338,39 @@ async def test_a_correction_shows_in_the_passport_and_both_in_its_history(shop: 
     ]
 
 
+async def test_a_sold_lot_is_corrected_by_its_owners_word(shop: Shop, seller: Firm, buyer: Firm) -> None:
+    """Until then the passport and its export say what they said; the history has both."""
+    passport = await issued(shop, seller)
+    place = f"{PATH}/{passport}"
+    given = {"owner": to_text("org", buyer.organisation), "transferred_on": "2026-03-01"}
+    await shop.ask("POST", f"{place}/transfers", by=seller, body=given, version='"v1"')
+    read = (await shop.ask("GET", place, by=seller)).json()
+    content = {**read["content"], "moisture_percent": "21"}
+    sent = {"corrects": read["stated_by"], "reason": "weighed again", "content": content}
+    told = await shop.ask("POST", f"{place}/corrections", by=seller, body=sent, version='"v2"')
+    assert (201, "correction_awaited") == (told.status_code, told.json()["warnings"][0]["code"]), told.text
+
+    async def stands() -> tuple[str, int, bool, list[tuple[str, str | None]]]:
+        now = (await shop.ask("GET", place, by=buyer)).json()
+        steps = (await shop.ask("GET", f"{place}/history", by=buyer)).json()["items"]
+        said = [(each["kind"], each["acceptance"]) for each in steps if each["stands"]]
+        return now["content"]["moisture_percent"], now["corrections"], now["proposed"] is None, said
+
+    async def statements() -> int:
+        export = (await shop.ask("GET", f"{place}/epcis", by=buyer)).json()
+        return sum(event["bizStep"] == "commissioning" for event in export["epcisBody"]["eventList"])
+
+    assert (("20", 0, False, [("issued", None)]), 1) == (await stands(), await statements())
+    path = f"{place}/corrections/acknowledgement"
+    by_issuer = await shop.ask("POST", path, by=seller, version='"v3"')
+    assert (403, "passport_of_other") == (by_issuer.status_code, by_issuer.json()["code"])
+    taken = await shop.ask("POST", path, by=buyer, version='"v3"')
+    assert (201, 4) == (taken.status_code, taken.json()["version"]), taken.text
+    assert (("21", 1, True, [("corrected", "awaited")]), 2) == (await stands(), await statements())
+    again = await shop.ask("POST", path, by=buyer, version='"v4"')
+    assert (409, "correction_not_proposed") == (again.status_code, again.json()["code"])
+
+
 async def test_a_transfer_gives_the_passport_away(shop: Shop, seller: Firm, buyer: Firm) -> None:
     passport = await issued(shop, seller)
     path = f"{PATH}/{passport}/transfers"

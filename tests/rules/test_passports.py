@@ -46,6 +46,7 @@ from market.rules.passports.delivered_lots import (
 from market.rules.passports.magnet_labels import Responsible, label_cautions, unstated_parts
 from market.rules.passports.passports import (
     NOTES_MAX,
+    AcknowledgeCorrection,
     AcknowledgePassport,
     CorrectPassport,
     IssuePassport,
@@ -578,6 +579,52 @@ def test_what_a_delivery_settled_is_not_corrected_away() -> None:
     for of in ((), (before,)):
         assert ["/content/net_wet_g"] == asked(of, net_wet_g=600_000)
     assert [] == asked((settled,), custody="book_and_claim")
+
+
+def test_a_lot_that_is_sold_is_corrected_by_its_owners_word() -> None:
+    """What was stated stands until then; silence leaves it, and so does what was made of it meanwhile."""
+    found = ledger()
+    argument = correcting(found, custody="book_and_claim")
+    by_owner = AcknowledgeCorrection(caller=BUYER_TRADER, passport=A, expected_version=2)
+
+    def word(**changes: Any) -> list[tuple[str, str | None]]:
+        return refused(found, passports.acknowledge_correction, replace(by_owner, **changes))
+
+    (own,) = facts(passports.correct(replace(found.state(A), at_door=True), argument, moment()))
+    assert isinstance(own, PassportCorrected)
+    assert [] == list(passports.correction_cautions(own))
+    assert b"acceptance" not in msgspec.json.encode(own)
+    found.write(passports.transfer(found.state(A, BUYER), transferring(), moment()))
+    assert [("correction_not_proposed", None)] == word()
+    given = passports.correct(
+        replace(found.state(A), at_door=True), correcting(found, custody="book_and_claim"), moment()
+    )
+    (told,) = facts(given)
+    audited = replace(correcting(found, custody="book_and_claim"), awaited=True)
+    assert (told,) == facts(passports.correct(found.state(A), audited, moment()))
+    stood = found.passports[A]
+    found.write(given)
+    assert isinstance(told, PassportCorrected)
+    assert ["correction_awaited"] == [each.code for each in passports.correction_cautions(told)]
+    waits = found.passports[A]
+    assert (stood.content, stood.stated_by, 0) == (waits.content, waits.stated_by, waits.corrections)
+    assert waits.proposed is not UNSET
+    assert told.content == waits.proposed.content
+    assert [("version_stale", None)] == word()
+    assert [("passport_of_other", None)] == word(caller=SELLER_TRADER, expected_version=3)
+    drawn = PassportDrawn(passport=A, transformation=T, net_wet_g=1)
+    used = fold(waits, found.event(passports.passport_draft(A, LANES, drawn)), drawn)
+    state = replace(found.state(A), passport=used)
+    assert [("correction_of_balance", "/content/custody")] == blotter(
+        lambda: passports.acknowledge_correction(state, replace(by_owner, expected_version=4), moment())
+    )
+    found.write(
+        passports.acknowledge_correction(found.state(A), replace(by_owner, expected_version=3), moment())
+    )
+    after = found.passports[A]
+    assert (told.content, waits.proposed.event, 1) == (after.content, after.stated_by, after.corrections)
+    assert UNSET is after.proposed
+    assert [("correction_not_proposed", None)] == word(expected_version=4)
 
 
 def test_a_correction_replaces_what_is_read_and_names_what_it_corrects() -> None:

@@ -83,6 +83,8 @@ def passport_events(
 
     `days`: of the transformations that the viewer may read; of others it knows when they were recorded.
     """
+    stood = _stood(seen, told)
+    told = [each for each in told if _content(each.fact) is None or each.step.event in stood]
     stated = [each.step for each in told if _content(each.fact) is not None]
     corrected = dict(zip((step.event for step in stated), stated[1:], strict=False))
     events = []
@@ -97,6 +99,17 @@ def passport_events(
             }
         events.append(event)
     return events
+
+
+def _stood(seen: SeenPassport, told: Sequence[SeenStep]) -> frozenset[UUID]:
+    """Statements that stand or stood: each correction names the one before it. Others wait for a word."""
+    corrects = {each.step.event: getattr(each.fact, "corrects", None) for each in told}
+    found: set[UUID] = set()
+    event: UUID | None = seen.stated_by
+    while event is not None:
+        found.add(event)
+        event = corrects.get(event)
+    return frozenset(found)
 
 
 def label_event(label: MagnetLabel) -> Event:
@@ -141,6 +154,8 @@ def _event(seen: SeenPassport, each: SeenStep, days: Mapping[UUID, date]) -> Eve
             return _transformed(step, fact.transformation, "input", quantity, days)
         case PassportAcknowledged():
             told = _object(step, "OBSERVE", {"epcClass": urn(fact.passport)}, "accepting")
+            if fact.correction is not UNSET:
+                told[f"{PREFIX}corrected"] = {"event": urn(fact.correction)}
             return {**told, f"{PREFIX}acknowledged": {"organisation": urn(fact.organisation)}}
         case PassportNoted():
             told = _object(step, "OBSERVE", {"epcClass": urn(fact.passport)}, "inspecting")

@@ -74,6 +74,7 @@ class PassportView(Body, frozen=True, kw_only=True):
     `stated_by` is the event that stated the content: a correction refers to it. `facilities` names those of
     the issuer that the content names, for who is told the issuer. `awaited`: who got title or goods outside a
     delivery, and has neither acknowledged that nor made anything of the lot: in its stock it does not count.
+    `proposed`: the event of a correction that waits for the owner's word, with its content in the history.
     `short_wet_t`: what deliveries did not bring of the lot, as moist as its content says; it is nobody's.
     `footprint_expired`: the footprint of the content was valid until a day that is over; null without one.
     """
@@ -95,6 +96,7 @@ class PassportView(Body, frozen=True, kw_only=True):
     transformation: TransformationId | None
     notes: tuple[NoteView, ...]
     awaited: tuple[OrganisationId, ...] = ()
+    proposed: EventId | None = None
     footprint_expired: bool | None
     facilities: tuple[NamedFacility, ...]
 
@@ -121,6 +123,7 @@ class PassportView(Body, frozen=True, kw_only=True):
             transformation=None if seen.transformation is None else to_text("tra", seen.transformation),
             notes=tuple(map(NoteView.of, seen.notes)),
             awaited=tuple(to_text("org", each) for each in seen.awaited),
+            proposed=None if seen.proposed is None else to_text("evt", seen.proposed),
             footprint_expired=None if footprint is None else footprint.valid_until <= now,
             facilities=tuple(
                 NamedFacility(id=to_text("fac", each.facility), name=each.name, country=each.country)
@@ -200,6 +203,8 @@ class StepView(Body, frozen=True, kw_only=True):
     holder: OrganisationId | None = None
     transferred_on: date | None = None
     acknowledged_by: OrganisationId | None = None
+    correction: EventId | None = None
+    acceptance: Literal["awaited"] | None = None
     agreement: AgreementId | None = None
     delivery: DeliveryId | None = None
     transformation: TransformationId | None = None
@@ -215,7 +220,7 @@ class StepView(Body, frozen=True, kw_only=True):
 
         def named(prefix: Prefix, member: str) -> str | None:
             value = found(member)
-            return None if value is None else to_text(prefix, value)
+            return None if value in (None, UNSET) else to_text(prefix, value)
 
         content, drawn_g, received_g = found("content"), found("net_wet_g"), found("received_g")
         return cls(
@@ -234,6 +239,8 @@ class StepView(Body, frozen=True, kw_only=True):
             acknowledged_by=to_text("org", fact.organisation)
             if isinstance(fact, PassportAcknowledged)
             else None,
+            correction=named("evt", "correction"),
+            acceptance=found("acceptance") or None,
             agreement=named("agr", "agreement"),
             delivery=named("del", "delivery"),
             transformation=named("tra", "transformation"),

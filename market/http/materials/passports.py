@@ -10,7 +10,7 @@ from msgspec import Meta
 from msgspec.structs import replace
 
 from events.connections import Connection
-from events.material_events import PassportIssued, PassportTransferred
+from events.material_events import PassportCorrected, PassportIssued, PassportTransferred
 from events.passport_terms import MagnetRecord, PassportContent, RetireReason
 from market.commands import passports as commands
 from market.http.agreements.agreement_views import Evidence
@@ -31,12 +31,14 @@ from market.rules.parties.parties import Facility
 from market.rules.passport import Passport
 from market.rules.passports.magnet_labels import Responsible, label_cautions, stated_cautions
 from market.rules.passports.passports import (
+    AcknowledgeCorrection,
     AcknowledgePassport,
     CorrectPassport,
     IssuePassport,
     NotePassport,
     RetirePassport,
     TransferPassport,
+    correction_cautions,
     transfer_cautions,
 )
 from market.rules.passports.plausible_masses import magnet_cautions, origin_cautions
@@ -180,7 +182,8 @@ async def acknowledge(call: Call[Nothing, DryRun]) -> Answer:
     body=CorrectionTerms,
     answer=PassportAccepted,
     versioned=True,
-    description="By who issued it. Readers see the corrected content, and both in the history. What a "
+    description="By who issued it. Readers see the corrected content, and both in the history; of a lot that "
+    "another has title to, once that has acknowledged it, which is warned of. What a "
     "transformation rests on stays as it is, and so does what a delivery has settled: mass, moisture and "
     "form once title has passed by it, figures within 5 %.",
     example={"corrects": EVENT, "reason": "the laboratory withdrew its report", "content": PASSPORT},
@@ -196,7 +199,23 @@ async def correct(call: Call[CorrectionTerms, DryRun]) -> Answer:
     )
     outcome = await given(call, commands.correct, argument)
     warnings = await unless_unread(cautioned(call, argument.content, "/content"))
-    return _stepped(call, outcome, warnings)
+    waits = warned(correction_cautions(outcome.fact(PassportCorrected)))
+    return _stepped(call, outcome, waits + warnings)
+
+
+@step_endpoint(
+    "/v1/passports/{passport}/corrections/acknowledgement",
+    summary="Acknowledge a correction of a passport",
+    answer=PassportAccepted,
+    versioned=True,
+    description="By who has title, of the correction that waits (`proposed` of the passport): it stands from "
+    "here on. Whoever does not want it leaves it; what was stated stands.",
+)
+async def acknowledge_correction(call: Call[Nothing, DryRun]) -> Answer:
+    argument = AcknowledgeCorrection(
+        caller=call.caller, passport=call.ids["passport"], expected_version=call.expected_version
+    )
+    return _stepped(call, await given(call, commands.acknowledge_correction, argument))
 
 
 @step_endpoint(
@@ -416,4 +435,16 @@ async def load_label(call: Call[Any, Any]) -> MagnetLabel:
     return found
 
 
-HANDLERS: Final = (issue, index, read, history, label, transfer, acknowledge, correct, note, retire)
+HANDLERS: Final = (
+    issue,
+    index,
+    read,
+    history,
+    label,
+    transfer,
+    acknowledge,
+    correct,
+    acknowledge_correction,
+    note,
+    retire,
+)

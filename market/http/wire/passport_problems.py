@@ -21,6 +21,7 @@ PASSPORT_REFUSED: Final[dict[type[Refusal], int]] = {
             refusals.CorrectsOther,
             refusals.CorrectionOfBalance,
             refusals.CorrectionOfDelivery,
+            refusals.CorrectionNotProposed,
             refusals.PassportNotAwaited,
             refusals.PassportNotesUsed,
             refusals.DrawnTwice,

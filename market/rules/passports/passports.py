@@ -33,6 +33,7 @@ from market.rules.passports.settled_lots import SettledLot, delivery_refusals
 from market.rules.refusing.defects import FacilityNotOwned
 from market.rules.refusing.passport_refusals import (
     CorrectionMoves,
+    CorrectionNotProposed,
     CorrectionOfBalance,
     CorrectsOther,
     DayBeforeLot,
@@ -122,8 +123,15 @@ class AcknowledgePassport(Struct, frozen=True, kw_only=True):
     expected_version: int
 
 
+class AcknowledgeCorrection(Struct, frozen=True, kw_only=True):
+    caller: Caller
+    passport: UUID
+    expected_version: int
+
+
 class CorrectPassport(Struct, frozen=True, kw_only=True):
-    """`corrects`: the event that stated what stands now; `content` as it should have been."""
+    """`corrects`: the event that stated what stands now; `content` as it should have been. `awaited`: an
+    audit's correction was recorded so."""
 
     caller: Caller
     passport: UUID
@@ -131,6 +139,7 @@ class CorrectPassport(Struct, frozen=True, kw_only=True):
     corrects: UUID
     reason: str
     content: PassportContent
+    awaited: bool = False
 
 
 class NotePassport(Struct, frozen=True, kw_only=True):
@@ -247,6 +256,36 @@ def correct(state: PassportState, argument: CorrectPassport, moment: Moment) -> 
     if state.at_door:
         wrong += label_refusals(content.magnets, passport.organisation)
     refuse(reasons + at("/content", wrong))
+    if (state.at_door or argument.awaited) and passport.owner != passport.organisation:
+        fact = replace(fact, acceptance="awaited")
+    return Decision(drafts=(passport_draft(passport.passport, state.lanes, fact),))
+
+
+def correction_cautions(fact: PassportCorrected) -> Iterator[Caution]:
+    """What who corrects a passport should know."""
+    if fact.acceptance is UNSET:
+        return
+    yield Caution(
+        code="correction_awaited",
+        text="Title to this lot is another's: what was stated stands until its owner has acknowledged the "
+        "correction.",
+        pointer="/content",
+    )
+
+
+def acknowledge_correction(state: PassportState, argument: AcknowledgeCorrection, moment: Moment) -> Decision:
+    """The owner lets the correction that waits stand, unless lots rest on it by now. Raises Refusals."""
+    del moment
+    passport = _standing(state, argument.caller, argument.expected_version)
+    refuse(_party_refusals(argument.caller, "owner", passport.owner))
+    proposed = passport.proposed
+    if proposed is UNSET:
+        raise CorrectionNotProposed
+    reasons = order_refusals(state.reservation) + _balance_refusals(passport, proposed.content)
+    refuse(reasons + delivery_refusals(passport, proposed.content, state.settled))
+    fact = PassportAcknowledged(
+        passport=passport.passport, organisation=argument.caller.organisation, correction=proposed.event
+    )
     return Decision(drafts=(passport_draft(passport.passport, state.lanes, fact),))
 
 

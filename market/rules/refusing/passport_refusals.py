@@ -184,6 +184,12 @@ class CorrectionOfDelivery(Refusal):
     code = "correction_of_delivery"
 
 
+class CorrectionNotProposed(Refusal):
+    """No correction of this passport waits for the word of its owner."""
+
+    code = "correction_not_proposed"
+
+
 class PassportNotAwaited(Refusal):
     """Your word on this lot is not awaited: no transfer outside a delivery brought it, or you gave it."""
 

@@ -55,6 +55,7 @@ class SeenPassport(Struct, frozen=True, kw_only=True):
     transformation: UUID | None
     notes: tuple[PassportNote, ...] = ()
     awaited: tuple[UUID, ...] = ()
+    proposed: UUID | None = None
 
 
 class SeenStatement(Struct, frozen=True, kw_only=True):
@@ -134,6 +135,7 @@ def see_passport(
         transformation=passport.transformation,
         notes=passport.notes or (),
         awaited=passport.awaited or (),
+        proposed=passport.proposed.event if passport.proposed else None,
     )
     match tier:
         case "authority" | "party":
