@@ -50,6 +50,7 @@ Change = TypeVar(
     RetirePassport,
     DeliverPassport,
 )
+Correction = TypeVar("Correction", CorrectPassport, AcknowledgeCorrection)
 
 
 async def load_issue(connection: Connection, asked: Asked[IssuePassport], moment: Moment) -> IssueState:
@@ -87,9 +88,7 @@ async def load_transfer(
     return replace(state, days=replace(days, drawn_on=drawn_on))
 
 
-async def load_correction(
-    connection: Connection, asked: Asked[CorrectPassport | AcknowledgeCorrection], moment: Moment
-) -> PassportState:
+async def load_correction(connection: Connection, asked: Asked[Correction], moment: Moment) -> PassportState:
     """With what deliveries have settled of the lot, read without their lanes: once accepted, they stay so."""
     state = await load(connection, asked, moment)
     if state.passport is None:
