@@ -17,7 +17,7 @@ async def tell(traded: Traded, buyer: str) -> None:
     door = traded.stage.players[buyer].door
     today = traded.calendar.today.date()
     quarter, following = (quarter_start(quarter_of(today) + later).date() for later in (0, 1))
-    path = f"/v1/crma/shares?since={quarter}&until={following}"
+    path = f"/v1/crma/shares?since={quarter}&until={following}&counted=confirmed"
     before = _neodymium(await door.get(path))
     await door.post("/v1/crma/declared-volumes", _bought_elsewhere(quarter, today))
     after = _neodymium(await door.get(path))
