@@ -324,7 +324,7 @@ async def test_what_the_writer_runs(database: Any, filled: Any) -> None:
 async def of_passports(writer: Connection) -> list[tuple[str, tuple[object, ...], set[str]]]:
     lots = [await one(writer, f"p{12 * n + 3}") for n in range(64)]
     site, texts = await one(writer, "f3"), ["x"] * 64
-    row = ([3] * 64, lots, lots, lots, texts, texts, [1] * 64, [1] * 64, [b"{}"] * 64)
+    row = ([3] * 64, lots, lots, lots, texts, texts, [1] * 64, [1] * 64, [b"{}"] * 64, lots)
     return [
         (passports.READ_STATES, ([3] * 64, lots), {"passport_pkey", "passport_by_id"}),
         (passports.UPDATE, row, {"passport_pkey", "passport_by_id"}),
