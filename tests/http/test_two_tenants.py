@@ -471,6 +471,7 @@ async def test_no_reader_finds_anything_of_another_party(shop: Shop, database: A
     await laid.bring_to(state)
     await fill(shop.scene, FILLED)
     laid.sealed = public_size(await sealed(shop, database))
+    await sealed(shop, database, stream="contracts")
     crawled = set()
     for e in READING:
         for path, (who, reader) in itertools.product(with_queries(laid, e), laid.parties.items()):
