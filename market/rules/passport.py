@@ -151,7 +151,7 @@ def fold(before: Passport | None, event: Recorded, fact: PassportFact) -> Passpo
                 holder=fact.holder,
                 owned_since=since,
                 delivery=fact.delivery or known.delivery,
-                awaited=UNSET if fact.acceptance is UNSET else awaited_after(known, fact) or UNSET,
+                awaited=_awaited(known, fact),
                 received=received_after(known, fact),
             )
         case PassportAcknowledged():
@@ -197,6 +197,13 @@ def received_after(known: Passport, fact: PassportTransferred) -> Received | Uns
         since=known.owned_since,
         deliveries=(fact.delivery,),
     )
+
+
+def _awaited(known: Passport, fact: PassportTransferred) -> tuple[UUID, ...] | UnsetType:
+    """What comes late of a lot is no word on who holds the rest."""
+    if fact.delivery is not None and fact.owner == fact.previous_owner:
+        return known.awaited
+    return UNSET if fact.acceptance is UNSET else awaited_after(known, fact) or UNSET
 
 
 def awaited_after(known: Passport, fact: PassportTransferred) -> tuple[UUID, ...]:

@@ -495,7 +495,9 @@ def test_a_passport_says_what_arrived_and_what_comes_late() -> None:
     wet = WetMass(net_wet_g=800_000, moisture_ppb=250_000_000)
     assert [] == go(shipped(960_000, received=wet))
     assert (600_000, 400_000, 400_000, "live") == stands()
-    found.write(passports.transfer(found.state(A, BUYER, STRANGER), holding(STRANGER), moment()))
+    door = replace(found.state(A, BUYER, STRANGER), at_door=True)
+    found.write(passports.transfer(door, holding(STRANGER), moment()))
+    assert (STRANGER,) == found.passports[A].awaited
     late = replace(shipped(300_000), delivery=numbered(33), received=wet)
     for other in (
         replace(late, delivery=DELIVERED.delivery),
@@ -510,7 +512,8 @@ def test_a_passport_says_what_arrived_and_what_comes_late() -> None:
     assert [("passport_over", None)] == delivering(replace(drawn, retired="lost"), late)
     assert [] == go(late)
     assert (900_000, 100_000, 100_000, "live") == stands()
-    assert (BUYER, STRANGER) == (found.passports[A].owner, found.passports[A].holder)
+    lot = found.passports[A]
+    assert (BUYER, STRANGER, (STRANGER,)) == (lot.owner, lot.holder, lot.awaited)
     assert [("delivery_not_of_passport", None)] == go(late)
     assert [] == go(replace(late, delivery=numbered(34)))
     assert (1_000_000, 0, 0, "live") == stands()
@@ -563,6 +566,14 @@ def test_what_a_delivery_settled_is_not_corrected_away() -> None:
         assert expected == asked((settled,), composition=figure)
         assert [] == asked((), composition=figure)
     assert figures == asked((settled,), composition=assayed(Pr=30))
+    moist = ledger(composition=replace(assayed(Nd=30), basis="as_received"))
+    assert [("correction_of_delivery", "/content/composition")] == blotter(
+        lambda: passports.correct(
+            replace(moist.state(A), settled=(settled,)),
+            correcting(moist, moisture_ppb=100_000_000),
+            moment(),
+        )
+    )
     before = replace(settled, received_g=600_000)
     for grams, expected in (
         (570_000, []),

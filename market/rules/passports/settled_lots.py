@@ -40,7 +40,7 @@ def delivery_refusals(
     for lot in settled:
         if lot.received_g is not None and not passport.received:
             stays |= set(changed) - ({"net_wet_g"} if _as_received(content, lot.received_g) else set())
-    if content.composition != before.composition and any(_parts(before, content, lot) for lot in settled):
+    if any(_parts(before, content, lot) for lot in settled):
         stays.add("composition")
     return [CorrectionOfDelivery(pointer=f"/content/{member}") for member in sorted(stays)]
 
@@ -51,7 +51,8 @@ def _as_received(content: PassportContent, received_g: int) -> bool:
 
 
 def _parts(before: PassportContent, content: PassportContent, lot: SettledLot) -> bool:
-    """Whether a figure that was changed is not what the delivery has settled."""
+    """Whether a figure that was changed, as one as received is by the moisture too, is not what the delivery
+    has settled."""
     stood, states = _dry(before), _dry(content)
     return any(
         states.get(analyte) != stood.get(analyte) and not _near(states.get(analyte), settled_ppb)
