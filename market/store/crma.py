@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from events.connections import Connection
 from events.market_terms import SupplyTerms
-from events.material_events import PassportCorrected
+from events.material_events import PassportAcknowledged, PassportCorrected
 from events.vocabulary import MarketBasis, RexRoute
 from market.rules.crma.taken import REUSABLE
 from market.rules.parties.parties import Organisation
@@ -23,6 +23,7 @@ from market.store.parties import organisation
 LOTS_MAX = 5_000
 """Lots of one answer; whoever asks for more names a market or a shorter time."""
 MATCHES_MAX = 20_000
+CORRECTING = [PassportCorrected.TYPE, PassportAcknowledged.TYPE]
 ENDED = ("expired", "terminated")
 """As `contracts.rules.agreement` has it, from which no table of the market imports."""
 
@@ -268,21 +269,34 @@ def _closed_g(body: bytes) -> int:
     return (delivery.accepted or delivery.shipped).quantity_g
 
 
+class _Said(Struct, frozen=True):
+    """Of a correction or an acknowledgement what says whether another content stands from then on."""
+
+    corrects: UUID | None = None
+    acceptance: str | None = None
+    correction: UUID | None = None
+
+    @property
+    def corrects_now(self) -> bool:
+        return self.correction is not None or (self.corrects is not None and self.acceptance is None)
+
+
+_said = msgspec.json.Decoder(_Said)
 _wanted = msgspec.json.Decoder(_Wanted)
 _closings = msgspec.json.Decoder(_Closed)
 
 
 READ_CORRECTED = """
-select s.passport, max(s.said_time) as corrected_at from passport p
+select s.passport, s.said_time, s.body from passport p
 join passport_step s on s.lane = p.lane and s.passport = p.passport
-where p.passport = any($1::uuid[]) and s.type = $2 group by s.passport
+where p.passport = any($1::uuid[]) and s.type = any($2::text[]) order by s.passport, s.version
 """
 
 
 async def load_corrected(connection: Connection, lots: Iterable[UUID]) -> dict[UUID, datetime]:
-    """Of those that were ever corrected, when that was last."""
-    rows = await connection.fetch(READ_CORRECTED, sorted(set(lots)), PassportCorrected.TYPE)
-    return {row["passport"]: row["corrected_at"] for row in rows}
+    """Of those that were ever corrected, since when the last correction that counts has stood."""
+    rows = await connection.fetch(READ_CORRECTED, sorted(set(lots)), CORRECTING)
+    return {row["passport"]: row["said_time"] for row in rows if _said.decode(row["body"]).corrects_now}
 
 
 READ_POSITIONS = "select stream, lane, next_position - 1 as position from record.lane order by stream, lane"

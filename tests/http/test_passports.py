@@ -1,7 +1,7 @@
 """Passports and transformations through the door: what is stored, who sees it, and what is refused."""
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -13,6 +13,7 @@ from market.http.materials.passport_examples import PASSPORT, TRANSFORMATION
 from market.http.parties import organisations
 from market.http.wire.examples import OFFER
 from market.http.wire.ids import to_text, to_uuid
+from market.store.crma import load_corrected
 from tests.http.shop import Asker, Shop
 from tests.market_drafts import Firm
 
@@ -360,13 +361,20 @@ async def test_a_sold_lot_is_corrected_by_its_owners_word(shop: Shop, seller: Fi
         export = (await shop.ask("GET", f"{place}/epcis", by=buyer)).json()
         return sum(event["bizStep"] == "commissioning" for event in export["epcisBody"]["eventList"])
 
+    async def corrected() -> dict[UUID, datetime]:
+        async with shop.scene.pool.acquire() as connection:
+            return await load_corrected(connection, [to_uuid(passport)])
+
     assert (("20", 0, False, [("issued", None)]), 1) == (await stands(), await statements())
+    assert {} == await corrected()
+    shop.scene.clock.now += timedelta(days=1)
     path = f"{place}/corrections/acknowledgement"
     by_issuer = await shop.ask("POST", path, by=seller, version='"v3"')
     assert (403, "passport_of_other") == (by_issuer.status_code, by_issuer.json()["code"])
     taken = await shop.ask("POST", path, by=buyer, version='"v3"')
     assert (201, 4) == (taken.status_code, taken.json()["version"]), taken.text
     assert (("21", 1, True, [("corrected", "awaited")]), 2) == (await stands(), await statements())
+    assert {to_uuid(passport): shop.scene.clock.now} == await corrected()
     again = await shop.ask("POST", path, by=buyer, version='"v4"')
     assert (409, "correction_not_proposed") == (again.status_code, again.json()["code"])
 

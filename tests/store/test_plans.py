@@ -427,7 +427,7 @@ async def test_what_the_reader_runs_behind_row_security(database: Any, filled: A
                     (crma.READ_ORDERED, ([match],), {"match_by_id", "order_terms_pkey"}),
                     (
                         crma.READ_CORRECTED,
-                        ([lot], "materials.passport.corrected.v1"),
+                        ([lot], crma.CORRECTING),
                         {"passport_by_id", "passport_step_pkey"},
                     ),
                     (
