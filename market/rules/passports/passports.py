@@ -274,7 +274,10 @@ def correction_cautions(fact: PassportCorrected) -> Iterator[Caution]:
 
 
 def acknowledge_correction(state: PassportState, argument: AcknowledgeCorrection, moment: Moment) -> Decision:
-    """The owner lets the correction that waits stand, unless lots rest on it by now. Raises Refusals."""
+    """The owner lets the correction that waits stand, unless lots rest on it by now or an order offers it.
+
+    Raises Refusals.
+    """
     del moment
     passport = _standing(state, argument.caller, argument.expected_version)
     refuse(_party_refusals(argument.caller, "owner", passport.owner))
