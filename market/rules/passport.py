@@ -59,7 +59,8 @@ class Received(Struct, frozen=True, kw_only=True):
     """What deliveries brought of a lot, as moist as its passport says.
 
     `short_g` of it, in all, never came to who has title. `open_g` of that `seller`, which had the lot from
-    `since` on, may still bring; `deliveries` are those that the passport has followed since then.
+    `since` on, may still bring; `deliveries` are those that the passport has followed, of those before the
+    first that told what it brought only the last.
     """
 
     short_g: int
@@ -188,6 +189,9 @@ def received_after(known: Passport, fact: PassportTransferred) -> Received | Uns
             open_g=before.open_g - fact.received_g,
             deliveries=(*before.deliveries, fact.delivery),
         )
+    followed = () if before is UNSET else before.deliveries
+    if known.delivery is not None and known.delivery not in followed:
+        followed = (*followed, known.delivery)
     short_g = known.remaining_g - fact.received_g
     assert short_g >= 0, f"{fact.received_g} g are received of {known.remaining_g} g"
     return Received(
@@ -195,7 +199,7 @@ def received_after(known: Passport, fact: PassportTransferred) -> Received | Uns
         open_g=short_g,
         seller=fact.previous_owner,
         since=known.owned_since,
-        deliveries=(fact.delivery,),
+        deliveries=(*followed, fact.delivery),
     )
 
 

@@ -543,7 +543,27 @@ def test_what_was_short_is_lost_to_who_buys_the_lot_next() -> None:
     lot = found.passports[A]
     assert (499_000, 501_000, 1_000) == (lot.remaining_g, lot.short_g, lot.open_g)
     assert lot.received is not UNSET
-    assert (STRANGER, (numbered(36),)) == (lot.received.seller, lot.received.deliveries)
+    assert STRANGER == lot.received.seller
+    assert (DELIVERED.delivery, numbered(36)) == lot.received.deliveries
+
+
+def test_a_lot_that_comes_back_and_is_sold_again_the_same_day_follows_each_delivery_once() -> None:
+    """What the first one brought is not what is short of the second."""
+    found = ledger()
+    short = replace(DELIVERED, delivery=numbered(37), received=WetMass(net_wet_g=600_000, moisture_ppb=0))
+
+    def go(of: AcceptedDelivery) -> list[Any]:
+        state = DeliveryState(lanes=LANES, passport=found.passports[A], accepted=of)
+        return blotter(lambda: found.write(delivered_lots.deliver(state, DELIVER, moment())))
+
+    assert [] == go(DELIVERED)
+    back = transferring(caller=BUYER_TRADER, expected_version=2, owner=SELLER)
+    found.write(passports.transfer(found.state(A, SELLER), back, moment()))
+    assert [] == go(short)
+    assert [("delivery_not_of_passport", None)] == go(DELIVERED)
+    assert [("delivery_not_of_passport", None)] == go(short)
+    assert [] == go(replace(short, delivery=numbered(38)))
+    assert (1_000_000, 0) == (found.passports[A].remaining_g, found.passports[A].open_g)
 
 
 # --- corrections
