@@ -18,6 +18,8 @@ from contracts.rules.invoices import due_on, total_cents
 from events.contract_events import (
     AgreementAdvanced,
     AgreementDrafted,
+    AgreementExtended,
+    AgreementProposed,
     AgreementSigned,
     DeliveryShipped,
     InvoiceSettled,
@@ -173,6 +175,8 @@ def _folded(placed: Iterable[_Placed], *, whole: bool) -> Agreement:
         except LookupError as error:
             told = f"the event at position {event.position} does not follow from those before it"
             raise ProofError(f"{told}: {error}") from error
+        if whole and before is not None:
+            _require_numbered(before, fact)
         if whole and isinstance(fact, AgreementAdvanced):
             _require_rested(before, agreement, fact, event.position)
         elif whole and before is not None:
@@ -182,6 +186,14 @@ def _folded(placed: Iterable[_Placed], *, whole: bool) -> Agreement:
     if whole:
         _require_advanced(agreement)
     return agreement
+
+
+def _require_numbered(before: Agreement, fact: LifecycleFact) -> None:
+    """Proposals and extensions are counted: ProofError where one before this is left out."""
+    if isinstance(fact, AgreementProposed) and fact.proposal != before.proposals + 1:
+        raise ProofError(f"proposal {before.proposals + 1} is not shown, and proposal {fact.proposal} is")
+    if isinstance(fact, AgreementExtended) and fact.extension != before.extensions + 1:
+        raise ProofError(f"extension {before.extensions + 1} is not shown, and extension {fact.extension} is")
 
 
 def _require_advanced(agreement: Agreement) -> None:

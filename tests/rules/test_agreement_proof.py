@@ -185,6 +185,24 @@ def test_what_can_be_cut_out_of_a_file_unseen() -> None:
     } == unseen
 
 
+def test_an_amendment_that_is_cut_out_is_found_by_the_next_proposal_alone() -> None:
+    """Of the last one nothing in the file tells, whatever was shipped under it: the documents say so."""
+
+    def cut(lane: ContractLane, proposal: int) -> AgreementProof:
+        proof = proof_of(lane)
+        facts = {event.position: event.data for event in lane.events}
+        kept = [each for each in proof.events if getattr(facts[each.position], "proposal", None) != proposal]
+        return replace(proof, events=tuple(kept))
+
+    lane, last = offtake(), difference()
+    assert "proposal 2 is not shown, and proposal 3 is" == shown(cut(lane, 2))
+    verdict = checked(cut(last, 2))
+    before, after = verdict.agreement.standing, last.stands.standing
+    assert before is not None
+    assert after is not None
+    assert (True, 1, 2) == (verdict.binds, before.number, after.number)
+
+
 def test_members_of_the_file_that_are_changed_are_found() -> None:
     lane = effective()
     proof = proof_of(lane)
