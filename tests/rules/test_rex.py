@@ -297,6 +297,24 @@ def test_a_bill_stays_once_part_of_the_lot_is_held() -> None:
     )
 
 
+@pytest.mark.parametrize("agreed", [True, UNSET], ids=["agreed", "no contract states goods"])
+def test_a_grade_waits_until_a_match_that_states_it_is_answered(agreed: Any) -> None:
+    """Else a seller would lower what its contract begins with after the buyer has confirmed."""
+    rules = replace(RULES, goods_agreed=agreed)
+    held = replace(graded_order(condition="A", step_down=OBSOLETE), held_g=1, tranche_committed_g=(1, 0))
+    worse = replace(GRADE, condition="C")
+    sold = replace(held, held_g=0, filled_g=1)
+    assert lots.grade(supply_state(sold, rule_set=rules), worse, moment()).drafts
+    waiting = supply_state(held, rule_set=rules)
+    expected = [("goods_held", "/condition")] if agreed is True else []
+    assert expected == blotter(lambda: lots.grade(waiting, worse, moment()))
+    repacked = replace(held.terms.packaging, unit="crate", package_wet_g=50_000)
+    other = amend_supply(core_lot(condition="A", step_down=OBSOLETE, packaging=repacked))
+    assert (("goods_held", "/packaging") in blotter(lambda: lots.amend(waiting, other, moment()))) == (
+        agreed is True
+    )
+
+
 def magnet_lot(**changes: Any) -> Any:
     usual = {
         "form": "eol_magnet",

@@ -156,7 +156,8 @@ class Grade(Body, frozen=True, kw_only=True):
     idempotent=True,
     versioned=True,
     description="A condition grade given after inspection; the other terms and the place in time stay. "
-    "Routes that the condition rules out keep their buyers away and are warned of.",
+    "Routes that the condition rules out keep their buyers away and are warned of. While a match of it waits "
+    "for answers, and its contract states the condition, it cannot be graded: `goods_held`.",
     example={"condition": "B", "inspector": "assay house north"},
 )
 async def grade(call: Call[Grade, DryRun]) -> Answer:

@@ -135,6 +135,7 @@ REFUSED: Final[dict[type[Refusal], int]] = {
             refusals.ClearingInProgress,
             refusals.QuantityBelowCommitted,
             refusals.CommittedFieldFixed,
+            refusals.GoodsHeld,
             record.NotDue,
             refusals.RuleSetMissing,
             refusals.RoundMissing,

@@ -26,6 +26,7 @@ from market.rules.orders.offers import (
     PostSupply,
     check_amendment,
     check_posting,
+    goods_held,
     hierarchy_refusals,
     of_kind,
     posting_reasons,
@@ -50,6 +51,7 @@ from market.rules.orders.supplies import SupplyDraft
 from market.rules.refusing.defects import PhysicalLotMissing, StepDownReasonMissing
 from market.rules.refusing.refusals import (
     ConditionByGrading,
+    GoodsHeld,
     OrderStillOpen,
     OrderUnknown,
     ReservationUnknown,
@@ -139,6 +141,8 @@ def grade(state: SupplyState | None, argument: GradeLot, moment: Moment) -> Deci
     order = owned(of_kind(known.order, "lot"), argument.caller)
     refuse(change_refusals(order, argument.expected_version, known.plan_cut) + malformed(argument))
     refuse(_grade_refusals(known, order.terms, argument))
+    if goods_held(known, order):
+        raise GoodsHeld(pointer="/condition")
     fact = RecoveredLotGraded(
         market=known.market,
         lot=order.order,

@@ -20,6 +20,7 @@ from events.market_terms import SupplyTerms
 from events.refusal import NoChange, Refusal, refuse
 from events.vocabulary import Period, Tranche
 from market.rules.book import SupplyOrder
+from market.rules.goods import states_goods
 from market.rules.orders import reservations
 from market.rules.orders.counting import counted
 from market.rules.orders.forecast_units import shared_refusals
@@ -47,12 +48,19 @@ from market.rules.orders.supply_checks import draft_refusals
 from market.rules.orders.twin_references import twin_refusals
 from market.rules.refusing.defects import RexRouteMissing
 from market.rules.refusing.ineligibility import kg_text
-from market.rules.refusing.refusals import CommittedFieldFixed, PhysicalLotFixed, QuantityBelowCommitted
+from market.rules.refusing.refusals import (
+    CommittedFieldFixed,
+    GoodsHeld,
+    PhysicalLotFixed,
+    QuantityBelowCommitted,
+)
 from market.rules.refusing.unread import judged
 from market.rules.tranches import tranche_shares_g
 
 SupplyKind = Literal["offer", "lot"]
 COMMITTED_FIELDS = ("form", "moisture_ppb", "composition", "facility", "term", "core", "magnets")
+GOODS_FIELDS = ("condition", "rex_routes", "packaging")
+"""What a contract states of goods or counts them by, beside what is fixed for good."""
 
 
 class PostSupply(Struct, frozen=True, kw_only=True):
@@ -225,6 +233,7 @@ def check_amendment(
             *commitment_refusals(state, draft.commitment),
             *draft_refusals(draft, state, now, windows),
             *_fixed_refusals(order, draft),
+            *_held_refusals(state, order, draft),
             *(() if evidence is None else excess_refusals(draft, evidence, state.terms.basis)),
             *twin_refusals(draft, state.twins, order.organisation),
             *kind_refusals,
@@ -256,6 +265,22 @@ def _fixed_refusals(order: SupplyOrder, draft: SupplyDraft) -> list[Refusal]:
         if _windows(draft.tranches) != _windows(order.terms.tranches):
             reasons.append(CommittedFieldFixed(pointer="/tranches"))
     return reasons
+
+
+def goods_held(state: SupplyState, order: SupplyOrder) -> bool:
+    """Whether the contract of a match that waits for answers is to state its goods, as they stand then."""
+    agreed = state.rule_set is not None and state.rule_set.goods_agreed is True
+    return agreed and order.held_g > 0 and states_goods(order.terms)
+
+
+def _held_refusals(state: SupplyState, order: SupplyOrder, draft: SupplyDraft) -> list[Refusal]:
+    if not goods_held(state, order):
+        return []
+    return [
+        GoodsHeld(pointer=f"/{name}")
+        for name in GOODS_FIELDS
+        if getattr(draft, name) != getattr(order.terms, name)
+    ]
 
 
 def _windows(tranches: tuple[Tranche, ...]) -> list[Period]:

@@ -93,6 +93,12 @@ class CommittedFieldFixed(Refusal):
     code = "committed_field_fixed"
 
 
+class GoodsHeld(Refusal):
+    """A match of it waits for its answers, and its contract states this: change it once they are in."""
+
+    code = "goods_held"
+
+
 class PhysicalLotFixed(Refusal):
     """The physical lot of an order cannot change: withdraw it and post another."""
 
