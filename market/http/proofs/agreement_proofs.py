@@ -14,6 +14,7 @@ from market.http.proofs.checkpoints import views
 from market.http.proofs.receipt_proofs import covering, sealed_events
 from market.http.wire.access import READERS
 from market.http.wire.endpoint import Answer, Call, Nothing, endpoint, not_found
+from market.http.wire.loading import COST, RATE
 from market.http.wire.reads import as_caller, as_desk
 from market.rules.visibility.contract_visibility import shown_to_party
 from market.rules.visibility.deals import ContractFact
@@ -29,12 +30,14 @@ TAG: Final = "Agreements"
     tag=TAG,
     answer=AgreementProof,
     problems=(409,),
+    cost=COST,
     description=(
         "For its parties. The draft and every proposal, signature, advance, condition, extension, "
         "declaration and end, shipments with their provisional invoices, all other invoices and the ledgers "
         "of its years, each with its path to one signed checkpoint; a hash where one may not see all that an "
         f"event says. At most {EVENTS_MAX:,} events: those of the newest deliveries. `lodestone audit proof` "
         "checks the file offline and prints it in words. 409 `not_sealed` until a checkpoint holds all of it."
+        f" {RATE}"
     ),
 )
 async def proof(call: Call[Nothing, Nothing]) -> Answer:
