@@ -92,7 +92,7 @@ class Sign(Body, frozen=True, kw_only=True):
     description="Both parties are members of the market. Nothing binds before both have signed. What may not "
     "be meant is warned of: an analyte that is paid, penalised or limited and that assays do not exchange, a "
     "limit that limits nothing, a factor of 0, a form without one, a rate of other currencies, waste without "
-    "its status, and a permit or a consent for it that the buyer lacks. Amounts have "
+    "its status, and told to the buyer, a permit or a consent for it that it lacks. Amounts have "
     "two decimals: currencies that ISO 4217 gives others are refused. An agreement stays with its parties: "
     "nothing assigns it to another company, nor sets its invoices off against those of another.",
     example=AGREEMENT,
@@ -346,7 +346,7 @@ async def sign(call: Call[Sign, DryRun]) -> Answer:
 async def _warnings(call: Call[Any, Any], fact: AgreementSigned) -> tuple[Warned, ...]:
     (row,) = await _proposals(call, fact.proposal)
     held = await record_warnings.of_signature(call, row.terms)
-    waste = await waste_warnings.of_proposal(call, row.terms, "/proposal")
+    waste = await waste_warnings.of_signature(call, row.terms, fact.proposal)
     return (*agreement_warnings.of_signature(row.terms, fact.capacity), *held, *waste)
 
 

@@ -25,20 +25,36 @@ IN_TERMS: Final = "/terms/product/waste"
 async def of_draft(
     call: Call[Any, Any], market: UUID, seller: UUID, buyer: UUID, terms: AgreementTerms
 ) -> tuple[Warned, ...]:
-    return await unless_unread(_of_terms(call, market, (seller, buyer), None, terms, IN_TERMS))
+    """Papers are told to the buyer alone: the seller could ask for those of whom it never dealt with."""
+    shown = call.caller.organisation == buyer
+    return await unless_unread(_of_terms(call, market, (seller, buyer), None, terms, IN_TERMS, shown=shown))
 
 
-async def of_proposal(
-    call: Call[Any, Any], terms: AgreementTerms, pointer: str = IN_TERMS
+async def of_proposal(call: Call[Any, Any], terms: AgreementTerms) -> tuple[Warned, ...]:
+    """Of the agreement in the path; as of a draft."""
+    return await unless_unread(_of_agreement(call, terms, None, IN_TERMS))
+
+
+async def of_signature(call: Call[Any, Any], terms: AgreementTerms, proposal: int) -> tuple[Warned, ...]:
+    """Of a proposal that is signed: the seller too is told once it is the buyer's own, or signed by it."""
+    return await unless_unread(_of_agreement(call, terms, proposal, "/proposal"))
+
+
+async def _of_agreement(
+    call: Call[Any, Any], terms: AgreementTerms, proposal: int | None, pointer: str
 ) -> tuple[Warned, ...]:
-    """Of the agreement in the path."""
-    return await unless_unread(_of_proposal(call, terms, pointer))
-
-
-async def _of_proposal(call: Call[Any, Any], terms: AgreementTerms, pointer: str) -> tuple[Warned, ...]:
     agreement = await load(call)
     parties = agreement.seller, agreement.buyer
-    return await _of_terms(call, agreement.market, parties, agreement.match, terms, pointer)
+    shown = call.caller.organisation == agreement.buyer or _by_buyer(agreement, proposal)
+    return await _of_terms(call, agreement.market, parties, agreement.match, terms, pointer, shown=shown)
+
+
+def _by_buyer(agreement: Agreement, number: int | None) -> bool:
+    """Whether the buyer has proposed, signed or confirmed what the proposal says."""
+    return any(
+        each is not None and each.number == number and (each.by != "seller" or each.buyer is not None)
+        for each in (agreement.table, agreement.standing)
+    )
 
 
 async def _of_terms(
@@ -48,14 +64,18 @@ async def _of_terms(
     match: UUID | None,
     terms: AgreementTerms,
     pointer: str,
+    *,
+    shown: bool,
 ) -> tuple[Warned, ...]:
-    """As papers stand on the first day of the terms, today at the earliest."""
+    """As papers stand on the first day of the terms, today at the earliest; `shown`: to the caller."""
     async with as_desk(call) as connection:
         waste, buyer = await _waste(connection, market, parties, match, terms)
     if buyer is None:
         return ()
     if waste is None:
         return warned(unstated_cautions(terms.product.form, pointer)) if match is None else ()
+    if not shown:
+        return ()
     today = day_of(call.door.clock())
     first = max(today, terms.term.starts_on or today)
     return warned(paper_cautions(waste, buyer, first, until=end_of(terms, first, 0), pointer=pointer))
