@@ -553,6 +553,20 @@ def test_a_grade_is_recorded_as_it_is_compared(stated: str, expected: str) -> No
     assert expected == spelt(stated)
 
 
+def test_an_order_of_before_is_amended_whatever_the_spelling_of_its_grade() -> None:
+    """The door spells grades since, so an unchanged one came back as another member that is fixed."""
+    whole = magnet_lot().magnets
+    former = magnet_lot(magnets=replace(whole, grade="n42-sh"))
+    order = replace(supply_order(former), held_g=1, tranche_committed_g=(1, 0), kind="lot")
+    for grade, expected in (("N42SH", False), ("N45SH", True)):
+        other = magnet_lot(magnets=replace(whole, grade=grade), payment_terms="cash")
+        state = supply_state(order, rule_set=RULES)
+        refused = blotter(
+            lambda state=state, other=other: lots.amend(state, amend_supply(other), moment())  # type: ignore[misc]
+        )
+        assert expected == (("committed_field_fixed", "/magnets") in refused)
+
+
 def test_grades_of_the_table_are_written_as_grades_are() -> None:
     for row in rows("magnet_grades.csv"):
         graded_lot = lot(form="eol_magnet", magnets=replace(BLOCKS, grade=row["grade"]))

@@ -46,6 +46,7 @@ from market.rules.orders.rex import market_route_refusals, note_refusals, owes_r
 from market.rules.orders.supplies import SupplyDraft, terms_of
 from market.rules.orders.supply_checks import draft_refusals
 from market.rules.orders.twin_references import twin_refusals
+from market.rules.orders.whole_magnets import as_compared
 from market.rules.refusing.defects import RexRouteMissing
 from market.rules.refusing.ineligibility import kg_text
 from market.rules.refusing.refusals import (
@@ -58,7 +59,7 @@ from market.rules.refusing.unread import judged
 from market.rules.tranches import tranche_shares_g
 
 SupplyKind = Literal["offer", "lot"]
-COMMITTED_FIELDS = ("form", "moisture_ppb", "composition", "facility", "term", "core", "magnets")
+COMMITTED_FIELDS = ("form", "moisture_ppb", "composition", "facility", "term", "core")
 GOODS_FIELDS = ("condition", "rex_routes", "packaging")
 """What a contract states of goods or counts them by, beside what is fixed for good."""
 
@@ -260,6 +261,8 @@ def _fixed_refusals(order: SupplyOrder, draft: SupplyDraft) -> list[Refusal]:
             for name in COMMITTED_FIELDS
             if getattr(draft, name) != getattr(order.terms, name)
         ]
+        if as_compared(draft.magnets) != as_compared(order.terms.magnets):
+            reasons.append(CommittedFieldFixed(pointer="/magnets"))
         if draft.forecast is not UNSET and draft.forecast != order.terms.forecast:
             reasons.append(CommittedFieldFixed(pointer="/forecast"))
         if _windows(draft.tranches) != _windows(order.terms.tranches):

@@ -89,7 +89,7 @@ from market.rules.orders.orders import (
 )
 from market.rules.orders.policy_references import PolicyReference, applied, policy_refusals, references
 from market.rules.orders.supplies import minimum_refusals, range_refusals
-from market.rules.orders.whole_magnets import magnet_refusals
+from market.rules.orders.whole_magnets import as_compared, magnet_refusals
 from market.rules.policy_lines import resolved, stated_lines, without_policies
 from market.rules.quantities import EUR, fx_for, requirement_kg_per_basis_kg, to_ueur_per_basis_kg
 from market.rules.refusing.defects import (
@@ -110,7 +110,7 @@ from market.rules.refusing.unread import judged
 from market.rules.refusing.wellformed import readable
 from market.rules.refusing.wording import Code, CountryCode
 
-COMMITTED_FIELDS = ("term", "facility", "limits", "purity", "penalties", "recycled_min_ppb", "magnets")
+COMMITTED_FIELDS = ("term", "facility", "limits", "purity", "penalties", "recycled_min_ppb")
 _ONE_DAY = timedelta(days=1)
 
 
@@ -289,6 +289,8 @@ def _fixed_refusals(order: RequirementOrder, draft: RequirementDraft) -> list[Re
         return []
     old = without_policies(order.terms)
     fixed = [f"/{name}" for name in COMMITTED_FIELDS if getattr(draft, name) != getattr(old, name)]
+    if as_compared(draft.magnets) != as_compared(old.magnets):
+        fixed.append("/magnets")
     if draft.policies != references(order.terms.policies):
         fixed.append("/policies")
     return [CommittedFieldFixed(pointer=pointer) for pointer in fixed]

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Final, Protocol
 
 from msgspec import UNSET, UnsetType
+from msgspec.structs import replace
 
 from events.fractions import decimal_text, ppb_text
 from events.market_terms import RequirementTerms, SupplyTerms
@@ -98,6 +99,17 @@ def spelt(grade: str) -> str:
     """As a round compares it, letter by letter: N42SH of n42sh and N42-SH; of other alloys as it is."""
     compact = _SEPARATORS.sub("", grade).upper()
     return grade if _NDFEB_GRADE.fullmatch(compact) is None else compact
+
+
+def as_compared(stated: WholeMagnets | MagnetNeed | UnsetType) -> WholeMagnets | MagnetNeed | UnsetType:
+    """Orders of before keep their grades as they were stated, and what is amended has them `spelt`."""
+    match stated:
+        case WholeMagnets():
+            return replace(stated, grade=spelt(stated.grade))
+        case MagnetNeed():
+            return replace(stated, grades=tuple(map(spelt, stated.grades)))
+        case _:
+            return stated
 
 
 def magnet_cautions(terms: Offered) -> Iterator[Caution]:
