@@ -132,21 +132,21 @@ async def apply(connection: Connection, steps: Sequence[tuple[Recorded, Issuing]
 
 
 # Each side has its own index, in the order of the days: a page is read from where it begins.
-READ_BY_DUE = """
+_PAGE = """
 select p.*, i.body as settled, d.body as shipped, c.invoice as credited_by
 from (
     (select * from issued_invoice
-     where seller = $1 and $2::text is distinct from 'buyer' and (due_on, invoice) > ($3, $4)
+     where seller = $1 and $2::text is distinct from 'buyer' and (ordered_by, invoice) > ($3, $4)
          and due_on >= $5 and due_on < $6 and issued_time >= $7 and ($8::uuid is null or agreement = $8)
          and ($9::bigint is null or contract_year = $9)
-     order by due_on, invoice limit $10)
+     order by ordered_by, invoice limit $10)
     union all
     (select * from issued_invoice
-     where buyer = $1 and $2::text is distinct from 'seller' and (due_on, invoice) > ($3, $4)
+     where buyer = $1 and $2::text is distinct from 'seller' and (ordered_by, invoice) > ($3, $4)
          and due_on >= $5 and due_on < $6 and issued_time >= $7 and ($8::uuid is null or agreement = $8)
          and ($9::bigint is null or contract_year = $9)
-     order by due_on, invoice limit $10)
-    order by due_on, invoice limit $10
+     order by ordered_by, invoice limit $10)
+    order by ordered_by, invoice limit $10
 ) p
 left join invoice i on $11 and i.agreement = p.agreement and i.invoice = p.invoice
 left join delivery d
@@ -158,37 +158,10 @@ left join lateral (
         and f.settles in ('final', 'rejection', 'non_arrival')
     order by f.position limit 1
 ) c on true
-order by p.due_on, p.invoice
+order by p.ordered_by, p.invoice
 """
-
-READ_BY_ISSUE = """
-select p.*, i.body as settled, d.body as shipped, c.invoice as credited_by
-from (
-    (select * from issued_invoice
-     where seller = $1 and $2::text is distinct from 'buyer' and (issued_time, invoice) > ($3, $4)
-         and due_on >= $5 and due_on < $6 and issued_time >= $7 and ($8::uuid is null or agreement = $8)
-         and ($9::bigint is null or contract_year = $9)
-     order by issued_time, invoice limit $10)
-    union all
-    (select * from issued_invoice
-     where buyer = $1 and $2::text is distinct from 'seller' and (issued_time, invoice) > ($3, $4)
-         and due_on >= $5 and due_on < $6 and issued_time >= $7 and ($8::uuid is null or agreement = $8)
-         and ($9::bigint is null or contract_year = $9)
-     order by issued_time, invoice limit $10)
-    order by issued_time, invoice limit $10
-) p
-left join invoice i on $11 and i.agreement = p.agreement and i.invoice = p.invoice
-left join delivery d
-    on $11 and p.settles = 'provisional' and d.agreement = p.agreement and d.delivery = p.delivery
-left join lateral (
-    select f.invoice from invoice f
-    where p.settles = 'provisional' and f.lane = p.lane and f.market = p.market
-        and f.agreement = p.agreement and f.delivery = p.delivery
-        and f.settles in ('final', 'rejection', 'non_arrival')
-    order by f.position limit 1
-) c on true
-order by p.issued_time, p.invoice
-"""
+READ_BY_DUE = _PAGE.replace("ordered_by", "due_on")
+READ_BY_ISSUE = _PAGE.replace("ordered_by", "issued_time")
 
 
 async def list_by_due(

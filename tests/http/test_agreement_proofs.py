@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 from msgspec.structs import replace
 
-from events.contract_events import AssayLodged
+from events.contract_events import AgreementDrafted, AssayLodged
 from market.audit.agreement_proof import EVENTS_MAX, parse_agreement_proof
 from market.audit.receipt_proof import FORMAT, OF_AGREEMENT, check_receipt_proof, parse_receipt_proof
 from market.audit.sealed_proof import ProofError
@@ -138,11 +138,12 @@ async def test_a_bank_without_an_account_reads_an_agreement(
 
 async def test_of_many_invoices_the_newest_stay_with_what_they_belong_to(shop: Shop) -> None:
     await delivered(shop)
-    agreement, *_ = [each for each in await shop.scene.events("contracts") if hasattr(each.data, "agreement")]
+    recorded = await shop.scene.events("contracts")
+    agreement, *_ = [each.data.agreement for each in recorded if isinstance(each.data, AgreementDrafted)]
     events = [
         event
-        for event in await shop.scene.events("contracts")
-        if getattr(event.data, "agreement", None) == agreement.data.agreement  # type: ignore[attr-defined]
+        for event in recorded
+        if getattr(event.data, "agreement", None) == agreement
         and (event.type.startswith("contracts.agreement") or hasattr(event.data, "invoice"))
     ]
     assert events == newest(events) and len(events) < EVENTS_MAX

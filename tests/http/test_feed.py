@@ -324,7 +324,7 @@ async def test_what_lies_behind_a_damaged_block_is_told_as_such_and_nothing_of_i
             answer = await shop.ask("GET", address, by=firm, headers={"Accept": accept})
             assert (503, "feed_damaged") == (answer.status_code, answer.json()["code"]), accept
         async with streaming(shop, firm, accept=LINES) as stream, asyncio.timeout(20):
-            while stream.body.count(b"\n") < len(events):  # noqa: ASYNC110  nothing tells
+            while stream.body.count(b"\n") < len(events):  # noqa: ASYNC110  no event tells of a line
                 await asyncio.sleep(0.01)
         told = {msgspec.json.decode(line)["id"] for line in stream.body.splitlines()}
         assert {event["id"] for event in events} == told

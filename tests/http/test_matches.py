@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from events.market_events import MatchStruck
 from events.vocabulary import PPB, StatedPrice, TermHorizon, Tranche
 from market.commands import inputs, parties
 from market.rules.book import RELIABILITY_WINDOW
@@ -35,7 +36,7 @@ async def struck(
         buyer, **({"basis_g": 3_500_000, "commitment": "subject_to_confirmation"} | (bought or {}))
     )
     events = await scene.conclude(await scene.plan())
-    [match] = [event.data.match for event in events if event.type == "market.match.struck.v1"]  # type: ignore[attr-defined]
+    [match] = [event.data.match for event in events if isinstance(event.data, MatchStruck)]
     await shop.project()
     return f"/v1/matches/match_{match.hex}", seller, buyer
 
@@ -245,7 +246,7 @@ async def test_who_declines_twice_is_told_that_its_conditional_orders_rest(shop:
     for each in scene.buyers:
         await scene.require(each)
     events = await scene.conclude(await scene.plan())
-    matches = [event.data.match.hex for event in events if event.type == "market.match.struck.v1"]  # type: ignore[attr-defined]
+    matches = [event.data.match.hex for event in events if isinstance(event.data, MatchStruck)]
     told = []
     for match, query in ((matches[0], ""), (matches[1], "?validate_only=true"), (matches[1], "")):
         url, body = f"/v1/matches/match_{match}/decline{query}", {"reason": "price"}

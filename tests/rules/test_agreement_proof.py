@@ -114,10 +114,10 @@ def test_whole_lives_hold(journey: Callable[[], ContractLane]) -> None:
                 break
 
 
-def place_of(lane: ContractLane, kind: type | object, number: int = 0) -> int:
+def place_of(lane: ContractLane, kind: type, number: int = 0) -> int:
     """Where in the file the n-th fact of a kind stands."""
     proven = [event for event in lane.events if isinstance(event.data, ProvenFact)]
-    return [place for place, event in enumerate(proven) if isinstance(event.data, kind)][number]  # type: ignore[arg-type]
+    return [place for place, event in enumerate(proven) if isinstance(event.data, kind)][number]
 
 
 def without(proof: AgreementProof, place: int) -> AgreementProof:

@@ -77,11 +77,11 @@ def _amend_supply(commands: SupplyCommands) -> Any:
     return given
 
 
-def _withdraw_supply(commands: SupplyCommands) -> Any:
+def _withdraw(command: Any) -> Any:
     async def given(
         desk: Desk, caller: Caller, row: Any, *, request: Request | None, dry_run: bool
     ) -> Answer:
-        return await commands.withdraw(
+        answer: Answer = await command(
             desk,
             caller,
             order=to_uuid(row.id),
@@ -89,14 +89,16 @@ def _withdraw_supply(commands: SupplyCommands) -> Any:
             request=request,
             dry_run=dry_run,
         )
+        return answer
 
     return given
 
 
 amend_offer: Final = _amend_supply(offers.OFFERS)
 amend_lot: Final = _amend_supply(lots.LOTS)
-withdraw_offer: Final = _withdraw_supply(offers.OFFERS)
-withdraw_lot: Final = _withdraw_supply(lots.LOTS)
+withdraw_offer: Final = _withdraw(offers.OFFERS.withdraw)
+withdraw_lot: Final = _withdraw(lots.LOTS.withdraw)
+withdraw_requirement: Final = _withdraw(requirements.withdraw)
 
 
 async def amend_requirement(
@@ -114,19 +116,6 @@ async def amend_requirement(
         draft=patched(
             RequirementTerms.outside(found.order.terms), row, read=found.order.version, expected=row.version
         ).draft(),
-        request=request,
-        dry_run=dry_run,
-    )
-
-
-async def withdraw_requirement(
-    desk: Desk, caller: Caller, row: RequirementVersion, *, request: Request | None, dry_run: bool
-) -> Answer:
-    return await requirements.withdraw(
-        desk,
-        caller,
-        order=to_uuid(row.id),
-        expected_version=row.version,
         request=request,
         dry_run=dry_run,
     )

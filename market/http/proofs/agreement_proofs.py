@@ -55,7 +55,7 @@ async def proof(call: Call[Nothing, Nothing]) -> Answer:
     parties = {place.agreement: place}
     whole: dict[int, bool] = {}
     for event in events:
-        fact: ContractFact = event.data  # type: ignore[assignment]
+        fact: ContractFact = event.data  # type: ignore[assignment]  # of TYPES
         shown = shown_to_party(fact, organisation, parties)
         if shown is not None:
             whole[event.position] = shown is fact
