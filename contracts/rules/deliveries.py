@@ -36,7 +36,7 @@ from contracts.rules.delivery_refusals import (
 )
 from contracts.rules.goods import unlike_agreed
 from contracts.rules.index_units import priced_terms
-from contracts.rules.invoices import credit, line, total_cents
+from contracts.rules.invoices import credited, line
 from contracts.rules.materials import Material
 from contracts.rules.prices import Quotation, delivery_price, index_of, provisional_share
 from contracts.rules.quotation import IndexValues, provisional, provisional_rate, quarter_of
@@ -48,7 +48,6 @@ from events.contract_events import (
     DeliveryAccepted,
     DeliveryRejected,
     DeliveryShipped,
-    InvoiceSettled,
 )
 from events.contract_terms import AgreementTerms, AnalyteResult, DeliveryEvidence, Evidence, InvoiceLine
 from events.decision import Decision, Moment
@@ -271,19 +270,7 @@ def reject(state: DeliveryState, argument: Reject, moment: Moment) -> Decision:
         evidence=argument.evidence,
     )
     refuse(malformed(fact))
-    lines = tuple(credit(each) for each in shipped.lines)
-    invoice = InvoiceSettled(
-        market=agreement.market,
-        agreement=agreement.agreement,
-        invoice=moment.new_id(),
-        delivery=shipped.delivery,
-        year=shipped.year,
-        settles="rejection",
-        currency=shipped.currency,
-        lines=lines,
-        total_cents=total_cents(lines),
-    )
-    return decision(agreement, fact, invoice)
+    return decision(agreement, fact, credited(shipped, moment.new_id(), "rejection"))
 
 
 def _finding_refusals(terms: AgreementTerms, argument: Reject, now: datetime) -> list[Refusal]:

@@ -5,14 +5,15 @@ For every line with a quantity: quantity × price = cents × 10⁷ + remainder, 
 
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime, timedelta
+from uuid import UUID
 
 from contracts.rules.agreement import Agreement
 from contracts.rules.days import day_of
 from contracts.rules.delivery_refusals import AmountTooLarge
 from contracts.rules.price_terms import amount_cents
 from contracts.rules.prices import Priced
-from events.contract_events import InvoiceSettled
-from events.contract_terms import InvoiceLine, LineKind
+from events.contract_events import DeliveryShipped, InvoiceSettled
+from events.contract_terms import InvoiceLine, LineKind, Settles
 from events.fractions import decimal_text
 from events.refusal import Caution
 from events.vocabulary import INTEGER_MAX, MICRO
@@ -41,6 +42,22 @@ def credit(provisional: InvoiceLine) -> InvoiceLine:
         price_micro_per_kg=-provisional.price_micro_per_kg,
         amount_cents=-provisional.amount_cents,
         remainder_micro_g_per_kg=-provisional.remainder_micro_g_per_kg,
+    )
+
+
+def credited(shipped: DeliveryShipped, invoice: UUID, settles: Settles) -> InvoiceSettled:
+    """What takes a shipment's provisional invoice back, where nothing else is to be paid for it."""
+    lines = tuple(map(credit, shipped.lines))
+    return InvoiceSettled(
+        market=shipped.market,
+        agreement=shipped.agreement,
+        invoice=invoice,
+        delivery=shipped.delivery,
+        year=shipped.year,
+        settles=settles,
+        currency=shipped.currency,
+        lines=lines,
+        total_cents=total_cents(lines),
     )
 
 

@@ -23,13 +23,12 @@ from contracts.rules.delivery_refusals import (
     NonArrivalUndeclared,
     ObjectionOver,
 )
-from contracts.rules.invoices import credit, total_cents
+from contracts.rules.invoices import credited
 from contracts.rules.refusals import EvidenceMissing
 from contracts.rules.results import OBJECTION_DAYS
 from contracts.rules.steps import decision, party, party_or_operator, side_refusals
 from events.callers import Caller
 from events.contract_events import (
-    InvoiceSettled,
     NonArrivalContested,
     NonArrivalDeclared,
     NonArrivalSettled,
@@ -228,19 +227,7 @@ def _settled(
     refuse(malformed(fact))
     if outcome == "falls" or fact.risk == "buyer":
         return decision(agreement, fact)
-    lines = tuple(credit(each) for each in shipped.lines)
-    invoice = InvoiceSettled(
-        market=agreement.market,
-        agreement=agreement.agreement,
-        invoice=moment.new_id(),
-        delivery=shipped.delivery,
-        year=shipped.year,
-        settles="non_arrival",
-        currency=shipped.currency,
-        lines=lines,
-        total_cents=total_cents(lines),
-    )
-    return decision(agreement, fact, invoice)
+    return decision(agreement, fact, credited(shipped, moment.new_id(), "non_arrival"))
 
 
 def _lost_from(delivery: Delivery) -> datetime:

@@ -41,7 +41,6 @@ Q = TypeVar("Q")
 JSON: Final = "application/json"
 EMPTY_OBJECT: Final = b"{}"
 """What many clients send where a route takes no body; it counts as none."""
-ANONYMOUS: Final = "anonymous"
 
 PATH_IDS: Final[dict[str, Prefix]] = {
     "organisation": "org",

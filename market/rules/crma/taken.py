@@ -25,6 +25,7 @@ from events.vocabulary import (
 from market.rules.crma.dated import CrmaRules
 from market.rules.element_masses import MG_PER_G, contained, in_mg
 from market.rules.orders.materials import WHOLE_MAGNETS
+from market.rules.orders.oxide_forms import WITHOUT_METAL
 from market.rules.parties.parties import Organisation
 from market.rules.passports.bound_lots import DELIVERED_LEAST_PPB
 from market.rules.quantities import largest_remainder, product_g
@@ -32,18 +33,7 @@ from market.rules.quantities import largest_remainder, product_g
 SILENCE_IS_NONE: frozenset[OriginStage] = frozenset({"recycling"})
 """What nobody says was recycled was not; mined and processed all of it was, somewhere."""
 REUSABLE: Final[frozenset[ProductForm]] = WHOLE_MAGNETS | {"core"}
-BEFORE_MAGNETS: Final[frozenset[ProductForm]] = frozenset(
-    {
-        "ore",
-        "concentrate",
-        "mixed_carbonate",
-        "mixed_oxide",
-        "separated_oxide",
-        "metal",
-        "strip_cast_alloy",
-        "magnet_powder",
-    }
-)
+BEFORE_MAGNETS: Final[frozenset[ProductForm]] = WITHOUT_METAL | {"metal", "strip_cast_alloy", "magnet_powder"}
 """What magnets are made of; the rest are magnets, what held them, or what is left of making them."""
 Reuse = Literal["reuse", "refurbish", "repurpose", "unstated"]
 

@@ -35,15 +35,6 @@ answers of both sides where they had to confirm, and what became of the match.""
 SHARED: Final[frozenset[Part]] = frozenset({"match", "seller_answer", "buyer_answer", "decision"})
 ANSWERS: Final[frozenset[Part]] = frozenset({"seller_answer", "buyer_answer"})
 
-OwnOrderFact = (
-    SupplyOffered
-    | SupplyOfferAmended
-    | RecoveredLotListed
-    | RecoveredLotAmended
-    | RequirementPosted
-    | RequirementAmended
-)
-
 
 _ASKED_FOR: Final = re.compile(r".+ [0-9a-f]{64} [0-9a-f]{64}")
 """The cause of what a request has recorded: its route, hashes of idempotency key and body."""
