@@ -264,7 +264,10 @@ class ShortfallNotified(Struct, frozen=True, kw_only=True):
 
 
 class DeliveryShipped(Struct, frozen=True, kw_only=True):
-    """A call-off leaves: its lot, what the seller states of it, and the provisional invoice."""
+    """A call-off leaves: its lot, what the seller states of it, and the provisional invoice.
+
+    `replaces`: the rejected delivery that it stands in for, always of a lot that is presented again.
+    """
 
     TYPE: ClassVar[str] = "contracts.delivery.shipped.v1"
 
@@ -286,6 +289,7 @@ class DeliveryShipped(Struct, frozen=True, kw_only=True):
     currency: CurrencyCode
     lines: tuple[InvoiceLine, ...]
     goods: FoundGoods | UnsetType = UNSET
+    replaces: UUID | UnsetType = UNSET
 
 
 class DeliveryWeighed(Struct, frozen=True, kw_only=True):
@@ -381,6 +385,7 @@ class NonArrivalSettled(Struct, frozen=True, kw_only=True):
     with `evidence`.
 
     At the seller's risk `quantity_g` is its shortfall; at the buyer's it is taken, and paid for as shipped.
+    `made_good_g` as of an acceptance.
     """
 
     TYPE: ClassVar[str] = "contracts.non-arrival.settled.v1"
@@ -395,6 +400,7 @@ class NonArrivalSettled(Struct, frozen=True, kw_only=True):
     risk: Side
     by: Side | UnsetType = UNSET
     evidence: Papers
+    made_good_g: MassG | UnsetType = UNSET
 
 
 class BuyerCalled(Struct, frozen=True, kw_only=True):
@@ -469,7 +475,10 @@ class UmpireObjected(Struct, frozen=True, kw_only=True):
 
 
 class DeliveryAccepted(Struct, frozen=True, kw_only=True):
-    """Title passes for the settled quantity, in grams of basis; `deemed`: nobody rejected it in time."""
+    """Title passes for the settled quantity, in grams of basis; `deemed`: nobody rejected it in time.
+
+    `made_good_g`: of what was rejected before in the same contract year, and lowers that no longer.
+    """
 
     TYPE: ClassVar[str] = "contracts.delivery.accepted.v1"
 
@@ -480,11 +489,13 @@ class DeliveryAccepted(Struct, frozen=True, kw_only=True):
     quantity_g: MassG
     title_passed_on: date
     deemed: bool | UnsetType = UNSET
+    made_good_g: MassG | UnsetType = UNSET
 
 
 class DeliveryRejected(Struct, frozen=True, kw_only=True):
     """Off-spec, with what it breaks; the quantity lowers what the year has to take. `found`: of the goods, by
-    the buyer's inspection, whose documents are the `evidence`."""
+    the buyer's inspection, whose documents are the `evidence`. `made_good_g` as of an acceptance: what is
+    rejected once more lowers the year once."""
 
     TYPE: ClassVar[str] = "contracts.delivery.rejected.v1"
 
@@ -496,6 +507,7 @@ class DeliveryRejected(Struct, frozen=True, kw_only=True):
     reasons: tuple[Text, ...]
     found: FoundGoods | UnsetType = UNSET
     evidence: Papers | UnsetType = UNSET
+    made_good_g: MassG | UnsetType = UNSET
 
 
 class InvoiceSettled(Struct, frozen=True, kw_only=True):

@@ -245,6 +245,45 @@ def lost_lots() -> ContractLane:
     return lane.on(date(2028, 1, 2)).pass_time()
 
 
+def presented_again() -> ContractLane:
+    """A lot that is rejected, presented and rejected again, then taken; one replaced by others of which one
+    is lost and one deemed accepted, the last in the year after."""
+    terms = agreement_terms(
+        product=replace(TERMS.product, limits=(AnalyteLimit(analyte="Th", max_ppb=50 * PPM_PPB),)),
+        term=TermClause(starts_on=date(2027, 1, 1), years=2),
+        volume=FixedVolume(acq_g=(100 * TONNE_G,) * 2),
+        price=FlatPrice(price_micro_per_kg=75 * MICRO),
+        take_or_pay=TAKE_OR_PAY,
+        conditions=(),
+        assay=TERMS.assay,
+        delivery=replace(TERMS.delivery, incoterm="DAP"),
+    )
+    lane = ContractLane().draft(terms, by="seller").sign().on(date(2027, 1, 1))
+    off_spec(lane, "HEAVY")
+    off_spec(lane.on(date(2027, 2, 1)), "HEAVY")
+    taken(lane.on(date(2027, 3, 1)), "HEAVY").settle()
+    first = off_spec(lane.on(date(2027, 4, 1)), "OTHER").last
+    lane.ship(stated=figures_of(CLEAN), net_wet_g=4_000_000, replaces=first).declare_non_arrival()
+    lane.on(date(2027, 4, 9)).pass_delivery()
+    lane.ship(stated=figures_of(CLEAN), net_wet_g=4_000_000, replaces=first).weigh(4_000_000)
+    lane.lodge("seller", Nd=NDPR["Nd"], Th=7).lodge("buyer", Nd=NDPR["Nd"], Th=7)
+    lane.on(date(2027, 4, 24)).pass_delivery().on(date(2027, 5, 25)).pass_delivery().settle()
+    lane.on(date(2028, 1, 2)).pass_time()
+    taken(lane, "LATE", replaces=first).settle()
+    return lane.on(date(2029, 1, 2)).pass_time()
+
+
+def off_spec(lane: ContractLane, lot_number: str) -> ContractLane:
+    lane.ship(lot_number=lot_number, stated=figures_of(CLEAN | {"Th": 60 * PPM_PPB})).weigh()
+    lane.lodge("seller", Nd=NDPR["Nd"], Th=60 * PPM_PPB)
+    return lane.lodge("buyer", Nd=NDPR["Nd"], Th=60 * PPM_PPB).reject()
+
+
+def taken(lane: ContractLane, lot_number: str, **changes: Any) -> ContractLane:
+    lane.ship(lot_number=lot_number, stated=figures_of(CLEAN), **changes).weigh()
+    return lane.lodge("seller", Nd=NDPR["Nd"], Th=7).lodge("buyer", Nd=NDPR["Nd"], Th=7).accept()
+
+
 def never_begun() -> ContractLane:
     return ContractLane().draft(TERMS).sign().on(date(2027, 1, 1)).pass_time()
 
@@ -256,6 +295,7 @@ JOURNEYS: dict[str, Callable[[], ContractLane]] = {
     "silent buyer": silent_buyer,
     "weights": weights,
     "lost lots": lost_lots,
+    "presented again": presented_again,
     "never begun": never_begun,
 }
 

@@ -6,7 +6,7 @@ from itertools import count
 from typing import Any
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from contracts.rules import (
     agreements,
@@ -32,6 +32,7 @@ from contracts.rules.delivery import fold as fold_delivery
 from contracts.rules.indices import IndexState, IndexUnit
 from contracts.rules.nominations import VolumeState
 from contracts.rules.quotation import quarter_of
+from contracts.rules.replacements import replaced_in
 from contracts.rules.settlements import QuarterState, settles_quarterly
 from contracts.rules.steps import AgreementState
 from contracts.rules.volumes import VolumeFact, Volumes, fold_volume
@@ -47,7 +48,7 @@ from events.refusal import NotDue
 from events.vocabulary import Period
 from market.audit.lane_audit import LaneRecord
 from tests.contract_support import BOTH, CALLERS
-from tests.delivery_support import NDPR, SURVEYOR, figures
+from tests.delivery_support import NDPR, SURVEYOR, before_shipping, figures
 from tests.desk_support import BUYER, LANE, MARKET, NOW, OPERATOR_CALLER, numbered
 
 DEPLOYMENT = UUID("0193a000-0000-7000-8000-000000000001")
@@ -382,7 +383,7 @@ class ContractLane:
             lane=LANE,
             agreement=self.agreement,
             delivery=self.deliveries.get(given.get("delivery", UUID(int=0))),
-            lots=frozenset(each.shipped.lot_number for each in self.deliveries.values()),
+            **self._of_lot(given),
             left_g=left_g(self.stands, self.deliveries.values()),
             closed_years=frozenset(
                 year.year for year in self.volumes.years.values() if year.ledger is not None
@@ -394,6 +395,13 @@ class ContractLane:
         )
         caller = CALLERS_OF_ALL[by]
         return self.record(rule(state, argument(caller=caller, **given), self.moment), by)
+
+    def _of_lot(self, given: dict[str, Any]) -> dict[str, Any]:
+        known = self.deliveries.values()
+        if "lot_number" in given:
+            return before_shipping(known, given["lot_number"], given.get("replaces", UNSET))
+        replaces = self.deliveries[given["delivery"]].shipped.replaces
+        return {"replaced": replaced_in(replaces, tuple(known), given["delivery"]) if replaces else None}
 
 
 def _meet(value: IndexValue, new: IndexValue) -> bool:

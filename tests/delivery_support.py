@@ -1,10 +1,11 @@
 """Deliveries under an agreement on paper: every fact is encoded, decoded and folded as the record does it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
+from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
 from contracts.rules import deemed, deliveries, non_arrivals, results, settlements, weighings
@@ -12,9 +13,10 @@ from contracts.rules.days import midnight
 from contracts.rules.deemed import PassDelivery
 from contracts.rules.delivered import left_g
 from contracts.rules.deliveries import Accept, Reject, Ship
-from contracts.rules.delivery import Delivery, DeliveryFact, DeliveryState, fold
+from contracts.rules.delivery import Delivery, DeliveryFact, DeliveryState, Replaced, fold
 from contracts.rules.materials import Material
 from contracts.rules.quotation import Days, quarter_of
+from contracts.rules.replacements import rejected_last, replaced_in
 from contracts.rules.results import DecideAsUmpire, ExchangeAssays, LodgeAssay, ObjectToUmpire
 from contracts.rules.settlements import QuarterState, Restate, Settle, SettleQuarter
 from contracts.rules.weighings import AgreeOnMass, HandInSurvey, ObjectToMass, Weigh
@@ -104,6 +106,20 @@ CFD = ContractForDifference(
 )
 
 
+def before_shipping(
+    deliveries: Iterable[Delivery], lot_number: str, named: UUID | UnsetType
+) -> dict[str, Any]:
+    """What a shipment reads of what has left under its agreement before."""
+    known = tuple(deliveries)
+    last = rejected_last(lot_number, known)
+    replaces = named or last
+    return {
+        "lots": frozenset(each.shipped.lot_number for each in known if each.status != "rejected"),
+        "rejected_alike": last,
+        "replaced": replaced_in(replaces, known) if replaces else None,
+    }
+
+
 class Deliveries:
     """An effective agreement, its deliveries and its invoices."""
 
@@ -130,11 +146,20 @@ class Deliveries:
             lane=LANE,
             agreement=self.paper.stands,
             delivery=self.deliveries.get(self.last),
-            lots=frozenset(each.shipped.lot_number for each in self.deliveries.values()),
+            replaced=self._replaced(self.deliveries.get(self.last)),
             left_g=left_g(self.paper.stands, self.deliveries.values()),
             invoices=tuple(each for each in self.invoices if each.delivery == self.last),
             values=self.values,
         )
+
+    def _replaced(self, of: Delivery | None) -> Replaced | None:
+        if of is None or of.shipped.replaces is UNSET:
+            return None
+        return replaced_in(of.shipped.replaces, tuple(self.deliveries.values()), but_for=of.shipped.delivery)
+
+    def _shipping(self, lot_number: str, named: UUID | UnsetType) -> DeliveryState:
+        before = before_shipping(self.deliveries.values(), lot_number, named)
+        return replace(self.state, delivery=None, **before)
 
     def quarter_state(self, days: Days) -> QuarterState:
         return QuarterState(
@@ -173,7 +198,10 @@ class Deliveries:
             "moisture_ppb": 0,
             "stated": figures(**NDPR),
         }
-        return self._step(deliveries.ship, Ship, by, given | changes)
+        given |= changes
+        state = self._shipping(given["lot_number"], given.get("replaces", UNSET))
+        argument = Ship(caller=given.pop("caller", CALLERS.get(by)), **given)
+        return self.record(deliveries.ship(state, argument, self.paper.moment))
 
     def weigh(self, by: str = "buyer", **changes: Any) -> "Deliveries":
         given = {"weighed_on": self.paper.now.date(), "net_wet_g": 10 * TONNE_G, "moisture_ppb": 0}

@@ -5,6 +5,7 @@ from datetime import date
 from typing import Final
 from uuid import UUID
 
+from msgspec import UnsetType
 from msgspec.structs import replace
 
 from contracts.commands.indices import read_units, windows_of
@@ -15,10 +16,11 @@ from contracts.rules.agreement import Agreement
 from contracts.rules.days import midnight
 from contracts.rules.delivered import left_g, of_match
 from contracts.rules.deliveries import Ship
-from contracts.rules.delivery import DeliveryState
+from contracts.rules.delivery import DeliveryState, Replaced
 from contracts.rules.index_units import IndexUnits, terms_read
 from contracts.rules.indices import IndexUnit
 from contracts.rules.quotation import Days, IndexValues, quarter_of
+from contracts.rules.replacements import replaced_in
 from contracts.rules.settlements import QuarterState, SettleQuarter, settles_quarterly, terms_between
 from contracts.store import agreements as agreement_store
 from contracts.store import deliveries as store
@@ -40,6 +42,10 @@ async def load_shipping(
     lots = await store.known_lots(
         connection, [(*key, ask.argument.lot_number) for key, ask in zip(keys, asked, strict=True)]
     )
+    alike = [
+        await store.rejected_last(connection, key, ask.argument.lot_number)
+        for key, ask in zip(keys, asked, strict=True)
+    ]
     years = await load_years(connection, keys)
     priced = [(agreements.get(ask.argument.agreement), ask.argument.shipped_on, ask.lanes) for ask in asked]
     units, values = await _read_indices(connection, priced)
@@ -48,6 +54,8 @@ async def load_shipping(
             lane=ask.lane,
             agreement=agreements.get(ask.argument.agreement),
             lots=frozenset(lot for agreement, lot in lots if agreement == ask.argument.agreement),
+            rejected_alike=rejected,
+            replaced=await _replaced(connection, key, ask.argument.replaces or rejected),
             closed_years=frozenset(
                 year.year for year in years[ask.argument.agreement].values() if year.ledger is not None
             ),
@@ -56,8 +64,16 @@ async def load_shipping(
             values=values,
             units=units,
         )
-        for key, ask in zip(keys, asked, strict=True)
+        for key, ask, rejected in zip(keys, asked, alike, strict=True)
     ]
+
+
+async def _replaced(
+    connection: Connection, key: AgreementKey, named: UUID | UnsetType | None, but_for: UUID | None = None
+) -> Replaced | None:
+    if not named:
+        return None
+    return replaced_in(named, await store.sent_for(connection, key, named), but_for)
 
 
 async def _quarter_settled(
@@ -91,11 +107,17 @@ async def _load(
     states = []
     for ask in asked:
         delivery = found.get(ask.argument.delivery)
+        if delivery is None:
+            states.append(DeliveryState(lane=ask.lane, agreement=None))
+            continue
+        shipped = delivery.shipped
+        key = (ask.lane, ask.market, shipped.agreement)
         states.append(
             DeliveryState(
                 lane=ask.lane,
-                agreement=None if delivery is None else agreements.get(delivery.shipped.agreement),
+                agreement=agreements.get(shipped.agreement),
                 delivery=delivery,
+                replaced=await _replaced(connection, key, shipped.replaces, shipped.delivery),
             )
         )
     return states

@@ -9,7 +9,7 @@ from contracts.rules.agreement import Agreement
 from contracts.rules.calls import next_due, notice_over, open_call
 from contracts.rules.days import day_of
 from contracts.rules.deliveries import accepted
-from contracts.rules.delivery import Delivery, DeliveryState, known
+from contracts.rules.delivery import DeliveryState, known
 from contracts.rules.non_arrivals import uncontested
 from contracts.rules.results import ExchangeAssays, exchange
 from contracts.rules.steps import decision, of_timer
@@ -34,11 +34,11 @@ def pass_time(state: DeliveryState, argument: PassDelivery, moment: Moment) -> D
     if due is None or moment.now < due:
         raise NotDue(due="an event" if due is None else due.isoformat())
     if delivery.missing_pending:
-        return uncontested(agreement, delivery, moment)
+        return uncontested(agreement, state, moment)
     if delivery.status == "weighed":
         return exchange(state, ExchangeAssays(caller=argument.caller, delivery=argument.delivery), moment)
     if open_call(delivery) is not None:
-        return _deemed(agreement, delivery, moment)
+        return _deemed(agreement, state, moment)
     call = BuyerCalled(
         market=agreement.market,
         agreement=agreement.agreement,
@@ -49,10 +49,11 @@ def pass_time(state: DeliveryState, argument: PassDelivery, moment: Moment) -> D
     return decision(agreement, call)
 
 
-def _deemed(agreement: Agreement, delivery: Delivery, moment: Moment) -> Decision:
+def _deemed(agreement: Agreement, state: DeliveryState, moment: Moment) -> Decision:
     """As shipped, or as settled: a lot that nobody rejected in time is taken, off-spec or not."""
+    delivery = known(state)
     if delivery.status == "assayed":
-        fact = accepted(agreement, delivery, day_of(moment.now), deemed=True)
+        fact = accepted(agreement, state, day_of(moment.now), deemed=True)
         return decision(agreement, fact)
     shipped = delivery.shipped
     return weighed(

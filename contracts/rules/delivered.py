@@ -4,7 +4,7 @@ else a shipment is told of.
 A shipment that has left can only be recorded, so refused is what no reading of the contract covers.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from msgspec import UNSET
 
@@ -90,7 +90,7 @@ def off_spec(terms: AgreementTerms, material: Material) -> tuple[str, ...]:
 
 
 def shipment_cautions(
-    agreement: Agreement, volumes: Volumes, of_year: Iterable[Delivery], fact: DeliveryShipped
+    agreement: Agreement, volumes: Volumes, of_year: Collection[Delivery], fact: DeliveryShipped
 ) -> Iterator[Caution]:
     """`of_year`: deliveries of the shipment's contract year, itself among them or not."""
     terms = agreement.terms_on(fact.shipped_on)
@@ -124,6 +124,7 @@ def shipment_cautions(
             pointer="/stated",
         )
     yield from goods_cautions(terms, fact)
+    yield from _replacement_cautions(of_year, fact)
     if terms != agreement.terms:
         counts_from = agreement.in_force()[-1].first
         yield Caution(
@@ -139,6 +140,24 @@ def shipment_cautions(
             pointer="/form",
         )
     yield from below_zero_cautions(fact.lines)
+
+
+def _replacement_cautions(of_year: Collection[Delivery], fact: DeliveryShipped) -> Iterator[Caution]:
+    """Of a lot that may stand in for one that was rejected in the same contract year."""
+    replaced = {fact.replaces, *(each.shipped.replaces for each in of_year)}
+    open_lots = [
+        each.shipped
+        for each in of_year
+        if each.status == "rejected" and each.shipped.delivery not in replaced
+    ]
+    if fact.replaces is UNSET and open_lots:
+        yield Caution(
+            code="replacement_unstated",
+            text=f"Lot {open_lots[0].lot_number} was rejected in contract year {fact.year} and lowers what "
+            "the year has to take. If this lot stands in for it, name "
+            f"del_{open_lots[0].delivery.hex} in `replaces`.",
+            pointer="/replaces",
+        )
 
 
 def goods_cautions(terms: AgreementTerms, fact: DeliveryShipped) -> Iterator[Caution]:

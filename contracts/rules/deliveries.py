@@ -40,6 +40,7 @@ from contracts.rules.invoices import credited, line
 from contracts.rules.materials import Material
 from contracts.rules.prices import Quotation, delivery_price, index_of, provisional_share
 from contracts.rules.quotation import IndexValues, provisional, provisional_rate, quarter_of
+from contracts.rules.replacements import made_good_g, replacement_refusals
 from contracts.rules.results import figure_refusals, moisture_refusals, objection_refusals
 from contracts.rules.steps import decision, party, side_refusals
 from contracts.rules.weighings import mass_refusals
@@ -62,7 +63,8 @@ class Ship(Struct, frozen=True, kw_only=True):
     """`stated` are the seller's figures as element in the dry sample.
 
     `matched`: the lot that the agreement's match is of, as whoever asks has just read it; an audit of
-    contracts does not know it.
+    contracts does not know it. `replaces`: a rejected delivery, which a lot that is presented again need not
+    name.
     """
 
     caller: Caller
@@ -78,6 +80,7 @@ class Ship(Struct, frozen=True, kw_only=True):
     evidence: DeliveryEvidence = DeliveryEvidence()
     matched: PhysicalLot | None = None
     goods: FoundGoods | UnsetType = UNSET
+    replaces: UUID | UnsetType = UNSET
 
 
 class Accept(Struct, frozen=True, kw_only=True):
@@ -102,6 +105,7 @@ def ship(state: DeliveryState, argument: Ship, moment: Moment) -> Decision:
         raise AgreementIneffective(status=agreement.status)
     terms = agreement.terms_on(argument.shipped_on)
     delivery, invoice = moment.new_id(), moment.new_id()
+    alike = None if argument.lot_number in state.lots else state.rejected_alike
     shipped = DeliveryShipped(
         market=agreement.market,
         agreement=agreement.agreement,
@@ -121,6 +125,7 @@ def ship(state: DeliveryState, argument: Ship, moment: Moment) -> Decision:
         currency=terms.payment.currency,
         lines=(),
         goods=argument.goods,
+        replaces=argument.replaces or alike or UNSET,
     )
     refuse(malformed(replace(shipped, year=max(1, shipped.year))))
     reasons: list[Refusal] = side_refusals(side, "seller")
@@ -130,6 +135,7 @@ def ship(state: DeliveryState, argument: Ship, moment: Moment) -> Decision:
         argument.shipped_on, "/shipped_on", moment.now, agreement.starts_on, "a shipment", "the first day"
     )
     reasons += lot_refusals(agreement, argument.matched, shipped)
+    reasons += replacement_refusals(state.replaced, alike, shipped)
     refuse(reasons + _lot_refusals(state, terms, argument))
     material = Delivery(version=1, position=1, shipped=shipped).material(terms)
     if material.basis_g == 0:
@@ -221,21 +227,24 @@ def accept(state: DeliveryState, argument: Accept, moment: Moment) -> Decision:
             "the weighing",
         )
     refuse(reasons)
-    return decision(agreement, accepted(agreement, delivery, argument.title_passed_on, deemed=UNSET))
+    return decision(agreement, accepted(agreement, state, argument.title_passed_on, deemed=UNSET))
 
 
 def accepted(
-    agreement: Agreement, delivery: Delivery, title_passed_on: date, *, deemed: bool | UnsetType
+    agreement: Agreement, state: DeliveryState, title_passed_on: date, *, deemed: bool | UnsetType
 ) -> DeliveryAccepted:
+    delivery = known(state)
     shipped = delivery.shipped
+    quantity_g = delivery.material(agreement.terms_on(shipped.shipped_on)).basis_g
     return DeliveryAccepted(
         market=agreement.market,
         agreement=agreement.agreement,
         delivery=shipped.delivery,
         year=shipped.year,
-        quantity_g=delivery.material(agreement.terms_on(shipped.shipped_on)).basis_g,
+        quantity_g=quantity_g,
         title_passed_on=title_passed_on,
         deemed=deemed,
+        made_good_g=made_good_g(delivery, state.replaced, quantity_g),
     )
 
 
@@ -268,6 +277,7 @@ def reject(state: DeliveryState, argument: Reject, moment: Moment) -> Decision:
         reasons=broken,
         found=argument.found,
         evidence=argument.evidence,
+        made_good_g=made_good_g(delivery, state.replaced, material.basis_g),
     )
     refuse(malformed(fact))
     return decision(agreement, fact, credited(shipped, moment.new_id(), "rejection"))

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Final, Literal, TypeAlias, assert_never
+from uuid import UUID
 
 from msgspec import UNSET, Struct, UnsetType, field
 from msgspec.structs import replace
@@ -158,19 +159,30 @@ class Delivery(Struct, frozen=True, kw_only=True):
         )
 
 
+class Replaced(Struct, frozen=True, kw_only=True):
+    """A delivery that another stands in for. `sent`: all that were shipped for it, without the one that is
+    asked about."""
+
+    delivery: Delivery
+    sent: tuple[Delivery, ...] = ()
+
+
 class DeliveryState(AgreementState, frozen=True, kw_only=True):
     """The agreement, the delivery that is asked about, and what else a decision on it reads.
 
-    `lots` are those of the lot numbers asked about that were shipped under the agreement before. `invoices`
-    of this delivery in order, and `values`, are read where it is settled. Of a shipment `closed_years` are
-    the contract years that were assessed, and `quarter_settled` tells whether the difference of its quarter
-    was; `left_g` grams of basis have left under the contract of a match before it and were not rejected.
-    `unproven`: why it cannot be what is stated, or not the passport's lot; no audit of contracts knows.
-    `units` of the indices in `values`.
+    `lots` are those of the lot numbers asked about that were shipped under the agreement before and not
+    rejected; `rejected_alike` is the delivery of the number asked about that was rejected last, `replaced`
+    what a delivery, or one that is about to leave, stands in for. `invoices` of this delivery in order, and
+    `values`, are read where it is settled. Of a shipment `closed_years` are the contract years that were
+    assessed, and `quarter_settled` tells whether the difference of its quarter was; `left_g` grams of basis
+    have left under the contract of a match before it and were not rejected. `unproven`: why it cannot be what
+    is stated, or not the passport's lot; no audit of contracts knows. `units` of the indices in `values`.
     """
 
     delivery: Delivery | None = None
     lots: frozenset[str] = frozenset()
+    rejected_alike: UUID | None = None
+    replaced: Replaced | None = None
     closed_years: frozenset[int] = frozenset()
     quarter_settled: bool = False
     left_g: int = 0

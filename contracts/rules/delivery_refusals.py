@@ -107,9 +107,34 @@ class DeliveryStatusUnfit(Refusal):
 
 
 class LotDelivered(Refusal):
-    """Lot {lot_number} was shipped under this agreement before."""
+    """Lot {lot_number} was shipped under this agreement before, and not rejected."""
 
     code = "lot_delivered"
+
+
+class ReplacedUnknown(Refusal):
+    """What the lot shall replace is no delivery under this agreement."""
+
+    code = "replaced_unknown"
+
+
+class ReplacedNotRejected(Refusal):
+    """What the lot shall replace is {status}: a lot stands in for one that was rejected."""
+
+    code = "replaced_not_rejected"
+
+
+class LotRejectedLast(Refusal):
+    """Lot {lot_number} was rejected last as {delivery}: presented again it replaces that and nothing else."""
+
+    code = "lot_rejected_last"
+
+
+class ReplacedInFull(Refusal):
+    """{rejected} were rejected, and {sent} have left in their place: ship what is more without `replaces`, or
+    name the one of them that was rejected in turn."""
+
+    code = "replaced_in_full"
 
 
 class LotNotOfMatch(Refusal):

@@ -25,6 +25,7 @@ from contracts.rules.delivery_refusals import (
 )
 from contracts.rules.invoices import credited
 from contracts.rules.refusals import EvidenceMissing
+from contracts.rules.replacements import made_good_g
 from contracts.rules.results import OBJECTION_DAYS
 from contracts.rules.steps import decision, party, party_or_operator, side_refusals
 from events.callers import Caller
@@ -154,7 +155,7 @@ def settle(state: DeliveryState, argument: SettleNonArrival, moment: Moment) -> 
     before_handover = argument.before_handover if side is None else declared.before_handover
     return _settled(
         agreement,
-        delivery,
+        state,
         moment,
         argument.outcome,
         before_handover=before_handover,
@@ -163,12 +164,12 @@ def settle(state: DeliveryState, argument: SettleNonArrival, moment: Moment) -> 
     )
 
 
-def uncontested(agreement: Agreement, delivery: Delivery, moment: Moment) -> Decision:
+def uncontested(agreement: Agreement, state: DeliveryState, moment: Moment) -> Decision:
     """What the clock makes of a declaration that the seller let stand."""
-    declared = _pending(delivery)
+    declared = _pending(known(state))
     return _settled(
         agreement,
-        delivery,
+        state,
         moment,
         "stands",
         before_handover=declared.before_handover,
@@ -200,7 +201,7 @@ def decided_again(
 
 def _settled(
     agreement: Agreement,
-    delivery: Delivery,
+    state: DeliveryState,
     moment: Moment,
     outcome: ContestOutcome,
     *,
@@ -208,21 +209,24 @@ def _settled(
     by: Side | None,
     evidence: tuple[Evidence, ...],
 ) -> Decision:
+    delivery = known(state)
     shipped = delivery.shipped
     terms = agreement.terms_on(shipped.shipped_on)
     risk = RISK_ON_THE_WAY[terms.delivery.incoterm]
     early = before_handover and outcome == "stands" and risk == "buyer"
+    quantity_g = delivery.material(terms).basis_g
     fact = NonArrivalSettled(
         market=agreement.market,
         agreement=agreement.agreement,
         delivery=shipped.delivery,
         year=shipped.year,
         outcome=outcome,
-        quantity_g=delivery.material(terms).basis_g,
+        quantity_g=quantity_g,
         before_handover=early,
         risk="seller" if early else risk,
         by=UNSET if by is None else by,
         evidence=evidence,
+        made_good_g=UNSET if outcome == "falls" else made_good_g(delivery, state.replaced, quantity_g),
     )
     refuse(malformed(fact))
     if outcome == "falls" or fact.risk == "buyer":

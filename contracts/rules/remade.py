@@ -25,7 +25,7 @@ from contracts.rules import (
 )
 from contracts.rules.agreement import Agreement, LifecycleFact, LifecycleStep
 from contracts.rules.balances import FormerBalances
-from contracts.rules.delivery import Delivery, DeliveryFact, DeliveryState
+from contracts.rules.delivery import Delivery, DeliveryFact, DeliveryState, Replaced
 from contracts.rules.index_units import IndexUnits
 from contracts.rules.indices import IndexState
 from contracts.rules.matched import from_match
@@ -107,8 +107,8 @@ class Before(Struct, frozen=True, kw_only=True):
 
     `delivery` is the one that the fact names, `invoices` those of that delivery, or of the quarter of an
     invoice or a shipment. `shipped` are the deliveries of the quarter, `lots` and `left_g` those of
-    `DeliveryState`. Without `units` no price is held against them. `match` is confirmed at `match_time`.
-    `former`: a ledger is asked for as an earlier version made it.
+    `DeliveryState`, as `rejected_alike` and `replaced`. Without `units` no price is held against them.
+    `match` is confirmed at `match_time`. `former`: a ledger is asked for as an earlier version made it.
     """
 
     agreement: Agreement | None = None
@@ -117,6 +117,8 @@ class Before(Struct, frozen=True, kw_only=True):
     invoices: tuple[InvoiceSettled, ...] = ()
     shipped: tuple[Delivery, ...] = ()
     lots: frozenset[str] = frozenset()
+    rejected_alike: UUID | None = None
+    replaced: Replaced | None = None
     left_g: int = 0
     values: IndexValues = {}
     units: IndexUnits = {}
@@ -291,6 +293,8 @@ def _delivered(before: Before, event: Recorded, fact: DeliveryFact, caller: Call
         agreement=before.agreement,
         delivery=before.delivery,
         lots=before.lots,
+        rejected_alike=before.rejected_alike,
+        replaced=before.replaced,
         closed_years=frozenset(
             year.year for year in before.volumes.years.values() if year.ledger is not None
         ),
@@ -367,6 +371,7 @@ def _shipment(fact: DeliveryShipped, caller: Caller) -> deliveries.Ship:
         stated=fact.stated,
         evidence=fact.evidence,
         goods=fact.goods,
+        replaces=fact.replaces,
     )
 
 

@@ -3,7 +3,7 @@
 from typing import TypeAlias, assert_never
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
 from events.contract_events import (
@@ -51,9 +51,10 @@ class YearVolume(Struct, frozen=True, kw_only=True):
     """Sums of one contract year in grams of basis; `ledger` once the year was assessed.
 
     `taken_g` is what was accepted, or lost at the buyer's risk: the ledger says how much of it draws on
-    earlier years' make-up. `unsettled` counts deliveries that left and are neither rejected, nor lost at the
-    seller's risk, nor finally invoiced. `invoiced` is what
-    final invoices have charged for product, differences of restated prices included.
+    earlier years' make-up. `off_spec_g` was rejected, and nothing of the same year stands in for it.
+    `unsettled` counts deliveries that left and are neither rejected, nor lost at the seller's risk, nor
+    finally invoiced. `invoiced` is what final invoices have charged for product, differences of restated
+    prices included.
     """
 
     year: int
@@ -102,18 +103,24 @@ def fold_volume(volumes: Volumes, fact: VolumeFact) -> Volumes:
             year = volumes.year(fact.year)
             return _with_year(volumes, replace(year, unsettled=year.unsettled + 1))
         case DeliveryAccepted():
-            year = volumes.year(fact.year)
+            year = _made_good(volumes.year(fact.year), fact)
             return _with_year(volumes, replace(year, taken_g=year.taken_g + fact.quantity_g))
         case DeliveryRejected():
-            year = volumes.year(fact.year)
+            year = _made_good(volumes.year(fact.year), fact)
             off_spec_g = year.off_spec_g + fact.quantity_g
             return _with_year(volumes, replace(year, off_spec_g=off_spec_g, unsettled=year.unsettled - 1))
         case NonArrivalSettled():
-            return _with_year(volumes, _lost(volumes.year(fact.year), fact))
+            return _with_year(volumes, _lost(_made_good(volumes.year(fact.year), fact), fact))
         case InvoiceSettled():
             return volumes if fact.year is None else _with_year(volumes, _invoiced(volumes, fact, fact.year))
         case _:
             assert_never(fact)
+
+
+def _made_good(year: YearVolume, fact: DeliveryAccepted | DeliveryRejected | NonArrivalSettled) -> YearVolume:
+    """What stood in for a rejected lot: its quantity is the seller's lack no longer."""
+    made_good_g = 0 if fact.made_good_g is UNSET else fact.made_good_g
+    return replace(year, off_spec_g=year.off_spec_g - made_good_g)
 
 
 def _lost(year: YearVolume, fact: NonArrivalSettled) -> YearVolume:

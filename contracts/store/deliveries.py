@@ -6,7 +6,7 @@ from typing import TypeAlias
 from uuid import UUID
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from contracts.rules.calls import next_due
 from contracts.rules.days import midnight
@@ -45,8 +45,9 @@ async def apply(connection: Connection, steps: Sequence[tuple[Recorded, Delivery
     shipped_times = {fact.delivery: event.time for event, fact in steps if isinstance(fact, DeliveryShipped)}
     times = {fact.delivery: event.time for event, fact in steps}
     new = [(keys[each], after[each]) for each in keys if each not in before]
-    await _insert(connection, new, shipped_times, times)
+    # first what was rejected, whose lot number is free then
     await _update(connection, [(keys[each], after[each]) for each in keys if each in before], times)
+    await _insert(connection, new, shipped_times, times)
 
 
 def key_of(event: Recorded, fact: DeliveryFact) -> DeliveryKey:
@@ -57,12 +58,12 @@ INSERT = """
 insert into delivery (
     lane, market, agreement, delivery, seller, buyer, lot_number, shipped_on, passport, status, version,
     position, due_time, body, shipped_time, contract_year,
-    changed_time
+    changed_time, replaces
 )
 select * from unnest(
     $1::bigint[], $2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::uuid[], $7::text[], $8::date[],
     $9::uuid[], $10::text[], $11::bigint[], $12::bigint[], $13::timestamptz[], $14::bytea[],
-    $15::timestamptz[], $16::bigint[], $17::timestamptz[]
+    $15::timestamptz[], $16::bigint[], $17::timestamptz[], $18::uuid[]
 )
 """
 
@@ -92,6 +93,7 @@ async def _insert(
             shipped_times[delivery],
             of.shipped.year,
             times[delivery],
+            None if of.shipped.replaces is UNSET else of.shipped.replaces,
         )
         for (lane, market, delivery), of in new
     ]
@@ -186,17 +188,44 @@ select d.agreement, d.lot_number
 from unnest($1::bigint[], $2::uuid[], $3::uuid[], $4::text[]) as n (lane, market, agreement, lot_number)
 join delivery d
     on d.lane = n.lane and d.market = n.market and d.agreement = n.agreement and d.lot_number = n.lot_number
+where d.status <> 'rejected'
 """
 
 
 async def known_lots(
     connection: Connection, lots: Sequence[tuple[int, UUID, UUID, str]]
 ) -> set[tuple[UUID, str]]:
-    """(agreement, lot number) of those that were shipped."""
+    """(agreement, lot number) of those that were shipped and not rejected."""
     if not lots:
         return set()
     rows = await connection.fetch(READ_LOTS, *(list(column) for column in zip(*lots, strict=True)))
     return {(row["agreement"], row["lot_number"]) for row in rows}
+
+
+READ_REJECTED_LAST = """
+select delivery from delivery
+where lane = $1 and market = $2 and agreement = $3 and lot_number = $4 and status = 'rejected'
+order by position desc limit 1
+"""
+
+
+async def rejected_last(connection: Connection, key: AgreementKey, lot_number: str) -> UUID | None:
+    """The delivery of the lot under the agreement that was rejected last."""
+    found: UUID | None = await connection.fetchval(READ_REJECTED_LAST, *key, lot_number)
+    return found
+
+
+READ_SENT_FOR = """
+select body from delivery
+where lane = $1 and market = $2 and agreement = $3 and (delivery = $4 or replaces = $4)
+order by delivery
+"""
+
+
+async def sent_for(connection: Connection, key: AgreementKey, delivery: UUID) -> tuple[Delivery, ...]:
+    """A delivery under the agreement, and what was shipped to stand in for it."""
+    rows = await connection.fetch(READ_SENT_FOR, *key, delivery)
+    return tuple(_deliveries.decode(row["body"]) for row in rows)
 
 
 # Whatever was rejected has come back to its seller.
@@ -323,6 +352,17 @@ async def shipped_of_passports(connection: Connection, passports: Sequence[UUID]
         ShippedLot(seller=row["seller"], buyer=row["buyer"], delivery=_deliveries.decode(row["body"]))
         for row in rows
     ]
+
+
+READ_JOURNEYS = """
+select body from delivery where passport is not null and passport = $1 order by delivery desc limit $2
+"""
+
+
+async def journeys_of(connection: Connection, passport: UUID, *, limit: int) -> list[Delivery]:
+    """The newest that name the passport and that row-level security shows to the reader, in their order."""
+    rows = await connection.fetch(READ_JOURNEYS, passport, limit)
+    return [_deliveries.decode(row["body"]) for row in reversed(rows)]
 
 
 LOCATE = """

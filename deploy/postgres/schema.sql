@@ -509,6 +509,7 @@ CREATE TABLE state.delivery (
     shipped_time timestamp with time zone,
     contract_year bigint NOT NULL,
     changed_time timestamp with time zone NOT NULL,
+    replaces uuid,
     CONSTRAINT delivery_position_check CHECK (("position" >= 1)),
     CONSTRAINT delivery_status_check CHECK ((status = ANY (ARRAY['shipped'::text, 'weighed'::text, 'before_umpire'::text, 'assayed'::text, 'accepted'::text, 'rejected'::text, 'lost'::text]))),
     CONSTRAINT delivery_version_check CHECK ((version >= 1))
@@ -1160,9 +1161,6 @@ ALTER TABLE ONLY state.declared_volume_step
     ADD CONSTRAINT declared_volume_step_pkey PRIMARY KEY (lane, volume, version);
 
 ALTER TABLE ONLY state.delivery
-    ADD CONSTRAINT delivery_lane_market_agreement_lot_number_key UNIQUE (lane, market, agreement, lot_number);
-
-ALTER TABLE ONLY state.delivery
     ADD CONSTRAINT delivery_pkey PRIMARY KEY (lane, market, agreement, delivery);
 
 ALTER TABLE ONLY state.facility
@@ -1344,6 +1342,8 @@ CREATE INDEX delivery_in_time ON state.delivery USING btree (lane, market, agree
 
 CREATE INDEX delivery_lot_folded ON state.delivery USING btree (seller, lower(lot_number));
 
+CREATE UNIQUE INDEX delivery_lot_once ON state.delivery USING btree (lane, market, agreement, lot_number) WHERE (status <> 'rejected'::text);
+
 CREATE INDEX delivery_of ON state.delivery USING btree (agreement, delivery);
 
 CREATE INDEX delivery_of_buyer ON state.delivery USING btree (buyer, delivery);
@@ -1355,6 +1355,10 @@ CREATE INDEX delivery_of_passport ON state.delivery USING btree (delivery) WHERE
 CREATE INDEX delivery_of_seller ON state.delivery USING btree (seller, delivery);
 
 CREATE INDEX delivery_of_seller_changed ON state.delivery USING btree (seller, changed_time, delivery);
+
+CREATE INDEX delivery_rejected ON state.delivery USING btree (lane, market, agreement, lot_number) WHERE (status = 'rejected'::text);
+
+CREATE INDEX delivery_replacing ON state.delivery USING btree (replaces) WHERE (replaces IS NOT NULL);
 
 CREATE INDEX facility_by_id ON state.facility USING btree (facility);
 

@@ -11,18 +11,20 @@ from typing import Any, Final
 from uuid import UUID
 
 import msgspec
+from msgspec import UnsetType
 from msgspec.structs import replace
 
-from contracts.rules.agreement import LifecycleFact
+from contracts.rules.agreement import Agreement, LifecycleFact
 from contracts.rules.agreement import fold as fold_agreement
 from contracts.rules.balances import FORMER_BALANCES
 from contracts.rules.delivered import left_g, of_match
-from contracts.rules.delivery import DeliveryFact
+from contracts.rules.delivery import DeliveryFact, Replaced
 from contracts.rules.delivery import fold as fold_delivery
 from contracts.rules.index_units import clause_units, terms_read, unlike_units
 from contracts.rules.indices import IndexState
 from contracts.rules.quotation import IndexValues, quarter_of
 from contracts.rules.remade import UNTOLD, Before, ContractFact, published_again, remade
+from contracts.rules.replacements import rejected_last, replaced_in
 from contracts.rules.settlements import terms_between
 from contracts.rules.volumes import VolumeFact, fold_volume
 from contracts.rules.year_accounts import unpriced_day
@@ -151,12 +153,7 @@ class ContractAudit:
         assert dossier is not None
         before = Before(agreement=dossier.agreement, volumes=dossier.volumes)
         if isinstance(fact, DeliveryShipped):
-            lots = {fact.lot_number} if self._shelf.has_lot(fact.agreement, fact.lot_number) else ()
-            start = quarter_of(fact.shipped_on).start
-            invoices = self._shelf.quarter_invoices(fact.agreement, start)
-            shipped = self._shelf.deliveries_of(fact.agreement) if of_match(dossier.agreement) else ()
-            gone_g = left_g(dossier.agreement, shipped)
-            return replace(before, lots=frozenset(lots), left_g=gone_g, invoices=invoices)
+            return self._before_shipment(before, dossier.agreement, fact)
         if isinstance(fact, InvoiceSettled) and fact.delivery is None:
             if fact.period is None:
                 return before
@@ -170,7 +167,26 @@ class ContractAudit:
         kept = None if named is None else self._shelf.delivery(fact.agreement, named)
         if kept is None:
             return before
-        return replace(before, delivery=kept.delivery, invoices=kept.invoices)
+        replaced = self._replaced(kept.delivery.shipped, kept.delivery.shipped.replaces)
+        return replace(before, delivery=kept.delivery, invoices=kept.invoices, replaced=replaced)
+
+    def _before_shipment(self, before: Before, agreement: Agreement, fact: DeliveryShipped) -> Before:
+        alike = self._shelf.of_lot(fact.agreement, fact.lot_number)
+        last = rejected_last(fact.lot_number, alike)
+        shipped = self._shelf.deliveries_of(fact.agreement) if of_match(agreement) else ()
+        return replace(
+            before,
+            lots=frozenset(each.shipped.lot_number for each in alike if each.status != "rejected"),
+            rejected_alike=last,
+            replaced=self._replaced(fact, fact.replaces or last),
+            left_g=left_g(agreement, shipped),
+            invoices=self._shelf.quarter_invoices(fact.agreement, quarter_of(fact.shipped_on).start),
+        )
+
+    def _replaced(self, shipped: DeliveryShipped, named: UUID | UnsetType | None) -> Replaced | None:
+        if not named:
+            return None
+        return replaced_in(named, self._shelf.deliveries_of(shipped.agreement), shipped.delivery)
 
     def _before_draft(self, dossier: Dossier | None, event: Recorded, fact: AgreementDrafted) -> Before:
         agreement = None if dossier is None else dossier.agreement

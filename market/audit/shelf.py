@@ -137,9 +137,11 @@ class AuditShelf:
             _encode(of),
         )
 
-    def has_lot(self, agreement: UUID, lot_number: str) -> bool:
-        lot = "select 1 from delivery where agreement = ? and lot = ?"
-        return self._one(lot, agreement.bytes, lot_number) is not None
+    def of_lot(self, agreement: UUID, lot_number: str) -> tuple[Delivery, ...]:
+        rows = self._all(
+            "select body from delivery where agreement = ? and lot = ?", agreement.bytes, lot_number
+        )
+        return tuple(_deliveries.decode(row[0]).delivery for row in rows)
 
     def deliveries_of(self, agreement: UUID) -> tuple[Delivery, ...]:
         rows = self._all("select body from delivery where agreement = ?", agreement.bytes)

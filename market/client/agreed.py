@@ -320,6 +320,9 @@ class Delivery(Struct, frozen=True, kw_only=True):
     title_passed_on: date | None
     non_arrival: NonArrival | None
     rejected: tuple[str, ...]
+    replaces: str | None
+    made_good_kg: Decimal
+    return_freight: str | None
     awaited: Awaited | None
     deemed: tuple[str, ...]
 

@@ -20,8 +20,21 @@ class NamedFacility(Struct, frozen=True, kw_only=True):
     country: str
 
 
+class Journey(Struct, frozen=True, kw_only=True):
+    """An own delivery that names the passport."""
+
+    delivery: str
+    agreement: str
+    lot_number: str
+    shipped_on: date
+    status: str
+    replaces: str | None
+    weighed_on: date | None
+    title_passed_on: date | None
+
+
 class Passport(Struct, frozen=True, kw_only=True):
-    """`content` as it was stated and may be seen."""
+    """`content` as it was stated and may be seen; `journeys` where it is read alone."""
 
     id: str
     tier: str
@@ -38,6 +51,7 @@ class Passport(Struct, frozen=True, kw_only=True):
     short_wet_t: Decimal | None = None
     proposed: str | None = None
     footprint_expired: bool | None = None
+    journeys: tuple[Journey, ...] | None = None
 
 
 class PassportStep(Struct, frozen=True, kw_only=True):

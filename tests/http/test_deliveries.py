@@ -709,6 +709,17 @@ async def assert_held_against_its_passport(shop: Shop, path: str, seller: Firm) 
     assert [("lot_above_passport", "/net_wet_t")] == faults(over)
     rest = await post(shop, path, seller, lot(lot_number="L9/2", passport=own, net_wet_t="9.4"))
     assert 201 == rest.status_code, rest.text
+    place = f"/v1/passports/{own}"
+    journeys = (await shop.ask("GET", place, by=seller)).json()["journeys"]
+    assert [("L9/1", "shipped", None), ("L9/2", "shipped", None)] == [
+        (each["lot_number"], each["status"], each["replaces"]) for each in journeys
+    ]
+    assert rest.headers["location"].endswith(journeys[1]["delivery"])
+    # who reads any passport is no side of what was delivered
+    seen = await shop.ask("GET", place, by=other, roles=("auditor",))
+    assert (200, []) == (seen.status_code, seen.json()["journeys"])
+    listed = (await shop.ask("GET", "/v1/passports", by=seller)).json()["items"]
+    assert {None} == {each["journeys"] for each in listed}
 
 
 async def neodymium(shop: Shop, by: Firm) -> dict[str, str | None]:

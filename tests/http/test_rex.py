@@ -366,3 +366,11 @@ async def rejected_for_reuse(shop: Shop, agreement: str) -> None:
         read["found_evidence"],
         read["goods"],
     )
+    assert ("seller", None) == (read["return_freight"], read["replaces"])
+    unknown = body | {"replaces": f"del_{'0' * 32}", "lot_number": "M-1-2"}
+    told = await shop.ask("POST", f"{path}/deliveries", by=seller, body=unknown)
+    assert {"/replaces": "replaced_unknown"} == errors(told)
+    part = await shop.ask("POST", f"{path}/deliveries", by=seller, body=body | {"lot_number": "M-1-2"})
+    assert "replacement_unstated" in [each["code"] for each in part.json()["warnings"]], part.text
+    again = await shop.ask("POST", f"{path}/deliveries?validate_only=true", by=seller, body=body)
+    assert "quantity_of_match_passed" in again.text

@@ -112,7 +112,7 @@ FREE = {
     "ConditionSettled": PAPERS,
 }
 """What somebody said and nothing follows from: another word there is a record of something else."""
-ROUNDED = {"net_wet_g", "output_g", "fraction_ppb"}
+ROUNDED = {"net_wet_g", "moisture_ppb", "output_g", "fraction_ppb"}
 """Changed by a thousand, since what is one more may be rounded to the same grams of basis."""
 
 

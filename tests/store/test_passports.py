@@ -6,25 +6,31 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 import pytest
+from msgspec import UNSET
 from msgspec.structs import replace
 from uuid_utils.compat import uuid7
 
 from contracts.commands import deliveries
-from contracts.rules.deliveries import Accept, Ship
+from contracts.rules.deliveries import Accept, Reject, Ship
 from contracts.rules.results import LodgeAssay
 from contracts.rules.weighings import Weigh
+from contracts.store import deliveries as delivery_store
 from events.command import Outcome
 from events.contract_events import DeliveryShipped
-from events.contract_terms import DeliveryEvidence
+from events.contract_terms import AnalyteResult, DeliveryEvidence
 from events.desk import Desk, open_desk
 from events.lane import LaneWriter
 from events.market_events import RecoveredLotListed
+from events.market_terms import AnalyteLimit
 from events.material_events import PassportTransferred
 from events.passport_terms import OriginShare
 from events.refusal import Refusals
+from events.replay import from_journal
 from events.vocabulary import PPB, PhysicalLot, RecycledContent
 from market.commands import declared_volumes, lots, passports, shipping, transformations
+from market.rebuild import compare_with_record
 from market.rules.crma.declared_volumes import DeclareVolume
 from market.rules.passport import Passport
 from market.rules.passports.lineage import provenance
@@ -42,6 +48,7 @@ from market.timers import Timers
 from tests.agreement_support import signed
 from tests.conftest import Database
 from tests.delivery_support import FLAT, NDPR, figures
+from tests.desk_support import PERCENT_PPB
 from tests.market_drafts import Firm, lot_draft
 from tests.market_support import Scene, done, fact_of, scene_on
 from tests.passport_support import DAY, assayed, content, declared, made, recycled, transform
@@ -236,16 +243,75 @@ async def test_a_passport_follows_its_delivery_to_the_buyer(scene: Scene) -> Non
     await assert_settled(scene, known[lot])
 
 
+async def test_a_rejected_lot_is_presented_again_with_its_passport(database: Database, scene: Scene) -> None:
+    """Its number and its passport are free again; the passport shows both journeys and follows the second."""
+    firm, buyer, today = scene.sellers[0], scene.buyers[0], scene.clock.now.date()
+    lot = await issue(
+        scene, "L-1", net_wet_g=10_000_000, form="separated_oxide", composition=assayed(Nd=60, Pr=20)
+    )
+    limits = (AnalyteLimit(analyte="Nd", min_ppb=55 * PERCENT_PPB),)
+    terms = replace(FLAT, product=replace(FLAT.product, limits=limits))
+    shipment = Ship(
+        caller=firm.trader,
+        agreement=await signed(scene, terms, kind="spot", parties=(firm, buyer)),
+        lot_number="L-1",
+        passport=lot,
+        form="separated_oxide",
+        shipped_on=today,
+        net_wet_g=10_000_000,
+        moisture_ppb=0,
+        stated=figures(**NDPR),
+    )
+    first = shipped_of(await shipping.ship(scene.desk, shipment))
+    await assayed_alike(scene, first, 10_000_000, figures(Nd=50 * PERCENT_PPB, Pr=20 * PERCENT_PPB))
+    await deliveries.reject(scene.desk, Reject(caller=buyer.trader, delivery=first))
+    second = shipped_of(await shipping.ship(scene.desk, shipment))
+    assert [("lot_above_passport", "/net_wet_g"), ("lot_delivered", "/lot_number")] == await refusals(
+        shipping.ship(scene.desk, shipment)
+    )
+    await taken(scene, second, 10_000_000)
+    timers = Timers(scene.desk, scene.operator.organisation, clock=scene.clock)
+    assert [1, 0] == [await timers.tick(), await timers.tick()]
+    async with scene.pool.acquire() as connection:
+        known = (await store.load_several(connection, [lot]))[lot]
+        journeys = await delivery_store.journeys_of(connection, lot, limit=9)
+    assert (buyer.organisation, second) == (known.owner, known.delivery)
+    assert [(first, "rejected", UNSET), (second, "accepted", first)] == [
+        (each.shipped.delivery, each.status, each.shipped.replaces) for each in journeys
+    ]
+    owner = await asyncpg.connect(database.dsn("owner"), server_settings={"search_path": "state, view"})
+    try:
+        report = await compare_with_record(
+            owner, lambda lane, upto: from_journal(scene.pool, lane, upto=upto)
+        )
+    finally:
+        await owner.close()
+    assert [] == [table.table for table in report.tables if table.differences]
+
+
+def shipped_of(answer: Any) -> UUID:
+    fact = done(answer).events[0].data
+    assert isinstance(fact, DeliveryShipped)
+    return fact.delivery
+
+
 async def taken(scene: Scene, delivery: UUID, net_wet_g: int) -> None:
     """Weighed, assayed by both alike, accepted."""
+    await assayed_alike(scene, delivery, net_wet_g, figures(**NDPR))
+    today = scene.clock.now.date()
+    accepting = Accept(caller=scene.buyers[0].trader, delivery=delivery, title_passed_on=today)
+    await deliveries.accept(scene.desk, accepting)
+
+
+async def assayed_alike(
+    scene: Scene, delivery: UUID, net_wet_g: int, found: tuple[AnalyteResult, ...]
+) -> None:
     buyer, today = scene.buyers[0], scene.clock.now.date()
     weighed: dict[str, Any] = {"net_wet_g": net_wet_g, "moisture_ppb": 0, "weighed_on": today}
     await deliveries.weigh(scene.desk, Weigh(caller=buyer.trader, delivery=delivery, **weighed))
     for party in (scene.sellers[0], buyer):
-        lodged: dict[str, Any] = {"laboratory": "lab", "reference": "a", "results": figures(**NDPR)}
+        lodged: dict[str, Any] = {"laboratory": "lab", "reference": "a", "results": found}
         await deliveries.lodge(scene.desk, LodgeAssay(caller=party.trader, delivery=delivery, **lodged))
-    accepting = Accept(caller=buyer.trader, delivery=delivery, title_passed_on=today)
-    await deliveries.accept(scene.desk, accepting)
 
 
 async def assert_comes_late(scene: Scene, shipment: Ship, timers: Timers) -> None:

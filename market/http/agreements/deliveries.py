@@ -34,7 +34,7 @@ from market.http.wire import lists
 from market.http.wire.access import OPERATORS, READERS, TRADERS
 from market.http.wire.contract_steps import given
 from market.http.wire.endpoint import Answer, Call, DryRun, Nothing, endpoint, not_found
-from market.http.wire.ids import CertificateId, PassportId, to_text, to_uuid
+from market.http.wire.ids import CertificateId, DeliveryId, PassportId, to_text, to_uuid
 from market.http.wire.material import Body, Dated, Footprint, OriginStep, RecycledContent
 from market.http.wire.numbers import EUR_CENTS, PERCENT, TONNES_POSITIVE, Eur, Percent, TonnesPositive
 from market.http.wire.paging import Listing
@@ -63,7 +63,8 @@ ASSAY: Final = {"laboratory": "Independent Laboratory", "reference": "A-2028-77"
 
 
 class ShipLot(Dated, frozen=True, kw_only=True):
-    """A lot as it leaves: its mass, what the seller states of it, and what it proves."""
+    """A lot as it leaves: its mass, what the seller states of it, and what it proves. `replaces`: the
+    rejected delivery that it stands in for; of a lot that is presented again it need not be named."""
 
     lot_number: Code
     passport: PassportId | None = None
@@ -78,6 +79,7 @@ class ShipLot(Dated, frozen=True, kw_only=True):
     certificates: Annotated[tuple[CertificateId, ...], Meta(max_length=32)] = ()
     rex_routes: Annotated[tuple[RexRoute, ...], Meta(max_length=4)] = ()
     goods: FoundGoods | None = None
+    replaces: DeliveryId | None = None
 
     def evidence(self, held: tuple[MemberCertificate, ...]) -> terms.DeliveryEvidence:
         return terms.DeliveryEvidence(
@@ -136,7 +138,11 @@ class AcceptLot(Dated, frozen=True, kw_only=True):
     "they are agreed, are warned of. A "
     "passport that is named is the seller's own and lives; it is of that lot, or the one that the number of "
     "a part begins with, and proves form, footprint, recycled shares and origins that are stated. Mass "
-    "and basis may be 5 % above it, and are then warned of. What one contract takes of a lot no other takes.",
+    "and basis may be 5 % above it, and are then warned of. What one contract takes of a lot no other takes. "
+    "A lot that was rejected is presented again by the same number, not before the day it was weighed, with "
+    "its new figures; so is a lot of another number that names what it `replaces`. What stands in for a "
+    "rejected quantity within its contract year makes that good: it lowers what the year has to take no "
+    "longer.",
     example=EXAMPLE,
 )
 async def ship(call: Call[ShipLot, DryRun]) -> Answer:
@@ -154,6 +160,7 @@ async def ship(call: Call[ShipLot, DryRun]) -> Answer:
         evidence=body.evidence(await _certificates(call)),
         matched=await matched_lot(call),
         goods=UNSET if body.goods is None else body.goods.inside(),
+        replaces=UNSET if body.replaces is None else to_uuid(body.replaces),
     )
     outcome = await given(call, ship_lot, argument)
     fact = outcome.fact(DeliveryShipped)

@@ -8,6 +8,7 @@ from msgspec import UNSET
 from contracts.rules.calls import awaited, deemed_acts
 from contracts.rules.delivery import Delivery, DeliveryStatus
 from contracts.rules.invoices import total_cents
+from contracts.rules.replacements import RETURN_FREIGHT, made_good_by
 from events import contract_terms as terms
 from events.contract_events import AssayLodged, DeliveryShipped, InvoiceSettled, UmpireDecided, UmpireObjected
 from events.contract_terms import BuyerAct, InvoiceLine, LineKind, Settles
@@ -246,7 +247,9 @@ class AwaitedView(Body, frozen=True, kw_only=True):
 class DeliveryView(Body, frozen=True, kw_only=True):
     """A delivery as it stands; mass and `quantity_kg` of basis as shipped, or as settled so far. `to_umpire`
     are the analytes that wait for the umpire, `deemed` what the buyer did not do in time. `goods` are pieces
-    and magnets as the seller stated them, `found` what the buyer rejected them by."""
+    and magnets as the seller stated them, `found` what the buyer rejected them by. `replaces`: the rejected
+    delivery that it stands in for, `made_good_kg` what of that lowers the contract year no longer.
+    `return_freight`: who pays the way back of a rejected lot; it is settled outside the record."""
 
     id: DeliveryId
     agreement: AgreementId
@@ -279,6 +282,9 @@ class DeliveryView(Body, frozen=True, kw_only=True):
     goods: FoundGoods | None
     found: FoundGoods | None
     found_evidence: tuple[Evidence, ...]
+    replaces: DeliveryId | None
+    made_good_kg: Kilograms
+    return_freight: Side | None
     awaited: AwaitedView | None
     deemed: tuple[BuyerAct, ...]
 
@@ -323,6 +329,9 @@ class DeliveryView(Body, frozen=True, kw_only=True):
             found_evidence=()
             if value.rejected is None or value.rejected.evidence is UNSET
             else tuple(map(Evidence.outside, value.rejected.evidence)),
+            replaces=None if shipped.replaces is UNSET else to_text("del", shipped.replaces),
+            made_good_kg=KILOGRAMS.text(made_good_by(value)),
+            return_freight=RETURN_FREIGHT if value.rejected is not None else None,
             awaited=AwaitedView.of(value, now),
             deemed=deemed_acts(value),
         )

@@ -1,12 +1,13 @@
 """Passports as whoever looks may see them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from typing import Any, Final, Literal, Self
 from uuid import UUID
 
 from msgspec import UNSET, Struct
 
+from contracts.rules.delivery import Delivery, DeliveryStatus
 from events.material_events import (
     PassportAcknowledged,
     PassportCorrected,
@@ -68,6 +69,34 @@ class NamedFacility(Body, frozen=True, kw_only=True):
     country: CountryCode
 
 
+class JourneyView(Body, frozen=True, kw_only=True):
+    """A delivery that names the passport, where the reader sells or buys by it. `replaces`: one before, whose
+    lot was rejected and went back."""
+
+    delivery: DeliveryId
+    agreement: AgreementId
+    lot_number: str
+    shipped_on: date
+    status: DeliveryStatus
+    replaces: DeliveryId | None
+    weighed_on: date | None
+    title_passed_on: date | None
+
+    @classmethod
+    def of(cls, value: Delivery) -> Self:
+        shipped = value.shipped
+        return cls(
+            delivery=to_text("del", shipped.delivery),
+            agreement=to_text("agr", shipped.agreement),
+            lot_number=shipped.lot_number,
+            shipped_on=shipped.shipped_on,
+            status=value.status,
+            replaces=None if shipped.replaces is UNSET else to_text("del", shipped.replaces),
+            weighed_on=None if value.weighed is None else value.weighed.weighed_on,
+            title_passed_on=None if value.accepted is None else value.accepted.title_passed_on,
+        )
+
+
 class PassportView(Body, frozen=True, kw_only=True):
     """A passport as it stands, corrections applied. Null is what this `tier` of reader is not shown.
 
@@ -77,6 +106,7 @@ class PassportView(Body, frozen=True, kw_only=True):
     `proposed`: the event of a correction that waits for the owner's word, with its content in the history.
     `short_wet_t`: what deliveries did not bring of the lot, as moist as its content says; it is nobody's.
     `footprint_expired`: the footprint of the content was valid until a day that is over; null without one.
+    `journeys`: deliveries that name it, of the reader's own the newest 100 in their order; null in a list.
     """
 
     id: PassportId
@@ -99,9 +129,16 @@ class PassportView(Body, frozen=True, kw_only=True):
     proposed: EventId | None = None
     footprint_expired: bool | None
     facilities: tuple[NamedFacility, ...]
+    journeys: tuple[JourneyView, ...] | None = None
 
     @classmethod
-    def of(cls, seen: SeenPassport, known: Mapping[UUID, Facility], now: datetime) -> Self:
+    def of(
+        cls,
+        seen: SeenPassport,
+        known: Mapping[UUID, Facility],
+        now: datetime,
+        journeys: Iterable[Delivery] | None = None,
+    ) -> Self:
         footprint = seen.content.footprint
         return cls(
             id=to_text("pass", seen.passport),
@@ -129,6 +166,7 @@ class PassportView(Body, frozen=True, kw_only=True):
                 NamedFacility(id=to_text("fac", each.facility), name=each.name, country=each.country)
                 for each in see_sites(seen, known)
             ),
+            journeys=None if journeys is None else tuple(map(JourneyView.of, journeys)),
         )
 
 

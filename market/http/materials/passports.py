@@ -9,11 +9,13 @@ from uuid import UUID
 from msgspec import Meta
 from msgspec.structs import replace
 
+from contracts.store.deliveries import journeys_of
 from events.connections import Connection
 from events.material_events import PassportCorrected, PassportIssued, PassportTransferred
 from events.passport_terms import MagnetRecord, PassportContent, RetireReason
 from market.commands import passports as commands
 from market.http.agreements.agreement_views import Evidence
+from market.http.agreements.contract_reads import as_party
 from market.http.materials.passport_examples import PASSPORT
 from market.http.materials.passport_terms import PassportTerms
 from market.http.materials.passport_views import LabelView, PassportView, StepView
@@ -57,6 +59,7 @@ from market.store import party_reads
 from market.store import passports as store
 
 TAG: Final = "Passports"
+JOURNEYS_MAX: Final = 100
 
 ORGANISATION: Final = "org_0199b3c2d4e57f60a1b2c3d4e5f60718"
 EVENT: Final = "evt_0199b3c2d4e57f60a1b2c3d4e5f60718"
@@ -375,13 +378,17 @@ async def load(call: Call[Any, Any]) -> tuple[Passport, frozenset[UUID], SeenPas
     answer=PassportView,
     etagged=True,
     description="Whole for its owner, its holder, operators and auditors; what it states for who issued it; "
-    "without its suppliers for the buyer of a confirmed match over its lot, or of a delivery of it.",
+    "without its suppliers for the buyer of a confirmed match over its lot, or of a delivery of it. Its "
+    "`journeys` are shown to seller and buyer, a rejected one as well.",
 )
 async def read(call: Call[Nothing, Nothing]) -> Answer:
     row, _, seen = await load(call)
     known = await _sites(call, seen.content)
+    async with as_party(call) as (connection, _):
+        journeys = await journeys_of(connection, seen.passport, limit=JOURNEYS_MAX)
     # Names of sites and whether a footprint is over change without the passport.
-    return Answer(body=PassportView.of(seen, known, call.door.clock()), version=row.version, hashed=True)
+    view = PassportView.of(seen, known, call.door.clock(), journeys)
+    return Answer(body=view, version=row.version, hashed=True)
 
 
 @endpoint(
