@@ -8,7 +8,8 @@ In the order of reading, each line from what a command meets first to what it re
                    proposals), steps (what each asks first)
     volumes        nominations, contract_years, volumes (sums of its years); days
     the clock      clock (what falls due by itself, and in which order)
-    a delivery     deliveries, delivery (its fold); weighings (the mass received), non_arrivals; results,
+    a delivery     deliveries, delivery (its fold), replacements (what stands in for a rejected one);
+                   weighings (the mass received), non_arrivals; results,
                    assays, materials; calls (by when the buyer acts), deemed (what the clock does if it
                    does not)
     a price        prices, quotation, indices, index_units, price_terms (shared with the market)
