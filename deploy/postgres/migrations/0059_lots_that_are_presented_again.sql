@@ -1,6 +1,6 @@
 -- A lot that was rejected may be presented again under its agreement, by the same number; or another stands
 -- in for it.
--- squawk-ignore-file require-concurrent-index-creation
+-- squawk-ignore-file require-concurrent-index-creation, ban-drop-constraint
 -- A migration is one transaction, with the services stopped.
 SET LOCAL lock_timeout = '5s';
 SET LOCAL statement_timeout = '10min';
