@@ -65,7 +65,7 @@ from tests.market_drafts import (
     rule_set,
     supply_draft,
 )
-from tests.record_support import new_salt
+from tests.record_support import new_salt, standing_still
 
 F = TypeVar("F")
 
@@ -186,7 +186,7 @@ class Scene:
                 fold(folded, event)
         source = "urn:lodestone:" + str(UUID(int=1))
         drafts = ahead_of_lock(conclude(folded[self.market], plan), source)
-        async with self.pool.acquire() as connection, connection.transaction():
+        async with self.pool.acquire() as connection, standing_still(connection):
             tables = await RoundTables.read(connection, self.lane, drafts)
             await before()
             await tables.insert_matches(connection, drafts)

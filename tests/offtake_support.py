@@ -216,7 +216,9 @@ async def trade_on(database: Any, bootstrap: str, prefix: str) -> AsyncIterator[
     async with (
         wired(database, bootstrap, prefix, now=clock) as wiring,
         serving(wiring, *SERVICES, bound=bound),
-        httpx.AsyncClient(base_url=f"http://127.0.0.1:{await asyncio.wait_for(bound, 30)}") as client,
+        httpx.AsyncClient(
+            base_url=f"http://127.0.0.1:{await asyncio.wait_for(bound, 60)}", timeout=60
+        ) as client,
     ):
         trade = Trade(wiring, clock, market, client)
         await trade.open(market)

@@ -108,7 +108,7 @@ async def start_bare_cli(*arguments: str) -> Process:
     )
 
 
-async def finish(child: Process, seconds: float = 60) -> tuple[int, str, str]:
+async def finish(child: Process, seconds: float = 120) -> tuple[int, str, str]:
     """Exit code, stdout, stderr."""
     out, err = await asyncio.wait_for(child.communicate(), seconds)
     assert child.returncode is not None
@@ -135,7 +135,7 @@ async def let_lapse(scene: Scene) -> None:
     await scene.pool.execute("delete from ops.reader_process")
 
 
-async def eventually(what: str, probe: Callable[[], Awaitable[bool]], seconds: float = 60) -> None:
+async def eventually(what: str, probe: Callable[[], Awaitable[bool]], seconds: float = 120) -> None:
     deadline = asyncio.get_running_loop().time() + seconds
     while not await probe():
         assert asyncio.get_running_loop().time() < deadline, f"not within {seconds} s: {what}"

@@ -133,6 +133,6 @@ async def receiving(tls: ssl.SSLContext | None = None) -> AsyncIterator[Receiver
         receiver.closing.set()
         for connection in list(receiver.connected):
             connection.close()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while receiver.connected:  # noqa: ASYNC110  nothing tells
                 await asyncio.sleep(0.01)

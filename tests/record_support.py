@@ -191,6 +191,16 @@ def writer_on(pool: Pool, **settings: object) -> LaneWriter:
 
 
 @asynccontextmanager
+async def standing_still(connection: Connection) -> AsyncIterator[None]:
+    """A transaction that may be idle for as long as the test takes: its role's sessions are ended before."""
+    async with connection.transaction():
+        await connection.execute(
+            "set local idle_in_transaction_session_timeout = 0; set local transaction_timeout = 0"
+        )
+        yield
+
+
+@asynccontextmanager
 async def running_writer(dsn: str, size: int = 4, **settings: object) -> AsyncIterator[LaneWriter]:
     async with pool_on(dsn, size) as pool:
         writer = writer_on(pool, **settings)
@@ -360,10 +370,10 @@ async def running(process: Runnable) -> AsyncIterator[None]:
         yield
     finally:
         process.stop()
-        await asyncio.wait_for(task, 20)
+        await asyncio.wait_for(task, 60)
 
 
-async def eventually(check: Callable[[], Awaitable[bool]], seconds: float = 60.0) -> None:
+async def eventually(check: Callable[[], Awaitable[bool]], seconds: float = 120.0) -> None:
     """AssertionError when the check never became true."""
     end = asyncio.get_running_loop().time() + seconds
     while not await check():
@@ -381,4 +391,4 @@ async def crashed_child(script: str, *arguments: str, crash_at: str) -> int:
     child = await asyncio.create_subprocess_exec(
         sys.executable, "-c", script, *arguments, env=os.environ | {"LODESTONE_CRASH_AT": crash_at}
     )
-    return await asyncio.wait_for(child.wait(), 30)
+    return await asyncio.wait_for(child.wait(), 120)

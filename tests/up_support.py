@@ -15,6 +15,9 @@ from market.http.wire.examples import FACILITY, MARKET
 
 numbers = count(1)
 
+ANSWER_SECONDS_MAX = 60
+"""The first answers of services that have only begun take long where many processes begin at once."""
+
 
 async def lodestone(environment: dict[str, str], *arguments: str) -> Process:
     command = [sys.executable, "-m", "market", *arguments]
@@ -23,7 +26,7 @@ async def lodestone(environment: dict[str, str], *arguments: str) -> Process:
 
 async def ran(environment: dict[str, str], *arguments: str) -> tuple[int | None, str, str]:
     child = await lodestone(environment, *arguments)
-    out, err = await asyncio.wait_for(child.communicate(), 60)
+    out, err = await asyncio.wait_for(child.communicate(), 120)
     return child.returncode, out.decode(), err.decode()
 
 
@@ -38,7 +41,8 @@ class Up:
         headers = {"Authorization": f"Bearer {self.printed[f'{who}_key']}"}
         if method == "POST":
             headers["Idempotency-Key"] = f"key-{next(numbers)}"
-        async with httpx.AsyncClient(base_url=self.printed["api"].removesuffix("/v1")) as client:
+        address = self.printed["api"].removesuffix("/v1")
+        async with httpx.AsyncClient(base_url=address, timeout=ANSWER_SECONDS_MAX) as client:
             return await client.request(method, path, json=body, headers=headers)
 
     def body(self, example: dict[str, Any], who: str, **changes: Any) -> dict[str, Any]:
@@ -58,7 +62,7 @@ class Up:
 
     async def stop(self) -> None:
         self.child.send_signal(signal.SIGINT)
-        _, err = await asyncio.wait_for(self.child.communicate(), 60)
+        _, err = await asyncio.wait_for(self.child.communicate(), 120)
         assert 0 == self.child.returncode, err.decode()
 
 

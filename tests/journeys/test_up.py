@@ -12,7 +12,7 @@ import pytest
 
 from market.http.wire.examples import OFFER, REQUIREMENT
 from market.settings import load
-from tests.up_support import Up, ran, start
+from tests.up_support import ANSWER_SECONDS_MAX, Up, ran, start
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -49,7 +49,7 @@ async def test_a_newcomer_trades_stops_starts_again_and_proves_it(instance: dict
         ready = await up.ask("seller", "GET", "/readyz")
         assert (200, "ok") == (ready.status_code, ready.json()["status"])
         assert 404 == (await up.ask("seller", "GET", "/metrics")).status_code
-        async with httpx.AsyncClient() as client:
+        async with httpx.AsyncClient(timeout=ANSWER_SECONDS_MAX) as client:
             metrics = (await client.get(up.printed["metrics"])).text
         assert 'lodestone_service_up{service="matcher"} 1.0' in metrics
         assert 'lodestone_clearings_total{outcome="ClearingCompleted"} 1.0' in metrics
@@ -67,7 +67,7 @@ async def test_a_newcomer_trades_stops_starts_again_and_proves_it(instance: dict
         kept = await again.ask("seller", "GET", f"/v1/supply-offers/{offer.json()['id']}")
         assert 200 == kept.status_code, kept.text
         old = {"Authorization": f"Bearer {up.printed['seller_key']}"}
-        async with httpx.AsyncClient() as client:
+        async with httpx.AsyncClient(timeout=ANSWER_SECONDS_MAX) as client:
             refused = await client.get(f"{again.printed['api']}/matches", headers=old)
         assert 401 == refused.status_code
         verdicts = await asyncio.gather(

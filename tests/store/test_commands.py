@@ -47,7 +47,7 @@ from tests.market_drafts import (
     supply_draft,
 )
 from tests.market_support import Scene, done, scene_on
-from tests.record_support import eventually
+from tests.record_support import eventually, standing_still
 
 
 @pytest.fixture
@@ -401,7 +401,7 @@ async def test_a_posting_behind_a_decline_is_judged_after_it(database: Any, scen
     assert isinstance(writer, LaneWriter)
     holder = await asyncpg.connect(database.dsn("writer"))
     try:
-        async with holder.transaction():
+        async with standing_still(holder):
             await lock_lanes(holder, [scene.lane])
             declining = asyncio.create_task(_decline(scene, second))
             await eventually(lambda: holder.fetchval(WAITS_FOR_A_LANE))

@@ -14,6 +14,7 @@ from market.feed_retention import FeedRetention
 from tests.feed_support import publish
 from tests.market_support import Scene, scene_on
 from tests.process_support import eventually
+from tests.record_support import standing_still
 
 KEPT_DAYS = 30
 COUNT = "select count(*) from view.feed"
@@ -105,7 +106,7 @@ async def test_what_is_older_than_a_line_before_it_stays_until_that_goes(scene: 
 async def test_two_that_sweep_at_once_take_turns(scene: Scene) -> None:
     old, new = await old_and_new(scene)
     parts: list[int] = []
-    async with scene.pool.acquire() as connection, connection.transaction():
+    async with scene.pool.acquire() as connection, standing_still(connection):
         await connection.execute("lock table ops.feed_floor in share mode")
         first = asyncio.create_task(retention(scene).drop_some())
         await eventually("the first waits", lambda: waiting(scene))

@@ -18,6 +18,7 @@ from market.store import feed
 from tests.conftest import Database
 from tests.market_support import Scene, scene_on
 from tests.process_support import eventually
+from tests.record_support import standing_still
 
 OWNER, OTHER = "publisher of the test", "another publisher"
 STREAMS = ("market", "parties")
@@ -116,7 +117,7 @@ async def test_who_leaves_waits_for_what_is_being_stored_and_takes_the_rest_alon
     given = await batches(scene)
     held, left, *_ = given
     writer = FeedWriter(scene.pool, owner=OWNER)
-    async with scene.pool.acquire() as connection, connection.transaction():
+    async with scene.pool.acquire() as connection, standing_still(connection):
         await connection.execute(HOLD, feed.PUBLISHER, *held)
         storing = asyncio.create_task(writer.write(*given[held]))
         await eventually("the statement waits", lambda: lock_is_awaited(scene))

@@ -39,6 +39,7 @@ from tests.record_support import (
     pool_on,
     prepare_record,
     running_writer,
+    standing_still,
     writer_on,
 )
 
@@ -329,15 +330,13 @@ async def test_a_transaction_of_many_events_has_more_time_and_the_next_one_not(d
 
 async def test_a_lane_held_by_a_busy_session_is_reported(database: Any, deployment: Deployment) -> None:
     holder = await asyncpg.connect(database.dsn("writer"))
-    await holder.execute("begin")
-    await lock_lanes(holder, [FIRST])
     impatient = database.dsn("writer") + "&lock_timeout=100"
-    async with running_writer(impatient) as own:
+    async with standing_still(holder), running_writer(impatient) as own:
+        await lock_lanes(holder, [FIRST])
         with pytest.raises(LaneBusy):
             await own.execute(note("a"))
         with pytest.raises(LaneBusy):
             await own.rehearse(note("a"))
-    await holder.execute("rollback")
     await holder.close()
 
 

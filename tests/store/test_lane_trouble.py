@@ -31,6 +31,7 @@ from tests.record_support import (
     pool_on,
     prepare_record,
     running_writer,
+    standing_still,
     writer_on,
 )
 
@@ -162,16 +163,15 @@ async def test_a_held_lane_delays_the_others_of_its_batch_only_once(
     database: Any, deployment: Deployment, connection: Connection
 ) -> None:
     holder = await asyncpg.connect(database.dsn("writer"))
-    await holder.execute("begin")
-    await lock_lanes(holder, [FIRST])
     commands = [note("a"), note("b", lane=1), note("c"), note("d", also=2), note("e", lane=3)]
-    async with running_writer(database.dsn("writer") + "&lock_timeout=100") as writer:
+    impatient = database.dsn("writer") + "&lock_timeout=100"
+    async with standing_still(holder), running_writer(impatient) as writer:
+        await lock_lanes(holder, [FIRST])
         outcomes = await asyncio.gather(
             *(writer.execute(command) for command in commands), return_exceptions=True
         )
     assert [LaneBusy, Outcome, LaneBusy, LaneBusy, Outcome] == [type(outcome) for outcome in outcomes]
     assert ["b", "e"] == await effects(connection)
-    await holder.execute("rollback")
     await holder.close()
 
 
@@ -180,7 +180,7 @@ async def test_a_batch_takes_aboard_what_comes_while_it_waits_for_its_lane(
 ) -> None:
     operation = TakeNotes()
     async with running_writer(database.dsn("writer")) as writer:
-        async with connection.transaction():
+        async with standing_still(connection):
             await lock_lanes(connection, [FIRST])
             commands = [note("first", key="k", operation=operation)]
             tasks = [asyncio.create_task(writer.execute(commands[0]))]
@@ -203,7 +203,7 @@ async def test_what_waits_for_its_lane_keeps_no_other_lane_waiting(
     database: Any, connection: Connection
 ) -> None:
     async with running_writer(database.dsn("writer")) as writer:
-        async with connection.transaction():
+        async with standing_still(connection):
             await lock_lanes(connection, [FIRST])
             held = asyncio.create_task(writer.execute(note("held")))
             await lock_is_awaited(connection)
@@ -227,8 +227,8 @@ async def lock_is_awaited(connection: Connection) -> None:
 async def test_a_lock_that_never_comes_fails_what_waited_for_it_and_nothing_else(
     database: Any, connection: Connection
 ) -> None:
-    dsn = database.dsn("writer") + "&lock_timeout=100"
-    async with running_writer(dsn) as writer, connection.transaction():
+    dsn = database.dsn("writer") + "&lock_timeout=1000"
+    async with running_writer(dsn) as writer, standing_still(connection):
         await lock_lanes(connection, [FIRST])
         held = asyncio.create_task(writer.execute(note("held")))
         await lock_is_awaited(connection)
@@ -310,7 +310,7 @@ async def test_rehearsals_that_wait_for_a_lane_leave_the_pool_to_what_is_recorde
     database: Any, deployment: Deployment, connection: Connection
 ) -> None:
     async with running_writer(database.dsn("writer"), size=4) as writer:
-        async with connection.transaction():
+        async with standing_still(connection):
             await lock_lanes(connection, [FIRST])
             rehearsals = [asyncio.create_task(writer.rehearse(note(f"r{number}"))) for number in range(8)]
             while not await connection.fetchval(WAITING_FOR_LOCK):  # noqa: ASYNC110  another session waits

@@ -29,7 +29,7 @@ from market.store.applying import apply
 from tests.conftest import Database
 from tests.market_support import Scene, scene_on
 from tests.process_support import eventually
-from tests.record_support import new_salt
+from tests.record_support import new_salt, standing_still
 from tests.store.test_rebuild import compared
 
 OWNER = "matcher of the test"
@@ -104,7 +104,7 @@ async def test_a_plan_that_ends_while_its_round_waits_leaves_nothing(
     await scene.require(scene.buyers[0])
     plan = await scene.plan()
     holder = await asyncpg.connect(database.dsn("writer"), server_settings={"search_path": "state, view"})
-    async with holder.transaction():
+    async with standing_still(holder):
         heads = await lock_lanes(holder, [scene.lane])
         task = asyncio.create_task(handled(scene, plan, solver))
         await eventually("it waits", lambda: _waits(scene))

@@ -1,12 +1,14 @@
 """Connections that a writer keeps from one batch to the next: while it has work, and none that is broken."""
 
 import asyncio
+from functools import partial
 from typing import Any
 
 import asyncpg
 
+from events.connections import Pool, Pooled
 from events.spare_connections import SpareConnections, _is_open
-from tests.record_support import note, pool_on, prepare_record, writer_on
+from tests.record_support import eventually, note, pool_on, prepare_record, writer_on
 
 
 async def test_one_is_lent_again_until_it_is_given_back_or_broken(database: Any) -> None:
@@ -27,9 +29,7 @@ async def test_one_is_lent_again_until_it_is_given_back_or_broken(database: Any)
         (kept,) = spare._spare
         await admin.execute("select pg_terminate_backend($1)", kept.get_server_pid())
         await admin.close()
-        async with asyncio.timeout(5):
-            while _is_open(kept):  # noqa: ASYNC110  the library has no event for it
-                await asyncio.sleep(0.01)
+        await eventually(partial(_is_lost, kept))
         async with spare.lent() as fresh:
             assert 1 == await fresh.fetchval("select 1")
         await spare.give_back()
@@ -53,10 +53,17 @@ async def test_a_writer_without_work_keeps_none(database: Any) -> None:
             await asyncio.gather(
                 *(writer.execute(note(f"{turn} {n}", lane=n % 4, optimistic=True)) for n in range(12))
             )
-        await asyncio.sleep(0.05)
-        assert pool.get_size() == pool.get_idle_size()
+        await eventually(partial(_has_all, pool))
         await asyncio.gather(
             *(writer.execute(note(f"last {n}", lane=n % 4, optimistic=True)) for n in range(12)),
             writer.stop(),
         )
-        assert pool.get_size() == pool.get_idle_size()
+        assert await _has_all(pool)
+
+
+async def _is_lost(connection: Pooled) -> bool:
+    return not _is_open(connection)
+
+
+async def _has_all(pool: Pool) -> bool:
+    return pool.get_size() == pool.get_idle_size()

@@ -229,6 +229,7 @@ async def test_a_revoked_partners_open_connections_read_nothing_more(
         consumer.assign([TopicPartition(granted.topic, 0)])
         assert b"own" == (await consumer.getone()).value
         await revoke(access, "", organisation)
+        await eventually("no right", partial(has_exactly, access, granted.user, frozenset()))
         await send(secure.root, granted.topic, b"later")
         with pytest.raises(TopicAuthorizationFailedError):
             await consumer.getone()
@@ -276,10 +277,15 @@ async def test_a_right_that_is_no_longer_due_is_taken_at_the_next_preparation(se
     beyond = Right(resource="topic", name="record.parties.v1", operation="read")
     before = await access.rights_of("service.matcher")
     await access.allow("service.matcher", [beyond])
-    assert before | {beyond} == await access.rights_of("service.matcher")
+    await eventually("the right", partial(has_exactly, access, "service.matcher", before | {beyond}))
     own = secure.settings.model_copy(update={"kafka_bootstrap": None, "instance": "main"})
     await prepare_logins(own, embedded(own, read_running(own)))
-    assert before == await access.rights_of("service.matcher")
+    await eventually("its end", partial(has_exactly, access, "service.matcher", before))
+
+
+async def has_exactly(access: Access, user: str, rights: frozenset[Right]) -> bool:
+    """As the broker knows it, which is told of a change a little after it was made."""
+    return rights == await access.rights_of(user)
 
 
 async def test_partners_of_before_lose_the_topic_of_every_head_and_keep_password_and_connections(
@@ -289,6 +295,7 @@ async def test_partners_of_before_lose_the_topic_of_every_head_and_keep_password
     due = await access.rights_of(granted.user)
     every_head = Right(resource="topic", name=CHECKPOINTS, operation="read")
     await access.allow(granted.user, [every_head])
+    await eventually("the right", partial(has_exactly, access, granted.user, due | {every_head}))
     partner = secure.partner(granted)
     assert NoError is await fetch_blindly(partner, CHECKPOINTS)
     async with consumer_as(partner) as consumer:
@@ -298,7 +305,7 @@ async def test_partners_of_before_lose_the_topic_of_every_head_and_keep_password
         await prepare_logins(own, embedded(own, read_running(own)))
         await send(secure.root, granted.topic, b"later")
         assert b"later" == (await consumer.getone()).value
-    assert due == await access.rights_of(granted.user)
+    await eventually("its end", partial(has_exactly, access, granted.user, due))
     assert TopicAuthorizationFailedError is await fetch_blindly(partner, CHECKPOINTS)
 
 

@@ -21,6 +21,7 @@ from tests.market_days import trade_for_a_while
 from tests.market_drafts import Firm
 from tests.market_support import PLACE_OF_PROJECTOR, Scene, project, scene_on
 from tests.process_support import caught_up, eventually, finish, serving, start_cli, wired
+from tests.record_support import standing_still
 from tests.store.test_tables import POSTGRES, dumper
 
 COUNT = "select count(*) from order_entry"
@@ -120,7 +121,7 @@ async def test_the_swap_waits_for_what_the_projector_is_writing(
     await scene.offer(scene.sellers[0])
     await project(scene)
     await scene.offer(scene.sellers[0])
-    async with scene.pool.acquire() as connection, connection.transaction():
+    async with scene.pool.acquire() as connection, standing_still(connection):
         events = await read_events(connection, scene.lane, 0, 10**6, 10**6)
         await views.apply(connection, events[-1:])
         swap = asyncio.create_task(swap_views(owner, ignored))
