@@ -35,6 +35,9 @@ hypothesis.settings.load_profile("lodestone")
 
 SESSION_LOCK = "session"
 
+START_SECONDS_MAX = 150
+"""Each process of tests starts its servers while the others start theirs."""
+
 MEMORY = Path("/dev/shm")
 MEMORY_BYTES_MIN = 2 << 30
 
@@ -89,7 +92,9 @@ def seconds_max(item: pytest.Item) -> float:
 @pytest.fixture(scope="session")
 def server_settings() -> Iterator[Settings]:
     """This process's servers; their folder goes with it."""
-    settings = load(environment="test", instance=f"test-{os.getpid()}", kafka_port=0)
+    settings = load(
+        environment="test", instance=f"test-{os.getpid()}", kafka_port=0, start_seconds_max=START_SECONDS_MAX
+    )
     _put_in_memory(settings.instance_dir)
     with exclusive_lock(settings.instance_dir, SESSION_LOCK):
         yield settings

@@ -72,7 +72,7 @@ async def start(environment: dict[str, str]) -> Up:
     assert child.stderr is not None
     text = ""
     while not text.endswith("}\n"):
-        line = await asyncio.wait_for(child.stdout.readline(), 90)
+        line = await asyncio.wait_for(child.stdout.readline(), 150)
         assert line, (await child.stderr.read()).decode()
         text += line.decode()
     return Up(child, json.loads(text))

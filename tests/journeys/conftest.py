@@ -20,6 +20,7 @@ def instance() -> Iterator[dict[str, str]]:
         "LODESTONE_HTTP_PORT": "0",
         "LODESTONE_KAFKA_PORT": "0",
         "LODESTONE_LOG_FORMAT": "json",
+        "LODESTONE_START_SECONDS_MAX": "150",
         "NO_COLOR": "1",
     }
     shutil.rmtree(folder, ignore_errors=True)

@@ -33,7 +33,8 @@ def environment(tmp_path: Path) -> dict[str, str]:
     """A data folder of its own, with the jars of the checkout's."""
     (tmp_path / "kafka").symlink_to(load().data_dir / "kafka")
     kept = {name: value for name, value in os.environ.items() if not name.startswith("LODESTONE_")}
-    return kept | {"LODESTONE_DATA_DIR": str(tmp_path), "NO_COLOR": "1"}
+    own = {"LODESTONE_DATA_DIR": str(tmp_path), "LODESTONE_START_SECONDS_MAX": "150"}
+    return kept | own | {"NO_COLOR": "1"}
 
 
 def panel(text: str, title: str) -> dict[str, Decimal]:
