@@ -30,7 +30,7 @@ from tests.process_support import (
 from tests.store.test_deliveries import APRIL, MARCH, yard_on
 from tests.traded_support import Rows, rechained
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(300)
 
 
 class Contracted:

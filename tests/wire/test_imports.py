@@ -26,7 +26,7 @@ from tests.conftest import Database
 from tests.market_support import Scene, scene_on
 from tests.process_support import finish, serving, start_bare_cli, start_cli, wired
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(300)
 TOKEN_SECRET = b"t" * 32
 FAR = datetime(2100, 1, 1, tzinfo=UTC)
 

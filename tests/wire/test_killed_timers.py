@@ -12,7 +12,7 @@ from tests.agreement_support import STEADY, agreed
 from tests.market_support import Scene, scene_on
 from tests.process_support import end, eventually, finish, start_cli
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(300)
 
 LONG_OVER: dict[str, Any] = STEADY | {"term": TermClause(starts_on=date(2020, 7, 1), years=2)}
 
