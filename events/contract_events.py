@@ -112,7 +112,8 @@ class AgreementSigned(Struct, frozen=True, kw_only=True):
 class AgreementAdvanced(Struct, frozen=True, kw_only=True):
     """What follows when enough was signed or met: a status, the proposal that stands, the term it runs.
 
-    `starts_on` fixes the contract years; `ends_on` is the first day after them.
+    `starts_on` fixes the contract years; `ends_on` is the first day after them. `counts_from`: the day that
+    the terms of an amendment state.
     """
 
     TYPE: ClassVar[str] = "contracts.agreement.advanced.v1"
@@ -124,6 +125,7 @@ class AgreementAdvanced(Struct, frozen=True, kw_only=True):
     proposal: Version
     starts_on: date | None = None
     ends_on: date | None = None
+    counts_from: date | UnsetType = UNSET
 
 
 class ConditionSettled(Struct, frozen=True, kw_only=True):

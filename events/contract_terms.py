@@ -217,7 +217,10 @@ class PaymentClause(Struct, frozen=True, kw_only=True):
 
 
 class AgreementTerms(Struct, frozen=True, kw_only=True):
-    """All clauses of an agreement, as one side proposes them or as both have signed them."""
+    """All clauses of an agreement, as one side proposes them or as both have signed them.
+
+    `effective_from`: the first day of shipment that an amendment is for, where it states one.
+    """
 
     product: ProductClause
     term: TermClause
@@ -233,6 +236,7 @@ class AgreementTerms(Struct, frozen=True, kw_only=True):
     shortfall_notice_days: Days = 0
     source: SourceClause | UnsetType = UNSET
     weighing: WeighingClause | UnsetType = UNSET
+    effective_from: date | UnsetType = UNSET
 
 
 class IndexValue(Struct, frozen=True, kw_only=True):

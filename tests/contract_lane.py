@@ -29,6 +29,7 @@ from contracts.rules.days import midnight
 from contracts.rules.delivered import left_g
 from contracts.rules.delivery import Delivery, DeliveryFact, DeliveryState
 from contracts.rules.delivery import fold as fold_delivery
+from contracts.rules.effective_days import AmendingState, Settled, settled_by
 from contracts.rules.indices import IndexState, IndexUnit
 from contracts.rules.nominations import VolumeState
 from contracts.rules.quotation import quarter_of
@@ -361,7 +362,17 @@ class ContractLane:
     ) -> "ContractLane":
         named = {"agreement": self.stands.agreement, "expected_version": self.stands.version}
         asked = argument(caller=CALLERS[by], **named, **given)
-        return self.record(rule(AgreementState(lane=LANE, agreement=self.agreement), asked, self.moment), by)
+        state = AmendingState(lane=LANE, agreement=self.agreement, settled=self.settled)
+        return self.record(rule(state, asked, self.moment), by)
+
+    @property
+    def settled(self) -> Settled:
+        shipped = [(each.shipped.shipped_on, each.shipped.delivery) for each in self.deliveries.values()]
+        last = max(shipped, default=None)
+        quarters = [each.period.start for each in self.invoices if each.period is not None]
+        return settled_by(
+            None if last is None else (last[1], last[0]), max(quarters, default=None), self.volumes
+        )
 
     @property
     def _held(self) -> dict[str, IndexUnit]:

@@ -16,6 +16,7 @@ from contracts.rules.agreements import (
     SignProposal,
     WithdrawProposal,
 )
+from contracts.rules.effective_days import NOTHING_SETTLED, AmendingState
 from contracts.rules.standing import Extend, PassTime, Resume, SettleCondition, Suspend, Terminate
 from contracts.rules.steps import AgreementState
 from events.callers import Caller
@@ -135,6 +136,7 @@ class Paper:
         self.now = now
         self.agreement: Agreement | None = None
         self.facts: list[Fact] = []
+        self.settled = NOTHING_SETTLED
         self._ids = count(5_000)
 
     @property
@@ -143,8 +145,8 @@ class Paper:
         return self.agreement
 
     @property
-    def state(self) -> AgreementState:
-        return AgreementState(lane=LANE, agreement=self.agreement)
+    def state(self) -> AmendingState:
+        return AmendingState(lane=LANE, agreement=self.agreement, settled=self.settled)
 
     @property
     def moment(self) -> Moment:
@@ -218,7 +220,7 @@ class Paper:
 
     def _step(
         self,
-        decide: Callable[[AgreementState, Any, Moment], Decision],
+        decide: Callable[[AmendingState, Any, Moment], Decision],
         argument: Callable[..., Any],
         by: str,
         **given: Any,

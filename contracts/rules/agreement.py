@@ -9,7 +9,9 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
+from contracts.rules import in_force
 from contracts.rules.days import day_of
+from contracts.rules.in_force import InForce, Superseded
 from events.contract_events import (
     AgreementAdvanced,
     AgreementDrafted,
@@ -115,21 +117,6 @@ class Suspension(Struct, frozen=True, kw_only=True):
         return Period(start=self.period.start, end=self.ended_at)
 
 
-class Superseded(Struct, frozen=True, kw_only=True):
-    """Terms of a running agreement, and the day on which both had signed others in their place."""
-
-    until: date
-    terms: AgreementTerms
-
-
-class InForce(Struct, frozen=True, kw_only=True):
-    """Terms and the days of shipment that they are for, both included; `last` None: until others count."""
-
-    first: date
-    last: date | None
-    terms: AgreementTerms
-
-
 class Agreement(Struct, frozen=True, kw_only=True):
     """`version` counts its events; `standing` is what both have signed, `table` the proposal that is open.
 
@@ -172,25 +159,29 @@ class Agreement(Struct, frozen=True, kw_only=True):
         return self.standing.terms
 
     def terms_on(self, day: date) -> AgreementTerms:
-        """What a shipment of `day` is priced and judged by; what both sign counts from the day after.
+        """What a shipment of `day` is priced and judged by; what both sign counts from the day after, or from
+        the day that it states.
 
         LookupError before anything was signed.
         """
-        return next((earlier.terms for earlier in self.superseded if day <= earlier.until), self.terms)
+        return in_force.shipped(self.superseded, self.terms, day)
+
+    def read_on(self, day: date) -> AgreementTerms:
+        """What else goes by `day`, such as a nomination: the terms signed last, if for no later day.
+
+        LookupError before anything was signed.
+        """
+        return in_force.read(self.superseded, self.terms, day)
+
+    def paid_on(self, day: date) -> AgreementTerms:
+        """What an invoice of no shipment is paid by that was issued on `day`. LookupError as above."""
+        return in_force.issued(self.superseded, self.terms, day)
 
     def in_force(self) -> tuple[InForce, ...]:
-        """All terms that are for a day, in order of time; none before the agreement is effective.
-
-        `terms_on` by its stretches: of several amendments signed on one day the last counts from the next.
-        """
+        """All terms that are for a day, in order of time; none before the agreement is effective."""
         if self.starts_on is None:
             return ()
-        found, first = [], self.starts_on
-        for earlier in self.superseded:
-            if first <= earlier.until:
-                found.append(InForce(first=first, last=earlier.until, terms=earlier.terms))
-                first = day_after(earlier.until)
-        return (*found, InForce(first=first, last=None, terms=self.terms))
+        return in_force.stretches(self.superseded, self.terms, self.starts_on)
 
     def side_of(self, organisation: UUID) -> Side | None:
         if organisation == self.seller:
@@ -204,6 +195,8 @@ def day_after(day: date) -> date:
 
 def counts_from(fact: AgreementAdvanced, time: datetime) -> date | None:
     """The day of shipment from which its terms count, of a step recorded at `time`; None: not effective."""
+    if fact.counts_from is not UNSET:
+        return fact.counts_from
     if fact.starts_on is None or fact.reason != "amended":
         return fact.starts_on
     return max(fact.starts_on, day_after(day_of(time)))
@@ -240,10 +233,17 @@ def fold(agreement: Agreement | None, event: Recorded, fact: LifecycleFact) -> A
         raise LookupError(f"agreement {fact.agreement} was never drafted")
     after = replace(_after(agreement, fact), version=agreement.version + 1, position=event.position)
     if agreement.starts_on is not None and after.standing != agreement.standing:
-        earlier = Superseded(until=day_of(event.time), terms=agreement.terms)
-        after = replace(after, superseded=(*agreement.superseded, earlier))
+        after = replace(after, superseded=_superseded(agreement, event, fact))
     ends = after.status in ENDED and agreement.status not in ENDED
     return replace(after, ended_at=event.time) if ends else after
+
+
+def _superseded(agreement: Agreement, event: Recorded, fact: LifecycleStep) -> tuple[Superseded, ...]:
+    signed_on = day_of(event.time)
+    if not isinstance(fact, AgreementAdvanced) or fact.counts_from is UNSET:
+        return in_force.superseded_by(agreement.superseded, agreement.terms, signed_on, UNSET)
+    last = fact.counts_from - timedelta(days=1)
+    return in_force.superseded_by(agreement.superseded, agreement.terms, last, signed_on)
 
 
 def _drafted(event: Recorded, fact: AgreementDrafted) -> Agreement:

@@ -20,11 +20,13 @@ from contracts.rules.capacity import overcommitted
 from contracts.rules.clauses import clause_refusals
 from contracts.rules.currencies import currency_refusals
 from contracts.rules.days import day_of, years_later
+from contracts.rules.effective_days import AmendingState, Settled, day_refusals, last_former_day
 from contracts.rules.refusals import (
     AlreadySigned,
     BasisNotOfMarket,
     BindingOnly,
     CounterpartySame,
+    DayStatedEarly,
     FieldFixed,
     NothingProposed,
     OtherSideSigns,
@@ -127,6 +129,8 @@ def draft(state: AgreementState, argument: DraftAgreement, moment: Moment) -> De
         reasons.append(CounterpartySame(pointer="/counterparty"))
     reasons += _absent(argument)
     reasons += in_terms(clause_refusals(argument.terms, argument.kind, day_of(moment.now)))
+    if argument.terms.effective_from is not UNSET:
+        reasons.append(DayStatedEarly(pointer="/terms/effective_from"))
     if argument.at_door:
         reasons += in_terms(currency_refusals(argument.terms))
     if argument.terms.product.basis != argument.basis:
@@ -159,13 +163,13 @@ def _absent(argument: DraftAgreement) -> list[Refusal]:
     return []
 
 
-def propose(state: AgreementState, argument: ProposeTerms, moment: Moment) -> Decision:
+def propose(state: AmendingState, argument: ProposeTerms, moment: Moment) -> Decision:
     """Replaces what is on the table, and with it the signatures that it had. Raises Refusals."""
     agreement, side = party(state, argument.caller)
     reasons = step_refusals(agreement, argument.expected_version)
     if agreement.proposals >= PROPOSALS_MAX:
         reasons.append(ProposalsMax(most=PROPOSALS_MAX))
-    reasons += _proposable(agreement, argument.terms, day_of(moment.now))
+    reasons += _proposable(agreement, argument.terms, state.settled, day_of(moment.now))
     if argument.at_door and not _keeps_currency(agreement, argument.terms):
         reasons += in_terms(currency_refusals(argument.terms))
     compared = agreement.table or agreement.standing
@@ -206,7 +210,7 @@ def withdraw(state: AgreementState, argument: WithdrawProposal, moment: Moment) 
     return decision(agreement, fact)
 
 
-def sign(state: AgreementState, argument: SignProposal, moment: Moment) -> Decision:
+def sign(state: AmendingState, argument: SignProposal, moment: Moment) -> Decision:
     """The second signature of a level brings the agreement there. Raises Refusals."""
     agreement, side = party(state, argument.caller)
     reasons = step_refusals(agreement, argument.expected_version)
@@ -218,7 +222,7 @@ def sign(state: AgreementState, argument: SignProposal, moment: Moment) -> Decis
     reasons += missing
     if proposal is not None:
         reasons += _signature_refusals(proposal, side, binding=argument.binding)
-        reasons += _proposable(agreement, proposal.terms, day_of(moment.now))
+        reasons += _proposable(agreement, proposal.terms, state.settled, day_of(moment.now))
         if argument.capacity is not UNSET:
             reasons += overcommitted(argument.capacity, proposal.terms.product.form)
     refuse(reasons)
@@ -265,6 +269,7 @@ def _what_follows(agreement: Agreement, proposal: Proposal, day: date) -> Sequen
                 proposal=proposal.number,
                 starts_on=agreement.starts_on,
                 ends_on=ends_on,
+                counts_from=proposal.terms.effective_from,
             ),
         )
     if open_conditions(proposal.terms, agreement.conditions):
@@ -301,6 +306,7 @@ def advanced(
     proposal: int,
     starts_on: date | None = None,
     ends_on: date | None = None,
+    counts_from: date | UnsetType = UNSET,
 ) -> AgreementAdvanced:
     return AgreementAdvanced(
         market=agreement.market,
@@ -310,6 +316,7 @@ def advanced(
         proposal=proposal,
         starts_on=starts_on,
         ends_on=ends_on,
+        counts_from=counts_from,
     )
 
 
@@ -328,26 +335,28 @@ def _on_table(agreement: Agreement, number: int) -> tuple[Proposal | None, list[
     return agreement.table, []
 
 
-def _proposable(agreement: Agreement, terms: AgreementTerms, day: date) -> list[Refusal]:
+def _proposable(agreement: Agreement, terms: AgreementTerms, settled: Settled, day: date) -> list[Refusal]:
     """What keeps terms from being proposed, or signed, as the agreement stands on `day`."""
-    settled = {condition.code for condition in agreement.conditions}
+    done = {condition.code for condition in agreement.conditions}
     starts_on = agreement.starts_on
-    reasons = clause_refusals(terms, agreement.kind, day if starts_on is None else None, settled)
-    reasons += _fixed(agreement, terms)
-    if starts_on is not None:
-        ends_on = end_of(terms, starts_on, agreement.extensions)
+    reasons = clause_refusals(terms, agreement.kind, day if starts_on is None else None, done)
+    reasons += _fixed(agreement, terms, day)
+    ends_on = None if starts_on is None else end_of(terms, starts_on, agreement.extensions)
+    if starts_on is not None and ends_on is not None:
         if ends_on <= day:
             reasons.append(TermOver(pointer="/term/years", ends_on=ends_on.isoformat()))
-        reasons += _begun_years(agreement.terms.volume, terms.volume, starts_on, day)
+        begun = max(day, last_former_day(terms, day))
+        reasons += _begun_years(agreement.terms.volume, terms.volume, starts_on, begun)
+    reasons += day_refusals(agreement, terms, ends_on, settled, day)
     return in_terms(reasons)
 
 
-def _fixed(agreement: Agreement, terms: AgreementTerms) -> list[Refusal]:
+def _fixed(agreement: Agreement, terms: AgreementTerms, day: date) -> list[Refusal]:
     """What no proposal may change: the basis; once both are bound the currency; once effective the start."""
     reasons: list[Refusal] = []
     if terms.product.basis != agreement.basis:
         reasons.append(FieldFixed(pointer="/product/basis", why="it is the market's"))
-    if isinstance(terms.price, MatchedPrice) and not _is_price_of(agreement, terms.price):
+    if isinstance(terms.price, MatchedPrice) and not _is_price_of(agreement, terms.price, day):
         reasons.append(PriceOfMatchOnly(pointer="/price"))
     if agreement.match is not None and terms.source is not UNSET:
         reasons.append(FieldFixed(pointer="/source", why="the order of its match names the facility"))
@@ -362,16 +371,18 @@ def _fixed(agreement: Agreement, terms: AgreementTerms) -> list[Refusal]:
     return reasons
 
 
-def _is_price_of(agreement: Agreement, price: MatchedPrice) -> bool:
-    """Whether it is the very price that stands in the agreement already."""
+def _is_price_of(agreement: Agreement, price: MatchedPrice, day: date) -> bool:
+    """Whether it is the very price that stands in the agreement already, or still on `day`."""
     known = [
         proposal.terms.price for proposal in (agreement.standing, agreement.table) if proposal is not None
     ]
+    if agreement.standing is not None:
+        known.append(agreement.read_on(day).price)
     return price.match == agreement.match and price in known
 
 
 def _begun_years(before: VolumeClause, after: VolumeClause, starts_on: date, day: date) -> list[Refusal]:
-    """Contract years that have begun keep their quantities."""
+    """Contract years that have begun on `day` keep their quantities."""
     if type(before) is not type(after):
         return [FieldFixed(pointer="/volume", why="the contract years run")]
     fixed = sum(years_later(starts_on, year) <= day for year in range(len(_grams(before))))

@@ -13,7 +13,7 @@ from msgspec import Struct
 from contracts.rules.agreement import Agreement
 from contracts.rules.days import midnight, months_later, years_later
 from contracts.rules.price_terms import round_half_even
-from events.contract_terms import NominationLevel, ShareOfOutput, VolumeClause
+from events.contract_terms import AgreementTerms, NominationLevel, ShareOfOutput, VolumeClause
 from events.vocabulary import PPB, Period
 
 PARTS_IN_YEAR: Final[dict[NominationLevel, int]] = {"annual": 1, "quarterly": 4, "monthly": 12}
@@ -74,6 +74,12 @@ def parts_of_year(starts_on: date, year: int, level: NominationLevel) -> Sequenc
         Part(level=level, year=year, index=index, period=Period(start=start, end=end))
         for index, (start, end) in enumerate(pairwise(edges))
     ]
+
+
+def year_terms(agreement: Agreement, year: int) -> AgreementTerms:
+    """What is reckoned by the contract year goes by: the terms of its last day."""
+    assert agreement.starts_on is not None
+    return agreement.read_on(last_day_of(agreement.starts_on, year))
 
 
 def acq_g(volume: VolumeClause, year: int, output_g: int | None) -> int:

@@ -9,7 +9,7 @@ from msgspec import UNSET
 
 from contracts.rules.agreement import Agreement
 from contracts.rules.balances import take_or_pay_of
-from contracts.rules.contract_years import acq_g, year_on, year_period, years_in
+from contracts.rules.contract_years import acq_g, year_on, year_period, year_terms, years_in
 from contracts.rules.days import day_of, midnight
 from contracts.rules.nominations import in_kg
 from contracts.rules.volumes import Volumes
@@ -88,7 +88,7 @@ def termination_cautions(
     yield Caution(
         code="year_broken_off",
         text=f"Contract year {year} is broken off: no ledger will say what is owed of its "
-        f"{in_kg(acq_g(agreement.terms.volume, year, of_year.output_g))} kg, of which "
+        f"{in_kg(acq_g(year_terms(agreement, year).volume, year, of_year.output_g))} kg, of which "
         f"{in_kg(of_year.taken_g)} kg were taken. That is for the parties, or their courts.",
         pointer="",
     )

@@ -125,8 +125,10 @@ def shipment_cautions(
         )
     yield from goods_cautions(terms, fact)
     yield from _replacement_cautions(of_year, fact)
-    if terms != agreement.terms:
-        counts_from = agreement.in_force()[-1].first
+    later = agreement.read_on(fact.shipped_on)
+    if terms != later:
+        in_force = agreement.in_force()
+        counts_from = next((each.first for each in in_force if each.terms == later), in_force[-1].first)
         yield Caution(
             code="former_terms",
             text=f"Both have signed other terms, which count from {counts_from} (UTC): this lot left on "

@@ -68,17 +68,17 @@ def unit_cautions(terms: AgreementTerms, units: IndexUnits) -> Iterator[Caution]
 
 
 def codes_of(agreement: Agreement, day: date) -> set[Code]:
-    """Indices of the terms of a day, and of those that both have signed since."""
-    stood = (agreement.terms_on(day), agreement.terms)
+    """Indices of the terms of a day, and of those signed since that may mend them."""
+    stood = (agreement.terms_on(day), agreement.read_on(day))
     return {each.code for terms in stood for each in clause_units(terms)}
 
 
 def terms_read(agreement: Agreement, day: date, units: IndexUnits) -> AgreementTerms:
     """The terms of a day; where they misread an index, with the price of an amendment that mends it.
 
-    Else nothing could price what was shipped before the amendment.
+    Else nothing could price what was shipped before the amendment. One that states its day mends none before.
     """
-    terms, standing = agreement.terms_on(day), agreement.terms
+    terms, standing = agreement.terms_on(day), agreement.read_on(day)
     if not unlike_units(terms, units):
         return terms
     mended = isinstance(standing.price, type(terms.price)) and not unlike_units(standing, units)

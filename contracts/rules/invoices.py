@@ -95,8 +95,8 @@ def due_on(agreement: Agreement, issued_at: datetime, shipped_on: date | None) -
     """`due_days` of every kind of day after the day of issue, by the terms of the shipment; where the invoice
     is of none, by those that stand on the day of issue. LookupError before anything was signed."""
     issued_on = day_of(issued_at)
-    payment = agreement.terms_on(issued_on if shipped_on is None else shipped_on).payment
-    return issued_on + timedelta(days=payment.due_days)
+    terms = agreement.paid_on(issued_on) if shipped_on is None else agreement.terms_on(shipped_on)
+    return issued_on + timedelta(days=terms.payment.due_days)
 
 
 def total_cents(lines: Iterable[InvoiceLine]) -> int:

@@ -5,10 +5,10 @@ share itself is nominated in the form of the level above. A call-off within a mo
 """
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from contracts.rules.agreement import RUNNING, Agreement
 from contracts.rules.balances import drawable, ledger_before
@@ -20,8 +20,10 @@ from contracts.rules.contract_years import (
     band,
     notice_ends,
     parts_of_year,
+    year_terms,
     years_in,
 )
+from contracts.rules.days import day_of
 from contracts.rules.refusals import PeriodsOverlap, StatusUnfit
 from contracts.rules.steps import AgreementState, decision, of_timer, party, side_refusals
 from contracts.rules.volume_refusals import (
@@ -40,7 +42,13 @@ from contracts.rules.volume_refusals import (
 from contracts.rules.volumes import Nomination, Volumes
 from events.callers import Caller
 from events.contract_events import QuantityNominated
-from events.contract_terms import NOMINATION_LADDER, NominatedPart, NominationLevel, NominationRule
+from events.contract_terms import (
+    NOMINATION_LADDER,
+    AgreementTerms,
+    NominatedPart,
+    NominationLevel,
+    NominationRule,
+)
 from events.decision import Decision, Moment
 from events.refusal import NotDue, Refusal, refuse
 from events.vocabulary import GRAMS_PER_KG, Period, ProductForm, Side
@@ -84,7 +92,8 @@ def nominate(state: VolumeState, argument: NominateQuantity, moment: Moment) -> 
         part=argument.part,
     )
     refuse(reasons or malformed(fact))
-    rule, part = rule_of(agreement, argument.level), _part(agreement, argument.level, argument.part.period)
+    rule = rule_of(agreement, argument.level, day_of(argument.part.period.start))
+    part = _part(agreement, argument.level, argument.part.period)
     assert rule is not None
     if part is None:
         refuse([_no_part(agreement, argument.level, argument.part.period)])
@@ -93,7 +102,7 @@ def nominate(state: VolumeState, argument: NominateQuantity, moment: Moment) -> 
         [
             *_timing_refusals(state.volumes, rule, part, moment.now),
             *_quantity_refusals(agreement, state.volumes, rule, part, argument.part),
-            *_form_refusals(agreement, argument.part.form),
+            *_form_refusals(agreement, part, argument.part.form),
         ]
     )
     return decision(agreement, _nominated(agreement, fact.nomination, part, argument.part, silent=False))
@@ -102,7 +111,9 @@ def nominate(state: VolumeState, argument: NominateQuantity, moment: Moment) -> 
 def nominate_by_silence(state: VolumeState, argument: NominateBySilence, moment: Moment) -> Decision:
     """The share of the level above, or of the ACQ. Raises Refusals, or NotDue while the buyer may speak."""
     agreement = of_timer(state, argument.caller)
-    rule = rule_of(agreement, argument.level) if agreement.status in RUNNING else None
+    rule = None
+    if agreement.status in RUNNING:
+        rule = rule_of(agreement, argument.level, day_of(argument.start))
     part = _starting_at(agreement, argument.level, argument.start)
     if rule is None or part is None:
         raise LevelNotAgreed(level=argument.level)
@@ -127,8 +138,8 @@ def next_silence(agreement: Agreement, volumes: Volumes) -> tuple[datetime, Part
         return None
     open_parts = [
         (notice_ends(part.period, rule.notice_days), place, part)
-        for place, rule in enumerate(agreement.terms.nominations)
-        if (part := _first_open(agreement, volumes, rule.level)) is not None
+        for place, level in enumerate(NOMINATION_LADDER)
+        for rule, part in _first_open(agreement, volumes, level).items()
     ]
     if not open_parts:
         return None
@@ -143,7 +154,7 @@ def band_of(agreement: Agreement, volumes: Volumes, rule: NominationRule, part: 
     """
     above = _above(agreement, volumes, part)
     if above is None:
-        volume, band_ppb = agreement.terms.volume, rule.band_ppb
+        volume, band_ppb = year_terms(agreement, part.year).volume, rule.band_ppb
         if part.level == "annual" and volume.tolerance_ppb:
             band_ppb = min(band_ppb, volume.tolerance_ppb)
         whole_g = acq_g(volume, part.year, volumes.year(part.year).output_g)
@@ -152,8 +163,9 @@ def band_of(agreement: Agreement, volumes: Volumes, rule: NominationRule, part: 
     return band(above.part.quantity_g, of, part.index % of, rule.band_ppb)
 
 
-def rule_of(agreement: Agreement, level: NominationLevel) -> NominationRule | None:
-    return next((rule for rule in agreement.terms.nominations if rule.level == level), None)
+def rule_of(agreement: Agreement, level: NominationLevel, day: date) -> NominationRule | None:
+    """Of a period that begins on `day`."""
+    return next((rule for rule in agreement.read_on(day).nominations if rule.level == level), None)
 
 
 def nomination_of(volumes: Volumes, part: Part) -> Nomination | None:
@@ -194,7 +206,7 @@ def _speaker_refusals(agreement: Agreement, argument: NominateQuantity, side: Si
     reasons = side_refusals(side, "buyer")
     if agreement.status not in RUNNING:
         reasons.append(StatusUnfit(status=agreement.status, needed="effective"))
-    elif rule_of(agreement, argument.level) is None:
+    elif rule_of(agreement, argument.level, day_of(argument.part.period.start)) is None:
         reasons.append(LevelNotAgreed(pointer="/level", level=argument.level))
     return reasons
 
@@ -233,8 +245,8 @@ def _quantity_refusals(
         )
 
 
-def _form_refusals(agreement: Agreement, form: ProductForm) -> Iterator[Refusal]:
-    product = agreement.terms.product
+def _form_refusals(agreement: Agreement, part: Part, form: ProductForm) -> Iterator[Refusal]:
+    product = _terms(agreement, part).product
     forms = (product.form, *product.buyer_option_forms)
     if form not in forms:
         yield FormNotAgreed(pointer="/form", form=form, forms=", ".join(forms))
@@ -254,15 +266,19 @@ def _starting_at(agreement: Agreement, level: NominationLevel, start: datetime) 
     return next((part for part in _parts(agreement, level) if part.period.start == start), None)
 
 
-def _first_open(agreement: Agreement, volumes: Volumes, level: NominationLevel) -> Part | None:
-    return next(
-        (
-            part
-            for part in _parts(agreement, level)
-            if nomination_of(volumes, part) is None and volumes.year(part.year).ledger is None
-        ),
-        None,
-    )
+def _first_open(agreement: Agreement, volumes: Volumes, level: NominationLevel) -> dict[NominationRule, Part]:
+    """The first part of the level under each rule that it has, now and ahead."""
+    found: dict[NominationRule, Part] = {}
+    last = max((each.until for each in agreement.superseded if each.signed_on is not UNSET), default=date.min)
+    for part in _parts(agreement, level):
+        if nomination_of(volumes, part) is None and volumes.year(part.year).ledger is None:
+            day = day_of(part.period.start)
+            rule = rule_of(agreement, level, day)
+            if rule is not None:
+                found.setdefault(rule, part)
+            if day > last:
+                break
+    return found
 
 
 def _no_part(agreement: Agreement, level: NominationLevel, period: Period) -> Refusal:
@@ -280,23 +296,34 @@ def _no_part(agreement: Agreement, level: NominationLevel, period: Period) -> Re
 
 
 def _level_above(agreement: Agreement, part: Part) -> NominationLevel | None:
-    levels = [rule.level for rule in agreement.terms.nominations]
-    place = levels.index(part.level)
-    return levels[place - 1] if place else None
+    """The nearest level that both this part's terms and those of the part above it have."""
+    levels = [rule.level for rule in _terms(agreement, part).nominations]
+    for level in reversed(levels[: levels.index(part.level)]):
+        day = day_of(_part_above(agreement, part, level).period.start)
+        if rule_of(agreement, level, day) is not None:
+            return level
+    return None
 
 
 def _above(agreement: Agreement, volumes: Volumes, part: Part) -> Nomination | None:
     """The nomination of the level above whose period holds this part."""
     level = _level_above(agreement, part)
-    if level is None or agreement.starts_on is None:
-        return None
+    return None if level is None else nomination_of(volumes, _part_above(agreement, part, level))
+
+
+def _part_above(agreement: Agreement, part: Part, level: NominationLevel) -> Part:
+    assert agreement.starts_on is not None
     index = part.index * PARTS_IN_YEAR[level] // PARTS_IN_YEAR[part.level]
-    return nomination_of(volumes, parts_of_year(agreement.starts_on, part.year, level)[index])
+    return parts_of_year(agreement.starts_on, part.year, level)[index]
+
+
+def _terms(agreement: Agreement, part: Part) -> AgreementTerms:
+    return agreement.read_on(day_of(part.period.start))
 
 
 def _form_above(agreement: Agreement, volumes: Volumes, part: Part) -> ProductForm:
     above = _above(agreement, volumes, part)
-    return agreement.terms.product.form if above is None else above.part.form
+    return _terms(agreement, part).product.form if above is None else above.part.form
 
 
 def _lies_in(nomination: Nomination, part: Part) -> bool:

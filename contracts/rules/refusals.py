@@ -267,6 +267,18 @@ class TermOver(Refusal):
     code = "term_over"
 
 
+class DayStatedEarly(Refusal):
+    """Only an amendment of an effective agreement says from which day it counts; else the term begins it."""
+
+    code = "day_stated_early"
+
+
+class DaySettled(Refusal):
+    """Terms cannot count from {day}: {what}. They can from {earliest}."""
+
+    code = "day_settled"
+
+
 class YearsDiffer(Refusal):
     """The term has {expected} contract years, extensions included; {given} are stated."""
 

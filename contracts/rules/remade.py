@@ -26,6 +26,7 @@ from contracts.rules import (
 from contracts.rules.agreement import Agreement, LifecycleFact, LifecycleStep
 from contracts.rules.balances import FormerBalances
 from contracts.rules.delivery import Delivery, DeliveryFact, DeliveryState, Replaced
+from contracts.rules.effective_days import NOTHING_SETTLED, AmendingState, Settled
 from contracts.rules.index_units import IndexUnits
 from contracts.rules.indices import IndexState
 from contracts.rules.matched import from_match
@@ -109,6 +110,7 @@ class Before(Struct, frozen=True, kw_only=True):
     invoice or a shipment. `shipped` are the deliveries of the quarter, `lots` and `left_g` those of
     `DeliveryState`, as `rejected_alike` and `replaced`. Without `units` no price is held against them.
     `match` is confirmed at `match_time`. `former`: a ledger is asked for as an earlier version made it.
+    `settled`: of terms that reach back.
     """
 
     agreement: Agreement | None = None
@@ -125,6 +127,7 @@ class Before(Struct, frozen=True, kw_only=True):
     match: MatchConfirmed | None = None
     match_time: datetime | None = None
     former: FormerBalances | None = None
+    settled: Settled = NOTHING_SETTLED
 
 
 def remade(before: Before, event: Recorded, fact: ContractFact) -> Decision:
@@ -138,7 +141,7 @@ def remade(before: Before, event: Recorded, fact: ContractFact) -> Decision:
         return _drafted(before, event, fact, caller)
     assert before.agreement is not None
     if isinstance(fact, LifecycleStep):
-        return _stepped(before.agreement, event, fact, caller)
+        return _stepped(before.agreement, before.settled, event, fact, caller)
     if isinstance(fact, DeliveryFact):
         return _delivered(before, event, fact, caller)
     if isinstance(fact, InvoiceSettled):
@@ -179,8 +182,11 @@ def _drafted(before: Before, event: Recorded, fact: AgreementDrafted, caller: Ca
     return agreements.draft(AgreementState(lane=event.lane), argument, _moment(event.time, fact.agreement))
 
 
-def _stepped(agreement: Agreement, event: Recorded, fact: LifecycleStep, caller: Caller) -> Decision:
-    state, moment = AgreementState(lane=event.lane, agreement=agreement), _moment(event.time)
+def _stepped(
+    agreement: Agreement, settled: Settled, event: Recorded, fact: LifecycleStep, caller: Caller
+) -> Decision:
+    state = AmendingState(lane=event.lane, agreement=agreement, settled=settled)
+    moment = _moment(event.time)
     ends = isinstance(fact, ForceMajeureEnded | AgreementTerminated)
     if isinstance(fact, AgreementAdvanced) or (ends and agreement.side_of(event.actor) is None):
         by_clock = standing.PassTime(caller=caller, agreement=agreement.agreement)
@@ -207,10 +213,10 @@ def _stepped(agreement: Agreement, event: Recorded, fact: LifecycleStep, caller:
             )
             return agreements.sign(state, signed, moment)
         case ConditionSettled():
-            settled = standing.SettleCondition(
+            met = standing.SettleCondition(
                 **named, condition=fact.condition, outcome=fact.outcome, on=fact.on, evidence=fact.evidence
             )
-            return standing.settle_condition(state, settled, moment)
+            return standing.settle_condition(state, met, moment)
         case AgreementExtended():
             return standing.extend(state, standing.Extend(**named), moment)
         case ForceMajeureDeclared():

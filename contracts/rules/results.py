@@ -273,7 +273,7 @@ def _assay(agreement: Agreement, delivery: Delivery) -> AssayClause:
 
 def _umpire(agreement: Agreement, delivery: Delivery) -> str | None:
     """The laboratory of the shipment's day; where that names none, the one that both have named since."""
-    for clause in (_assay(agreement, delivery), agreement.terms.assay):
+    for clause in (_assay(agreement, delivery), agreement.read_on(delivery.shipped.shipped_on).assay):
         if clause.umpire != UMPIRE_UNNAMED:
             return clause.umpire
     return None

@@ -11,7 +11,7 @@ from msgspec import Struct
 from contracts.rules.agreement import ENDED, Agreement
 from contracts.rules.balances import newest_ledger
 from contracts.rules.contests import contested_g
-from contracts.rules.contract_years import acq_g, parts_of_year, years_in
+from contracts.rules.contract_years import acq_g, parts_of_year, year_terms, years_in
 from contracts.rules.nominations import make_up_nominated_g, nomination_of
 from contracts.rules.volumes import Volumes
 from contracts.rules.year_accounts import next_year_end
@@ -102,7 +102,7 @@ def _year(agreement: Agreement, volumes: Volumes, year: int) -> StatementYear:
     volume = volumes.year(year)
     (whole,) = parts_of_year(agreement.starts_on, year, "annual")
     nominated = nomination_of(volumes, whole)
-    counted_g = acq_g(agreement.terms.volume, year, volume.output_g)
+    counted_g = acq_g(year_terms(agreement, year).volume, year, volume.output_g)
     broken_off = agreement.ended_at is not None and agreement.ended_at < whole.period.end
     return StatementYear(
         year=year,

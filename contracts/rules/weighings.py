@@ -393,7 +393,8 @@ def _turn_refusals(agreement: Agreement, delivery: Delivery, side: Side | None) 
 
 def _surveyor(agreement: Agreement, delivery: Delivery) -> str | None:
     """Of the shipment's day; where those terms name none, the one that both have named since."""
-    for terms in (agreement.terms_on(delivery.shipped.shipped_on), agreement.terms):
+    day = delivery.shipped.shipped_on
+    for terms in (agreement.terms_on(day), agreement.read_on(day)):
         clause: WeighingClause | UnsetType = terms.weighing
         if clause is not UNSET and clause.surveyor is not UNSET:
             return clause.surveyor

@@ -9,7 +9,7 @@ from msgspec import Struct
 from contracts.rules.agreement import RUNNING, Agreement
 from contracts.rules.balances import FormerBalances, ledger_before, take_or_pay_of
 from contracts.rules.contests import assessed_from, fallen_g, force_majeure_g
-from contracts.rules.contract_years import acq_g, year_period, years_in
+from contracts.rules.contract_years import acq_g, year_period, year_terms, years_in
 from contracts.rules.invoices import total_cents
 from contracts.rules.nominations import VolumeState, in_kg
 from contracts.rules.prices import Priced
@@ -85,7 +85,7 @@ def declare_output(state: VolumeState, argument: DeclareOutput, moment: Moment) 
         *_seller_refusals(agreement, side),
         *_year_refusals(state.volumes, agreement, argument.year, moment.now),
     ]
-    if not reasons and not isinstance(agreement.terms.volume, ShareOfOutput):
+    if not reasons and not isinstance(year_terms(agreement, argument.year).volume, ShareOfOutput):
         reasons.append(OutputNotShared())
     fact = OutputDeclared(
         market=agreement.market,
@@ -113,12 +113,13 @@ def notify_shortfall(state: VolumeState, argument: NotifyShortfall, moment: Mome
     )
     refuse(reasons or malformed(fact))
     assert agreement.starts_on is not None
-    notice_days = agreement.terms.shortfall_notice_days
+    terms = year_terms(agreement, argument.year)
+    notice_days = terms.shortfall_notice_days
     due = year_period(agreement.starts_on, argument.year).end - timedelta(days=notice_days)
     if moment.now >= due:
         reasons.append(NoticeOver(level="shortfall", due=due.isoformat(), notice_days=notice_days))
     year = state.volumes.year(argument.year)
-    lacking_g = acq_g(agreement.terms.volume, argument.year, year.output_g) - year.taken_g
+    lacking_g = acq_g(terms.volume, argument.year, year.output_g) - year.taken_g
     remaining_g = max(0, lacking_g - year.seller_shortfall_g)
     if argument.quantity_g == 0:
         reasons.append(ShortfallEmpty(pointer="/quantity_g"))
@@ -180,7 +181,7 @@ def ledger_of(
     assert clause is not None
     assert agreement.starts_on is not None
     volume = volumes.year(year)
-    whole_g = acq_g(agreement.terms.volume, year, volume.output_g)
+    whole_g = acq_g(year_terms(agreement, year).volume, year, volume.output_g)
     rested_g = force_majeure_g(agreement, year, whole_g)
     lacking_g = max(0, whole_g - rested_g - volume.taken_g - volume.seller_shortfall_g)
     fell_g = min(fallen_g(agreement, year, whole_g), lacking_g)

@@ -258,6 +258,28 @@ async def shipped_between(
     return tuple(_deliveries.decode(row["body"]) for row in rows)
 
 
+READ_LAST_SHIPPED = """
+select delivery, shipped_on from delivery
+where lane = $1 and market = $2 and agreement = $3
+order by shipped_on desc, delivery desc limit 1
+"""
+
+READ_LAST_QUARTER = """
+select period_start from invoice
+where lane = $1 and market = $2 and agreement = $3 and period_start is not null
+order by period_start desc limit 1
+"""
+
+
+async def last_settled(
+    connection: Connection, key: AgreementKey
+) -> tuple[tuple[UUID, date] | None, datetime | None]:
+    """The delivery that left last, with its day; the start of the last quarter that was settled."""
+    row = await connection.fetchrow(READ_LAST_SHIPPED, *key)
+    quarter: datetime | None = await connection.fetchval(READ_LAST_QUARTER, *key)
+    return None if row is None else (row["delivery"], row["shipped_on"]), quarter
+
+
 READ_INVOICES = """
 select i.delivery, i.body
 from unnest($1::bigint[], $2::uuid[], $3::uuid[], $4::uuid[]) as n (lane, market, agreement, delivery)

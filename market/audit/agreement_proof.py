@@ -214,6 +214,8 @@ def _require_rested(
     if standing.signed_by_both != ("term_sheet" if fact.status == "term_sheet" else "binding"):
         raise ProofError(f"{where} rests on signatures of both sides, which are not shown")
     if fact.reason == "amended":
+        if fact.counts_from != standing.terms.effective_from:
+            raise ProofError(f"{where} does not count from the day that the signed terms state")
         if before is None or before.starts_on != fact.starts_on:
             raise ProofError(f"{where} rests on an earlier one, which is not shown")
         return

@@ -17,9 +17,11 @@ from msgspec.structs import replace
 from contracts.rules.agreement import Agreement, LifecycleFact
 from contracts.rules.agreement import fold as fold_agreement
 from contracts.rules.balances import FORMER_BALANCES
+from contracts.rules.days import day_of
 from contracts.rules.delivered import left_g, of_match
 from contracts.rules.delivery import DeliveryFact, Replaced
 from contracts.rules.delivery import fold as fold_delivery
+from contracts.rules.effective_days import NOTHING_SETTLED, Settled, reaches_back, settled_by
 from contracts.rules.index_units import clause_units, terms_read, unlike_units
 from contracts.rules.indices import IndexState
 from contracts.rules.quotation import IndexValues, quarter_of
@@ -31,6 +33,8 @@ from contracts.rules.year_accounts import unpriced_day
 from events.contract_events import (
     AgreementAdvanced,
     AgreementDrafted,
+    AgreementProposed,
+    AgreementSigned,
     DeliveryShipped,
     IndexPublished,
     InvoiceSettled,
@@ -152,6 +156,8 @@ class ContractAudit:
             return self._before_draft(dossier, event, fact)
         assert dossier is not None
         before = Before(agreement=dossier.agreement, volumes=dossier.volumes)
+        if isinstance(fact, AgreementProposed | AgreementSigned):
+            return replace(before, settled=self._settled(dossier, event, fact))
         if isinstance(fact, DeliveryShipped):
             return self._before_shipment(before, dossier.agreement, fact)
         if isinstance(fact, InvoiceSettled) and fact.delivery is None:
@@ -187,6 +193,15 @@ class ContractAudit:
         if not named:
             return None
         return replaced_in(named, self._shelf.deliveries_of(shipped.agreement), shipped.delivery)
+
+    def _settled(
+        self, dossier: Dossier, event: Recorded, fact: AgreementProposed | AgreementSigned
+    ) -> Settled:
+        table = dossier.agreement.table
+        terms = fact.terms if isinstance(fact, AgreementProposed) else None if table is None else table.terms
+        if terms is None or not reaches_back(terms, day_of(event.time)):
+            return NOTHING_SETTLED
+        return settled_by(*self._shelf.last_settled(fact.agreement), dossier.volumes)
 
     def _before_draft(self, dossier: Dossier | None, event: Recorded, fact: AgreementDrafted) -> Before:
         agreement = None if dossier is None else dossier.agreement

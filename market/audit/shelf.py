@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from contracts.commands.indices import windows_of
 from contracts.rules.agreement import Agreement
+from contracts.rules.days import midnight
 from contracts.rules.delivery import Delivery
 from contracts.rules.indices import IndexUnit
 from contracts.rules.volumes import Volumes
@@ -156,6 +157,19 @@ class AuditShelf:
             end.isoformat(),
         )
         return tuple(_deliveries.decode(row[0]).delivery for row in rows)
+
+    def last_settled(self, agreement: UUID) -> tuple[tuple[UUID, date] | None, datetime | None]:
+        """The delivery that left last, with its day; the start of the last quarter that was settled."""
+        shipped = self._one(
+            "select delivery, shipped_on from delivery where agreement = ?"
+            " order by shipped_on desc, delivery desc limit 1",
+            agreement.bytes,
+        )
+        quarter = self._one("select max(start) from quarter_invoice where agreement = ?", agreement.bytes)
+        return (
+            None if shipped is None else (UUID(bytes=shipped[0]), date.fromisoformat(shipped[1])),
+            None if quarter is None or quarter[0] is None else midnight(date.fromisoformat(quarter[0])),
+        )
 
     def keep_quarter_invoice(self, fact: InvoiceSettled, start: date) -> None:
         self._put(

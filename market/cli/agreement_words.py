@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Struct
 
 from contracts.rules.agreement import Agreement, terms_sha256
+from events import contract_terms
 from events.contract_events import DeliveryShipped
 from events.contract_terms import YearLedger
 from market.audit.agreement_proof import AgreementVerdict, ProvenInvoice, stands_by_match
@@ -61,8 +62,18 @@ def _standing(verdict: AgreementVerdict) -> Iterator[str]:
             level = "binding" if each.fact.binding else "a term sheet"
             who = f"{each.fact.side}, {to_text('org', each.fact.organisation)}"
             yield f"  signed as {level} by the {who}, at {each.time.isoformat()}"
-    terms = AgreementTerms.outside(of.terms)
-    yield from member_lines(terms, of.terms.payment.currency)
+    in_force = of.in_force()
+    if len(in_force) > 1:
+        yield f"  for what is shipped from {in_force[-1].first} on"
+    yield from _clauses(of.terms)
+    for former in in_force[:-1]:
+        yield f"former terms, terms_sha256 {terms_sha256(former.terms)}"
+        yield f"  for what is shipped from {former.first} to {former.last}"
+        yield from _clauses(former.terms)
+
+
+def _clauses(terms: contract_terms.AgreementTerms) -> Iterator[str]:
+    yield from member_lines(AgreementTerms.outside(terms), terms.payment.currency)
 
 
 def _invoice(of: ProvenInvoice) -> Iterator[str]:

@@ -54,7 +54,7 @@ class AgreementSummary(Struct, frozen=True, kw_only=True):
 
 
 class Superseded(Struct, frozen=True, kw_only=True):
-    """Terms that stood before, and the days of shipment (UTC, both included) that they still price."""
+    """Terms that others replace, and the days of shipment (UTC, both included) that these are for."""
 
     counts_from: date
     counts_to: date
@@ -63,7 +63,8 @@ class Superseded(Struct, frozen=True, kw_only=True):
 
 
 class Agreement(AgreementSummary, frozen=True, kw_only=True):
-    """`counts_from`: the first day of shipment that `standing` prices; null before it is effective."""
+    """`counts_from`: the first day of shipment that `standing` prices, which may lie ahead; null before it is
+    effective."""
 
     standing: Proposal | None
     counts_from: date | None

@@ -14,8 +14,8 @@ from contracts.rules import agreements as rules
 from contracts.rules.agreement import BOUND, Agreement
 from contracts.rules.agreements import SignProposal
 from contracts.rules.days import day_of
+from contracts.rules.effective_days import AmendingState
 from contracts.rules.refusals import SourceMissing, SourceNotOwned
-from contracts.rules.steps import AgreementState
 from events.capacity_terms import CapacityCount, CapacityRule
 from events.connections import Connection
 from events.contract_terms import AgreementTerms
@@ -57,14 +57,14 @@ class Counting(Struct, frozen=True, kw_only=True):
 class SigningState(Struct, frozen=True, kw_only=True):
     """`counting`: where a seller binds itself and the market counts."""
 
-    agreement: AgreementState
+    agreement: AmendingState
     counting: Counting | None = None
 
 
 async def load(
     connection: Connection, asked: Sequence[InMarket[SignProposal]], moment: Moment
 ) -> Sequence[SigningState]:
-    states = await agreements.load(connection, asked, moment)
+    states = await agreements.load_amending(connection, asked, moment)
     return [
         SigningState(agreement=state, counting=await _counting(connection, ask, state.agreement, moment))
         for ask, state in zip(asked, states, strict=True)

@@ -598,6 +598,35 @@ async def test_what_is_shipped_before_an_amendment_counts_is_warned_of(shop: Sho
     for day, warned in (("2027-03-10", True), ("2027-03-11", False)):
         sent = await post(shop, f"{path}/deliveries", seller, lot(lot_number=day, shipped_on=day))
         assert warned == (("former_terms", "/shipped_on") in warnings(sent)), sent.text
+    left = sent.headers["location"].rpartition("/")[2]
+    terms = {**TERMS, "price": {**TERMS["price"], "differential_per_kg": "7.00"}}
+    on(shop, date(2027, 3, 15))
+    for day, expected in (
+        ("2027-03-11", f"{left} left on 2027-03-11. They can from 2027-03-12."),
+        ("2027-03-13", None),
+        ("2028-01-01", None),
+    ):
+        tag = f'"v{(await shop.ask("GET", path, by=seller)).json()["version"]}"'
+        stated = {"terms": {**terms, "effective_from": day}}
+        proposed = await post(shop, f"{path}/proposals", seller, stated, version=tag)
+        if expected is not None:
+            (error,) = proposed.json()["errors"]
+            assert ("day_settled", "/terms/effective_from") == (error["code"], error["pointer"])
+            assert error["detail"].endswith(expected), error
+            continue
+        signature = {"proposal": proposed.json()["proposal"], "binding": True}
+        for firm in (seller, buyer):
+            tag = (await shop.ask("GET", path, by=firm)).headers["etag"]
+            signed = await post(shop, f"{path}/signatures", firm, signature, version=tag)
+        assert day == signed.json()["counts_from"], signed.text
+    seen = (await shop.ask("GET", path, by=buyer)).json()
+    assert ("2028-01-01", "2028-01-01") == (seen["counts_from"], seen["standing"]["terms"]["effective_from"])
+    assert [("2027-03-11", "2027-03-12"), ("2027-03-13", "2027-12-31")] == [
+        (each["counts_from"], each["counts_to"]) for each in seen["superseded"]
+    ][1:]
+    tag = f'"v{seen["version"]}"'
+    proposed = await post(shop, f"{path}/proposals", seller, {"terms": terms}, version=tag)
+    assert ("signed_terms_fall", "/terms/effective_from") in warnings(proposed), proposed.text
 
 
 async def test_nobody_but_the_parties_sees_a_delivery(shop: Shop) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from contracts.rules.agreement import Superseded
+from contracts.rules.in_force import Superseded
 from contracts.rules.nominations import (
     NominateBySilence,
     NominateQuantity,

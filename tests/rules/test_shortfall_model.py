@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from msgspec.structs import replace
 
-from contracts.rules.agreement import Superseded
 from contracts.rules.contract_years import last_day_of
+from contracts.rules.in_force import Superseded
 from contracts.rules.shortfall import YearFacts, assess
 from contracts.rules.volumes import Volumes, fold_volume
 from contracts.rules.year_accounts import ledger_of

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from contracts.rules.agreement import Superseded, Suspension
+from contracts.rules.agreement import Suspension
 from contracts.rules.contract_years import last_day_of
+from contracts.rules.in_force import Superseded
 from contracts.rules.volumes import Volumes, YearVolume, fold_volume
 from contracts.rules.year_accounts import (
     AccountState,

@@ -187,7 +187,9 @@ class Source(Body, frozen=True, kw_only=True):
 
 
 class AgreementTerms(Body, frozen=True, kw_only=True):
-    """All clauses; a proposal states them whole. `source`: of an agreement that no match led to."""
+    """All clauses; a proposal states them whole. `source`: of an agreement that no match led to.
+    `effective_from`: of an amendment, the first day of shipment (UTC) that it is for; without it that is the
+    day after the second signature."""
 
     product: Product
     term: TermOfYears
@@ -203,6 +205,7 @@ class AgreementTerms(Body, frozen=True, kw_only=True):
     shortfall_notice_days: Days = 0
     source: Source | None = None
     weighing: Weighing | None = None
+    effective_from: date | None = None
 
     def inside(self) -> terms.AgreementTerms:
         return terms.AgreementTerms(
@@ -239,6 +242,7 @@ class AgreementTerms(Body, frozen=True, kw_only=True):
             shortfall_notice_days=self.shortfall_notice_days,
             source=UNSET if self.source is None else _source_inside(self.source),
             weighing=UNSET if self.weighing is None else _weighing_inside(self.weighing),
+            effective_from=UNSET if self.effective_from is None else self.effective_from,
         )
 
     @classmethod
@@ -277,6 +281,7 @@ class AgreementTerms(Body, frozen=True, kw_only=True):
             shortfall_notice_days=value.shortfall_notice_days,
             source=None if value.source is UNSET else _source_outside(value.source),
             weighing=None if value.weighing is UNSET else _weighing_outside(value.weighing),
+            effective_from=None if value.effective_from is UNSET else value.effective_from,
         )
 
 

@@ -8,12 +8,12 @@ from msgspec import UNSET, UnsetType
 from contracts.rules.agreement import (
     Agreement,
     Contest,
-    InForce,
     Proposal,
     SignatureLevel,
     Suspension,
     terms_sha256,
 )
+from contracts.rules.in_force import InForce
 from contracts.rules.standing import phase
 from contracts.store.agreements import ProposalRow
 from events import contract_terms as clauses
@@ -131,7 +131,7 @@ class ProposalView(Body, frozen=True, kw_only=True):
 
 
 class SupersededView(Body, frozen=True, kw_only=True):
-    """Terms that stood before, and the days of shipment (UTC, both included) that they still price."""
+    """Terms that others replace, and the days of shipment (UTC, both included) that these are for."""
 
     counts_from: date
     counts_to: date
@@ -208,8 +208,9 @@ class AgreementView(AgreementSummary, frozen=True, kw_only=True):
     """`standing` is what both have signed, `on_table` the open proposal; `ends_on` is the day after.
 
     `standing` is for shipments from the day `counts_from` on, null before the agreement is effective: its
-    first day, and after an amendment the day after the second signature, by UTC. What is shipped before
-    stays with the terms of its day, which are in `superseded`, the oldest first.
+    first day, and after an amendment the day that it states in `effective_from`, or the day after the second
+    signature, by UTC. What is shipped before goes by the terms of its day, which are in `superseded`, the
+    oldest first: until `counts_from` has come, the last of them are in force.
     Force majeure and a termination are a side's word; what the other says against it stands beside it.
     `ended_by` is null where none ended it, or did before that was kept.
     """

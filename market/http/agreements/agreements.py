@@ -215,8 +215,11 @@ async def read(call: Call[Nothing, ReasonQuery]) -> Answer:
     summary="Propose other terms",
     body=ProposeTerms,
     description="Replaces what is on the table and its signatures; what both have signed stands meanwhile. "
-    "An amendment of a running agreement counts for shipments from the day after both have signed it, by "
-    "UTC; no other day can be agreed, so a price of 1 January is signed on 31 December.",
+    "An amendment of a running agreement counts for shipments from the day in `terms.effective_from`, else "
+    "from the day after both have signed it, by UTC. That day may lie ahead, or back as far as nothing has "
+    "left, no quarter is settled and no contract year assessed since; `day_settled` names what is. What is "
+    "signed last counts for all days from its own on: `signed_terms_fall` warns of signed terms that it "
+    "leaves none.",
     example={"terms": AGREEMENT_TERMS, "note": "floor as discussed"},
 )
 async def propose(call: Call[ProposeTerms, DryRun]) -> Answer:
@@ -323,9 +326,11 @@ async def withdraw(call: Call[Nothing, DryRun]) -> Answer:
     summary="Sign what is on the table",
     body=Sign,
     description="The second signature of a level brings the agreement there; nobody brings it there alone. "
-    "An amendment of a running agreement is for what is shipped from the next day on, whatever the parties' "
-    "time zones: days are those of UTC. `counts_from` of the answer is that day; what is shipped before it, "
-    "today too, keeps its price, limits, assay and payment. Where the market counts capacity, "
+    "An amendment of a running agreement is for what is shipped from its `effective_from` on, without one "
+    "from the next day on, whatever the parties' time zones: days are those of UTC. `counts_from` of the "
+    "answer is that day; what is shipped before it keeps its price, limits, assay and payment, and what "
+    "else has a day, such as a contract year or a nominated month, goes by the terms of that. Only the "
+    "term's end is that of the terms signed last, at once. Where the market counts capacity, "
     "a seller that binds itself is held against its facility.",
     example={"proposal": 1, "binding": True},
 )

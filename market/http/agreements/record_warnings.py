@@ -6,6 +6,8 @@ from typing import Any
 from msgspec.structs import replace
 
 from contracts.rules.balances import balance_cautions
+from contracts.rules.days import day_of
+from contracts.rules.effective_days import ahead_cautions
 from contracts.rules.index_units import clause_units, unit_cautions
 from contracts.rules.volumes import Volumes
 from contracts.store import indices
@@ -31,8 +33,9 @@ async def of_signature(call: Call[Any, Any], terms: AgreementTerms) -> tuple[War
 
 
 async def _amending(call: Call[Any, Any], terms: AgreementTerms) -> tuple[Warned, ...]:
-    _, volumes = await load_with_volumes(call)
-    return await _told(call, terms, volumes)
+    agreement, volumes = await load_with_volumes(call)
+    fall = warned(_in_terms(ahead_cautions(agreement, terms, day_of(call.door.clock()))))
+    return (*fall, *await _told(call, terms, volumes))
 
 
 async def _told(call: Call[Any, Any], terms: AgreementTerms, volumes: Volumes | None) -> tuple[Warned, ...]:

@@ -64,6 +64,8 @@ CONTRACT_REFUSED: Final[dict[type[Refusal], int]] = {
             refusals.EvidenceMissing,
             refusals.DateInFuture,
             refusals.DatesOutOfOrder,
+            refusals.DayStatedEarly,
+            refusals.DaySettled,
             refusals.PeriodNotNow,
             refusals.PeriodsOverlap,
             refusals.BeforeEffect,
