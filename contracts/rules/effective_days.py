@@ -72,16 +72,16 @@ def day_refusals(
         yield DayStatedEarly(pointer=pointer)
         return
     if first < agreement.starts_on:
-        yield DatesOutOfOrder(pointer=pointer, later=THE_DAY, earlier=f"the term, {agreement.starts_on}")
+        yield DatesOutOfOrder(pointer=pointer, later=THE_DAY, earlier=f"the first of the term ({agreement.starts_on})")
         return
     last = min(ends_on, agreement.ends_on or ends_on) - timedelta(days=1)
     if first > last:
-        yield DatesOutOfOrder(pointer=pointer, later=f"the last day of the term, {last}", earlier=THE_DAY)
+        yield DatesOutOfOrder(pointer=pointer, later=f"the last day of the term ({last})", earlier=THE_DAY)
     if first > today:
         return
     stands = [each.first for each in agreement.in_force() if each.first <= today]
     if stands and first < stands[-1]:
-        amended = f"that of the terms which it amends, {stands[-1]}"
+        amended = f"that of the terms which it amends ({stands[-1]})"
         yield DatesOutOfOrder(pointer=pointer, later=THE_DAY, earlier=amended)
     for what, last in _settled(agreement, settled):
         if first <= last:
@@ -92,7 +92,7 @@ def day_refusals(
 def _settled(agreement: Agreement, settled: Settled) -> Iterator[tuple[str, date]]:
     """What it is, in words, and its last day."""
     if settled.delivery is not None and settled.shipped_on is not None:
-        yield f"dlv_{settled.delivery.hex} left on {settled.shipped_on}", settled.shipped_on
+        yield f"del_{settled.delivery.hex} left on {settled.shipped_on}", settled.shipped_on
     if settled.quarter_end is not None:
         last = settled.quarter_end - timedelta(days=1)
         yield f"the difference of the quarter that ended on {last} is settled", last

@@ -604,7 +604,7 @@ async def test_what_is_shipped_before_an_amendment_counts_is_warned_of(shop: Sho
     for day, expected in (
         ("2027-03-11", f"{left} left on 2027-03-11. They can from 2027-03-12."),
         ("2027-03-13", None),
-        ("2028-01-01", None),
+        ("2027-12-01", None),
     ):
         tag = f'"v{(await shop.ask("GET", path, by=seller)).json()["version"]}"'
         stated = {"terms": {**terms, "effective_from": day}}
@@ -614,14 +614,15 @@ async def test_what_is_shipped_before_an_amendment_counts_is_warned_of(shop: Sho
             assert ("day_settled", "/terms/effective_from") == (error["code"], error["pointer"])
             assert error["detail"].endswith(expected), error
             continue
+        assert proposed.status_code == 201, proposed.text
         signature = {"proposal": proposed.json()["proposal"], "binding": True}
         for firm in (seller, buyer):
             tag = (await shop.ask("GET", path, by=firm)).headers["etag"]
             signed = await post(shop, f"{path}/signatures", firm, signature, version=tag)
         assert day == signed.json()["counts_from"], signed.text
     seen = (await shop.ask("GET", path, by=buyer)).json()
-    assert ("2028-01-01", "2028-01-01") == (seen["counts_from"], seen["standing"]["terms"]["effective_from"])
-    assert [("2027-03-11", "2027-03-12"), ("2027-03-13", "2027-12-31")] == [
+    assert ("2027-12-01", "2027-12-01") == (seen["counts_from"], seen["standing"]["terms"]["effective_from"])
+    assert [("2027-03-11", "2027-03-12"), ("2027-03-13", "2027-11-30")] == [
         (each["counts_from"], each["counts_to"]) for each in seen["superseded"]
     ][1:]
     tag = f'"v{seen["version"]}"'
