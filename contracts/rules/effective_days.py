@@ -72,7 +72,9 @@ def day_refusals(
         yield DayStatedEarly(pointer=pointer)
         return
     if first < agreement.starts_on:
-        yield DatesOutOfOrder(pointer=pointer, later=THE_DAY, earlier=f"the first of the term ({agreement.starts_on})")
+        yield DatesOutOfOrder(
+            pointer=pointer, later=THE_DAY, earlier=f"the first of the term ({agreement.starts_on})"
+        )
         return
     last = min(ends_on, agreement.ends_on or ends_on) - timedelta(days=1)
     if first > last:
