@@ -68,7 +68,11 @@ def amended(lane: ContractLane, terms: AgreementTerms, day: date | None) -> Cont
 def prices(lane: ContractLane | Paper) -> list[tuple[str, str | None, int]]:
     """From day to day, and what a kg costs then."""
     return [
-        (str(each.first), each.last and str(each.last), each.terms.price.price_micro_per_kg // MICRO)
+        (
+            str(each.first),
+            None if each.last is None else str(each.last),
+            each.terms.price.price_micro_per_kg // MICRO,
+        )
         for each in lane.stands.in_force()
         if isinstance(each.terms.price, FlatPrice)
     ]
@@ -191,11 +195,11 @@ def test_an_amendment_may_reach_back_to_where_nothing_is_settled() -> None:
         (due_on(lane.stands, each, None) - each.date()).days for each in (issued, issued + timedelta(days=1))
     ]
     early = replace(of_price(130), effective_from=date(2027, 5, 9))
-    told = refused(lambda: lane.propose("buyer", early))
+    again = refused(lambda: lane.propose("buyer", early))
     assert [
         ("dates_out_of_order", "/terms/effective_from"),
         ("day_settled", "/terms/effective_from"),
-    ] == told
+    ] == again
     verdict = audited(lane.records())
     assert verdict.divergence is None, verdict.divergence.sentence
 
