@@ -90,11 +90,14 @@ AUDIT_RUN_AGE: Final = Gauge(
 TIMER_OLDEST_DUE: Final = Gauge(
     "lodestone_timer_oldest_due_seconds", "For how long the oldest due timer has waited.", ("kind",)
 )
-CONTEST_OLDEST: Final = Gauge(
-    "lodestone_contest_oldest_seconds",
-    "For how long the oldest contest of force majeure or a termination has waited to be settled, by its "
-    "agreement; no series while none waits.",
-    ("agreement",),
+CONTEST_AGE: Final = Gauge(
+    "lodestone_contest_seconds",
+    "For how long what two sides differ on has waited to be settled, by its agreement or delivery: the "
+    "oldest of each kind, and no series of what is settled.",
+    ("kind", "subject", "suspension"),
+)
+CONTESTS: Final = Gauge(
+    "lodestone_contests", "How much of what sides differ on waits to be settled, by kind.", ("kind",)
 )
 IMPORT_OLDEST: Final = Gauge(
     "lodestone_import_oldest_seconds", "Age of the oldest file of rows that is not worked off."

@@ -10,8 +10,9 @@ from typing import Final
 
 import structlog
 
+from contracts.rules.open_contests import Contested
+from contracts.store import contests
 from contracts.store.due import longest_due as contracts_longest_due
-from contracts.store.due import oldest_contest
 from events import clock_bounds, seals
 from events.connections import acquire
 from events.migrations import pending
@@ -24,7 +25,8 @@ from market.metrics import (
     AUDIT_RUN_AGE,
     CHECKPOINT_AGE,
     CLOCK_AHEAD,
-    CONTEST_OLDEST,
+    CONTEST_AGE,
+    CONTESTS,
     COSIGNED_BEHIND,
     IMPORT_OLDEST,
     LANE_AHEAD,
@@ -47,6 +49,8 @@ WATCH_SECONDS: Final = 1.0
 AGES_SECONDS: Final = 15.0
 RELAY_SECONDS_MAX: Final = 30.0
 READY_SECONDS_MAX: Final = 2.0
+CONTESTS_SHOWN_MAX: Final = 50
+"""Of each kind: a series for each."""
 
 
 # By the relay or for writers: a lane that was taken back is closed until the relay has compared it again.
@@ -186,18 +190,30 @@ async def _show_ages(wiring: Wiring) -> None:
     now = wiring.clock()
     async with acquire(wiring.writer) as connection:
         due = await waiting.longest_due(connection, now) | await contracts_longest_due(connection, now)
-        contest = await oldest_contest(connection)
+        contested = await contests.oldest(connection, limit=CONTESTS_SHOWN_MAX)
+        waiting_contests = await contests.counted(connection)
         handed_in_at = await waiting.oldest_import_at(connection)
         message_seconds = await waiting.oldest_message_seconds(connection)
         unserved = await waiting.unserved_webhooks(connection)
     for kind, age in due.items():
         TIMER_OLDEST_DUE.labels(kind).set(_seconds(age))
-    CONTEST_OLDEST.clear()
-    if contest is not None:
-        CONTEST_OLDEST.labels(to_text("agr", contest[0])).set(_seconds(now - contest[1]))
+    CONTEST_AGE.clear()
+    for each in contested:
+        CONTEST_AGE.labels(*_labels(each.contested)).set(_seconds(now - each.since))
+    for kind, waits in waiting_contests.items():
+        CONTESTS.labels(kind).set(waits)
     IMPORT_OLDEST.set(0 if handed_in_at is None else _seconds(now - handed_in_at))
     WEBHOOK_OLDEST_DUE.set(message_seconds)
     WEBHOOKS_UNSERVED.set(unserved)
+
+
+def contest_subject(contested: Contested) -> str:
+    """The agreement or the delivery."""
+    return to_text("agr" if contested.kind == "declaration" else "del", contested.subject)
+
+
+def _labels(contested: Contested) -> tuple[str, str, str]:
+    return contested.kind, contest_subject(contested), str(contested.number or "")
 
 
 def _seconds(age: timedelta) -> float:

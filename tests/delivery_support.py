@@ -130,6 +130,7 @@ class Deliveries:
         self.values = values or {}
         self.deliveries: dict[UUID, Delivery] = {}
         self.invoices: list[InvoiceSettled] = []
+        self.facts: list[DeliveryFact] = []
         self.last: UUID = UUID(int=0)
 
     def on(self, day: date) -> "Deliveries":
@@ -183,6 +184,7 @@ class Deliveries:
                 self.invoices.append(fact)
                 continue
             assert isinstance(fact, DeliveryFact)
+            self.facts.append(fact)
             self.last = fact.delivery
             position = len(self.deliveries) + 1
             self.deliveries[fact.delivery] = fold(self.deliveries.get(fact.delivery), position, fact)

@@ -9,6 +9,7 @@ from uuid_utils.compat import uuid7
 
 from contracts.commands import agreements, indices
 from contracts.rules.agreements import DraftAgreement, ProposeTerms, SignProposal, WithdrawProposal
+from contracts.rules.contests import ContestDeclaration, SettleContest
 from contracts.rules.indices import IndexUnit, PublishIndex
 from contracts.rules.standing import Extend, Resume, SettleCondition, Suspend, Terminate
 from events.callers import Caller
@@ -233,10 +234,13 @@ async def agree_for_a_while(scene: Scene) -> None:
     settled = {"condition": "permit", "outcome": "met", "on": today, "evidence": evidence}
     await step(0, agreements.settle_condition, SettleCondition, seller, **settled)
     period = Period(start=scene.clock.now, end=scene.clock.now + timedelta(days=3))
-    await step(0, agreements.suspend, Suspend, seller, period=period, reason="flood")
+    await step(0, agreements.suspend, Suspend, seller, period=period, reason="flood", evidence=())
     scene.clock.pass_seconds(86_400)
     await step(0, agreements.resume, Resume, seller)
     await step(0, agreements.extend, Extend, buyer)
+    of: dict[str, Any] = {"caller": buyer, "agreement": found[0][0], "suspension": 1}
+    done(await agreements.contest(scene.desk, ContestDeclaration(**of, reason="it was dry")))
+    done(await agreements.settle_contest(scene.desk, SettleContest(**of, outcome="stands")))
     await scene.record_volumes(found[0][0])
     await publish_values(scene)
 

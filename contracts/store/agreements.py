@@ -1,6 +1,6 @@
 """Agreements and their proposals: tables `agreement` and `agreement_proposal`."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TypeAlias
 from uuid import UUID
@@ -10,17 +10,11 @@ import msgspec
 from msgspec import Struct
 
 from contracts.rules.agreement import Agreement, LifecycleFact, fold
-from contracts.rules.contests import is_contested
 from contracts.rules.standing import next_due
 from contracts.rules.volumes import VolumeFact
 from contracts.store import bodies
 from events.connections import Connection
-from events.contract_events import (
-    AgreementDrafted,
-    AgreementProposed,
-    ContestSettled,
-    DeclarationContested,
-)
+from events.contract_events import AgreementDrafted, AgreementProposed
 from events.contract_terms import AgreementStatus, AgreementTerms
 from events.envelope import Recorded
 from events.row_counts import expect_rows
@@ -60,44 +54,16 @@ async def apply(connection: Connection, steps: Sequence[Step]) -> None:
     if len(stored) != len(named):
         raise LookupError(f"agreement: {len(stored)} rows of {len(named)} that events name")
     agreements = dict(stored)
-    contests = {
-        fact.agreement for _, fact in steps if isinstance(fact, DeclarationContested | ContestSettled)
-    }
-    since = await _contested_since(connection, contests)
     proposals: list[tuple[Agreement, Recorded, AgreementDrafted | AgreementProposed]] = []
     for event, fact in steps:
         agreement = fold(agreements.get(fact.agreement), event, fact)
         agreements[fact.agreement] = agreement
-        if isinstance(fact, DeclarationContested):
-            since[fact.agreement] = since.get(fact.agreement) or event.time
-        elif isinstance(fact, ContestSettled) and not is_contested(agreement):
-            since[fact.agreement] = None
         if isinstance(fact, AgreementDrafted | AgreementProposed):
             proposals.append((agreement, event, fact))
     new = [agreement for key, agreement in agreements.items() if key not in stored]
     old = [agreement for key, agreement in agreements.items() if key in stored]
     await _write(connection, new, old)
     await _write_proposals(connection, proposals)
-    if since:
-        status = await connection.execute(UPDATE_CONTESTED, list(since), list(since.values()))
-        expect_rows(status, len(since), "agreement contested_time")
-
-
-READ_CONTESTED = "select agreement, contested_time from agreement where agreement = any($1::uuid[])"
-
-UPDATE_CONTESTED = """
-update agreement a set contested_time = n.contested_time
-from unnest($1::uuid[], $2::timestamptz[]) as n (agreement, contested_time)
-where a.agreement = n.agreement
-"""
-
-
-async def _contested_since(
-    connection: Connection, agreements: Collection[UUID]
-) -> dict[UUID, datetime | None]:
-    """Since when a contest of each has waited without a break; None while none does."""
-    rows = await connection.fetch(READ_CONTESTED, list(agreements)) if agreements else []
-    return {row["agreement"]: row["contested_time"] for row in rows}
 
 
 def key_of(event: Recorded, fact: LifecycleFact | VolumeFact) -> AgreementKey:

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 from contracts.rules.agreement import LifecycleFact
 from contracts.rules.delivery import DeliveryFact
+from contracts.rules.open_contests import ContestFact
 from contracts.rules.volumes import VolumeFact
-from contracts.store import agreements, deliveries, due, indices, issued_invoices, volumes
+from contracts.store import agreements, contests, deliveries, due, indices, issued_invoices, volumes
 from events.connections import Connection
 from events.contract_events import IndexPublished, InvoiceSettled
 from events.envelope import Recorded
@@ -39,6 +40,9 @@ async def apply(connection: Connection, events: Sequence[Recorded]) -> None:
     ]
     if issued:
         await issued_invoices.apply(connection, issued)
+    contested = [(event, fact) for event, fact in (*lifecycle, *delivery) if isinstance(fact, ContestFact)]
+    if contested:
+        await contests.apply(connection, contested)
     if index:
         await indices.apply(connection, index)
     changed = {agreements.key_of(event, fact) for event, fact in (*lifecycle, *volume)}

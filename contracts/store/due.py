@@ -3,7 +3,6 @@
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import UUID
 
 import asyncpg
 
@@ -102,18 +101,6 @@ def _agreement(row: asyncpg.Record) -> AgreementPlace:
 
 def _reached(rows: Sequence[asyncpg.Record], limit: int, subject: str) -> Mark:
     return Mark(rows[-1]["due_time"], rows[-1][subject]) if len(rows) == limit else START
-
-
-OLDEST_CONTEST = """
-select agreement, contested_time from agreement
-where contested_time is not null order by contested_time, agreement limit 1
-"""
-
-
-async def oldest_contest(connection: Connection) -> tuple[UUID, datetime] | None:
-    """The agreement whose contest has waited longest to be settled, and since when."""
-    row = await connection.fetchrow(OLDEST_CONTEST)
-    return None if row is None else (row["agreement"], row["contested_time"])
 
 
 async def longest_due(connection: Connection, now: datetime) -> dict[str, timedelta]:

@@ -7,6 +7,7 @@ STATE: Final = (
     "agreement_proposal",
     "nomination",
     "contract_year",
+    "contest",
     "delivery",
     "invoice",
     "issued_invoice",

@@ -350,7 +350,6 @@ CREATE TABLE state.agreement (
     body bytea NOT NULL,
     ended_reason text,
     currency text,
-    contested_time timestamp with time zone,
     CONSTRAINT agreement_check CHECK ((seller <> buyer)),
     CONSTRAINT agreement_kind_check CHECK ((kind = ANY (ARRAY['spot'::text, 'offtake'::text]))),
     CONSTRAINT agreement_position_check CHECK (("position" >= 1)),
@@ -441,6 +440,19 @@ CREATE TABLE state.clearing (
     CONSTRAINT clearing_round_check CHECK ((round >= 1)),
     CONSTRAINT clearing_status_check CHECK ((status = ANY (ARRAY['planned'::text, 'completed'::text, 'abandoned'::text]))),
     CONSTRAINT clearing_version_check CHECK ((version >= 1))
+);
+
+CREATE TABLE state.contest (
+    lane bigint NOT NULL,
+    market uuid NOT NULL,
+    agreement uuid NOT NULL,
+    subject uuid NOT NULL,
+    kind text NOT NULL,
+    number bigint NOT NULL,
+    seller uuid NOT NULL,
+    buyer uuid NOT NULL,
+    contested_time timestamp with time zone,
+    CONSTRAINT contest_kind_check CHECK ((kind = ANY (ARRAY['declaration'::text, 'mass'::text, 'assay'::text, 'non_arrival'::text])))
 );
 
 CREATE TABLE state.contract_year (
@@ -1151,6 +1163,9 @@ ALTER TABLE ONLY state.claim_credit
 ALTER TABLE ONLY state.clearing
     ADD CONSTRAINT clearing_pkey PRIMARY KEY (lane, market, round);
 
+ALTER TABLE ONLY state.contest
+    ADD CONSTRAINT contest_pkey PRIMARY KEY (lane, market, agreement, subject, kind, number);
+
 ALTER TABLE ONLY state.contract_year
     ADD CONSTRAINT contract_year_pkey PRIMARY KEY (lane, market, agreement, contract_year);
 
@@ -1284,9 +1299,9 @@ CREATE INDEX checkpoint_unpublished ON record.checkpoint USING btree (number) WH
 
 CREATE UNIQUE INDEX journal_by_id ON record.journal USING btree (lane, event_id, stream) WHERE (uuid_extract_version(event_id) IS DISTINCT FROM 8);
 
-CREATE INDEX agreement_by_id ON state.agreement USING btree (agreement);
+CREATE INDEX journal_of_agreement ON record.journal USING btree (key) WHERE (stream = 'contracts'::text);
 
-CREATE INDEX agreement_contested ON state.agreement USING btree (contested_time) WHERE (contested_time IS NOT NULL);
+CREATE INDEX agreement_by_id ON state.agreement USING btree (agreement);
 
 CREATE INDEX agreement_due ON state.agreement USING btree (due_time, agreement) WHERE (due_time IS NOT NULL);
 
@@ -1315,6 +1330,8 @@ CREATE INDEX clearing_by_market ON state.clearing USING btree (market, round);
 CREATE INDEX clearing_by_plan ON state.clearing USING btree (plan);
 
 CREATE UNIQUE INDEX clearing_one_open_plan ON state.clearing USING btree (lane, market) WHERE (status = 'planned'::text);
+
+CREATE INDEX contest_waiting ON state.contest USING btree (contested_time, subject, kind, number) WHERE (contested_time IS NOT NULL);
 
 CREATE INDEX contract_year_of ON state.contract_year USING btree (agreement, contract_year);
 
@@ -1547,6 +1564,8 @@ CREATE POLICY auditor ON state.claim_credit FOR SELECT TO lodestone_auditor USIN
 
 CREATE POLICY auditor ON state.clearing FOR SELECT TO lodestone_auditor USING (true);
 
+CREATE POLICY auditor ON state.contest FOR SELECT TO lodestone_auditor USING (true);
+
 CREATE POLICY auditor ON state.contract_year FOR SELECT TO lodestone_auditor USING (true);
 
 CREATE POLICY auditor ON state.declared_volume FOR SELECT TO lodestone_auditor USING (true);
@@ -1618,6 +1637,8 @@ ALTER TABLE state.certificate ENABLE ROW LEVEL SECURITY;
 ALTER TABLE state.claim_credit ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE state.clearing ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE state.contest ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE state.contract_year ENABLE ROW LEVEL SECURITY;
 
@@ -1727,6 +1748,8 @@ CREATE POLICY parties ON state.agreement FOR SELECT TO lodestone_reader USING ((
 
 CREATE POLICY parties ON state.agreement_proposal FOR SELECT TO lodestone_reader USING ((( SELECT state.reader_sees_contracts() AS reader_sees_contracts) OR ((( SELECT state.reader_organisation() AS reader_organisation) = seller) OR (( SELECT state.reader_organisation() AS reader_organisation) = buyer))));
 
+CREATE POLICY parties ON state.contest FOR SELECT TO lodestone_reader USING ((( SELECT state.reader_sees_contracts() AS reader_sees_contracts) OR ((( SELECT state.reader_organisation() AS reader_organisation) = seller) OR (( SELECT state.reader_organisation() AS reader_organisation) = buyer))));
+
 CREATE POLICY parties ON state.contract_year FOR SELECT TO lodestone_reader USING ((( SELECT state.reader_sees_contracts() AS reader_sees_contracts) OR ((( SELECT state.reader_organisation() AS reader_organisation) = seller) OR (( SELECT state.reader_organisation() AS reader_organisation) = buyer))));
 
 CREATE POLICY parties ON state.delivery FOR SELECT TO lodestone_reader USING ((( SELECT state.reader_sees_contracts() AS reader_sees_contracts) OR ((( SELECT state.reader_organisation() AS reader_organisation) = seller) OR (( SELECT state.reader_organisation() AS reader_organisation) = buyer))));
@@ -1776,6 +1799,8 @@ CREATE POLICY writer ON state.certificate TO lodestone_writer USING (true) WITH 
 CREATE POLICY writer ON state.claim_credit TO lodestone_writer USING (true) WITH CHECK (true);
 
 CREATE POLICY writer ON state.clearing TO lodestone_writer USING (true) WITH CHECK (true);
+
+CREATE POLICY writer ON state.contest TO lodestone_writer USING (true) WITH CHECK (true);
 
 CREATE POLICY writer ON state.contract_year TO lodestone_writer USING (true) WITH CHECK (true);
 
@@ -2087,6 +2112,10 @@ GRANT SELECT ON TABLE state.claim_credit TO lodestone_auditor;
 GRANT SELECT,INSERT,UPDATE ON TABLE state.clearing TO lodestone_writer;
 GRANT SELECT ON TABLE state.clearing TO lodestone_reader;
 GRANT SELECT ON TABLE state.clearing TO lodestone_auditor;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE state.contest TO lodestone_writer;
+GRANT SELECT ON TABLE state.contest TO lodestone_reader;
+GRANT SELECT ON TABLE state.contest TO lodestone_auditor;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE state.contract_year TO lodestone_writer;
 GRANT SELECT ON TABLE state.contract_year TO lodestone_reader;

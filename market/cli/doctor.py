@@ -5,10 +5,9 @@ import re
 from collections.abc import AsyncIterator, Collection, Iterable
 from datetime import datetime, timedelta
 from itertools import groupby
-from typing import Final, Literal
+from typing import Final
 
 import rich_click as click
-from msgspec import Struct
 
 from events import clock_bounds, seals
 from events.access import Access, AccessError
@@ -31,6 +30,8 @@ from market.cli.console import (
     run_async,
     settings_of,
 )
+from market.cli.doctor_contests import contest_findings
+from market.cli.findings import Finding
 from market.cli.lanes import check_lane
 from market.ground import Ground, clock, pending_migrations, wire
 from market.lacking_heads import count_lacking
@@ -69,15 +70,6 @@ BEHIND = """
 select c.name, max(l.next_position - 1 - c.position) as lag
 from record.consumer c join record.lane l using (stream, lane) group by c.name order by c.name
 """
-
-
-class Finding(Struct, frozen=True, kw_only=True):
-    """`help`: what to do about it."""
-
-    what: str
-    state: Literal["ok", "attention", "wrong"]
-    told: str
-    help: str | None = None
 
 
 @click.command("doctor")
@@ -160,6 +152,7 @@ async def _findings(settings: Settings) -> list[Finding]:
     async with ground.opened_pool("auditor", 1) as pool, acquire(pool) as connection:
         patience = timedelta(seconds=settings.checkpoint_seconds * UNSIGNED_INTERVALS_MAX)
         findings += [finding async for finding in _checkpoints(connection, clock(), patience)]
+        findings += [finding async for finding in contest_findings(connection, clock())]
     if bootstrap is not None:
         findings += [finding async for finding in _topics(ground, deployment)]
         findings += await _heads_on_topics(ground)

@@ -1,5 +1,7 @@
 """Proofs of agreements through the door: each event to both sides, all as one file, nothing to others."""
 
+import asyncio
+from contextlib import AsyncExitStack
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from market.cli.commands import commands
 from market.cli.console import CommandFailed, Exit
 from market.http.proofs.agreement_proofs import newest
 from market.http.wire.ids import to_text
+from market.http.wire.loading import AT_ONCE, BookLoads
 from tests.http.seals import OPERATOR, WITNESS, sealed
 from tests.http.shop import Shop
 from tests.http.test_deliveries import FIGURES, effective, lot, month, on, post, publish
@@ -92,6 +95,18 @@ async def test_each_event_of_an_agreement_is_proved_to_both_sides_and_to_nobody_
             check_receipt_proof(wrong, OPERATOR.verifier, [])
 
 
+async def after_others(shop: Shop, path: str, by: Firm) -> Any:
+    """What is answered once one of those that read is done."""
+    loads: BookLoads = shop.app.state.loads
+    async with AsyncExitStack() as others:
+        for _ in range(AT_ONCE):
+            await others.enter_async_context(loads.turn())
+        asked = asyncio.create_task(shop.ask("GET", path, by=by))
+        _, waiting = await asyncio.wait([asked], timeout=0.3)
+        assert {asked} == waiting
+    return await asked
+
+
 async def test_a_bank_without_an_account_reads_an_agreement(
     shop: Shop, database: Any, tmp_path: Path
 ) -> None:
@@ -103,6 +118,7 @@ async def test_a_bank_without_an_account_reads_an_agreement(
         assert 404 == (await shop.ask("GET", f"{path}/proof", by=outsider)).status_code
     answer = await shop.ask("GET", f"{path}/proof", by=shop.scene.sellers[1], roles=("auditor", "operator"))
     assert 404 == answer.status_code
+    assert 200 == (await after_others(shop, f"{path}/proof", buyer)).status_code
     file = tmp_path / "agreement.proof.json"
     checked = ["audit", "proof", str(file), *KEYS]
     shown = (await shop.ask("GET", path, by=buyer)).json()

@@ -8,16 +8,15 @@ from typing import Any
 import asyncpg
 import pytest
 
-from contracts.store.due import oldest_contest
 from contracts.timers import Timers
 from events.contract_terms import AssayClause, FixedVolume, PaymentClause, TermClause
 from events.price_clauses import ContractForDifference, IndexedPrice, IndexReference
 from events.replay import from_journal
-from market.folders import DEPLOY
 from market.http.wire.examples import AGREEMENT_TERMS
 from market.http.wire.ids import to_text
 from market.rebuild import compare_with_record
 from tests.agreement_support import STEADY, agreed
+from tests.contest_support import contests, migrated_again
 from tests.contract_support import TONNE_G, agreement_terms
 from tests.desk_support import PERCENT_PPB
 from tests.http.shop import Shop
@@ -25,10 +24,9 @@ from tests.http.test_deliveries import FIGURES, lot, month, on, publish
 from tests.market_drafts import Firm
 
 CONTRACT_TABLES = (
-    "agreement", "agreement_proposal", "nomination", "contract_year", "delivery", "invoice", "issued_invoice",
-    "index_value",
+    "agreement", "agreement_proposal", "nomination", "contract_year", "contest", "delivery", "invoice",
+    "issued_invoice", "index_value",
 )  # fmt: skip
-CONTESTS = DEPLOY / "postgres" / "migrations" / "0053_contests_have_an_age.sql"
 VERSIONED = ("proposals", "signatures", "suspensions", "resumption", "termination")
 YEAR_2 = {"start": "2027-07-01T00:00:00Z", "end": "2028-07-01T00:00:00Z"}
 YEAR_3 = {"start": "2028-07-01T00:00:00Z", "end": "2029-07-01T00:00:00Z"}
@@ -287,13 +285,11 @@ async def test_bad_steps_of_a_contract_have_their_code_and_store_nothing(stage: 
     assert REFUSED[case] == await case(stage)
 
 
-async def contested_since(stage: Stage) -> date | None:
-    async with stage.shop.scene.pool.acquire() as connection:
-        found = await oldest_contest(connection)
-    if found is None:
-        return None
-    assert stage.steady == f"/v1/agreements/{to_text('agr', found[0])}"
-    return found[1].date()
+async def contested_since(stage: Stage) -> list[tuple[int | None, str]]:
+    """Number and day of each force majeure of the steady agreement, and of its termination."""
+    listed = await contests(stage.shop, stage.firms["outsider"])
+    assert {stage.steady} >= {f"/v1/agreements/{each['agreement']}" for each in listed}
+    return [(each["suspension"], each["contested_at"][:10]) for each in listed]
 
 
 async def read_by_operator(stage: Stage, address: str) -> int:
@@ -303,7 +299,7 @@ async def read_by_operator(stage: Stage, address: str) -> int:
 
 async def test_force_majeure_that_is_contested_holds_its_year(database: Any, stage: Stage) -> None:
     """On a side's word a month of a year would owe nothing; the other side contests, the operator decides."""
-    path, contests = stage.steady, f"{stage.steady}/contests"
+    path, contest = stage.steady, f"{stage.steady}/contests"
     award = {"title": "Award 27/114", "sha256": "ef" * 32, "dated_on": "2028-08-30"}
     period = {"start": "2028-06-01T00:00:00Z", "end": "2028-06-30T00:00:00Z"}
     on(stage.shop, date(2028, 6, 25))
@@ -314,11 +310,11 @@ async def test_force_majeure_that_is_contested_holds_its_year(database: Any, sta
     own = {"reason": "prolonged_force_majeure"}
     assert (403, "own_force_majeure") == await stage.refused(f"{path}/termination", "buyer", own)
     said = {"suspension": 1, "reason": "the furnace ran on 12 June"}
-    assert (404, "agreement_unknown") == await stage.refused(contests, "outsider", said)
-    assert (403, "side_wrong") == await stage.refused(contests, "buyer", said)
-    await stage.done(contests, "seller", said)
-    assert (409, "contested_before") == await stage.refused(contests, "seller", said)
-    assert date(2028, 6, 25) == await contested_since(stage)
+    assert (404, "agreement_unknown") == await stage.refused(contest, "outsider", said)
+    assert (403, "side_wrong") == await stage.refused(contest, "buyer", said)
+    await stage.done(contest, "seller", said)
+    assert (409, "contested_before") == await stage.refused(contest, "seller", said)
+    assert [(1, "2028-06-25")] == await contested_since(stage)
     on(stage.shop, date(2028, 8, 31))
     stage.shop.tokens.clear()
     await stage.pass_time()
@@ -326,7 +322,7 @@ async def test_force_majeure_that_is_contested_holds_its_year(database: Any, sta
     # 29 of 366 days of 600 t
     assert ("open", "47540.984", None) == (year["status"], year["contested_kg"], year["ledger"])
     falls = {"suspension": 1, "outcome": "falls"}
-    settled = f"{contests}/settlement"
+    settled = f"{contest}/settlement"
     assert (403, "side_wrong") == await stage.refused(settled, "seller", falls)
     operator = stage.firms["outsider"]
     reading = [path, f"{path}?reason=award-27-114", f"{path}/statement?reason=award-27-114"]
@@ -340,7 +336,7 @@ async def test_force_majeure_that_is_contested_holds_its_year(database: Any, sta
     )
     assert 201 == decided.status_code, decided.text
     assert 404 == await read_by_operator(stage, reading[1])
-    assert await contested_since(stage) is None
+    assert [] == await contested_since(stage)
     await stage.pass_time()
     year = await stage.year(2)
     assert ("assessed", "0.000", "0.000") == (
@@ -350,7 +346,7 @@ async def test_force_majeure_that_is_contested_holds_its_year(database: Any, sta
     )
     ended = await stage.done(f"{path}/termination", "seller", {"reason": "breach"})
     assert ["termination_unproven", "year_broken_off"] == [each["code"] for each in ended.json()["warnings"]]
-    await stage.done(contests, "buyer", {"reason": "nothing was breached"})
+    await stage.done(contest, "buyer", {"reason": "nothing was breached"})
     assert 200 == await read_by_operator(stage, reading[1])
     seen = (await stage.shop.ask("GET", path, by=stage.firms["seller"])).json()
     assert ("terminated", "buyer", None) == (
@@ -366,13 +362,8 @@ async def test_force_majeure_that_is_contested_holds_its_year(database: Any, sta
     )
     owner = await asyncpg.connect(database.dsn("owner"), server_settings={"search_path": "state, view"})
     pool = stage.shop.scene.pool
-    contested = "select agreement, contested_time from agreement order by agreement"
-    before = await owner.fetch(contested)
-    await owner.execute("alter table agreement drop column contested_time")
-    async with owner.transaction():
-        await owner.execute(CONTESTS.read_text("utf-8"))
-    assert before == await owner.fetch(contested)
-    assert 1 == sum(row["contested_time"] is not None for row in before)
+    assert [(None, "2028-08-31")] == await contested_since(stage)
+    assert [True, False] == [row["contested_time"] is not None for row in await migrated_again(owner)]
     report = await compare_with_record(owner, lambda lane, upto: from_journal(pool, lane, upto=upto))
     await owner.close()
     assert [] == [table.table for table in report.tables if table.differences]

@@ -22,6 +22,7 @@ from market.http.wire.examples import AGREEMENT_TERMS
 from market.http.wire.ids import to_text
 from market.http.wire.row_files import CSV, XLSX
 from market.store.applying import apply
+from tests.contest_support import told as waiting
 from tests.http.shop import Shop
 from tests.http.test_passports import issued
 from tests.market_drafts import Firm
@@ -411,8 +412,10 @@ async def test_the_umpires_figures_need_its_document_and_the_other_side_may_obje
     assert 404 == unread.status_code
     read = (await shop.ask("GET", unseen, by=shop.scene.sellers[1], roles=("operator",))).json()
     assert (["Nd"], "buyer") == (read["to_umpire"], read["objection"]["by"])
+    assert [("assay", True)] == await waiting(shop, shop.scene.sellers[1])
     told = await post(shop, f"{delivery}/umpire", shop.scene.sellers[1], body, roles=("operator",))
     assert 201 == told.status_code, told.text
+    assert [] == await waiting(shop, shop.scene.sellers[1])
     final = await post(shop, f"{delivery}/umpire/objection", buyer, reason)
     assert (409, "umpire_final") == (final.status_code, final.json()["code"])
 

@@ -10,6 +10,7 @@ from events.replay import from_journal
 from market.http.wire.examples import AGREEMENT_TERMS
 from market.http.wire.ids import to_text
 from market.rebuild import compare_with_record
+from tests.contest_support import contests, migrated_again, told
 from tests.http.shop import Shop
 from tests.http.test_deliveries import FIGURES, TERMS, effective, lot, month, on, post, publish
 from tests.http.test_passports import issued
@@ -61,9 +62,17 @@ async def test_a_lot_that_was_lost_at_the_sellers_risk_is_credited_and_lacks(
     assert 404 == (await shop.ask("GET", unread, by=operator, roles=("operator",))).status_code
     await done(shop, f"{declare}/contest", seller, SIGNED)
     assert (409, "non_arrival_contested_before") == await refused(shop, f"{declare}/contest", seller, SIGNED)
+    (waiting,) = await contests(shop, operator, kind="non_arrival")
+    assert (delivery, path, "2027-03-10T09:00:00Z", True) == (
+        f"/v1/deliveries/{waiting['delivery']}",
+        f"/v1/agreements/{waiting['agreement']}",
+        waiting["contested_at"],
+        waiting["operator_may_settle"],
+    )
     read = (await shop.ask("GET", unread, by=operator, roles=("operator",))).json()
     assert SIGNED["reason"] == read["non_arrival"]["contest_reason"]
     await done(shop, settle, operator, award, roles=("operator",))
+    assert [] == await told(shop, operator)
     shown = [(await shop.ask("GET", delivery, by=side)).json() for side in (seller, buyer)]
     assert ("lost", "stands", "seller", None, [REPORT]) == (
         shown[0]["status"],
@@ -81,6 +90,7 @@ async def test_a_lot_that_was_lost_at_the_sellers_risk_is_credited_and_lacks(
         year["unsettled_deliveries"],
     )
     owner = await asyncpg.connect(database.dsn("owner"), server_settings={"search_path": "state, view"})
+    assert ["non_arrival"] == [row["kind"] for row in await migrated_again(owner)]
     report = await compare_with_record(
         owner, lambda lane, upto: from_journal(shop.scene.pool, lane, upto=upto)
     )

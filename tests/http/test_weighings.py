@@ -7,6 +7,7 @@ import asyncpg
 
 from events.replay import from_journal
 from market.rebuild import compare_with_record
+from tests.contest_support import migrated_again, told
 from tests.http.shop import Shop
 from tests.http.test_deliveries import FIGURES, TERMS, effective, lot, month, on, post, publish, warnings
 from tests.market_drafts import Firm
@@ -58,11 +59,11 @@ async def done(shop: Shop, path: str, by: Firm, body: Any = None, **more: Any) -
 async def test_a_mass_far_from_the_shipped_one_is_told_contested_surveyed_and_invoiced(
     database: Any, shop: Shop
 ) -> None:
-    path, delivery, seller, buyer, told = await received(shop, NAMED)
+    path, delivery, seller, buyer, warned = await received(shop, NAMED)
     assert [
         ("weighed_far_from_shipped", "/net_wet_t"),
         ("weighing_may_be_objected", "/net_wet_t"),
-    ] == told
+    ] == warned
     terms = (await shop.ask("GET", path, by=buyer)).json()["standing"]["terms"]
     assert NAMED["weighing"] == terms["weighing"]
     shown = [(await shop.ask("GET", delivery, by=side)).json() for side in (seller, buyer)]
@@ -93,18 +94,22 @@ async def test_a_mass_far_from_the_shipped_one_is_told_contested_surveyed_and_in
     )
     survey, operator = f"{delivery}/weighing/survey", shop.scene.sellers[1]
     unread = f"{delivery}?reason=case-1"
+    assert [("mass", False)] == await told(shop, operator)
     assert (403, "survey_of_parties") == await refused(
         shop, survey, operator, surveyed(), roles=("operator",)
     )
     assert 404 == (await shop.ask("GET", unread, by=operator, roles=("operator",))).status_code
     assert (422, "surveyor_not_agreed") == await refused(shop, survey, seller, surveyed(surveyor="SGS"))
     await done(shop, survey, seller, surveyed())
+    assert [] == await told(shop, operator)
     assert (403, "survey_handed_in") == await refused(shop, objection, seller, OBJECTION)
     await done(shop, objection, buyer, {"net_wet_t": "9.1", "reason": "our copy reads 9.100 t"})
     assert (409, "survey_contested") == await refused(shop, survey, seller, surveyed())
+    assert [("mass", True)] == await told(shop, operator)
     read = (await shop.ask("GET", unread, by=operator, roles=("operator",))).json()
     assert ["weighing", "survey"] == [each["against"] for each in read["weighing"]["objections"]]
     await done(shop, survey, operator, surveyed(net_wet_t="9.6"), roles=("operator",))
+    assert [] == await told(shop, operator)
     assert (409, "mass_final") == await refused(shop, objection, buyer, OBJECTION)
     assert (409, "mass_uncontested") == await refused(shop, f"{delivery}/weighing/agreement", buyer)
     shown = [(await shop.ask("GET", delivery, by=side)).json() for side in (seller, buyer)]
@@ -118,6 +123,7 @@ async def test_a_mass_far_from_the_shipped_one_is_told_contested_surveyed_and_in
     await done(shop, f"{delivery}/acceptance", buyer, title)
     assert "7680.000" == (await shop.ask("GET", delivery, by=seller)).json()["quantity_kg"]
     owner = await asyncpg.connect(database.dsn("owner"), server_settings={"search_path": "state, view"})
+    assert [("mass", None)] == [(row["kind"], row["contested_time"]) for row in await migrated_again(owner)]
     report = await compare_with_record(
         owner, lambda lane, upto: from_journal(shop.scene.pool, lane, upto=upto)
     )

@@ -116,6 +116,7 @@ async def test_however_events_are_cut_into_batches_the_rows_are_the_same(scene: 
         "agreement_proposal",
         "nomination",
         "contract_year",
+        "contest",
         "delivery",
         "invoice",
         "issued_invoice",

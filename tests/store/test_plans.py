@@ -8,9 +8,9 @@ from uuid import UUID
 import asyncpg
 import pytest
 
+from contracts.rules.open_contests import KINDS
+from contracts.store import agreement_events, contests, issued_invoices, own_deliveries
 from contracts.store import deliveries as shipped
-from contracts.store import issued_invoices, own_deliveries
-from contracts.store.due import OLDEST_CONTEST
 from events.connections import Connection
 from events.timetable import BEGINNING, START
 from market.rules.streams.partner_lines import ALL
@@ -44,6 +44,7 @@ from market.store.reading import SET_READER
 ORDERS = 20_000
 NOW = datetime(2026, 3, 2, tzinfo=UTC)
 
+AGREED = "journal_of_agreement"
 # Twelve markets on as many lanes, 200 organisations, a tenth of the orders still open; ids as `md5` makes
 # them.
 FILL = """
@@ -184,6 +185,18 @@ from generate_series(0, $1::int - 1) n;
 insert into state.declared_volume_step
 select lane, volume, 1, organisation, volume, 'x', position, '2026-02-01', '{}' from state.declared_volume;
 
+insert into state.contest
+select n % 12, md5('m' || n % 12)::uuid, md5('a' || n)::uuid, md5('d' || n)::uuid,
+    (array['declaration', 'mass', 'assay', 'non_arrival'])[1 + n % 4], 0,
+    md5('o' || n % 200)::uuid, md5('o' || (n + 1) % 200)::uuid,
+    case when n % 10 = 0 then '2026-02-01'::timestamptz + n * interval '1 hour' end
+from generate_series(0, $1::int - 1) n;
+
+insert into record.journal (stream, lane, position, event_id, type, key, body, chain, recorded_at)
+select 'contracts', 3, n + 1, md5('c' || n)::uuid, 'contracts.delivery.shipped.v1', md5('a' || n % 200)::uuid,
+    '{}', sha256('x'), '2026-02-01'
+from generate_series(0, $1::int - 1) n;
+
 insert into view.waterfall
 select lane, market, md5('p')::uuid, 'spot-all', supply, tranche, requirement, position, body from
     state.match;
@@ -313,7 +326,9 @@ async def test_what_the_writer_runs(database: Any, filled: Any) -> None:
             (due.LAPSES, (NOW, 100, *START), {"match_due"}),
             (due.PASSPORTS, (BEGINNING, few), {"delivery_of_passport"}),
             (due.PASSPORTS, (BEGINNING, few), {"passport_by_id", "passport_of_owner"}),
-            (OLDEST_CONTEST, (), {"agreement_contested"}),
+            (contests.READ_OLDEST, (list(KINDS), 50), {"contest_waiting"}),
+            (agreement_events.READ, (3, str(asked[0]), ["contracts.delivery.shipped.v1"]), {AGREED}),
+            (contests.READ_PAGE, (None, NOW, asked[0], "mass", 0, 50), {"contest_waiting"}),
             (shipped.READ_OF_NUMBER, (posters[0], "Lot", sold[0], 10), {"delivery_lot_folded"}),
             *await of_passports(writer),
         ],

@@ -20,6 +20,7 @@ from events.contract_terms import TermClause
 from events.refusal import ClockAhead
 from events.vocabulary import Period
 from market import watch as watching
+from market.cli.doctor_contests import contest_findings
 from market.commands import markets, webhooks
 from market.http.wire.ids import to_text
 from market.metrics import RELAY_OLDEST_SECONDS, WATCHED_AT
@@ -108,13 +109,22 @@ async def test_what_no_process_takes_up_is_seen_to_wait(
                 assert 0 == read("watched_timestamp_seconds")
             await eventually("the ages", partial(shown, 1, "lodestone_webhooks_unserved"))
             stop.set()
+            async with wiring.auditor.acquire() as connection:
+                late = scene.clock.now + timedelta(days=31)
+                findings = [each async for each in contest_findings(connection, late)]
+    told = f"1 wait to be settled, the oldest, of {contested}, for 31 days"
+    assert [("contests, declaration", "attention", told)] == [
+        (each.what, each.state, each.told) for each in findings
+    ]
     assert HOUR_SECONDS == read("timer_oldest_due_seconds", kind="expiry")
     assert [0, 0, 0, 0] == [
         read("timer_oldest_due_seconds", kind=kind) for kind in ("lapse", "agreement", "volumes", "delivery")
     ]
     assert 2 * HOUR_SECONDS == read("import_oldest_seconds")
     assert 0 == read("webhook_oldest_due_seconds")
-    assert 2 * HOUR_SECONDS == read("contest_oldest_seconds", agreement=contested)
+    waiting = {"kind": "declaration", "subject": contested, "suspension": "1"}
+    assert 2 * HOUR_SECONDS == read("contest_seconds", **waiting)
+    assert (1, 0) == (read("contests", kind="declaration"), read("contests", kind="mass"))
     assert 0 < read("unsealed_oldest_seconds")
     assert math.isnan(read("checkpoint_age_seconds"))
     assert 0 <= read("audit_run_age_seconds")

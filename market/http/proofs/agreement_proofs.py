@@ -5,6 +5,7 @@ from typing import Final
 from uuid import UUID
 
 from contracts.store import agreement_events, agreements
+from contracts.store.agreements import AgreementPlace
 from events import seals
 from events.contract_events import DeliveryShipped, InvoiceSettled
 from events.decision import LaneKey
@@ -14,7 +15,7 @@ from market.http.proofs.checkpoints import views
 from market.http.proofs.receipt_proofs import covering, sealed_events
 from market.http.wire.access import READERS
 from market.http.wire.endpoint import Answer, Call, Nothing, endpoint, not_found
-from market.http.wire.loading import COST, RATE
+from market.http.wire.loading import COST, RATE, BookLoads
 from market.http.wire.reads import as_caller, as_desk
 from market.rules.visibility.contract_visibility import shown_to_party
 from market.rules.visibility.deals import ContractFact
@@ -41,17 +42,21 @@ TAG: Final = "Agreements"
     ),
 )
 async def proof(call: Call[Nothing, Nothing]) -> Answer:
-    organisation = call.caller.organisation
     async with as_caller(call) as connection:
-        place = await agreements.locate(connection, organisation, call.ids["agreement"])
+        place = await agreements.locate(connection, call.caller.organisation, call.ids["agreement"])
         if place is None:
             raise not_found()
-        since = await agreement_events.drafted_at(connection, place.agreement)
-    key = LaneKey("contracts", place.lane)
+    loads: BookLoads = call.state.loads
+    async with loads.turn():
+        body = await _file(call, place)
+    return Answer(body=body)
+
+
+async def _file(call: Call[Nothing, Nothing], place: AgreementPlace) -> AgreementProof:
+    """DoorError `not_sealed`."""
+    organisation, key = call.caller.organisation, LaneKey("contracts", place.lane)
     async with call.door.desk.looking() as connection:
-        events = newest(
-            await agreement_events.load_events(connection, place.lane, place.agreement, since, TYPES)
-        )
+        events = newest(await agreement_events.load_events(connection, place.lane, place.agreement, TYPES))
     parties = {place.agreement: place}
     whole: dict[int, bool] = {}
     for event in events:
@@ -62,7 +67,7 @@ async def proof(call: Call[Nothing, Nothing]) -> Answer:
     async with as_desk(call) as connection:
         seal = await covering(connection, key, max(whole))
         (checkpoint,) = await views(connection, [seal])
-        body = AgreementProof(
+        return AgreementProof(
             format=FORMAT,
             agreement=place.agreement,
             organisation=organisation,
@@ -72,7 +77,6 @@ async def proof(call: Call[Nothing, Nothing]) -> Answer:
                 connection, [event for event in events if event.position in whole], seal, whole
             ),
         )
-    return Answer(body=body)
 
 
 def newest(events: Sequence[Recorded], events_max: int = EVENTS_MAX) -> list[Recorded]:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from functools import partial
 from typing import Final, TypeVar
 from uuid import UUID
@@ -14,7 +15,7 @@ from market.store.reading import reading
 T = TypeVar("T")
 
 AT_ONCE: Final = 2
-"""Books being loaded or read through at the same time in one API process."""
+"""Books, and events of agreements, being loaded or read through at the same time in one API process."""
 COST: Final = 10
 """What such a request takes of its organisation's rate, in requests."""
 RATE: Final = f"A request counts as {COST} in the organisation's rate."
@@ -41,6 +42,10 @@ class BookLoads:
             book = await asyncio.shield(task)
             if book is None or book.position >= at_least:
                 return book
+
+    def turn(self) -> AbstractAsyncContextManager[None]:
+        """Waits until few enough read."""
+        return self._free
 
     async def work(self, read: Callable[[], T]) -> T:
         """`read` in a thread, when its turn comes."""

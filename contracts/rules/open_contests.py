@@ -1,0 +1,79 @@
+"""What the sides of an agreement differ on, from the fact that begins it to the one that settles it."""
+
+from collections.abc import Iterator
+from typing import Final, Literal, TypeAlias
+from uuid import UUID
+
+from msgspec import Struct
+
+from contracts.rules import non_arrivals, results, weighings
+from contracts.rules.agreement import Agreement
+from contracts.rules.delivery import Delivery
+from events.contract_events import (
+    AssaysExchanged,
+    ContestSettled,
+    DeclarationContested,
+    DeliveryWeighed,
+    NonArrivalContested,
+    NonArrivalSettled,
+    UmpireDecided,
+    UmpireObjected,
+    WeighingObjected,
+    WeighingSettled,
+)
+
+ContestKind = Literal["declaration", "mass", "assay", "non_arrival"]
+"""Force majeure or a termination · the mass received · an assay before its umpire · a lot that never came."""
+KINDS: Final[tuple[ContestKind, ...]] = ("declaration", "mass", "assay", "non_arrival")
+ContestFact: TypeAlias = (
+    DeclarationContested
+    | ContestSettled
+    | WeighingObjected
+    | WeighingSettled
+    | DeliveryWeighed
+    | AssaysExchanged
+    | UmpireObjected
+    | UmpireDecided
+    | NonArrivalContested
+    | NonArrivalSettled
+)
+
+
+class Contested(Struct, frozen=True):
+    """`subject`: the agreement of a declaration, else the delivery. `number`: of the force majeure; 0 for
+    whatever is no force majeure."""
+
+    kind: ContestKind
+    subject: UUID
+    number: int = 0
+
+
+def changes(fact: ContestFact) -> Iterator[tuple[Contested, bool]]:
+    """What begins to wait (True) or waits no longer, if it did. A lot weighed is there, and weighed anew."""
+    match fact:
+        case DeclarationContested() | ContestSettled():
+            declared = Contested("declaration", fact.agreement, fact.suspension or 0)
+            yield declared, isinstance(fact, DeclarationContested)
+        case WeighingObjected() | WeighingSettled():
+            yield Contested("mass", fact.delivery), isinstance(fact, WeighingObjected)
+        case DeliveryWeighed():
+            yield Contested("mass", fact.delivery), False
+            yield Contested("non_arrival", fact.delivery), False
+        case AssaysExchanged():
+            if fact.to_umpire:
+                yield Contested("assay", fact.delivery), True
+        case UmpireObjected() | UmpireDecided():
+            yield Contested("assay", fact.delivery), isinstance(fact, UmpireObjected)
+        case NonArrivalContested() | NonArrivalSettled():
+            yield Contested("non_arrival", fact.delivery), isinstance(fact, NonArrivalContested)
+
+
+def operator_may_settle(kind: ContestKind, agreement: Agreement, delivery: Delivery | None) -> bool:
+    """Of what is open. Without a delivery: a declaration, on a tribunal's word at any time."""
+    if delivery is None or kind == "declaration":
+        return True
+    if kind == "assay":
+        return results.is_operators(agreement, delivery)
+    if kind == "mass":
+        return weighings.is_operators(agreement, delivery)
+    return non_arrivals.is_operators(delivery)

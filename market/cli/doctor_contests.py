@@ -1,0 +1,28 @@
+"""What `lodestone doctor` says of what two sides differ on and nobody has settled."""
+
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
+from typing import Final
+
+from contracts.store import contests
+from events.connections import Connection
+from market.cli.findings import Finding
+from market.watch import contest_subject
+
+AGE_MAX: Final = timedelta(days=30)
+"""As LodestoneContestWaits of deploy/alerts.yaml."""
+
+
+async def contest_findings(connection: Connection, now: datetime) -> AsyncIterator[Finding]:
+    """One for each kind of which any waits."""
+    waiting = await contests.counted(connection)
+    for each in await contests.oldest(connection, limit=1):
+        kind, age = each.contested.kind, now - each.since
+        late = age > AGE_MAX
+        yield Finding(
+            what=f"contests, {kind}",
+            state="attention" if late else "ok",
+            told=f"{waiting[kind]:,} wait to be settled, the oldest, of {contest_subject(each.contested)}, "
+            f"for {max(0, age.days):,} days",
+            help="GET /v1/contests; docs/operations.md, When two parties cannot go on" if late else None,
+        )
