@@ -105,6 +105,29 @@ async def test_a_company_reads_its_own_consumption_and_nobody_elses(
         assert [] == (await get(shop, SHARES, other)).json()["elements"]
 
 
+async def test_who_polls_is_told_that_nothing_has_changed(shop: Shop, seller: Firm, buyer: Firm) -> None:
+    """The record goes on and time with it: only what the figures say changes the tag."""
+    await traded(shop, seller)
+    asked: tuple[tuple[str, Firm, tuple[Any, ...]], ...] = (
+        (SHARES, buyer, ()),
+        (f"{SHARES}?of=union", shop.scene.sellers[1], ("operator",)),
+    )
+    first = [await get(shop, path, by, *roles) for path, by, roles in asked]
+    shop.scene.clock.pass_seconds(60)
+    await shop.scene.require(shop.scene.buyers[1])
+    for (path, by, roles), before in zip(asked, first, strict=True):
+        tag = before.headers["etag"]
+        assert tag.startswith('W/"')
+        kept = await get(shop, path, by, *roles, **{"If-None-Match": tag})
+        assert (304, tag, b"") == (kept.status_code, kept.headers["etag"], kept.content)
+        again = await get(shop, path, by, *roles)
+        assert before.json()["as_of"] < again.json()["as_of"]
+    await traded(shop, shop.scene.sellers[1])
+    for (path, by, roles), before in zip(asked, first, strict=True):
+        told = await get(shop, path, by, *roles, **{"If-None-Match": before.headers["etag"]})
+        assert 200 == told.status_code
+
+
 async def test_the_union_is_whole_for_operators_and_banded_for_everybody_else(
     shop: Shop, seller: Firm, buyer: Firm
 ) -> None:

@@ -110,6 +110,7 @@ def dated_rules() -> tuple[DatedRule, ...]:
     query=SharesQuery,
     answer=(SharesView, BandedSharesView),
     shapes=SHAPES,
+    etagged=True,
     cost=COST,
     problems=(422,),
     description=(
@@ -257,6 +258,7 @@ def period(query: PeriodQuery, now: datetime, *, finished: bool) -> tuple[date, 
     query=MapQuery,
     answer=SupplierMapView,
     shapes=SHAPES,
+    etagged=True,
     cost=COST,
     problems=(422,),
     description=(

@@ -122,6 +122,7 @@ class CrmaStatementView(Body, frozen=True, kw_only=True):
     query=StatementQuery,
     answer=CrmaStatementView,
     shapes=SHAPES,
+    etagged=True,
     description=(
         "Article 29: the post-consumer share of Nd, Dy, Pr, Tb, B, Sm, Ni and Co in products with more than "
         "0.2 kg of magnets; pre-consumer apart. For who may read the passport; without magnets there is none."

@@ -43,4 +43,4 @@ def none_match(header: str | None, current: str) -> bool:
         return False
     if header.strip() == "*":
         return True
-    return current in {part.strip().removeprefix("W/") for part in header.split(",")}
+    return current.removeprefix("W/") in {part.strip().removeprefix("W/") for part in header.split(",")}

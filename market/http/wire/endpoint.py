@@ -114,13 +114,15 @@ class Endpoint(Struct, frozen=True, kw_only=True):
 
 class Answer(Struct, kw_only=True):
     """`version`, and `position` where it is not enough, give the ETag; `hashed`: the body itself, beside a
-    version where the body shows what has none; no body: 204; a generator of bytes: sent as they come."""
+    version where the body shows what has none, or what of it is `alike` in readings that differ only in when
+    they were made; no body: 204; a generator of bytes: sent as they come."""
 
     body: Any = None
     version: int | None = None
     position: int | None = None
     status: int | None = None
     hashed: bool = False
+    alike: dict[str, Any] | None = None
     headers: dict[str, str] = {}
     replayed: bool = False
     media_type: str = JSON
@@ -432,6 +434,9 @@ def _render(call: Call[Any, Any], declared: Endpoint, answer: Answer) -> Rendere
 
 
 def _tag(answer: Answer, content: bytes) -> str | None:
+    """A weak one where bodies that mean the same need not be the same bytes."""
+    if answer.alike is not None:
+        return f'W/"{sha256(_encoder.encode(answer.alike)).digest()[:16].hex()}"'
     digest = sha256(content).digest() if answer.hashed else b""
     if answer.version is not None:
         of_body = int.from_bytes(digest) % SUFFIXES if answer.hashed else None

@@ -9,7 +9,7 @@ from hashlib import sha256
 from typing import Any, Final, Literal, TypeVar
 from xml.etree.ElementTree import Element, SubElement, tostring
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from market.http.wire.endpoint import JSON, Answer, Call
 from market.http.wire.row_tables import written_csv
@@ -97,12 +97,19 @@ class Sheet(Struct, frozen=True, kw_only=True):
     scope: tuple[tuple[str, str | None], ...] = ()
 
 
+READ_AT: Final = frozenset({"as_of", "as_of_positions"})
+"""What says of a reading when it was made: of two that differ in nothing else the first may be kept."""
+
+
 def answer(call: Call[Any, Any], view: Struct, sheet: Sheet, asked: Shape | None) -> Answer:
     """In the shape that `format` names, else the first of the Accept header that is offered, else JSON."""
     shape = asked or accepted(call.header(b"accept"), MEDIA_TYPES)
     headers = {"Vary": "Accept"}
     if shape == "json":
-        return Answer(body=view, hashed=True, headers=headers)
+        if READ_AT.isdisjoint(view.__struct_fields__):
+            return Answer(body=view, hashed=True, headers=headers)
+        alike = {name: value for name, value in structs.asdict(view).items() if name not in READ_AT}
+        return Answer(body=view, alike=alike, headers=headers)
     if shape == "csv":
         headers["Content-Disposition"] = f'attachment; filename="{sheet.name}.csv"'
         return Answer(body=as_csv(sheet), media_type=MEDIA_TYPES[shape], headers=headers)
