@@ -160,8 +160,8 @@ class PeriodView(Body, frozen=True, kw_only=True):
     `period_over` false: the figures are those so far. `rules_as_of`: the day whose dated rules apply.
 
     `as_of`: when this was read; `as_of_positions`: the newest position of each lane of the record's streams
-    that is in it, for operators and auditors; how fast a lane grows tells how much others do. Two answers that
-    differ in these alone have one entity tag.
+    that is in it, for operators and auditors; how fast a lane grows tells how much others do. Two
+    answers that differ in these alone have one entity tag.
     """
 
     organisation: OrganisationId | None
