@@ -37,12 +37,16 @@ from record.consumer where name = $1 and stream = $2 and lane = $3
 
 MOVE = """
 update record.consumer
-set position = $6, head = $7, next_offset = $8, last_event_id = $9, cluster_id = $10
+set position = $6, head = $7, next_offset = $8, last_event_id = $9, cluster_id = $10, waits_reason = null
 where name = $1 and owner = $2 and stream = $3 and lane = $4 and position = $5
 """
 
 NOTE_STOP = """
 update record.consumer set stopped_reason = $5 where name = $1 and owner = $2 and stream = $3 and lane = $4
+"""
+
+NOTE_WAIT = """
+update record.consumer set waits_reason = $5 where name = $1 and owner = $2 and stream = $3 and lane = $4
 """
 
 RESUME = """
@@ -110,6 +114,12 @@ async def skip_repeats(pool: Pool, name: str, owner: str, key: LaneKey, before: 
 async def note_stop(pool: Pool, name: str, owner: str, key: LaneKey, reason: str) -> None:
     async with acquire(pool) as connection:
         await connection.execute(NOTE_STOP, name, owner, key.stream, key.lane, reason)
+
+
+async def note_wait(pool: Pool, name: str, owner: str, key: LaneKey, reason: str) -> None:
+    """Until the position moves."""
+    async with acquire(pool) as connection:
+        await connection.execute(NOTE_WAIT, name, owner, key.stream, key.lane, reason)
 
 
 async def resume(connection: Connection, name: str, key: LaneKey) -> bool | None:

@@ -28,6 +28,7 @@ from events.positions import (
     Step,
     move,
     note_stop,
+    note_wait,
     read_place,
     skip_repeats,
 )
@@ -308,6 +309,8 @@ class Subscription:
         """Told once."""
         if self.waiting.get(key) != reason:
             log.error("reader_lane_waits", reader=self._name, stream=key.stream, lane=key.lane, reason=reason)
+            with suppress(*DATABASE_ERRORS):
+                await note_wait(self._pool, self._name, self._owner, key, reason)
         self.waiting[key] = reason
         await asyncio.sleep(self._limits.retry_seconds_max)
 

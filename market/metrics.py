@@ -33,6 +33,11 @@ LANE_STOPPED: Final = Gauge(
     "1 while a reader or the relay has stopped a lane.",
     ("reader", "stream", "lane"),
 )
+LANE_WAITS: Final = Gauge(
+    "lodestone_lane_waits",
+    "1 while a reader waits on a lane whose journal lacks what its topic holds.",
+    ("reader", "stream", "lane"),
+)
 CLEARING_SECONDS: Final = Histogram(
     "lodestone_clearing_seconds",
     "Time to compute a round, without its transaction.",

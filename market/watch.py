@@ -31,6 +31,7 @@ from market.metrics import (
     IMPORT_OLDEST,
     LANE_AHEAD,
     LANE_STOPPED,
+    LANE_WAITS,
     READER_LAG,
     READER_LAG_SECONDS,
     RELAY_OLDEST_SECONDS,
@@ -113,12 +114,14 @@ def told_difference(found: timedelta) -> str:
 
 # Every reader beside the end of its lane, and since when the first event it has not applied is recorded.
 LAGS = """
-select p.name, p.stream, p.lane, l.next_position - 1 - p.position as lag, p.stopped,
+select p.name, p.stream, p.lane, l.next_position - 1 - p.position as lag, p.stopped, p.waits,
        coalesce(extract(epoch from clock_timestamp() - j.recorded_at), 0)::float8 as seconds
 from (
-    select name, stream, lane, position, stopped_reason is not null as stopped from record.consumer
+    select name, stream, lane, position, stopped_reason is not null as stopped,
+        waits_reason is not null as waits
+    from record.consumer
     union all
-    select 'relay', stream, lane, position, stopped_reason is not null from record.relay
+    select 'relay', stream, lane, position, stopped_reason is not null, false from record.relay
 ) p
 join record.lane l on l.stream = p.stream and l.lane = p.lane
 left join record.journal j on j.stream = p.stream and j.lane = p.lane and j.position = p.position + 1
@@ -162,6 +165,7 @@ async def _show_lags(wiring: Wiring) -> None:
         READER_LAG.labels(*place).set(row["lag"])
         READER_LAG_SECONDS.labels(*place).set(row["seconds"])
         LANE_STOPPED.labels(*place).set(int(row["stopped"]))
+        LANE_WAITS.labels(*place).set(int(row["waits"]))
     stopped = sum(row["stopped"] for row in rows if row["name"] == "auditor")
     AUDIT_DIVERGENCES.set(stopped + diverged)
 

@@ -222,6 +222,7 @@ CREATE TABLE record.consumer (
     owner text,
     leased_until timestamp with time zone,
     stopped_reason text,
+    waits_reason text,
     CONSTRAINT consumer_head_check CHECK ((octet_length(head) = 32)),
     CONSTRAINT consumer_next_offset_check CHECK ((next_offset >= 0)),
     CONSTRAINT consumer_position_check CHECK (("position" >= 0))
@@ -2030,6 +2031,9 @@ GRANT UPDATE(leased_until) ON TABLE record.consumer TO lodestone_auditor;
 
 GRANT UPDATE(stopped_reason) ON TABLE record.consumer TO lodestone_writer;
 GRANT UPDATE(stopped_reason) ON TABLE record.consumer TO lodestone_auditor;
+
+GRANT UPDATE(waits_reason) ON TABLE record.consumer TO lodestone_writer;
+GRANT UPDATE(waits_reason) ON TABLE record.consumer TO lodestone_auditor;
 
 GRANT SELECT,INSERT ON TABLE record.cosignature TO lodestone_auditor;
 GRANT SELECT ON TABLE record.cosignature TO lodestone_reader;

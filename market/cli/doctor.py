@@ -66,6 +66,11 @@ select 'writer', stream, lane, stopped_reason from record.lane where stopped_rea
 order by 1, 2, 3
 """
 
+WAITING = """
+select name, stream, lane, waits_reason from record.consumer
+where waits_reason is not null and stopped_reason is null order by name, stream, lane
+"""
+
 BEHIND = """
 select c.name, max(l.next_position - 1 - c.position) as lag
 from record.consumer c join record.lane l using (stream, lane) group by c.name order by c.name
@@ -251,6 +256,13 @@ async def _record(connection: Connection, deployment: Deployment) -> AsyncIterat
             state="wrong",
             told=f"stopped: {row['stopped_reason']}",
             help=_help(row["name"], f"{row['stream']}/{row['lane']}"),
+        )
+    for row in await connection.fetch(WAITING):
+        yield Finding(
+            what=f"{row['name']} {row['stream']}/{row['lane']}",
+            state="wrong",
+            told=f"waits: {row['waits_reason']}",
+            help=f"lodestone replay --restore {row['stream']}/{row['lane']}",
         )
 
 

@@ -49,7 +49,7 @@ with held as (
     order by stream, lane for update
 ), moved as (
     update record.consumer c set position = m.after, head = m.head, next_offset = m.next_offset,
-        last_event_id = m.last_event_id, cluster_id = m.cluster_id
+        last_event_id = m.last_event_id, cluster_id = m.cluster_id, waits_reason = null
     from held h join unnest(
         $3::text[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bytea[], $8::bigint[], $9::uuid[],
         $10::text[]

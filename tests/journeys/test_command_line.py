@@ -151,6 +151,23 @@ async def test_the_doctor_tells_servers_without_services_from_those_that_work(
             working = {row["what"]: (row["state"], row["told"]) for row in json.loads(out)}
             state, told = working["services"]
             assert ("ok", "leases held by: matcher, relay") == (state, told.partition("; whether api, ")[0])
+            await wiring.writer.execute(
+                "update record.consumer set waits_reason = 'no position 3' "
+                "where name = 'matcher' and stream = 'market' and lane = 0"
+            )
+            place = {"reader": "matcher", "stream": "market", "lane": "0"}
+            await eventually("who waits", partial(shown, 1, "lodestone_lane_waits", **place))
+            code, out, err = await ran(*servers, "doctor", "--json")
+            waits = {row["what"]: row for row in json.loads(out)}["matcher market/0"]
+            assert (
+                Exit.UNAVAILABLE,
+                "wrong",
+                "waits: no position 3",
+                "lodestone replay --restore market/0",
+            ) == (
+                code,
+                *(waits[name] for name in ("state", "told", "help")),
+            )
         _, out, _ = await ran_with(
             {"LODESTONE_DATABASE_URL": database.admin_dsn, "LODESTONE_KAFKA_BOOTSTRAP": NOWHERE}, "doctor"
         )

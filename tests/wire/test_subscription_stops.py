@@ -82,10 +82,15 @@ async def test_what_an_older_journal_lacks_is_waited_for(wire: Wire, database: A
             "the journal of parties/0 has no position 3: the database is an older state. "
             "Recovery: lodestone replay --restore parties/0"
         ) == reader.waiting[FIRST]
+        noted = "select waits_reason from record.consumer where lane < 2 order by lane"
+        assert [reader.waiting[key] for key in sorted(reader.waiting)] == [
+            row["waits_reason"] for row in await admin.fetch(noted)
+        ]
         handler.refuse = set()
         await admin.execute("insert into record.journal select * from public.saved")
-        await admin.close()
         await eventually(went_on)
+        assert [None, None] == [row["waits_reason"] for row in await admin.fetch(noted)]
+        await admin.close()
     assert {} == reader.stopped
 
 
