@@ -38,6 +38,8 @@ _CHECKED = struct.Struct(">hiqqqhii")
 
 def _written(left: int) -> bytes:
     """Seven bits to a byte, the lowest first."""
+    if 0x3FFF < left < 0x200000:
+        return bytes((left & 0x7F | 0x80, left >> 7 & 0x7F | 0x80, left >> 14))
     found = bytearray()
     while left > 0x7F:
         found.append(left & 0x7F | 0x80)
@@ -60,13 +62,15 @@ def _signed(number: int) -> bytes:
     return varint(number) if number >= 0 else _written((-number << 1) - 1)
 
 
-def _text(value: bytes) -> bytes:
-    return varint(len(value)) + value
+def written_text(value: bytes) -> bytes:
+    """With its length before it, as it stands in a record."""
+    size = len(value)
+    return (_SHORT[size] if size < _SHORTS else varint(size)) + value
 
 
 @lru_cache(maxsize=64)
 def header_name(name: str) -> bytes:
-    return _text(name.encode())
+    return written_text(name.encode())
 
 
 class WrittenHeaders(Struct, frozen=True, gc=False):
@@ -86,18 +90,18 @@ _NO_DELAY = NO_ATTRIBUTES + b"\0"
 _STARTS = tuple(_NO_DELAY + place for place in _SHORT)
 """How a record begins, by its place in the batch."""
 HEADERS_COUNT = 9
-_HEADERS_ID = varint(HEADERS_COUNT) + _text(b"ce_id") + varint(36)
-_TYPE = _text(b"ce_type")
-_SOURCE = _text(b"ce_source")
-_VERSION_TIME = _text(b"ce_specversion") + _text(SPEC_VERSION) + _text(b"ce_time")
-_SUBJECT = _text(b"ce_subject")
+_HEADERS_ID = varint(HEADERS_COUNT) + written_text(b"ce_id") + varint(36)
+_TYPE = written_text(b"ce_type")
+_SOURCE = written_text(b"ce_source")
+_VERSION_TIME = written_text(b"ce_specversion") + written_text(SPEC_VERSION) + written_text(b"ce_time")
+_SUBJECT = written_text(b"ce_subject")
 _CONTENT_POSITION = tuple(
-    _text(b"content-type") + _text(CONTENT_TYPE) + _text(b"position") + varint(digits)
+    written_text(b"content-type") + written_text(CONTENT_TYPE) + written_text(b"position") + varint(digits)
     for digits in range(len(str(2**63)) + 1)
 )
 """By the number of digits."""
 CHAIN_HEX_BYTES = 2 * HASH_BYTES
-CHAIN_HEADER = _text(b"chain") + varint(CHAIN_HEX_BYTES)
+CHAIN_HEADER = written_text(b"chain") + varint(CHAIN_HEX_BYTES)
 
 
 class WrittenBatch(BatchBuilder):  # type: ignore[misc]  # aiokafka has no types
@@ -177,7 +181,9 @@ def _shape(body: bytes) -> _Shape:
     name, source, subject, time = part[7], part[11], part[15], part[19]
     before_subject = b'","type":"%b","source":"%b","subject":"' % (name, source)
     subject_length = varint(len(subject))
-    between = b"".join((_TYPE, _text(name), _SOURCE, _text(source), _VERSION_TIME, varint(len(time))))
+    between = b"".join(
+        (_TYPE, written_text(name), _SOURCE, written_text(source), _VERSION_TIME, varint(len(time)))
+    )
     behind = _SUBJECT + subject_length
     cut = (before_subject, subject, _BEFORE_TIME, time, _AFTER_TIME)
     layout = struct.Struct("7x36s" + "".join(f"{len(text)}s" for text in cut))
@@ -257,26 +263,22 @@ class BatchWriter:
 
 
 class WrittenRecord(Struct, frozen=True, gc=False):
-    """A record but for its place in a batch: `content` is all that stands behind that."""
+    """A record but for its place in a batch, in pieces: its value is copied once, into the batch.
+
+    `before` is its key and the length of its value, `headers` as they stand in it with their count.
+    """
 
     timestamp_ms: int
-    content: bytes
+    before: bytes
+    value: bytes
+    headers: bytes
 
 
-def written_record(timestamp_ms: int, key: bytes, value: bytes, headers: Sequence[bytes]) -> WrittenRecord:
-    """`headers` as they stand in the record, in parts, with their count before them."""
-    key_size, size = len(key), len(value)
+def written_record(timestamp_ms: int, key: bytes, value: bytes, headers: bytes) -> WrittenRecord:
+    """`key` as `written_text` has it, `headers` with their count before them."""
+    size = len(value)
     return WrittenRecord(
-        timestamp_ms,
-        b"".join(
-            (
-                _SHORT[key_size] if key_size < _SHORTS else varint(key_size),
-                key,
-                _SHORT[size] if size < _SHORTS else varint(size),
-                value,
-                *headers,
-            )
-        ),
+        timestamp_ms, key + (_SHORT[size] if size < _SHORTS else varint(size)), value, headers
     )
 
 
@@ -296,13 +298,13 @@ class RecordWriter:
         size, bytes_max, count = self._size, self._bytes_max, self._count
         first_ms, last_ms = self._first_ms, self._last_ms
         for record in records:
-            at_ms, content = record.timestamp_ms, record.content
+            at_ms, before, value, headers = record.timestamp_ms, record.before, record.value, record.headers
             if not count:
                 first_ms = last_ms = at_ms
             delay = at_ms - first_ms
-            head = NO_ATTRIBUTES + (_SHORT[delay] if 0 <= delay < _SHORTS else _signed(delay))
-            head += _SHORT[count] if count < _SHORTS else varint(count)
-            length = len(head) + len(content)
+            delayed = _SHORT[delay] if 0 <= delay < _SHORTS else _signed(delay)
+            place = _SHORT[count] if count < _SHORTS else varint(count)
+            length = 1 + len(delayed) + len(place) + len(before) + len(value) + len(headers)
             record_length = _SHORT[length] if length < _SHORTS else varint(length)
             grown = size + len(record_length) + length
             if grown > bytes_max and count:
@@ -310,7 +312,7 @@ class RecordWriter:
             size = grown
             if at_ms > last_ms:
                 last_ms = at_ms
-            parts += (record_length, head, content)
+            parts += (record_length, NO_ATTRIBUTES, delayed, place, before, value, headers)
             count += 1
         others = records[count - self._count :]
         self._records.append(b"".join(parts))

@@ -18,8 +18,16 @@ from msgspec import Struct
 from events.connections import DATABASE_ERRORS, Pool, acquire
 from events.decision import LaneKey
 from events.faults import crash_point
-from events.publishing import MessageKind, NotPublished, Place, TopicWriter, message_kind, written_event
-from events.record_batches import WrittenRecord, header_name, varint, written_headers
+from events.publishing import (
+    MessageKind,
+    NotPublished,
+    Place,
+    TopicWriter,
+    message_kind,
+    moment,
+    written_event,
+)
+from events.record_batches import WrittenRecord, header_name, written_headers, written_text
 from events.replay import BrokenRecord, from_journal
 from market.damaged_feed import tell
 from market.metrics import PARTNER_RECORDS
@@ -277,12 +285,11 @@ class PartnerTopics:
 
 def _record(line: PartnerLine, of_lane: bytes) -> WrittenRecord:
     """The same on every topic."""
-    subject = line.subject.encode()
+    subject, at = written_text(line.subject.encode()), moment(line.time)
     if not line.own:
-        return written_event(subject, line.event, _kind(line.type), subject, line.time, line.body)
-    position = b"%d" % line.position
-    place = (of_lane, varint(len(position)), position)
-    return written_event(subject, line.event, _own_kind(line.type), subject, line.time, line.body, place)
+        return written_event(subject, line.event, _kind(line.type), subject, at, line.body)
+    place = of_lane, written_text(b"%d" % line.position)
+    return written_event(subject, line.event, _own_kind(line.type), subject, at, line.body, *place)
 
 
 @lru_cache(maxsize=1_024)

@@ -20,8 +20,8 @@ from events.decision import LaneKey
 from events.envelope import Recorded
 from events.faults import crash_point
 from events.ids import text_of
-from events.publishing import DerivedIds, MessageKind, TopicWriter, message_kind, written_event
-from events.record_batches import WrittenRecord
+from events.publishing import DerivedIds, MessageKind, TopicWriter, message_kind, moment, written_event
+from events.record_batches import WrittenRecord, written_text
 from events.subscription import Batch
 from market.feed_writer import FeedWriter
 from market.lane_memory import SNAPSHOT_AFTER_EVENTS, LaneMemory
@@ -253,14 +253,14 @@ class Publisher(Generic[T]):
         return _left(tape, event, tape.passing(event, tape.before(event), self._viewer))
 
     def _records(self, left: Left) -> list[WrittenRecord]:
-        key, time, identity = left.market.encode(), left.time, self._ids.of_id
+        key, at, identity = written_text(left.market.encode()), moment(left.time), self._ids.of_id
         return [
             written_event(
                 key,
                 identity(event),
                 _kind(seen),
-                _subject(seen).encode(),
-                time,
+                written_text(_subject(seen).encode()),
+                at,
                 wire(seen, sequence),
             )
             for sequence, (event, seen) in enumerate(left.told, left.sequence)
