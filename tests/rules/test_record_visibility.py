@@ -18,7 +18,14 @@ from events.party_events import ApiKeyIssued
 from events.vocabulary import STREAMS
 from market.rules.book import Book, OpenMatch, RequirementOrder, SupplyOrder
 from market.rules.passport import LotParties
-from market.rules.streams.partner_lines import NEVER_SHOWN, PARTNER_TYPES, ShownLane, partner_type
+from market.rules.streams.partner_lines import (
+    ALL,
+    NEVER_SHOWN,
+    PARTNER_TYPES,
+    ShownLane,
+    partner_type,
+    shown,
+)
 from market.rules.viewers import (
     AuditorViewer,
     InitiativeViewer,
@@ -128,6 +135,18 @@ def test_every_type_has_a_rule_for_every_viewer(name: str) -> None:
                 assert (seen is not None) == concerns(audience, viewer.organisation), name
             if isinstance(viewer, AuditorViewer):
                 assert event.data == seen
+
+
+@pytest.mark.parametrize("name", sorted(set(FACT_TYPES) - set(LIFTS)))
+def test_a_partners_line_is_what_the_rule_shows_to_it(name: str) -> None:
+    """Also of facts that lines take without asking it, since they concern one organisation alone."""
+    lane = before()
+    for event in events_of(name):
+        audience = audience_of(event, lane)
+        expected = [ALL] if audience == EVERYBODY else sorted(audience)
+        assert [
+            (each, see_event(event, OrganisationViewer(organisation=each), lane)) for each in expected
+        ] == [(told.audience, told.seen) for told in shown(event, lane)]
 
 
 def shown_to(event: Recorded, lane: Before) -> frozenset[UUID]:

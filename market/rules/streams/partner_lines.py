@@ -25,6 +25,7 @@ from market.rules.streams.wire_writing import encoded
 from market.rules.viewers import OrganisationViewer
 from market.rules.visibility.audience import EVERYBODY
 from market.rules.visibility.deals import Deals, fold_deal
+from market.rules.visibility.facts import OwnFact
 from market.rules.visibility.record_visibility import Before, audience_of, see_event
 
 ALL: Final = UUID(int=0)
@@ -83,6 +84,9 @@ class Shown(Struct, frozen=True, gc=False):
 
 def shown(event: Recorded, before: Before) -> list[Shown]:
     """By audience, ascending."""
+    fact = event.data
+    if isinstance(fact, OwnFact):
+        return [Shown(event, fact.organisation, fact)]
     audience = audience_of(event, before)
     if audience == EVERYBODY:
         return [_shown(event, before, ALL)]

@@ -48,30 +48,14 @@ from events.market_events import (
     MarketHalted,
     MarketOpened,
     MarketResumed,
-    MatchAnswered,
     MatchConfirmed,
     MatchDeclined,
     MatchLapsed,
     MatchStruck,
     MemberAdmitted,
     MemberChanged,
-    MemberSuspended,
-    QuoteAsked,
-    RecoveredLotAmended,
-    RecoveredLotExpired,
-    RecoveredLotGraded,
-    RecoveredLotListed,
-    RecoveredLotWithdrawn,
-    RequirementAmended,
-    RequirementExpired,
-    RequirementPosted,
-    RequirementWithdrawn,
     RuleSetPublished,
     RuleSetRehearsed,
-    SupplyOfferAmended,
-    SupplyOffered,
-    SupplyOfferExpired,
-    SupplyOfferWithdrawn,
 )
 from events.market_terms import Qualification
 from events.material_events import (
@@ -95,7 +79,7 @@ from events.party_events import InitiativeChanged, InitiativeRegistered, Initiat
 from market.rules.book import Book
 from market.rules.passport import LotParties
 from market.rules.visibility.deals import ContractFact
-from market.rules.visibility.facts import MarketFact, MaterialFact, PartyFact
+from market.rules.visibility.facts import MarketFact, MaterialFact, OwnFact, PartyFact
 
 EVERYBODY: Final = "everybody"
 Audience: TypeAlias = frozenset[UUID] | Literal["everybody"]
@@ -118,26 +102,9 @@ def concerns(audience: Audience, organisation: UUID) -> bool:
 
 def market_audience(fact: MarketFact, book: Book | None) -> Audience:
     """`book` stands before the fact; only MarketOpened has none. What there is most of comes first."""
+    if isinstance(fact, OwnFact):
+        return frozenset({fact.organisation})
     match fact:
-        case (
-            SupplyOffered()
-            | SupplyOfferAmended()
-            | SupplyOfferWithdrawn()
-            | SupplyOfferExpired()
-            | RequirementPosted()
-            | RequirementAmended()
-            | RequirementWithdrawn()
-            | RequirementExpired()
-            | RecoveredLotListed()
-            | RecoveredLotGraded()
-            | RecoveredLotAmended()
-            | RecoveredLotWithdrawn()
-            | RecoveredLotExpired()
-            | MatchAnswered()
-            | QuoteAsked()
-            | MemberSuspended()
-        ):
-            return frozenset({fact.organisation})
         case MarketOpened() | MarketHalted() | MarketResumed() | RuleSetPublished():
             return EVERYBODY
         case ClearingPlanned() | ClearingCompleted() | ClearingAbandoned():

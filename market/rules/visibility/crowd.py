@@ -210,7 +210,7 @@ def _add(
 ) -> None:
     if not shown_to(order.terms, viewer):
         return
-    of_side = crowd.of("seller" if isinstance(order, SupplyOrder) else "buyer")
+    of_side = crowd.seller if isinstance(order, SupplyOrder) else crowd.buyer
     available_g, held_g = sign * order.available_g, sign * order.held_g
     group = _group(book, order.organisation)
     for form in forms_of(order.terms):
@@ -243,9 +243,11 @@ def _move(standings: dict[UUID, Standing], whose: UUID, available_g: int, held_g
     standing = standings.get(whose)
     if standing is None:
         standing = standings[whose] = Standing()
-    standing.available_g += available_g
-    standing.held_g += held_g
-    assert standing.available_g >= 0
-    assert standing.held_g >= 0
-    if standing.available_g == standing.held_g == 0:
+    available_g += standing.available_g
+    held_g += standing.held_g
+    assert available_g >= 0
+    assert held_g >= 0
+    if available_g or held_g:
+        standing.available_g, standing.held_g = available_g, held_g
+    else:
         del standings[whose]

@@ -86,6 +86,8 @@ RequirementFact: TypeAlias = (
     RequirementPosted | RequirementAmended | RequirementWithdrawn | RequirementExpired
 )
 OrderFact: TypeAlias = SupplyFact | RequirementFact
+OwnFact: TypeAlias = OrderFact | MatchAnswered | QuoteAsked | MemberSuspended
+"""What concerns nobody but the organisation that it names, which sees it whole."""
 MatchFact: TypeAlias = MatchStruck | MatchAnswered | MatchConfirmed | MatchDeclined | MatchLapsed
 MarketFact: TypeAlias = (
     MarketOpened

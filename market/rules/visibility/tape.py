@@ -158,8 +158,11 @@ def order_line(
     viewer: TapeViewer,
 ) -> TapeOrder | None:
     """None when none of the order's forms is published, or when it is shown to other initiatives only."""
-    side: Side = "seller" if isinstance(terms, SupplyTerms) else "buyer"
-    shown = tuple([form for form in forms_of(terms) if is_published(crowd, book, side, form)])
+    shown: tuple[ProductForm, ...]
+    if isinstance(terms, SupplyTerms):
+        shown = (terms.form,) if is_published(crowd, book, "seller", terms.form) else ()
+    else:
+        shown = tuple([form for form in forms_of(terms) if is_published(crowd, book, "buyer", form)])
     return _line(topic, order, action, terms, book.market, shown, viewer)
 
 

@@ -57,7 +57,7 @@ from market.rules.viewers import (
 from market.rules.visibility.audience import concerns, market_audience
 from market.rules.visibility.crowd import Crowd, crowd_of
 from market.rules.visibility.explanations import Candidates, MatchExplanation, Verdict, price_standing
-from market.rules.visibility.facts import MarketFact
+from market.rules.visibility.facts import MarketFact, OwnFact
 from market.rules.visibility.own_round import OwnOrderInRound, OwnQuote, own_order_in_round, own_quote
 from market.rules.visibility.own_side import (
     OwnCandidates,
@@ -237,34 +237,14 @@ def _sealed_verdict(verdict: Verdict) -> Verdict:
 
 def _for_organisation(fact: MarketFact, at: datetime, organisation: UUID, book: Book) -> Struct | None:
     """Public facts as on the tape, a match from the organisation's own side, its own facts whole."""
+    if isinstance(fact, OwnFact):
+        return fact if fact.organisation == organisation else None
     if not concerns(market_audience(fact, book), organisation):
         return None
     match fact:
-        case (
-            SupplyOffered()
-            | SupplyOfferAmended()
-            | SupplyOfferWithdrawn()
-            | SupplyOfferExpired()
-            | RequirementPosted()
-            | RequirementAmended()
-            | RequirementWithdrawn()
-            | RequirementExpired()
-            | RecoveredLotListed()
-            | RecoveredLotGraded()
-            | RecoveredLotAmended()
-            | RecoveredLotWithdrawn()
-            | RecoveredLotExpired()
-            | MatchAnswered()
-            | QuoteAsked()
-            | MarketOpened()
-            | MarketHalted()
-            | MarketResumed()
-            | MemberAdmitted()
-            | MemberChanged()
-            | MemberSuspended()
-            | InputRecorded()
-            | ClearingPlanned()
-        ):
+        case MarketOpened() | MarketHalted() | MarketResumed() | MemberAdmitted() | MemberChanged():
+            return fact
+        case InputRecorded() | ClearingPlanned():
             return fact
         case RuleSetPublished():
             return rule_set_line(fact)
