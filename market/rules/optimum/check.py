@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 
 from market.rules.optimum.compiled import run
-from market.rules.optimum.levels import ORDER_KINDS, hold_flow, hold_orders, tied_on_every_level
+from market.rules.optimum.levels import hold, reach
 from market.rules.optimum.problem import (
     GUARD,
     Int32s,
     Int64s,
+    Mask,
     Problem,
     Solution,
     exact_dot,
@@ -57,35 +58,45 @@ def verify(problem: Problem, solution: Solution) -> list[Violation]:
     Totals are Python integers. At most VIOLATIONS_PER_RULE_MAX of each rule; arrays of a wrong shape or
     range stop the check there.
     """
-    violations = list(_malformed(problem, solution))
+    violations = list(_misshapen(problem, solution))
     if violations:
         return violations
     held = _held(problem, solution)
     if held.faults:
-        violations = list(_flow_out_of_range(problem, solution.flow))
-        if violations:
-            return violations
-    for field, filled, capacity in (
-        ("flow of supply", held.sold, problem.supply),
-        ("flow of demand", held.bought, problem.demand),
-    ):
-        over = np.flatnonzero(filled > capacity)
-        violations += _broken("capacity", field, over, filled, "at most {}", capacity[over])
-    if violations or held.faults or any(map(any, held.order_faults)):
-        violations += _by_level(problem, solution, held)
-    else:
-        violations += _welfare_claim(solution, _bound(problem, solution, 0))
+        return _all_faults(problem, solution)
+    violations += _welfare_claim(solution, _bound(problem, solution, 0))
     return violations or list(_unique_claim(problem, solution, held))
 
 
-def _by_level(problem: Problem, solution: Solution, held: "_Held") -> Iterator[Violation]:
+def _all_faults(problem: Problem, solution: Solution) -> list[Violation]:
+    """What is wrong where something is, other than claims about the whole."""
+    violations = list(_out_of_range(solution)) or list(_flow_out_of_range(problem, solution.flow))
+    if violations:
+        return violations
+    fills = fills_g(problem, solution.flow)
+    for field, filled, capacity in (
+        ("flow of supply", fills[0], problem.supply),
+        ("flow of demand", fills[1], problem.demand),
+    ):
+        over = np.flatnonzero(filled > capacity)
+        violations += _broken("capacity", field, over, filled, "at most {}", capacity[over])
+    violations += _by_level(problem, solution, fills)
+    assert violations
+    return violations
+
+
+def _by_level(problem: Problem, solution: Solution, fills: tuple[Int64s, Int64s]) -> Iterator[Violation]:
     used = used_edges(solution.flow)
     flow = solution.flow[used]
+    # of each side, orders with duals of 0 on all levels so far
+    free = [np.ones(len(filled), dtype=np.bool_) for filled in fills]
+    slack = fills[0] < problem.supply, fills[1] < problem.demand
     for level, fields in enumerate(DUALS):
-        if held.faults:
-            yield from _level_edges(problem, solution, level)
-        for field, faults in zip(fields, held.order_faults, strict=True):
-            yield from _level_orders(field, getattr(solution, field), faults[2 * level : 2 * level + 2])
+        yield from _level_edges(problem, solution, level)
+        for side, field in enumerate(fields):
+            dual = getattr(solution, field)
+            yield from _level_orders(field, dual, free[side], slack[side])
+            free[side] &= dual == 0
         primal, bound = exact_dot(flow, problem.weight(level, used)), _bound(problem, solution, level)
         if primal != bound:
             yield Violation("strong_duality", f"flow, {', '.join(fields)}", None, primal, bound)
@@ -105,90 +116,38 @@ def _welfare_claim(solution: Solution, welfare: int) -> Iterator[Violation]:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class _Held:
-    """What was found of edges and orders: see `tied_on_every_level`, `hold_flow`, `hold_orders`.
+    """What `reach` and `hold` found; ways: tail, head and grams. is_forest: no way is on a cycle of ways."""
 
-    ways: tail, head and grams of the edges tight on every level, of the ways of sellers with duals of 0 on
-    every level to the root, and from there to such buyers. Nodes are sellers, then buyers; the root is last.
-    faults: whether any edge has one. order_faults: orders by kind, side by side.
-    """
-
-    sold: Int64s
-    bought: Int64s
     ways: tuple[Int32s, Int32s, Int64s]
-    faults: bool
-    order_faults: list[list[list[int]]]
+    faults: int
+    is_forest: bool
 
 
 def _held(problem: Problem, solution: Solution) -> _Held:
-    # first, so that its column is near when some of it is asked for
-    trading = np.count_nonzero(solution.flow)
+    edges, nodes = problem.edges, len(problem.supply) + len(problem.demand) + 1
+    duals = tuple(tuple(_fixed(getattr(solution, name)) for name in pair) for pair in DUALS)
+    sellers_first, buyers_first = problem.priorities
+    of_sellers, of_buyers = duals[1]
     # unsigned: compiled, an index that may be below 0 is looked at once more
     ends = _fixed(problem.seller).view(np.uint32), _fixed(problem.buyer).view(np.uint32)
-    capacities = _fixed(problem.supply), _fixed(problem.demand)
-    duals = [tuple(_fixed(getattr(solution, pair[side])) for pair in DUALS) for side in (0, 1)]
-    edges, sellers, orders = problem.edges, len(problem.supply), len(problem.supply) + len(problem.demand)
-    tied, below = _tied(problem, ends, duals)
-    fills = np.zeros_like(problem.supply), np.zeros_like(problem.demand)
-    most = len(tied) + orders
-    tail, head = np.empty(most, dtype=np.int32), np.empty(most, dtype=np.int32)
-    grams = np.empty(most, dtype=np.int64)
-    used, wrong = run(
-        hold_flow, edges, tied, ends, capacities, _fixed(solution.flow), fills, (tail, head, grams)
-    )
-    faults = bool(below or wrong or used < trading)
-    if faults:
-        fills = fills_g(problem, solution.flow)
-    ways, order_faults = len(tied), []
-    for side, outward in enumerate(((tail, head), (head, tail))):
-        noted = _noted(ORDER_KINDS)
-        ways = run(
-            hold_orders,
-            edges,
-            capacities[side],
-            _fixed(fills[side]),
-            duals[side],
-            noted,
-            (*outward, grams),
-            (ways, side * sellers, orders),
-        )
-        order_faults.append(_by_kind(noted))
-    return _Held(
-        *fills, ways=(tail[:ways], head[:ways], grams[:ways]), faults=faults, order_faults=order_faults
-    )
-
-
-def _tied(problem: Problem, ends: tuple[Any, Any], duals: list[tuple[Int64s, ...]]) -> tuple[Any, int]:
-    """Edges tight on every level, and how many have a weight that is not reached."""
-    (sellers, of_sellers, sellers_tie), (buyers, of_buyers, buyers_tie) = duals
-    sellers_first, buyers_first = problem.priorities
-    value, tiebreak = problem.value, problem.tiebreak
-    listed = np.empty(problem.edges, dtype=np.uint32)
-    count, below = run(
-        tied_on_every_level,
-        problem.edges,
+    listed = np.empty(edges, dtype=np.uint32)
+    reached, below = run(reach, edges, ends, _fixed(problem.value), duals[0], listed)
+    tail, head = np.empty((2, reached + nodes), dtype=np.int32)
+    ways = tail, head, np.empty(reached + nodes, dtype=np.int64)
+    found, faults, left = run(
+        hold,
+        edges,
         ends,
-        _fixed(value),
-        _fixed(np.zeros_like(value) if tiebreak is None else tiebreak),
-        (sellers, buyers),
+        _fixed(problem.weight(2, slice(None))),
+        _fixed(solution.flow),
+        duals,
         (_fixed(of_sellers - sellers_first), _fixed(buyers_first - of_buyers)),
-        (sellers_tie, buyers_tie),
-        listed,
+        (_fixed(problem.supply), _fixed(problem.demand)),
+        (reached, listed),
+        (np.zeros_like(problem.supply), np.zeros_like(problem.demand)),
+        (*ways, *np.zeros((2, nodes), dtype=np.int32)),
     )
-    return _fixed(listed[:count]), below
-
-
-_Noted = tuple[Int64s, Int64s]
-"""Faults, so many of each kind, and their counts."""
-
-
-def _noted(kinds: int) -> _Noted:
-    return np.zeros(kinds * VIOLATIONS_PER_RULE_MAX, dtype=np.int64), np.zeros(kinds, dtype=np.int64)
-
-
-def _by_kind(noted: _Noted) -> list[list[int]]:
-    faults, counts = noted
-    most = VIOLATIONS_PER_RULE_MAX
-    return [faults[kind * most :][:count].tolist() for kind, count in enumerate(counts.tolist())]
+    return _Held((tail[:found], head[:found], ways[2][:found]), below + faults, is_forest=left == 0)
 
 
 def _fixed(array: Any) -> Any:
@@ -227,7 +186,7 @@ def residual_cycle(tail: Int32s, head: Int32s, flow: Int64s, nodes: int, edges: 
     return bool(run(has_cycle, edges + nodes, tail, head, flow == 0, *scratch, rows))
 
 
-def _malformed(problem: Problem, solution: Solution) -> Iterator[Violation]:
+def _misshapen(problem: Problem, solution: Solution) -> Iterator[Violation]:
     sides = (len(problem.supply), len(problem.demand))
     sizes = {"flow": problem.edges} | {
         name: size for pair in DUALS for name, size in zip(pair, sides, strict=True)
@@ -237,13 +196,17 @@ def _malformed(problem: Problem, solution: Solution) -> Iterator[Violation]:
         if not isinstance(array, np.ndarray) or array.dtype != np.int64 or array.shape != (size,):
             found = f"{array.dtype}{array.shape}" if isinstance(array, np.ndarray) else type(array).__name__
             yield Violation("shape", field, None, found, f"int64({size},)")
-        elif field != "flow" and size and not -GUARD < array.min() <= array.max() < GUARD:
-            wide = np.flatnonzero((array >= GUARD) | (array <= -GUARD))
-            yield from _broken("range", field, wide, array, f"below {GUARD} in size")
     for field, kind in (("welfare", int), ("unique", bool)):
         claim = getattr(solution, field)
         if type(claim) is not kind:
             yield Violation("shape", field, None, type(claim).__name__, kind.__name__)
+
+
+def _out_of_range(solution: Solution) -> Iterator[Violation]:
+    for field in (name for pair in DUALS for name in pair):
+        dual = getattr(solution, field)
+        wide = np.flatnonzero((dual >= GUARD) | (dual <= -GUARD))
+        yield from _broken("range", field, wide, dual, f"below {GUARD} in size")
 
 
 def _flow_out_of_range(problem: Problem, flow: Int64s) -> Iterator[Violation]:
@@ -274,19 +237,18 @@ def _level_edges(problem: Problem, solution: Solution, level: int) -> Iterator[V
             yield Violation(rule, " + ".join(DUALS[level]), int(edges[place]), int(reached[place]), wanted)
 
 
-def _level_orders(field: str, dual: Int64s, faults: list[list[int]]) -> Iterator[Violation]:
-    below, loose = faults
-    for rule, orders, required in (
-        ("dual_feasibility", below, "at least 0"),
-        ("complementary_slackness", loose, "0 where not filled"),
+def _level_orders(field: str, dual: Int64s, free: Mask, slack: Mask) -> Iterator[Violation]:
+    """Of the orders that have a part in the level; slack: those that trade less than they could."""
+    for rule, broken, required in (
+        ("dual_feasibility", dual < 0, "at least 0"),
+        ("complementary_slackness", (dual > 0) & slack, "0 where not filled"),
     ):
-        for order in orders:
-            yield Violation(rule, field, order, int(dual[order]), required)
+        yield from _broken(rule, field, np.flatnonzero(free & broken), dual, required)
 
 
 def _unique_claim(problem: Problem, solution: Solution, held: _Held) -> Iterator[Violation]:
     """Flow can go round no cycle of tied edges and of the ways between free orders and the root."""
-    nodes = len(held.sold) + len(held.bought) + 1
-    unique = not residual_cycle(*held.ways, nodes, problem.edges)
+    nodes = len(problem.supply) + len(problem.demand) + 1
+    unique = held.is_forest or not residual_cycle(*held.ways, nodes, problem.edges)
     if solution.unique != unique:
         yield Violation("unique", "unique", None, str(solution.unique), str(unique))

@@ -3,44 +3,35 @@
 from typing import Any
 
 from market.rules.optimum.compiled import inner
-from market.rules.optimum.problem import LEVELS
+from market.rules.optimum.problem import GUARD, LEVELS
 
 Ints = Any
-
-ORDER_KINDS = 2 * LEVELS
-"""Of faults: 2 * level where the dual is below 0, one more where it is above and the order not filled."""
+Sides = tuple[Ints, Ints]
+"""Of the sellers, and of the buyers."""
+LevelSides = tuple[Sides, Sides, Sides]
+Ways = tuple[Ints, Ints, Ints, Ints, Ints]
 
 
 @inner
-def _note(kind: int, order: int, faults: Ints, counts: Ints) -> None:
-    most = len(faults) // len(counts)
-    if counts[kind] < most:
-        faults[kind * most + counts[kind]] = order
-        counts[kind] += 1
+def _add_way(tail: int, head: int, grams: int, found: int, ways: Ways) -> int:
+    tails, heads, along, degree, joined = ways
+    tails[found] = tail
+    heads[found] = head
+    along[found] = grams
+    degree[tail] += 1
+    degree[head] += 1
+    joined[tail] ^= found
+    joined[head] ^= found
+    return found + 1
 
 
-def tied_on_every_level(
-    ends: tuple[Ints, Ints],
-    value: Ints,
-    tiebreak: Ints,
-    duals: tuple[Ints, Ints],
-    least: tuple[Ints, Ints],
-    ties: tuple[Ints, Ints],
-    listed: Ints,
-) -> tuple[int, int]:
-    """List the edges tight on every level; how many, and how many edges have a weight that is not reached.
+def reach(ends: Sides, value: Ints, duals: Sides, listed: Ints) -> tuple[int, int]:
+    """List the edges whose duals are at most their value: how many, and of how many they are less.
 
-    An edge has a part in a level when it is tight on all before; one that has a weight not reached may be
-    listed or not.
-    ends, value and tiebreak have an entry an edge. duals: of the sellers and of the buyers, of the first
-    level. least: of the second, dual less priority of each seller, and priority less dual of each buyer: an
-    edge is tight where they are equal, and no sum can overflow. ties: duals of the third. listed: scratch,
-    an entry an edge.
+    A kernel of its own: compiled as a part of `hold` it takes half as long again.
     """
     seller, buyer = ends
     seller_dual, buyer_dual = duals
-    seller_least, buyer_least = least
-    seller_tie, buyer_tie = ties
     reached = 0
     below = 0
     # no branch: that an edge is not tight is as good as random
@@ -49,7 +40,19 @@ def tied_on_every_level(
         listed[reached] = edge
         reached += dual <= value[edge]
         below += dual < value[edge]
+    return reached, below
+
+
+@inner
+def _tie(
+    ends: Sides, tiebreak: Ints, least: Sides, ties: Sides, reached: int, listed: Ints
+) -> tuple[int, int]:
+    """Of the first `reached` that are listed, those tight on the second and third level, as `reach`."""
+    seller, buyer = ends
+    seller_least, buyer_least = least
+    seller_tie, buyer_tie = ties
     tied = 0
+    below = 0
     for place in range(reached):
         edge = listed[place]
         i = seller[edge]
@@ -64,71 +67,111 @@ def tied_on_every_level(
     return tied, below
 
 
-def hold_flow(
-    listed: Ints,
-    ends: tuple[Ints, Ints],
-    capacities: tuple[Ints, Ints],
-    flow: Ints,
-    fills: tuple[Ints, Ints],
-    ways: tuple[Ints, Ints, Ints],
-) -> tuple[int, int]:
-    """How many of these edges have flow, and how many of them one that is out of range.
+@inner
+def _flow(
+    ends: Sides, flow: Ints, capacities: Sides, fills: Sides, tied: tuple[int, Ints], ways: Ways
+) -> int:
+    """Fill orders by the edges that are tight, each of which is a way; answers on how many flow is wrong.
 
-    fills: 0 on entry, grams of each order on return. ways: at least as long as `listed`; on return they begin
-    with seller, buyer (counted on from the sellers) and grams of each edge.
+    It is where it is on any other edge, or out of range.
     """
     seller, buyer = ends
     supply, demand = capacities
     sold, bought = fills
-    tail, head, along = ways
+    found, listed = tied
     sellers = len(supply)
-    used = 0
-    faults = 0
-    for place in range(len(listed)):
+    wrong = 0
+    for edge in range(len(flow)):
+        wrong += flow[edge] != 0
+    for place in range(found):
         edge = listed[place]
         i = seller[edge]
         j = buyer[edge]
         grams = flow[edge]
-        tail[place] = i
-        head[place] = sellers + j
-        along[place] = grams
-        used += grams != 0
-        if grams < 0 or grams > supply[i] or grams > demand[j]:
-            faults += 1
-        else:
+        _add_way(i, sellers + j, grams, place, ways)
+        if 0 <= grams <= supply[i] and grams <= demand[j]:
+            wrong -= grams != 0
             sold[i] += grams
             bought[j] += grams
-    return used, faults
+    return wrong
 
 
-def hold_orders(
-    capacity: Ints,
-    filled: Ints,
-    duals: tuple[Ints, Ints, Ints],
-    noted: tuple[Ints, Ints],
-    ways: tuple[Ints, Ints, Ints],
-    places: tuple[int, int, int],
-) -> int:
-    """Add a way for each order of one side whose duals are 0 on every level; answers how many ways there are.
+@inner
+def _orders(
+    side: int, root: int, capacity: Ints, filled: Ints, duals: tuple[Ints, Ints, Ints], found: int, ways: Ways
+) -> tuple[int, int]:
+    """Add a way for each order of one side whose duals are 0 on every level; how many there are, and faults.
 
-    An order has a part in a level when its duals are 0 on all before. duals: level by level. noted: faults
-    (room for as many of each kind as are wanted), their counts (0 on entry). ways: orders, the root, and what
-    is not filled. places: the ways there are on entry, the node of the first order, the root.
+    An order has a part in a level when its duals are 0 on all before: its dual is at least 0 there, and 0
+    unless it is filled. On no level may it be out of range.
     """
-    faults, counts = noted
-    own, other, idle = ways
-    found, first, root = places
+    first = side * (root - len(capacity))
+    faults = 0
     for order in range(len(capacity)):
         level = 0
+        for each in range(LEVELS):
+            faults += duals[each][order] >= GUARD or duals[each][order] <= -GUARD
         while level < LEVELS and duals[level][order] == 0:
             level += 1
+        faults += filled[order] > capacity[order]
         if level == LEVELS:
-            own[found] = first + order
-            other[found] = root
-            idle[found] = capacity[order] - filled[order]
-            found += 1
-        elif duals[level][order] < 0:
-            _note(2 * level, order, faults, counts)
-        elif filled[order] < capacity[order]:
-            _note(2 * level + 1, order, faults, counts)
-    return found
+            tail = root if side else first + order
+            head = first + order if side else root
+            found = _add_way(tail, head, capacity[order] - filled[order], found, ways)
+        else:
+            faults += duals[level][order] < 0 or filled[order] < capacity[order]
+    return found, faults
+
+
+@inner
+def _strip(ways: Ways, found: int) -> int:
+    """Take away ways that alone lead to one of their ends until there are none: how many are left.
+
+    A node that has one way left knows it: what all its ways come to, xor-ed.
+    """
+    tail, head, _, degree, joined = ways
+    left = found
+    for start in range(len(degree)):
+        node = start
+        while degree[node] == 1:
+            way = joined[node]
+            degree[node] = 0
+            node = tail[way] + head[way] - node
+            degree[node] -= 1
+            joined[node] ^= way
+            left -= 1
+    return left
+
+
+def hold(
+    ends: Sides,
+    tiebreak: Ints,
+    flow: Ints,
+    duals: LevelSides,
+    least: Sides,
+    capacities: Sides,
+    listed: tuple[int, Ints],
+    fills: Sides,
+    ways: Ways,
+) -> tuple[int, int, int]:
+    """Whether nothing is wrong: how many ways there are, how many faults, and how many ways leaves leave.
+
+    Fills are right, and ways complete, where there are no faults. An edge has a part in a level when it is
+    tight on all before; an edge with a fault may count as tight or not.
+    ends, tiebreak and flow have an entry an edge. duals: level by level. least: of the second, dual less
+    priority of each seller, and priority less dual of each buyer: an edge is tight where they are equal, and
+    no sum can overflow. listed: by `reach`, how many and which; changed. fills: 0 on entry, grams of each
+    order on return. ways: tail, head and grams of the edges tight on every level, of the ways of sellers
+    with duals of 0 on every level to the root, and from there to such buyers; nodes are sellers, then buyers,
+    and the root is last. With two entries a node, 0 on entry: how many ways it has, and scratch.
+    """
+    supply, demand = capacities
+    root = len(supply) + len(demand)
+    reached, edges = listed
+    tied, loose = _tie(ends, tiebreak, least, duals[2], reached, edges)
+    wrong = _flow(ends, flow, capacities, fills, (tied, edges), ways)
+    of_sellers = (duals[0][0], duals[1][0], duals[2][0])
+    of_buyers = (duals[0][1], duals[1][1], duals[2][1])
+    found, at_sellers = _orders(0, root, supply, fills[0], of_sellers, tied, ways)
+    found, at_buyers = _orders(1, root, demand, fills[1], of_buyers, found, ways)
+    return found, loose + wrong + at_sellers + at_buyers, _strip(ways, found)
