@@ -34,11 +34,13 @@ REPLY_DRAFTS_MAX: Final = 500
 CHILD_ENVIRONMENT: Final = {
     "MALLOC_MMAP_THRESHOLD_": str(3 * 2**20),
     "MALLOC_TRIM_THRESHOLD_": str(2**25),
+    "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
 }
 """Arrays of 3 MiB get pages of their own, which glibc gives back when they are let go. Left to itself it
 raises its threshold with each of them, and columns of eligible pairs stay resident beside the arrays that
 solve. Of smaller ones it keeps 32 MiB: else each that is let go last goes back to the kernel, to be asked for
-again as pages that have to be cleared, which took an eighth of a round's time."""
+again as pages that have to be cleared, which took an eighth of a round's time. What it keeps it asks for in
+pages of 2 MiB, where the system has them to give."""
 
 
 class SolverFailed(RuntimeError):
