@@ -31,6 +31,9 @@ hypothesis.settings.register_profile("lodestone", deadline=None, print_blob=True
 hypothesis.settings.register_profile(
     "deep", parent=hypothesis.settings.get_profile("lodestone"), max_examples=1_000
 )
+hypothesis.settings.register_profile(
+    "settled", parent=hypothesis.settings.get_profile("lodestone"), derandomize=True, database=None
+)
 hypothesis.settings.load_profile("lodestone")
 
 SESSION_LOCK = "session"
