@@ -6,7 +6,7 @@ signed head. What was left out of a file cannot be seen from it, so that nothing
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import date, datetime
+from datetime import date
 from itertools import pairwise
 from typing import Annotated, Final, Literal, NamedTuple, get_args
 from uuid import UUID
@@ -28,6 +28,7 @@ from events.contract_events import (
 from events.contract_terms import YearLedger
 from events.envelope import Recorded
 from events.notes import VerifierKey
+from events.vocabulary import Instant
 from market.audit.sealed_proof import (
     NoteText,
     ProofError,
@@ -60,7 +61,7 @@ class ProvenSignature(Struct, frozen=True, kw_only=True):
     """`position` in the lane; `organisation` is the side's own, and its key gave the command."""
 
     position: int
-    time: datetime
+    time: Instant
     fact: AgreementSigned
 
 
@@ -68,7 +69,7 @@ class ProvenInvoice(Struct, frozen=True, kw_only=True):
     """A provisional invoice stands in its shipment."""
 
     position: int
-    issued_at: datetime
+    issued_at: Instant
     due_on: date
     fact: DeliveryShipped | InvoiceSettled
 

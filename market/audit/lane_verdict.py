@@ -1,6 +1,5 @@
 """What an audit says of a lane: how far it was checked, and the first thing that is not as it must be."""
 
-from datetime import datetime
 from hashlib import sha256
 from typing import Final, Literal, NamedTuple
 from uuid import UUID
@@ -9,6 +8,7 @@ from msgspec import Struct
 
 from events.decision import LaneKey
 from events.envelope import Recorded
+from events.vocabulary import Instant
 from market.rules.clearing.differences import Difference
 
 Kind = Literal[
@@ -46,7 +46,7 @@ class FormerRule(Struct, frozen=True, kw_only=True):
 
     facts: int
     position: int
-    time: datetime
+    time: Instant
 
 
 def after_former_rule(before: FormerRule | None, event: Recorded) -> FormerRule:

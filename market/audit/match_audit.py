@@ -4,7 +4,6 @@ What a round confirms by itself, since both orders are firm, is part of the roun
 """
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -23,6 +22,7 @@ from events.market_events import (
     MatchStruck,
 )
 from events.refusal import Refusal, Refusals
+from events.vocabulary import Instant
 from market.audit.fact_faults import FactFault, difference_between, said, said_by
 from market.audit.order_audit import fault_of
 from market.rules import matches
@@ -40,7 +40,7 @@ class Answered(Struct, frozen=True, kw_only=True):
     match: UUID
     cause: str
     actor: UUID
-    time: datetime
+    time: Instant
 
 
 class Answers(Struct, frozen=True, kw_only=True):

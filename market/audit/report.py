@@ -1,7 +1,6 @@
 """What an audit says, as one document: of every lane, and of all together."""
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 from typing import Final, Literal
 from uuid import UUID
 
@@ -9,6 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from events.party_events import LaneAnchor
+from events.vocabulary import Instant
 from market.audit.lane_verdict import Divergence, LaneVerdict
 
 FORMAT: Final = "lodestone-audit-1"
@@ -36,7 +36,7 @@ class Recovery(Struct, frozen=True, kw_only=True):
     journal was taken back from topics. `anchors`: where the lanes stood then."""
 
     event: UUID
-    time: datetime
+    time: Instant
     organisation: UUID
     republished: bool
     old_clusters: tuple[str, ...]
@@ -62,8 +62,8 @@ class Made(Struct, frozen=True, kw_only=True):
     broken off."""
 
     software: str
-    started_at: datetime
-    finished_at: datetime
+    started_at: Instant
+    finished_at: Instant
     elapsed_ms: int
     records_read: int
     records_per_second: int

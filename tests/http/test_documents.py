@@ -68,6 +68,104 @@ def test_components_are_named_for_generators_of_clients() -> None:
     assert [] == list(untyped(components))
 
 
+def test_answers_are_open_and_requests_closed() -> None:
+    """A generated client goes on where an answer has a member or a word that is new."""
+    made = document(declared(HANDLERS))
+    components = made["components"]["schemas"]
+    operations = [operation for item in made["paths"].values() for operation in item.values()]
+    asked = _led_to([each.get("requestBody") for each in operations], components)
+    answered = _led_to([made["webhooks"], made["components"]["responses"]], components)
+    answered |= _led_to([each["responses"] for each in operations], components)
+    assert {"PhysicalLot", "Price"} <= asked
+    assert {"MatchView", "PriceAnswer", "Problem"} <= answered
+    assert [] == [name for name in sorted(answered) if _closed(components[name])]
+    open_requests = [
+        name
+        for name in asked
+        if "properties" in components[name] and components[name].get("additionalProperties") is not False
+    ]
+    assert [] == open_requests
+
+
+def _closed(schema: Any) -> bool:
+    if isinstance(schema, dict):
+        words = schema.get("enum", ())
+        closed = schema.get("additionalProperties") is False or len(words) > 1
+        return closed or any(map(_closed, schema.values()))
+    return isinstance(schema, list) and any(map(_closed, schema))
+
+
+def _led_to(schema: Any, components: dict[str, Any]) -> set[str]:
+    found: set[str] = set()
+    waiting = re.findall(r"#/components/schemas/([\w.-]+)", repr(schema))
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting += re.findall(r"#/components/schemas/([\w.-]+)", repr(components[name]))
+    return found
+
+
+def test_generators_write_one_file_a_tag() -> None:
+    """What webhooks post has a tag that no route has: its file would replace that of the routes."""
+    made = document(declared(HANDLERS))
+    of_routes = {tag for item in made["paths"].values() for each in item.values() for tag in each["tags"]}
+    of_webhooks = {
+        tag for item in made["webhooks"].values() for each in item.values() for tag in each["tags"]
+    }
+    assert set() == of_routes & of_webhooks
+    assert of_routes | of_webhooks == {each["name"] for each in made["tags"]}
+
+
+def test_instants_and_figures_of_answers_say_what_they_are() -> None:
+    components = document(declared(HANDLERS))["components"]["schemas"]
+    told = [
+        (name, member, schema)
+        for name, component in components.items()
+        for member, schema in component.get("properties", {}).items()
+    ]
+    assert [] == [
+        (name, member)
+        for name, member, schema in told
+        if FIGURE.search(member)
+        and {"type": "string"} in (_bare(schema), *map(_bare, schema.get("anyOf", ())))
+    ]
+    kinds = [kind for each in declared(HANDLERS) for kind in _kinds(each.answer)]
+    assert [] == [
+        kind for kind in _inspected(kinds) if isinstance(kind, msgspec.inspect.DateTimeType) and not kind.tz
+    ]
+
+
+FIGURE = re.compile(r"_(eur|kg|t|g|percent)$")
+
+
+def _bare(schema: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in schema.items() if name != "default"}
+
+
+def _kinds(answer: Any) -> tuple[Any, ...]:
+    named = answer if isinstance(answer, tuple) else (answer,)
+    return tuple(kind for kind in named if kind not in (None, str, bytes))
+
+
+def _inspected(kinds: Iterable[Any]) -> Iterator[msgspec.inspect.Type]:
+    waiting = list(msgspec.inspect.multi_type_info(kinds))
+    seen: set[int] = set()
+    while waiting:
+        kind = waiting.pop()
+        if id(kind) in seen:
+            continue
+        seen.add(id(kind))
+        yield kind
+        for value in (getattr(kind, name) for name in kind.__struct_fields__):
+            parts = value if isinstance(value, tuple) else (value,)
+            waiting += [
+                part.type if isinstance(part, msgspec.inspect.Field) else part
+                for part in parts
+                if isinstance(part, msgspec.inspect.Type | msgspec.inspect.Field)
+            ]
+
+
 def test_every_reference_leads_somewhere() -> None:
     made = document(declared(HANDLERS))
 

@@ -4,6 +4,7 @@ import asyncio
 import socket
 
 import httpx
+import pytest
 import uvicorn
 
 from market.http.wire.sending import HELD_BYTES_MAX, OncePerTurn, Protocol
@@ -96,7 +97,9 @@ async def test_nothing_is_written_to_a_connection_that_is_gone() -> None:
     assert [b""] == sent.packets
 
 
-async def test_a_real_server_sends_large_answers_whole_and_heads_without_bodies(shop: Shop) -> None:
+async def test_a_real_server_sends_large_answers_whole_and_heads_without_bodies(
+    shop: Shop, caplog: pytest.LogCaptureFixture
+) -> None:
     config = uvicorn.Config(shop.app, http=Protocol, loop="none", lifespan="off", log_config=None)
     server = uvicorn.Server(config)
     with socket.create_server(("127.0.0.1", 0)) as listening:
@@ -111,5 +114,7 @@ async def test_a_real_server_sends_large_answers_whole_and_heads_without_bodies(
                     head.content,
                     head.headers["content-length"],
                 )
+            upgraded = await client.get("/livez", headers={"connection": "Upgrade", "upgrade": "h2c"})
+            assert (200, []) == (upgraded.status_code, caplog.messages)
         server.should_exit = True
         await serving

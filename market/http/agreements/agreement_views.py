@@ -1,6 +1,6 @@
 """Agreements as their parties and auditors read them."""
 
-from datetime import date, datetime
+from datetime import date
 from typing import Any, Literal, Self
 
 from msgspec import UNSET, UnsetType
@@ -18,7 +18,7 @@ from contracts.rules.standing import phase
 from contracts.store.agreements import ProposalRow
 from events import contract_terms as clauses
 from events.contract_terms import AgreementKind, AgreementStatus, ContestOutcome
-from events.vocabulary import Side
+from events.vocabulary import Instant, Side
 from market.http.agreements.agreement_terms import AgreementTerms
 from market.http.wire.ids import AgreementId, MarketId, MatchId, OrganisationId, to_text
 from market.http.wire.material import Body, Window
@@ -88,9 +88,9 @@ class SuspensionView(Body, frozen=True, kw_only=True):
     period: Window
     reason: str
     evidence: tuple[Evidence, ...]
-    contest_by: datetime | None
+    contest_by: Instant | None
     contest: ContestView | None
-    ended_at: datetime | None
+    ended_at: Instant | None
 
     @classmethod
     def of(cls, number: int, value: Suspension) -> Self:
@@ -155,7 +155,7 @@ class ProposedView(Body, frozen=True, kw_only=True):
     proposal: int
     by: Side | None
     note: str | None
-    proposed_time: datetime
+    proposed_time: Instant
     terms: AgreementTerms
     terms_sha256: str
 

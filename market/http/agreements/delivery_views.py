@@ -12,7 +12,7 @@ from contracts.rules.replacements import RETURN_FREIGHT, made_good_by
 from events import contract_terms as terms
 from events.contract_events import AssayLodged, DeliveryShipped, InvoiceSettled, UmpireDecided, UmpireObjected
 from events.contract_terms import BuyerAct, InvoiceLine, LineKind, Settles
-from events.vocabulary import ProductForm, Side
+from events.vocabulary import Instant, ProductForm, Side
 from market.http.agreements.agreement_views import Evidence
 from market.http.agreements.goods_terms import FoundGoods
 from market.http.agreements.non_arrivals import NonArrivalView
@@ -125,7 +125,7 @@ class InvoiceLineView(Body, frozen=True, kw_only=True):
 class IssueView(NamedTuple):
     """When an invoice was recorded, and by which day it is paid."""
 
-    issued_at: datetime
+    issued_at: Instant
     due_on: date
 
 
@@ -139,7 +139,7 @@ class InvoiceView(Body, frozen=True, kw_only=True):
     """
 
     invoice: InvoiceId
-    issued_at: datetime | None
+    issued_at: Instant | None
     due_on: date | None
     agreement: AgreementId
     delivery: DeliveryId | None
@@ -204,7 +204,7 @@ class UmpireView(Body, frozen=True, kw_only=True):
     cost: SignedCents
     certificate: Evidence | None
     by: Side | None
-    object_by: datetime | None
+    object_by: Instant | None
 
     @classmethod
     def of(cls, fact: UmpireDecided) -> Self:
@@ -235,7 +235,7 @@ class AwaitedView(Body, frozen=True, kw_only=True):
     one, the lot is accepted. Before the buyer was `called`, the earliest that this can be."""
 
     act: BuyerAct
-    act_by: datetime
+    act_by: Instant
     called: bool
 
     @classmethod
@@ -269,7 +269,7 @@ class DeliveryView(Body, frozen=True, kw_only=True):
     provisional: tuple[InvoiceLineView, ...]
     weighed_on: date | None
     weighing: WeighingView | None
-    exchange_by: datetime | None
+    exchange_by: Instant | None
     seller_assay: AssayView | None
     buyer_assay: AssayView | None
     settled: tuple[SettledResult, ...]

@@ -1,7 +1,6 @@
 """A lot that never arrived: declared by its buyer, contested by its seller, settled by one of them or the
 operator."""
 
-from datetime import datetime
 from typing import Final, Self
 
 from msgspec import UNSET
@@ -10,7 +9,7 @@ from contracts.commands import deliveries as commands
 from contracts.rules import non_arrivals as rules
 from contracts.rules.delivery import Delivery
 from events.contract_terms import ContestOutcome
-from events.vocabulary import Side
+from events.vocabulary import Instant, Side
 from market.http.agreements.agreement_steps import Papers
 from market.http.agreements.agreement_views import Evidence
 from market.http.agreements.delivery_steps import delivery_step, given_of
@@ -52,7 +51,7 @@ class NonArrivalView(Body, frozen=True, kw_only=True):
     reason: str
     before_handover: bool
     evidence: tuple[Evidence, ...]
-    contest_by: datetime
+    contest_by: Instant
     contest_reason: str | None
     contest_evidence: tuple[Evidence, ...]
     outcome: ContestOutcome | None

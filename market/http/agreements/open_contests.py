@@ -9,6 +9,7 @@ from msgspec import Meta
 from contracts.rules.open_contests import ContestKind, operator_may_settle
 from contracts.store import contests as store
 from contracts.store.contests import ListedContest
+from events.vocabulary import Instant
 from market.http.agreements.agreement_answers import TAG
 from market.http.wire import lists
 from market.http.wire.access import OPERATORS
@@ -41,7 +42,7 @@ class OpenContestView(Body, frozen=True, kw_only=True):
     buyer: OrganisationId
     suspension: int | None
     delivery: DeliveryId | None
-    contested_at: datetime
+    contested_at: Instant
     operator_may_settle: Annotated[
         bool,
         Meta(description="Whether its sides come no further by themselves, or a tribunal may have spoken."),

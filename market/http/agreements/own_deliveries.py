@@ -42,7 +42,7 @@ class OwnDeliveryView(DeliveryView, frozen=True, kw_only=True):
     market: MarketId
     side: Side
     counterparty: OrganisationId
-    updated_at: datetime | None
+    updated_at: Instant | None
 
 
 COLUMNS: Final[tuple[Column, ...]] = (

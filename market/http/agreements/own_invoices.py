@@ -79,7 +79,7 @@ class InvoiceRow(Body, frozen=True, kw_only=True):
     invoice: InvoiceId
     due_on: date | None
     state: Falls | None
-    issued_at: datetime | None
+    issued_at: Instant | None
     settles: Issued
     side: Side
     counterparty: OrganisationId

@@ -1,11 +1,10 @@
 """A statement as it is read: decimal strings in JSON, one line per contract year in files."""
 
-from datetime import datetime
 from typing import Annotated, Final, Self
 
 from contracts.rules.statements import Statement, StatementYear, Unused, YearStatus
 from events.contract_terms import AgreementStatus, BalanceLot, YearLedger
-from events.vocabulary import MarketBasis
+from events.vocabulary import Instant, MarketBasis
 from market.http.wire.ids import AgreementId, MarketId, OrganisationId, to_text
 from market.http.wire.material import Body
 from market.http.wire.numbers import KILOGRAMS, DecimalKind, Kilograms
@@ -102,8 +101,8 @@ class YearView(Body, frozen=True, kw_only=True):
     """
 
     year: int
-    starts_at: datetime
-    ends_at: datetime
+    starts_at: Instant
+    ends_at: Instant
     status: YearStatus
     acq_kg: Kilograms
     nominated_kg: Kilograms | None

@@ -1,6 +1,5 @@
 """The mass received, for both sides: how far it is from what left, and who says otherwise."""
 
-from datetime import datetime
 from typing import Self
 
 from msgspec import UNSET
@@ -10,7 +9,7 @@ from contracts.rules.price_terms import round_half_even
 from contracts.rules.weighings import dry_g
 from events.contract_events import DeliveryWeighed, WeighingObjected, WeighingSettled
 from events.contract_terms import MassFigure
-from events.vocabulary import PPB, Side
+from events.vocabulary import PPB, Instant, Side
 from market.http.agreements.agreement_views import Evidence
 from market.http.wire.material import Body
 from market.http.wire.numbers import (
@@ -57,7 +56,7 @@ class SettledMassView(Body, frozen=True, kw_only=True):
     surveyor: str | None
     reference: str | None
     certificate: Evidence | None
-    object_by: datetime | None
+    object_by: Instant | None
 
     @classmethod
     def of(cls, fact: WeighingSettled) -> Self:
@@ -84,7 +83,7 @@ class WeighingView(Body, frozen=True, kw_only=True):
     difference_kg: SignedKilograms
     difference_percent: SignedPercent | None
     evidence: tuple[Evidence, ...]
-    object_by: datetime | None
+    object_by: Instant | None
     contested: bool
     objections: tuple[MassObjectionView, ...]
     settled: SettledMassView | None

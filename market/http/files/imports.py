@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from events.refusal import IdempotencyKeyReused
+from events.vocabulary import Instant
 from market.http.files.import_kinds import IMPORTERS, KINDS, Kind, KindName
 from market.http.files.import_templates import template
 from market.http.wire import lists
@@ -69,8 +70,8 @@ class ImportView(Body, frozen=True, kw_only=True):
     refused: int
     seconds_left: int | None
     problem: tuple[Fault, ...]
-    created_at: datetime
-    finished_at: datetime | None
+    created_at: Instant
+    finished_at: Instant | None
 
     @classmethod
     def of(cls, found: Import, now: datetime) -> Self:

@@ -6,7 +6,7 @@ from typing import Annotated, Final, Self
 from msgspec import Meta, Struct
 
 from contracts.rules.days import day_of
-from events.vocabulary import PPB, CustodyModel
+from events.vocabulary import PPB, CustodyModel, Instant
 from market.http.materials.crma import TAG, dated_rules
 from market.http.materials.crma_sheets import told
 from market.http.materials.passports import load
@@ -92,7 +92,7 @@ class CrmaStatementView(Body, frozen=True, kw_only=True):
     magnets_g: Grams
     above_g: Grams
     counted: tuple[str, ...]
-    as_of: datetime
+    as_of: Instant
     shares: tuple[StatedShareView, ...]
 
     @classmethod

@@ -1,9 +1,10 @@
 """What the door says of shares of consumption."""
 
-from datetime import date, datetime
+from datetime import date
 from typing import Final, Self
 
 from events.passport_terms import OriginStage
+from events.vocabulary import Instant
 from market.http.wire.ids import MarketId, OrganisationId
 from market.http.wire.material import Body
 from market.http.wire.numbers import PERCENT, SUM_KG, Percent, SumKg
@@ -171,7 +172,7 @@ class PeriodView(Body, frozen=True, kw_only=True):
     period_over: bool
     counted: Counted
     rules_as_of: date
-    as_of: datetime
+    as_of: Instant
     as_of_positions: dict[str, list[int]] | None
 
 

@@ -1,6 +1,6 @@
 """Volumes that were not traded here: declare, correct, withdraw; read them, and what was said of each."""
 
-from datetime import date, datetime
+from datetime import date
 from functools import partial
 from typing import Annotated, Any, Final, Literal, Self
 from uuid import UUID
@@ -10,7 +10,7 @@ from msgspec.structs import asdict
 
 from events import volume_terms as words
 from events.material_events import VolumeCorrected, VolumeDeclared, VolumeWithdrawn
-from events.vocabulary import ProductForm, ValueChainStage
+from events.vocabulary import Instant, ProductForm, ValueChainStage
 from events.volume_terms import VolumeDirection
 from market.commands import declared_volumes as commands
 from market.http.agreements.agreement_views import Evidence
@@ -173,7 +173,7 @@ class DeclaredVolumeView(VolumeDocument, frozen=True, kw_only=True):
     version: int
     corrections: int
     stated_by: EventId
-    declared_at: datetime
+    declared_at: Instant
 
     @classmethod
     def of(cls, value: DeclaredVolume) -> Self:
@@ -194,7 +194,7 @@ class VolumeStepView(Body, frozen=True, kw_only=True):
 
     version: int
     event: EventId
-    at: datetime
+    at: Instant
     said: Literal["declared", "corrected", "withdrawn"]
     corrects: EventId | None
     reason: str | None

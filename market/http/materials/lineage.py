@@ -18,7 +18,7 @@ from market.http.wire.endpoint import JSON, Answer, Call, Nothing, endpoint
 from market.http.wire.ids import OrganisationId, PassportId, TransformationId, to_text
 from market.http.wire.loading import COST, RATE, BookLoads
 from market.http.wire.material import Body
-from market.http.wire.numbers import PERCENT, TONNES
+from market.http.wire.numbers import PERCENT, TONNES, DecimalText
 from market.http.wire.reads import as_desk, own
 from market.http.wire.sheets import POLICY, accepted
 from market.rules.passport import PassportStatus
@@ -63,7 +63,7 @@ class NodeView(Body, frozen=True, kw_only=True):
     form: ProductForm
     lot_number: str
     transformation: TransformationId | None
-    net_wet_t: str
+    net_wet_t: DecimalText
     status: PassportStatus
     corrections: int
     owner: OrganisationId | None
@@ -91,7 +91,7 @@ class ShareView(Body, frozen=True, kw_only=True):
 
     element: str
     passport: PassportId | None
-    share_percent: str
+    share_percent: DecimalText
     further: bool
 
     @classmethod

@@ -18,7 +18,7 @@ from events.material_events import (
     PassportTransferred,
 )
 from events.passport_terms import RetireReason
-from events.vocabulary import ProductForm
+from events.vocabulary import Instant, ProductForm
 from market.http.agreements.agreement_views import Evidence
 from market.http.materials.passport_terms import MagnetRecord, PassportTerms
 from market.http.wire.addresses import PostalAddress
@@ -35,7 +35,7 @@ from market.http.wire.ids import (
     to_text,
 )
 from market.http.wire.material import Body
-from market.http.wire.numbers import PERCENT, TONNES, Percent
+from market.http.wire.numbers import PERCENT, TONNES, DecimalText, Percent
 from market.rules.parties.parties import Facility
 from market.rules.passport import PassportNote, PassportStatus
 from market.rules.passports.magnet_labels import LabelPart
@@ -51,7 +51,7 @@ class NoteView(Body, frozen=True, kw_only=True):
     """What who issued a passport says of it that no correction can change."""
 
     event: EventId
-    at: datetime
+    at: Instant
     note: str
     evidence: tuple[Evidence, ...]
 
@@ -117,12 +117,12 @@ class PassportView(Body, frozen=True, kw_only=True):
     version: int
     corrections: int
     stated_by: EventId
-    issued_at: datetime
+    issued_at: Instant
     organisation: OrganisationId | None
     owner: OrganisationId | None
     holder: OrganisationId | None
-    remaining_wet_t: str | None
-    short_wet_t: str | None
+    remaining_wet_t: DecimalText | None
+    short_wet_t: DecimalText | None
     transformation: TransformationId | None
     notes: tuple[NoteView, ...]
     awaited: tuple[OrganisationId, ...] = ()
@@ -191,7 +191,7 @@ class LabelView(Body, frozen=True, kw_only=True):
 
     id: PassportId
     form: ProductForm
-    net_wet_t: str
+    net_wet_t: DecimalText
     magnets: MagnetRecord
     responsible_name: str | None
     responsible_country: CountryCode | None
@@ -201,7 +201,7 @@ class LabelView(Body, frozen=True, kw_only=True):
     recycled: tuple[LabelShare, ...]
     corrections: int
     notes: tuple[NoteView, ...]
-    issued_at: datetime
+    issued_at: Instant
 
     @classmethod
     def of(cls, label: MagnetLabel) -> Self:
@@ -230,7 +230,7 @@ class StepView(Body, frozen=True, kw_only=True):
 
     version: int
     event: EventId
-    at: datetime
+    at: Instant
     kind: StepKind
     stands: bool = False
     content: PassportTerms | None = None
@@ -246,8 +246,8 @@ class StepView(Body, frozen=True, kw_only=True):
     agreement: AgreementId | None = None
     delivery: DeliveryId | None = None
     transformation: TransformationId | None = None
-    drawn_wet_t: str | None = None
-    received_wet_t: str | None = None
+    drawn_wet_t: DecimalText | None = None
+    received_wet_t: DecimalText | None = None
 
     @classmethod
     def of(cls, step: PassportStep, fact: Struct, stated_by: UUID) -> Self:

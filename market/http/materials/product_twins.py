@@ -1,6 +1,6 @@
 """Twins of products: state one, state a further version; read them with what follows from them."""
 
-from datetime import date, datetime
+from datetime import date
 from functools import cache
 from typing import Annotated, Any, Final, Self
 from uuid import UUID
@@ -14,7 +14,7 @@ from events.material_events import ProductTwinStated
 from events.twin_terms import ProductTwinTerms, ToolClass
 from events.twin_terms import TwinMagnet as RecordedMagnet
 from events.twin_terms import TwinStep as RecordedStep
-from events.vocabulary import TwinReference
+from events.vocabulary import Instant, TwinReference
 from market import data
 from market.commands import product_twins as commands
 from market.http.orders.return_terms import BillTerms, ElementContent, LifeTerms
@@ -26,7 +26,7 @@ from market.http.wire.endpoint import Answer, Call, DryRun, Nothing, endpoint, n
 from market.http.wire.ids import OrganisationId, PassportId, ProductTwinId, to_text, to_uuid
 from market.http.wire.lists import PageQuery
 from market.http.wire.material import Body, check_days
-from market.http.wire.numbers import GRAMS, MINUTES, DecimalKind
+from market.http.wire.numbers import GRAMS, MINUTES, DecimalKind, DecimalText
 from market.http.wire.paging import Listing
 from market.http.wire.reads import as_caller, own
 from market.http.wire.receipts import Accepted
@@ -154,8 +154,8 @@ class ProductTwinView(ProductTwinDocument, frozen=True, kw_only=True):
     id: ProductTwinId
     organisation: OrganisationId
     version: int
-    stated_time: datetime
-    magnets_g: str
+    stated_time: Instant
+    magnets_g: DecimalText
     minutes: str
     disassembly: DisassemblyView
 

@@ -19,7 +19,7 @@ from market.http.wire.contract_steps import given
 from market.http.wire.endpoint import Answer, Call, DryRun, Nothing, endpoint, not_found
 from market.http.wire.ids import FacilityId, OrganisationId, PassportId, TransformationId, to_text, to_uuid
 from market.http.wire.material import Body, Dated
-from market.http.wire.numbers import GRAMS, TONNES, TONNES_POSITIVE, Grams, TonnesPositive
+from market.http.wire.numbers import GRAMS, TONNES, TONNES_POSITIVE, DecimalText, Grams, TonnesPositive
 from market.http.wire.reads import as_desk
 from market.http.wire.receipts import Accepted, Done, Warned, unless_unread, warned
 from market.rules.passports.plausible_masses import mass_cautions
@@ -76,13 +76,13 @@ class ElementMassView(Body, frozen=True, kw_only=True):
     """`below_detection_g` may be there too."""
 
     element: str
-    mass_g: str
-    below_detection_g: str
+    mass_g: DecimalText
+    below_detection_g: DecimalText
 
 
 class PartView(Body, frozen=True, kw_only=True):
     passport: PassportId
-    net_wet_t: str
+    net_wet_t: DecimalText
     elements: tuple[ElementMassView, ...]
 
     @classmethod

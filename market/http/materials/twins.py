@@ -12,7 +12,7 @@ from market.http.wire.endpoint import Answer, Call, Nothing, endpoint, not_found
 from market.http.wire.ids import FacilityId, OrganisationId, to_text
 from market.http.wire.loading import COST, RATE
 from market.http.wire.material import Body
-from market.http.wire.numbers import PERCENT, TONNES
+from market.http.wire.numbers import PERCENT, TONNES, DecimalText
 from market.http.wire.reads import as_caller
 from market.http.wire.sheets import SHAPES, Bar, Shape, Sheet, answer
 from market.rules.parties.parties import Facility
@@ -57,16 +57,16 @@ class TwinQuarterView(Body, frozen=True, kw_only=True):
     """
 
     quarter: str
-    nameplate_t: str | None
-    ramp_percent: str | None
-    capacity_t: str | None
-    feed_t: str | None
-    offered_t: str
-    matched_t: str
-    contracted_t: str
-    committed_t: str
-    free_t: str | None
-    exceeded_by_t: str | None
+    nameplate_t: DecimalText | None
+    ramp_percent: DecimalText | None
+    capacity_t: DecimalText | None
+    feed_t: DecimalText | None
+    offered_t: DecimalText
+    matched_t: DecimalText
+    contracted_t: DecimalText
+    committed_t: DecimalText
+    free_t: DecimalText | None
+    exceeded_by_t: DecimalText | None
 
     @classmethod
     def of(cls, value: TwinQuarter, *, stated: bool) -> Self:

@@ -12,7 +12,7 @@ from market.http.wire.endpoint import Answer, Call, not_found
 from market.http.wire.ids import MarketId, to_text
 from market.http.wire.loading import BookLoads
 from market.http.wire.material import Body
-from market.http.wire.numbers import KILOGRAMS, SIGNED_EUR_PER_KG
+from market.http.wire.numbers import KILOGRAMS, SIGNED_EUR_PER_KG, DecimalText
 from market.http.wire.reads import as_caller, viewer
 from market.rules.book import Book, rule_set_at
 from market.rules.clearing.eligibility import facts_of
@@ -71,7 +71,7 @@ class VerdictView(Body, frozen=True, kw_only=True):
 
     counter_order: str
     reasons: tuple[str, ...]
-    value_eur_per_kg: str | None
+    value_eur_per_kg: DecimalText | None
     gap_ticks: int | None
     forecast: bool = False
 
@@ -95,7 +95,7 @@ class CandidatesView(Body, frozen=True, kw_only=True):
     order: str
     side: Side
     as_of_position: int
-    open_kg: str
+    open_kg: DecimalText
     standing: Standing
     eligible: int | None
     reasons: tuple[ReasonView, ...]

@@ -17,7 +17,7 @@ from market.http.wire.ids import MarketId, OrganisationId, PlanId, Prefix, to_te
 from market.http.wire.lists import PageQuery
 from market.http.wire.loading import RATE, BookLoads
 from market.http.wire.material import Body
-from market.http.wire.numbers import KILOGRAMS, SIGNED_EUR_PER_KG
+from market.http.wire.numbers import KILOGRAMS, SIGNED_EUR_PER_KG, DecimalText
 from market.http.wire.paging import Listing
 from market.http.wire.problems import DoorError
 from market.http.wire.reads import as_caller, as_desk, own, viewer
@@ -68,7 +68,7 @@ class LimitView(Body, frozen=True, kw_only=True):
     limit: str
     stage: ValueChainStage | None
     country: CountryCode | None
-    price_eur_per_kg: str
+    price_eur_per_kg: DecimalText
     policies: tuple[NamedPolicy, ...] = ()
 
     @classmethod
@@ -93,9 +93,9 @@ class AlternativeView(Body, frozen=True, kw_only=True):
     counter_order: str
     organisation: OrganisationId
     reasons: tuple[str, ...]
-    traded_kg: str
-    value_eur_per_kg: str | None
-    short_eur_per_kg: str | None
+    traded_kg: DecimalText
+    value_eur_per_kg: DecimalText | None
+    short_eur_per_kg: DecimalText | None
     forecast: bool = False
 
 
@@ -125,9 +125,9 @@ class OrderInRoundView(Body, frozen=True, kw_only=True):
     order: str
     side: Side
     outcome: Outcome
-    brought_kg: str
-    filled_kg: str
-    surplus_eur_per_kg: str
+    brought_kg: DecimalText
+    filled_kg: DecimalText
+    surplus_eur_per_kg: DecimalText
     marginal: bool
     why: Why | None = None
     removed: RemovedView | None = None
@@ -149,8 +149,8 @@ class MarginalView(Body, frozen=True, kw_only=True):
     tranche: int
     side: Literal["seller", "buyer"]
     organisation: OrganisationId
-    brought_kg: str
-    filled_kg: str
+    brought_kg: DecimalText
+    filled_kg: DecimalText
 
 
 async def answer(

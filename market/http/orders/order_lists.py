@@ -1,21 +1,20 @@
 """Lists of orders, from the views: one's own, or all for operators and auditors, as far as they may see."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
 from events import forecast_terms
 from events.connections import Connection
 from events.market_terms import SupplyTerms
-from events.vocabulary import Commitment, OrderKind, ProductForm
+from events.vocabulary import Commitment, Instant, OrderKind, ProductForm
 from market.http.orders.forecast_terms import ForecastMark
 from market.http.wire import lists, reads
 from market.http.wire.endpoint import Answer, Call, Nothing
 from market.http.wire.ids import MarketId, OrganisationId, Prefix, to_text, to_uuid
 from market.http.wire.lists import PageQuery
 from market.http.wire.material import Body
-from market.http.wire.numbers import KILOGRAMS, SIGNED_EUR_PER_KG
+from market.http.wire.numbers import KILOGRAMS, SIGNED_EUR_PER_KG, DecimalText
 from market.http.wire.reads import as_caller, own, viewer
 from market.rules.book import OrderStatus, RequirementOrder, SupplyOrder
 from market.rules.orders.forecast_supply import mark_of
@@ -46,17 +45,17 @@ class OrderEntryView(Body, frozen=True, kw_only=True):
     id: str
     market: MarketId
     organisation: OrganisationId
-    basis_kg: str
+    basis_kg: DecimalText
     sealed: bool
     status: OrderStatus | None = None
     version: int | None = None
     forms: tuple[ProductForm, ...] = ()
-    available_kg: str | None = None
-    held_kg: str | None = None
-    filled_kg: str | None = None
-    price_eur_per_basis_kg: str | None = None
+    available_kg: DecimalText | None = None
+    held_kg: DecimalText | None = None
+    filled_kg: DecimalText | None = None
+    price_eur_per_basis_kg: DecimalText | None = None
     commitment: Commitment | None = None
-    valid_until: datetime | None = None
+    valid_until: Instant | None = None
     forecast: ForecastMark | None = None
 
 

@@ -1,6 +1,5 @@
 """Procurement policies: publish, publish a further version, retire; read them and each of their versions."""
 
-from datetime import datetime
 from typing import Annotated, Any, Final, Self
 from uuid import UUID
 
@@ -8,7 +7,7 @@ from msgspec import Meta
 
 from events.connections import Connection
 from events.party_events import PolicyPublished
-from events.vocabulary import KeyRole
+from events.vocabulary import Instant, KeyRole
 from market.commands import policies as commands
 from market.http.orders.policy_lines import PolicyLines
 from market.http.wire import lists
@@ -85,7 +84,7 @@ class PolicyVersionView(PolicyDocument, frozen=True, kw_only=True):
 
     id: PolicyId
     version: int
-    published_time: datetime
+    published_time: Instant
 
     @classmethod
     def of(cls, policy: Policy, row: PolicyVersionRow) -> Self:

@@ -24,7 +24,7 @@ from market.http.wire.ids import MarketId, OrganisationId, RequirementId, to_tex
 from market.http.wire.judging import draft_of
 from market.http.wire.loading import COST, RATE
 from market.http.wire.material import ExchangeRate
-from market.http.wire.numbers import KILOGRAMS, SIGNED_EUR_PER_KG
+from market.http.wire.numbers import KILOGRAMS, SIGNED_EUR_PER_KG, DecimalText
 from market.http.wire.paging import Listing
 from market.http.wire.patching import patch_of, patched
 from market.http.wire.reads import Looking, as_caller, own, viewer
@@ -63,10 +63,10 @@ class RequirementView(PostRequirement, frozen=True, kw_only=True):
     status: OrderStatus
     version: int
     rank: int
-    available_kg: str
-    held_kg: str
-    filled_kg: str
-    limit_eur_per_basis_kg: str
+    available_kg: DecimalText
+    held_kg: DecimalText
+    filled_kg: DecimalText
+    limit_eur_per_basis_kg: DecimalText
     exchange_rate: ExchangeRate | None
     effective_lines: tuple[EffectiveLineView, ...]
 
@@ -99,8 +99,8 @@ class RequirementAccepted(Accepted, frozen=True, kw_only=True):
 
     id: RequirementId | None
     version: int | None = None
-    basis_kg: str | None = None
-    limit_eur_per_basis_kg: str | None = None
+    basis_kg: DecimalText | None = None
+    limit_eur_per_basis_kg: DecimalText | None = None
     exchange_rate: ExchangeRate | None = None
     effective_lines: tuple[EffectiveLineView, ...] = ()
 

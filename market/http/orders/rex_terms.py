@@ -22,6 +22,7 @@ from market.http.wire.numbers import (
     MILLIMETRES,
     MINUTES,
     PERCENT,
+    DecimalText,
     GramsPositive,
     Millimetres,
     MillimetresPositive,
@@ -158,7 +159,7 @@ class Core(Body, frozen=True, kw_only=True):
 class CoreFigures(Body, frozen=True, kw_only=True):
     """What follows from the bill: magnets of all cores, rounded down, and the time that one core takes."""
 
-    recoverable_magnets_kg: str
+    recoverable_magnets_kg: DecimalText
     minutes_per_core: str
 
     @classmethod

@@ -23,7 +23,7 @@ from market.http.orders.tolerance_warnings import of_tolerance
 from market.http.wire.endpoint import Answer, Call, DryRun, not_found
 from market.http.wire.ids import MarketId, OrganisationId, SupplyId, to_text
 from market.http.wire.material import Body, ExchangeRate
-from market.http.wire.numbers import KILOGRAMS, SIGNED_EUR_PER_KG, TONNES
+from market.http.wire.numbers import KILOGRAMS, SIGNED_EUR_PER_KG, TONNES, DecimalText
 from market.http.wire.patching import patch_of
 from market.http.wire.reads import Looking, as_caller, as_desk, own, viewer
 from market.http.wire.receipts import Accepted, Done, Warned, unless_unread, warned
@@ -59,9 +59,9 @@ class CountedQuarter(Body, frozen=True, kw_only=True):
 
     quarter: str
     element: Code | None
-    capacity_t: str
-    committed_t: str
-    asked_t: str
+    capacity_t: DecimalText
+    committed_t: DecimalText
+    asked_t: DecimalText
     exceeded: bool
 
     @classmethod
@@ -102,16 +102,16 @@ class SupplyView(PostSupply, frozen=True, kw_only=True):
     status: OrderStatus
     version: int
     rank: int
-    basis_kg: str
-    available_kg: str
-    held_kg: str
-    filled_kg: str
-    ask_eur_per_basis_kg: str
+    basis_kg: DecimalText
+    available_kg: DecimalText
+    held_kg: DecimalText
+    filled_kg: DecimalText
+    ask_eur_per_basis_kg: DecimalText
     exchange_rate: ExchangeRate | None
     conversion: tuple[ConversionStep, ...]
     core_figures: CoreFigures | None = None
     capacity: CapacityView | None = None
-    forecast_figure_kg: str | None = None
+    forecast_figure_kg: DecimalText | None = None
 
     @classmethod
     def of(cls, order: SupplyOrder, basis: MarketBasis) -> Self:
@@ -143,8 +143,8 @@ class SupplyAccepted(Accepted, frozen=True, kw_only=True):
 
     id: SupplyId | None
     version: int | None = None
-    basis_kg: str | None = None
-    ask_eur_per_basis_kg: str | None = None
+    basis_kg: DecimalText | None = None
+    ask_eur_per_basis_kg: DecimalText | None = None
     exchange_rate: ExchangeRate | None = None
 
 

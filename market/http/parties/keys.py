@@ -1,6 +1,5 @@
 """API keys of an organisation: issue (the token is shown once), list, revoke."""
 
-from datetime import datetime
 from typing import Annotated, Final, Self
 from uuid import UUID
 
@@ -49,7 +48,7 @@ class KeyView(Body, frozen=True, kw_only=True):
     organisation: OrganisationId
     label: str
     roles: tuple[KeyRole, ...]
-    expires_at: datetime
+    expires_at: Instant
     revoked: bool
     version: int
     issued_by: KeyId | None = None

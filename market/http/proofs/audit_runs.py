@@ -1,11 +1,11 @@
 """Recorded audits for operators and auditors: verdicts, whole reports, and each as a page to sign."""
 
-from datetime import datetime
 from typing import Final, Literal, Self
 from uuid import UUID
 
 from msgspec import field, structs
 
+from events.vocabulary import Instant
 from market.audit.lane_verdict import Divergence, LaneVerdict
 from market.audit.page import POLICY, page
 from market.audit.report import AuditReport, Mode, decode_report, verdict_told
@@ -57,8 +57,8 @@ class AuditRunView(Body, frozen=True, kw_only=True):
     lanes: tuple[LaneReached, ...]
     records: int
     clearings: int
-    started_at: datetime | None
-    finished_at: datetime
+    started_at: Instant | None
+    finished_at: Instant
     elapsed_ms: int
     records_per_second: int
     software: str

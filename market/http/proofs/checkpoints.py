@@ -5,7 +5,6 @@ shown are the heads at every 64th event.
 """
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -19,7 +18,7 @@ from events.merkle import consistency_spans
 from events.notes import parse_note, signed
 from events.seals import Cosignature, Seal
 from events.trees import proof_of
-from events.vocabulary import INTEGER_MAX, Stream
+from events.vocabulary import INTEGER_MAX, Instant, Stream
 from market.http.wire.access import PUBLIC
 from market.http.wire.endpoint import Answer, Call, Nothing, endpoint, not_found
 from market.http.wire.material import Body
@@ -37,7 +36,7 @@ class CheckpointView(Body, frozen=True, kw_only=True):
     stream: Stream
     lane: int
     size: int
-    signed_at: datetime
+    signed_at: Instant
     note: str
     witnesses: tuple[str, ...]
 

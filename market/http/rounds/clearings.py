@@ -1,6 +1,5 @@
 """Clearings of a market: plan one on demand, give one up (operators), read rounds."""
 
-from datetime import datetime
 from typing import Final, Literal, Self
 
 from events.clearing_terms import SectionResult
@@ -14,7 +13,7 @@ from market.http.wire.endpoint import Answer, Call, DryRun, Nothing, endpoint, n
 from market.http.wire.ids import MarketId, PlanId, to_text
 from market.http.wire.lists import PageQuery
 from market.http.wire.material import Body, utc
-from market.http.wire.numbers import EUR_CENTS, KILOGRAMS, WELFARE
+from market.http.wire.numbers import EUR_CENTS, KILOGRAMS, WELFARE, DecimalText
 from market.http.wire.paging import Listing
 from market.http.wire.reads import as_caller, sees_all
 from market.http.wire.receipts import Accepted, done
@@ -49,12 +48,12 @@ class SectionView(Body, frozen=True, kw_only=True):
     section: str
     edges: int
     trades: int
-    traded_basis_kg: str
-    welfare_eur: str
-    welfare_without_sustainability_eur: str
-    bound_eur: str | None
-    bound_without_sustainability_eur: str | None
-    gap_eur: str | None
+    traded_basis_kg: DecimalText
+    welfare_eur: DecimalText
+    welfare_without_sustainability_eur: DecimalText
+    bound_eur: DecimalText | None
+    bound_without_sustainability_eur: DecimalText | None
+    gap_eur: DecimalText | None
     removed_orders: int | None
     unique: bool
 
@@ -80,8 +79,8 @@ class ClearingTotals(Body, frozen=True, kw_only=True):
     """What buyers pay is what sellers receive, to the cent."""
 
     matches: int
-    buyers_pay_eur: str
-    sellers_receive_eur: str
+    buyers_pay_eur: DecimalText
+    sellers_receive_eur: DecimalText
     sections: tuple[SectionView, ...]
 
 
@@ -96,7 +95,7 @@ class ClearingView(Body, frozen=True, kw_only=True):
     round: int
     status: Literal["planned", "completed", "abandoned"]
     cut: int
-    cut_time: datetime
+    cut_time: Instant
     trigger: Literal["interval", "demand"]
     algorithm: str
     rule_set_version: int

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
+from events.vocabulary import Instant
 from market.http.rounds.markets import load as load_market
 from market.http.wire import lists
 from market.http.wire.access import READERS
@@ -36,7 +37,7 @@ class FailingsView(Body, frozen=True, kw_only=True):
     group: OrganisationId
     failings: int
     group_failings: int
-    firm_only_until: datetime | None
+    firm_only_until: Instant | None
 
     @classmethod
     def of(cls, row: FailedRow, now: datetime) -> "FailingsView":

@@ -1,6 +1,6 @@
 """Dated inputs of a market: reference prices, exchange rates, qualifications, concentrated origins."""
 
-from datetime import date, datetime
+from datetime import date
 from typing import Annotated, Any, Final, TypeAlias, assert_never
 
 from msgspec import Meta
@@ -93,7 +93,7 @@ class RecordedInput(Body, frozen=True, kw_only=True):
 
     input: Input
     position: int
-    recorded_time: datetime
+    recorded_time: Instant
 
 
 class InputAccepted(Accepted, frozen=True, kw_only=True):

@@ -1,6 +1,5 @@
 """Markets: open (operators), read (everybody with a key)."""
 
-from datetime import datetime
 from typing import Annotated, Any, Final, Self
 from uuid import UUID
 
@@ -8,7 +7,7 @@ from msgspec import UNSET, Meta
 
 from events import market_terms as terms
 from events.market_events import MarketOpened
-from events.vocabulary import MarketBasis, Seconds
+from events.vocabulary import Instant, MarketBasis, Seconds
 from market.commands import markets as commands
 from market.http.wire import lists
 from market.http.wire.access import OPERATORS, READERS
@@ -85,7 +84,7 @@ class MarketTerms(Body, frozen=True, kw_only=True):
 class HaltView(Body, frozen=True, kw_only=True):
     """Since when and why the market takes no orders and plans no round."""
 
-    since: datetime
+    since: Instant
     reason: str
 
 
@@ -102,7 +101,7 @@ class MarketView(MarketTerms, frozen=True, kw_only=True):
     open_plan: PlanId | None
     halted: HaltView | None
     position: int | None = None
-    last_time: datetime | None = None
+    last_time: Instant | None = None
     open_orders: int | None = None
 
     @classmethod

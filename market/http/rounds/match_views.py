@@ -1,7 +1,7 @@
 """A match as a party, or an operator or auditor, may see it: figures in trader's units, waterfall, ticket."""
 
 from collections.abc import Iterable
-from datetime import date, datetime
+from datetime import date
 from typing import Any, Literal
 
 from msgspec import field
@@ -9,12 +9,12 @@ from msgspec import field
 from events.clearing_terms import PriceTerm, TradeReference
 from events.market_events import MatchStruck
 from events.market_terms import Member
-from events.vocabulary import ConditionGrade, Incoterm, ProductForm, RexRoute, Side
+from events.vocabulary import ConditionGrade, Incoterm, Instant, ProductForm, RexRoute, Side
 from market.http.orders.forecast_terms import ForecastMark
 from market.http.orders.rex_terms import Core, CoreFigures, StepDown, WholeMagnets
 from market.http.wire.ids import MarketId, MatchId, OrganisationId, PlanId, RequirementId, SupplyId, to_text
 from market.http.wire.material import Body, ExchangeRate, NamedPlace, Price, Term, Window
-from market.http.wire.numbers import EUR_CENTS, KILOGRAMS, PIECES, SIGNED_EUR_PER_KG, TONNES
+from market.http.wire.numbers import EUR_CENTS, KILOGRAMS, PIECES, SIGNED_EUR_PER_KG, TONNES, DecimalText
 from market.http.wire.term_inputs import in_traders_units
 from market.rules.book import OpenMatch
 from market.rules.goods import Goods
@@ -34,7 +34,7 @@ class ReferenceView(Body, frozen=True, kw_only=True):
     code: str
     price: Price
     as_of: date
-    eur_per_basis_kg: str
+    eur_per_basis_kg: DecimalText
     exchange_rate: ExchangeRate | None
     position: int
 
@@ -76,7 +76,7 @@ class WaterfallLineView(Body, frozen=True, kw_only=True):
     """
 
     label: str
-    eur_per_kg: str
+    eur_per_kg: DecimalText
     rule: str | None = None
     reason: str | None = None
     inputs: dict[str, str] = field(default_factory=dict)
@@ -93,7 +93,7 @@ class ExplanationView(Body, frozen=True, kw_only=True):
     figure."""
 
     lines: tuple[WaterfallLineView, ...]
-    surplus_eur_per_kg: str
+    surplus_eur_per_kg: DecimalText
     ticket: tuple[TicketLine, ...]
 
 
@@ -105,12 +105,12 @@ class WholeView(Body, frozen=True, kw_only=True):
 
     seller: OrganisationId
     buyer: OrganisationId
-    limit_eur_per_kg: str
+    limit_eur_per_kg: DecimalText
     terms: tuple[WaterfallLineView, ...]
-    ask_eur_per_kg: str
-    value_eur_per_kg: str
-    seller_surplus_eur_per_kg: str
-    buyer_surplus_eur_per_kg: str
+    ask_eur_per_kg: DecimalText
+    value_eur_per_kg: DecimalText
+    seller_surplus_eur_per_kg: DecimalText
+    buyer_surplus_eur_per_kg: DecimalText
     ticket: tuple[TicketLine, ...]
     premiums: tuple[WaterfallLineView, ...] = ()
 
@@ -154,10 +154,10 @@ class TermView(Body, frozen=True, kw_only=True):
     years: int
     quotation_period: str | None
     profile_percent: tuple[str, ...] | None
-    profile_tolerance_percent: str | None
-    floor_eur_per_kg: str | None
-    differential_eur_per_kg: str
-    plateau_year_differential_eur: str
+    profile_tolerance_percent: DecimalText | None
+    floor_eur_per_kg: DecimalText | None
+    differential_eur_per_kg: DecimalText
+    plateau_year_differential_eur: DecimalText
 
     @classmethod
     def of(cls, struck: MatchStruck, value: TermOfMatch) -> "TermView":
@@ -194,17 +194,17 @@ class MatchView(Body, frozen=True, kw_only=True):
     round: int
     status: MatchStatus
     form: ProductForm
-    quantity_basis_kg: str
-    product_wet_t: str
-    product_dry_t: str
+    quantity_basis_kg: DecimalText
+    product_wet_t: DecimalText
+    product_dry_t: DecimalText
     packages: str
-    price_eur_per_kg: str
-    amount_eur: str
+    price_eur_per_kg: DecimalText
+    amount_eur: DecimalText
     delivery: Window
     incoterm: Incoterm
     place: NamedPlace
     reference: ReferenceView | None
-    confirm_by: datetime
+    confirm_by: Instant
     side: Side | None = None
     must_confirm: bool | None = None
     own_answer: Given | None = None

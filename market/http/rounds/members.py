@@ -1,13 +1,12 @@
 """Members of a market: admit and suspend (operators), read (operators and auditors all, others
 themselves)."""
 
-from datetime import datetime
 from typing import Annotated, Final, Self
 from uuid import UUID
 
 from msgspec import Meta
 
-from events.vocabulary import PartyRole
+from events.vocabulary import Instant, PartyRole
 from market.commands import members as commands
 from market.http.rounds.markets import load as load_market
 from market.http.wire import lists
@@ -47,7 +46,7 @@ class MemberView(Body, frozen=True, kw_only=True):
     roles: tuple[PartyRole, ...]
     initiatives: tuple[str, ...]
     suspended: bool
-    suspended_since: datetime | None
+    suspended_since: Instant | None
     suspended_reason: str | None
     facilities: int
     certificates: int

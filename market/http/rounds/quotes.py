@@ -1,12 +1,11 @@
 """Quotes: what if this order had stood in the last completed round. Answered in bands, few a day, logged."""
 
-from datetime import datetime
 from typing import Any, Final, TypeAlias
 
 from events.connections import acquire
 from events.envelope import Recorded
 from events.market_events import QuoteAsked
-from events.vocabulary import Side
+from events.vocabulary import Instant, Side
 from market.commands import quotes as commands
 from market.http.orders.candidates import ReasonView, WithheldView, reason_view
 from market.http.orders.order_explanations import RemovedView
@@ -86,7 +85,7 @@ class QuoteAccepted(Accepted, frozen=True, kw_only=True):
     """The question as the record holds it, and its answer; both are null after a dry run."""
 
     market: MarketId
-    asked_at: datetime | None = None
+    asked_at: Instant | None = None
     answer: QuoteAnswer | None = None
 
 

@@ -1,11 +1,11 @@
 """Trials of a draft rule set on the last completed round (operators): what it would have changed."""
 
-from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
 from events.connections import acquire
 from events.market_events import RuleSetRehearsed
+from events.vocabulary import Instant
 from market.commands import rehearsals as commands
 from market.http.rounds.rule_sets import EXAMPLE, TAG, RuleSetTerms, rule_set_warnings
 from market.http.wire import rounds
@@ -14,7 +14,7 @@ from market.http.wire.endpoint import Answer, Call, DryRun, endpoint
 from market.http.wire.ids import OrganisationId, PlanId, RequirementId, to_text
 from market.http.wire.loading import BookLoads
 from market.http.wire.material import Body
-from market.http.wire.numbers import EUR_CENTS, KILOGRAMS, SIGNED_EUR_PER_KG, WELFARE
+from market.http.wire.numbers import EUR_CENTS, KILOGRAMS, SIGNED_EUR_PER_KG, WELFARE, DecimalText
 from market.http.wire.receipts import Accepted, done
 from market.rules.clearing.rounds_again import again
 from market.rules.rehearsals import Kind, OrganisationChange, PairChange, Rehearsal, Traded, compare
@@ -26,8 +26,8 @@ ORGANISATIONS_MAX: Final = 1_000
 
 class TradedView(Body, frozen=True, kw_only=True):
     matches: int
-    quantity_basis_kg: str
-    amount_eur: str
+    quantity_basis_kg: DecimalText
+    amount_eur: DecimalText
 
     @classmethod
     def of(cls, value: Traded) -> "TradedView":
@@ -47,10 +47,10 @@ class PairChangeView(Body, frozen=True, kw_only=True):
     requirement: RequirementId
     seller: OrganisationId
     buyer: OrganisationId
-    quantity_before_kg: str
-    quantity_after_kg: str
-    price_before_eur_per_kg: str | None
-    price_after_eur_per_kg: str | None
+    quantity_before_kg: DecimalText
+    quantity_after_kg: DecimalText
+    price_before_eur_per_kg: DecimalText | None
+    price_after_eur_per_kg: DecimalText | None
 
     @classmethod
     def of(cls, change: PairChange) -> "PairChangeView":
@@ -94,8 +94,8 @@ class RehearsalView(Body, frozen=True, kw_only=True):
     round: int
     before: TradedView
     after: TradedView
-    welfare_before_eur: str
-    welfare_after_eur: str
+    welfare_before_eur: DecimalText
+    welfare_after_eur: DecimalText
     pairs_changed: int
     organisations_changed: int
     pairs: tuple[PairChangeView, ...]
@@ -121,7 +121,7 @@ class RehearsalAccepted(Accepted, frozen=True, kw_only=True):
     """The trial as the record holds it, and what came of it; both are null after `validate_only`."""
 
     rule_set_sha256: str
-    tried_at: datetime | None = None
+    tried_at: Instant | None = None
     result: RehearsalView | None = None
 
 

@@ -145,7 +145,7 @@ class RuleSetView(RuleSetTerms, frozen=True, kw_only=True):
     """A published rule set: where the lane holds it, since when, and by which keys it was signed."""
 
     position: int
-    published_time: datetime
+    published_time: Instant
     signed_by: tuple[KeyId, ...]
 
     @classmethod

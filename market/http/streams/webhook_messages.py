@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import datetime
 from typing import Any, Final, Self
 from uuid import UUID
 
@@ -34,7 +33,7 @@ TESTS_PAUSE_SECONDS: Final = 5
 class Attempt(Body, frozen=True, kw_only=True):
     """A post that ended at `at`: the status that was answered, and why it failed, if it did."""
 
-    at: datetime
+    at: Instant
     milliseconds: int
     status: int | None
     error: str | None
@@ -59,9 +58,9 @@ class MessageView(Body, frozen=True, kw_only=True):
     type: str
     state: State
     attempts: tuple[Attempt, ...]
-    next_attempt_at: datetime | None
-    created_at: datetime
-    changed_at: datetime
+    next_attempt_at: Instant | None
+    created_at: Instant
+    changed_at: Instant
 
     @classmethod
     def of(cls, message: Message) -> Self:
@@ -91,7 +90,7 @@ class HealthView(Body, frozen=True, kw_only=True):
     `redelivering`."""
 
     failures: int
-    failing_since: datetime | None
+    failing_since: Instant | None
     pause_seconds: int
     waiting: int
     redelivering: bool

@@ -1,6 +1,5 @@
 """Webhooks of an organisation: register (secrets are shown once), read, change, rotate secrets, remove."""
 
-from datetime import datetime
 from typing import Annotated, Any, Final, Literal, Self
 from uuid import UUID
 
@@ -8,6 +7,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from events.party_events import WebhookRegistered, WebhookSecretRotated
 from events.refusal import refuse
+from events.vocabulary import Instant
 from market.commands import webhooks as commands
 from market.http.wire import lists
 from market.http.wire.access import ADMINS
@@ -100,8 +100,8 @@ class WebhookView(Body, frozen=True, kw_only=True):
     active: bool
     disabled: Literal["failing", "gone"] | None
     public_key: str
-    previous_until: datetime | None
-    registered_at: datetime
+    previous_until: Instant | None
+    registered_at: Instant
     version: int
 
     @classmethod

@@ -206,6 +206,14 @@ EXACT_CENTS = DecimalKind(
 )
 """From gram·micro per kg."""
 
+DecimalText = Annotated[
+    str,
+    Meta(
+        pattern=rf"^-?(0|[1-9][0-9]*)(\.[0-9]+)?{END}",
+        description="Decimal string in the unit with which the name ends.",
+    ),
+]
+"""Of answers, which may have more digits than a request takes."""
 Tonnes = Annotated[str, TONNES.meta()]
 TonnesPositive = Annotated[str, TONNES_POSITIVE.meta()]
 Kilograms = Annotated[str, KILOGRAMS.meta()]

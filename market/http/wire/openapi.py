@@ -5,13 +5,14 @@ Litestar's own document describes another decoder and another error shape than o
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from http import HTTPStatus
 from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
 
+from market.http.wire.answer_schemas import opened
 from market.http.wire.conditions import IF_MATCH_PATTERN
 from market.http.wire.endpoint import PATH_IDS, Endpoint, Nothing
 from market.http.wire.idempotency import HEADER, PATTERN
@@ -37,6 +38,9 @@ on a member that cannot be read is left out: who writes `"net_wet_t": "ten"` hea
 and of an unknown analyte, but not whether the tranches add up. Elsewhere the rules speak once the form is
 right.
 """
+POSTED: Final = "Posted to webhooks"
+"""A tag of its own: generators of clients write a file for each, of routes and of what is received."""
+
 _PARAMETER: Final = re.compile(r"\{(\w+)\}")
 
 ALWAYS: Final = (400, 429, 500, 503)
@@ -48,17 +52,20 @@ WITH_VERSION: Final = (412, 428)
 
 def document(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
     """The whole document, as it is served."""
-    types = list(_types(endpoints))
-    refs, components = _components(types)
-    schemas = dict(zip(map(_identity, types), refs, strict=True))
+    bodies, shown = list(_bodies(endpoints)), list(_shown(endpoints))
+    refs, components = _components([*bodies, *shown])
+    asked, answered = refs[: len(bodies)], refs[len(bodies) :]
+    told, components = opened(components, asked, answered)
+    requests = dict(zip(map(_identity, bodies), asked, strict=True))
+    schemas = dict(zip(map(_identity, shown), told, strict=True))
     paths: dict[str, dict[str, Any]] = {}
     for declared in endpoints:
-        paths.setdefault(declared.path, {})[declared.method.lower()] = _operation(declared, schemas)
+        paths.setdefault(declared.path, {})[declared.method.lower()] = _operation(declared, requests, schemas)
     return {
         "openapi": "3.1.0",
         "info": {"title": "Lodestone", "version": VERSION, "description": DESCRIPTION},
         "servers": [{"url": "/"}],
-        "tags": [{"name": tag} for tag in dict.fromkeys(declared.tag for declared in endpoints)],
+        "tags": [{"name": tag} for tag in dict.fromkeys([*(each.tag for each in endpoints), POSTED])],
         "paths": paths,
         "webhooks": {"event": {"post": _webhook(schemas)}},
         "components": {
@@ -107,7 +114,7 @@ def _webhook(schemas: dict[str, Any]) -> dict[str, Any]:
     return {
         "operationId": "webhook_event",
         "summary": "An event, posted to a webhook of the organisation",
-        "tags": ["Webhooks"],
+        "tags": [POSTED],
         "description": "At least once; drop ids that you have seen. Any 2xx takes it, 410 disables the "
         "webhook, anything else is tried again. Redirects are not followed.",
         "parameters": [
@@ -128,11 +135,16 @@ def _webhook(schemas: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _types(endpoints: Sequence[Endpoint]) -> Iterator[Any]:
-    named: list[Any] = [Problem, PartnerEvent]
-    for declared in endpoints:
-        named += [declared.body, *_answers(declared)]
-    yield from {_identity(kind): kind for kind in named if kind not in (None, str, bytes)}.values()
+def _bodies(endpoints: Sequence[Endpoint]) -> Iterator[Any]:
+    yield from _once(declared.body for declared in endpoints)
+
+
+def _shown(endpoints: Sequence[Endpoint]) -> Iterator[Any]:
+    yield from _once([Problem, PartnerEvent, *(kind for each in endpoints for kind in _answers(each))])
+
+
+def _once(kinds: Iterable[Any]) -> Iterator[Any]:
+    yield from {_identity(kind): kind for kind in kinds if kind not in (None, str, bytes)}.values()
 
 
 def _answers(declared: Endpoint) -> tuple[Any, ...]:
@@ -183,7 +195,7 @@ def _response_name(status: int) -> str:
     return f"Problem{status}"
 
 
-def _operation(declared: Endpoint, schemas: dict[str, Any]) -> dict[str, Any]:
+def _operation(declared: Endpoint, requests: dict[str, Any], schemas: dict[str, Any]) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "operationId": _operation_id(declared),
         "summary": declared.summary,
@@ -200,7 +212,7 @@ def _operation(declared: Endpoint, schemas: dict[str, Any]) -> dict[str, Any]:
         "security": [{"apiKey": []}] if declared.roles else [],
     }
     if declared.body is not None:
-        content: dict[str, Any] = {"schema": schemas[_identity(declared.body)]}
+        content: dict[str, Any] = {"schema": requests[_identity(declared.body)]}
         if declared.example is not None:
             content["example"] = declared.example
         operation["requestBody"] = {

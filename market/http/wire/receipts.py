@@ -2,7 +2,6 @@
 inclusion."""
 
 from collections.abc import Awaitable, Iterable, Sequence
-from datetime import datetime
 from typing import Any, Final, TypeAlias, TypeVar
 
 from msgspec import Struct
@@ -11,6 +10,7 @@ from events.catalog import type_of
 from events.command import Outcome
 from events.envelope import Draft, Fact, Recorded
 from events.refusal import Caution, RecordUnavailable
+from events.vocabulary import Instant
 from market.http.wire.endpoint import Call, DryRun
 from market.http.wire.ids import EventId, to_text
 from market.http.wire.material import Body
@@ -29,7 +29,7 @@ class Receipt(Body, frozen=True, kw_only=True):
     lane: int
     position: int
     event_sha256: str
-    time: datetime
+    time: Instant
 
 
 class Warned(Body, frozen=True, kw_only=True):

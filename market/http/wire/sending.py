@@ -15,6 +15,10 @@ class Protocol(HttpToolsProtocol):
         super().connection_made(transport)
         self.transport = OncePerTurn(transport, self.loop)
 
+    # Java's client asks every connection for HTTP/2 so: a line of the log each, for whoever has no key.
+    def _unsupported_upgrade_warning(self) -> None:
+        return None
+
 
 class OncePerTurn(asyncio.Transport):
     """What is written in one turn of the loop leaves together at its end, or before it gets too much.

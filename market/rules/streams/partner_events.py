@@ -7,6 +7,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
+from events.vocabulary import Instant
 from market.rules.streams.partner_lines import PartnerLine
 from market.rules.streams.webhook_signing import TEST_TYPE
 
@@ -25,7 +26,7 @@ class PartnerEvent(Struct, frozen=True, kw_only=True, omit_defaults=True):
     source: str
     type: str
     subject: str
-    time: datetime
+    time: Instant
     datacontenttype: str
     data: Any
     stream: str | None = None
