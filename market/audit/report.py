@@ -221,8 +221,9 @@ def verdict_told(report: AuditReport) -> str:
 
 def facts_told(report: AuditReport) -> str:
     return (
-        f"{report.agreements:,} agreements, {report.deliveries:,} deliveries, {report.invoices:,} invoices, "
-        f"{report.years:,} contract years, {report.passports:,} passports, "
+        f"{report.agreements:,} agreements, {report.deliveries:,} deliveries with what was invoiced as they "
+        f"left, {report.invoices:,} later invoices, {report.years:,} contract years, "
+        f"{report.passports:,} passports, "
         f"{report.transformations:,} transformations"
     )
 
