@@ -9,6 +9,10 @@ from asyncpg.pgproto import pgproto
 
 HEX_DIGITS: Final = 32
 ID_BYTES: Final = 16
+_DERIVED: Final = 0x8 << 76 | 0x2 << 62
+"""Version and variant of a UUIDv8."""
+_GIVEN: Final = (1 << 8 * ID_BYTES) - 1 & ~(0xF << 76 | 0x3 << 62)
+"""The bits that they leave."""
 _encoder: Final = msgspec.json.Encoder()
 
 
@@ -19,8 +23,8 @@ def new_id() -> UUID:
 
 def digest_id(digest: bytes) -> UUID:
     """The UUIDv8 of the first 16 bytes of a digest."""
-    version, variant = digest[6] & 0x0F | 0x80, digest[8] & 0x3F | 0x80
-    return pgproto.UUID(b"%b%c%b%c%b" % (digest[:6], version, digest[7:8], variant, digest[9:ID_BYTES]))
+    bits = int.from_bytes(digest[:ID_BYTES]) & _GIVEN | _DERIVED
+    return pgproto.UUID(bits.to_bytes(ID_BYTES))
 
 
 def text_of(identity: UUID) -> str:

@@ -134,11 +134,11 @@ class PartnerTopics:
             if line.own:
                 place = places.get(line.audience)
                 if place is not None:
-                    records.setdefault(place, []).append(_record(line, of_lane))
+                    records.setdefault(place, []).append(_own_record(line, of_lane))
                 continue
             everybody = everybody or [places[organisation] for organisation in sorted(places)]
             if everybody:
-                record = _record(line, of_lane)
+                record = _record(line)
                 for place in everybody:
                     records.setdefault(place, []).append(record)
         return WrittenLines(lines, live, live.changes, records)
@@ -257,7 +257,8 @@ class PartnerTopics:
     async def _send_to(self, organisation: UUID, key: LaneKey, lines: Sequence[PartnerLine]) -> None:
         if lines:
             of_lane = _headers_of(key)
-            await self._send({self._place(organisation): [_record(line, of_lane) for line in lines]})
+            records = [_own_record(line, of_lane) if line.own else _record(line) for line in lines]
+            await self._send({self._place(organisation): records})
 
     async def _send(self, records: Records) -> None:
         """Until Kafka has them. A topic that somebody deleted is made anew: no partner may stop a lane."""
@@ -283,13 +284,16 @@ class PartnerTopics:
         return partner_topic(self._prefix, organisation), 0
 
 
-def _record(line: PartnerLine, of_lane: bytes) -> WrittenRecord:
-    """The same on every topic."""
-    subject, at = written_text(line.subject.encode()), moment(line.time)
-    if not line.own:
-        return written_event(subject, line.event, _kind(line.type), subject, at, line.body)
+def _record(line: PartnerLine) -> WrittenRecord:
+    """Of a line for all: the same on every topic."""
+    subject = written_text(line.subject.encode())
+    return written_event(subject, line.event, _kind(line.type), subject, moment(line.time), line.body)
+
+
+def _own_record(line: PartnerLine, of_lane: bytes) -> WrittenRecord:
+    subject, kind = written_text(line.subject.encode()), _own_kind(line.type)
     place = of_lane, written_text(b"%d" % line.position)
-    return written_event(subject, line.event, _own_kind(line.type), subject, at, line.body, *place)
+    return written_event(subject, line.event, kind, subject, moment(line.time), line.body, *place)
 
 
 @lru_cache(maxsize=1_024)

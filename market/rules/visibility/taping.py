@@ -101,6 +101,9 @@ def needs_answer(struck: MatchStruck) -> bool:
 
 
 def _supply_on_tape(fact: SupplyFact, viewer: TapeViewer, book: Book, crowd: Crowd) -> TapeLine | None:
+    if type(fact) is SupplyOffered:
+        # Most of a record.
+        return order_line("public.supply-offers.v1", fact.offer, "posted", fact.terms, book, crowd, viewer)
     order = supply_of(fact)
     topic: OrderTopic = (
         "public.supply-offers.v1" if isinstance(fact, OfferFact) else "public.recovered-lots.v1"
