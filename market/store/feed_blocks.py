@@ -12,6 +12,7 @@ from uuid import UUID
 
 import asyncpg
 import msgspec
+from isal import isal_zlib
 from msgspec import Struct
 
 from events.decision import LaneKey
@@ -105,7 +106,7 @@ def _rows(run: Sequence[PartnerLine]) -> list[Row]:
     if len(run) < BLOCK_LINES_MIN:
         return [Row(line, line.body) for line in run]
     packed = _encode([(line.position, line.event, line.subject, line.time, line.body) for line in run])
-    return [Row(run[-1], zlib.compress(packed, LEVEL), run[0].position, run[0].time)]
+    return [Row(run[-1], isal_zlib.compress(packed, LEVEL), run[0].position, run[0].time)]
 
 
 def lines_of(row: asyncpg.Record) -> list[PartnerLine]:
