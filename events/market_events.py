@@ -90,6 +90,15 @@ class MemberSuspended(Struct, frozen=True, kw_only=True):
     reason: Text
 
 
+class MemberLeft(Struct, frozen=True, kw_only=True):
+    """With nothing open in the market; by its own word, or as it is closed. It may be admitted again."""
+
+    TYPE: ClassVar[str] = "market.member.left.v1"
+
+    market: UUID
+    organisation: UUID
+
+
 class InputRecorded(Struct, frozen=True, kw_only=True):
     """A dated fact from elsewhere, copied into the market's lane before any clearing may use it."""
 
@@ -427,6 +436,7 @@ FACTS: tuple[type[Struct], ...] = (
     MemberAdmitted,
     MemberChanged,
     MemberSuspended,
+    MemberLeft,
     InputRecorded,
     RuleSetPublished,
     SupplyOffered,

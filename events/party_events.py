@@ -67,6 +67,28 @@ class OrganisationChanged(Struct, frozen=True, kw_only=True):
     electronic_contact: Text | UnsetType = UNSET
 
 
+class ClosingAsked(Struct, frozen=True, kw_only=True):
+    """By the organisation's own admin; nothing else changes by it."""
+
+    TYPE: ClassVar[str] = "parties.closing.asked.v1"
+
+    organisation: UUID
+
+
+class ClosingWithdrawn(Struct, frozen=True, kw_only=True):
+    TYPE: ClassVar[str] = "parties.closing.withdrawn.v1"
+
+    organisation: UUID
+
+
+class OrganisationClosed(Struct, frozen=True, kw_only=True):
+    """For good. Its keys, webhooks and stream end in the same transaction before, and its memberships."""
+
+    TYPE: ClassVar[str] = "parties.organisation.closed.v1"
+
+    organisation: UUID
+
+
 class FacilityRegistered(Struct, frozen=True, kw_only=True):
     TYPE: ClassVar[str] = "parties.facility.registered.v1"
 
@@ -354,6 +376,9 @@ class RecordRestored(Struct, frozen=True, kw_only=True):
 FACTS: tuple[type[Struct], ...] = (
     OrganisationRegistered,
     OrganisationChanged,
+    ClosingAsked,
+    ClosingWithdrawn,
+    OrganisationClosed,
     FacilityRegistered,
     FacilityChanged,
     FacilityRevoked,

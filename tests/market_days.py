@@ -36,6 +36,7 @@ from market.commands import (
     declared_volumes,
     initiatives,
     inputs,
+    leaving,
     lots,
     matches,
     members,
@@ -56,6 +57,7 @@ from market.rules.orders.initiatives import InitiativeDetails
 from market.rules.orders.offers import PostSupply
 from market.rules.orders.policies import NewPolicy, PolicyDetails
 from market.rules.orders.requirements import PostRequirement
+from market.rules.parties.closings import AskClosing, CloseOrganisation, WithdrawClosing
 from market.rules.parties.keys import IssueKey, RevokeKey
 from market.rules.parties.papers import RegisterCertificate, RegisterLicence, RevokeCertificate, RevokeLicence
 from market.rules.parties.parties import (
@@ -367,6 +369,7 @@ async def change_the_parties(scene: Scene) -> None:
     last = scene.sellers[-1].organisation
     await members.suspend(desk, scene.operator, market=scene.market, organisation=last, reason="audit")
     await members.admit(desk, scene.operator, market=scene.market, organisation=last)
+    await leave_and_close(scene)
     qualified = Qualification(
         buyer=buyer.organisation,
         seller=organisation,
@@ -378,6 +381,33 @@ async def change_the_parties(scene: Scene) -> None:
     concentrated = ConcentratedOrigins(countries=("CN",), as_of=date(2026, 3, 1), source="test")
     await inputs.record_input(
         desk, scene.operator, market=scene.market, value=concentrated, source_id="list-1"
+    )
+
+
+async def leave_and_close(scene: Scene) -> None:
+    """One member leaves, withdraws an offer with it and comes back; another is closed, with all it has."""
+    desk, of, last = scene.desk, {"market": scene.market}, scene.sellers[-1]
+    await scene.offer(last)
+    await scene.lot(last, "L-last")
+    leaver = {"organisation": last.organisation, "withdraw_orders": True}
+    await leaving.leave(desk, last.trader, **of, **leaver)
+    await members.admit(desk, scene.operator, **of, organisation=last.organisation)
+    closed = await scene.register("closed")
+    own: dict[str, Any] = {"caller": closed.trader, "organisation": closed.organisation}
+    await parties.open_stream(desk, OpenStream(**own))
+    await change_webhooks(scene, closed)
+    key = KeyDetails(
+        label="desk",
+        secret_sha256="1" * 64,
+        roles=("admin",),
+        expires_at=datetime(2027, 1, 1, tzinfo=UTC),
+    )
+    await parties.issue_key(desk, IssueKey(**own, details=key, key=desk.new_id()))
+    await parties.ask_closing(desk, AskClosing(**own))
+    await parties.withdraw_closing(desk, WithdrawClosing(**own))
+    await parties.ask_closing(desk, AskClosing(**own))
+    await parties.close_organisation(
+        desk, CloseOrganisation(caller=scene.operator, organisation=closed.organisation)
     )
 
 

@@ -726,6 +726,7 @@ CREATE TABLE state.member (
     suspended_time timestamp with time zone,
     suspended_reason text,
     company_group uuid NOT NULL,
+    left_time timestamp with time zone,
     CONSTRAINT member_position_check CHECK (("position" >= 1)),
     CONSTRAINT member_version_check CHECK ((version >= 1))
 );
@@ -763,6 +764,8 @@ CREATE TABLE state.organisation (
     version bigint NOT NULL,
     "position" bigint NOT NULL,
     body bytea NOT NULL,
+    closing_asked_time timestamp with time zone,
+    closed_time timestamp with time zone,
     CONSTRAINT organisation_position_check CHECK (("position" >= 1)),
     CONSTRAINT organisation_version_check CHECK ((version >= 1))
 );

@@ -43,6 +43,7 @@ from market.audit.lane_verdict import (
 )
 from market.audit.match_audit import MatchAudit
 from market.audit.material_audit import MaterialAudit, Settled
+from market.audit.member_audit import leaving_fault
 from market.audit.operator_audit import Operators
 from market.audit.order_audit import order_fault
 from market.audit.repeats import Repeats
@@ -324,6 +325,7 @@ class LaneAudit:
             self._answers.follow(book, event)
             or halt_fault(book, event)
             or order_fault(book, event)
+            or leaving_fault(book, event)
             or self._operators.fault(event)
         )
         self._told(record, event, fault)

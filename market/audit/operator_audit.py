@@ -27,6 +27,7 @@ from events.market_events import (
     MarketResumed,
     MatchLapsed,
     MemberAdmitted,
+    MemberLeft,
     MemberSuspended,
     RecoveredLotExpired,
     RequirementExpired,
@@ -49,6 +50,7 @@ OF_OPERATORS: Final = frozenset(
         MarketResumed,
         MemberAdmitted,
         MemberSuspended,
+        MemberLeft,
         InputRecorded,
         RuleSetPublished,
         RuleSetRehearsed,
@@ -91,6 +93,8 @@ class Operators:
             return None
         value = fact.input if isinstance(fact, InputRecorded) else None
         if isinstance(value, Qualification) and value.buyer == event.actor:
+            return None
+        if isinstance(fact, MemberLeft) and fact.organisation == event.actor:
             return None
         since = self._since.get(event.actor)
         if since is not None and since <= event.time + SEEN_WITHIN:

@@ -29,6 +29,7 @@ async def load_admission(
                 lane=state.lane,
                 member=state.member,
                 suspended=state.suspended,
+                has_left=state.has_left,
                 party=party,
             )
         states.append(state)
@@ -55,6 +56,7 @@ async def _load(
         lane=ask.lane,
         member=None if row is None else row.member,
         suspended=row is not None and row.suspended,
+        has_left=row is not None and row.left_time is not None,
     )
 
 

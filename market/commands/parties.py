@@ -7,10 +7,13 @@ from uuid import UUID
 from msgspec.structs import replace
 
 from events.connections import Connection
-from events.decision import Moment
+from events.decision import LaneKey, Moment
+from events.desk import Desk
+from market.commands import openings
 from market.commands.party_steps import Asked, PartyStep, load_organisation
-from market.rules.parties import keys, papers
+from market.rules.parties import closings, keys, papers
 from market.rules.parties import parties as rules
+from market.rules.parties.closings import CloseOrganisation
 from market.rules.parties.parties import (
     FOLLOWERS_MAX,
     ChangeOrganisation,
@@ -75,8 +78,32 @@ async def followers_of(
     return await party_reads.followers(connection, argument.organisation, limit=FOLLOWERS_MAX + 1)
 
 
+async def load_with_openings(
+    connection: Connection, asked: Sequence[Asked[CloseOrganisation]], moment: Moment
+) -> Sequence[OrganisationState]:
+    """Also all that is open of it."""
+    states = await load_organisation(connection, asked, moment)
+    return [
+        replace(state, openings=await openings.load(connection, ask.argument.organisation))
+        for state, ask in zip(states, asked, strict=True)
+    ]
+
+
+def where_it_may_open(desk: Desk, markets: Sequence[LaneKey]) -> Sequence[LaneKey]:
+    """Lanes of its markets' agreements, and of all lots and policies: anybody may give it a lot."""
+    return [
+        *(LaneKey("contracts", market.lane) for market in markets),
+        *(LaneKey(stream, lane) for stream in ("materials", "parties") for lane in range(desk.lanes)),
+    ]
+
+
 register_organisation = PartyStep(
     "organisation.register", rules.register_organisation, load_with_named, named_by
+)
+ask_closing = PartyStep("organisation.ask-closing", closings.ask)
+withdraw_closing = PartyStep("organisation.withdraw-closing", closings.withdraw)
+close_organisation = PartyStep(
+    "organisation.close", closings.close, load_with_openings, beside=where_it_may_open
 )
 change_organisation = PartyStep(
     "organisation.change", rules.change_organisation, load_with_named, named_by, followers_of

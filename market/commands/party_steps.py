@@ -58,11 +58,17 @@ async def _moves_alone(connection: Connection, argument: OfOrganisation) -> Sequ
     return ()
 
 
+def _nothing_beside(desk: Desk, markets: Sequence[LaneKey]) -> Sequence[LaneKey]:
+    del desk, markets
+    return ()
+
+
 class PartyStep(Generic[A]):
     """Call it with a desk and what is asked. Raises what the rule raises.
 
     It writes the organisation's lane and those of its markets, and the same of those that move along; the
-    lanes of initiatives and of the parent that it names stay as they are meanwhile.
+    lanes of initiatives and of the parent that it names stay as they are meanwhile, and those
+    `beside` the ones of its markets.
     """
 
     def __init__(
@@ -74,6 +80,7 @@ class PartyStep(Generic[A]):
         ] = load_organisation,
         named: Callable[[A], Sequence[UUID | str]] = _names_nothing,
         along: Callable[[Connection, A], Awaitable[Sequence[tuple[int, UUID]]]] = _moves_alone,
+        beside: Callable[[Desk, Sequence[LaneKey]], Sequence[LaneKey]] = _nothing_beside,
     ) -> None:
         def decided(state: OrganisationState, asked: Asked[A], moment: Moment) -> Decision:
             for each in (state, *state.followers):
@@ -88,6 +95,7 @@ class PartyStep(Generic[A]):
         self._operation = Operation(name, load, decided)
         self._named = named
         self._along = along
+        self._beside = beside
 
     async def __call__(
         self, desk: Desk, argument: A, *, request: Request | None = None, dry_run: bool = False
@@ -103,7 +111,8 @@ class PartyStep(Generic[A]):
                     for each in (argument.organisation, *(follower for _, follower in along))
                     for lane, _ in await members.markets_of(connection, each)
                 ]
-            lanes = frozenset([own, *read, *(LaneKey("parties", lane) for lane, _ in along), *markets])
+            moved = [LaneKey("parties", lane) for lane, _ in along]
+            lanes = frozenset([own, *read, *moved, *markets, *self._beside(desk, markets)])
             try:
                 return await submit(
                     desk,

@@ -117,7 +117,7 @@ async def _state(
         passport=found,
         sales=sales.get(passport, {}),
         reservation=reservations.holder(held, identity),
-        receivers=await party_reads.existing(connection, receivers),
+        receivers=await party_reads.standing(connection, receivers),
     )
 
 

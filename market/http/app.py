@@ -38,7 +38,7 @@ from market.http.materials import (
     twins,
 )
 from market.http.orders import order_explanations, policies, recovered_lots, requirements, supply_offers
-from market.http.parties import facilities, initiatives, keys, organisations, papers
+from market.http.parties import closings, facilities, initiatives, keys, organisations, papers
 from market.http.proofs import agreement_proofs, audit_runs, checkpoints, match_proofs, receipt_proofs
 from market.http.rounds import (
     book,
@@ -69,6 +69,7 @@ HANDLERS: Final[tuple[Route, ...]] = (
     *initiatives.HANDLERS,
     *policies.HANDLERS,
     *organisations.HANDLERS,
+    *closings.HANDLERS,
     *facilities.HANDLERS,
     *papers.HANDLERS,
     *keys.HANDLERS,

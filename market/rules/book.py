@@ -24,6 +24,7 @@ from events.market_events import (
     MatchStruck,
     MemberAdmitted,
     MemberChanged,
+    MemberLeft,
     MemberSuspended,
     QuoteAsked,
     RecoveredLotAmended,
@@ -121,7 +122,10 @@ class Halt(Struct, frozen=True, kw_only=True):
 
 
 class Book(Struct, kw_only=True):
-    """One market at lane position `position`. Orders that are closed and hold nothing have left it."""
+    """One market at lane position `position`. Orders that are closed and hold nothing have left it.
+
+    `suspended`: members that trade no more until they are admitted again, those that left among them.
+    """
 
     market: UUID
     terms: MarketTerms
@@ -202,6 +206,7 @@ def _fold_fact(book: Book, event: Recorded, fact: Any) -> None:
             MemberAdmitted()
             | MemberChanged()
             | MemberSuspended()
+            | MemberLeft()
             | InputRecorded()
             | RuleSetPublished()
             | MarketHalted()
@@ -220,6 +225,7 @@ def _fold_surroundings(
     fact: MemberAdmitted
     | MemberChanged
     | MemberSuspended
+    | MemberLeft
     | InputRecorded
     | RuleSetPublished
     | MarketHalted
@@ -231,7 +237,7 @@ def _fold_surroundings(
             book.suspended.discard(fact.member.organisation)
         case MemberChanged():
             book.members[fact.member.organisation] = fact.member
-        case MemberSuspended():
+        case MemberSuspended() | MemberLeft():
             book.suspended.add(fact.organisation)
         case InputRecorded():
             record_input(book.inputs, fact.input, event.position)

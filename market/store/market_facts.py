@@ -23,6 +23,7 @@ from events.market_events import (
     MatchStruck,
     MemberAdmitted,
     MemberChanged,
+    MemberLeft,
     MemberSuspended,
     QuoteAsked,
     RecoveredLotAmended,
@@ -56,6 +57,7 @@ MarketFact: TypeAlias = (
     | MemberAdmitted
     | MemberChanged
     | MemberSuspended
+    | MemberLeft
     | InputRecorded
     | RuleSetPublished
     | SupplyOffered
@@ -184,7 +186,7 @@ class Batch:
                 self._match(event, fact)
             case MarketOpened() | MarketHalted() | MarketResumed():
                 market.stood(event, fact)
-            case MemberAdmitted() | MemberChanged() | MemberSuspended():
+            case MemberAdmitted() | MemberChanged() | MemberSuspended() | MemberLeft():
                 self._member(event, fact)
             case InputRecorded():
                 row = inputs.input_row(event, fact)
@@ -226,8 +228,11 @@ class Batch:
         change.pass_over(event)
         return change
 
-    def _member(self, event: Recorded, fact: MemberAdmitted | MemberChanged | MemberSuspended) -> None:
-        organisation = fact.organisation if isinstance(fact, MemberSuspended) else fact.member.organisation
+    def _member(
+        self, event: Recorded, fact: MemberAdmitted | MemberChanged | MemberSuspended | MemberLeft
+    ) -> None:
+        ended = fact if isinstance(fact, MemberSuspended | MemberLeft) else fact.member
+        organisation = ended.organisation
         new = MemberChange(lane=event.lane, market=fact.market, organisation=organisation)
         change = self.members.setdefault((fact.market, organisation), new)
         change.position = event.position
@@ -236,10 +241,14 @@ class Batch:
             change.suspended = True
             change.suspended_time, change.suspended_reason = event.time, fact.reason
             return
+        if isinstance(fact, MemberLeft):
+            change.suspended, change.left_time = True, event.time
+            change.suspended_time = change.suspended_reason = None
+            return
         change.member = fact.member
         if isinstance(fact, MemberAdmitted):
             change.suspended = False
-            change.suspended_time = change.suspended_reason = None
+            change.suspended_time = change.suspended_reason = change.left_time = None
 
     def _open(self, event: Recorded, fact: SupplyOffered | RecoveredLotListed | RequirementPosted) -> None:
         match fact:

@@ -20,6 +20,8 @@ from market.store.reading import Page, page
 
 
 class MemberRow(Struct, frozen=True, kw_only=True):
+    """One that has left, `left_time`, counts as suspended too, without a time or a reason of that."""
+
     lane: int
     market: UUID
     version: int
@@ -28,10 +30,12 @@ class MemberRow(Struct, frozen=True, kw_only=True):
     suspended_time: datetime | None
     suspended_reason: str | None
     member: Member
+    left_time: datetime | None = None
 
 
 class MemberChange(Struct, kw_only=True):
-    """What a batch does to a member's row; `suspended` None leaves it as it is, and since when and why."""
+    """What a batch does to a member's row; `suspended` None leaves it as it is, and since when
+    and why, and when it left."""
 
     lane: int
     market: UUID
@@ -42,6 +46,7 @@ class MemberChange(Struct, kw_only=True):
     suspended: bool | None = None
     suspended_time: datetime | None = None
     suspended_reason: str | None = None
+    left_time: datetime | None = None
 
 
 class Failing(Struct, frozen=True, kw_only=True):
@@ -67,11 +72,14 @@ on conflict (lane, market, organisation) do update set
 SUSPEND = """
 update member m set
     suspended = n.suspended, suspended_time = n.suspended_time, suspended_reason = n.suspended_reason,
+    left_time = n.left_time,
     position = n.position, version = m.version + n.events
 from unnest(
     $1::bigint[], $2::uuid[], $3::uuid[], $4::bigint[], $5::bigint[], $6::boolean[], $7::timestamptz[],
-    $8::text[]
-) as n (lane, market, organisation, events, position, suspended, suspended_time, suspended_reason)
+    $8::text[], $9::timestamptz[]
+) as n (
+    lane, market, organisation, events, position, suspended, suspended_time, suspended_reason, left_time
+)
 where m.lane = n.lane and m.market = n.market and m.organisation = n.organisation
 """
 
@@ -102,6 +110,7 @@ def writes(changes: Iterable[MemberChange]) -> list[Write]:
             c.suspended,
             c.suspended_time,
             c.suspended_reason,
+            c.left_time,
         )
         for c in listed
         if c.suspended is not None
@@ -121,7 +130,7 @@ def writes_of_failings(failings: Sequence[Failing]) -> list[Write]:
 
 
 READ_ONE = """
-select lane, market, version, position, suspended, suspended_time, suspended_reason, body
+select lane, market, version, position, suspended, suspended_time, suspended_reason, left_time, body
 from member where market = $1 and organisation = $2
 """
 
@@ -132,7 +141,7 @@ async def load_member(connection: Connection, market: UUID, organisation: UUID) 
 
 
 READ_PAGE = """
-select lane, market, version, position, suspended, suspended_time, suspended_reason, body
+select lane, market, version, position, suspended, suspended_time, suspended_reason, left_time, body
 from member
 where market = $1 and ($2::uuid is null or organisation > $2) order by organisation limit $3
 """
@@ -147,7 +156,7 @@ async def list_members(
 
 
 READ_BOOK = """
-select lane, market, version, position, suspended, suspended_time, suspended_reason, body
+select lane, market, version, position, suspended, suspended_time, suspended_reason, left_time, body
 from member where lane = $1 and market = $2
 """
 
@@ -161,7 +170,7 @@ def decode_all(rows: Iterable[asyncpg.Record]) -> list[MemberRow]:
 
 
 READ_SOME = """
-select lane, market, version, position, suspended, suspended_time, suspended_reason, body
+select lane, market, version, position, suspended, suspended_time, suspended_reason, left_time, body
 from member
 where lane = $1 and market = $2 and organisation = any($3::uuid[])
 """
@@ -324,5 +333,6 @@ def _row(row: asyncpg.Record) -> MemberRow:
         suspended=row["suspended"],
         suspended_time=row["suspended_time"],
         suspended_reason=row["suspended_reason"],
+        left_time=row["left_time"],
         member=bodies.member(row["body"]),
     )

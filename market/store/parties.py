@@ -15,12 +15,15 @@ from events.party_events import (
     ApiKeyRevoked,
     CertificateRegistered,
     CertificateRevoked,
+    ClosingAsked,
+    ClosingWithdrawn,
     FacilityChanged,
     FacilityRegistered,
     FacilityRevoked,
     LicenceRegistered,
     LicenceRevoked,
     OrganisationChanged,
+    OrganisationClosed,
     OrganisationRegistered,
     StreamClosed,
     StreamOpened,
@@ -40,7 +43,8 @@ from market.rules.parties.parties import (
 )
 from market.store import bodies
 
-PartyFact: TypeAlias = (
+ClosingFact: TypeAlias = ClosingAsked | ClosingWithdrawn | OrganisationClosed
+OwnFact: TypeAlias = (
     OrganisationRegistered
     | OrganisationChanged
     | FacilityRegistered
@@ -55,6 +59,7 @@ PartyFact: TypeAlias = (
     | StreamOpened
     | StreamClosed
 )
+PartyFact: TypeAlias = ClosingFact | OwnFact
 
 INSERT_ORGANISATION = """
 insert into organisation (lane, organisation, version, position, body) values ($1, $2, 1, $3, $4)
@@ -62,6 +67,16 @@ insert into organisation (lane, organisation, version, position, body) values ($
 
 UPDATE_ORGANISATION = """
 update organisation set version = version + 1, position = $3, body = $4 where lane = $1 and organisation = $2
+"""
+
+ASK_CLOSING = """
+update organisation set version = version + 1, position = $3, closing_asked_time = $4
+where lane = $1 and organisation = $2 and closed_time is null
+"""
+
+CLOSE = """
+update organisation set version = version + 1, position = $3, closed_time = $4
+where lane = $1 and organisation = $2 and closed_time is null
 """
 
 INSERT_FACILITY = """
@@ -131,12 +146,21 @@ async def apply(connection: Connection, events: Sequence[Recorded]) -> None:
     """One statement an event: parties change rarely, and each change is alone in its transaction."""
     for event in events:
         fact = cast(PartyFact, event.data)
-        statement, arguments = _statement(event.position, fact)
+        if isinstance(fact, ClosingFact):
+            statement, arguments = _closing(event, fact)
+        else:
+            statement, arguments = _statement(event.position, fact)
         status = await connection.execute(statement, event.lane, fact.organisation, *arguments)
         expect_rows(status, 1, type(fact).__name__)
 
 
-def _statement(position: int, fact: PartyFact) -> tuple[str, tuple[object, ...]]:
+def _closing(event: Recorded, fact: ClosingFact) -> tuple[str, tuple[object, ...]]:
+    if isinstance(fact, OrganisationClosed):
+        return CLOSE, (event.position, event.time)
+    return ASK_CLOSING, (event.position, event.time if isinstance(fact, ClosingAsked) else None)
+
+
+def _statement(position: int, fact: OwnFact) -> tuple[str, tuple[object, ...]]:
     """The SQL of a fact and its arguments after lane and organisation."""
     match fact:
         case OrganisationRegistered() | OrganisationChanged():
@@ -167,7 +191,7 @@ def _statement(position: int, fact: PartyFact) -> tuple[str, tuple[object, ...]]
             assert_never(fact)
 
 
-def _details(fact: PartyFact, details: type[Struct]) -> bytes:
+def _details(fact: OwnFact, details: type[Struct]) -> bytes:
     return bodies.encode(details(**{name: getattr(fact, name) for name in details.__struct_fields__}))
 
 
@@ -185,6 +209,8 @@ def organisation(row: asyncpg.Record) -> Organisation:
         postal_address=details.postal_address,
         electronic_contact=details.electronic_contact,
         version=row["version"],
+        closing_asked_at=row["closing_asked_time"],
+        closed_at=row["closed_time"],
     )
 
 

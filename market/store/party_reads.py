@@ -19,7 +19,9 @@ from market.store import members, webhooks
 from market.store.parties import api_key, certificate, facility, licence, organisation
 from market.store.reading import Page, page
 
-READ_ORGANISATION = "select organisation, version, body from organisation where organisation = $1"
+READ_ORGANISATION = """
+select organisation, version, body, closing_asked_time, closed_time from organisation where organisation = $1
+"""
 
 
 async def load_organisation(connection: Connection, organisation_id: UUID) -> Organisation | None:
@@ -28,7 +30,7 @@ async def load_organisation(connection: Connection, organisation_id: UUID) -> Or
 
 
 READ_ORGANISATIONS = """
-select organisation, version, body from organisation
+select organisation, version, body, closing_asked_time, closed_time from organisation
 where $1::uuid is null or organisation > $1 order by organisation limit $2
 """
 
@@ -42,13 +44,13 @@ async def list_organisations(connection: Connection, *, after: UUID | None, limi
 # Of few rows, and only while an organisation gets a group.
 READ_FOLLOWERS = """
 select lane, organisation from organisation
-where convert_from(body, 'UTF8')::jsonb ->> 'group' = $1 and organisation <> $2 order by organisation
-limit $3
+where convert_from(body, 'UTF8')::jsonb ->> 'group' = $1 and organisation <> $2 and closed_time is null
+order by organisation limit $3
 """
 
 
 async def followers(connection: Connection, organisation_id: UUID, *, limit: int) -> list[tuple[int, UUID]]:
-    """Who else names the organisation as its group, each with its lane, by id."""
+    """Who else names the organisation as its group and is not closed, each with its lane, by id."""
     rows = await connection.fetch(READ_FOLLOWERS, str(organisation_id), organisation_id, limit)
     return [(row["lane"], row["organisation"]) for row in rows]
 
@@ -59,6 +61,17 @@ READ_EXISTING = "select organisation from organisation where organisation = any(
 async def existing(connection: Connection, organisations: Sequence[UUID]) -> frozenset[UUID]:
     """Those of the ids that are organisations: none ever ceases to be one."""
     rows = await connection.fetch(READ_EXISTING, organisations)
+    return frozenset(row["organisation"] for row in rows)
+
+
+READ_STANDING = """
+select organisation from organisation where organisation = any($1::uuid[]) and closed_time is null
+"""
+
+
+async def standing(connection: Connection, organisations: Sequence[UUID]) -> frozenset[UUID]:
+    """Those of the ids that are organisations and not closed."""
+    rows = await connection.fetch(READ_STANDING, organisations)
     return frozenset(row["organisation"] for row in rows)
 
 
@@ -213,22 +226,23 @@ async def open_streams(connection: Connection) -> frozenset[UUID]:
 
 # Everything of one organisation by primary key; papers are few.
 READ_STATE = """
-select 'organisation' as kind, organisation, organisation as id, version, false as revoked, position, body
+select 'organisation' as kind, organisation, organisation as id, version, false as revoked, position, body,
+       closing_asked_time, closed_time
 from organisation where lane = $1 and organisation = $2
 union all
-select 'facility', organisation, facility, version, revoked, position, body
+select 'facility', organisation, facility, version, revoked, position, body, null, null
 from facility where lane = $1 and organisation = $2
 union all
-select 'certificate', organisation, certificate, version, revoked, position, body
+select 'certificate', organisation, certificate, version, revoked, position, body, null, null
 from certificate where lane = $1 and organisation = $2
 union all
-select 'licence', organisation, licence, version, revoked, position, body
+select 'licence', organisation, licence, version, revoked, position, body, null, null
 from licence where lane = $1 and organisation = $2
 union all
-select 'api_key', organisation, api_key, version, revoked, position, body
+select 'api_key', organisation, api_key, version, revoked, position, body, null, null
 from api_key where lane = $1 and organisation = $2
 union all
-select 'stream', organisation, organisation, version, not is_open, position, null
+select 'stream', organisation, organisation, version, not is_open, position, null, null, null
 from partner_stream where lane = $1 and organisation = $2
 order by id
 """

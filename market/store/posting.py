@@ -124,7 +124,9 @@ select 'member', m.market, m.organisation, (
     join failing f on f.lane = s.lane and f.market = s.market and f.organisation = s.organisation
     where s.lane = m.lane and s.market = m.market and s.company_group = m.company_group and f.failed_time > $5
 ), m.position, m.suspended, m.body, null, null
-from posters p join member m on m.lane = p.lane and m.market = p.market and m.organisation = p.organisation
+from posters p
+join member m
+    on m.lane = p.lane and m.market = p.market and m.organisation = p.organisation and m.left_time is null
 """
 
 

@@ -25,6 +25,7 @@ from events.market_events import (
     MatchDeclined,
     MatchLapsed,
     MemberAdmitted,
+    MemberLeft,
     MemberSuspended,
     RequirementAmended,
     RequirementPosted,
@@ -373,6 +374,26 @@ def test_who_is_suspended_changes_nothing_but_withdraws() -> None:
     found = audited(rewritten(lane, lambda event: event)).divergence
     assert found is not None
     assert (f"{SELLER}, suspended", "organisation") == (found.recorded, found.field)
+
+
+def test_a_member_leaves_with_nothing_open() -> None:
+    lane = Lane()
+    lane.admit(member("seller"))
+    lane.admit(member("buyer"))
+    offer = lane.offer("seller", "offer")
+    lane.add(SupplyOfferWithdrawn(market=MARKET, offer=offer, organisation=SELLER))
+    lane.add(MemberLeft(market=MARKET, organisation=SELLER))
+    assert audited(rewritten(lane, lambda event: event)).divergence is None
+    for leaver, field in ((ident("stranger"), "a member"), (SELLER, "no order")):
+        early = Lane()
+        early.admit(member("seller"))
+        early.offer("seller", "offer")
+        early.add(MemberLeft(market=MARKET, organisation=leaver))
+        found = audited(rewritten(early, lambda event: event)).divergence
+        assert found is not None
+        assert ("command", field) == (found.kind, found.expected)
+    lane.offer("seller", "late")
+    assert audited(rewritten(lane, lambda event: event)).divergence is not None
 
 
 def halted_for_a_while() -> Lane:

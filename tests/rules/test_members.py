@@ -1,14 +1,32 @@
-"""A market opens, admits organisations and suspends them."""
+"""A market opens, admits organisations and suspends them; members leave, and organisations end."""
+
+from typing import Any
 
 from msgspec.structs import replace
 
-from events.market_events import MarketOpened, MemberAdmitted, MemberSuspended
+from events.callers import Caller
+from events.market_events import (
+    MarketOpened,
+    MemberAdmitted,
+    MemberLeft,
+    MemberSuspended,
+    RecoveredLotWithdrawn,
+    RequirementWithdrawn,
+    SupplyOfferWithdrawn,
+)
+from events.material_events import LotReleased
+from events.party_events import OrganisationClosed
 from events.vocabulary import PPB
-from market.rules.parties import members
+from market.rules.parties import closings, leaving, members
+from market.rules.parties.closings import AskClosing, CloseOrganisation, WithdrawClosing
+from market.rules.parties.leaving import LeaveMarket, LeavingState
 from market.rules.parties.members import AdmitMember, MembershipState, OpeningState, OpenMarket, SuspendMember
+from market.rules.parties.openings import MarketOpenings, Openings
 from market.rules.parties.parties import Facility, FacilityDetails, Organisation, OrganisationState
 from tests.desk_support import (
+    BUYER,
     LANE,
+    LANES,
     MARKET,
     MEMBERS,
     OPERATOR_CALLER,
@@ -19,7 +37,12 @@ from tests.desk_support import (
     blotter,
     day,
     facts,
+    lot,
     moment,
+    numbered,
+    refusals,
+    requirement_order,
+    supply_order,
 )
 
 OPEN = OpenMarket(caller=OPERATOR_CALLER, market=MARKET, terms=TERMS)
@@ -122,3 +145,123 @@ def test_a_suspended_member_can_come_back() -> None:
     assert (SELLER, SUSPEND.reason) == (fact.organisation, fact.reason)
     (admitted,) = facts(members.admit(replace(INSIDE, suspended=True), ADMIT, moment()))
     assert isinstance(admitted, MemberAdmitted)
+
+
+ADMIN = Caller(organisation=SELLER, roles=frozenset({"admin", "trader"}))
+OFFER = supply_order()
+LOT = supply_order(lot(), order=numbered(71), kind="lot")
+NEED = requirement_order(order=numbered(72), organisation=SELLER)
+OPENINGS = MarketOpenings(market=MARKET, lane=LANE, plan_cut=39)
+LEAVE = LeaveMarket(caller=ADMIN, organisation=SELLER)
+
+
+def leaving_state(**open_: Any) -> LeavingState:
+    return LeavingState(lanes=LANES, is_member=True, openings=replace(OPENINGS, **open_))
+
+
+def test_a_member_leaves_only_with_nothing_open_and_is_told_all_that_is() -> None:
+    assert [("market_unknown", None)] == blotter(lambda: leaving.leave(None, LEAVE, moment()))
+    for other in (OPERATOR_CALLER, Caller(organisation=BUYER, roles=frozenset({"admin"}))):
+        assert [("organisation_unknown", None)] == blotter(
+            lambda other=other: leaving.leave(leaving_state(), replace(LEAVE, caller=other), moment())  # type: ignore[misc]
+        )
+    assert [("role_missing", None)] == blotter(
+        lambda: leaving.leave(leaving_state(), replace(LEAVE, caller=SELLER_TRADER), moment())
+    )
+    assert [("not_a_member", None)] == blotter(
+        lambda: leaving.leave(replace(leaving_state(), is_member=False), LEAVE, moment())
+    )
+    match, coming, agreement = numbered(80), numbered(81), numbered(82)
+    busy = leaving_state(
+        supplies=(OFFER,),
+        requirements=(NEED,),
+        matches=(match,),
+        uncontracted=(coming,),
+        agreements=(agreement,),
+    )
+    told = refusals(lambda: leaving.leave(busy, LEAVE, moment()))
+    assert ["matches_open", "contracts_to_come", "agreements_open", "orders_open"] == [
+        each.code for each in told
+    ]
+    for each, named in zip(told, ((match,), (coming,), (agreement,), (OFFER.order, NEED.order)), strict=True):
+        assert all(name.hex in each.detail() for name in named)
+    withdrawing = replace(LEAVE, withdraw_orders=True)
+    assert ["matches_open", "contracts_to_come", "agreements_open"] == [
+        code for code, _ in blotter(lambda: leaving.leave(busy, withdrawing, moment()))
+    ]
+
+
+def test_a_member_withdraws_as_it_leaves_unless_a_round_has_its_orders() -> None:
+    with_orders = leaving_state(supplies=(OFFER, LOT), requirements=(NEED,))
+    withdrawing = replace(LEAVE, withdraw_orders=True)
+    decision = leaving.leave(with_orders, withdrawing, moment())
+    assert [
+        ("market", SupplyOfferWithdrawn),
+        ("market", RecoveredLotWithdrawn),
+        ("materials", LotReleased),
+        ("market", RequirementWithdrawn),
+        ("market", MemberLeft),
+    ] == [(draft.stream, type(draft.data)) for draft in decision.drafts]
+    admin_alone = Caller(organisation=SELLER, roles=frozenset({"admin"}))
+    assert [("role_missing", None)] == blotter(
+        lambda: leaving.leave(with_orders, replace(withdrawing, caller=admin_alone), moment())
+    )
+    in_round = replace(with_orders, openings=replace(with_orders.openings, plan_cut=40))
+    assert [("clearing_in_progress", None)] == blotter(lambda: leaving.leave(in_round, withdrawing, moment()))
+    many = leaving_state(supplies=(OFFER,) * 501)
+    assert [("withdrawals_max", None)] == blotter(lambda: leaving.leave(many, withdrawing, moment()))
+    (told,) = refusals(lambda: leaving.leave(many, LEAVE, moment()))
+    assert told.detail().endswith(f"offer_{OFFER.order.hex} and 301 more.")
+    (fact,) = facts(leaving.leave(leaving_state(), LEAVE, moment()))
+    assert MemberLeft(market=MARKET, organisation=SELLER) == fact
+
+
+def test_who_has_left_is_no_member_and_may_be_admitted_again() -> None:
+    gone = replace(INSIDE, suspended=True, has_left=True)
+    assert [("not_a_member", None)] == blotter(lambda: members.suspend(gone, SUSPEND, moment()))
+    (admitted,) = facts(members.admit(gone, ADMIT, moment()))
+    assert isinstance(admitted, MemberAdmitted)
+    assert PARTY.organisation is not None
+    closed = replace(PARTY, organisation=replace(PARTY.organisation, closed_at=moment().now))
+    assert [("organisation_closed", "/organisation")] == blotter(
+        lambda: members.admit(replace(gone, party=closed), ADMIT, moment())
+    )
+
+
+def test_closing_takes_its_admin_and_another_operator() -> None:
+    ask, back = (kind(caller=ADMIN, organisation=SELLER) for kind in (AskClosing, WithdrawClosing))
+    close = CloseOrganisation(caller=OPERATOR_CALLER, organisation=SELLER)
+    assert PARTY.organisation is not None
+    asked = replace(PARTY, organisation=replace(PARTY.organisation, closing_asked_at=moment().now))
+    closed = replace(PARTY, organisation=replace(PARTY.organisation, closed_at=moment().now))
+    assert [("closing_asked_before", None)] == blotter(lambda: closings.ask(asked, ask, moment()))
+    assert [("closing_not_asked", None)] == blotter(lambda: closings.withdraw(PARTY, back, moment()))
+    assert [("organisation_unknown", None)] == blotter(
+        lambda: closings.ask(PARTY, replace(ask, caller=OPERATOR_CALLER), moment())
+    )
+    assert [("role_missing", None)] == blotter(
+        lambda: closings.ask(PARTY, replace(ask, caller=SELLER_TRADER), moment())
+    )
+    assert [("role_missing", None)] == blotter(
+        lambda: closings.close(asked, replace(close, caller=ADMIN), moment())
+    )
+    assert [("organisation_closed", None)] == blotter(lambda: closings.close(closed, close, moment()))
+    assert [("organisation_closed", None)] == blotter(lambda: closings.ask(closed, ask, moment()))
+    busy = replace(
+        PARTY,
+        openings=Openings(
+            markets=(replace(OPENINGS, supplies=(OFFER,)), replace(OPENINGS, matches=(numbered(80),))),
+            deliveries=(numbered(83),),
+            policies=(numbered(84),),
+            passports=(numbered(85),),
+        ),
+    )
+    own = replace(close, caller=Caller(organisation=SELLER, roles=frozenset({"operator"})))
+    assert [
+        "orders_open", "matches_open", "deliveries_open", "policies_open", "passports_open",
+        "closed_by_itself", "closing_not_asked",
+    ] == [code for code, _ in blotter(lambda: closings.close(busy, own, moment()))]  # fmt: skip
+    open_ = replace(asked, openings=Openings(markets=(OPENINGS, replace(OPENINGS, has_left=True))))
+    assert [MemberLeft, OrganisationClosed] == [
+        type(fact) for fact in facts(closings.close(open_, close, moment()))
+    ]

@@ -70,6 +70,7 @@ REPEATABLE = {
     "market.match.answered.v1",  # the same answer again: the rules refuse it
     "market.member.admitted.v1",
     "market.member.changed.v1",
+    "market.member.left.v1",
     "market.member.suspended.v1",
     "market.recovered-lot.amended.v1",
     "market.recovered-lot.expired.v1",

@@ -1,5 +1,6 @@
 """Organisations: register and change (operators), read (one's own; operators and auditors all)."""
 
+from datetime import datetime
 from typing import Annotated, Any, Final, Self
 from uuid import UUID
 
@@ -83,10 +84,12 @@ OrganisationPatch: Any = patch_of(
 
 
 class OrganisationView(OrganisationTerms, frozen=True, kw_only=True):
-    """An organisation as it stands; `version` is in its ETag."""
+    """An organisation as it stands; `version` is in its ETag. One that is closed changes no more."""
 
     id: OrganisationId
     version: int
+    closing_asked_at: datetime | None = None
+    closed_at: datetime | None = None
 
     @classmethod
     def of(cls, row: Organisation) -> Self:
@@ -101,6 +104,8 @@ class OrganisationView(OrganisationTerms, frozen=True, kw_only=True):
             sanctions_screened_until=row.sanctions_screened_until,
             postal_address=PostalAddress.outside(row.postal_address) if row.postal_address else None,
             electronic_contact=row.electronic_contact or None,
+            closing_asked_at=row.closing_asked_at,
+            closed_at=row.closed_at,
         )
 
 

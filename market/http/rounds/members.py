@@ -1,23 +1,24 @@
-"""Members of a market: admit and suspend (operators), read (operators and auditors all, others
-themselves)."""
+"""Members of a market: admit and suspend (operators), leave (a member itself), read (operators and auditors
+all, others themselves)."""
 
-from typing import Annotated, Final, Self
+from typing import Annotated, Any, Final, Self
 from uuid import UUID
 
 from msgspec import Meta
 
 from events.vocabulary import Instant, PartyRole
+from market.commands import leaving
 from market.commands import members as commands
 from market.http.rounds.markets import load as load_market
 from market.http.wire import lists
-from market.http.wire.access import OPERATORS, READERS
+from market.http.wire.access import OPERATORS, OWN_ADMINS, READERS
 from market.http.wire.endpoint import Answer, Call, DryRun, Nothing, endpoint, not_found
 from market.http.wire.ids import OrganisationId, to_text, to_uuid
 from market.http.wire.lists import PageQuery
 from market.http.wire.material import Body
 from market.http.wire.paging import Listing
 from market.http.wire.reads import as_caller, own
-from market.http.wire.receipts import Accepted, done
+from market.http.wire.receipts import Accepted, Result, done
 from market.rules.refusing.wording import Text
 from market.store import members as store
 from market.store.members import MemberRow
@@ -35,9 +36,15 @@ class Suspension(Body, frozen=True, kw_only=True):
     reason: Annotated[Text, Meta(examples=["sanctions screening expired"])]
 
 
+class LeavingQuery(DryRun, frozen=True, kw_only=True):
+    withdraw_orders: Annotated[
+        bool, Meta(description="Withdraw open orders, 500 at most, in the same step; asks for a trader too.")
+    ] = False
+
+
 class MemberView(Body, frozen=True, kw_only=True):
     """The market's own copy of an organisation, from which eligibility and pricing read. While it is
-    suspended, since when and why.
+    suspended, since when and why. One that has left, at `left_at`, counts as suspended.
     """
 
     organisation: OrganisationId
@@ -48,6 +55,7 @@ class MemberView(Body, frozen=True, kw_only=True):
     suspended: bool
     suspended_since: Instant | None
     suspended_reason: str | None
+    left_at: Instant | None
     facilities: int
     certificates: int
     licences: int
@@ -65,6 +73,7 @@ class MemberView(Body, frozen=True, kw_only=True):
             suspended=row.suspended,
             suspended_since=row.suspended_time,
             suspended_reason=row.suspended_reason,
+            left_at=row.left_time,
             facilities=len(member.facilities),
             certificates=len(member.certificates),
             licences=len(member.licences),
@@ -87,7 +96,8 @@ class MembershipAccepted(Accepted, frozen=True, kw_only=True):
     answer=MembershipAccepted,
     status=201,
     idempotent=True,
-    description="From then on it may post and be matched; so is one admitted again that was suspended.",
+    description="From then on it may post and be matched; so is one admitted again that was suspended or "
+    "had left.",
     example={"organisation": "org_0199b3c2d4e57f60a1b2c3d4e5f60718"},
 )
 async def admit(call: Call[Admission, DryRun]) -> Answer:
@@ -181,4 +191,33 @@ async def read(call: Call[Nothing, Nothing]) -> Answer:
     return Answer(body=MemberView.of(row), version=row.version)
 
 
-HANDLERS: Final = (admit, index, read, suspend)
+@endpoint(
+    "DELETE",
+    "/v1/markets/{market}/members/{organisation}",
+    roles=OWN_ADMINS,
+    summary="Leave a market",
+    tag=TAG,
+    query=LeavingQuery,
+    answer=MembershipAccepted,
+    description="One's own membership. Refused while anything is open there, all of it named: orders, "
+    "matches that wait for answers, agreements that bind or stand with the own signature on the table. The "
+    "operator may admit it again.",
+)
+async def leave(call: Call[Nothing, LeavingQuery]) -> Answer:
+    result = await leaving.leave(
+        call.door.desk,
+        call.caller,
+        market=call.ids["market"],
+        organisation=call.ids["organisation"],
+        withdraw_orders=call.query.withdraw_orders,
+        dry_run=call.query.validate_only,
+    )
+    return _left(call, result)
+
+
+def _left(call: Call[Any, Any], result: Result) -> Answer:
+    found = to_text("org", call.ids["organisation"])
+    return Answer(body=MembershipAccepted(organisation=found, **done(call, result).accepted()))
+
+
+HANDLERS: Final = (admit, index, read, suspend, leave)

@@ -23,6 +23,7 @@ KEEPERS: Final[frozenset[KeyRole]] = frozenset({"trader", "compliance"})
 """Who keeps the papers of lots."""
 COMPLIANCE: Final[frozenset[KeyRole]] = frozenset({"compliance", "admin", "operator"})
 ADMINS: Final[frozenset[KeyRole]] = frozenset({"admin", "operator"})
+OWN_ADMINS: Final[frozenset[KeyRole]] = frozenset({"admin"})
 OPERATORS: Final[frozenset[KeyRole]] = frozenset({"operator"})
 READERS: Final[frozenset[KeyRole]] = frozenset({"trader", "compliance", "auditor", "operator", "admin"})
 OVERSEERS: Final[frozenset[KeyRole]] = frozenset({"operator", "auditor"})

@@ -18,6 +18,7 @@ from market.rules.refusing.refusals import (
     MarketExists,
     MarketUnknown,
     NotAMember,
+    OrganisationIsClosed,
     OrganisationUnknown,
     SuspendedBefore,
 )
@@ -40,12 +41,14 @@ class OpenMarket(Struct, frozen=True, kw_only=True):
 
 
 class MembershipState(Struct, frozen=True, kw_only=True):
-    """`party` is None where only the market's lane is read (suspension)."""
+    """A member that `has_left` counts as suspended too. `party` is None where only the market's lane
+    is read (suspension)."""
 
     market: UUID
     lane: int
     member: Member | None
     suspended: bool
+    has_left: bool = False
     party: OrganisationState | None = None
 
 
@@ -89,13 +92,15 @@ def _clock_refusals(terms: MarketTerms) -> list[Refusal]:
 
 
 def admit(state: MembershipState | None, argument: AdmitMember, moment: Moment) -> Decision:
-    """Admits an organisation, or a suspended member again. Raises Refusals."""
+    """Admits an organisation, or again a member that was suspended or has left. Raises Refusals."""
     del moment
     if state is None:
         raise MarketUnknown
     refuse(role_refusals(argument.caller, "operator"))
     if state.party is None or state.party.organisation is None:
         raise OrganisationUnknown(pointer="/organisation")
+    if state.party.organisation.closed_at is not None:
+        raise OrganisationIsClosed(pointer="/organisation")
     if state.member is not None and not state.suspended:
         raise AlreadyMember
     fact = MemberAdmitted(market=state.market, member=member_copy(state.party))
@@ -108,7 +113,7 @@ def suspend(state: MembershipState | None, argument: SuspendMember, moment: Mome
     if state is None:
         raise MarketUnknown
     reasons = role_refusals(argument.caller, "operator") + malformed(argument)
-    if state.member is None:
+    if state.member is None or state.has_left:
         reasons.append(NotAMember())
     elif state.suspended:
         reasons.append(SuspendedBefore())

@@ -36,12 +36,14 @@ from events.wellformed import duplicate_refusals, malformed
 from market.rules.callers import party_refusals
 from market.rules.orders.initiatives import initiative_refusals
 from market.rules.parties.licence_kinds import counts_as
+from market.rules.parties.openings import Openings
 from market.rules.refusing.defects import GroupNotUltimate
 from market.rules.refusing.refusals import (
     EntriesMax,
     FacilityInUse,
     FacilityUnknown,
     OrganisationExists,
+    OrganisationIsClosed,
     OrganisationUnknown,
 )
 from market.rules.refusing.wording import Code, CountryCode, Sha256Hex, Text
@@ -118,6 +120,8 @@ class Organisation(Struct, frozen=True, kw_only=True):
     postal_address: PostalAddress | UnsetType = UNSET
     electronic_contact: str | UnsetType = UNSET
     version: int
+    closing_asked_at: Instant | None = None
+    closed_at: Instant | None = None
 
 
 class Facility(Struct, frozen=True, kw_only=True):
@@ -166,7 +170,7 @@ class OrganisationState(Struct, frozen=True, kw_only=True):
     `organisation` None: not registered. `lane` is its parties lane. `streaming`: its own topic is open.
     `initiatives` are those that stand, of the ones that the command names. `parent_group`: of the other
     organisation that it names as group, None where it names none or nobody is it. `followers` name this one
-    as theirs while the command gives it another, by id.
+    as theirs while the command gives it another, by id. `openings`: read where it is to be closed.
     """
 
     lane: int
@@ -182,6 +186,7 @@ class OrganisationState(Struct, frozen=True, kw_only=True):
     initiatives: frozenset[str] = frozenset()
     parent_group: UUID | None = None
     followers: tuple["OrganisationState", ...] = ()
+    openings: Openings = Openings()
 
 
 class RegisterOrganisation(Struct, frozen=True, kw_only=True):
@@ -243,9 +248,7 @@ def change_organisation(state: OrganisationState, argument: ChangeOrganisation, 
     organisation = registered(state)
     refuse(version_refusals(organisation.version, argument.expected_version))
     details = replace(argument.details, group=argument.details.group or argument.organisation)
-    changed = Organisation(
-        organisation=argument.organisation, version=organisation.version + 1, **asdict(details)
-    )
+    changed = replace(organisation, version=organisation.version + 1, **asdict(details))
     reasons = _organisation_refusals(state, details)
     if changed == replace(organisation, version=changed.version):
         reasons.append(NoChange())
@@ -263,7 +266,7 @@ def change_organisation(state: OrganisationState, argument: ChangeOrganisation, 
 
 def _changed(state: OrganisationState, details: OrganisationDetails) -> Decision:
     before = registered(state)
-    after = Organisation(organisation=before.organisation, version=before.version + 1, **asdict(details))
+    after = replace(before, version=before.version + 1, **asdict(details))
     fact = OrganisationChanged(organisation=before.organisation, **asdict(details))
     return decision(state, replace(state, organisation=after), fact)
 
@@ -346,9 +349,14 @@ def _with_facility(state: OrganisationState, changed: Facility) -> OrganisationS
 
 
 def registered(state: OrganisationState) -> Organisation:
-    """Raises OrganisationUnknown."""
+    """The organisation, which takes changes as long as it is not closed.
+
+    Raises OrganisationUnknown or OrganisationIsClosed.
+    """
     if state.organisation is None:
         raise OrganisationUnknown
+    if state.organisation.closed_at is not None:
+        raise OrganisationIsClosed
     return state.organisation
 
 

@@ -86,7 +86,7 @@ class IssueState(Struct, frozen=True, kw_only=True):
 
 
 class PassportState(Struct, frozen=True, kw_only=True):
-    """`reservation`: the newest one of the lot; `receivers`: which of the organisations named exist;
+    """`reservation`: the newest one of the lot; `receivers`: which of the organisations named stand;
     `sales` and `settled`: of the lot, which an audit does not know; `at_door`: no audit asks."""
 
     lanes: int

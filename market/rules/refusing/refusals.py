@@ -51,6 +51,54 @@ class SuspendedBefore(Refusal):
     code = "suspended_before"
 
 
+class OrdersOpen(Refusal):
+    """{count} orders are open, withdraw them first: {names}."""
+
+    code = "orders_open"
+
+
+class MatchesOpen(Refusal):
+    """{count} matches wait for their answers, confirm or decline them first: {names}."""
+
+    code = "matches_open"
+
+
+class ContractsToCome(Refusal):
+    """Contracts of these matches are being made and bind: {names}."""
+
+    code = "contracts_to_come"
+
+
+class AgreementsOpen(Refusal):
+    """{count} agreements bind the organisation, or have its signature on what is on the table: {names}."""
+
+    code = "agreements_open"
+
+
+class DeliveriesOpen(Refusal):
+    """{count} deliveries are neither accepted nor rejected nor lost: {names}."""
+
+    code = "deliveries_open"
+
+
+class PoliciesOpen(Refusal):
+    """{count} procurement policies stand, retire them first: {names}."""
+
+    code = "policies_open"
+
+
+class PassportsOpen(Refusal):
+    """The organisation owns or holds {count} live passports, transfer or retire them first: {names}."""
+
+    code = "passports_open"
+
+
+class WithdrawalsMax(Refusal):
+    """More than {most} orders are open, too many for one transaction: withdraw some of them first."""
+
+    code = "withdrawals_max"
+
+
 class OrdersMax(Refusal):
     """The market holds {open_orders} open orders, its maximum is {orders_max}."""
 
@@ -345,6 +393,30 @@ class OrganisationUnknown(Refusal):
     """There is no such organisation."""
 
     code = "organisation_unknown"
+
+
+class OrganisationIsClosed(Refusal):
+    """The organisation is closed, for good."""
+
+    code = "organisation_closed"
+
+
+class ClosingNotAsked(Refusal):
+    """No admin of the organisation has asked that it be closed."""
+
+    code = "closing_not_asked"
+
+
+class ClosingAskedBefore(Refusal):
+    """The organisation's closing is asked for already."""
+
+    code = "closing_asked_before"
+
+
+class ClosedByItself(Refusal):
+    """An operator of another organisation closes this one: it takes two."""
+
+    code = "closed_by_itself"
 
 
 class OrganisationExists(Refusal):

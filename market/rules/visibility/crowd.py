@@ -23,6 +23,7 @@ from events.market_events import (
     MatchStruck,
     MemberAdmitted,
     MemberChanged,
+    MemberLeft,
     MemberSuspended,
     QuoteAsked,
     RecoveredLotAmended,
@@ -181,11 +182,11 @@ def _touched(book: Book, fact: MarketFact) -> list[SupplyOrder | RequirementOrde
             found = (book.supplies.get(fact.lot),)
         case MatchStruck() | MatchConfirmed() | MatchDeclined() | MatchLapsed():
             found = (book.supplies.get(fact.supply), book.requirements.get(fact.requirement))
-        case MarketOpened() | MemberAdmitted() | MemberChanged() | MemberSuspended() | InputRecorded():
+        case MarketOpened() | MemberAdmitted() | MemberChanged() | MemberSuspended() | MemberLeft():
             return []
-        case RuleSetPublished() | ClearingPlanned() | ClearingEvidence() | ClearingCompleted():
+        case InputRecorded() | RuleSetPublished() | ClearingPlanned() | ClearingEvidence():
             return []
-        case ClearingAbandoned() | MatchAnswered() | RuleSetRehearsed() | QuoteAsked():
+        case ClearingCompleted() | ClearingAbandoned() | MatchAnswered() | RuleSetRehearsed() | QuoteAsked():
             return []
         case MarketHalted() | MarketResumed():
             return []
@@ -199,7 +200,7 @@ def _member(fact: MarketFact) -> UUID | None:
     match fact:
         case MemberAdmitted() | MemberChanged():
             return fact.member.organisation
-        case MemberSuspended():
+        case MemberSuspended() | MemberLeft():
             return fact.organisation
         case _:
             return None

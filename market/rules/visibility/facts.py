@@ -18,6 +18,7 @@ from events.market_events import (
     MatchStruck,
     MemberAdmitted,
     MemberChanged,
+    MemberLeft,
     MemberSuspended,
     QuoteAsked,
     RecoveredLotAmended,
@@ -48,6 +49,8 @@ from events.party_events import (
     ApiKeyRevoked,
     CertificateRegistered,
     CertificateRevoked,
+    ClosingAsked,
+    ClosingWithdrawn,
     FacilityChanged,
     FacilityRegistered,
     FacilityRevoked,
@@ -57,6 +60,7 @@ from events.party_events import (
     LicenceRegistered,
     LicenceRevoked,
     OrganisationChanged,
+    OrganisationClosed,
     OrganisationRegistered,
     PolicyPublished,
     PolicyRetired,
@@ -86,7 +90,7 @@ RequirementFact: TypeAlias = (
     RequirementPosted | RequirementAmended | RequirementWithdrawn | RequirementExpired
 )
 OrderFact: TypeAlias = SupplyFact | RequirementFact
-OwnFact: TypeAlias = OrderFact | MatchAnswered | QuoteAsked | MemberSuspended
+OwnFact: TypeAlias = OrderFact | MatchAnswered | QuoteAsked | MemberSuspended | MemberLeft
 """What concerns nobody but the organisation that it names, which sees it whole."""
 MatchFact: TypeAlias = MatchStruck | MatchAnswered | MatchConfirmed | MatchDeclined | MatchLapsed
 MarketFact: TypeAlias = (
@@ -96,6 +100,7 @@ MarketFact: TypeAlias = (
     | MemberAdmitted
     | MemberChanged
     | MemberSuspended
+    | MemberLeft
     | InputRecorded
     | RuleSetPublished
     | SupplyFact
@@ -125,6 +130,9 @@ WebhookFact: TypeAlias = (
 PartyFact: TypeAlias = (
     OrganisationRegistered
     | OrganisationChanged
+    | ClosingAsked
+    | ClosingWithdrawn
+    | OrganisationClosed
     | FacilityRegistered
     | FacilityChanged
     | FacilityRevoked

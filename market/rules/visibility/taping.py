@@ -19,6 +19,7 @@ from events.market_events import (
     MatchStruck,
     MemberAdmitted,
     MemberChanged,
+    MemberLeft,
     MemberSuspended,
     QuoteAsked,
     RecoveredLotAmended,
@@ -84,9 +85,9 @@ def on_tape(fact: MarketFact, viewer: TapeViewer, book: Book, crowd: Crowd) -> T
         case MatchConfirmed():
             struck = book.matches[fact.match].struck
             return trade_line(book, crowd, struck, viewer) if needs_answer(struck) else None
-        case MarketOpened() | MemberAdmitted() | MemberChanged() | MemberSuspended() | InputRecorded():
+        case MarketOpened() | MemberAdmitted() | MemberChanged() | MemberSuspended() | MemberLeft():
             return None
-        case ClearingPlanned() | ClearingEvidence():
+        case InputRecorded() | ClearingPlanned() | ClearingEvidence():
             return None
         case MatchAnswered() | MatchDeclined() | MatchLapsed():
             return None

@@ -24,6 +24,7 @@ from events.market_events import (
     MatchStruck,
     MemberAdmitted,
     MemberChanged,
+    MemberLeft,
     MemberSuspended,
     QuoteAsked,
     RecoveredLotAmended,
@@ -339,6 +340,7 @@ def _for_operator(fact: MarketFact, position: int, viewer: OperatorViewer, book:
             | MemberAdmitted()
             | MemberChanged()
             | MemberSuspended()
+            | MemberLeft()
             | InputRecorded()
             | RuleSetPublished()
             | RuleSetRehearsed()

@@ -1,0 +1,50 @@
+"""What still binds an organisation: agreements by market, and deliveries."""
+
+from uuid import UUID
+
+import msgspec
+
+from contracts.rules.agreement import BOUND, Agreement
+from events.connections import Connection
+
+READ_AGREEMENTS = """
+select body from agreement
+where lane = $1 and market = $2 and seller = $3 and status not in ('expired', 'terminated')
+union all
+select body from agreement
+where lane = $1 and market = $2 and buyer = $3 and status not in ('expired', 'terminated')
+"""
+
+
+async def binding(connection: Connection, lane: int, market: UUID, organisation: UUID) -> tuple[UUID, ...]:
+    """Agreements that bind it, or would by the other side's word alone: its signature stands on the table."""
+    rows = await connection.fetch(READ_AGREEMENTS, lane, market, organisation)
+    found = [_agreements.decode(row["body"]) for row in rows]
+    return tuple(sorted(each.agreement for each in found if _holds(each, organisation)))
+
+
+def _holds(agreement: Agreement, organisation: UUID) -> bool:
+    if agreement.status in BOUND:
+        return True
+    table = agreement.table
+    if table is None:
+        return False
+    return (table.seller if agreement.seller == organisation else table.buyer) is not None
+
+
+READ_DELIVERIES = """
+select delivery from delivery
+where seller = $1 and status in ('shipped', 'weighed', 'before_umpire', 'assayed')
+union
+select delivery from delivery
+where buyer = $1 and status in ('shipped', 'weighed', 'before_umpire', 'assayed')
+order by delivery
+"""
+
+
+async def deliveries(connection: Connection, organisation: UUID) -> tuple[UUID, ...]:
+    """Those that are neither accepted nor rejected nor lost."""
+    return tuple(row["delivery"] for row in await connection.fetch(READ_DELIVERIES, organisation))
+
+
+_agreements = msgspec.json.Decoder(Agreement)

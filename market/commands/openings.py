@@ -1,0 +1,34 @@
+"""What an organisation still has open, of markets and of agreements; under the lanes in which it could
+change."""
+
+from uuid import UUID
+
+from msgspec.structs import replace
+
+from contracts.store import open_deals
+from events.connections import Connection
+from market.rules.parties.openings import MarketOpenings, Openings
+from market.store import openings as store
+
+
+async def of_markets(
+    connection: Connection, organisation: UUID, market: UUID | None = None
+) -> tuple[MarketOpenings, ...]:
+    """Of every market that ever admitted the organisation, or of one; by lane and market."""
+    found = await store.of_markets(connection, organisation, market)
+    return tuple(
+        [
+            replace(of, agreements=await open_deals.binding(connection, of.lane, of.market, organisation))
+            for of in found
+        ]
+    )
+
+
+async def load(connection: Connection, organisation: UUID) -> Openings:
+    """All of the organisation, closed or not."""
+    return Openings(
+        markets=await of_markets(connection, organisation),
+        deliveries=await open_deals.deliveries(connection, organisation),
+        policies=await store.policies(connection, organisation),
+        passports=await store.passports(connection, organisation),
+    )

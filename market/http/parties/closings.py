@@ -1,0 +1,97 @@
+"""The end of an organisation: asked for by its admin, done by an operator."""
+
+from typing import Any, Final
+
+from events.party_events import ApiKeyRevoked
+from market.commands import parties as commands
+from market.http.parties.organisations import TAG, OrganisationAccepted, load
+from market.http.wire.access import OPERATORS, OWN_ADMINS
+from market.http.wire.endpoint import Answer, Call, DryRun, Nothing, endpoint
+from market.http.wire.ids import to_text
+from market.http.wire.receipts import done
+from market.rules.parties.closings import AskClosing, CloseOrganisation, WithdrawClosing
+from market.rules.parties.parties import Organisation
+
+CLOSING: Final = "/v1/organisations/{organisation}/closing"
+
+
+@endpoint(
+    "POST",
+    CLOSING,
+    roles=OWN_ADMINS,
+    summary="Ask to be closed",
+    tag=TAG,
+    query=DryRun,
+    answer=OrganisationAccepted,
+    idempotent=True,
+    description="One's own organisation. Nothing changes by it but that an operator may close it.",
+)
+async def ask(call: Call[Nothing, DryRun]) -> Answer:
+    row = await load(call)
+    result = await commands.ask_closing(
+        call.door.desk,
+        AskClosing(caller=call.caller, organisation=row.organisation),
+        request=call.idempotent_request(),
+        dry_run=call.query.validate_only,
+    )
+    return _answer(call, row, result)
+
+
+@endpoint(
+    "DELETE",
+    CLOSING,
+    roles=OWN_ADMINS,
+    summary="Take back that one asked to be closed",
+    tag=TAG,
+    query=DryRun,
+    answer=OrganisationAccepted,
+)
+async def withdraw(call: Call[Nothing, DryRun]) -> Answer:
+    row = await load(call)
+    result = await commands.withdraw_closing(
+        call.door.desk,
+        WithdrawClosing(caller=call.caller, organisation=row.organisation),
+        dry_run=call.query.validate_only,
+    )
+    return _answer(call, row, result)
+
+
+@endpoint(
+    "POST",
+    "/v1/organisations/{organisation}/close",
+    roles=OPERATORS,
+    summary="Close an organisation",
+    tag=TAG,
+    query=DryRun,
+    answer=OrganisationAccepted,
+    idempotent=True,
+    description="For good, once its admin has asked; by an operator of another organisation. Refused while "
+    "anything of it is open, all of it named. With it end its keys, webhooks, stream and memberships. "
+    "This process refuses its keys at once, others within a minute.",
+)
+async def close(call: Call[Nothing, DryRun]) -> Answer:
+    row = await load(call)
+    result = await commands.close_organisation(
+        call.door.desk,
+        CloseOrganisation(caller=call.caller, organisation=row.organisation),
+        request=call.idempotent_request(),
+        dry_run=call.query.validate_only,
+    )
+    return _answer(call, row, result)
+
+
+def _answer(call: Call[Any, DryRun], row: Organisation, result: Any) -> Answer:
+    """Keys that ended are forgotten here at once."""
+    outcome = done(call, result)
+    if not outcome.validated_only:
+        for fact in outcome.facts:
+            if isinstance(fact, ApiKeyRevoked):
+                call.door.keys.forget(fact.key)
+    return Answer(
+        body=OrganisationAccepted(id=to_text("org", row.organisation), **outcome.accepted()),
+        status=outcome.status,
+        replayed=outcome.replayed,
+    )
+
+
+HANDLERS: Final = (ask, withdraw, close)

@@ -1,0 +1,93 @@
+"""What an organisation still has open, as a refusal names it: in one market, and beside its markets."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from msgspec import Struct
+
+from events.refusal import Refusal
+from market.rules.book import RequirementOrder, SupplyOrder
+from market.rules.refusing.refusals import (
+    AgreementsOpen,
+    ContractsToCome,
+    DeliveriesOpen,
+    MatchesOpen,
+    OrdersOpen,
+    PassportsOpen,
+    PoliciesOpen,
+)
+
+NAMED_MAX = 200
+
+
+class MarketOpenings(Struct, frozen=True, kw_only=True):
+    """Of one market: open orders; matches that wait for answers; confirmed ones whose contract is still to be
+    made; agreements that bind, or stand with the organisation's signature on what is on the table.
+
+    `has_left`: the organisation is no member any more. `plan_cut` is the position of the market's open plan,
+    None when none is open.
+    """
+
+    market: UUID
+    lane: int
+    has_left: bool = False
+    plan_cut: int | None = None
+    supplies: tuple[SupplyOrder, ...] = ()
+    requirements: tuple[RequirementOrder, ...] = ()
+    matches: tuple[UUID, ...] = ()
+    uncontracted: tuple[UUID, ...] = ()
+    agreements: tuple[UUID, ...] = ()
+
+
+class Openings(Struct, frozen=True, kw_only=True):
+    """`markets`: every one that the organisation was ever admitted to. `deliveries` that nobody has accepted,
+    rejected or lost; `policies` that are not retired; live `passports` that it owns or holds."""
+
+    markets: tuple[MarketOpenings, ...] = ()
+    deliveries: tuple[UUID, ...] = ()
+    policies: tuple[UUID, ...] = ()
+    passports: tuple[UUID, ...] = ()
+
+
+def orders_refusals(markets: Sequence[MarketOpenings]) -> list[Refusal]:
+    """Empty where no order is open."""
+    names = [
+        *(f"{order.kind}_{order.order.hex}" for market in markets for order in market.supplies),
+        *(f"req_{order.order.hex}" for market in markets for order in market.requirements),
+    ]
+    return [OrdersOpen(count=len(names), names=_named(names))] if names else []
+
+
+def dealt_refusals(markets: Sequence[MarketOpenings]) -> list[Refusal]:
+    """What is open of matches and agreements, each kind by itself."""
+    reasons: list[Refusal] = []
+    matches = [f"match_{each.hex}" for market in markets for each in market.matches]
+    uncontracted = [f"match_{each.hex}" for market in markets for each in market.uncontracted]
+    agreements = [f"agr_{each.hex}" for market in markets for each in market.agreements]
+    if matches:
+        reasons.append(MatchesOpen(count=len(matches), names=_named(matches)))
+    if uncontracted:
+        reasons.append(ContractsToCome(names=_named(uncontracted)))
+    if agreements:
+        reasons.append(AgreementsOpen(count=len(agreements), names=_named(agreements)))
+    return reasons
+
+
+def openings_refusals(openings: Openings) -> list[Refusal]:
+    """All that keeps an organisation from being closed."""
+    reasons = orders_refusals(openings.markets) + dealt_refusals(openings.markets)
+    deliveries = [f"del_{each.hex}" for each in openings.deliveries]
+    policies = [f"pol_{each.hex}" for each in openings.policies]
+    passports = [f"pass_{each.hex}" for each in openings.passports]
+    if deliveries:
+        reasons.append(DeliveriesOpen(count=len(deliveries), names=_named(deliveries)))
+    if policies:
+        reasons.append(PoliciesOpen(count=len(policies), names=_named(policies)))
+    if passports:
+        reasons.append(PassportsOpen(count=len(passports), names=_named(passports)))
+    return reasons
+
+
+def _named(names: Sequence[str]) -> str:
+    left = len(names) - NAMED_MAX
+    return ", ".join(names[:NAMED_MAX]) + (f" and {left} more" if left > 0 else "")

@@ -1,0 +1,132 @@
+"""A member leaves a market and comes back; an organisation asks for its end and comes to it."""
+
+from typing import Any
+
+import httpx
+
+from market.http.wire.ids import to_text
+from tests.http.shop import Asker, Shop
+from tests.market_drafts import Firm
+
+
+def admin_of(firm: Firm) -> Asker:
+    return {"by": firm, "roles": ("admin", "trader")}
+
+
+def operator_of(shop: Shop) -> Asker:
+    return {"by": shop.scene.sellers[1], "roles": ("operator",)}
+
+
+def refused(answer: httpx.Response) -> list[str]:
+    body: dict[str, Any] = answer.json()
+    return [each["code"] for each in body["errors"]] if body.get("errors") else [body["code"]]
+
+
+async def test_a_member_leaves_with_all_that_is_open_named_and_comes_back(shop: Shop) -> None:
+    seller, buyer = shop.scene.sellers[0], shop.scene.buyers[0]
+    party = to_text("org", seller.organisation)
+    path = f"/v1/markets/{shop.market}/members/{party}"
+    offer = await shop.scene.offer(seller, commitment="subject_to_confirmation")
+    lot = await shop.scene.lot(seller, "L-1")
+    waiting = await shop.ask("DELETE", path, **admin_of(seller))
+    assert 409 == waiting.status_code, waiting.text
+    assert ["orders_open"] == refused(waiting)
+    assert f"offer_{offer.hex}" in waiting.text
+    assert f"lot_{lot.hex}" in waiting.text
+    await shop.scene.require(buyer)
+    plan = await shop.scene.plan()
+    during = await shop.ask("DELETE", f"{path}?withdraw_orders=true", **admin_of(seller))
+    assert ["clearing_in_progress"] == refused(during)
+    await shop.scene.conclude(plan)
+    await shop.project()
+    struck = await shop.ask("GET", "/v1/matches", by=seller)
+    open_, confirmed = (
+        [each for each in struck.json()["items"] if each["status"] == status]
+        for status in ("open", "confirmed")
+    )
+    assert struck.json()["items"]
+    matched = await shop.ask("DELETE", f"{path}?withdraw_orders=true", **admin_of(seller))
+    assert 409 == matched.status_code, matched.text
+    named = (("matches_open", open_), ("contracts_to_come", confirmed))
+    assert [code for code, matches in named if matches] == refused(matched)
+    assert all(each["id"] in matched.text for each in (*open_, *confirmed))
+    for asker in (admin_of(buyer), operator_of(shop)):
+        assert (await shop.ask("DELETE", path, **asker)).status_code in (403, 404)
+
+
+async def test_who_has_left_posts_nothing_until_it_is_admitted_again(shop: Shop) -> None:
+    seller = shop.scene.sellers[0]
+    party = to_text("org", seller.organisation)
+    path = f"/v1/markets/{shop.market}/members/{party}"
+    await shop.scene.offer(seller)
+    lot = await shop.scene.lot(seller, "L-1")
+    tried = await shop.ask("DELETE", f"{path}?withdraw_orders=true&validate_only=true", **admin_of(seller))
+    left = await shop.ask("DELETE", f"{path}?withdraw_orders=true", **admin_of(seller))
+    assert 200 == left.status_code, left.text
+    recorded = [receipt["type"] for receipt in left.json()["receipts"]]
+    assert recorded == tried.json()["would_record"]
+    assert {
+        "market.supply-offer.withdrawn.v1",
+        "market.recovered-lot.withdrawn.v1",
+        "materials.lot.released.v1",
+        "market.member.left.v1",
+    } == set(recorded)
+    again = await shop.ask("GET", f"/v1/recovered-lots/{to_text('lot', lot)}", by=seller)
+    assert "withdrawn" == again.json()["status"]
+    view = (await shop.ask("GET", path, by=seller)).json()
+    assert (True, None, None) == (view["suspended"], view["suspended_reason"], view["suspended_since"])
+    assert left.json()["receipts"][-1]["time"] == view["left_at"]
+    refusal = await shop.ask("POST", "/v1/supply-offers", by=seller, body=shop.offer_body(seller))
+    assert (403, "not_a_member") == (refusal.status_code, refusal.json()["code"])
+    gone = await shop.ask("DELETE", path, **admin_of(seller))
+    assert (403, "not_a_member") == (gone.status_code, gone.json()["code"])
+    admitted = await shop.ask(
+        "POST", f"/v1/markets/{shop.market}/members", body={"organisation": party}, **operator_of(shop)
+    )
+    assert 201 == admitted.status_code, admitted.text
+    view = (await shop.ask("GET", path, by=seller)).json()
+    assert (False, None) == (view["suspended"], view["left_at"])
+    posted = await shop.ask("POST", "/v1/supply-offers", by=seller, body=shop.offer_body(seller))
+    assert 201 == posted.status_code, posted.text
+
+
+async def test_an_organisation_ends_with_its_keys_and_memberships(shop: Shop) -> None:
+    seller = shop.scene.sellers[0]
+    party = to_text("org", seller.organisation)
+    path = f"/v1/organisations/{party}"
+    await shop.scene.offer(seller)
+    asked = await shop.ask("POST", f"{path}/closing", **admin_of(seller))
+    assert 200 == asked.status_code, asked.text
+    assert asked.json()["receipts"][0]["time"] == await closing_asked(shop, path)
+    assert 403 == (await shop.ask("POST", f"{path}/close", **admin_of(seller))).status_code
+    busy = await shop.ask("POST", f"{path}/close", **operator_of(shop))
+    assert (409, ["orders_open"]) == (busy.status_code, refused(busy))
+    await shop.ask("DELETE", f"{path}/closing", **admin_of(seller))
+    assert await closing_asked(shop, path) is None
+    await shop.ask(
+        "DELETE", f"/v1/markets/{shop.market}/members/{party}?withdraw_orders=true", **admin_of(seller)
+    )
+    early = await shop.ask("POST", f"{path}/close", **operator_of(shop))
+    assert (409, ["closing_not_asked"]) == (early.status_code, refused(early))
+    await shop.ask("POST", f"{path}/closing", **admin_of(seller))
+    closed = await shop.ask("POST", f"{path}/close", **operator_of(shop))
+    assert 200 == closed.status_code, closed.text
+    recorded = [receipt["type"] for receipt in closed.json()["receipts"]]
+    assert ["parties.api-key.revoked.v1", "parties.organisation.closed.v1"] == sorted(set(recorded))
+    assert 401 == (await shop.ask("GET", path, **admin_of(seller))).status_code
+    read = await shop.ask("GET", path, **operator_of(shop))
+    view = read.json()
+    assert closed.json()["receipts"][-1]["time"] == view["closed_at"]
+    for method, at, body in (
+        ("PATCH", path, {"name": "another"}),
+        ("POST", f"{path}/close", None),
+        ("POST", f"/v1/markets/{shop.market}/members", {"organisation": party}),
+    ):
+        answer = await shop.ask(method, at, body=body, version=read.headers["etag"], **operator_of(shop))
+        assert (409, "organisation_closed") == (answer.status_code, answer.json()["code"]), at
+    listed = await shop.ask("GET", "/v1/organisations", **operator_of(shop))
+    assert party in [each["id"] for each in listed.json()["items"]]
+
+
+async def closing_asked(shop: Shop, path: str) -> Any:
+    return (await shop.ask("GET", path, **operator_of(shop))).json()["closing_asked_at"]
