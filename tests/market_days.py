@@ -386,12 +386,12 @@ async def change_the_parties(scene: Scene) -> None:
 
 async def leave_and_close(scene: Scene) -> None:
     """One member leaves, withdraws an offer with it and comes back; another is closed, with all it has."""
-    desk, of, last = scene.desk, {"market": scene.market}, scene.sellers[-1]
+    desk, last = scene.desk, scene.sellers[-1]
+    of: dict[str, Any] = {"market": scene.market, "organisation": last.organisation}
     await scene.offer(last)
     await scene.lot(last, "L-last")
-    leaver = {"organisation": last.organisation, "withdraw_orders": True}
-    await leaving.leave(desk, last.trader, **of, **leaver)
-    await members.admit(desk, scene.operator, **of, organisation=last.organisation)
+    await leaving.leave(desk, last.trader, **of, withdraw_orders=True)
+    await members.admit(desk, scene.operator, **of)
     closed = await scene.register("closed")
     own: dict[str, Any] = {"caller": closed.trader, "organisation": closed.organisation}
     await parties.open_stream(desk, OpenStream(**own))

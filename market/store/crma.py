@@ -208,9 +208,10 @@ async def load_ordered(
     }
 
 
-READ_ORGANISATIONS = (
-    "select organisation, version, body from organisation where organisation = any($1::uuid[])"
-)
+READ_ORGANISATIONS = """
+select organisation, version, body, closing_asked_time, closed_time from organisation
+where organisation = any($1::uuid[])
+"""
 
 
 async def load_organisations(connection: Connection, known: Sequence[UUID]) -> dict[UUID, Organisation]:

@@ -229,7 +229,8 @@ def test_who_has_left_is_no_member_and_may_be_admitted_again() -> None:
 
 
 def test_closing_takes_its_admin_and_another_operator() -> None:
-    ask, back = (kind(caller=ADMIN, organisation=SELLER) for kind in (AskClosing, WithdrawClosing))
+    ask = AskClosing(caller=ADMIN, organisation=SELLER)
+    back = WithdrawClosing(caller=ADMIN, organisation=SELLER)
     close = CloseOrganisation(caller=OPERATOR_CALLER, organisation=SELLER)
     assert PARTY.organisation is not None
     asked = replace(PARTY, organisation=replace(PARTY.organisation, closing_asked_at=moment().now))
