@@ -13,6 +13,7 @@ from events.market_events import (
     MatchConfirmed,
     MatchDeclined,
     MatchLapsed,
+    MemberLeft,
     MemberSuspended,
     RequirementWithdrawn,
 )
@@ -62,6 +63,7 @@ def test_only_ones_own_requests_have_receipts() -> None:
         (False, RequirementWithdrawn(market=MARKET, requirement=NEED, organisation=OTHER)),
         (True, MatchAnswered(market=MARKET, match=MATCH, side="buyer", organisation=ME, answer="confirmed")),
         (False, MemberSuspended(market=MARKET, organisation=OTHER, reason="x")),
+        (False, MemberLeft(market=MARKET, organisation=OTHER)),
         (True, MatchConfirmed(**PAIR, seller=OTHER, buyer=ME)),
         (False, MatchConfirmed(**PAIR, seller=OTHER, buyer=PLAN)),
         (False, MatchDeclined(**PAIR, declined_by=("buyer",), reasons=("quality",))),

@@ -23,6 +23,7 @@ from events.market_events import (
     MatchLapsed,
     MatchStruck,
     MemberChanged,
+    MemberLeft,
     MemberSuspended,
     QuoteAsked,
     RecoveredLotAmended,
@@ -202,6 +203,7 @@ def finish(lane: Watched) -> None:
     lane.add(RequirementExpired(market=MARKET, requirement=ident("more 1"), organisation=ident("buyer1")))
     lane.add(MemberChanged(market=MARKET, member=member("seller5", "FR")))
     lane.add(MemberSuspended(market=MARKET, organisation=ident("seller5"), reason="papers"))
+    lane.add(MemberLeft(market=MARKET, organisation=ident("seller5")))
     last_round = facts_of_type(lane.events, ClearingCompleted)[-1]
     lane.add(
         RuleSetRehearsed(
