@@ -1,6 +1,5 @@
 """Organisations: register and change (operators), read (one's own; operators and auditors all)."""
 
-from datetime import datetime
 from typing import Annotated, Any, Final, Self
 from uuid import UUID
 
@@ -88,8 +87,8 @@ class OrganisationView(OrganisationTerms, frozen=True, kw_only=True):
 
     id: OrganisationId
     version: int
-    closing_asked_at: datetime | None = None
-    closed_at: datetime | None = None
+    closing_asked_at: Instant | None = None
+    closed_at: Instant | None = None
 
     @classmethod
     def of(cls, row: Organisation) -> Self:
