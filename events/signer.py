@@ -324,9 +324,16 @@ class Signer:
                 await seals.insert_rotation(connection, number, note)
 
     async def _publish(self) -> None:
-        """Everything that is stored and not on the topic, in the order in which it was signed."""
+        """Everything that is stored and not on the topic, in the order in which it was signed.
+
+        Of one snapshot: a head that another signer stores between two readings would come after the change of
+        key that followed it.
+        """
         while True:
-            async with acquire(self._pool) as connection:
+            async with (
+                acquire(self._pool) as connection,
+                connection.transaction(isolation="repeatable_read", readonly=True),
+            ):
                 waiting = await seals.read_unpublished(connection, self._limits.published_at_once)
                 rotations = [each for each in await seals.read_rotations(connection) if not each.published]
                 messages = [(seal, await self._message(connection, seal)) for seal in waiting]

@@ -8,13 +8,16 @@ from typing import Any
 
 import msgspec
 import pytest
+from aiokafka.errors import KafkaConnectionError
 
+from events import seals
 from events.checkpoints import HandedOver, Head
 from events.connections import open_consumer
 from events.journal import read_rows
 from events.key_files import KeyFileError, read_keys
 from events.merkle import Frontier, leaf_hash
 from events.replay import restore_lane
+from events.signer import Signer
 from tests.record_support import (
     apply_effects,
     crash_points,
@@ -230,6 +233,46 @@ async def test_a_key_hands_over_and_the_next_signs(sealed: Sealed) -> None:
     again = await sealed.seal()
     await sealed.seal(again)
     assert [1, 2, 3] == await sealed.heads()
+
+
+async def test_a_head_of_another_signer_goes_before_the_change_of_key_that_followed_it(
+    sealed: Sealed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both are stored between two readings of what is to be published."""
+    await sealed.wire.write("a", 4)
+    await sealed.audited()
+    signer = await sealed.seal()
+    with monkeypatch.context() as failing:
+        failing.setattr(Signer, "_publish_some", unsent)
+        await sealed.wire.write("b", 4)
+        await sealed.audited()
+        with pytest.raises(KafkaConnectionError):
+            await sealed.seal(signer)
+        sealed.rotate()
+        with pytest.raises(KafkaConnectionError):
+            await sealed.seal(signer)
+    stored = "update record.{} set published = {}"
+    for table in ("checkpoint", "key_rotation"):
+        await sealed.execute(stored.format(table, "true"))
+    read = seals.read_unpublished
+
+    async def meanwhile(connection: Any, limit: int) -> Any:
+        monkeypatch.setattr(seals, "read_unpublished", read)
+        found = await read(connection, limit)
+        await sealed.execute(stored.format("checkpoint", "size = 1"), stored.format("key_rotation", "false"))
+        return found
+
+    monkeypatch.setattr(seals, "read_unpublished", meanwhile)
+    with pytest.raises(KeyFileError, match="to which the topic has last handed over"):
+        await sealed.seal(signer)
+    await sealed.seal(signer)
+    *heads, last = await sealed.learnt()
+    assert ({Head}, HandedOver) == ({type(each) for each in heads}, type(last))
+    assert [1, 2] == await sealed.heads()
+
+
+async def unsent(*_: Any) -> None:
+    raise KafkaConnectionError("no broker")
 
 
 async def test_another_key_of_the_same_name_signs_nothing(sealed: Sealed, tmp_path: Path) -> None:
