@@ -299,12 +299,12 @@ class Courier:
             await webhook_messages.record_again(connection, message.message, "given_up", gone, 0)
 
     async def _put_off(self, message: Message) -> None:
-        """As after an attempt that failed, though not by its receiver: however often, it is not given up."""
+        """For as long as after the last attempt: its receiver has refused nothing, and it is not given up."""
         unread = Try(at=self._shared.clock(), milliseconds=0, error="the event cannot be read here now")
-        pause_seconds = self._pause_seconds(unread, message.attempts + 1)
+        pause_seconds = self._pause_seconds(unread, max(1, message.attempts))
         async with acquire(self._shared.pool) as connection, connection.transaction():
             await webhook_senders.hold(connection, self._id, self._shared.owner)
-            await webhook_messages.record_again(connection, message.message, "waiting", unread, pause_seconds)
+            await webhook_messages.put_off(connection, message.message, unread, pause_seconds)
 
     async def _post(self, webhook: Webhook, event: UUID, kind: str, body: bytes) -> Try:
         shared = self._shared

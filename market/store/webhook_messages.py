@@ -96,6 +96,19 @@ where message = $1
 """
 
 
+# The same again takes the place of the last: what its receiver answered is kept.
+PUT_OFF = """
+update ops.webhook_message m set
+    not_before = clock_timestamp() + make_interval(secs => $2), changed_at = clock_timestamp(),
+    tries = case
+        when m.tries -> -1 ->> 'error' = $3::jsonb -> 0 ->> 'error' then m.tries - -1
+        when jsonb_array_length(m.tries) >= $4 then m.tries - 0
+        else m.tries
+    end || $3::jsonb
+where message = $1
+"""
+
+
 class Posted(Struct, frozen=True, kw_only=True):
     """A line and what came of its first attempt; `message` is the row's id when there was none."""
 
@@ -131,6 +144,11 @@ async def record_again(
 ) -> None:
     """What came of another attempt."""
     await connection.execute(RECORD_AGAIN, message, state, pause_seconds, _encoded(attempt), TRIES_KEPT)
+
+
+async def put_off(connection: Connection, message: UUID, unread: Try, pause_seconds: float) -> None:
+    """What was not posted is no attempt."""
+    await connection.execute(PUT_OFF, message, pause_seconds, _encoded(unread), TRIES_KEPT)
 
 
 def _encoded(attempt: Try) -> str:

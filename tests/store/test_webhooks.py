@@ -498,13 +498,20 @@ async def test_a_block_that_cannot_be_read_holds_its_lane_alone_until_it_is_mend
         async with damaged(database.admin_dsn, firm.organisation):
             often = "update ops.webhook_message set attempts = $1 where event = $2"
             await scene.pool.execute(often, ATTEMPTS_MAX, stuck)
+            changed = "select changed_at from ops.webhook_message where event = $1"
+            times = {await scene.pool.fetchval(changed, stuck)}
 
-            async def put_off() -> bool:
-                logged = (await hooks[0].log())[stuck]
-                unread = logged.tries[-1].error == "the event cannot be read here now"
-                return unread and logged.attempts > ATTEMPTS_MAX
+            async def put_off_twice() -> bool:
+                times.add(await scene.pool.fetchval(changed, stuck))
+                return len(times) > 2
 
-            await eventually("the message", put_off)
+            await eventually("the message", put_off_twice)
+            logged = (await hooks[0].log())[stuck]
+            unread = "the event cannot be read here now"
+            assert (ATTEMPTS_MAX, [unread]) == (
+                logged.attempts,
+                [each.error for each in logged.tries if each.status is None],
+            )
             await receiver.until(hooks[1].wants(await trade(scene, other)))
         receiver.refused = set()
         await hooks[0].settled({stuck: "delivered"})

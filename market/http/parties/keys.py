@@ -155,7 +155,8 @@ async def index(call: Call[Nothing, PageQuery]) -> Answer:
     tag=TAG,
     query=DryRun,
     answer=KeyAccepted,
-    description="This process refuses it at once, others within a minute.",
+    description="This process refuses it at once, others within a minute. A request that was let in before "
+    "is carried out.",
 )
 async def revoke(call: Call[Nothing, DryRun]) -> Answer:
     result = await commands.revoke_key(
