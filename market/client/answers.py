@@ -110,6 +110,16 @@ class Market(Struct, frozen=True, kw_only=True):
     halted: Halt | None = None
 
 
+class Failings(Struct, frozen=True, kw_only=True):
+    """Of the last 90 days. `firm_only_until`: till then its group posts firm orders only."""
+
+    organisation: str
+    group: str
+    failings: int
+    group_failings: int
+    firm_only_until: datetime | None
+
+
 class Place(Struct, frozen=True, kw_only=True):
     country: str
     name: str

@@ -3,12 +3,13 @@
 from collections.abc import AsyncIterator
 from typing import Any, Final
 
-from market.client.answers import Market, Match, MatchAccepted
+from market.client.answers import Failings, Market, Match, MatchAccepted
 from market.client.calls import Body, Calls
 from market.client.operations import Operation, keyed, pages, read
 
 MARKETS: Final = pages("/v1/markets", Market)
 MARKET: Final = read("/v1/markets/{market}", Market)
+FAILINGS: Final = pages("/v1/markets/{market}/failings", Failings)
 
 MATCHES: Final = pages("/v1/matches", Match)
 MATCH: Final = read("/v1/matches/{match}", Match)
@@ -27,6 +28,11 @@ class Markets:
 
     async def read(self, market: str) -> Market:
         return (await self._calls.ask(MARKET, market)).body
+
+    def failings(self, market: str) -> AsyncIterator[Failings]:
+        """Who declined matches or let them lapse: one's own line, where there is any; for operators and
+        auditors everybody's."""
+        return self._calls.pages(FAILINGS, market, query={})
 
 
 class Matches:

@@ -107,6 +107,7 @@ async def test_lists_come_whole_over_all_their_pages(shop: Shop, monkeypatch: py
     assert posted == {entry.id for entry in listed}
     assert 5 == len(listed)
     assert [shop.market] == [market.id async for market in client.markets.list()]
+    assert [] == [line async for line in client.markets.failings(shop.market)]
 
 
 async def test_a_match_is_read_from_both_sides_and_confirmed(shop: Shop) -> None:

@@ -16,6 +16,7 @@ from market.client.faults import Problem
 from market.client.operations import Operation, Page, read
 from market.http.app import HANDLERS, declared
 from market.http.wire.openapi import document
+from tests.http.asked_by_path import BY_PATH
 
 DOCUMENT = document(declared(HANDLERS))
 UNITS = (
@@ -163,6 +164,11 @@ def differences(operation: Operation[Any]) -> list[str]:
 
 def test_the_client_asks_enough_to_be_held() -> None:
     assert len(OPERATIONS) > 80
+
+
+def test_every_route_has_a_method_or_a_reason_to_have_none() -> None:
+    served = {f"{method.upper()} {path}" for path, methods in DOCUMENT["paths"].items() for method in methods}
+    assert BY_PATH.keys() == served - OPERATIONS.keys()
 
 
 def test_what_takes_no_key_is_not_asked_twice() -> None:
