@@ -30,8 +30,8 @@ class Markets:
         return (await self._calls.ask(MARKET, market)).body
 
     def failings(self, market: str) -> AsyncIterator[Failings]:
-        """Who declined matches or let them lapse: one's own line, where there is any; for operators and
-        auditors everybody's."""
+        """Who declined matches or let them lapse: one's own line; for operators and auditors everybody's with
+        any."""
         return self._calls.pages(FAILINGS, market, query={})
 
 

@@ -107,7 +107,9 @@ async def test_lists_come_whole_over_all_their_pages(shop: Shop, monkeypatch: py
     assert posted == {entry.id for entry in listed}
     assert 5 == len(listed)
     assert [shop.market] == [market.id async for market in client.markets.list()]
-    assert [] == [line async for line in client.markets.failings(shop.market)]
+    lines = [line async for line in client.markets.failings(shop.market)]
+    own = to_text("org", seller.organisation)
+    assert [(own, 0, None)] == [(each.organisation, each.failings, each.firm_only_until) for each in lines]
 
 
 async def test_a_match_is_read_from_both_sides_and_confirmed(shop: Shop) -> None:
