@@ -2,7 +2,7 @@
 
 from typing import Final
 
-ONCE = "once, by who sets a company or its papers up"
+ONCE = "once, by who sets a company or its papers up, or leaves"
 OPERATORS = "by operators and auditors, or what they publish to everybody"
 TABLES = "for tables, plots and files of them, which are read as bytes, or of terms too wide for structs"
 DOCUMENTS = "by browsers, probes and generators"
@@ -31,6 +31,9 @@ BY_PATH: Final[dict[str, str]] = {
             "POST /v1/organisations/{organisation}/keys",
             "GET /v1/organisations/{organisation}/keys",
             "DELETE /v1/organisations/{organisation}/keys/{key}",
+            "DELETE /v1/markets/{market}/members/{organisation}",
+            "POST /v1/organisations/{organisation}/closing",
+            "DELETE /v1/organisations/{organisation}/closing",
             "POST /v1/policies",
             "GET /v1/policies",
             "GET /v1/policies/{policy}",
@@ -47,6 +50,7 @@ BY_PATH: Final[dict[str, str]] = {
             "GET /v1/initiatives/{initiative}",
             "PATCH /v1/initiatives/{initiative}",
             "DELETE /v1/initiatives/{initiative}",
+            "POST /v1/organisations/{organisation}/close",
             "POST /v1/markets",
             "POST /v1/markets/{market}/halt",
             "POST /v1/markets/{market}/resume",
