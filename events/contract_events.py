@@ -512,6 +512,58 @@ class DeliveryRejected(Struct, frozen=True, kw_only=True):
     made_good_g: MassG | UnsetType = UNSET
 
 
+class ReturnDeclared(Struct, frozen=True, kw_only=True):
+    """A side asks that so much of an accepted lot goes back; the other agrees, or contests it.
+
+    `freight`: who pays the way back. `passport`: of what goes back; title to it goes to the seller.
+    """
+
+    TYPE: ClassVar[str] = "contracts.return.declared.v1"
+
+    market: UUID
+    agreement: UUID
+    delivery: UUID
+    by: Side
+    lot_number: Code
+    passport: UUID | UnsetType = UNSET
+    net_wet_g: MassG
+    moisture_ppb: FractionPpb
+    freight: Side
+    reason: LongText
+    evidence: Papers
+
+
+class ReturnContested(Struct, frozen=True, kw_only=True):
+    """The other side does not agree to a return: a side gives in, or the operator settles it."""
+
+    TYPE: ClassVar[str] = "contracts.return.contested.v1"
+
+    market: UUID
+    agreement: UUID
+    delivery: UUID
+    reason: LongText
+    evidence: Papers
+
+
+class ReturnSettled(Struct, frozen=True, kw_only=True):
+    """A return `stands` or `falls`: by the side that gives in, without `by` by the operator with `evidence`.
+
+    Standing, title to `quantity_g` of basis goes back at the price that was paid, and the contract year lacks
+    it as it lacks a rejected quantity, unless it was assessed.
+    """
+
+    TYPE: ClassVar[str] = "contracts.return.settled.v1"
+
+    market: UUID
+    agreement: UUID
+    delivery: UUID
+    year: ContractYear
+    outcome: ContestOutcome
+    quantity_g: MassG
+    by: Side | UnsetType = UNSET
+    evidence: Papers
+
+
 class InvoiceSettled(Struct, frozen=True, kw_only=True):
     """A final invoice, a restatement's difference, a quarter's difference to a strike, a year's shortfall.
 
@@ -589,6 +641,9 @@ FACTS: tuple[type[Struct], ...] = (
     UmpireObjected,
     DeliveryAccepted,
     DeliveryRejected,
+    ReturnDeclared,
+    ReturnContested,
+    ReturnSettled,
     InvoiceSettled,
     YearAssessed,
     IndexPublished,

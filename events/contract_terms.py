@@ -59,8 +59,17 @@ LineKind = Literal[
     "make_up_credit",
     "deliver_or_pay",
     "umpire_cost",
+    "return_credit",
 ]
-Settles = Literal["final", "rejection", "non_arrival", "restatement", "contract_for_difference", "shortfall"]
+Settles = Literal[
+    "final",
+    "rejection",
+    "non_arrival",
+    "restatement",
+    "contract_for_difference",
+    "shortfall",
+    "return",
+]
 NominationLevel = Literal["annual", "quarterly", "monthly"]
 NOMINATION_LADDER: tuple[NominationLevel, ...] = ("annual", "quarterly", "monthly")
 BuyerAct = Literal["weighing", "acceptance"]

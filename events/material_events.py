@@ -77,6 +77,7 @@ class PassportTransferred(Struct, frozen=True, kw_only=True):
     missing, and in transfers from before it was asked for. `received_g`: what the delivery brought, as moist
     as the passport says; what was left of the lot beyond it is short. Where owner and previous owner are
     one, so much of what was short has come after all. Unset outside a delivery, and before it was told.
+    `returns`: the delivery of which the lot, or a part that got a passport, went back to its seller.
     """
 
     TYPE: ClassVar[str] = "materials.passport.transferred.v1"
@@ -90,6 +91,7 @@ class PassportTransferred(Struct, frozen=True, kw_only=True):
     delivery: UUID | None = None
     acceptance: Literal["awaited"] | UnsetType = UNSET
     received_g: MassG | UnsetType = UNSET
+    returns: UUID | UnsetType = UNSET
 
 
 class PassportAcknowledged(Struct, frozen=True, kw_only=True):

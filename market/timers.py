@@ -22,9 +22,10 @@ from events.timetable import (
     Due,
     Timetable,
 )
-from market.commands import clearings, lots, matches, offers, passports, requirements
+from market.commands import clearings, lots, matches, offers, passports, requirements, returning
 from market.metrics import TIMER_COMMANDS, TIMERS_REFUSED
 from market.rules.passports.delivered_lots import DeliverPassport
+from market.rules.passports.returned_lots import GiveBackPassport
 from market.store.due import (
     Delivered,
     MarketClock,
@@ -33,6 +34,7 @@ from market.store.due import (
     due_lapses,
     due_passports,
     due_releases,
+    due_returns,
 )
 from market.store.orders import OrderPlace
 
@@ -60,7 +62,7 @@ class Timers:
         self._expiry_mark = START
         self._lapse_mark = START
         self._reservation = BEGINNING
-        self._delivery = BEGINNING
+        self._delivery = self._return = BEGINNING
         self._table = Timetable(
             self._due,
             count_command,
@@ -90,14 +92,17 @@ class Timers:
             lapses = await due_lapses(connection, now, self._commands_max, after=self._lapse_mark)
             releases = await due_releases(connection, RESERVATIONS_PER_TICK_MAX, after=self._reservation)
             delivered = await due_passports(connection, DELIVERIES_PER_TICK_MAX, after=self._delivery)
+            returned = await due_returns(connection, DELIVERIES_PER_TICK_MAX, after=self._return)
             clocks = await clearing_clocks(connection)
         self._expiry_mark, self._lapse_mark = expiries.reached, lapses.reached
         self._reservation, self._delivery = releases.looked_at, delivered.looked_at
+        self._return = returned.looked_at
         return [
             *(self._expiry(place) for place in expiries.places),
             *(self._lapse(place.match) for place in lapses.places),
             *(self._release(place.order) for place in releases.places),
             *(self._follow(lot) for lot in delivered.places),
+            *(self._give_back(lot) for lot in returned.places),
             *(self._round(clock.market) for clock in clocks if is_due(clock, now)),
         ]
 
@@ -114,6 +119,10 @@ class Timers:
     def _follow(self, lot: Delivered) -> Due:
         argument = DeliverPassport(caller=self._caller, passport=lot.passport, delivery=lot.delivery)
         return Due("passport", lot.delivery, lambda: passports.deliver(self._desk, argument))
+
+    def _give_back(self, lot: Delivered) -> Due:
+        argument = GiveBackPassport(caller=self._caller, passport=lot.passport, delivery=lot.delivery)
+        return Due("return", lot.delivery, lambda: returning.give_back(self._desk, argument))
 
     def _round(self, market: UUID) -> Due:
         return Due(

@@ -30,7 +30,7 @@ from market.audit.shelf import AuditShelf
 from tests.contract_lane import DEPLOYMENT, KEY, ContractLane
 from tests.contract_support import FINANCING, MICRO, PERMIT, TONNE_G, agreement_terms
 from tests.delivery_support import CFD, NDPR, PPM_PPB, SURVEYOR, UMPIRE, delivery_terms, figures, quoted
-from tests.desk_support import PERCENT_PPB
+from tests.desk_support import PERCENT_PPB, numbered
 from tests.volume_support import days, share_of_output
 
 OXIDE, RATE = "ndpr-oxide-cn", "usd-eur"
@@ -273,6 +273,34 @@ def presented_again() -> ContractLane:
     return lane.on(date(2029, 1, 2)).pass_time()
 
 
+def goes_back() -> ContractLane:
+    """Accepted lots that go back: a part agreed, one contested that falls and one that stands, the rest after
+    its index was restated, what replaces it, and one whose year was assessed."""
+    terms = agreement_terms(
+        term=TermClause(starts_on=date(2027, 1, 1), years=2),
+        volume=FixedVolume(acq_g=(100 * TONNE_G,) * 2),
+        price=SPOT.price,
+        payment=replace(TERMS.payment, currency="EUR"),
+        take_or_pay=TAKE_OR_PAY,
+        conditions=(),
+        assay=TERMS.assay,
+    )
+    lane = ContractLane().draft(terms, by="seller").sign().on(date(2027, 1, 1))
+    lane.publish(OXIDE, IN_EUR, quoted(date(2026, 12, 1), 120 * MICRO)).on(date(2027, 1, 5))
+    taken(lane, "L1").on(date(2027, 2, 2)).publish(OXIDE, IN_EUR, quoted(date(2027, 1, 1), 120 * MICRO))
+    lane.settle().declare_return(3_000_000).settle_return()
+    lane.declare_return(1_000_000, by="seller", freight="buyer").contest_return("buyer")
+    lane.settle_return("seller", "falls")
+    lane.declare_return(1_000_000, passport=numbered(88)).contest_return().settle_return("operator")
+    restated = quoted(date(2027, 1, 1), 121 * MICRO, published=date(2027, 3, 1))
+    lane.on(date(2027, 3, 2)).publish(OXIDE, IN_EUR, restated).restate()
+    first = lane.declare_return(6_000_000).settle_return().last
+    taken(lane.on(date(2027, 3, 3)), "L2", replaces=first).on(date(2027, 4, 2))
+    lane.publish(OXIDE, IN_EUR, quoted(date(2027, 3, 1), 130 * MICRO)).settle()
+    lane.on(date(2028, 1, 2)).pass_time()
+    return lane.declare_return(10_000_000).settle_return()
+
+
 def off_spec(lane: ContractLane, lot_number: str) -> ContractLane:
     lane.ship(lot_number=lot_number, stated=figures_of(CLEAN | {"Th": 60 * PPM_PPB})).weigh()
     lane.lodge("seller", Nd=NDPR["Nd"], Th=60 * PPM_PPB)
@@ -296,6 +324,7 @@ JOURNEYS: dict[str, Callable[[], ContractLane]] = {
     "weights": weights,
     "lost lots": lost_lots,
     "presented again": presented_again,
+    "goes back": goes_back,
     "never begun": never_begun,
 }
 

@@ -18,6 +18,7 @@ from contracts.rules import (
     nominations,
     non_arrivals,
     results,
+    returns,
     settlements,
     standing,
     weighings,
@@ -298,6 +299,25 @@ class ContractLane:
 
     def restate(self) -> "ContractLane":
         return self._delivery(settlements.restate, settlements.Restate, "buyer", delivery=self.last)
+
+    def declare_return(self, net_wet_g: int, by: str = "buyer", **changes: Any) -> "ContractLane":
+        given: dict[str, Any] = {
+            "lot_number": self.deliveries[self.last].shipped.lot_number,
+            "net_wet_g": net_wet_g,
+            "moisture_ppb": 0,
+            "freight": "seller",
+            "reason": "it cracks",
+            "evidence": self.papers(),
+        } | changes
+        return self._delivery(returns.declare, returns.DeclareReturn, by, delivery=self.last, **given)
+
+    def contest_return(self, by: str = "seller") -> "ContractLane":
+        given = {"reason": "not by our oxide", "evidence": self.papers()}
+        return self._delivery(returns.contest, returns.ContestReturn, by, delivery=self.last, **given)
+
+    def settle_return(self, by: str = "seller", outcome: str = "stands") -> "ContractLane":
+        given = {"outcome": outcome, "evidence": self.papers()}
+        return self._delivery(returns.settle, returns.SettleReturn, by, delivery=self.last, **given)
 
     def settle_quarter(self, quarter: date) -> "ContractLane":
         days = quarter_of(quarter)

@@ -8,7 +8,7 @@ from uuid import UUID
 from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
-from contracts.rules import deemed, deliveries, non_arrivals, results, settlements, weighings
+from contracts.rules import deemed, deliveries, non_arrivals, results, returns, settlements, weighings
 from contracts.rules.days import midnight
 from contracts.rules.deemed import PassDelivery
 from contracts.rules.delivered import left_g
@@ -265,6 +265,24 @@ class Deliveries:
 
     def reject(self, by: str = "buyer", **changes: Any) -> "Deliveries":
         return self._step(deliveries.reject, Reject, by, self._named() | changes)
+
+    def declare_return(self, by: str = "buyer", **changes: Any) -> "Deliveries":
+        given: dict[str, Any] = {
+            "lot_number": self.delivery.shipped.lot_number,
+            "net_wet_g": 10 * TONNE_G,
+            "moisture_ppb": 0,
+            "freight": "seller",
+            "reason": "it cracks",
+        }
+        return self._step(returns.declare, returns.DeclareReturn, by, self._named() | given | changes)
+
+    def contest_return(self, by: str = "seller", **changes: Any) -> "Deliveries":
+        given = {"reason": "not by our oxide"}
+        return self._step(returns.contest, returns.ContestReturn, by, self._named() | given | changes)
+
+    def settle_return(self, by: str = "seller", outcome: str = "stands", **changes: Any) -> "Deliveries":
+        given = {"outcome": outcome}
+        return self._step(returns.settle, returns.SettleReturn, by, self._named() | given | changes)
 
     def settle(self, by: str = "seller") -> "Deliveries":
         return self._step(settlements.settle, Settle, by, self._named())

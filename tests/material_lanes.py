@@ -28,7 +28,7 @@ from market.audit.shelf import AuditShelf
 from market.rules.crma import declared_volumes
 from market.rules.crma.declared_volumes import CorrectVolume, DeclareVolume, WithdrawVolume
 from market.rules.orders import reservations
-from market.rules.passports import delivered_lots, passports
+from market.rules.passports import delivered_lots, passports, returned_lots
 from market.rules.passports.delivered_lots import (
     AcceptedDelivery,
     DeliverPassport,
@@ -44,6 +44,7 @@ from market.rules.passports.passports import (
     RetirePassport,
     TransferPassport,
 )
+from market.rules.passports.returned_lots import GiveBackPassport, HeldLot, ReturnedLot, ReturnState
 from market.rules.passports.transformations import MadeLot
 from market.rules.twins.product_twins import StateTwin, TwinState, bill_of, state_twin
 from tests.blotter import DEPLOYMENT
@@ -339,6 +340,39 @@ def deliver_and_back(of: MaterialLanes) -> None:
     of.step(passports.transfer, back, SELLER_TRADER.organisation)
     taken = AcknowledgePassport(caller=SELLER_TRADER, passport=CORE, expected_version=of.version(CORE))
     of.step(passports.acknowledge, taken)
+    deliver_and_return(of, replace(accepted, delivery=numbered(952), received=accepted.shipped))
+
+
+def deliver_and_return(of: MaterialLanes, accepted: AcceptedDelivery) -> None:
+    """It is delivered once more, and goes back by both sides' word after it was accepted."""
+    of.caller = OPERATOR_CALLER
+    whole = WetMass(
+        net_wet_g=of.passports[CORE].remaining_g, moisture_ppb=of.passports[CORE].content.moisture_ppb
+    )
+    state = DeliveryState(
+        lanes=LANES,
+        passport=of.passports[CORE],
+        accepted=replace(accepted, shipped=whole, received=whole, shipped_on=of.now.date()),
+    )
+    argument = DeliverPassport(caller=OPERATOR_CALLER, passport=CORE, delivery=accepted.delivery)
+    of.write(delivered_lots.deliver(state, argument, moment(of.now)))
+    returned = ReturnedLot(
+        agreement=accepted.agreement,
+        delivery=accepted.delivery,
+        seller=accepted.seller,
+        buyer=accepted.buyer,
+        lot_number=of.passports[CORE].content.lot_number,
+        net_wet_g=whole.net_wet_g,
+        moisture_ppb=whole.moisture_ppb,
+    )
+    of.write(
+        returned_lots.give_back(
+            ReturnState(lanes=LANES, lot=HeldLot(passport=of.passports[CORE]), returned=returned),
+            GiveBackPassport(caller=OPERATOR_CALLER, passport=CORE, delivery=accepted.delivery),
+            moment(of.now),
+        )
+    )
+    of.caller = SELLER_TRADER
 
 
 class Audited(Struct):

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from contracts.commands.indices import read_units, windows_of
 from contracts.commands.steps import AgreementStep, D, DeliveryStep
-from contracts.rules import deemed, non_arrivals, results, settlements, weighings
+from contracts.rules import deemed, non_arrivals, results, returns, settlements, weighings
 from contracts.rules import deliveries as rules
 from contracts.rules.agreement import Agreement
 from contracts.rules.days import midnight
@@ -143,6 +143,30 @@ async def _load_settling(
     ]
 
 
+async def load_returning(
+    connection: Connection, asked: Sequence[InMarket[D]], moment: Moment
+) -> Sequence[DeliveryState]:
+    """With what was invoiced of each delivery, and whether its quarter was settled."""
+    states = []
+    for ask, state in zip(asked, await _load(connection, asked, moment), strict=True):
+        if state.delivery is None or state.agreement is None:
+            states.append(state)
+            continue
+        shipped = state.delivery.shipped
+        key = (ask.lane, ask.market, shipped.agreement)
+        invoices = await store.load_invoices(connection, [(*key, shipped.delivery)])
+        states.append(
+            replace(
+                state,
+                invoices=tuple(invoices[shipped.delivery]),
+                quarter_settled=await _quarter_settled(
+                    connection, key, {shipped.agreement: state.agreement}, shipped.shipped_on
+                ),
+            )
+        )
+    return states
+
+
 async def _load_quarter(
     connection: Connection, asked: Sequence[InMarket[SettleQuarter]], moment: Moment
 ) -> Sequence[QuarterState]:
@@ -203,6 +227,8 @@ survey: Final = DeliveryStep("delivery.survey", _load, weighings.survey)
 declare_non_arrival: Final = DeliveryStep("delivery.declare-non-arrival", _load, non_arrivals.declare)
 contest_non_arrival: Final = DeliveryStep("delivery.contest-non-arrival", _load, non_arrivals.contest)
 settle_non_arrival: Final = DeliveryStep("delivery.settle-non-arrival", _load, non_arrivals.settle)
+contest_return: Final = DeliveryStep("delivery.contest-return", load_returning, returns.contest)
+settle_return: Final = DeliveryStep("delivery.settle-return", load_returning, returns.settle)
 lodge: Final = DeliveryStep("delivery.lodge-assay", _load, results.lodge)
 exchange: Final = DeliveryStep("delivery.exchange-assays", _load, results.exchange)
 umpire: Final = DeliveryStep("delivery.umpire", _load, results.umpire)

@@ -14,7 +14,7 @@ In the order of reading, each line from what a command meets first to what it re
                    assays, materials; calls (by when the buyer acts), deemed (what the clock does if it
                    does not); open_contests (what waits to be settled, of agreements too)
     a price        prices, quotation, indices, index_units, price_terms (shared with the market)
-    an invoice     settlements, invoices
+    an invoice     settlements, invoices; returns (what goes back after it was accepted)
     a year         shortfall (its ledger), balances, year_accounts, year_prices, statements
     saying no      refusals, delivery_refusals, volume_refusals
 """

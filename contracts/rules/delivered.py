@@ -32,9 +32,9 @@ def of_match(agreement: Agreement) -> bool:
 
 def left_g(agreement: Agreement, deliveries: Iterable[Delivery]) -> int:
     """Grams of basis, as far as they are settled, of deliveries that were not rejected, nor lost at the
-    seller's risk."""
+    seller's risk, without what went back."""
     return sum(
-        each.material(agreement.terms_on(each.shipped.shipped_on)).basis_g
+        each.material(agreement.terms_on(each.shipped.shipped_on)).basis_g - each.returned_g
         for each in deliveries
         if each.status != "rejected" and (each.status != "lost" or each.taken_g is not None)
     )

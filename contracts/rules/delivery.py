@@ -27,6 +27,9 @@ from events.contract_events import (
     NonArrivalContested,
     NonArrivalDeclared,
     NonArrivalSettled,
+    ReturnContested,
+    ReturnDeclared,
+    ReturnSettled,
     UmpireDecided,
     UmpireObjected,
     WeighingObjected,
@@ -34,10 +37,11 @@ from events.contract_events import (
 )
 from events.contract_terms import AgreementTerms
 from events.refusal import Refusal
-from events.vocabulary import MarketBasis, Side
+from events.vocabulary import PPB, MarketBasis, Side
 
 DeliveryStatus = Literal["shipped", "weighed", "before_umpire", "assayed", "accepted", "rejected", "lost"]
-Change: TypeAlias = (
+ReturnFact: TypeAlias = ReturnDeclared | ReturnContested | ReturnSettled
+Step: TypeAlias = (
     DeliveryWeighed
     | WeighingObjected
     | WeighingSettled
@@ -52,10 +56,27 @@ Change: TypeAlias = (
     | DeliveryAccepted
     | DeliveryRejected
 )
-DeliveryFact: TypeAlias = DeliveryShipped | Change
+"""What stands as one member of the delivery."""
+DeliveryFact: TypeAlias = DeliveryShipped | Step | ReturnFact
 DeliveryMass: TypeAlias = DeliveryShipped | DeliveryWeighed | WeighingSettled
 """What says a net wet mass and its moisture."""
 OPEN: Final[frozenset[DeliveryStatus]] = frozenset({"shipped", "weighed", "before_umpire", "assayed"})
+
+
+class Return(Struct, frozen=True, kw_only=True):
+    """That a part of an accepted delivery goes back, as far as it has come."""
+
+    declared: ReturnDeclared
+    contested: ReturnContested | None = None
+    settled: ReturnSettled | None = None
+
+    @property
+    def stands(self) -> bool:
+        return self.settled is not None and self.settled.outcome == "stands"
+
+    @property
+    def dry_g(self) -> int:
+        return _dry_g(self.declared.net_wet_g, self.declared.moisture_ppb)
 
 
 class Delivery(Struct, frozen=True, kw_only=True):
@@ -64,7 +85,7 @@ class Delivery(Struct, frozen=True, kw_only=True):
 
     `weighing_objected`: what the seller holds against `weighed`; `survey_objected`: a surveyor's figure was
     taken away. `mass_settled` is the mass that both agree on, or a surveyor's. `missing`: its buyer has
-    declared that it never came.
+    declared that it never came. `returns` in order; at most the last one is open.
     """
 
     version: int
@@ -85,6 +106,7 @@ class Delivery(Struct, frozen=True, kw_only=True):
     missing: NonArrivalDeclared | UnsetType = UNSET
     missing_contested: NonArrivalContested | UnsetType = UNSET
     missing_settled: NonArrivalSettled | UnsetType = UNSET
+    returns: tuple[Return, ...] | UnsetType = UNSET
 
     @property
     def status(self) -> DeliveryStatus:
@@ -108,10 +130,38 @@ class Delivery(Struct, frozen=True, kw_only=True):
         return self.missing is not UNSET and self.missing_settled is UNSET and self.weighed is None
 
     @property
+    def returned(self) -> tuple[Return, ...]:
+        """Those that both agreed on, or that were settled so."""
+        return tuple(each for each in self.returns or () if each.stands)
+
+    @property
+    def returning(self) -> Return | None:
+        """What is declared and not settled."""
+        last = self.returns[-1] if self.returns else None
+        return last if last is not None and last.settled is None else None
+
+    @property
+    def returned_g(self) -> int:
+        """Grams of basis that went back."""
+        return sum(each.settled.quantity_g for each in self.returned if each.settled is not None)
+
+    @property
+    def kept_dry_g(self) -> int:
+        """Of the mass that counts, without what went back."""
+        mass = self.mass
+        return _dry_g(mass.net_wet_g, mass.moisture_ppb) - sum(each.dry_g for each in self.returned)
+
+    @property
+    def kept_wet_g(self) -> int:
+        """The same, as moist as the mass that counts."""
+        dry_ppb = PPB - self.mass.moisture_ppb
+        return self.kept_dry_g * PPB // dry_ppb if self.returned and dry_ppb else self.mass.net_wet_g
+
+    @property
     def taken_g(self) -> int | None:
-        """Grams of basis that the buyer pays for; None: not decided, or nothing."""
+        """Grams of basis that the buyer pays for in the end; None: not decided, or nothing."""
         if self.accepted is not None:
-            return self.accepted.quantity_g
+            return self.accepted.quantity_g - self.returned_g
         lost = self.missing_settled
         if self.status != "lost" or lost is UNSET or lost.risk == "seller":
             return None
@@ -148,11 +198,18 @@ class Delivery(Struct, frozen=True, kw_only=True):
     def counted_in(self, basis: MarketBasis) -> Material:
         """As `material`, of an agreement that counts `basis`."""
         mass = self.mass
+        return self._material(basis, mass.net_wet_g, mass.moisture_ppb)
+
+    def holding(self, terms: AgreementTerms, net_wet_g: int, moisture_ppb: int) -> Material:
+        """So much of it."""
+        return self._material(terms.product.basis, net_wet_g, moisture_ppb)
+
+    def _material(self, basis: MarketBasis, net_wet_g: int, moisture_ppb: int) -> Material:
         return Material(
             basis=basis,
             form=self.shipped.form,
-            net_wet_g=mass.net_wet_g,
-            moisture_ppb=mass.moisture_ppb,
+            net_wet_g=net_wet_g,
+            moisture_ppb=moisture_ppb,
             fractions_ppb=self.fractions_ppb,
             evidence=self.shipped.evidence,
             papers_until=midnight(self.shipped.shipped_on),
@@ -200,10 +257,26 @@ def fold(delivery: Delivery | None, position: int, fact: DeliveryFact) -> Delive
         return Delivery(version=1, position=position, shipped=fact)
     if delivery is None or delivery.shipped.delivery != fact.delivery:
         raise LookupError(f"delivery {fact.delivery} was never shipped")
-    return replace(delivery, version=delivery.version + 1, position=position, **_changes(fact))
+    changes = _returning(delivery, fact) if isinstance(fact, ReturnFact) else _changes(fact)
+    return replace(delivery, version=delivery.version + 1, position=position, **changes)
 
 
-def _changes(fact: Change) -> Mapping[str, Struct | UnsetType | None]:
+def _returning(delivery: Delivery, fact: ReturnFact) -> Mapping[str, tuple[Return, ...]]:
+    """LookupError when nothing that is open is contested or settled, or more is declared beside it."""
+    before, last = delivery.returns or (), delivery.returning
+    if isinstance(fact, ReturnDeclared):
+        if last is not None or delivery.accepted is None:
+            raise LookupError(f"delivery {fact.delivery} takes no return")
+        return {"returns": (*before, Return(declared=fact))}
+    if last is None:
+        raise LookupError(f"no return of delivery {fact.delivery} is open")
+    changed = (
+        replace(last, contested=fact) if isinstance(fact, ReturnContested) else replace(last, settled=fact)
+    )
+    return {"returns": (*before[:-1], changed)}
+
+
+def _changes(fact: Step) -> Mapping[str, Struct | UnsetType | None]:
     match fact:
         case DeliveryWeighed():
             return {"weighed": fact, "weighing_objected": UNSET}
@@ -251,6 +324,10 @@ def _missing(
             return {"missing_settled": fact, **anew}
         case _:
             assert_never(fact)
+
+
+def _dry_g(net_wet_g: int, moisture_ppb: int) -> int:
+    return net_wet_g * (PPB - moisture_ppb) // PPB
 
 
 def known(state: DeliveryState) -> Delivery:

@@ -119,7 +119,7 @@ class ReplacedUnknown(Refusal):
 
 
 class ReplacedNotRejected(Refusal):
-    """What the lot shall replace is {status}: a lot stands in for one that was rejected."""
+    """What the lot shall replace is {status}: a lot stands in for one that was rejected, or went back."""
 
     code = "replaced_not_rejected"
 
@@ -131,8 +131,8 @@ class LotRejectedLast(Refusal):
 
 
 class ReplacedInFull(Refusal):
-    """{rejected} were rejected, and {sent} have left in their place: ship what is more without `replaces`, or
-    name the one of them that was rejected in turn."""
+    """{lacking} were rejected or went back, and {sent} have left in their place: ship what is more without
+    `replaces`, or name the one of them that was rejected in turn."""
 
     code = "replaced_in_full"
 
@@ -195,6 +195,42 @@ class RecycledShareTooLow(Refusal):
     """The agreement asks for {least} of post-consumer content; the evidence shows {shown}."""
 
     code = "recycled_share_too_low"
+
+
+class ReturnOpen(Refusal):
+    """A return of this delivery is declared already: settle it first."""
+
+    code = "return_open"
+
+
+class ReturnUndeclared(Refusal):
+    """No return of this delivery waits for your word."""
+
+    code = "return_undeclared"
+
+
+class ReturnContestedBefore(Refusal):
+    """The return has been contested."""
+
+    code = "return_contested_before"
+
+
+class ReturnAboveDelivery(Refusal):
+    """{stated} dry shall go back; of the delivery {left} are left."""
+
+    code = "return_above_delivery"
+
+
+class NothingReturned(Refusal):
+    """What shall go back carries no basis that was paid for."""
+
+    code = "nothing_returned"
+
+
+class ReturnedQuarterSettled(Refusal):
+    """The difference of the quarter from {first} was settled: agree a contract of its own for this return."""
+
+    code = "returned_quarter_settled"
 
 
 class AssayLodgedBefore(Refusal):

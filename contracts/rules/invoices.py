@@ -79,6 +79,18 @@ def difference(settled: InvoiceLine, price: Priced) -> InvoiceLine:
     )
 
 
+def returned_line(paid: InvoiceLine, quantity_g: int) -> InvoiceLine:
+    """The credit for so much of a settled line: with it the line is what the rest alone comes to."""
+    rest = line(paid.kind, paid.quantity_g - quantity_g, Priced(paid.price_micro_per_kg, ()))
+    return InvoiceLine(
+        kind="return_credit",
+        quantity_g=quantity_g,
+        price_micro_per_kg=-paid.price_micro_per_kg,
+        amount_cents=rest.amount_cents - paid.amount_cents,
+        remainder_micro_g_per_kg=rest.remainder_micro_g_per_kg - paid.remainder_micro_g_per_kg,
+    )
+
+
 def below_zero_cautions(lines: Iterable[InvoiceLine]) -> Iterator[Caution]:
     """Of product that its seller would pay for."""
     for each in lines:
@@ -104,16 +116,17 @@ def total_cents(lines: Iterable[InvoiceLine]) -> int:
 
 
 def settled_lines(invoices: Iterable[InvoiceSettled], kind: LineKind) -> list[InvoiceLine]:
-    """Priced lines as every invoice since has left them: each with the differences at its place on it."""
+    """Priced lines as every invoice since has left them: each with differences and credits at its place."""
     found: list[InvoiceLine] = []
     for invoice in invoices:
         found += [each for each in invoice.lines if each.kind == kind]
-        differences = [each for each in invoice.lines if each.kind == "difference"]
-        for place, (settled, each) in enumerate(zip(found, differences, strict=False)):
+        changes = [each for each in invoice.lines if each.kind in ("difference", "return_credit")]
+        for place, (settled, each) in enumerate(zip(found, changes, strict=False)):
+            goes_back = each.kind == "return_credit"
             found[place] = InvoiceLine(
                 kind=kind,
-                quantity_g=settled.quantity_g,
-                price_micro_per_kg=settled.price_micro_per_kg + each.price_micro_per_kg,
+                quantity_g=settled.quantity_g - (each.quantity_g if goes_back else 0),
+                price_micro_per_kg=settled.price_micro_per_kg + (0 if goes_back else each.price_micro_per_kg),
                 amount_cents=settled.amount_cents + each.amount_cents,
                 remainder_micro_g_per_kg=settled.remainder_micro_g_per_kg + each.remainder_micro_g_per_kg,
             )

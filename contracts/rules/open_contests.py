@@ -6,7 +6,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from contracts.rules import non_arrivals, results, weighings
+from contracts.rules import non_arrivals, results, returns, weighings
 from contracts.rules.agreement import Agreement
 from contracts.rules.delivery import Delivery
 from events.contract_events import (
@@ -16,15 +16,18 @@ from events.contract_events import (
     DeliveryWeighed,
     NonArrivalContested,
     NonArrivalSettled,
+    ReturnContested,
+    ReturnSettled,
     UmpireDecided,
     UmpireObjected,
     WeighingObjected,
     WeighingSettled,
 )
 
-ContestKind = Literal["declaration", "mass", "assay", "non_arrival"]
-"""Force majeure or a termination · the mass received · an assay before its umpire · a lot that never came."""
-KINDS: Final[tuple[ContestKind, ...]] = ("declaration", "mass", "assay", "non_arrival")
+ContestKind = Literal["declaration", "mass", "assay", "non_arrival", "return"]
+"""Force majeure or a termination · the mass received · an assay before its umpire · a lot that never came ·
+one that goes back."""
+KINDS: Final[tuple[ContestKind, ...]] = ("declaration", "mass", "assay", "non_arrival", "return")
 ContestFact: TypeAlias = (
     DeclarationContested
     | ContestSettled
@@ -36,6 +39,8 @@ ContestFact: TypeAlias = (
     | UmpireDecided
     | NonArrivalContested
     | NonArrivalSettled
+    | ReturnContested
+    | ReturnSettled
 )
 
 
@@ -66,6 +71,8 @@ def changes(fact: ContestFact) -> Iterator[tuple[Contested, bool]]:
             yield Contested("assay", fact.delivery), isinstance(fact, UmpireObjected)
         case NonArrivalContested() | NonArrivalSettled():
             yield Contested("non_arrival", fact.delivery), isinstance(fact, NonArrivalContested)
+        case ReturnContested() | ReturnSettled():
+            yield Contested("return", fact.delivery), isinstance(fact, ReturnContested)
 
 
 def operator_may_settle(kind: ContestKind, agreement: Agreement, delivery: Delivery | None) -> bool:
@@ -76,4 +83,4 @@ def operator_may_settle(kind: ContestKind, agreement: Agreement, delivery: Deliv
         return results.is_operators(agreement, delivery)
     if kind == "mass":
         return weighings.is_operators(agreement, delivery)
-    return non_arrivals.is_operators(delivery)
+    return returns.is_operators(delivery) if kind == "return" else non_arrivals.is_operators(delivery)

@@ -19,13 +19,14 @@ from contracts.rules import (
     nominations,
     non_arrivals,
     results,
+    returns,
     settlements,
     standing,
     weighings,
 )
 from contracts.rules.agreement import Agreement, LifecycleFact, LifecycleStep
 from contracts.rules.balances import FormerBalances
-from contracts.rules.delivery import Delivery, DeliveryFact, DeliveryState, Replaced
+from contracts.rules.delivery import Delivery, DeliveryFact, DeliveryState, Replaced, ReturnFact, Step
 from contracts.rules.effective_days import NOTHING_SETTLED, AmendingState, Settled
 from contracts.rules.index_units import IndexUnits
 from contracts.rules.indices import IndexState
@@ -33,7 +34,7 @@ from contracts.rules.matched import from_match
 from contracts.rules.nominations import VolumeState
 from contracts.rules.prices import Priced
 from contracts.rules.quotation import IndexValues
-from contracts.rules.settlements import QuarterState, settles_quarterly
+from contracts.rules.settlements import QuarterState
 from contracts.rules.steps import AgreementState
 from contracts.rules.volumes import Volumes
 from contracts.rules.year_accounts import (
@@ -108,9 +109,9 @@ class Before(Struct, frozen=True, kw_only=True):
 
     `delivery` is the one that the fact names, `invoices` those of that delivery, or of the quarter of an
     invoice or a shipment. `shipped` are the deliveries of the quarter, `lots` and `left_g` those of
-    `DeliveryState`, as `rejected_alike` and `replaced`. Without `units` no price is held against them.
-    `match` is confirmed at `match_time`. `former`: a ledger is asked for as an earlier version made it.
-    `settled`: of terms that reach back.
+    `DeliveryState`, as `rejected_alike`, `replaced` and `quarter_settled`. Without `units` no price is held
+    against them. `match` is confirmed at `match_time`. `former`: a ledger is asked for as an earlier version
+    made it. `settled`: of terms that reach back.
     """
 
     agreement: Agreement | None = None
@@ -121,6 +122,7 @@ class Before(Struct, frozen=True, kw_only=True):
     lots: frozenset[str] = frozenset()
     rejected_alike: UUID | None = None
     replaced: Replaced | None = None
+    quarter_settled: bool = False
     left_g: int = 0
     values: IndexValues = {}
     units: IndexUnits = {}
@@ -142,8 +144,12 @@ def remade(before: Before, event: Recorded, fact: ContractFact) -> Decision:
     assert before.agreement is not None
     if isinstance(fact, LifecycleStep):
         return _stepped(before.agreement, before.settled, event, fact, caller)
+    if isinstance(fact, ReturnFact):
+        return returns.decided_again(
+            _delivery_state(before, event), fact, caller, _moment(event.time, UNTOLD)
+        )
     if isinstance(fact, DeliveryFact):
-        return _delivered(before, event, fact, caller)
+        return _delivered(_delivery_state(before, event), event, fact, caller)
     if isinstance(fact, InvoiceSettled):
         return _invoiced(before, event, fact, caller)
     return _counted(before, before.agreement, event, fact, caller)
@@ -293,8 +299,8 @@ def _formula(before: Before, agreement: Agreement, now: datetime) -> Priced | No
     return year_formula(agreement, last_day, before.units, before.values, now)
 
 
-def _delivered(before: Before, event: Recorded, fact: DeliveryFact, caller: Caller) -> Decision:
-    state = DeliveryState(
+def _delivery_state(before: Before, event: Recorded) -> DeliveryState:
+    return DeliveryState(
         lane=event.lane,
         agreement=before.agreement,
         delivery=before.delivery,
@@ -304,13 +310,17 @@ def _delivered(before: Before, event: Recorded, fact: DeliveryFact, caller: Call
         closed_years=frozenset(
             year.year for year in before.volumes.years.values() if year.ledger is not None
         ),
-        quarter_settled=isinstance(fact, DeliveryShipped)
-        and settles_quarterly(before.agreement, fact.shipped_on)
-        and bool(before.invoices),
+        quarter_settled=before.quarter_settled,
         left_g=before.left_g,
+        invoices=before.invoices,
         values=before.values,
         units=before.units,
     )
+
+
+def _delivered(
+    state: DeliveryState, event: Recorded, fact: DeliveryShipped | Step, caller: Caller
+) -> Decision:
     moment = _moment(event.time)
     if isinstance(fact, BuyerCalled) or getattr(fact, "deemed", UNSET) is not UNSET or _by_clock(fact):
         return deemed.pass_time(state, deemed.PassDelivery(caller=caller, delivery=fact.delivery), moment)

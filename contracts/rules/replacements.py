@@ -61,7 +61,8 @@ def replacement_refusals(
         yield ReplacedUnknown(pointer="/replaces")
         return
     before = replaced.delivery
-    if before.rejected is None:
+    lacking_g = _lacking_g(before)
+    if not lacking_g:
         yield ReplacedNotRejected(pointer="/replaces", status=before.status)
         return
     if alike is not None and before.weighed is not None and fact.shipped_on < before.weighed.weighed_on:
@@ -69,23 +70,21 @@ def replacement_refusals(
             pointer="/shipped_on", later="a lot that is presented again", earlier="its weighing before"
         )
     sent_g = sum(map(_sent_g, replaced.sent))
-    if sent_g >= before.rejected.quantity_g:
-        yield ReplacedInFull(
-            pointer="/replaces",
-            rejected=_kg(before.rejected.quantity_g),
-            sent=_kg(sent_g),
-        )
+    if sent_g >= lacking_g:
+        yield ReplacedInFull(pointer="/replaces", lacking=_kg(lacking_g), sent=_kg(sent_g))
 
 
 def made_good_g(delivery: Delivery, replaced: Replaced | None, quantity_g: int) -> int | UnsetType:
     """Of `quantity_g`, about to be decided; unset where it makes nothing good."""
-    if replaced is None or replaced.delivery.rejected is None:
+    if replaced is None or replaced.delivery.shipped.year != delivery.shipped.year:
         return UNSET
-    rejected = replaced.delivery.rejected
-    if rejected.year != delivery.shipped.year:
-        return UNSET
-    left_g = rejected.quantity_g - sum(map(made_good_by, replaced.sent))
+    left_g = _lacking_g(replaced.delivery) - sum(map(made_good_by, replaced.sent))
     return min(left_g, quantity_g) or UNSET
+
+
+def _lacking_g(of: Delivery) -> int:
+    """Grams of basis that were rejected, or went back."""
+    return of.returned_g if of.rejected is None else of.rejected.quantity_g
 
 
 def _sent_g(of: Delivery) -> int:

@@ -100,7 +100,7 @@ def restate(state: DeliveryState, argument: Restate, moment: Moment) -> Decision
     if not settled:
         raise NotSettledYet
     found = difference(settled[0], _final_price(agreement, delivery, state, moment.now))
-    if found.price_micro_per_kg == 0:
+    if found.price_micro_per_kg == 0 or not settled[0].quantity_g:
         raise NothingRestated
     invoice = _of_delivery(
         agreement, delivery, moment, (found,), "restatement", restates=state.invoices[-1].invoice

@@ -1,6 +1,6 @@
 """What has been nominated, delivered and missed of each contract year: a pure fold beside the agreement's."""
 
-from typing import TypeAlias, assert_never
+from typing import Final, TypeAlias, assert_never
 from uuid import UUID
 
 from msgspec import UNSET, Struct
@@ -14,6 +14,7 @@ from events.contract_events import (
     NonArrivalSettled,
     OutputDeclared,
     QuantityNominated,
+    ReturnSettled,
     ShortfallNotified,
     YearAssessed,
 )
@@ -27,9 +28,13 @@ VolumeFact: TypeAlias = (
     | DeliveryAccepted
     | DeliveryRejected
     | NonArrivalSettled
+    | ReturnSettled
     | InvoiceSettled
     | YearAssessed
 )
+
+
+PRODUCT_LINES: Final = frozenset({"final", "difference", "return_credit"})
 
 
 class Nomination(Struct, frozen=True, kw_only=True):
@@ -53,8 +58,8 @@ class YearVolume(Struct, frozen=True, kw_only=True):
     `taken_g` is what was accepted, or lost at the buyer's risk: the ledger says how much of it draws on
     earlier years' make-up. `off_spec_g` was rejected, and nothing of the same year stands in for it.
     `unsettled` counts deliveries that left and are neither rejected, nor lost at the seller's risk, nor
-    finally invoiced. `invoiced` is what final invoices have charged for product, differences of restated
-    prices included.
+    finally invoiced. `off_spec_g` holds what went back as well. `invoiced` is what final invoices have
+    charged for product, differences of restated prices included.
     """
 
     year: int
@@ -109,6 +114,8 @@ def fold_volume(volumes: Volumes, fact: VolumeFact) -> Volumes:
             year = _made_good(volumes.year(fact.year), fact)
             off_spec_g = year.off_spec_g + fact.quantity_g
             return _with_year(volumes, replace(year, off_spec_g=off_spec_g, unsettled=year.unsettled - 1))
+        case ReturnSettled():
+            return _with_year(volumes, _returned(volumes.year(fact.year), fact))
         case NonArrivalSettled():
             return _with_year(volumes, _lost(_made_good(volumes.year(fact.year), fact), fact))
         case InvoiceSettled():
@@ -121,6 +128,13 @@ def _made_good(year: YearVolume, fact: DeliveryAccepted | DeliveryRejected | Non
     """What stood in for a rejected lot: its quantity is the seller's lack no longer."""
     made_good_g = 0 if fact.made_good_g is UNSET else fact.made_good_g
     return replace(year, off_spec_g=year.off_spec_g - made_good_g)
+
+
+def _returned(year: YearVolume, fact: ReturnSettled) -> YearVolume:
+    """As if it had been rejected at arrival; the ledger of a year that was assessed is final."""
+    if fact.outcome == "falls" or year.ledger is not None:
+        return year
+    return replace(year, taken_g=year.taken_g - fact.quantity_g, off_spec_g=year.off_spec_g + fact.quantity_g)
 
 
 def _lost(year: YearVolume, fact: NonArrivalSettled) -> YearVolume:
@@ -136,11 +150,12 @@ def _invoiced(volumes: Volumes, fact: InvoiceSettled, number: int) -> YearVolume
     """A difference restates the price of grams that were invoiced before."""
     year = volumes.year(number)
     final_g = sum(line.quantity_g for line in fact.lines if line.kind == "final")
-    product_cents = sum(line.amount_cents for line in fact.lines if line.kind in {"final", "difference"})
+    credited_g = sum(line.quantity_g for line in fact.lines if line.kind == "return_credit")
+    product_cents = sum(line.amount_cents for line in fact.lines if line.kind in PRODUCT_LINES)
     return replace(
         year,
         unsettled=year.unsettled - (fact.settles == "final"),
-        invoiced_g=year.invoiced_g + final_g,
+        invoiced_g=year.invoiced_g + final_g - credited_g,
         invoiced_cents=year.invoiced_cents + product_cents,
     )
 

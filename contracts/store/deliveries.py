@@ -48,6 +48,7 @@ async def apply(connection: Connection, steps: Sequence[tuple[Recorded, Delivery
     # first what was rejected, whose lot number is free then
     await _update(connection, [(keys[each], after[each]) for each in keys if each in before], times)
     await _insert(connection, new, shipped_times, times)
+    await _update(connection, [each for each in new if each[1].returned], times)
 
 
 def key_of(event: Recorded, fact: DeliveryFact) -> DeliveryKey:
@@ -104,11 +105,14 @@ async def _insert(
 UPDATE = """
 update delivery d set
     status = n.status, version = n.version, position = n.position, due_time = n.due_time, body = n.body,
-    changed_time = n.changed_time
+    changed_time = n.changed_time, returned_passports = n.returned_passports::uuid[]
 from unnest(
     $1::bigint[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::bigint[], $7::bigint[],
-    $8::timestamptz[], $9::bytea[], $10::timestamptz[]
-) as n (lane, market, agreement, delivery, status, version, position, due_time, body, changed_time)
+    $8::timestamptz[], $9::bytea[], $10::timestamptz[], $11::text[]
+) as n (
+    lane, market, agreement, delivery, status, version, position, due_time, body, changed_time,
+    returned_passports
+)
 where d.lane = n.lane and d.market = n.market and d.agreement = n.agreement and d.delivery = n.delivery
 """
 
@@ -121,11 +125,17 @@ async def _update(
     if not old:
         return
     rows = [
-        (lane, market, of.shipped.agreement, delivery, *_changing(of), times[delivery])
+        (lane, market, of.shipped.agreement, delivery, *_changing(of), times[delivery], _returned(of))
         for (lane, market, delivery), of in old
     ]
     status = await connection.execute(UPDATE, *zip(*rows, strict=True))
     expect_rows(status, len(rows), "delivery update")
+
+
+def _returned(of: Delivery) -> str | None:
+    """Passports of what went back, as the text of an array: unnest would take one of arrays apart."""
+    found = sorted({str(each.declared.passport) for each in of.returned if each.declared.passport})
+    return "{" + ",".join(found) + "}" if found else None
 
 
 def _changing(of: Delivery) -> tuple[object, ...]:

@@ -453,7 +453,7 @@ CREATE TABLE state.contest (
     seller uuid NOT NULL,
     buyer uuid NOT NULL,
     contested_time timestamp with time zone,
-    CONSTRAINT contest_kind_check CHECK ((kind = ANY (ARRAY['declaration'::text, 'mass'::text, 'assay'::text, 'non_arrival'::text])))
+    CONSTRAINT contest_kind_check CHECK ((kind = ANY (ARRAY['declaration'::text, 'mass'::text, 'assay'::text, 'non_arrival'::text, 'return'::text])))
 );
 
 CREATE TABLE state.contract_year (
@@ -523,6 +523,7 @@ CREATE TABLE state.delivery (
     contract_year bigint NOT NULL,
     changed_time timestamp with time zone NOT NULL,
     replaces uuid,
+    returned_passports uuid[],
     CONSTRAINT delivery_position_check CHECK (("position" >= 1)),
     CONSTRAINT delivery_status_check CHECK ((status = ANY (ARRAY['shipped'::text, 'weighed'::text, 'before_umpire'::text, 'assayed'::text, 'accepted'::text, 'rejected'::text, 'lost'::text]))),
     CONSTRAINT delivery_version_check CHECK ((version >= 1))
@@ -1380,6 +1381,8 @@ CREATE INDEX delivery_of_seller_changed ON state.delivery USING btree (seller, c
 CREATE INDEX delivery_rejected ON state.delivery USING btree (lane, market, agreement, lot_number) WHERE (status = 'rejected'::text);
 
 CREATE INDEX delivery_replacing ON state.delivery USING btree (replaces) WHERE (replaces IS NOT NULL);
+
+CREATE INDEX delivery_returned ON state.delivery USING btree (delivery) WHERE (returned_passports IS NOT NULL);
 
 CREATE INDEX facility_by_id ON state.facility USING btree (facility);
 

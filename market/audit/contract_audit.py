@@ -5,7 +5,7 @@ figure is right when it follows from what stood at some moment of SEEN_WITHIN ab
 """
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from itertools import islice, product
 from typing import Any, Final
 from uuid import UUID
@@ -19,7 +19,7 @@ from contracts.rules.agreement import fold as fold_agreement
 from contracts.rules.balances import FORMER_BALANCES
 from contracts.rules.days import day_of
 from contracts.rules.delivered import left_g, of_match
-from contracts.rules.delivery import DeliveryFact, Replaced
+from contracts.rules.delivery import DeliveryFact, Replaced, ReturnFact
 from contracts.rules.delivery import fold as fold_delivery
 from contracts.rules.effective_days import NOTHING_SETTLED, Settled, reaches_back, settled_by
 from contracts.rules.index_units import clause_units, terms_read, unlike_units
@@ -27,7 +27,7 @@ from contracts.rules.indices import IndexState
 from contracts.rules.quotation import IndexValues, quarter_of
 from contracts.rules.remade import UNTOLD, Before, ContractFact, published_again, remade
 from contracts.rules.replacements import rejected_last, replaced_in
-from contracts.rules.settlements import terms_between
+from contracts.rules.settlements import settles_quarterly, terms_between
 from contracts.rules.volumes import VolumeFact, fold_volume
 from contracts.rules.year_accounts import unpriced_day
 from events.contract_events import (
@@ -173,8 +173,21 @@ class ContractAudit:
         kept = None if named is None else self._shelf.delivery(fact.agreement, named)
         if kept is None:
             return before
-        replaced = self._replaced(kept.delivery.shipped, kept.delivery.shipped.replaces)
-        return replace(before, delivery=kept.delivery, invoices=kept.invoices, replaced=replaced)
+        shipped = kept.delivery.shipped
+        return replace(
+            before,
+            delivery=kept.delivery,
+            invoices=kept.invoices,
+            replaced=self._replaced(shipped, shipped.replaces),
+            quarter_settled=isinstance(fact, ReturnFact)
+            and self._quarter_settled(dossier.agreement, shipped.shipped_on),
+        )
+
+    def _quarter_settled(self, agreement: Agreement, day: date) -> bool:
+        start = quarter_of(day).start
+        return settles_quarterly(agreement, day) and bool(
+            self._shelf.quarter_invoices(agreement.agreement, start)
+        )
 
     def _before_shipment(self, before: Before, agreement: Agreement, fact: DeliveryShipped) -> Before:
         alike = self._shelf.of_lot(fact.agreement, fact.lot_number)
@@ -186,7 +199,7 @@ class ContractAudit:
             rejected_alike=last,
             replaced=self._replaced(fact, fact.replaces or last),
             left_g=left_g(agreement, shipped),
-            invoices=self._shelf.quarter_invoices(fact.agreement, quarter_of(fact.shipped_on).start),
+            quarter_settled=self._quarter_settled(agreement, fact.shipped_on),
         )
 
     def _replaced(self, shipped: DeliveryShipped, named: UUID | UnsetType | None) -> Replaced | None:

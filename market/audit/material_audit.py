@@ -128,6 +128,8 @@ class MaterialAudit:
                 after = reservations.returned(reservation, fact)
                 if after is not None:
                     self._shelf.keep_reservation(after)
+                if fact.returns is not UNSET:
+                    return _unlike_returned(before, fact)
                 if fact.delivery is not None:
                     return _unlike_delivered(before, fact)
         return asked_again(lambda: stepped_again(before, reservation, event, fact), event)
@@ -215,6 +217,25 @@ def _unlike_delivered(before: Passport, fact: PassportTransferred) -> FactFault 
         if recorded != expected:
             told = "follows its delivery in a way that no delivery allows"
             difference = Difference(field, str(recorded), str(expected or "one that it has not followed"))
+            return FactFault(kind="material", told=told, difference=difference)
+    return None
+
+
+def _unlike_returned(before: Passport, fact: PassportTransferred) -> FactFault | None:
+    """The return itself stands in the contracts stream; what can be seen here is told."""
+    for field, recorded, expected in (
+        ("owner", fact.owner, None if fact.owner == fact.previous_owner else fact.owner),
+        ("holder", fact.holder, fact.owner),
+        ("returns", fact.returns, None if fact.returns in (before.went_back or ()) else fact.returns),
+        ("agreement", fact.agreement, fact.agreement or "the return's"),
+        ("delivery", fact.delivery, None),
+        ("acceptance", fact.acceptance, UNSET),
+        ("received_g", fact.received_g, UNSET),
+        ("passport", before.status, "live"),
+    ):
+        if recorded != expected:
+            told = "follows a return in a way that no return allows"
+            difference = Difference(field, str(recorded), str(expected or "none, or another"))
             return FactFault(kind="material", told=told, difference=difference)
     return None
 

@@ -284,6 +284,25 @@ class NonArrival(Struct, frozen=True, kw_only=True):
     settled_evidence: tuple[dict[str, Any], ...]
 
 
+class Return(Struct, frozen=True, kw_only=True):
+    """What goes back after it was accepted. `outcome` None: it is open; `freight`: who pays its way back."""
+
+    declared_by: str
+    lot_number: str
+    passport: str | None
+    net_wet_t: Decimal
+    moisture_percent: Decimal
+    freight: str
+    reason: str
+    evidence: tuple[dict[str, Any], ...]
+    contest_reason: str | None
+    contest_evidence: tuple[dict[str, Any], ...]
+    outcome: str | None
+    quantity_kg: Decimal
+    settled_by: str | None
+    settled_evidence: tuple[dict[str, Any], ...]
+
+
 class Awaited(Struct, frozen=True, kw_only=True):
     """What only the buyer can do next, and from when on it is deemed done."""
 
@@ -324,6 +343,7 @@ class Delivery(Struct, frozen=True, kw_only=True):
     replaces: str | None
     made_good_kg: Decimal
     return_freight: str | None
+    returns: tuple[Return, ...]
     awaited: Awaited | None
     deemed: tuple[str, ...]
 

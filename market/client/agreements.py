@@ -64,6 +64,9 @@ SURVEY: Final = keyed(f"{_DELIVERY}/weighing/survey", DeliveryAccepted)
 NON_ARRIVAL: Final = keyed(f"{_DELIVERY}/non-arrival", DeliveryAccepted)
 CONTEST_NON_ARRIVAL: Final = keyed(f"{_DELIVERY}/non-arrival/contest", DeliveryAccepted)
 SETTLE_NON_ARRIVAL: Final = keyed(f"{_DELIVERY}/non-arrival/settlement", DeliveryAccepted)
+RETURN: Final = keyed(f"{_DELIVERY}/returns", DeliveryAccepted)
+CONTEST_RETURN: Final = keyed(f"{_DELIVERY}/returns/contest", DeliveryAccepted)
+SETTLE_RETURN: Final = keyed(f"{_DELIVERY}/returns/settlement", DeliveryAccepted)
 ASSAY: Final = keyed(f"{_DELIVERY}/assays", DeliveryAccepted)
 EXCHANGE: Final = keyed(f"{_DELIVERY}/exchange", DeliveryAccepted)
 UMPIRE: Final = keyed(f"{_DELIVERY}/umpire", DeliveryAccepted)
@@ -241,6 +244,16 @@ class Deliveries:
         self, delivery: str, body: Body, *, key: str | None = None
     ) -> DeliveryAccepted:
         return (await self._calls.ask(SETTLE_NON_ARRIVAL, delivery, body=body, key=key)).body
+
+    async def declare_return(self, delivery: str, body: Body, *, key: str | None = None) -> DeliveryAccepted:
+        """That an accepted lot, or a part of it, goes back; the other side agrees or contests it."""
+        return (await self._calls.ask(RETURN, delivery, body=body, key=key)).body
+
+    async def contest_return(self, delivery: str, body: Body, *, key: str | None = None) -> DeliveryAccepted:
+        return (await self._calls.ask(CONTEST_RETURN, delivery, body=body, key=key)).body
+
+    async def settle_return(self, delivery: str, body: Body, *, key: str | None = None) -> DeliveryAccepted:
+        return (await self._calls.ask(SETTLE_RETURN, delivery, body=body, key=key)).body
 
     async def lodge_assay(self, delivery: str, body: Body, *, key: str | None = None) -> DeliveryAccepted:
         return (await self._calls.ask(ASSAY, delivery, body=body, key=key)).body

@@ -74,6 +74,7 @@ class PassportStep(Struct, frozen=True, kw_only=True):
     acceptance: str | None = None
     agreement: str | None = None
     delivery: str | None = None
+    returns: str | None = None
     transformation: str | None = None
     drawn_wet_t: Decimal | None = None
     received_wet_t: Decimal | None = None

@@ -7,6 +7,8 @@ lane of that, and what a closed order has sold stays; a contract that ends meanw
 from collections.abc import Collection, Iterable
 from uuid import UUID
 
+from msgspec.structs import replace
+
 from contracts.rules.agreement import ENDED
 from contracts.rules.delivery import Delivery, DeliveryMass
 from contracts.store import deliveries
@@ -59,10 +61,11 @@ async def load_sales(
 
 
 def _counted(of: Delivery) -> DeliveryMass:
-    """What did not arrive of a part is its seller's still, once the rest was accepted."""
+    """What did not arrive of a part, or went back, is its seller's still, once the rest was accepted."""
     if of.accepted is None:
         return of.shipped
-    return min((of.shipped, of.mass), key=lambda mass: net_dry_g(mass.net_wet_g, mass.moisture_ppb))
+    mass = replace(of.mass, net_wet_g=of.kept_wet_g)
+    return min((of.shipped, mass), key=lambda mass: net_dry_g(mass.net_wet_g, mass.moisture_ppb))
 
 
 async def load_late_g(connection: Connection, lot: Passport, *, but_for: UUID | None = None) -> int:

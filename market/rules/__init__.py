@@ -28,7 +28,8 @@ several of them, lies beside them.
     optimum      problem, solve, resolve, bounds, check, levels, components; network_simplex,
                  transport_graph, compiled
     passports    passports, passport_content; bound_lots (what is sold of them), shipped_lots (what leaves
-                 beside what is proven), delivered_lots (what arrives), settled_lots (what stays of it);
+                 beside what is proven), delivered_lots (what arrives), returned_lots (what goes
+                 back), settled_lots (what stays of it);
                  plausible_masses (what is told), stated_papers (which look odd);
                  transformations, mass_balance; lineage (where its elements come from), lineage_layers;
                  data_carriers (where its code leads), magnet_labels (what a label owes)

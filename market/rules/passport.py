@@ -82,7 +82,8 @@ class Passport(LotParties, frozen=True, kw_only=True):
 
     `drawn_by`: the first transformation; `delivery`: the last one that it followed; `notes` in order;
     `awaited`: who has got title or goods outside a delivery, and has neither said so nor made anything of it;
-    `received`: since a delivery has told what it brought; `proposed`: the newest correction that waits.
+    `received`: since a delivery has told what it brought; `proposed`: the newest correction that waits;
+    `went_back`: deliveries whose return it has followed.
     """
 
     passport: UUID
@@ -102,6 +103,7 @@ class Passport(LotParties, frozen=True, kw_only=True):
     awaited: tuple[UUID, ...] | UnsetType = UNSET
     received: Received | UnsetType = UNSET
     proposed: Proposed | UnsetType = UNSET
+    went_back: tuple[UUID, ...] | UnsetType = UNSET
 
     @property
     def short_g(self) -> int:
@@ -154,6 +156,9 @@ def fold(before: Passport | None, event: Recorded, fact: PassportFact) -> Passpo
                 delivery=fact.delivery or known.delivery,
                 awaited=_awaited(known, fact),
                 received=received_after(known, fact),
+                went_back=known.went_back
+                if fact.returns is UNSET
+                else (*(known.went_back or ()), fact.returns),
             )
         case PassportAcknowledged():
             return _acknowledged(known, fact)

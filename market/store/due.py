@@ -147,7 +147,24 @@ join passport p on p.passport = d.passport and (
     or (p.owner = d.buyer and p.short_seller = d.seller and p.status <> 'retired')
 )
 where d.status = 'accepted' and d.passport is not null and d.delivery > $1 and d.delivery <= $2
+    and (d.returned_passports is null or d.passport <> all(d.returned_passports))
 order by d.delivery
+"""
+
+RETURNS = """
+select p.passport, d.delivery
+from (
+    select delivery, buyer, returned_passports from delivery
+    where returned_passports is not null and delivery > $1 order by delivery limit $2
+) d
+cross join unnest(d.returned_passports) as r (passport)
+join passport p on p.passport = r.passport and p.owner = d.buyer and p.status = 'live'
+order by d.delivery
+"""
+
+LOOK_UP_TO_RETURN = """
+select delivery from delivery where returned_passports is not null and delivery > $1
+order by delivery offset $2::bigint - 1 limit 1
 """
 
 
@@ -174,6 +191,16 @@ async def due_passports(connection: Connection, limit: int, *, after: UUID = BEG
             for row in rows
             if row["short"] is None or _may_follow(row["short"], row["delivery"])
         ),
+        looked_at=BEGINNING if upto is None else upto,
+    )
+
+
+async def due_returns(connection: Connection, limit: int, *, after: UUID = BEGINNING) -> Deliveries:
+    """Lots that went back and whose passport is still the buyer's, among the next `limit` returns."""
+    upto = await connection.fetchval(LOOK_UP_TO_RETURN, after, limit)
+    rows = await connection.fetch(RETURNS, after, limit)
+    return Deliveries(
+        places=tuple(Delivered(passport=row["passport"], delivery=row["delivery"]) for row in rows),
         looked_at=BEGINNING if upto is None else upto,
     )
 

@@ -281,6 +281,7 @@ select exists (
     select from delivery d
     join passport p on p.passport = d.passport and p.owner = d.seller
     where d.passport = $3 and d.buyer = $1 and d.status <> 'rejected'
+        and (d.returned_passports is null or $3 <> all(d.returned_passports))
 )
 """
 

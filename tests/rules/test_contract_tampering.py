@@ -1,6 +1,7 @@
 """Every leaf of every fact of agreements changed, with the whole chain computed anew behind it."""
 
 from collections.abc import Sequence
+from functools import reduce
 from random import Random
 from typing import Any
 
@@ -53,7 +54,10 @@ def places(kind: type[Struct], seed: int) -> list[Place]:
             number = 1 if kind is AgreementDrafted else getattr(event.data, "proposal", None)
             unsigned = kind in (AgreementDrafted, AgreementProposed) and number not in signed
             if type(event.data) is kind and not unsigned:
-                for path in leaves(json_like(event.data)):
+                whole = json_like(event.data)
+                for path in leaves(whole):
+                    if reduce(lambda inside, step: inside[step], path, whole) is None:
+                        continue
                     if path == ("cost_cents",) and getattr(event.data, "object_by", UNSET) is not UNSET:
                         continue
                     if path[-1] in ANSWERED and not taken(event.data, facts):
@@ -106,6 +110,9 @@ FREE = {
     "IndexPublished": {"values/*/source"},
     "InvoiceSettled": {"invoice"},
     "QuantityNominated": {"nomination"},
+    "ReturnDeclared": {"reason", "lot_number", "passport", *PAPERS},
+    "ReturnContested": {"reason", *PAPERS},
+    "ReturnSettled": PAPERS,
     "ShortfallNotified": {"reason"},
     "UmpireDecided": {"reference", "certificate/title", "certificate/sha256"},
     "UmpireObjected": {"reason", "evidence/*/title", "evidence/*/sha256", "evidence/*/dated_on"},

@@ -117,6 +117,8 @@ def test_title_is_transferred_by_who_has_it() -> None:
 def test_a_delivery_moves_a_passport_once() -> None:
     moved = event_of(PassportTransferred, 0, passport=CORE)
     assert isinstance(moved.data, PassportTransferred)
+    elsewhere = first_of(changed(journey().records(), moved, replace(moved.data, holder=numbered(5))))
+    assert (moved.position, "holder") == (elsewhere.position, elsewhere.field)
     back = event_of(PassportTransferred, 1, passport=CORE)
     again = replace(moved.data, previous_owner=BUYER, owner=numbered(2), holder=numbered(2))
     found = first_of(changed(journey().records(), back, again))
@@ -125,6 +127,25 @@ def test_a_delivery_moves_a_passport_once() -> None:
         found.field,
         found.recorded,
     )
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"owner": BUYER, "holder": BUYER}, "owner"),
+        ({"holder": BUYER}, "holder"),
+        ({"agreement": None}, "agreement"),
+        ({"delivery": numbered(952)}, "delivery"),
+        ({"acceptance": "awaited"}, "acceptance"),
+        ({"received_g": 1}, "received_g"),
+    ],
+)
+def test_a_return_moves_a_passport_to_one_owner_and_nothing_else(changes: dict[str, Any], field: str) -> None:
+    back = event_of(PassportTransferred, 3, passport=CORE)
+    assert isinstance(back.data, PassportTransferred)
+    assert numbered(952) == back.data.returns
+    found = first_of(changed(journey().records(), back, replace(back.data, **changes)))
+    assert (back.position, "material", field) == (found.position, found.kind, found.field)
 
 
 def test_a_lot_that_an_order_offers_stays_as_it_is() -> None:
@@ -290,7 +311,7 @@ FREE: dict[str, set[str]] = {
         "content/evidence/*/document/title",
         "content/evidence/*/document/sha256",
     },
-    "PassportTransferred": {"received_g"},
+    "PassportTransferred": {"received_g", "holder", "agreement", "returns"},
     "PassportNoted": {"note", "evidence/*/title", "evidence/*/sha256", "evidence/*/dated_on"},
     "PassportRetired": {"note"},
     "PassportTransformed": {"tolerance_ppm"},
@@ -307,8 +328,8 @@ FREE: dict[str, set[str]] = {
 }
 """What somebody said and nothing follows from: another word there is a record of something else.
 
-A delivery is for its contract's lane to show, an order for its market's, a strategic project for the
-parties'; RICH was not all used.
+A delivery, or a return, is for its contract's lane to show, an order for its market's, a strategic project
+for the parties'; who transfers by hand names the holder; RICH was not all used.
 """
 
 

@@ -7,6 +7,7 @@ from tests.contract_lane import ContractLane
 from tests.delivery_support import FLAT, Deliveries
 from tests.desk_support import OPERATOR_CALLER
 from tests.rules import test_contests as declarations
+from tests.rules import test_lot_returns as lot_returns
 from tests.rules import test_non_arrivals as losses
 from tests.rules import test_weighings as masses
 from tests.rules.test_deliveries import begun, disputed, handed_in
@@ -57,6 +58,12 @@ def test_a_loss_waits_until_it_is_settled_or_the_lot_is_there() -> None:
     assert [("non_arrival", True)] == kinds(losses.contested())
     assert [] == kinds(losses.contested().settle_non_arrival("seller", "stands"))
     assert [] == kinds(losses.contested().weigh())
+
+
+def test_a_return_waits_until_it_is_settled() -> None:
+    assert [] == kinds(lot_returns.paid().declare_return())
+    assert [("return", True)] == kinds(lot_returns.paid().declare_return().contest_return())
+    assert [] == kinds(lot_returns.paid().declare_return().contest_return().settle_return())
 
 
 def test_an_assay_waits_while_it_is_before_its_umpire() -> None:

@@ -29,6 +29,8 @@ WITHOUT_TABLES = (
     contract_events.WeighingSettled,
     contract_events.NonArrivalDeclared,
     contract_events.NonArrivalContested,
+    contract_events.ReturnDeclared,
+    contract_events.ReturnContested,
     contract_events.NonArrivalSettled,
     contract_events.BuyerCalled,
     contract_events.AssayLodged,

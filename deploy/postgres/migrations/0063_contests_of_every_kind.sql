@@ -10,7 +10,7 @@ CREATE TABLE state.contest (
     market uuid NOT NULL,
     agreement uuid NOT NULL,
     subject uuid NOT NULL,
-    kind text NOT NULL CHECK (kind IN ('declaration', 'mass', 'assay', 'non_arrival')),
+    kind text NOT NULL CHECK (kind IN ('declaration', 'mass', 'assay', 'non_arrival', 'return')),
     number bigint NOT NULL,
     seller uuid NOT NULL,
     buyer uuid NOT NULL,
@@ -38,7 +38,8 @@ FROM (
                 'contracts.declaration.contested.v1', 'contracts.contest.settled.v1',
                 'contracts.weighing.objected.v1', 'contracts.weighing.settled.v1', 'contracts.delivery.weighed.v1',
                 'contracts.assays.exchanged.v1', 'contracts.umpire.objected.v1', 'contracts.umpire.decided.v1',
-                'contracts.non-arrival.contested.v1', 'contracts.non-arrival.settled.v1'
+                'contracts.non-arrival.contested.v1', 'contracts.non-arrival.settled.v1',
+                'contracts.return.contested.v1', 'contracts.return.settled.v1'
             )
     ) e
     JOIN (
@@ -53,7 +54,9 @@ FROM (
             ('contracts.umpire.objected.v1', 'assay', true),
             ('contracts.umpire.decided.v1', 'assay', false),
             ('contracts.non-arrival.contested.v1', 'non_arrival', true),
-            ('contracts.non-arrival.settled.v1', 'non_arrival', false)
+            ('contracts.non-arrival.settled.v1', 'non_arrival', false),
+            ('contracts.return.contested.v1', 'return', true),
+            ('contracts.return.settled.v1', 'return', false)
     ) AS s (type, kind, begins) ON s.type = e.type
     WHERE e.type <> 'contracts.assays.exchanged.v1' OR jsonb_array_length(e.data -> 'to_umpire') > 0
 ) f

@@ -13,6 +13,7 @@ from contracts.rules.deliveries import Accept, Reject, Ship
 from contracts.rules.delivery import Delivery
 from contracts.rules.non_arrivals import is_operators as loss_is_operators
 from contracts.rules.results import DecideAsUmpire, ExchangeAssays, LodgeAssay, ObjectToUmpire, is_operators
+from contracts.rules.returns import is_operators as return_is_operators
 from contracts.rules.weighings import is_operators as mass_is_operators
 from contracts.store import deliveries as store
 from contracts.store.agreements import load_agreement as stored_agreement
@@ -355,7 +356,8 @@ async def read(call: Call[Nothing, ReasonQuery]) -> Answer:
 
 
 def _is_operators(agreement: Agreement, row: Delivery) -> bool:
-    return is_operators(agreement, row) or mass_is_operators(agreement, row) or loss_is_operators(row)
+    assayed_or_weighed = is_operators(agreement, row) or mass_is_operators(agreement, row)
+    return assayed_or_weighed or loss_is_operators(row) or return_is_operators(row)
 
 
 def _view(row: Delivery, agreed: terms.AgreementTerms, side: Side | None, now: datetime) -> DeliveryView:

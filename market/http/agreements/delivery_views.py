@@ -15,6 +15,7 @@ from events.contract_terms import BuyerAct, InvoiceLine, LineKind, Settles
 from events.vocabulary import Instant, ProductForm, Side
 from market.http.agreements.agreement_views import Evidence
 from market.http.agreements.goods_terms import FoundGoods
+from market.http.agreements.lot_returns import ReturnView
 from market.http.agreements.non_arrivals import NonArrivalView
 from market.http.agreements.weighing_views import WeighingView
 from market.http.orders.composition import Fraction, to_fraction, to_ppb
@@ -131,7 +132,8 @@ class IssueView(NamedTuple):
 
 class InvoiceView(Body, frozen=True, kw_only=True):
     """An invoice as data. It never changes: what restates it names it, and a `provisional` one is credited by
-    the final one of its delivery, or by that of its rejection or loss.
+    the final one of its delivery, or by that of its rejection or loss. What `settles` a `return` credits what
+    went back after it was accepted.
 
     `invoice` is what it is booked by: no other of any seller has it. `issued_at` is when it was recorded,
     `due_on` the day of UTC then and `due_days` of the payment clause more, weekends and holidays counted.
@@ -249,7 +251,8 @@ class DeliveryView(Body, frozen=True, kw_only=True):
     are the analytes that wait for the umpire, `deemed` what the buyer did not do in time. `goods` are pieces
     and magnets as the seller stated them, `found` what the buyer rejected them by. `replaces`: the rejected
     delivery that it stands in for, `made_good_kg` what of that lowers the contract year no longer.
-    `return_freight`: who pays the way back of a rejected lot; it is settled outside the record."""
+    `return_freight`: who pays the way back of a rejected lot; it is settled outside the record. `returns`:
+    what went back after it was accepted, or shall, in order."""
 
     id: DeliveryId
     agreement: AgreementId
@@ -285,6 +288,7 @@ class DeliveryView(Body, frozen=True, kw_only=True):
     replaces: DeliveryId | None
     made_good_kg: Kilograms
     return_freight: Side | None
+    returns: tuple[ReturnView, ...]
     awaited: AwaitedView | None
     deemed: tuple[BuyerAct, ...]
 
@@ -332,6 +336,7 @@ class DeliveryView(Body, frozen=True, kw_only=True):
             replaces=None if shipped.replaces is UNSET else to_text("del", shipped.replaces),
             made_good_kg=KILOGRAMS.text(made_good_by(value)),
             return_freight=RETURN_FREIGHT if value.rejected is not None else None,
+            returns=tuple(map(ReturnView.of, value.returns or ())),
             awaited=AwaitedView.of(value, now),
             deemed=deemed_acts(value),
         )

@@ -33,7 +33,8 @@ class OpenContestView(Body, frozen=True, kw_only=True):
         ContestKind,
         Meta(
             description="declaration: force majeure or a termination; mass: what a lot weighs; assay: one "
-            "that is before its umpire; non_arrival: whether a lot was lost."
+            "that is before its umpire; non_arrival: whether a lot was lost; "
+            "return: whether an accepted lot goes back."
         ),
     ]
     market: MarketId

@@ -128,7 +128,7 @@ def _of_delivery(lot: ShippedLot, terms: SupplyTerms | None, traded: Traded, rul
     settled = Delivered(
         form=shipped.form,
         fractions_ppb=lot.delivery.fractions_ppb,
-        net_wet_g=mass.net_wet_g,
+        net_wet_g=lot.delivery.kept_wet_g,
         moisture_ppb=mass.moisture_ppb,
         evidence=shipped.evidence,
     )

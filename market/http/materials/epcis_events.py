@@ -204,6 +204,8 @@ def _transferred(step: PassportStep, fact: PassportTransferred) -> Event:
     if fact.delivery is not None:
         traded.append({"type": "desadv", "bizTransaction": urn(fact.delivery)})
     quantity: dict[str, Any] = {"epcClass": urn(fact.passport)}
+    if fact.returns is not UNSET:
+        traded.append({"type": "rma", "bizTransaction": urn(fact.returns)})
     if fact.received_g is not UNSET:
         quantity = _quantity(fact.passport, fact.received_g)
     return {

@@ -245,6 +245,7 @@ class StepView(Body, frozen=True, kw_only=True):
     acceptance: Literal["awaited"] | None = None
     agreement: AgreementId | None = None
     delivery: DeliveryId | None = None
+    returns: DeliveryId | None = None
     transformation: TransformationId | None = None
     drawn_wet_t: DecimalText | None = None
     received_wet_t: DecimalText | None = None
@@ -281,6 +282,7 @@ class StepView(Body, frozen=True, kw_only=True):
             acceptance=found("acceptance") or None,
             agreement=named("agr", "agreement"),
             delivery=named("del", "delivery"),
+            returns=named("del", "returns"),
             transformation=named("tra", "transformation"),
             drawn_wet_t=None if drawn_g is None else TONNES.text(drawn_g),
             received_wet_t=None if received_g in (None, UNSET) else TONNES.text(received_g),

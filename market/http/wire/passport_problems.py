@@ -68,6 +68,8 @@ PASSPORT_REFUSED: Final[dict[type[Refusal], int]] = {
             refusals.FormNotOfPassport,
             refusals.LotNumberNotOfPassport,
             refusals.LotAbovePassport,
+            refusals.LotReturnedInPart,
+            refusals.ReturnUnproven,
             refusals.BasisAbovePassport,
             refusals.AnalyteNotOfPassport,
             refusals.FootprintNotOfPassport,

@@ -159,6 +159,19 @@ class DeliveryNotOfPassport(Refusal):
     code = "delivery_not_of_passport"
 
 
+class LotReturnedInPart(Refusal):
+    """{stated} of a lot of {proven} go back: a transformation makes a lot of a part, with a passport that
+    goes along."""
+
+    code = "lot_returned_in_part"
+
+
+class ReturnUnproven(Refusal):
+    """The lot has a passport: name that, or of a part the one that a transformation gave it."""
+
+    code = "return_unproven"
+
+
 class LotDeliveredInPart(Refusal):
     """{delivered} were delivered of a lot of {remaining}: its parts need passports of their own."""
 

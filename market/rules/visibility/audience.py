@@ -32,6 +32,9 @@ from events.contract_events import (
     OutputDeclared,
     ProposalWithdrawn,
     QuantityNominated,
+    ReturnContested,
+    ReturnDeclared,
+    ReturnSettled,
     ShortfallNotified,
     UmpireDecided,
     UmpireObjected,
@@ -167,6 +170,9 @@ def contract_audience(fact: ContractFact, deals: Mapping[UUID, DealParties]) -> 
             | UmpireObjected()
             | DeliveryAccepted()
             | DeliveryRejected()
+            | ReturnDeclared()
+            | ReturnContested()
+            | ReturnSettled()
             | InvoiceSettled()
             | YearAssessed()
         ):

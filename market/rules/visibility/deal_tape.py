@@ -33,6 +33,9 @@ from events.contract_events import (
     OutputDeclared,
     ProposalWithdrawn,
     QuantityNominated,
+    ReturnContested,
+    ReturnDeclared,
+    ReturnSettled,
     ShortfallNotified,
     UmpireDecided,
     UmpireObjected,
@@ -118,6 +121,9 @@ def on_deal_tape(
             | NonArrivalSettled()
             | DeliveryAccepted()
             | DeliveryRejected()
+            | ReturnDeclared()
+            | ReturnContested()
+            | ReturnSettled()
         ):
             return None
         case BuyerCalled() | AssayLodged() | AssaysExchanged() | UmpireDecided() | UmpireObjected():

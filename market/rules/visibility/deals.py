@@ -33,6 +33,9 @@ from events.contract_events import (
     OutputDeclared,
     ProposalWithdrawn,
     QuantityNominated,
+    ReturnContested,
+    ReturnDeclared,
+    ReturnSettled,
     ShortfallNotified,
     UmpireDecided,
     UmpireObjected,
@@ -73,6 +76,9 @@ ContractFact: TypeAlias = (
     | UmpireObjected
     | DeliveryAccepted
     | DeliveryRejected
+    | ReturnDeclared
+    | ReturnContested
+    | ReturnSettled
     | InvoiceSettled
     | YearAssessed
     | IndexPublished

@@ -1,0 +1,229 @@
+"""A lot, or a part of one, that goes back after it was accepted, for what nobody saw at arrival.
+
+One side declares it, the other agrees or contests it; a side that gives in or the operator settles it. It is
+credited at the price that was paid, and the contract year lacks it as it lacks what is rejected at arrival.
+"""
+
+from typing import Any
+from uuid import UUID
+
+from msgspec import UNSET, Struct, UnsetType
+
+from contracts.rules.agreement import Agreement, other_side
+from contracts.rules.contests import evidence_refusals
+from contracts.rules.delivery import Delivery, DeliveryState, Return, ReturnFact, known, status_refusals
+from contracts.rules.delivery_refusals import (
+    NothingReturned,
+    NotSettledYet,
+    ReturnAboveDelivery,
+    ReturnContestedBefore,
+    ReturnedQuarterSettled,
+    ReturnOpen,
+    ReturnUndeclared,
+)
+from contracts.rules.invoices import returned_line, settled_lines, total_cents
+from contracts.rules.quotation import quarter_of
+from contracts.rules.refusals import EvidenceMissing
+from contracts.rules.results import moisture_refusals
+from contracts.rules.steps import decision, party, party_or_operator, side_refusals
+from events.callers import Caller
+from events.contract_events import InvoiceSettled, ReturnContested, ReturnDeclared, ReturnSettled
+from events.contract_terms import ContestOutcome, Evidence
+from events.decision import Decision, Moment
+from events.fractions import tonnes_text
+from events.refusal import Refusal, refuse
+from events.vocabulary import Side
+from events.wellformed import malformed
+
+
+class DeclareReturn(Struct, frozen=True, kw_only=True):
+    """By either side. `lot_number` and `passport`: of what goes back; `freight`: who pays for its way."""
+
+    caller: Caller
+    delivery: UUID
+    lot_number: str
+    net_wet_g: int
+    moisture_ppb: int
+    freight: Side
+    reason: str
+    passport: UUID | UnsetType = UNSET
+    evidence: tuple[Evidence, ...] = ()
+
+
+class ContestReturn(Struct, frozen=True, kw_only=True):
+    """By the other side."""
+
+    caller: Caller
+    delivery: UUID
+    reason: str
+    evidence: tuple[Evidence, ...] = ()
+
+
+class SettleReturn(Struct, frozen=True, kw_only=True):
+    """`stands` by the other side, `falls` by who declared it, either by the operator."""
+
+    caller: Caller
+    delivery: UUID
+    outcome: ContestOutcome
+    evidence: tuple[Evidence, ...] = ()
+
+
+def declare(state: DeliveryState, argument: DeclareReturn, moment: Moment) -> Decision:
+    """Of what was finally invoiced, and has not gone back before. Raises Refusals."""
+    agreement, side = party(state, argument.caller)
+    delivery = known(state)
+    fact = ReturnDeclared(
+        market=agreement.market,
+        agreement=agreement.agreement,
+        delivery=argument.delivery,
+        by=side,
+        lot_number=argument.lot_number,
+        passport=argument.passport,
+        net_wet_g=argument.net_wet_g,
+        moisture_ppb=argument.moisture_ppb,
+        freight=argument.freight,
+        reason=argument.reason,
+        evidence=argument.evidence,
+    )
+    refuse(malformed(fact))
+    reasons: list[Refusal] = list(state.unproven)
+    if delivery.returning is not None:
+        reasons.append(ReturnOpen())
+    reasons += _payable_refusals(state, delivery)
+    reasons += moisture_refusals(argument.moisture_ppb)
+    refuse(reasons + evidence_refusals(argument.evidence, moment.now))
+    refuse(_mass_refusals(agreement, delivery, Return(declared=fact)))
+    return decision(agreement, fact)
+
+
+def contest(state: DeliveryState, argument: ContestReturn, moment: Moment) -> Decision:
+    """Once, by the side that did not declare it. Raises Refusals."""
+    agreement, side = party(state, argument.caller)
+    open_return = _open(known(state))
+    fact = ReturnContested(
+        market=agreement.market,
+        agreement=agreement.agreement,
+        delivery=argument.delivery,
+        reason=argument.reason,
+        evidence=argument.evidence,
+    )
+    refuse(malformed(fact))
+    reasons: list[Refusal] = side_refusals(side, other_side(open_return.declared.by))
+    if open_return.contested is not None:
+        reasons.append(ReturnContestedBefore())
+    refuse(reasons + evidence_refusals(argument.evidence, moment.now))
+    return decision(agreement, fact)
+
+
+def settle(state: DeliveryState, argument: SettleReturn, moment: Moment) -> Decision:
+    """By the side that gives in, or of what is contested by the operator with a document. Raises Refusals."""
+    agreement, side = party_or_operator(state, argument.caller)
+    delivery = known(state)
+    open_return = _open(delivery)
+    declarer = open_return.declared.by
+    reasons: list[Refusal] = []
+    if side is not None:
+        reasons += side_refusals(side, other_side(declarer) if argument.outcome == "stands" else declarer)
+    else:
+        if open_return.contested is None:
+            raise ReturnUndeclared
+        if not argument.evidence:
+            reasons.append(EvidenceMissing(pointer="/evidence"))
+    if argument.outcome == "stands":
+        reasons += _payable_refusals(state, delivery)
+    refuse(reasons + evidence_refusals(argument.evidence, moment.now))
+    quantity_g = _quantity_g(agreement, delivery, open_return)
+    fact = ReturnSettled(
+        market=agreement.market,
+        agreement=agreement.agreement,
+        delivery=argument.delivery,
+        year=delivery.shipped.year,
+        outcome=argument.outcome,
+        quantity_g=quantity_g,
+        by=UNSET if side is None else side,
+        evidence=argument.evidence,
+    )
+    refuse(malformed(fact))
+    if argument.outcome == "falls":
+        return decision(agreement, fact)
+    return decision(agreement, fact, _credit(state, delivery, quantity_g, moment.new_id()))
+
+
+def is_operators(delivery: Delivery) -> bool:
+    return delivery.returning is not None and delivery.returning.contested is not None
+
+
+def decided_again(state: DeliveryState, fact: ReturnFact, caller: Caller, moment: Moment) -> Decision:
+    """What the fact's inputs lead to. Raises Refusals."""
+    named: dict[str, Any] = {"caller": caller, "delivery": fact.delivery, "evidence": fact.evidence}
+    if isinstance(fact, ReturnDeclared):
+        declared = DeclareReturn(
+            **named,
+            lot_number=fact.lot_number,
+            passport=fact.passport,
+            net_wet_g=fact.net_wet_g,
+            moisture_ppb=fact.moisture_ppb,
+            freight=fact.freight,
+            reason=fact.reason,
+        )
+        return declare(state, declared, moment)
+    if isinstance(fact, ReturnContested):
+        return contest(state, ContestReturn(**named, reason=fact.reason), moment)
+    return settle(state, SettleReturn(**named, outcome=fact.outcome), moment)
+
+
+def _open(delivery: Delivery) -> Return:
+    """Raises ReturnUndeclared."""
+    if delivery.returning is None:
+        raise ReturnUndeclared
+    return delivery.returning
+
+
+def _payable_refusals(state: DeliveryState, delivery: Delivery) -> list[Refusal]:
+    """What is credited was invoiced at a price that nothing else adds to."""
+    reasons = status_refusals(delivery, "accepted")
+    if not reasons and not settled_lines(state.invoices, "final"):
+        reasons.append(NotSettledYet())
+    if state.quarter_settled:
+        first = quarter_of(delivery.shipped.shipped_on).start.isoformat()
+        reasons.append(ReturnedQuarterSettled(first=first))
+    return reasons
+
+
+def _mass_refusals(agreement: Agreement, delivery: Delivery, asked: Return) -> list[Refusal]:
+    if asked.dry_g > delivery.kept_dry_g:
+        return [
+            ReturnAboveDelivery(
+                pointer="/net_wet_g", stated=tonnes_text(asked.dry_g), left=tonnes_text(delivery.kept_dry_g)
+            )
+        ]
+    if not _quantity_g(agreement, delivery, asked):
+        return [NothingReturned(pointer="/net_wet_g")]
+    return []
+
+
+def _quantity_g(agreement: Agreement, delivery: Delivery, asked: Return) -> int:
+    """Grams of basis in what goes back, by the figures that were paid for; of all that is left, all."""
+    assert delivery.taken_g is not None
+    if asked.dry_g == delivery.kept_dry_g:
+        return delivery.taken_g
+    mass = asked.declared
+    terms = agreement.terms_on(delivery.shipped.shipped_on)
+    return min(delivery.taken_g, delivery.holding(terms, mass.net_wet_g, mass.moisture_ppb).basis_g)
+
+
+def _credit(state: DeliveryState, delivery: Delivery, quantity_g: int, invoice: UUID) -> InvoiceSettled:
+    (paid,) = settled_lines(state.invoices, "final")
+    lines = (returned_line(paid, quantity_g),)
+    shipped = delivery.shipped
+    return InvoiceSettled(
+        market=shipped.market,
+        agreement=shipped.agreement,
+        invoice=invoice,
+        delivery=shipped.delivery,
+        year=shipped.year,
+        settles="return",
+        currency=shipped.currency,
+        lines=lines,
+        total_cents=total_cents(lines),
+    )

@@ -1,0 +1,173 @@
+"""A lot, or a part of one, that goes back after it was accepted: declared by a side, agreed or contested by
+the other, settled by one of them or the operator."""
+
+from typing import Final, Self
+
+from msgspec import UNSET
+
+from contracts.commands import deliveries as commands
+from contracts.rules import returns as rules
+from contracts.rules.delivery import Return
+from events.contract_terms import ContestOutcome
+from events.vocabulary import Side
+from market.commands.returning import declare as declare_return
+from market.http.agreements.agreement_steps import Papers
+from market.http.agreements.agreement_views import Evidence
+from market.http.agreements.delivery_steps import delivery_step, given_of
+from market.http.wire.access import OPERATORS, TRADERS
+from market.http.wire.endpoint import Answer, Call, DryRun
+from market.http.wire.ids import PassportId, to_text, to_uuid
+from market.http.wire.material import Body
+from market.http.wire.numbers import (
+    KILOGRAMS,
+    PERCENT,
+    TONNES,
+    TONNES_POSITIVE,
+    Kilograms,
+    Percent,
+    Tonnes,
+    TonnesPositive,
+)
+from market.rules.refusing.wording import Code, LongText
+
+FINDING: Final = {"title": "Laboratory report P-88", "sha256": "7f" * 32, "dated_on": "2028-06-02"}
+
+
+class ReturnLot(Body, frozen=True, kw_only=True):
+    """`lot_number` and `passport`: of what goes back, which of a part are those that a transformation gave
+    it. `freight`: who pays its way back; no Incoterm says so."""
+
+    lot_number: Code
+    net_wet_t: TonnesPositive
+    moisture_percent: Percent = "0"
+    passport: PassportId | None = None
+    freight: Side
+    reason: LongText
+    evidence: Papers = ()
+
+
+class ContestReturn(Body, frozen=True, kw_only=True):
+    reason: LongText
+    evidence: Papers = ()
+
+
+class SettleReturn(Body, frozen=True, kw_only=True):
+    """That the lot goes back `stands` or `falls`."""
+
+    outcome: ContestOutcome
+    evidence: Papers = ()
+
+
+class ReturnView(Body, frozen=True, kw_only=True):
+    """What goes back, as `declared_by` says. `outcome` null: it is open; `settled_by` null beside an outcome:
+    the operator settled it. `quantity_kg` of basis went back, and was credited at the price that was paid."""
+
+    declared_by: Side
+    lot_number: str
+    passport: PassportId | None
+    net_wet_t: Tonnes
+    moisture_percent: Percent
+    freight: Side
+    reason: str
+    evidence: tuple[Evidence, ...]
+    contest_reason: str | None
+    contest_evidence: tuple[Evidence, ...]
+    outcome: ContestOutcome | None
+    quantity_kg: Kilograms
+    settled_by: Side | None
+    settled_evidence: tuple[Evidence, ...]
+
+    @classmethod
+    def of(cls, value: Return) -> Self:
+        declared, contested, settled = value.declared, value.contested, value.settled
+        return cls(
+            declared_by=declared.by,
+            lot_number=declared.lot_number,
+            passport=None if declared.passport is UNSET else to_text("pass", declared.passport),
+            net_wet_t=TONNES.text(declared.net_wet_g),
+            moisture_percent=PERCENT.text(declared.moisture_ppb),
+            freight=declared.freight,
+            reason=declared.reason,
+            evidence=tuple(map(Evidence.outside, declared.evidence)),
+            contest_reason=None if contested is None else contested.reason,
+            contest_evidence=() if contested is None else tuple(map(Evidence.outside, contested.evidence)),
+            outcome=None if settled is None else settled.outcome,
+            quantity_kg=KILOGRAMS.text(settled.quantity_g if settled is not None and value.stands else 0),
+            settled_by=None if settled is None or settled.by is UNSET else settled.by,
+            settled_evidence=() if settled is None else tuple(map(Evidence.outside, settled.evidence)),
+        )
+
+
+@delivery_step(
+    "/v1/deliveries/{delivery}/returns",
+    summary="Declare that an accepted lot goes back",
+    body=ReturnLot,
+    description="By either side, once the final invoice is there: a defect that nobody saw at arrival, or "
+    "the wrong grade, of all of the lot or a part. Nothing follows from it until the other side agrees, or "
+    "a contest of it is settled. The buyer names the passport of what goes back, which has to be of so much "
+    "and free. Where the difference of its quarter was settled, the sides agree a contract of their own.",
+    example={
+        "lot_number": "LOT-2028-031",
+        "net_wet_t": "20.000",
+        "moisture_percent": "0.5",
+        "freight": "seller",
+        "reason": "Sinters from this oxide crack: carbon of 0.4 % was not in any assay",
+        "evidence": [FINDING],
+    },
+)
+async def declare(call: Call[ReturnLot, DryRun]) -> Answer:
+    body = call.body
+    argument = rules.DeclareReturn(
+        caller=call.caller,
+        delivery=call.ids["delivery"],
+        lot_number=body.lot_number,
+        net_wet_g=TONNES_POSITIVE.parse(body.net_wet_t),
+        moisture_ppb=PERCENT.parse(body.moisture_percent),
+        freight=body.freight,
+        reason=body.reason,
+        passport=UNSET if body.passport is None else to_uuid(body.passport),
+        evidence=tuple(each.inside() for each in body.evidence),
+    )
+    return await given_of(call, declare_return, argument)
+
+
+@delivery_step(
+    "/v1/deliveries/{delivery}/returns/contest",
+    summary="Contest that an accepted lot goes back",
+    body=ContestReturn,
+    description="By the side that did not declare it, once. A side may still give in; else the operator "
+    "settles it.",
+    example={"reason": "The carbon came in by your own calcining", "evidence": [FINDING]},
+)
+async def contest(call: Call[ContestReturn, DryRun]) -> Answer:
+    argument = rules.ContestReturn(
+        caller=call.caller,
+        delivery=call.ids["delivery"],
+        reason=call.body.reason,
+        evidence=tuple(each.inside() for each in call.body.evidence),
+    )
+    return await given_of(call, commands.contest_return, argument)
+
+
+@delivery_step(
+    "/v1/deliveries/{delivery}/returns/settlement",
+    summary="Say whether an accepted lot goes back",
+    body=SettleReturn,
+    roles=TRADERS | OPERATORS,
+    description="`stands` by the side that did not declare it, `falls` by the one that did; of what is "
+    "contested either by the operator, with the document of whoever decided. Standing, a credit is issued at "
+    "the price that was paid, the passport follows, and the contract year lacks the quantity as if it had "
+    "been rejected, unless the year was assessed.",
+    example={"outcome": "stands"},
+)
+async def settle(call: Call[SettleReturn, DryRun]) -> Answer:
+    argument = rules.SettleReturn(
+        caller=call.caller,
+        delivery=call.ids["delivery"],
+        outcome=call.body.outcome,
+        evidence=tuple(each.inside() for each in call.body.evidence),
+    )
+    return await given_of(call, commands.settle_return, argument)
+
+
+HANDLERS: Final = (declare, contest, settle)
