@@ -103,13 +103,17 @@ class WholeMagnets(Struct, frozen=True, kw_only=True):
 
 
 class MagnetNeed(Struct, frozen=True, kw_only=True):
-    """Whole magnets that a buyer can use again; without `coatings` any coating."""
+    """Whole magnets that a buyer can use again; without `coatings` any coating.
+
+    `or_better`: also of a grade that has no less coercivity and energy product than one of `grades`.
+    """
 
     grades: Annotated[tuple[Code, ...], Meta(min_length=1, max_length=16)]
     shape: MagnetShape
     dimensions: Annotated[tuple[MagnetDimension, ...], Meta(min_length=1, max_length=4)]
     coatings: Annotated[tuple[MagnetCoating, ...], Meta(max_length=9)] = ()
     flux_min_ppb: FractionPpb = 0
+    or_better: bool | UnsetType = UNSET
 
 
 class AgreedGoods(Struct, frozen=True, kw_only=True):

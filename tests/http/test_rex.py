@@ -259,7 +259,7 @@ async def test_whole_magnets_are_traded_for_reuse(shop: Shop) -> None:
     assert {"/rex_routes/0": "rex_route_not_of_market"} == errors(refused)
     fits = await shop.ask("POST", LOTS, by=seller, body=magnets_body(shop, "M-1"))
     assert 201 == fits.status_code, fits.text
-    weak = rex_terms.WHOLE_MAGNETS | {"flux_percent": "80", "coating": "zinc"}
+    weak = rex_terms.WHOLE_MAGNETS | {"flux_percent": "80", "coating": "zinc", "grade": "n40h"}
     other = await shop.ask("POST", LOTS, by=seller, body=magnets_body(shop, "M-2", magnets=weak))
     assert 201 == other.status_code, other.text
     wanted = shop.requirement_body(
@@ -272,25 +272,31 @@ async def test_whole_magnets_are_traded_for_reuse(shop: Shop) -> None:
         penalties=[],
         co_products=[],
         rex_route="reuse",
-        magnets=rex_terms.MAGNET_NEED | {"grades": ["n42sh", "N45-SH"]},
+        magnets=rex_terms.MAGNET_NEED | {"grades": ["n42-m", "N42sh"], "or_better": True},
         carriage=[{"country": "DE", "per": "basis", "eur_per_kg": "0.50"}],
     )
     flat = wanted | {"magnets": rex_terms.MAGNET_NEED | {"dimensions": []}}
     assert {"/magnets/dimensions": "too_short"} == errors(
         await shop.ask("POST", "/v1/requirements", by=buyer, body=flat)
     )
+    alloy = wanted | {"magnets": rex_terms.MAGNET_NEED | {"grades": ["SmCo26"], "or_better": True}}
+    assert {"/magnets/grades/0": "grade_without_order"} == errors(
+        await shop.ask("POST", "/v1/requirements", by=buyer, body=alloy)
+    )
     posted = await shop.ask("POST", "/v1/requirements", by=buyer, body=wanted)
     assert 201 == posted.status_code, posted.text
     read = (await shop.ask("GET", posted.headers["location"], by=buyer)).json()
-    assert rex_terms.MAGNET_NEED == read["magnets"]
+    assert rex_terms.MAGNET_NEED | {"grades": ["N42M", "N42SH"], "or_better": True} == read["magnets"]
     await shop.scene.conclude(await shop.scene.plan())
     await shop.project()
     told = await shop.ask("GET", f"{other.headers['location']}/explanation", by=seller)
     against = told.json()["reasons"]
-    assert [("magnet_coating_not_accepted", "zinc"), ("magnet_flux_below_min", "80 %")] == [
-        (reason["code"], reason["own_figure"]) for reason in against
-    ]
-    assert "The magnets have less flux left than the buyer needs." == against[1]["text"]
+    assert [
+        ("magnet_energy_below_min", "40 MGOe"),
+        ("magnet_coating_not_accepted", "zinc"),
+        ("magnet_flux_below_min", "80 %"),
+    ] == [(reason["code"], reason["own_figure"]) for reason in against]
+    assert "The energy product (BH)max of the magnets is below what the buyer needs." == against[0]["text"]
     (match,) = (await shop.ask("GET", "/v1/matches", by=buyer)).json()["items"]
     assert ("300.000", "10000") == (match["quantity_basis_kg"], match["packages"])
     path = f"/v1/matches/{match['id']}"

@@ -102,6 +102,8 @@ CODES = (
     "horizon_differs",
     "initiative_closed",
     "magnet_coating_not_accepted",
+    "magnet_coercivity_below_min",
+    "magnet_energy_below_min",
     "magnet_flux_below_min",
     "magnet_grade_not_accepted",
     "magnet_shape_differs",
@@ -243,7 +245,7 @@ def odd_magnets(rng: random.Random) -> WholeMagnets:
     )
     width = MagnetDimension(axis="outer_diameter", size_um=seldom(rng, 20_000, 19_000))
     return WholeMagnets(
-        grade=seldom(rng, "N42SH", "N35", "N45SH"),
+        grade=seldom(rng, "N42SH", "N35", "N45SH", "N42H", "n38-UH", "N52"),
         shape=seldom(rng, "disc", "block"),
         dimensions=(width, height),
         coating=seldom(rng, "nickel", "epoxy", "unknown"),
@@ -253,7 +255,7 @@ def odd_magnets(rng: random.Random) -> WholeMagnets:
 
 def odd_need(rng: random.Random) -> MagnetNeed:
     return MagnetNeed(
-        grades=rng.choice([("N42SH",), ("N42SH", "N45SH")]),
+        grades=rng.choice([("N42SH",), ("N42SH", "N45SH"), ("N38UH", "N45"), ("N42",)]),
         shape="disc",
         dimensions=(
             MagnetDimension(axis="outer_diameter", size_um=20_000, tolerance_um=50),
@@ -261,6 +263,7 @@ def odd_need(rng: random.Random) -> MagnetNeed:
         ),
         coatings=rng.choice([(), ("nickel",), ("nickel", "epoxy")]),
         flux_min_ppb=rng.choice([0, 9 * PPB // 10]),
+        or_better=seldom(rng, True, UNSET, False),
     )
 
 

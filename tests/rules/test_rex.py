@@ -27,8 +27,9 @@ from market.rules.clearing.eligibility import reasons
 from market.rules.inputs import content_refusals
 from market.rules.orders import cores, lots, offers, requirements
 from market.rules.orders.lots import GradeLot
+from market.rules.orders.magnet_grades import HCJ_KA_M, ranked, spelt
 from market.rules.orders.rex import STANDARD_CEILINGS
-from market.rules.orders.whole_magnets import magnet_cautions, spelt
+from market.rules.orders.whole_magnets import magnet_cautions
 from market.rules.refusing.reason_sentences import SENTENCES, told
 from tests.blotter import Lane, member
 from tests.blotter import rule_set as blotter_rules
@@ -94,6 +95,9 @@ NEED = MagnetNeed(
     coatings=("nickel", "epoxy"),
     flux_min_ppb=970_000_000,
 )
+
+
+BETTER = {"or_better": True}
 
 
 def core_lot(**changes: Any) -> Any:
@@ -388,6 +392,10 @@ def test_a_need_of_magnets_is_for_whole_magnets_only() -> None:
         ("duplicate_entry", "/magnets/grades/1"),
         ("duplicate_entry", "/magnets/coatings/1"),
     ] == blotter(lambda: requirements.post(posting(BUYER), post_need(wanted), moment()))
+    ordered = need(magnets=replace(NEED, grades=("n42-sh", "YXG-28"), or_better=True))
+    refused = blotter(lambda: requirements.post(posting(BUYER), post_need(ordered), moment()))
+    assert ("grade_without_order", "/magnets/grades/1") in refused
+    assert ("grade_without_order", "/magnets/grades/0") not in refused
 
 
 @pytest.mark.parametrize(
@@ -416,6 +424,44 @@ def test_a_need_of_magnets_is_for_whole_magnets_only() -> None:
             {"dimensions": (replace(SIZES[0], tolerance_um=51), *SIZES[1:])},
             {},
             ["magnet_size_outside:length 40 ± 0.051 mm outside 40 ± 0.05 mm"],
+        ),
+        ({"grade": "N42UH"}, {}, ["magnet_grade_not_accepted N42UH not among N42SH, N45SH"]),
+        (
+            {"grade": "N42UH"},
+            {"or_better": False},
+            ["magnet_grade_not_accepted N42UH not among N42SH, N45SH"],
+        ),
+        ({"grade": "N42UH"}, BETTER, []),
+        ({"grade": "n-48ah"}, BETTER, []),
+        ({"grade": "N42SH"}, BETTER, []),
+        (
+            {"grade": "N45H"},
+            BETTER,
+            ["magnet_coercivity_below_min:Hcj class H (1353 kA/m) < class SH (1592 kA/m)"],
+        ),
+        ({"grade": "N40UH"}, BETTER, ["magnet_energy_below_min:(BH)max 40 MGOe < 42 MGOe"]),
+        (
+            {"grade": "N40"},
+            BETTER,
+            [
+                "magnet_coercivity_below_min:Hcj no class (955 kA/m) < class SH (1592 kA/m)",
+                "magnet_energy_below_min:(BH)max 40 MGOe < 42 MGOe",
+            ],
+        ),
+        (
+            {"grade": "N52"},
+            BETTER | {"grades": ("N42",)},
+            ["magnet_coercivity_below_min:Hcj no class (876 kA/m) < no class (955 kA/m)"],
+        ),
+        (
+            {"grade": "N38"},
+            BETTER | {"grades": ("N38UH", "N45")},
+            ["magnet_grade_not_accepted N38 not among N38UH or better, N45 or better"],
+        ),
+        (
+            {"grade": "YXG-28"},
+            BETTER,
+            ["magnet_grade_not_accepted YXG-28 not among N42SH or better, N45SH or better"],
         ),
         (None, {}, ["magnets_not_stated"]),
         (None, None, []),
@@ -568,6 +614,20 @@ def test_an_order_of_before_is_amended_whatever_the_spelling_of_its_grade() -> N
 
 
 def test_grades_of_the_table_are_written_as_grades_are() -> None:
+    """Their coercivity is that of their class, and 1 MGOe of their energy product is 7.957747 kJ/m³."""
     for row in rows("magnet_grades.csv"):
+        grade = ranked(row["grade"])
+        assert grade is not None
+        assert int(row["hcj_min_ka_m"]) == grade.hcj_ka_m, row
+        least, most = (int(each) for each in row["bhmax_kj_m3"].split("-"))
+        assert least * 10**6 <= grade.energy_mgoe * 7_957_747 <= most * 10**6, row
         graded_lot = lot(form="eol_magnet", magnets=replace(BLOCKS, grade=row["grade"]))
         assert [] == list(magnet_cautions(graded_lot)), row
+
+
+def test_classes_are_in_the_order_of_their_coercivity_and_temperature() -> None:
+    assert ["", "M", "H", "SH", "UH", "EH", "AH"] == sorted(HCJ_KA_M, key=lambda each: HCJ_KA_M[each])
+    table = {row["grade"]: int(row["tmax_c"]) for row in rows("magnet_grades.csv")}
+    assert sorted(table.values()) == [
+        table[each] for each in ("N52", "N35", "N42", "N42M", "N42H", "N42SH", "N38UH", "N35EH", "N33AH")
+    ]

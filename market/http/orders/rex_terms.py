@@ -31,7 +31,7 @@ from market.http.wire.numbers import (
 )
 from market.rules.element_masses import MG_PER_G
 from market.rules.orders import cores
-from market.rules.orders.whole_magnets import spelt
+from market.rules.orders.magnet_grades import spelt
 from market.rules.refusing.wording import Code, LongText, Text
 
 CORE: Final = {
@@ -235,13 +235,15 @@ class WholeMagnets(Body, frozen=True, kw_only=True):
 
 class MagnetNeed(Body, frozen=True, kw_only=True):
     """Whole magnets that the buyer can use again: every measured size within the accepted one; without
-    `coatings` any coating."""
+    `coatings` any coating. `or_better`: besides `grades`, NdFeB grades with at least the coercivity and the
+    energy product of one of them, such as N42UH and N45SH for N42SH."""
 
     grades: Annotated[tuple[Code, ...], Meta(min_length=1, max_length=16)]
     shape: MagnetShape
     dimensions: Dimensions
     coatings: Annotated[tuple[MagnetCoating, ...], Meta(max_length=9)] = ()
     flux_min_percent: Percent = "0"
+    or_better: bool = False
 
     def inside(self) -> words.MagnetNeed:
         return words.MagnetNeed(
@@ -250,6 +252,7 @@ class MagnetNeed(Body, frozen=True, kw_only=True):
             dimensions=tuple(each.inside() for each in self.dimensions),
             coatings=self.coatings,
             flux_min_ppb=PERCENT.decoded(self.flux_min_percent),
+            or_better=self.or_better or UNSET,
         )
 
     @classmethod
@@ -262,6 +265,7 @@ class MagnetNeed(Body, frozen=True, kw_only=True):
             dimensions=tuple(map(MagnetDimension.outside, value.dimensions)),
             coatings=value.coatings,
             flux_min_percent=PERCENT.text(value.flux_min_ppb),
+            or_better=value.or_better is True,
         )
 
 

@@ -4,15 +4,16 @@ from collections.abc import Iterator
 from typing import get_args
 
 import numpy as np
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
-from events.rex_terms import MagnetAxis, MagnetDimension
+from events.rex_terms import MagnetAxis, MagnetDimension, MagnetNeed
 from events.vocabulary import REX_HIERARCHY
 from market.rules.clearing.candidates import Candidates
 from market.rules.clearing.columns import BEYOND, Codes, Slots, bit_words, int64s, numbered, share_a_bit
 from market.rules.clearing.eligibility import MarketFacts
 from market.rules.clearing.screening import Requirements, Screen, Supplies
 from market.rules.optimum.problem import Int64s, Mask
+from market.rules.orders.magnet_grades import accepts
 from market.rules.orders.rex import open_routes
 from market.rules.orders.whole_magnets import bounds_um
 
@@ -41,7 +42,7 @@ def _magnets(supplies: Supplies, requirements: Requirements) -> Iterator[Screen]
     offers = [order.terms.magnets for order in supplies]
     needed = np.array([need is not UNSET for need in needs], dtype=np.bool_)
     stated = np.array([offered is not UNSET for offered in offers], dtype=np.bool_)
-    grades = [() if need is UNSET else need.grades for need in needs]
+    grades = _accepted_grades(needs, {each.grade for each in offers if each is not UNSET})
     coatings = [() if need is UNSET else need.coatings for need in needs]
     grade_names, coating_names = numbered(grades), numbered(coatings)
     accepted_grades, accepted_coatings = bit_words(grades, grade_names), bit_words(coatings, coating_names)
@@ -76,6 +77,18 @@ def _magnets(supplies: Supplies, requirements: Requirements) -> Iterator[Screen]
         return found
 
     yield meets_need
+
+
+def _accepted_grades(needs: list[MagnetNeed | UnsetType], offered: set[str]) -> list[tuple[str, ...]]:
+    """Of each need what it names and, where better is as good, what is offered and accepted."""
+    found = []
+    for need in needs:
+        if need is UNSET or need.or_better is not True:
+            found.append(() if need is UNSET else need.grades)
+        else:
+            better = [each for each in sorted(offered) if accepts(need, each)]
+            found.append((*need.grades, *better))
+    return found
 
 
 def _measured(dimensions: list[tuple[MagnetDimension, ...]]) -> tuple[Int64s, Int64s]:

@@ -1,6 +1,5 @@
 """Whole magnets for reuse: what is stated of them, and which need they meet."""
 
-import re
 from collections.abc import Iterator
 from typing import Final, Protocol
 
@@ -14,10 +13,12 @@ from events.rex_terms import SHAPE_AXES, MagnetAxis, MagnetDimension, MagnetNeed
 from events.vocabulary import PPB, Composition, Packaging, ProductForm
 from events.wellformed import duplicate_refusals
 from market.rules.element_masses import MG_PER_G
+from market.rules.orders.magnet_grades import grade_reasons, ranked, spelt
 from market.rules.orders.materials import WHOLE_MAGNETS
 from market.rules.refusing.defects import (
     DimensionsNotOfShape,
     DimensionUnbounded,
+    GradeWithoutOrder,
     InnerNotInside,
     MagnetsOfOtherForm,
 )
@@ -29,9 +30,6 @@ UG_PER_MM3: Final = 7_500
 """Sintered NdFeB has 7.4 to 7.7 g/cm³."""
 APART_PPB: Final = 200_000_000
 _PI: Final = (355, 113)
-_SEPARATORS: Final = re.compile(r"[-_./]")
-_NDFEB_GRADE: Final = re.compile(r"N[0-9]{2}(M|H|SH|UH|EH|AH)?")
-"""Figure and temperature class, as in `magnet_grades.csv`."""
 _INSIDE: tuple[tuple[MagnetAxis, MagnetAxis], ...] = (
     ("inner_diameter", "outer_diameter"),
     ("inner_radius", "outer_radius"),
@@ -63,6 +61,12 @@ def magnet_refusals(
     reasons += _dimension_refusals(stated)
     if isinstance(stated, MagnetNeed):
         reasons += duplicate_refusals("/magnets/grades", stated.grades)
+        if stated.or_better is True:
+            reasons += [
+                GradeWithoutOrder(pointer=f"/magnets/grades/{place}", grade=each)
+                for place, each in enumerate(stated.grades)
+                if ranked(each) is None
+            ]
         reasons += duplicate_refusals("/magnets/coatings", stated.coatings)
     return reasons
 
@@ -95,12 +99,6 @@ def _dimension_refusals(stated: WholeMagnets | MagnetNeed) -> Iterator[Refusal]:
             )
 
 
-def spelt(grade: str) -> str:
-    """As a round compares it, letter by letter: N42SH of n42sh and N42-SH; of other alloys as it is."""
-    compact = _SEPARATORS.sub("", grade).upper()
-    return grade if _NDFEB_GRADE.fullmatch(compact) is None else compact
-
-
 def as_compared(stated: WholeMagnets | MagnetNeed | UnsetType) -> WholeMagnets | MagnetNeed | UnsetType:
     """Orders of before keep their grades as they were stated, and what is amended has them `spelt`."""
     match stated:
@@ -118,7 +116,7 @@ def magnet_cautions(terms: Offered) -> Iterator[Caution]:
     if magnets is UNSET:
         return
     samarium = any(each.analyte == "Sm" and each.fraction_ppb for each in terms.composition.cells)
-    if not samarium and _NDFEB_GRADE.fullmatch(magnets.grade) is None:
+    if not samarium and ranked(magnets.grade) is None:
         yield Caution(
             code="magnet_grade_unusual",
             text=f"{magnets.grade} is not written as a grade of NdFeB magnets is, such as N42 or N38UH: no "
@@ -170,13 +168,7 @@ def magnet_reasons(supply: SupplyTerms, requirement: RequirementTerms) -> Iterat
     if offered is UNSET:
         yield Ineligibility(code="magnets_not_stated")
         return
-    if offered.grade not in need.grades:
-        yield Ineligibility(
-            code="magnet_grade_not_accepted",
-            seller_figure=offered.grade,
-            relation="not among",
-            buyer_figure=", ".join(need.grades),
-        )
+    yield from grade_reasons(need, offered.grade)
     if offered.shape != need.shape:
         yield Ineligibility(
             code="magnet_shape_differs",

@@ -123,6 +123,12 @@ class BasisAboveBill(Refusal):
     code = "basis_above_bill"
 
 
+class GradeWithoutOrder(Refusal):
+    """{grade} is no grade of NdFeB magnets, such as N42SH: nothing is known to be better."""
+
+    code = "grade_without_order"
+
+
 class MagnetsOfOtherForm(Refusal):
     """Grade, size, coating and flux are stated of whole magnets, not of the form {form}."""
 

@@ -18,6 +18,8 @@ SENTENCES: dict[str, str] = {
     "horizon_differs": "One is spot and the other for years, or their index or start year differ.",
     "initiative_closed": "One of both is open to members of certain initiatives only.",
     "magnet_coating_not_accepted": "The magnets have a coating that the buyer cannot use.",
+    "magnet_coercivity_below_min": "The coercivity {subject} of the magnets is below what the buyer needs.",
+    "magnet_energy_below_min": "The energy product {subject} of the magnets is below what the buyer needs.",
     "magnet_flux_below_min": "The magnets have less flux left than the buyer needs.",
     "magnet_grade_not_accepted": "The magnets are of a grade that the buyer cannot use.",
     "magnet_shape_differs": "The magnets have another shape than the buyer needs.",

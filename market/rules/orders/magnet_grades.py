@@ -1,0 +1,110 @@
+"""Grades of sintered NdFeB magnets in their order: which grade is as good as another, or better.
+
+A grade is N, its nominal energy product in MGOe, and the class of its coercivity Hcj. The figures are those
+of `magnet_grades.csv`; they stand here as well because rounds of before have to come out the same when the
+table is corrected.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from events.rex_terms import MagnetNeed
+from market.rules.refusing.ineligibility import Ineligibility
+
+HCJ_KA_M: Final = {"": 955, "M": 1_114, "H": 1_353, "SH": 1_592, "UH": 1_990, "EH": 2_388, "AH": 2_786}
+"""The least of each class, which is also its order; the same order as that of the temperatures."""
+HCJ_OF_GRADE_KA_M: Final = {"N52": 876}
+"""What has less than its class."""
+_SEPARATORS: Final = re.compile(r"[-_./]")
+_NDFEB_GRADE: Final = re.compile(r"N([0-9]{2})(M|H|SH|UH|EH|AH)?")
+
+
+class Grade(NamedTuple):
+    """`code` names the class: "" is the lowest."""
+
+    energy_mgoe: int
+    code: str
+    hcj_ka_m: int
+
+
+def compact(grade: str) -> str | None:
+    """N42SH of n42sh and N42-SH; None of what is no grade of NdFeB magnets."""
+    found = _SEPARATORS.sub("", grade).upper()
+    return None if _NDFEB_GRADE.fullmatch(found) is None else found
+
+
+def spelt(grade: str) -> str:
+    """As a round compares it, letter by letter; of other alloys as it is."""
+    return compact(grade) or grade
+
+
+def ranked(grade: str) -> Grade | None:
+    """In any spelling; None of what has no place in the order, such as a grade of another alloy."""
+    name = compact(grade)
+    parts = None if name is None else _NDFEB_GRADE.fullmatch(name)
+    if name is None or parts is None:
+        return None
+    code = parts[2] or ""
+    return Grade(int(parts[1]), code, HCJ_OF_GRADE_KA_M.get(name, HCJ_KA_M[code]))
+
+
+def accepts(need: MagnetNeed, grade: str) -> bool:
+    """Whether the need names the grade, or says that better is as good and names one below it."""
+    if grade in need.grades:
+        return True
+    offered = ranked(grade) if need.or_better is True else None
+    return offered is not None and any(_as_good(offered, each) for each in _needed(need))
+
+
+def grade_reasons(need: MagnetNeed, grade: str) -> Iterator[Ineligibility]:
+    """Why a grade is not accepted: where better would be, what it lacks to the least of those named."""
+    if accepts(need, grade):
+        return
+    offered = ranked(grade) if need.or_better is True else None
+    if offered is not None:
+        told = list(_lacking(offered, _needed(need)))
+        yield from told
+        if told:
+            return
+    better = " or better" if need.or_better is True else ""
+    yield Ineligibility(
+        code="magnet_grade_not_accepted",
+        seller_figure=grade,
+        relation="not among",
+        buyer_figure=", ".join(f"{each}{better}" for each in need.grades),
+    )
+
+
+def _lacking(offered: Grade, needed: list[Grade]) -> Iterator[Ineligibility]:
+    weakest = min(needed, key=lambda each: each.hcj_ka_m)
+    if offered.hcj_ka_m < weakest.hcj_ka_m:
+        yield Ineligibility(
+            code="magnet_coercivity_below_min",
+            subject="Hcj",
+            seller_figure=_hcj_text(offered),
+            relation="<",
+            buyer_figure=_hcj_text(weakest),
+        )
+    least_mgoe = min(each.energy_mgoe for each in needed)
+    if offered.energy_mgoe < least_mgoe:
+        yield Ineligibility(
+            code="magnet_energy_below_min",
+            subject="(BH)max",
+            seller_figure=f"{offered.energy_mgoe} MGOe",
+            relation="<",
+            buyer_figure=f"{least_mgoe} MGOe",
+        )
+
+
+def _needed(need: MagnetNeed) -> list[Grade]:
+    return [each for each in map(ranked, need.grades) if each is not None]
+
+
+def _as_good(offered: Grade, needed: Grade) -> bool:
+    return offered.hcj_ka_m >= needed.hcj_ka_m and offered.energy_mgoe >= needed.energy_mgoe
+
+
+def _hcj_text(grade: Grade) -> str:
+    named = f"class {grade.code}" if grade.code else "no class"
+    return f"{named} ({grade.hcj_ka_m} kA/m)"
