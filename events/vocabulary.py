@@ -8,7 +8,7 @@ from datetime import date, datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 INTEGER_MAX = 2**53 - 1
 MASS_G_MAX = 10**12
@@ -213,10 +213,12 @@ class Period(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Packaging(Struct, frozen=True, kw_only=True, gc=False):
-    """How the product is packed; `package_wet_g` is the net product mass of one unit."""
+    """How the product is packed; `package_wet_g` is the net product mass of one unit, `pieces` how many of a
+    kind one unit holds, where that is stated."""
 
     unit: PackagingUnit
     package_wet_g: MassG
+    pieces: Annotated[int, Meta(ge=1, le=10**7)] | UnsetType = UNSET
 
 
 class Tranche(Struct, frozen=True, kw_only=True, gc=False):

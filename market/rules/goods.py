@@ -38,8 +38,8 @@ def states_goods(terms: SupplyTerms) -> bool:
 
 def counts_pieces(terms: SupplyTerms) -> bool:
     """Whether what is agreed of a part of it has its own number of pieces."""
-    of_goods = terms.magnets is not UNSET or terms.core is not UNSET or terms.packaging.unit == "piece"
-    return of_goods and states_goods(terms)
+    packed = terms.packaging.unit == "piece" or terms.packaging.pieces is not UNSET
+    return (terms.magnets is not UNSET or terms.core is not UNSET or packed) and states_goods(terms)
 
 
 def agreed_goods(terms: SupplyTerms, product_wet_g: int) -> AgreedGoods:
@@ -54,11 +54,13 @@ def agreed_goods(terms: SupplyTerms, product_wet_g: int) -> AgreedGoods:
 
 
 def pieces_of(terms: SupplyTerms, wet_g: int) -> int:
-    """How many whole ones are in that mass: cores as the lot has them, magnets by the mass of one, else
-    packages that are one piece each. 0: not known."""
+    """How many whole ones are in that mass: cores as the lot has them, magnets by the mass of one, else by
+    packages of so many pieces, or of one piece each. 0: not known."""
     if terms.core is not UNSET:
         return terms.core.pieces * wet_g // terms.net_wet_g
     if terms.magnets is not UNSET and terms.magnets.mass_mg is not UNSET:
         return wet_g * MG_PER_G // terms.magnets.mass_mg
     packaging = terms.packaging
+    if packaging.pieces is not UNSET and packaging.package_wet_g:
+        return wet_g * packaging.pieces // packaging.package_wet_g
     return wet_g // packaging.package_wet_g if packaging.unit == "piece" and packaging.package_wet_g else 0

@@ -1,5 +1,6 @@
 """Cores, steps down the waste hierarchy, waste permits and whole magnets through the door."""
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -259,6 +260,12 @@ async def test_whole_magnets_are_traded_for_reuse(shop: Shop) -> None:
     assert {"/rex_routes/0": "rex_route_not_of_market"} == errors(refused)
     fits = await shop.ask("POST", LOTS, by=seller, body=magnets_body(shop, "M-1"))
     assert 201 == fits.status_code, fits.text
+    single = magnets_body(shop, "M-3", packaging={"unit": "piece", "package_wet_kg": "0.025", "pieces": 2})
+    refused = await shop.ask("POST", LOTS, by=seller, body=single)
+    assert 422 == refused.status_code, refused.text
+    boxed = single | {"packaging": {"unit": "box", "package_wet_kg": "0.025", "pieces": 2}}
+    dry = await shop.ask("POST", f"{LOTS}?validate_only=true", by=seller, body=boxed)
+    assert 200 == dry.status_code, dry.text
     weak = rex_terms.WHOLE_MAGNETS | {"flux_percent": "80", "coating": "zinc", "grade": "n40h"}
     other = await shop.ask("POST", LOTS, by=seller, body=magnets_body(shop, "M-2", magnets=weak))
     assert 201 == other.status_code, other.text
@@ -301,6 +308,10 @@ async def test_whole_magnets_are_traded_for_reuse(shop: Shop) -> None:
     assert ("300.000", "10000") == (match["quantity_basis_kg"], match["packages"])
     path = f"/v1/matches/{match['id']}"
     assert None is (await shop.ask("GET", path, by=buyer)).json()["goods"]
+    lines = {each["label"]: each["text"] for each in (await shop.ask("GET", path, by=buyer)).json()["ticket"]}
+    assert "10,000" == lines["pieces"]
+    piece = Decimal(match["amount_eur"]) / 10_000
+    assert f"{piece:.6f} EUR" == lines["price per piece"]
     assert "A" == (await shop.ask("GET", path, by=seller)).json()["goods"]["condition"]
     for firm in (seller, buyer):
         confirmed = await shop.ask("POST", f"{path}/confirm", by=firm)

@@ -147,6 +147,21 @@ def test_the_ticket_reads_from_wet_tonnes_to_the_reference() -> None:
     assert ({"moisture": "0 %", "packages": "1 drum"} | small).items() <= dict(ticket_lines(dry)).items()
 
 
+def test_what_a_piece_costs_is_told_where_pieces_are_known() -> None:
+    """25 t in boxes of two pieces of 12.5 g; to the buyer once both have confirmed, as the goods are."""
+    of = explained(packaging=Packaging(unit="box", package_wet_g=25, pieces=2))
+    told = {"pieces": "2,000,000", "price per piece": "0.187600 EUR"}
+    assert told.items() <= dict(ticket_lines(of.ticket)).items()
+    for outcome, expected in (("open", (2_000_000, None)), ("confirmed", (2_000_000, 2_000_000))):
+        seen = replace(of, outcome=outcome)
+        own = [own_explanation(seen, ident(name)) for name in ("seller", "buyer")]
+        assert expected == tuple(each and each.ticket.pieces for each in own)
+    single = explained(packaging=Packaging(unit="piece", package_wet_g=25))
+    buyer = own_explanation(replace(single, outcome="open"), ident("buyer"))
+    assert buyer is not None
+    assert 1_000_000 == buyer.ticket.pieces
+
+
 def test_each_side_can_compute_its_own_figure_again_from_what_it_stated() -> None:
     """Whole from price, exchange rate and the basis in a kg of what it is stated per."""
     ask = ConvertedPrice(

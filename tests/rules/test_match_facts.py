@@ -39,6 +39,7 @@ from tests.blotter import Lane, ident
 from tests.rules.small_rounds import small_round, small_round_of_portfolios
 from tests.rules.test_rex import BLOCKS, ROTOR
 
+PAIRS = Packaging(unit="box", package_wet_g=25, pieces=2)
 OF_SUPPLY: list[dict[str, Any]] = [
     *({"form": form} for form in ("swarf", "metal")),
     *({"commitment": commitment} for commitment in ("firm", "subject_to_confirmation")),
@@ -50,6 +51,7 @@ OF_SUPPLY: list[dict[str, Any]] = [
     *({"magnets": replace(BLOCKS, mass_mg=mass_mg)} for mass_mg in (UNSET, 12_500)),
     {"core": ROTOR, "condition": "B"},
     *({"condition": "A", "packaging": Packaging(unit="piece", package_wet_g=wet_g)} for wet_g in (1, 3)),
+    *({"condition": "A", "packaging": replace(PAIRS, package_wet_g=wet_g)} for wet_g in (5, 25)),
 ]
 OF_REQUIREMENT: list[dict[str, Any]] = [
     *({"commitment": commitment} for commitment in ("firm", "subject_to_confirmation")),

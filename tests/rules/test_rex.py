@@ -553,6 +553,7 @@ RING_MAGNETS = replace(
     shape="ring",
     dimensions=(*DISC.dimensions, MagnetDimension(axis="inner_diameter", size_um=5_000)),
 )
+PAIRS = Packaging(unit="box", package_wet_g=60, pieces=2)
 ARC = replace(BLOCKS, shape="arc_segment")
 
 
@@ -568,6 +569,22 @@ ARC = replace(BLOCKS, shape="arc_segment")
         ),
         (BLOCKS, {"packaging": Packaging(unit="piece", package_wet_g=500)}, ["30 g at 7.5 g/cm³; 500 g"]),
         (BLOCKS, {"packaging": Packaging(unit="box", package_wet_g=500)}, []),
+        (BLOCKS, {"packaging": Packaging(unit="box", package_wet_g=61, pieces=2)}, []),
+        (
+            BLOCKS,
+            {"packaging": Packaging(unit="box", package_wet_g=80, pieces=2)},
+            ["7.5 g/cm³; 40 g a piece"],
+        ),
+        (
+            replace(BLOCKS, mass_mg=30_499),
+            {"packaging": Packaging(unit="box", package_wet_g=60, pieces=2)},
+            [],
+        ),
+        (
+            replace(BLOCKS, mass_mg=30_500),
+            {"packaging": Packaging(unit="box", package_wet_g=60, pieces=2)},
+            ["2 pieces of 30.5 g weigh 61 g, a package is stated with 60 g"],
+        ),
         (replace(DISC, mass_mg=2_945), {}, []),
         (replace(DISC, mass_mg=1), {}, ["disc of this size weighs about 2.945 g"]),
         (replace(RING_MAGNETS, mass_mg=2_209), {}, []),

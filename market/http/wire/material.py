@@ -138,7 +138,9 @@ class Price(Body, frozen=True, kw_only=True):
 
 
 class Packaging(Body, frozen=True, kw_only=True):
-    """`package_wet_kg` is the net product mass of one unit, and needed of all but bulk.
+    """`package_wet_kg` is the net product mass of one unit, and needed of all but bulk. `pieces`: how many
+    pieces alike one unit holds; a box of 100 magnets of 12.5 g is 1.25 kg, while a piece of no whole gram is
+    no unit of its own.
 
     Product in bulk is divided at will: with the mass of a load a ticket counts loads, without one it is all
     one load.
@@ -146,8 +148,11 @@ class Packaging(Body, frozen=True, kw_only=True):
 
     unit: PackagingUnit
     package_wet_kg: KilogramsPositive | None = None
+    pieces: Annotated[int, Meta(ge=1, le=10**7)] | None = None
 
     def __post_init__(self) -> None:
+        if self.pieces is not None and self.unit in ("bulk", "piece"):
+            raise ValueError("pieces are those of a box or another package, not of bulk or of one piece")
         if self.package_wet_kg is None and self.unit not in UNPACKED_UNITS:
             raise ValueError(
                 f"package_wet_kg, the net mass of one {self.unit.replace('_', ' ')}, is missing: only "
@@ -157,11 +162,19 @@ class Packaging(Body, frozen=True, kw_only=True):
     def inside(self, net_wet_g: int) -> words.Packaging:
         """`net_wet_g`: of all that is packed so."""
         stated_g = KILOGRAMS.decoded_optional(self.package_wet_kg)
-        return words.Packaging(unit=self.unit, package_wet_g=net_wet_g if stated_g is None else stated_g)
+        return words.Packaging(
+            unit=self.unit,
+            package_wet_g=net_wet_g if stated_g is None else stated_g,
+            pieces=UNSET if self.pieces is None else self.pieces,
+        )
 
     @classmethod
     def outside(cls, value: words.Packaging) -> Self:
-        return cls(unit=value.unit, package_wet_kg=KILOGRAMS.text(value.package_wet_g))
+        return cls(
+            unit=value.unit,
+            package_wet_kg=KILOGRAMS.text(value.package_wet_g),
+            pieces=None if value.pieces is UNSET else value.pieces,
+        )
 
 
 class Tranche(Body, frozen=True, kw_only=True):

@@ -123,6 +123,7 @@ def magnet_cautions(terms: Offered) -> Iterator[Caution]:
             "buyer finds it by its grade.",
             pointer="/magnets/grade",
         )
+    yield from _packed_cautions(magnets, terms.packaging)
     piece_mg, volume_um3 = _piece_mg(magnets, terms.packaging), _volume_um3(magnets)
     if piece_mg is None or volume_um3 is None:
         return
@@ -136,9 +137,26 @@ def magnet_cautions(terms: Offered) -> Iterator[Caution]:
         )
 
 
+def _packed_cautions(magnets: WholeMagnets, packaging: Packaging) -> Iterator[Caution]:
+    """A package weighs what its pieces do, to the gram that it is stated in."""
+    if magnets.mass_mg is UNSET or packaging.pieces is UNSET:
+        return
+    pieces_mg = packaging.pieces * magnets.mass_mg
+    if abs(packaging.package_wet_g * MG_PER_G - pieces_mg) >= MG_PER_G:
+        yield Caution(
+            code="package_unlike_pieces",
+            text=f"{packaging.pieces} pieces of {_g_text(magnets.mass_mg)} weigh {_g_text(pieces_mg)}, a "
+            f"package is stated with {_g_text(packaging.package_wet_g * MG_PER_G)}. Pieces are counted by "
+            "what one weighs.",
+            pointer="/packaging/pieces",
+        )
+
+
 def _piece_mg(magnets: WholeMagnets, packaging: Packaging) -> int | None:
     if magnets.mass_mg is not UNSET:
         return magnets.mass_mg
+    if packaging.pieces is not UNSET:
+        return packaging.package_wet_g * MG_PER_G // packaging.pieces
     return packaging.package_wet_g * MG_PER_G if packaging.unit == "piece" else None
 
 

@@ -172,14 +172,15 @@ def own_explanation(of: MatchExplanation, organisation: UUID) -> OwnExplanation 
     assert sum(line.ueur_per_kg for line in lines) == fall.price_ueur_per_kg
     seen = replace(of.ticket, limit=None) if side == "seller" else replace(of.ticket, ask=None)
     term = term_of_match(of.struck, of.sold, of.bought, side, confirmed=confirmed)
+    shows_goods, packed = confirmed or side == "seller", of.ticket.packaging.unit == "piece"
     return OwnExplanation(
         outcome=of.outcome,
         match=own_match(of.struck, side, confirmed=confirmed, counterparty=counterparty),
         lines=lines,
         surplus_ueur_per_kg=surplus,
         price_ueur_per_kg=fall.price_ueur_per_kg,
-        ticket=replace(seen, term=term),
-        goods=of.goods if confirmed or side == "seller" else None,
+        ticket=replace(seen, term=term, pieces=seen.pieces if shows_goods or packed else None),
+        goods=of.goods if shows_goods else None,
     )
 
 

@@ -29,6 +29,7 @@ from events.vocabulary import (
     StatedPrice,
     form_text,
 )
+from market.rules.goods import pieces_of
 from market.rules.orders.forecast_supply import mark_text
 from market.rules.packages import UNPACKED_UNITS
 from market.rules.quantities import (
@@ -41,6 +42,7 @@ from market.rules.refusing.ineligibility import period_text
 from market.rules.visibility.term_matches import TermOfMatch
 
 TONNE_G: Final = 1_000_000
+UEUR_PER_CENT: Final = 10_000
 PACKAGES: Final[dict[PackagingUnit, tuple[str, str]]] = {
     "big_bag": ("big bag", "big bags"),
     "drum": ("drum", "drums"),
@@ -74,7 +76,8 @@ class Ticket(Struct, frozen=True, kw_only=True):
     them.
 
     `packages_thousandths` is None for product in bulk of which no load is stated. `of_reference_ppb` is the
-    price over the dated reference price, None without one. With a `term` quantities are of a contract year at
+    price over the dated reference price, None without one. `pieces`: whole ones in it, where they are known
+    to the viewer. With a `term` quantities are of a contract year at
     plateau, prices differentials to its index.
     """
 
@@ -102,6 +105,7 @@ class Ticket(Struct, frozen=True, kw_only=True):
     packages_thousandths: int | None
     forecast: ForecastMark | None = None
     term: TermOfMatch | None = None
+    pieces: int | None = None
 
 
 def ticket(
@@ -148,6 +152,7 @@ def ticket(
         packages_thousandths=None if _is_one_load(terms) else struck.packages_thousandths,
         forecast=None if struck.forecast is UNSET else struck.forecast,
         term=term,
+        pieces=pieces_of(terms, struck.product_wet_g) or None,
     )
 
 
@@ -224,8 +229,17 @@ def _price_lines(of: Ticket) -> list[tuple[str, str]]:
         ("price per basis kg", eur_text(of.price_ueur_per_kg)),
         ("price per product kg, wet", eur_text(of.price_ueur_per_product_kg)),
         ("amount", amount),
+        *_piece_lines(of),
         *_reference_lines(of),
     ]
+
+
+def _piece_lines(of: Ticket) -> list[tuple[str, str]]:
+    """The amount over the pieces."""
+    if of.pieces is None:
+        return []
+    ueur = round_half_even(of.amount_cents_eur * UEUR_PER_CENT, of.pieces)
+    return [("pieces", f"{of.pieces:,}"), ("price per piece", f"{decimal_text(ueur, 6, 6)} EUR")]
 
 
 def _term_lines(of: TermOfMatch) -> list[tuple[str, str]]:
