@@ -308,7 +308,8 @@ async def test_whole_magnets_are_traded_for_reuse(shop: Shop) -> None:
     assert ("300.000", "10000") == (match["quantity_basis_kg"], match["packages"])
     path = f"/v1/matches/{match['id']}"
     assert None is (await shop.ask("GET", path, by=buyer)).json()["goods"]
-    lines = {each["label"]: each["text"] for each in (await shop.ask("GET", path, by=buyer)).json()["ticket"]}
+    ticket = (await shop.ask("GET", path, by=buyer)).json()["explanation"]["ticket"]
+    lines = {each["label"]: each["text"] for each in ticket}
     assert "10,000" == lines["pieces"]
     piece = Decimal(match["amount_eur"]) / 10_000
     assert f"{piece:.6f} EUR" == lines["price per piece"]
