@@ -17,7 +17,8 @@ where lane = $1 and market = $2 and buyer = $3 and status not in ('expired', 'te
 
 
 async def binding(connection: Connection, lane: int, market: UUID, organisation: UUID) -> tuple[UUID, ...]:
-    """Agreements that bind it, or would by the other side's word alone: its signature stands on the table."""
+    """Agreements that bind it, or would by the other side's word alone, as its binding
+    signature is on the table."""
     rows = await connection.fetch(READ_AGREEMENTS, lane, market, organisation)
     found = [_agreements.decode(row["body"]) for row in rows]
     return tuple(sorted(each.agreement for each in found if _holds(each, organisation)))
@@ -29,7 +30,7 @@ def _holds(agreement: Agreement, organisation: UUID) -> bool:
     table = agreement.table
     if table is None:
         return False
-    return (table.seller if agreement.seller == organisation else table.buyer) is not None
+    return (table.seller if agreement.seller == organisation else table.buyer) == "binding"
 
 
 READ_DELIVERIES = """

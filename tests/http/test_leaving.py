@@ -3,10 +3,24 @@
 from typing import Any
 
 import httpx
+from msgspec.structs import replace
+from uuid_utils.compat import uuid7
 
+from contracts.commands import agreements
+from contracts.rules.agreements import DraftAgreement, SignProposal
+from contracts.rules.standing import Terminate
+from events.contract_events import AgreementDrafted
+from events.party_events import PolicyPublished
+from events.policy_terms import PolicyTerms
+from market.commands import agreement_signing, passports, policies
 from market.http.wire.ids import to_text
+from market.rules.orders.policies import NewPolicy
+from market.rules.passports.passports import IssuePassport
+from tests.contract_support import agreement_terms
 from tests.http.shop import Asker, Shop
 from tests.market_drafts import Firm
+from tests.market_support import done, fact_of
+from tests.passport_support import content
 
 
 def admin_of(firm: Firm) -> Asker:
@@ -130,3 +144,49 @@ async def test_an_organisation_ends_with_its_keys_and_memberships(shop: Shop) ->
 
 async def closing_asked(shop: Shop, path: str) -> Any:
     return (await shop.ask("GET", path, **operator_of(shop))).json()["closing_asked_at"]
+
+
+async def test_agreements_policies_and_lots_are_open_until_they_are_over(shop: Shop) -> None:
+    """A draft of the other side keeps nobody; a binding signature does, and what both have signed."""
+    scene, (seller, buyer) = shop.scene, (shop.scene.sellers[0], shop.scene.buyers[0])
+    party = to_text("org", seller.organisation)
+    path, own = f"/v1/markets/{shop.market}/members/{party}", f"/v1/organisations/{party}"
+    today = scene.clock.now.date()
+    terms = agreement_terms(term=replace(agreement_terms().term, starts_on=today, extended_by=None))
+    draft = DraftAgreement(
+        caller=buyer.trader,
+        market=scene.market,
+        kind="offtake",
+        side="buyer",
+        counterparty=seller.organisation,
+        basis="ndpr",
+        members=frozenset({seller.organisation, buyer.organisation}),
+        terms=terms,
+    )
+    agreement = fact_of(done(await agreements.draft(scene.desk, draft)), AgreementDrafted).agreement
+    dry = f"{path}?validate_only=true"
+    assert 200 == (await shop.ask("DELETE", dry, **admin_of(seller))).status_code
+    version = 1
+    for firm, level in ((seller, False), (seller, True), (buyer, True)):
+        sign = SignProposal(
+            caller=firm.trader, agreement=agreement, expected_version=version, proposal=1, binding=level
+        )
+        version += len(done(await agreement_signing.sign(scene.desk, sign)).events)
+        answer = await shop.ask("DELETE", dry, **admin_of(seller))
+        if level:
+            assert ["agreements_open"] == refused(answer)
+            assert to_text("agr", agreement) in answer.text
+        else:
+            assert 200 == answer.status_code, answer.text
+    ended = Terminate(caller=buyer.trader, agreement=agreement, expected_version=version, reason="insolvency")
+    await agreements.terminate(scene.desk, ended)
+    assert 200 == (await shop.ask("DELETE", dry, **admin_of(seller))).status_code
+    details = NewPolicy(title="Own", terms=PolicyTerms(recycled_min_ppb=10_000_000))
+    published = done(await policies.publish(scene.desk, seller.trader, details=details))
+    policy, passport = fact_of(published, PolicyPublished).policy, uuid7()
+    lot = IssuePassport(caller=seller.trader, passport=passport, content=content(seller.facility, "P-1"))
+    await passports.issue(scene.desk, lot)
+    busy = await shop.ask("POST", f"{own}/close", **operator_of(shop))
+    assert ["policies_open", "passports_open", "closing_not_asked"] == refused(busy)
+    assert to_text("pol", policy) in busy.text
+    assert to_text("pass", passport) in busy.text

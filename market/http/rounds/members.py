@@ -200,7 +200,7 @@ async def read(call: Call[Nothing, Nothing]) -> Answer:
     query=LeavingQuery,
     answer=MembershipAccepted,
     description="One's own membership. Refused while anything is open there, all of it named: orders, "
-    "matches that wait for answers, agreements that bind or stand with the own signature on the table. The "
+    "matches that wait for answers, agreements that bind or have the own binding signature on the table. The "
     "operator may admit it again.",
 )
 async def leave(call: Call[Nothing, LeavingQuery]) -> Answer:

@@ -22,7 +22,7 @@ NAMED_MAX = 200
 
 class MarketOpenings(Struct, frozen=True, kw_only=True):
     """Of one market: open orders; matches that wait for answers; confirmed ones whose contract is still to be
-    made; agreements that bind, or stand with the organisation's signature on what is on the table.
+    made; agreements that bind, or have the organisation's binding signature on the table.
 
     `has_left`: the organisation is no member any more. `plan_cut` is the position of the market's open plan,
     None when none is open.

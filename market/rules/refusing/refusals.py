@@ -70,7 +70,7 @@ class ContractsToCome(Refusal):
 
 
 class AgreementsOpen(Refusal):
-    """{count} agreements bind the organisation, or have its signature on what is on the table: {names}."""
+    """{count} agreements bind the organisation, or have its binding signature on the table: {names}."""
 
     code = "agreements_open"
 
