@@ -115,7 +115,7 @@ def organisation_details(name: str) -> OrganisationDetails:
         country="FR",
         roles=("refiner", "magnet_producer"),
         initiatives=("remhub",),
-        sanctions_screened_until=datetime(2027, 1, 1, tzinfo=UTC),
+        sanctions_screened_until=datetime(2040, 1, 1, tzinfo=UTC),
     )
 
 

@@ -30,7 +30,7 @@ from market.http.agreements.agreement_views import (
     summary_view,
 )
 from market.http.agreements.contract_reads import ReasonedPage, ReasonQuery, as_party, load
-from market.http.wire import lists
+from market.http.wire import lists, screening_warnings
 from market.http.wire.access import READERS, TRADERS
 from market.http.wire.contract_steps import given, step_endpoint
 from market.http.wire.endpoint import Answer, Call, DryRun, Nothing, endpoint, not_found
@@ -125,6 +125,9 @@ async def draft(call: Call[DraftAgreement, DryRun]) -> Answer:
                 *agreement_warnings.of_draft(fact.terms),
                 *await record_warnings.of_draft(call, fact.terms),
                 *await waste_warnings.of_draft(call, market, fact.seller, fact.buyer, fact.terms),
+                *await screening_warnings.of_parties(
+                    call.door, market, fact.seller, fact.buyer, pointer="/counterparty", act="sign"
+                ),
             ),
             **outcome.accepted(),
         ),
@@ -352,7 +355,10 @@ async def _warnings(call: Call[Any, Any], fact: AgreementSigned) -> tuple[Warned
     (row,) = await _proposals(call, fact.proposal)
     held = await record_warnings.of_signature(call, row.terms)
     waste = await waste_warnings.of_signature(call, row.terms, fact.proposal)
-    return (*agreement_warnings.of_signature(row.terms, fact.capacity), *held, *waste)
+    screened = await screening_warnings.of_agreement(
+        call.door, await load(call), pointer="/proposal", act="sign"
+    )
+    return (*agreement_warnings.of_signature(row.terms, fact.capacity), *held, *waste, *screened)
 
 
 async def _group(call: Call[Any, Any]) -> UUID | None:

@@ -23,6 +23,7 @@ from events.vocabulary import PhysicalLot
 from market.commands.shipping import load_lot, shipment_of
 from market.http.agreements import waste_warnings
 from market.http.agreements.contract_reads import as_party, load_with_volumes
+from market.http.wire import screening_warnings
 from market.http.wire.endpoint import Call
 from market.http.wire.reads import as_desk
 from market.http.wire.receipts import Warned, unless_unread, warned
@@ -73,7 +74,10 @@ async def _of_shipment(call: Call[Any, Any], fact: DeliveryShipped) -> tuple[War
     told = [*shipment_cautions(agreement, volumes, of_year, fact), *number_cautions(fact, others)]
     told += shipped_lots.footprint_cautions(fact.evidence.footprint, midnight(fact.shipped_on))
     of_waste = await waste_warnings.of_delivery(call, agreement, fact.shipped_on, "/shipped_on")
-    return (*warned([*told, *of_lot]), *of_waste)
+    screened = await screening_warnings.of_agreement(
+        call.door, agreement, pointer="", act="ship or take more"
+    )
+    return (*warned([*told, *of_lot]), *of_waste, *screened)
 
 
 async def _of_lot(call: Call[Any, Any], agreement: Agreement, fact: DeliveryShipped) -> Iterable[Caution]:

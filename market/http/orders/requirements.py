@@ -17,6 +17,7 @@ from market.http.orders.policy_lines import EffectiveLineView
 from market.http.orders.requirement_terms import RequirementTerms
 from market.http.orders.supplies import exchange_rate
 from market.http.orders.tolerance_warnings import of_tolerance
+from market.http.wire import screening_warnings
 from market.http.wire.access import READERS, TRADERS
 from market.http.wire.endpoint import Answer, Call, DryRun, Nothing, endpoint, not_found
 from market.http.wire.examples import REQUIREMENT
@@ -108,10 +109,11 @@ class RequirementAccepted(Accepted, frozen=True, kw_only=True):
 async def warnings_of(
     on: Looking, fact: RequirementPosted | RequirementAmended, *, unhurried: bool
 ) -> tuple[Warned, ...]:
-    """`unhurried`: no posting waits for it, so a large order is held against the tolerance too."""
+    """`unhurried`: no posting waits for it, so its screening and a large order's tolerance are told too."""
     market, terms = fact.market, fact.terms
     tolerance = await of_tolerance(on, market, terms) if unhurried else ()
-    return *warned(cautions(terms)), *await of_names(on, market, terms), *tolerance
+    screened = await screening_warnings.of_order(on, market, fact.organisation) if unhurried else ()
+    return *warned(cautions(terms)), *await of_names(on, market, terms), *tolerance, *screened
 
 
 async def _accepted(

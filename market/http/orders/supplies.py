@@ -20,6 +20,7 @@ from market.http.orders.order_lists import entry
 from market.http.orders.rex_terms import CoreFigures
 from market.http.orders.supply_terms import SupplyTerms
 from market.http.orders.tolerance_warnings import of_tolerance
+from market.http.wire import screening_warnings
 from market.http.wire.endpoint import Answer, Call, DryRun, not_found
 from market.http.wire.ids import MarketId, OrganisationId, SupplyId, to_text
 from market.http.wire.material import Body, ExchangeRate
@@ -180,13 +181,14 @@ async def amended(
 
 
 async def warnings_of(on: Looking, fact: SupplyPosted, *, unhurried: bool) -> tuple[Warned, ...]:
-    """`unhurried`: no posting waits for it, so a large order is held against the tolerance too."""
+    """`unhurried`: no posting waits for it, so its screening and a large order's tolerance are told too."""
     market, terms = fact.market, fact.terms
     named = await of_names(on, market, terms)
     routes = await of_routes(on, market, terms, terms.condition)
     tolerance = await of_tolerance(on, market, terms) if unhurried else ()
+    screened = await screening_warnings.of_order(on, market, fact.organisation) if unhurried else ()
     stated, of_capacity = warned(stated_cautions(terms)), warned(capacity_cautions(terms))
-    return *stated, *named, *routes, *tolerance, *of_capacity
+    return *stated, *named, *routes, *tolerance, *screened, *of_capacity
 
 
 def closed(call: Call[Any, DryRun], kind: Kind, outcome: Done, warnings: tuple[Warned, ...] = ()) -> Answer:

@@ -6,11 +6,12 @@ from uuid import UUID
 
 from msgspec import Meta
 
+from events.market_events import MemberAdmitted
 from events.vocabulary import Instant, PartyRole
 from market.commands import leaving
 from market.commands import members as commands
 from market.http.rounds.markets import load as load_market
-from market.http.wire import lists
+from market.http.wire import lists, screening_warnings
 from market.http.wire.access import OPERATORS, OWN_ADMINS, READERS
 from market.http.wire.endpoint import Answer, Call, DryRun, Nothing, endpoint, not_found
 from market.http.wire.ids import OrganisationId, to_text, to_uuid
@@ -110,8 +111,9 @@ async def admit(call: Call[Admission, DryRun]) -> Answer:
         dry_run=call.query.validate_only,
     )
     outcome = done(call, result)
+    warnings = screening_warnings.of_member(outcome.fact(MemberAdmitted).member, call.door.clock())
     return Answer(
-        body=MembershipAccepted(organisation=call.body.organisation, **outcome.accepted()),
+        body=MembershipAccepted(organisation=call.body.organisation, warnings=warnings, **outcome.accepted()),
         status=outcome.status,
         replayed=outcome.replayed,
     )
