@@ -50,6 +50,8 @@ REPEATABLE = {
     "contracts.agreement.signed.v1",
     "contracts.agreement.terminated.v1",
     "contracts.condition.settled.v1",
+    "contracts.contest.settled.v1",
+    "contracts.declaration.contested.v1",
     "contracts.delivery.accepted.v1",
     "contracts.delivery.rejected.v1",
     "contracts.force-majeure.declared.v1",
