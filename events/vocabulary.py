@@ -92,6 +92,8 @@ MassBasis = Literal["dry", "as_received"]
 CompositionOf = Literal["sample", "treo"]
 CellState = Literal["value", "not_available", "below_detection"]
 Denominator = Literal["wet", "dry", "oxide", "element"]
+PriceUnit = Literal["wet", "dry", "oxide", "element", "reo"]
+"""`oxide`: of the elements that are priced; `reo`: all rare-earth oxides that the material holds."""
 Incoterm = Literal["EXW", "FCA", "FAS", "FOB", "CFR", "CIF", "CPT", "CIP", "DPU", "DAP", "DDP"]
 WasteStatus = Literal["product", "by_product", "waste", "end_of_waste"]
 RexRoute = Literal["reuse", "refurbish", "repurpose", "recycle"]
@@ -233,7 +235,7 @@ class StatedPrice(Struct, frozen=True, kw_only=True, gc=False):
 
     amount_micro: MicroAmount
     currency: CurrencyCode
-    per: Denominator
+    per: PriceUnit
 
 
 class InputReference(Struct, frozen=True, kw_only=True):

@@ -88,7 +88,7 @@ def _index(horizon: TermHorizon, inputs: MarketInputs) -> MatchedIndex | None:
         return None
     price = recorded.value.price
     kg = reference_kg_per_kg(recorded.value.analyte, price.per)
-    if kg is None:
+    if kg is None or price.per == "reo":
         return None
     return MatchedIndex(
         code=horizon.index,

@@ -19,13 +19,14 @@ from events.vocabulary import (
     MICRO,
     OXIDES,
     PPB,
+    RARE_EARTHS,
     TRADED_OXIDE,
     Cell,
     Composition,
     ConvertedPrice,
-    Denominator,
     InputReference,
     MarketBasis,
+    PriceUnit,
     StatedPrice,
 )
 from market.rules.market_inputs import MarketInputs, RecordedFx
@@ -221,8 +222,25 @@ def purity_ppb(composition: Composition, elements: tuple[str, ...]) -> int | Non
     return named * PPB // treo if treo else None
 
 
+def reo_unstated(composition: Composition) -> tuple[str, ...]:
+    """Rare earths without a figure that all rare-earth oxides cannot be said without; none where TREO is."""
+    if composition.treo_ppb:
+        return ()
+    figures = {cell.analyte for cell in composition.cells if cell.state != "not_available"}
+    return tuple(element for element in RARE_EARTHS if element in FULL_PANEL - figures)
+
+
+def stated_reo(composition: Composition) -> int:
+    """All rare-earth oxides as share of the sample over OXIDE_SCALE: TREO as stated, else what was measured.
+
+    Without TREO cells below detection count nothing, as they do in a basis.
+    """
+    of_treo = (composition.treo_ppb or 0) * (OXIDE_SCALE // PPB)
+    return of_treo or sum(rare_earth_oxides(composition).values())
+
+
 def supply_kg_per_basis_kg(
-    per: Denominator, basis: MarketBasis, moisture_ppb: int, composition: Composition
+    per: PriceUnit, basis: MarketBasis, moisture_ppb: int, composition: Composition
 ) -> Fraction | None:
     """Kilograms of `per` that carry one kilogram of basis in this material; None when that cannot be said."""
     found = kg_per_basis_kg(per, basis, moisture_ppb, composition)
@@ -230,7 +248,7 @@ def supply_kg_per_basis_kg(
 
 
 def kg_per_basis_kg(
-    per: Denominator, basis: MarketBasis, moisture_ppb: int, composition: Composition
+    per: PriceUnit, basis: MarketBasis, moisture_ppb: int, composition: Composition
 ) -> tuple[int, int] | None:
     """`supply_kg_per_basis_kg` as numerator and denominator, not in lowest terms: cheap for many."""
     elements = BASIS_ELEMENTS[basis]
@@ -240,19 +258,23 @@ def kg_per_basis_kg(
         return 1, 1
     shares = scaled_shares(composition)
     metal = _sum_of(shares, elements)
-    return _kg_for_metal(per, metal, moisture_ppb, composition, elements) if metal else None
+    if not metal or (per == "reo" and reo_unstated(composition)):
+        return None
+    return _kg_for_metal(per, metal, moisture_ppb, composition, elements)
 
 
 def _kg_for_metal(
-    per: Denominator, metal: int, moisture_ppb: int, composition: Composition, elements: tuple[str, ...]
+    per: PriceUnit, metal: int, moisture_ppb: int, composition: Composition, elements: tuple[str, ...]
 ) -> tuple[int, int]:
     if per == "oxide":
         return _sum_of(rare_earth_oxides(composition), elements), metal * OXIDES_PER_METAL_SCALE
+    if per == "reo":
+        return stated_reo(composition), metal * OXIDES_PER_METAL_SCALE
     of_wet = metal * (PPB - moisture_ppb if composition.basis == "dry" else PPB)
     return SHARE_SCALE * (PPB if per == "wet" else PPB - moisture_ppb), of_wet
 
 
-def requirement_kg_per_basis_kg(per: Denominator, basis: MarketBasis) -> Fraction | None:
+def requirement_kg_per_basis_kg(per: PriceUnit, basis: MarketBasis) -> Fraction | None:
     """The same for a buyer, who states no material: per element or traded oxide; whole magnets per kg wet."""
     elements = BASIS_ELEMENTS[basis]
     if not elements:

@@ -6,7 +6,7 @@ from functools import lru_cache
 from contracts.rules.price_terms import round_half_even
 from events.clearing_terms import TradeReference
 from events.market_terms import ReferencePrice
-from events.vocabulary import BASIS_ELEMENTS, PRICE_UEUR_PER_KG_MAX, TRADED_OXIDE, Denominator, MarketBasis
+from events.vocabulary import BASIS_ELEMENTS, PRICE_UEUR_PER_KG_MAX, TRADED_OXIDE, MarketBasis, PriceUnit
 from market.rules.market_inputs import MarketInputs, RecordedFx, RecordedReference
 from market.rules.quantities import EUR, NDFEB, NDPR, fx_for, fx_reference, in_ueur, traded_metal_share
 
@@ -28,7 +28,7 @@ def reference_ueur_per_kg(reference: ReferencePrice, fx: RecordedFx | None) -> F
     return None if kg is None else in_ueur(reference.price, fx) * kg
 
 
-def reference_kg_per_kg(analyte: str, per: Denominator) -> Fraction | None:
+def reference_kg_per_kg(analyte: str, per: PriceUnit) -> Fraction | None:
     """Kilograms of `per` that carry one kilogram of element (of magnet for NdFeB)."""
     if analyte == NDFEB:
         return Fraction(1) if per in ("wet", "dry") else None

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.rules.price_terms import amount_cents, round_half_even, round_to
-from events.vocabulary import PPB, Cell, Composition, Denominator, MarketBasis, StatedPrice
+from events.vocabulary import PPB, Cell, Composition, MarketBasis, PriceUnit, StatedPrice
 from market.rules.orders.value_shares import value_share
 from market.rules.quantities import (
     basis_g,
@@ -43,7 +43,7 @@ from tests.desk_support import (
 NDPR_OXIDE = sample(cell("Nd", "75", "Nd2O3"), cell("Pr", "25", "Pr6O11"))
 
 
-def usd(amount: int, per: Denominator) -> StatedPrice:
+def usd(amount: int, per: PriceUnit) -> StatedPrice:
     return StatedPrice(amount_micro=amount * MILLION, currency="USD", per=per)
 
 
@@ -63,10 +63,17 @@ def test_a_material_without_basis_has_no_price_per_basis() -> None:
 
 
 @pytest.mark.parametrize(
-    ("per", "basis"), [("wet", "ndpr"), ("dry", "dy"), ("oxide", "ndfeb-reuse"), ("dry", "ndfeb-reuse")]
+    ("per", "basis"),
+    [
+        ("wet", "ndpr"),
+        ("dry", "dy"),
+        ("reo", "ndpr"),
+        ("oxide", "ndfeb-reuse"),
+        ("dry", "ndfeb-reuse"),
+    ],
 )
 def test_a_buyer_states_no_material_so_its_price_cannot_be_per_product(
-    per: Denominator, basis: MarketBasis
+    per: PriceUnit, basis: MarketBasis
 ) -> None:
     assert None is requirement_kg_per_basis_kg(per, basis)
 

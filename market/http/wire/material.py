@@ -16,6 +16,7 @@ from events.vocabulary import (
     Denominator,
     Instant,
     PackagingUnit,
+    PriceUnit,
     ProductForm,
     TwinVersion,
     ValueChainStage,
@@ -121,11 +122,18 @@ class NamedPlace(Body, frozen=True, kw_only=True):
 
 
 class Price(Body, frozen=True, kw_only=True):
-    """A price as its owner states it: `amount` of `currency` per kg wet, dry, oxide or element."""
+    """A price as its owner states it: `amount` of `currency` per kg of `per`.
+
+    `wet` and `dry` are of the material, `element` of the metal that the market counts, `oxide` of the oxides
+    of that metal alone (in a market of NdPr those of Nd and Pr, whatever else the material holds), `reo`
+    of all rare-earth oxides contained, as mixed carbonates, concentrates and residues are sold. `reo` is for
+    asks: it needs `treo_percent`, or a figure for each rare earth but Sc; limits and reference prices, which
+    state no composition, are refused with it.
+    """
 
     amount: SignedAmount
     currency: CurrencyCode
-    per: Denominator
+    per: PriceUnit
 
     def inside(self) -> words.StatedPrice:
         return words.StatedPrice(

@@ -42,6 +42,7 @@ from market.rules.market_inputs import MarketInputs
 from market.rules.orders.customs import customs_cautions
 from market.rules.orders.horizons import delivered_time, validity_cautions
 from market.rules.orders.materials import composition_cautions, recycling_cautions, value_cautions
+from market.rules.orders.oxide_prices import oxide_price_cautions
 from market.rules.orders.whole_magnets import magnet_cautions
 from market.rules.packages import UNPACKED_UNITS
 from market.rules.quantities import basis_g, fx_for, kg_per_basis_kg, to_ueur_per_basis_kg
@@ -184,6 +185,8 @@ def stated_cautions(draft: SupplyDraft | SupplyTerms) -> tuple[Caution, ...]:
     if isinstance(draft, SupplyTerms) and draft.basis_g == 0:
         text = "It holds less than a gram of what this market counts: it can be matched with nothing."
         found.append(Caution(code="basis_below_gram", text=text, pointer="/net_wet_g"))
+    if isinstance(draft, SupplyTerms):
+        found += oxide_price_cautions(draft)
     if draft.footprint is not None and draft.footprint.form != draft.form:
         found.append(
             Caution(

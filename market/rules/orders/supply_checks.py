@@ -35,7 +35,7 @@ from market.rules.orders.supplies import (
 )
 from market.rules.orders.whole_magnets import magnet_refusals
 from market.rules.packages import UNPACKED_UNITS
-from market.rules.quantities import EUR, fx_for, kg_per_basis_kg, to_ueur_per_basis_kg
+from market.rules.quantities import EUR, fx_for, kg_per_basis_kg, reo_unstated, to_ueur_per_basis_kg
 from market.rules.refusing.defects import (
     AskNegative,
     CertificateNotOwned,
@@ -48,6 +48,7 @@ from market.rules.refusing.defects import (
     MinimumQuantityUnexpected,
     PackageTooLarge,
     QuantityNotPositive,
+    RareEarthOxidesUnstated,
     TranchesNotSum,
     VerifierMissing,
 )
@@ -137,8 +138,11 @@ def _price_refusals(case: _Case) -> list[Refusal]:
     draft, terms, inputs = case.draft, case.state.terms, case.state.inputs
     ask = draft.ask
     ratio = kg_per_basis_kg(ask.per, terms.basis, draft.moisture_ppb, draft.composition)
+    unstated = reo_unstated(draft.composition) if ask.per == "reo" and BASIS_ELEMENTS[terms.basis] else ()
+    if unstated:
+        return [RareEarthOxidesUnstated(pointer="/ask/per", missing=", ".join(unstated))]
     if ratio is None:
-        accepted = "wet, dry, oxide or element" if BASIS_ELEMENTS[terms.basis] else "wet or dry"
+        accepted = "wet, dry, oxide, element or reo" if BASIS_ELEMENTS[terms.basis] else "wet or dry"
         return [
             DenominatorNotConvertible(pointer="/ask/per", per=ask.per, basis=terms.basis, accepted=accepted)
         ]

@@ -9,6 +9,12 @@ class DenominatorNotConvertible(Refusal):
     code = "denominator_not_convertible"
 
 
+class RareEarthOxidesUnstated(Refusal):
+    """A price per kg of all rare-earth oxides needs their mass: state TREO, or a figure for {missing}."""
+
+    code = "rare_earth_oxides_unstated"
+
+
 class AmountOutOfRange(Refusal):
     """{value} is outside {least} to {most}."""
 
