@@ -5,13 +5,13 @@ may import which, and none in a circle, says `pyproject.toml`; what several of t
 several of them, lies beside them.
 
     orders       offers, lots, requirements; supplies, supply_checks, bids, horizons, materials, oxide_forms
-                 (what a form can hold), oxide_prices (which oxides a price is per), value_shares; orders,
-                 reservations; rex (routes, steps down), cores (bills of magnets), whole_magnets,
-                 magnet_grades; policies (the documents), policy_references (who may name them), initiatives;
-                 forecast_supply (what is not there yet), forecast_units (no unit twice); counting,
-                 agreement_counting (against what a facility can make); twin_references; tolerance (what a
-                 round would not count); customs (CN codes, export licences); passport_evidence; unknown_names
-                 (of initiatives, schemes, members)
+                 (what a form can hold), oxide_prices (which oxides a price is per), activities (of Th and U),
+                 value_shares; orders, reservations; rex (routes, steps down), cores (bills of magnets),
+                 whole_magnets, magnet_grades; policies (the documents), policy_references (who may name
+                 them), initiatives; forecast_supply (what is not there yet), forecast_units (no unit twice);
+                 counting, agreement_counting (against what a facility can make); twin_references; tolerance
+                 (what a round would not count); customs (CN codes, export licences); passport_evidence;
+                 unknown_names (of initiatives, schemes, members)
     twins        capacities (what a facility makes), committed (what orders have of it), twins (both);
                  product_twins, disassembly (its score), dated_rules; returns (of products, years ahead),
                  return_chances, poisson_binomial, weibull

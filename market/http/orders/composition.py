@@ -124,7 +124,13 @@ class Composition(Body, frozen=True, kw_only=True):
 
 
 class Assay(Body, frozen=True, kw_only=True):
-    """Who measured, and when; activities of thorium and uranium in becquerel per gram."""
+    """Who measured, and when. Activities are of Th-232 and of U-238, each alone, in becquerel per gram of the
+    sample that the composition is of: dry, or as received.
+
+    1 ppm of Th is 0.00406 Bq/g, 1 ppm of natural U 0.0123 Bq/g. Limits on activities are held against these
+    members as stated, and limits on Th and U against the cells: neither stands in for the other, and what
+    is limited and not stated is missing.
+    """
 
     laboratory: Text
     reference: Text

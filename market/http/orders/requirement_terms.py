@@ -162,7 +162,8 @@ class RequirementTerms(Body, frozen=True, kw_only=True):
     `strategic_project_eur_per_kg` is what it adds to its bid for material of a seller's site that is a
     strategic project under Regulation (EU) 2024/1252; no cap of the profile lowers it. Without a `profile` it
     bids nothing for sustainability; `rule-set-default` bids the default amounts of whichever rule set a round
-    is cleared by.
+    is cleared by. `th_max_bq_per_g` and `u_max_bq_per_g` are held against the activities that an assay
+    states, of Th-232 and U-238 alone; a figure of Th or U in the composition does not stand in for one.
     """
 
     forms: Annotated[tuple[AcceptedForm, ...], Meta(min_length=1, max_length=16)]
