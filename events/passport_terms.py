@@ -7,7 +7,7 @@ ISO 22095. Shares are parts per billion, masses of elements milligrams.
 from typing import Annotated, Literal
 from uuid import UUID
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from events.contract_terms import Evidence
 from events.vocabulary import (
@@ -92,7 +92,10 @@ class PassportCertificate(Struct, frozen=True, kw_only=True):
 
 
 class Magnet(Struct, frozen=True, kw_only=True):
-    """`pieces` magnets alike: each of `mass_mg`, found at `location`."""
+    """`pieces` magnets alike: each of `mass_mg`, found at `location`.
+
+    An empty list of coatings, glues or additives says nothing of them.
+    """
 
     type: MagnetType
     pieces: Annotated[int, Meta(ge=1, le=1_000_000)]
@@ -101,6 +104,7 @@ class Magnet(Struct, frozen=True, kw_only=True):
     composition: Composition | None = None
     coatings: Annotated[tuple[Text, ...], Meta(max_length=16)] = ()
     glues: Annotated[tuple[Text, ...], Meta(max_length=16)] = ()
+    additives: Annotated[tuple[Text, ...], Meta(max_length=16)] | UnsetType = UNSET
 
 
 class RemovalStep(Struct, frozen=True, kw_only=True):

@@ -159,6 +159,7 @@ def magnet_record(organisation: UUID, **changes: Any) -> MagnetRecord:
                 composition=assayed(Nd=28, Dy=2),
                 coatings=("NiCuNi",),
                 glues=("epoxy",),
+                additives=("none",),
             ),
         ),
         "removal_steps": (

@@ -33,7 +33,8 @@ several of them, lies beside them.
                  back), settled_lots (what stays of it);
                  plausible_masses (what is told), stated_papers (which look odd);
                  transformations, mass_balance; lineage (where its elements come from), lineage_layers;
-                 data_carriers (where its code leads), magnet_labels (what a label owes)
+                 data_carriers (where its code leads), magnet_types (by what they
+                 hold), magnet_labels (what a label owes)
     crma         taken (what of whom, and its origin), resales (what buyers sold on), shares (of consumption,
                  days of cover), suppliers (who took it from where), statement (of a product's magnets),
                  dated (what applies when); declared_volumes, declared, volume_content,

@@ -36,6 +36,12 @@ def product(*magnets: Magnet, shares: tuple[ElementShare, ...] = ()) -> object:
         ([magnet(201)], BEFORE, "not_yet"),
         ([magnet(900, "ferrite"), magnet(10)], FROM, "below_threshold"),
         ([magnet(900, "ferrite")], FROM, "no_magnets_of_these_types"),
+        ([magnet(900, "ferrite", Nd=23)], FROM, "types_contradicted"),
+        ([magnet(900, "ferrite", Nd=23)], BEFORE, "types_contradicted"),
+        ([magnet(900, "ferrite", Nd=9)], FROM, "no_magnets_of_these_types"),
+        ([magnet(150, "ferrite", Nd=23)], FROM, "types_contradicted"),
+        ([magnet(900, "SmCo", Nd=23)], FROM, "due"),
+        ([magnet(201), magnet(90, "ferrite", Nd=23)], FROM, "due"),
         ([magnet(900)], rules_on(DATED, date(1990, 1, 1)), "no_rule_yet"),
     ],
 )

@@ -31,7 +31,7 @@ from events.material_events import (
     VolumeWithdrawn,
 )
 from events.party_events import PostalAddress
-from events.passport_terms import ClaimEvidence, OriginShare
+from events.passport_terms import ClaimEvidence, MagnetType, OriginShare
 from events.vocabulary import PPB, Footprint
 from market.rules.element_masses import contained
 from market.rules.orders.orders import Reservation
@@ -44,6 +44,7 @@ from market.rules.passports.delivered_lots import (
     WetMass,
 )
 from market.rules.passports.magnet_labels import Responsible, label_cautions, unstated_parts
+from market.rules.passports.magnet_types import type_cautions
 from market.rules.passports.passports import (
     NOTES_MAX,
     AcknowledgeCorrection,
@@ -829,6 +830,32 @@ def test_a_buyer_learns_no_supplier_from_what_was_said_first_or_from_papers() ->
         assert note == shown.note
 
 
+@pytest.mark.parametrize(
+    ("stated", "percents", "read"),
+    [
+        ("NdFeB", {"Nd": 28, "Sm": 1}, None),
+        ("ferrite", {"Nd": 20, "Pr": 3}, "20 % Nd and 3 % Pr is NdFeB"),
+        ("AlNiCo", {"Nd": 23}, "23 % Nd is NdFeB"),
+        ("SmCo", {"Nd": 23}, "23 % Nd is NdFeB"),
+        ("NdFeB", {"Sm": 33, "Pr": 4}, "33 % Sm is SmCo"),
+        ("SmCo", {"Sm": 20, "Pr": 15}, None),
+        ("ferrite", {"Nd": 9}, None),
+        ("ferrite", {}, None),
+    ],
+)
+def test_a_type_that_the_composition_contradicts_is_told(
+    stated: MagnetType, percents: dict[str, int], read: str | None
+) -> None:
+    record = magnet_record(SELLER)
+    composition = assayed(**percents) if percents else None
+    magnet = replace(record.magnets[0], type=stated, composition=composition)
+    found = list(type_cautions(replace(record, magnets=(record.magnets[0], magnet))))
+    assert (read is not None) == bool(found)
+    for each in found:
+        assert ("magnet_type_unlike_composition", "/magnets/magnets/1/type") == (each.code, each.pointer)
+        assert f"Stated is {stated}, and a magnet of {read}:" in each.text
+
+
 def test_the_label_is_what_the_regulation_asks_for() -> None:
     label = see_label(SOLD, Responsible(name="a magnet maker", country="DE"))
     assert isinstance(label, MagnetLabel)
@@ -847,6 +874,12 @@ def test_the_label_is_what_the_regulation_asks_for() -> None:
     )
     assert () == unstated_parts(label.magnets, reached)
     assert [] == [each.code for each in label_cautions(label.magnets, reached)]
+    (magnet,) = label.magnets.magnets
+    bare = replace(label.magnets, magnets=(magnet, replace(magnet, glues=(), additives=UNSET)))
+    assert ("glues", "additives") == unstated_parts(bare, reached)
+    (told,) = label_cautions(bare, reached)
+    assert ("magnet_parts_unstated", "/magnets/magnets") == (told.code, told.pointer)
+    assert "not every magnet states glues, additives." in told.text
     named = see_label(replace(SOLD, content=content(SELLER_SITE, magnets=magnet_record(BUYER))), reached)
     assert isinstance(named, MagnetLabel)
     assert (None, "responsible_name") == (named.responsible, named.unstated[0])

@@ -75,7 +75,8 @@ class StatedShareView(Body, frozen=True, kw_only=True):
 
 class CrmaStatementView(Body, frozen=True, kw_only=True):
     """`duty`: whether who places the product on the market has to state this on the day of the rules;
-    `no_rule_yet` before there were any.
+    `no_rule_yet` before there were any, `types_contradicted` where it would be another by the types that the
+    compositions of the magnets tell, as of `ferrite` with 23 % Nd.
 
     `magnets_g` of the types that count; `counted`: kinds of recycled content that do. `custody`: the model of
     ISO 22095 by which the shares stay with the material. `corrections`: how often the passport was corrected

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Self
 
-from msgspec import Meta
+from msgspec import UNSET, Meta
 
 from events import passport_terms as words
 from events.passport_terms import (
@@ -145,7 +145,11 @@ class PassportCertificate(Body, frozen=True, kw_only=True):
 
 
 class Magnet(Body, frozen=True, kw_only=True):
-    """`pieces` magnets alike, each of `mass_g`."""
+    """`pieces` magnets alike, each of `mass_g`.
+
+    `coatings`, `glues` and `additives` as Article 28 asks for them: an empty list says nothing of them, and
+    the label names it as unstated; where there are none, state `none`.
+    """
 
     type: MagnetType
     pieces: Annotated[int, Meta(ge=1, le=1_000_000)]
@@ -154,6 +158,7 @@ class Magnet(Body, frozen=True, kw_only=True):
     composition: Composition | None = None
     coatings: Texts = ()
     glues: Texts = ()
+    additives: Texts = ()
 
     def inside(self) -> words.Magnet:
         return words.Magnet(
@@ -164,6 +169,7 @@ class Magnet(Body, frozen=True, kw_only=True):
             composition=None if self.composition is None else self.composition.inside(),
             coatings=self.coatings,
             glues=self.glues,
+            additives=self.additives or UNSET,
         )
 
     @classmethod
@@ -176,6 +182,7 @@ class Magnet(Body, frozen=True, kw_only=True):
             composition=None if value.composition is None else Composition.outside(value.composition),
             coatings=value.coatings,
             glues=value.glues,
+            additives=value.additives or (),
         )
 
 

@@ -7,9 +7,12 @@ from msgspec import Struct
 from events.passport_terms import ElementShare, MagnetRecord, PassportContent
 from events.vocabulary import PPB
 from market.rules.crma.dated import CrmaRules
+from market.rules.passports.magnet_types import type_by_composition
 from market.rules.quantities import SHARE_SCALE, scaled_shares
 
-Duty = Literal["due", "not_yet", "below_threshold", "no_magnets_of_these_types", "no_rule_yet"]
+Duty = Literal[
+    "due", "not_yet", "below_threshold", "no_magnets_of_these_types", "types_contradicted", "no_rule_yet"
+]
 
 
 class StatedShare(Struct, frozen=True, kw_only=True):
@@ -26,7 +29,8 @@ class StatedShare(Struct, frozen=True, kw_only=True):
 
 
 class Statement(Struct, frozen=True, kw_only=True):
-    """`duty` of who places the product on the market, on the day of the rules."""
+    """`duty` of who places the product on the market, on the day of the rules: `types_contradicted` where it
+    would be another by what the magnets are stated to hold. All masses are of the types as stated."""
 
     duty: Duty
     magnets_mg: int
@@ -43,8 +47,13 @@ def statement(content: PassportContent, rules: CrmaRules) -> Statement | None:
     magnets_mg = sum(
         each.pieces * each.mass_mg for each in content.magnets.magnets if each.type in rules.statement_magnets
     )
+    read_mg = sum(
+        each.pieces * each.mass_mg
+        for each in content.magnets.magnets
+        if {each.type, type_by_composition(each)} & rules.statement_magnets
+    )
     return Statement(
-        duty=_duty(magnets_mg, rules),
+        duty=_duty(magnets_mg, rules) if _counts_alike(magnets_mg, read_mg, rules) else "types_contradicted",
         magnets_mg=magnets_mg,
         above_mg=rules.statement_above_mg,
         counted=tuple(sorted(rules.statement_counts)),
@@ -53,6 +62,11 @@ def statement(content: PassportContent, rules: CrmaRules) -> Statement | None:
             for element in rules.statement_elements
         ),
     )
+
+
+def _counts_alike(stated_mg: int, read_mg: int, rules: CrmaRules) -> bool:
+    """Whether the types that compositions tell leave the duty as it is by those that are stated."""
+    return _duty(stated_mg, rules) == _duty(read_mg, rules)
 
 
 def _duty(magnets_mg: int, rules: CrmaRules) -> Duty:

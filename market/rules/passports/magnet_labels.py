@@ -11,11 +11,20 @@ from events.passport_terms import MagnetRecord, PassportContent
 from events.refusal import Caution, Refusal
 from market.rules.orders.materials import recycling_cautions
 from market.rules.passports.data_carriers import carrier_fault
+from market.rules.passports.magnet_types import type_cautions
 from market.rules.refusing.passport_refusals import DataCarrierNoLink, ResponsibleNotIssuer
 
 LabelPart = Literal[
-    "responsible_name", "responsible_postal_address", "responsible_contact", "composition", "removal_steps"
+    "responsible_name",
+    "responsible_postal_address",
+    "responsible_contact",
+    "composition",
+    "coatings",
+    "glues",
+    "additives",
+    "removal_steps",
 ]
+LISTED: Final[tuple[LabelPart, ...]] = ("coatings", "glues", "additives")
 WRONG_KEYS: Final = (
     "A key of the GS1 Digital Link has the wrong form or check digit, so the link is not used."
 )
@@ -39,9 +48,15 @@ def unstated_parts(record: MagnetRecord, responsible: Responsible | None) -> tup
         found.append("responsible_contact")
     if any(magnet.composition is None for magnet in record.magnets):
         found.append("composition")
+    found += unlisted(record)
     if not record.removal_steps:
         found.append("removal_steps")
     return tuple(found)
+
+
+def unlisted(record: MagnetRecord) -> list[LabelPart]:
+    """Coatings, glues and additives of which a magnet says nothing: that there are none is said in a word."""
+    return [part for part in LISTED if not all(getattr(magnet, part) for magnet in record.magnets)]
 
 
 def label_refusals(record: MagnetRecord | None, issuer: UUID) -> list[Refusal]:
@@ -76,9 +91,21 @@ def label_cautions(record: MagnetRecord, responsible: Responsible | None) -> Ite
             text = "Article 28 asks for the chemical composition of each magnet."
             pointer = f"/magnets/magnets/{index}/composition"
             yield Caution(code="magnet_composition_missing", text=text, pointer=pointer)
+    yield from type_cautions(record)
+    yield from _part_cautions(record)
     if not record.removal_steps:
         text = "Article 28 asks for all steps by which the magnets are reached and removed, with their tools."
         yield Caution(code="removal_steps_missing", text=text, pointer="/magnets/removal_steps")
     if carrier_fault(record) == "wrong_keys":
         pointer = "/magnets/data_carrier_address"
         yield Caution(code="data_carrier_wrong_keys", text=WRONG_KEYS, pointer=pointer)
+
+
+def _part_cautions(record: MagnetRecord) -> Iterator[Caution]:
+    silent = unlisted(record)
+    if silent:
+        text = (
+            f"Article 28 asks for coatings, glues, additives: not every magnet states {', '.join(silent)}. "
+            'The label says so; where there are none, state "none".'
+        )
+        yield Caution(code="magnet_parts_unstated", text=text, pointer="/magnets/magnets")
