@@ -188,6 +188,19 @@ async def test_what_was_posted_is_read_back_with_its_conversion(shop: Shop) -> N
     assert ("net dry mass", "9950.000", "kg") in lines
     assert ("as stated", "69.00", "USD per kg oxide") in lines
     assert ("per kg of basis", "74.685206", "EUR per kg") == lines[-1]
+    treo = body["composition"] | {"treo_percent": "99.5"}
+    of_reo = body | {"composition": treo, "ask": body["ask"] | {"per": "reo"}}
+    unsaid = await shop.ask("POST", "/v1/supply-offers", by=seller, body=body | {"ask": of_reo["ask"]})
+    assert (422, ["rare_earth_oxides_unstated"]) == (
+        unsaid.status_code,
+        [each["code"] for each in unsaid.json()["errors"]],
+    )
+    posted = await shop.ask("POST", "/v1/supply-offers", by=seller, body=of_reo)
+    read = (await shop.ask("GET", posted.headers["location"], by=seller)).json()
+    lines = [(line["label"], line["amount"], line["unit"]) for line in read["conversion"]]
+    assert ("as stated", "69.00", "USD per kg reo") in lines
+    (ratio,) = [amount for label, amount, _ in lines if label == "kg reo per kg of basis"]
+    assert Decimal("0.995") * 9950 / Decimal("8414.891") == pytest.approx(Decimal(ratio), abs=Decimal("1e-6"))
 
 
 async def test_swarf_of_the_textbook_carries_five_point_six_tonnes(shop: Shop) -> None:

@@ -63,6 +63,7 @@ from tests.blotter import (
     requirement_terms,
     rule_set,
     site,
+    supply_terms,
 )
 
 USD_ASK = ConvertedPrice(
@@ -100,6 +101,18 @@ DECLARED = Footprint(
     verified=False,
     valid_until=START.replace(year=2027),
 )
+
+
+def test_a_ticket_counts_an_ask_per_kilogram_of_all_rare_earth_oxides() -> None:
+    """28 % Nd and Pr in 40 % TREO: 0.7 kg in each of its kilograms."""
+    stated = StatedPrice(amount_micro=42 * EUR, currency="EUR", per="reo")
+    ask = ConvertedPrice(stated=stated, ueur_per_kg=60 * EUR)
+    treo = replace(supply_terms("seller").composition, treo_ppb=400_000_000)
+    lines = dict(ticket_lines(explained(ask=ask, composition=treo).ticket))
+    assert ("42.00 EUR per kg reo", "0.7 kg basis in a kg reo") == (
+        lines["ask as stated"],
+        lines["ask factor"],
+    )
 
 
 def test_the_ticket_reads_from_wet_tonnes_to_the_reference() -> None:
