@@ -58,6 +58,7 @@ async def test_what_article_28_asks_for_and_a_passport_leaves_out_is_warned_of(
         "recycling_step_missing": "/origin",
         "responsible_address_missing": "/magnets/responsible_organisation",
         "magnet_composition_missing": "/magnets/magnets/0/composition",
+        "magnet_parts_unstated": "/magnets/magnets",
         "removal_steps_missing": "/magnets/removal_steps",
         "data_carrier_wrong_keys": "/magnets/data_carrier_address",
     } == {each["code"]: each["pointer"] for each in answer.json()["warnings"]}
