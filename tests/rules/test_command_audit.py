@@ -38,7 +38,7 @@ from events.market_events import (
 )
 from events.market_terms import Qualification
 from events.party_events import ApiKeyIssued
-from events.vocabulary import StatedPrice, Tranche
+from events.vocabulary import ConvertedPrice, StatedPrice, Tranche
 from market.audit.lane_audit import LaneRecord
 from market.audit.lane_verdict import Divergence
 from market.audit.operator_audit import Operators
@@ -352,6 +352,20 @@ def test_a_limit_is_converted_by_the_rule(kind: type[Any]) -> None:
     forged = replace(fact.terms, limit=replace(fact.terms.limit, stated=stated))
     found = named(lane, of(kind, 0, terms=forged))
     assert ("command", "terms/limit/ueur_per_kg", "7100000") == (found.kind, found.field, found.expected)
+
+
+def test_an_ask_per_kilogram_of_all_rare_earth_oxides_is_converted_by_the_rule() -> None:
+    """28 % Nd and Pr in 40 % TREO: 42 EUR per kg of REO are 60 per kg of basis."""
+    lane = Lane()
+    lane.admit(member("seller"))
+    stated = StatedPrice(amount_micro=42 * EUR, currency="EUR", per="reo")
+    treo = replace(supply_terms("seller").composition, treo_ppb=400_000_000)
+    lane.offer("seller", "offer", composition=treo, ask=ConvertedPrice(stated=stated, ueur_per_kg=60 * EUR))
+    assert audited(rewritten(lane, lambda event: event)).divergence is None
+    fact: Any = next(event.data for event in lane.events if isinstance(event.data, SupplyOffered))
+    forged = replace(fact.terms, ask=replace(fact.terms.ask, ueur_per_kg=50 * EUR))
+    found = named(lane, of(SupplyOffered, 0, terms=forged))
+    assert ("command", "terms/ask/ueur_per_kg", str(60 * EUR)) == (found.kind, found.field, found.expected)
 
 
 def test_a_price_in_a_currency_without_a_rate_converts_to_nothing() -> None:
