@@ -1,4 +1,4 @@
-"""The events of one agreement as the journal holds them, for what its parties take away."""
+"""The events of one agreement as the journal holds them, for what its parties take away or read of it."""
 
 from collections.abc import Collection
 from uuid import UUID
@@ -14,10 +14,45 @@ where stream = 'contracts' and lane = $1 and key = $2 and type = any($3::text[])
 order by position
 """
 
+# Apart from its deliveries, which may be thousands: these types are those of an index of their own.
+# `offset 0` keeps the order of the page from being looked for in the whole lane.
+READ_LIFE = """
+select body, chain from (
+    select position, type, body, chain from record.journal
+    where stream = 'contracts' and lane = $1 and key = $2 and type in (
+        'contracts.agreement.drafted.v1', 'contracts.agreement.proposed.v1',
+        'contracts.proposal.withdrawn.v1', 'contracts.agreement.signed.v1',
+        'contracts.agreement.advanced.v1', 'contracts.condition.settled.v1',
+        'contracts.agreement.extended.v1', 'contracts.force-majeure.declared.v1',
+        'contracts.force-majeure.ended.v1', 'contracts.agreement.terminated.v1',
+        'contracts.declaration.contested.v1', 'contracts.contest.settled.v1'
+    )
+    offset 0
+) life
+where position > $3 and position <= $4 and ($5::text[] is null or type = any($5))
+order by position limit $6
+"""
+
 
 async def load_events(
     connection: Connection, lane: int, agreement: UUID, types: Collection[str]
 ) -> list[Recorded]:
     """Of these types, in order."""
     rows = await connection.fetch(READ, lane, str(agreement), list(types))
+    return [decode_event(row["body"], row["chain"]) for row in rows]
+
+
+async def load_life(
+    connection: Connection,
+    lane: int,
+    agreement: UUID,
+    *,
+    to: int,
+    after: int = 0,
+    types: Collection[str] | None = None,
+    limit: int | None = None,
+) -> list[Recorded]:
+    """What makes the agreement what it is, of these types or all, up to position `to`, in order."""
+    named = None if types is None else list(types)
+    rows = await connection.fetch(READ_LIFE, lane, str(agreement), after, to, named, limit)
     return [decode_event(row["body"], row["chain"]) for row in rows]

@@ -1306,6 +1306,8 @@ CREATE UNIQUE INDEX journal_by_id ON record.journal USING btree (lane, event_id,
 
 CREATE INDEX journal_of_agreement ON record.journal USING btree (key) WHERE (stream = 'contracts'::text);
 
+CREATE INDEX journal_of_agreement_life ON record.journal USING btree (key) WHERE ((stream = 'contracts'::text) AND (type = ANY (ARRAY['contracts.agreement.drafted.v1'::text, 'contracts.agreement.proposed.v1'::text, 'contracts.proposal.withdrawn.v1'::text, 'contracts.agreement.signed.v1'::text, 'contracts.agreement.advanced.v1'::text, 'contracts.condition.settled.v1'::text, 'contracts.agreement.extended.v1'::text, 'contracts.force-majeure.declared.v1'::text, 'contracts.force-majeure.ended.v1'::text, 'contracts.agreement.terminated.v1'::text, 'contracts.declaration.contested.v1'::text, 'contracts.contest.settled.v1'::text])));
+
 CREATE INDEX agreement_by_id ON state.agreement USING btree (agreement);
 
 CREATE INDEX agreement_due ON state.agreement USING btree (due_time, agreement) WHERE (due_time IS NOT NULL);

@@ -34,12 +34,16 @@ class Proposal(Struct, frozen=True, kw_only=True):
     by: str | None
     note: str | None
     seller: str | None
+    seller_signed_at: datetime | None
     buyer: str | None
+    buyer_signed_at: datetime | None
     terms: dict[str, Any]
     terms_sha256: str
 
 
 class AgreementSummary(Struct, frozen=True, kw_only=True):
+    """`ends_on`: the day after it ends or has ended; `term_ends_on`: the day after the term signed."""
+
     id: str
     market: str
     kind: str
@@ -51,6 +55,8 @@ class AgreementSummary(Struct, frozen=True, kw_only=True):
     match: str | None
     starts_on: date | None
     ends_on: date | None
+    term_ends_on: date | None
+    ended_at: datetime | None
 
 
 class Superseded(Struct, frozen=True, kw_only=True):
@@ -70,6 +76,27 @@ class Agreement(AgreementSummary, frozen=True, kw_only=True):
     counts_from: date | None
     superseded: tuple[Superseded, ...]
     on_table: Proposal | None
+    effective_at: datetime | None
+    ended_reason: str | None
+    ended_by: str | None
+    end_note: str | None
+
+
+class AgreementStep(Struct, frozen=True, kw_only=True):
+    """One fact of an agreement, in words as `told`; `by` null: nobody's word, or the operator's."""
+
+    version: int
+    event: str
+    at: datetime
+    kind: str
+    by: str | None
+    told: str
+    proposal: int | None
+    status: str | None
+    reason: str | None
+    note: str | None
+    suspension: int | None
+    contest_by: datetime | None
 
 
 class Proposed(Struct, frozen=True, kw_only=True):

@@ -7,6 +7,7 @@ from typing import Any, Final
 from market.client.agreed import (
     Agreement,
     AgreementAccepted,
+    AgreementStep,
     AgreementSummary,
     ContestAccepted,
     Delivery,
@@ -31,6 +32,7 @@ _AGREEMENT: Final = "/v1/agreements/{agreement}"
 _PROPOSAL: Final = f"{_AGREEMENT}/proposals/{{proposal}}"
 AGREEMENTS: Final = pages("/v1/agreements", AgreementSummary)
 AGREEMENT: Final = read(_AGREEMENT, Agreement)
+HISTORY: Final = pages(f"{_AGREEMENT}/history", AgreementStep)
 DRAFT: Final = keyed("/v1/agreements", AgreementAccepted)
 PROPOSE: Final = keyed(f"{_AGREEMENT}/proposals", AgreementAccepted, versioned=True)
 PROPOSAL: Final = read(_PROPOSAL, Proposed)
@@ -94,6 +96,10 @@ class Agreements:
 
     async def read(self, agreement: str) -> Agreement:
         return (await self._calls.ask(AGREEMENT, agreement)).body
+
+    def history(self, agreement: str) -> AsyncIterator[AgreementStep]:
+        """What was said of it and when, from its draft on."""
+        return self._calls.pages(HISTORY, agreement, query={})
 
     async def draft(
         self, body: Body, *, key: str | None = None, validate_only: bool = False

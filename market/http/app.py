@@ -10,6 +10,7 @@ from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from market.http.agreements import (
+    agreement_history,
     agreement_steps,
     agreements,
     contests,
@@ -96,6 +97,7 @@ HANDLERS: Final[tuple[Route, ...]] = (
     *audit_runs.HANDLERS,
     *agreements.HANDLERS,
     *agreement_steps.HANDLERS,
+    *agreement_history.HANDLERS,
     *contests.HANDLERS,
     *open_contests.HANDLERS,
     *deliveries.HANDLERS,

@@ -1,12 +1,17 @@
 """Agreements through the door: what is refused and to whom, then a negotiation from draft to effective."""
 
+import csv
 import re
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from io import StringIO
 from typing import Any
 
 import pytest
 import structlog
 
 from events.contract_events import AgreementSigned
+from events.envelope import Recorded
 from events.vocabulary import KeyRole
 from market.http.wire.examples import AGREEMENT_TERMS
 from market.http.wire.ids import to_text
@@ -275,8 +280,80 @@ async def test_from_draft_to_effective_suspended_and_terminated(shop: Shop) -> N
     assert ["broken_off"] * 4 == [year["status"] for year in years]
     closed = await step(shop, path, "extensions", buyer)
     assert (409, "agreement_ended") == (closed.status_code, closed.json()["code"])
-    seen = (await shop.ask("GET", path, by=seller)).json()
-    assert ("breach", "2032-01-01", 1) == (seen["ended_reason"], seen["ends_on"], seen["extensions"])
+    contested = {"reason": "both had come", "evidence": evidence}
+    assert 201 == (await shop.ask("POST", f"{path}/contests", by=seller, body=contested)).status_code
+    recorded = await shop.scene.events("contracts")
+    at = {each.type.split(".")[1] + "." + each.type.split(".")[2]: each.time for each in recorded}
+    await told_with_its_times(shop, path, (seller, buyer), at)
+    await told_fact_by_fact(shop, path, (seller, buyer), recorded)
+
+
+async def told_with_its_times(
+    shop: Shop, path: str, parties: tuple[Firm, Firm], at: dict[str, datetime]
+) -> None:
+    """Of an agreement of 2028 to 2031 that was extended once and ended on 2 May 2028."""
+    seen = (await shop.ask("GET", path, by=parties[0])).json()
+    assert ("breach", "two missing", "buyer", 1) == (
+        seen["ended_reason"],
+        seen["end_note"],
+        seen["ended_by"],
+        seen["extensions"],
+    )
+    ended_on = at["agreement.terminated"].date()
+    assert ((ended_on + timedelta(days=1)).isoformat(), "2032-01-01") == (
+        seen["ends_on"],
+        seen["term_ends_on"],
+    )
+    (rest,) = seen["suspensions"]
+    shown = {
+        "agreement.terminated": seen["ended_at"],
+        "force-majeure.declared": rest["declared_at"],
+        "declaration.contested": seen["end_contest"]["contested_at"],
+        "agreement.signed": seen["standing"]["buyer_signed_at"],
+        "condition.settled": seen["effective_at"],
+    }
+    assert {name: at[name] for name in shown} == {
+        name: datetime.fromisoformat(text) for name, text in shown.items()
+    }
+    assert seen["standing"]["seller_signed_at"] <= seen["standing"]["buyer_signed_at"]
+    assert datetime.fromisoformat(rest["contest_by"]) == at["force-majeure.declared"] + timedelta(days=30)
+    assert None is seen["end_contest"]["settled_at"]
+
+
+async def told_fact_by_fact(
+    shop: Shop, path: str, parties: tuple[Firm, Firm], recorded: Sequence[Recorded]
+) -> None:
+    """The same to both parties, page by page and as a file; to others nothing, to who says why all of it."""
+    seller, buyer = parties
+    whole = (await shop.ask("GET", f"{path}/history", by=buyer)).json()["items"]
+    assert [
+        (to_text("evt", each.id), each.time, number) for number, each in enumerate(recorded, start=1)
+    ] == [(each["event"], datetime.fromisoformat(each["at"]), each["version"]) for each in whole]
+    assert [
+        *("drafted", "signed", "signed", "advanced", "condition_settled", "advanced"),
+        *("force_majeure_declared", "force_majeure_ended", "extended", "terminated", "contested"),
+    ] == [each["kind"] for each in whole]
+    assert ("buyer", "breach", "two missing", "The buyer ends the agreement: breach.") == tuple(
+        whole[-2][name] for name in ("by", "reason", "note", "told")
+    )
+    assert whole[-1]["told"].startswith("The seller contests the termination, by Permit 17/2026 of ")
+    paged: list[Any] = []
+    place = f"{path}/history?limit=4"
+    while place:
+        page = (await shop.ask("GET", place, by=seller)).json()
+        paged += page["items"]
+        cursor = page["next_cursor"]
+        place = cursor and f"{path}/history?limit=4&cursor={cursor}"
+    assert whole == paged
+    file = await shop.ask("GET", f"{path}/history?format=csv", by=seller)
+    rows = list(csv.DictReader(StringIO(file.text)))
+    assert [each["told"] for each in whole] == [row["told"] for row in rows]
+    outsider = shop.scene.sellers[1]
+    assert 404 == (await shop.ask("GET", f"{path}/history", by=outsider)).status_code
+    for roles in (("operator",), ("auditor",)):
+        asked = f"{path}/history?reason=case-7"
+        answer = await shop.ask("GET", asked, by=outsider, roles=roles)
+        assert whole == answer.json()["items"]
 
 
 async def test_lists_are_narrowed_and_paged(shop: Shop) -> None:

@@ -1,17 +1,21 @@
 """Agreements on a real PostgreSQL: who finds them, who comes second, what the clock finds due."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, get_args
 from uuid import UUID, uuid4
 
 import pytest
 
 from contracts.commands import agreements, volumes
 from contracts.commands.steps import find
+from contracts.rules.agreement import LifecycleFact
+from contracts.rules.agreement_times import DATED
 from contracts.rules.refusals import AgreementUnknown
 from contracts.rules.standing import Extend, PassTime
+from contracts.store import agreement_events
 from contracts.store import agreements as store
 from contracts.store.applying import apply
 from contracts.store.due import due_agreements
@@ -19,6 +23,7 @@ from contracts.store.volumes import load_volumes
 from events.callers import Caller
 from events.refusal import NotDue, Refusals
 from market.commands import agreement_signing
+from market.provision import MIGRATIONS
 from tests.agreement_support import drafted, signature, signed
 from tests.contract_support import agreement_terms, spot_terms
 from tests.market_days import agree_for_a_while
@@ -30,6 +35,15 @@ from tests.market_support import Scene, scene_on
 async def scene(database: Any) -> AsyncIterator[Scene]:
     async with scene_on(database) as opened:
         yield opened
+
+
+def test_the_index_of_a_life_has_the_types_that_make_an_agreement() -> None:
+    """Both lists are literals, which the planner compares; the rules have the third."""
+    migration = MIGRATIONS / "0068_the_history_of_an_agreement.sql"
+    wanted = {kind.TYPE for kind in get_args(LifecycleFact)}
+    for text in (agreement_events.READ_LIFE, migration.read_text()):
+        assert wanted == set(re.findall(r"'(contracts\.[^']+)'", text))
+    assert set(DATED) < wanted
 
 
 async def test_who_is_no_party_finds_no_agreement(scene: Scene) -> None:

@@ -328,6 +328,7 @@ async def test_what_the_writer_runs(database: Any, filled: Any) -> None:
             (due.PASSPORTS, (BEGINNING, few), {"passport_by_id", "passport_of_owner"}),
             (contests.READ_OLDEST, (list(KINDS), 50), {"contest_waiting"}),
             (agreement_events.READ, (3, str(asked[0]), ["contracts.delivery.shipped.v1"]), {AGREED}),
+            (agreement_events.READ_LIFE, (3, str(asked[0]), 0, 900, None, 50), {f"{AGREED}_life"}),
             (contests.READ_PAGE, (None, NOW, asked[0], "mass", 0, 50), {"contest_waiting"}),
             (due.RETURNS, (BEGINNING, 64), {"delivery_returned"}),
             (due.RETURNS, (BEGINNING, 64), {"passport_by_id", "passport_of_owner"}),

@@ -1,6 +1,6 @@
 """Agreements as their parties and auditors read them."""
 
-from datetime import date
+from datetime import date, datetime
 from typing import Any, Literal, Self
 
 from msgspec import UNSET, UnsetType
@@ -13,6 +13,7 @@ from contracts.rules.agreement import (
     Suspension,
     terms_sha256,
 )
+from contracts.rules.agreement_times import AgreementTimes, last_ends_on
 from contracts.rules.in_force import InForce
 from contracts.rules.standing import phase
 from contracts.store.agreements import ProposalRow
@@ -56,35 +57,42 @@ class SettledView(Body, frozen=True, kw_only=True):
 
 class ContestView(Body, frozen=True, kw_only=True):
     """What the other side says against a declaration, and whether the declaration `stands` or `falls`; null
-    while that is open. `settled_by` is null then, and where the operator said so."""
+    while that is open. `settled_by` is null then, and where the operator said so. `contested_at` and
+    `settled_at`: when each was recorded."""
 
     by: Side
+    contested_at: Instant | None
     reason: str
     evidence: tuple[Evidence, ...]
     outcome: ContestOutcome | None
     settled_by: Side | None
+    settled_at: Instant | None
     settled_evidence: tuple[Evidence, ...]
 
     @classmethod
-    def of(cls, value: Contest | UnsetType) -> Self | None:
+    def of(cls, value: Contest | UnsetType, times: AgreementTimes, number: int | None) -> Self | None:
         if value is UNSET:
             return None
         return cls(
             by=value.by,
+            contested_at=times.contested.get(number),
             reason=value.reason,
             evidence=evidence_view(value.evidence),
             outcome=value.outcome,
             settled_by=value.settled_by,
+            settled_at=times.settled.get(number),
             settled_evidence=evidence_view(value.settled_evidence),
         )
 
 
 class SuspensionView(Body, frozen=True, kw_only=True):
-    """Force majeure as a side declared it; `ended_at` once deliveries were taken up again. `number` is what a
-    contest names; null `contest_by`: it was declared before the other side could contest it."""
+    """Force majeure as a side declared it at `declared_at`; `ended_at` once deliveries were taken up again.
+    `number` is what a contest names, which has to come before the instant `contest_by`, 30 days after the
+    declaration; null: it was declared before the other side could contest it."""
 
     number: int
     by: Side
+    declared_at: Instant | None
     period: Window
     reason: str
     evidence: tuple[Evidence, ...]
@@ -93,41 +101,52 @@ class SuspensionView(Body, frozen=True, kw_only=True):
     ended_at: Instant | None
 
     @classmethod
-    def of(cls, number: int, value: Suspension) -> Self:
+    def of(cls, number: int, value: Suspension, times: AgreementTimes) -> Self:
+        declared = times.declared
         return cls(
             number=number,
             by=value.by,
+            declared_at=declared[number - 1] if number <= len(declared) else None,
             period=Window.outside(value.period),
             reason=value.reason,
             evidence=evidence_view(value.evidence),
             contest_by=None if value.contest_by is UNSET else value.contest_by,
-            contest=ContestView.of(value.contest),
+            contest=ContestView.of(value.contest, times, number),
             ended_at=value.ended_at,
         )
 
 
 class ProposalView(Body, frozen=True, kw_only=True):
-    """Terms with how far each side has signed them; `by` is null where they came of a match."""
+    """Terms with how far each side has signed them, and when; `by` is null where they came of a match, which
+    nobody signs."""
 
     proposal: int
     by: Side | None
     note: str | None
     seller: SignatureLevel | None
+    seller_signed_at: Instant | None
     buyer: SignatureLevel | None
+    buyer_signed_at: Instant | None
     terms: AgreementTerms
     terms_sha256: str
 
     @classmethod
-    def of(cls, value: Proposal) -> Self:
+    def of(cls, value: Proposal, times: AgreementTimes) -> Self:
         return cls(
             proposal=value.number,
             by=value.by,
             note=value.note,
             seller=value.seller,
+            seller_signed_at=_signed_at(value, "seller", times),
             buyer=value.buyer,
+            buyer_signed_at=_signed_at(value, "buyer", times),
             terms=AgreementTerms.outside(value.terms),
             terms_sha256=terms_sha256(value.terms),
         )
+
+
+def _signed_at(value: Proposal, side: Side, times: AgreementTimes) -> datetime | None:
+    return None if value.signed(side) is None else times.signed.get((value.number, side))
 
 
 class SupersededView(Body, frozen=True, kw_only=True):
@@ -188,7 +207,8 @@ class DifferencesView(Body, frozen=True, kw_only=True):
 
 
 class AgreementSummary(Body, frozen=True, kw_only=True):
-    """An agreement in a list; `side` is null for an auditor."""
+    """An agreement in a list; `side` is null for an auditor. `term_ends_on` is the day after its term as both
+    have signed it; `ends_on` the same, and once it has ended before, the day after that."""
 
     id: AgreementId
     market: MarketId
@@ -202,17 +222,19 @@ class AgreementSummary(Body, frozen=True, kw_only=True):
     match: MatchId | None
     starts_on: date | None
     ends_on: date | None
+    term_ends_on: date | None
+    ended_at: Instant | None
 
 
 class AgreementView(AgreementSummary, frozen=True, kw_only=True):
-    """`standing` is what both have signed, `on_table` the open proposal; `ends_on` is the day after.
+    """`standing` is what both have signed, `on_table` the open proposal.
 
     `standing` is for shipments from the day `counts_from` on, null before the agreement is effective: its
     first day, and after an amendment the day that it states in `effective_from`, or the day after the second
     signature, by UTC. What is shipped before goes by the terms of its day, which are in `superseded`, the
     oldest first: until `counts_from` has come, the last of them are in force.
     Force majeure and a termination are a side's word; what the other says against it stands beside it.
-    `ended_by` is null where none ended it, or did before that was kept.
+    `effective_at` and `ended_at`: when that was recorded; `ended_by` is null where no side ended it.
     """
 
     extensions: int
@@ -222,8 +244,10 @@ class AgreementView(AgreementSummary, frozen=True, kw_only=True):
     on_table: ProposalView | None
     conditions: tuple[SettledView, ...]
     suspensions: tuple[SuspensionView, ...]
+    effective_at: Instant | None
     ended_reason: str | None
     ended_by: Side | None
+    end_note: str | None
     end_evidence: tuple[Evidence, ...]
     end_contest: ContestView | None
 
@@ -241,7 +265,9 @@ def _summary(of: Agreement, side: Side | None, day: date) -> dict[str, Any]:
         "buyer": to_text("org", of.buyer),
         "match": None if of.match is None else to_text("match", of.match),
         "starts_on": of.starts_on,
-        "ends_on": of.ends_on,
+        "ends_on": last_ends_on(of),
+        "term_ends_on": of.ends_on,
+        "ended_at": of.ended_at,
     }
 
 
@@ -249,15 +275,15 @@ def summary_view(of: Agreement, side: Side | None, day: date) -> AgreementSummar
     return AgreementSummary(**_summary(of, side, day))
 
 
-def agreement_view(of: Agreement, side: Side | None, day: date) -> AgreementView:
+def agreement_view(of: Agreement, side: Side | None, day: date, times: AgreementTimes) -> AgreementView:
     in_force = of.in_force()
     return AgreementView(
         **_summary(of, side, day),
         extensions=of.extensions,
-        standing=None if of.standing is None else ProposalView.of(of.standing),
+        standing=None if of.standing is None else ProposalView.of(of.standing, times),
         counts_from=in_force[-1].first if in_force else None,
         superseded=tuple(map(SupersededView.of, in_force[:-1])),
-        on_table=None if of.table is None else ProposalView.of(of.table),
+        on_table=None if of.table is None else ProposalView.of(of.table, times),
         conditions=tuple(
             SettledView(
                 code=settled.code,
@@ -269,10 +295,13 @@ def agreement_view(of: Agreement, side: Side | None, day: date) -> AgreementView
             for settled in of.conditions
         ),
         suspensions=tuple(
-            SuspensionView.of(number, suspension) for number, suspension in enumerate(of.suspensions, 1)
+            SuspensionView.of(number, suspension, times)
+            for number, suspension in enumerate(of.suspensions, 1)
         ),
+        effective_at=times.effective_at,
         ended_reason=of.ended_reason,
-        ended_by=None if of.ended_by is UNSET else of.ended_by,
+        ended_by=times.ended_by,
+        end_note=times.end_note,
         end_evidence=evidence_view(of.end_evidence),
-        end_contest=ContestView.of(of.end_contest),
+        end_contest=ContestView.of(of.end_contest, times, None),
     )

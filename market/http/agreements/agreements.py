@@ -8,9 +8,11 @@ import msgspec
 from contracts.commands import agreements as commands
 from contracts.rules import agreements as rules
 from contracts.rules.agreement import Agreement
+from contracts.rules.agreement_times import DATED, times_of
 from contracts.rules.contests import is_contested
 from contracts.rules.days import day_of
 from contracts.rules.differences import differences
+from contracts.store import agreement_events
 from contracts.store import agreements as store
 from contracts.store.agreements import ProposalRow
 from events.contract_events import AgreementDrafted, AgreementSigned
@@ -209,7 +211,11 @@ async def read(call: Call[Nothing, ReasonQuery]) -> Answer:
     side = _side(call, agreement)
     if side is None and "auditor" not in call.caller.roles and not is_contested(agreement):
         raise not_found()
-    body = agreement_view(agreement, side, day_of(call.door.clock()))
+    async with call.door.desk.looking() as journal:
+        dated = await agreement_events.load_life(
+            journal, agreement.lane, agreement.agreement, to=agreement.position, types=DATED
+        )
+    body = agreement_view(agreement, side, day_of(call.door.clock()), times_of(dated))
     return Answer(body=body, version=agreement.version)
 
 
