@@ -14,6 +14,7 @@ from uuid import UUID
 from msgspec import Meta, Struct
 
 from contracts.rules.agreement import BOUND, ENDED, Agreement, LifecycleFact, fold, open_conditions
+from contracts.rules.agreement_times import times_of
 from contracts.rules.invoices import due_on, total_cents
 from events.contract_events import (
     AgreementAdvanced,
@@ -28,7 +29,7 @@ from events.contract_events import (
 from events.contract_terms import YearLedger
 from events.envelope import Recorded
 from events.notes import VerifierKey
-from events.vocabulary import Instant
+from events.vocabulary import Instant, Side
 from market.audit.sealed_proof import (
     NoteText,
     ProofError,
@@ -65,6 +66,17 @@ class ProvenSignature(Struct, frozen=True, kw_only=True):
     fact: AgreementSigned
 
 
+class ProvenEnd(Struct, frozen=True, kw_only=True):
+    """`by` None: it ended by the clock. `was_in_force`: it had been effective, so that its term ran."""
+
+    position: int
+    time: Instant
+    by: Side | None
+    reason: str
+    note: str | None
+    was_in_force: bool
+
+
 class ProvenInvoice(Struct, frozen=True, kw_only=True):
     """A provisional invoice stands in its shipment."""
 
@@ -76,13 +88,14 @@ class ProvenInvoice(Struct, frozen=True, kw_only=True):
 
 class AgreementVerdict(Struct, frozen=True, kw_only=True):
     """What is proved. `missing`: why no agreement that binds is shown; `hidden` are positions of which the
-    file has only a hash."""
+    file has only a hash. `end`: how what is shown whole has ended."""
 
     origin: str
     size: int
     agreement: Agreement
     binds: bool
     missing: str | None
+    end: ProvenEnd | None
     signatures: tuple[ProvenSignature, ...]
     invoices: tuple[ProvenInvoice, ...]
     ledgers: tuple[YearLedger, ...]
@@ -132,6 +145,7 @@ def check_agreement_proof(
         agreement=agreement,
         binds=missing is None,
         missing=missing,
+        end=None if hidden else _end(placed, agreement),
         signatures=signatures,
         invoices=invoices,
         ledgers=ledgers,
@@ -234,6 +248,20 @@ def _signatures(placed: Iterable[_Placed], agreement: Agreement) -> tuple[Proven
                 raise ProofError(f"the {fact.side}'s signature at position {event.position} is another's")
             found.append(ProvenSignature(position=event.position, time=event.time, fact=fact))
     return tuple(found)
+
+
+def _end(placed: Iterable[_Placed], agreement: Agreement) -> ProvenEnd | None:
+    times = times_of(event for event, _ in placed)
+    if agreement.status not in ENDED or times.ended_at is None or times.end_position is None:
+        return None
+    return ProvenEnd(
+        position=times.end_position,
+        time=times.ended_at,
+        by=times.ended_by,
+        reason=agreement.ended_reason or agreement.status,
+        note=times.end_note,
+        was_in_force=agreement.starts_on is not None,
+    )
 
 
 def _invoices(placed: Sequence[_Placed], agreement: Agreement) -> tuple[ProvenInvoice, ...]:

@@ -4,13 +4,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
-from contracts.rules.agreement import Agreement, terms_sha256
+from contracts.rules.agreement import Agreement, Contest, terms_sha256
 from events import contract_terms
 from events.contract_events import DeliveryShipped
 from events.contract_terms import YearLedger
-from market.audit.agreement_proof import AgreementVerdict, ProvenInvoice, stands_by_match
+from market.audit.agreement_proof import AgreementVerdict, ProvenEnd, ProvenInvoice, stands_by_match
 from market.http.agreements.agreement_terms import AgreementTerms
 from market.http.agreements.delivery_views import InvoiceView, IssueView
 from market.http.agreements.statement_views import LedgerView
@@ -36,11 +36,33 @@ def agreement_lines(verdict: AgreementVerdict) -> Iterator[str]:
     for number, rest in enumerate(of.suspensions, 1):
         until = rest.period.end if rest.ended_at is None else rest.ended_at
         yield f"force majeure {number}, declared by the {rest.by}: {rest.period.start} to {until}"
+        yield from _contest(rest.contest)
+    if verdict.end is not None:
+        yield from _end(verdict.end, of)
     for invoice in verdict.invoices:
         yield from _invoice(invoice)
     for ledger in verdict.ledgers:
         yield f"ledger of contract year {ledger.year}"
         yield from _indented(_ledger(ledger, of.terms.payment.currency))
+
+
+def _end(end: ProvenEnd, of: Agreement) -> Iterator[str]:
+    who = "by the clock" if end.by is None else f"by the word of the {end.by}"
+    yield f"ended {who}, at {end.time.isoformat()}, position {end.position}: {end.reason}"
+    if end.note is not None:
+        yield f"  note: {end.note}"
+    for each in () if of.end_evidence is UNSET else of.end_evidence:
+        yield f"  document: {each.title} of {each.dated_on}, SHA-256 {each.sha256}"
+    yield from _contest(of.end_contest)
+
+
+def _contest(contest: Contest | UnsetType) -> Iterator[str]:
+    if contest is UNSET:
+        return
+    yield f"  contested by the {contest.by}: {contest.reason}"
+    if contest.outcome is not None:
+        who = "the operator" if contest.settled_by is None else f"the {contest.settled_by}"
+        yield f"  it {contest.outcome}, by the word of {who}"
 
 
 def _term(of: Agreement) -> str:

@@ -3,7 +3,12 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from market.audit.agreement_proof import AgreementVerdict, check_agreement_proof, parse_agreement_proof
+from market.audit.agreement_proof import (
+    AgreementVerdict,
+    ProvenEnd,
+    check_agreement_proof,
+    parse_agreement_proof,
+)
 from market.audit.sealed_proof import ProofError
 from market.cli.agreement_words import agreement_lines
 from market.cli.console import CommandFailed, Exit, print_json, print_line
@@ -13,9 +18,17 @@ from market.settings import Settings
 
 
 def check_agreement_offline(
-    settings: Settings, file: Path, raw: bytes, key: str | None, witnesses: Sequence[str], *, as_json: bool
+    settings: Settings,
+    file: Path,
+    raw: bytes,
+    key: str | None,
+    witnesses: Sequence[str],
+    *,
+    as_json: bool,
+    ended_too: bool,
 ) -> None:
-    """CommandFailed unless all of it holds and shows an agreement that binds."""
+    """CommandFailed unless all of it holds and shows an agreement that binds; `ended_too`: or one that was in
+    force and has ended."""
     operator, trusted = trusted_keys(settings, key, witnesses)
     try:
         proof = parse_agreement_proof(raw)
@@ -29,7 +42,11 @@ def check_agreement_offline(
         print_json(verdict)
     else:
         _print(verdict)
-    if verdict.missing is not None:
+    if verdict.end is not None and verdict.end.was_in_force:
+        if not ended_too:
+            told = f"{file} holds, and shows an agreement that was in force and {_ended(verdict.end)}"
+            raise CommandFailed(Exit.DIVERGENCE, f"{told}; --ended-too asks for such as well")
+    elif verdict.missing is not None:
         told = f"{file} holds, and shows no agreement that binds: {verdict.missing}"
         raise CommandFailed(Exit.DIVERGENCE, told)
 
@@ -43,4 +60,15 @@ def _print(verdict: AgreementVerdict) -> None:
         print_line(f"  position {position}: hash only")
     print_cosigners(verdict.cosigners, verdict.unchecked_cosigners)
     print_line("what the file leaves out, or came after it, is not shown")
-    print_line(f"an agreement that binds: {'yes' if verdict.binds else f'not shown, {verdict.missing}'}")
+    print_line(f"an agreement that binds: {_answer(verdict)}")
+
+
+def _answer(verdict: AgreementVerdict) -> str:
+    end = verdict.end
+    if end is not None and end.was_in_force:
+        return f"no longer, it was in force and {_ended(end)}"
+    return "yes" if verdict.binds else f"not shown, {verdict.missing}"
+
+
+def _ended(end: ProvenEnd) -> str:
+    return f"ended on {end.time:%Y-%m-%d}: {end.reason}"

@@ -31,15 +31,24 @@ _DEALS: Final[dict[Deal, str]] = {
     help="A witness that has to have cosigned; may be repeated.",
 )  # fmt: skip
 @click.option("--order-only", is_flag=True, help="Ask for one's own order alone, not for a deal.")
+@click.option(
+    "--ended-too", is_flag=True, help="Ask for an agreement that was in force, even if it has ended."
+)
 @click.option("--json", "as_json", is_flag=True, help="What is proved as JSON on stdout.")
 def command(
-    *, file: Path, key: str | None, witnesses: tuple[str, ...], order_only: bool, as_json: bool
+    *,
+    file: Path,
+    key: str | None,
+    witnesses: tuple[str, ...],
+    order_only: bool,
+    ended_too: bool,
+    as_json: bool,
 ) -> None:
     """Check FILE, as `GET /v1/matches/{id}/proof` or `GET /v1/agreements/{id}/proof` answers it, with nothing
     but the keys that you trust.
 
     The last line says what it shows: a confirmed deal, a declined or lapsed one, or none; an agreement that
-    binds, which is printed in words, or none.
+    binds, which is printed in words, one that was in force and has ended, or none.
     Exit code 3: FILE is no such proof. 4: something in it does not hold, and the first of it is named; or all
     of it holds, and no confirmed deal or no agreement that binds is shown.
     """
@@ -49,9 +58,13 @@ def command(
             raise CommandFailed(
                 Exit.USAGE, f"--order-only goes with a match's proof, {file} is an agreement's"
             )
-        check_agreement_offline(settings_of(), file, content, key, witnesses, as_json=as_json)
+        check_agreement_offline(
+            settings_of(), file, content, key, witnesses, as_json=as_json, ended_too=ended_too
+        )
         return
     _require_match_proof(file, content)
+    if ended_too:
+        raise CommandFailed(Exit.USAGE, f"--ended-too goes with an agreement's proof, {file} is a match's")
     operator, trusted = trusted_keys(settings_of(), key, witnesses)
     try:
         proof = parse_proof(content)

@@ -146,10 +146,39 @@ async def test_a_bank_without_an_account_reads_an_agreement(
         with pytest.raises(CommandFailed, match=told) as failed:
             CliRunner().invoke(commands, checked, catch_exceptions=False)
         assert Exit.DIVERGENCE == failed.value.code
+    await ended(shop, database, path, (seller, buyer), file)
     file.write_bytes(msgspec.json.encode({"format": proof.format}))
     with pytest.raises(CommandFailed, match="not as its format has it: Object missing") as failed:
         CliRunner().invoke(commands, checked, catch_exceptions=False)
     assert Exit.INVALID_INPUT == failed.value.code
+
+
+async def ended(shop: Shop, database: Any, path: str, parties: tuple[Firm, Firm], file: Path) -> None:
+    """Its file tells when it ended, by whom and why; it binds no longer, which is no fault of the file."""
+    seller, buyer = parties
+    version = (await shop.ask("GET", path, by=buyer)).headers["etag"]
+    body = {"reason": "breach", "note": "two lots missing", "evidence": []}
+    made = await shop.ask("POST", f"{path}/termination", by=buyer, body=body, version=version)
+    assert 201 == made.status_code, made.text
+    against = {"reason": "both had come", "evidence": []}
+    assert 201 == (await shop.ask("POST", f"{path}/contests", by=seller, body=against)).status_code
+    await sealed(shop, database, stream="contracts")
+    file.write_bytes((await shop.ask("GET", f"{path}/proof", by=buyer)).content)
+    receipt = made.json()["receipts"][-1]
+    checked = ["audit", "proof", str(file), *KEYS]
+    result = CliRunner().invoke(commands, [*checked, "--ended-too"], catch_exceptions=False)
+    assert 0 == result.exit_code
+    lines = [line.strip() for line in result.stdout.splitlines()]
+    at = (await shop.ask("GET", path, by=buyer)).json()["ended_at"].replace("Z", "+00:00")
+    place = lines.index(f"ended by the word of the buyer, at {at}, position {receipt['position']}: breach")
+    assert ["note: two lots missing", "contested by the seller: both had come"] == lines[
+        place + 1 : place + 3
+    ]
+    told = f"it was in force and ended on {at[:10]}: breach"
+    assert f"an agreement that binds: no longer, {told}" == lines[-1]
+    with pytest.raises(CommandFailed, match="was in force and ended on") as failed:
+        CliRunner().invoke(commands, checked, catch_exceptions=False)
+    assert Exit.DIVERGENCE == failed.value.code
 
 
 async def test_of_many_invoices_the_newest_stay_with_what_they_belong_to(shop: Shop) -> None:

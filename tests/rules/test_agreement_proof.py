@@ -10,8 +10,10 @@ from msgspec.structs import replace
 
 from events.checkpoints import Checkpoint, encode_hashes, lane_origin
 from events.contract_events import (
+    AgreementAdvanced,
     AgreementDrafted,
     AgreementSigned,
+    AgreementTerminated,
     DeliveryShipped,
     InvoiceSettled,
     YearAssessed,
@@ -106,6 +108,14 @@ def test_whole_lives_hold(journey: Callable[[], ContractLane]) -> None:
     assert lane.stands == verdict.agreement
     ended = lane.stands.status in ("expired", "terminated")
     assert (not ended, ended) == (verdict.binds, str(verdict.missing).startswith("it has ended"))
+    assert ended == (verdict.end is not None)
+    if verdict.end is not None:
+        told = list(agreement_lines(verdict))
+        last = lane.events[verdict.end.position - 1]
+        assert (last.time, True) == (verdict.end.time, verdict.end.was_in_force)
+        assert isinstance(last.data, AgreementTerminated | AgreementAdvanced)
+        assert lane.stands.ended_reason == last.data.reason == verdict.end.reason
+        assert 1 == sum(f", position {last.position}: {last.data.reason}" in line for line in told)
     for cut in range(1, len(lane.events)):
         if isinstance(lane.events[cut - 1].data, AgreementDrafted | AgreementSigned):
             early = checked(replace(proof_of(lane), events=proof_of(lane).events[:cut]))
