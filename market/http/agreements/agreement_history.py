@@ -117,7 +117,7 @@ class AgreementStepView(Body, frozen=True, kw_only=True):
             at=event.time,
             kind=_KINDS[type(fact)],
             by=agreement.side_of(event.actor),
-            told=sentence(fact),
+            told=sentence(fact, event.time),
             proposal=1 if isinstance(fact, AgreementDrafted) else found("proposal"),
             status=status,
             reason=found("reason"),

@@ -5,7 +5,7 @@ from typing import assert_never
 
 from msgspec import UNSET, UnsetType
 
-from contracts.rules.agreement import LifecycleFact
+from contracts.rules.agreement import LifecycleFact, counts_from
 from events.contract_events import (
     AgreementAdvanced,
     AgreementDrafted,
@@ -24,18 +24,18 @@ from events.contract_terms import Evidence
 from market.http.wire.ids import to_text
 
 
-def sentence(fact: LifecycleFact) -> str:
-    """Days as the record has them, instants in UTC."""
+def sentence(fact: LifecycleFact, at: datetime) -> str:
+    """`at`: when it was recorded. Days as the record has them, instants in UTC."""
     match fact:
         case AgreementDrafted() | AgreementProposed() | ProposalWithdrawn() | AgreementSigned():
             return _negotiated(fact)
         case AgreementAdvanced():
-            return _advanced(fact)
+            return _advanced(fact, at)
         case ConditionSettled():
             told = f"The {fact.by} says that condition {fact.condition} was {fact.outcome} on {fact.on}"
             return f"{told}{_papers(fact.evidence)}."
         case AgreementExtended():
-            return f"The {fact.by} extends the term a {fact.extension}. time, to before {fact.ends_on}."
+            return f"Extension {fact.extension}, by the {fact.by}: the term runs to before {fact.ends_on}."
         case ForceMajeureDeclared():
             until = "" if fact.contest_by is UNSET else f"; to be contested before {_utc(fact.contest_by)}"
             period = f"from {_utc(fact.period.start)} to {_utc(fact.period.end)}"
@@ -75,12 +75,12 @@ def _negotiated(fact: AgreementDrafted | AgreementProposed | ProposalWithdrawn |
             assert_never(fact)
 
 
-def _advanced(fact: AgreementAdvanced) -> str:
+def _advanced(fact: AgreementAdvanced, at: datetime) -> str:
     told = f"The agreement is {fact.status} by proposal {fact.proposal}: {fact.reason}"
     if fact.starts_on is not None:
         told += f"; its term runs from {fact.starts_on} to before {fact.ends_on}"
-    if fact.counts_from is not UNSET:
-        told += f"; the proposal counts from {fact.counts_from}"
+    if fact.reason == "amended":
+        told += f"; the proposal is for what is shipped from {counts_from(fact, at)} on"
     return f"{told}."
 
 
