@@ -5,6 +5,7 @@ from uuid import UUID
 import msgspec
 
 from contracts.rules.agreement import BOUND, Agreement
+from contracts.rules.delivery import Delivery
 from events.connections import Connection
 
 READ_AGREEMENTS = """
@@ -42,10 +43,22 @@ where buyer = $1 and status in ('shipped', 'weighed', 'before_umpire', 'assayed'
 order by delivery
 """
 
+# A body names returns only where some were declared.
+READ_RETURNS = """
+select body from delivery
+where (seller = $1 or buyer = $1) and status = 'accepted' and position('"returns"'::bytea in body) > 0
+"""
+
 
 async def deliveries(connection: Connection, organisation: UUID) -> tuple[UUID, ...]:
-    """Those that are neither accepted nor rejected nor lost."""
-    return tuple(row["delivery"] for row in await connection.fetch(READ_DELIVERIES, organisation))
+    """Those that are neither accepted nor rejected nor lost, and those of which a return is declared and not
+    settled."""
+    found = [row["delivery"] for row in await connection.fetch(READ_DELIVERIES, organisation)]
+    accepted = [
+        _deliveries.decode(row["body"]) for row in await connection.fetch(READ_RETURNS, organisation)
+    ]
+    return tuple(sorted([*found, *(of.shipped.delivery for of in accepted if of.returning is not None)]))
 
 
+_deliveries = msgspec.json.Decoder(Delivery)
 _agreements = msgspec.json.Decoder(Agreement)

@@ -12,6 +12,7 @@ from events.connections import Connection
 from events.market_terms import MarketTerms
 from events.timetable import BEGINNING, START, Found, Mark
 from market.rules.passport import Passport
+from market.rules.passports.returned_lots import may_go_back
 from market.store import bodies
 from market.store.matches import MatchPlace
 from market.store.orders import OrderPlace
@@ -152,7 +153,7 @@ order by d.delivery
 """
 
 RETURNS = """
-select p.passport, d.delivery
+select p.passport, d.delivery, p.body
 from (
     select delivery, buyer, returned_passports from delivery
     where returned_passports is not null and delivery > $1 order by delivery limit $2
@@ -200,7 +201,11 @@ async def due_returns(connection: Connection, limit: int, *, after: UUID = BEGIN
     upto = await connection.fetchval(LOOK_UP_TO_RETURN, after, limit)
     rows = await connection.fetch(RETURNS, after, limit)
     return Deliveries(
-        places=tuple(Delivered(passport=row["passport"], delivery=row["delivery"]) for row in rows),
+        places=tuple(
+            Delivered(passport=row["passport"], delivery=row["delivery"])
+            for row in rows
+            if may_go_back(_passports.decode(row["body"]), row["delivery"])
+        ),
         looked_at=BEGINNING if upto is None else upto,
     )
 

@@ -3,10 +3,14 @@
 from collections.abc import Sequence
 from uuid import UUID
 
+import msgspec
 from msgspec.structs import replace
 
 from events.connections import Connection
 from market.rules.parties.openings import MarketOpenings
+from market.rules.passport import Passport
+from market.rules.passports.delivered_lots import may_follow
+from market.rules.passports.returned_lots import may_go_back
 from market.store import requirements, supplies
 
 READ_MARKETS = """
@@ -84,16 +88,23 @@ async def _of_market(connection: Connection, of: MarketOpenings, organisation: U
 
 READ_POLICIES = "select policy from policy where organisation = $1 and not retired order by policy"
 
-# With those that an accepted delivery still has to bring.
 READ_PASSPORTS = """
 select passport from passport where owner = $1 and status = 'live'
 union
 select passport from passport where holder = $1 and status = 'live'
-union
-select p.passport
+"""
+
+# Of accepted deliveries to it, and of what went back to it.
+READ_COMING = """
+select p.body, d.delivery, d.shipped_on, d.seller, false as returns
 from delivery d join passport p on p.passport = d.passport and p.owner = d.seller and p.status = 'live'
 where d.buyer = $1 and d.status = 'accepted'
-order by passport
+    and (d.returned_passports is null or d.passport <> all(d.returned_passports))
+union all
+select p.body, d.delivery, d.shipped_on, d.seller, true
+from delivery d cross join unnest(d.returned_passports) as r (passport)
+join passport p on p.passport = r.passport and p.owner = d.buyer and p.status = 'live'
+where d.seller = $1 and d.returned_passports is not null
 """
 
 
@@ -103,8 +114,21 @@ async def policies(connection: Connection, organisation: UUID) -> tuple[UUID, ..
 
 
 async def passports(connection: Connection, organisation: UUID) -> tuple[UUID, ...]:
-    return await _ids(connection, READ_PASSPORTS, (organisation,))
+    """Live ones that it owns or holds, or that a delivery or a return still brings it."""
+    found = set(await _ids(connection, READ_PASSPORTS, (organisation,)))
+    for row in await connection.fetch(READ_COMING, organisation):
+        passport = _passports.decode(row["body"])
+        if row["returns"]:
+            comes = may_go_back(passport, row["delivery"])
+        else:
+            comes = may_follow(passport, row["delivery"], row["seller"], row["shipped_on"])
+        if comes:
+            found.add(passport.passport)
+    return tuple(sorted(found))
 
 
 async def _ids(connection: Connection, statement: str, arguments: Sequence[object]) -> tuple[UUID, ...]:
     return tuple(row[0] for row in await connection.fetch(statement, *arguments))
+
+
+_passports = msgspec.json.Decoder(Passport)

@@ -59,6 +59,14 @@ async def owner_of(shop: Shop, passport: str, by: Firm) -> Any:
     return (await shop.ask("GET", f"/v1/passports/{passport}", by=by)).json()["owner"]
 
 
+async def keeps(shop: Shop, firm: Firm) -> dict[str, str]:
+    """What keeps it from being closed: sentences by code."""
+    path = f"/v1/organisations/{to_text('org', firm.organisation)}/close?validate_only=true"
+    answer = await post(shop, path, shop.scene.sellers[1], roles=("operator",))
+    body = answer.json()
+    return {each["code"]: each["detail"] for each in body.get("errors") or [body]}
+
+
 async def test_a_hidden_defect_is_contested_settled_credited_and_the_passport_goes_back(
     database: Any, shop: Shop
 ) -> None:
@@ -88,6 +96,8 @@ async def test_a_hidden_defect_is_contested_settled_credited_and_the_passport_go
     await done(shop, declare, buyer, named)
     assert (409, "return_open") == await refused(shop, declare, buyer, named)
     await done(shop, f"{declare}/contest", seller, {"reason": "your calcining", "evidence": [REPORT]})
+    number = delivery.removeprefix("/v1/deliveries/")
+    assert all([number in (await keeps(shop, side))["deliveries_open"] for side in (seller, buyer)])
     unread = f"{delivery}?reason=case-1"
     read = (await shop.ask("GET", unread, by=operator, roles=("operator",))).json()
     assert "your calcining" == read["returns"][0]["contest_reason"]
@@ -120,7 +130,11 @@ async def test_a_hidden_defect_is_contested_settled_credited_and_the_passport_go
     after = (await shop.ask("GET", counted, by=buyer)).json()["elements"]
     assert {"0.000"} >= {each["consumption_kg"] for each in after}
     assert await owner_of(shop, passport, buyer) == to_text("org", buyer.organisation)
+    kept = [await keeps(shop, side) for side in (seller, buyer)]
+    assert all("deliveries_open" not in each and passport in each["passports_open"] for each in kept)
     assert [1, 0, 0] == [await timers.tick() for _ in range(3)]
+    kept = [await keeps(shop, side) for side in (seller, buyer)]
+    assert [True, False] == ["passports_open" in each for each in kept]
     place = f"/v1/passports/{passport}"
     seen = (await shop.ask("GET", place, by=seller)).json()
     mine = to_text("org", seller.organisation)

@@ -146,10 +146,14 @@ def _lot_g(passport: Passport, mass: WetMass) -> int:
 
 
 def _sold_by_owner(passport: Passport, accepted: AcceptedDelivery) -> bool:
+    return may_follow(passport, accepted.delivery, accepted.seller, accepted.shipped_on)
+
+
+def may_follow(passport: Passport, delivery: UUID, seller: UUID, shipped_on: date) -> bool:
     """Once for each delivery: what came back to its seller later does not follow the old one again."""
     followed = passport.received.deliveries if passport.received else ()
     return (
-        passport.owner == accepted.seller
-        and accepted.delivery not in (passport.delivery, *followed)
-        and passport.owned_since.date() <= accepted.shipped_on
+        passport.owner == seller
+        and delivery not in (passport.delivery, *followed)
+        and passport.owned_since.date() <= shipped_on
     )

@@ -69,7 +69,7 @@ def give_back(state: ReturnState, argument: GiveBackPassport, moment: Moment) ->
         raise PassportUnknown
     if returned is None or passport.owner != returned.buyer:
         raise DeliveryNotOfPassport
-    if returned.delivery in (passport.went_back or ()):
+    if not may_go_back(passport, returned.delivery):
         raise DeliveryNotOfPassport
     refuse(_refusals(passport, state.lot, returned))
     fact = PassportTransferred(
@@ -82,6 +82,10 @@ def give_back(state: ReturnState, argument: GiveBackPassport, moment: Moment) ->
         returns=returned.delivery,
     )
     return Decision(drafts=(passport_draft(passport.passport, state.lanes, fact),))
+
+
+def may_go_back(passport: Passport, delivery: UUID) -> bool:
+    return delivery not in (passport.went_back or ())
 
 
 def return_refusals(
