@@ -1,7 +1,7 @@
 """`lodestone keys`: issue API keys where nobody holds an operator's key yet; the keys of checkpoints."""
 
 import secrets
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import rich_click as click
@@ -14,6 +14,7 @@ from market.ground import stand_on_database, wire
 from market.http.wire.ids import to_text
 from market.http.wire.tokens import SECRET_BYTES
 from market.operators import MintedKey, ensure_operator, issue_key, told
+from market.rules.parties.keys import late_cautions
 from market.settings import Settings
 
 ROLES: tuple[KeyRole, ...] = ("trader", "compliance", "auditor", "operator", "admin")
@@ -51,6 +52,8 @@ def issue(*, organisation: str, roles: tuple[KeyRole, ...], label: str, days: in
         minted = run_async(_issue(settings, chosen, tuple(dict.fromkeys(roles)), label, timedelta(days=days)))
     except (Refusal, Refusals) as error:
         raise CommandFailed(Exit.INVALID_INPUT, told(error)) from error
+    for caution in late_cautions(minted.expires_at, datetime.now(UTC)):
+        say(f"warning: {caution.text}")
     if as_json:
         print_json(minted)
         return

@@ -16,6 +16,7 @@ from market.client.hooks import UNKEYED, Webhooks
 from market.client.imports import Imports
 from market.client.operations import Operation
 from market.client.orders import OFFERS, REQUIREMENTS, Lots, Orders, Quotes
+from market.client.own_key import OWN_KEY, OwnKey
 from market.client.passports import Passports
 
 SECONDS_MAX: Final = 30.0
@@ -107,6 +108,10 @@ class Client:
     async def aclose(self) -> None:
         if self._own_http:
             await self._http.aclose()
+
+    async def whoami(self) -> OwnKey:
+        """Whose the key is, its roles, until when it counts, and the markets of its organisation."""
+        return (await self.calls.ask(OWN_KEY)).body
 
     async def get(self, path: str, **query: str | int | bool | None) -> dict[str, Any]:
         """`path` whole, as in `/v1/funnel`, of a route whose answer is an object."""

@@ -40,7 +40,7 @@ from market.http.materials import (
     twins,
 )
 from market.http.orders import order_explanations, policies, recovered_lots, requirements, supply_offers
-from market.http.parties import closings, facilities, initiatives, keys, organisations, papers
+from market.http.parties import closings, facilities, initiatives, keys, organisations, papers, whoami
 from market.http.proofs import agreement_proofs, audit_runs, checkpoints, match_proofs, receipt_proofs
 from market.http.rounds import (
     book,
@@ -75,6 +75,7 @@ HANDLERS: Final[tuple[Route, ...]] = (
     *facilities.HANDLERS,
     *papers.HANDLERS,
     *keys.HANDLERS,
+    *whoami.HANDLERS,
     *streams.HANDLERS,
     *feed.HANDLERS,
     *webhooks.HANDLERS,

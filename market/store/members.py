@@ -245,6 +245,17 @@ async def markets_of(connection: Connection, organisation: UUID) -> list[tuple[i
     return [(row["lane"], row["market"]) for row in await connection.fetch(READ_MARKETS, organisation)]
 
 
+READ_MEMBERSHIPS = """
+select lane, market, version, position, suspended, suspended_time, suspended_reason, left_time, body
+from member where organisation = $1 order by market
+"""
+
+
+async def memberships_of(connection: Connection, organisation: UUID) -> list[MemberRow]:
+    """Of every market that ever admitted the organisation, by id."""
+    return [_row(row) for row in await connection.fetch(READ_MEMBERSHIPS, organisation)]
+
+
 # As the book keeps them: those within 90 days of the organisation's newest one.
 READ_FAILINGS = """
 select organisation, failed_time from (

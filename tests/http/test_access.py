@@ -184,9 +184,44 @@ async def test_a_key_is_issued_shown_once_used_and_revoked(shop: Shop) -> None:
     listed = await shop.ask("GET", path, by=seller, roles=("admin",))
     assert secret_sha256(token) not in listed.text
     assert token not in listed.text
+    own = (await shop.client.get("/v1/whoami", headers=asked)).json()
+    assert (issued.json()["id"], "desk", ["trader"], terms["expires_at"]) == (
+        own["key"],
+        own["label"],
+        own["roles"],
+        own["expires_at"],
+    )
     revoked = await shop.ask("DELETE", f"{path}/{issued.json()['id']}", by=seller, roles=("admin",))
     assert 200 == revoked.status_code, revoked.text
     assert 401 == (await shop.client.get("/v1/markets", headers=asked)).status_code
+
+
+async def test_every_key_says_whose_it_is_and_where(shop: Shop) -> None:
+    seller = shop.scene.sellers[0]
+    for role in sorted(READERS):
+        told = await shop.ask("GET", "/v1/whoami", by=seller, roles=(role,))
+        assert 200 == told.status_code, told.text
+        own = told.json()
+        assert (to_text("org", seller.organisation), [role], "no-store") == (
+            own["organisation"],
+            own["roles"],
+            told.headers["cache-control"],
+        )
+        assert [{"market": shop.market, "suspended": False, "left_at": None}] == own["markets"]
+
+
+async def test_a_key_for_more_than_two_years_is_warned_of(shop: Shop) -> None:
+    seller = shop.scene.sellers[0]
+    path = f"/v1/organisations/{to_text('org', seller.organisation)}/keys"
+    two_years = shop.scene.clock.now + timedelta(days=731)
+    for until, codes in ((two_years, []), (two_years + timedelta(seconds=1), ["key_expires_late"])):
+        terms = {"label": "long", "roles": ["trader"], "expires_at": until.isoformat()}
+        issued = await shop.ask("POST", path, by=seller, roles=("admin",), body=terms, key=f"k-{until:%s}")
+        assert (201, codes) == (issued.status_code, [each["code"] for each in issued.json()["warnings"]])
+    again = await shop.ask("POST", path, by=seller, roles=("admin",), body=terms, key=f"k-{until:%s}")
+    late = again.json()["warnings"][1]
+    assert ("key_expires_late", "/expires_at") == (late["code"], late["pointer"])
+    assert f"{until:%Y-%m-%d}" in late["detail"]
 
 
 async def test_another_process_notices_a_revocation_within_a_minute(shop: Shop) -> None:

@@ -205,10 +205,11 @@ async def test_a_fresh_deployment_is_set_up_once(
     code, out, _ = await ran(*servers, "topics", "--json")
     rows = {row["topic"].removeprefix(topic_prefix): row for row in json.loads(out)}
     assert ("exists", 2) == (rows["record.market.v1"]["state"], rows["record.market.v1"]["partitions"])
-    code, out, err = await ran(*servers, "keys", "issue", "--role", "operator", "--role", "auditor")
+    code, out, err = await ran(*servers, "keys", "issue", "--role", "auditor", "--days", "800")
     assert (Exit.OK, 1) == (code, len(out.splitlines()))
     assert out.startswith("lds_live_")
     assert "shown this once" in err
+    assert "two years at most" in " ".join(err.split())
     code, out, err = await ran(*servers, "keys", "issue", "--role", "trader", "--organisation", "org_1")
     assert (Exit.INVALID_INPUT, "") == (code, out)
 

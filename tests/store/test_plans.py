@@ -303,6 +303,7 @@ async def test_what_the_writer_runs(database: Any, filled: Any) -> None:
             (orders.LOCATE, (sold[0], None), {"requirement_by_id"}),
             (matches.LOCATE, (struck[0], None), {"match_by_id"}),
             (members.READ_MARKETS, (posters[0],), {"member_by_organisation"}),
+            (members.READ_MEMBERSHIPS, (posters[0],), {"member_by_organisation"}),
             (members.READ_NAMED, (lanes, asked, posters), member),
             (views.READ_ORDERS, (lanes, asked, sold, [False] * 64), {"order_entry_pkey"}),
             (

@@ -1,5 +1,6 @@
 """API keys of an organisation: issue (the token is shown once), list, revoke."""
 
+from datetime import datetime
 from typing import Annotated, Final, Self
 from uuid import UUID
 
@@ -17,9 +18,9 @@ from market.http.wire.lists import PageQuery
 from market.http.wire.material import Body, utc
 from market.http.wire.paging import Listing
 from market.http.wire.reads import as_caller
-from market.http.wire.receipts import Accepted, done, secret_shown_before
+from market.http.wire.receipts import Accepted, Warned, done, secret_shown_before, warned
 from market.http.wire.tokens import mint, secret_sha256
-from market.rules.parties.keys import IssueKey, RevokeKey
+from market.rules.parties.keys import IssueKey, RevokeKey, late_cautions
 from market.rules.parties.parties import ApiKey, KeyDetails
 from market.rules.refusing.wording import Name
 from market.store import party_reads
@@ -89,7 +90,7 @@ class KeyAccepted(Accepted, frozen=True, kw_only=True):
     idempotent=True,
     description=(
         "Operator and auditor keys are issued by operators only. Where two operators have to sign, a key "
-        "counts as the one that it was issued with."
+        "counts as the one that it was issued with. One that counts for more than two years is warned of."
     ),
     example=EXAMPLE,
 )
@@ -120,12 +121,17 @@ async def issue(call: Call[KeyTerms, DryRun]) -> Answer:
         body=KeyAccepted(
             id=None if outcome.validated_only else to_text("key", fact.key),
             token=token if shown else None,
-            warnings=(secret_shown_before(LOST),) if outcome.replayed else (),
+            warnings=_warnings(fact, door.clock(), replayed=outcome.replayed),
             **outcome.accepted(),
         ),
         status=outcome.status,
         replayed=outcome.replayed,
     )
+
+
+def _warnings(fact: ApiKeyIssued, now: datetime, *, replayed: bool) -> tuple[Warned, ...]:
+    lost = (secret_shown_before(LOST),) if replayed else ()
+    return (*lost, *warned(late_cautions(fact.expires_at, now)))
 
 
 @endpoint(

@@ -1,5 +1,6 @@
 """API keys of an organisation: issue and revoke. Only the SHA-256 of a secret comes this far."""
 
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from msgspec import UNSET, Struct
@@ -8,7 +9,7 @@ from msgspec.structs import asdict, replace
 from events.callers import Caller, role_refusals
 from events.decision import Decision, Moment
 from events.party_events import ApiKeyIssued, ApiKeyRevoked
-from events.refusal import IdTaken, refuse
+from events.refusal import Caution, IdTaken, refuse
 from events.vocabulary import KeyRole
 from events.wellformed import duplicate_refusals, malformed
 from market.rules.callers import party_refusals
@@ -17,6 +18,8 @@ from market.rules.refusing.refusals import EntriesMax, ExpiryPast, KeysMax, KeyU
 
 LIVE_WITH_ONE_LABEL_MAX = 2
 KEYS_MAX = 100
+EARLY_ENOUGH = timedelta(days=731)
+"""Two years, one of them a leap year."""
 PLATFORM_ROLES: frozenset[KeyRole] = frozenset({"operator", "auditor"})
 
 
@@ -61,6 +64,17 @@ def issue_key(state: OrganisationState, argument: IssueKey, moment: Moment) -> D
     fact = ApiKeyIssued(organisation=argument.organisation, key=argument.key, **asdict(details))
     issued = ApiKey(organisation=argument.organisation, key=argument.key, details=details, version=1)
     return decision(state, replace(state, keys=(*state.keys, issued)), fact)
+
+
+def late_cautions(until: datetime, now: datetime) -> tuple[Caution, ...]:
+    """Of a key that would count for more than two years."""
+    if until - now <= EARLY_ENOUGH:
+        return ()
+    text = (
+        f"Until {until:%Y-%m-%d} whoever finds the key may use it. Issue one of two years at most, and the "
+        "next before it ends: two keys of one label may live."
+    )
+    return (Caution(code="key_expires_late", text=text, pointer="/expires_at"),)
 
 
 def revoke_key(state: OrganisationState, argument: RevokeKey, moment: Moment) -> Decision:
