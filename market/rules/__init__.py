@@ -22,7 +22,7 @@ several of them, lies beside them.
                    certificate (checks it without a solver), round_record, breaches, differences, exports
       a pair       eligibility, delivery_papers; pricing, amounts, readings
       many pairs   candidates, screening, rex_columns, paper_columns, valuation, carbon_columns;
-                   assay_columns, exact_floors, columns
+                   assay_columns, supply_columns (each read once), exact_floors, columns
       whole lots   order_limits; indivisible, stages; packages_check, effective
       portfolios   portfolio; quota_sections, quota_record, quotas_check; quotas, offered, portfolio_lp
       again        rounds_again, rule_set_changes, whole_ticks

@@ -5,7 +5,7 @@ Here are the figures alone, for every pair of a round; `pricing` says where they
 pays by the same formulas is in `contracts.rules.price_terms`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -24,7 +24,7 @@ from contracts.rules.price_terms import (
     rex_ueur,
 )
 from events.market_terms import CoProductBid, SustainabilityProfile
-from events.vocabulary import BASIS_ELEMENTS, INTEGER_MAX
+from events.vocabulary import BASIS_ELEMENTS, INTEGER_MAX, OriginStep
 from market.rules.book import RequirementOrder, SupplyOrder
 from market.rules.clearing.delivery_papers import certified
 from market.rules.clearing.eligibility import Delivery, MarketFacts, carriage_row
@@ -169,8 +169,12 @@ def certificates_held(
 
 
 def concentrated_origins(supply: SupplyOrder, facts: MarketFacts) -> tuple[str, ...]:
+    return concentrated_steps(supply.terms.origin, facts)
+
+
+def concentrated_steps(steps: Sequence[OriginStep], facts: MarketFacts) -> tuple[str, ...]:
     listed = facts.inputs.concentrated
-    return () if listed is None else listed_origins(supply.terms.origin, listed.countries)
+    return () if listed is None else listed_origins(steps, listed.countries)
 
 
 def is_strategic(supply: SupplyOrder, facts: MarketFacts) -> bool:

@@ -1,13 +1,10 @@
 """What supplies' assays say of the analytes that somebody asks for, as columns; `readings` says it of one."""
 
-from collections.abc import Collection, Sequence
-from itertools import chain
+from collections.abc import Collection
 from math import lcm
-from operator import attrgetter
 
 import numpy as np
 
-from events.market_terms import SupplyTerms
 from events.vocabulary import (
     BASIS_ELEMENTS,
     INTEGER_MAX,
@@ -18,14 +15,14 @@ from events.vocabulary import (
     Denominator,
     MarketBasis,
 )
-from market.rules.clearing.columns import BEYOND, int64s, numbers
+from market.rules.clearing.columns import BEYOND
 from market.rules.clearing.eligibility import carries_treo
 from market.rules.clearing.exact_floors import Ratio
+from market.rules.clearing.supply_columns import Supplies
 from market.rules.optimum.problem import Int64s
 from market.rules.quantities import kg_per_basis_kg, purity_ppb
 
 NO_FIGURE = -1
-_kind = attrgetter("analyte", "reported_as", "state")
 METAL_PPB = {oxide: metal_ppb for oxide, (_, metal_ppb) in OXIDES.items()}
 
 
@@ -38,7 +35,7 @@ class AssayColumns:
 
     def __init__(
         self,
-        terms: Sequence[SupplyTerms],
+        supplies: Supplies,
         basis: MarketBasis,
         analytes: Collection[str],
         paid: Collection[str],
@@ -46,18 +43,16 @@ class AssayColumns:
         """`analytes` get a row; those of them that are `paid` a ratio."""
         elements = BASIS_ELEMENTS[basis]
         self.row = {analyte: place for place, analyte in enumerate(dict.fromkeys([*analytes, *elements]))}
-        self._terms, self._basis = terms, basis
-        self._treo = int64s(map(_treo_ppb, terms), len(terms))
-        self._moisture = int64s([each.moisture_ppb for each in terms], len(terms))
-        self._dry = np.array([each.composition.basis == "dry" for each in terms], dtype=np.bool_)
-        shape = len(self.row), len(terms)
+        self._terms, self._basis, count = supplies.terms, basis, len(supplies)
+        self._treo, self._moisture, self._dry = supplies.treo_ppb, supplies.moisture_ppb, supplies.dry
+        shape = len(self.row), count
         self.low_ppb = np.full(shape, NO_FIGURE, dtype=np.int64)
         self.high_ppb = np.full(shape, BEYOND, dtype=np.int64)
         self.ratio_ppb = np.zeros(shape, dtype=np.int64)
-        self._metal = np.zeros((len(elements), len(terms)), dtype=np.int64)
-        self._oxides = np.zeros((len(elements), len(terms)), dtype=np.int64)
+        self._metal = np.zeros((len(elements), count), dtype=np.int64)
+        self._oxides = np.zeros((len(elements), count), dtype=np.int64)
         self._oxide_scale = lcm(*(METAL_PPB[oxide] for oxide, (of, _) in OXIDES.items() if of in elements))
-        self._read(elements)
+        self._read(supplies, elements)
         dry_kg = self.per_basis_kg("dry") if paid else []
         for place in {self.row[analyte] for analyte in paid}:
             least = np.maximum(self.low_ppb[place], 0).tolist()
@@ -95,17 +90,13 @@ class AssayColumns:
             found[place] = kg_per_basis_kg(per, self._basis, of_treo.moisture_ppb, of_treo.composition)
         return found
 
-    def _read(self, elements: tuple[str, ...]) -> None:
-        rows = self.row
-        of_supply = [each.composition.cells for each in self._terms]
-        cells = list(chain.from_iterable(of_supply))
-        kinds = numbers()
-        kind = int64s(map(kinds.__getitem__, map(_kind, cells)), len(cells))
+    def _read(self, supplies: Supplies, elements: tuple[str, ...]) -> None:
+        rows, kinds, kind = self.row, supplies.cell_kinds, supplies.cell_kind
         asked = np.array(
             [name in rows and state != "not_available" for name, _, state in kinds], dtype=np.bool_
         )[kind]
-        supply = np.repeat(np.arange(len(of_supply)), int64s(map(len, of_supply), len(of_supply)))[asked]
-        fraction = int64s([cell.fraction_ppb or 0 for cell in cells], len(cells))[asked]
+        supply = np.repeat(np.arange(len(supplies)), supplies.cells)[asked]
+        fraction = supplies.fraction_ppb[asked]
         kind = kind[asked]
         row = np.array([rows.get(name, 0) for name, _, _ in kinds], dtype=np.int64)[kind]
         metal = np.array([METAL_PPB.get(reported, PPB) for _, reported, _ in kinds], dtype=np.int64)[kind]
@@ -132,11 +123,6 @@ def purity_or_no_figure(composition: Composition, elements: tuple[str, ...]) -> 
     """`purity_ppb` where the assay carries TREO, else NO_FIGURE."""
     share_ppb = purity_ppb(composition, elements)
     return NO_FIGURE if share_ppb is None or not carries_treo(composition) else share_ppb
-
-
-def _treo_ppb(terms: SupplyTerms) -> int:
-    composition = terms.composition
-    return (composition.treo_ppb or 0) if composition.of == "treo" else PPB
 
 
 def _oxide_metal_ppb(analyte: str, reported_as: str) -> int:

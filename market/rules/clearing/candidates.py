@@ -6,9 +6,10 @@ from datetime import timedelta
 
 import numpy as np
 
-from market.rules.book import RequirementOrder, SupplyOrder
+from market.rules.book import RequirementOrder
 from market.rules.clearing.columns import int64s, microseconds, numbers
 from market.rules.clearing.eligibility import MarketFacts
+from market.rules.clearing.supply_columns import Supplies
 from market.rules.optimum.problem import Int64s, Mask
 from market.rules.orders.horizons import contract_years
 
@@ -70,12 +71,11 @@ class Nodes:
     tranche: Int64s
 
 
-def ways(supplies: Sequence[SupplyOrder], requirements: Sequence[RequirementOrder], fit: Mask) -> Ways:
+def ways(supplies: Supplies, requirements: Sequence[RequirementOrder], fit: Mask) -> Ways:
     """Of the requirements that are fit."""
-    terms_of = [order.terms for order in supplies]
     keys = numbers()
-    forms, countries = [each.form for each in terms_of], [each.place.country for each in terms_of]
-    key_of_supply = int64s(map(keys.__getitem__, zip(forms, countries, strict=True)), len(supplies))
+    of_supply = zip(supplies.form, supplies.country, strict=True)
+    key_of_supply = int64s(map(keys.__getitem__, of_supply), len(supplies))
     found: list[list[tuple[int, int, int, int]]] = [[] for _ in keys]
     for index in np.flatnonzero(fit).tolist():
         terms = requirements[index].terms
@@ -99,7 +99,7 @@ def ways(supplies: Sequence[SupplyOrder], requirements: Sequence[RequirementOrde
 def batches(
     nodes: Nodes,
     fit: Int64s,
-    supplies: Sequence[SupplyOrder],
+    supplies: Supplies,
     requirements: Sequence[RequirementOrder],
     known: Ways,
     facts: MarketFacts,
@@ -180,18 +180,18 @@ class _Windows:
     def __init__(
         self,
         nodes: Nodes,
-        supplies: Sequence[SupplyOrder],
+        supplies: Supplies,
         requirements: Sequence[RequirementOrder],
         facts: MarketFacts,
     ) -> None:
-        term = supplies[0].terms.term if supplies else None
+        term = supplies.terms[0].term if len(supplies) else None
         self._papers_until: int | None = None
         if term is not None:
             start = contract_years(term).start
             self._papers_until = microseconds(start.replace(year=start.year + 1))
             return
         windows = [
-            supplies[supply].terms.tranches[tranche].window
+            supplies.terms[supply].tranches[tranche].window
             for supply, tranche in zip(nodes.supply.tolist(), nodes.tranche.tolist(), strict=True)
         ]
         at = microseconds(facts.at)

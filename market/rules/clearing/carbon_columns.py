@@ -15,7 +15,7 @@ from market.rules.clearing.columns import among, int64s
 from market.rules.clearing.eligibility import MarketFacts
 from market.rules.clearing.exact_floors import FLOOR_MAX, FloorSums, Ratio
 from market.rules.clearing.paper_columns import PaperColumns
-from market.rules.clearing.screening import Supplies
+from market.rules.clearing.supply_columns import Supplies
 from market.rules.optimum.problem import Int64s, Mask
 
 NOTHING: Ratio = (0, 1)
@@ -32,14 +32,14 @@ class Carbon:
         papers: PaperColumns,
         assays: AssayColumns,
     ) -> None:
-        self._supplies, self._facts, self._assays = supplies, facts, assays
+        self._forms, self._facts, self._assays = supplies.form, facts, assays
         self._until = papers.footprint
         self._cents = int64s([profile.carbon_cents_per_t for profile in profiles], len(profiles))
-        self._read()
+        self._read(supplies)
 
-    def _read(self) -> None:
+    def _read(self, supplies: Supplies) -> None:
         cents_max = int(self._cents.max(initial=0))
-        gains = list(_gains_g_ppb(self._supplies, self._facts)) if cents_max else []
+        gains = list(_gains_g_ppb(supplies, self._facts)) if cents_max else []
         self._unit = gcd(*chain.from_iterable(gains)) or 1
         most = FLOOR_MAX // cents_max if cents_max else 0
         held = [gain // self._unit for gain in chain.from_iterable(gains)]
@@ -97,7 +97,7 @@ class Carbon:
         """Kilograms of the benchmark's unit per basis kg of each supply; None where that cannot be said."""
         units = {each.form: each.declared_unit for each in reversed(self._facts.rule_set.benchmarks)}
         kg = {unit: self._assays.per_basis_kg(unit, places) for unit in set(units.values())}
-        forms = [self._supplies[place].terms.form for place in places.tolist()]
+        forms = [self._forms[place] for place in places.tolist()]
         if len(kg) == 1 and units.keys() >= set(forms):
             yield from kg.popitem()[1]
             return
@@ -120,8 +120,8 @@ def _gains_g_ppb(supplies: Supplies, facts: MarketFacts) -> Iterator[tuple[int, 
     """Below the benchmark: by the declared footprint, and by silence."""
     benchmarks = {each.form: each for each in reversed(facts.rule_set.benchmarks)}
     silent = {form: _gain_g_ppb(None, benchmark, facts) for form, benchmark in benchmarks.items()}
-    for order in supplies:
-        benchmark, footprint = benchmarks.get(order.terms.form), order.terms.footprint
+    for form, footprint in zip(supplies.form, supplies.footprint, strict=True):
+        benchmark = benchmarks.get(form)
         if benchmark is None:
             yield 0, 0
         elif footprint is None:

@@ -26,6 +26,7 @@ from market.rules.clearing.order_limits import PackedColumns, divisibility, pack
 from market.rules.clearing.paper_columns import PaperColumns, paper_screens
 from market.rules.clearing.rex_columns import rex_screens
 from market.rules.clearing.screening import Parties, asked_analytes, fit_orders, screens, unopposed
+from market.rules.clearing.supply_columns import read_supplies
 from market.rules.clearing.valuation import Valuation, paid_analytes
 from market.rules.clearing.waterfalls import Waterfalls
 from market.rules.optimum.problem import Int32s, Int64s, Integers, Mask, read_only
@@ -369,21 +370,21 @@ def _pairs(
     """Pairs against which nothing speaks and whose figures a round can hold: what `reasons` says of one."""
     if not supplies or not requirements:
         return NO_PAIRS, None
-    sellers_fit, buyers_fit = fit_orders(supplies, parties, facts.at)
+    read = read_supplies(supplies)
+    sellers_fit, buyers_fit = fit_orders(read, parties, facts.at)
     fit_nodes = np.flatnonzero(sellers_fit[nodes.supply])
-    known = ways(supplies, requirements, buyers_fit)
+    known = ways(read, requirements, buyers_fit)
     paid = paid_analytes(requirements)
-    terms = [order.terms for order in supplies]
-    assays = AssayColumns(terms, facts.basis, asked_analytes(requirements) | paid, paid)
-    papers = PaperColumns(supplies, requirements, facts)
+    assays = AssayColumns(read, facts.basis, asked_analytes(requirements) | paid, paid)
+    papers = PaperColumns(read, requirements, facts)
     against = [
-        *screens(supplies, requirements, parties, facts, assays),
-        *rex_screens(supplies, requirements, facts),
-        *paper_screens(supplies, requirements, facts, papers),
+        *screens(read, requirements, parties, facts, assays),
+        *rex_screens(read, requirements, facts),
+        *paper_screens(read, requirements, facts, papers),
     ]
-    valuation = Valuation(supplies, requirements, facts, assays, papers, known)
+    valuation = Valuation(read, requirements, facts, assays, papers, known)
     found = []
-    for pairs in batches(nodes, fit_nodes, supplies, requirements, known, facts):
+    for pairs in batches(nodes, fit_nodes, read, requirements, known, facts):
         pairs = unopposed(pairs, against)
         worth = valuation.of(pairs)
         found.append(

@@ -6,14 +6,14 @@ from uuid import UUID
 import numpy as np
 
 from contracts.rules.price_terms import footprint_comparable
-from events.market_terms import FootprintBenchmark, Member
-from events.vocabulary import ProductForm
+from events.market_terms import Member
 from market.rules.book import SupplyOrder
 from market.rules.clearing.candidates import Candidates
 from market.rules.clearing.columns import BEYOND, NEVER, Codes, Slots, cells, int64s, microseconds
 from market.rules.clearing.delivery_papers import LICENSED_WASTE_STATUSES, waste_papers_until
 from market.rules.clearing.eligibility import MarketFacts
-from market.rules.clearing.screening import Requirements, Screen, Supplies
+from market.rules.clearing.screening import Requirements, Screen
+from market.rules.clearing.supply_columns import Supplies
 from market.rules.optimum.problem import Int64s, Mask
 
 _Until = tuple[int, int]
@@ -40,12 +40,11 @@ class PaperColumns:
         self.row = {scheme: place for place, scheme in enumerate(schemes)}
         held = {member.organisation.int: self._held(member, facts) for member in facts.members.values()}
         certified = [[NEVER] * len(supplies) for _ in self.row]
-        for index, order in enumerate(supplies) if self.row else ():
+        for index, order in enumerate(supplies.orders) if self.row else ():
             for row, until in self._of_order(order, held, facts):
                 certified[row][index] = max(certified[row][index], until)
         self.certified = np.array(certified, dtype=np.int64).reshape(len(self.row), len(supplies))
-        benchmarks = {each.form: each for each in reversed(facts.rule_set.benchmarks)}
-        self.footprint = int64s([_footprint_until(order, benchmarks) for order in supplies], len(supplies))
+        self.footprint = _footprints_until(supplies, facts)
 
     def _of_order(
         self, order: SupplyOrder, held: Mapping[int, _Held], facts: MarketFacts
@@ -83,11 +82,16 @@ def paper_screens(
     ]
 
 
-def _footprint_until(order: SupplyOrder, benchmarks: Mapping[ProductForm, FootprintBenchmark]) -> int:
-    footprint = order.terms.footprint
-    if footprint is None or not footprint_comparable(footprint, benchmarks.get(order.terms.form)):
-        return NEVER
-    return microseconds(footprint.valid_until)
+def _footprints_until(supplies: Supplies, facts: MarketFacts) -> Int64s:
+    benchmarks = {each.form: each for each in reversed(facts.rule_set.benchmarks)}
+    kind, until = supplies.footprint_kind, supplies.footprint_until
+    # NO_KIND is the last
+    comparable = np.zeros(len(supplies.footprint_kinds) + 1, dtype=np.bool_)
+    for place in _first_of_each(kind):
+        footprint = supplies.footprint[place]
+        if footprint is not None:
+            comparable[kind[place]] = footprint_comparable(footprint, benchmarks.get(supplies.form[place]))
+    return np.where(comparable[kind], until, NEVER)
 
 
 def _certificates(requirements: Requirements, papers: PaperColumns) -> Iterator[Screen]:
@@ -110,7 +114,7 @@ def _footprints(supplies: Supplies, requirements: Requirements, papers: PaperCol
     if all(cap is None for cap in caps):
         return
     most = int64s([BEYOND if cap is None else cap for cap in caps], len(caps))
-    declared = [order.terms.footprint for order in supplies]
+    declared = supplies.footprint
     grams = int64s([0 if each is None else each.g_co2e_per_kg for each in declared], len(declared))
 
     def low_enough(pairs: Candidates) -> Mask:
@@ -123,10 +127,10 @@ def _footprints(supplies: Supplies, requirements: Requirements, papers: PaperCol
 
 
 def _waste(supplies: Supplies, requirements: Requirements, facts: MarketFacts) -> Iterator[Screen]:
-    if all(order.terms.waste_status not in LICENSED_WASTE_STATUSES for order in supplies):
+    if all(each.waste_status not in LICENSED_WASTE_STATUSES for each in supplies.terms):
         return
     kinds, sites = Codes(), Codes()
-    kind = kinds.of([_waste_kind(order) for order in supplies])
+    kind = kinds.of([_waste_kind(order) for order in supplies.orders])
     site = sites.of(
         [
             (order.organisation, order.terms.facility, order.terms.place.country, order.terms.rex_route)
@@ -135,7 +139,7 @@ def _waste(supplies: Supplies, requirements: Requirements, facts: MarketFacts) -
     )
     example = _first_of_each(kind), _first_of_each(site)
     licensed = np.array(
-        [order.terms.waste_status in LICENSED_WASTE_STATUSES for order in supplies], dtype=np.bool_
+        [each.waste_status in LICENSED_WASTE_STATUSES for each in supplies.terms], dtype=np.bool_
     )
 
     def permitted(pairs: Candidates) -> Mask:
@@ -149,7 +153,7 @@ def _waste(supplies: Supplies, requirements: Requirements, facts: MarketFacts) -
 
     def papers_until(met: int) -> int:
         seller, buyer = divmod(met, len(sites.known))
-        supply, requirement = supplies[example[0][seller]], requirements[example[1][buyer]]
+        supply, requirement = supplies.orders[example[0][seller]], requirements[example[1][buyer]]
         moment = waste_papers_until(
             supply.terms,
             requirement.terms,

@@ -11,7 +11,8 @@ from events.vocabulary import REX_HIERARCHY
 from market.rules.clearing.candidates import Candidates
 from market.rules.clearing.columns import BEYOND, Codes, Slots, bit_words, int64s, numbered, share_a_bit
 from market.rules.clearing.eligibility import MarketFacts
-from market.rules.clearing.screening import Requirements, Screen, Supplies
+from market.rules.clearing.screening import Requirements, Screen
+from market.rules.clearing.supply_columns import Supplies
 from market.rules.optimum.problem import Int64s, Mask
 from market.rules.orders.magnet_grades import accepts
 from market.rules.orders.rex import open_routes
@@ -29,7 +30,7 @@ def _routes(supplies: Supplies, requirements: Requirements, facts: MarketFacts) 
     if not facts.rule_set.route_ceilings or not any(declared):
         return
     routes = numbered([REX_HIERARCHY])
-    opened = bit_words([open_routes(order.terms, facts.rule_set) for order in supplies], routes)
+    opened = bit_words([open_routes(each, facts.rule_set) for each in supplies.terms], routes)
     wanted = bit_words([REX_HIERARCHY if route is None else (route,) for route in declared], routes)
     free = np.array([route is None for route in declared], dtype=np.bool_)
     yield lambda pairs: free[pairs.requirement] | share_a_bit(opened, pairs.supply, wanted, pairs.requirement)
@@ -39,7 +40,7 @@ def _magnets(supplies: Supplies, requirements: Requirements) -> Iterator[Screen]
     needs = [order.terms.magnets for order in requirements]
     if all(need is UNSET for need in needs):
         return
-    offers = [order.terms.magnets for order in supplies]
+    offers = [each.magnets for each in supplies.terms]
     needed = np.array([need is not UNSET for need in needs], dtype=np.bool_)
     stated = np.array([offered is not UNSET for offered in offers], dtype=np.bool_)
     grades = _accepted_grades(needs, {each.grade for each in offers if each is not UNSET})

@@ -9,7 +9,7 @@ from msgspec import UNSET
 from contracts.rules.price_terms import MICRO_G_PER_KG_PER_CENT
 from events.market_terms import Member
 from events.vocabulary import QUALIFICATION_LADDER
-from market.rules.book import RequirementOrder, SupplyOrder
+from market.rules.book import RequirementOrder
 from market.rules.clearing.assay_columns import NO_FIGURE, AssayColumns, purity_or_no_figure
 from market.rules.clearing.candidates import Candidates
 from market.rules.clearing.columns import (
@@ -24,10 +24,10 @@ from market.rules.clearing.columns import (
     numbered,
     share_a_bit,
 )
-from market.rules.clearing.eligibility import MarketFacts, seller_parcel_g
+from market.rules.clearing.eligibility import MarketFacts
+from market.rules.clearing.supply_columns import Supplies
 from market.rules.optimum.problem import Mask
 
-Supplies = Sequence[SupplyOrder]
 Requirements = Sequence[RequirementOrder]
 Parties = tuple[Sequence[Member], Sequence[Member]]
 """Whose each supply is, and each requirement: looked up once, since ids take long to hash."""
@@ -40,7 +40,7 @@ def fit_orders(supplies: Supplies, parties: Parties, at: datetime) -> tuple[Mask
         np.fromiter([member.sanctions_screened_until >= at for member in side], np.bool_, len(side))
         for side in parties
     )
-    licensed = (order.terms.export_licence != "pending" for order in supplies)
+    licensed = (each.export_licence != "pending" for each in supplies.terms)
     return sellers & np.fromiter(licensed, np.bool_, len(supplies)), buyers
 
 
@@ -81,7 +81,7 @@ def _parties(supplies: Supplies, requirements: Requirements, parties: Parties) -
     yield lambda pairs: seller_group.take(pairs.supply) != buyer_group.take(pairs.requirement)
     if any(order.terms.organisations_excluded for order in requirements):
         organisations = Codes()
-        seller = organisations.of([order.organisation for order in supplies])
+        seller = organisations.of([order.organisation for order in supplies.orders])
         barred = np.array(
             sorted(
                 index * len(organisations.known) + organisations.known[excluded]
@@ -93,8 +93,8 @@ def _parties(supplies: Supplies, requirements: Requirements, parties: Parties) -
         )
         width = len(organisations.known)
         yield lambda pairs: ~among(pairs.requirement * width + seller[pairs.supply], barred)
-    sides = (supplies, requirements)
-    shown = [[order.terms.visible_to_initiatives for order in side] for side in sides]
+    sides = (supplies.terms, [order.terms for order in requirements])
+    shown = [[terms.visible_to_initiatives for terms in side] for side in sides]
     if any(map(any, shown)):
         yield _initiatives(shown, [[member.initiatives for member in side] for side in parties])
 
@@ -119,7 +119,7 @@ def _initiatives(
 
 def _terms(supplies: Supplies, requirements: Requirements) -> Iterator[Screen]:
     """Of one horizon, so index and start year agree already."""
-    left = [order.terms.term for order in supplies]
+    left = [each.term for each in supplies.terms]
     right = [order.terms.term for order in requirements]
     sold, bought = [term for term in left if term is not None], [term for term in right if term is not None]
     if len(sold) < len(left) or len(bought) < len(right) or not sold or not bought:
@@ -153,10 +153,9 @@ def _floor(ueur_per_kg: int | None) -> int:
 
 def _commercial(supplies: Supplies, requirements: Requirements) -> Iterator[Screen]:
     """Parcels and credit; carriage is part of the way."""
-    sellers, buyers = len(supplies), len(requirements)
-    seller_parcel = int64s([seller_parcel_g(order.terms) for order in supplies], sellers)
+    buyers = len(requirements)
+    seller_parcel, seller_most = supplies.parcel_g, supplies.available_g
     buyer_parcel = int64s([order.terms.minimum_parcel_g for order in requirements], buyers)
-    seller_most = int64s([order.available_g for order in supplies], sellers)
     buyer_most = int64s([order.available_g for order in requirements], buyers)
     paid_for = int64s(map(_paid_for_g, requirements), buyers)
 
@@ -182,10 +181,10 @@ def _provenance(supplies: Supplies, requirements: Requirements) -> Iterator[Scre
     excluded = [order.terms.origins_excluded for order in requirements]
     if any(excluded):
         countries = numbered(excluded)
-        origins = bit_words([{step.country for step in order.terms.origin} for order in supplies], countries)
+        origins = bit_words([{step.country for step in steps} for steps in supplies.origin], countries)
         barred = bit_words(excluded, countries)
         yield lambda pairs: ~share_a_bit(origins, pairs.supply, barred, pairs.requirement)
-    ahead = np.array([order.terms.forecast is not UNSET for order in supplies], dtype=np.bool_)
+    ahead = np.array([each.forecast is not UNSET for each in supplies.terms], dtype=np.bool_)
     if ahead.any():
         taken_ahead = np.array(
             [order.terms.forecast_supply == "accepted" for order in requirements], dtype=np.bool_
@@ -196,18 +195,13 @@ def _provenance(supplies: Supplies, requirements: Requirements) -> Iterator[Scre
     if any(least) or any(each is not None for each in most):
         wanted = int64s([each or 0 for each in least], len(least))
         taken = int64s([BEYOND if each is None else each for each in most], len(most))
-        recycled = int64s(map(_recycled_ppb, supplies), len(supplies))
+        recycled = supplies.post_consumer_ppb + supplies.pre_consumer_ppb
         yield (
             lambda pairs: (
                 (recycled.take(pairs.supply) >= wanted.take(pairs.requirement))
                 & (recycled.take(pairs.supply) <= taken.take(pairs.requirement))
             )
         )
-
-
-def _recycled_ppb(order: SupplyOrder) -> int:
-    stated = order.terms.recycled
-    return 0 if stated is None else stated.post_consumer_ppb + stated.pre_consumer_ppb
 
 
 def asked_analytes(requirements: Requirements) -> dict[str, None]:
@@ -256,7 +250,7 @@ def _purity(supplies: Supplies, requirements: Requirements) -> Iterator[Screen]:
     place = {elements: index for index, elements in enumerate(asked)}
     wanted = int64s([0 if floor is None else place[floor.elements] for floor in floors], len(floors))
     least = int64s([NO_FIGURE if floor is None else floor.min_ppb for floor in floors], len(floors))
-    compositions = [order.terms.composition for order in supplies]
+    compositions = [each.composition for each in supplies.terms]
     share = np.array(
         [[purity_or_no_figure(each, elements) for each in compositions] for elements in asked], dtype=np.int64
     )
@@ -270,10 +264,10 @@ def _purity(supplies: Supplies, requirements: Requirements) -> Iterator[Screen]:
 def _activities(supplies: Supplies, requirements: Requirements) -> Iterator[Screen]:
     thorium = [order.terms.th_max_mbq_per_g for order in requirements]
     if any(each is not None for each in thorium):
-        yield _activity(thorium, [order.terms.assay.th_mbq_per_g for order in supplies])
+        yield _activity(thorium, [each.assay.th_mbq_per_g for each in supplies.terms])
     uranium = [order.terms.u_max_mbq_per_g for order in requirements]
     if any(each is not None for each in uranium):
-        yield _activity(uranium, [order.terms.assay.u_mbq_per_g for order in supplies])
+        yield _activity(uranium, [each.assay.u_mbq_per_g for each in supplies.terms])
 
 
 def _activity(allowed: Sequence[int | None], measured: Sequence[int | None]) -> Screen:
@@ -288,7 +282,8 @@ def _qualification(supplies: Supplies, requirements: Requirements, facts: Market
         return
     least = np.array(asked, dtype=np.int64)
     sites, buyers = Codes(), Codes()
-    site = sites.of([f"{order.organisation}/{order.terms.facility}/{order.terms.form}" for order in supplies])
+    sold = supplies.orders
+    site = sites.of([f"{order.organisation}/{order.terms.facility}/{order.terms.form}" for order in sold])
     buyer = buyers.of([str(order.organisation) for order in requirements])
     width = len(sites.known)
     levels: dict[int, int] = {}

@@ -12,7 +12,7 @@ from market.rules.clearing.amounts import (
     AMOUNT_UEUR_G_PER_KG_MAX,
     VALUE_UEUR_PER_KG_MAX,
     co_product_price,
-    concentrated_origins,
+    concentrated_steps,
     is_strategic,
     profile_of,
 )
@@ -23,7 +23,8 @@ from market.rules.clearing.columns import Slots, alike, cells, int64s
 from market.rules.clearing.eligibility import MarketFacts
 from market.rules.clearing.exact_floors import FloorSums, Ratio
 from market.rules.clearing.paper_columns import PaperColumns
-from market.rules.clearing.screening import Requirements, Supplies
+from market.rules.clearing.screening import Requirements
+from market.rules.clearing.supply_columns import Supplies
 from market.rules.optimum.problem import Int64s, Mask
 
 Term = Callable[[Candidates], Int64s]
@@ -107,9 +108,8 @@ class Valuation:
         self._only_larger = facts.rule_set.only_larger_of_recycled_and_rex
         self._floor = int64s([profile.floor_ueur_per_kg for profile in profiles], len(profiles))
         self._cap = int64s([profile.cap_ueur_per_kg for profile in profiles], len(profiles))
-        self._ask = int64s([order.terms.ask.ueur_per_kg for order in supplies], len(supplies))
+        self._ask, self._supply_g = supplies.ask_ueur_per_kg, supplies.basis_g
         self._limit = int64s([order.terms.limit.ueur_per_kg for order in requirements], len(requirements))
-        self._supply_g = int64s([order.terms.basis_g for order in supplies], len(supplies))
         self._requirement_g = int64s([order.terms.basis_g for order in requirements], len(requirements))
 
     def of(self, pairs: Candidates) -> Worth:
@@ -205,9 +205,7 @@ def _co_products(requirements: Requirements, facts: MarketFacts, assays: AssayCo
 
 
 def _recycled(supplies: Supplies, profiles: Sequence[SustainabilityProfile]) -> Term:
-    contents = [order.terms.recycled for order in supplies]
-    post = int64s([0 if each is None else each.post_consumer_ppb for each in contents], len(contents))
-    pre = int64s([0 if each is None else each.pre_consumer_ppb for each in contents], len(contents))
+    post, pre = supplies.post_consumer_ppb, supplies.pre_consumer_ppb
     bid, which = alike([(each.post_consumer_ueur_per_kg, each.pre_consumer_ueur_per_kg) for each in profiles])
     bids = FloorSums([[(for_post, PPB), (for_pre, PPB)] for for_post, for_pre in bid], PPB)
     return lambda pairs: bids.floors(
@@ -239,10 +237,9 @@ def _certificates(
 
 
 def _origin(supplies: Supplies, profiles: Sequence[SustainabilityProfile], facts: MarketFacts) -> Term:
-    origins = [order.terms.origin for order in supplies]
-    in_europe = {steps: is_european(steps, facts.rule_set) for steps in set(origins)}
-    european = int64s(map(in_europe.__getitem__, origins), len(supplies))
-    concentrated = int64s([bool(concentrated_origins(order, facts)) for order in supplies], len(supplies))
+    origins, which = alike(supplies.origin)
+    european = int64s([is_european(steps, facts.rule_set) for steps in origins], len(origins))[which]
+    concentrated = int64s([bool(concentrated_steps(steps, facts)) for steps in origins], len(origins))[which]
     bid = int64s([profile.eu_origin_ueur_per_kg for profile in profiles], len(profiles))
     deducted = int64s(
         [profile.concentrated_origin_deduction_ueur_per_kg for profile in profiles], len(profiles)
@@ -255,9 +252,8 @@ def _origin(supplies: Supplies, profiles: Sequence[SustainabilityProfile], facts
 
 def _rex(supplies: Supplies, requirements: Requirements, profiles: Sequence[SustainabilityProfile]) -> Term:
     routes = {route: place for place, route in enumerate(REX_HIERARCHY)}
-    fit_for = [order.terms.rex_routes for order in supplies]
-    bits = {fit: sum(1 << routes[route] for route in set(fit)) for fit in set(fit_for)}
-    offered = int64s(map(bits.__getitem__, fit_for), len(supplies))
+    fit_for, which = alike(supplies.rex_routes)
+    offered = int64s([sum(1 << routes[route] for route in set(fit)) for fit in fit_for], len(fit_for))[which]
     wanted, bids = [], []
     for order, profile in zip(requirements, profiles, strict=True):
         route = order.terms.rex_route
@@ -274,7 +270,7 @@ def _strategic_project(supplies: Supplies, requirements: Requirements, facts: Ma
     bid = int64s([order.terms.strategic_project_ueur_per_kg for order in requirements], len(requirements))
     if not bid.any():
         return _no_amount
-    counts = int64s([is_strategic(order, facts) for order in supplies], len(supplies))
+    counts = int64s([is_strategic(order, facts) for order in supplies.orders], len(supplies))
     return lambda pairs: counts.take(pairs.supply) * bid.take(pairs.requirement)
 
 

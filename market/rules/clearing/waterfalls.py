@@ -49,7 +49,7 @@ from market.rules.clearing.pricing import (
     strategic_project_lines,
 )
 from market.rules.clearing.readings import reading_of
-from market.rules.clearing.screening import Requirements, Supplies
+from market.rules.clearing.screening import Requirements
 from market.rules.clearing.valuation import Terms, Valuation
 from market.rules.clearing.waterfall_lines import HOLE, LineColumns, Lines, Templates, template_of
 from market.rules.clearing.written import decimals, encoded
@@ -123,7 +123,7 @@ class Waterfalls:
     def __init__(
         self,
         nodes: Nodes,
-        supplies: Supplies,
+        supplies: Sequence[SupplyOrder],
         requirements: Requirements,
         facts: MarketFacts,
         assays: AssayColumns,
