@@ -66,6 +66,7 @@ class ContractLane:
         self.now = now
         self.holds_units = holds_units
         self.former: FormerBalances | None = None
+        self.oxides_asked = True
         self.agreement: Agreement | None = None
         self.volumes = Volumes()
         self.deliveries: dict[UUID, Delivery] = {}
@@ -423,6 +424,7 @@ class ContractLane:
             invoices=tuple(each for each in self.invoices if each.delivery == given.get("delivery")),
             values=self.values,
             units=self._held,
+            oxides_asked=self.oxides_asked,
         )
         caller = CALLERS_OF_ALL[by]
         return self.record(rule(state, argument(caller=caller, **given), self.moment), by)

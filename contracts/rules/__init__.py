@@ -10,9 +10,10 @@ In the order of reading, each line from what a command meets first to what it re
     volumes        nominations, contract_years, volumes (sums of its years); days
     the clock      clock (what falls due by itself, and in which order)
     a delivery     deliveries, delivery (its fold), replacements (what stands in for a rejected one);
-                   weighings (the mass received), non_arrivals; results,
-                   assays, materials; calls (by when the buyer acts), deemed (what the clock does if it
-                   does not); open_contests (what waits to be settled, of agreements too)
+                   weighings (the mass received), non_arrivals; results, assays, oxides (what they can
+                   hold), materials; calls (by when the buyer acts), deemed
+                   (what the clock does if it does not); open_contests (what waits to be settled, of
+                   agreements too)
     a price        prices, quotation, indices, index_units, price_terms (shared with the market)
     an invoice     settlements, invoices; returns (what goes back after it was accepted)
     a year         shortfall (its ledger), balances, year_accounts, year_prices, statements

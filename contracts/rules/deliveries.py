@@ -41,7 +41,12 @@ from contracts.rules.materials import Material
 from contracts.rules.prices import Quotation, delivery_price, index_of, provisional_share
 from contracts.rules.quotation import IndexValues, provisional, provisional_rate, quarter_of
 from contracts.rules.replacements import made_good_g, replacement_refusals
-from contracts.rules.results import figure_refusals, moisture_refusals, objection_refusals
+from contracts.rules.results import (
+    figure_refusals,
+    held_against,
+    moisture_refusals,
+    objection_refusals,
+)
 from contracts.rules.steps import decision, party, side_refusals
 from contracts.rules.weighings import mass_refusals
 from events.callers import Caller
@@ -177,7 +182,8 @@ def _lot_refusals(state: DeliveryState, terms: AgreementTerms, argument: Ship) -
         reasons.append(DeliveredFormUnfit(pointer="/form", form=argument.form, agreed=", ".join(forms)))
     if argument.lot_number in state.lots:
         reasons.append(LotDelivered(pointer="/lot_number", lot_number=argument.lot_number))
-    reasons += figure_refusals(argument.stated, needed_analytes(terms), "/stated")
+    held = held_against(state, argument.form)
+    reasons += figure_refusals(argument.stated, needed_analytes(terms), "/stated", held)
     reasons += moisture_refusals(argument.moisture_ppb)
     recycled = argument.evidence.recycled
     shown_ppb = 0 if recycled is None else recycled.post_consumer_ppb

@@ -232,8 +232,9 @@ class DeliveryState(AgreementState, frozen=True, kw_only=True):
     what a delivery, or one that is about to leave, stands in for. `invoices` of this delivery in order, and
     `values`, are read where it is settled. Of a shipment `closed_years` are the contract years that were
     assessed, and `quarter_settled` tells whether the difference of its quarter was; `left_g` grams of basis
-    have left under the contract of a match before it and were not rejected. `unproven`: why it cannot be what
-    is stated, or not the passport's lot; no audit of contracts knows. `units` of the indices in `values`.
+    have left under the contract of a match before it and were not rejected. `unproven`: why it is not the
+    passport's lot; no audit of contracts knows. `units` of the indices in `values`. `oxides_asked`: whether
+    figures are held against what an oxide can hold, as they were not by earlier versions.
     """
 
     delivery: Delivery | None = None
@@ -247,6 +248,7 @@ class DeliveryState(AgreementState, frozen=True, kw_only=True):
     invoices: tuple[InvoiceSettled, ...] = ()
     values: IndexValues = field(default_factory=dict)
     units: IndexUnits = field(default_factory=dict)
+    oxides_asked: bool = True
 
 
 def fold(delivery: Delivery | None, position: int, fact: DeliveryFact) -> Delivery:

@@ -179,6 +179,12 @@ class ResultsOverWhole(Refusal):
     code = "results_over_whole"
 
 
+class ResultsOverOxide(Refusal):
+    """As oxides they add up to {sum} of {form}, over 105 %. Results of oxides are {elements} as elements."""
+
+    code = "results_over_oxide"
+
+
 class DeliveryMoistureWhole(Refusal):
     """Moisture has to be below 100 %."""
 

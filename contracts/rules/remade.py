@@ -111,7 +111,7 @@ class Before(Struct, frozen=True, kw_only=True):
     invoice or a shipment. `shipped` are the deliveries of the quarter, `lots` and `left_g` those of
     `DeliveryState`, as `rejected_alike`, `replaced` and `quarter_settled`. Without `units` no price is held
     against them. `match` is confirmed at `match_time`. `former`: a ledger is asked for as an earlier version
-    made it. `settled`: of terms that reach back.
+    made it, without `oxides_asked` figures of a lot. `settled`: of terms that reach back.
     """
 
     agreement: Agreement | None = None
@@ -129,6 +129,7 @@ class Before(Struct, frozen=True, kw_only=True):
     match: MatchConfirmed | None = None
     match_time: datetime | None = None
     former: FormerBalances | None = None
+    oxides_asked: bool = True
     settled: Settled = NOTHING_SETTLED
 
 
@@ -315,6 +316,7 @@ def _delivery_state(before: Before, event: Recorded) -> DeliveryState:
         invoices=before.invoices,
         values=before.values,
         units=before.units,
+        oxides_asked=before.oxides_asked,
     )
 
 

@@ -32,6 +32,7 @@ from contracts.rules.delivery_refusals import (
     UmpireOfParties,
 )
 from contracts.rules.materials import figures
+from contracts.rules.oxides import result_refusals
 from contracts.rules.refusals import AmountBelowZero
 from contracts.rules.steps import decision, party, party_or_operator
 from events.callers import Caller
@@ -40,7 +41,7 @@ from events.contract_terms import AnalyteResult, AssayClause, Evidence
 from events.decision import Decision, Moment
 from events.fractions import ppb_text
 from events.refusal import Refusal, refuse
-from events.vocabulary import ANALYTES, PPB, Side
+from events.vocabulary import ANALYTES, PPB, ProductForm, Side
 from events.wellformed import duplicate_refusals, malformed
 
 OBJECTION_DAYS: Final = 7
@@ -109,7 +110,8 @@ def lodge(state: DeliveryState, argument: LodgeAssay, moment: Moment) -> Decisio
     if delivery.weighed is not None and moment.now >= delivery.weighed.exchange_by:
         reasons.append(ExchangeOver(exchange_by=delivery.weighed.exchange_by.isoformat()))
     exchanged = tuple(limit.analyte for limit in _assay(agreement, delivery).splitting)
-    reasons += figure_refusals(argument.results, exchanged, "/results")
+    held = held_against(state, delivery.shipped.form)
+    reasons += figure_refusals(argument.results, exchanged, "/results", held)
     reasons += [
         AnalyteNotExchanged(
             pointer=f"/results/{index}/analyte", analyte=result.analyte, exchanged=_exchanged_text(exchanged)
@@ -153,7 +155,8 @@ def umpire(state: DeliveryState, argument: DecideAsUmpire, moment: Moment) -> De
     assert delivery.seller_assay is not None
     assert delivery.buyer_assay is not None
     open_analytes = delivery.exchanged.to_umpire
-    reasons = figure_refusals(argument.results, open_analytes, "/results")
+    held = held_against(state, delivery.shipped.form)
+    reasons = figure_refusals(argument.results, open_analytes, "/results", held)
     reasons += [
         NothingForUmpire(pointer=f"/results/{index}/analyte", analyte=result.analyte)
         for index, result in enumerate(argument.results)
@@ -247,8 +250,15 @@ def _certificate_refusals(delivery: Delivery, certificate: Evidence, moment: Mom
     )
 
 
-def figure_refusals(results: Sequence[AnalyteResult], needed: Collection[str], pointer: str) -> list[Refusal]:
-    """What cannot be true of figures of a dry sample, and which figures are missing."""
+def held_against(state: DeliveryState, form: ProductForm) -> ProductForm | None:
+    """What the figures cannot exceed; nothing by the rules of earlier versions."""
+    return form if state.oxides_asked else None
+
+
+def figure_refusals(
+    results: Sequence[AnalyteResult], needed: Collection[str], pointer: str, form: ProductForm | None
+) -> list[Refusal]:
+    """What cannot be true of figures of a dry sample of `form`, and which figures are missing."""
     reasons = duplicate_refusals(pointer, [result.analyte for result in results])
     reasons += [
         ResultUnknown(pointer=f"{pointer}/{index}/analyte", analyte=result.analyte)
@@ -260,6 +270,8 @@ def figure_refusals(results: Sequence[AnalyteResult], needed: Collection[str], p
     sum_ppb = sum(result.fraction_ppb for result in results)
     if sum_ppb > PPB:
         reasons.append(ResultsOverWhole(pointer=pointer, sum=ppb_text(sum_ppb)))
+    elif form is not None:
+        reasons += result_refusals(form, results, pointer)
     return reasons
 
 

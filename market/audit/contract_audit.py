@@ -35,9 +35,11 @@ from events.contract_events import (
     AgreementDrafted,
     AgreementProposed,
     AgreementSigned,
+    AssayLodged,
     DeliveryShipped,
     IndexPublished,
     InvoiceSettled,
+    UmpireDecided,
     YearAssessed,
 )
 from events.contract_terms import IndexValue
@@ -104,10 +106,10 @@ class ContractAudit:
             return None, ()
         before = self._before(dossier, event, fact)
         first, following = self._asked(before, event, fact)
-        if first is None or not isinstance(fact, YearAssessed):
-            return first, following
-        for former in FORMER_BALANCES:
-            fault, following = self._asked(replace(before, former=former), event, fact)
+        if first is None:
+            return None, following
+        for former in _by_former_rules(before, fact):
+            fault, following = self._asked(former, event, fact)
             if fault is None:
                 self.former_rule = after_former_rule(self.former_rule, event)
                 return None, following
@@ -280,6 +282,14 @@ class ContractAudit:
             self._shelf.keep_delivery(replace(kept, invoices=(*kept.invoices, fact)))
         elif fact.period is not None:
             self._shelf.keep_quarter_invoice(fact, fact.period.start.date())
+
+
+def _by_former_rules(before: Before, fact: ContractFact) -> Iterator[Before]:
+    """As earlier versions decided the fact, the last of them first."""
+    if isinstance(fact, YearAssessed):
+        yield from (replace(before, former=former) for former in FORMER_BALANCES)
+    if isinstance(fact, DeliveryShipped | AssayLodged | UmpireDecided):
+        yield replace(before, oxides_asked=False)
 
 
 def _asked_again(decide: Any, event: Recorded) -> tuple[FactFault | None, tuple[Following, ...]]:

@@ -231,8 +231,8 @@ def facts_told(report: AuditReport) -> str:
 def former_rules_told(report: AuditReport) -> list[str]:
     """A line for each lane: whether its newest lies before an upgrade is for the operator to say."""
     return [
-        f"{lane.stream} lane {lane.lane}: {lane.former_rule.facts:,} contract years follow from the rule of "
-        f"an earlier version, the newest at position {lane.former_rule.position:,}, recorded "
+        f"{lane.stream} lane {lane.lane}: {lane.former_rule.facts:,} facts follow from the rules of "
+        f"earlier versions, the newest at position {lane.former_rule.position:,}, recorded "
         f"{lane.former_rule.time:%Y-%m-%d %H:%M:%S} UTC"
         for lane in report.lanes
         if lane.former_rule is not None

@@ -19,7 +19,6 @@ from events.decision import Decision, Moment
 from events.desk import InMarket
 from events.vocabulary import lane_of
 from market.commands.sold_lots import load_late_g, load_sales
-from market.rules.orders.oxide_forms import result_refusals
 from market.rules.passports.bound_lots import Sales
 from market.rules.passports.shipped_lots import NamedLot, Shipment, shipment_refusals
 from market.store import passports, reservations
@@ -75,10 +74,10 @@ def decide(state: ShippingState, argument: Ship, moment: Moment) -> Decision:
     agreement = state.delivery.agreement
     if agreement is None or agreement.standing is None or argument.caller.organisation != agreement.seller:
         return rules.ship(state.delivery, argument, moment)
-    reasons = result_refusals(argument.form, argument.stated, "/stated")
-    if state.lot is not None:
-        reasons += shipment_refusals(state.lot, shipment_of(agreement, argument), moment.now)
-    return rules.ship(replace(state.delivery, unproven=tuple(reasons)), argument, moment)
+    if state.lot is None:
+        return rules.ship(state.delivery, argument, moment)
+    unproven = tuple(shipment_refusals(state.lot, shipment_of(agreement, argument), moment.now))
+    return rules.ship(replace(state.delivery, unproven=unproven), argument, moment)
 
 
 def shipment_of(agreement: Agreement, of: Ship | DeliveryShipped) -> Shipment:

@@ -57,7 +57,8 @@ from tests.contract_journeys import (
 )
 from tests.contract_lane import DEPLOYMENT, KEY, ContractLane, rechained
 from tests.contract_support import MICRO, TONNE_G, agreement_terms
-from tests.delivery_support import UMPIRE, quoted
+from tests.delivery_support import FLAT, NDPR, UMPIRE, figures, quoted
+from tests.desk_support import PERCENT_PPB
 from tests.desk_support import LANE, MARKET, NOW, OPERATOR_CALLER, PERCENT_PPB, numbered
 from tests.rules.test_command_audit import key_issued
 from tests.rules.test_matched import GIVEN, confirmed
@@ -265,6 +266,23 @@ def test_ledgers_of_a_former_rule_are_taken_and_told_and_the_next_one_takes_up_w
         body_of(ledgers[1], YearAssessed(market=MARKET, agreement=lane.stands.agreement, ledger=forged)),
     )
     assert (ledgers[1].position, "contract") == (divergence_of(records).position, divergence_of(records).kind)
+
+
+def test_figures_beyond_what_an_oxide_holds_are_taken_as_of_before_and_told() -> None:
+    """Nd 75 % and Pr 24.5 % come to 116 % of oxides; what follows from them is computed on."""
+    over = {"Nd": 75 * PERCENT_PPB, "Pr": 245_000_000}
+    lane = ContractLane().on(date(2027, 1, 1)).draft(FLAT, kind="spot").sign()
+    lane.oxides_asked = False
+    lane.ship(stated=figures(**over)).weigh().lodge("seller", **over).lodge("buyer", **NDPR)
+    lane.umpire(90_000, **over)
+    newest = lane.events[-1]
+    assert isinstance(newest.data, UmpireDecided)
+    lane.on(date(2027, 1, 20)).accept().settle()
+    verdict = audited(lane.records())
+    assert (None, 1) == (verdict.divergence, verdict.invoices)
+    assert FormerRule(facts=3, position=newest.position, time=newest.time) == verdict.former_rule
+    within = ContractLane().on(date(2027, 1, 1)).draft(FLAT, kind="spot").sign().ship()
+    assert audited(within.records()).former_rule is None
 
 
 RECYCLED = DeliveryEvidence(recycled=RecycledContent(post_consumer_ppb=PPB))

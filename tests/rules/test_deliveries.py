@@ -308,6 +308,10 @@ def test_steps_come_in_order_and_once() -> None:
             {"results": figures(Nd=10**9, Pr=1)},
             [("results_over_whole", "/results")],
         ),
+        (
+            {"results": figures(Nd=75 * PERCENT_PPB, Pr=245_000_000)},
+            [("results_over_oxide", "/results")],
+        ),
         ({"laboratory": ""}, [("malformed_member", "/laboratory")]),
     ],
 )
@@ -365,6 +369,7 @@ def disputed(terms: Any = FLAT) -> Deliveries:
         ({"results": figures()}, [("analyte_missing", "/results")]),
         ({"results": figures(Nd=1, Pr=1)}, [("nothing_for_umpire", "/results/1/analyte")]),
         ({"results": figures(Nd=1), "laboratory": "SGS"}, [("umpire_not_agreed", "/laboratory")]),
+        ({"results": figures(Nd=91 * PERCENT_PPB)}, [("results_over_oxide", "/results")]),
         ({"results": figures(Nd=1), "cost_cents": -1}, [("amount_below_zero", "/cost_cents")]),
         ({"results": figures(Nd=1), "caller": STRANGER_TRADER}, [("agreement_unknown", None)]),
         ({"results": figures(Nd=1), "reference": ""}, [("malformed_member", "/reference")]),

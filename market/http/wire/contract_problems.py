@@ -159,6 +159,7 @@ CONTRACT_REFUSED: Final[dict[type[Refusal], int]] = {
             of_deliveries.AnalyteNotExchanged,
             of_deliveries.AnalyteMissing,
             of_deliveries.ResultsOverWhole,
+            of_deliveries.ResultsOverOxide,
             of_deliveries.DeliveryMoistureWhole,
             of_deliveries.NothingShipped,
             of_deliveries.RecycledShareTooLow,

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Iterator
 from datetime import date, timedelta
 
+from contracts.rules.oxides import WHOLE_MOST_PPB
 from contracts.rules.price_terms import divide
 from events.fractions import percent_text, ppb_text
 from events.market_terms import MarketTerms, RuleSet
@@ -44,7 +45,6 @@ from market.rules.refusing.refusals import ReferenceMissing
 WHOLE_MAGNETS: frozenset[ProductForm] = frozenset({"finished_magnet", "magnet_block", "eol_magnet"})
 REO_SUM_LEAST_PPB, REO_SUM_MOST_PPB = 950_000_000, 1_050_000_000
 REO_SUM_USUAL_PPB = range(990_000_000, 1_010_000_001)
-WHOLE_MOST_PPB = 1_050_000_000
 _ONE_DAY = timedelta(days=1)
 
 

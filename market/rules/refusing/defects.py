@@ -213,12 +213,6 @@ class ElementsOverOxide(Refusal):
     code = "elements_over_oxide"
 
 
-class ResultsOverOxide(Refusal):
-    """As oxides they add up to {sum} of {form}, over 105 %. Results of oxides are {elements} as elements."""
-
-    code = "results_over_oxide"
-
-
 class AssayInFuture(Refusal):
     """The sample cannot have been taken after today."""
 
