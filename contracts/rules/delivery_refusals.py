@@ -240,7 +240,7 @@ class ReturnedQuarterSettled(Refusal):
 
 
 class AssayLodgedBefore(Refusal):
-    """The {side} has lodged its assay: sealed results do not change."""
+    """The {side} has lodged this very assay before."""
 
     code = "assay_lodged_before"
 

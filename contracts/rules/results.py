@@ -91,7 +91,8 @@ class ObjectToUmpire(Struct, frozen=True, kw_only=True):
 
 
 def lodge(state: DeliveryState, argument: LodgeAssay, moment: Moment) -> Decision:
-    """The second assay to come in is exchanged with the first at once. Raises Refusals."""
+    """The second side's assay is exchanged with the first at once; until then a side may lodge another, which
+    nobody else has seen either. Raises Refusals."""
     agreement, side = party(state, argument.caller)
     delivery = known(state)
     fact = AssayLodged(
@@ -105,7 +106,7 @@ def lodge(state: DeliveryState, argument: LodgeAssay, moment: Moment) -> Decisio
     )
     refuse(malformed(fact))
     reasons = status_refusals(delivery, "weighed")
-    if delivery.lodged(side) is not None:
+    if delivery.lodged(side) == fact:
         reasons.append(AssayLodgedBefore(side=side))
     if delivery.weighed is not None and moment.now >= delivery.weighed.exchange_by:
         reasons.append(ExchangeOver(exchange_by=delivery.weighed.exchange_by.isoformat()))

@@ -301,7 +301,15 @@ async def test_a_delivery_from_shipment_to_a_restated_invoice(shop: Shop) -> Non
     weighed = await post(shop, f"{delivery}/weighing", buyer, {"weighed_on": "2027-03-10", "net_wet_t": "10"})
     assert 201 == weighed.status_code, weighed.text
     assay = {"laboratory": "AHK", "reference": "1", "results": FIGURES}
-    assert 201 == (await post(shop, f"{delivery}/assays", seller, assay)).status_code
+    ppm = {"analyte": "Nd", "fraction": {"unit": "ppm", "amount": "60"}}
+    for dry_run, status in (("?validate_only=true", 200), ("", 201)):
+        far = await post(shop, f"{delivery}/assays{dry_run}", seller, assay | {"results": [ppm, FIGURES[1]]})
+        assert (status, [("result_far_from_stated", "/results/0/fraction")]) == (
+            far.status_code,
+            warnings(far),
+        )
+    right = await post(shop, f"{delivery}/assays", seller, assay)
+    assert (201, []) == (right.status_code, warnings(right))
     sealed = (await shop.ask("GET", delivery, by=buyer)).json()["seller_assay"]
     assert {"laboratory": None, "reference": None, "results": [], "sealed": True} == sealed
     own = (await shop.ask("GET", delivery, by=seller)).json()["seller_assay"]

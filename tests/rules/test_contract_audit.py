@@ -58,7 +58,6 @@ from tests.contract_journeys import (
 from tests.contract_lane import DEPLOYMENT, KEY, ContractLane, rechained
 from tests.contract_support import MICRO, TONNE_G, agreement_terms
 from tests.delivery_support import FLAT, NDPR, UMPIRE, figures, quoted
-from tests.desk_support import PERCENT_PPB
 from tests.desk_support import LANE, MARKET, NOW, OPERATOR_CALLER, PERCENT_PPB, numbered
 from tests.rules.test_command_audit import key_issued
 from tests.rules.test_matched import GIVEN, confirmed

@@ -13,6 +13,7 @@ from contracts.rules.days import midnight
 from contracts.rules.delivered import number_cautions, shipment_cautions
 from contracts.rules.deliveries import Ship, ship
 from contracts.rules.delivery import fold
+from contracts.rules.far_results import assay_cautions
 from contracts.rules.results import OBJECTION_DAYS
 from contracts.rules.volumes import Volumes
 from contracts.rules.weighings import weighing_cautions
@@ -319,12 +320,48 @@ def test_what_cannot_be_lodged(changes: Any, expected: Any) -> None:
     assert expected == refused(lambda: begun().ship().weigh().lodge("seller", **changes))
 
 
-def test_a_sealed_assay_does_not_change_and_comes_in_time() -> None:
-    weighed = begun().ship().weigh()
+def test_a_sealed_assay_is_lodged_anew_while_nobody_has_seen_it_and_comes_in_time() -> None:
+    """64 ppm of what was meant as percent: the one that was lodged last is exchanged."""
+    weighed = begun().ship().weigh().lodge("seller", results=figures(Nd=64_000, Pr=0))
     weighed.lodge("seller")
     assert [("assay_lodged_before", None)] == refused(lambda: weighed.lodge("seller"))
-    weighed.on(date(2027, 3, 16))
-    assert [("exchange_over", None)] == refused(lambda: weighed.lodge("buyer"))
+    weighed.lodge("buyer")
+    assert NDPR == weighed.delivery.settled_ppb
+    again = [refused(lambda by=by: weighed.lodge(by, reference="A-2")) for by in ("seller", "buyer")]
+    assert [[("delivery_status_unfit", None)]] * 2 == again
+    late = begun().ship().weigh().lodge("seller").on(date(2027, 3, 16))
+    assert [("exchange_over", None)] == refused(lambda: late.lodge("buyer"))
+
+
+@pytest.mark.parametrize(
+    ("nd_ppb", "pr_ppb", "expected"),
+    [
+        (60 * PERCENT_PPB, 20 * PERCENT_PPB, []),
+        (55 * PERCENT_PPB, 21 * PERCENT_PPB, []),
+        (549_999_999, 20 * PERCENT_PPB, ["Nd 54.9999999 % is lodged, 60 % was stated"]),
+        (64_000, 0, ["Nd 64 ppm is lodged, 60 % was stated", "No Pr is lodged, of which the price is paid"]),
+    ],
+)
+def test_a_figure_far_from_what_was_stated_is_told_with_both(
+    nd_ppb: int, pr_ppb: int, expected: list[str]
+) -> None:
+    """Ten splitting limits of 0.5 % from Nd 60 % and Pr 20 %."""
+    lodged = begun().ship().weigh().lodge("seller", results=figures(Nd=nd_ppb, Pr=pr_ppb)).delivery
+    assert lodged.seller_assay is not None
+    told = list(assay_cautions(FLAT, lodged, lodged.seller_assay))
+    assert expected == [each.text[: len(sentence)] for each, sentence in zip(told, expected, strict=True)]
+    codes = {"/results/0/fraction": "result_far_from_stated", "/results/1/fraction": "result_zero"}
+    assert [codes[each.pointer or ""] for each in told] == [each.code for each in told]
+
+
+def test_a_trace_is_told_of_by_the_double_where_it_passes_the_splitting_limit() -> None:
+    limits = (*FLAT.assay.splitting, SplittingLimit(analyte="Fe", limit_ppb=100_000))
+    terms = replace(FLAT, assay=replace(FLAT.assay, splitting=limits))
+    of = begun(terms).ship(stated=figures(**NDPR, Fe=60_000)).weigh()
+    for found_ppb, codes in ((160_000, []), (160_001, ["result_far_from_stated"])):
+        fact = of.lodge("buyer", results=figures(**NDPR, Fe=found_ppb)).delivery.buyer_assay
+        assert fact is not None
+        assert codes == [each.code for each in assay_cautions(terms, of.delivery, fact)]
 
 
 def test_the_exchange_waits_for_both_or_for_the_time_to_be_out() -> None:

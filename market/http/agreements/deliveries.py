@@ -19,7 +19,7 @@ from contracts.store import deliveries as store
 from contracts.store.agreements import load_agreement as stored_agreement
 from events import contract_terms as terms
 from events.callers import Caller
-from events.contract_events import DeliveryShipped
+from events.contract_events import AssayLodged, DeliveryShipped
 from events.market_terms import MemberCertificate
 from events.vocabulary import ProductForm, RexRoute, Side
 from market.commands.shipping import ship as ship_lot
@@ -27,9 +27,9 @@ from market.http.agreements.agreement_steps import Papers
 from market.http.agreements.agreement_views import Evidence
 from market.http.agreements.contract_reads import ReasonedPage, ReasonQuery, as_party
 from market.http.agreements.contract_reads import load as load_agreement
-from market.http.agreements.delivery_steps import TAG, DeliveryAccepted, delivery_step, given_of
+from market.http.agreements.delivery_steps import TAG, DeliveryAccepted, answer, delivery_step, given_of
 from market.http.agreements.delivery_views import DeliveryView, Result
-from market.http.agreements.delivery_warnings import matched_lot, of_shipment
+from market.http.agreements.delivery_warnings import matched_lot, of_assay, of_shipment
 from market.http.agreements.goods_terms import FoundGoods
 from market.http.wire import lists
 from market.http.wire.access import OPERATORS, READERS, TRADERS
@@ -40,6 +40,7 @@ from market.http.wire.material import Body, Dated, Footprint, OriginStep, Recycl
 from market.http.wire.numbers import EUR_CENTS, PERCENT, TONNES_POSITIVE, Eur, Percent, TonnesPositive
 from market.http.wire.paging import Listing
 from market.http.wire.reads import as_desk
+from market.http.wire.receipts import unless_unread
 from market.rules.refusing.defects import CertificateNotOwned
 from market.rules.refusing.wording import Code, LongText, Text
 from market.store import members
@@ -194,11 +195,16 @@ async def _certificates(call: Call[ShipLot, DryRun]) -> tuple[MemberCertificate,
     "/v1/deliveries/{delivery}/assays",
     summary="Lodge a sealed assay",
     body=LodgedAssay,
-    description="Shown to the other side when both are in or the time is out. It does not change.",
+    description="Shown to the other side when both are in or the time is out. Until the other side has "
+    "lodged its own, another may be lodged in its place. Of an oxide, carbonate or ore its figures cannot "
+    "come to more than 105 % as oxides. A figure that is twice or half of what was stated, or more than ten "
+    "splitting limits from it, and none of what is paid for, are warned of.",
     example=ASSAY,
 )
 async def lodge(call: Call[LodgedAssay, DryRun]) -> Answer:
-    return await given_of(call, commands.lodge, lodging(call.caller, call.ids["delivery"], call.body))
+    outcome = await given(call, commands.lodge, lodging(call.caller, call.ids["delivery"], call.body))
+    warnings = await unless_unread(of_assay(call.door, outcome.fact(AssayLodged)))
+    return answer(call, outcome, warnings)
 
 
 def lodging(caller: Caller, delivery: UUID, body: LodgedAssay) -> LodgeAssay:

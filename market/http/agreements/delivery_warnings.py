@@ -1,5 +1,5 @@
-"""What a shipment or a weighing is held against beside its agreement's facts: the lot of the match, and what
-has left before."""
+"""What a shipment, a weighing or an assay is held against beside its agreement's facts: the lot of the match,
+what has left before, what was stated."""
 
 from collections.abc import Iterable
 from typing import Any, Final
@@ -15,9 +15,10 @@ from contracts.rules.delivered import (
     of_match,
     shipment_cautions,
 )
+from contracts.rules.far_results import assay_cautions
 from contracts.rules.weighings import weighing_cautions
 from contracts.store import agreements, deliveries
-from events.contract_events import DeliveryShipped, DeliveryWeighed
+from events.contract_events import AssayLodged, DeliveryShipped, DeliveryWeighed
 from events.refusal import Caution
 from events.vocabulary import PhysicalLot
 from market.commands.shipping import load_lot, shipment_of
@@ -25,7 +26,7 @@ from market.http.agreements import waste_warnings
 from market.http.agreements.contract_reads import as_party, load_with_volumes
 from market.http.wire import screening_warnings
 from market.http.wire.endpoint import Call
-from market.http.wire.reads import as_desk
+from market.http.wire.reads import Looking, as_desk, looking_on
 from market.http.wire.receipts import Warned, unless_unread, warned
 from market.rules.passports import shipped_lots
 from market.store import matches, supplies
@@ -53,6 +54,15 @@ async def of_shipment(call: Call[Any, Any], fact: DeliveryShipped) -> tuple[Warn
 
 async def of_weighing(call: Call[Any, Any], fact: DeliveryWeighed) -> tuple[Warned, ...]:
     return await unless_unread(_of_weighing(call, fact))
+
+
+async def of_assay(on: Looking, fact: AssayLodged) -> tuple[Warned, ...]:
+    async with looking_on(on) as connection:
+        row = await deliveries.load_delivery(connection, fact.delivery)
+        agreement = await agreements.load_agreement(connection, None, fact.agreement)
+    if row is None or agreement is None:
+        return ()
+    return warned(assay_cautions(agreement.terms_on(row.shipped.shipped_on), row, fact))
 
 
 async def _of_shipment(call: Call[Any, Any], fact: DeliveryShipped) -> tuple[Warned, ...]:

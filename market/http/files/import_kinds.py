@@ -32,6 +32,7 @@ from events.vocabulary import Denominator, KeyRole
 from market.commands.orders import lot_of
 from market.http.agreements import deliveries
 from market.http.agreements.deliveries import LodgedAssay
+from market.http.agreements.delivery_warnings import of_assay
 from market.http.agreements.index_values import ValueBody
 from market.http.agreements.indices import VALUE
 from market.http.files import order_changes
@@ -189,6 +190,10 @@ async def _warn_of_requirement(on: Looking, fact: Any) -> tuple[Warned, ...]:
     return await requirements.warnings_of(on, fact, unhurried=True)
 
 
+async def _warn_of_assay(on: Looking, fact: AssayLodged) -> tuple[Warned, ...]:
+    return await of_assay(on, fact)
+
+
 async def _warn_of_values(_on: Looking, fact: IndexPublished) -> tuple[Warned, ...]:
     return warned(caution for _, caution in early_cautions(fact.values))
 
@@ -334,6 +339,7 @@ _KINDS: Final = (
         fact=AssayLodged,
         give=_alone(_lodge),
         made=_made_assay,
+        warn=_warn_of_assay,
         subject=lambda _, row: row.delivery,
     ),
 )

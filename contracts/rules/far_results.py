@@ -1,0 +1,52 @@
+"""What a side is told of an assay that it lodges: figures that a wrong unit, or a wrong cell, would give."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from contracts.rules.delivery import Delivery
+from contracts.rules.materials import figures
+from events.contract_events import AssayLodged
+from events.contract_terms import AgreementTerms
+from events.fractions import ppb_text
+from events.refusal import Caution
+from events.vocabulary import BASIS_ELEMENTS
+
+FAR_LIMITS: Final = 10
+"""Splitting limits apart from what was stated."""
+FAR_FACTOR: Final = 2
+
+
+def assay_cautions(terms: AgreementTerms, delivery: Delivery, fact: AssayLodged) -> Iterator[Caution]:
+    """`terms` of the day of shipment; what is stated is the seller's word at shipment, which both know."""
+    stated = figures(delivery.shipped.stated)
+    limits = {each.analyte: each.limit_ppb for each in terms.assay.splitting}
+    payable = BASIS_ELEMENTS[terms.product.basis]
+    for place, each in enumerate(fact.results):
+        pointer = f"/results/{place}/fraction"
+        before_ppb, limit_ppb = stated.get(each.analyte, 0), limits.get(each.analyte, 0)
+        if each.fraction_ppb == 0 and each.analyte in payable:
+            yield Caution(
+                code="result_zero",
+                text=f"No {each.analyte} is lodged, of which the price is paid, and {ppb_text(before_ppb)} "
+                f"was stated. {ANEW}",
+                pointer=pointer,
+            )
+        elif _far(each.fraction_ppb, before_ppb, limit_ppb):
+            yield Caution(
+                code="result_far_from_stated",
+                text=f"{each.analyte} {ppb_text(each.fraction_ppb)} is lodged, {ppb_text(before_ppb)} was "
+                f"stated; the splitting limit is {ppb_text(limit_ppb)}. 1 % is 10,000 ppm: see whether the "
+                f"unit is right. {ANEW}",
+                pointer=pointer,
+            )
+
+
+ANEW: Final = "Until the other side has lodged its own it may be lodged anew."
+
+
+def _far(lodged_ppb: int, stated_ppb: int, limit_ppb: int) -> bool:
+    apart_ppb = abs(lodged_ppb - stated_ppb)
+    if apart_ppb <= limit_ppb:
+        return False
+    least, most = sorted((lodged_ppb, stated_ppb))
+    return apart_ppb > FAR_LIMITS * limit_ppb or most > FAR_FACTOR * least
