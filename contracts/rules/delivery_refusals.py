@@ -23,7 +23,8 @@ class IndexUnitMissing(Refusal):
 
 
 class IndexPeriodsOverlap(Refusal):
-    """The period from {start} to {end} overlaps another of this index that it does not restate."""
+    """The days from {first} to {last} overlap those from {other_first} to {other_last}, for which this index
+    has a value: a value restates all days of another, or none."""
 
     code = "index_periods_overlap"
 

@@ -3,9 +3,10 @@
 A code that nothing was published under yet has no unit; its first values give it one that never changes.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import date
-from typing import NamedTuple, TypeAlias
+from difflib import get_close_matches
+from typing import Final, NamedTuple, TypeAlias
 
 from msgspec.structs import replace
 
@@ -19,6 +20,7 @@ from events.vocabulary import Code
 
 IndexUnits: TypeAlias = Mapping[Code, IndexUnit]
 """Index → its unit, of those that were published."""
+NEAR_MAX: Final = 3
 
 
 class ClauseUnit(NamedTuple):
@@ -65,6 +67,32 @@ def unit_cautions(terms: AgreementTerms, units: IndexUnits) -> Iterator[Caution]
             "shipped at this price.",
             pointer=each.pointer or "",
         )
+
+
+def unknown_cautions(
+    terms: AgreementTerms, units: IndexUnits, published: Collection[Code]
+) -> Iterator[Caution]:
+    """`published`: all codes that values stand under, for those that one of the terms may have meant."""
+    for each in clause_units(terms):
+        if each.code in units:
+            continue
+        near = near_codes(each.code, published)
+        meant = f"Did you mean {near}?" if near else "No other code is near it."
+        yield Caution(
+            code="index_unknown",
+            text=f"Nothing was ever published under {each.code}: until something is, it prices neither a lot "
+            f"nor a contract year. {meant}",
+            pointer=each.pointer,
+        )
+
+
+def near_codes(code: Code, published: Collection[Code]) -> str:
+    """Those that read like it, the nearest first; of another case before all."""
+    folded: dict[str, list[Code]] = {}
+    for each in sorted(published):
+        folded.setdefault(each.casefold(), []).append(each)
+    near = get_close_matches(code.casefold(), folded, n=NEAR_MAX)
+    return " or ".join([each for found in near for each in folded[found] if each != code][:NEAR_MAX])
 
 
 def codes_of(agreement: Agreement, day: date) -> set[Code]:

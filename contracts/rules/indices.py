@@ -105,7 +105,7 @@ def _value_refusals(value: IndexValue, pointer: str, now: datetime) -> list[Refu
     if value.amount_micro <= 0:
         reasons.append(IndexValueEmpty(pointer=f"{pointer}/amount_micro"))
     if not _whole_days(value.period):
-        reasons.append(IndexPeriodNotDays(pointer=f"{pointer}/period"))
+        reasons.append(IndexPeriodNotDays(pointer=f"{pointer}/first_day"))
     if value.published_at > now:
         moment = value.published_at.isoformat()
         reasons.append(IndexValueInFuture(pointer=f"{pointer}/published_at", moment=moment))
@@ -132,12 +132,19 @@ def _place_refusals(value: IndexValue, known: Sequence[IndexValue], pointer: str
         elif other.period.start < period.end and period.start < other.period.end:
             reasons.append(
                 IndexPeriodsOverlap(
-                    pointer=f"{pointer}/period",
-                    start=period.start.date().isoformat(),
-                    end=period.end.date().isoformat(),
+                    pointer=f"{pointer}/first_day",
+                    first=period.start.date().isoformat(),
+                    last=_last_day(period),
+                    other_first=other.period.start.date().isoformat(),
+                    other_last=_last_day(other.period),
                 )
             )
     return reasons[:1]
+
+
+def _last_day(period: Period) -> str:
+    """As values name it: the last of the days, and not the one after."""
+    return (period.end - timedelta(days=1)).date().isoformat()
 
 
 def _whole_days(period: Period) -> bool:

@@ -128,6 +128,46 @@ async def load_units(connection: Connection, places: Collection[tuple[int, str]]
     return {row["code"]: _row(row).unit for row in rows}
 
 
+READ_CODES = """
+select code from price_index order by code limit $1
+"""
+
+
+async def load_codes(connection: Connection, *, limit: int) -> list[str]:
+    """At most `limit` codes that anything was published under."""
+    return [row["code"] for row in await connection.fetch(READ_CODES, limit)]
+
+
+class ListedIndex(Struct, frozen=True, kw_only=True):
+    """`values` counts restatements too; `newest`: of the newest period, as it was published last."""
+
+    index: IndexRow
+    values: int
+    newest: IndexValue
+
+
+# Few indices, each with some thousand values at most: a page counts those of its own.
+READ_INDEX_PAGE = """
+select i.code, i.currency, i.per, i.rate_of, i.position, c.counted,
+    v.period_start, v.period_end, v.published_at, v.amount_micro, v.as_of, v.source
+from (select * from price_index where $1::text is null or code > $1 order by code limit $2) i
+cross join lateral (
+    select count(*) as counted from index_value n where n.lane = i.lane and n.code = i.code
+) c
+cross join lateral (
+    select * from index_value n where n.lane = i.lane and n.code = i.code
+    order by n.period_start desc, n.published_at desc limit 1
+) v
+order by i.code
+"""
+
+
+async def list_indices(connection: Connection, *, after: str | None, limit: int) -> list[ListedIndex]:
+    """At most `limit`, in the order of their codes."""
+    rows = await connection.fetch(READ_INDEX_PAGE, after, limit)
+    return [ListedIndex(index=_row(row), values=row["counted"], newest=_value(row)) for row in rows]
+
+
 READ_VALUE_PAGE = """
 select code, period_start, period_end, published_at, amount_micro, as_of, source from index_value
 where lane = $1 and code = $2 and ($3::timestamptz is null or (period_start, published_at) > ($3, $4))

@@ -30,6 +30,10 @@ def body(shop: Shop, other: Firm, **changes: Any) -> dict[str, Any]:
     } | changes
 
 
+UNKNOWN = [("index_unknown", f"/terms/price/index/{each}") for each in ("code", "fx_code")]
+"""Of indices that nothing was published under."""
+
+
 def with_terms(**changes: Any) -> dict[str, Any]:
     return {**AGREEMENT_TERMS, **changes}
 
@@ -40,7 +44,8 @@ async def drafted(shop: Shop) -> tuple[str, Firm, Firm]:
     made = await shop.ask("POST", "/v1/agreements", by=seller, body=body(shop, buyer))
     assert 201 == made.status_code, made.text
     assert made.headers["location"] == f"/v1/agreements/{made.json()['id']}"
-    assert ["capacity_not_counted"] == [each["code"] for each in made.json()["warnings"]]
+    told = [(each["code"], each["pointer"]) for each in made.json()["warnings"]]
+    assert [("capacity_not_counted", "/terms/source"), *UNKNOWN] == told
     return made.headers["location"], seller, buyer
 
 
@@ -105,10 +110,11 @@ async def test_what_a_draft_may_not_mean_is_told(shop: Shop) -> None:
         ("limit_not_exchanged", "/terms/product/limits/0"),
         ("limit_empty", "/terms/product/limits/0"),
         ("lot_below_package", "/terms/delivery/lot_wet_t"),
+        *UNKNOWN,
     ] == [(each["code"], each["pointer"]) for each in made.json()["warnings"]]
     path = made.headers["location"]
     counter = await step(shop, path, "proposals", buyer, {"terms": with_terms()})
-    assert [] == counter.json()["warnings"]
+    assert UNKNOWN == [(each["code"], each["pointer"]) for each in counter.json()["warnings"]]
     blank = with_terms(assay={**AGREEMENT_TERMS["assay"], "umpire": " "})
     refused = await step(shop, path, "proposals", buyer, {"terms": blank})
     assert (400, "/terms/assay/umpire") == (refused.status_code, refused.json()["errors"][0]["pointer"])

@@ -242,6 +242,9 @@ async def index_periods_that_overlap(stage: Stage) -> tuple[int, str]:
     overlapping = month(6, "61.00") | {"first_day": "2027-06-15", "last_day": "2027-06-30"}
     answer = await publish(stage.shop, overlapping)
     assert before == await stage.rows()
+    (fault,) = answer.json()["errors"]
+    assert "/values/0/first_day" == fault["pointer"]
+    assert "from 2027-06-15 to 2027-06-30 overlap those from 2027-06-01 to 2027-06-30" in fault["detail"]
     return answer.status_code, answer.json()["code"]
 
 

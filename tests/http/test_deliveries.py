@@ -165,6 +165,14 @@ async def test_values_are_published_restated_and_listed(shop: Shop) -> None:
     reader = shop.scene.buyers[0]
     shown = (await shop.ask("GET", "/v1/indices/ndpr-oxide", by=reader)).json()
     assert ("EUR", "oxide", None) == (shown["currency"], shown["per"], shown["rate_of"])
+    await publish(shop, month(4, "0.90"), path="/v1/indices/usd-eur/values", per=None, rate_of="USD")
+    listed = (await shop.ask("GET", "/v1/indices?limit=1", by=reader)).json()
+    (entry,) = listed["items"]
+    assert shown == {name: entry[name] for name in shown}
+    newest = entry["newest"]
+    assert (3, "2027-03-31", "61.00") == (entry["values"], newest["last_day"], newest["amount"])
+    rest = (await shop.ask("GET", f"/v1/indices?cursor={listed['next_cursor']}", by=reader)).json()
+    assert ["usd-eur"] == [each["index"] for each in rest["items"]]
     page = (await shop.ask("GET", f"{VALUES}?limit=2", by=reader)).json()
     rest = (await shop.ask("GET", f"{VALUES}?limit=2&cursor={page['next_cursor']}", by=reader)).json()
     amounts = [value["amount"] for value in (*page["items"], *rest["items"])]

@@ -273,7 +273,7 @@ def test_figures_beyond_what_an_oxide_holds_are_taken_as_of_before_and_told() ->
     lane = ContractLane().on(date(2027, 1, 1)).draft(FLAT, kind="spot").sign()
     lane.oxides_asked = False
     lane.ship(stated=figures(**over)).weigh().lodge("seller", **over).lodge("buyer", **NDPR)
-    lane.umpire(90_000, **over)
+    lane.umpire(90_000, "seller", **over)
     newest = lane.events[-1]
     assert isinstance(newest.data, UmpireDecided)
     lane.on(date(2027, 1, 20)).accept().settle()

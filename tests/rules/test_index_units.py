@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from contracts.rules.index_units import unknown_cautions
 from contracts.rules.indices import IndexUnit
 from contracts.rules.year_prices import year_formula
 from events.contract_events import DeliveryShipped, InvoiceSettled
@@ -47,6 +48,30 @@ def signed(terms: AgreementTerms, *, holds_units: bool = True) -> ContractLane:
 def february(lane: ContractLane) -> ContractLane:
     lane.on(date(2027, 3, 1)).publish(OXIDE, IN_USD, quoted(date(2027, 2, 1), 100 * MICRO))
     return lane.publish(RATE, EUR_PER_USD, quoted(date(2027, 2, 1), 900_000))
+
+
+@pytest.mark.parametrize(
+    ("code", "published", "near"),
+    [
+        (
+            "ndpr-oxide-cn",
+            ("NDPR-OXIDE-CN", "ndpr-oxide", "dy-oxide-cn"),
+            "NDPR-OXIDE-CN or ndpr-oxide or dy-oxide-cn",
+        ),
+        ("ndpr-oxid", ("eur-gbp", "ndpr-oxide"), "ndpr-oxide"),
+        ("ndpr-oxide-cn", ("eur-gbp",), ""),
+        ("ndpr-oxide-cn", (), ""),
+    ],
+)
+def test_a_code_that_nothing_stands_under_is_told_with_those_that_read_like_it(
+    code: str, published: tuple[str, ...], near: str
+) -> None:
+    terms = indexed(code=code)
+    (of_index,) = unknown_cautions(terms, {RATE: EUR_PER_USD}, published)
+    assert ("index_unknown", "/price/index/code") == (of_index.code, of_index.pointer)
+    assert of_index.text.endswith(f"Did you mean {near}?" if near else "No other code is near it.")
+    assert 2 == len(list(unknown_cautions(terms, {}, published)))
+    assert [] == list(unknown_cautions(terms, {code: IN_USD, RATE: EUR_PER_USD}, published))
 
 
 def told(step: Callable[[], ContractLane]) -> list[tuple[str, str | None]]:

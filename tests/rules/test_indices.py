@@ -47,7 +47,7 @@ DEFECTS: dict[str, tuple[IndexState, PublishIndex, list[tuple[str, str | None]]]
     "half a day": (
         EMPTY,
         asked(replace(JANUARY, period=Period(start=JANUARY.period.start, end=NOW.replace(day=1, hour=9)))),
-        [("index_period_not_days", "/values/0/period")],
+        [("index_period_not_days", "/values/0/first_day")],
     ),
     "from the future": (
         EMPTY,
@@ -63,12 +63,12 @@ DEFECTS: dict[str, tuple[IndexState, PublishIndex, list[tuple[str, str | None]]]
     "across January": (
         HELD,
         asked(quoted(date(2026, 1, 15), 1, days=30)),
-        [("index_periods_overlap", "/values/0/period")],
+        [("index_periods_overlap", "/values/0/first_day")],
     ),
     "across each other": (
         EMPTY,
         asked(JANUARY, quoted(date(2026, 1, 31), 1, days=1)),
-        [("index_periods_overlap", "/values/1/period")],
+        [("index_periods_overlap", "/values/1/first_day")],
     ),
     "malformed": (EMPTY, asked(replace(JANUARY, source="")), [("malformed_member", "/values/0/source")]),
     "all at once": (

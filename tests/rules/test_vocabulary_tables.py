@@ -2,9 +2,9 @@
 
 from typing import get_args
 
+from contracts.rules.oxides import WITHOUT_METAL
 from events.vocabulary import BASIS_ELEMENTS, OXIDES, RARE_EARTHS, TRADED_OXIDE, MarketBasis, ProductForm
 from market.rules.orders.materials import WHOLE_MAGNETS
-from market.rules.orders.oxide_forms import WITHOUT_METAL
 from market.rules.orders.rex import GIVEN_BACK, STANDARD_CEILINGS
 from market.rules.references import BASIS_REFERENCE
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Self
 
 import msgspec
 from msgspec import Meta
@@ -73,6 +73,38 @@ class IndexView(Body, frozen=True, kw_only=True):
     rate_of: CurrencyCode | None
     position: int
 
+    @classmethod
+    def outside(cls, row: store.IndexRow) -> Self:
+        unit = row.unit
+        return cls(
+            index=row.code,
+            currency=unit.currency,
+            per=unit.per,
+            rate_of=unit.rate_of,
+            position=row.position,
+        )
+
+
+class ListedIndexView(IndexView, frozen=True, kw_only=True):
+    """`newest`: of the last period that has a value, as it was published last; its `source` says whose it is.
+    `values` counts restatements too."""
+
+    values: int
+    newest: ValueBody
+
+    @classmethod
+    def listed(cls, row: store.ListedIndex) -> Self:
+        unit = row.index.unit
+        return cls(
+            index=row.index.code,
+            currency=unit.currency,
+            per=unit.per,
+            rate_of=unit.rate_of,
+            position=row.index.position,
+            values=row.values,
+            newest=ValueBody.outside(row.newest),
+        )
+
 
 @endpoint(
     "POST",
@@ -130,7 +162,7 @@ def _in_file(fault: Fault, numbers: list[int]) -> Fault:
     parts = (fault.pointer or "").split("/")
     if parts[1:2] != ["values"] or len(parts) < 3:
         return fault
-    column = "first_day" if parts[3:4] == ["period"] else "/".join(parts[3:])
+    column = "/".join(parts[3:])
     return Fault(code=fault.code, detail=fault.detail, pointer=f"/rows/{numbers[int(parts[2])]}/{column}")
 
 
@@ -159,6 +191,30 @@ def _code(call: Call[Any, Any]) -> str:
 
 @endpoint(
     "GET",
+    "/v1/indices",
+    roles=READERS,
+    summary="List indices",
+    tag=TAG,
+    query=PageQuery,
+    answer=Listing[ListedIndexView],
+    description="By code: what each counts, and how far it is published. A code that is not here has no "
+    "values, and prices nothing.",
+)
+async def index(call: Call[Nothing, PageQuery]) -> Answer:
+    limit = lists.limit(call)
+    async with as_caller(call) as connection:
+        rows = await store.list_indices(connection, after=lists.after(call, str), limit=limit + 1)
+    return lists.answer(
+        call,
+        rows[:limit],
+        more=len(rows) > limit,
+        key=lambda row: row.index.code,
+        view=ListedIndexView.listed,
+    )
+
+
+@endpoint(
+    "GET",
     "/v1/indices/{code}",
     roles=READERS,
     summary="Read what an index counts",
@@ -173,16 +229,7 @@ async def read(call: Call[Nothing, Nothing]) -> Answer:
         row = await store.load_index(connection, call.door.desk.lane("contracts", index).lane, index)
     if row is None:
         raise not_found()
-    unit = row.unit
-    return Answer(
-        body=IndexView(
-            index=row.code,
-            currency=unit.currency,
-            per=unit.per,
-            rate_of=unit.rate_of,
-            position=row.position,
-        )
-    )
+    return Answer(body=IndexView.outside(row))
 
 
 @endpoint(
@@ -214,4 +261,4 @@ async def values(call: Call[Nothing, PageQuery]) -> Answer:
     )
 
 
-HANDLERS: Final = (publish, publish_file, read, values)
+HANDLERS: Final = (publish, publish_file, index, read, values)

@@ -1,14 +1,14 @@
 """What terms are held against beside themselves: how their indices are published, what earlier years left."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 from msgspec.structs import replace
 
 from contracts.rules.balances import balance_cautions
 from contracts.rules.days import day_of
 from contracts.rules.effective_days import ahead_cautions
-from contracts.rules.index_units import clause_units, unit_cautions
+from contracts.rules.index_units import clause_units, unit_cautions, unknown_cautions
 from contracts.rules.volumes import Volumes
 from contracts.store import indices
 from events.contract_terms import AgreementTerms
@@ -17,6 +17,9 @@ from market.http.agreements.contract_reads import load_with_volumes
 from market.http.wire.endpoint import Call
 from market.http.wire.reads import as_caller
 from market.http.wire.receipts import Warned, unless_unread, warned
+
+CODES_MAX: Final = 1_000
+"""Of those that a code is held against which is not known."""
 
 
 async def of_draft(call: Call[Any, Any], terms: AgreementTerms) -> tuple[Warned, ...]:
@@ -43,7 +46,13 @@ async def _told(call: Call[Any, Any], terms: AgreementTerms, volumes: Volumes | 
     places = {(desk.lane("contracts", each.code).lane, each.code) for each in clause_units(terms)}
     async with as_caller(call) as connection:
         units = await indices.load_units(connection, places)
-    return warned(_in_terms(unit_cautions(terms, units), balance_cautions(terms, volumes)))
+        published = await indices.load_codes(connection, limit=CODES_MAX) if len(units) < len(places) else ()
+    told = (
+        unit_cautions(terms, units),
+        unknown_cautions(terms, units, published),
+        balance_cautions(terms, volumes),
+    )
+    return warned(_in_terms(*told))
 
 
 def _in_terms(*cautions: Iterator[Caution]) -> Iterator[Caution]:

@@ -354,4 +354,4 @@ def place_in(kind: Kind, pointer: str) -> tuple[int | None, str]:
     head, _, rest = pointer.removeprefix("/values/").partition("/")
     if not pointer.startswith("/values/") or not head.isdecimal():
         return None, pointer
-    return int(head), "/first_day" if rest.startswith("period") else f"/{rest}"
+    return int(head), f"/{rest}"

@@ -10,6 +10,7 @@ from uuid import UUID
 from msgspec import Struct
 from msgspec.structs import replace
 
+from contracts.rules.oxides import WITHOUT_METAL
 from events.contract_terms import DeliveryEvidence
 from events.market_terms import SupplyTerms
 from events.passport_terms import ORIGIN_STAGES, OriginShare, OriginStage, PassportContent
@@ -25,7 +26,6 @@ from events.vocabulary import (
 from market.rules.crma.dated import CrmaRules
 from market.rules.element_masses import MG_PER_G, contained, in_mg
 from market.rules.orders.materials import WHOLE_MAGNETS
-from market.rules.orders.oxide_forms import WITHOUT_METAL
 from market.rules.parties.parties import Organisation
 from market.rules.passports.bound_lots import DELIVERED_LEAST_PPB
 from market.rules.quantities import largest_remainder, product_g
