@@ -268,7 +268,8 @@ class ShortfallNotified(Struct, frozen=True, kw_only=True):
 class DeliveryShipped(Struct, frozen=True, kw_only=True):
     """A call-off leaves: its lot, what the seller states of it, and the provisional invoice.
 
-    `replaces`: the rejected delivery that it stands in for, always of a lot that is presented again.
+    `replaces`: the rejected delivery that it stands in for, always of a lot that is presented again. Without
+    `lines` its index had no value yet: there is no provisional invoice, and the final one is of the whole.
     """
 
     TYPE: ClassVar[str] = "contracts.delivery.shipped.v1"

@@ -17,6 +17,7 @@ from contracts.rules.delivery_refusals import LotNotOfMatch, QuantityOfMatchPass
 from contracts.rules.goods import UNSTATED_TOLERANCE_PPB, unlike_agreed
 from contracts.rules.invoices import below_zero_cautions
 from contracts.rules.materials import Material
+from contracts.rules.prices import index_of
 from contracts.rules.volumes import Volumes
 from events.contract_events import DeliveryShipped
 from events.contract_terms import AgreementTerms, FixedVolume
@@ -142,6 +143,15 @@ def shipment_cautions(
             pointer="/form",
         )
     yield from below_zero_cautions(fact.lines)
+    reference = index_of(terms.price)
+    if reference is not None and not fact.lines:
+        rate = "" if reference.fx_code is None else f", or {reference.fx_code}"
+        yield Caution(
+            code="invoice_waits",
+            text=f"{reference.code}{rate} has no value that this shipment could be priced by: nothing is "
+            "invoiced now, and the final invoice is of the whole price once it has.",
+            pointer="/shipped_on",
+        )
 
 
 def _replacement_cautions(of_year: Collection[Delivery], fact: DeliveryShipped) -> Iterator[Caution]:

@@ -26,6 +26,7 @@ from contracts.rules.delivery_refusals import (
     DeliveredFormUnfit,
     FindingsUnproven,
     GoodsNotAgreed,
+    IndexGap,
     LotDelivered,
     NothingShipped,
     OutsideContractYears,
@@ -104,7 +105,7 @@ class Reject(Struct, frozen=True, kw_only=True):
 
 
 def ship(state: DeliveryState, argument: Ship, moment: Moment) -> Decision:
-    """The lot leaves, and the provisional invoice with it. Raises Refusals."""
+    """The lot leaves, and the provisional invoice with it, where its index has any value. Raises Refusals."""
     agreement, side = party(state, argument.caller)
     if agreement.status != "effective" or agreement.starts_on is None or agreement.ends_on is None:
         raise AgreementIneffective(status=agreement.status)
@@ -147,8 +148,8 @@ def ship(state: DeliveryState, argument: Ship, moment: Moment) -> Decision:
         raise NothingShipped(pointer="/stated")
     refuse(quantity_refusals(agreement, terms, state.left_g, material.basis_g))
     read = priced_terms(agreement, argument.shipped_on, state.units)
-    invoiced = _provisional(read, material, argument.shipped_on, state.values, moment.now)
-    return decision(agreement, replace(shipped, quantity_g=material.basis_g, lines=(invoiced,)))
+    lines = _provisional(read, material, argument.shipped_on, state.values, moment.now)
+    return decision(agreement, replace(shipped, quantity_g=material.basis_g, lines=lines))
 
 
 def _term_refusals(starts_on: date, ends_on: date, day: date) -> list[Refusal]:
@@ -206,13 +207,18 @@ def needed_analytes(terms: AgreementTerms) -> tuple[str, ...]:
 
 def _provisional(
     terms: AgreementTerms, material: Material, shipped_on: date, values: IndexValues, now: datetime
-) -> InvoiceLine:
+) -> tuple[InvoiceLine, ...]:
+    """Nothing where no value is there to take: a lorry that has left is recorded all the same."""
     reference, quotation = index_of(terms.price), None
     if reference is not None:
-        quoted = provisional(values, reference, shipped_on, now)
-        quotation = Quotation(quoted, provisional_rate(values, reference, quoted.days, now))
+        try:
+            quoted = provisional(values, reference, shipped_on, now)
+            quotation = Quotation(quoted, provisional_rate(values, reference, quoted.days, now))
+        except IndexGap:
+            return ()
     price = delivery_price(terms, material, quotation)
-    return line("provisional", material.basis_g, provisional_share(price, terms.payment.provisional_ppb))
+    share = provisional_share(price, terms.payment.provisional_ppb)
+    return (line("provisional", material.basis_g, share),)
 
 
 def accept(state: DeliveryState, argument: Accept, moment: Moment) -> Decision:
@@ -286,7 +292,7 @@ def reject(state: DeliveryState, argument: Reject, moment: Moment) -> Decision:
         made_good_g=made_good_g(delivery, state.replaced, material.basis_g),
     )
     refuse(malformed(fact))
-    return decision(agreement, fact, credited(shipped, moment.new_id(), "rejection"))
+    return decision(agreement, fact, *credited(shipped, moment, "rejection"))
 
 
 def _finding_refusals(terms: AgreementTerms, argument: Reject, now: datetime) -> list[Refusal]:

@@ -5,7 +5,6 @@ For every line with a quantity: quantity × price = cents × 10⁷ + remainder, 
 
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime, timedelta
-from uuid import UUID
 
 from contracts.rules.agreement import Agreement
 from contracts.rules.days import day_of
@@ -14,6 +13,7 @@ from contracts.rules.price_terms import amount_cents
 from contracts.rules.prices import Priced
 from events.contract_events import DeliveryShipped, InvoiceSettled
 from events.contract_terms import InvoiceLine, LineKind, Settles
+from events.decision import Moment
 from events.fractions import decimal_text
 from events.refusal import Caution
 from events.vocabulary import INTEGER_MAX, MICRO
@@ -45,13 +45,15 @@ def credit(provisional: InvoiceLine) -> InvoiceLine:
     )
 
 
-def credited(shipped: DeliveryShipped, invoice: UUID, settles: Settles) -> InvoiceSettled:
-    """What takes a shipment's provisional invoice back, where nothing else is to be paid for it."""
+def credited(shipped: DeliveryShipped, moment: Moment, settles: Settles) -> tuple[InvoiceSettled, ...]:
+    """What takes a shipment's provisional invoice back, if it had one, where nothing else is to be paid."""
     lines = tuple(map(credit, shipped.lines))
-    return InvoiceSettled(
+    if not lines:
+        return ()
+    taken_back = InvoiceSettled(
         market=shipped.market,
         agreement=shipped.agreement,
-        invoice=invoice,
+        invoice=moment.new_id(),
         delivery=shipped.delivery,
         year=shipped.year,
         settles=settles,
@@ -59,6 +61,7 @@ def credited(shipped: DeliveryShipped, invoice: UUID, settles: Settles) -> Invoi
         lines=lines,
         total_cents=total_cents(lines),
     )
+    return (taken_back,)
 
 
 def umpire_cost(buyer_cents: int) -> tuple[InvoiceLine, ...]:

@@ -231,7 +231,7 @@ def _settled(
     refuse(malformed(fact))
     if outcome == "falls" or fact.risk == "buyer":
         return decision(agreement, fact)
-    return decision(agreement, fact, credited(shipped, moment.new_id(), "non_arrival"))
+    return decision(agreement, fact, *credited(shipped, moment, "non_arrival"))
 
 
 def _lost_from(delivery: Delivery) -> datetime:

@@ -85,7 +85,11 @@ join delivery d
 
 
 async def apply(connection: Connection, steps: Sequence[tuple[Recorded, Issuing]]) -> None:
-    """A row for each invoice; its agreement and its delivery stand already."""
+    """A row for each invoice; its agreement and its delivery stand already. A shipment that its index could
+    not price has none."""
+    steps = [(event, fact) for event, fact in steps if fact.lines or isinstance(fact, InvoiceSettled)]
+    if not steps:
+        return
     agreements = await load_agreements(
         connection, sorted({(event.lane, fact.market, fact.agreement) for event, fact in steps})
     )

@@ -353,7 +353,7 @@ class Delivery(Struct, frozen=True, kw_only=True):
     stated: tuple[Result, ...]
     quantity_kg: Decimal
     currency: str
-    provisional_invoice: str
+    provisional_invoice: str | None
     provisional: tuple[InvoiceLine, ...]
     weighed_on: date | None
     weighing: Weighing | None

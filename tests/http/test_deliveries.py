@@ -292,6 +292,18 @@ async def restated_unread(shop: Shop, delivery: str, by: Firm) -> Any:
     return found["invoice"]
 
 
+async def test_a_lot_that_no_value_could_price_leaves_without_an_invoice(shop: Shop) -> None:
+    on(shop, date(2027, 1, 1))
+    path, seller, buyer = await effective(shop)
+    on(shop, date(2027, 3, 10))
+    bare = await post(shop, f"{path}/deliveries", seller, lot(lot_number="L0"))
+    assert (201, True) == (bare.status_code, ("invoice_waits", "/shipped_on") in warnings(bare))
+    unpriced = (await shop.ask("GET", bare.headers["location"], by=buyer)).json()
+    assert (None, []) == (unpriced["provisional_invoice"], unpriced["provisional"])
+    for invoices in (f"{path}/invoices?provisional=true", "/v1/invoices"):
+        assert [] == (await shop.ask("GET", invoices, by=seller)).json()["items"]
+
+
 async def test_a_delivery_from_shipment_to_a_restated_invoice(shop: Shop) -> None:
     on(shop, date(2027, 1, 1))
     path, seller, buyer = await effective(shop)

@@ -284,6 +284,21 @@ def test_figures_beyond_what_an_oxide_holds_are_taken_as_of_before_and_told() ->
     assert audited(within.records()).former_rule is None
 
 
+def test_a_shipment_that_no_value_could_price_is_held_against_what_was_published() -> None:
+    lane = ContractLane().on(date(2027, 2, 10)).draft(SPOT, kind="spot").sign().ship(net_wet_g=TONNE_G)
+    shipped = lane.events[-1]
+    assert isinstance(shipped.data, DeliveryShipped)
+    lane.on(date(2027, 3, 2)).publish(OXIDE, IN_EUR, quoted(date(2027, 2, 1), 60 * MICRO))
+    lane.on(date(2027, 3, 3)).ship(net_wet_g=TONNE_G)
+    assert audited(lane.records()).divergence is None
+    priced = lane.events[-1]
+    assert isinstance(priced.data, DeliveryShipped)
+    assert (0, 1) == (len(shipped.data.lines), len(priced.data.lines))
+    forged = replace(priced.data, lines=())
+    records = rechained(lane.records(), priced.position - 1, body_of(priced, forged))
+    assert (priced.position, "contract") == (divergence_of(records).position, divergence_of(records).kind)
+
+
 RECYCLED = DeliveryEvidence(recycled=RecycledContent(post_consumer_ppb=PPB))
 
 

@@ -9,10 +9,14 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from contracts.rules.days import midnight
+from contracts.rules.delivered import shipment_cautions
 from contracts.rules.delivery import Delivery, fold
 from contracts.rules.invoices import due_on, settled_lines, total_cents
+from contracts.rules.volumes import Volumes
 from events.contract_terms import AssayClause, IndexValue
+from events.market_terms import AnalyteLimit
 from events.price_clauses import ContractForDifference, IndexedPrice
+from events.vocabulary import PPB
 from tests.contract_support import MICRO, TONNE_G
 from tests.delivery_support import (
     CFD,
@@ -44,9 +48,27 @@ def accepted(terms: Any = INDEXED, *values: IndexValue) -> Deliveries:
     return of.accept()
 
 
-def test_a_shipment_without_any_index_value_is_refused() -> None:
-    bare = Deliveries(INDEXED).on(MARCH)
-    assert [("index_gap", None)] == refused(bare.ship)
+def test_a_shipment_without_any_index_value_is_recorded_and_its_final_invoice_is_the_whole() -> None:
+    """A lorry that has left is recorded: 8 t at 40 EUR per kg of oxide, with nothing to credit."""
+    bare = Deliveries(INDEXED).on(date(2027, 3, 10)).ship().weigh().lodge("seller").lodge("buyer").accept()
+    assert () == bare.delivery.shipped.lines
+    assert ["invoice_waits"] == [
+        each.code for each in shipment_cautions(bare.paper.stands, Volumes(), (), bare.delivery.shipped)
+    ]
+    bare.on(APRIL)
+    assert [("index_gap", None)] == refused(bare.settle)
+    bare.values = {INDEX.code: [quoted(MARCH, 60 * MICRO)]}
+    (final,) = bare.settle().invoices[0].lines
+    assert ("final", 8 * TONNE_G) == (final.kind, final.quantity_g)
+    assert final.amount_cents == bare.invoices[0].total_cents > 0
+
+
+def test_a_lot_that_was_never_invoiced_is_rejected_without_a_credit() -> None:
+    terms = replace(
+        INDEXED, product=replace(INDEXED.product, limits=(AnalyteLimit(analyte="Nd", min_ppb=PPB),))
+    )
+    of = Deliveries(terms).on(date(2027, 3, 10)).ship().weigh().lodge("seller").lodge("buyer").reject()
+    assert ("rejected", []) == (of.delivery.status, of.invoices)
 
 
 def test_a_final_price_waits_for_its_quotation_period_and_its_values() -> None:

@@ -268,7 +268,7 @@ class DeliveryView(Body, frozen=True, kw_only=True):
     stated: tuple[Result, ...]
     quantity_kg: Kilograms
     currency: str
-    provisional_invoice: InvoiceId
+    provisional_invoice: InvoiceId | None
     provisional: tuple[InvoiceLineView, ...]
     weighed_on: date | None
     weighing: WeighingView | None
@@ -314,7 +314,7 @@ class DeliveryView(Body, frozen=True, kw_only=True):
             stated=tuple(map(Result.outside, shipped.stated)),
             quantity_kg=KILOGRAMS.text(quantity_g),
             currency=shipped.currency,
-            provisional_invoice=to_text("inv", shipped.invoice),
+            provisional_invoice=to_text("inv", shipped.invoice) if shipped.lines else None,
             provisional=tuple(map(InvoiceLineView.outside, shipped.lines)),
             weighed_on=None if weighed is None else weighed.weighed_on,
             weighing=WeighingView.of(value),

@@ -151,9 +151,9 @@ async def _issues(
     }
 
 
-def _view(fact: InvoiceSettled | DeliveryShipped, issue: IssueView | None) -> InvoiceView:
+def _view(fact: InvoiceSettled | DeliveryShipped, issue: IssueView | None) -> InvoiceView | None:
     if isinstance(fact, DeliveryShipped):
-        return InvoiceView.provisional(fact, issue)
+        return InvoiceView.provisional(fact, issue) if fact.lines else None
     return InvoiceView.outside(fact, issue)
 
 
