@@ -131,8 +131,8 @@ class AcceptLot(Dated, frozen=True, kw_only=True):
     "/v1/agreements/{agreement}/deliveries",
     summary="Ship a lot",
     body=ShipLot,
-    description="By the seller, under an effective agreement; the provisional invoice goes with it, or, where "
-    "its index has no value yet, none does, and the final one is of the whole. The "
+    description="By the seller, under an effective agreement; the provisional invoice goes with it, or none, "
+    "where its index has no value yet, and the final one is of the whole. The "
     "contract of a match takes its lot, or parts of it, up to its quantity and tolerance (10 % where none is "
     "stated). A day outside the delivery window, more than is agreed for the year, a lot number that left "
     "before under any agreement of the seller, whatever its case, a form that the price states no factor "
