@@ -6,7 +6,7 @@ from typing import Final, assert_never
 from contracts.rules.price_terms import round_half_even
 from contracts.rules.prices import index_of
 from events.contract_terms import AgreementTerms
-from events.fractions import decimal_text
+from events.fractions import decimal_text, ppb_text
 from events.price_clauses import (
     ContractForDifference,
     CostPlusPrice,
@@ -16,10 +16,30 @@ from events.price_clauses import (
     PriceClause,
 )
 from events.refusal import Caution
-from events.vocabulary import BASIS_ELEMENTS, OXIDES, PPB, TRADED_OXIDE, Denominator, ProductForm
+from events.vocabulary import (
+    BASIS_ELEMENTS,
+    MICRO,
+    OXIDES,
+    PPB,
+    TRADED_OXIDE,
+    Denominator,
+    ProductForm,
+    Side,
+)
 
 ONE_OF_A_PAIR: Final = 3
 """Letters of a currency in the code of a rate such as usd-eur."""
+SPLITTING_MOST_PPB: Final = 50_000_000
+SPLITTING_LEAST_PPB: Final = 200_000
+"""Of an element that is paid for, in a form that holds percents of it: laboratories agree no closer."""
+PERCENTS_OF_BASIS: Final[frozenset[ProductForm]] = frozenset(
+    {"mixed_oxide", "separated_oxide", "metal", "strip_cast_alloy"}
+)
+DUE_DAYS_MOST: Final = 60
+"""Directive 2011/7/EU, Article 3 (5), between undertakings."""
+EURO: Final = "EUR"
+FAR_FACTOR: Final = 5
+"""Of a flat price from the reference price of its basis."""
 
 
 def clause_cautions(terms: AgreementTerms) -> Iterator[Caution]:
@@ -28,6 +48,8 @@ def clause_cautions(terms: AgreementTerms) -> Iterator[Caution]:
     yield from _factors(terms)
     yield from _option_forms(terms)
     yield from _index(terms)
+    yield from _splitting(terms)
+    yield from _payment(terms)
     packaging = terms.delivery.packaging
     if packaging.unit != "bulk" and packaging.package_wet_g > terms.delivery.lot_wet_g:
         yield Caution(
@@ -139,6 +161,66 @@ def _unlike_units(per: Denominator, elements: Sequence[str]) -> str:
     return (
         f"The index is per kg {per}, the agreement counts {basis}, and the form factor is 1: state how many "
         f"kg of the index's unit carry one kg of the basis{f' ({shown})' if shown else ''}."
+    )
+
+
+def _splitting(terms: AgreementTerms) -> Iterator[Caution]:
+    paid = BASIS_ELEMENTS[terms.product.basis] if terms.product.form in PERCENTS_OF_BASIS else ()
+    for place, limit in enumerate(terms.assay.splitting):
+        pointer = f"/assay/splitting/{place}/limit_ppb"
+        told = f"The splitting limit of {limit.analyte} is {ppb_text(limit.limit_ppb)}"
+        if limit.limit_ppb > SPLITTING_MOST_PPB:
+            yield Caution(
+                code="splitting_limit_wide",
+                text=f"{told}: assays so far apart settle at their mean, and hardly any goes to the umpire.",
+                pointer=pointer,
+            )
+        elif limit.analyte in paid and limit.limit_ppb < SPLITTING_LEAST_PPB:
+            yield Caution(
+                code="splitting_limit_narrow",
+                text=f"{told}: two laboratories seldom agree within {ppb_text(SPLITTING_LEAST_PPB)} of an "
+                "element that is paid for, so nearly all go to the umpire.",
+                pointer=pointer,
+            )
+
+
+def _payment(terms: AgreementTerms) -> Iterator[Caution]:
+    if isinstance(terms.price, FlatPrice) and terms.price.price_micro_per_kg == 0:
+        yield Caution(
+            code="price_zero",
+            text="A flat price of 0 pays nothing of what is delivered.",
+            pointer="/price/price_micro_per_kg",
+        )
+    if terms.payment.due_days > DUE_DAYS_MOST:
+        yield Caution(
+            code="payment_term_long",
+            text=f"Invoices are due after {terms.payment.due_days} days. Between undertakings more than "
+            f"{DUE_DAYS_MOST} have to be agreed expressly and not be grossly unfair to the seller (Directive "
+            "2011/7/EU, Article 3 (5)).",
+            pointer="/payment/due_days",
+        )
+
+
+def reference_cautions(terms: AgreementTerms, reference: str, micro_per_kg: int) -> Iterator[Caution]:
+    """`micro_per_kg`: the newest reference price of the basis, in euro; `reference`: which it is."""
+    price = terms.price
+    if not isinstance(price, FlatPrice) or terms.payment.currency != EURO or price.price_micro_per_kg <= 0:
+        return
+    least, most = sorted((price.price_micro_per_kg, micro_per_kg))
+    if most > FAR_FACTOR * least:
+        yield Caution(
+            code="price_far_from_reference",
+            text=f"The flat price is {decimal_text(price.price_micro_per_kg, MICRO)} EUR per kg of basis; "
+            f"{reference} comes to {decimal_text(micro_per_kg, MICRO)}. Is it per kg?",
+            pointer="/price/price_micro_per_kg",
+        )
+
+
+def umpire_is_party(side: Side, name: str) -> Caution:
+    return Caution(
+        code="umpire_is_party",
+        text=f"The umpire is the {side} itself ({name}): its own assay would decide.",
+        pointer="/assay/umpire",
     )
 
 

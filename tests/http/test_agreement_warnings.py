@@ -6,6 +6,7 @@ import pytest
 from msgspec import UNSET
 from msgspec.structs import replace
 
+from contracts.rules.cautions import reference_cautions
 from events.capacity_terms import CapacityCount, CountedQuarter
 from events.contract_terms import AssayClause, ProductClause, SourceClause, SplittingLimit
 from events.market_terms import AnalyteLimit, PenaltyRule
@@ -133,6 +134,77 @@ def test_a_factor_that_may_be_meant_is_not(basis: Any, per: Any, factor_ppb: int
     assert warned == bool(of_proposal(replace(OF_ELEMENT, price=strike, product=product)))
     flat = FlatPrice(price_micro_per_kg=1)
     assert () == of_proposal(replace(OF_ELEMENT, price=flat, product=product))
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"due_days": 60}, None),
+        ({"due_days": 61}, ("payment_term_long", "/terms/payment/due_days", "after 61 days")),
+        ({"limit_ppb": 200_000}, None),
+        (
+            {"limit_ppb": 5_000},
+            ("splitting_limit_narrow", "/terms/assay/splitting/0/limit", "of Nd is 5 ppm"),
+        ),
+        ({"limit_ppb": 50_000_000}, None),
+        (
+            {"limit_ppb": 500_000_000},
+            ("splitting_limit_wide", "/terms/assay/splitting/0/limit", "of Nd is 50 %"),
+        ),
+        ({"price": FlatPrice(price_micro_per_kg=1)}, None),
+        (
+            {"price": FlatPrice(price_micro_per_kg=0)},
+            ("price_zero", "/terms/price/price_per_kg", "A flat price of 0"),
+        ),
+    ],
+)
+def test_terms_that_are_possible_and_seldom_meant_are_told_with_their_figures(
+    changes: dict[str, Any], expected: tuple[str, str, str] | None
+) -> None:
+    first, *rest = EXCHANGED.splitting
+    first = replace(first, limit_ppb=changes.get("limit_ppb", first.limit_ppb))
+    terms = replace(
+        OF_ELEMENT,
+        price=changes.get("price", OF_ELEMENT.price),
+        assay=replace(EXCHANGED, splitting=(first, *rest)),
+        payment=replace(OF_ELEMENT.payment, due_days=changes.get("due_days", 30)),
+    )
+    told = of_proposal(terms)
+    if expected is None:
+        assert () == told
+        return
+    code, pointer, figure = expected
+    assert [(code, pointer)] == [(each.code, each.pointer) for each in told]
+    assert figure in told[0].detail
+
+
+def test_traces_and_ores_are_split_closer_than_what_is_paid_for() -> None:
+    close = tuple(replace(each, limit_ppb=5_000) for each in EXCHANGED.splitting)
+    terms = replace(OF_ELEMENT, assay=replace(EXCHANGED, splitting=close[2:]))
+    assert {"basis_not_exchanged"} == {each.code for each in of_proposal(terms)}
+    ore = ProductClause(basis="ndpr", form="ore")
+    terms = replace(OF_ELEMENT, assay=replace(EXCHANGED, splitting=close), product=ore)
+    assert () == of_proposal(terms)
+
+
+@pytest.mark.parametrize(
+    ("eur_per_kg", "currency", "told"),
+    [(80_000, "EUR", True), (16, "EUR", False), (15, "EUR", True), (400, "EUR", False), (15, "USD", False)],
+)
+def test_a_flat_price_far_from_the_reference_price_is_told_with_both(
+    eur_per_kg: int, currency: str, told: bool
+) -> None:
+    terms = replace(
+        OF_ELEMENT,
+        price=FlatPrice(price_micro_per_kg=eur_per_kg * 1_000_000),
+        payment=replace(OF_ELEMENT.payment, currency=currency),
+    )
+    found = list(reference_cautions(terms, "ndpr-oxide as of 2026-10-31", 80_000_000))
+    assert told == bool(found)
+    if found:
+        text = f"is {eur_per_kg} EUR per kg of basis; ndpr-oxide as of 2026-10-31 comes to 80."
+        assert text in found[0].text
+    assert [] == list(reference_cautions(OF_ELEMENT, "ndpr-oxide", 1))
 
 
 def test_what_assays_do_not_exchange_is_the_sellers_word_and_told() -> None:

@@ -113,6 +113,16 @@ async def test_what_a_draft_may_not_mean_is_told(shop: Shop) -> None:
         *UNKNOWN,
     ] == [(each["code"], each["pointer"]) for each in made.json()["warnings"]]
     path = made.headers["location"]
+    dear = with_terms(
+        assay={**AGREEMENT_TERMS["assay"], "umpire": " SELLER 0"},
+        price={"kind": "flat", "price_per_kg": "80000.00"},
+    )
+    odd = await step(shop, path, "proposals", buyer, {"terms": dear})
+    told = [(each["code"], each["pointer"]) for each in odd.json()["warnings"]]
+    assert [
+        ("umpire_is_party", "/terms/assay/umpire"),
+        ("price_far_from_reference", "/terms/price/price_per_kg"),
+    ] == told, odd.text
     counter = await step(shop, path, "proposals", buyer, {"terms": with_terms()})
     assert UNKNOWN == [(each["code"], each["pointer"]) for each in counter.json()["warnings"]]
     blank = with_terms(assay={**AGREEMENT_TERMS["assay"], "umpire": " "})
