@@ -513,6 +513,19 @@ class DeliveryRejected(Struct, frozen=True, kw_only=True):
     made_good_g: MassG | UnsetType = UNSET
 
 
+class DeliveryWithdrawn(Struct, frozen=True, kw_only=True):
+    """By its seller, before its buyer has said anything of it: nothing has left, or something else. Its lot
+    number is free again."""
+
+    TYPE: ClassVar[str] = "contracts.delivery.withdrawn.v1"
+
+    market: UUID
+    agreement: UUID
+    delivery: UUID
+    year: ContractYear
+    reason: LongText
+
+
 class ReturnDeclared(Struct, frozen=True, kw_only=True):
     """A side asks that so much of an accepted lot goes back; the other agrees, or contests it.
 
@@ -642,6 +655,7 @@ FACTS: tuple[type[Struct], ...] = (
     UmpireObjected,
     DeliveryAccepted,
     DeliveryRejected,
+    DeliveryWithdrawn,
     ReturnDeclared,
     ReturnContested,
     ReturnSettled,

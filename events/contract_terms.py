@@ -65,6 +65,7 @@ Settles = Literal[
     "final",
     "rejection",
     "non_arrival",
+    "withdrawal",
     "restatement",
     "contract_for_difference",
     "shortfall",

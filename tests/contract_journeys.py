@@ -316,6 +316,14 @@ def never_begun() -> ContractLane:
     return ContractLane().draft(TERMS).sign().on(date(2027, 1, 1)).pass_time()
 
 
+def withdrawn() -> ContractLane:
+    """200 t of a lot of 20 t; then what left."""
+    terms = delivery_terms(FlatPrice(price_micro_per_kg=75 * MICRO))
+    lane = ContractLane().on(date(2027, 1, 10)).draft(terms, kind="spot")
+    lane.sign().ship(lot_number="L1", net_wet_g=200 * TONNE_G).withdraw_lot().ship(lot_number="L1").weigh()
+    return lane.lodge("seller").lodge("buyer").accept().settle()
+
+
 JOURNEYS: dict[str, Callable[[], ContractLane]] = {
     "offtake": offtake,
     "difference": difference,
@@ -325,6 +333,7 @@ JOURNEYS: dict[str, Callable[[], ContractLane]] = {
     "lost lots": lost_lots,
     "presented again": presented_again,
     "goes back": goes_back,
+    "withdrawn": withdrawn,
     "never begun": never_begun,
 }
 

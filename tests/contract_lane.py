@@ -227,6 +227,10 @@ class ContractLane:
         } | changes
         return self._delivery(deliveries.ship, deliveries.Ship, "seller", **given)
 
+    def withdraw_lot(self) -> "ContractLane":
+        given = {"delivery": self.last, "reason": "20 t were meant"}
+        return self._delivery(deliveries.withdraw, deliveries.Withdraw, "seller", **given)
+
     def weigh(self, net_wet_g: int = 10_000_000, **more: Any) -> "ContractLane":
         """Without `evidence` as in records of before it was asked for."""
         given = {"weighed_on": self.now.date(), "net_wet_g": net_wet_g, "moisture_ppb": 0} | more

@@ -12,8 +12,8 @@ from contracts.rules import deemed, deliveries, non_arrivals, results, returns, 
 from contracts.rules.days import midnight
 from contracts.rules.deemed import PassDelivery
 from contracts.rules.delivered import left_g
-from contracts.rules.deliveries import Accept, Reject, Ship
-from contracts.rules.delivery import Delivery, DeliveryFact, DeliveryState, Replaced, fold
+from contracts.rules.deliveries import Accept, Reject, Ship, Withdraw
+from contracts.rules.delivery import GONE, Delivery, DeliveryFact, DeliveryState, Replaced, fold
 from contracts.rules.materials import Material
 from contracts.rules.quotation import Days, quarter_of
 from contracts.rules.replacements import rejected_last, replaced_in
@@ -114,7 +114,7 @@ def before_shipping(
     last = rejected_last(lot_number, known)
     replaces = named or last
     return {
-        "lots": frozenset(each.shipped.lot_number for each in known if each.status != "rejected"),
+        "lots": frozenset(each.shipped.lot_number for each in known if each.status not in GONE),
         "rejected_alike": last,
         "replaced": replaced_in(replaces, known) if replaces else None,
     }
@@ -204,6 +204,11 @@ class Deliveries:
         state = self._shipping(given["lot_number"], given.get("replaces", UNSET))
         argument = Ship(caller=given.pop("caller", CALLERS.get(by)), **given)
         return self.record(deliveries.ship(state, argument, self.paper.moment))
+
+    def withdraw(self, by: str = "seller", **changes: Any) -> "Deliveries":
+        return self._step(
+            deliveries.withdraw, Withdraw, by, self._named() | {"reason": "20 t were meant"} | changes
+        )
 
     def weigh(self, by: str = "buyer", **changes: Any) -> "Deliveries":
         given = {"weighed_on": self.paper.now.date(), "net_wet_g": 10 * TONNE_G, "moisture_ppb": 0}

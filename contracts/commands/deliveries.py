@@ -236,6 +236,7 @@ object_to_umpire: Final = DeliveryStep("delivery.object-to-umpire", _load, resul
 pass_time: Final = DeliveryStep("delivery.pass-time", _load, deemed.pass_time)
 accept: Final = DeliveryStep("delivery.accept", _load, rules.accept)
 reject: Final = DeliveryStep("delivery.reject", _load, rules.reject)
+withdraw: Final = DeliveryStep("delivery.withdraw", _load, rules.withdraw)
 settle: Final = DeliveryStep("delivery.settle", _load_settling, settlements.settle)
 restate: Final = DeliveryStep("delivery.restate", _load_settling, settlements.restate)
 settle_quarter: Final = AgreementStep("agreement.settle-quarter", _load_quarter, settlements.settle_quarter)

@@ -5,6 +5,7 @@ A shipment that has left can only be recorded, so refused is what no reading of 
 """
 
 from collections.abc import Collection, Iterable, Iterator
+from typing import Final
 
 from msgspec import UNSET
 
@@ -12,7 +13,7 @@ from contracts.rules.agreement import Agreement
 from contracts.rules.cautions import no_factor, without_factor
 from contracts.rules.contract_years import acq_g
 from contracts.rules.days import midnight
-from contracts.rules.delivery import Delivery
+from contracts.rules.delivery import GONE, Delivery
 from contracts.rules.delivery_refusals import LotNotOfMatch, QuantityOfMatchPassed
 from contracts.rules.goods import UNSTATED_TOLERANCE_PPB, unlike_agreed
 from contracts.rules.invoices import below_zero_cautions
@@ -21,9 +22,12 @@ from contracts.rules.prices import index_of
 from contracts.rules.volumes import Volumes
 from events.contract_events import DeliveryShipped
 from events.contract_terms import AgreementTerms, FixedVolume
-from events.fractions import decimal_text, percent_text, ppb_text
+from events.fractions import decimal_text, percent_text, ppb_text, tonnes_text
 from events.refusal import Caution, Refusal
 from events.vocabulary import PPB, PhysicalLot, is_of_lot
+
+LOT_FACTOR: Final = 2
+"""Of the agreed lot, from which on a mass is told of."""
 
 
 def of_match(agreement: Agreement) -> bool:
@@ -32,12 +36,12 @@ def of_match(agreement: Agreement) -> bool:
 
 
 def left_g(agreement: Agreement, deliveries: Iterable[Delivery]) -> int:
-    """Grams of basis, as far as they are settled, of deliveries that were not rejected, nor lost at the
-    seller's risk, without what went back."""
+    """Grams of basis, as far as they are settled, of deliveries that were neither rejected nor withdrawn, nor
+    lost at the seller's risk, without what went back."""
     return sum(
         each.material(agreement.terms_on(each.shipped.shipped_on)).basis_g - each.returned_g
         for each in deliveries
-        if each.status != "rejected" and (each.status != "lost" or each.taken_g is not None)
+        if each.status not in GONE and (each.status != "lost" or each.taken_g is not None)
     )
 
 
@@ -116,6 +120,7 @@ def shipment_cautions(
             f"agreed, with a tolerance of {percent_text(terms.volume.tolerance_ppb)}.",
             pointer="/net_wet_g",
         )
+    yield from _lot_cautions(terms, fact)
     broken = off_spec(terms, Delivery(version=1, position=0, shipped=fact).material(terms))
     if broken:
         yield Caution(
@@ -154,9 +159,21 @@ def shipment_cautions(
         )
 
 
+def _lot_cautions(terms: AgreementTerms, fact: DeliveryShipped) -> Iterator[Caution]:
+    agreed_wet_g = terms.delivery.lot_wet_g
+    if fact.net_wet_g > LOT_FACTOR * agreed_wet_g:
+        yield Caution(
+            code="lot_far_above_agreed",
+            text=f"{tonnes_text(fact.net_wet_g)} wet are shipped; a lot is agreed at "
+            f"{tonnes_text(agreed_wet_g)}. A slip is withdrawn before the buyer weighs.",
+            pointer="/net_wet_g",
+        )
+
+
 def _replacement_cautions(of_year: Collection[Delivery], fact: DeliveryShipped) -> Iterator[Caution]:
     """Of a lot that may stand in for one that was rejected in the same contract year."""
-    replaced = {fact.replaces, *(each.shipped.replaces for each in of_year)}
+    stand = (each.shipped for each in of_year if each.status != "withdrawn")
+    replaced = {fact.replaces, *(each.replaces for each in stand)}
     open_lots = [
         each.shipped
         for each in of_year

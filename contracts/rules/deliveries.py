@@ -4,6 +4,7 @@ What lies between is in `weighings` and `results`, what follows in `settlements`
 """
 
 from datetime import date, datetime
+from typing import assert_never
 from uuid import UUID
 
 from msgspec import UNSET, Struct, UnsetType
@@ -23,6 +24,7 @@ from contracts.rules.delivery import (
 )
 from contracts.rules.delivery_refusals import (
     AgreementIneffective,
+    BuyerHasSpoken,
     DeliveredFormUnfit,
     FindingsUnproven,
     GoodsNotAgreed,
@@ -55,6 +57,7 @@ from events.contract_events import (
     DeliveryAccepted,
     DeliveryRejected,
     DeliveryShipped,
+    DeliveryWithdrawn,
 )
 from events.contract_terms import AgreementTerms, AnalyteResult, DeliveryEvidence, Evidence, InvoiceLine
 from events.decision import Decision, Moment
@@ -102,6 +105,14 @@ class Reject(Struct, frozen=True, kw_only=True):
     delivery: UUID
     found: FoundGoods | UnsetType = UNSET
     evidence: tuple[Evidence, ...] | UnsetType = UNSET
+
+
+class Withdraw(Struct, frozen=True, kw_only=True):
+    """By the seller, of a shipment that was mistyped or did not leave."""
+
+    caller: Caller
+    delivery: UUID
+    reason: str
 
 
 def ship(state: DeliveryState, argument: Ship, moment: Moment) -> Decision:
@@ -295,6 +306,28 @@ def reject(state: DeliveryState, argument: Reject, moment: Moment) -> Decision:
     return decision(agreement, fact, *credited(shipped, moment, "rejection"))
 
 
+def withdraw(state: DeliveryState, argument: Withdraw, moment: Moment) -> Decision:
+    """Until the buyer has weighed, accepted or declared anything of it; what was invoiced comes back. Raises
+    Refusals."""
+    agreement, side = party(state, argument.caller)
+    delivery = known(state)
+    shipped = delivery.shipped
+    fact = DeliveryWithdrawn(
+        market=agreement.market,
+        agreement=agreement.agreement,
+        delivery=shipped.delivery,
+        year=shipped.year,
+        reason=argument.reason,
+    )
+    refuse(malformed(fact))
+    reasons: list[Refusal] = side_refusals(side, "seller")
+    reasons += status_refusals(delivery, "shipped")
+    if delivery.missing is not UNSET:
+        reasons.append(BuyerHasSpoken())
+    refuse(reasons)
+    return decision(agreement, fact, *credited(shipped, moment, "withdrawal"))
+
+
 def _finding_refusals(terms: AgreementTerms, argument: Reject, now: datetime) -> list[Refusal]:
     reasons = evidence_refusals(argument.evidence, now)
     if argument.found is UNSET:
@@ -304,3 +337,24 @@ def _finding_refusals(terms: AgreementTerms, argument: Reject, now: datetime) ->
     if not argument.evidence:
         reasons.append(FindingsUnproven(pointer="/evidence"))
     return reasons
+
+
+def decided_again(
+    state: DeliveryState,
+    fact: DeliveryAccepted | DeliveryRejected | DeliveryWithdrawn,
+    caller: Caller,
+    moment: Moment,
+) -> Decision:
+    """The rule of a fact, asked with what the fact carries. Raises Refusals."""
+    named = fact.delivery
+    match fact:
+        case DeliveryAccepted():
+            taken = Accept(caller=caller, delivery=named, title_passed_on=fact.title_passed_on)
+            return accept(state, taken, moment)
+        case DeliveryRejected():
+            refused = Reject(caller=caller, delivery=named, found=fact.found, evidence=fact.evidence)
+            return reject(state, refused, moment)
+        case DeliveryWithdrawn():
+            return withdraw(state, Withdraw(caller=caller, delivery=named, reason=fact.reason), moment)
+        case _:
+            assert_never(fact)

@@ -23,6 +23,7 @@ from events.contract_events import (
     DeliveryRejected,
     DeliveryShipped,
     DeliveryWeighed,
+    DeliveryWithdrawn,
     InvoiceSettled,
     NonArrivalContested,
     NonArrivalDeclared,
@@ -39,7 +40,9 @@ from events.contract_terms import AgreementTerms
 from events.refusal import Refusal
 from events.vocabulary import PPB, MarketBasis, Side
 
-DeliveryStatus = Literal["shipped", "weighed", "before_umpire", "assayed", "accepted", "rejected", "lost"]
+DeliveryStatus = Literal[
+    "shipped", "weighed", "before_umpire", "assayed", "accepted", "rejected", "lost", "withdrawn"
+]
 ReturnFact: TypeAlias = ReturnDeclared | ReturnContested | ReturnSettled
 Step: TypeAlias = (
     DeliveryWeighed
@@ -55,12 +58,15 @@ Step: TypeAlias = (
     | UmpireObjected
     | DeliveryAccepted
     | DeliveryRejected
+    | DeliveryWithdrawn
 )
 """What stands as one member of the delivery."""
 DeliveryFact: TypeAlias = DeliveryShipped | Step | ReturnFact
 DeliveryMass: TypeAlias = DeliveryShipped | DeliveryWeighed | WeighingSettled
 """What says a net wet mass and its moisture."""
 OPEN: Final[frozenset[DeliveryStatus]] = frozenset({"shipped", "weighed", "before_umpire", "assayed"})
+GONE: Final[frozenset[DeliveryStatus]] = frozenset({"rejected", "withdrawn"})
+"""What its seller has again: the lot may leave once more."""
 
 
 class Return(Struct, frozen=True, kw_only=True):
@@ -107,9 +113,12 @@ class Delivery(Struct, frozen=True, kw_only=True):
     missing_contested: NonArrivalContested | UnsetType = UNSET
     missing_settled: NonArrivalSettled | UnsetType = UNSET
     returns: tuple[Return, ...] | UnsetType = UNSET
+    withdrawn: DeliveryWithdrawn | UnsetType = UNSET
 
     @property
     def status(self) -> DeliveryStatus:
+        if self.withdrawn is not UNSET:
+            return "withdrawn"
         if self.missing_settled is not UNSET and self.missing_settled.outcome == "stands":
             return "lost"
         if self.rejected is not None:
@@ -227,14 +236,15 @@ class Replaced(Struct, frozen=True, kw_only=True):
 class DeliveryState(AgreementState, frozen=True, kw_only=True):
     """The agreement, the delivery that is asked about, and what else a decision on it reads.
 
-    `lots` are those of the lot numbers asked about that were shipped under the agreement before and not
-    rejected; `rejected_alike` is the delivery of the number asked about that was rejected last, `replaced`
-    what a delivery, or one that is about to leave, stands in for. `invoices` of this delivery in order, and
-    `values`, are read where it is settled. Of a shipment `closed_years` are the contract years that were
-    assessed, and `quarter_settled` tells whether the difference of its quarter was; `left_g` grams of basis
-    have left under the contract of a match before it and were not rejected. `unproven`: why it is not the
-    passport's lot; no audit of contracts knows. `units` of the indices in `values`. `oxides_asked`: whether
-    figures are held against what an oxide can hold, as they were not by earlier versions.
+    `lots` are those of the lot numbers asked about that were shipped under the agreement before, and neither
+    rejected nor withdrawn; `rejected_alike` is the delivery of the number asked about that was rejected
+    last, `replaced` what a delivery, or one that is about to leave, stands in for. `invoices` of this
+    delivery in order, and `values`, are read where it is settled. Of a shipment `closed_years` are the
+    contract years that were assessed, and `quarter_settled` tells whether the difference of its quarter was;
+    `left_g` grams of basis have left under the contract of a match before it and were not rejected.
+    `unproven`: why it is not the passport's lot; no audit of contracts knows. `units` of the indices in
+    `values`. `oxides_asked`: whether figures are held against what an oxide can hold, as they were not by
+    earlier versions.
     """
 
     delivery: Delivery | None = None
@@ -298,10 +308,20 @@ def _changes(fact: Step) -> Mapping[str, Struct | UnsetType | None]:
             return {"umpire": fact}
         case UmpireObjected():
             return {"umpire": None, "objected": fact}
+        case DeliveryAccepted() | DeliveryRejected() | DeliveryWithdrawn():
+            return _ended(fact)
+        case _:
+            assert_never(fact)
+
+
+def _ended(fact: DeliveryAccepted | DeliveryRejected | DeliveryWithdrawn) -> Mapping[str, Struct]:
+    match fact:
         case DeliveryAccepted():
             return {"accepted": fact}
         case DeliveryRejected():
             return {"rejected": fact}
+        case DeliveryWithdrawn():
+            return {"withdrawn": fact}
         case _:
             assert_never(fact)
 

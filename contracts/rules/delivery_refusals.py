@@ -107,6 +107,12 @@ class DeliveryStatusUnfit(Refusal):
     code = "delivery_status_unfit"
 
 
+class BuyerHasSpoken(Refusal):
+    """The buyer has declared that the lot never came: that is settled first, and the shipment stands."""
+
+    code = "buyer_has_spoken"
+
+
 class LotDelivered(Refusal):
     """Lot {lot_number} was shipped under this agreement before, and not rejected."""
 

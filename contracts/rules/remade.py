@@ -67,6 +67,7 @@ from events.contract_events import (
     DeliveryRejected,
     DeliveryShipped,
     DeliveryWeighed,
+    DeliveryWithdrawn,
     ForceMajeureDeclared,
     ForceMajeureEnded,
     IndexPublished,
@@ -356,16 +357,8 @@ def _delivered(
                 caller=caller, delivery=fact.delivery, reason=fact.reason, evidence=fact.evidence
             )
             return results.object_to_umpire(state, objected, moment)
-        case DeliveryAccepted():
-            accepted = deliveries.Accept(
-                caller=caller, delivery=fact.delivery, title_passed_on=fact.title_passed_on
-            )
-            return deliveries.accept(state, accepted, moment)
-        case DeliveryRejected():
-            rejected = deliveries.Reject(
-                caller=caller, delivery=fact.delivery, found=fact.found, evidence=fact.evidence
-            )
-            return deliveries.reject(state, rejected, moment)
+        case DeliveryAccepted() | DeliveryRejected() | DeliveryWithdrawn():
+            return deliveries.decided_again(state, fact, caller, moment)
         case _:
             assert_never(fact)
 

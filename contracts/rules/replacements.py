@@ -34,7 +34,7 @@ def replaced_in(
     """`deliveries` of the agreement; None where it is not among them."""
     for each in deliveries:
         if each.shipped.delivery == delivery:
-            sent = (of for of in deliveries if of.shipped.replaces == delivery)
+            sent = (of for of in deliveries if of.shipped.replaces == delivery and of.status != "withdrawn")
             return Replaced(delivery=each, sent=tuple(of for of in sent if of.shipped.delivery != but_for))
     return None
 

@@ -10,6 +10,7 @@ from events.contract_events import (
     DeliveryAccepted,
     DeliveryRejected,
     DeliveryShipped,
+    DeliveryWithdrawn,
     InvoiceSettled,
     NonArrivalSettled,
     OutputDeclared,
@@ -27,6 +28,7 @@ VolumeFact: TypeAlias = (
     | DeliveryShipped
     | DeliveryAccepted
     | DeliveryRejected
+    | DeliveryWithdrawn
     | NonArrivalSettled
     | ReturnSettled
     | InvoiceSettled
@@ -107,6 +109,9 @@ def fold_volume(volumes: Volumes, fact: VolumeFact) -> Volumes:
         case DeliveryShipped():
             year = volumes.year(fact.year)
             return _with_year(volumes, replace(year, unsettled=year.unsettled + 1))
+        case DeliveryWithdrawn():
+            year = volumes.year(fact.year)
+            return _with_year(volumes, replace(year, unsettled=year.unsettled - 1))
         case DeliveryAccepted():
             year = _made_good(volumes.year(fact.year), fact)
             return _with_year(volumes, replace(year, taken_g=year.taken_g + fact.quantity_g))

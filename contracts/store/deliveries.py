@@ -198,14 +198,14 @@ select d.agreement, d.lot_number
 from unnest($1::bigint[], $2::uuid[], $3::uuid[], $4::text[]) as n (lane, market, agreement, lot_number)
 join delivery d
     on d.lane = n.lane and d.market = n.market and d.agreement = n.agreement and d.lot_number = n.lot_number
-where d.status <> 'rejected'
+where d.status not in ('rejected', 'withdrawn')
 """
 
 
 async def known_lots(
     connection: Connection, lots: Sequence[tuple[int, UUID, UUID, str]]
 ) -> set[tuple[UUID, str]]:
-    """(agreement, lot number) of those that were shipped and not rejected."""
+    """(agreement, lot number) of those that were shipped, and neither rejected nor withdrawn."""
     if not lots:
         return set()
     rows = await connection.fetch(READ_LOTS, *(list(column) for column in zip(*lots, strict=True)))
@@ -238,10 +238,11 @@ async def sent_for(connection: Connection, key: AgreementKey, delivery: UUID) ->
     return tuple(_deliveries.decode(row["body"]) for row in rows)
 
 
-# Whatever was rejected has come back to its seller.
+# Whatever was rejected has come back to its seller, and what was withdrawn never left it.
 READ_OF_NUMBER = """
 select body from delivery
-where seller = $1 and lower(lot_number) = lower($2) and delivery <> $3 and status <> 'rejected'
+where seller = $1 and lower(lot_number) = lower($2) and delivery <> $3
+    and status not in ('rejected', 'withdrawn')
 order by delivery desc limit $4
 """
 
@@ -369,16 +370,16 @@ async def accepted_between(
     ]
 
 
-# Whatever was rejected has come back to its seller.
+# Whatever was rejected has come back to its seller, and what was withdrawn never left it.
 READ_OF_PASSPORTS = """
 select seller, buyer, body from delivery
-where passport is not null and passport = any($1::uuid[]) and status <> 'rejected'
+where passport is not null and passport = any($1::uuid[]) and status not in ('rejected', 'withdrawn')
 order by delivery
 """
 
 
 async def shipped_of_passports(connection: Connection, passports: Sequence[UUID]) -> list[ShippedLot]:
-    """Deliveries that name one of the passports and were not rejected, of whatever agreement."""
+    """Deliveries of whatever agreement that name one of the passports, neither rejected nor withdrawn."""
     rows = await connection.fetch(READ_OF_PASSPORTS, passports) if passports else []
     return [
         ShippedLot(seller=row["seller"], buyer=row["buyer"], delivery=_deliveries.decode(row["body"]))

@@ -159,7 +159,7 @@ left join lateral (
     select f.invoice from invoice f
     where p.settles = 'provisional' and f.lane = p.lane and f.market = p.market
         and f.agreement = p.agreement and f.delivery = p.delivery
-        and f.settles in ('final', 'rejection', 'non_arrival')
+        and f.settles in ('final', 'rejection', 'non_arrival', 'withdrawal')
     order by f.position limit 1
 ) c on true
 order by p.ordered_by, p.invoice

@@ -525,7 +525,7 @@ CREATE TABLE state.delivery (
     replaces uuid,
     returned_passports uuid[],
     CONSTRAINT delivery_position_check CHECK (("position" >= 1)),
-    CONSTRAINT delivery_status_check CHECK ((status = ANY (ARRAY['shipped'::text, 'weighed'::text, 'before_umpire'::text, 'assayed'::text, 'accepted'::text, 'rejected'::text, 'lost'::text]))),
+    CONSTRAINT delivery_status_check CHECK ((status = ANY (ARRAY['shipped'::text, 'weighed'::text, 'before_umpire'::text, 'assayed'::text, 'accepted'::text, 'rejected'::text, 'lost'::text, 'withdrawn'::text]))),
     CONSTRAINT delivery_version_check CHECK ((version >= 1))
 )
 WITH (fillfactor='70');
@@ -1366,7 +1366,7 @@ CREATE INDEX delivery_in_time ON state.delivery USING btree (lane, market, agree
 
 CREATE INDEX delivery_lot_folded ON state.delivery USING btree (seller, lower(lot_number));
 
-CREATE UNIQUE INDEX delivery_lot_once ON state.delivery USING btree (lane, market, agreement, lot_number) WHERE (status <> 'rejected'::text);
+CREATE UNIQUE INDEX delivery_lot_once ON state.delivery USING btree (lane, market, agreement, lot_number) WHERE (status <> ALL (ARRAY['rejected'::text, 'withdrawn'::text]));
 
 CREATE INDEX delivery_of ON state.delivery USING btree (agreement, delivery);
 

@@ -19,7 +19,7 @@ from contracts.rules.agreement import fold as fold_agreement
 from contracts.rules.balances import FORMER_BALANCES
 from contracts.rules.days import day_of
 from contracts.rules.delivered import left_g, of_match
-from contracts.rules.delivery import DeliveryFact, Replaced, ReturnFact
+from contracts.rules.delivery import GONE, DeliveryFact, Replaced, ReturnFact
 from contracts.rules.delivery import fold as fold_delivery
 from contracts.rules.effective_days import NOTHING_SETTLED, Settled, reaches_back, settled_by
 from contracts.rules.index_units import clause_units, terms_read, unlike_units
@@ -197,7 +197,7 @@ class ContractAudit:
         shipped = self._shelf.deliveries_of(fact.agreement) if of_match(agreement) else ()
         return replace(
             before,
-            lots=frozenset(each.shipped.lot_number for each in alike if each.status != "rejected"),
+            lots=frozenset(each.shipped.lot_number for each in alike if each.status not in GONE),
             rejected_alike=last,
             replaced=self._replaced(fact, fact.replaces or last),
             left_g=left_g(agreement, shipped),

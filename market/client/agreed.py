@@ -367,6 +367,7 @@ class Delivery(Struct, frozen=True, kw_only=True):
     title_passed_on: date | None
     non_arrival: NonArrival | None
     rejected: tuple[str, ...]
+    withdrawn: str | None
     replaces: str | None
     made_good_kg: Decimal
     return_freight: str | None

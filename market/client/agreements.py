@@ -75,6 +75,7 @@ UMPIRE: Final = keyed(f"{_DELIVERY}/umpire", DeliveryAccepted)
 OBJECT: Final = keyed(f"{_DELIVERY}/umpire/objection", DeliveryAccepted)
 ACCEPT: Final = keyed(f"{_DELIVERY}/acceptance", DeliveryAccepted)
 REJECT: Final = keyed(f"{_DELIVERY}/rejection", DeliveryAccepted)
+WITHDRAW_LOT: Final = keyed(f"{_DELIVERY}/withdrawal", DeliveryAccepted)
 SETTLE: Final = keyed(f"{_DELIVERY}/settlement", InvoiceAccepted)
 RESTATE: Final = keyed(f"{_DELIVERY}/restatements", InvoiceAccepted)
 
@@ -281,6 +282,9 @@ class Deliveries:
 
     async def reject(self, delivery: str, body: Body, *, key: str | None = None) -> DeliveryAccepted:
         return (await self._calls.ask(REJECT, delivery, body=body, key=key)).body
+
+    async def withdraw(self, delivery: str, body: Body, *, key: str | None = None) -> DeliveryAccepted:
+        return (await self._calls.ask(WITHDRAW_LOT, delivery, body=body, key=key)).body
 
     async def settle(self, delivery: str, *, key: str | None = None) -> InvoiceAccepted:
         return (await self._calls.ask(SETTLE, delivery, key=key)).body

@@ -280,14 +280,14 @@ select exists (
 ) or exists (
     select from delivery d
     join passport p on p.passport = d.passport and p.owner = d.seller
-    where d.passport = $3 and d.buyer = $1 and d.status <> 'rejected'
+    where d.passport = $3 and d.buyer = $1 and d.status not in ('rejected', 'withdrawn')
         and (d.returned_passports is null or $3 <> all(d.returned_passports))
 )
 """
 
 
 async def bought(connection: Connection, organisation: UUID, lane: int, passport: UUID) -> bool:
-    """Whether it bought the lot of its present owner: by a confirmed match, or a delivery not rejected."""
+    """Whether it bought the lot of its present owner: by a confirmed match, or a delivery that stands."""
     found: bool = await connection.fetchval(READ_BOUGHT, organisation, lane, passport)
     return found
 

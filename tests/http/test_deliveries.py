@@ -304,6 +304,36 @@ async def test_a_lot_that_no_value_could_price_leaves_without_an_invoice(shop: S
         assert [] == (await shop.ask("GET", invoices, by=seller)).json()["items"]
 
 
+async def test_a_slip_of_a_shipment_is_told_and_taken_back(shop: Shop) -> None:
+    on(shop, date(2027, 1, 1))
+    path, seller, buyer = await effective(shop)
+    on(shop, date(2027, 3, 10))
+    await publish(shop, month(2, "50.00"))
+    slip = lot(net_wet_t="2000")
+    tried = await post(shop, f"{path}/deliveries?validate_only=true", seller, slip)
+    sent = await post(shop, f"{path}/deliveries", seller, slip)
+    for answer in (tried, sent):
+        assert ("lot_far_above_agreed", "/net_wet_t") in warnings(answer), answer.text
+    delivery = sent.headers["location"]
+    reason = {"reason": "20 t were meant"}
+    foreign = await post(shop, f"{delivery}/withdrawal", buyer, reason)
+    assert (403, "side_wrong") == (foreign.status_code, foreign.json()["code"])
+    taken_back = await post(shop, f"{delivery}/withdrawal", seller, reason)
+    assert 201 == taken_back.status_code, taken_back.text
+    shown = (await shop.ask("GET", delivery, by=buyer)).json()
+    assert ("withdrawn", "20 t were meant") == (shown["status"], shown["withdrawn"])
+    issued = (await shop.ask("GET", "/v1/invoices", by=buyer)).json()["items"]
+    (credit,) = [each["invoice"] for each in issued if each["settles"] == "withdrawal"]
+    (provisional,) = [each for each in issued if each["settles"] == "provisional"]
+    assert credit == provisional["credited_by"]
+    late = await post(shop, f"{delivery}/weighing", buyer, {"weighed_on": "2027-03-10", "net_wet_t": "20"})
+    assert (409, "delivery_status_unfit") == (late.status_code, late.json()["code"])
+    again = await post(shop, f"{path}/deliveries", seller, lot())
+    assert (201, []) == (again.status_code, warnings(again)), again.text
+    twice = await post(shop, f"{path}/deliveries", seller, lot())
+    assert (409, "lot_delivered") == (twice.status_code, twice.json()["code"])
+
+
 async def test_a_delivery_from_shipment_to_a_restated_invoice(shop: Shop) -> None:
     on(shop, date(2027, 1, 1))
     path, seller, buyer = await effective(shop)

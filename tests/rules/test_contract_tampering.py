@@ -101,6 +101,7 @@ FREE = {
     "ContestSettled": PAPERS,
     "DeclarationContested": {"reason", *PAPERS},
     "DeliveryWeighed": PAPERS,
+    "DeliveryWithdrawn": {"reason"},
     "WeighingObjected": {"reason", *PAPERS},
     "NonArrivalDeclared": {"reason", *PAPERS},
     "NonArrivalContested": {"reason", *PAPERS},

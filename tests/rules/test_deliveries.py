@@ -6,9 +6,11 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
+from msgspec import UNSET
 from msgspec.structs import replace
 
 from contracts.rules.assays import UMPIRE_UNNAMED
+from contracts.rules.calls import next_due
 from contracts.rules.days import midnight
 from contracts.rules.delivered import number_cautions, shipment_cautions
 from contracts.rules.deliveries import Ship, ship
@@ -318,6 +320,55 @@ def test_steps_come_in_order_and_once() -> None:
 )
 def test_what_cannot_be_lodged(changes: Any, expected: Any) -> None:
     assert expected == refused(lambda: begun().ship().weigh().lodge("seller", **changes))
+
+
+def test_a_shipment_is_withdrawn_by_its_seller_until_its_buyer_has_spoken() -> None:
+    of = begun().ship(lot_number="L1", net_wet_g=10 * TONNE_G)
+    provisional = of.delivery.shipped.lines[0].amount_cents
+    assert [("side_wrong", None)] == refused(lambda: of.withdraw("buyer"))
+    assert [("malformed_member", "/reason")] == refused(lambda: of.withdraw(reason=""))
+    (taken_back,) = of.withdraw().invoices
+    assert ("withdrawn", "withdrawal", -provisional) == (
+        of.delivery.status,
+        taken_back.settles,
+        taken_back.total_cents,
+    )
+    for step in (of.withdraw, of.weigh, of.accept, of.declare_non_arrival, of.pass_time):
+        assert refused(step)
+    assert (0, None) == (of.state.left_g, next_due(of.delivery))
+    again = of.ship(lot_number="L1").delivery
+    assert ("shipped", UNSET) == (again.status, again.shipped.replaces)
+    assert [("lot_delivered", "/lot_number")] == refused(lambda: of.ship(lot_number="L1"))
+    of.weigh()
+    assert [("delivery_status_unfit", None)] == refused(of.withdraw)
+
+
+def test_a_shipment_that_never_came_by_its_buyers_word_is_not_withdrawn() -> None:
+    of = begun().ship().on(date(2027, 6, 1)).declare_non_arrival()
+    assert [("buyer_has_spoken", None)] == refused(of.withdraw)
+
+
+def test_what_was_withdrawn_stands_in_for_nothing() -> None:
+    terms = replace(FLAT, product=replace(FLAT.product, limits=(AnalyteLimit(analyte="Nd", min_ppb=10**9),)))
+    of = begun(terms).assayed(lot_number="L1").reject()
+    of.ship(lot_number="L1").withdraw().ship(lot_number="L1")
+    assert "shipped" == of.delivery.status
+    replaced = of.state.replaced
+    assert replaced is not None
+    assert () == replaced.sent
+
+
+def test_two_lots_as_one_are_told_of() -> None:
+    """The agreed lot is of 20 t wet."""
+    for tonnes, told in ((40, False), (41, True)):
+        of = begun(replace(FLAT, volume=FixedVolume(acq_g=(100 * TONNE_G,)))).ship(net_wet_g=tonnes * TONNE_G)
+        found = {
+            each.code: each.text
+            for each in shipment_cautions(of.paper.stands, Volumes(), (), of.delivery.shipped)
+        }
+        assert told == ("lot_far_above_agreed" in found)
+        if told:
+            assert found["lot_far_above_agreed"].startswith("41 t wet are shipped; a lot is agreed at 20 t.")
 
 
 def test_a_sealed_assay_is_lodged_anew_while_nobody_has_seen_it_and_comes_in_time() -> None:

@@ -54,6 +54,7 @@ REPEATABLE = {
     "contracts.declaration.contested.v1",
     "contracts.delivery.accepted.v1",
     "contracts.delivery.rejected.v1",
+    "contracts.delivery.withdrawn.v1",
     "contracts.force-majeure.declared.v1",
     "contracts.force-majeure.ended.v1",
     "contracts.output.declared.v1",

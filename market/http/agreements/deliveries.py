@@ -9,7 +9,7 @@ from msgspec import UNSET, Meta
 from contracts.commands import deliveries as commands
 from contracts.commands.steps import find
 from contracts.rules.agreement import Agreement
-from contracts.rules.deliveries import Accept, Reject, Ship
+from contracts.rules.deliveries import Accept, Reject, Ship, Withdraw
 from contracts.rules.delivery import Delivery
 from contracts.rules.non_arrivals import is_operators as loss_is_operators
 from contracts.rules.results import DecideAsUmpire, ExchangeAssays, LodgeAssay, ObjectToUmpire, is_operators
@@ -123,6 +123,12 @@ class RejectLot(Body, frozen=True, kw_only=True):
     evidence: Papers = ()
 
 
+class WithdrawLot(Body, frozen=True, kw_only=True):
+    """Why it does not stand, as its buyer reads it."""
+
+    reason: LongText
+
+
 class AcceptLot(Dated, frozen=True, kw_only=True):
     title_passed_on: date
 
@@ -135,8 +141,9 @@ class AcceptLot(Dated, frozen=True, kw_only=True):
     "where its index has no value yet, and the final one is of the whole. The "
     "contract of a match takes its lot, or parts of it, up to its quantity and tolerance (10 % where none is "
     "stated). A day outside the delivery window, more than is agreed for the year, a lot number that left "
-    "before under any agreement of the seller, whatever its case, a form that the price states no factor "
-    "of, a day before the newest terms count, so that former ones price the lot, waste for which the buyer's "
+    "before under any agreement of the seller, whatever its case, more than two agreed lots, a form that the "
+    "price states no factor of, a day before the newest terms count, so that former ones price the lot, "
+    "waste for which the buyer's "
     "site has no permit or no consent on that day, and `goods` that are not as agreed, or not stated where "
     "they are agreed, are warned of. A "
     "passport that is named is the seller's own and lives; it is of that lot, or the one that the number of "
@@ -307,6 +314,20 @@ async def reject(call: Call[RejectLot, DryRun]) -> Answer:
     return await given_of(call, commands.reject, argument)
 
 
+@delivery_step(
+    "/v1/deliveries/{delivery}/withdrawal",
+    summary="Withdraw a shipment",
+    body=WithdrawLot,
+    description="By the seller, of what was mistyped or did not leave, until the buyer has weighed it, is "
+    "deemed to have, or has declared that it never came. What was invoiced is credited, and the lot may "
+    "leave again. Nothing of it counts in the year.",
+    example={"reason": "20 t were meant, not 2,000"},
+)
+async def withdraw(call: Call[WithdrawLot, DryRun]) -> Answer:
+    argument = Withdraw(caller=call.caller, delivery=call.ids["delivery"], reason=call.body.reason)
+    return await given_of(call, commands.withdraw, argument)
+
+
 @endpoint(
     "GET",
     "/v1/agreements/{agreement}/deliveries",
@@ -371,4 +392,4 @@ def _view(row: Delivery, agreed: terms.AgreementTerms, side: Side | None, now: d
     return DeliveryView.of(row, row.material(agreed).basis_g, side, now)
 
 
-HANDLERS: Final = (ship, index, read, lodge, exchange, umpire, object_to_umpire, accept, reject)
+HANDLERS: Final = (ship, index, read, lodge, exchange, umpire, object_to_umpire, accept, reject, withdraw)

@@ -252,7 +252,7 @@ class DeliveryView(Body, frozen=True, kw_only=True):
     and magnets as the seller stated them, `found` what the buyer rejected them by. `replaces`: the rejected
     delivery that it stands in for, `made_good_kg` what of that lowers the contract year no longer.
     `return_freight`: who pays the way back of a rejected lot; it is settled outside the record. `returns`:
-    what went back after it was accepted, or shall, in order."""
+    what went back after it was accepted, or shall, in order. `withdrawn`: why its seller took it back."""
 
     id: DeliveryId
     agreement: AgreementId
@@ -282,6 +282,7 @@ class DeliveryView(Body, frozen=True, kw_only=True):
     title_passed_on: date | None
     non_arrival: NonArrivalView | None
     rejected: tuple[str, ...]
+    withdrawn: str | None
     goods: FoundGoods | None
     found: FoundGoods | None
     found_evidence: tuple[Evidence, ...]
@@ -328,6 +329,7 @@ class DeliveryView(Body, frozen=True, kw_only=True):
             title_passed_on=None if value.accepted is None else value.accepted.title_passed_on,
             non_arrival=NonArrivalView.of(value),
             rejected=() if value.rejected is None else value.rejected.reasons,
+            withdrawn=None if value.withdrawn is UNSET else value.withdrawn.reason,
             goods=FoundGoods.outside(shipped.goods),
             found=None if value.rejected is None else FoundGoods.outside(value.rejected.found),
             found_evidence=()

@@ -105,6 +105,7 @@ CONTRACT_REFUSED: Final[dict[type[Refusal], int]] = {
             of_deliveries.QuotationPeriodOpen,
             of_deliveries.AgreementIneffective,
             of_deliveries.DeliveryStatusUnfit,
+            of_deliveries.BuyerHasSpoken,
             of_deliveries.LotDelivered,
             of_deliveries.ReturnOpen,
             of_deliveries.ReturnUndeclared,

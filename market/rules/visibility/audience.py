@@ -22,6 +22,7 @@ from events.contract_events import (
     DeliveryRejected,
     DeliveryShipped,
     DeliveryWeighed,
+    DeliveryWithdrawn,
     ForceMajeureDeclared,
     ForceMajeureEnded,
     IndexPublished,
@@ -173,6 +174,7 @@ def contract_audience(fact: ContractFact, deals: Mapping[UUID, DealParties]) -> 
             | ReturnDeclared()
             | ReturnContested()
             | ReturnSettled()
+            | DeliveryWithdrawn()
             | InvoiceSettled()
             | YearAssessed()
         ):

@@ -23,6 +23,7 @@ from events.contract_events import (
     DeliveryRejected,
     DeliveryShipped,
     DeliveryWeighed,
+    DeliveryWithdrawn,
     ForceMajeureDeclared,
     ForceMajeureEnded,
     IndexPublished,
@@ -124,6 +125,7 @@ def on_deal_tape(
             | ReturnDeclared()
             | ReturnContested()
             | ReturnSettled()
+            | DeliveryWithdrawn()
         ):
             return None
         case BuyerCalled() | AssayLodged() | AssaysExchanged() | UmpireDecided() | UmpireObjected():

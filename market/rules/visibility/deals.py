@@ -23,6 +23,7 @@ from events.contract_events import (
     DeliveryRejected,
     DeliveryShipped,
     DeliveryWeighed,
+    DeliveryWithdrawn,
     ForceMajeureDeclared,
     ForceMajeureEnded,
     IndexPublished,
@@ -79,6 +80,7 @@ ContractFact: TypeAlias = (
     | ReturnDeclared
     | ReturnContested
     | ReturnSettled
+    | DeliveryWithdrawn
     | InvoiceSettled
     | YearAssessed
     | IndexPublished
