@@ -86,6 +86,18 @@ def unknown_cautions(
         )
 
 
+def alike_cautions(code: Code, published: Collection[Code]) -> Iterator[Caution]:
+    """Of values that were published under `code`: a code of another case is another index."""
+    for other in sorted(published):
+        if other != code and other.casefold() == code.casefold():
+            yield Caution(
+                code="index_alike",
+                text=f"{other} is another index, whose code differs from {code} by its case alone: a price "
+                "that names one of them reads nothing of the other.",
+                pointer="",
+            )
+
+
 def near_codes(code: Code, published: Collection[Code]) -> str:
     """Those that read like it, the nearest first; of another case before all."""
     folded: dict[str, list[Code]] = {}

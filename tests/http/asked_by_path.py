@@ -73,6 +73,7 @@ BY_PATH: Final[dict[str, str]] = {
             "GET /v1/markets/{market}/book",
             "GET /v1/contests",
             "POST /v1/indices/{code}/values",
+            "GET /v1/indices",
             "GET /v1/indices/{code}/values",
             "POST /v1/indices/{code}/files",
             "GET /v1/indices/{code}",

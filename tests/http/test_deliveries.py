@@ -173,6 +173,8 @@ async def test_values_are_published_restated_and_listed(shop: Shop) -> None:
     assert (3, "2027-03-31", "61.00") == (entry["values"], newest["last_day"], newest["amount"])
     rest = (await shop.ask("GET", f"/v1/indices?cursor={listed['next_cursor']}", by=reader)).json()
     assert ["usd-eur"] == [each["index"] for each in rest["items"]]
+    other = await publish(shop, month(4, "0.90"), path="/v1/indices/USD-EUR/values", per=None, rate_of="USD")
+    assert [("index_alike", "")] == warnings(other)
     page = (await shop.ask("GET", f"{VALUES}?limit=2", by=reader)).json()
     rest = (await shop.ask("GET", f"{VALUES}?limit=2&cursor={page['next_cursor']}", by=reader)).json()
     amounts = [value["amount"] for value in (*page["items"], *rest["items"])]

@@ -1,5 +1,6 @@
 -- A seller may withdraw a shipment before its buyer has said anything of it; its lot may leave again.
--- squawk-ignore-file require-concurrent-index-creation, require-concurrent-index-deletion, constraint-missing-not-valid
+-- squawk-ignore-file require-concurrent-index-creation, require-concurrent-index-deletion
+-- squawk-ignore-file ban-drop-constraint, constraint-missing-not-valid
 -- A migration is one transaction, with the services stopped.
 SET LOCAL lock_timeout = '5s';
 SET LOCAL statement_timeout = '10min';

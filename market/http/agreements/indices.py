@@ -9,6 +9,7 @@ from msgspec import Meta
 from msgspec.structs import replace
 
 from contracts.commands import indices as commands
+from contracts.rules.index_units import alike_cautions
 from contracts.rules.indices import IndexUnit, PublishIndex, early_cautions
 from contracts.store import indices as store
 from events.contract_terms import IndexValue
@@ -25,8 +26,8 @@ from market.http.wire.lists import PageQuery
 from market.http.wire.material import Body
 from market.http.wire.paging import Listing
 from market.http.wire.problems import refusal_faults
-from market.http.wire.reads import as_caller
-from market.http.wire.receipts import Accepted, warned
+from market.http.wire.reads import Looking, as_caller, looking_on
+from market.http.wire.receipts import Accepted, Warned, unless_unread, warned
 from market.http.wire.row_files import CSV, XLSX
 from market.rules.refusing.wording import Code, CurrencyCode
 
@@ -39,6 +40,8 @@ VALUE: Final = {
     "published_at": "2026-11-02T09:00:00Z",
     "source": "entered under the operator's own licence",
 }
+CODES_MAX: Final = 1_000
+"""Of those that a code is held against."""
 EXAMPLE: Final = {"currency": "USD", "per": "oxide", "values": [VALUE]}
 
 
@@ -118,7 +121,8 @@ class ListedIndexView(IndexView, frozen=True, kw_only=True):
     status=201,
     idempotent=True,
     description="All or none. A value of a period that is known restates it when it is published later. "
-    "One that is published before the last day of its period is warned of.",
+    "One that is published before the last day of its period is warned of, and a code that differs from "
+    "another by its case alone.",
     example=EXAMPLE,
 )
 async def publish(call: Call[PublishValues, DryRun]) -> Answer:
@@ -177,8 +181,15 @@ async def _publish(
         replace(each, pointer=f"{rows[place]}/published_at") if rows else each
         for place, each in early_cautions(values)
     )
-    body = IndexAccepted(index=index, values=len(values), warnings=warned(early), **outcome.accepted())
+    told = (*warned(early), *await unless_unread(of_code(call.door, index)))
+    body = IndexAccepted(index=index, values=len(values), warnings=told, **outcome.accepted())
     return Answer(body=body, status=outcome.status, replayed=outcome.replayed)
+
+
+async def of_code(on: Looking, index: str) -> tuple[Warned, ...]:
+    async with looking_on(on) as connection:
+        published = await store.load_codes(connection, limit=CODES_MAX)
+    return warned(alike_cautions(index, published))
 
 
 def _code(call: Call[Any, Any]) -> str:

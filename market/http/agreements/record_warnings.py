@@ -2,7 +2,7 @@
 who the parties are, what their market's reference price is."""
 
 from collections.abc import Iterator
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 from uuid import UUID
 
 from msgspec.structs import replace
@@ -20,6 +20,7 @@ from events.price_clauses import FlatPrice
 from events.refusal import Caution
 from events.vocabulary import Side
 from market.http.agreements.contract_reads import load_with_volumes
+from market.http.agreements.indices import CODES_MAX
 from market.http.wire.endpoint import Call
 from market.http.wire.ids import to_text
 from market.http.wire.reads import as_caller, as_desk
@@ -30,8 +31,6 @@ from market.store import markets, party_reads
 from market.store.inputs import load_inputs
 
 Sides: TypeAlias = tuple[tuple[Side, UUID], ...]
-CODES_MAX: Final = 1_000
-"""Of those that a code is held against which is not known."""
 
 
 async def of_draft(call: Call[Any, Any], fact: AgreementDrafted) -> tuple[Warned, ...]:

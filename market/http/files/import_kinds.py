@@ -34,7 +34,7 @@ from market.http.agreements import deliveries
 from market.http.agreements.deliveries import LodgedAssay
 from market.http.agreements.delivery_warnings import of_assay
 from market.http.agreements.index_values import ValueBody
-from market.http.agreements.indices import VALUE
+from market.http.agreements.indices import VALUE, of_code
 from market.http.files import order_changes
 from market.http.files.order_changes import (
     LotAmendment,
@@ -51,7 +51,7 @@ from market.http.wire import examples
 from market.http.wire.access import OPERATORS, TRADERS
 from market.http.wire.ids import DeliveryId, to_text, to_uuid
 from market.http.wire.reads import Looking
-from market.http.wire.receipts import Warned, warned
+from market.http.wire.receipts import Warned, unless_unread, warned
 from market.rules.refusing.wording import Code, CurrencyCode
 
 KindName = Literal[
@@ -191,11 +191,12 @@ async def _warn_of_requirement(on: Looking, fact: Any) -> tuple[Warned, ...]:
 
 
 async def _warn_of_assay(on: Looking, fact: AssayLodged) -> tuple[Warned, ...]:
-    return await of_assay(on, fact)
+    return await unless_unread(of_assay(on, fact))
 
 
-async def _warn_of_values(_on: Looking, fact: IndexPublished) -> tuple[Warned, ...]:
-    return warned(caution for _, caution in early_cautions(fact.values))
+async def _warn_of_values(on: Looking, fact: IndexPublished) -> tuple[Warned, ...]:
+    early = warned(caution for _, caution in early_cautions(fact.values))
+    return (*early, *await unless_unread(of_code(on, fact.index)))
 
 
 def _made_assay(event: Recorded) -> str:
