@@ -54,9 +54,7 @@ async def deliveries(connection: Connection, organisation: UUID) -> tuple[UUID, 
     """Those that are neither accepted nor rejected nor lost, and those of which a return is declared and not
     settled."""
     found = [row["delivery"] for row in await connection.fetch(READ_DELIVERIES, organisation)]
-    accepted = [
-        _deliveries.decode(row["body"]) for row in await connection.fetch(READ_RETURNS, organisation)
-    ]
+    accepted = [_deliveries.decode(row["body"]) for row in await connection.fetch(READ_RETURNS, organisation)]
     return tuple(sorted([*found, *(of.shipped.delivery for of in accepted if of.returning is not None)]))
 
 

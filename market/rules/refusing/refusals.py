@@ -76,7 +76,7 @@ class AgreementsOpen(Refusal):
 
 
 class DeliveriesOpen(Refusal):
-    """{count} deliveries are neither accepted nor rejected nor lost, or have a return that is open: {names}."""
+    """{count} deliveries are neither accepted, rejected nor lost, or have a return that is open: {names}."""
 
     code = "deliveries_open"
 
