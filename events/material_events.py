@@ -149,7 +149,8 @@ class PassportRetired(Struct, frozen=True, kw_only=True):
 
 
 class PassportTransformed(Struct, frozen=True, kw_only=True):
-    """What went in, what came out, what was lost; `custody` is the weakest of all that took part."""
+    """What went in, what came out, what was lost; `custody` is the weakest of all that took part. `owner`:
+    who has title to the inputs where it is not `organisation`; unset too before that was told."""
 
     TYPE: ClassVar[str] = "materials.passport.transformed.v1"
 
@@ -164,6 +165,7 @@ class PassportTransformed(Struct, frozen=True, kw_only=True):
     inputs: Annotated[tuple[BatchPart, ...], Meta(min_length=1, max_length=64)]
     outputs: Annotated[tuple[BatchPart, ...], Meta(min_length=1, max_length=64)]
     losses: Annotated[tuple[ElementLoss, ...], Meta(max_length=64)] = ()
+    owner: UUID | UnsetType = UNSET
 
 
 class MassBalanceMoved(Struct, frozen=True, kw_only=True):

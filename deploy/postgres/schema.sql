@@ -627,6 +627,7 @@ CREATE TABLE state.lineage_edge (
     target uuid NOT NULL,
     organisation uuid NOT NULL,
     "position" bigint NOT NULL,
+    owner uuid,
     CONSTRAINT lineage_edge_position_check CHECK (("position" >= 1))
 );
 
@@ -951,6 +952,7 @@ CREATE TABLE state.transformation (
     facility uuid NOT NULL,
     "position" bigint NOT NULL,
     body bytea NOT NULL,
+    owner uuid,
     CONSTRAINT transformation_position_check CHECK (("position" >= 1))
 );
 
@@ -1715,7 +1717,7 @@ CREATE POLICY own ON state.initiative FOR SELECT TO lodestone_reader USING (true
 
 CREATE POLICY own ON state.licence FOR SELECT TO lodestone_reader USING ((( SELECT state.reader_sees_all() AS reader_sees_all) OR (organisation = ( SELECT state.reader_organisation() AS reader_organisation))));
 
-CREATE POLICY own ON state.lineage_edge FOR SELECT TO lodestone_reader USING ((( SELECT state.reader_sees_all() AS reader_sees_all) OR (organisation = ( SELECT state.reader_organisation() AS reader_organisation))));
+CREATE POLICY own ON state.lineage_edge FOR SELECT TO lodestone_reader USING ((( SELECT state.reader_sees_all() AS reader_sees_all) OR ((( SELECT state.reader_organisation() AS reader_organisation) = organisation) OR (( SELECT state.reader_organisation() AS reader_organisation) = owner))));
 
 CREATE POLICY own ON state.lot_reservation FOR SELECT TO lodestone_reader USING ((( SELECT state.reader_sees_all() AS reader_sees_all) OR (organisation = ( SELECT state.reader_organisation() AS reader_organisation))));
 
@@ -1749,7 +1751,7 @@ CREATE POLICY own ON state.rule_set FOR SELECT TO lodestone_reader USING ((( SEL
 
 CREATE POLICY own ON state.supply FOR SELECT TO lodestone_reader USING ((( SELECT state.reader_sees_all() AS reader_sees_all) OR (organisation = ( SELECT state.reader_organisation() AS reader_organisation))));
 
-CREATE POLICY own ON state.transformation FOR SELECT TO lodestone_reader USING ((( SELECT state.reader_sees_all() AS reader_sees_all) OR (organisation = ( SELECT state.reader_organisation() AS reader_organisation))));
+CREATE POLICY own ON state.transformation FOR SELECT TO lodestone_reader USING ((( SELECT state.reader_sees_all() AS reader_sees_all) OR ((( SELECT state.reader_organisation() AS reader_organisation) = organisation) OR (( SELECT state.reader_organisation() AS reader_organisation) = owner))));
 
 CREATE POLICY own ON state.webhook FOR SELECT TO lodestone_reader USING ((( SELECT state.reader_sees_all() AS reader_sees_all) OR (organisation = ( SELECT state.reader_organisation() AS reader_organisation))));
 

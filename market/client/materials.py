@@ -170,7 +170,8 @@ class TransformationAccepted(Accepted, frozen=True, kw_only=True):
 
 
 class Transformation(Struct, frozen=True, kw_only=True):
-    """`inputs`, `outputs` and `losses` with their masses by element."""
+    """`inputs`, `outputs` and `losses` with their masses by element; `balance`: each element with its yield.
+    `owner`: who had title to the inputs, where another than `organisation`."""
 
     id: str
     organisation: str
@@ -183,3 +184,5 @@ class Transformation(Struct, frozen=True, kw_only=True):
     inputs: tuple[dict[str, Any], ...]
     outputs: tuple[dict[str, Any], ...]
     losses: tuple[dict[str, Any], ...]
+    owner: str | None = None
+    balance: tuple[dict[str, Any], ...] = ()

@@ -121,7 +121,7 @@ class Passports:
         return (await self._calls.ask(EPCIS, passport)).body
 
     async def transformation_epcis(self, transformation: str) -> dict[str, Any]:
-        """A transformation whole, for who recorded it."""
+        """A transformation whole, for who recorded it and who had title to its inputs."""
         return (await self._calls.ask(WORK_EPCIS, transformation)).body
 
     async def product_passport(self, passport: str) -> dict[str, Any]:

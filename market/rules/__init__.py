@@ -32,7 +32,8 @@ several of them, lies beside them.
                  beside what is proven), delivered_lots (what arrives), returned_lots (what goes
                  back), settled_lots (what stays of it);
                  plausible_masses (what is told), stated_papers (which look odd);
-                 transformations, mass_balance; lineage (where its elements come from), lineage_layers;
+                 transformations, yields (what they lose), mass_balance;
+                 lineage (where its elements come from), lineage_layers;
                  data_carriers (where its code leads), magnet_types (by what they
                  hold), magnet_labels (what a label owes)
     crma         taken (what of whom, and its origin), resales (what buyers sold on), shares (of consumption,

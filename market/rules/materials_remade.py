@@ -244,6 +244,7 @@ def transformed_again(whole: Whole) -> Decision:
             _lot(part.passport, content) for part, content in zip(fact.outputs, contents, strict=True)
         ),
         losses=fact.losses,
+        names_owner=fact.owner is not UNSET,
     )
     return transformations.transform(state, argument, _moment(event))
 

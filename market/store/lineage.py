@@ -23,13 +23,13 @@ with recursive walk (node, depth) as (
 select node, depth from walk limit $3
 """
 
-# Downwards an organisation is led through its own transformations only.
+# Downwards an organisation is led through its own transformations, and those of goods of its own, only.
 WALK_DOWN = """
 with recursive walk (node, depth) as (
     select $1::uuid, 0
     union
     select e.target, w.depth + 1 from walk w join lineage_edge e on e.source = w.node
-    where w.depth < $2 and ($4::uuid is null or e.organisation = $4)
+    where w.depth < $2 and ($4::uuid is null or e.organisation = $4 or e.owner = $4)
 )
 select node, depth from walk limit $3
 """

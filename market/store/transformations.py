@@ -7,6 +7,7 @@ from typing import TypeAlias
 from uuid import UUID
 
 import msgspec
+from msgspec.structs import replace
 
 from events.connections import Connection
 from events.envelope import Recorded
@@ -29,23 +30,24 @@ async def apply(connection: Connection, steps: Sequence[tuple[Recorded, Transfor
 
 
 INSERT = """
-insert into transformation (lane, transformation, organisation, facility, position, body)
-values ($1, $2, $3, $4, $5, $6)
+insert into transformation (lane, transformation, organisation, facility, position, body, owner)
+values ($1, $2, $3, $4, $5, $6, $7)
 """
 
 INSERT_EDGES = """
-insert into lineage_edge (lane, source, target, organisation, position)
-select $1, e.source, e.target, $2, $3 from unnest($4::uuid[], $5::uuid[]) as e (source, target)
+insert into lineage_edge (lane, source, target, organisation, position, owner)
+select $1, e.source, e.target, $2, $3, $6 from unnest($4::uuid[], $5::uuid[]) as e (source, target)
 """
 
 
 async def _transformed(connection: Connection, event: Recorded, fact: PassportTransformed) -> None:
     named = (fact.transformation, fact.organisation, fact.facility)
-    await connection.execute(INSERT, event.lane, *named, event.position, bodies.encode(fact))
+    owner = fact.owner or None
+    await connection.execute(INSERT, event.lane, *named, event.position, bodies.encode(fact), owner)
     edges = [(part.passport, fact.transformation) for part in fact.inputs]
     edges += [(fact.transformation, part.passport) for part in fact.outputs]
     status = await connection.execute(
-        INSERT_EDGES, event.lane, fact.organisation, event.position, *zip(*edges, strict=True)
+        INSERT_EDGES, event.lane, fact.organisation, event.position, *zip(*edges, strict=True), owner
     )
     expect_rows(status, len(edges), "lineage_edge insert")
 
@@ -132,13 +134,25 @@ async def load_accounts(
     }
 
 
-READ_ONE = "select body from transformation where transformation = $1"
+# Facts of before do not tell who had title to the inputs: it got that to what was made.
+READ_ONE = """
+select t.body, (
+    select (convert_from(s.body, 'UTF8')::json ->> 'owner')::uuid from lineage_edge e
+    join passport p on p.passport = e.target
+    join passport_step s on s.lane = p.lane and s.passport = p.passport and s.version = 1
+    where e.source = t.transformation limit 1
+) as owner
+from transformation t where t.transformation = $1
+"""
 
 
 async def load_transformation(connection: Connection, transformation: UUID) -> PassportTransformed | None:
-    """As row-level security shows it to the reader."""
-    body = await connection.fetchval(READ_ONE, transformation)
-    return None if body is None else _transformations.decode(body)
+    """With who had title to the inputs, where another recorded it. As row-level security shows it."""
+    row = await connection.fetchrow(READ_ONE, transformation)
+    if row is None:
+        return None
+    fact = _transformations.decode(row["body"])
+    return fact if row["owner"] in (None, fact.organisation) else replace(fact, owner=row["owner"])
 
 
 READ_SEVERAL = """

@@ -144,10 +144,10 @@ class LineageView(Body, frozen=True, kw_only=True):
     shapes=(SHAPES["html"],),
     cost=COST,
     description=f"At most {DEPTH_MAX} transformations and {NODES_MAX:,} nodes away. An organisation is shown "
-    "lots that it issued, owns or holds, and led downwards through its own transformations. Each share of an "
-    "element is exact to a part per billion, by largest remainder at each transformation. `documents` are "
-    "what claims of the lot and of lots before it rest on, by hash. `format=html`, or the Accept header, "
-    f"takes it as a page with the graph. {RATE}",
+    "lots that it issued, owns or holds, and led downwards through its own transformations and those of "
+    "goods that were its own. Each share of an element is exact to a part per billion, by largest "
+    "remainder at each transformation. `documents` are what claims of the lot and of lots before it rest on, "
+    f"by hash. `format=html`, or the Accept header, takes it as a page with the graph. {RATE}",
 )
 async def read(call: Call[Nothing, LineageQuery]) -> Answer:
     row, _, seen = await load(call)

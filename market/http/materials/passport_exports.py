@@ -125,8 +125,8 @@ async def label_epcis(call: Call[Nothing, Nothing]) -> Answer:
     answer=dict[str, Any],
     media_type=EPCIS_TYPE,
     description="An EPCIS 2.0 document with one event that has all inputs and outputs, for who recorded it, "
-    "operators and auditors. The exports of its passports tell the same under the same `transformationID`, "
-    "side by side: take one or the other.",
+    "who had title to its inputs, operators and auditors. The exports of its passports tell the same "
+    "under the same `transformationID`, side by side: take one or the other.",
 )
 async def transformation_epcis(call: Call[Nothing, Nothing]) -> Answer:
     return _epcis([epcis_events.transformation_event(await load_transformation(call))])

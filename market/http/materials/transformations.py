@@ -19,11 +19,20 @@ from market.http.wire.contract_steps import given
 from market.http.wire.endpoint import Answer, Call, DryRun, Nothing, endpoint, not_found
 from market.http.wire.ids import FacilityId, OrganisationId, PassportId, TransformationId, to_text, to_uuid
 from market.http.wire.material import Body, Dated
-from market.http.wire.numbers import GRAMS, TONNES, TONNES_POSITIVE, DecimalText, Grams, TonnesPositive
+from market.http.wire.numbers import (
+    GRAMS,
+    PERCENT,
+    TONNES,
+    TONNES_POSITIVE,
+    DecimalText,
+    Grams,
+    TonnesPositive,
+)
 from market.http.wire.reads import as_desk
 from market.http.wire.receipts import Accepted, Done, Warned, unless_unread, warned
-from market.rules.passports.plausible_masses import mass_cautions
+from market.rules.passports.plausible_masses import loss_cautions, mass_cautions
 from market.rules.passports.transformations import TOLERANCE_PPM_MAX, DrawnPart, MadeLot, Transform
+from market.rules.passports.yields import ElementYield, element_yields
 from market.rules.refusing.wording import Code
 from market.rules.visibility.passport_visibility import see_material
 from market.store import transformations as store
@@ -101,11 +110,36 @@ class PartView(Body, frozen=True, kw_only=True):
         )
 
 
+class ElementBalanceView(Body, frozen=True, kw_only=True):
+    """Measured grams of one element. `yield_percent`: what came out of what came in; null where nothing of it
+    was measured in the inputs. `loss_unusual`: more than a fifth of what came in is stated as lost."""
+
+    element: str
+    in_g: DecimalText
+    out_g: DecimalText
+    lost_g: DecimalText
+    yield_percent: DecimalText | None
+    loss_unusual: bool
+
+    @classmethod
+    def of(cls, found: ElementYield) -> Self:
+        return cls(
+            element=found.element,
+            in_g=GRAMS.text(found.in_mg),
+            out_g=GRAMS.text(found.out_mg),
+            lost_g=GRAMS.text(found.lost_mg),
+            yield_percent=PERCENT.text_optional(found.yield_ppb),
+            loss_unusual=found.loss_unusual,
+        )
+
+
 class TransformationView(Body, frozen=True, kw_only=True):
-    """What went in, what came out, what was lost, element by element."""
+    """What went in, what came out, what was lost, element by element. `owner`: who had title to the inputs,
+    and has it to what was made of them, where that is another than `organisation`."""
 
     id: TransformationId
     organisation: OrganisationId
+    owner: OrganisationId | None
     facility: FacilityId
     stage: ValueChainStage
     transformed_on: date
@@ -115,12 +149,14 @@ class TransformationView(Body, frozen=True, kw_only=True):
     inputs: tuple[PartView, ...]
     outputs: tuple[PartView, ...]
     losses: tuple[ElementLoss, ...]
+    balance: tuple[ElementBalanceView, ...]
 
     @classmethod
     def of(cls, fact: PassportTransformed) -> Self:
         return cls(
             id=to_text("tra", fact.transformation),
             organisation=to_text("org", fact.organisation),
+            owner=to_text("org", fact.owner) if fact.owner else None,
             facility=to_text("fac", fact.facility),
             stage=fact.stage,
             transformed_on=fact.transformed_on,
@@ -132,6 +168,7 @@ class TransformationView(Body, frozen=True, kw_only=True):
             losses=tuple(
                 ElementLoss(element=loss.element, mass_g=GRAMS.text(loss.mass_mg)) for loss in fact.losses
             ),
+            balance=tuple(map(ElementBalanceView.of, element_yields(fact))),
         )
 
 
@@ -147,7 +184,8 @@ class TransformationView(Body, frozen=True, kw_only=True):
     status=201,
     idempotent=True,
     description="By who holds the inputs, at a facility of its own. What is made belongs to the owner of the "
-    "inputs. An impossible balance, or a claim that no input carries, is refused with its figures.",
+    "inputs, who reads the whole of it. A loss of more than a fifth of an element is warned of. An "
+    "impossible balance, or a claim that no input carries, is refused with its figures.",
     example=TRANSFORMATION,
 )
 async def transform(call: Call[TransformationTerms, DryRun]) -> Answer:
@@ -172,7 +210,8 @@ async def transform(call: Call[TransformationTerms, DryRun]) -> Answer:
 
 async def _warnings(call: Call[Any, Any], outcome: Done) -> tuple[Warned, ...]:
     issued = [each for each in outcome.facts if isinstance(each, PassportIssued)]
-    found = list(warned(mass_cautions(outcome.fact(PassportTransformed))))
+    fact = outcome.fact(PassportTransformed)
+    found = [*warned(mass_cautions(fact)), *warned(loss_cautions(fact))]
     for index, each in enumerate(issued):
         found += await cautioned(call, each.content, f"/outputs/{index}", made=True)
     return tuple(found)
@@ -217,7 +256,8 @@ def _made(passport: UUID, body: TransformationTerms, lot: LotTerms) -> MadeLot:
     summary="Read a transformation",
     tag=TAG,
     answer=TransformationView,
-    description="For who recorded it, operators and auditors.",
+    description="For who recorded it, who had title to its inputs, operators and auditors: what came in, "
+    "went out and was lost of each element, and its yield.",
 )
 async def read(call: Call[Nothing, Nothing]) -> Answer:
     return Answer(body=TransformationView.of(await load(call)))

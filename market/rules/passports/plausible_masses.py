@@ -13,6 +13,7 @@ from events.vocabulary import MICRO, PPB
 from market.rules.element_masses import MG_PER_G, SCALE_PER_MG, contained
 from market.rules.parties.parties import Facility
 from market.rules.passports.transformations import TOLERANCE_PPM_MAX
+from market.rules.passports.yields import USUAL_LOSS_PPB, element_yields
 from market.rules.quantities import figure_shares
 
 
@@ -77,6 +78,23 @@ def mass_cautions(fact: PassportTransformed) -> Iterator[Caution]:
             f"{percent_text((went_g - came_g) * PPB // went_g)} of what was made came in without a passport.",
             pointer="/outputs",
         )
+
+
+def loss_cautions(fact: PassportTransformed) -> Iterator[Caution]:
+    """What is kept as a residue is an output too, and needs a passport to be anybody's."""
+    index = {loss.element: index for index, loss in enumerate(fact.losses)}
+    for found in element_yields(fact):
+        if found.loss_unusual:
+            came_mg = found.in_mg + found.below_detection_mg
+            lost = decimal_text(found.lost_mg, MICRO)
+            share = f" ({percent_text(found.lost_mg * PPB // came_mg)})" if came_mg else ""
+            yield Caution(
+                code="loss_unusual",
+                text=f"{found.element}: {lost} kg of {decimal_text(came_mg, MICRO)} kg{share} are stated as "
+                f"lost; by published figures a plant loses {percent_text(USUAL_LOSS_PPB)} at most. What is "
+                "kept is an output with a passport of its own.",
+                pointer=f"/losses/{index[found.element]}",
+            )
 
 
 def _kg(scaled: int) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
 from events.callers import Caller, role_refusals
@@ -112,7 +112,7 @@ class MadeLot(Struct, frozen=True, kw_only=True):
 
 
 class Transform(Struct, frozen=True, kw_only=True):
-    """`method` and `balance_days` go with mass balance only."""
+    """`method` and `balance_days` go with mass balance only. `names_owner`: an audit's fact does."""
 
     caller: Caller
     transformation: UUID
@@ -126,6 +126,7 @@ class Transform(Struct, frozen=True, kw_only=True):
     inputs: tuple[DrawnPart, ...]
     outputs: tuple[MadeLot, ...]
     losses: tuple[ElementLoss, ...] = ()
+    names_owner: bool = False
 
 
 class TransformState(Struct, frozen=True, kw_only=True):
@@ -171,6 +172,8 @@ def transform(state: TransformState, argument: Transform, moment: Moment) -> Dec
     reasons += balance_refusals(inputs, outputs, argument.losses, argument.tolerance_ppm)
     reasons += custody_refusals(custody, inputs, outputs)
     account_reasons, moved = _account(state, argument, moment, custody, inputs, outputs)
+    owner = passports[0].owner
+    tolled = (state.at_door or argument.names_owner) and owner != argument.caller.organisation
     fact = PassportTransformed(
         transformation=argument.transformation,
         organisation=argument.caller.organisation,
@@ -183,9 +186,10 @@ def transform(state: TransformState, argument: Transform, moment: Moment) -> Dec
         inputs=_parts([part.passport for part in argument.inputs], inputs),
         outputs=_parts([made.passport for made in argument.outputs], outputs),
         losses=argument.losses,
+        owner=owner if tolled else UNSET,
     )
     refuse(reasons + account_reasons + malformed(fact))
-    return _decision(state, argument, passports[0].owner, fact, contents, moved)
+    return _decision(state, argument, owner, fact, contents, moved)
 
 
 def _taken(

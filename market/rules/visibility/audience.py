@@ -197,8 +197,11 @@ def material_audience(
 ) -> Audience:
     """`lot` as the fact leaves it, None of a fact about several; `counterparties` of a trade in it."""
     match fact:
-        case LotReserved() | LotReleased() | PassportTransformed() | MassBalanceMoved() | ProductTwinStated():
+        case LotReserved() | LotReleased() | MassBalanceMoved() | ProductTwinStated():
             return frozenset({fact.organisation})
+        case PassportTransformed():
+            # Of goods that another works up for it, the owner is told what became of each element.
+            return frozenset({fact.organisation, fact.owner or fact.organisation})
         case VolumeDeclared() | VolumeCorrected() | VolumeWithdrawn():
             # Whom it buys of is what a competitor would like to know; the monitor tells of sums.
             return frozenset({fact.organisation})
