@@ -340,6 +340,24 @@ def deliver_and_back(of: MaterialLanes) -> None:
     of.step(passports.transfer, back, SELLER_TRADER.organisation)
     taken = AcknowledgePassport(caller=SELLER_TRADER, passport=CORE, expected_version=of.version(CORE))
     of.step(passports.acknowledge, taken)
+    there = TransferPassport(
+        caller=SELLER_TRADER,
+        passport=CORE,
+        expected_version=of.version(CORE),
+        owner=SELLER_TRADER.organisation,
+        holder=BUYER,
+        transferred_on=DAY,
+        awaited=True,
+    )
+    of.step(passports.transfer, there, BUYER, SELLER_TRADER.organisation)
+    handed = replace(
+        there,
+        caller=BUYER_TRADER,
+        expected_version=of.version(CORE),
+        holder=SELLER_TRADER.organisation,
+    )
+    of.step(passports.transfer, handed, SELLER_TRADER.organisation)
+    of.step(passports.acknowledge, replace(taken, expected_version=of.version(CORE)))
     deliver_and_return(of, replace(accepted, delivery=numbered(952), received=accepted.shipped))
 
 

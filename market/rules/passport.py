@@ -209,10 +209,11 @@ def received_after(known: Passport, fact: PassportTransferred) -> Received | Uns
 
 
 def _awaited(known: Passport, fact: PassportTransferred) -> tuple[UUID, ...] | UnsetType:
-    """What comes late of a lot is no word on who holds the rest."""
+    """What comes late of a lot is no word on who holds the rest. Goods that a holder hands back await their
+    owner: of an owner's own transfer to itself nobody's word was ever missing."""
     if fact.delivery is not None and fact.owner == fact.previous_owner:
         return known.awaited
-    return UNSET if fact.acceptance is UNSET else awaited_after(known, fact) or UNSET
+    return UNSET if fact.acceptance is UNSET else awaited_after(known, fact) or (fact.owner,)
 
 
 def awaited_after(known: Passport, fact: PassportTransferred) -> tuple[UUID, ...]:

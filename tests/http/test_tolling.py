@@ -47,6 +47,16 @@ async def at_toller(shop: Shop, owner: Firm, toller: Firm) -> str:
     return lot
 
 
+async def differing(database: Any, shop: Shop) -> list[str]:
+    """Tables that the record does not make again."""
+    record = await asyncpg.connect(database.dsn("owner"), server_settings={"search_path": "state, view"})
+    report = await compare_with_record(
+        record, lambda lane, upto: from_journal(shop.scene.pool, lane, upto=upto)
+    )
+    await record.close()
+    return [table.table for table in report.tables if table.differences]
+
+
 async def test_the_owner_of_tolled_goods_reads_what_became_of_them(
     database: Any, shop: Shop, firms: tuple[Firm, Firm, Firm]
 ) -> None:
@@ -85,12 +95,7 @@ async def test_the_owner_of_tolled_goods_reads_what_became_of_them(
         for firm in firms
     ]
     assert [[str(owner.organisation)]] * 2 + [[]] == told
-    record = await asyncpg.connect(database.dsn("owner"), server_settings={"search_path": "state, view"})
-    report = await compare_with_record(
-        record, lambda lane, upto: from_journal(shop.scene.pool, lane, upto=upto)
-    )
-    await record.close()
-    assert [] == [table.table for table in report.tables if table.differences]
+    assert [] == await differing(database, shop)
 
 
 async def test_a_loss_that_no_plant_has_is_warned_of(shop: Shop, firms: tuple[Firm, Firm, Firm]) -> None:
@@ -119,3 +124,43 @@ async def test_a_loss_that_no_plant_has_is_warned_of(shop: Shop, firms: tuple[Fi
         if status == 201:
             told = (await shop.ask("GET", answer.headers["location"], by=owner)).json()["balance"]
             assert {True} == {each["loss_unusual"] for each in told}
+
+
+async def test_goods_leave_their_holder_by_its_word(
+    database: Any, shop: Shop, firms: tuple[Firm, Firm, Firm]
+) -> None:
+    """Title passes all the same; who was named and has not said so keeps nothing from its owner."""
+    owner, toller, other = firms
+    lot = await at_toller(shop, owner, toller)
+    for receiver in (owner, other):
+        status, told = await step(shop, lot, "transfers", owner, 3, owner=org(receiver))
+        assert (409, "goods_held_by_other", "/holder") == (
+            status,
+            told["code"],
+            told["errors"][0]["pointer"],
+        )
+    for receiver, holder in ((toller, toller), (other, other), (owner, other)):
+        wrong = {"owner": org(receiver), "holder": org(holder)}
+        status, told = await step(shop, lot, "transfers", toller, 3, **wrong)
+        assert (403, "passport_of_other") == (status, told["code"])
+    assert 404 == (await step(shop, lot, "transfers", other, 3, owner=org(owner)))[0]
+    status, told = await step(shop, lot, "transfers", owner, 3, owner=org(other), holder=org(toller))
+    assert 201 == status, told
+    status, told = await step(shop, lot, "transfers", toller, 4, owner=org(other))
+    assert (201, ["acceptance_awaited"]) == (status, [each["code"] for each in told["warnings"]])
+
+    async def standing() -> tuple[str, str, list[str]]:
+        found = (await shop.ask("GET", f"{PATH}/{lot}", by=other)).json()
+        return found["owner"], found["holder"], found["awaited"]
+
+    assert (org(other), org(other), [org(other)]) == await standing()
+    assert 201 == (await step(shop, lot, "acknowledgements", other, 5))[0]
+    assert (org(other), org(other), []) == await standing()
+    named = {"owner": org(other), "holder": org(toller)}
+    assert 201 == (await step(shop, lot, "transfers", other, 6, **named))[0]
+    assert (201, []) == (
+        (back := await step(shop, lot, "transfers", other, 7, owner=org(other)))[0],
+        back[1]["warnings"],
+    )
+    assert (org(other), org(other), []) == await standing()
+    assert [] == await differing(database, shop)

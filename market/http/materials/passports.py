@@ -146,7 +146,8 @@ async def issue(call: Call[PassportTerms, DryRun]) -> Answer:
     body=TransferTerms,
     answer=PassportAccepted,
     versioned=True,
-    description="By the owner. With an accepted delivery of the whole lot a passport goes to the buyer by "
+    description="By the owner; goods that another holds go back to their owner by that holder's word alone, "
+    "and to nobody else. With an accepted delivery of the whole lot a passport goes to the buyer by "
     "itself, for what arrived; of a lot that is sold, in whole or in part, title goes to its buyer alone. "
     "Whoever gets title or goods by this route acknowledges that; until then such goods are nobody's stock, "
     "which is warned of.",

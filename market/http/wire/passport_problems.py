@@ -23,6 +23,7 @@ PASSPORT_REFUSED: Final[dict[type[Refusal], int]] = {
             refusals.CorrectionOfDelivery,
             refusals.CorrectionNotProposed,
             refusals.PassportNotAwaited,
+            refusals.GoodsHeldByOther,
             refusals.PassportNotesUsed,
             refusals.DrawnTwice,
             refusals.CreditShort,

@@ -38,6 +38,7 @@ from market.rules.refusing.passport_refusals import (
     CorrectsOther,
     DayBeforeLot,
     FacilityRevoked,
+    GoodsHeldByOther,
     LotNumberInOrder,
     LotNumberTaken,
     PassportInOrder,
@@ -181,7 +182,8 @@ def issue(state: IssueState, argument: IssuePassport, moment: Moment) -> Decisio
 
 
 def transfer(state: PassportState, argument: TransferPassport, moment: Moment) -> Decision:
-    """Title, the goods or both go to others, whose word is awaited. Raises Refusals."""
+    """Title, the goods or both go to others, whose word is awaited, by the owner; or goods that another holds
+    back to their owner, by that other alone. Raises Refusals."""
     passport = _standing(state, argument.caller, argument.expected_version)
     fact = PassportTransferred(
         passport=passport.passport,
@@ -190,7 +192,10 @@ def transfer(state: PassportState, argument: TransferPassport, moment: Moment) -
         holder=argument.holder or argument.owner,
         transferred_on=argument.transferred_on,
     )
-    refuse(_party_refusals(argument.caller, "owner", passport.owner))
+    handed_back = _handed_back(passport, fact, argument.caller)
+    if not handed_back:
+        refuse(_party_refusals(argument.caller, "owner", passport.owner))
+    refuse(role_refusals(argument.caller, "trader", "compliance"))
     reasons = malformed(fact) + over_refusals(passport) + order_refusals(state.reservation)
     reasons += [
         OrganisationUnknown(pointer=f"/{name}")
@@ -199,13 +204,27 @@ def transfer(state: PassportState, argument: TransferPassport, moment: Moment) -
     ]
     if (fact.owner, fact.holder) == (passport.owner, passport.holder):
         reasons.append(TransferToSelf(pointer="/owner"))
+    if state.at_door and not handed_back and _leaves_holder(passport, fact):
+        reasons.append(GoodsHeldByOther(pointer="/holder"))
     day = argument.transferred_on
     reasons += day_refusals(day, "/transferred_on", moment.now)
     reasons += sequence_refusals(passport.passport, day, "/transferred_on", state.days)
     refuse(reasons + title_refusals(passport, state.sales, argument.owner))
-    if (state.at_door or argument.awaited) and awaited_after(passport, fact):
+    if handed_back or ((state.at_door or argument.awaited) and awaited_after(passport, fact)):
         fact = replace(fact, acceptance="awaited")
     return Decision(drafts=(passport_draft(passport.passport, state.lanes, fact),))
+
+
+def _handed_back(passport: Passport, fact: PassportTransferred, caller: Caller) -> bool:
+    """By who holds the goods and does not own them, to who does."""
+    by_holder = caller.organisation == passport.holder != passport.owner
+    return by_holder and fact.owner == fact.holder == passport.owner
+
+
+def _leaves_holder(passport: Passport, fact: PassportTransferred) -> bool:
+    """Goods go from who holds them for their owner and has said so, or has them by a word of before."""
+    kept = passport.holder in (passport.owner, fact.holder)
+    return not kept and passport.holder not in (passport.awaited or ())
 
 
 def transfer_cautions(fact: PassportTransferred) -> Iterator[Caution]:

@@ -135,6 +135,13 @@ class TransferToSelf(Refusal):
     code = "transfer_to_self"
 
 
+class GoodsHeldByOther(Refusal):
+    """Another holds these goods by its own word: it hands them back to their owner. To pass title alone, name it
+    as `holder`."""
+
+    code = "goods_held_by_other"
+
+
 class TransferInFuture(Refusal):
     """{day} has not come yet."""
 
