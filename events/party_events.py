@@ -191,7 +191,7 @@ class ApiKeyIssued(Struct, frozen=True, kw_only=True):
     key: UUID
     label: Text
     secret_sha256: Sha256Hex
-    roles: Annotated[tuple[KeyRole, ...], Meta(min_length=1, max_length=5)]
+    roles: Annotated[tuple[KeyRole, ...], Meta(min_length=1, max_length=6)]
     expires_at: Instant
     issued_by: UUID | UnsetType = UNSET
 

@@ -58,7 +58,7 @@ STREAMS: tuple[Stream, ...] = ("contracts", "market", "materials", "parties")
 PartyRole = Literal[
     "mine", "waste_owner", "refiner", "metal_maker", "magnet_producer", "oem", "dismantler", "recycler"
 ]
-KeyRole = Literal["trader", "compliance", "auditor", "operator", "admin"]
+KeyRole = Literal["trader", "compliance", "reader", "auditor", "operator", "admin"]
 ValueChainStage = Literal["extraction", "processing", "recycling", "manufacturing"]
 FacilityScale = Literal["laboratory", "pilot", "demonstration", "industrial"]
 FacilityStatus = Literal["operating", "pilot", "planned"]

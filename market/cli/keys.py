@@ -17,7 +17,7 @@ from market.operators import MintedKey, ensure_operator, issue_key, told
 from market.rules.parties.keys import late_cautions
 from market.settings import Settings
 
-ROLES: tuple[KeyRole, ...] = ("trader", "compliance", "auditor", "operator", "admin")
+ROLES: tuple[KeyRole, ...] = ("trader", "compliance", "reader", "auditor", "operator", "admin")
 
 
 @click.group("keys")

@@ -9,10 +9,9 @@ from litestar import get
 from msgspec.structs import replace
 from uuid_utils.compat import uuid7
 
-from events.vocabulary import KeyRole
 from market.commands import parties
 from market.http.app import HANDLERS, check_declared, declared
-from market.http.wire.access import PUBLIC, READERS, Credential, KeyRing
+from market.http.wire.access import PUBLIC, READERS, READS_ONLY, Credential, KeyRing
 from market.http.wire.endpoint import PATH_IDS, Endpoint
 from market.http.wire.ids import to_text
 from market.http.wire.problems import DoorError
@@ -126,13 +125,40 @@ async def test_every_route_refuses_a_key_without_its_role(shop: Shop) -> None:
         wrong = sorted(READERS - e.roles)
         if e.roles == PUBLIC or not wrong:
             continue
-        role: KeyRole = wrong[0]
-        answer = await bare(shop, e, Authorization=f"Bearer {await shop.token(seller, role)}")
-        told = answer.json()
-        assert (name, 403, "role_missing") == (name, answer.status_code, told["code"])
-        assert [("role_missing", told["detail"])] == [
-            (each["code"], each["detail"]) for each in told["errors"]
-        ]
+        for role in {wrong[0], *READS_ONLY.intersection(wrong)}:
+            answer = await bare(shop, e, Authorization=f"Bearer {await shop.token(seller, role)}")
+            told = answer.json()
+            assert (name, 403, "role_missing") == (name, answer.status_code, told["code"])
+            assert " or ".join(sorted(e.roles)) in told["detail"]
+            assert [("role_missing", told["detail"])] == [
+                (each["code"], each["detail"]) for each in told["errors"]
+            ]
+
+
+def test_a_reader_is_refused_what_records_and_what_is_not_its_organisation_s() -> None:
+    asked = {name for name, e in ROUTES.items() if e.roles & READS_ONLY}
+    reads = {name for name, e in ROUTES.items() if e.method == "GET" and e.roles != PUBLIC}
+    assert {"POST /v1/forecasts/returns"} == asked - reads
+    assert {
+        "GET /v1/audit/runs",
+        "GET /v1/audit/runs/{run}",
+        "GET /v1/audit/runs/{run}/report",
+        "GET /v1/contests",
+    } == reads - asked
+
+
+async def test_a_reader_gets_what_its_organisation_s_other_keys_get(shop: Shop) -> None:
+    seller = shop.scene.sellers[0]
+    reader = await shop.token(seller, "reader")
+    others = await shop.token(seller, "trader", "compliance", "admin")
+    answered = set()
+    for name, e in ROUTES.items():
+        if e.method == "GET" and e.roles & READS_ONLY and name != "GET /v1/whoami":
+            one, other = [await bare(shop, e, Authorization=f"Bearer {token}") for token in (reader, others)]
+            assert (name, other.status_code) == (name, one.status_code)
+            answered.add(one.status_code)
+    assert {200, 404} <= answered
+    assert 403 not in answered
 
 
 @pytest.mark.parametrize(

@@ -424,6 +424,13 @@ def test_keys_are_given_within_the_giver_s_reach() -> None:
     assert [] == blotter(lambda: keys.issue_key(STATE, replace(platform, caller=OPERATOR_CALLER), moment()))
 
 
+def test_an_administrator_gives_keys_that_only_read() -> None:
+    reading = replace(ISSUE, details=replace(KEY_DETAILS, roles=("reader",)))
+    assert [] == blotter(lambda: keys.issue_key(STATE, reading, moment()))
+    by_reader = replace(reading, caller=replace(ISSUE.caller, roles=frozenset({"reader"})))
+    assert [("role_missing", None)] == blotter(lambda: keys.issue_key(STATE, by_reader, moment()))
+
+
 def test_defects_of_a_key() -> None:
     second = ApiKey(organisation=SELLER, key=numbered(35), details=KEY_DETAILS, version=1)
     full = replace(STATE, keys=(*STATE.keys, second))

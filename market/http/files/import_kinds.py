@@ -48,7 +48,7 @@ from market.http.orders import recovered_lots, requirements, supplies, supply_of
 from market.http.orders.requirements import PostRequirement
 from market.http.orders.supplies import PostSupply
 from market.http.wire import examples
-from market.http.wire.access import OPERATORS, TRADERS
+from market.http.wire.access import OPERATORS, READS_ONLY, TRADERS
 from market.http.wire.ids import DeliveryId, to_text, to_uuid
 from market.http.wire.reads import Looking
 from market.http.wire.receipts import Warned, unless_unread, warned
@@ -346,6 +346,7 @@ _KINDS: Final = (
 )
 KINDS: Final[dict[str, Kind]] = {kind.name: kind for kind in _KINDS}
 IMPORTERS: Final = TRADERS | OPERATORS
+IMPORT_READERS: Final = IMPORTERS | READS_ONLY
 
 
 def place_in(kind: Kind, pointer: str) -> tuple[int | None, str]:

@@ -12,7 +12,7 @@ from msgspec import Meta, Struct
 
 from events.refusal import IdempotencyKeyReused
 from events.vocabulary import Instant
-from market.http.files.import_kinds import IMPORTERS, KINDS, Kind, KindName
+from market.http.files.import_kinds import IMPORT_READERS, IMPORTERS, KINDS, Kind, KindName
 from market.http.files.import_templates import template
 from market.http.wire import lists
 from market.http.wire.access import require
@@ -234,7 +234,7 @@ def _accepted(call: Call[Nothing, ImportQuery], found: Import, *, replayed: bool
 @endpoint(
     "GET",
     "/v1/imports",
-    roles=IMPORTERS,
+    roles=IMPORT_READERS,
     summary="List the imports of your organisation",
     tag=TAG,
     query=PageQuery,
@@ -257,7 +257,7 @@ async def index(call: Call[Nothing, PageQuery]) -> Answer:
 @endpoint(
     "GET",
     "/v1/imports/{import}",
-    roles=IMPORTERS,
+    roles=IMPORT_READERS,
     summary="Read how far an import is",
     tag=TAG,
     answer=ImportView,
@@ -311,7 +311,7 @@ class ReportRow(Body, frozen=True, kw_only=True):
 @endpoint(
     "GET",
     "/v1/imports/{import}/report",
-    roles=IMPORTERS,
+    roles=IMPORT_READERS,
     summary="Read what became of each row",
     tag=TAG,
     query=ReportQuery,
@@ -389,7 +389,7 @@ class TemplateQuery(Struct, frozen=True, kw_only=True):
 @endpoint(
     "GET",
     "/v1/imports/templates/{kind}",
-    roles=IMPORTERS,
+    roles=IMPORT_READERS,
     summary="Read a file to begin with",
     tag=TAG,
     query=TemplateQuery,

@@ -11,7 +11,7 @@ from events.vocabulary import Instant, KeyRole
 from market.commands import parties as commands
 from market.http.parties.organisations import load as load_organisation
 from market.http.wire import lists
-from market.http.wire.access import ADMINS, OVERSEERS
+from market.http.wire.access import ADMINS, OVERSEERS, READS_ONLY
 from market.http.wire.endpoint import Answer, Call, DryRun, Nothing, endpoint
 from market.http.wire.ids import KeyId, OrganisationId, to_text
 from market.http.wire.lists import PageQuery
@@ -27,7 +27,7 @@ from market.store import party_reads
 
 TAG: Final = "Organisations"
 LOST: Final = "If it was lost on the way, revoke this key and issue another."
-KEY_READERS: Final[frozenset[KeyRole]] = ADMINS | OVERSEERS
+KEY_READERS: Final[frozenset[KeyRole]] = ADMINS | OVERSEERS | READS_ONLY
 EXAMPLE: Final = {"label": "trading desk", "roles": ["trader"], "expires_at": "2027-01-01T00:00:00Z"}
 
 
@@ -35,7 +35,7 @@ class KeyTerms(Body, frozen=True, kw_only=True):
     """Two keys with one label may live at once, so that a key can be changed without a pause."""
 
     label: Name
-    roles: Annotated[tuple[KeyRole, ...], Meta(min_length=1, max_length=5)]
+    roles: Annotated[tuple[KeyRole, ...], Meta(min_length=1, max_length=6)]
     expires_at: Instant
 
 

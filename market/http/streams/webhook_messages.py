@@ -10,7 +10,7 @@ from msgspec import Struct, field
 from events.connections import Connection
 from events.vocabulary import Instant
 from market.http.streams.feed_cursors import GivenCursor, opened
-from market.http.streams.webhooks import PATH, TAG, load
+from market.http.streams.webhooks import HOOK_READERS, PATH, TAG, load
 from market.http.wire import lists
 from market.http.wire.access import ADMINS
 from market.http.wire.endpoint import Answer, Call, Nothing, endpoint, not_found
@@ -120,7 +120,7 @@ class Redelivering(Body, frozen=True, kw_only=True):
 @endpoint(
     "GET",
     PATH + "/{webhook}/health",
-    roles=ADMINS,
+    roles=HOOK_READERS,
     summary="Read how it goes with a webhook",
     tag=TAG,
     answer=HealthView,
@@ -168,7 +168,7 @@ async def post_test(call: Call[Nothing, Nothing]) -> Answer:
 @endpoint(
     "GET",
     PATH + "/{webhook}/messages",
-    roles=ADMINS,
+    roles=HOOK_READERS,
     summary="List what was posted to a webhook",
     tag=TAG,
     query=MessageQuery,
@@ -193,7 +193,7 @@ async def index(call: Call[Nothing, MessageQuery]) -> Answer:
 @endpoint(
     "GET",
     PATH + "/{webhook}/messages/{message}",
-    roles=ADMINS,
+    roles=HOOK_READERS,
     summary="Read what came of a message",
     tag=TAG,
     answer=MessageView,

@@ -10,7 +10,7 @@ from events.refusal import refuse
 from events.vocabulary import Instant
 from market.commands import webhooks as commands
 from market.http.wire import lists
-from market.http.wire.access import ADMINS
+from market.http.wire.access import ADMINS, READS_ONLY
 from market.http.wire.endpoint import Answer, Call, DryRun, Nothing, endpoint, not_found
 from market.http.wire.ids import MarketId, OrganisationId, WebhookId, to_text, to_uuid
 from market.http.wire.lists import PageQuery
@@ -37,6 +37,7 @@ from market.store import webhooks as store
 
 TAG: Final = "Webhooks"
 PATH: Final = "/v1/webhooks"
+HOOK_READERS: Final = ADMINS | READS_ONLY
 LOOKUP_SECONDS_MAX: Final = 2.0
 LOST: Final = "If it was lost on the way, rotate the webhook's secrets under another Idempotency-Key."
 EXAMPLE: Final = {"url": "https://partner.example/lodestone", "types": ["partner.match.struck.v1"]}
@@ -177,7 +178,7 @@ async def register(call: Call[WebhookBody, DryRun]) -> Answer:
 @endpoint(
     "GET",
     PATH,
-    roles=ADMINS,
+    roles=HOOK_READERS,
     summary="List webhooks",
     tag=TAG,
     query=PageQuery,
@@ -201,7 +202,7 @@ async def index(call: Call[Nothing, PageQuery]) -> Answer:
 @endpoint(
     "GET",
     PATH + "/{webhook}",
-    roles=ADMINS,
+    roles=HOOK_READERS,
     summary="Read a webhook",
     tag=TAG,
     answer=WebhookView,

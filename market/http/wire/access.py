@@ -25,7 +25,9 @@ COMPLIANCE: Final[frozenset[KeyRole]] = frozenset({"compliance", "admin", "opera
 ADMINS: Final[frozenset[KeyRole]] = frozenset({"admin", "operator"})
 OWN_ADMINS: Final[frozenset[KeyRole]] = frozenset({"admin"})
 OPERATORS: Final[frozenset[KeyRole]] = frozenset({"operator"})
-READERS: Final[frozenset[KeyRole]] = frozenset({"trader", "compliance", "auditor", "operator", "admin"})
+READS_ONLY: Final[frozenset[KeyRole]] = frozenset({"reader"})
+"""Asks for all that its organisation may read, and gives no command."""
+READERS: Final = KEEPERS | ADMINS | READS_ONLY | frozenset({"auditor"})
 OVERSEERS: Final[frozenset[KeyRole]] = frozenset({"operator", "auditor"})
 PUBLIC: Final[frozenset[KeyRole]] = frozenset()
 """Of a handler that answers without credentials; it has to say so."""
