@@ -136,8 +136,8 @@ class TransferToSelf(Refusal):
 
 
 class GoodsHeldByOther(Refusal):
-    """Another holds these goods by its own word: it hands them back to their owner. To pass title alone, name it
-    as `holder`."""
+    """Another holds these goods by its own word: it hands them back to their owner. To pass title alone, name
+    it as `holder`."""
 
     code = "goods_held_by_other"
 
