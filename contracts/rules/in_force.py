@@ -34,10 +34,9 @@ def superseded_by(
 
     Terms that were signed for later days never count: the last signature is for all days from its own on.
     """
-    if not former or former[-1].until <= last:
-        return (*former, Superseded(until=last, terms=standing, signed_on=signed_on))
-    kept = tuple(each for each in former if each.until < last)
-    return (*kept, Superseded(until=last, terms=shipped(former, standing, last), signed_on=signed_on))
+    kept = tuple(each for each in former if each.until <= last)
+    terms = shipped(former, standing, last + timedelta(days=1))
+    return (*kept, Superseded(until=last, terms=terms, signed_on=signed_on))
 
 
 def shipped(former: tuple[Superseded, ...], standing: AgreementTerms, day: date) -> AgreementTerms:

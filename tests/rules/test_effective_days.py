@@ -230,6 +230,27 @@ def test_the_last_signature_is_for_all_days_from_its_own_on() -> None:
     assert verdict.divergence is None, verdict.divergence.sentence
 
 
+def test_terms_that_fall_before_their_day_change_nothing_before_it() -> None:
+    """In May others for 2028, and instead of them others from 11 May on: until then all is as without them."""
+    slow = PaymentClause(currency="EUR", provisional_ppb=0, due_days=60)
+    read = []
+    for falls in (False, True):
+        lane = amended(begun().on(date(2027, 5, 10)), of_price(110, shortfall_notice_days=9), None)
+        lane.on(date(2027, 5, 20))
+        if falls:
+            amended(lane, of_price(150), NEW_YEAR)
+        amended(lane.on(date(2027, 5, 25)), of_price(120, payment=slow), date(2027, 5, 11))
+        read.append([lane.stands.read_on(day).shortfall_notice_days for day in (date(2027, 5, 1), NEW_YEAR)])
+        assert [("2027-01-01", "2027-05-10", 100), ("2027-05-11", None, 120)] == prices(lane)
+        issued = datetime(2027, 5, 22, 9, tzinfo=lane.now.tzinfo)
+        if falls:
+            amended(lane, of_price(150), NEW_YEAR)
+        amended(lane.on(date(2027, 6, 2)), of_price(130), date(2027, 5, 11))
+        dues = [issued, issued.replace(month=6, day=1), issued.replace(month=6, day=3)]
+        read.append([(due_on(lane.stands, each, None) - each.date()).days for each in dues])
+    assert [[9, 0], [30, 60, 30]] * 2 == read
+
+
 def test_a_contract_year_goes_by_the_terms_of_its_last_day() -> None:
     """Quantities of years that have begun by the day stay; of later ones they change with it."""
     more = FixedVolume(acq_g=tuple(each * TONNE_G for each in (100, 100, 130, 130, 130)), tolerance_ppb=1)
