@@ -139,7 +139,7 @@ class LotRejectedLast(Refusal):
 
 class ReplacedInFull(Refusal):
     """{lacking} were rejected or went back, and {sent} have left in their place: ship what is more without
-    `replaces`, or name the one of them that was rejected in turn."""
+    `replaces`, or name the one of them that was rejected or went back in turn."""
 
     code = "replaced_in_full"
 

@@ -88,9 +88,11 @@ def _lacking_g(of: Delivery) -> int:
 
 
 def _sent_g(of: Delivery) -> int:
-    """What a delivery stands in for, once it is decided by what was decided."""
-    if of.rejected is not None:
-        return of.rejected.quantity_g
+    """What a delivery stands in for, once it is decided by what was decided; what went back of it is replaced
+    under its own name."""
+    decided = of.rejected or of.accepted
+    if decided is not None:
+        return decided.quantity_g
     return of.shipped.quantity_g if of.taken_g is None else of.taken_g
 
 

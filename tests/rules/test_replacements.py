@@ -38,10 +38,11 @@ def taken(of: Deliveries, **changes: Any) -> Deliveries:
 
 
 def volumes_of(of: Deliveries) -> Volumes:
-    """As the record folds them: a shipment, then what was decided of it."""
+    """As the record folds them: a shipment, then what was decided of it and went back."""
     volumes = Volumes()
     for each in of.deliveries.values():
-        for fact in (each.shipped, each.rejected, each.accepted, each.missing_settled):
+        returned = [went_back.settled for went_back in each.returned]
+        for fact in (each.shipped, each.rejected, each.accepted, each.missing_settled, *returned):
             if fact is not None and fact is not UNSET:
                 volumes = fold_volume(volumes, fact)
     return volumes
@@ -85,6 +86,20 @@ def test_a_heavier_lot_makes_no_more_good_than_was_rejected_and_a_part_its_part(
     assert (9_600_000, 0) == (volumes_of(of).year(1).taken_g, volumes_of(of).year(1).off_spec_g)
     told = [("replaced_in_full", "/replaces")]
     assert told == refused(lambda: of.ship(lot_number="L9", replaces=first, stated=figures(**CLEAN)))
+
+
+def test_what_went_back_of_a_replacement_is_replaced_under_its_own_name() -> None:
+    """Named for the first lot, which the second made good, a third would make nothing good."""
+    of = rejected()
+    first = of.last
+    second = taken(of.on(LATER), lot_number="L7", replaces=first).settle().last
+    of.declare_return(lot_number="L7").settle_return()
+    assert 8 * TONNE_G == volumes_of(of).year(1).off_spec_g
+    told = [("replaced_in_full", "/replaces")]
+    assert told == refused(lambda: of.ship(lot_number="L8", replaces=first, stated=figures(**CLEAN)))
+    taken(of, lot_number="L8", replaces=second)
+    year = volumes_of(of).year(1)
+    assert (8 * TONNE_G, 0) == (year.taken_g, year.off_spec_g)
 
 
 def test_what_is_lost_in_its_place_is_the_sellers_lack_once() -> None:
