@@ -228,10 +228,11 @@ def _require_rested(
         return
     if standing.signed_by_both != ("term_sheet" if fact.status == "term_sheet" else "binding"):
         raise ProofError(f"{where} rests on signatures of both sides, which are not shown")
-    if fact.reason == "amended":
-        if fact.counts_from != standing.terms.effective_from:
-            raise ProofError(f"{where} does not count from the day that the signed terms state")
-        if before is None or before.starts_on != fact.starts_on:
+    if fact.counts_from != standing.terms.effective_from:
+        raise ProofError(f"{where} does not count from the day that the signed terms state")
+    started_on = None if before is None else before.starts_on
+    if started_on is not None or fact.reason == "amended":
+        if started_on is None or started_on != fact.starts_on:
             raise ProofError(f"{where} rests on an earlier one, which is not shown")
         return
     unmet = open_conditions(standing.terms, agreement.conditions)

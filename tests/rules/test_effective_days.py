@@ -5,6 +5,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
+from msgspec import UNSET
 from msgspec.structs import replace
 
 from contracts.rules.contract_years import year_terms
@@ -25,8 +26,9 @@ from events.contract_terms import (
 )
 from events.price_clauses import FlatPrice
 from events.refusal import Refusals
+from market.audit.sealed_proof import ProofError
 from market.cli.agreement_words import agreement_lines
-from tests.contract_journeys import CLEAN, TAKE_OR_PAY, audited, figures_of
+from tests.contract_journeys import CLEAN, TAKE_OR_PAY, audited, body_of, figures_of
 from tests.contract_lane import ContractLane
 from tests.contract_support import MICRO, TONNE_G, Paper, agreement_terms
 from tests.delivery_support import UMPIRE
@@ -124,6 +126,26 @@ def test_the_former_terms_are_for_what_falls_before_the_day_and_the_new_for_the_
         line for line in stated if line.startswith("price_per_kg: ")
     ]
     assert "effective_from: 2028-01-01" in stated
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"counts_from": UNSET},
+        {"counts_from": date(2027, 6, 1)},
+        {"counts_from": date(2027, 6, 1), "reason": "conditions_met"},
+        {"starts_on": date(2026, 1, 1), "reason": "conditions_met"},
+    ],
+)
+def test_a_proof_shows_an_advance_to_what_nobody_signed(changes: dict[str, Any]) -> None:
+    """By an operator that has signed the lane so."""
+    lane = amended(begun().on(date(2027, 5, 10)), of_price(120), NEW_YEAR)
+    assert checked(proof_of(lane)).binds
+    event: Any = lane.events[-1]
+    fact = replace(event.data, **changes)
+    lane.events[-1] = replace(event, data=fact, body=body_of(event, fact))
+    with pytest.raises(ProofError, match=r"does not count from the day|rests on an earlier one"):
+        checked(proof_of(lane))
 
 
 @pytest.mark.parametrize(
@@ -231,7 +253,7 @@ def test_the_last_signature_is_for_all_days_from_its_own_on() -> None:
 
 
 def test_terms_that_fall_before_their_day_change_nothing_before_it() -> None:
-    """In May others for 2028, and instead of them others from 11 May on: until then all is as without them."""
+    """In May others for 2028, and instead of them others from 11 May on: before it all is as without."""
     slow = PaymentClause(currency="EUR", provisional_ppb=0, due_days=60)
     read = []
     for falls in (False, True):
