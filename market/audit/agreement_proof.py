@@ -78,7 +78,7 @@ class ProvenEnd(Struct, frozen=True, kw_only=True):
 
 
 class ProvenInvoice(Struct, frozen=True, kw_only=True):
-    """A provisional invoice stands in its shipment."""
+    """A provisional invoice stands in its shipment, where that could be priced."""
 
     position: int
     issued_at: Instant
@@ -286,6 +286,8 @@ def _invoices(placed: Sequence[_Placed], agreement: Agreement) -> tuple[ProvenIn
         if fact.invoice in known:
             raise ProofError(f"{where} is issued twice")
         known.add(fact.invoice)
+        if isinstance(fact, DeliveryShipped) and not fact.lines:
+            continue
         delivery = None if fact.delivery is None else shipped[fact.delivery]
         try:
             due = due_on(agreement, event.time, None if delivery is None else delivery.shipped_on)

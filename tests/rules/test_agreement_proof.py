@@ -1,6 +1,7 @@
 """The proof of an agreement, checked from its bytes alone: whole lives that hold, and what is changed."""
 
 from collections.abc import Callable
+from datetime import date
 from functools import cache
 from uuid import UUID
 
@@ -32,6 +33,7 @@ from market.audit.sealed_proof import ProofError, SealedEvent
 from market.cli.agreement_words import agreement_lines
 from tests.contract_journeys import difference, offtake, share
 from tests.contract_lane import KEY, ContractLane
+from tests.delivery_support import CFD, delivery_terms
 from tests.rules.test_checkpoints import OPERATOR, SECOND
 
 Change = Callable[[SealedEvent], SealedEvent]
@@ -122,6 +124,14 @@ def test_whole_lives_hold(journey: Callable[[], ContractLane]) -> None:
             if early.agreement.standing is None:
                 assert "it does not bind: its status is draft" == early.missing
                 break
+
+
+def test_a_shipment_that_nothing_could_price_is_no_invoice() -> None:
+    lane = ContractLane().on(date(2027, 1, 1)).draft(delivery_terms(CFD, currency="USD"), kind="spot").sign()
+    shipped = lane.on(date(2027, 1, 15)).ship().events[-1].data
+    assert isinstance(shipped, DeliveryShipped)
+    assert () == shipped.lines
+    assert () == checked(proof_of(lane)).invoices
 
 
 def place_of(lane: ContractLane, kind: type, number: int = 0) -> int:
