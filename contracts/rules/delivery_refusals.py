@@ -114,7 +114,7 @@ class BuyerHasSpoken(Refusal):
 
 
 class LotDelivered(Refusal):
-    """Lot {lot_number} was shipped under this agreement before, and not rejected."""
+    """Lot {lot_number} was shipped under this agreement before, and neither rejected nor withdrawn."""
 
     code = "lot_delivered"
 
