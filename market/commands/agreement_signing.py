@@ -32,6 +32,7 @@ from market.rules.orders.agreement_counting import (
     start_of,
     without,
 )
+from market.rules.refusing.refusals import NotAMember
 from market.rules.twins.committed import (
     Claim,
     ContractClaim,
@@ -40,7 +41,7 @@ from market.rules.twins.committed import (
     OrderVolume,
     matched_years,
 )
-from market.store import claims
+from market.store import claims, members
 from market.store.posting import load_pictures
 
 
@@ -55,9 +56,11 @@ class Counting(Struct, frozen=True, kw_only=True):
 
 
 class SigningState(Struct, frozen=True, kw_only=True):
-    """`counting`: where a seller binds itself and the market counts."""
+    """`has_left`: who signs was a member of the market, and is none now. `counting`: where a seller binds
+    itself and the market counts."""
 
     agreement: AmendingState
+    has_left: bool = False
     counting: Counting | None = None
 
 
@@ -66,9 +69,20 @@ async def load(
 ) -> Sequence[SigningState]:
     states = await agreements.load_amending(connection, asked, moment)
     return [
-        SigningState(agreement=state, counting=await _counting(connection, ask, state.agreement, moment))
+        SigningState(
+            agreement=state,
+            has_left=await _has_left(connection, ask),
+            counting=await _counting(connection, ask, state.agreement, moment),
+        )
         for ask, state in zip(asked, states, strict=True)
     ]
+
+
+async def _has_left(connection: Connection, ask: InMarket[SignProposal]) -> bool:
+    """Who leaves holds the lane of the agreement too, so nobody leaves meanwhile."""
+    signer = ask.argument.caller.organisation
+    row = (await members.load_some(connection, ask.lane, ask.market, [signer])).get(signer)
+    return row is not None and row.left_time is not None
 
 
 async def _counting(
@@ -107,6 +121,8 @@ def _binding(agreement: Agreement, argument: SignProposal) -> AgreementTerms | N
 def decide(state: SigningState, argument: SignProposal, moment: Moment) -> Decision:
     """Raises Refusals: those of the signature first, then what the facility cannot make."""
     decision = rules.sign(state.agreement, argument, moment)
+    if state.has_left and argument.binding:
+        raise NotAMember
     if state.counting is None:
         return decision
     agreement = state.agreement.agreement

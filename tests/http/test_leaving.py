@@ -147,7 +147,8 @@ async def closing_asked(shop: Shop, path: str) -> Any:
 
 
 async def test_agreements_policies_and_lots_are_open_until_they_are_over(shop: Shop) -> None:
-    """A draft of the other side keeps nobody; a binding signature does, and what both have signed."""
+    """A draft of the other side keeps nobody, nor does who has left sign it as binding; a binding signature
+    does, and what both have signed."""
     scene, (seller, buyer) = shop.scene, (shop.scene.sellers[0], shop.scene.buyers[0])
     party = to_text("org", seller.organisation)
     path, own = f"/v1/markets/{shop.market}/members/{party}", f"/v1/organisations/{party}"
@@ -165,7 +166,14 @@ async def test_agreements_policies_and_lots_are_open_until_they_are_over(shop: S
     )
     agreement = fact_of(done(await agreements.draft(scene.desk, draft)), AgreementDrafted).agreement
     dry = f"{path}?validate_only=true"
-    assert 200 == (await shop.ask("DELETE", dry, **admin_of(seller))).status_code
+    assert 200 == (await shop.ask("DELETE", path, **admin_of(seller))).status_code
+    drafted = f"/v1/agreements/{to_text('agr', agreement)}"
+    version_read = (await shop.ask("GET", drafted, by=seller)).headers["etag"]
+    binding = {"proposal": 1, "binding": True}
+    signing = await shop.ask("POST", f"{drafted}/signatures", by=seller, version=version_read, body=binding)
+    assert (403, "not_a_member") == (signing.status_code, signing.json()["code"])
+    back = {"organisation": party}
+    await shop.ask("POST", f"/v1/markets/{shop.market}/members", body=back, **operator_of(shop))
     version = 1
     for firm, level in ((seller, False), (seller, True), (buyer, True)):
         sign = SignProposal(

@@ -454,6 +454,11 @@ def test_a_need_of_magnets_is_for_whole_magnets_only() -> None:
             ["magnet_coercivity_below_min:Hcj no class (876 kA/m) < no class (955 kA/m)"],
         ),
         (
+            {"grade": "N55"},
+            BETTER | {"grades": ("N42",)},
+            ["magnet_coercivity_below_min:Hcj no class (876 kA/m) < no class (955 kA/m)"],
+        ),
+        (
             {"grade": "N38"},
             BETTER | {"grades": ("N38UH", "N45")},
             ["magnet_grade_not_accepted N38 not among N38UH or better, N45 or better"],

@@ -25,6 +25,7 @@ def opened(
     changed = {name for name in of_answers if _open(components[name], alike) != components[name]}
     differing = {name for name in of_answers & of_requests if changed & _reached(components, _named(name))}
     names = {name: f"{name}{SUFFIX}" if name in differing else name for name in of_answers}
+    assert not {names[name] for name in differing} & components.keys()
     told = {names[name]: _open(components[name], names) for name in sorted(of_answers)}
     requested = {name: components[name] for name in of_requests}
     return [_open(each, names) for each in answered], told | requested

@@ -14,8 +14,9 @@ from market.rules.refusing.ineligibility import Ineligibility
 
 HCJ_KA_M: Final = {"": 955, "M": 1_114, "H": 1_353, "SH": 1_592, "UH": 1_990, "EH": 2_388, "AH": 2_786}
 """The least of each class, which is also its order; the same order as that of the temperatures."""
-HCJ_OF_GRADE_KA_M: Final = {"N52": 876}
-"""What has less than its class."""
+STRONG_MGOE: Final = 52
+HCJ_OF_STRONG_KA_M: Final = 876
+"""Of grades of no class from N52 on, which have less than that class."""
 _SEPARATORS: Final = re.compile(r"[-_./]")
 _NDFEB_GRADE: Final = re.compile(r"N([0-9]{2})(M|H|SH|UH|EH|AH)?")
 
@@ -46,7 +47,9 @@ def ranked(grade: str) -> Grade | None:
     if name is None or parts is None:
         return None
     code = parts[2] or ""
-    return Grade(int(parts[1]), code, HCJ_OF_GRADE_KA_M.get(name, HCJ_KA_M[code]))
+    energy_mgoe = int(parts[1])
+    is_strong = not code and energy_mgoe >= STRONG_MGOE
+    return Grade(energy_mgoe, code, HCJ_OF_STRONG_KA_M if is_strong else HCJ_KA_M[code])
 
 
 def accepts(need: MagnetNeed, grade: str) -> bool:
