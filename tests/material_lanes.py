@@ -340,6 +340,12 @@ def deliver_and_back(of: MaterialLanes) -> None:
     of.step(passports.transfer, back, SELLER_TRADER.organisation)
     taken = AcknowledgePassport(caller=SELLER_TRADER, passport=CORE, expected_version=of.version(CORE))
     of.step(passports.acknowledge, taken)
+    hand_back(of, taken)
+    deliver_and_return(of, replace(accepted, delivery=numbered(952), received=accepted.shipped))
+
+
+def hand_back(of: MaterialLanes, taken: AcknowledgePassport) -> None:
+    """The core is somebody's to hold for a while, who gives it back."""
     there = TransferPassport(
         caller=SELLER_TRADER,
         passport=CORE,
@@ -358,7 +364,6 @@ def deliver_and_back(of: MaterialLanes) -> None:
     )
     of.step(passports.transfer, handed, SELLER_TRADER.organisation)
     of.step(passports.acknowledge, replace(taken, expected_version=of.version(CORE)))
-    deliver_and_return(of, replace(accepted, delivery=numbered(952), received=accepted.shipped))
 
 
 def deliver_and_return(of: MaterialLanes, accepted: AcceptedDelivery) -> None:
