@@ -27,7 +27,9 @@ OWN_ADMINS: Final[frozenset[KeyRole]] = frozenset({"admin"})
 OPERATORS: Final[frozenset[KeyRole]] = frozenset({"operator"})
 READS_ONLY: Final[frozenset[KeyRole]] = frozenset({"reader"})
 """Asks for all that its organisation may read, and gives no command."""
-READERS: Final = KEEPERS | ADMINS | READS_ONLY | frozenset({"auditor"})
+READERS: Final[frozenset[KeyRole]] = frozenset(
+    {"trader", "compliance", "reader", "auditor", "operator", "admin"}
+)
 OVERSEERS: Final[frozenset[KeyRole]] = frozenset({"operator", "auditor"})
 PUBLIC: Final[frozenset[KeyRole]] = frozenset()
 """Of a handler that answers without credentials; it has to say so."""
