@@ -5,7 +5,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from msgspec import Struct
+from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
 from events.decision import LaneKey
@@ -141,11 +141,19 @@ def test_a_delivery_moves_a_passport_once() -> None:
     ],
 )
 def test_a_return_moves_a_passport_to_one_owner_and_nothing_else(changes: dict[str, Any], field: str) -> None:
-    back = event_of(PassportTransferred, 3, passport=CORE)
+    back = event_of(PassportTransferred, 5, passport=CORE)
     assert isinstance(back.data, PassportTransferred)
     assert numbered(952) == back.data.returns
     found = first_of(changed(journey().records(), back, replace(back.data, **changes)))
     assert (back.position, "material", field) == (found.position, found.kind, found.field)
+
+
+def test_goods_that_are_handed_back_await_their_owner() -> None:
+    handed = event_of(PassportTransferred, 3, passport=CORE)
+    assert isinstance(handed.data, PassportTransferred)
+    assert (handed.actor, handed.data.holder) == (BUYER, handed.data.owner)
+    found = first_of(changed(journey().records(), handed, replace(handed.data, acceptance=UNSET)))
+    assert (handed.position, "acceptance") == (found.position, found.field)
 
 
 def test_a_lot_that_an_order_offers_stays_as_it_is() -> None:
