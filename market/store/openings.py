@@ -34,15 +34,20 @@ select match from match
 where lane = $1 and market = $2 and status = 'open' and $3 in (seller, buyer) order by match
 """
 
-# The follower makes the contract of a match in a transaction of its own, a moment after it is confirmed.
+# The follower makes the contract of a match in a transaction of its own, a moment after it is confirmed. Of
+# one that carries no terms, as before there were any, it makes none when it passes it.
 READ_UNCONTRACTED = """
 select m.match from (
-    select lane, market, match, status from match where seller = $3
+    select lane, market, match, status, position from match where seller = $3
     union all
-    select lane, market, match, status from match where buyer = $3
+    select lane, market, match, status, position from match where buyer = $3
 ) m
 where m.lane = $1 and m.market = $2 and m.status = 'confirmed'
     and not exists (select from agreement a where a.lane = m.lane and a.match = m.match)
+    and not exists (
+        select from record.consumer c
+        where c.name = 'follower' and c.stream = 'market' and c.lane = m.lane and c.position >= m.position
+    )
 order by m.match
 """
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import asyncpg
 import httpx
 from msgspec.structs import replace
 from uuid_utils.compat import uuid7
@@ -16,11 +17,19 @@ from market.commands import agreement_signing, passports, policies
 from market.http.wire.ids import to_text
 from market.rules.orders.policies import NewPolicy
 from market.rules.passports.passports import IssuePassport
+from tests.conftest import Database
 from tests.contract_support import agreement_terms
 from tests.http.shop import Asker, Shop
 from tests.market_drafts import Firm
 from tests.market_support import done, fact_of
 from tests.passport_support import content
+
+# The follower has passed the matches and made no contract, as of records of before there were any.
+FOLLOWED = """
+insert into record.consumer (name, stream, lane, position, head, next_offset)
+values ('follower', 'market', $1, 1000000, decode(repeat('00', 32), 'hex'), 0)
+on conflict (name, stream, lane) do update set position = excluded.position
+"""
 
 
 def admin_of(firm: Firm) -> Asker:
@@ -36,7 +45,9 @@ def refused(answer: httpx.Response) -> list[str]:
     return [each["code"] for each in body["errors"]] if body.get("errors") else [body["code"]]
 
 
-async def test_a_member_leaves_with_all_that_is_open_named_and_comes_back(shop: Shop) -> None:
+async def test_a_member_leaves_with_all_that_is_open_named_and_comes_back(
+    database: Database, shop: Shop
+) -> None:
     seller, buyer = shop.scene.sellers[0], shop.scene.buyers[0]
     party = to_text("org", seller.organisation)
     path = f"/v1/markets/{shop.market}/members/{party}"
@@ -64,6 +75,12 @@ async def test_a_member_leaves_with_all_that_is_open_named_and_comes_back(shop: 
     named = (("matches_open", open_), ("contracts_to_come", confirmed))
     assert [code for code, matches in named if matches] == refused(matched)
     assert all(each["id"] in matched.text for each in (*open_, *confirmed))
+    assert confirmed
+    owner = await asyncpg.connect(database.dsn("owner"))
+    await owner.execute(FOLLOWED, shop.scene.lane.lane)
+    await owner.close()
+    dry = await shop.ask("DELETE", f"{path}?withdraw_orders=true&validate_only=true", **admin_of(seller))
+    assert ([] if not open_ else ["matches_open"]) == ([] if dry.is_success else refused(dry))
     for asker in (admin_of(buyer), operator_of(shop)):
         assert (await shop.ask("DELETE", path, **asker)).status_code in (403, 404)
 
