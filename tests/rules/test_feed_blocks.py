@@ -1,6 +1,6 @@
 """Lines of the feed cut into rows: the rows hold them all, within their limits and without overlap."""
 
-from collections.abc import Mapping
+import zlib
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -45,7 +45,7 @@ def lanes(draw: st.DrawFn) -> list[PartnerLine]:
     return lines
 
 
-def members(row: Row) -> Mapping[str, Any]:
+def members(row: Row) -> dict[str, Any]:
     """As the table has them."""
     return asdict(row.line) | {"body": row.body, "first": row.first, "first_time": row.first_time}
 
@@ -96,3 +96,7 @@ def test_a_few_lines_are_stored_as_they_are_and_many_as_blocks() -> None:
         (row.line.position, row.first) for row in rows(lines)
     ]
     assert sum(len(row.body) for row in rows(lines[:64])) < len(line.body)
+    first = rows(lines)[0]
+    of_before = zlib.compress(zlib.decompress(first.body), 1)
+    assert first.body != of_before
+    assert lines[:32] == lines_of(members(first) | {"body": of_before})  # type: ignore[arg-type]
