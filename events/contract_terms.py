@@ -366,6 +366,9 @@ class Evidence(Struct, frozen=True, kw_only=True):
     dated_on: date
 
 
+Papers = Annotated[tuple[Evidence, ...], Meta(max_length=16)]
+
+
 class Survey(Struct, frozen=True, kw_only=True):
     """What an independent weigher certified of a mass received."""
 

@@ -20,7 +20,7 @@ from contracts.rules.replacements import rejected_last, replaced_in
 from contracts.rules.results import DecideAsUmpire, ExchangeAssays, LodgeAssay, ObjectToUmpire
 from contracts.rules.settlements import QuarterState, Restate, Settle, SettleQuarter
 from contracts.rules.weighings import AgreeOnMass, HandInSurvey, ObjectToMass, Weigh
-from events.contract_events import DeliveryShipped, InvoiceSettled
+from events.contract_events import InvoiceSettled
 from events.contract_terms import (
     AgreementTerms,
     AnalyteResult,
@@ -33,6 +33,7 @@ from events.contract_terms import (
     Survey,
 )
 from events.decision import Decision
+from events.delivery_events import DeliveryShipped
 from events.price_clauses import ContractForDifference, FlatPrice, IndexReference, PriceClause
 from events.vocabulary import Period
 from tests.contract_support import CALLERS, MICRO, TONNE_G, Paper, spot_terms

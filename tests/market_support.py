@@ -13,17 +13,10 @@ from events.callers import Caller
 from events.codec import decode_event
 from events.command import Outcome
 from events.connections import Connection, Pool, open_pool
-from events.contract_events import (
-    DeliveryAccepted,
-    DeliveryRejected,
-    DeliveryShipped,
-    InvoiceSettled,
-    OutputDeclared,
-    QuantityNominated,
-    ShortfallNotified,
-)
+from events.contract_events import InvoiceSettled, OutputDeclared, QuantityNominated, ShortfallNotified
 from events.contract_terms import NominatedPart
 from events.decision import LaneKey
+from events.delivery_events import DeliveryAccepted, DeliveryRejected, DeliveryShipped
 from events.desk import Answer, Desk, open_desk
 from events.envelope import Draft, Recorded
 from events.heads import append, lock_lanes

@@ -12,8 +12,8 @@ from msgspec import UNSET, Struct
 from contracts.rules.days import day_of, midnight
 from contracts.rules.delivery import Delivery
 from contracts.rules.delivery_refusals import BuyerActOver
-from events.contract_events import BuyerCalled
 from events.contract_terms import BuyerAct
+from events.delivery_events import BuyerCalled
 from events.refusal import Refusal
 
 WEIGHING_DAYS: Final = 60

@@ -15,8 +15,8 @@ from contracts.rules.results import ExchangeAssays, exchange
 from contracts.rules.steps import decision, of_timer
 from contracts.rules.weighings import weighed
 from events.callers import Caller
-from events.contract_events import BuyerCalled
 from events.decision import Decision, Moment
+from events.delivery_events import BuyerCalled
 from events.refusal import NotDue
 
 

@@ -20,8 +20,8 @@ from contracts.rules.invoices import below_zero_cautions
 from contracts.rules.materials import Material
 from contracts.rules.prices import index_of
 from contracts.rules.volumes import Volumes
-from events.contract_events import DeliveryShipped
 from events.contract_terms import AgreementTerms, FixedVolume
+from events.delivery_events import DeliveryShipped
 from events.fractions import decimal_text, percent_text, ppb_text, tonnes_text
 from events.refusal import Caution, Refusal
 from events.vocabulary import PPB, PhysicalLot, is_of_lot

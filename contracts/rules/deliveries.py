@@ -53,14 +53,9 @@ from contracts.rules.results import (
 from contracts.rules.steps import decision, party, side_refusals
 from contracts.rules.weighings import mass_refusals
 from events.callers import Caller
-from events.contract_events import (
-    DeliveryAccepted,
-    DeliveryRejected,
-    DeliveryShipped,
-    DeliveryWithdrawn,
-)
 from events.contract_terms import AgreementTerms, AnalyteResult, DeliveryEvidence, Evidence, InvoiceLine
 from events.decision import Decision, Moment
+from events.delivery_events import DeliveryAccepted, DeliveryRejected, DeliveryShipped, DeliveryWithdrawn
 from events.fractions import ppb_text
 from events.refusal import Refusal, refuse
 from events.rex_terms import FoundGoods

@@ -15,7 +15,9 @@ from contracts.rules.materials import Material, figures
 from contracts.rules.quotation import IndexValues
 from contracts.rules.refusals import DateInFuture, DatesOutOfOrder
 from contracts.rules.steps import AgreementState
-from events.contract_events import (
+from events.contract_events import InvoiceSettled
+from events.contract_terms import AgreementTerms
+from events.delivery_events import (
     AssayLodged,
     AssaysExchanged,
     BuyerCalled,
@@ -24,7 +26,6 @@ from events.contract_events import (
     DeliveryShipped,
     DeliveryWeighed,
     DeliveryWithdrawn,
-    InvoiceSettled,
     NonArrivalContested,
     NonArrivalDeclared,
     NonArrivalSettled,
@@ -36,7 +37,6 @@ from events.contract_events import (
     WeighingObjected,
     WeighingSettled,
 )
-from events.contract_terms import AgreementTerms
 from events.refusal import Refusal
 from events.vocabulary import PPB, MarketBasis, Side
 

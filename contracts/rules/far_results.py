@@ -5,8 +5,8 @@ from typing import Final
 
 from contracts.rules.delivery import Delivery
 from contracts.rules.materials import figures
-from events.contract_events import AssayLodged
 from events.contract_terms import AgreementTerms
+from events.delivery_events import AssayLodged
 from events.fractions import ppb_text
 from events.refusal import Caution
 from events.vocabulary import BASIS_ELEMENTS

@@ -11,9 +11,10 @@ from contracts.rules.days import day_of
 from contracts.rules.delivery_refusals import AmountTooLarge
 from contracts.rules.price_terms import amount_cents
 from contracts.rules.prices import Priced
-from events.contract_events import DeliveryShipped, InvoiceSettled
+from events.contract_events import InvoiceSettled
 from events.contract_terms import InvoiceLine, LineKind, Settles
 from events.decision import Moment
+from events.delivery_events import DeliveryShipped
 from events.fractions import decimal_text
 from events.refusal import Caution
 from events.vocabulary import INTEGER_MAX, MICRO

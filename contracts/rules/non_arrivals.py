@@ -29,13 +29,9 @@ from contracts.rules.replacements import made_good_g
 from contracts.rules.results import OBJECTION_DAYS
 from contracts.rules.steps import decision, party, party_or_operator, side_refusals
 from events.callers import Caller
-from events.contract_events import (
-    NonArrivalContested,
-    NonArrivalDeclared,
-    NonArrivalSettled,
-)
 from events.contract_terms import ContestOutcome, Evidence
 from events.decision import Decision, Moment
+from events.delivery_events import NonArrivalContested, NonArrivalDeclared, NonArrivalSettled
 from events.refusal import Refusal, refuse
 from events.vocabulary import Incoterm, Side
 from events.wellformed import malformed

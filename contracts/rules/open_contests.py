@@ -9,10 +9,9 @@ from msgspec import Struct
 from contracts.rules import non_arrivals, results, returns, weighings
 from contracts.rules.agreement import Agreement
 from contracts.rules.delivery import Delivery
-from events.contract_events import (
+from events.contract_events import ContestSettled, DeclarationContested
+from events.delivery_events import (
     AssaysExchanged,
-    ContestSettled,
-    DeclarationContested,
     DeliveryWeighed,
     NonArrivalContested,
     NonArrivalSettled,

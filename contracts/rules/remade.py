@@ -57,36 +57,38 @@ from events.contract_events import (
     AgreementProposed,
     AgreementSigned,
     AgreementTerminated,
-    AssayLodged,
-    AssaysExchanged,
-    BuyerCalled,
     ConditionSettled,
     ContestSettled,
     DeclarationContested,
+    ForceMajeureDeclared,
+    ForceMajeureEnded,
+    IndexPublished,
+    InvoiceSettled,
+    OutputDeclared,
+    ProposalWithdrawn,
+    QuantityNominated,
+    ShortfallNotified,
+    YearAssessed,
+)
+from events.contract_terms import AnalyteResult
+from events.decision import Decision, Moment
+from events.delivery_events import (
+    AssayLodged,
+    AssaysExchanged,
+    BuyerCalled,
     DeliveryAccepted,
     DeliveryRejected,
     DeliveryShipped,
     DeliveryWeighed,
     DeliveryWithdrawn,
-    ForceMajeureDeclared,
-    ForceMajeureEnded,
-    IndexPublished,
-    InvoiceSettled,
     NonArrivalContested,
     NonArrivalDeclared,
     NonArrivalSettled,
-    OutputDeclared,
-    ProposalWithdrawn,
-    QuantityNominated,
-    ShortfallNotified,
     UmpireDecided,
     UmpireObjected,
     WeighingObjected,
     WeighingSettled,
-    YearAssessed,
 )
-from events.contract_terms import AnalyteResult
-from events.decision import Decision, Moment
 from events.envelope import Recorded
 from events.market_events import MatchConfirmed
 

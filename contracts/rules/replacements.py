@@ -18,7 +18,7 @@ from contracts.rules.delivery_refusals import (
     ReplacedUnknown,
 )
 from contracts.rules.refusals import DatesOutOfOrder
-from events.contract_events import DeliveryShipped
+from events.delivery_events import DeliveryShipped
 from events.fractions import decimal_text
 from events.refusal import Refusal
 from events.vocabulary import Side

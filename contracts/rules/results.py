@@ -36,9 +36,9 @@ from contracts.rules.oxides import result_refusals
 from contracts.rules.refusals import AmountBelowZero
 from contracts.rules.steps import decision, party, party_or_operator
 from events.callers import Caller
-from events.contract_events import AssayLodged, AssaysExchanged, UmpireDecided, UmpireObjected
 from events.contract_terms import AnalyteResult, AssayClause, Evidence
 from events.decision import Decision, Moment
+from events.delivery_events import AssayLodged, AssaysExchanged, UmpireDecided, UmpireObjected
 from events.fractions import ppb_text
 from events.refusal import Refusal, refuse
 from events.vocabulary import ANALYTES, PPB, ProductForm, Side

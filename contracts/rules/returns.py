@@ -27,9 +27,10 @@ from contracts.rules.refusals import EvidenceMissing
 from contracts.rules.results import moisture_refusals
 from contracts.rules.steps import decision, party, party_or_operator, side_refusals
 from events.callers import Caller
-from events.contract_events import InvoiceSettled, ReturnContested, ReturnDeclared, ReturnSettled
+from events.contract_events import InvoiceSettled
 from events.contract_terms import ContestOutcome, Evidence
 from events.decision import Decision, Moment
+from events.delivery_events import ReturnContested, ReturnDeclared, ReturnSettled
 from events.fractions import tonnes_text
 from events.refusal import Refusal, refuse
 from events.vocabulary import Side

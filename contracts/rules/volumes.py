@@ -7,19 +7,21 @@ from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
 from events.contract_events import (
-    DeliveryAccepted,
-    DeliveryRejected,
-    DeliveryShipped,
-    DeliveryWithdrawn,
     InvoiceSettled,
-    NonArrivalSettled,
     OutputDeclared,
     QuantityNominated,
-    ReturnSettled,
     ShortfallNotified,
     YearAssessed,
 )
 from events.contract_terms import NominatedPart, NominationLevel, YearLedger
+from events.delivery_events import (
+    DeliveryAccepted,
+    DeliveryRejected,
+    DeliveryShipped,
+    DeliveryWithdrawn,
+    NonArrivalSettled,
+    ReturnSettled,
+)
 
 VolumeFact: TypeAlias = (
     OutputDeclared

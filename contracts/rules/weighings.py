@@ -39,9 +39,9 @@ from contracts.rules.delivery_refusals import (
 from contracts.rules.results import OBJECTION_DAYS, moisture_refusals
 from contracts.rules.steps import decision, party, party_or_operator, side_refusals
 from events.callers import Caller
-from events.contract_events import AssaysExchanged, DeliveryWeighed, WeighingObjected, WeighingSettled
 from events.contract_terms import Evidence, Survey, WeighingClause
 from events.decision import Decision, Moment
+from events.delivery_events import AssaysExchanged, DeliveryWeighed, WeighingObjected, WeighingSettled
 from events.fractions import percent_text, tonnes_text
 from events.refusal import Caution, Refusal, refuse
 from events.vocabulary import PPB, Side

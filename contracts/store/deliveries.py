@@ -14,7 +14,8 @@ from contracts.rules.delivery import Delivery, DeliveryFact, fold
 from contracts.store import bodies
 from contracts.store.agreements import AgreementKey, load_agreements
 from events.connections import Connection
-from events.contract_events import DeliveryShipped, InvoiceSettled
+from events.contract_events import InvoiceSettled
+from events.delivery_events import DeliveryShipped
 from events.envelope import Recorded
 from events.row_counts import expect_rows
 

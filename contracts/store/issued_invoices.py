@@ -12,8 +12,9 @@ from msgspec import Struct
 from contracts.rules.invoices import due_on, total_cents
 from contracts.store.agreements import load_agreements
 from events.connections import Connection
-from events.contract_events import DeliveryShipped, InvoiceSettled
+from events.contract_events import InvoiceSettled
 from events.contract_terms import Settles
+from events.delivery_events import DeliveryShipped
 from events.envelope import Recorded
 from events.row_counts import expect_rows
 from events.vocabulary import Side

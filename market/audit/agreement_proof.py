@@ -22,11 +22,11 @@ from events.contract_events import (
     AgreementExtended,
     AgreementProposed,
     AgreementSigned,
-    DeliveryShipped,
     InvoiceSettled,
     YearAssessed,
 )
 from events.contract_terms import YearLedger
+from events.delivery_events import DeliveryShipped
 from events.envelope import Recorded
 from events.notes import VerifierKey
 from events.vocabulary import Instant, Side

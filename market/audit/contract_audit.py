@@ -35,15 +35,13 @@ from events.contract_events import (
     AgreementDrafted,
     AgreementProposed,
     AgreementSigned,
-    AssayLodged,
-    DeliveryShipped,
     IndexPublished,
     InvoiceSettled,
-    UmpireDecided,
     YearAssessed,
 )
 from events.contract_terms import IndexValue
 from events.decision import Decision
+from events.delivery_events import AssayLodged, DeliveryShipped, UmpireDecided
 from events.envelope import Draft, Recorded
 from events.refusal import Refusal, Refusals
 from market.audit.fact_faults import FactFault, difference_between, said, said_by

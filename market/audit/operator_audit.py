@@ -11,13 +11,8 @@ from uuid import UUID
 
 from msgspec import UNSET
 
-from events.contract_events import (
-    ContestSettled,
-    IndexPublished,
-    NonArrivalSettled,
-    UmpireDecided,
-    WeighingSettled,
-)
+from events.contract_events import ContestSettled, IndexPublished
+from events.delivery_events import NonArrivalSettled, UmpireDecided, WeighingSettled
 from events.envelope import Recorded
 from events.market_events import (
     ClearingPlanned,

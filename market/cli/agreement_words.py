@@ -8,8 +8,8 @@ from msgspec import UNSET, Struct, UnsetType
 
 from contracts.rules.agreement import Agreement, Contest, terms_sha256
 from events import contract_terms
-from events.contract_events import DeliveryShipped
 from events.contract_terms import YearLedger
+from events.delivery_events import DeliveryShipped
 from market.audit.agreement_proof import AgreementVerdict, ProvenEnd, ProvenInvoice, stands_by_match
 from market.http.agreements.agreement_terms import AgreementTerms
 from market.http.agreements.delivery_views import InvoiceView, IssueView

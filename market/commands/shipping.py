@@ -14,8 +14,8 @@ from contracts.rules.agreement import Agreement
 from contracts.rules.deliveries import Ship
 from contracts.rules.delivery import DeliveryState
 from events.connections import Connection
-from events.contract_events import DeliveryShipped
 from events.decision import Decision, Moment
+from events.delivery_events import DeliveryShipped
 from events.desk import InMarket
 from events.vocabulary import lane_of
 from market.commands.sold_lots import load_late_g, load_sales

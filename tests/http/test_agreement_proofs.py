@@ -11,7 +11,8 @@ import pytest
 from click.testing import CliRunner
 from msgspec.structs import replace
 
-from events.contract_events import AgreementDrafted, AssayLodged
+from events.contract_events import AgreementDrafted
+from events.delivery_events import AssayLodged
 from market.audit.agreement_proof import EVENTS_MAX, parse_agreement_proof
 from market.audit.receipt_proof import FORMAT, OF_AGREEMENT, check_receipt_proof, parse_receipt_proof
 from market.audit.sealed_proof import ProofError

@@ -15,10 +15,10 @@ from events.contract_events import (
     AgreementDrafted,
     AgreementSigned,
     AgreementTerminated,
-    DeliveryShipped,
     InvoiceSettled,
     YearAssessed,
 )
+from events.delivery_events import DeliveryShipped
 from events.merkle import Span, grown, inclusion_spans, leaf_hash, span_roots
 from events.notes import signed
 from market.audit.agreement_proof import (

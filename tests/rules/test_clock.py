@@ -11,16 +11,10 @@ from contracts.rules.clock import SILENCES_MAX, next_volume_due, pass_time
 from contracts.rules.standing import PassTime
 from contracts.rules.volumes import VolumeFact, Volumes, YearVolume, fold_volume
 from contracts.rules.year_accounts import AccountState
-from events.contract_events import (
-    AgreementAdvanced,
-    DeliveryAccepted,
-    DeliveryRejected,
-    InvoiceSettled,
-    QuantityNominated,
-    YearAssessed,
-)
-from events.contract_events import DeliveryShipped as Shipped
+from events.contract_events import AgreementAdvanced, InvoiceSettled, QuantityNominated, YearAssessed
 from events.contract_terms import FixedVolume, InvoiceLine, TermClause
+from events.delivery_events import DeliveryAccepted, DeliveryRejected
+from events.delivery_events import DeliveryShipped as Shipped
 from events.envelope import Recorded
 from events.refusal import NotDue
 from tests.desk_support import (

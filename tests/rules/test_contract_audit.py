@@ -20,17 +20,14 @@ from events.contract_events import (
     AgreementDrafted,
     AgreementSigned,
     AgreementTerminated,
-    DeliveryShipped,
     IndexPublished,
     InvoiceSettled,
-    NonArrivalSettled,
     OutputDeclared,
     QuantityNominated,
-    UmpireDecided,
-    WeighingSettled,
     YearAssessed,
 )
 from events.contract_terms import AssayClause, DeliveryEvidence, FixedVolume, TermClause
+from events.delivery_events import DeliveryShipped, NonArrivalSettled, UmpireDecided, WeighingSettled
 from events.envelope import Recorded
 from events.market_events import MatchConfirmed
 from events.price_clauses import FlatPrice, MatchedPrice

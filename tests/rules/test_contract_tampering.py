@@ -14,17 +14,19 @@ from events.contract_events import (
     AgreementDrafted,
     AgreementProposed,
     AgreementSigned,
+    InvoiceSettled,
+    YearAssessed,
+)
+from events.delivery_events import (
     AssaysExchanged,
     DeliveryAccepted,
     DeliveryRejected,
     DeliveryShipped,
-    InvoiceSettled,
     NonArrivalDeclared,
     NonArrivalSettled,
     UmpireDecided,
     WeighingObjected,
     WeighingSettled,
-    YearAssessed,
 )
 from events.envelope import Recorded
 from tests.contract_journeys import JOURNEYS, audited, body_of, divergence_of, journey

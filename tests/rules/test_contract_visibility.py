@@ -8,14 +8,9 @@ from msgspec import UNSET, inspect
 from msgspec.structs import replace
 
 from events import contract_events
-from events.contract_events import (
-    AgreementDrafted,
-    AgreementSigned,
-    AgreementTerminated,
-    AssayLodged,
-    IndexPublished,
-)
+from events.contract_events import AgreementDrafted, AgreementSigned, AgreementTerminated, IndexPublished
 from events.contract_terms import FixedVolume
+from events.delivery_events import AssayLodged
 from events.envelope import Recorded
 from market.rules.viewers import (
     AuditorViewer,

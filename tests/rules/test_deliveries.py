@@ -19,7 +19,6 @@ from contracts.rules.far_results import assay_cautions
 from contracts.rules.results import OBJECTION_DAYS
 from contracts.rules.volumes import Volumes
 from contracts.rules.weighings import weighing_cautions
-from events.contract_events import DeliveryWeighed
 from events.contract_terms import (
     AssayClause,
     DeliveryEvidence,
@@ -28,6 +27,7 @@ from events.contract_terms import (
     ProductClause,
     SplittingLimit,
 )
+from events.delivery_events import DeliveryWeighed
 from events.market_terms import AnalyteLimit, PenaltyRule, PurityFloor
 from events.price_clauses import FlatPrice
 from events.refusal import Caution, Refusals

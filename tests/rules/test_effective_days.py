@@ -13,7 +13,7 @@ from contracts.rules.effective_days import ahead_cautions, settled_by
 from contracts.rules.invoices import due_on
 from contracts.rules.nominations import next_silence
 from contracts.rules.volumes import Volumes
-from events.contract_events import AgreementAdvanced, AssaysExchanged, YearAssessed
+from events.contract_events import AgreementAdvanced, YearAssessed
 from events.contract_terms import (
     AgreementTerms,
     AssayClause,
@@ -24,6 +24,7 @@ from events.contract_terms import (
     SplittingLimit,
     TermClause,
 )
+from events.delivery_events import AssaysExchanged
 from events.price_clauses import FlatPrice
 from events.refusal import Refusals
 from market.audit.sealed_proof import ProofError

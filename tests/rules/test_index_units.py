@@ -13,8 +13,9 @@ from msgspec.structs import replace
 from contracts.rules.index_units import unknown_cautions
 from contracts.rules.indices import IndexUnit
 from contracts.rules.year_prices import year_formula
-from events.contract_events import DeliveryShipped, InvoiceSettled
+from events.contract_events import InvoiceSettled
 from events.contract_terms import AgreementTerms, AssayClause
+from events.delivery_events import DeliveryShipped
 from events.price_clauses import IndexedPrice
 from events.refusal import Refusal, Refusals
 from tests.contract_journeys import EUR_PER_USD, IN_USD, OXIDE, PRICE, RATE, audited

@@ -13,8 +13,9 @@ from contracts.rules.delivery import fold
 from contracts.rules.invoices import settled_lines
 from contracts.rules.quotation import quarter_of
 from contracts.rules.settlements import accepted_g
-from events.contract_events import InvoiceSettled, ReturnSettled
+from events.contract_events import InvoiceSettled
 from events.contract_terms import Evidence
+from events.delivery_events import ReturnSettled
 from events.price_clauses import FlatPrice
 from tests.contract_journeys import body_of, divergence_of, journey
 from tests.contract_lane import rechained

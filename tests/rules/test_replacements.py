@@ -12,7 +12,7 @@ from contracts.rules.delivered import left_g
 from contracts.rules.delivery import Delivery
 from contracts.rules.replacements import made_good_by
 from contracts.rules.volumes import Volumes, fold_volume
-from events.contract_events import DeliveryAccepted, DeliveryRejected, DeliveryShipped, NonArrivalSettled
+from events.delivery_events import DeliveryAccepted, DeliveryRejected, DeliveryShipped, NonArrivalSettled
 from tests.contract_journeys import body_of, divergence_of, journey
 from tests.contract_lane import ContractLane, rechained
 from tests.contract_support import TONNE_G

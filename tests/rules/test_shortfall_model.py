@@ -18,13 +18,9 @@ from contracts.rules.in_force import Superseded
 from contracts.rules.shortfall import YearFacts, assess
 from contracts.rules.volumes import Volumes, fold_volume
 from contracts.rules.year_accounts import ledger_of
-from events.contract_events import (
-    DeliveryAccepted,
-    DeliveryRejected,
-    ShortfallNotified,
-    YearAssessed,
-)
+from events.contract_events import ShortfallNotified, YearAssessed
 from events.contract_terms import FixedVolume, TakeOrPayClause, YearLedger
+from events.delivery_events import DeliveryAccepted, DeliveryRejected
 from events.vocabulary import PPB
 from tests.desk_support import MARKET, MILLION, numbered
 from tests.volume_support import AGREEMENT, STARTS_ON, agreement

@@ -23,8 +23,9 @@ from contracts.store import deliveries as store
 from contracts.store import indices as index_store
 from contracts.store import issued_invoices, own_deliveries
 from contracts.store.due import due_deliveries
-from events.contract_events import DeliveryShipped, InvoiceSettled
+from events.contract_events import InvoiceSettled
 from events.decision import LaneKey
+from events.delivery_events import DeliveryShipped
 from events.price_clauses import IndexedPrice
 from events.replay import from_journal
 from events.vocabulary import lane_of

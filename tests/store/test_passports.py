@@ -18,8 +18,8 @@ from contracts.rules.results import LodgeAssay
 from contracts.rules.weighings import Weigh
 from contracts.store import deliveries as delivery_store
 from events.command import Outcome
-from events.contract_events import DeliveryShipped
 from events.contract_terms import AnalyteResult, DeliveryEvidence
+from events.delivery_events import DeliveryShipped
 from events.desk import Desk, open_desk
 from events.lane import LaneWriter
 from events.market_events import RecoveredLotListed

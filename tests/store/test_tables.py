@@ -10,7 +10,7 @@ import pytest
 
 from contracts.rules.agreement import LifecycleFact
 from contracts.rules.volumes import VolumeFact
-from events import contract_events, market_events, material_events, party_events
+from events import contract_events, delivery_events, market_events, material_events, party_events
 from events.connections import Connection
 from market.folders import DEPLOY
 from market.rules.visibility.facts import MaterialFact
@@ -23,20 +23,20 @@ from market.store.webhooks import WebhookFact
 
 POSTGRES = DEPLOY / "postgres"
 WITHOUT_TABLES = (
-    contract_events.DeliveryShipped,
-    contract_events.DeliveryWeighed,
-    contract_events.WeighingObjected,
-    contract_events.WeighingSettled,
-    contract_events.NonArrivalDeclared,
-    contract_events.NonArrivalContested,
-    contract_events.ReturnDeclared,
-    contract_events.ReturnContested,
-    contract_events.NonArrivalSettled,
-    contract_events.BuyerCalled,
-    contract_events.AssayLodged,
-    contract_events.AssaysExchanged,
-    contract_events.UmpireDecided,
-    contract_events.UmpireObjected,
+    delivery_events.DeliveryShipped,
+    delivery_events.DeliveryWeighed,
+    delivery_events.WeighingObjected,
+    delivery_events.WeighingSettled,
+    delivery_events.NonArrivalDeclared,
+    delivery_events.NonArrivalContested,
+    delivery_events.ReturnDeclared,
+    delivery_events.ReturnContested,
+    delivery_events.NonArrivalSettled,
+    delivery_events.BuyerCalled,
+    delivery_events.AssayLodged,
+    delivery_events.AssaysExchanged,
+    delivery_events.UmpireDecided,
+    delivery_events.UmpireObjected,
     contract_events.InvoiceSettled,
     contract_events.IndexPublished,
 )

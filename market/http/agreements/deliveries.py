@@ -19,7 +19,7 @@ from contracts.store import deliveries as store
 from contracts.store.agreements import load_agreement as stored_agreement
 from events import contract_terms as terms
 from events.callers import Caller
-from events.contract_events import AssayLodged, DeliveryShipped
+from events.delivery_events import AssayLodged, DeliveryShipped
 from events.market_terms import MemberCertificate
 from events.vocabulary import ProductForm, RexRoute, Side
 from market.commands.shipping import ship as ship_lot

@@ -10,8 +10,9 @@ from contracts.rules.delivery import Delivery, DeliveryStatus
 from contracts.rules.invoices import total_cents
 from contracts.rules.replacements import RETURN_FREIGHT, made_good_by
 from events import contract_terms as terms
-from events.contract_events import AssayLodged, DeliveryShipped, InvoiceSettled, UmpireDecided, UmpireObjected
+from events.contract_events import InvoiceSettled
 from events.contract_terms import BuyerAct, InvoiceLine, LineKind, Settles
+from events.delivery_events import AssayLodged, DeliveryShipped, UmpireDecided, UmpireObjected
 from events.vocabulary import Instant, ProductForm, Side
 from market.http.agreements.agreement_views import Evidence
 from market.http.agreements.goods_terms import FoundGoods

@@ -18,7 +18,7 @@ from contracts.rules.delivered import (
 from contracts.rules.far_results import assay_cautions
 from contracts.rules.weighings import weighing_cautions
 from contracts.store import agreements, deliveries
-from events.contract_events import AssayLodged, DeliveryShipped, DeliveryWeighed
+from events.delivery_events import AssayLodged, DeliveryShipped, DeliveryWeighed
 from events.refusal import Caution
 from events.vocabulary import PhysicalLot
 from market.commands.shipping import load_lot, shipment_of

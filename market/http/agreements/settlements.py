@@ -11,7 +11,8 @@ from contracts.rules.invoices import below_zero_cautions, due_on
 from contracts.rules.settlements import Restate, Settle, SettleQuarter
 from contracts.store import deliveries as store
 from contracts.store.agreements import load_agreement
-from events.contract_events import DeliveryShipped, InvoiceSettled
+from events.contract_events import InvoiceSettled
+from events.delivery_events import DeliveryShipped
 from events.refusal import RecordUnavailable
 from market.http.agreements.contract_reads import ReasonedPage, as_party, load
 from market.http.agreements.delivery_views import InvoiceView, IssueView

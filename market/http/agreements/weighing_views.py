@@ -7,8 +7,8 @@ from msgspec import UNSET
 from contracts.rules.delivery import Delivery
 from contracts.rules.price_terms import round_half_even
 from contracts.rules.weighings import dry_g
-from events.contract_events import DeliveryWeighed, WeighingObjected, WeighingSettled
 from events.contract_terms import MassFigure
+from events.delivery_events import DeliveryWeighed, WeighingObjected, WeighingSettled
 from events.vocabulary import PPB, Instant, Side
 from market.http.agreements.agreement_views import Evidence
 from market.http.wire.material import Body

@@ -5,8 +5,8 @@ from typing import Final
 
 from contracts.commands import deliveries as commands
 from contracts.rules.weighings import AgreeOnMass, HandInSurvey, ObjectToMass, Weigh
-from events.contract_events import DeliveryWeighed
 from events.contract_terms import Survey
+from events.delivery_events import DeliveryWeighed
 from market.http.agreements.agreement_steps import Papers
 from market.http.agreements.agreement_views import Evidence
 from market.http.agreements.delivery_steps import answer, delivery_step, given_of

@@ -13,8 +13,9 @@ from contracts.commands import deliveries as delivery_commands
 from contracts.commands import indices as index_commands
 from contracts.rules.indices import IndexUnit, PublishIndex, early_cautions
 from events.callers import Caller
-from events.contract_events import AssayLodged, IndexPublished
+from events.contract_events import IndexPublished
 from events.decision import Request
+from events.delivery_events import AssayLodged
 from events.desk import Answer, Desk
 from events.envelope import Recorded
 from events.market_events import (

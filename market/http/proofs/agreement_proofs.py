@@ -7,8 +7,9 @@ from uuid import UUID
 from contracts.store import agreement_events, agreements
 from contracts.store.agreements import AgreementPlace
 from events import seals
-from events.contract_events import DeliveryShipped, InvoiceSettled
+from events.contract_events import InvoiceSettled
 from events.decision import LaneKey
+from events.delivery_events import DeliveryShipped
 from events.envelope import Recorded
 from market.audit.agreement_proof import EVENTS_MAX, FORMAT, TYPES, AgreementProof
 from market.http.proofs.checkpoints import views
