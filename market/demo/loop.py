@@ -61,14 +61,14 @@ class Loop:
         }
         self.passports[lot.number] = (await self.door(firm).post("/v1/passports", body))["id"]
 
-    async def transfer(self, lot: LoopLot, owner: str, *, to: str, holder: str | None = None) -> None:
-        """By its owner: title and goods, or with a `holder` the goods alone."""
+    async def transfer(self, lot: LoopLot, giver: str, *, to: str, holder: str | None = None) -> None:
+        """By its owner: title and goods, or with a `holder` the goods alone. By who holds it: back to its owner."""
         path = f"/v1/passports/{self.passports[lot.number]}"
-        version = (await self.door(owner).get(path))["version"]
+        version = (await self.door(giver).get(path))["version"]
         body = {"owner": self.players[to].organisation, "transferred_on": self._today()}
         if holder is not None:
             body["holder"] = self.players[holder].organisation
-        await self.door(owner).post(f"{path}/transfers", body, version=version)
+        await self.door(giver).post(f"{path}/transfers", body, version=version)
 
     async def work(
         self,

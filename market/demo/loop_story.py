@@ -71,7 +71,7 @@ async def _alloy(loop: Loop, offtake: Offtake) -> LoopLot:
         await loop.transfer(lot, MAGNET_MAKER, to=MAGNET_MAKER, holder=ALLOY_MAKER)
     parts = [_whole(oxide), _whole(added)]
     await loop.work(ALLOY_MAKER, "reduces and casts, for a fee", parts, (alloy,), stage="manufacturing")
-    await loop.transfer(alloy, MAGNET_MAKER, to=MAGNET_MAKER)
+    await loop.transfer(alloy, ALLOY_MAKER, to=MAGNET_MAKER)
     return alloy
 
 
