@@ -62,7 +62,7 @@ class Loop:
         self.passports[lot.number] = (await self.door(firm).post("/v1/passports", body))["id"]
 
     async def transfer(self, lot: LoopLot, giver: str, *, to: str, holder: str | None = None) -> None:
-        """By its owner: title and goods, or with a `holder` the goods alone. By who holds it: back to its owner."""
+        """Title and goods by the owner, or with a `holder` goods alone; by the holder back to the owner."""
         path = f"/v1/passports/{self.passports[lot.number]}"
         version = (await self.door(giver).get(path))["version"]
         body = {"owner": self.players[to].organisation, "transferred_on": self._today()}

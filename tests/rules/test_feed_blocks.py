@@ -99,4 +99,4 @@ def test_a_few_lines_are_stored_as_they_are_and_many_as_blocks() -> None:
     first = rows(lines)[0]
     of_before = zlib.compress(zlib.decompress(first.body), 1)
     assert first.body != of_before
-    assert lines[:32] == lines_of(members(first) | {"body": of_before})  # type: ignore[arg-type]
+    assert lines[:32] == lines_of(members(first) | {"body": of_before})  # type: ignore[arg-type]  # a mapping for a row

@@ -1,5 +1,6 @@
 """A market opens, admits organisations and suspends them; members leave, and organisations end."""
 
+from functools import partial
 from typing import Any
 
 from msgspec.structs import replace
@@ -163,7 +164,7 @@ def test_a_member_leaves_only_with_nothing_open_and_is_told_all_that_is() -> Non
     assert [("market_unknown", None)] == blotter(lambda: leaving.leave(None, LEAVE, moment()))
     for other in (OPERATOR_CALLER, Caller(organisation=BUYER, roles=frozenset({"admin"}))):
         assert [("organisation_unknown", None)] == blotter(
-            lambda other=other: leaving.leave(leaving_state(), replace(LEAVE, caller=other), moment())  # type: ignore[misc]
+            partial(leaving.leave, leaving_state(), replace(LEAVE, caller=other), moment())
         )
     assert [("role_missing", None)] == blotter(
         lambda: leaving.leave(leaving_state(), replace(LEAVE, caller=SELLER_TRADER), moment())
