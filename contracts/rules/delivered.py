@@ -148,6 +148,10 @@ def shipment_cautions(
             pointer="/form",
         )
     yield from below_zero_cautions(fact.lines)
+    yield from _waiting_cautions(terms, fact)
+
+
+def _waiting_cautions(terms: AgreementTerms, fact: DeliveryShipped) -> Iterator[Caution]:
     reference = index_of(terms.price)
     if reference is not None and not fact.lines:
         rate = "" if reference.fx_code is None else f", or {reference.fx_code}"

@@ -14,6 +14,7 @@ from events.vocabulary import BASIS_ELEMENTS
 FAR_LIMITS: Final = 10
 """Splitting limits apart from what was stated."""
 FAR_FACTOR: Final = 2
+ANEW: Final = "Until the other side has lodged its own it may be lodged anew."
 
 
 def assay_cautions(terms: AgreementTerms, delivery: Delivery, fact: AssayLodged) -> Iterator[Caution]:
@@ -39,9 +40,6 @@ def assay_cautions(terms: AgreementTerms, delivery: Delivery, fact: AssayLodged)
                 f"unit is right. {ANEW}",
                 pointer=pointer,
             )
-
-
-ANEW: Final = "Until the other side has lodged its own it may be lodged anew."
 
 
 def _far(lodged_ppb: int, stated_ppb: int, limit_ppb: int) -> bool:

@@ -5,6 +5,7 @@ For every line with a quantity: quantity × price = cents × 10⁷ + remainder, 
 
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime, timedelta
+from uuid import UUID
 
 from contracts.rules.agreement import Agreement
 from contracts.rules.days import day_of
@@ -51,18 +52,28 @@ def credited(shipped: DeliveryShipped, moment: Moment, settles: Settles) -> tupl
     lines = tuple(map(credit, shipped.lines))
     if not lines:
         return ()
-    taken_back = InvoiceSettled(
+    return (of_delivery(shipped, moment.new_id(), settles, lines),)
+
+
+def of_delivery(
+    shipped: DeliveryShipped,
+    invoice: UUID,
+    settles: Settles,
+    lines: tuple[InvoiceLine, ...],
+    restates: UUID | None = None,
+) -> InvoiceSettled:
+    return InvoiceSettled(
         market=shipped.market,
         agreement=shipped.agreement,
-        invoice=moment.new_id(),
+        invoice=invoice,
         delivery=shipped.delivery,
         year=shipped.year,
+        restates=restates,
         settles=settles,
         currency=shipped.currency,
         lines=lines,
         total_cents=total_cents(lines),
     )
-    return (taken_back,)
 
 
 def umpire_cost(buyer_cents: int) -> tuple[InvoiceLine, ...]:

@@ -21,7 +21,7 @@ from contracts.rules.delivery_refusals import (
     ReturnOpen,
     ReturnUndeclared,
 )
-from contracts.rules.invoices import returned_line, settled_lines, total_cents
+from contracts.rules.invoices import of_delivery, returned_line, settled_lines
 from contracts.rules.quotation import quarter_of
 from contracts.rules.refusals import EvidenceMissing
 from contracts.rules.results import moisture_refusals
@@ -215,16 +215,4 @@ def _quantity_g(agreement: Agreement, delivery: Delivery, asked: Return) -> int:
 
 def _credit(state: DeliveryState, delivery: Delivery, quantity_g: int, invoice: UUID) -> InvoiceSettled:
     (paid,) = settled_lines(state.invoices, "final")
-    lines = (returned_line(paid, quantity_g),)
-    shipped = delivery.shipped
-    return InvoiceSettled(
-        market=shipped.market,
-        agreement=shipped.agreement,
-        invoice=invoice,
-        delivery=shipped.delivery,
-        year=shipped.year,
-        settles="return",
-        currency=shipped.currency,
-        lines=lines,
-        total_cents=total_cents(lines),
-    )
+    return of_delivery(delivery.shipped, invoice, "return", (returned_line(paid, quantity_g),))

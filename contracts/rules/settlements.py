@@ -21,7 +21,15 @@ from contracts.rules.delivery_refusals import (
     QuarterUndecided,
 )
 from contracts.rules.index_units import IndexUnits, priced_terms
-from contracts.rules.invoices import credit, difference, line, settled_lines, total_cents, umpire_cost
+from contracts.rules.invoices import (
+    credit,
+    difference,
+    line,
+    of_delivery,
+    settled_lines,
+    total_cents,
+    umpire_cost,
+)
 from contracts.rules.prices import Priced, Quotation, delivery_price, difference_price, index_of
 from contracts.rules.quotation import (
     Days,
@@ -34,7 +42,7 @@ from contracts.rules.quotation import (
 from contracts.rules.steps import AgreementState, decision, party
 from events.callers import Caller
 from events.contract_events import InvoiceSettled
-from events.contract_terms import AgreementTerms, InvoiceLine, Settles
+from events.contract_terms import AgreementTerms
 from events.decision import Decision, Moment
 from events.price_clauses import ContractForDifference, IndexReference
 from events.refusal import refuse
@@ -87,7 +95,7 @@ def settle(state: DeliveryState, argument: Settle, moment: Moment) -> Decision:
         *(credit(each) for each in delivery.shipped.lines),
         *umpire_cost(_umpire_share(delivery)),
     )
-    invoice = _of_delivery(agreement, delivery, moment, lines, "final")
+    invoice = of_delivery(delivery.shipped, moment.new_id(), "final", lines)
     refuse(malformed(invoice))
     return decision(agreement, invoice)
 
@@ -102,8 +110,8 @@ def restate(state: DeliveryState, argument: Restate, moment: Moment) -> Decision
     found = difference(settled[0], _final_price(agreement, delivery, state, moment.now))
     if found.price_micro_per_kg == 0 or not settled[0].quantity_g:
         raise NothingRestated
-    invoice = _of_delivery(
-        agreement, delivery, moment, (found,), "restatement", restates=state.invoices[-1].invoice
+    invoice = of_delivery(
+        delivery.shipped, moment.new_id(), "restatement", (found,), restates=state.invoices[-1].invoice
     )
     return decision(agreement, invoice)
 
@@ -214,26 +222,3 @@ def _quotation(reference: IndexReference, days: Days, values: IndexValues, now: 
 def _umpire_share(delivery: Delivery) -> int:
     decided = delivery.umpire
     return 0 if decided is None else buyer_share_cents(decided.settled, decided.cost_cents)
-
-
-def _of_delivery(
-    agreement: Agreement,
-    delivery: Delivery,
-    moment: Moment,
-    lines: tuple[InvoiceLine, ...],
-    settles: Settles,
-    *,
-    restates: UUID | None = None,
-) -> InvoiceSettled:
-    return InvoiceSettled(
-        market=agreement.market,
-        agreement=agreement.agreement,
-        invoice=moment.new_id(),
-        delivery=delivery.shipped.delivery,
-        year=delivery.shipped.year,
-        restates=restates,
-        settles=settles,
-        currency=delivery.shipped.currency,
-        lines=lines,
-        total_cents=total_cents(lines),
-    )

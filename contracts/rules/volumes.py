@@ -60,10 +60,10 @@ class YearVolume(Struct, frozen=True, kw_only=True):
     """Sums of one contract year in grams of basis; `ledger` once the year was assessed.
 
     `taken_g` is what was accepted, or lost at the buyer's risk: the ledger says how much of it draws on
-    earlier years' make-up. `off_spec_g` was rejected, and nothing of the same year stands in for it.
-    `unsettled` counts deliveries that left and are neither rejected, nor lost at the seller's risk, nor
-    finally invoiced. `off_spec_g` holds what went back as well. `invoiced` is what final invoices have
-    charged for product, differences of restated prices included.
+    earlier years' make-up. `off_spec_g` was rejected or went back, and nothing of the same year stands in
+    for it. `unsettled` counts deliveries that left and are neither rejected, withdrawn, lost at the seller's
+    risk nor finally invoiced. `invoiced` is what final invoices have charged for product, with differences of
+    restated prices and without what went back.
     """
 
     year: int

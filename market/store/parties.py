@@ -44,7 +44,7 @@ from market.rules.parties.parties import (
 from market.store import bodies
 
 ClosingFact: TypeAlias = ClosingAsked | ClosingWithdrawn | OrganisationClosed
-OwnFact: TypeAlias = (
+DetailedFact: TypeAlias = (
     OrganisationRegistered
     | OrganisationChanged
     | FacilityRegistered
@@ -59,7 +59,7 @@ OwnFact: TypeAlias = (
     | StreamOpened
     | StreamClosed
 )
-PartyFact: TypeAlias = ClosingFact | OwnFact
+PartyFact: TypeAlias = ClosingFact | DetailedFact
 
 INSERT_ORGANISATION = """
 insert into organisation (lane, organisation, version, position, body) values ($1, $2, 1, $3, $4)
@@ -160,7 +160,7 @@ def _closing(event: Recorded, fact: ClosingFact) -> tuple[str, tuple[object, ...
     return ASK_CLOSING, (event.position, event.time if isinstance(fact, ClosingAsked) else None)
 
 
-def _statement(position: int, fact: OwnFact) -> tuple[str, tuple[object, ...]]:
+def _statement(position: int, fact: DetailedFact) -> tuple[str, tuple[object, ...]]:
     """The SQL of a fact and its arguments after lane and organisation."""
     match fact:
         case OrganisationRegistered() | OrganisationChanged():
@@ -191,7 +191,7 @@ def _statement(position: int, fact: OwnFact) -> tuple[str, tuple[object, ...]]:
             assert_never(fact)
 
 
-def _details(fact: OwnFact, details: type[Struct]) -> bytes:
+def _details(fact: DetailedFact, details: type[Struct]) -> bytes:
     return bodies.encode(details(**{name: getattr(fact, name) for name in details.__struct_fields__}))
 
 

@@ -1,6 +1,7 @@
 """Which routes a condition allows, what a step down owes, bills of cores, and whole magnets."""
 
 import ast
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -629,9 +630,7 @@ def test_an_order_of_before_is_amended_whatever_the_spelling_of_its_grade() -> N
     for grade, expected in (("N42SH", False), ("N45SH", True)):
         other = magnet_lot(magnets=replace(whole, grade=grade), payment_terms="cash")
         state = supply_state(order, rule_set=RULES)
-        refused = blotter(
-            lambda state=state, other=other: lots.amend(state, amend_supply(other), moment())  # type: ignore[misc]
-        )
+        refused = blotter(partial(lots.amend, state, amend_supply(other), moment()))
         assert expected == (("committed_field_fixed", "/magnets") in refused)
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final, Self
 
 import msgspec
 from msgspec import Meta
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from contracts.commands import indices as commands
 from contracts.rules.index_units import alike_cautions
@@ -97,16 +97,8 @@ class ListedIndexView(IndexView, frozen=True, kw_only=True):
 
     @classmethod
     def listed(cls, row: store.ListedIndex) -> Self:
-        unit = row.index.unit
-        return cls(
-            index=row.index.code,
-            currency=unit.currency,
-            per=unit.per,
-            rate_of=unit.rate_of,
-            position=row.index.position,
-            values=row.values,
-            newest=ValueBody.outside(row.newest),
-        )
+        counts = asdict(IndexView.outside(row.index))
+        return cls(**counts, values=row.values, newest=ValueBody.outside(row.newest))
 
 
 @endpoint(

@@ -1,7 +1,7 @@
 """What terms are held against beside themselves: how their indices are published, what earlier years left,
 who the parties are, what their market's reference price is."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, TypeAlias
 from uuid import UUID
 
@@ -72,7 +72,7 @@ async def _told(
     return warned(_in_terms(*told))
 
 
-async def _umpire(call: Call[Any, Any], terms: AgreementTerms, sides: Sides) -> Iterator[Caution]:
+async def _umpire(call: Call[Any, Any], terms: AgreementTerms, sides: Sides) -> list[Caution]:
     """Named by a party's id, or by what reads as its registered name."""
     umpire = terms.assay.umpire
     found: list[Caution] = []
@@ -82,22 +82,22 @@ async def _umpire(call: Call[Any, Any], terms: AgreementTerms, sides: Sides) -> 
             name = to_text("org", each) if known is None else known.name
             if reading_of(umpire) in {reading_of(name), reading_of(to_text("org", each))}:
                 found.append(umpire_is_party(side, name))
-    return iter(found)
+    return found
 
 
-async def _reference(call: Call[Any, Any], terms: AgreementTerms, market: UUID) -> Iterator[Caution]:
+async def _reference(call: Call[Any, Any], terms: AgreementTerms, market: UUID) -> Iterable[Caution]:
     if not isinstance(terms.price, FlatPrice):
-        return iter(())
+        return ()
     async with as_desk(call) as connection:
         row = await markets.load_market(connection, market)
         inputs = {} if row is None else await load_inputs(connection, row.lane, [market])
     found = trade_reference(inputs[market], terms.product.basis) if market in inputs else None
     if found is None:
-        return iter(())
+        return ()
     return reference_cautions(terms, f"{found.code} as of {found.as_of}", found.ueur_per_kg)
 
 
-def _in_terms(*cautions: Iterator[Caution]) -> Iterator[Caution]:
+def _in_terms(*cautions: Iterable[Caution]) -> Iterator[Caution]:
     for each in cautions:
         for caution in each:
             yield replace(caution, pointer=f"/terms{caution.pointer}")

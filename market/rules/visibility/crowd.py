@@ -103,7 +103,7 @@ def fold_crowd(books: Books, crowds: Crowds, event: Recorded, viewer: TapeViewer
 
 def pass_event(book: Book, crowd: Crowd, event: Recorded, viewer: TapeViewer) -> None:
     """As `fold_crowd`, of an event of the book's own market, which it does not open."""
-    fact: MarketFact = event.data  # type: ignore[assignment]
+    fact: MarketFact = event.data  # type: ignore[assignment]  # of the market, and a cast is a call
     if type(fact) is SupplyOffered and fact.offer not in book.supplies:
         # Most of a record: of it nothing stands in the book before, and no member changes.
         fold_into(book, event)
