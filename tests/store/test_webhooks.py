@@ -4,7 +4,7 @@ else waits for it."""
 import asyncio
 import signal
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from ipaddress import ip_address, ip_network
 from typing import Any
@@ -482,20 +482,28 @@ async def test_a_block_that_cannot_be_read_holds_its_lane_alone_until_it_is_mend
     (stuck, *_) = held
     receiver.refused = {stuck}
     before = FEED_DAMAGED._value.get()
-    async with posting(scene, receiver, schedule_seconds=(1,)) as service:
-        async with damaged(database.admin_dsn, firm.organisation):
-            await receiver.until(hooks[0].wants(lines) - held | hooks[1].wants(lines))
-            later = await trade(scene, firm, other)
-            await receiver.until(hooks[1].wants(later))
-            couriers = dict(service._tasks)
-            taken = {got.id for got in receiver.taken}
-            assert set() == taken & (held | {line.event for line in later if line.own and line in market})
-            assert FEED_DAMAGED._value.get() > before
+    async with AsyncExitStack() as stack, AsyncExitStack() as meanwhile:
+        # before couriers are there that could read it
+        await meanwhile.enter_async_context(damaged(database.admin_dsn, firm.organisation))
+        service = await stack.enter_async_context(posting(scene, receiver, schedule_seconds=(1,)))
+        await receiver.until(hooks[0].wants(lines) - held | hooks[1].wants(lines))
+        later = await trade(scene, firm, other)
+        await receiver.until(hooks[1].wants(later))
+        couriers = dict(service._tasks)
+        taken = {got.id for got in receiver.taken}
+        assert set() == taken & (held | {line.event for line in later if line.own and line in market})
+        assert FEED_DAMAGED._value.get() > before
+        await meanwhile.aclose()
         more = await trade(scene, firm)
         await receiver.until(hooks[0].wants([*lines, *later, *more]) - {stuck})
         order = [got.id for got in receiver.taken if got.id in held]
         assert [line.event for line in market if line.event != stuck] == order
         async with damaged(database.admin_dsn, firm.organisation):
+
+            async def unread_now() -> bool:
+                return (await hooks[0].log())[stuck].tries[-1].status is None
+
+            await eventually("the message", unread_now)
             often = "update ops.webhook_message set attempts = $1 where event = $2"
             await scene.pool.execute(often, ATTEMPTS_MAX, stuck)
             changed = "select changed_at from ops.webhook_message where event = $1"
