@@ -98,6 +98,11 @@ async def subjects(connection: Connection, lane: int) -> list[str]:
     return [row["subject"] for row in rows]
 
 
+async def waiting_queries(connection: Connection) -> list[str]:
+    """One look is not enough: the server reads a backend's statement and its wait at two moments."""
+    return [row["query"] for row in await connection.fetch(WAITING_QUERIES)]
+
+
 async def assert_whole(connection: Connection, deployment: Deployment, lane: int) -> int:
     """Events of the lane: gapless, chained, each with its effect, and the head at their end."""
     key = LaneKey(STREAM, lane)
@@ -179,10 +184,10 @@ async def test_who_holds_a_lane_is_waited_for_and_nothing_else_of_its_own(
     operation.planned.append(hold)
     task = asyncio.create_task(writer.execute(operation.note("waits")))
     await held.wait()
-    queries: list[str] = []
-    while not queries:
+    before: list[str] = []
+    while not (queries := await waiting_queries(connection)) or queries != before:
+        before = queries
         await asyncio.sleep(0.01)
-        queries = [row["query"] for row in await connection.fetch(WAITING_QUERIES)]
     assert queries[0].strip().startswith("begin;"), queries
     await connection.execute("rollback")
     assert 2 == (await task).events[0].position
