@@ -281,13 +281,15 @@ class WebhookRemoved(Struct, frozen=True, kw_only=True):
 
 
 class InitiativeRegistered(Struct, frozen=True, kw_only=True):
-    """A project or alliance of organisations; its code is for ever."""
+    """A project or alliance of organisations; its code is for ever. `coordinated_by`: the organisation whose
+    keys see to its partners."""
 
     TYPE: ClassVar[str] = "parties.initiative.registered.v1"
 
     initiative: Code
     name: Text
     coordinator: Text | None = None
+    coordinated_by: UUID | UnsetType = UNSET
 
 
 class InitiativeChanged(Struct, frozen=True, kw_only=True):
@@ -298,12 +300,38 @@ class InitiativeChanged(Struct, frozen=True, kw_only=True):
     initiative: Code
     name: Text
     coordinator: Text | None = None
+    coordinated_by: UUID | UnsetType = UNSET
 
 
 class InitiativeRevoked(Struct, frozen=True, kw_only=True):
     TYPE: ClassVar[str] = "parties.initiative.revoked.v1"
 
     initiative: Code
+
+
+class PartnerInvited(Struct, frozen=True, kw_only=True):
+    """The organisation is asked into an initiative by its coordinator or an operator, `invited_by`; a partner
+    it becomes by its own word, and its change says so."""
+
+    TYPE: ClassVar[str] = "parties.partner.invited.v1"
+
+    organisation: UUID
+    initiative: Code
+    invited_by: UUID
+
+
+InvitationOutcome = Literal["accepted", "declined", "withdrawn"]
+
+
+class InvitationEnded(Struct, frozen=True, kw_only=True):
+    """Accepted or declined by the organisation, or withdrawn by who may invite."""
+
+    TYPE: ClassVar[str] = "parties.invitation.ended.v1"
+
+    organisation: UUID
+    initiative: Code
+    invited_by: UUID
+    outcome: InvitationOutcome
 
 
 class PolicyPublished(Struct, frozen=True, kw_only=True):
@@ -398,6 +426,8 @@ FACTS: tuple[type[Struct], ...] = (
     InitiativeRegistered,
     InitiativeChanged,
     InitiativeRevoked,
+    PartnerInvited,
+    InvitationEnded,
     PolicyPublished,
     PolicyRetired,
     RecordRepublished,

@@ -42,6 +42,7 @@ from market.commands import (
     members,
     offers,
     parties,
+    partners,
     passports,
     policies,
     product_twins,
@@ -68,6 +69,12 @@ from market.rules.parties.parties import (
     LicenceDetails,
     RegisterFacility,
     RevokeFacility,
+)
+from market.rules.parties.partners import (
+    AnswerInvitation,
+    InvitePartner,
+    LeaveInitiative,
+    WithdrawInvitation,
 )
 from market.rules.passports.passports import (
     AcknowledgePassport,
@@ -286,6 +293,18 @@ async def published(scene: Scene, caller: Caller, lines: PolicyTerms, *addressed
     return fact_of(outcome, PolicyPublished).policy
 
 
+async def come_and_go(scene: Scene, coordinator: Firm, partner: Firm) -> None:
+    """Into permanet and out of it, by every word there is; the last invitation stays open."""
+    of: dict[str, Any] = {"organisation": partner.organisation, "initiative": "permanet"}
+    asked = InvitePartner(caller=coordinator.trader, **of)
+    await partners.invite(scene.desk, asked)
+    await partners.answer(scene.desk, AnswerInvitation(caller=partner.trader, accepted=True, **of))
+    await partners.leave(scene.desk, LeaveInitiative(caller=partner.trader, **of))
+    await partners.invite(scene.desk, asked)
+    await partners.withdraw(scene.desk, WithdrawInvitation(caller=coordinator.trader, **of))
+    await partners.invite(scene.desk, asked)
+
+
 async def change_the_parties(scene: Scene) -> None:
     seller, buyer = scene.sellers[0], scene.buyers[0]
     until = datetime(2027, 1, 1, tzinfo=UTC)
@@ -363,8 +382,11 @@ async def change_the_parties(scene: Scene) -> None:
         ),
     )
     await initiatives.register(desk, scene.operator, details=initiative("permanet"))
-    led = InitiativeDetails(name="the permanet project", coordinator="an institute")
+    led = InitiativeDetails(
+        name="the permanet project", coordinator="an institute", coordinated_by=seller.organisation
+    )
     await initiatives.change(desk, scene.operator, initiative="permanet", details=led, expected_version=1)
+    await come_and_go(scene, seller, buyer)
     await initiatives.revoke(desk, scene.operator, initiative="permanet")
     last = scene.sellers[-1].organisation
     await members.suspend(desk, scene.operator, market=scene.market, organisation=last, reason="audit")

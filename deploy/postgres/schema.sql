@@ -577,6 +577,21 @@ CREATE TABLE state.initiative (
     CONSTRAINT initiative_version_check CHECK ((version >= 1))
 );
 
+CREATE TABLE state.initiative_partner (
+    lane bigint NOT NULL,
+    organisation uuid NOT NULL,
+    initiative text NOT NULL COLLATE pg_catalog."C"
+);
+
+CREATE TABLE state.invitation (
+    lane bigint NOT NULL,
+    organisation uuid NOT NULL,
+    initiative text NOT NULL COLLATE pg_catalog."C",
+    invited_by uuid NOT NULL,
+    "position" bigint NOT NULL,
+    CONSTRAINT invitation_position_check CHECK (("position" >= 1))
+);
+
 CREATE TABLE state.invoice (
     lane bigint NOT NULL,
     market uuid NOT NULL,
@@ -1194,8 +1209,14 @@ ALTER TABLE ONLY state.failing
 ALTER TABLE ONLY state.index_value
     ADD CONSTRAINT index_value_pkey PRIMARY KEY (lane, code, period_start, published_at);
 
+ALTER TABLE ONLY state.initiative_partner
+    ADD CONSTRAINT initiative_partner_pkey PRIMARY KEY (lane, organisation, initiative);
+
 ALTER TABLE ONLY state.initiative
     ADD CONSTRAINT initiative_pkey PRIMARY KEY (lane, initiative);
+
+ALTER TABLE ONLY state.invitation
+    ADD CONSTRAINT invitation_pkey PRIMARY KEY (lane, organisation, initiative);
 
 ALTER TABLE ONLY state.invoice
     ADD CONSTRAINT invoice_pkey PRIMARY KEY (lane, market, agreement, invoice);
@@ -1393,6 +1414,10 @@ CREATE INDEX facility_by_id ON state.facility USING btree (facility);
 CREATE INDEX facility_by_organisation ON state.facility USING btree (organisation, facility);
 
 CREATE INDEX initiative_by_code ON state.initiative USING btree (initiative);
+
+CREATE INDEX initiative_partner_of ON state.initiative_partner USING btree (initiative, organisation);
+
+CREATE INDEX invitation_into ON state.invitation USING btree (initiative, organisation);
 
 CREATE INDEX invoice_of ON state.invoice USING btree (agreement, invoice);
 
@@ -1593,6 +1618,10 @@ CREATE POLICY auditor ON state.index_value FOR SELECT TO lodestone_auditor USING
 
 CREATE POLICY auditor ON state.initiative FOR SELECT TO lodestone_auditor USING (true);
 
+CREATE POLICY auditor ON state.initiative_partner FOR SELECT TO lodestone_auditor USING (true);
+
+CREATE POLICY auditor ON state.invitation FOR SELECT TO lodestone_auditor USING (true);
+
 CREATE POLICY auditor ON state.invoice FOR SELECT TO lodestone_auditor USING (true);
 
 CREATE POLICY auditor ON state.issued_invoice FOR SELECT TO lodestone_auditor USING (true);
@@ -1673,6 +1702,10 @@ ALTER TABLE state.index_value ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE state.initiative ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE state.initiative_partner ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE state.invitation ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE state.invoice ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE state.issued_invoice ENABLE ROW LEVEL SECURITY;
@@ -1714,6 +1747,10 @@ CREATE POLICY own ON state.facility FOR SELECT TO lodestone_reader USING ((( SEL
 CREATE POLICY own ON state.failing FOR SELECT TO lodestone_reader USING ((( SELECT state.reader_sees_all() AS reader_sees_all) OR (organisation = ( SELECT state.reader_organisation() AS reader_organisation))));
 
 CREATE POLICY own ON state.initiative FOR SELECT TO lodestone_reader USING (true);
+
+CREATE POLICY own ON state.initiative_partner FOR SELECT TO lodestone_reader USING ((( SELECT state.reader_sees_all() AS reader_sees_all) OR (organisation = ( SELECT state.reader_organisation() AS reader_organisation))));
+
+CREATE POLICY own ON state.invitation FOR SELECT TO lodestone_reader USING ((( SELECT state.reader_sees_all() AS reader_sees_all) OR (organisation = ( SELECT state.reader_organisation() AS reader_organisation))));
 
 CREATE POLICY own ON state.licence FOR SELECT TO lodestone_reader USING ((( SELECT state.reader_sees_all() AS reader_sees_all) OR (organisation = ( SELECT state.reader_organisation() AS reader_organisation))));
 
@@ -1828,6 +1865,10 @@ CREATE POLICY writer ON state.failing TO lodestone_writer USING (true) WITH CHEC
 CREATE POLICY writer ON state.index_value TO lodestone_writer USING (true) WITH CHECK (true);
 
 CREATE POLICY writer ON state.initiative TO lodestone_writer USING (true) WITH CHECK (true);
+
+CREATE POLICY writer ON state.initiative_partner TO lodestone_writer USING (true) WITH CHECK (true);
+
+CREATE POLICY writer ON state.invitation TO lodestone_writer USING (true) WITH CHECK (true);
 
 CREATE POLICY writer ON state.invoice TO lodestone_writer USING (true) WITH CHECK (true);
 
@@ -2162,6 +2203,14 @@ GRANT SELECT ON TABLE state.index_value TO lodestone_auditor;
 GRANT SELECT,INSERT,UPDATE ON TABLE state.initiative TO lodestone_writer;
 GRANT SELECT ON TABLE state.initiative TO lodestone_reader;
 GRANT SELECT ON TABLE state.initiative TO lodestone_auditor;
+
+GRANT SELECT,INSERT,DELETE ON TABLE state.initiative_partner TO lodestone_writer;
+GRANT SELECT ON TABLE state.initiative_partner TO lodestone_reader;
+GRANT SELECT ON TABLE state.initiative_partner TO lodestone_auditor;
+
+GRANT SELECT,INSERT,DELETE ON TABLE state.invitation TO lodestone_writer;
+GRANT SELECT ON TABLE state.invitation TO lodestone_reader;
+GRANT SELECT ON TABLE state.invitation TO lodestone_auditor;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE state.invoice TO lodestone_writer;
 GRANT SELECT ON TABLE state.invoice TO lodestone_reader;

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from events.callers import Caller
 from events.connections import Connection
@@ -18,7 +18,7 @@ from market.rules.orders.initiatives import (
     RegisterInitiative,
     RevokeInitiative,
 )
-from market.store import initiatives
+from market.store import initiatives, party_reads
 
 A = TypeVar("A", RegisterInitiative, ChangeInitiative, RevokeInitiative)
 
@@ -35,9 +35,21 @@ async def load(
     """Alone on its lane, so one at a time."""
     del moment
     return [
-        InitiativeState(lane=a.lane, initiative=await initiatives.load_initiative(connection, a.code))
+        InitiativeState(
+            lane=a.lane,
+            initiative=await initiatives.load_initiative(connection, a.code),
+            coordinator_known=await _coordinator_known(connection, a.argument),
+        )
         for a in asked
     ]
+
+
+async def _coordinator_known(
+    connection: Connection, argument: RegisterInitiative | ChangeInitiative | RevokeInitiative
+) -> bool:
+    """An organisation never ceases to be one, so its lane is not asked for."""
+    named = UNSET if isinstance(argument, RevokeInitiative) else argument.details.coordinated_by
+    return named is UNSET or named in await party_reads.existing(connection, [named])
 
 
 def of_initiative(

@@ -40,7 +40,16 @@ from market.http.materials import (
     twins,
 )
 from market.http.orders import order_explanations, policies, recovered_lots, requirements, supply_offers
-from market.http.parties import closings, facilities, initiatives, keys, organisations, papers, whoami
+from market.http.parties import (
+    closings,
+    facilities,
+    initiatives,
+    keys,
+    organisations,
+    papers,
+    partners,
+    whoami,
+)
 from market.http.proofs import agreement_proofs, audit_runs, checkpoints, match_proofs, receipt_proofs
 from market.http.rounds import (
     book,
@@ -69,6 +78,7 @@ from market.http.wire.routing import WholePaths, of_litestar
 
 HANDLERS: Final[tuple[Route, ...]] = (
     *initiatives.HANDLERS,
+    *partners.HANDLERS,
     *policies.HANDLERS,
     *organisations.HANDLERS,
     *closings.HANDLERS,

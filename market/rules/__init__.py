@@ -40,8 +40,9 @@ several of them, lies beside them.
                  days of cover), suppliers (who took it from where), statement (of a product's magnets),
                  dated (what applies when); declared_volumes, declared, volume_content,
                  volume_defects (bought or sold elsewhere), volume_doubles (what trades here count already)
-    parties      parties, papers, licence_kinds (which open waste), keys, members, alike_names (names that
-                 read the same); openings (what is not over), leaving (a market), closings (the whole)
+    parties      parties, partners (of initiatives), papers, licence_kinds (which open waste), keys, members,
+                 alike_names (names that read the same); openings (what is not over), leaving (a market),
+                 closings (the whole)
     visibility   record_visibility, audience; visibility, proof_visibility, passport_visibility,
                  crma_visibility; own_side, own_round, explanations, standings, tickets, term_matches;
                  quotes (what if);

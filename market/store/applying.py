@@ -39,6 +39,7 @@ from market.store import (
     members,
     order_terms,
     parties,
+    partners,
     passports,
     policies,
     product_twins,
@@ -84,6 +85,7 @@ async def _apply_parties(connection: Connection, events: Sequence[Recorded]) -> 
     await webhooks.apply(connection, [event for event in events if webhooks.holds(event)])
     await initiatives.apply(connection, [event for event in events if initiatives.holds(event)])
     await parties.apply(connection, [event for event in events if parties.holds(event)])
+    await partners.apply(connection, [event for event in events if partners.holds(event)])
     await policies.apply(connection, [event for event in events if policies.holds(event)])
 
 

@@ -59,7 +59,9 @@ def _statement(fact: InitiativeFact) -> tuple[str, tuple[bytes, ...]]:
 
 
 def _details(fact: InitiativeRegistered | InitiativeChanged) -> bytes:
-    return bodies.encode(InitiativeDetails(name=fact.name, coordinator=fact.coordinator))
+    return bodies.encode(
+        InitiativeDetails(name=fact.name, coordinator=fact.coordinator, coordinated_by=fact.coordinated_by)
+    )
 
 
 READ_ONE = "select initiative, version, revoked, body from initiative where initiative = $1"

@@ -15,6 +15,8 @@ STATE: Final = (
     "partner_stream",
     "webhook",
     "initiative",
+    "initiative_partner",
+    "invitation",
     "policy",
     "policy_version",
     "market",

@@ -14,6 +14,7 @@ REGISTERED = {
     "code": "reconnect",
     "name": "ReConnect, magnets from motors",
     "coordinator": "an institute",
+    "coordinated_by": None,
     "version": 1,
     "revoked": False,
 }

@@ -18,6 +18,7 @@ from market.store import tables
 from market.store.initiatives import InitiativeFact
 from market.store.market_facts import MarketFact
 from market.store.parties import PartyFact
+from market.store.partners import InvitationFact
 from market.store.policies import PolicyFact
 from market.store.webhooks import WebhookFact
 
@@ -141,6 +142,7 @@ def test_migrations_have_limits_of_their_own() -> None:
             (
                 *get_args(PartyFact),
                 *get_args(InitiativeFact),
+                *get_args(InvitationFact),
                 *get_args(PolicyFact),
                 *get_args(WebhookFact),
                 *OF_THE_RECORD,

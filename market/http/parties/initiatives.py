@@ -3,11 +3,14 @@
 import re
 from typing import Any, Final, Self
 
+from msgspec import UNSET, structs
+
 from events.party_events import InitiativeRegistered
 from market.commands import initiatives as commands
 from market.http.wire import lists
 from market.http.wire.access import OPERATORS, READERS
 from market.http.wire.endpoint import Answer, Call, DryRun, Nothing, endpoint, not_found
+from market.http.wire.ids import OrganisationId, to_text, to_uuid
 from market.http.wire.lists import PageQuery
 from market.http.wire.material import Body
 from market.http.wire.paging import Listing
@@ -29,10 +32,30 @@ _CODE: Final = re.compile(INITIATIVE_PATTERN)
 
 
 class InitiativeTerms(Body, frozen=True, kw_only=True):
-    """A project or alliance of organisations; `coordinator` leads it."""
+    """A project or alliance of organisations; `coordinator` leads it, in words. `coordinated_by`: the
+    organisation that sees who its partners are, invites and removes them.
+    """
 
     name: Name
     coordinator: Text | None = None
+    coordinated_by: OrganisationId | None = None
+
+    def details(self) -> InitiativeDetails:
+        return InitiativeDetails(
+            name=self.name,
+            coordinator=self.coordinator,
+            coordinated_by=UNSET if self.coordinated_by is None else to_uuid(self.coordinated_by),
+        )
+
+    @classmethod
+    def outside(cls, details: InitiativeDetails) -> "InitiativeTerms":
+        return InitiativeTerms(
+            name=details.name, coordinator=details.coordinator, coordinated_by=_coordinated_by(details)
+        )
+
+
+def _coordinated_by(details: InitiativeDetails) -> OrganisationId | None:
+    return None if details.coordinated_by is UNSET else to_text("org", details.coordinated_by)
 
 
 class NewInitiativeTerms(InitiativeTerms, frozen=True, kw_only=True):
@@ -58,6 +81,7 @@ class InitiativeView(NewInitiativeTerms, frozen=True, kw_only=True):
             code=row.initiative,
             name=row.details.name,
             coordinator=row.details.coordinator,
+            coordinated_by=_coordinated_by(row.details),
             version=row.version,
             revoked=row.revoked,
         )
@@ -87,7 +111,7 @@ async def register(call: Call[NewInitiativeTerms, DryRun]) -> Answer:
     result = await commands.register(
         call.door.desk,
         call.caller,
-        details=NewInitiative(code=body.code, name=body.name, coordinator=body.coordinator),
+        details=NewInitiative(code=body.code, **structs.asdict(body.details())),
         request=call.idempotent_request(),
         dry_run=call.query.validate_only,
     )
@@ -120,7 +144,7 @@ async def index(call: Call[Nothing, PageQuery]) -> Answer:
     )
 
 
-def _code(call: Call[Any, Any]) -> str:
+def code_of(call: Call[Any, Any]) -> str:
     """The code in the path. DoorError `not_found` for what can be none."""
     code = call.text_parameter["initiative"]
     if len(code) > CODE_CHARACTERS_MAX or not _CODE.match(code):
@@ -128,8 +152,8 @@ def _code(call: Call[Any, Any]) -> str:
     return code
 
 
-async def _load(call: Call[Any, Any]) -> Initiative:
-    code = _code(call)
+async def load(call: Call[Any, Any]) -> Initiative:
+    code = code_of(call)
     async with as_caller(call) as connection:
         row = await store.load_initiative(connection, code)
     if row is None:
@@ -147,7 +171,7 @@ async def _load(call: Call[Any, Any]) -> Initiative:
     etagged=True,
 )
 async def read(call: Call[Nothing, Nothing]) -> Answer:
-    row = await _load(call)
+    row = await load(call)
     return Answer(body=InitiativeView.of(row), version=row.version)
 
 
@@ -164,14 +188,14 @@ async def read(call: Call[Nothing, Nothing]) -> Answer:
     example={"coordinator": "another institute"},
 )
 async def change(call: Call[Any, DryRun]) -> Answer:
-    row = await _load(call)
-    current = InitiativeTerms(name=row.details.name, coordinator=row.details.coordinator)
+    row = await load(call)
+    current = InitiativeTerms.outside(row.details)
     stated = patched(current, call.body, read=row.version, expected=call.expected_version)
     result = await commands.change(
         call.door.desk,
         call.caller,
         initiative=row.initiative,
-        details=InitiativeDetails(name=stated.name, coordinator=stated.coordinator),
+        details=stated.details(),
         expected_version=call.expected_version,
         dry_run=call.query.validate_only,
     )
@@ -195,7 +219,7 @@ async def change(call: Call[Any, DryRun]) -> Answer:
     "has to drop it; orders shown to it go on meeting these and nobody else. A revoked one stays readable.",
 )
 async def revoke(call: Call[Nothing, DryRun]) -> Answer:
-    code = _code(call)
+    code = code_of(call)
     result = await commands.revoke(
         call.door.desk, call.caller, initiative=code, dry_run=call.query.validate_only
     )

@@ -6,8 +6,9 @@ change, which has to drop it, and orders shown to it go on meeting exactly those
 """
 
 from collections.abc import Set as AbstractSet
+from uuid import UUID
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import asdict
 
 from events.callers import Caller, role_refusals
@@ -16,16 +17,18 @@ from events.envelope import Draft, Fact
 from events.party_events import InitiativeChanged, InitiativeRegistered, InitiativeRevoked
 from events.refusal import NoChange, Refusal, VersionStale, refuse
 from events.wellformed import malformed
-from market.rules.refusing.defects import InitiativeUnknown
+from market.rules.refusing.defects import CoordinatorUnknown, InitiativeUnknown
 from market.rules.refusing.refusals import InitiativeAbsent, InitiativeExists
 from market.rules.refusing.wording import InitiativeCode, Text
 
 
 class InitiativeDetails(Struct, frozen=True, kw_only=True):
-    """`coordinator` is who leads it, in words."""
+    """`coordinator` is who leads it, in words; `coordinated_by` the organisation that sees to its
+    partners."""
 
     name: Text
     coordinator: Text | None = None
+    coordinated_by: UUID | UnsetType = UNSET
 
 
 class NewInitiative(InitiativeDetails, frozen=True, kw_only=True):
@@ -40,10 +43,12 @@ class Initiative(Struct, frozen=True, kw_only=True):
 
 
 class InitiativeState(Struct, frozen=True, kw_only=True):
-    """`initiative` None: never registered. `lane` is that of its code in the parties stream."""
+    """`initiative` None: never registered. `lane` is that of its code in the parties stream.
+    `coordinator_known`: the organisation that the command names as coordinator is one."""
 
     lane: int
     initiative: Initiative | None
+    coordinator_known: bool = True
 
 
 class RegisterInitiative(Struct, frozen=True, kw_only=True):
@@ -68,10 +73,16 @@ def register(state: InitiativeState, argument: RegisterInitiative, moment: Momen
     del moment
     details = argument.details
     reasons = role_refusals(argument.caller, "operator") + malformed(details)
+    reasons += _coordinator_refusals(state)
     if state.initiative is not None:
         reasons.append(InitiativeExists(pointer="/code", initiative=details.code))
     refuse(reasons)
-    fact = InitiativeRegistered(initiative=details.code, name=details.name, coordinator=details.coordinator)
+    fact = InitiativeRegistered(
+        initiative=details.code,
+        name=details.name,
+        coordinator=details.coordinator,
+        coordinated_by=details.coordinated_by,
+    )
     return _decision(state, details.code, fact)
 
 
@@ -82,7 +93,7 @@ def change(state: InitiativeState, argument: ChangeInitiative, moment: Moment) -
     initiative = _standing(state)
     if initiative.version != argument.expected_version:
         raise VersionStale(expected=argument.expected_version, current=initiative.version)
-    reasons = malformed(argument.details)
+    reasons = malformed(argument.details) + _coordinator_refusals(state)
     if argument.details == initiative.details:
         reasons.append(NoChange())
     refuse(reasons)
@@ -96,6 +107,10 @@ def revoke(state: InitiativeState, argument: RevokeInitiative, moment: Moment) -
     refuse(role_refusals(argument.caller, "operator"))
     initiative = _standing(state)
     return _decision(state, initiative.initiative, InitiativeRevoked(initiative=initiative.initiative))
+
+
+def _coordinator_refusals(state: InitiativeState) -> list[Refusal]:
+    return [] if state.coordinator_known else [CoordinatorUnknown(pointer="/coordinated_by")]
 
 
 def initiative_refusals(

@@ -34,7 +34,7 @@ from events.vocabulary import (
 )
 from events.wellformed import duplicate_refusals, malformed
 from market.rules.callers import party_refusals
-from market.rules.orders.initiatives import initiative_refusals
+from market.rules.orders.initiatives import Initiative, initiative_refusals
 from market.rules.parties.licence_kinds import counts_as
 from market.rules.parties.openings import Openings
 from market.rules.refusing.defects import GroupNotUltimate
@@ -171,6 +171,7 @@ class OrganisationState(Struct, frozen=True, kw_only=True):
     `initiatives` are those that stand, of the ones that the command names. `parent_group`: of the other
     organisation that it names as group, None where it names none or nobody is it. `followers` name this one
     as theirs while the command gives it another, by id. `openings`: read where it is to be closed.
+    `initiative`: of a command about it and this organisation, `invited_by` who asked this one into it.
     """
 
     lane: int
@@ -186,6 +187,8 @@ class OrganisationState(Struct, frozen=True, kw_only=True):
     initiatives: frozenset[str] = frozenset()
     parent_group: UUID | None = None
     followers: tuple["OrganisationState", ...] = ()
+    initiative: Initiative | None = None
+    invited_by: UUID | None = None
     openings: Openings = Openings()
 
 
@@ -255,25 +258,29 @@ def change_organisation(state: OrganisationState, argument: ChangeOrganisation, 
     if len(state.followers) > FOLLOWERS_MAX:
         reasons.append(EntriesMax(kind="organisations that name it as group", most=FOLLOWERS_MAX))
     refuse(reasons)
-    own = _changed(state, details)
+    own = with_details(state, details)
     along = [
         draft
         for follower in state.followers
-        for draft in _changed(follower, _regrouped(registered(follower), changed.group)).drafts
+        for draft in with_details(
+            follower, replace(details_of(registered(follower)), group=changed.group)
+        ).drafts
     ]
     return Decision(drafts=(*own.drafts, *along))
 
 
-def _changed(state: OrganisationState, details: OrganisationDetails) -> Decision:
+def with_details(state: OrganisationState, details: OrganisationDetails) -> Decision:
+    """The organisation's change, and what follows in its markets."""
     before = registered(state)
     after = replace(before, version=before.version + 1, **asdict(details))
     fact = OrganisationChanged(organisation=before.organisation, **asdict(details))
     return decision(state, replace(state, organisation=after), fact)
 
 
-def _regrouped(organisation: Organisation, group: UUID) -> OrganisationDetails:
-    standing = {name: getattr(organisation, name) for name in OrganisationDetails.__struct_fields__}
-    return OrganisationDetails(**standing | {"group": group})
+def details_of(organisation: Organisation) -> OrganisationDetails:
+    return OrganisationDetails(
+        **{name: getattr(organisation, name) for name in OrganisationDetails.__struct_fields__}
+    )
 
 
 def _organisation_refusals(state: OrganisationState, details: OrganisationDetails) -> list[Refusal]:

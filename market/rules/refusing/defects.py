@@ -435,6 +435,12 @@ class InitiativeUnknown(Refusal):
     code = "initiative_unknown"
 
 
+class CoordinatorUnknown(Refusal):
+    """There is no such organisation to coordinate the initiative."""
+
+    code = "coordinator_unknown"
+
+
 class GroupNotUltimate(Refusal):
     """{parent} belongs to {ultimate}: name the ultimate parent."""
 

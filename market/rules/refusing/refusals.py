@@ -437,6 +437,30 @@ class InitiativeAbsent(Refusal):
     code = "initiative_absent"
 
 
+class AlreadyPartner(Refusal):
+    """The organisation is a partner of {initiative} already."""
+
+    code = "already_partner"
+
+
+class NotAPartner(Refusal):
+    """The organisation is no partner of {initiative}."""
+
+    code = "not_a_partner"
+
+
+class InvitedBefore(Refusal):
+    """The organisation is invited into {initiative} already, and has not answered."""
+
+    code = "invited_before"
+
+
+class InvitationUnknown(Refusal):
+    """No invitation of the organisation into {initiative} is open."""
+
+    code = "invitation_unknown"
+
+
 class CapacityExceeded(Refusal):
     """In {quarter} the facility makes {capacity} of {product}: {committed} are committed, {asked} asked."""
 

@@ -81,7 +81,13 @@ from events.material_events import (
     VolumeDeclared,
     VolumeWithdrawn,
 )
-from events.party_events import InitiativeChanged, InitiativeRegistered, InitiativeRevoked
+from events.party_events import (
+    InitiativeChanged,
+    InitiativeRegistered,
+    InitiativeRevoked,
+    InvitationEnded,
+    PartnerInvited,
+)
 from market.rules.book import Book
 from market.rules.passport import LotParties
 from market.rules.visibility.deals import ContractFact
@@ -187,10 +193,12 @@ def contract_audience(fact: ContractFact, deals: Mapping[UUID, DealParties]) -> 
 
 
 def party_audience(fact: PartyFact) -> Audience:
-    """The register of initiatives is everybody's; all else is of one organisation: recoveries are the
-    operator's, since their anchors are positions."""
+    """The register of initiatives is everybody's; an invitation concerns who is invited and who invited; all
+    else is of one organisation: recoveries are the operator's, since their anchors are positions."""
     if isinstance(fact, InitiativeRegistered | InitiativeChanged | InitiativeRevoked):
         return EVERYBODY
+    if isinstance(fact, PartnerInvited | InvitationEnded):
+        return frozenset({fact.organisation, fact.invited_by})
     return frozenset({fact.organisation})
 
 

@@ -57,11 +57,13 @@ from events.party_events import (
     InitiativeChanged,
     InitiativeRegistered,
     InitiativeRevoked,
+    InvitationEnded,
     LicenceRegistered,
     LicenceRevoked,
     OrganisationChanged,
     OrganisationClosed,
     OrganisationRegistered,
+    PartnerInvited,
     PolicyPublished,
     PolicyRetired,
     RecordRepublished,
@@ -123,6 +125,7 @@ MaterialFact: TypeAlias = (
     | DeclaredVolumeFact
 )
 InitiativeFact: TypeAlias = InitiativeRegistered | InitiativeChanged | InitiativeRevoked
+InvitationFact: TypeAlias = PartnerInvited | InvitationEnded
 PolicyFact: TypeAlias = PolicyPublished | PolicyRetired
 WebhookFact: TypeAlias = (
     WebhookRegistered | WebhookChanged | WebhookSecretRotated | WebhookDisabled | WebhookRemoved
@@ -146,6 +149,7 @@ PartyFact: TypeAlias = (
     | StreamClosed
     | WebhookFact
     | InitiativeFact
+    | InvitationFact
     | PolicyFact
     | RecordRepublished
     | RecordRestored
