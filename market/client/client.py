@@ -14,6 +14,7 @@ from market.client.deals import Markets, Matches
 from market.client.feed import Feed
 from market.client.hooks import UNKEYED, Webhooks
 from market.client.imports import Imports
+from market.client.initiatives import Initiatives
 from market.client.operations import Operation
 from market.client.orders import OFFERS, REQUIREMENTS, Lots, Orders, Quotes
 from market.client.own_key import OWN_KEY, OwnKey
@@ -94,6 +95,7 @@ class Client:
         self.passports = Passports(self.calls)
         self.webhooks = Webhooks(self.calls)
         self.imports = Imports(self.calls)
+        self.initiatives = Initiatives(self.calls)
         self.feed = Feed(self.calls)
 
     def __repr__(self) -> str:
