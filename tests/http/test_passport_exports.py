@@ -1,9 +1,11 @@
 """Exports of passports: each keeps to the schema of its standard, and to what its reader may see."""
 
 import json
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from hashlib import sha256
+from html.parser import HTMLParser
 from importlib.resources import files
 from typing import Any
 from uuid import uuid4
@@ -11,6 +13,7 @@ from uuid import uuid4
 import jsonschema_rs
 import msgspec
 import pytest
+from msgspec import UNSET
 from msgspec.structs import replace
 
 from events.envelope import Recorded
@@ -18,9 +21,10 @@ from events.material_events import PassportCorrected, PassportIssued, PassportRe
 from events.party_events import PostalAddress
 from events.passport_terms import DataCarrier, OriginShare, PassportContent
 from events.vocabulary import PPB, Cell, Composition, Footprint
-from market.http.materials import epcis_events, export_examples, product_passport
+from market.http.materials import epcis_events, export_examples, label_page, product_passport
+from market.http.materials.passport_views import LabelView
 from market.http.wire.ids import to_text
-from market.rules.passport import Passport, PassportFact, fold
+from market.rules.passport import Passport, PassportFact, PassportNote, fold
 from market.rules.passports.data_carriers import CarrierFault, carrier_fault, stated_link
 from market.rules.passports.magnet_labels import Responsible
 from market.rules.viewers import AuditorViewer, OperatorViewer, OrganisationViewer, Viewer
@@ -35,7 +39,7 @@ from tests.desk_support import NOW, numbered
 from tests.http.shop import Shop
 from tests.http.test_passports import PATH, WORK, issued, labelled, work
 from tests.market_drafts import Firm
-from tests.passport_support import DAY, PERCENT, content, magnet_record, paper, recycled
+from tests.passport_support import DAY, DOCUMENT, PERCENT, content, magnet_record, paper, recycled
 
 SCHEMAS = files("market.data") / "schemas"
 EPCIS_SHA256 = "70b7ecb60eb605c6edd230761557763e4d470333510d28619291476de635bf20"
@@ -192,12 +196,15 @@ def test_everybody_s_exports_keep_to_the_schemas_and_to_the_label() -> None:
     label = see_label(told()[0], RESPONSIBLE)
     assert label is not None
     event = epcis_events.label_event(label)
+    told_everybody = [label_page.page(LabelView.of(label)).decode()]
     for validator, document in (
         (EPCIS, epcis_events.document([event])),
         (PRODUCT_PASSPORT, product_passport.of_label(label)),
     ):
         sent = _encoder.encode(document).decode()
         assert [] == [error.message for error in validator.iter_errors(json.loads(sent))]
+        told_everybody.append(sent)
+    for sent in told_everybody:
         for shown in ("a magnet maker", "Bochum", "magnets@maker.example"):
             assert shown in sent
         for hidden in (
@@ -210,6 +217,92 @@ def test_everybody_s_exports_keep_to_the_schemas_and_to_the_label() -> None:
             "iso-14067",
         ):
             assert hidden not in sent
+
+
+class Words(HTMLParser):
+    """The words of a page that a person reads."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.read: list[str] = []
+        self.feed(page)
+
+    def handle_data(self, data: str) -> None:
+        self.read.append(data)
+
+
+def leaves(value: Any) -> Iterator[Any]:
+    match value:
+        case dict():
+            for each in value.values():
+                yield from leaves(each)
+        case list():
+            for each in value:
+                yield from leaves(each)
+        case _:
+            yield value
+
+
+def test_the_page_of_a_label_says_what_its_json_says() -> None:
+    """In words, and with every text of its issuer as text."""
+    cells = [
+        Cell(analyte="Pr", reported_as="Pr6O11", state="value", fraction_ppb=7 * PERCENT),
+        Cell(analyte="Ni", reported_as="Ni", state="below_detection", fraction_ppb=50_000),
+        Cell(analyte="O", reported_as="O", state="not_available"),
+    ]
+    oxides = Composition(basis="as_received", of="treo", cells=tuple(cells), treo_ppb=33 * PERCENT)
+    first = magnet_record(ISSUER).magnets[0]
+    record = magnet_record(
+        ISSUER,
+        magnets=(
+            first,
+            replace(first, type="SmCo", pieces=1, mass_mg=2_500_000, location="<script>alert(1)</script>"),
+            replace(first, type="ferrite", composition=None, coatings=(), glues=(), additives=UNSET),
+            replace(first, composition=oxides),
+        ),
+    )
+    lot = replace(
+        told()[0],
+        content=stated(magnets=record),
+        notes=(
+            PassportNote(
+                event=numbered(7),
+                at=NOW,
+                note="audited, 1 % < 10 %",
+                evidence=(DOCUMENT,),
+            ),
+        ),
+    )
+    label = see_label(lot, RESPONSIBLE)
+    assert label is not None
+    view = LabelView.of(label)
+    page = label_page.page(view).decode()
+    read = " ".join(Words(page).read)
+    assert "<script" not in page
+    shown = msgspec.json.decode(msgspec.json.encode(view))
+    for name in ("responsible_organisation", "data_carrier", "data_carrier_address"):
+        del shown["magnets"][name]
+    del shown["notes"][0]["event"]
+    worded: dict[str, str] = {
+        "45.000": "45 g",
+        "2500.000": "2.5 kg",
+        "dry": "dry mass",
+        "as_received": "mass as received",
+        "treo": "rare-earth oxides, which are 33 % of its",
+        "sample": "share of its dry mass",
+        "value": "28 %",
+        "ppm": "below 50 ppm",
+        "below_detection": "below",
+        "not_available": "not measured",
+        "percent": "7 %",
+    } | {str(part): words for part, words in label_page.PARTS.items()}
+    said = [worded.get(each, each) for each in leaves(shown) if isinstance(each, str)]
+    days = [each[:10] if re.match(r"\d{4}-\d\d-\d\dT", each) else each for each in said]
+    assert [] == [each for each in days if each not in read]
+    assert ["8 pieces", "360 g", "1 piece", "once"] == [
+        each for each in ("8 pieces", "360 g", "1 piece", "once") if each in read
+    ]
+    assert set(view.unstated) == {"composition", "coatings", "glues", "additives"}
 
 
 def test_the_events_of_a_lot_in_their_order() -> None:

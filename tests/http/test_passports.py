@@ -457,6 +457,20 @@ async def test_everybody_reads_the_label_of_magnets_and_nothing_else(shop: Shop,
         label.status_code,
         label.json()["magnets"]["data_carrier_address"],
     )
+    browser = {"Accept": "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8"}
+    asked = (("", browser), ("?format=html", {"Accept": "application/json"}))
+    pages = [
+        await shop.ask("GET", f"{PATH}/{magnets}/label{query}", headers=headers) for query, headers in asked
+    ]
+    for page in pages:
+        assert (200, "text/html; charset=utf-8") == (page.status_code, page.headers["content-type"])
+        assert "default-src 'none'" in page.headers["content-security-policy"]
+        assert not re.search("<script|href|src=", page.text)
+        assert own["removal_steps"][0]["instruction"] in page.text
+    assert {("public, max-age=60", "Accept")} == {
+        (each.headers["cache-control"], each.headers["vary"]) for each in (label, *pages)
+    }
+    assert 404 == (await shop.ask("GET", f"{PATH}/{swarf}/label?format=html")).status_code
     document = {"title": "audit", "sha256": "ab" * 32, "dated_on": "2026-01-01"}
     wrong = {"note": "audited, it is 10 %", "evidence": [document]}
     notes, buyer = f"{PATH}/{magnets}/notes", shop.scene.buyers[1]

@@ -12,7 +12,8 @@ from msgspec.structs import replace
 from events.passport_terms import ClaimSupported
 from events.vocabulary import ProductForm
 from market.http.materials import lineage_page
-from market.http.materials.passports import TAG, load, viewer
+from market.http.materials.labels import TAG
+from market.http.materials.passports import load, viewer
 from market.http.wire.access import READERS
 from market.http.wire.endpoint import JSON, Answer, Call, Nothing, endpoint
 from market.http.wire.ids import OrganisationId, PassportId, TransformationId, to_text

@@ -1,5 +1,4 @@
-"""Material passports: issue, transfer, correct, note, retire; read them, their history, and what is public of
-them."""
+"""Material passports: issue, transfer, correct, note, retire; read them and their history."""
 
 from datetime import date
 from functools import partial
@@ -10,17 +9,17 @@ from msgspec import Meta
 from msgspec.structs import replace
 
 from contracts.store.deliveries import journeys_of
-from events.connections import Connection
 from events.material_events import PassportCorrected, PassportIssued, PassportTransferred
-from events.passport_terms import MagnetRecord, PassportContent, RetireReason
+from events.passport_terms import PassportContent, RetireReason
 from market.commands import passports as commands
 from market.http.agreements.agreement_views import Evidence
 from market.http.agreements.contract_reads import as_party
+from market.http.materials.labels import TAG, load_responsible
 from market.http.materials.passport_examples import PASSPORT
 from market.http.materials.passport_terms import PassportTerms
-from market.http.materials.passport_views import LabelView, PassportView, StepView
+from market.http.materials.passport_views import PassportView, StepView
 from market.http.wire import lists
-from market.http.wire.access import KEEPERS, PUBLIC, READERS
+from market.http.wire.access import KEEPERS, READERS
 from market.http.wire.contract_steps import given
 from market.http.wire.endpoint import Answer, Call, DryRun, Nothing, endpoint, not_found
 from market.http.wire.ids import EventId, OrganisationId, PassportId, to_text, to_uuid
@@ -32,7 +31,7 @@ from market.http.wire.receipts import Accepted, Done, Warned, unless_unread, war
 from market.rules.orders.activities import activity_cautions
 from market.rules.parties.parties import Facility
 from market.rules.passport import Passport
-from market.rules.passports.magnet_labels import Responsible, label_cautions, stated_cautions
+from market.rules.passports.magnet_labels import label_cautions, stated_cautions
 from market.rules.passports.passports import (
     AcknowledgeCorrection,
     AcknowledgePassport,
@@ -49,9 +48,7 @@ from market.rules.passports.stated_papers import paper_cautions
 from market.rules.refusing.wording import LongText
 from market.rules.viewers import AuditorViewer, OperatorViewer, OrganisationViewer, Viewer
 from market.rules.visibility.passport_visibility import (
-    MagnetLabel,
     SeenPassport,
-    see_label,
     see_material,
     see_passport,
     sites,
@@ -59,7 +56,6 @@ from market.rules.visibility.passport_visibility import (
 from market.store import party_reads
 from market.store import passports as store
 
-TAG: Final = "Passports"
 JOURNEYS_MAX: Final = 100
 
 ORGANISATION: Final = "org_0199b3c2d4e57f60a1b2c3d4e5f60718"
@@ -285,7 +281,7 @@ async def cautioned(
     record = content.magnets
     if record is not None:
         async with as_desk(call) as connection:
-            responsible = await _responsible(connection, record)
+            responsible = await load_responsible(connection, record)
         found += label_cautions(record, responsible)
         found += magnet_cautions(content)
     if not made:
@@ -303,18 +299,6 @@ async def _own_sites(call: Call[Any, Any], content: PassportContent) -> dict[UUI
             for each in sorted(named)
         ]
     return {each.facility: each for each in found if each is not None}
-
-
-async def _responsible(connection: Connection, record: MagnetRecord) -> Responsible | None:
-    row = await party_reads.load_organisation(connection, record.responsible.organisation)
-    if row is None:
-        return None
-    return Responsible(
-        name=row.name,
-        country=row.country,
-        postal_address=row.postal_address,
-        electronic_contact=row.electronic_contact,
-    )
 
 
 @endpoint(
@@ -420,38 +404,11 @@ async def history(call: Call[Nothing, PageQuery]) -> Answer:
     return lists.answer(call, page.items, more=page.more, key=lambda step: step.version, view=view)
 
 
-@endpoint(
-    "GET",
-    "/v1/passports/{passport}/label",
-    roles=PUBLIC,
-    summary="What everybody may see of magnets",
-    tag=TAG,
-    answer=LabelView,
-    description="Where the data carrier of a product leads: Articles 28 and 29 of Regulation (EU) 2024/1252. "
-    "Of a passport without magnets nothing is public.",
-)
-async def label(call: Call[Nothing, Nothing]) -> Answer:
-    return Answer(body=LabelView.of(await load_label(call)))
-
-
-async def load_label(call: Call[Any, Any]) -> MagnetLabel:
-    """What everybody may see of the passport in the path."""
-    async with as_desk(call) as connection:
-        row = await store.load_passport(connection, call.ids["passport"])
-        record = None if row is None else row.content.magnets
-        responsible = None if record is None else await _responsible(connection, record)
-    found = None if row is None else see_label(row, responsible)
-    if found is None:
-        raise not_found()
-    return found
-
-
 HANDLERS: Final = (
     issue,
     index,
     read,
     history,
-    label,
     transfer,
     acknowledge,
     correct,

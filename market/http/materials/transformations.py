@@ -11,9 +11,10 @@ from events.material_events import PassportIssued, PassportTransformed
 from events.passport_terms import MassBalanceMethod
 from events.vocabulary import CustodyModel, ValueChainStage
 from market.commands import transformations as commands
+from market.http.materials.labels import TAG
 from market.http.materials.passport_examples import TRANSFORMATION
 from market.http.materials.passport_terms import LotTerms, PassportTerms
-from market.http.materials.passports import TAG, cautioned, viewer
+from market.http.materials.passports import cautioned, viewer
 from market.http.wire.access import KEEPERS, READERS
 from market.http.wire.contract_steps import given
 from market.http.wire.endpoint import Answer, Call, DryRun, Nothing, endpoint, not_found

@@ -63,6 +63,12 @@ table { border-collapse: collapse; width: 100%; font-size: .85rem }
 th, td { text-align: left; padding: .15rem .5rem .15rem 0; border-bottom: 1px solid #ddd }
 td { overflow-wrap: anywhere; font-variant-numeric: tabular-nums }
 svg { width: 100%; height: auto }
+dt { font-weight: bold }
+dd { margin: 0 0 .4rem; overflow-wrap: anywhere }
+h1 { font-size: 1.6rem }
+h2 { font-size: 1.2rem; margin: 1.6rem 0 .4rem }
+h3 { font-size: 1rem; margin: 1.2rem 0 .4rem }
+li { margin: 0 0 .4rem; overflow-wrap: anywhere }
 """
 POLICY: Final = (
     "default-src 'none'; style-src 'sha256-" + b64encode(sha256(STYLE.encode()).digest()).decode() + "'; "
@@ -152,13 +158,14 @@ def as_page(sheet: Sheet) -> bytes:
 
 
 def page_of(title: str) -> tuple[Element, Element]:
-    """A page in the look of all of them, and its body."""
+    """A page in the look of all of them, and where its content goes."""
     root = Element("html", lang="en")
     head = SubElement(root, "head")
     SubElement(head, "meta", charset="utf-8")
+    SubElement(head, "meta", name="viewport", content="width=device-width, initial-scale=1")
     text(head, "title", title)
     text(head, "style", STYLE)
-    body = SubElement(root, "body")
+    body = SubElement(SubElement(root, "body"), "main")
     text(body, "h1", title)
     return root, body
 
@@ -173,6 +180,13 @@ def add_table(body: Element, head: Sequence[str], rows: Iterable[Sequence[str | 
         line = SubElement(lines, "tr")
         for cell in row:
             text(line, "td", cell or "")
+
+
+def add_facts(body: Element, facts: Iterable[tuple[str, str]]) -> None:
+    listed = SubElement(body, "dl")
+    for name, value in facts:
+        text(listed, "dt", name)
+        text(listed, "dd", value, dir="auto")
 
 
 def as_html(root: Element) -> bytes:
