@@ -12,6 +12,7 @@ from contracts.store.agreements import load_agreements
 from events.connections import Connection
 from events.decision import LaneKey, Moment
 from events.desk import Desk
+from events.passport_terms import PassportContent
 from events.vocabulary import lane_of
 from market.commands.material_steps import Asked, MaterialStep
 from market.commands.sold_lots import load_sales
@@ -25,6 +26,7 @@ from market.rules.passports.delivered_lots import (
     DeliveryState,
     WetMass,
 )
+from market.rules.passports.passport_content import origin_sites
 from market.rules.passports.passports import (
     AcknowledgeCorrection,
     AcknowledgePassport,
@@ -66,7 +68,14 @@ async def load_issue(connection: Connection, asked: Asked[IssuePassport], moment
         facility=await party_reads.load_facility(connection, organisation, content.facility),
         taken=await passports.taken_numbers(connection, content.facility, [content.lot_number]),
         by_number=alike.get(number) or reservations.holder(held, number),
+        sites=await _registered(connection, content),
     )
+
+
+async def _registered(connection: Connection, content: PassportContent) -> frozenset[UUID]:
+    """Sites of the origin, read without their lanes: what was registered once keeps its id."""
+    named = origin_sites(content)
+    return frozenset(await party_reads.find_facilities(connection, named)) if named else named
 
 
 async def load(connection: Connection, asked: Asked[Change], moment: Moment) -> PassportState:
@@ -95,6 +104,13 @@ async def load_correction(connection: Connection, asked: Asked[Correction], mome
         return state
     shipped = await deliveries.shipped_of_passports(connection, [state.passport.passport])
     return replace(state, settled=tuple(_settled(state.passport, each) for each in shipped))
+
+
+async def load_corrected(
+    connection: Connection, asked: Asked[CorrectPassport], moment: Moment
+) -> PassportState:
+    state = await load_correction(connection, asked, moment)
+    return replace(state, sites=await _registered(connection, asked.argument.content))
 
 
 def _settled(passport: Passport, of: deliveries.ShippedLot) -> SettledLot:
@@ -174,7 +190,7 @@ def accepted_of(of: Delivery, seller: UUID, buyer: UUID) -> AcceptedDelivery | N
 issue = MaterialStep("passport.issue", issue_lanes, load_issue, rules.issue)
 transfer = MaterialStep("passport.transfer", lanes, load_transfer, rules.transfer)
 acknowledge = MaterialStep("passport.acknowledge", lanes, load, rules.acknowledge)
-correct = MaterialStep("passport.correct", lanes, load_correction, rules.correct)
+correct = MaterialStep("passport.correct", lanes, load_corrected, rules.correct)
 acknowledge_correction = MaterialStep(
     "passport.acknowledge-correction", lanes, load_correction, rules.acknowledge_correction
 )

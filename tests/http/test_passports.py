@@ -380,6 +380,26 @@ async def test_a_sold_lot_is_corrected_by_its_owners_word(shop: Shop, seller: Fi
     assert (409, "correction_not_proposed") == (again.status_code, again.json()["code"])
 
 
+async def test_an_origin_names_a_site_that_is_registered(shop: Shop, seller: Firm, buyer: Firm) -> None:
+    def steps(firm: UUID) -> dict[str, Any]:
+        step = {"stage": "extraction", "country": "AU", "share_percent": "100"}
+        return body(seller, origin=[{**step, "facility": to_text("fac", firm)}])
+
+    nobody_s, other_s = steps(uuid4()), steps(buyer.facility)
+    refused = await shop.ask("POST", PATH, by=seller, body=nobody_s)
+    told = [(each["code"], each["pointer"]) for each in refused.json()["errors"]]
+    assert (422, [("origin_facility_unknown", "/origin/0/facility")]) == (refused.status_code, told)
+    taken = await shop.ask("POST", PATH, by=seller, body=other_s)
+    assert 201 == taken.status_code, taken.text
+    [warning] = [each for each in taken.json()["warnings"] if each["code"].startswith("origin_")]
+    assert ("origin_not_of_facility", "/origin/0") == (warning["code"], warning["pointer"])
+    path = f"{PATH}/{taken.json()['id']}"
+    standing = (await shop.ask("GET", path, by=seller)).json()["stated_by"]
+    asked = {"corrects": standing, "reason": "a typing error", "content": nobody_s}
+    wrong = await shop.ask("POST", f"{path}/corrections", by=seller, body=asked, version='"v1"')
+    assert (422, "/content/origin/0/facility") == (wrong.status_code, wrong.json()["errors"][0]["pointer"])
+
+
 async def test_a_transfer_gives_the_passport_away(shop: Shop, seller: Firm, buyer: Firm) -> None:
     passport = await issued(shop, seller)
     path = f"{PATH}/{passport}/transfers"
@@ -390,8 +410,14 @@ async def test_a_transfer_gives_the_passport_away(shop: Shop, seller: Firm, buye
         answer.json()["code"],
         answer.json()["errors"][0]["pointer"],
     )
-    sent = {"owner": to_text("org", buyer.organisation), "transferred_on": "2026-03-01"}
+    today = shop.scene.clock.now.date().isoformat()
+    sent = {"owner": to_text("org", buyer.organisation), "transferred_on": today}
     assert 404 == (await shop.ask("POST", path, by=buyer, body=sent, version='"v1"')).status_code
+    long_ago = {**sent, "transferred_on": "2020-01-01"}
+    early = await shop.ask("POST", f"{path}?validate_only=true", by=seller, body=long_ago, version='"v1"')
+    assert ["acceptance_awaited", "transferred_before_issue"] == [
+        each["code"] for each in early.json()["warnings"]
+    ]
     answer = await shop.ask("POST", path, by=seller, body=sent, version='"v1"')
     told = [each["code"] for each in answer.json()["warnings"]]
     assert (201, ["acceptance_awaited"]) == (answer.status_code, told)

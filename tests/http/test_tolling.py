@@ -35,7 +35,7 @@ def sale(buyer: Firm, holder: Firm) -> dict[str, str]:
 
 
 async def step(shop: Shop, lot: str, name: str, by: Firm, version: int, **sent: Any) -> tuple[int, Any]:
-    body = {"transferred_on": DAY, **sent} if name == "transfers" else None
+    body = {"transferred_on": DAY, **sent} if name == "transfers" else sent or None
     answer = await shop.ask("POST", f"{PATH}/{lot}/{name}", by=by, body=body, version=f'"v{version}"')
     return answer.status_code, answer.json()
 
@@ -139,6 +139,9 @@ async def test_goods_leave_their_holder_by_its_word(
             told["code"],
             told["errors"][0]["pointer"],
         )
+    scrapped = {"reason": "lost"}
+    status, told = await step(shop, lot, "retirements", owner, 3, **scrapped)
+    assert (409, "goods_not_back") == (status, told["code"])
     for receiver, holder in ((toller, toller), (other, other), (owner, other)):
         wrong = {"owner": org(receiver), "holder": org(holder)}
         status, told = await step(shop, lot, "transfers", toller, 3, **wrong)
@@ -146,7 +149,8 @@ async def test_goods_leave_their_holder_by_its_word(
     assert 404 == (await step(shop, lot, "transfers", other, 3, owner=org(owner)))[0]
     status, told = await step(shop, lot, "transfers", owner, 3, owner=org(other), holder=org(toller))
     assert 201 == status, told
-    status, told = await step(shop, lot, "transfers", toller, 4, owner=org(other))
+    today = {"transferred_on": shop.scene.clock.now.date().isoformat()}
+    status, told = await step(shop, lot, "transfers", toller, 4, owner=org(other), **today)
     assert (201, ["acceptance_awaited"]) == (status, [each["code"] for each in told["warnings"]])
 
     async def standing() -> tuple[str, str, list[str]]:
@@ -156,11 +160,13 @@ async def test_goods_leave_their_holder_by_its_word(
     assert (org(other), org(other), [org(other)]) == await standing()
     assert 201 == (await step(shop, lot, "acknowledgements", other, 5))[0]
     assert (org(other), org(other), []) == await standing()
-    named = {"owner": org(other), "holder": org(toller)}
+    named = {"owner": org(other), "holder": org(toller), **today}
     assert 201 == (await step(shop, lot, "transfers", other, 6, **named))[0]
     assert (201, []) == (
-        (back := await step(shop, lot, "transfers", other, 7, owner=org(other)))[0],
+        (back := await step(shop, lot, "transfers", other, 7, owner=org(other), **today))[0],
         back[1]["warnings"],
     )
     assert (org(other), org(other), []) == await standing()
+    assert 201 == (await step(shop, lot, "transfers", other, 8, **named))[0]
+    assert 201 == (await step(shop, lot, "retirements", other, 9, **scrapped))[0]
     assert [] == await differing(database, shop)

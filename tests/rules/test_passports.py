@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, get_args
+from uuid import UUID
 
 import msgspec
 import pytest
@@ -170,6 +171,34 @@ def test_only_from_ones_own_standing_site_and_one_number_once() -> None:
     state = IssueState(lanes=LANES, facility=site(), taken=frozenset())
     reader = replace(ISSUE, caller=READER)
     assert [("role_missing", None)] == blotter(lambda: passports.issue(state, reader, moment()))
+
+
+def test_a_site_of_an_origin_is_registered_or_stood_there_before() -> None:
+    """Asked of what is stated now: an audit takes what was stated."""
+    lost, other = numbered(71), numbered(72)
+
+    def origin(facility: UUID) -> tuple[OriginShare, ...]:
+        return (OriginShare(stage="extraction", country="NO", share_ppb=PPB, facility=facility),)
+
+    stated = replace(ISSUE, content=content(SELLER_SITE, origin=origin(lost)))
+    state = IssueState(lanes=LANES, facility=site(), taken=frozenset(), at_door=True)
+    assert [("origin_facility_unknown", "/origin/0/facility")] == blotter(
+        lambda: passports.issue(state, stated, moment())
+    )
+    for known in (replace(state, sites=frozenset({lost})), replace(state, at_door=False)):
+        assert [PassportIssued] == [type(each) for each in facts(passports.issue(known, stated, moment()))]
+    found = ledger(origin=origin(lost))
+    door = replace(found.state(A), at_door=True)
+    custody, moved = correcting(found, custody="book_and_claim"), correcting(found, origin=origin(other))
+    wrong = [("origin_facility_unknown", "/content/origin/0/facility")]
+    assert [[], wrong, []] == [
+        blotter(lambda state=state, argument=argument: passports.correct(state, argument, moment()))  # type: ignore[misc]
+        for state, argument in (
+            (door, custody),
+            (door, moved),
+            (replace(door, sites=frozenset({other})), moved),
+        )
+    ]
 
 
 LATE = Evidence(title="of tomorrow", sha256="cd" * 32, dated_on=TODAY + timedelta(days=1))
@@ -407,6 +436,13 @@ def test_who_is_named_in_a_transfer_has_its_word() -> None:
     (told,) = facts(given)
     assert isinstance(told, PassportTransferred)
     assert ["acceptance_awaited"] == [each.code for each in passports.transfer_cautions(told)]
+    for issued_at, expected in (
+        (NOW, []),
+        (NOW + timedelta(days=1), ["1 day before"]),
+        (NOW + timedelta(days=2_000), ["2,000 days before"]),
+    ):
+        early = [each.text for each in passports.day_cautions(told, issued_at)]
+        assert expected == [each.partition(" is ")[2][: len(expected[0])] for each in early]
     assert (BUYER,) == found.passports[A].awaited
     audited = replace(transferring(), awaited=True)
     assert facts(given) == facts(passports.transfer(ledger().state(A, BUYER), audited, moment()))
@@ -763,6 +799,21 @@ def test_a_retired_lot_is_done_with() -> None:
     again = replace(argument, expected_version=2)
     assert [("passport_over", None)] == refused(found, passports.retire, again)
     assert [("passport_over", None)] == refused(found, passports.transfer, transferring(expected_version=2))
+
+
+def test_a_lot_that_another_holds_is_back_before_it_is_retired() -> None:
+    """Unless that other was named only, and has not said so; an audit takes what was retired before."""
+    argument = RetirePassport(caller=SELLER_TRADER, passport=A, expected_version=2, reason="lost")
+    for awaited, at_door, expected in (
+        (False, True, [("goods_not_back", None)]),
+        (True, True, []),
+        (False, False, []),
+    ):
+        found = ledger()
+        named = transferring(owner=SELLER, holder=BUYER, awaited=awaited)
+        found.write(passports.transfer(found.state(A, SELLER, BUYER), named, moment()))
+        state = replace(found.state(A), at_door=at_door)
+        assert expected == blotter(lambda state=state: passports.retire(state, argument, moment()))  # type: ignore[misc]
 
 
 # --- who sees what

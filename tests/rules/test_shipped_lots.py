@@ -283,22 +283,52 @@ def test_magnets_hold_no_more_than_their_lot() -> None:
     assert {"Nd"} == set(contained(content(SELLER_SITE), 1))
 
 
-def test_ones_own_sites_are_known() -> None:
-    def origin(stage: Any, country: str, facility: UUID | None = SELLER_SITE) -> OriginShare:
-        return OriginShare(stage=stage, country=country, share_ppb=PPB, facility=facility, source="a mine")
+def test_an_origin_is_held_against_the_register() -> None:
+    """Of another company's site nothing is told that who names it has not said itself."""
+    other_site = numbered(7)
 
-    lot = content(
-        SELLER_SITE,
-        origin=(
-            origin("processing", "FR"),
-            origin("processing", "DE"),
-            origin("extraction", "FR"),
-            origin("extraction", "DE", STRANGER),
-            origin("extraction", "DE", None),
+    def origin(stage: Any, country: str, facility: UUID | None, *, strategic: bool = False) -> OriginShare:
+        return OriginShare(
+            stage=stage,
+            country=country,
+            share_ppb=PPB,
+            facility=facility,
+            source="a mine",
+            strategic_project=strategic,
+        )
+
+    def told_of(facility: UUID | None) -> list[tuple[str, str | None, str]]:
+        steps = (
+            origin("processing", "FR", facility),
+            origin("processing", "DE", facility),
+            origin("extraction", "FR", facility),
+            origin("extraction", "DE", facility),
+            origin("processing", "FR", facility, strategic=True),
+        )
+        lot = content(SELLER_SITE, origin=steps)
+        known = {each: replace(site(), facility=each) for each in (SELLER_SITE, other_site)}
+        known[other_site] = replace(known[other_site], organisation=STRANGER)
+        return [(each.code, each.pointer, each.text) for each in origin_cautions(lot, SELLER, known)]
+
+    for named in (SELLER_SITE, other_site):
+        assert [
+            *(("origin_not_of_facility", f"/origin/{index}") for index in (1, 2, 3)),
+            ("origin_not_strategic", "/origin/4/strategic_project"),
+        ] == [each[:2] for each in told_of(named)]
+    assert [
+        "processing in DE is stated at another company's site, which is not registered in that country.",
+        "extraction in FR is stated at another company's site, which is not registered for extraction.",
+        (
+            "extraction in DE is stated at another company's site, which is not registered in that country "
+            "or for extraction."
         ),
-    )
-    found = origin_cautions(lot, {SELLER_SITE: site()})
-    assert ["/origin/1", "/origin/2"] == [each.pointer for each in found]
+        "A strategic project is stated at another company's site, which is not registered as one.",
+    ] == [text for _, _, text in told_of(other_site)]
+    assert all(site().details.name in text for _, _, text in told_of(SELLER_SITE))
+    assert [[], []] == [told_of(nowhere) for nowhere in (STRANGER, None)]
+    marked = replace(site(), details=replace(site().details, strategic_project="sp-1"))
+    lot = content(SELLER_SITE, origin=(origin("processing", "FR", SELLER_SITE, strategic=True),))
+    assert [] == list(origin_cautions(lot, SELLER, {SELLER_SITE: marked}))
 
 
 def test_what_came_in_without_a_passport_is_told() -> None:

@@ -32,6 +32,7 @@ from market.rules.orders.activities import activity_cautions
 from market.rules.parties.parties import Facility
 from market.rules.passport import Passport
 from market.rules.passports.magnet_labels import label_cautions, stated_cautions
+from market.rules.passports.passport_content import origin_sites
 from market.rules.passports.passports import (
     AcknowledgeCorrection,
     AcknowledgePassport,
@@ -41,6 +42,7 @@ from market.rules.passports.passports import (
     RetirePassport,
     TransferPassport,
     correction_cautions,
+    day_cautions,
     transfer_cautions,
 )
 from market.rules.passports.plausible_masses import magnet_cautions, origin_cautions
@@ -159,7 +161,15 @@ async def transfer(call: Call[TransferTerms, DryRun]) -> Answer:
         transferred_on=call.body.transferred_on,
     )
     outcome = await given(call, commands.transfer, argument)
-    return _stepped(call, outcome, warned(transfer_cautions(outcome.fact(PassportTransferred))))
+    fact = outcome.fact(PassportTransferred)
+    early = await unless_unread(_early(call, fact))
+    return _stepped(call, outcome, warned(transfer_cautions(fact)) + early)
+
+
+async def _early(call: Call[TransferTerms, DryRun], fact: PassportTransferred) -> tuple[Warned, ...]:
+    async with as_desk(call) as connection:
+        row = await store.load_passport(connection, fact.passport)
+    return () if row is None else warned(day_cautions(fact, row.issued_at))
 
 
 @step_endpoint(
@@ -246,7 +256,8 @@ async def note(call: Call[NoteTerms, DryRun]) -> Answer:
     body=RetirementTerms,
     answer=PassportAccepted,
     versioned=True,
-    description="By the owner: what is left of the lot leaves the loop. A retired passport stays readable.",
+    description="By the owner: what is left of the lot leaves the loop. Goods that another holds by its own "
+    "word come back by a transfer of that holder first. A retired passport stays readable.",
     example={"reason": "installed", "note": "built into wind turbines of one park"},
 )
 async def retire(call: Call[RetirementTerms, DryRun]) -> Answer:
@@ -285,20 +296,9 @@ async def cautioned(
         found += label_cautions(record, responsible)
         found += magnet_cautions(content)
     if not made:
-        found += origin_cautions(content, await _own_sites(call, content))
+        named = origin_sites(content)
+        found += origin_cautions(content, call.caller.organisation, await _sites(call, named))
     return warned(replace(each, pointer=f"{prefix}{each.pointer}") for each in found)
-
-
-async def _own_sites(call: Call[Any, Any], content: PassportContent) -> dict[UUID, Facility]:
-    named = {share.facility for share in content.origin if share.facility is not None}
-    if not named:
-        return {}
-    async with as_desk(call) as connection:
-        found = [
-            await party_reads.load_facility(connection, call.caller.organisation, each)
-            for each in sorted(named)
-        ]
-    return {each.facility: each for each in found if each is not None}
 
 
 @endpoint(
@@ -321,7 +321,8 @@ async def index(call: Call[Nothing, PassportQuery]) -> Answer:
             limit=lists.limit(call),
         )
     who = viewer(call)
-    known, now = await _sites(call, *(row.content for row in page.items)), call.door.clock()
+    named = frozenset[UUID]().union(*(sites(row.content) for row in page.items))
+    known, now = await _sites(call, named), call.door.clock()
 
     def view(row: Passport) -> PassportView | None:
         seen = see_passport(row, who)
@@ -330,8 +331,9 @@ async def index(call: Call[Nothing, PassportQuery]) -> Answer:
     return lists.answer(call, page.items, more=page.more, key=lambda row: row.passport, view=view)
 
 
-async def _sites(call: Call[Any, Any], *contents: PassportContent) -> dict[UUID, Facility]:
-    named = frozenset[UUID]().union(*map(sites, contents))
+async def _sites(call: Call[Any, Any], named: frozenset[UUID]) -> dict[UUID, Facility]:
+    if not named:
+        return {}
     async with as_desk(call) as connection:
         return await party_reads.find_facilities(connection, named)
 
@@ -371,7 +373,7 @@ async def load(call: Call[Any, Any]) -> tuple[Passport, frozenset[UUID], SeenPas
 )
 async def read(call: Call[Nothing, Nothing]) -> Answer:
     row, _, seen = await load(call)
-    known = await _sites(call, seen.content)
+    known = await _sites(call, sites(seen.content))
     async with as_party(call) as (connection, _):
         journeys = await journeys_of(connection, seen.passport, limit=JOURNEYS_MAX)
     # Names of sites and whether a footprint is over change without the passport.

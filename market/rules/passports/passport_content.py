@@ -1,7 +1,9 @@
 """Whether what a passport states can be true, and whether its claims are supported."""
 
 from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import datetime
+from uuid import UUID
 
 from events.fractions import decimal_text, ppb_text
 from events.passport_terms import (
@@ -33,6 +35,7 @@ from market.rules.refusing.passport_refusals import (
     FootprintExpired,
     MagnetEmpty,
     MagnetsHeavierThanLot,
+    OriginFacilityUnknown,
     OriginOverWhole,
     OriginSourceMissing,
 )
@@ -153,6 +156,19 @@ def _origin_refusals(origin: Sequence[OriginShare]) -> list[Refusal]:
         if sum_ppb > PPB:
             reasons.append(OriginOverWhole(pointer="/origin", stage=stage, sum=ppb_text(sum_ppb)))
     return reasons
+
+
+def origin_sites(content: PassportContent) -> frozenset[UUID]:
+    return frozenset(share.facility for share in content.origin if share.facility is not None)
+
+
+def site_refusals(content: PassportContent, known: AbstractSet[UUID]) -> list[Refusal]:
+    """Of what is stated now; `known`: sites that are registered, whoever's, or that stand in the passport."""
+    return [
+        OriginFacilityUnknown(pointer=f"/origin/{index}/facility")
+        for index, share in enumerate(content.origin)
+        if share.facility is not None and share.facility not in known
+    ]
 
 
 def _certificate_refusals(certificates: Sequence[PassportCertificate], now: datetime) -> list[Refusal]:

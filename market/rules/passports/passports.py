@@ -28,7 +28,14 @@ from market.rules.parties.parties import Facility
 from market.rules.passport import Passport, awaited_after
 from market.rules.passports.bound_lots import Sales, retirement_refusals, title_refusals
 from market.rules.passports.magnet_labels import label_refusals
-from market.rules.passports.passport_content import at, content_refusals, made_refusals, root_refusals
+from market.rules.passports.passport_content import (
+    at,
+    content_refusals,
+    made_refusals,
+    origin_sites,
+    root_refusals,
+    site_refusals,
+)
 from market.rules.passports.settled_lots import SettledLot, delivery_refusals
 from market.rules.refusing.defects import FacilityNotOwned
 from market.rules.refusing.passport_refusals import (
@@ -39,6 +46,7 @@ from market.rules.refusing.passport_refusals import (
     DayBeforeLot,
     FacilityRevoked,
     GoodsHeldByOther,
+    GoodsNotBack,
     LotNumberInOrder,
     LotNumberTaken,
     PassportInOrder,
@@ -77,18 +85,20 @@ class LotDays(Struct, frozen=True, kw_only=True):
 
 class IssueState(Struct, frozen=True, kw_only=True):
     """`taken`: lot numbers that the facility has issued; `by_number`: the newest reservation of this one;
-    `at_door`: no audit asks."""
+    `sites`: those of the origin that are registered; `at_door`: no audit asks."""
 
     lanes: int
     facility: Facility | None
     taken: frozenset[str]
     by_number: Reservation | None = None
+    sites: frozenset[UUID] = frozenset()
     at_door: bool = False
 
 
 class PassportState(Struct, frozen=True, kw_only=True):
     """`reservation`: the newest one of the lot; `receivers`: which of the organisations named stand;
-    `sales` and `settled`: of the lot, which an audit does not know; `at_door`: no audit asks."""
+    `sales` and `settled`: of the lot, which an audit does not know; `sites`: those of a correction's origin
+    that are registered; `at_door`: no audit asks."""
 
     lanes: int
     passport: Passport | None
@@ -97,6 +107,7 @@ class PassportState(Struct, frozen=True, kw_only=True):
     days: LotDays = LotDays()
     sales: Sales = {}
     settled: tuple[SettledLot, ...] = ()
+    sites: frozenset[UUID] = frozenset()
     at_door: bool = False
 
 
@@ -177,6 +188,7 @@ def issue(state: IssueState, argument: IssuePassport, moment: Moment) -> Decisio
     reasons += content_refusals(content, moment.now, moment.now, at_door=state.at_door)
     if state.at_door:
         reasons += label_refusals(content.magnets, organisation)
+        reasons += site_refusals(content, state.sites)
     refuse(reasons + root_refusals(content))
     return Decision(drafts=(passport_draft(argument.passport, state.lanes, fact),))
 
@@ -222,9 +234,12 @@ def _handed_back(passport: Passport, fact: PassportTransferred, caller: Caller) 
 
 
 def _leaves_holder(passport: Passport, fact: PassportTransferred) -> bool:
-    """Goods go from who holds them for their owner and has said so, or has them by a word of before."""
-    kept = passport.holder in (passport.owner, fact.holder)
-    return not kept and passport.holder not in (passport.awaited or ())
+    return _held_by_other(passport) and passport.holder != fact.holder
+
+
+def _held_by_other(passport: Passport) -> bool:
+    """By who holds goods for their owner and has said so, or has them by a word of before."""
+    return passport.holder != passport.owner and passport.holder not in (passport.awaited or ())
 
 
 def transfer_cautions(fact: PassportTransferred) -> Iterator[Caution]:
@@ -237,6 +252,20 @@ def transfer_cautions(fact: PassportTransferred) -> Iterator[Caution]:
         "acknowledged the transfer, or made something of the lot, goods count in nobody's stock.",
         pointer="/owner",
     )
+
+
+def day_cautions(fact: PassportTransferred, issued_at: datetime) -> Iterator[Caution]:
+    """A lot may be older than its passport: books that are brought over tell of last month."""
+    issued_on = issued_at.date()
+    before_days = (issued_on - fact.transferred_on).days
+    if before_days > 0:
+        days = "1 day" if before_days == 1 else f"{before_days:,} days"
+        yield Caution(
+            code="transferred_before_issue",
+            text=f"{fact.transferred_on} is {days} before {issued_on}, when the passport was issued: right "
+            "for a lot that is older than its passport, else a wrong day.",
+            pointer="/transferred_on",
+        )
 
 
 def acknowledge(state: PassportState, argument: AcknowledgePassport, moment: Moment) -> Decision:
@@ -274,6 +303,7 @@ def correct(state: PassportState, argument: CorrectPassport, moment: Moment) -> 
     wrong = content_refusals(content, moment.now, passport.issued_at, at_door=state.at_door) + judge(content)
     if state.at_door:
         wrong += label_refusals(content.magnets, passport.organisation)
+        wrong += site_refusals(content, state.sites | origin_sites(before))
     refuse(reasons + at("/content", wrong))
     if (state.at_door or argument.awaited) and passport.owner != passport.organisation:
         fact = replace(fact, acceptance="awaited")
@@ -325,12 +355,14 @@ def note(state: PassportState, argument: NotePassport, moment: Moment) -> Decisi
 
 
 def retire(state: PassportState, argument: RetirePassport, moment: Moment) -> Decision:
-    """What is left of the lot leaves the loop. Raises Refusals."""
+    """What is left of the lot leaves the loop, from its owner's hands. Raises Refusals."""
     del moment
     passport = _standing(state, argument.caller, argument.expected_version)
     fact = PassportRetired(passport=passport.passport, reason=argument.reason, note=argument.note)
     refuse(_party_refusals(argument.caller, "owner", passport.owner))
     reasons = malformed(fact) + over_refusals(passport) + order_refusals(state.reservation)
+    if state.at_door and _held_by_other(passport):
+        reasons.append(GoodsNotBack())
     refuse(reasons + retirement_refusals(passport, state.sales))
     return Decision(drafts=(passport_draft(passport.passport, state.lanes, fact),))
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from events.fractions import decimal_text, percent_text, tonnes_text
 from events.material_events import PassportTransformed
-from events.passport_terms import PassportContent
+from events.passport_terms import OriginShare, PassportContent
 from events.refusal import Caution
 from events.vocabulary import MICRO, PPB
 from market.rules.element_masses import MG_PER_G, SCALE_PER_MG, contained
@@ -52,20 +52,39 @@ def magnet_cautions(content: PassportContent) -> Iterator[Caution]:
             )
 
 
-def origin_cautions(content: PassportContent, own: Mapping[UUID, Facility]) -> Iterator[Caution]:
-    """`own`: sites of the issuer that the origin names. Of others' sites nothing is told."""
+def origin_cautions(
+    content: PassportContent, issuer: UUID, known: Mapping[UUID, Facility]
+) -> Iterator[Caution]:
+    """`known`: registered sites that the origin names. Of others' sites it is told that they are not
+    registered so, not how they are."""
     for index, share in enumerate(content.origin):
-        site = own.get(share.facility) if share.facility is not None else None
+        site = known.get(share.facility) if share.facility is not None else None
         if site is None:
             continue
-        stages = ", ".join(site.details.stages)
+        own = site.organisation == issuer
+        whose = f"your site {site.details.name}" if own else "another company's site"
         if (share.country, share.stage in site.details.stages) != (site.details.country, True):
             yield Caution(
                 code="origin_not_of_facility",
-                text=f"{share.stage} in {share.country} is stated at your site {site.details.name}, which is "
-                f"registered in {site.details.country} for {stages}.",
+                text=f"{share.stage} in {share.country} is stated at {whose}, which is "
+                f"{_registered(share, site, own=own)}.",
                 pointer=f"/origin/{index}",
             )
+        if share.strategic_project and site.details.strategic_project is None:
+            yield Caution(
+                code="origin_not_strategic",
+                text=f"A strategic project is stated at {whose}, which is not registered as one.",
+                pointer=f"/origin/{index}/strategic_project",
+            )
+
+
+def _registered(share: OriginShare, site: Facility, *, own: bool) -> str:
+    details = site.details
+    if own:
+        return f"registered in {details.country} for {', '.join(details.stages)}"
+    wrong = ["in that country"] if share.country != details.country else []
+    wrong += [f"for {share.stage}"] if share.stage not in details.stages else []
+    return f"not registered {' or '.join(wrong)}"
 
 
 def mass_cautions(fact: PassportTransformed) -> Iterator[Caution]:

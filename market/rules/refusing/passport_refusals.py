@@ -87,6 +87,12 @@ class OriginSourceMissing(Refusal):
     code = "origin_source_missing"
 
 
+class OriginFacilityUnknown(Refusal):
+    """No site is registered under this id: name one that is not registered here by `source`."""
+
+    code = "origin_facility_unknown"
+
+
 class CertificateNotYetValid(Refusal):
     """The certificate is valid from {valid_from} only."""
 
@@ -140,6 +146,12 @@ class GoodsHeldByOther(Refusal):
     it as `holder`."""
 
     code = "goods_held_by_other"
+
+
+class GoodsNotBack(Refusal):
+    """Another holds these goods by its own word: it hands them back before their owner retires the lot."""
+
+    code = "goods_not_back"
 
 
 class TransferInFuture(Refusal):
