@@ -32,7 +32,7 @@ from market.rules.clearing.clearing import concluded
 from market.rules.clearing.clearings import rule_set_sha256
 from market.rules.clearing.eligibility import facts_of
 from market.rules.clearing.graph import edges, horizons, section
-from market.solver import CHILD_ENVIRONMENT
+from market.solver import child_environment
 
 REPETITIONS = 3
 NETWORKX_EDGES_MAX = 20_000
@@ -75,7 +75,7 @@ def main() -> None:
         "--sizes", type=int, default=len(SIZES), help=f"the first sizes only, default {len(SIZES)}"
     )
     options = asked.parse_args()
-    os.environ |= CHILD_ENVIRONMENT
+    os.environ.update(child_environment(os.environ))
     report = Report(title="Clearing", machine=machine())
     rounds: list[Figure] = []
     for size in SIZES[: options.sizes]:

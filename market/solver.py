@@ -7,7 +7,7 @@ import signal
 import struct
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime
 from itertools import islice
@@ -31,16 +31,26 @@ ROUND_SECONDS_MAX: Final = 300.0
 ROUND_CHILDREN_MAX: Final = 2
 ALARM_GRACE_SECONDS: Final = 5
 REPLY_DRAFTS_MAX: Final = 500
-CHILD_ENVIRONMENT: Final = {
+THRESHOLDS: Final = {
     "MALLOC_MMAP_THRESHOLD_": str(3 * 2**20),
     "MALLOC_TRIM_THRESHOLD_": str(2**25),
-    "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
 }
+TUNABLES: Final = "GLIBC_TUNABLES"
+LARGE_PAGES: Final = "glibc.malloc.hugetlb"
 """Arrays of 3 MiB get pages of their own, which glibc gives back when they are let go. Left to itself it
 raises its threshold with each of them, and columns of eligible pairs stay resident beside the arrays that
 solve. Of smaller ones it keeps 32 MiB: else each that is let go last goes back to the kernel, to be asked for
 again as pages that have to be cleared, which took an eighth of a round's time. What it keeps it asks for in
 pages of 2 MiB, where the system has them to give."""
+
+
+def child_environment(given: Mapping[str, str]) -> dict[str, str]:
+    """Of the solver's child, with what its parent was `given`: tunables of an operator's stay, and go before
+    ours."""
+    stated = [each for each in given.get(TUNABLES, "").split(":") if each]
+    if LARGE_PAGES not in (each.partition("=")[0] for each in stated):
+        stated.append(f"{LARGE_PAGES}=1")
+    return {**given, **THRESHOLDS, TUNABLES: ":".join(stated)}
 
 
 class SolverFailed(RuntimeError):
@@ -143,7 +153,7 @@ class Solver:
                 return child
         alarm_seconds = ceil(self._seconds_max + ALARM_GRACE_SECONDS)
         command = [sys.executable, "-m", "market.solver", str(alarm_seconds)]
-        environment = os.environ | CHILD_ENVIRONMENT
+        environment = child_environment(os.environ)
         # In a session of its own, so that Ctrl-C reaches only us, already while the child starts.
         return await asyncio.create_subprocess_exec(
             *command, stdin=PIPE, stdout=PIPE, env=environment, start_new_session=True

@@ -14,7 +14,7 @@ from market.cli.console import CommandFailed, Exit, print_json, print_line, run_
 from market.ground import stand, wire
 from market.http.wire.ids import to_text
 from market.settings import Settings
-from market.store.party_reads import existing, open_streams
+from market.store.party_reads import existing, open_streams, standing
 from market.topic_access import AlreadyGranted, Granted, NotGranted
 from market.topic_access import grant as give
 from market.topic_access import revoke as take
@@ -23,6 +23,11 @@ from market.topic_access import rotate as replace
 PLAIN: Final = (
     "this Kafka takes plain text from anybody, so it has no logins to give: start it with make up SECURE=1, "
     "or name a secured cluster with LODESTONE_KAFKA_SECURITY_PROTOCOL"
+)
+
+CLOSED: Final = (
+    "{organisation} is closed, and a closed organisation gets no login: if it still has one, take it away by "
+    "lodestone streams revoke {organisation}"
 )
 
 T = TypeVar("T")
@@ -105,7 +110,8 @@ async def _on_kafka(
 ) -> tuple[T, Reached]:
     """What the change gave, and how a partner reaches these brokers.
 
-    CommandFailed with the reason; an organisation has to be registered, not to have opened its stream.
+    CommandFailed with the reason; an organisation has to be registered, not to have opened its stream. From
+    one that is closed a login is only taken.
     """
     organisation = _organisation(text)
     async with stand(settings) as ground, wire(ground) as wiring:
@@ -113,12 +119,15 @@ async def _on_kafka(
             raise CommandFailed(Exit.INVALID_INPUT, PLAIN)
         async with acquire(wiring.writer) as connection:
             known = await existing(connection, [organisation])
+            stands = await standing(connection, [organisation])
             streaming = organisation in await open_streams(connection)
         reached = Reached(partner_servers(settings, ground.bootstrap), ground.bootstrap.ca_file)
         if not known:
             raise CommandFailed(
                 Exit.INVALID_INPUT, f"there is no organisation {to_text('org', organisation)}"
             )
+        if not stands and change is not take:
+            raise CommandFailed(Exit.INVALID_INPUT, CLOSED.format(organisation=to_text("org", organisation)))
         try:
             done = await change(Access(ground.bootstrap), settings.topic_prefix, organisation)
         except (AlreadyGranted, NotGranted) as refused:

@@ -39,6 +39,7 @@ from market.cli.streams import Handed
 from market.commands import parties
 from market.ground import Ground, wire
 from market.local import local_kafka
+from market.rules.parties.closings import AskClosing, CloseOrganisation
 from market.rules.streams.streams import OpenStream, partner_topic
 from market.services import LOCAL_SERVICES
 from market.settings import Settings, load
@@ -438,6 +439,22 @@ async def test_the_command_line_gives_and_takes_logins_and_says_what_fails(
             login=Password(handed["user"], handed["password"]),
         )
         assert f"{topic_prefix}{PUBLIC_CHECKPOINTS}" in await Access(partner).topics()
+        leaver = await scene.register("leaver")
+        gone = str(leaver.organisation)
+        code, told = await run(secure.root.servers, root, "streams", "grant", gone, "--json")
+        assert 0 == code, told
+        await parties.ask_closing(
+            scene.desk, AskClosing(caller=leaver.trader, organisation=leaver.organisation)
+        )
+        await parties.close_organisation(
+            scene.desk, CloseOrganisation(caller=scene.operator, organisation=leaver.organisation)
+        )
+        for asked in ("rotate", "grant"):
+            code, told = await run(secure.root.servers, root, "streams", asked, gone)
+            assert (3, True) == (code, f"lodestone streams revoke org_{leaver.organisation.hex}" in told)
+        assert (0, "") == await run(secure.root.servers, root, "streams", "revoke", gone)
+        assert 3 == (await run(secure.root.servers, root, "streams", "grant", gone))[0]
+        assert not await access.has_user(f"{topic_prefix}partner.{gone}")
         _, told = await run(None, {"PROTOCOL": "SASL_SSL"}, "doctor")
         assert f"TLS; services and partners log in at {secure.clients.servers}\n" in told
         assert (0, "") == await run(secure.root.servers, root, "streams", "revoke", firm)

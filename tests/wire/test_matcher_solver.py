@@ -13,7 +13,7 @@ import pytest
 from events.envelope import Recorded
 from market.rules.book import Book, Books, fold
 from market.rules.clearing.clearing import conclude
-from market.solver import Solver, SolverFailed, SolverLost
+from market.solver import Solver, SolverFailed, SolverLost, child_environment
 from tests.conftest import Database
 from tests.market_support import Scene, scene_on
 
@@ -56,7 +56,27 @@ async def test_the_child_concludes_what_this_process_would(database: Any) -> Non
             await solver.stop()
 
 
-async def test_a_child_that_died_is_replaced_and_an_error_is_told(database: Any) -> None:
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, "glibc.malloc.hugetlb=1"),
+        ({"GLIBC_TUNABLES": ""}, "glibc.malloc.hugetlb=1"),
+        (
+            {"GLIBC_TUNABLES": "glibc.rtld.nns=5:glibc.malloc.tcache_count=7"},
+            "glibc.rtld.nns=5:glibc.malloc.tcache_count=7:glibc.malloc.hugetlb=1",
+        ),
+        ({"GLIBC_TUNABLES": "glibc.malloc.hugetlb=0"}, "glibc.malloc.hugetlb=0"),
+    ],
+)
+def test_an_operators_tunables_reach_the_child(given: dict[str, str], expected: str) -> None:
+    found = child_environment({"PATH": "/bin", **given})
+    assert ("/bin", expected) == (found["PATH"], found["GLIBC_TUNABLES"])
+
+
+async def test_a_child_that_died_is_replaced_and_an_error_is_told(
+    database: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GLIBC_TUNABLES", "glibc.malloc.tcache_count=7")
     async with scene_on(database) as scene:
         book, plan = await planned(scene)
         encoded = msgspec.msgpack.encode(book)
@@ -66,6 +86,9 @@ async def test_a_child_that_died_is_replaced_and_an_error_is_told(database: Any)
             await solver.start()
             (pid,) = children() - before
             assert os.getsid(0) != os.getsid(pid), "Ctrl-C would reach it"
+            # A loader that reads them ends each with a NUL where a colon stood.
+            given = Path(f"/proc/{pid}/environ").read_bytes().replace(b"\0", b":")
+            assert b"GLIBC_TUNABLES=glibc.malloc.tcache_count=7:glibc.malloc.hugetlb=1:" in given
             os.kill(pid, signal.SIGSTOP)
             waiting = asyncio.create_task(solver.conclude(encoded, plan))
             await asyncio.sleep(0.1)
