@@ -4,6 +4,7 @@ One side declares it, the other agrees or contests it; a side that gives in or t
 credited at the price that was paid, and the contract year lacks it as it lacks what is rejected at arrival.
 """
 
+from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
@@ -32,7 +33,7 @@ from events.contract_terms import ContestOutcome, Evidence
 from events.decision import Decision, Moment
 from events.delivery_events import ReturnContested, ReturnDeclared, ReturnSettled
 from events.fractions import tonnes_text
-from events.refusal import Refusal, refuse
+from events.refusal import Caution, Refusal, refuse
 from events.vocabulary import Side
 from events.wellformed import malformed
 
@@ -148,6 +149,20 @@ def settle(state: DeliveryState, argument: SettleReturn, moment: Moment) -> Deci
     if argument.outcome == "falls":
         return decision(agreement, fact)
     return decision(agreement, fact, _credit(state, delivery, quantity_g, moment.new_id()))
+
+
+def passport_cautions(delivery: Delivery, declared: ReturnDeclared) -> Iterator[Caution]:
+    """To who declares it and who agrees: a passport follows what names it, and nothing else."""
+    shipped = delivery.shipped.passport
+    if shipped is None or declared.passport is not UNSET:
+        return
+    yield Caution(
+        code="return_without_passport",
+        text=f"The delivery came with passport pass_{shipped.hex}, and the return names none: title to what "
+        "goes back and the goods stay the buyer's in the record, in its stock too, until it transfers their "
+        "passport to the seller.",
+        pointer="/passport",
+    )
 
 
 def is_operators(delivery: Delivery) -> bool:

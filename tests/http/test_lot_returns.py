@@ -173,8 +173,22 @@ async def test_a_seller_names_no_passport_of_its_buyers_and_others_see_nothing(s
         (f"{declare}/settlement", {"outcome": "stands"}),
     ):
         assert 404 == (await post(shop, address, outsider, body)).status_code, address
-    await done(shop, declare, seller, BACK | {"passport": passport})
-    await done(shop, f"{declare}/settlement", seller, {"outcome": "falls"})
+    buyer, settle = shop.scene.buyers[0], f"{declare}/settlement"
+    named = BACK | {"passport": passport}
+
+    async def warned_of(path: str, by: Firm, body: dict[str, Any]) -> list[str]:
+        answer = await post(shop, path, by, body)
+        assert answer.status_code in (200, 201), answer.text
+        return [each["code"] for each in answer.json()["warnings"] if passport in each["detail"]]
+
+    without = ["return_without_passport"]
+    assert without == await warned_of(f"{declare}?validate_only=true", seller, BACK)
+    assert without == await warned_of(declare, seller, BACK)
+    assert without == await warned_of(f"{settle}?validate_only=true", buyer, {"outcome": "stands"})
+    assert [] == await warned_of(settle, seller, {"outcome": "falls"})
+    assert [] == await warned_of(declare, seller, named)
+    assert [] == await warned_of(f"{settle}?validate_only=true", buyer, {"outcome": "stands"})
+    await done(shop, settle, seller, {"outcome": "falls"})
     assert (409, "return_undeclared") == await refused(
         shop, f"{declare}/settlement", shop.scene.buyers[0], {"outcome": "stands"}
     )

@@ -16,9 +16,16 @@ from contracts.rules.delivered import (
     shipment_cautions,
 )
 from contracts.rules.far_results import assay_cautions
+from contracts.rules.returns import passport_cautions
 from contracts.rules.weighings import weighing_cautions
 from contracts.store import agreements, deliveries
-from events.delivery_events import AssayLodged, DeliveryShipped, DeliveryWeighed
+from events.delivery_events import (
+    AssayLodged,
+    DeliveryShipped,
+    DeliveryWeighed,
+    ReturnDeclared,
+    ReturnSettled,
+)
 from events.refusal import Caution
 from events.vocabulary import PhysicalLot
 from market.commands.shipping import load_lot, shipment_of
@@ -63,6 +70,18 @@ async def of_assay(on: Looking, fact: AssayLodged) -> tuple[Warned, ...]:
     if row is None or agreement is None:
         return ()
     return warned(assay_cautions(agreement.terms_on(row.shipped.shipped_on), row, fact))
+
+
+async def of_return(on: Looking, fact: ReturnDeclared | ReturnSettled) -> tuple[Warned, ...]:
+    """Of one that is declared, or that stands from here on."""
+    if isinstance(fact, ReturnSettled) and fact.outcome == "falls":
+        return ()
+    async with looking_on(on) as connection:
+        row = await deliveries.load_delivery(connection, fact.delivery)
+    if row is None:
+        return ()
+    declared = fact if isinstance(fact, ReturnDeclared) else (row.returns or ())[-1].declared
+    return warned(passport_cautions(row, declared))
 
 
 async def _of_shipment(call: Call[Any, Any], fact: DeliveryShipped) -> tuple[Warned, ...]:

@@ -9,12 +9,15 @@ from contracts.commands import deliveries as commands
 from contracts.rules import returns as rules
 from contracts.rules.delivery import Return
 from events.contract_terms import ContestOutcome
+from events.delivery_events import ReturnDeclared, ReturnSettled
 from events.vocabulary import Side
 from market.commands.returning import declare as declare_return
 from market.http.agreements.agreement_steps import Papers
 from market.http.agreements.agreement_views import Evidence
-from market.http.agreements.delivery_steps import delivery_step, given_of
+from market.http.agreements.delivery_steps import answer, delivery_step, given_of
+from market.http.agreements.delivery_warnings import of_return
 from market.http.wire.access import OPERATORS, TRADERS
+from market.http.wire.contract_steps import given
 from market.http.wire.endpoint import Answer, Call, DryRun
 from market.http.wire.ids import PassportId, to_text, to_uuid
 from market.http.wire.material import Body
@@ -28,6 +31,7 @@ from market.http.wire.numbers import (
     Tonnes,
     TonnesPositive,
 )
+from market.http.wire.receipts import unless_unread
 from market.rules.refusing.wording import Code, LongText
 
 FINDING: Final = {"title": "Laboratory report P-88", "sha256": "7f" * 32, "dated_on": "2028-06-02"}
@@ -105,7 +109,8 @@ class ReturnView(Body, frozen=True, kw_only=True):
     description="By either side, once the final invoice is there: a defect that nobody saw at arrival, or "
     "the wrong grade, of all of the lot or a part. Nothing follows from it until the other side agrees, or "
     "a contest of it is settled. The buyer names the passport of what goes back, which has to be of so much "
-    "and free. Where the difference of its quarter was settled, the sides agree a contract of their own.",
+    "and free; a return that names none of a delivery with a passport is warned of. Where the difference of "
+    "its quarter was settled, the sides agree a contract of their own.",
     example={
         "lot_number": "LOT-2028-031",
         "net_wet_t": "20.000",
@@ -128,7 +133,8 @@ async def declare(call: Call[ReturnLot, DryRun]) -> Answer:
         passport=UNSET if body.passport is None else to_uuid(body.passport),
         evidence=tuple(each.inside() for each in body.evidence),
     )
-    return await given_of(call, declare_return, argument)
+    outcome = await given(call, declare_return, argument)
+    return answer(call, outcome, await unless_unread(of_return(call.door, outcome.fact(ReturnDeclared))))
 
 
 @delivery_step(
@@ -167,7 +173,8 @@ async def settle(call: Call[SettleReturn, DryRun]) -> Answer:
         outcome=call.body.outcome,
         evidence=tuple(each.inside() for each in call.body.evidence),
     )
-    return await given_of(call, commands.settle_return, argument)
+    outcome = await given(call, commands.settle_return, argument)
+    return answer(call, outcome, await unless_unread(of_return(call.door, outcome.fact(ReturnSettled))))
 
 
 HANDLERS: Final = (declare, contest, settle)
