@@ -25,6 +25,7 @@ from events.market_events import (
 from events.party_events import ApiKeyIssued
 from events.public_heads import TOPIC as PUBLIC_HEADS
 from events.vocabulary import STREAMS
+from market.rules.streams.closed_lists import camel, with_named_lists
 from market.rules.streams.partner_events import MEDIA_TYPE, PartnerEvent
 from market.rules.streams.partner_lines import NEVER_SHOWN, partner_type
 from market.rules.streams.webhook_signing import TEST_TYPE
@@ -159,13 +160,15 @@ def asyncapi() -> Schema:
         "operations": _operations(channels.keys() - {WEBHOOK}),
         "components": {
             "messages": dict(sorted((messages | posted).items())),
-            "schemas": {
-                "PartnerHeaders": PARTNER_HEADERS,
-                "PostedEvent": msgspec.json.schema_components((PartnerEvent,))[1]["PartnerEvent"],
-                "PublicHeaders": record.CHECKPOINT_HEADERS,
-                "WebhookHeaders": WEBHOOK_HEADERS,
-                **record.plain_discriminators(dict(sorted((own | public).items()))),
-            },
+            "schemas": with_named_lists(
+                {
+                    "PartnerHeaders": PARTNER_HEADERS,
+                    "PostedEvent": msgspec.json.schema_components((PartnerEvent,))[1]["PartnerEvent"],
+                    "PublicHeaders": record.CHECKPOINT_HEADERS,
+                    "WebhookHeaders": WEBHOOK_HEADERS,
+                    **record.plain_discriminators(dict(sorted((own | public).items()))),
+                }
+            ),
         },
     }
 
@@ -250,6 +253,7 @@ def _posted(name: str, kind: type[Struct]) -> Schema:
         "contentType": MEDIA_TYPE,
         "headers": {"$ref": "#/components/schemas/WebhookHeaders"},
         "payload": {
+            "title": f"Posted{camel(name.removeprefix('partner.').removesuffix('.v1'))}",
             "allOf": [
                 {"$ref": "#/components/schemas/PostedEvent"},
                 {
@@ -259,7 +263,7 @@ def _posted(name: str, kind: type[Struct]) -> Schema:
                         "data": {"$ref": f"#/components/schemas/partner.{kind.__name__}"},
                     },
                 },
-            ]
+            ],
         },
     }
 

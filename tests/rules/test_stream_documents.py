@@ -11,6 +11,7 @@ import pytest
 
 from events.catalog import FACT_TYPES, LIFTS
 from market.publisher import _kind, wire
+from market.rules.streams.closed_lists import NAMED, with_named_lists
 from market.rules.streams.partner_events import MEDIA_TYPE, encoded, encoded_test
 from market.rules.streams.partner_lines import NEVER_SHOWN, PARTNER_TYPES, partner_lines, partner_type
 from market.rules.streams.webhook_signing import TEST_TYPE, derive, signature
@@ -71,6 +72,35 @@ def test_every_reference_leads_somewhere_and_every_message_to_a_channel() -> Non
     assert sorted(PARTNER_TYPES) == sorted(channels[PARTNER_TOPIC]["messages"])
     for schema in DOCUMENT["components"]["schemas"].values():
         jsonschema_rs.meta.validate({key: each for key, each in schema.items() if key != "discriminator"})
+
+
+def lists(schema: Any) -> Iterator[list[Any]]:
+    """Every closed list below a schema."""
+    if isinstance(schema, dict):
+        if "enum" in schema:
+            yield schema["enum"]
+        for each in schema.values():
+            yield from lists(each)
+    elif isinstance(schema, list):
+        for each in schema:
+            yield from lists(each)
+
+
+def test_every_closed_list_has_a_name_and_stands_once() -> None:
+    """Whoever generates types gets one of each, with a name that the next release has too."""
+    schemas = DOCUMENT["components"]["schemas"]
+    named = {name: schema["enum"] for name, schema in schemas.items() if "enum" in schema}
+    assert sorted(map(str, named.values())) == sorted(map(str, lists(DOCUMENT)))
+    assert len(named) == len({frozenset(words) for words in named.values()})
+    assert set() == set(NAMED) - set(named)
+    assert all(name == schemas[name]["title"] for name in named)
+    titles = [message["payload"].get("title") for message in DOCUMENT["components"]["messages"].values()]
+    posted = [title for title in titles if title is not None]
+    assert len(set(posted)) == len(posted) == len(DOCUMENT["channels"]["webhook"]["messages"])
+    assert not set(posted) & {schema.get("title") for schema in schemas.values()}
+    two = {each: {"properties": {"is": {"enum": [each, "x"]}}} for each in ("a.One", "b.One")}
+    with pytest.raises(ValueError, match="OneIs is of two lists"):
+        with_named_lists(two)
 
 
 @pytest.mark.parametrize("name", SHOWN)
