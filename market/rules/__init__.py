@@ -49,8 +49,8 @@ several of them, lies beside them.
                  tape, taping, crowd, content_bands, mixing (what leaves for the tape together);
                  contract_visibility, deal_tape, deal_mixing, deals; party_visibility, facts
     streams      streams (on and off), topic_rights, partner_events, partner_lines, wire_units, wire_writing,
-                 wire_schemas, closed_lists; webhooks (the endpoints), webhook_signing, webhook_retries; reach (which
-                 addresses)
+                 wire_schemas, closed_lists; webhooks (the endpoints), webhook_signing, webhook_retries;
+                 reach (which addresses)
     refusing     refusals (the desk), defects (a draft's content), policy_defects, forecast_defects,
                  twin_defects, passport_refusals; ineligibility, reason_sentences; wellformed, unread, wording
 
