@@ -1,12 +1,14 @@
-"""The CRMA monitor through the door: own, Union's and public figures, in four shapes; what is refused."""
+"""The CRMA monitor through the door: own, Union's and public figures, in five shapes; what is refused."""
 
 import csv
 from datetime import timedelta
-from io import StringIO
+from decimal import Decimal
+from io import BytesIO, StringIO
 from typing import Any
 from uuid import UUID
 from xml.etree import ElementTree as ET
 
+import openpyxl
 import pytest
 
 from events.vocabulary import PPB, OriginStep, PhysicalLot
@@ -326,6 +328,16 @@ async def test_every_figure_comes_as_plot_and_page_too(shop: Shop, seller: Firm,
             "as_of: 2026-03-02T09:00:00Z" in page.text,
         )
         assert ("<script" in page.text, "src=" in page.text, "<svg" in page.text) == (False, False, True)
+        table = list(csv.reader(StringIO((await get(shop, f"{path}?format=csv", buyer)).text)))
+        sent = await get(shop, f"{path}?format=xlsx", buyer)
+        assert sent.headers["content-disposition"].endswith('.xlsx"')
+        head, *rows = openpyxl.load_workbook(BytesIO(sent.content)).worksheets[0].values
+        assert (table[0], len(table[1:])) == (list(head), len(rows))
+        for before, row in zip(table[1:], rows, strict=True):
+            for name, text, cell in zip(head, before, row, strict=True):
+                figure = str(name).endswith(("_kg", "_percent", "_days")) and text != ""
+                assert (Decimal(text) if figure else text) == (Decimal(str(cell)) if figure else cell or "")
+                assert isinstance(cell, int | float) == figure
 
 
 @pytest.mark.parametrize(
@@ -337,6 +349,7 @@ async def test_every_figure_comes_as_plot_and_page_too(shop: Shop, seller: Firm,
         ("text/plain, text/csv;q=0.5", "csv"),
         ("application/json, text/html", "json"),
         ("text/plain", "json"),
+        ("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet, */*", "xlsx"),
     ],
 )
 def test_the_first_shape_that_is_offered_is_taken(header: str | None, shape: str) -> None:

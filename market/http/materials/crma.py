@@ -151,7 +151,7 @@ async def read_shares(call: Call[Nothing, SharesQuery]) -> Answer:
     if banded:
         bands = tuple(BandedElementView.of(each) for each in seen if isinstance(each, BandedShares))
         view = BandedSharesView(bands=bands, **head)
-        return answer(call, view, banded_sheet(view), query.format)
+        return await answer(call, view, banded_sheet(view), query.format)
     days = (asked.until - asked.since).days
     whole = SharesView(
         corrected_passports=len({each.passport for each in kept if each.corrected}),
@@ -162,7 +162,7 @@ async def read_shares(call: Call[Nothing, SharesQuery]) -> Answer:
         else tuple(map(CoverView.of, _cover(stock, holders, taken, asked.rules, days, own))),
         **head,
     )
-    return answer(call, whole, shares_sheet(whole), query.format)
+    return await answer(call, whole, shares_sheet(whole), query.format)
 
 
 def _asked(query: PeriodQuery, now: datetime, counted: Counted, own: UUID | None, *, finished: bool) -> Asked:
@@ -265,8 +265,8 @@ def period(query: PeriodQuery, now: datetime, *, finished: bool) -> tuple[date, 
         "Of what the caller bought, or declared that it bought elsewhere: where each element was extracted, "
         "processed and recycled, by supplier and lot, and the passport, the order, the shipment or the "
         f"declaration that says so (Article 24). {TAKEN} It is what stands here without `counted`. What "
-        f"nobody answered stands as `did_not_answer`. At most {MAPPED_LOTS_MAX} lots. `format=csv` for a "
-        f"file. {RATE}"
+        f"nobody answered stands as `did_not_answer`. At most {MAPPED_LOTS_MAX} lots. `format=csv` or "
+        f"`format=xlsx` for a file. {RATE}"
     ),
 )
 async def read_map(call: Call[Nothing, MapQuery]) -> Answer:
@@ -295,7 +295,7 @@ async def read_map(call: Call[Nothing, MapQuery]) -> Answer:
         ),
         **head,
     )
-    return answer(call, view, map_sheet(view), query.format)
+    return await answer(call, view, map_sheet(view), query.format)
 
 
 def _as_buyer(own: UUID) -> Shown:

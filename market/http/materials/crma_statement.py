@@ -137,7 +137,7 @@ async def read(call: Call[Nothing, StatementQuery]) -> Answer:
     if found is None:
         raise DoorError("not_found", "This passport states no magnets, so there is no statement of them.")
     view = CrmaStatementView.of(found, seen, day, now)
-    return answer(call, view, _sheet(view, found), call.query.format)
+    return await answer(call, view, _sheet(view, found), call.query.format)
 
 
 def _told(value: object) -> str | None:

@@ -171,7 +171,7 @@ async def read(call: Call[ReturnsTerms, ReturnsQuery]) -> Answer:
         years=tuple(PeriodView.of(each, pieces) for each in found.years),
         total=PeriodView.of(found.whole, pieces),
     )
-    return answer(call, view, sheet_of(found, call.query.basis), call.query.format)
+    return await answer(call, view, sheet_of(found, call.query.basis), call.query.format)
 
 
 def _check_basis(found: Outlook, basis: MarketBasis | None) -> None:

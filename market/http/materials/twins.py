@@ -153,7 +153,7 @@ async def read(call: Call[Nothing, TwinQuery]) -> Answer:
         found = await claims.read_claims(connection, [row.facility], now)
     products = twin(row.details.capacities, found.get(row.facility, ()), quarter_of(now), call.query.quarters)
     view = TwinView.of(row, products)
-    return answer(call, view, _sheet(view, products), call.query.format)
+    return await answer(call, view, _sheet(view, products), call.query.format)
 
 
 def _sheet(view: TwinView, products: tuple[TwinProduct, ...]) -> Sheet:

@@ -14,7 +14,7 @@ from market.http.wire.row_files import CSV, XLSX
 
 FileFormat = Literal["json", "csv", "xlsx"]
 _FORMULA_SIGNS: Final = ("=", "+", "-", "@", "\t", "\r")
-_FIGURE: Final = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
+FIGURE: Final = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
 
 
 class Column(NamedTuple):
@@ -41,7 +41,7 @@ def written_csv(rows: Iterable[Iterable[Any]]) -> bytes:
 
 
 def _harmless(cell: Any) -> Any:
-    if isinstance(cell, str) and cell.startswith(_FORMULA_SIGNS) and not _FIGURE.fullmatch(cell):
+    if isinstance(cell, str) and cell.startswith(_FORMULA_SIGNS) and not FIGURE.fullmatch(cell):
         return f"'{cell}"
     return cell
 

@@ -1,28 +1,36 @@
-"""A table and a drawing of the same figures: CSV, a plot that stands alone, and a page with both.
+"""A table and a drawing of the same figures: CSV, a workbook, a plot that stands alone, and a page with both.
 
 Pages and plots are built as trees of elements, so that no text can become markup, and load nothing.
 """
 
+import asyncio
+import re
 from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
-from typing import Any, Final, Literal, TypeVar
+from operator import itemgetter
+from typing import Any, Final, Literal, TypeAlias, TypeVar
 from xml.etree.ElementTree import Element, SubElement, tostring
 
 from msgspec import Struct, structs
 
 from market.http.wire.endpoint import JSON, Answer, Call
-from market.http.wire.row_tables import written_csv
+from market.http.wire.row_files import XLSX
+from market.http.wire.row_tables import FIGURE, Column, as_xlsx, written_csv
 
 Name = TypeVar("Name", bound=str)
-Shape = Literal["json", "csv", "svg", "html"]
+Row: TypeAlias = tuple[str | None, ...]
+Shape = Literal["json", "csv", "svg", "html", "xlsx"]
 MEDIA_TYPES: Final[dict[Shape, str]] = {
     "json": JSON,
     "csv": "text/csv",
     "svg": "image/svg+xml",
     "html": "text/html",
+    "xlsx": XLSX,
 }
-SHAPES: Final = (MEDIA_TYPES["csv"], MEDIA_TYPES["svg"], MEDIA_TYPES["html"])
+SHAPES: Final = tuple(media_type for shape, media_type in MEDIA_TYPES.items() if shape != "json")
+FIGURES_OF: Final = re.compile(r".*_(kg|g|t|percent|days)")
+"""Names of columns whose figures a spreadsheet adds up."""
 ANYTHING: Final = frozenset({"*/*", "application/*"})
 
 Kind = Literal[
@@ -47,6 +55,7 @@ FILLS: Final[dict[Kind, str]] = {
     "middle": "#7cb342",
     "high": "#c5e1a5",
 }
+SHEET: Final = "figures"
 BAND_FILL: Final = "#0d47a1"
 BAND_PX: Final = 6
 BAND_PX_LEAST: Final = 2
@@ -95,7 +104,7 @@ class Sheet(Struct, frozen=True, kw_only=True):
     title: str
     note: str
     head: tuple[str, ...]
-    rows: tuple[tuple[str | None, ...], ...]
+    rows: tuple[Row, ...]
     key: str
     bars: tuple[Bar, ...]
     whole: int
@@ -107,8 +116,9 @@ READ_AT: Final = frozenset({"as_of", "as_of_positions"})
 """What says of a reading when it was made: of two that differ in nothing else the first may be kept."""
 
 
-def answer(call: Call[Any, Any], view: Struct, sheet: Sheet, asked: Shape | None) -> Answer:
-    """In the shape that `format` names, else the first of the Accept header that is offered, else JSON."""
+async def answer(call: Call[Any, Any], view: Struct, sheet: Sheet, asked: Shape | None) -> Answer:
+    """In the shape that `format` names, else the first of the Accept header that is offered, else JSON. A
+    workbook is written in a thread: of thousands of rows it takes a second."""
     shape = asked or accepted(call.header(b"accept"), MEDIA_TYPES)
     headers = {"Vary": "Accept"}
     if shape == "json":
@@ -116,9 +126,10 @@ def answer(call: Call[Any, Any], view: Struct, sheet: Sheet, asked: Shape | None
             return Answer(body=view, hashed=True, headers=headers)
         alike = {name: value for name, value in structs.asdict(view).items() if name not in READ_AT}
         return Answer(body=view, alike=alike, headers=headers)
-    if shape == "csv":
-        headers["Content-Disposition"] = f'attachment; filename="{sheet.name}.csv"'
-        return Answer(body=as_csv(sheet), media_type=MEDIA_TYPES[shape], headers=headers)
+    if shape in ("csv", "xlsx"):
+        headers["Content-Disposition"] = f'attachment; filename="{sheet.name}.{shape}"'
+        written = as_csv(sheet) if shape == "csv" else await asyncio.to_thread(as_workbook, sheet)
+        return Answer(body=written, media_type=MEDIA_TYPES[shape], headers=headers)
     headers["Content-Security-Policy"] = POLICY
     content = as_svg(sheet) if shape == "svg" else as_page(sheet)
     return Answer(body=content, media_type=MEDIA_TYPES[shape], headers=headers)
@@ -139,8 +150,28 @@ def accepted(header: str | None, offered: Mapping[Name, str]) -> Name:
 
 def as_csv(sheet: Sheet) -> bytes:
     """As `written_csv`; what nobody states is empty."""
-    names, values = tuple(zip(*sheet.scope, strict=True)) or ((), ())
-    return written_csv([(*sheet.head, *names), *((*row, *values) for row in sheet.rows)])
+    head, rows = _whole(sheet)
+    return written_csv([head, *rows])
+
+
+def as_workbook(sheet: Sheet) -> bytes:
+    """The rows of `as_csv`, whose figures are numbers: a spreadsheet with a decimal comma reads them too."""
+    head, rows = _whole(sheet)
+    columns = [
+        Column(
+            name,
+            itemgetter(place),
+            number=FIGURES_OF.fullmatch(name) is not None
+            and all(FIGURE.fullmatch(row[place] or "0") for row in rows),
+        )
+        for place, name in enumerate(head)
+    ]
+    return as_xlsx(SHEET, columns, rows, frozen=1)
+
+
+def _whole(sheet: Sheet) -> tuple[tuple[str, ...], list[Row]]:
+    names, values = [name for name, _ in sheet.scope], [value for _, value in sheet.scope]
+    return (*sheet.head, *names), [(*row, *values) for row in sheet.rows]
 
 
 def as_svg(sheet: Sheet) -> bytes:
