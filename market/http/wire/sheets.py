@@ -56,6 +56,8 @@ FILLS: Final[dict[Kind, str]] = {
     "high": "#c5e1a5",
 }
 SHEET: Final = "figures"
+COLUMNS_ON_A_PHONE: Final = 4
+"""A table of more is moved sideways where there is no room for it."""
 BAND_FILL: Final = "#0d47a1"
 BAND_PX: Final = 6
 BAND_PX_LEAST: Final = 2
@@ -78,6 +80,9 @@ h1 { font-size: 1.6rem }
 h2 { font-size: 1.2rem; margin: 1.6rem 0 .4rem }
 h3 { font-size: 1rem; margin: 1.2rem 0 .4rem }
 li { margin: 0 0 .4rem; overflow-wrap: anywhere }
+.wide { overflow-x: auto }
+.wide table { min-width: 60rem }
+@media print { .wide { overflow-x: visible } }
 """
 POLICY: Final = (
     "default-src 'none'; style-src 'sha256-" + b64encode(sha256(STYLE.encode()).digest()).decode() + "'; "
@@ -202,6 +207,8 @@ def page_of(title: str) -> tuple[Element, Element]:
 
 
 def add_table(body: Element, head: Sequence[str], rows: Iterable[Sequence[str | None]]) -> None:
+    if len(head) > COLUMNS_ON_A_PHONE:
+        body = SubElement(body, "div", {"class": "wide", "tabindex": "0"})
     table = SubElement(body, "table")
     names = SubElement(SubElement(table, "thead"), "tr")
     for name in head:
