@@ -812,8 +812,11 @@ def test_a_lot_that_another_holds_is_back_before_it_is_retired() -> None:
         found = ledger()
         named = transferring(owner=SELLER, holder=BUYER, awaited=awaited)
         found.write(passports.transfer(found.state(A, SELLER, BUYER), named, moment()))
-        state = replace(found.state(A), at_door=at_door)
+        state = replace(found.state(A, BUYER), at_door=at_door)
         assert expected == blotter(lambda state=state: passports.retire(state, argument, moment()))  # type: ignore[misc]
+        (rid,) = facts(passports.transfer(state, transferring(expected_version=2), moment()))
+        assert isinstance(rid, PassportTransferred)
+        assert (BUYER, BUYER) == (rid.owner, rid.holder)
 
 
 # --- who sees what
