@@ -22,7 +22,7 @@ from events.decision import LaneKey
 from events.envelope import Draft, Fact, Recorded, source_of
 from events.heads import Heads, allow_for, append, lock_lanes
 from events.journal import JournalRow, read_deployment, read_rows
-from events.large_appends import append_large
+from events.large_appends import RowsAhead, append_large
 from market.matcher import NAME, ahead_of_lock
 from market.rules.book import Books, fold
 from market.rules.clearing.clearing import conclude
@@ -176,11 +176,13 @@ async def _write(running: Servers, database: Database, cleared: Round, rows: lis
             await snapshots.save(connection, NAME, KEY, snapshot)
             await allow_for(connection, len(cleared.drafts))
             tables = await RoundTables.read(connection, KEY, cleared.drafts)
-            await tables.insert_matches(connection, cleared.drafts)
+            ahead = await RowsAhead.read(connection, KEY, cleared.source)
+            async with ahead.making(cleared.drafts):
+                await tables.insert_matches(connection, cleared.drafts)
             clock = _Clock(running, len(cleared.drafts))
             heads = await lock_lanes(connection, [KEY])
             await tables.locked(connection, heads[KEY].next_position - 1)
-            await append_large(connection, heads, KEY, cleared.drafts, cleared.source, tables)
+            await append_large(connection, heads, KEY, cleared.drafts, cleared.source, tables, ahead=ahead)
         spent = clock.read()
         if not rows:
             rows += await read_rows(connection, KEY, cleared.plan.position, 2**53, 10**7)

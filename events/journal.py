@@ -17,6 +17,8 @@ from events.vocabulary import STREAMS
 
 DEFAULT_LANES = 12
 COPIED_AHEAD_BYTES_MAX = 1024 * 1024
+COPIED_AT_ONCE_BYTES_MAX = 12 * 1024 * 1024
+"""A COPY uses 16 MiB of buffers in turn: after these it waits until their log is flushed, and writes them."""
 
 
 class Deployment(Struct, frozen=True, kw_only=True):
@@ -195,13 +197,23 @@ async def copy_bytes(connection: Connection, parts: AsyncIterable[bytes]) -> Non
     """As `copy_rows`, of rows from `RowBytes`, which are made while the server takes those before."""
     # What a Unix socket takes at once is less than the server works off while this process waits for a core.
     connection._transport.set_write_buffer_limits(high=COPIED_AHEAD_BYTES_MAX)  # type: ignore[union-attr]  # in no stub, None once closed
-    await connection.copy_to_table(
-        "journal", schema_name="record", columns=COLUMNS, source=_framed(parts), format="binary"
-    )
+    following = aiter(parts)
+    async for first in following:
+        await connection.copy_to_table(
+            "journal",
+            schema_name="record",
+            columns=COLUMNS,
+            source=_framed(first, following),
+            format="binary",
+        )
 
 
-async def _framed(parts: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
+async def _framed(part: bytes | None, following: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """One statement's part, and what follows as long as it has room for it."""
+    room = COPIED_AT_ONCE_BYTES_MAX
     yield HEADER
-    async for part in parts:
+    while part is not None:
         yield part
+        room -= len(part)
+        part = await anext(following, None) if room > 0 else None
     yield TRAILER

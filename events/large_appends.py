@@ -1,16 +1,18 @@
-"""Thousands of events appended in one transaction: the server takes their journal rows while they are placed
-and chained here."""
+"""Thousands of events appended in one transaction: their journal rows are made before the lane is locked, and
+again, while the server takes those before them, where it has grown since."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
-from typing import Final, Protocol
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Final, Protocol, Self
 
 from events.connections import Connection
 from events.decision import LaneKey
 from events.envelope import Draft
-from events.heads import Heads
-from events.journal import copy_bytes
-from events.row_bytes import RowBytes
+from events.heads import Head, Heads
+from events.journal import JournalHead, copy_bytes, read_head
+from events.row_bytes import RowBytes, recorded
 from events.writes import Prepared, send_prepared
 
 EVENTS_A_TURN: Final = 32
@@ -29,26 +31,78 @@ class Tables(Protocol):
         ...
 
 
+class RowsAhead:
+    """Journal rows at the positions that they have if their lane does not grow until it is locked."""
+
+    def __init__(self, key: LaneKey, head: JournalHead, source: str) -> None:
+        self._before = head
+        self.rows = RowBytes(key, head.position, head.head, source)
+        self.made: list[list[bytes]] = []
+
+    @classmethod
+    async def read(cls, connection: Connection, key: LaneKey, source: str) -> Self:
+        return cls(key, await read_head(connection, key), source)
+
+    @asynccontextmanager
+    async def making(self, drafts: Sequence[Draft]) -> AsyncIterator[None]:
+        """They are made while the caller waits for the server inside; at the end they stand."""
+        task = asyncio.create_task(self._make(drafts))
+        try:
+            yield
+            await task
+        finally:
+            task.cancel()
+
+    async def _make(self, drafts: Sequence[Draft]) -> None:
+        made = []
+        for part in _parts(drafts):
+            made.append(self.rows.place(part))
+            await asyncio.sleep(0)
+        self.made = made
+
+    def stand_at(self, head: Head) -> bool:
+        return bool(self.made) and self._before == (head.next_position - 1, head.head)
+
+
 async def append_large(
-    connection: Connection, heads: Heads, key: LaneKey, drafts: Sequence[Draft], source: str, tables: Tables
+    connection: Connection,
+    heads: Heads,
+    key: LaneKey,
+    drafts: Sequence[Draft],
+    source: str,
+    tables: Tables,
+    *,
+    ahead: RowsAhead | None = None,
 ) -> None:
     """In the caller's transaction, which holds the lane; `drafts` as from `codec.encode_ahead`, all of it.
 
-    LaneStopped when it is stopped. After an exception nothing may be committed.
+    `ahead`: their rows, which are used if the lane has not grown. LaneStopped when it is stopped. After an
+    exception nothing may be committed.
     """
     heads.check_open([key])
     assert heads.locked_at is not None, "rows are copied under locks that are held"
     head = heads[key]
-    rows = RowBytes(key, head.next_position - 1, head.head, source, heads.locked_at)
-    await copy_bytes(connection, _placed(rows, drafts, tables))
+    if ahead is not None and ahead.stand_at(head):
+        rows, made = ahead.rows, iter(ahead.made)
+    else:
+        rows = RowBytes(key, head.next_position - 1, head.head, source)
+        made = map(rows.place, _parts(drafts))
+    await copy_bytes(connection, _told(drafts, made, head.next_position, heads.locked_at, tables))
     await send_prepared(connection, tables.prepared())
     heads.move(key, rows.position + 1, rows.chain, max(filter(None, (draft.time for draft in drafts))))
     await heads.store(connection)
 
 
-async def _placed(rows: RowBytes, drafts: Sequence[Draft], tables: Tables) -> AsyncIterator[bytes]:
+def _parts(drafts: Sequence[Draft]) -> Iterator[Sequence[Draft]]:
     for start in range(0, len(drafts), EVENTS_A_TURN):
-        part = drafts[start : start + EVENTS_A_TURN]
-        tables.pass_over(part, rows.position + 1)
-        yield rows.place(part)
+        yield drafts[start : start + EVENTS_A_TURN]
+
+
+async def _told(
+    drafts: Sequence[Draft], made: Iterator[list[bytes]], position: int, at: datetime, tables: Tables
+) -> AsyncIterator[bytes]:
+    for part, rows in zip(_parts(drafts), made, strict=True):
+        tables.pass_over(part, position)
+        position += len(part)
+        yield recorded(rows, at)
         await asyncio.sleep(0)

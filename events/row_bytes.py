@@ -25,22 +25,21 @@ _ID, _CHAIN = _length(16), _length(32)
 class RowBytes:
     """Rows of one lane, one behind the other; `position` and `chain` are of the last, at first the lane's."""
 
-    def __init__(self, key: LaneKey, position: int, chain: bytes, source: str, recorded_at: datetime) -> None:
+    def __init__(self, key: LaneKey, position: int, chain: bytes, source: str) -> None:
         self.position, self.chain = position, chain
         self._key, self._source = key, source
         stream_and_lane = _field(key.stream.encode()) + _field(_integer(key.lane))
         self._before = _count(len(COLUMNS)) + stream_and_lane + _length(8)
-        self._behind = _field(_integer((recorded_at - _EPOCH) // timedelta(microseconds=1)))
         self._named: dict[tuple[type, str], bytes] = {}
 
-    def place(self, drafts: Sequence[Draft]) -> bytes:
-        """The rows of drafts from `codec.encode_ahead`.
+    def place(self, drafts: Sequence[Draft]) -> list[bytes]:
+        """The rows of drafts from `codec.encode_ahead`, each but for its last value, when it was recorded.
 
         ValueError for a draft of another lane or source, or without a body.
         """
-        pieces: list[bytes] = []
+        placed: list[bytes] = []
         position, chain = self.position, self.chain
-        before, behind, named, key = self._before, self._behind, self._named, self._key
+        before, named, key = self._before, self._named, self._key
         copied = sha256().copy
         for draft in drafts:
             body = draft.unplaced
@@ -59,10 +58,10 @@ class RowBytes:
             chain = digest.digest()
             kind = (draft.data.__class__, draft.subject)
             names = named.get(kind) or self._name(draft)
-            pieces += (before, _integer(position), _ID, draft.id.bytes, names, _length(size))
-            pieces += (body.before, told, body.after, _CHAIN, chain, behind)
+            head = before + _integer(position) + _ID + draft.id.bytes + names + _length(size)
+            placed.append(b"".join((head, body.before, told, body.after, _CHAIN, chain)))
         self.position, self.chain = position, chain
-        return b"".join(pieces)
+        return placed
 
     def _name(self, draft: Draft) -> bytes:
         """Type and key, which are few."""
@@ -72,6 +71,12 @@ class RowBytes:
         found = _field(name.encode()) + _field(draft.subject.encode())
         self._named[draft.data.__class__, draft.subject] = found
         return found
+
+
+def recorded(rows: Sequence[bytes], at: datetime) -> bytes:
+    """Rows as they were placed, with when they were recorded."""
+    behind = _field(_integer((at - _EPOCH) // timedelta(microseconds=1)))
+    return behind.join((*rows, b""))
 
 
 def _field(value: bytes) -> bytes:

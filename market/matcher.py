@@ -15,7 +15,7 @@ from events.decision import LaneKey
 from events.envelope import Draft, Recorded
 from events.faults import crash_point
 from events.heads import allow_for, lock_lanes
-from events.large_appends import append_large
+from events.large_appends import RowsAhead, append_large
 from events.market_events import ClearingCompleted, ClearingPlanned, MatchStruck
 from events.subscription import Batch
 from market import round_books
@@ -125,22 +125,24 @@ class Matcher:
     ) -> bool:
         """Whether the plan was still open, so that its round is recorded.
 
-        `ahead`: its matches are inserted before the lane is locked. Then _Ended when the plan was not open,
-        and RoundRecorded when another matcher has recorded the round.
+        `ahead`: its matches are inserted and its rows made before the lane is locked. Then _Ended when the
+        plan was not open, and RoundRecorded when another matcher has recorded the round.
         """
         async with batch.transaction(count) as connection:
             await keep(connection)
             await allow_for(connection, len(drafts))
             tables = await RoundTables.read(connection, batch.lane, drafts)
+            rows = await RowsAhead.read(connection, batch.lane, self._source)
             if ahead:
-                await tables.insert_matches(connection, drafts)
+                async with rows.making(drafts):
+                    await tables.insert_matches(connection, drafts)
             heads = await lock_lanes(connection, [batch.lane])
             row = await load_clearing(connection, plan.market, plan.plan)
             assert row is not None, f"plan {plan.plan} stands in the lane, but not in the state"
             is_open = row.status == "planned"
             if is_open:
                 await tables.locked(connection, heads[batch.lane].next_position - 1)
-                await append_large(connection, heads, batch.lane, drafts, self._source, tables)
+                await append_large(connection, heads, batch.lane, drafts, self._source, tables, ahead=rows)
             elif ahead:
                 raise _Ended
             crash_point("matcher.before_commit")

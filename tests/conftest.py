@@ -22,7 +22,13 @@ from market.settings import Role, Settings, load
 from tests.market_support import OpenMarket, scene_on
 
 # A test database is thrown away: what an operating system crash would lose does not matter.
-POSTGRES_CONF = "fsync = off\nsynchronous_commit = off\nfull_page_writes = off\nautovacuum = off\n"
+POSTGRES_CONF = """
+fsync = off
+synchronous_commit = off
+full_page_writes = off
+autovacuum = off
+min_wal_size = 80MB
+"""
 
 # Files are copied in less time than their blocks are logged.
 COPY = "create database {name} template {template} owner lodestone_owner strategy file_copy"

@@ -22,7 +22,7 @@ from events.envelope import Draft, Recorded
 from events.heads import append, lock_lanes
 from events.journal import initialise, read_events
 from events.lane import LaneWriter
-from events.large_appends import append_large
+from events.large_appends import RowsAhead, append_large
 from market.commands import (
     clearings,
     initiatives,
@@ -181,12 +181,14 @@ class Scene:
         drafts = ahead_of_lock(conclude(folded[self.market], plan), source)
         async with self.pool.acquire() as connection, standing_still(connection):
             tables = await RoundTables.read(connection, self.lane, drafts)
+            rows = await RowsAhead.read(connection, self.lane, source)
             await before()
-            await tables.insert_matches(connection, drafts)
+            async with rows.making(drafts):
+                await tables.insert_matches(connection, drafts)
             await meanwhile()
             heads = await lock_lanes(connection, [self.lane])
             await tables.locked(connection, heads[self.lane].next_position - 1)
-            await append_large(connection, heads, self.lane, drafts, source, tables)
+            await append_large(connection, heads, self.lane, drafts, source, tables, ahead=rows)
             after = heads.found[self.lane].next_position - 1
             return tuple(await read_events(connection, self.lane, after, after + len(drafts), len(drafts)))
 

@@ -48,6 +48,19 @@ def test_compose_file_uses_only_known_members_in_their_form(compose: dict[str, A
     assert [] == errors
 
 
+def test_the_log_is_set_alike_everywhere(compose: dict[str, Any]) -> None:
+    conf = (DEPLOY / "postgres" / "embedded.conf").read_text()
+    operations = (CHECKOUT / "docs" / "operations.md").read_text()
+    embedded = dict(re.findall(r"^(\w+) = (.*)$", conf, re.MULTILINE))
+    told = dict(re.findall(r"^\| `(\w+)` \| (\w+)", operations, re.MULTILINE))
+    name, *options = compose["services"]["postgres"]["command"]
+    given = dict(option.removeprefix("-c").split("=") for option in options)
+    assert "postgres" == name
+    assert given == {name: value for name, value in embedded.items() if "wal" in name or name in given}
+    assert given == {name: told.get(name, given[name]) for name in given}
+    assert not {"fsync", "synchronous_commit", "full_page_writes"} & embedded.keys()
+
+
 def test_compose_client_accepts_the_file_where_there_is_one() -> None:
     command = ["docker", "compose", "-f", str(COMPOSE), "config", "--quiet"]
     has_client = (

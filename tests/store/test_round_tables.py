@@ -10,10 +10,11 @@ import pytest
 from msgspec.structs import replace
 from uuid_utils.compat import uuid7
 
+from events import journal
 from events.envelope import Draft, Recorded
 from events.heads import Heads, Stamp, append, lock_lanes
 from events.journal import JournalRow, read_head, read_rows
-from events.large_appends import append_large
+from events.large_appends import RowsAhead, append_large
 from events.leases import take_leases
 from events.market_events import ClearingCompleted, MatchStruck
 from events.positions import read_place
@@ -162,7 +163,13 @@ class Still:
         return ()
 
 
-async def test_rows_are_those_that_heads_write(scene: Scene) -> None:
+@pytest.mark.parametrize("grown_by", [None, 0, 7])
+@pytest.mark.parametrize("copied_at_once_bytes", [1, 20_000, 10**7])
+async def test_rows_are_those_that_heads_write(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, grown_by: int | None, copied_at_once_bytes: int
+) -> None:
+    """Made under the lock, ahead of it, and ahead of it on a lane that then grows; in one copy or several."""
+    monkeypatch.setattr(journal, "COPIED_AT_ONCE_BYTES_MAX", copied_at_once_bytes)
     plan = await scene.plan()
     source = "urn:lodestone:" + str(scene.operator.organisation)
     drafts = abandonments(plan, source)
@@ -170,25 +177,55 @@ async def test_rows_are_those_that_heads_write(scene: Scene) -> None:
         cause="", actor=plan.actor, source=source, now=scene.clock.now, new_id=uuid7, new_salt=new_salt
     )
     async with scene.pool.acquire() as connection:
+        ahead = None if grown_by is None else await RowsAhead.read(connection, scene.lane, source)
+        if ahead is not None:
+            async with ahead.making(drafts):
+                assert not ahead.made
+        for other in abandonments(plan, source)[: grown_by or 0]:
+            async with connection.transaction():
+                heads = await lock_lanes(connection, [scene.lane])
+                await append_large(connection, heads, scene.lane, [other], source, Still())
         async with connection.transaction():
             heads = await lock_lanes(connection, [scene.lane])
-            await append_large(connection, heads, scene.lane, drafts, source, Still())
+            before = heads[scene.lane]
+            assert ahead is None or (grown_by == 0) == ahead.stand_at(before)
+            await append_large(connection, heads, scene.lane, drafts, source, Still(), ahead=ahead)
         expected = Heads(heads.found, heads.locked_at)
         events = expected.write(drafts, stamp)
         head = expected.current[scene.lane]
+        assert plan.position + 1 + (grown_by or 0) == events[0].position
         assert [
             JournalRow(e.stream, e.lane, e.position, e.id, e.type, e.subject, e.body, e.chain) for e in events
-        ] == await read_rows(connection, scene.lane, plan.position, 10**6, 1_000)
+        ] == await read_rows(connection, scene.lane, before.next_position - 1, 10**6, 1_000)
         assert head == (await lock_lanes(connection, [scene.lane]))[scene.lane]
-        assert heads.locked_at == await connection.fetchval(
-            "select max(recorded_at) from record.journal where event_id = $1", events[-1].id
+        times = await connection.fetch(
+            "select recorded_at, count(*) from record.journal where event_id = any($1) group by 1",
+            [event.id for event in events],
         )
+        assert [(heads.locked_at, len(events))] == [tuple(row) for row in times]
+
+
+async def test_rows_are_not_made_for_who_fails_meanwhile(scene: Scene) -> None:
+    plan = await scene.plan()
+    source = "urn:lodestone:" + str(scene.operator.organisation)
+    drafts = abandonments(plan, source)
+    async with scene.pool.acquire() as connection:
+        ahead = await RowsAhead.read(connection, scene.lane, source)
+        with pytest.raises(RowCountWrong):
+            async with ahead.making(drafts):
+                await asyncio.sleep(0)
+                raise RowCountWrong("match", 0, 1)
+        assert not ahead.stand_at((await lock_lanes(connection, [scene.lane]))[scene.lane])
+        with pytest.raises(ValueError, match="not made for"):
+            async with ahead.making([drafts[0], replace(drafts[1], unplaced=None)]):
+                await asyncio.sleep(0)
+        assert not ahead.stand_at((await lock_lanes(connection, [scene.lane]))[scene.lane])
 
 
 async def test_rows_are_made_of_drafts_of_their_lane_alone(scene: Scene) -> None:
     plan = await scene.plan()
     [one, another, *_], source = abandonments(plan, "urn:lodestone:one"), "urn:lodestone:one"
-    rows = RowBytes(scene.lane, 7, bytes(32), source, plan.time)
+    rows = RowBytes(scene.lane, 7, bytes(32), source)
     for other in (
         replace(one, lane=scene.lane.lane + 1),
         replace(one, stream="parties"),
