@@ -170,11 +170,12 @@ class LaneWriter:
                     self._wake.clear()
                     while room.batches_under_way < self._batches_max and (batch := self._next()):
                         batches.create_task(self._carry(batch), name="lane-batch")
-                    if not room.batches_under_way:
-                        await self._spare.give_back()
                     if self._stopping and not room and not room.batches_under_way:
                         return
-                    await self._wake.wait()
+                    if room.batches_under_way:
+                        await self._wake.wait()
+                    else:
+                        await self._spare.rest_until(self._wake)
         finally:
             room.turn_away()
             await self._spare.give_back()
