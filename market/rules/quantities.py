@@ -140,6 +140,14 @@ def figure_shares(composition: Composition) -> dict[str, tuple[int, bool]]:
     }
 
 
+def figure_share(composition: Composition, analyte: str) -> tuple[int, bool] | None:
+    """That of `figure_shares` of one analyte; None where it has no figure."""
+    for cell in composition.cells:
+        if cell.analyte == analyte and cell.state != "not_available":
+            return _scaled(composition, cell), cell.state == "below_detection"
+    return None
+
+
 def dry_analytes(composition: Composition, moisture_ppb: int) -> dict[str, DryAnalyte]:
     """What eligibility compares with limits; analytes without a figure are absent. Moisture below 100 %."""
     over, under = PPB, SHARE_SCALE

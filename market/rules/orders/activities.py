@@ -6,7 +6,7 @@ from typing import Final
 from events.fractions import ppb_text
 from events.refusal import Caution
 from events.vocabulary import Assay, Composition
-from market.rules.quantities import SHARE_SCALE, element_fractions, figure_shares
+from market.rules.quantities import SHARE_SCALE, element_fractions, figure_share
 from market.rules.refusing.ineligibility import becquerel_text
 
 MBQ_PER_G: Final = {"Th": ("Th-232", 4_057_000), "U": ("U-238", 12_347_000)}
@@ -18,14 +18,13 @@ ROUNDED_MBQ_PER_G: Final = 1
 
 def activity_cautions(composition: Composition, assay: Assay) -> Iterator[Caution]:
     """A factor of two and more between what is stated and what the cell of the element comes to."""
-    figures, fractions = figure_shares(composition), element_fractions(composition)
     for element, stated, pointer in (
         ("Th", assay.th_mbq_per_g, "/assay/th_mbq_per_g"),
         ("U", assay.u_mbq_per_g, "/assay/u_mbq_per_g"),
     ):
-        if stated is None or element not in figures:
+        if stated is None or (figure := figure_share(composition, element)) is None:
             continue
-        share, below = figures[element]
+        share, below = figure
         nuclide, mbq_per_g = MBQ_PER_G[element]
         found = share * mbq_per_g
         over = stated * SHARE_SCALE >= APART * found
@@ -33,7 +32,9 @@ def activity_cautions(composition: Composition, assay: Assay) -> Iterator[Cautio
         near = abs(stated * SHARE_SCALE - found) <= ROUNDED_MBQ_PER_G * SHARE_SCALE
         if near or not (over or under):
             continue
-        of_cell = f"{element} below detection" if below else f"{ppb_text(fractions[element])} of {element}"
+        of_cell = f"{element} below detection"
+        if not below:
+            of_cell = f"{ppb_text(element_fractions(composition)[element])} of {element}"
         bound = "below" if below else "about"
         yield Caution(
             code="activity_unlike_assay",

@@ -79,7 +79,7 @@ def delivered_time(terms: Deliverable) -> datetime:
     """The end of the last delivery that a supply states."""
     if terms.term is not None:
         return contract_years(terms.term).end
-    return max(tranche.window.end for tranche in terms.tranches)
+    return max([tranche.window.end for tranche in terms.tranches])
 
 
 def contract_years(term: TermHorizon) -> Period:
@@ -92,6 +92,8 @@ def contract_years(term: TermHorizon) -> Period:
 
 def tranche_refusals(tranches: tuple[Tranche, ...]) -> list[Refusal]:
     """Tranches in any order that share a moment."""
+    if len(tranches) == 1:
+        return []
     order = sorted(range(len(tranches)), key=lambda index: (tranches[index].window.start, index))
     return [
         TranchesOverlap(pointer=f"/tranches/{later}/window", tranche=later)

@@ -80,33 +80,29 @@ def cell_refusals(composition: Composition) -> list[Refusal]:
         reasons.append(TreoMissing(pointer="/composition/treo_ppb"))
     seen: set[str] = set()
     for index, cell in enumerate(composition.cells):
-        reasons += _cell_refusals(cell, f"/composition/cells/{index}")
+        reasons += _cell_refusals(cell, index)
         if cell.analyte in seen:
             reasons.append(DuplicateEntry(pointer=f"/composition/cells/{index}/analyte", entry=cell.analyte))
         seen.add(cell.analyte)
     return reasons
 
 
-def _cell_refusals(cell: Cell, pointer: str) -> list[Refusal]:
-    reasons: list[Refusal] = []
-    if cell.analyte not in ANALYTES:
-        reasons.append(AnalyteUnknown(pointer=f"{pointer}/analyte", analyte=cell.analyte))
-    elif cell.reported_as in OXIDES and OXIDES[cell.reported_as][0] != cell.analyte:
-        reasons.append(
-            OxideNotOfElement(
-                pointer=f"{pointer}/reported_as",
-                reported_as=cell.reported_as,
-                element=OXIDES[cell.reported_as][0],
-                analyte=cell.analyte,
-            )
+def _cell_refusals(cell: Cell, index: int) -> Iterator[Refusal]:
+    analyte, reported_as = cell.analyte, cell.reported_as
+    if analyte not in ANALYTES:
+        yield AnalyteUnknown(pointer=f"/composition/cells/{index}/analyte", analyte=analyte)
+    elif reported_as in OXIDES and OXIDES[reported_as][0] != analyte:
+        yield OxideNotOfElement(
+            pointer=f"/composition/cells/{index}/reported_as",
+            reported_as=reported_as,
+            element=OXIDES[reported_as][0],
+            analyte=analyte,
         )
-    elif cell.reported_as != cell.analyte and cell.reported_as not in OXIDES:
-        reasons.append(
-            OxideUnknown(pointer=f"{pointer}/reported_as", reported_as=cell.reported_as, analyte=cell.analyte)
-        )
+    elif reported_as != analyte and reported_as not in OXIDES:
+        pointer = f"/composition/cells/{index}/reported_as"
+        yield OxideUnknown(pointer=pointer, reported_as=reported_as, analyte=analyte)
     if cell.state == "below_detection" and not cell.fraction_ppb:
-        reasons.append(DetectionLimitMissing(pointer=f"{pointer}/fraction_ppb"))
-    return reasons
+        yield DetectionLimitMissing(pointer=f"/composition/cells/{index}/fraction_ppb")
 
 
 def sum_refusals(composition: Composition, moisture_ppb: int) -> list[Refusal]:
@@ -115,7 +111,7 @@ def sum_refusals(composition: Composition, moisture_ppb: int) -> list[Refusal]:
     A sample as received holds the water too, a dry one does not.
     """
     reasons: list[Refusal] = []
-    sum_ppb = sum(cell.fraction_ppb or 0 for cell in composition.cells if cell.state == "value")
+    sum_ppb = sum([cell.fraction_ppb or 0 for cell in composition.cells if cell.state == "value"])
     sum_ppb = max(sum_ppb if composition.of == "sample" else 0, composition.treo_ppb or 0)
     sum_ppb += moisture_ppb if composition.basis == "as_received" else 0
     if sum_ppb > WHOLE_MOST_PPB:

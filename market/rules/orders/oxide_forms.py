@@ -22,8 +22,8 @@ def composition_refusals(form: ProductForm, composition: Composition, moisture_p
         return []
     cells = [cell for cell in composition.cells if cell.state == "value" and cell.analyte in RICHEST_PPB]
     elements = [(cell.analyte, cell.fraction_ppb or 0) for cell in cells if cell.reported_as == cell.analyte]
-    sum_ppb = sum(cell.fraction_ppb or 0 for cell in cells if cell.reported_as != cell.analyte)
-    sum_ppb += sum(least_oxide_ppb(element, fraction_ppb) for element, fraction_ppb in elements)
+    sum_ppb = sum([cell.fraction_ppb or 0 for cell in cells if cell.reported_as != cell.analyte])
+    sum_ppb += sum([least_oxide_ppb(element, fraction_ppb) for element, fraction_ppb in elements])
     sum_ppb += moisture_ppb if composition.basis == "as_received" else 0
     if sum_ppb <= WHOLE_MOST_PPB:
         return []

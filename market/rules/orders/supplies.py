@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import Annotated
 from uuid import UUID
 
@@ -30,6 +31,7 @@ from events.vocabulary import (
     Packaging,
     PhysicalLot,
     Place,
+    PriceUnit,
     ProductForm,
     RecycledContent,
     RexRoute,
@@ -51,6 +53,7 @@ from market.rules.refusing.defects import AmountOutOfRange, MinimumQuantityTooLa
 from market.rules.refusing.ineligibility import eur_per_kg_text, kg_text
 from market.rules.refusing.wording import EWC_PATTERN, Code, Text
 
+ASKS_REMEMBERED = 256
 EWC_DIGITS = 6
 CN_DIGITS = 8
 
@@ -160,10 +163,18 @@ def converted_ask(
     inputs: MarketInputs,
 ) -> ConvertedPrice:
     """Up. Raises ValueError for what cannot be converted."""
-    ratio = kg_per_basis_kg(stated.per, basis, moisture_ppb, composition)
+    ratio = asked_kg(stated.per, basis, moisture_ppb, composition)
     if ratio is None:
         raise ValueError(f"a price per kg {stated.per} cannot be converted to {basis}")
     return to_ueur_per_basis_kg(stated, ratio, fx_for(inputs, stated.currency), "up")
+
+
+@lru_cache(maxsize=ASKS_REMEMBERED)
+def asked_kg(
+    per: PriceUnit, basis: MarketBasis, moisture_ppb: int, composition: Composition
+) -> tuple[int, int] | None:
+    """`kg_per_basis_kg`, remembered from a posting's check to its terms."""
+    return kg_per_basis_kg(per, basis, moisture_ppb, composition)
 
 
 def draft_basis_g(draft: SupplyDraft, basis: MarketBasis) -> int:

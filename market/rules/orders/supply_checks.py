@@ -27,6 +27,7 @@ from market.rules.orders.materials import (
 from market.rules.orders.orders import PostingState
 from market.rules.orders.supplies import (
     SupplyDraft,
+    asked_kg,
     draft_basis_g,
     is_cn_code,
     is_ewc_code,
@@ -35,7 +36,7 @@ from market.rules.orders.supplies import (
 )
 from market.rules.orders.whole_magnets import magnet_refusals
 from market.rules.packages import UNPACKED_UNITS
-from market.rules.quantities import EUR, fx_for, kg_per_basis_kg, reo_unstated, to_ueur_per_basis_kg
+from market.rules.quantities import EUR, fx_for, reo_unstated, to_ueur_per_basis_kg
 from market.rules.refusing.defects import (
     AskNegative,
     CertificateNotOwned,
@@ -137,7 +138,7 @@ def _price_refusals(case: _Case) -> list[Refusal]:
     """Denominator and posting bound, of a material that is not refused."""
     draft, terms, inputs = case.draft, case.state.terms, case.state.inputs
     ask = draft.ask
-    ratio = kg_per_basis_kg(ask.per, terms.basis, draft.moisture_ppb, draft.composition)
+    ratio = asked_kg(ask.per, terms.basis, draft.moisture_ppb, draft.composition)
     unstated = reo_unstated(draft.composition) if ask.per == "reo" and BASIS_ELEMENTS[terms.basis] else ()
     if unstated:
         return [RareEarthOxidesUnstated(pointer="/ask/per", missing=", ".join(unstated))]
@@ -199,7 +200,7 @@ def _tranche_refusals(case: _Case) -> Iterator[Refusal]:
         if tranche.net_wet_g == 0:
             yield QuantityNotPositive(pointer=f"/tranches/{index}/net_wet_g")
     yield from tranche_refusals(draft.tranches)
-    sum_g = sum(tranche.net_wet_g for tranche in draft.tranches)
+    sum_g = sum([tranche.net_wet_g for tranche in draft.tranches])
     if sum_g != draft.net_wet_g:
         yield TranchesNotSum(
             pointer="/tranches", sum=tonnes_text(sum_g), net_wet=tonnes_text(draft.net_wet_g)

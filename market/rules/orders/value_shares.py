@@ -52,7 +52,7 @@ def value_share(basis: MarketBasis, composition: Composition, inputs: MarketInpu
     return ValueShare(
         share_ppb=None if missing or total <= 0 else carried * PPB // total,
         missing=missing,
-        unpriced=tuple(analyte for analyte in unpriced if analyte in RARE_EARTHS and analyte not in missing),
+        unpriced=tuple([each for each in unpriced if each in RARE_EARTHS and each not in missing]),
     )
 
 
