@@ -168,7 +168,7 @@ class LaneWriter:
             async with asyncio.TaskGroup() as batches:
                 while True:
                     self._wake.clear()
-                    while room.batches_under_way < self._batches_max and (batch := self._next()):
+                    while room and room.batches_under_way < self._batches_max and (batch := self._next()):
                         batches.create_task(self._carry(batch), name="lane-batch")
                     if self._stopping and not room and not room.batches_under_way:
                         return

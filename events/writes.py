@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
-from itertools import chain
 from typing import NamedTuple
 
 from events.array_texts import as_texts
@@ -86,10 +85,14 @@ async def send_if(
 
 def _parts(together: Sequence[Write]) -> tuple[tuple[tuple[str, int], ...], list[object]]:
     """Statements with their counts of parameters, and the arguments of all."""
-    most = max((len(write.rows) for write in together), default=0)
-    texts = [as_texts(write.statement, write.arguments, most) for write in together]
-    parts = tuple((statement, len(own)) for statement, own in texts)
-    return parts, list(chain.from_iterable(own for _, own in texts))
+    most = max([len(write.rows) for write in together], default=0)
+    parts: list[tuple[str, int]] = []
+    given: list[object] = []
+    for write in together:
+        statement, own = as_texts(write.statement, write.arguments, most)
+        parts.append((statement, len(own)))
+        given += own
+    return tuple(parts), given
 
 
 def _of_different_tables(writes: Sequence[Write]) -> Iterator[list[Write]]:

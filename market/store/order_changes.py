@@ -115,9 +115,12 @@ def order_writes(
 ) -> list[Write]:
     """Rows as they were opened, then those that were restated, then those that only matches moved."""
     listed = list(changes)
+    opened = Write(table, insert, [change.inserted() for change in listed if change.new])
     rest = [change for change in listed if not change.as_opened]
+    if not rest:
+        return [opened]
     return [
-        Write(table, insert, [change.inserted() for change in listed if change.new]),
+        opened,
         Write(table, update, [change.updated() for change in rest if change.new or change.restated]),
         Write(table, move, [change.held() for change in rest if not (change.new or change.restated)]),
     ]
