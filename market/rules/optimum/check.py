@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from market.rules.optimum.compiled import run
-from market.rules.optimum.levels import hold, reach
+from market.rules.optimum.levels import LOW_BITS, hold, reach
 from market.rules.optimum.problem import (
     GUARD,
     Int32s,
@@ -17,6 +17,7 @@ from market.rules.optimum.problem import (
     Solution,
     exact_dot,
     fills_g,
+    read_only,
     used_edges,
 )
 from market.rules.optimum.transport_graph import has_cycle
@@ -64,7 +65,7 @@ def verify(problem: Problem, solution: Solution) -> list[Violation]:
     held = _held(problem, solution)
     if held.faults:
         return _all_faults(problem, solution)
-    violations += _welfare_claim(solution, _bound(problem, solution, 0))
+    violations += _welfare_claim(solution, held.welfare)
     return violations or list(_unique_claim(problem, solution, held))
 
 
@@ -116,45 +117,51 @@ def _welfare_claim(solution: Solution, welfare: int) -> Iterator[Violation]:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class _Held:
-    """What `reach` and `hold` found; ways: tail, head and grams. is_forest: no way is on a cycle of ways."""
+    """What `reach` and `hold` found.
 
-    ways: tuple[Int32s, Int32s, Int64s]
+    tied: edges tight on every level. fills_g: of sellers, then buyers. welfare: the dual total. is_forest: no
+    way is on a cycle of ways. Complete where there are no faults.
+    """
+
+    tied: Int32s
+    fills_g: Int64s
     faults: int
+    welfare: int
     is_forest: bool
 
 
 def _held(problem: Problem, solution: Solution) -> _Held:
-    edges, nodes = problem.edges, len(problem.supply) + len(problem.demand) + 1
-    duals = tuple(tuple(_fixed(getattr(solution, name)) for name in pair) for pair in DUALS)
-    sellers_first, buyers_first = problem.priorities
-    of_sellers, of_buyers = duals[1]
+    edges, root = problem.edges, len(problem.supply) + len(problem.demand)
+    duals = tuple((_fixed(getattr(solution, one)), _fixed(getattr(solution, other))) for one, other in DUALS)
     # unsigned: compiled, an index that may be below 0 is looked at once more
-    ends = _fixed(problem.seller).view(np.uint32), _fixed(problem.buyer).view(np.uint32)
+    ends = _fixed(problem.seller.view(np.uint32)), _fixed(problem.buyer.view(np.uint32))
     listed = np.empty(edges, dtype=np.uint32)
     reached, below = run(reach, edges, ends, _fixed(problem.value), duals[0], listed)
-    tail, head = np.empty((2, reached + nodes), dtype=np.int32)
-    ways = tail, head, np.empty(reached + nodes, dtype=np.int64)
-    found, faults, left = run(
+    fills = np.zeros(root, dtype=np.int64)
+    tied, faults, left, (high, low, fits) = run(
         hold,
         edges,
         ends,
         _fixed(problem.weight(2, slice(None))),
         _fixed(solution.flow),
         duals,
-        (_fixed(of_sellers - sellers_first), _fixed(buyers_first - of_buyers)),
+        problem.priorities,
         (_fixed(problem.supply), _fixed(problem.demand)),
         (reached, listed),
-        (np.zeros_like(problem.supply), np.zeros_like(problem.demand)),
-        (*ways, *np.zeros((2, nodes), dtype=np.int32)),
+        np.empty(2 * root, dtype=np.int64),
+        fills,
+        np.zeros((3, root + 2), dtype=np.uint32),
     )
-    return _Held((tail[:found], head[:found], ways[2][:found]), below + faults, is_forest=left == 0)
+    welfare = (high << LOW_BITS) + low if fits else _bound(problem, solution, 0)
+    return _Held(listed[:tied].view(np.int32), fills, below + faults, welfare, is_forest=left == 0)
 
 
 def _fixed(array: Any) -> Any:
-    """A read-only view, contiguous."""
-    view = np.ascontiguousarray(array).view()
-    view.flags.writeable = False
-    return view
+    """Itself or a view or a copy: read-only and contiguous."""
+    flags = array.flags
+    if flags.c_contiguous and not flags.writeable:
+        return array
+    return read_only(np.ascontiguousarray(array).view())
 
 
 def tied_edges(problem: Problem, solution: Solution) -> Int64s:
@@ -249,6 +256,23 @@ def _level_orders(field: str, dual: Int64s, free: Mask, slack: Mask) -> Iterator
 def _unique_claim(problem: Problem, solution: Solution, held: _Held) -> Iterator[Violation]:
     """Flow can go round no cycle of tied edges and of the ways between free orders and the root."""
     nodes = len(problem.supply) + len(problem.demand) + 1
-    unique = held.is_forest or not residual_cycle(*held.ways, nodes, problem.edges)
+    unique = held.is_forest or not residual_cycle(*_ways(problem, solution, held), nodes, problem.edges)
     if solution.unique != unique:
         yield Violation("unique", "unique", None, str(solution.unique), str(unique))
+
+
+def _ways(problem: Problem, solution: Solution, held: _Held) -> tuple[Int32s, Int32s, Int64s]:
+    """Tail, head and grams of tied edges, then of the ways of free orders, which have duals of 0 on each level."""
+    sellers, root = len(problem.supply), len(problem.supply) + len(problem.demand)
+    sold, bought = (
+        np.flatnonzero(np.logical_and.reduce([getattr(solution, name) == 0 for name in names]))
+        for names in zip(*DUALS, strict=True)
+    )
+    left_g = np.concatenate([problem.supply, problem.demand]) - held.fills_g
+    tails = problem.seller[held.tied], sold, np.full(len(bought), root)
+    heads = problem.buyer[held.tied] + sellers, np.full(len(sold), root), bought + sellers
+    return (
+        np.concatenate(tails).astype(np.int32),
+        np.concatenate(heads).astype(np.int32),
+        np.concatenate([solution.flow[held.tied], left_g[sold], left_g[bought + sellers]]),
+    )

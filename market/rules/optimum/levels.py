@@ -9,20 +9,12 @@ Ints = Any
 Sides = tuple[Ints, Ints]
 """Of the sellers, and of the buyers."""
 LevelSides = tuple[Sides, Sides, Sides]
-Ways = tuple[Ints, Ints, Ints, Ints, Ints]
+Orders = tuple[Ints, Ints, Ints, Ints]
+"""Capacity, and duals level by level."""
 
-
-@inner
-def _add_way(tail: int, head: int, grams: int, found: int, ways: Ways) -> int:
-    tails, heads, along, degree, joined = ways
-    tails[found] = tail
-    heads[found] = head
-    along[found] = grams
-    degree[tail] += 1
-    degree[head] += 1
-    joined[tail] ^= found
-    joined[head] ^= found
-    return found + 1
+LOW_BITS = 20
+LOW = (1 << LOW_BITS) - 1
+INT64_MAX = (1 << 63) - 1
 
 
 def reach(ends: Sides, value: Ints, duals: Sides, listed: Ints) -> tuple[int, int]:
@@ -44,32 +36,58 @@ def reach(ends: Sides, value: Ints, duals: Sides, listed: Ints) -> tuple[int, in
 
 
 @inner
+def _out_of_range(duals: LevelSides) -> bool:
+    most = 0
+    least = 0
+    for level in range(LEVELS):
+        for side in range(2):
+            for dual in duals[level][side]:
+                most = max(most, dual)
+                least = min(least, dual)
+    return most >= GUARD or least <= -GUARD
+
+
+@inner
+def _pair(duals: LevelSides, priorities: Sides, pairs: Ints) -> None:
+    """What the second and the third level ask of each order, side by side: they are looked up together.
+
+    Of the second, dual less priority of sellers, and priority less dual of buyers: an edge is tight where
+    they are equal, and no sum can overflow.
+    """
+    sellers = len(priorities[0])
+    for order in range(sellers):
+        pairs[2 * order] = duals[1][0][order] - priorities[0][order]
+        pairs[2 * order + 1] = duals[2][0][order]
+    for order in range(len(priorities[1])):
+        pairs[2 * (sellers + order)] = priorities[1][order] - duals[1][1][order]
+        pairs[2 * (sellers + order) + 1] = duals[2][1][order]
+
+
+@inner
 def _tie(
-    ends: Sides, tiebreak: Ints, least: Sides, ties: Sides, reached: int, listed: Ints
+    ends: Sides, tiebreak: Ints, pairs: Ints, sellers: int, reached: int, listed: Ints
 ) -> tuple[int, int]:
     """Of the first `reached` that are listed, those tight on the second and third level, as `reach`."""
     seller, buyer = ends
-    seller_least, buyer_least = least
-    seller_tie, buyer_tie = ties
     tied = 0
     below = 0
     for place in range(reached):
         edge = listed[place]
-        i = seller[edge]
-        j = buyer[edge]
-        if seller_least[i] == buyer_least[j]:
-            dual = seller_tie[i] + buyer_tie[j]
+        i = 2 * seller[edge]
+        j = 2 * (sellers + buyer[edge])
+        if pairs[i] == pairs[j]:
+            dual = pairs[i + 1] + pairs[j + 1]
             listed[tied] = edge
             tied += dual <= tiebreak[edge]
             below += dual < tiebreak[edge]
         else:
-            below += seller_least[i] < buyer_least[j]
+            below += pairs[i] < pairs[j]
     return tied, below
 
 
 @inner
 def _flow(
-    ends: Sides, flow: Ints, capacities: Sides, fills: Sides, tied: tuple[int, Ints], ways: Ways
+    ends: Sides, flow: Ints, capacities: Sides, fills: Ints, tied: int, listed: Ints, graph: Ints
 ) -> int:
     """Fill orders by the edges that are tight, each of which is a way; answers on how many flow is wrong.
 
@@ -77,70 +95,104 @@ def _flow(
     """
     seller, buyer = ends
     supply, demand = capacities
-    sold, bought = fills
-    found, listed = tied
+    degree, others = graph[0], graph[1]
     sellers = len(supply)
     wrong = 0
     for edge in range(len(flow)):
         wrong += flow[edge] != 0
-    for place in range(found):
+    for place in range(tied):
         edge = listed[place]
         i = seller[edge]
         j = buyer[edge]
+        at = sellers + j
         grams = flow[edge]
-        _add_way(i, sellers + j, grams, place, ways)
+        degree[i] += 1
+        degree[at] += 1
+        others[i] ^= at
+        others[at] ^= i
         if 0 <= grams <= supply[i] and grams <= demand[j]:
             wrong -= grams != 0
-            sold[i] += grams
-            bought[j] += grams
+            fills[i] += grams
+            fills[at] += grams
     return wrong
 
 
 @inner
-def _orders(
-    side: int, root: int, capacity: Ints, filled: Ints, duals: tuple[Ints, Ints, Ints], found: int, ways: Ways
-) -> tuple[int, int]:
-    """Add a way for each order of one side whose duals are 0 on every level; how many there are, and faults.
+def _orders(first: int, root: int, orders: Orders, fills: Ints, graph: Ints) -> tuple[int, int]:
+    """Add a way to or from the root for each order of one side whose duals are 0 on every level; faults.
 
     An order has a part in a level when its duals are 0 on all before: its dual is at least 0 there, and 0
-    unless it is filled. On no level may it be out of range.
+    unless it is filled.
     """
-    first = side * (root - len(capacity))
+    capacity, of_value, of_rank, of_tiebreak = orders
+    degree, others = graph[0], graph[1]
+    free = 0
+    joined = 0
     faults = 0
     for order in range(len(capacity)):
-        level = 0
-        for each in range(LEVELS):
-            faults += duals[each][order] >= GUARD or duals[each][order] <= -GUARD
-        while level < LEVELS and duals[level][order] == 0:
-            level += 1
-        faults += filled[order] > capacity[order]
-        if level == LEVELS:
-            tail = root if side else first + order
-            head = first + order if side else root
-            found = _add_way(tail, head, capacity[order] - filled[order], found, ways)
-        else:
-            faults += duals[level][order] < 0 or filled[order] < capacity[order]
-    return found, faults
+        dual = of_value[order]
+        later = of_rank[order]
+        last = of_tiebreak[order]
+        dual = dual if dual != 0 else later
+        dual = dual if dual != 0 else last
+        left = capacity[order] - fills[first + order]
+        faults += (dual < 0) | (left < 0) | ((left > 0) & (dual != 0))
+        degree[first + order] += dual == 0
+        others[first + order] ^= root * (dual == 0)
+        free += dual == 0
+        joined ^= (first + order) * (dual == 0)
+    degree[root] += free
+    others[root] ^= joined
+    return free, faults
 
 
 @inner
-def _strip(ways: Ways, found: int) -> int:
-    """Take away ways that alone lead to one of their ends until there are none: how many are left.
+def _worth(capacities: Sides, duals: Sides) -> tuple[int, int, bool]:
+    """Capacity times dual of all orders in two parts: the first is to be shifted up by LOW_BITS.
 
-    A node that has one way left knows it: what all its ways come to, xor-ed.
+    No dual may be less than 0. Neither overflows where the answer's last is true.
     """
-    tail, head, _, degree, joined = ways
-    left = found
-    for start in range(len(degree)):
-        node = start
-        while degree[node] == 1:
-            way = joined[node]
-            degree[node] = 0
-            node = tail[way] + head[way] - node
-            degree[node] -= 1
-            joined[node] ^= way
-            left -= 1
-    return left
+    high = 0
+    low = 0
+    quantity = 1
+    dearest = 0
+    for side in range(2):
+        for order in range(len(capacities[side])):
+            grams = capacities[side][order]
+            dual = duals[side][order]
+            high += grams * (dual >> LOW_BITS)
+            low += grams * (dual & LOW)
+            quantity += grams
+            dearest = max(dearest, dual)
+    return high, low, max(dearest >> LOW_BITS, LOW) <= INT64_MAX // quantity
+
+
+@inner
+def _strip(graph: Ints) -> int:
+    """Take away ways that alone lead to one of their ends until there are none: how many went.
+
+    A node that has one way left knows where it leads: what its ways' other ends come to, xor-ed.
+    """
+    degree, others, leaves = graph[0], graph[1], graph[2]
+    waiting = 0
+    # no branch: which nodes are leaves is as good as random
+    for node in range(len(degree) - 1):
+        leaves[waiting] = node
+        waiting += degree[node] == 1
+    taken = 0
+    gone = 0
+    while taken < waiting:
+        leaf = leaves[taken]
+        taken += 1
+        if degree[leaf] == 1:
+            other = others[leaf]
+            degree[leaf] = 0
+            degree[other] -= 1
+            others[other] ^= leaf
+            gone += 1
+            leaves[waiting] = other
+            waiting += degree[other] == 1
+    return gone
 
 
 def hold(
@@ -148,30 +200,35 @@ def hold(
     tiebreak: Ints,
     flow: Ints,
     duals: LevelSides,
-    least: Sides,
+    priorities: Sides,
     capacities: Sides,
     listed: tuple[int, Ints],
-    fills: Sides,
-    ways: Ways,
-) -> tuple[int, int, int]:
-    """Whether nothing is wrong: how many ways there are, how many faults, and how many ways leaves leave.
+    pairs: Ints,
+    fills: Ints,
+    graph: Ints,
+) -> tuple[int, int, int, tuple[int, int, bool]]:
+    """Whether nothing is wrong: how many edges are tight on every level, faults, how many ways leaves leave,
+    and the dual total of the first level (`_worth`) where there are no faults.
 
-    Fills are right, and ways complete, where there are no faults. An edge has a part in a level when it is
-    tight on all before; an edge with a fault may count as tight or not.
-    ends, tiebreak and flow have an entry an edge. duals: level by level. least: of the second, dual less
-    priority of each seller, and priority less dual of each buyer: an edge is tight where they are equal, and
-    no sum can overflow. listed: by `reach`, how many and which; changed. fills: 0 on entry, grams of each
-    order on return. ways: tail, head and grams of the edges tight on every level, of the ways of sellers
-    with duals of 0 on every level to the root, and from there to such buyers; nodes are sellers, then buyers,
-    and the root is last. With two entries a node, 0 on entry: how many ways it has, and scratch.
+    An edge has a part in a level when it is tight on all before; an edge with a fault may count as tight or
+    not. A way is an edge that is tight on every level, or joins the root and an order with duals of 0 on
+    every level; nodes are sellers, then buyers, and the root is last.
+    ends, tiebreak and flow have an entry an edge. duals: level by level. listed: by `reach`, how many and
+    which; on return first the edges tight on every level. pairs: scratch, two entries an order. fills: 0 on
+    entry, grams of each order on return. graph: scratch of three rows, 0 on entry, with an entry a node and
+    one more.
     """
     supply, demand = capacities
-    root = len(supply) + len(demand)
+    sellers, root = len(supply), len(supply) + len(demand)
     reached, edges = listed
-    tied, loose = _tie(ends, tiebreak, least, duals[2], reached, edges)
-    wrong = _flow(ends, flow, capacities, fills, (tied, edges), ways)
-    of_sellers = (duals[0][0], duals[1][0], duals[2][0])
-    of_buyers = (duals[0][1], duals[1][1], duals[2][1])
-    found, at_sellers = _orders(0, root, supply, fills[0], of_sellers, tied, ways)
-    found, at_buyers = _orders(1, root, demand, fills[1], of_buyers, found, ways)
-    return found, loose + wrong + at_sellers + at_buyers, _strip(ways, found)
+    if _out_of_range(duals):
+        return 0, 1, 0, (0, 0, True)
+    _pair(duals, priorities, pairs)
+    tied, loose = _tie(ends, tiebreak, pairs, sellers, reached, edges)
+    wrong = _flow(ends, flow, capacities, fills, tied, edges, graph)
+    of_sellers = (supply, duals[0][0], duals[1][0], duals[2][0])
+    of_buyers = (demand, duals[0][1], duals[1][1], duals[2][1])
+    sold, at_sellers = _orders(0, root, of_sellers, fills, graph)
+    bought, at_buyers = _orders(sellers, root, of_buyers, fills, graph)
+    left = tied + sold + bought - _strip(graph)
+    return tied, loose + wrong + at_sellers + at_buyers, left, _worth(capacities, duals[0])
