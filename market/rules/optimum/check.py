@@ -28,6 +28,9 @@ DUALS = (
     ("seller_dual_rank", "buyer_dual_rank"),
     ("seller_dual_tiebreak", "buyer_dual_tiebreak"),
 )
+COLUMNS = (("flow", 0), *((name, side) for pair in DUALS for side, name in enumerate(pair, 1)))
+"""Of a solution, each with whose entries it has: edges, sellers or buyers."""
+INT64 = np.dtype(np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,15 +197,12 @@ def residual_cycle(tail: Int32s, head: Int32s, flow: Int64s, nodes: int, edges: 
 
 
 def _misshapen(problem: Problem, solution: Solution) -> Iterator[Violation]:
-    sides = (len(problem.supply), len(problem.demand))
-    sizes = {"flow": problem.edges} | {
-        name: size for pair in DUALS for name, size in zip(pair, sides, strict=True)
-    }
-    for field, size in sizes.items():
+    shapes = problem.value.shape, problem.supply.shape, problem.demand.shape
+    for field, column in COLUMNS:
         array: Any = getattr(solution, field)
-        if not isinstance(array, np.ndarray) or array.dtype != np.int64 or array.shape != (size,):
+        if not isinstance(array, np.ndarray) or array.dtype != INT64 or array.shape != shapes[column]:
             found = f"{array.dtype}{array.shape}" if isinstance(array, np.ndarray) else type(array).__name__
-            yield Violation("shape", field, None, found, f"int64({size},)")
+            yield Violation("shape", field, None, found, f"int64{shapes[column]}")
     for field, kind in (("welfare", int), ("unique", bool)):
         claim = getattr(solution, field)
         if type(claim) is not kind:
@@ -262,7 +262,7 @@ def _unique_claim(problem: Problem, solution: Solution, held: _Held) -> Iterator
 
 
 def _ways(problem: Problem, solution: Solution, held: _Held) -> tuple[Int32s, Int32s, Int64s]:
-    """Tail, head and grams of tied edges, then of the ways of free orders, which have duals of 0 on each level."""
+    """Tail, head and grams: of edges tight on every level, then of orders with duals of 0 on every level."""
     sellers, root = len(problem.supply), len(problem.supply) + len(problem.demand)
     sold, bought = (
         np.flatnonzero(np.logical_and.reduce([getattr(solution, name) == 0 for name in names]))
