@@ -240,6 +240,29 @@ def close_loose(
     return kept
 
 
+def weigh_priority(
+    arcs: Ints, ends: tuple[Ints, Ints], priorities: tuple[Ints, Ints], weight: Ints
+) -> None:
+    """Of each arc what the ends of its edge add up to; orders' own arcs keep their 0.
+
+    arcs: edges, then edges + order. ends, priorities: of the sellers and of the buyers. weight: 0 on entry.
+    """
+    seller, buyer = ends
+    of_seller, of_buyer = priorities
+    for at in range(len(arcs)):
+        edge = arcs[at]
+        if edge < len(seller):
+            weight[at] = of_seller[seller[edge]] + of_buyer[buyer[edge]]
+
+
+def weigh_tiebreak(arcs: Ints, tiebreak: Ints, weight: Ints) -> None:
+    """Of each arc the tie-break of its edge, as `weigh_priority`."""
+    for at in range(len(arcs)):
+        edge = arcs[at]
+        if edge < len(tiebreak):
+            weight[at] = tiebreak[edge]
+
+
 def plant(tree: Tree) -> int:
     """Link a tree whose nodes have parents, arcs, directions and flows; answers how many hang on the root."""
     parent, _, _, _, _, _, first_child, next_sibling, previous_sibling = tree

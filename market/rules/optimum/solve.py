@@ -7,7 +7,14 @@ import numpy as np
 
 from market.rules.optimum.check import residual_cycle
 from market.rules.optimum.compiled import run
-from market.rules.optimum.network_simplex import Tree, close_loose, plant, simplex
+from market.rules.optimum.network_simplex import (
+    Tree,
+    close_loose,
+    plant,
+    simplex,
+    weigh_priority,
+    weigh_tiebreak,
+)
 from market.rules.optimum.problem import (
     LEVELS,
     AssignmentError,
@@ -134,9 +141,14 @@ def _levels(problem: Problem, network: _Network, levels: int, pivots_max: int | 
 
 
 def _weights(problem: Problem, network: _Network, level: int) -> Int64s:
-    edges = np.flatnonzero(network.arcs < problem.edges)
+    """Of the second level or the third."""
     weight = np.zeros(len(network.arcs), dtype=np.int64)
-    weight[edges] = problem.weight(level, network.arcs[edges].astype(np.int64))
+    arcs, most = network.arcs.view(np.uint32), problem.edges + len(network.orders)
+    if level == 1:
+        ends = problem.seller.view(np.uint32), problem.buyer.view(np.uint32)
+        run(weigh_priority, most, arcs, ends, problem.priorities, weight)
+    elif problem.tiebreak is not None:
+        run(weigh_tiebreak, most, arcs, problem.tiebreak, weight)
     return weight
 
 
