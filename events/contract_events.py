@@ -1,5 +1,5 @@
-"""Facts of the `contracts` stream: agreements, nominations, settlements; those of deliveries are beside it.
-Lane key: the market.
+"""Facts of the `contracts` stream: agreements, nominations, settlements; those of deliveries and payments are
+beside it. Lane key: the market.
 
 `IndexPublished` stands in the lane of its index code; an agreement's settlement carries every value it
 used, so that its own lane alone gives the same figures again.
@@ -47,6 +47,13 @@ from events.delivery_events import (
     UmpireObjected,
     WeighingObjected,
     WeighingSettled,
+)
+from events.payment_events import (
+    PaymentDenied,
+    PaymentReceived,
+    PaymentReversed,
+    PaymentStated,
+    PaymentWithdrawn,
 )
 from events.vocabulary import (
     Code,
@@ -357,6 +364,11 @@ FACTS: tuple[type[Struct], ...] = (
     ReturnContested,
     ReturnSettled,
     InvoiceSettled,
+    PaymentStated,
+    PaymentReceived,
+    PaymentDenied,
+    PaymentWithdrawn,
+    PaymentReversed,
     YearAssessed,
     IndexPublished,
 )

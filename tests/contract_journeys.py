@@ -31,6 +31,7 @@ from tests.contract_lane import DEPLOYMENT, KEY, ContractLane
 from tests.contract_support import FINANCING, MICRO, PERMIT, TONNE_G, agreement_terms
 from tests.delivery_support import CFD, NDPR, PPM_PPB, SURVEYOR, UMPIRE, delivery_terms, figures, quoted
 from tests.desk_support import PERCENT_PPB, numbered
+from tests.payment_lane import PaidLane
 from tests.volume_support import days, share_of_output
 
 OXIDE, RATE = "ndpr-oxide-cn", "usd-eur"
@@ -324,6 +325,28 @@ def withdrawn() -> ContractLane:
     return lane.lodge("seller").lodge("buyer").accept().settle()
 
 
+def paid() -> ContractLane:
+    """A provisional invoice paid in two parts, one taken back and one confirmed after it was denied, then a
+    credit set off; a receipt of the payee's own that was a mistake, and what the seller pays back."""
+    lane = PaidLane()
+    lane.on(date(2027, 1, 10)).draft(delivery_terms(FlatPrice(price_micro_per_kg=75 * MICRO)), kind="spot")
+    lane.sign().ship(lot_number="L1")
+    first = lane.newest
+    half = first.total_cents // 2
+    lane.pay({first.invoice: half}).withdraw_payment().pay({first.invoice: half}).deny()
+    lane.confirm({first.invoice: half - 1_500}, value_on=date(2027, 1, 9))
+    lane.weigh(8_000_000).lodge("seller").lodge("buyer").accept().settle()
+    credit = lane.newest
+    lane.day(date(2027, 2, 1)).pay({first.invoice: 400_000}, "seller", receives=True).reverse()
+    left = first.total_cents - half + 1_500
+    lane.pay({first.invoice: left, credit.invoice: credit.total_cents + 7}).confirm()
+    lane.pay({credit.invoice: 7}, "seller").confirm(by="buyer")
+    lane.ship(lot_number="L2").withdraw_lot()
+    charge, undone = list(lane.issued)[-2:]
+    cents = lane.newest.total_cents
+    return lane.pay({charge: -cents, undone: cents}).deny().withdraw_payment()
+
+
 JOURNEYS: dict[str, Callable[[], ContractLane]] = {
     "offtake": offtake,
     "difference": difference,
@@ -334,6 +357,7 @@ JOURNEYS: dict[str, Callable[[], ContractLane]] = {
     "presented again": presented_again,
     "goes back": goes_back,
     "withdrawn": withdrawn,
+    "paid": paid,
     "never begun": never_begun,
 }
 

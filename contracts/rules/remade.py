@@ -18,6 +18,7 @@ from contracts.rules import (
     indices,
     nominations,
     non_arrivals,
+    payments,
     results,
     returns,
     settlements,
@@ -32,6 +33,8 @@ from contracts.rules.index_units import IndexUnits
 from contracts.rules.indices import IndexState
 from contracts.rules.matched import from_match
 from contracts.rules.nominations import VolumeState
+from contracts.rules.payment import PaymentFact
+from contracts.rules.payments import PaymentState
 from contracts.rules.prices import Priced
 from contracts.rules.quotation import IndexValues
 from contracts.rules.settlements import QuarterState
@@ -99,6 +102,7 @@ ContractFact: TypeAlias = (
     | ShortfallNotified
     | DeliveryFact
     | InvoiceSettled
+    | PaymentFact
     | YearAssessed
 )
 """What is said of one agreement; an index is nobody's."""
@@ -114,7 +118,8 @@ class Before(Struct, frozen=True, kw_only=True):
     invoice or a shipment. `shipped` are the deliveries of the quarter, `lots` and `left_g` those of
     `DeliveryState`, as `rejected_alike`, `replaced` and `quarter_settled`. Without `units` no price is held
     against them. `match` is confirmed at `match_time`. `former`: a ledger is asked for as an earlier version
-    made it, without `oxides_asked` figures of a lot. `settled`: of terms that reach back.
+    made it, without `oxides_asked` figures of a lot. `settled`: of terms that reach back. `paying`: of a
+    payment.
     """
 
     agreement: Agreement | None = None
@@ -134,6 +139,7 @@ class Before(Struct, frozen=True, kw_only=True):
     former: FormerBalances | None = None
     oxides_asked: bool = True
     settled: Settled = NOTHING_SETTLED
+    paying: PaymentState | None = None
 
 
 def remade(before: Before, event: Recorded, fact: ContractFact) -> Decision:
@@ -148,6 +154,9 @@ def remade(before: Before, event: Recorded, fact: ContractFact) -> Decision:
     assert before.agreement is not None
     if isinstance(fact, LifecycleStep):
         return _stepped(before.agreement, before.settled, event, fact, caller)
+    if isinstance(fact, PaymentFact):
+        assert before.paying is not None
+        return payments.decided_again(before.paying, fact, caller, _moment(event.time, fact.payment))
     if isinstance(fact, ReturnFact):
         return returns.decided_again(
             _delivery_state(before, event), fact, caller, _moment(event.time, UNTOLD)

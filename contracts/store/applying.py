@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from contracts.rules.agreement import LifecycleFact
 from contracts.rules.delivery import DeliveryFact
 from contracts.rules.open_contests import ContestFact
+from contracts.rules.payment import PaymentFact
 from contracts.rules.volumes import VolumeFact
-from contracts.store import agreements, contests, deliveries, due, indices, issued_invoices, volumes
+from contracts.store import agreements, contests, deliveries, due, indices, issued_invoices, payments, volumes
 from events.connections import Connection
 from events.contract_events import IndexPublished, InvoiceSettled
 from events.envelope import Recorded
@@ -22,8 +23,9 @@ async def apply(connection: Connection, events: Sequence[Recorded]) -> None:
     volume = [(event, event.data) for event in events if isinstance(event.data, VolumeFact)]
     delivery = [(event, event.data) for event in events if isinstance(event.data, DeliveryFact)]
     invoice = [(event, event.data) for event in events if isinstance(event.data, InvoiceSettled)]
+    payment = [(event, event.data) for event in events if isinstance(event.data, PaymentFact)]
     index = [(event, event.data) for event in events if isinstance(event.data, IndexPublished)]
-    placed = LifecycleFact | VolumeFact | DeliveryFact | InvoiceSettled | IndexPublished
+    placed = LifecycleFact | VolumeFact | DeliveryFact | InvoiceSettled | PaymentFact | IndexPublished
     unplaced = {event.type for event in events if not isinstance(event.data, placed)}
     if unplaced:
         raise ValueError(f"no table is placed for {', '.join(sorted(unplaced))}")
@@ -40,6 +42,11 @@ async def apply(connection: Connection, events: Sequence[Recorded]) -> None:
     ]
     if issued:
         await issued_invoices.apply(connection, issued)
+    settling = [(event, fact) for event, fact in issued if payments.meets_others(fact)]
+    if settling:
+        await payments.apply_standings(connection, {payments.key_of(event, fact) for event, fact in settling})
+    if payment:
+        await payments.apply(connection, payment)
     contested = [(event, fact) for event, fact in (*lifecycle, *delivery) if isinstance(fact, ContestFact)]
     if contested:
         await contests.apply(connection, contested)

@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from contracts.rules.invoices import due_on, total_cents
+from contracts.rules.payment import InvoiceStatus
 from contracts.store.agreements import load_agreements
 from events.connections import Connection
 from events.contract_events import InvoiceSettled
@@ -35,7 +36,11 @@ def known(instant: datetime) -> datetime | None:
 
 class IssuedInvoice(Struct, frozen=True, kw_only=True):
     """`issued_at` and `due_on` None: the journal lacked the shipment when they came to be kept. `credited_by`
-    of a provisional one: what has taken it back. `fact` where it was asked for."""
+    of a provisional one: what has taken it back. `fact` where it was asked for.
+
+    `received_cents` have been paid, `stated_cents` wait for the payee's word, `set_off_cents` are met by
+    others of its delivery; nothing is left of it since `settled_on`.
+    """
 
     market: UUID
     agreement: UUID
@@ -50,12 +55,25 @@ class IssuedInvoice(Struct, frozen=True, kw_only=True):
     issued_at: datetime | None
     due_on: date | None
     credited_by: UUID | None
+    received_cents: int
+    stated_cents: int
+    set_off_cents: int
+    status: InvoiceStatus
+    settled_on: date | None
     fact: Issuing | None
+
+    @property
+    def outstanding_cents(self) -> int:
+        return self.total_cents - self.received_cents - self.set_off_cents
+
+    def overdue(self, today: date) -> bool:
+        return bool(self.outstanding_cents) and self.due_on is not None and self.due_on < today
 
 
 class Wanted(Struct, frozen=True, kw_only=True):
     """Invoices of an organisation; days and instants are half-open. Without `due_from` also those whose day
-    is not known."""
+    is not known. `overdue`: whether it was due
+    before `today`, and something is left of it."""
 
     organisation: UUID
     side: Side | None = None
@@ -64,17 +82,21 @@ class Wanted(Struct, frozen=True, kw_only=True):
     due_from: date = date.min
     due_before: date = date.max
     issued_since: datetime = ALWAYS
+    status: InvoiceStatus | None = None
+    overdue: bool | None = None
+    counterparty: UUID | None = None
+    today: date = date.min
 
 
 INSERT = """
 insert into issued_invoice (
     lane, market, agreement, invoice, seller, buyer, delivery, contract_year, settles, currency, total_cents,
-    issued_time, due_on
+    issued_time, due_on, received_cents, stated_cents, set_off_cents, status
 )
-select * from unnest(
+select n.*, 0, 0, 0, 'open' from unnest(
     $1::bigint[], $2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::uuid[], $7::uuid[], $8::bigint[],
     $9::text[], $10::text[], $11::bigint[], $12::timestamptz[], $13::date[]
-)
+) as n
 """
 
 READ_SHIPPED_DAYS = """
@@ -143,19 +165,25 @@ from (
     (select * from issued_invoice
      where seller = $1 and $2::text is distinct from 'buyer' and (ordered_by, invoice) > ($3, $4)
          and due_on >= $5 and due_on < $6 and issued_time >= $7 and ($8::uuid is null or agreement = $8)
-         and ($9::bigint is null or contract_year = $9)
-     order by ordered_by, invoice limit $10)
+         and ($9::bigint is null or contract_year = $9) and ($10::uuid is null or buyer = $10)
+         and ($11::text is null or status = $11)
+         and ($12::boolean is null or $12 = (status in ('open', 'part_paid')
+             and due_on < $13 and due_on > '-infinity'::date))
+     order by ordered_by, invoice limit $14)
     union all
     (select * from issued_invoice
      where buyer = $1 and $2::text is distinct from 'seller' and (ordered_by, invoice) > ($3, $4)
          and due_on >= $5 and due_on < $6 and issued_time >= $7 and ($8::uuid is null or agreement = $8)
-         and ($9::bigint is null or contract_year = $9)
-     order by ordered_by, invoice limit $10)
-    order by ordered_by, invoice limit $10
+         and ($9::bigint is null or contract_year = $9) and ($10::uuid is null or seller = $10)
+         and ($11::text is null or status = $11)
+         and ($12::boolean is null or $12 = (status in ('open', 'part_paid')
+             and due_on < $13 and due_on > '-infinity'::date))
+     order by ordered_by, invoice limit $14)
+    order by ordered_by, invoice limit $14
 ) p
-left join invoice i on $11 and i.agreement = p.agreement and i.invoice = p.invoice
+left join invoice i on $15 and i.agreement = p.agreement and i.invoice = p.invoice
 left join delivery d
-    on $11 and p.settles = 'provisional' and d.agreement = p.agreement and d.delivery = p.delivery
+    on $15 and p.settles = 'provisional' and d.agreement = p.agreement and d.delivery = p.delivery
 left join lateral (
     select f.invoice from invoice f
     where p.settles = 'provisional' and f.lane = p.lane and f.market = p.market
@@ -197,7 +225,35 @@ def _arguments(wanted: Wanted, mark: tuple[date | datetime, UUID]) -> tuple[obje
         wanted.issued_since,
         wanted.agreement,
         wanted.contract_year,
+        wanted.counterparty,
+        wanted.status,
+        wanted.overdue,
+        wanted.today,
     )
+
+
+# As a page's rows, of one invoice.
+READ_ONE = """
+select p.*, i.body as settled, d.body as shipped, c.invoice as credited_by
+from issued_invoice p
+left join invoice i on i.agreement = p.agreement and i.invoice = p.invoice
+left join delivery d
+    on p.settles = 'provisional' and d.agreement = p.agreement and d.delivery = p.delivery
+left join lateral (
+    select f.invoice from invoice f
+    where p.settles = 'provisional' and f.lane = p.lane and f.market = p.market
+        and f.agreement = p.agreement and f.delivery = p.delivery
+        and f.settles in ('final', 'rejection', 'non_arrival', 'withdrawal')
+    order by f.position limit 1
+) c on true
+where p.invoice = $1 and $2 in (p.seller, p.buyer)
+"""
+
+
+async def load_issued(connection: Connection, organisation: UUID, invoice: UUID) -> IssuedInvoice | None:
+    """With its lines; None for who is no side of it."""
+    row = await connection.fetchrow(READ_ONE, invoice, organisation)
+    return None if row is None else _issued(row)
 
 
 class Total(Struct, frozen=True, kw_only=True):
@@ -223,12 +279,18 @@ from (
         select 'seller' as side, currency, total_cents, due_on from issued_invoice
         where seller = $1 and $2::text is distinct from 'buyer' and due_on >= $3 and due_on < $4
             and ($5::uuid is null or agreement = $5) and ($6::bigint is null or contract_year = $6)
-            and issued_time >= $8
+            and issued_time >= $8 and ($9::uuid is null or buyer = $9)
+            and ($10::text is null or status = $10)
+            and ($11::boolean is null or $11 = (status in ('open', 'part_paid')
+                and due_on < $7 and due_on > '-infinity'::date))
         union all
         select 'buyer', currency, total_cents, due_on from issued_invoice
         where buyer = $1 and $2::text is distinct from 'seller' and due_on >= $3 and due_on < $4
             and ($5::uuid is null or agreement = $5) and ($6::bigint is null or contract_year = $6)
-            and issued_time >= $8
+            and issued_time >= $8 and ($9::uuid is null or seller = $9)
+            and ($10::text is null or status = $10)
+            and ($11::boolean is null or $11 = (status in ('open', 'part_paid')
+                and due_on < $7 and due_on > '-infinity'::date))
     ) t
 ) s
 group by currency, side, due order by currency, side, due nulls first
@@ -247,6 +309,9 @@ async def totals(connection: Connection, wanted: Wanted, today: date) -> list[To
         wanted.contract_year,
         today,
         wanted.issued_since,
+        wanted.counterparty,
+        wanted.status,
+        wanted.overdue,
     )
     return [
         Total(
@@ -289,5 +354,10 @@ def _issued(row: asyncpg.Record) -> IssuedInvoice:
         issued_at=known(row["issued_time"]),
         due_on=None if row["due_on"] == date.min else row["due_on"],
         credited_by=row["credited_by"],
+        received_cents=row["received_cents"],
+        stated_cents=row["stated_cents"],
+        set_off_cents=row["set_off_cents"],
+        status=row["status"],
+        settled_on=row["settled_on"],
         fact=fact,
     )

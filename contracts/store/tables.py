@@ -11,6 +11,8 @@ STATE: Final = (
     "delivery",
     "invoice",
     "issued_invoice",
+    "payment",
+    "payment_part",
     "price_index",
     "index_value",
 )

@@ -621,7 +621,13 @@ CREATE TABLE state.issued_invoice (
     currency text NOT NULL,
     total_cents bigint NOT NULL,
     issued_time timestamp with time zone NOT NULL,
-    due_on date NOT NULL
+    due_on date NOT NULL,
+    received_cents bigint NOT NULL,
+    stated_cents bigint NOT NULL,
+    set_off_cents bigint NOT NULL,
+    status text NOT NULL,
+    settled_on date,
+    CONSTRAINT issued_invoice_status_check CHECK ((status = ANY (ARRAY['open'::text, 'part_paid'::text, 'paid'::text, 'set_off'::text])))
 );
 
 CREATE TABLE state.licence (
@@ -830,6 +836,36 @@ CREATE TABLE state.passport_step (
     body bytea NOT NULL,
     CONSTRAINT passport_step_position_check CHECK (("position" >= 1)),
     CONSTRAINT passport_step_version_check CHECK ((version >= 1))
+);
+
+CREATE TABLE state.payment (
+    lane bigint NOT NULL,
+    market uuid NOT NULL,
+    payment uuid NOT NULL,
+    payer uuid NOT NULL,
+    payee uuid NOT NULL,
+    status text NOT NULL,
+    value_on date NOT NULL,
+    reference text NOT NULL,
+    version bigint NOT NULL,
+    "position" bigint NOT NULL,
+    changed_time timestamp with time zone NOT NULL,
+    body bytea NOT NULL,
+    CONSTRAINT payment_position_check CHECK (("position" >= 1)),
+    CONSTRAINT payment_status_check CHECK ((status = ANY (ARRAY['stated'::text, 'denied'::text, 'received'::text, 'withdrawn'::text, 'reversed'::text])))
+);
+
+CREATE TABLE state.payment_part (
+    lane bigint NOT NULL,
+    market uuid NOT NULL,
+    payment uuid NOT NULL,
+    invoice uuid NOT NULL,
+    agreement uuid NOT NULL,
+    payer uuid NOT NULL,
+    payee uuid NOT NULL,
+    stated_cents bigint NOT NULL,
+    received_cents bigint NOT NULL,
+    received_on date
 );
 
 CREATE TABLE state.policy (
@@ -1263,6 +1299,12 @@ ALTER TABLE ONLY state.passport
 ALTER TABLE ONLY state.passport_step
     ADD CONSTRAINT passport_step_pkey PRIMARY KEY (lane, passport, version);
 
+ALTER TABLE ONLY state.payment_part
+    ADD CONSTRAINT payment_part_pkey PRIMARY KEY (lane, market, payment, invoice);
+
+ALTER TABLE ONLY state.payment
+    ADD CONSTRAINT payment_pkey PRIMARY KEY (lane, market, payment);
+
 ALTER TABLE ONLY state.policy
     ADD CONSTRAINT policy_pkey PRIMARY KEY (lane, policy);
 
@@ -1425,13 +1467,21 @@ CREATE INDEX invoice_of_delivery ON state.invoice USING btree (lane, market, agr
 
 CREATE INDEX invoice_of_period ON state.invoice USING btree (lane, market, agreement, period_start, "position") WHERE (period_start IS NOT NULL);
 
+CREATE INDEX issued_invoice_by_id ON state.issued_invoice USING btree (invoice);
+
 CREATE INDEX issued_invoice_of_buyer_due ON state.issued_invoice USING btree (buyer, due_on, invoice);
 
 CREATE INDEX issued_invoice_of_buyer_issued ON state.issued_invoice USING btree (buyer, issued_time, invoice);
 
+CREATE INDEX issued_invoice_of_buyer_open ON state.issued_invoice USING btree (buyer) WHERE (status = ANY (ARRAY['open'::text, 'part_paid'::text]));
+
+CREATE INDEX issued_invoice_of_delivery ON state.issued_invoice USING btree (lane, market, agreement, delivery) WHERE (delivery IS NOT NULL);
+
 CREATE INDEX issued_invoice_of_seller_due ON state.issued_invoice USING btree (seller, due_on, invoice);
 
 CREATE INDEX issued_invoice_of_seller_issued ON state.issued_invoice USING btree (seller, issued_time, invoice);
+
+CREATE INDEX issued_invoice_of_seller_open ON state.issued_invoice USING btree (seller) WHERE (status = ANY (ARRAY['open'::text, 'part_paid'::text]));
 
 CREATE INDEX licence_by_organisation ON state.licence USING btree (organisation, licence);
 
@@ -1482,6 +1532,14 @@ CREATE INDEX passport_of_holder ON state.passport USING btree (holder, passport)
 CREATE INDEX passport_of_issuer ON state.passport USING btree (organisation, passport);
 
 CREATE INDEX passport_of_owner ON state.passport USING btree (owner, passport);
+
+CREATE INDEX payment_of_payee ON state.payment USING btree (payee, payment);
+
+CREATE INDEX payment_of_payer ON state.payment USING btree (payer, payment);
+
+CREATE UNIQUE INDEX payment_once ON state.payment USING btree (lane, market, payer, payee, value_on, reference) WHERE (status <> ALL (ARRAY['withdrawn'::text, 'reversed'::text]));
+
+CREATE INDEX payment_part_of_invoice ON state.payment_part USING btree (invoice, payment);
 
 CREATE INDEX policy_by_id ON state.policy USING btree (policy);
 
@@ -1652,6 +1710,10 @@ CREATE POLICY auditor ON state.passport FOR SELECT TO lodestone_auditor USING (t
 
 CREATE POLICY auditor ON state.passport_step FOR SELECT TO lodestone_auditor USING (true);
 
+CREATE POLICY auditor ON state.payment FOR SELECT TO lodestone_auditor USING (true);
+
+CREATE POLICY auditor ON state.payment_part FOR SELECT TO lodestone_auditor USING (true);
+
 CREATE POLICY auditor ON state.policy FOR SELECT TO lodestone_auditor USING (true);
 
 CREATE POLICY auditor ON state.policy_version FOR SELECT TO lodestone_auditor USING (true);
@@ -1810,11 +1872,19 @@ CREATE POLICY parties ON state.nomination FOR SELECT TO lodestone_reader USING (
 
 CREATE POLICY parties ON state.passport FOR SELECT TO lodestone_reader USING ((( SELECT state.reader_sees_all() AS reader_sees_all) OR (((( SELECT state.reader_organisation() AS reader_organisation) = organisation) OR (( SELECT state.reader_organisation() AS reader_organisation) = owner)) OR (( SELECT state.reader_organisation() AS reader_organisation) = holder))));
 
+CREATE POLICY parties ON state.payment FOR SELECT TO lodestone_reader USING ((( SELECT state.reader_sees_contracts() AS reader_sees_contracts) OR ((( SELECT state.reader_organisation() AS reader_organisation) = payer) OR (( SELECT state.reader_organisation() AS reader_organisation) = payee))));
+
+CREATE POLICY parties ON state.payment_part FOR SELECT TO lodestone_reader USING ((( SELECT state.reader_sees_contracts() AS reader_sees_contracts) OR ((( SELECT state.reader_organisation() AS reader_organisation) = payer) OR (( SELECT state.reader_organisation() AS reader_organisation) = payee))));
+
 ALTER TABLE state.partner_stream ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE state.passport ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE state.passport_step ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE state.payment ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE state.payment_part ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE state.policy ENABLE ROW LEVEL SECURITY;
 
@@ -1899,6 +1969,10 @@ CREATE POLICY writer ON state.partner_stream TO lodestone_writer USING (true) WI
 CREATE POLICY writer ON state.passport TO lodestone_writer USING (true) WITH CHECK (true);
 
 CREATE POLICY writer ON state.passport_step TO lodestone_writer USING (true) WITH CHECK (true);
+
+CREATE POLICY writer ON state.payment TO lodestone_writer USING (true) WITH CHECK (true);
+
+CREATE POLICY writer ON state.payment_part TO lodestone_writer USING (true) WITH CHECK (true);
 
 CREATE POLICY writer ON state.policy TO lodestone_writer USING (true) WITH CHECK (true);
 
@@ -2271,6 +2345,14 @@ GRANT SELECT ON TABLE state.passport TO lodestone_auditor;
 GRANT SELECT,INSERT,UPDATE ON TABLE state.passport_step TO lodestone_writer;
 GRANT SELECT ON TABLE state.passport_step TO lodestone_reader;
 GRANT SELECT ON TABLE state.passport_step TO lodestone_auditor;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE state.payment TO lodestone_writer;
+GRANT SELECT ON TABLE state.payment TO lodestone_reader;
+GRANT SELECT ON TABLE state.payment TO lodestone_auditor;
+
+GRANT SELECT,INSERT,UPDATE ON TABLE state.payment_part TO lodestone_writer;
+GRANT SELECT ON TABLE state.payment_part TO lodestone_reader;
+GRANT SELECT ON TABLE state.payment_part TO lodestone_auditor;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE state.policy TO lodestone_writer;
 GRANT SELECT ON TABLE state.policy TO lodestone_reader;

@@ -24,6 +24,7 @@ from contracts.rules.delivery import fold as fold_delivery
 from contracts.rules.effective_days import NOTHING_SETTLED, Settled, reaches_back, settled_by
 from contracts.rules.index_units import clause_units, terms_read, unlike_units
 from contracts.rules.indices import IndexState
+from contracts.rules.payment import PaymentFact
 from contracts.rules.quotation import IndexValues, quarter_of
 from contracts.rules.remade import UNTOLD, Before, ContractFact, published_again, remade
 from contracts.rules.replacements import rejected_last, replaced_in
@@ -43,10 +44,12 @@ from events.contract_terms import IndexValue
 from events.decision import Decision
 from events.delivery_events import AssayLodged, DeliveryShipped, UmpireDecided
 from events.envelope import Draft, Recorded
+from events.payment_events import PaymentReceived
 from events.refusal import Refusal, Refusals
 from market.audit.fact_faults import FactFault, difference_between, said, said_by
 from market.audit.fact_progress import NOTHING_COUNTED, Counted
 from market.audit.lane_verdict import after_former_rule
+from market.audit.payment_audit import keep_invoice, keep_payment, state_before
 from market.audit.shelf import AuditShelf, DeliveryFile, Dossier, Following, KnownValue
 from market.rules.clearing.differences import Difference
 
@@ -63,6 +66,7 @@ class ContractAudit:
         self.agreements = counted.agreements
         self.deliveries = counted.deliveries
         self.invoices = counted.invoices
+        self.payments = counted.payments
         self.years = counted.years
         self.former_rule = counted.former_rule
 
@@ -156,6 +160,8 @@ class ContractAudit:
             return self._before_draft(dossier, event, fact)
         assert dossier is not None
         before = Before(agreement=dossier.agreement, volumes=dossier.volumes)
+        if isinstance(fact, PaymentFact):
+            return replace(before, paying=state_before(self._shelf, event, fact))
         if isinstance(fact, AgreementProposed | AgreementSigned):
             return replace(before, settled=self._settled(dossier, event, fact))
         if isinstance(fact, DeliveryShipped):
@@ -258,12 +264,17 @@ class ContractAudit:
             self._fold_delivery(event, fact)
         if isinstance(fact, InvoiceSettled):
             self._fold_invoice(fact)
+        if isinstance(fact, DeliveryShipped | InvoiceSettled):
+            keep_invoice(self._shelf, dossier.agreement, fact)
+        if isinstance(fact, PaymentFact):
+            keep_payment(self._shelf, event, fact)
         self._shelf.keep_agreement(replace(dossier, following=following))
         if isinstance(fact, AgreementDrafted) and fact.match is not None:
             self._shelf.drop_match(fact.match)
         self.agreements += isinstance(fact, AgreementDrafted)
         self.deliveries += isinstance(fact, DeliveryShipped)
         self.invoices += isinstance(fact, InvoiceSettled)
+        self.payments += isinstance(fact, PaymentReceived)
         self.years += isinstance(fact, YearAssessed)
 
     def _fold_delivery(self, event: Recorded, fact: DeliveryFact) -> None:

@@ -70,6 +70,7 @@ class Counted(Struct, frozen=True, kw_only=True):
     agreements: int = 0
     deliveries: int = 0
     invoices: int = 0
+    payments: int = 0
     years: int = 0
     passports: int = 0
     transformations: int = 0

@@ -155,6 +155,7 @@ class LaneAudit:
             agreements=self._contracts.agreements,
             deliveries=self._contracts.deliveries,
             invoices=self._contracts.invoices,
+            payments=self._contracts.payments,
             years=self._contracts.years,
             passports=self._materials.passports,
             transformations=self._materials.transformations,

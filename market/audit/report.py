@@ -90,6 +90,7 @@ class AuditReport(Struct, frozen=True, kw_only=True):
     agreements: int
     deliveries: int
     invoices: int
+    payments: int
     years: int
     lanes: tuple[LaneVerdict, ...]
     sealed: int = 0
@@ -137,6 +138,7 @@ def report_of(
         agreements=sum(verdict.agreements for verdict in verdicts),
         deliveries=sum(verdict.deliveries for verdict in verdicts),
         invoices=sum(verdict.invoices for verdict in verdicts),
+        payments=sum(verdict.payments for verdict in verdicts),
         years=sum(verdict.years for verdict in verdicts),
         passports=sum(verdict.passports for verdict in verdicts),
         transformations=sum(verdict.transformations for verdict in verdicts),
@@ -222,8 +224,8 @@ def verdict_told(report: AuditReport) -> str:
 def facts_told(report: AuditReport) -> str:
     return (
         f"{report.agreements:,} agreements, {report.deliveries:,} deliveries with what was invoiced as they "
-        f"left, {report.invoices:,} later invoices, {report.years:,} contract years, "
-        f"{report.passports:,} passports, "
+        f"left, {report.invoices:,} later invoices, {report.payments:,} receipts of payments, "
+        f"{report.years:,} contract years, {report.passports:,} passports, "
         f"{report.transformations:,} transformations"
     )
 

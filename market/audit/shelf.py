@@ -14,11 +14,13 @@ from contracts.rules.agreement import Agreement
 from contracts.rules.days import midnight
 from contracts.rules.delivery import Delivery
 from contracts.rules.indices import IndexUnit
+from contracts.rules.payment import OVER, Payable, Payment
 from contracts.rules.volumes import Volumes
 from events.contract_events import IndexPublished, InvoiceSettled
 from events.contract_terms import AgreementTerms, IndexValue
 from events.envelope import Recorded
 from events.market_events import MatchConfirmed
+from events.payment_events import PaymentReceived, PaymentStated
 from market.audit.material_shelf import MaterialShelf
 from market.rules.clearing.columns import EPOCH, microseconds
 
@@ -32,6 +34,9 @@ create index if not exists delivery_in_time on delivery (agreement, shipped_on);
 create index if not exists delivery_lot on delivery (agreement, lot);
 create table if not exists quarter_invoice (agreement blob, start text, invoice blob, body blob);
 create index if not exists quarter_invoice_of on quarter_invoice (agreement, start);
+create table if not exists payable (invoice blob primary key, body blob) without rowid;
+create table if not exists payment (payment blob primary key, body blob) without rowid;
+create table if not exists payment_alike (alike blob primary key, payment blob) without rowid;
 create table if not exists index_unit (
     code text, lane int, position int, body blob, primary key (code, lane, position)
 ) without rowid;
@@ -188,6 +193,31 @@ class AuditShelf:
         )
         return tuple(_invoices.decode(row[0]) for row in rows)
 
+    def payable(self, invoice: UUID) -> Payable | None:
+        row = self._one("select body from payable where invoice = ?", invoice.bytes)
+        return None if row is None else _payables.decode(row[0])
+
+    def keep_payable(self, payable: Payable) -> None:
+        self._put("insert or replace into payable values (?, ?)", payable.invoice.bytes, _encode(payable))
+
+    def payment(self, payment: UUID) -> Payment | None:
+        row = self._one("select body from payment where payment = ?", payment.bytes)
+        return None if row is None else _payments.decode(row[0])
+
+    def keep_payment(self, payment: Payment) -> None:
+        """And where its like is found, as long as it is not over."""
+        named = payment.opened.payment.bytes
+        self._put("insert or replace into payment values (?, ?)", named, _encode(payment))
+        if payment.status in OVER:
+            self._put("delete from payment_alike where alike = ?", _alike(payment.opened))
+        else:
+            self._put("insert or replace into payment_alike values (?, ?)", _alike(payment.opened), named)
+
+    def payment_like(self, fact: PaymentStated | PaymentReceived) -> UUID | None:
+        """Of the same two, the same day and reference."""
+        row = self._one("select payment from payment_alike where alike = ?", _alike(fact))
+        return None if row is None else UUID(bytes=row[0])
+
     def keep_index(self, event: Recorded, fact: IndexPublished) -> None:
         """What is kept already stays: an audit reads all values before it checks what is priced by them."""
         unit = IndexUnit(currency=fact.currency, per=fact.per, rate_of=fact.rate_of)
@@ -268,10 +298,16 @@ class AuditShelf:
         return self._file.execute(statement, values).fetchall()
 
 
+def _alike(fact: PaymentStated | PaymentReceived) -> bytes:
+    return _encode((fact.market, fact.payer, fact.payee, fact.value_on, fact.reference))
+
+
 _encode = msgspec.msgpack.Encoder().encode
 _matches = msgspec.msgpack.Decoder(Confirmed)
 _dossiers = msgspec.msgpack.Decoder(Dossier)
 _deliveries = msgspec.msgpack.Decoder(DeliveryFile)
 _invoices = msgspec.msgpack.Decoder(InvoiceSettled)
+_payables = msgspec.msgpack.Decoder(Payable)
+_payments = msgspec.msgpack.Decoder(Payment)
 _units = msgspec.msgpack.Decoder(IndexUnit)
 _values = msgspec.msgpack.Decoder(IndexValue)

@@ -7,17 +7,20 @@ from uuid import UUID
 from msgspec import Meta, structs
 
 from contracts.rules.days import day_of
+from contracts.rules.payment import InvoiceStatus
 from contracts.store import issued_invoices as store
 from contracts.store.issued_invoices import ALWAYS, Issued, IssuedInvoice, Total, Wanted
+from contracts.store.payments import payments_of
 from events.contract_events import InvoiceSettled
 from events.vocabulary import Instant, Side
 from market.http.agreements import own_lists
 from market.http.agreements.contract_reads import as_party
 from market.http.agreements.delivery_views import InvoiceView, IssueView
 from market.http.agreements.own_lists import FILES, OwnQuery, own_side
+from market.http.agreements.payment_views import PaymentView
 from market.http.wire import lists
 from market.http.wire.access import READERS
-from market.http.wire.endpoint import Answer, Call, Nothing, endpoint
+from market.http.wire.endpoint import Answer, Call, Nothing, endpoint, not_found
 from market.http.wire.ids import (
     AgreementId,
     DeliveryId,
@@ -37,10 +40,12 @@ TAG: Final = "Invoices"
 Falls = Literal["past_due", "due_today", "not_yet_due"]
 FALLS: Final[dict[int, Falls]] = {-1: "past_due", 0: "due_today", 1: "not_yet_due"}
 DAY: Final = timedelta(days=1)
-UNPAID: Final = (
-    "No payment is recorded here: `past_due` says that the day is past, not that nothing came. A "
+PAYMENTS_SHOWN_MAX: Final = 500
+PAID: Final = (
+    "`state` says how the day lies to today, `status` what the payee has said of payments: `overdue` is what "
+    "is past its day and not settled. A "
     "provisional invoice is due as any other; what `credited_by` names is less by it, and while that is null "
-    "the final one is still to come."
+    "the final one is still to come. What its credits leave over is set off within the delivery at once."
 )
 
 
@@ -51,6 +56,12 @@ class DueQuery(OwnQuery, frozen=True, kw_only=True):
     due_from: date | None = None
     due_before: date | None = None
     issued_since: Instant | None = None
+    status: Annotated[
+        InvoiceStatus | None,
+        Meta(description="`set_off`: met by credits of its delivery alone."),
+    ] = None
+    overdue: Annotated[bool | None, Meta(description="Due before today, and not settled.")] = None
+    counterparty: OrganisationId | None = None
 
 
 class OwnInvoicesQuery(DueQuery, frozen=True, kw_only=True):
@@ -63,6 +74,8 @@ class OwnInvoiceView(InvoiceView, frozen=True, kw_only=True):
     """An invoice, and where it stands for the caller: `own_total` is below zero where the caller pays it.
 
     `state` is null where the day is not known. `credited_by`: the invoice that took a provisional one back.
+    In the signs of `total`: `paid` is what has been received, `set_off` what others of its delivery have met,
+    `outstanding` what is left, nothing since `settled_on`; `announced` waits for the payee's word.
     """
 
     market: MarketId
@@ -71,6 +84,19 @@ class OwnInvoiceView(InvoiceView, frozen=True, kw_only=True):
     state: Falls | None
     own_total: SignedCents
     credited_by: InvoiceId | None
+    status: InvoiceStatus
+    overdue: bool
+    paid: SignedCents
+    set_off: SignedCents
+    outstanding: SignedCents
+    announced: SignedCents
+    settled_on: date | None
+
+
+class InvoiceRead(OwnInvoiceView, frozen=True, kw_only=True):
+    """With the payments that name it, those too that were denied, withdrawn or reversed."""
+
+    payments: tuple[PaymentView, ...]
 
 
 class InvoiceRow(Body, frozen=True, kw_only=True):
@@ -91,11 +117,20 @@ class InvoiceRow(Body, frozen=True, kw_only=True):
     contract_year: int | None
     delivery: DeliveryId | None
     credited_by: InvoiceId | None
+    status: InvoiceStatus
+    overdue: bool
+    paid: SignedCents
+    set_off: SignedCents
+    outstanding: SignedCents
+    announced: SignedCents
+    settled_on: date | None
 
 
+FIGURES: Final = frozenset(
+    {"total", "own_total", "contract_year", "paid", "set_off", "outstanding", "announced"}
+)
 COLUMNS: Final[tuple[Column, ...]] = tuple(
-    member(name, number=name in ("total", "own_total", "contract_year"))
-    for name in InvoiceRow.__struct_fields__
+    member(name, number=name in FIGURES) for name in InvoiceRow.__struct_fields__
 )
 
 
@@ -131,7 +166,7 @@ class TotalsView(Body, frozen=True, kw_only=True):
     description="Where the caller's organisation buys or sells: all kinds of them, the provisional ones of "
     "shipments too, by `due_on` or, with `sort=issued_at`, in the order in which they were issued: who keeps "
     "the newest `issued_at` asks for what came since with `issued_since`, an overlap of minutes for markets "
-    f"that record side by side. {UNPAID} {FILES}",
+    f"that record side by side. {PAID} {FILES}",
 )
 async def index(call: Call[Nothing, OwnInvoicesQuery]) -> Answer:
     wanted, limit = _wanted(call), own_lists.page_limit(call) + 1
@@ -162,7 +197,7 @@ async def index(call: Call[Nothing, OwnInvoicesQuery]) -> Answer:
     query=DueQuery,
     problems=(422,),
     answer=TotalsView,
-    description=f"Of the invoices that the same parameters list, by currency and state. {UNPAID}",
+    description=f"Of the invoices that the same parameters list, by currency and state. {PAID}",
 )
 async def totals(call: Call[Nothing, DueQuery]) -> Answer:
     today = day_of(call.door.clock())
@@ -187,6 +222,10 @@ def _wanted(call: Call[Any, Any]) -> Wanted:
         due_from=max(begins[query.state], query.due_from or date.min),
         due_before=min(ends[query.state], query.due_before or date.max),
         issued_since=ALWAYS if since is None else own_lists.since(since, "issued_since"),
+        status=query.status,
+        overdue=query.overdue,
+        counterparty=None if query.counterparty is None else to_uuid(query.counterparty),
+        today=today,
     )
 
 
@@ -206,6 +245,13 @@ def _standing(call: Call[Any, Any], row: IssuedInvoice) -> dict[str, Any]:
         "state": None if past is None else FALLS[past],
         "own_total": SIGNED_CENTS.text(row.total_cents if side.side == "seller" else -row.total_cents),
         "credited_by": None if row.credited_by is None else to_text("inv", row.credited_by),
+        "status": row.status,
+        "overdue": row.overdue(today),
+        "paid": SIGNED_CENTS.text(row.received_cents),
+        "set_off": SIGNED_CENTS.text(row.set_off_cents),
+        "outstanding": SIGNED_CENTS.text(row.outstanding_cents),
+        "announced": SIGNED_CENTS.text(row.stated_cents),
+        "settled_on": row.settled_on,
     }
 
 
@@ -258,4 +304,25 @@ def _summed(found: list[Total]) -> tuple[TotalView, ...]:
     )
 
 
-HANDLERS: Final = (index, totals)
+@endpoint(
+    "GET",
+    "/v1/invoices/{invoice}",
+    roles=READERS,
+    summary="Read an invoice",
+    tag=TAG,
+    answer=InvoiceRead,
+    etagged=True,
+    description="For its two sides, with the payments that name it, the oldest first. " + PAID,
+)
+async def read(call: Call[Nothing, Nothing]) -> Answer:
+    own = call.caller.organisation
+    async with as_party(call) as (connection, _):
+        row = await store.load_issued(connection, own, call.ids["invoice"])
+        found = await payments_of(connection, call.ids["invoice"], limit=PAYMENTS_SHOWN_MAX)
+    if row is None:
+        raise not_found()
+    shown = tuple(PaymentView.of(each, own) for each in found)
+    return Answer(body=InvoiceRead(**structs.asdict(_view(call, row)), payments=shown), hashed=True)
+
+
+HANDLERS: Final = (index, totals, read)

@@ -4,6 +4,7 @@ from http import HTTPStatus
 from typing import Final
 
 from contracts.rules import delivery_refusals as of_deliveries
+from contracts.rules import payment_refusals as of_payments
 from contracts.rules import refusals
 from events.refusal import Refusal
 
@@ -29,6 +30,7 @@ CONTRACT_REFUSED: Final[dict[type[Refusal], int]] = {
             of_deliveries.UmpireOfParties,
             of_deliveries.SurveyHandedIn,
             of_deliveries.SurveyOfParties,
+            of_payments.PaymentOfOther,
         ),
         HTTPStatus.FORBIDDEN,
     ),
@@ -93,7 +95,7 @@ CONTRACT_REFUSED: Final[dict[type[Refusal], int]] = {
         HTTPStatus.UNPROCESSABLE_ENTITY,
     ),
     **dict.fromkeys(
-        (of_deliveries.DeliveryUnknown,),
+        (of_deliveries.DeliveryUnknown, of_payments.InvoiceUnknown, of_payments.PaymentUnknown),
         HTTPStatus.NOT_FOUND,
     ),
     **dict.fromkeys(
@@ -138,6 +140,9 @@ CONTRACT_REFUSED: Final[dict[type[Refusal], int]] = {
             of_deliveries.NothingDelivered,
             of_deliveries.QuarterUndecided,
             of_deliveries.NotSettledYet,
+            of_payments.PaymentStatusUnfit,
+            of_payments.PaymentRepeated,
+            of_payments.InvoiceOverpaid,
         ),
         HTTPStatus.CONFLICT,
     ),
@@ -179,6 +184,15 @@ CONTRACT_REFUSED: Final[dict[type[Refusal], int]] = {
             of_deliveries.RateNeedless,
             of_deliveries.EuroOnly,
             of_deliveries.AmountTooLarge,
+            of_payments.InvoiceNamedTwice,
+            of_payments.PaymentSignUnfit,
+            of_payments.PaymentCurrencyDiffers,
+            of_payments.PaymentOfSeveral,
+            of_payments.PaymentOfMarkets,
+            of_payments.PaymentSumDiffers,
+            of_payments.PaymentBelowZero,
+            of_payments.ValueDayFar,
+            of_payments.ReceivedAboveStated,
         ),
         HTTPStatus.UNPROCESSABLE_ENTITY,
     ),
@@ -193,6 +207,7 @@ CONTRACT_RENAMED: Final[dict[str, str]] = {
     "lot_wet_g": "lot_wet_t",
     "limit_ppb": "limit",
     "cost_cents": "cost",
+    "amount_cents": "amount",
     "form_factor_ppb": "form_factor",
     **{
         f"{name}_ppb": f"{name}_percent"

@@ -56,6 +56,8 @@ PATH_IDS: Final[dict[str, Prefix]] = {
     "match": "match",
     "agreement": "agr",
     "delivery": "del",
+    "invoice": "inv",
+    "payment": "pay",
     "event": "evt",
     "run": "run",
     "passport": "pass",

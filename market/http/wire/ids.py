@@ -24,6 +24,7 @@ Prefix = Literal[
     "agr",
     "del",
     "inv",
+    "pay",
     "nom",
     "evt",
     "run",
@@ -68,6 +69,7 @@ MatchId = Annotated[str, _meta("match", "a match")]
 AgreementId = Annotated[str, _meta("agr", "an agreement")]
 DeliveryId = Annotated[str, _meta("del", "a delivery")]
 InvoiceId = Annotated[str, _meta("inv", "an invoice")]
+PaymentId = Annotated[str, _meta("pay", "a payment")]
 NominationId = Annotated[str, _meta("nom", "a nomination")]
 EventId = Annotated[str, _meta("evt", "an event of the record")]
 AuditRunId = Annotated[str, _meta("run", "a recorded run of an audit")]

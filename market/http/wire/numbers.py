@@ -201,6 +201,7 @@ INDEX_AMOUNT = DecimalKind(
 SIGNED_CENTS = DecimalKind(
     unit="the invoice's currency", digits=14, decimals=2, shown=2, signed=True, example="720000.00"
 )
+CENTS = DecimalKind(unit="the invoice's currency", digits=14, decimals=2, shown=2, example="720000.00")
 EXACT_CENTS = DecimalKind(
     unit="the invoice's currency", digits=14, decimals=9, shown=2, signed=True, example="0.003200000"
 )
@@ -233,6 +234,7 @@ Ratio = Annotated[str, RATIO.meta()]
 SignedKilograms = Annotated[str, SIGNED_KILOGRAMS.meta()]
 SignedPercent = Annotated[str, SIGNED_PERCENT.meta()]
 SignedCents = Annotated[str, SIGNED_CENTS.meta()]
+Cents = Annotated[str, CENTS.meta()]
 ExactCents = Annotated[str, EXACT_CENTS.meta()]
 IndexAmount = Annotated[str, INDEX_AMOUNT.meta()]
 Amount = Annotated[str, PRICE.meta("Decimal string, units of `currency` per kg of `per`.")]

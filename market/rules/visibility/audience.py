@@ -88,6 +88,13 @@ from events.party_events import (
     InvitationEnded,
     PartnerInvited,
 )
+from events.payment_events import (
+    PaymentDenied,
+    PaymentReceived,
+    PaymentReversed,
+    PaymentStated,
+    PaymentWithdrawn,
+)
 from market.rules.book import Book
 from market.rules.passport import LotParties
 from market.rules.visibility.deals import ContractFact
@@ -184,6 +191,11 @@ def contract_audience(fact: ContractFact, deals: Mapping[UUID, DealParties]) -> 
             | ReturnSettled()
             | DeliveryWithdrawn()
             | InvoiceSettled()
+            | PaymentStated()
+            | PaymentReceived()
+            | PaymentDenied()
+            | PaymentWithdrawn()
+            | PaymentReversed()
             | YearAssessed()
         ):
             deal = deals[fact.agreement]

@@ -47,6 +47,13 @@ from events.delivery_events import (
     WeighingObjected,
     WeighingSettled,
 )
+from events.payment_events import (
+    PaymentDenied,
+    PaymentReceived,
+    PaymentReversed,
+    PaymentStated,
+    PaymentWithdrawn,
+)
 from events.vocabulary import ProductForm
 from market.rules.viewers import Band, InitiativeViewer, PublicViewer, mass_band_g, public_id
 from market.rules.visibility.crowd import is_crowd
@@ -92,7 +99,8 @@ def on_deal_tape(
 ) -> TapeAgreement | None:
     """The public line of a fact, None when it has none. `deals` stand before the fact.
 
-    Negotiations, deliveries and settlements have no line; spot contracts stand on the tape of trades.
+    Negotiations, deliveries, settlements and payments have no line; spot contracts stand on the tape of
+    trades.
     """
     match fact:
         case AgreementAdvanced():
@@ -132,7 +140,14 @@ def on_deal_tape(
             return None
         case BuyerCalled() | AssayLodged() | AssaysExchanged() | UmpireDecided() | UmpireObjected():
             return None
-        case IndexPublished():
+        case (
+            PaymentStated()
+            | PaymentReceived()
+            | PaymentDenied()
+            | PaymentWithdrawn()
+            | PaymentReversed()
+            | IndexPublished()
+        ):
             return None
         case _:
             assert_never(fact)

@@ -47,6 +47,13 @@ from events.delivery_events import (
     WeighingObjected,
     WeighingSettled,
 )
+from events.payment_events import (
+    PaymentDenied,
+    PaymentReceived,
+    PaymentReversed,
+    PaymentStated,
+    PaymentWithdrawn,
+)
 from events.vocabulary import MassG, ProductForm
 
 ContractFact: TypeAlias = (
@@ -84,6 +91,11 @@ ContractFact: TypeAlias = (
     | ReturnSettled
     | DeliveryWithdrawn
     | InvoiceSettled
+    | PaymentStated
+    | PaymentReceived
+    | PaymentDenied
+    | PaymentWithdrawn
+    | PaymentReversed
     | YearAssessed
     | IndexPublished
 )

@@ -1,0 +1,135 @@
+"""Payments as they are asked for and shown: amounts in the currency of their invoices."""
+
+from datetime import date
+from typing import Annotated, Literal, Self
+from uuid import UUID
+
+from msgspec import Meta
+
+from contracts.rules.payment import PaidInvoice, Payment, PaymentStatus
+from events.payment_events import PARTS_MAX, PaymentReceived, PaymentStated
+from market.http.wire.ids import (
+    AgreementId,
+    InvoiceId,
+    MarketId,
+    OrganisationId,
+    PaymentId,
+    to_text,
+    to_uuid,
+)
+from market.http.wire.material import Body, Dated
+from market.http.wire.numbers import CENTS, SIGNED_CENTS, Cents, SignedCents
+from market.rules.refusing.wording import CurrencyCode, LongText, Text
+
+PaymentSide = Literal["payer", "payee"]
+
+
+class PaidPart(Body, frozen=True, kw_only=True):
+    """What of a payment is for one invoice: above zero what the payer owes, below zero what is set off, as a
+    credit note is."""
+
+    invoice: InvoiceId
+    amount: SignedCents
+
+    def inside(self) -> PaidInvoice:
+        return PaidInvoice(invoice=to_uuid(self.invoice), amount_cents=SIGNED_CENTS.parse(self.amount))
+
+
+PaidParts = Annotated[tuple[PaidPart, ...], Meta(min_length=1, max_length=PARTS_MAX)]
+
+
+class PaymentBody(Dated, frozen=True, kw_only=True):
+    """A transfer between two: its amount, the day from which its payee has it, the reference that both banks
+    show, and the invoices that it is for. The parts add up to the amount; 0 where all is set off."""
+
+    currency: CurrencyCode
+    amount: Cents
+    value_on: date
+    reference: Text
+    parts: PaidParts
+
+
+class ConfirmBody(Dated, frozen=True, kw_only=True):
+    """Without parts all that was stated has come, without `value_on` on the day that was stated. An invoice
+    that is left out has got nothing."""
+
+    value_on: date | None = None
+    parts: PaidParts | None = None
+
+
+class ReasonBody(Body, frozen=True, kw_only=True):
+    """Why, as the other side reads it."""
+
+    reason: LongText
+
+
+class PaymentPartView(Body, frozen=True, kw_only=True):
+    """`received` is null until the payee has said what came; after a reversal nothing has."""
+
+    invoice: InvoiceId
+    agreement: AgreementId
+    stated: SignedCents | None
+    received: SignedCents | None
+
+
+class PaymentView(Body, frozen=True, kw_only=True):
+    """A payment, and `side`, which the caller is in it. `amount` and `value_on` are as its payee says, where
+    it has; `stated_amount` and `stated_value_on` are null where the payee alone recorded it.
+
+    `stated` waits for the payee, to whom it may still come when it is `denied`. `reason`: of its newest
+    denial, withdrawal or reversal.
+    """
+
+    id: PaymentId
+    market: MarketId
+    status: PaymentStatus
+    side: PaymentSide
+    counterparty: OrganisationId
+    currency: str
+    amount: Cents
+    value_on: date
+    reference: str
+    stated_amount: Cents | None
+    stated_value_on: date | None
+    parts: tuple[PaymentPartView, ...]
+    reason: str | None
+
+    @classmethod
+    def of(cls, value: Payment, organisation: UUID) -> Self:
+        opened, counts, stated = value.opened, value.counts, value.stated
+        pays = organisation == opened.payer
+        told = value.reversed or value.withdrawn or value.denied
+        return cls(
+            id=to_text("pay", opened.payment),
+            market=to_text("mkt", opened.market),
+            status=value.status,
+            side="payer" if pays else "payee",
+            counterparty=to_text("org", opened.payee if pays else opened.payer),
+            currency=opened.currency,
+            amount=CENTS.text(counts.amount_cents),
+            value_on=counts.value_on,
+            reference=opened.reference,
+            stated_amount=None if stated is None else CENTS.text(stated.amount_cents),
+            stated_value_on=None if stated is None else stated.value_on,
+            parts=tuple(_parts(value)),
+            reason=None if told is None else told.reason,
+        )
+
+
+def _parts(value: Payment) -> list[PaymentPartView]:
+    stated, received = _amounts(value.stated), _amounts(value.received)
+    if value.status == "reversed":
+        received = dict.fromkeys(received, 0)
+    return [
+        PaymentPartView(
+            invoice=to_text("inv", part.invoice),
+            agreement=to_text("agr", part.agreement),
+            stated=SIGNED_CENTS.text_optional(stated.get(part.invoice)),
+            received=None if value.received is None else SIGNED_CENTS.text(received.get(part.invoice, 0)),
+        )
+        for part in value.opened.parts
+    ]
+
+
+def _amounts(fact: PaymentStated | PaymentReceived | None) -> dict[UUID, int]:
+    return {} if fact is None else {part.invoice: part.amount_cents for part in fact.parts}
