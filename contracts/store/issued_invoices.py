@@ -66,8 +66,11 @@ class IssuedInvoice(Struct, frozen=True, kw_only=True):
     def outstanding_cents(self) -> int:
         return self.total_cents - self.received_cents - self.set_off_cents
 
-    def overdue(self, today: date) -> bool:
-        return bool(self.outstanding_cents) and self.due_on is not None and self.due_on < today
+    def overdue_days(self, today: date) -> int:
+        """Since it was due, while something is left of it."""
+        if not self.outstanding_cents or self.due_on is None:
+            return 0
+        return max((today - self.due_on).days, 0)
 
 
 class Wanted(Struct, frozen=True, kw_only=True):

@@ -42,8 +42,8 @@ FALLS: Final[dict[int, Falls]] = {-1: "past_due", 0: "due_today", 1: "not_yet_du
 DAY: Final = timedelta(days=1)
 PAYMENTS_SHOWN_MAX: Final = 500
 PAID: Final = (
-    "`state` says how the day lies to today, `status` what the payee has said of payments: `overdue` is what "
-    "is past its day and not settled. A "
+    "`state` says how the day lies to today, `status` how much of it is paid: what is "
+    "past its day and not settled has `overdue_days`. A "
     "provisional invoice is due as any other; what `credited_by` names is less by it, and while that is null "
     "the final one is still to come. What its credits leave over is set off within the delivery at once."
 )
@@ -76,6 +76,7 @@ class OwnInvoiceView(InvoiceView, frozen=True, kw_only=True):
     `state` is null where the day is not known. `credited_by`: the invoice that took a provisional one back.
     In the signs of `total`: `paid` is what has been received, `set_off` what others of its delivery have met,
     `outstanding` what is left, nothing since `settled_on`; `announced` waits for the payee's word.
+    `overdue_days` since `due_on` while something is left, else 0.
     """
 
     market: MarketId
@@ -85,7 +86,7 @@ class OwnInvoiceView(InvoiceView, frozen=True, kw_only=True):
     own_total: SignedCents
     credited_by: InvoiceId | None
     status: InvoiceStatus
-    overdue: bool
+    overdue_days: int
     paid: SignedCents
     set_off: SignedCents
     outstanding: SignedCents
@@ -118,7 +119,7 @@ class InvoiceRow(Body, frozen=True, kw_only=True):
     delivery: DeliveryId | None
     credited_by: InvoiceId | None
     status: InvoiceStatus
-    overdue: bool
+    overdue_days: int
     paid: SignedCents
     set_off: SignedCents
     outstanding: SignedCents
@@ -127,7 +128,7 @@ class InvoiceRow(Body, frozen=True, kw_only=True):
 
 
 FIGURES: Final = frozenset(
-    {"total", "own_total", "contract_year", "paid", "set_off", "outstanding", "announced"}
+    {"total", "own_total", "contract_year", "paid", "set_off", "outstanding", "announced", "overdue_days"}
 )
 COLUMNS: Final[tuple[Column, ...]] = tuple(
     member(name, number=name in FIGURES) for name in InvoiceRow.__struct_fields__
@@ -246,7 +247,7 @@ def _standing(call: Call[Any, Any], row: IssuedInvoice) -> dict[str, Any]:
         "own_total": SIGNED_CENTS.text(row.total_cents if side.side == "seller" else -row.total_cents),
         "credited_by": None if row.credited_by is None else to_text("inv", row.credited_by),
         "status": row.status,
-        "overdue": row.overdue(today),
+        "overdue_days": row.overdue_days(today),
         "paid": SIGNED_CENTS.text(row.received_cents),
         "set_off": SIGNED_CENTS.text(row.set_off_cents),
         "outstanding": SIGNED_CENTS.text(row.outstanding_cents),

@@ -1,0 +1,222 @@
+"""Invoices paid: what payers state and payees say, what is open then, and who may do what."""
+
+import asyncio
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import httpx
+
+from tests.http.shop import Shop
+from tests.http.test_deliveries import on, post
+from tests.http.test_own_lists import items, rows_of, traded
+from tests.market_drafts import Firm
+
+TODAY = "2027-05-10"
+
+
+def transfer(parts: dict[str, str], **changes: Any) -> dict[str, Any]:
+    amount = sum(map(Decimal, parts.values()))
+    return {
+        "currency": "EUR",
+        "amount": str(amount),
+        "value_on": TODAY,
+        "reference": "E2E-1",
+        "parts": [{"invoice": invoice, "amount": text} for invoice, text in parts.items()],
+    } | changes
+
+
+async def step(shop: Shop, path: str, by: Firm, body: Any = None, *, version: int = 1) -> httpx.Response:
+    return await post(shop, path, by, body, version=f'"v{version}"')
+
+
+def codes(answer: httpx.Response) -> list[tuple[str, str | None]]:
+    return [(each["code"], each.get("pointer")) for each in answer.json()["errors"]]
+
+
+async def standing(shop: Shop, invoice: str, by: Firm) -> tuple[str, ...]:
+    shown = (await shop.ask("GET", f"/v1/invoices/{invoice}", by=by)).json()
+    return tuple(shown[name] for name in ("status", "outstanding", "paid", "set_off", "announced"))
+
+
+async def test_what_keeps_a_payment_from_its_invoices(shop: Shop) -> None:
+    """All reasons at once; nobody learns of invoices of others."""
+    _, seller, buyer, outsider = await traded(shop)
+    due = await items(shop, "/v1/invoices", buyer)
+    first, second = due[0]["invoice"], due[1]["invoice"]
+    unknown = "inv_" + "0" * 32
+    for firm, body in (
+        (outsider, transfer({first: "1.00"})),
+        (buyer, transfer({unknown: "1.00"})),
+    ):
+        answer = await post(shop, "/v1/payments", firm, body)
+        assert (404, [("invoice_unknown", "/parts/0/invoice")]) == (answer.status_code, codes(answer))
+    assert 404 == (await shop.ask("GET", f"/v1/invoices/{first}", by=outsider)).status_code
+    body = transfer({first: "360000.01", second: "-1.00"}, currency="JPY", amount="7", value_on="2027-05-18")
+    answer = await post(shop, "/v1/payments", buyer, body)
+    assert 409 == answer.status_code
+    assert {
+        ("currency_without_cents", "/currency"),
+        ("payment_currency_differs", "/parts/0/invoice"),
+        ("payment_currency_differs", "/parts/1/invoice"),
+        ("invoice_overpaid", "/parts/0/amount"),
+        ("payment_sign_unfit", "/parts/1/amount"),
+        ("payment_sum_differs", "/amount"),
+        ("value_day_far", "/value_on"),
+    } == set(codes(answer))
+    twice = transfer({first: "200000.00"})
+    twice["parts"] *= 2
+    for firm, path, body, status, code in (
+        (buyer, "payments", transfer({first: "360000.01"}), 409, "invoice_overpaid"),
+        (buyer, "payments", transfer({first: "1.00"}, currency="USD"), 422, "payment_currency_differs"),
+        (buyer, "payments", transfer({first: "1.00"}, amount="1.01"), 422, "payment_sum_differs"),
+        (buyer, "payments", twice, 422, "invoice_named_twice"),
+        (seller, "payments", transfer({first: "1.00"}), 422, "payment_sign_unfit"),
+        (seller, "payments", transfer({first: "-1.00"}, amount="0"), 422, "payment_below_zero"),
+        (seller, "incoming-payments", transfer({first: "1"}, value_on="2027-05-11"), 422, "date_in_future"),
+    ):
+        answer = await post(shop, f"/v1/{path}", firm, body)
+        assert status == answer.status_code, answer.text
+        assert code in {of for of, _ in codes(answer)}
+    assert [] == (await shop.ask("GET", "/v1/payments", by=buyer)).json()["items"]
+    rehearsed = await shop.ask(
+        "POST",
+        "/v1/payments?validate_only=true",
+        body=transfer({first: "1.00"}),
+        by=buyer,
+    )
+    assert (200, None) == (rehearsed.status_code, rehearsed.json()["id"])
+
+
+async def test_a_payment_is_stated_denied_and_confirmed_in_part(shop: Shop) -> None:
+    _, seller, buyer, outsider = await traded(shop)
+    first, second = [each["invoice"] for each in (await items(shop, "/v1/invoices", buyer))[:2]]
+    stated = await post(shop, "/v1/payments", buyer, transfer({first: "360000.00", second: "100000.00"}))
+    assert 201 == stated.status_code, stated.text
+    path = stated.headers["location"]
+    assert ("open", "360000.00", "0.00", "0.00", "360000.00") == await standing(shop, first, buyer)
+    again = await post(shop, "/v1/payments", buyer, transfer({second: "1.00"}))
+    assert (409, [("payment_repeated", "/reference")]) == (again.status_code, codes(again))
+    more = await post(shop, "/v1/payments", buyer, transfer({first: "0.01"}, reference="E2E-2"))
+    assert (409, ["invoice_overpaid"]) == (more.status_code, [code for code, _ in codes(more)])
+    for firm, verb, body, status, code in (
+        (outsider, "denial", {"reason": "x"}, 404, "payment_unknown"),
+        (buyer, "denial", {"reason": "x"}, 403, "payment_of_other"),
+        (seller, "withdrawal", {"reason": "x"}, 403, "payment_of_other"),
+        (seller, "reversal", {"reason": "x"}, 409, "payment_status_unfit"),
+    ):
+        answer = await step(shop, f"{path}/{verb}", firm, body)
+        assert (status, code) == (answer.status_code, answer.json()["code"]), answer.text
+    assert 404 == (await shop.ask("GET", path, by=outsider)).status_code
+    assert 428 == (await post(shop, f"{path}/receipt", seller)).status_code
+    denied = await step(shop, f"{path}/denial", seller, {"reason": "nothing yet"})
+    assert (201, '"v2"') == (denied.status_code, denied.headers["etag"])
+    assert ("open", "360000.00", "0.00", "0.00", "0.00") == await standing(shop, first, seller)
+    parts = [{"invoice": first, "amount": "360000.01"}, {"invoice": second, "amount": "40000.00"}]
+    above = await step(shop, f"{path}/receipt", seller, {"parts": parts}, version=2)
+    assert {"invoice_overpaid", "received_above_stated"} == {code for code, _ in codes(above)}
+    parts[0]["amount"] = "300000.00"
+    stale = await step(shop, f"{path}/receipt", seller, {"parts": parts})
+    assert 412 == stale.status_code
+    got = await step(shop, f"{path}/receipt", seller, {"parts": parts, "value_on": "2027-05-09"}, version=2)
+    assert 201 == got.status_code, got.text
+    assert ("part_paid", "60000.00", "300000.00", "0.00", "0.00") == await standing(shop, first, buyer)
+    read = await shop.ask("GET", path, by=buyer)
+    assert '"v3"' == read.headers["etag"]
+    shown = read.json()
+    assert ("received", "payer", "340000.00", "2027-05-09", "460000.00", TODAY, "nothing yet") == tuple(
+        shown[name]
+        for name in ("status", "side", "amount", "value_on", "stated_amount", "stated_value_on", "reason")
+    )
+    assert [("360000.00", "300000.00"), ("100000.00", "40000.00")] == [
+        (part["stated"], part["received"]) for part in shown["parts"]
+    ]
+    undone = await step(shop, f"{path}/reversal", seller, {"reason": "of another"}, version=3)
+    assert 201 == undone.status_code
+    assert ("open", "360000.00", "0.00", "0.00", "0.00") == await standing(shop, first, buyer)
+    anew = await post(shop, "/v1/payments", buyer, transfer({first: "360000.00"}))
+    assert 201 == anew.status_code, "another of the same reference, since the first is over"
+    assert 201 == (await step(shop, f"{anew.headers['location']}/receipt", seller)).status_code
+    invoice = (await shop.ask("GET", f"/v1/invoices/{first}", by=buyer)).json()
+    assert ("paid", "0.00", TODAY, 0) == tuple(
+        invoice[name] for name in ("status", "outstanding", "settled_on", "overdue_days")
+    )
+    assert ["reversed", "received"] == [each["status"] for each in invoice["payments"]]
+
+
+async def test_confirming_and_withdrawing_at_once_one_of_them_wins(shop: Shop) -> None:
+    _, seller, buyer, _ = await traded(shop)
+    first = (await items(shop, "/v1/invoices", buyer))[0]["invoice"]
+    path = (await post(shop, "/v1/payments", buyer, transfer({first: "360000.00"}))).headers["location"]
+    answers = await asyncio.gather(
+        step(shop, f"{path}/receipt", seller),
+        step(shop, f"{path}/withdrawal", buyer, {"reason": "sent back"}),
+    )
+    assert [201, 412] == sorted(each.status_code for each in answers)
+    shown = (await shop.ask("GET", path, by=buyer)).json()["status"]
+    won = "received" if answers[0].status_code == 201 else "withdrawn"
+    assert won == shown
+    lost = answers[1] if won == "received" else answers[0]
+    assert {"version_stale", "payment_status_unfit"} == {code for code, _ in codes(lost)}
+    outstanding = {"received": "0.00", "withdrawn": "360000.00"}[won]
+    assert outstanding == (await standing(shop, first, buyer))[1]
+
+
+async def test_credits_of_a_delivery_are_set_off_and_a_receipt_needs_no_statement(shop: Shop) -> None:
+    """A shipment that is withdrawn leaves nothing; a final invoice below its provisional one is paid back."""
+    deliveries, seller, buyer, _ = await traded(shop)
+    assert (
+        201 == (await post(shop, f"{deliveries[1]}/withdrawal", seller, {"reason": "wrong lot"})).status_code
+    )
+    listed = {each["invoice"]: each for each in await items(shop, "/v1/invoices", seller)}
+    gone = [each for each in listed.values() if each["delivery"] == deliveries[1].rpartition("/")[2]]
+    assert [("set_off", "0.00", TODAY, 0)] * 2 == [
+        (each["status"], each["outstanding"], each["settled_on"], each["overdue_days"]) for each in gone
+    ]
+    assert ["432000.00", "-432000.00"] == sorted((each["set_off"] for each in gone), reverse=True)
+    overdue = await items(shop, "/v1/invoices?overdue=true", seller)
+    assert [("provisional", "2027-04-09", 31)] == [
+        (each["settles"], each["due_on"], each["overdue_days"]) for each in overdue
+    ]
+    for query, expected in (
+        ("status=set_off", 2),
+        ("status=open&overdue=false", 2),
+        ("status=paid", 0),
+        (f"counterparty={overdue[0]['counterparty']}&due_before=2027-05-01", 1),
+    ):
+        assert expected == len(await items(shop, f"/v1/invoices?{query}", seller)), query
+    first = overdue[0]["invoice"]
+    taken = await post(shop, "/v1/incoming-payments", seller, transfer({first: "360000.00"}))
+    assert 201 == taken.status_code, taken.text
+    assert ("paid", "0.00", "360000.00", "0.00", "0.00") == await standing(shop, first, buyer)
+    shown = (await shop.ask("GET", taken.headers["location"], by=buyer)).json()
+    assert ("received", "payer", None) == (shown["status"], shown["side"], shown["stated_amount"])
+    assert [] == await items(shop, "/v1/invoices?overdue=true", seller)
+
+
+async def test_open_invoices_are_told_by_age(shop: Shop) -> None:
+    _, seller, buyer, outsider = await traded(shop)
+    other = (await items(shop, "/v1/invoices", seller))[0]["counterparty"]
+    row: dict[str, Any] = {}
+    for today, ages in (
+        (date(2027, 5, 9), (984_000, 360_000, 0, 0, 0)),
+        (date(2027, 5, 10), (984_000, 0, 360_000, 0, 0)),
+        (date(2027, 5, 11), (552_000, 432_000, 360_000, 0, 0)),
+        (date(2027, 7, 8), (0, 552_000, 432_000, 360_000, 0)),
+        (date(2027, 9, 30), (0, 0, 0, 0, 1_344_000)),
+    ):
+        on(shop, today)
+        shown = (await shop.ask("GET", "/v1/invoices/ageing", by=seller)).json()
+        (row,) = shown["items"]
+        names = ("not_due", "days_1_30", "days_31_60", "days_61_90", "days_over_90")
+        assert [f"{cents}.00" for cents in ages] == [row[name] for name in names], today
+        assert ["receivable", "EUR", 4, "1344000.00"] == [
+            row[name] for name in ("direction", "currency", "invoices", "total")
+        ]
+        mirrored = (await shop.ask("GET", "/v1/invoices/ageing", by=buyer)).json()["items"]
+        assert [{**row, "direction": "payable"}] == mirrored
+    asked = f"/v1/invoices/ageing?by_counterparty=true&counterparty={other}"
+    assert [{**row, "counterparty": other}] == (await shop.ask("GET", asked, by=seller)).json()["items"]
+    file = rows_of(await shop.ask("GET", f"{asked}&format=csv", by=seller))
+    assert [(other, "1344000.00")] == [(each["counterparty"], each["days_over_90"]) for each in file]
+    assert [] == (await shop.ask("GET", "/v1/invoices/ageing", by=outsider)).json()["items"]
