@@ -14,7 +14,7 @@ from events.codec import decode_event
 from events.command import Outcome
 from events.connections import Connection, Pool, open_pool
 from events.contract_events import InvoiceSettled, OutputDeclared, QuantityNominated, ShortfallNotified
-from events.contract_terms import NominatedPart
+from events.contract_terms import InvoiceLine, NominatedPart
 from events.decision import LaneKey
 from events.delivery_events import DeliveryAccepted, DeliveryRejected, DeliveryShipped
 from events.desk import Answer, Desk, open_desk
@@ -23,6 +23,14 @@ from events.heads import append, lock_lanes
 from events.journal import initialise, read_events
 from events.lane import LaneWriter
 from events.large_appends import RowsAhead, append_large
+from events.payment_events import (
+    PaymentDenied,
+    PaymentPart,
+    PaymentReceived,
+    PaymentReversed,
+    PaymentStated,
+    PaymentWithdrawn,
+)
 from market.commands import (
     clearings,
     initiatives,
@@ -235,6 +243,7 @@ class Scene:
             InvoiceSettled(
                 **named, **totals, invoice=uuid4(), delivery=taken, settles="final", total_cents=0
             ),
+            *self._paid(named),
         )
         drafts = [
             Draft(stream=key.stream, lane=key.lane, subject=str(agreement), data=fact) for fact in facts
@@ -253,6 +262,39 @@ class Scene:
                 new_salt=new_salt,
                 apply=apply,
             )
+
+    def _paid(self, named: dict[str, Any]) -> list[Any]:
+        """An invoice that was paid, then not; and a payment that never came."""
+        invoice, cents = uuid4(), 5_000
+        line = InvoiceLine(kind="deficiency", amount_cents=cents)
+        of: dict[str, Any] = {
+            **named,
+            "payer": self.buyers[0].organisation,
+            "payee": self.sellers[0].organisation,
+        }
+        said: dict[str, Any] = {
+            "currency": "EUR",
+            "amount_cents": cents,
+            "value_on": date(2026, 6, 1),
+            "parts": (PaymentPart(agreement=named["agreement"], invoice=invoice, amount_cents=cents),),
+        }
+        first, second = uuid4(), uuid4()
+        return [
+            InvoiceSettled(
+                **named,
+                currency="EUR",
+                lines=(line,),
+                invoice=invoice,
+                settles="shortfall",
+                total_cents=cents,
+            ),
+            PaymentStated(**of, **said, payment=first, reference="first"),
+            PaymentReceived(**of, **said, payment=first, reference="first"),
+            PaymentReversed(**of, payment=first, reason="of another"),
+            PaymentStated(**of, **said, payment=second, reference="second"),
+            PaymentDenied(**of, payment=second, reason="nothing came"),
+            PaymentWithdrawn(**of, payment=second, reason="sent back"),
+        ]
 
     def known(self) -> "OpenMarket":
         return OpenMarket(self.operator, self.market, tuple(self.sellers), tuple(self.buyers))

@@ -1533,6 +1533,8 @@ CREATE INDEX passport_of_issuer ON state.passport USING btree (organisation, pas
 
 CREATE INDEX passport_of_owner ON state.passport USING btree (owner, passport);
 
+CREATE INDEX payment_by_id ON state.payment USING btree (payment);
+
 CREATE INDEX payment_of_payee ON state.payment USING btree (payee, payment);
 
 CREATE INDEX payment_of_payer ON state.payment USING btree (payer, payment);

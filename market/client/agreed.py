@@ -403,33 +403,5 @@ class OwnDelivery(Delivery, frozen=True, kw_only=True):
     updated_at: datetime | None
 
 
-class OwnInvoice(Invoice, frozen=True, kw_only=True):
-    """Of whatever agreement; `own_total` is below zero where the caller pays it. `state`: how its day lies to
-    today. No payment is recorded."""
-
-    market: str
-    side: str
-    counterparty: str
-    state: str | None
-    own_total: Decimal
-    credited_by: str | None
-
-
-class InvoiceTotal(Struct, frozen=True, kw_only=True):
-    """Of a currency and a state of the day."""
-
-    currency: str
-    state: str | None
-    invoices: int
-    receive_total: Decimal
-    pay_total: Decimal
-    own_total: Decimal
-
-
-class InvoiceTotals(Struct, frozen=True, kw_only=True):
-    on: date
-    items: tuple[InvoiceTotal, ...]
-
-
 class InvoiceAccepted(Accepted, frozen=True, kw_only=True):
     invoice: Invoice

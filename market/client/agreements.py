@@ -1,7 +1,7 @@
 """Agreements and their deliveries: negotiated, performed, paid."""
 
 from collections.abc import AsyncIterator
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any, Final
 
 from market.client.agreed import (
@@ -15,12 +15,10 @@ from market.client.agreed import (
     Differences,
     Invoice,
     InvoiceAccepted,
-    InvoiceTotals,
     Nomination,
     NominationAccepted,
     Nominations,
     OwnDelivery,
-    OwnInvoice,
     Proposed,
     Statement,
     YearAccepted,
@@ -80,8 +78,6 @@ SETTLE: Final = keyed(f"{_DELIVERY}/settlement", InvoiceAccepted)
 RESTATE: Final = keyed(f"{_DELIVERY}/restatements", InvoiceAccepted)
 
 OWN_DELIVERIES: Final = pages("/v1/deliveries", OwnDelivery)
-OWN_INVOICES: Final = pages("/v1/invoices", OwnInvoice)
-INVOICE_TOTALS: Final = read("/v1/invoices/totals", InvoiceTotals)
 
 
 class Agreements:
@@ -292,60 +288,3 @@ class Deliveries:
     async def restate(self, delivery: str, *, key: str | None = None) -> InvoiceAccepted:
         """The invoice with what was published since."""
         return (await self._calls.ask(RESTATE, delivery, key=key)).body
-
-
-class Invoices:
-    """Own invoices of all agreements: what is due, and what it comes to. No payment is recorded."""
-
-    def __init__(self, calls: Calls) -> None:
-        self._calls = calls
-
-    def list(
-        self,
-        *,
-        agreement: str | None = None,
-        contract_year: int | None = None,
-        side: str | None = None,
-        state: str | None = None,
-        due_from: date | None = None,
-        due_before: date | None = None,
-        issued_since: datetime | None = None,
-        sort: str = "due_on",
-    ) -> AsyncIterator[OwnInvoice]:
-        """By the day that they are due; with `sort` "issued_at" in the order in which they were issued."""
-        query = _due(agreement, contract_year, side, state, due_from, due_before, issued_since)
-        return self._calls.pages(OWN_INVOICES, query={**query, "sort": sort})
-
-    async def totals(
-        self,
-        *,
-        agreement: str | None = None,
-        contract_year: int | None = None,
-        side: str | None = None,
-        state: str | None = None,
-        due_from: date | None = None,
-        due_before: date | None = None,
-        issued_since: datetime | None = None,
-    ) -> InvoiceTotals:
-        query = _due(agreement, contract_year, side, state, due_from, due_before, issued_since)
-        return (await self._calls.ask(INVOICE_TOTALS, query=query)).body
-
-
-def _due(
-    agreement: str | None,
-    contract_year: int | None,
-    side: str | None,
-    state: str | None,
-    due_from: date | None,
-    due_before: date | None,
-    issued_since: datetime | None,
-) -> dict[str, str | int | bool | None]:
-    return {
-        "agreement": agreement,
-        "contract_year": contract_year,
-        "side": side,
-        "state": state,
-        "due_from": None if due_from is None else due_from.isoformat(),
-        "due_before": None if due_before is None else due_before.isoformat(),
-        "issued_since": None if issued_since is None else issued_since.isoformat(),
-    }

@@ -8,13 +8,14 @@ from uuid import uuid4
 
 import httpx
 
-from market.client.agreements import Agreements, Deliveries, Invoices
+from market.client.agreements import Agreements, Deliveries
 from market.client.calls import Bearer, Body, Calls, Patience, Query
 from market.client.deals import Markets, Matches
 from market.client.feed import Feed
 from market.client.hooks import UNKEYED, Webhooks
 from market.client.imports import Imports
 from market.client.initiatives import Initiatives
+from market.client.invoices import Invoices, Payments
 from market.client.operations import Operation
 from market.client.orders import OFFERS, REQUIREMENTS, Lots, Orders, Quotes
 from market.client.own_key import OWN_KEY, OwnKey
@@ -92,6 +93,7 @@ class Client:
         self.agreements = Agreements(self.calls)
         self.deliveries = Deliveries(self.calls)
         self.invoices = Invoices(self.calls)
+        self.payments = Payments(self.calls)
         self.passports = Passports(self.calls)
         self.webhooks = Webhooks(self.calls)
         self.imports = Imports(self.calls)

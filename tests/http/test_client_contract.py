@@ -10,7 +10,18 @@ import msgspec
 import pytest
 from msgspec import Struct
 
-from market.client import agreements, deals, feed, hooks, imports, initiatives, orders, own_key, passports
+from market.client import (
+    agreements,
+    deals,
+    feed,
+    hooks,
+    imports,
+    initiatives,
+    invoices,
+    orders,
+    own_key,
+    passports,
+)
 from market.client.answers import Accepted
 from market.client.faults import Problem
 from market.client.operations import Operation, Page, read
@@ -41,7 +52,18 @@ PLAIN = {str: "string", int: "integer", bool: "boolean"}
 
 def operations() -> dict[str, Operation[Any]]:
     found: dict[str, Operation[Any]] = {}
-    for module in (agreements, deals, feed, hooks, imports, initiatives, orders, own_key, passports):
+    for module in (
+        agreements,
+        deals,
+        feed,
+        hooks,
+        imports,
+        initiatives,
+        invoices,
+        orders,
+        own_key,
+        passports,
+    ):
         for value in vars(module).values():
             of_orders = isinstance(value, orders.OrderRoutes)
             for each in msgspec.structs.asdict(value).values() if of_orders else (value,):

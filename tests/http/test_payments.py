@@ -220,3 +220,29 @@ async def test_open_invoices_are_told_by_age(shop: Shop) -> None:
     file = rows_of(await shop.ask("GET", f"{asked}&format=csv", by=seller))
     assert [(other, "1344000.00")] == [(each["counterparty"], each["days_over_90"]) for each in file]
     assert [] == (await shop.ask("GET", "/v1/invoices/ageing", by=outsider)).json()["items"]
+
+
+async def test_both_sides_pay_through_the_client(shop: Shop) -> None:
+    _, seller, firm, _ = await traded(shop)
+    buyer, payee = await client_of(shop, firm), await client_of(shop, seller)
+    due = [each async for each in buyer.invoices.list(status="open", overdue=True)]
+    assert [31] == [each.overdue_days for each in due]
+    invoice, amount = due[0].invoice, due[0].outstanding
+    stated = await buyer.payments.state(transfer({invoice: str(amount)}))
+    assert stated.id is not None
+    denied = await payee.payments.deny(stated.id, "nothing yet", version=stated.version)
+    came = await payee.payments.confirm(stated.id, version=denied.version)
+    assert 3 == came.version
+    read = await buyer.invoices.read(invoice)
+    assert ("paid", [stated.id]) == (read.status, [each.id for each in read.payments])
+    undone = await payee.payments.reverse(stated.id, "of another", version=came.version)
+    assert "reversed" == (await buyer.payments.read(stated.id)).status
+    assert 4 == undone.version
+    again = await payee.payments.record(transfer({invoice: "1.00"}))
+    other = await buyer.payments.state(transfer({invoice: "2.00"}, reference="E2E-2"))
+    assert other.id is not None
+    await buyer.payments.withdraw(other.id, "sent back", version=other.version)
+    assert ["withdrawn", "received", "reversed"] == [each.status async for each in buyer.payments.list()]
+    assert [again.id] == [each.id async for each in payee.payments.list(status="received", side="payee")]
+    table = await payee.invoices.ageing()
+    assert [amount - 1] == [each.days_31_60 for each in table.items]

@@ -13,12 +13,17 @@ from uuid import UUID
 import pytest
 from uuid_utils.compat import uuid7
 
+from contracts.commands import payments
 from contracts.rules.deliveries import Ship
+from contracts.rules.payment import PaidInvoice
+from contracts.rules.payments import StatePayment
 from events.checkpoints import public_size
 from events.contract_terms import AssayClause, FixedVolume, TermClause
 from events.decision import Request
+from events.delivery_events import DeliveryShipped
 from events.market_terms import CertificateAmount, FootprintBenchmark, SustainabilityProfile
 from events.passport_terms import OriginShare
+from events.payment_events import PaymentStated
 from events.policy_terms import PolicyTerms
 from events.price_clauses import FlatPrice
 from events.vocabulary import PPB, Footprint, KeyRole, OriginStep, StatedPrice
@@ -52,7 +57,7 @@ from tests.http.shop import Asker, Shop
 from tests.http.test_feed import FEED, streaming
 from tests.market_days import publish_values, published
 from tests.market_drafts import START, Firm, rule_set
-from tests.market_support import Scene, done
+from tests.market_support import Scene, done, fact_of
 from tests.passport_support import content, made, magnet_record, product, transform
 from tests.passport_support import declared as volume_terms
 from tests.process_support import eventually
@@ -173,6 +178,7 @@ async def street(shop: Shop) -> Street:
     hooked = {name: await hook(shop, firm) for name, firm in firms.items()}
     for name, found_ids in hooked.items():
         parties_[name].secret += [each.partition("_")[2] for each in found_ids]
+    sent = await deliver(shop, outsider, late)
     ids = {
         "organisation": [to_text("org", firm.organisation) for firm in firms.values()],
         "facility": [to_text("fac", firm.facility) for firm in firms.values()],
@@ -194,7 +200,9 @@ async def street(shop: Shop) -> Street:
         "agreement": [to_text("agr", await agree(shop, outsider, late))],
         "proposal": ["1"],
         "condition": ["permit"],
-        "delivery": [to_text("del", await deliver(shop, outsider, late))],
+        "delivery": [to_text("del", sent.delivery)],
+        "invoice": [to_text("inv", sent.invoice)],
+        "payment": [to_text("pay", await pay(shop, late, sent))],
         "code": ["ndpr-oxide-cn"],
         "event": [to_text("evt", event) for event in asked_for],
         "stream": ["market"],
@@ -267,7 +275,20 @@ async def agree(shop: Shop, seller: Firm, buyer: Firm) -> UUID:
     return await drafted(scene, terms, parties=(seller, buyer))
 
 
-async def deliver(shop: Shop, seller: Firm, buyer: Firm) -> UUID:
+async def pay(shop: Shop, buyer: Firm, sent: DeliveryShipped) -> UUID:
+    """That its provisional invoice was paid, under a reference that stands nowhere else."""
+    stated = StatePayment(
+        caller=buyer.trader,
+        currency=sent.currency,
+        amount_cents=1,
+        value_on=shop.scene.clock.now.date(),
+        reference="SENTINEL-PAID",
+        parts=(PaidInvoice(invoice=sent.invoice, amount_cents=1),),
+    )
+    return fact_of(done(await payments.state(shop.scene.desk, stated)), PaymentStated).payment
+
+
+async def deliver(shop: Shop, seller: Firm, buyer: Firm) -> DeliveryShipped:
     """A shipment under a spot contract, of a lot whose number stands nowhere else."""
     scene, today = shop.scene, shop.scene.clock.now.date()
     agreement = await signed(scene, FLAT, kind="spot", parties=(seller, buyer))
@@ -282,7 +303,7 @@ async def deliver(shop: Shop, seller: Firm, buyer: Firm) -> UUID:
         stated=figures(**NDPR),
     )
     shipped = await shipping.ship(scene.desk, shipment)
-    return done(shipped).events[0].data.delivery  # type: ignore[attr-defined, no-any-return]
+    return fact_of(done(shipped), DeliveryShipped)
 
 
 async def papers_of(shop: Shop, firm: Firm) -> tuple[UUID, UUID, UUID]:
@@ -384,7 +405,7 @@ def price(micro: int) -> StatedPrice:
     return StatedPrice(amount_micro=micro, currency="EUR", per="element")
 
 
-AGREED = [*figure(73_313_777), "SENTINEL-UMPIRE", "SENTINEL-DELIVERED"]
+AGREED = [*figure(73_313_777), "SENTINEL-UMPIRE", "SENTINEL-DELIVERED", "SENTINEL-PAID"]
 LOOP_TEXTS = ["SENTINEL-MINE", "SENTINEL-PASSPORT", "SENTINEL-MADE"]
 CONTRACTED = ("outsider", "late")
 NAMES = {"seller": "seller-0", "outsider": "seller-1", "buyer": "buyer-0", "late": "buyer-1"}
@@ -668,7 +689,9 @@ async def test_another_partys_ids_are_404_for_every_change(shop: Shop) -> None:
     laid.ids.update(foreign)
     seller, buyer = laid.parties["seller"].firm, laid.parties["buyer"].firm
     laid.ids["agreement"] = [to_text("agr", await agree(shop, seller, buyer))]
-    laid.ids["delivery"] = [to_text("del", await deliver(shop, seller, buyer))]
+    sent = await deliver(shop, seller, buyer)
+    laid.ids["delivery"] = [to_text("del", sent.delivery)]
+    laid.ids["payment"] = [to_text("pay", await pay(shop, buyer, sent))]
     tried = 0
     before = await shop.rows()
     for e in ENDPOINTS:

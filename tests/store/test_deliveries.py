@@ -43,6 +43,7 @@ from tests.store.test_agreement_timers import timers_on
 FIGURES = figures(Nd=60 * PERCENT_PPB, Pr=20 * PERCENT_PPB)
 MARCH, APRIL = date(2027, 3, 1), date(2027, 4, 1)
 LISTS = DEPLOY / "postgres" / "migrations" / "0050_lists_over_all_agreements.sql"
+PAID = DEPLOY / "postgres" / "migrations" / "0070_payments_of_invoices.sql"
 MIGRATION = DEPLOY / "postgres" / "migrations" / "0043_provisional_invoices_have_a_day.sql"
 CALLS = DEPLOY / "postgres" / "migrations" / "0046_deliveries_wait_for_their_buyer.sql"
 EUR_OXIDE = IndexUnit(currency="EUR", per="oxide")
@@ -226,22 +227,24 @@ async def test_lists_of_before_are_filled_as_events_fill_them(database: Any, yar
     changed = "select delivery, contract_year, changed_time from delivery order by delivery"
     try:
         before = await owner.fetch(invoices), await owner.fetch(changed)
-        await owner.execute("drop table issued_invoice")
+        await owner.execute("drop table issued_invoice, payment, payment_part")
         for index in ("seller", "buyer", "seller_changed", "buyer_changed"):
             await owner.execute(f"drop index if exists delivery_of_{index}")
         await owner.execute("alter table delivery drop column contract_year, drop column changed_time")
         async with owner.transaction():
             await owner.execute(LISTS.read_text("utf-8"))
+            await owner.execute(PAID.read_text("utf-8"))
         assert before == (await owner.fetch(invoices), await owner.fetch(changed))
         report = await compare_with_record(
             owner, lambda lane, upto: from_journal(yard.scene.pool, lane, upto=upto)
         )
         await owner.execute("update delivery set shipped_time = null")
-        await owner.execute("drop table issued_invoice")
+        await owner.execute("drop table issued_invoice, payment, payment_part")
         await owner.execute("alter table delivery drop column contract_year, drop column changed_time")
         await owner.execute("drop index delivery_of_seller, delivery_of_buyer")
         async with owner.transaction():
             await owner.execute(LISTS.read_text("utf-8"))
+            await owner.execute(PAID.read_text("utf-8"))
         await owner.execute("update delivery set changed_time = '-infinity'")
     finally:
         await owner.close()

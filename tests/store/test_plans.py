@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 
 from contracts.rules.open_contests import KINDS
-from contracts.store import agreement_events, contests, issued_invoices, own_deliveries
+from contracts.store import ageing, agreement_events, contests, issued_invoices, own_deliveries, payments
 from contracts.store import deliveries as shipped
 from events.connections import Connection
 from events.timetable import BEGINNING, START
@@ -143,7 +143,17 @@ from state.delivery;
 
 insert into state.issued_invoice
 select lane, market, agreement, invoice, seller, buyer, delivery, 1, settles, 'EUR', 100,
-    '2026-02-01'::timestamptz + position * interval '1 minute', date '2026-02-01' + (position % 600)::int
+    '2026-02-01'::timestamptz + position * interval '1 minute', date '2026-02-01' + (position % 600)::int,
+    0, 0, 0, case when position % 10 = 0 then 'open' else 'paid' end
+from state.invoice;
+
+insert into state.payment
+select lane, market, md5('m' || position)::uuid, buyer, seller, 'received', '2026-02-01', 'r' || position, 2,
+    position, '2026-02-01', '{}'
+from state.invoice;
+
+insert into state.payment_part
+select lane, market, md5('m' || position)::uuid, invoice, agreement, buyer, seller, 0, 100, '2026-02-01'
 from state.invoice;
 
 insert into state.passport
@@ -425,6 +435,7 @@ async def test_what_the_reader_runs_behind_row_security(database: Any, filled: A
                 ],
             )
             await assert_plans(reader, own_lists_of(organisation, lot))
+            await assert_plans(reader, payments_of(organisation, await one(reader, "m7")))
             span = (datetime(2026, 6, 1, tzinfo=UTC), datetime(2026, 7, 1, tzinfo=UTC))
             await assert_plans(
                 reader,
@@ -507,8 +518,9 @@ def feed_of(organisation: UUID, market: UUID) -> list[tuple[str, tuple[object, .
 def own_lists_of(organisation: UUID, mark: UUID) -> list[tuple[str, tuple[object, ...], set[str]]]:
     """A page of a party's lists over all agreements: each side from where the page begins."""
     start, end, instant = date(2026, 6, 1), date(2026, 7, 1), datetime(2026, 2, 5, tzinfo=UTC)
-    due = (organisation, None, start, mark, start, end, instant, None, None, 51, True)
-    issued = (organisation, None, instant, mark, date.min, date.max, instant, None, None, 51, True)
+    narrowed = (None, None, None, None, None, start)
+    due = (organisation, None, start, mark, start, end, instant, *narrowed, 51, True)
+    issued = (organisation, None, instant, mark, date.min, date.max, instant, *narrowed, 51, True)
     shipped = (organisation, None, mark, None, None, None, start, end, 51)
     found: list[tuple[str, tuple[object, ...], set[str]]] = []
     for side in ("seller", "buyer"):
@@ -517,7 +529,7 @@ def own_lists_of(organisation: UUID, mark: UUID) -> list[tuple[str, tuple[object
             (issued_invoices.READ_BY_ISSUE, issued, {f"issued_invoice_of_{side}_issued"}),
             (
                 issued_invoices.READ_TOTALS,
-                (organisation, None, start, end, None, None, start, instant),
+                (organisation, None, start, end, None, None, start, instant, None, None, None),
                 {f"issued_invoice_of_{side}_due"},
             ),
             (own_deliveries.READ_NEWEST, shipped, {f"delivery_of_{side}"}),
@@ -529,6 +541,20 @@ def own_lists_of(organisation: UUID, mark: UUID) -> list[tuple[str, tuple[object
         ]
     joined = {"invoice_of", "invoice_of_delivery", "delivery_of", "delivery_by_id"}
     return [*found, (issued_invoices.READ_BY_DUE, due, joined)]
+
+
+def payments_of(organisation: UUID, payment: UUID) -> list[tuple[str, tuple[object, ...], set[str]]]:
+    """A payment or an invoice by itself, a page of each side, what is open by its age."""
+    page = (organisation, None, payments.LAST, None, None, 51)
+    aged = (organisation, date(2026, 6, 1), None, True)
+    return [
+        (payments.READ_ONE, (payment, organisation), {"payment_by_id"}),
+        (payments.LOCATE_INVOICES, ([payment], organisation), {"issued_invoice_by_id"}),
+        (payments.READ_PAGE, page, {"payment_of_payer", "payment_of_payee"}),
+        (payments.READ_OF_INVOICE, (payment, payment, 51), {"payment_part_of_invoice"}),
+        (issued_invoices.READ_ONE, (payment, organisation), {"issued_invoice_by_id"}),
+        (ageing.READ, aged, {"issued_invoice_of_seller_open", "issued_invoice_of_buyer_open"}),
+    ]
 
 
 def twins_of(own: UUID | None, twin: UUID) -> list[tuple[str, tuple[object, ...], set[str]]]:

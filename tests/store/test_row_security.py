@@ -22,6 +22,7 @@ from tests.market_support import Scene, done, project, scene_on
 
 INDICES = {"price_index", "index_value"}
 FOR_EVERY_MEMBER = {"market", "rule_set", "clearing", "initiative", *INDICES}
+OF_PAYMENTS = ("payment", "payment_part")
 OF_TWO_PARTIES = [name for name in contracts.STATE if name not in INDICES]
 
 
@@ -66,6 +67,7 @@ async def owned(scene: Scene, name: str, organisation: UUID) -> int:
         "multiplier": "select 0 where $1::uuid is not null",
         "passport": "select count(*) from passport where $1 in (organisation, owner, holder)",
         **{name: f"select count(*) from {name} where $1 in (seller, buyer)" for name in OF_TWO_PARTIES},
+        **{name: f"select count(*) from {name} where $1 in (payer, payee)" for name in OF_PAYMENTS},
     }
     default = f"select count(*) from {name} where organisation = $1"
     async with scene.pool.acquire() as connection:

@@ -9,6 +9,7 @@ import asyncpg
 import pytest
 
 from contracts.rules.agreement import LifecycleFact
+from contracts.rules.payment import PaymentFact
 from contracts.rules.volumes import VolumeFact
 from events import contract_events, delivery_events, market_events, material_events, party_events
 from events.connections import Connection
@@ -149,7 +150,15 @@ def test_migrations_have_limits_of_their_own() -> None:
             ),
         ),
         (material_events.FACTS, get_args(MaterialFact)),
-        (contract_events.FACTS, (*get_args(LifecycleFact), *get_args(VolumeFact), *WITHOUT_TABLES)),
+        (
+            contract_events.FACTS,
+            (
+                *get_args(LifecycleFact),
+                *get_args(VolumeFact),
+                *get_args(PaymentFact),
+                *WITHOUT_TABLES,
+            ),
+        ),
     ],
 )
 def test_every_fact_has_its_rows(facts: tuple[type, ...], placed: tuple[type, ...]) -> None:

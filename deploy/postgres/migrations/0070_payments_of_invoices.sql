@@ -38,6 +38,7 @@ CREATE TABLE state.payment_part (
 
 CREATE UNIQUE INDEX payment_once ON state.payment (lane, market, payer, payee, value_on, reference)
     WHERE status NOT IN ('withdrawn', 'reversed');
+CREATE INDEX payment_by_id ON state.payment (payment);
 CREATE INDEX payment_of_payer ON state.payment (payer, payment);
 CREATE INDEX payment_of_payee ON state.payment (payee, payment);
 CREATE INDEX payment_part_of_invoice ON state.payment_part (invoice, payment);

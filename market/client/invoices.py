@@ -1,0 +1,185 @@
+"""Own invoices of all agreements: what is due, what is open, and how they are paid."""
+
+from collections.abc import AsyncIterator
+from datetime import date, datetime
+from typing import Final
+
+from market.client.calls import Body, Calls
+from market.client.operations import keyed, pages, read
+from market.client.paid import (
+    AgeingTable,
+    InvoiceTotals,
+    OwnInvoice,
+    PaidInvoice,
+    Payment,
+    PaymentAccepted,
+)
+
+OWN_INVOICES: Final = pages("/v1/invoices", OwnInvoice)
+OWN_INVOICE: Final = read("/v1/invoices/{invoice}", PaidInvoice)
+INVOICE_TOTALS: Final = read("/v1/invoices/totals", InvoiceTotals)
+AGEING: Final = read("/v1/invoices/ageing", AgeingTable)
+
+_PAYMENT: Final = "/v1/payments/{payment}"
+PAYMENTS: Final = pages("/v1/payments", Payment)
+PAYMENT: Final = read(_PAYMENT, Payment)
+STATE: Final = keyed("/v1/payments", PaymentAccepted)
+RECORD: Final = keyed("/v1/incoming-payments", PaymentAccepted)
+CONFIRM: Final = keyed(f"{_PAYMENT}/receipt", PaymentAccepted, versioned=True)
+DENY: Final = keyed(f"{_PAYMENT}/denial", PaymentAccepted, versioned=True)
+WITHDRAW: Final = keyed(f"{_PAYMENT}/withdrawal", PaymentAccepted, versioned=True)
+REVERSE: Final = keyed(f"{_PAYMENT}/reversal", PaymentAccepted, versioned=True)
+
+
+class Invoices:
+    """Own invoices of all agreements: what is due, what it comes to, and what of it is open."""
+
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
+
+    def list(
+        self,
+        *,
+        agreement: str | None = None,
+        contract_year: int | None = None,
+        side: str | None = None,
+        state: str | None = None,
+        due_from: date | None = None,
+        due_before: date | None = None,
+        issued_since: datetime | None = None,
+        status: str | None = None,
+        overdue: bool | None = None,
+        counterparty: str | None = None,
+        sort: str = "due_on",
+    ) -> AsyncIterator[OwnInvoice]:
+        """By the day that they are due; with `sort` "issued_at" in the order in which they were issued."""
+        query = _due(
+            agreement=agreement,
+            contract_year=contract_year,
+            side=side,
+            state=state,
+            due_from=due_from,
+            due_before=due_before,
+            issued_since=issued_since,
+            status=status,
+            overdue=overdue,
+            counterparty=counterparty,
+        )
+        return self._calls.pages(OWN_INVOICES, query={**query, "sort": sort})
+
+    async def totals(
+        self,
+        *,
+        agreement: str | None = None,
+        contract_year: int | None = None,
+        side: str | None = None,
+        state: str | None = None,
+        due_from: date | None = None,
+        due_before: date | None = None,
+        issued_since: datetime | None = None,
+        status: str | None = None,
+        overdue: bool | None = None,
+        counterparty: str | None = None,
+    ) -> InvoiceTotals:
+        query = _due(
+            agreement=agreement,
+            contract_year=contract_year,
+            side=side,
+            state=state,
+            due_from=due_from,
+            due_before=due_before,
+            issued_since=issued_since,
+            status=status,
+            overdue=overdue,
+            counterparty=counterparty,
+        )
+        return (await self._calls.ask(INVOICE_TOTALS, query=query)).body
+
+    async def read(self, invoice: str) -> PaidInvoice:
+        return (await self._calls.ask(OWN_INVOICE, invoice)).body
+
+    async def ageing(self, *, counterparty: str | None = None, by_counterparty: bool = False) -> AgeingTable:
+        """What is open by the days since it was due."""
+        query = {"counterparty": counterparty, "by_counterparty": by_counterparty}
+        return (await self._calls.ask(AGEING, query=query)).body
+
+
+class Payments:
+    """What was paid of own invoices: stated by the payer, confirmed by the payee. Steps are meant for a
+    version and answer the next one."""
+
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
+
+    def list(
+        self, *, status: str | None = None, side: str | None = None, counterparty: str | None = None
+    ) -> AsyncIterator[Payment]:
+        query = {"status": status, "side": side, "counterparty": counterparty}
+        return self._calls.pages(PAYMENTS, query=query)
+
+    async def read(self, payment: str) -> Payment:
+        return (await self._calls.ask(PAYMENT, payment)).body
+
+    async def state(
+        self, body: Body, *, key: str | None = None, validate_only: bool = False
+    ) -> PaymentAccepted:
+        """By the payer."""
+        return (await self._calls.ask(STATE, body=body, key=key, query={"validate_only": validate_only})).body
+
+    async def record(self, body: Body, *, key: str | None = None) -> PaymentAccepted:
+        """By the payee, of what was not stated."""
+        return (await self._calls.ask(RECORD, body=body, key=key)).body
+
+    async def confirm(
+        self, payment: str, body: Body = None, *, version: int, key: str | None = None
+    ) -> PaymentAccepted:
+        """By the payee; without a body all of it."""
+        return (await self._calls.ask(CONFIRM, payment, body=body, version=version, key=key)).body
+
+    async def deny(
+        self, payment: str, reason: str, *, version: int, key: str | None = None
+    ) -> PaymentAccepted:
+        """By the payee."""
+        body = {"reason": reason}
+        return (await self._calls.ask(DENY, payment, body=body, version=version, key=key)).body
+
+    async def withdraw(
+        self, payment: str, reason: str, *, version: int, key: str | None = None
+    ) -> PaymentAccepted:
+        """By the payer."""
+        body = {"reason": reason}
+        return (await self._calls.ask(WITHDRAW, payment, body=body, version=version, key=key)).body
+
+    async def reverse(
+        self, payment: str, reason: str, *, version: int, key: str | None = None
+    ) -> PaymentAccepted:
+        """By the payee."""
+        body = {"reason": reason}
+        return (await self._calls.ask(REVERSE, payment, body=body, version=version, key=key)).body
+
+
+def _due(
+    *,
+    agreement: str | None,
+    contract_year: int | None,
+    side: str | None,
+    state: str | None,
+    due_from: date | None,
+    due_before: date | None,
+    issued_since: datetime | None,
+    status: str | None,
+    overdue: bool | None,
+    counterparty: str | None,
+) -> dict[str, str | int | bool | None]:
+    return {
+        "agreement": agreement,
+        "contract_year": contract_year,
+        "side": side,
+        "state": state,
+        "due_from": None if due_from is None else due_from.isoformat(),
+        "due_before": None if due_before is None else due_before.isoformat(),
+        "issued_since": None if issued_since is None else issued_since.isoformat(),
+        "status": status,
+        "overdue": overdue,
+        "counterparty": counterparty,
+    }

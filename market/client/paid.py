@@ -1,0 +1,104 @@
+"""Own invoices as they are answered, with what was paid of them."""
+
+from datetime import date
+from decimal import Decimal
+
+from msgspec import Struct
+
+from market.client.agreed import Invoice
+from market.client.answers import Accepted
+
+
+class OwnInvoice(Invoice, frozen=True, kw_only=True):
+    """Of whatever agreement; `own_total` is below zero where the caller pays it. `state`: how its day lies to
+    today; `outstanding` is what neither payments nor credits of its delivery have met."""
+
+    market: str
+    side: str
+    counterparty: str
+    state: str | None
+    own_total: Decimal
+    credited_by: str | None
+    status: str
+    overdue_days: int
+    paid: Decimal
+    set_off: Decimal
+    outstanding: Decimal
+    announced: Decimal
+    settled_on: date | None
+
+
+class PaymentPart(Struct, frozen=True, kw_only=True):
+    """Of one invoice, above zero what its payer owes."""
+
+    invoice: str
+    agreement: str
+    stated: Decimal | None
+    received: Decimal | None
+
+
+class Payment(Struct, frozen=True, kw_only=True):
+    """`side`: payer or payee. Its payee's word counts, where it has given it."""
+
+    id: str
+    market: str
+    status: str
+    side: str
+    counterparty: str
+    currency: str
+    amount: Decimal
+    value_on: date
+    reference: str
+    stated_amount: Decimal | None
+    stated_value_on: date | None
+    parts: tuple[PaymentPart, ...]
+    reason: str | None
+
+
+class PaidInvoice(OwnInvoice, frozen=True, kw_only=True):
+    """With the payments that name it."""
+
+    payments: tuple[Payment, ...]
+
+
+class PaymentAccepted(Accepted, frozen=True, kw_only=True):
+    """`version` is that after the step."""
+
+    id: str | None
+    version: int
+
+
+class Ageing(Struct, frozen=True, kw_only=True):
+    """Of one currency, to receive or to pay, by days since it was due."""
+
+    currency: str
+    direction: str
+    counterparty: str | None
+    invoices: int
+    not_due: Decimal
+    days_1_30: Decimal
+    days_31_60: Decimal
+    days_61_90: Decimal
+    days_over_90: Decimal
+    total: Decimal
+
+
+class AgeingTable(Struct, frozen=True, kw_only=True):
+    on: date
+    items: tuple[Ageing, ...]
+
+
+class InvoiceTotal(Struct, frozen=True, kw_only=True):
+    """Of a currency and a state of the day."""
+
+    currency: str
+    state: str | None
+    invoices: int
+    receive_total: Decimal
+    pay_total: Decimal
+    own_total: Decimal
+
+
+class InvoiceTotals(Struct, frozen=True, kw_only=True):
+    on: date
+    items: tuple[InvoiceTotal, ...]
