@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 
 from tests.http.shop import Shop
+from tests.http.test_client import client_of
 from tests.http.test_deliveries import on, post
 from tests.http.test_own_lists import items, rows_of, traded
 from tests.market_drafts import Firm

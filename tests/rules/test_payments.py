@@ -1,0 +1,169 @@
+"""What is open of the invoices of a delivery after payments, credits and returns; and what is refused."""
+
+from collections.abc import Callable, Sequence
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from contracts.rules.payment import OfDelivery, standings
+from events.payment_events import PaymentReceived
+from events.price_clauses import FlatPrice
+from tests.contract_journeys import audited, body_of, divergence_of
+from tests.contract_lane import rechained
+from tests.contract_support import MICRO
+from tests.delivery_support import delivery_terms
+from tests.desk_support import blotter
+from tests.payment_lane import PaidLane
+
+DAY = date(2027, 1, 10)
+
+
+def refused(call: Callable[[], Any]) -> list[tuple[str, str | None]]:
+    return blotter(call)
+
+
+def issued(*figures: tuple[int, int]) -> list[OfDelivery]:
+    """Totals and what was received of them, in cents, a day apart."""
+    return [
+        OfDelivery(
+            total_cents=total_cents,
+            received_cents=received_cents,
+            issued_on=DAY + timedelta(days=place),
+            received_on=DAY + timedelta(days=30) if received_cents else None,
+        )
+        for place, (total_cents, received_cents) in enumerate(figures)
+    ]
+
+
+def outstanding(invoices: Sequence[OfDelivery]) -> list[tuple[str, int]]:
+    return [
+        (stands.status, each.total_cents - each.received_cents - stands.set_off_cents)
+        for each, stands in zip(invoices, standings(invoices), strict=True)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("figures", "expected"),
+    [
+        ([(100, 0)], [("open", 100)]),
+        ([(100, 40)], [("part_paid", 60)]),
+        ([(0, 0)], [("paid", 0)]),
+        # a final invoice above the provisional one, below it, and below it after that was paid
+        ([(100, 100), (15, 0)], [("paid", 0), ("open", 15)]),
+        ([(100, 0), (-20, 0)], [("part_paid", 80), ("set_off", 0)]),
+        ([(100, 100), (-20, 0)], [("paid", 0), ("open", -20)]),
+        ([(100, 90), (-20, 0)], [("paid", 0), ("part_paid", -10)]),
+        ([(100, 100), (-20, -20)], [("paid", 0), ("paid", 0)]),
+        # withdrawn, rejected or lost at the seller's risk: before and after the provisional one was paid
+        ([(100, 0), (-100, 0)], [("set_off", 0), ("set_off", 0)]),
+        ([(100, 30), (-100, 0)], [("paid", 0), ("part_paid", -30)]),
+        # without a provisional one; then a restatement, and all of it goes back
+        ([(110, 0), (5, 0), (-115, 0)], [("set_off", 0)] * 3),
+        ([(110, 110), (5, 0), (-115, 0)], [("paid", 0), ("set_off", 0), ("part_paid", -110)]),
+        # the umpire's share on a final invoice of a credit, and a price below zero
+        ([(-40, 0), (25, 0)], [("part_paid", -15), ("set_off", 0)]),
+    ],
+)
+def test_what_is_open_of_the_invoices_of_a_delivery(
+    figures: list[tuple[int, int]], expected: list[tuple[str, int]]
+) -> None:
+    assert expected == outstanding(issued(*figures))
+
+
+def test_an_invoice_is_settled_on_the_day_of_what_settled_it() -> None:
+    paid, credited = issued((100, 80), (-20, 0)), issued((100, 0), (-100, 0), (7, 0))
+    assert [DAY + timedelta(days=30), DAY + timedelta(days=1)] == [
+        each.settled_on for each in standings(paid)
+    ]
+    assert [DAY + timedelta(days=1)] * 2 + [None] == [each.settled_on for each in standings(credited)]
+
+
+@given(st.lists(st.tuples(st.integers(-1_000, 1_000), st.integers(0, 10)), max_size=8))
+def test_credits_move_nothing_but_what_is_open(shares: list[tuple[int, int]]) -> None:
+    """They add up to nothing, turn no sign, and leave open what one direction owes alone."""
+    invoices = issued(*((total, total * tenths // 10) for total, tenths in shares))
+    found = standings(invoices)
+    unpaid = [each.total_cents - each.received_cents for each in invoices]
+    left = [cents - each.set_off_cents for cents, each in zip(unpaid, found, strict=True)]
+    assert 0 == sum(each.set_off_cents for each in found)
+    assert all(
+        cents * rest >= 0 and abs(rest) <= abs(cents) for cents, rest in zip(unpaid, left, strict=True)
+    )
+    assert not (any(rest > 0 for rest in left) and any(rest < 0 for rest in left))
+    assert [not rest for rest in left] == [each.status in ("paid", "set_off") for each in found]
+    assert [not rest for rest in left] == [each.settled_on is not None for each in found]
+
+
+def shipped() -> PaidLane:
+    lane = PaidLane()
+    lane.on(DAY).draft(delivery_terms(FlatPrice(price_micro_per_kg=75 * MICRO)), kind="spot").sign()
+    lane.ship(lot_number="L1")
+    return lane
+
+
+def test_an_invoice_takes_no_more_than_it_says() -> None:
+    """With what waits for its payee's word, and however it is cut."""
+    lane = shipped()
+    invoice, cents = lane.newest.invoice, lane.newest.total_cents
+    assert ["invoice_overpaid"] == [code for code, _ in refused(lambda: lane.pay({invoice: cents + 1}))]
+    lane.pay({invoice: cents - 1})
+    assert [("invoice_overpaid", "/parts/0/amount")] == refused(lambda: lane.pay({invoice: 2}))
+    first = lane.paying
+    lane.pay({invoice: cents}, "seller", receives=True)
+    second = lane.paying
+    lane.paying = first
+    assert [("invoice_overpaid", "/parts/0/amount")] == refused(lane.confirm)
+    lane.paying = second
+    lane.reverse()
+    lane.paying = first
+    assert cents - 1 == lane.confirm().payables()[invoice].received_cents
+    assert [("payment_status_unfit", None)] == refused(lane.deny)
+    assert [("payment_status_unfit", None)] == refused(lane.withdraw_payment)
+    assert [("payment_of_other", None)] == refused(lambda: lane.reverse("buyer"))
+    assert None is audited(lane.records()).divergence
+
+
+def test_a_payment_is_repeated_by_its_day_and_reference() -> None:
+    lane = shipped()
+    invoice = lane.newest.invoice
+    same: dict[str, Any] = {"reference": "E2E", "value_on": DAY}
+    lane.pay({invoice: 5}, **same)
+    assert [("payment_repeated", "/reference")] == refused(lambda: lane.pay({invoice: 7}, **same))
+    lane.pay({invoice: 7}, reference="E2E", value_on=DAY + timedelta(days=1)).confirm(
+        {invoice: 6}, value_on=DAY
+    )
+    lane.reverse()
+    lane.pay({invoice: 7}, reference="E2E", value_on=DAY + timedelta(days=1))
+    assert None is audited(lane.records()).divergence
+
+
+def test_a_set_off_of_two_invoices_needs_no_money_but_its_payees_word() -> None:
+    lane = shipped()
+    first = lane.newest
+    lane.ship(lot_number="L2").withdraw_lot()
+    credit = lane.newest
+    parts = {first.invoice: -credit.total_cents, credit.invoice: credit.total_cents}
+    assert 0 == sum(parts.values())
+    lane.pay(parts).confirm()
+    assert 0 == lane.payables()[credit.invoice].total_cents - lane.payables()[credit.invoice].received_cents
+    assert ["payment_sign_unfit"] * 2 == [code for code, _ in refused(lambda: lane.pay(parts, "seller"))]
+
+
+def test_an_audit_finds_a_receipt_that_nobody_could_record() -> None:
+    """More than its invoice, though every part and sum of it fits."""
+    lane = shipped()
+    invoice, cents = lane.newest.invoice, lane.newest.total_cents
+    lane.pay({invoice: cents}, "seller", receives=True)
+    assert None is audited(lane.records()).divergence
+    event = lane.events[-1]
+    fact = event.data
+    assert isinstance(fact, PaymentReceived)
+    (part,) = fact.parts
+    more = replace(fact, amount_cents=cents + 1, parts=(replace(part, amount_cents=cents + 1),))
+    found = divergence_of(rechained(lane.records(), len(lane.events) - 1, body_of(event, more)))
+    assert event.position == found.position
+    assert "invoice_overpaid" in found.sentence
