@@ -46,6 +46,8 @@ UNITS = (
     "make_up",
     "low",
     "high",
+    *("paid", "set_off", "outstanding", "announced", "stated", "received"),
+    *("not_due", "days_1_30", "days_31_60", "days_61_90", "days_over_90"),
 )
 PLAIN = {str: "string", int: "integer", bool: "boolean"}
 
