@@ -7,6 +7,9 @@ from typing import Any
 
 import httpx
 
+from market.audit.receipt_proof import FORMAT, OF_AGREEMENT, check_receipt_proof, parse_receipt_proof
+from market.http.wire.ids import to_uuid
+from tests.http.seals import OPERATOR, WITNESS, sealed
 from tests.http.shop import Shop
 from tests.http.test_client import client_of
 from tests.http.test_deliveries import on, post
@@ -247,3 +250,26 @@ async def test_both_sides_pay_through_the_client(shop: Shop) -> None:
     assert [again.id] == [each.id async for each in payee.payments.list(status="received", side="payee")]
     table = await payee.invoices.ageing()
     assert [amount - 1] == [each.days_31_60 for each in table.items]
+
+
+async def test_each_side_takes_the_proof_of_the_others_word_away(shop: Shop, database: Any) -> None:
+    """A payment of two agreements is proved under that of its first part; nobody else finds it."""
+    _, seller, buyer, outsider = await traded(shop)
+    first, second = (await items(shop, "/v1/invoices", buyer))[:2]
+    assert first["agreement"] != second["agreement"]
+    parts = {first["invoice"]: "360000.00", second["invoice"]: "1.00"}
+    stated = await post(shop, "/v1/payments", buyer, transfer(parts), key="once")
+    again = await post(shop, "/v1/payments", buyer, transfer(parts), key="once")
+    assert (stated.json(), "true") == (again.json(), again.headers["idempotent-replayed"])
+    got = await step(shop, f"{stated.headers['location']}/receipt", seller)
+    await sealed(shop, database, stream="contracts")
+    for answer, own, other in ((stated, buyer, seller), (got, seller, buyer)):
+        (receipt,) = answer.json()["receipts"]
+        path = f"/v1/receipts/{receipt['event']}/proof"
+        formats = [(await shop.ask("GET", path, by=firm)).json()["format"] for firm in (own, other)]
+        assert [FORMAT, OF_AGREEMENT] == formats
+        proof = parse_receipt_proof((await shop.ask("GET", path, by=other)).content)
+        proven = check_receipt_proof(proof, OPERATOR.verifier, [WITNESS.verifier])
+        assert (receipt["event_sha256"], receipt["type"]) == (proven.event_sha256, proven.type)
+        assert to_uuid(first["agreement"]) == proof.agreement
+        assert 404 == (await shop.ask("GET", path, by=outsider)).status_code
