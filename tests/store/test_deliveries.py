@@ -14,7 +14,7 @@ from contracts.commands import agreements, deliveries, indices
 from contracts.rules.agreements import ProposeTerms
 from contracts.rules.calls import deemed_acts
 from contracts.rules.days import midnight
-from contracts.rules.deliveries import Accept, Ship
+from contracts.rules.deliveries import Accept, Ship, Withdraw
 from contracts.rules.indices import IndexUnit, PublishIndex
 from contracts.rules.results import ExchangeAssays, LodgeAssay
 from contracts.rules.settlements import Restate, Settle, SettleQuarter
@@ -271,6 +271,45 @@ async def test_lists_of_before_are_filled_as_events_fill_them(database: Any, yar
     assert [(None, unknown[0].invoice)] == [(each.issued_at, each.invoice) for each in timed]
     assert [None, None] == [each.changed_at for each in changes]
     assert [(None, 2), (1, 1)] == [(each.due, each.invoices) for each in sums]
+
+
+async def test_credits_of_before_are_set_off_as_events_set_them_off(database: Any, yard: Yard) -> None:
+    """A final invoice below its provisional one, and a shipment that was withdrawn, from before payments."""
+    delivery, gone = await yard.ship(), await yard.ship("L2")
+    await yard.weigh(delivery)
+    for firm in (yard.seller, yard.buyer):
+        await yard.lodge(delivery, firm)
+    await yard.accept(delivery)
+    yard.on(APRIL)
+    await yard.publish(quoted(MARCH, 40 * MICRO))
+    assert -4_000_000 == (await yard.settle(delivery)).total_cents
+    withdrawal = Withdraw(caller=yard.seller.trader, delivery=gone, reason="wrong lot")
+    await deliveries.withdraw(yard.scene.desk, withdrawal)
+    owner = await asyncpg.connect(database.dsn("owner"), server_settings={"search_path": "state, view"})
+    rows = "select * from issued_invoice order by issued_time, invoice"
+    try:
+        before = await owner.fetch(rows)
+        await owner.execute("drop table payment, payment_part")
+        await owner.execute(
+            "alter table issued_invoice drop column received_cents, drop column stated_cents,"
+            " drop column set_off_cents, drop column status, drop column settled_on"
+        )
+        await owner.execute("drop index issued_invoice_by_id, issued_invoice_of_delivery")
+        async with owner.transaction():
+            await owner.execute(PAID.read_text("utf-8"))
+        assert before == await owner.fetch(rows)
+        report = await compare_with_record(
+            owner, lambda lane, upto: from_journal(yard.scene.pool, lane, upto=upto)
+        )
+    finally:
+        await owner.close()
+    assert [] == [table.table for table in report.tables if table.differences]
+    assert [
+        ("part_paid", 36_000_000, 4_000_000, None),
+        ("set_off", 36_000_000, 36_000_000, APRIL),
+        ("set_off", -4_000_000, -4_000_000, APRIL),
+        ("set_off", -36_000_000, -36_000_000, APRIL),
+    ] == [(row["status"], row["total_cents"], row["set_off_cents"], row["settled_on"]) for row in before]
 
 
 async def test_a_refused_step_stores_nothing(yard: Yard) -> None:
