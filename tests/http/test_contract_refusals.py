@@ -25,7 +25,7 @@ from tests.market_drafts import Firm
 
 CONTRACT_TABLES = (
     "agreement", "agreement_proposal", "nomination", "contract_year", "contest", "delivery", "invoice",
-    "issued_invoice", "index_value",
+    "issued_invoice", "payment", "payment_part", "index_value",
 )  # fmt: skip
 VERSIONED = ("proposals", "signatures", "suspensions", "resumption", "termination")
 YEAR_2 = {"start": "2027-07-01T00:00:00Z", "end": "2028-07-01T00:00:00Z"}

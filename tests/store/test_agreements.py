@@ -134,6 +134,8 @@ async def test_however_events_are_cut_into_batches_the_rows_are_the_same(scene: 
         "delivery",
         "invoice",
         "issued_invoice",
+        "payment",
+        "payment_part",
         "price_index",
         "index_value",
     )
