@@ -3,12 +3,14 @@
 Lane key: the organisation, of an initiative its code, of a policy the policy.
 """
 
+from datetime import date
 from typing import Annotated, ClassVar, Literal
 from uuid import UUID
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from events.capacity_terms import FacilityCapacity
+from events.initiative_terms import FigureCell, FigureRoute, FigureShare
 from events.policy_terms import PolicyTerms, PolicyVersion
 from events.vocabulary import (
     Code,
@@ -320,6 +322,7 @@ class PartnerInvited(Struct, frozen=True, kw_only=True):
     invited_by: UUID
 
 
+PARTNERS_MAX = 5_000
 InvitationOutcome = Literal["accepted", "declined", "withdrawn"]
 
 
@@ -332,6 +335,27 @@ class InvitationEnded(Struct, frozen=True, kw_only=True):
     initiative: Code
     invited_by: UUID
     outcome: InvitationOutcome
+
+
+class InitiativeFiguresStated(Struct, frozen=True, kw_only=True):
+    """What partners of an initiative offered, needed, agreed and took in one quarter, stated once for good.
+
+    `until` is not in. `groups`: of companies, which its `partners` were of; `groups_min`: how many stand
+    behind each figure at least, without the coordinator's own. What fewer stand behind is not there.
+    """
+
+    TYPE: ClassVar[str] = "parties.initiative.figures-stated.v1"
+
+    initiative: Code
+    coordinated_by: UUID | UnsetType = UNSET
+    since: date
+    until: date
+    partners: Annotated[int, Meta(ge=0, le=PARTNERS_MAX)]
+    groups: Annotated[tuple[UUID, ...], Meta(max_length=PARTNERS_MAX)]
+    groups_min: Annotated[int, Meta(ge=1, le=PARTNERS_MAX)]
+    cells: Annotated[tuple[FigureCell, ...], Meta(max_length=400)] = ()
+    shares: Annotated[tuple[FigureShare, ...], Meta(max_length=100)] = ()
+    routes: Annotated[tuple[FigureRoute, ...], Meta(max_length=4)] = ()
 
 
 class PolicyPublished(Struct, frozen=True, kw_only=True):
@@ -428,6 +452,7 @@ FACTS: tuple[type[Struct], ...] = (
     InitiativeRevoked,
     PartnerInvited,
     InvitationEnded,
+    InitiativeFiguresStated,
     PolicyPublished,
     PolicyRetired,
     RecordRepublished,

@@ -34,6 +34,7 @@ from market.commands import (
     agreement_signing,
     clearings,
     declared_volumes,
+    initiative_figures,
     initiatives,
     inputs,
     leaving,
@@ -94,6 +95,7 @@ from market.rules.streams.webhooks import (
     RotateWebhook,
 )
 from market.rules.twins.product_twins import StateTwin
+from market.rules.visibility.initiative_figures import StateFigures
 from market.rules.webhook_terms import WebhookTerms
 from market.store import due
 from market.store import matches as matches_store
@@ -303,6 +305,18 @@ async def come_and_go(scene: Scene, coordinator: Firm, partner: Firm) -> None:
     await partners.invite(scene.desk, asked)
     await partners.withdraw(scene.desk, WithdrawInvitation(caller=coordinator.trader, **of))
     await partners.invite(scene.desk, asked)
+    figures = StateFigures(
+        caller=scene.operator,
+        initiative="permanet",
+        since=date(2025, 10, 1),
+        partners={partner.organisation: partner.organisation},
+        coordinator_group=coordinator.organisation,
+        amounts=(),
+        shares=(),
+        routes=(),
+        groups_min=5,
+    )
+    await initiative_figures.state(scene.desk, figures)
 
 
 async def change_the_parties(scene: Scene) -> None:

@@ -577,6 +577,15 @@ CREATE TABLE state.initiative (
     CONSTRAINT initiative_version_check CHECK ((version >= 1))
 );
 
+CREATE TABLE state.initiative_figures (
+    lane bigint NOT NULL,
+    initiative text NOT NULL COLLATE pg_catalog."C",
+    since_day date NOT NULL,
+    "position" bigint NOT NULL,
+    body bytea NOT NULL,
+    CONSTRAINT initiative_figures_position_check CHECK (("position" >= 1))
+);
+
 CREATE TABLE state.initiative_partner (
     lane bigint NOT NULL,
     organisation uuid NOT NULL,
@@ -1245,6 +1254,9 @@ ALTER TABLE ONLY state.failing
 ALTER TABLE ONLY state.index_value
     ADD CONSTRAINT index_value_pkey PRIMARY KEY (lane, code, period_start, published_at);
 
+ALTER TABLE ONLY state.initiative_figures
+    ADD CONSTRAINT initiative_figures_pkey PRIMARY KEY (lane, initiative, since_day);
+
 ALTER TABLE ONLY state.initiative_partner
     ADD CONSTRAINT initiative_partner_pkey PRIMARY KEY (lane, organisation, initiative);
 
@@ -1456,6 +1468,10 @@ CREATE INDEX facility_by_id ON state.facility USING btree (facility);
 CREATE INDEX facility_by_organisation ON state.facility USING btree (organisation, facility);
 
 CREATE INDEX initiative_by_code ON state.initiative USING btree (initiative);
+
+CREATE INDEX initiative_figures_in_time ON state.initiative_figures USING btree (since_day);
+
+CREATE INDEX initiative_figures_of ON state.initiative_figures USING btree (initiative, since_day);
 
 CREATE INDEX initiative_partner_of ON state.initiative_partner USING btree (initiative, organisation);
 
@@ -1678,6 +1694,8 @@ CREATE POLICY auditor ON state.index_value FOR SELECT TO lodestone_auditor USING
 
 CREATE POLICY auditor ON state.initiative FOR SELECT TO lodestone_auditor USING (true);
 
+CREATE POLICY auditor ON state.initiative_figures FOR SELECT TO lodestone_auditor USING (true);
+
 CREATE POLICY auditor ON state.initiative_partner FOR SELECT TO lodestone_auditor USING (true);
 
 CREATE POLICY auditor ON state.invitation FOR SELECT TO lodestone_auditor USING (true);
@@ -1766,6 +1784,8 @@ ALTER TABLE state.index_value ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE state.initiative ENABLE ROW LEVEL SECURITY;
 
+ALTER TABLE state.initiative_figures ENABLE ROW LEVEL SECURITY;
+
 ALTER TABLE state.initiative_partner ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE state.invitation ENABLE ROW LEVEL SECURITY;
@@ -1793,6 +1813,8 @@ ALTER TABLE state.nomination ENABLE ROW LEVEL SECURITY;
 ALTER TABLE state.order_terms ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE state.organisation ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY overseers ON state.initiative_figures FOR SELECT TO lodestone_reader USING (( SELECT state.reader_sees_all() AS reader_sees_all));
 
 CREATE POLICY own ON state.api_key FOR SELECT TO lodestone_reader USING ((( SELECT state.reader_sees_all() AS reader_sees_all) OR (organisation = ( SELECT state.reader_organisation() AS reader_organisation))));
 
@@ -1937,6 +1959,8 @@ CREATE POLICY writer ON state.failing TO lodestone_writer USING (true) WITH CHEC
 CREATE POLICY writer ON state.index_value TO lodestone_writer USING (true) WITH CHECK (true);
 
 CREATE POLICY writer ON state.initiative TO lodestone_writer USING (true) WITH CHECK (true);
+
+CREATE POLICY writer ON state.initiative_figures TO lodestone_writer USING (true) WITH CHECK (true);
 
 CREATE POLICY writer ON state.initiative_partner TO lodestone_writer USING (true) WITH CHECK (true);
 
@@ -2279,6 +2303,10 @@ GRANT SELECT ON TABLE state.index_value TO lodestone_auditor;
 GRANT SELECT,INSERT,UPDATE ON TABLE state.initiative TO lodestone_writer;
 GRANT SELECT ON TABLE state.initiative TO lodestone_reader;
 GRANT SELECT ON TABLE state.initiative TO lodestone_auditor;
+
+GRANT SELECT,INSERT ON TABLE state.initiative_figures TO lodestone_writer;
+GRANT SELECT ON TABLE state.initiative_figures TO lodestone_reader;
+GRANT SELECT ON TABLE state.initiative_figures TO lodestone_auditor;
 
 GRANT SELECT,INSERT,DELETE ON TABLE state.initiative_partner TO lodestone_writer;
 GRANT SELECT ON TABLE state.initiative_partner TO lodestone_reader;

@@ -1,13 +1,15 @@
 """Initiatives: their partners, for who coordinates one, and one's own invitations into them."""
 
 from collections.abc import AsyncIterator
+from datetime import date
+from decimal import Decimal
 from typing import Final
 
 from msgspec import Struct
 
 from market.client.answers import Accepted
 from market.client.calls import Calls
-from market.client.operations import change, keyed, pages
+from market.client.operations import change, keyed, pages, read
 
 
 class Site(Struct, frozen=True, kw_only=True):
@@ -39,6 +41,61 @@ class PartnerAccepted(Accepted, frozen=True, kw_only=True):
     initiative: str
 
 
+class MassRange(Struct, frozen=True, kw_only=True):
+    least_kg: Decimal
+    most_kg: Decimal
+
+
+class ShareRange(Struct, frozen=True, kw_only=True):
+    least_percent: Decimal
+    most_percent: Decimal
+
+
+class PartnersMass(Struct, frozen=True, kw_only=True):
+    """`stage` None: of all of them."""
+
+    measure: str
+    stage: str | None
+    material: str
+    contained: MassRange
+
+
+class PartnersShare(Struct, frozen=True, kw_only=True):
+    element: str
+    stage: str
+    union: ShareRange
+    undeclared: ShareRange
+    largest_third_country: ShareRange
+    benchmark_percent: Decimal | None
+    benchmark: str
+    ceiling_percent: Decimal | None
+    ceiling: str
+
+
+class PartnersRoute(Struct, frozen=True, kw_only=True):
+    rex_route: str
+    goods: MassRange
+
+
+class Figures(Struct, frozen=True, kw_only=True):
+    """Of one quarter; what too few stand behind is not there."""
+
+    initiative: str
+    since: date
+    until: date
+    partners: int
+    groups: int
+    groups_min: int
+    masses: tuple[PartnersMass, ...]
+    shares: tuple[PartnersShare, ...]
+    rex_routes: tuple[PartnersRoute, ...]
+
+
+class FiguresAccepted(Accepted, frozen=True, kw_only=True):
+    initiative: str
+    since: date
+
+
 _LED: Final = "/v1/initiatives/{initiative}"
 _OWN: Final = "/v1/organisations/{organisation}"
 PARTNERS: Final = pages(f"{_LED}/members", Partner)
@@ -49,6 +106,10 @@ WITHDRAW: Final = change("DELETE", f"{_LED}/invitations/{{organisation}}", Partn
 INVITATIONS: Final = pages(f"{_OWN}/invitations", Invitation)
 ANSWER: Final = keyed(f"{_OWN}/invitations/{{initiative}}/answer", PartnerAccepted)
 LEAVE: Final = change("DELETE", f"{_OWN}/initiatives/{{initiative}}", PartnerAccepted, versioned=False)
+
+
+STATE: Final = keyed(f"{_LED}/figures", FiguresAccepted)
+FIGURES: Final = read(f"{_LED}/figures", Figures)
 
 
 class Initiatives:
@@ -73,6 +134,16 @@ class Initiatives:
 
     async def withdraw(self, initiative: str, organisation: str) -> PartnerAccepted:
         return (await self._calls.ask(WITHDRAW, initiative, organisation)).body
+
+    async def state_figures(self, initiative: str, since: date, *, key: str | None = None) -> FiguresAccepted:
+        """Of the quarter that begins at `since` and is over, once."""
+        body = {"since": since.isoformat()}
+        return (await self._calls.ask(STATE, initiative, body=body, key=key)).body
+
+    async def figures(self, initiative: str, since: date | None = None) -> Figures:
+        """The newest quarter that was stated, or the one that begins then."""
+        query = {"since": None if since is None else since.isoformat()}
+        return (await self._calls.ask(FIGURES, initiative, query=query)).body
 
     def invitations(self, organisation: str) -> AsyncIterator[Invitation]:
         """Of one's own organisation, not answered."""

@@ -33,6 +33,7 @@ from market.http.materials import (
     crma,
     crma_statement,
     declared_volumes,
+    initiative_figures,
     labels,
     lineage,
     passport_exports,
@@ -82,6 +83,7 @@ from market.http.wire.routing import WholePaths, of_litestar
 HANDLERS: Final[tuple[Route, ...]] = (
     *initiatives.HANDLERS,
     *partners.HANDLERS,
+    *initiative_figures.HANDLERS,
     *policies.HANDLERS,
     *organisations.HANDLERS,
     *closings.HANDLERS,

@@ -1,6 +1,7 @@
-"""Initiatives: table `initiative`."""
+"""Initiatives: tables `initiative`, `initiative_figures`."""
 
 from collections.abc import Sequence
+from datetime import date
 from typing import TypeAlias, assert_never, cast
 
 import asyncpg
@@ -8,13 +9,20 @@ import msgspec
 
 from events.connections import Connection
 from events.envelope import Recorded
-from events.party_events import InitiativeChanged, InitiativeRegistered, InitiativeRevoked
+from events.party_events import (
+    InitiativeChanged,
+    InitiativeFiguresStated,
+    InitiativeRegistered,
+    InitiativeRevoked,
+)
 from events.row_counts import expect_rows
 from market.rules.orders.initiatives import Initiative, InitiativeDetails
 from market.store import bodies
 from market.store.reading import Page, page
 
-InitiativeFact: TypeAlias = InitiativeRegistered | InitiativeChanged | InitiativeRevoked
+InitiativeFact: TypeAlias = (
+    InitiativeRegistered | InitiativeChanged | InitiativeRevoked | InitiativeFiguresStated
+)
 
 INSERT = """
 insert into initiative (lane, initiative, version, position, revoked, body) values ($1, $2, 1, $3, false, $4)
@@ -28,6 +36,11 @@ where lane = $1 and initiative = $2 and not revoked
 REVOKE = """
 update initiative set version = version + 1, position = $3, revoked = true
 where lane = $1 and initiative = $2 and not revoked
+"""
+
+
+STATE_FIGURES = """
+insert into initiative_figures (lane, initiative, position, since_day, body) values ($1, $2, $3, $4, $5)
 """
 
 
@@ -45,7 +58,7 @@ async def apply(connection: Connection, events: Sequence[Recorded]) -> None:
         expect_rows(status, 1, type(fact).__name__)
 
 
-def _statement(fact: InitiativeFact) -> tuple[str, tuple[bytes, ...]]:
+def _statement(fact: InitiativeFact) -> tuple[str, tuple[object, ...]]:
     """The SQL of a fact and its arguments after lane, code and position."""
     match fact:
         case InitiativeRegistered():
@@ -54,6 +67,8 @@ def _statement(fact: InitiativeFact) -> tuple[str, tuple[bytes, ...]]:
             return UPDATE, (_details(fact),)
         case InitiativeRevoked():
             return REVOKE, ()
+        case InitiativeFiguresStated():
+            return STATE_FIGURES, (fact.since, bodies.encode(fact))
         case _:
             assert_never(fact)
 
@@ -96,6 +111,29 @@ async def standing(connection: Connection, codes: Sequence[str]) -> frozenset[st
     return frozenset(row["initiative"] for row in await connection.fetch(READ_STANDING, codes))
 
 
+READ_STATED = "select body from initiative_figures where since_day = $1 order by initiative"
+
+
+async def figures_of_quarter(connection: Connection, since: date) -> list[InitiativeFiguresStated]:
+    """By every initiative, as the record has them."""
+    return [_figures.decode(row["body"]) for row in await connection.fetch(READ_STATED, since)]
+
+
+READ_FIGURES = """
+select body from initiative_figures where initiative = $1 and ($2::date is null or since_day = $2)
+order by since_day desc limit 1
+"""
+
+
+async def load_figures(
+    connection: Connection, code: str, since: date | None
+) -> InitiativeFiguresStated | None:
+    """Of the quarter that begins then, or the newest that were stated."""
+    row = await connection.fetchrow(READ_FIGURES, code, since)
+    return None if row is None else _figures.decode(row["body"])
+
+
+_figures = msgspec.json.Decoder(InitiativeFiguresStated)
 _bodies = msgspec.json.Decoder(InitiativeDetails)
 
 

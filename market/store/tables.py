@@ -15,6 +15,7 @@ STATE: Final = (
     "partner_stream",
     "webhook",
     "initiative",
+    "initiative_figures",
     "initiative_partner",
     "invitation",
     "policy",

@@ -62,6 +62,7 @@ async def owned(scene: Scene, name: str, organisation: UUID) -> int:
         "match_entry": "select count(*) from match_entry where $1 in (seller, buyer)",
         "market_input": "select count(*) from market_input where organisation is null or organisation = $1",
         "feed": f"select count(*) from feed where audience in ($1, '{ALL}')",
+        "initiative_figures": "select 0 where $1::uuid is not null",
         "waterfall": "select 0 where $1::uuid is not null",
         "order_dual": "select 0 where $1::uuid is not null",
         "multiplier": "select 0 where $1::uuid is not null",

@@ -60,7 +60,7 @@ async def load_lots(
     """Matches before deliveries; `shown`: of a passport what may be told. DoorError when there are too many
     lots for one answer."""
     matched = [] if asked.counted == "delivered" else await _matched(connection, asked)
-    delivered = await _delivered(connection, asked) if asked.counted in OF_CONTRACTS else []
+    delivered = await load_delivered(connection, asked) if asked.counted in OF_CONTRACTS else []
     check_size(len(matched) + len(delivered), store.LOTS_MAX)
     named = {each.passport for each in matched}
     named |= {each.delivery.shipped.passport for each in delivered}
@@ -179,7 +179,8 @@ def _without_closed(
     return found
 
 
-async def _delivered(connection: Connection, asked: Asked) -> list[ShippedLot]:
+async def load_delivered(connection: Connection, asked: Asked) -> list[ShippedLot]:
+    """Shipped in the period and accepted since. DoorError when there are too many."""
     found = await accepted_between(
         connection, asked.market, asked.since, asked.until, asked.own, limit=store.LOTS_MAX + 1
     )

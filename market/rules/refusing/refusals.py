@@ -461,6 +461,24 @@ class InvitationUnknown(Refusal):
     code = "invitation_unknown"
 
 
+class QuarterNotOver(Refusal):
+    """Figures are stated of quarters that are over, by their first day."""
+
+    code = "quarter_not_over"
+
+
+class FiguresStatedBefore(Refusal):
+    """The figures of {initiative} of that quarter are stated already, once and for good."""
+
+    code = "figures_stated_before"
+
+
+class FiguresWouldDiffer(Refusal):
+    """Partners of {other}, which the same company coordinates, differ by fewer groups than {least}."""
+
+    code = "figures_would_differ"
+
+
 class CapacityExceeded(Refusal):
     """In {quarter} the facility makes {capacity} of {product}: {committed} are committed, {asked} asked."""
 

@@ -5,6 +5,8 @@ from collections.abc import Set as AbstractSet
 from typing import Final, Literal, Protocol, TypeAlias, assert_never
 from uuid import UUID
 
+from msgspec import UNSET
+
 from events.contract_events import (
     AgreementAdvanced,
     AgreementDrafted,
@@ -83,6 +85,7 @@ from events.material_events import (
 )
 from events.party_events import (
     InitiativeChanged,
+    InitiativeFiguresStated,
     InitiativeRegistered,
     InitiativeRevoked,
     InvitationEnded,
@@ -205,12 +208,15 @@ def contract_audience(fact: ContractFact, deals: Mapping[UUID, DealParties]) -> 
 
 
 def party_audience(fact: PartyFact) -> Audience:
-    """The register of initiatives is everybody's; an invitation concerns who is invited and who invited; all
-    else is of one organisation: recoveries are the operator's, since their anchors are positions."""
+    """The register of initiatives is everybody's, its figures are its coordinator's; an invitation concerns
+    who is invited and who invited. All else is of one organisation: recoveries are the operator's, since
+    their anchors are positions."""
     if isinstance(fact, InitiativeRegistered | InitiativeChanged | InitiativeRevoked):
         return EVERYBODY
     if isinstance(fact, PartnerInvited | InvitationEnded):
         return frozenset({fact.organisation, fact.invited_by})
+    if isinstance(fact, InitiativeFiguresStated):
+        return NOBODY if fact.coordinated_by is UNSET else frozenset({fact.coordinated_by})
     return frozenset({fact.organisation})
 
 

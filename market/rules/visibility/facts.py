@@ -55,6 +55,7 @@ from events.party_events import (
     FacilityRegistered,
     FacilityRevoked,
     InitiativeChanged,
+    InitiativeFiguresStated,
     InitiativeRegistered,
     InitiativeRevoked,
     InvitationEnded,
@@ -124,7 +125,9 @@ MaterialFact: TypeAlias = (
     | ProductTwinStated
     | DeclaredVolumeFact
 )
-InitiativeFact: TypeAlias = InitiativeRegistered | InitiativeChanged | InitiativeRevoked
+InitiativeFact: TypeAlias = (
+    InitiativeRegistered | InitiativeChanged | InitiativeRevoked | InitiativeFiguresStated
+)
 InvitationFact: TypeAlias = PartnerInvited | InvitationEnded
 PolicyFact: TypeAlias = PolicyPublished | PolicyRetired
 WebhookFact: TypeAlias = (
