@@ -54,7 +54,9 @@ class FigureShare(Struct, frozen=True, kw_only=True):
 
 
 class FigureRoute(Struct, frozen=True, kw_only=True):
-    """Net wet grams of whole goods that partners' matches sent a Re-X route."""
+    """Net wet grams, and pieces, of goods that partners' matches sent a Re-X route; `pieces` None: too few
+    have told how many."""
 
     route: RexRoute
     goods_g: FigureBand
+    pieces: FigureBand | None

@@ -75,6 +75,8 @@ class PartnersShare(Struct, frozen=True, kw_only=True):
 class PartnersRoute(Struct, frozen=True, kw_only=True):
     rex_route: str
     goods: MassRange
+    least_pieces: int | None
+    most_pieces: int | None
 
 
 class Figures(Struct, frozen=True, kw_only=True):

@@ -40,6 +40,7 @@ from market.http.materials import (
     passports,
     product_twins,
     returns,
+    rex_routes,
     transformations,
     twins,
 )
@@ -130,6 +131,7 @@ HANDLERS: Final[tuple[Route, ...]] = (
     *twins.HANDLERS,
     *crma.HANDLERS,
     *crma_statement.HANDLERS,
+    *rex_routes.HANDLERS,
     *declared_volumes.HANDLERS,
     *returns.HANDLERS,
     *settlements.HANDLERS,

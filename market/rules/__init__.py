@@ -47,7 +47,7 @@ several of them, lies beside them.
                  crma_visibility; own_side, own_round, explanations, standings, tickets, term_matches;
                  quotes (what if);
                  tape, taping, crowd, content_bands, mixing (what leaves for the tape together);
-                 initiative_figures (what an initiative is told of its partners together);
+                 initiative_figures (what an initiative is told of its partners together), rex_visibility;
                  contract_visibility, deal_tape, deal_mixing, deals; party_visibility, facts
     streams      streams (on and off), topic_rights, partner_events, partner_lines, wire_units, wire_writing,
                  wire_schemas, closed_lists; webhooks (the endpoints), webhook_signing, webhook_retries;

@@ -98,6 +98,8 @@ BY_PATH: Final[dict[str, str]] = {
             "GET /v1/product-twins/{twin}/versions/{version}",
             "POST /v1/product-twins/{twin}/versions",
             "GET /v1/crma/shares",
+            "GET /v1/markets/{market}/rex-routes",
+            "GET /v1/rex-steps-down",
             "GET /v1/crma/supplier-map",
             "GET /v1/passports/{passport}/crma-statement",
             "POST /v1/crma/declared-volumes",

@@ -195,11 +195,14 @@ def test_shares_and_routes_have_a_crowd_on_both_sides_too() -> None:
     for buyers, sellers in ((4, 5), (5, 4)):
         assert () == shares_of([element(buyers, sellers)], FIVE)
     goods = [
-        RoutedGoods(route="reuse", groups=pair, goods_g=1_000)
+        RoutedGoods(route="reuse", groups=pair, goods_g=1_000, pieces=3)
         for pair in zip(GROUPS[:5], GROUPS[5:10], strict=True)
     ]
     assert () == routes_of(goods[1:], FIVE)
-    assert (FigureRoute(route="reuse", goods_g=FigureBand(low=5_000, high=10_000)),) == routes_of(goods, FIVE)
+    band, pieces = FigureBand(low=5_000, high=10_000), FigureBand(low=10, high=20)
+    assert (FigureRoute(route="reuse", goods_g=band, pieces=pieces),) == routes_of(goods, FIVE)
+    silent = [replace(goods[0], pieces=0), *goods[1:]]
+    assert (FigureRoute(route="reuse", goods_g=band, pieces=None),) == routes_of(silent, FIVE)
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from market.http.wire.reads import as_desk
 from market.rules.crma.dated import rules_on
 from market.rules.crma.resales import less_resold
 from market.rules.crma.shares import ElementShares, consumed, shares
+from market.rules.goods import pieces_of
 from market.rules.orders.initiatives import Initiative
 from market.rules.quantities import product_g
 from market.rules.twins.capacities import quarter_of, quarter_start
@@ -156,11 +157,15 @@ def _trade(trade: Trade, partners: Groups, groups: Groups, bases: Mapping[UUID, 
 
 
 def _routed(agreed: Iterable[Agreed], groups: Groups) -> Iterator[RoutedGoods]:
-    """What buyers that name their route were matched with."""
+    """What went a route that its buyer named, or the only one that was offered."""
     for each in agreed:
-        if each.wanted.rex_route is not None and each.supplied.rex_routes:
+        only = each.supplied.rex_routes[0] if len(each.supplied.rex_routes) == 1 else None
+        route = each.wanted.rex_route or only
+        if route is not None and each.supplied.rex_routes:
+            net_wet_g = product_g(each.quantity_g, each.supplied.basis_g, each.supplied.net_wet_g)
             yield RoutedGoods(
-                route=each.wanted.rex_route,
+                route=route,
                 groups=(groups[each.seller], groups[each.buyer]),
-                goods_g=product_g(each.quantity_g, each.supplied.basis_g, each.supplied.net_wet_g),
+                goods_g=net_wet_g,
+                pieces=pieces_of(each.supplied, net_wet_g),
             )

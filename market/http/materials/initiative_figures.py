@@ -135,14 +135,22 @@ class ShareView(Body, frozen=True, kw_only=True):
 
 
 class RouteView(Body, frozen=True, kw_only=True):
-    """Net wet mass of goods in matches whose buyer named the Re-X route."""
+    """Net wet mass of goods that went a Re-X route, and pieces; null where too few have told how many."""
 
     rex_route: RexRoute
     goods: MassRange
+    least_pieces: int | None
+    most_pieces: int | None
 
     @classmethod
     def of(cls, route: FigureRoute) -> Self:
-        return cls(rex_route=route.route, goods=MassRange.of(route.goods_g))
+        pieces = route.pieces
+        return cls(
+            rex_route=route.route,
+            goods=MassRange.of(route.goods_g),
+            least_pieces=None if pieces is None else pieces.low,
+            most_pieces=None if pieces is None else pieces.high,
+        )
 
 
 class FiguresView(Body, frozen=True, kw_only=True):

@@ -148,6 +148,12 @@ def open_routes(supply: SupplyTerms, rule_set: RuleSet) -> tuple[RexRoute, ...]:
     return tuple(route for route in supply.rex_routes if _STEPS[route] >= _STEPS[best])
 
 
+def best_route(supply: SupplyTerms, rule_set: RuleSet | None) -> RexRoute | None:
+    """The highest step that its condition allows; None: nobody has graded it, or nothing is ruled."""
+    ceilings = _ceilings(supply.form, rule_set)
+    return None if ceilings is None or supply.condition is None else _by_grade(ceilings)[supply.condition]
+
+
 def _ceilings(form: ProductForm, rule_set: RuleSet | None) -> RouteCeilings | None:
     if rule_set is None or rule_set.route_ceilings is UNSET:
         return None

@@ -37,6 +37,7 @@ from market.rules.refusing.refusals import (
 from market.rules.twins.capacities import quarter_of, quarter_start
 from market.rules.viewers import Band, content_band_ppb, mass_band_g
 from market.rules.visibility.crowd import is_crowd
+from market.rules.visibility.rex_visibility import pieces_band
 
 STAGE_OF: Final[dict[ProductForm, ValueChainStage]] = {
     "ore": "extraction",
@@ -78,11 +79,12 @@ class Amount(Struct, frozen=True, kw_only=True):
 
 
 class RoutedGoods(Struct, frozen=True, kw_only=True):
-    """Goods of one match whose buyer runs a Re-X route; seller's group and buyer's."""
+    """Goods of one match whose buyer runs a Re-X route; seller's group and buyer's. `pieces` 0: not known."""
 
     route: RexRoute
     groups: tuple[UUID, ...]
     goods_g: int
+    pieces: int
 
 
 class StatedFigures(Struct, frozen=True, kw_only=True):
@@ -275,10 +277,14 @@ def routes_of(goods: Collection[RoutedGoods], threshold: Threshold) -> tuple[Fig
     """Each by itself: no total is told that one could be taken from."""
     found = []
     for route in REX_HIERARCHY:
-        sides: Behind = ({}, {})
+        grams: Behind = ({}, {})
+        pieces: Behind = ({}, {})
         for each in goods:
             if each.route == route:
-                _add(sides, zip(each.groups, (each.goods_g,) * len(sides), strict=True))
-        if threshold.passed(sides):
-            found.append(FigureRoute(route=route, goods_g=_band(mass_band_g(_grams(sides)))))
+                _add(grams, zip(each.groups, (each.goods_g,) * len(grams), strict=True))
+                if each.pieces:
+                    _add(pieces, zip(each.groups, (each.pieces,) * len(pieces), strict=True))
+        if threshold.passed(grams):
+            counted = _band(pieces_band(_grams(pieces))) if threshold.passed(pieces) else None
+            found.append(FigureRoute(route=route, goods_g=_band(mass_band_g(_grams(grams))), pieces=counted))
     return tuple(found)
