@@ -1,5 +1,6 @@
 """Cores, steps down the waste hierarchy, waste permits and whole magnets through the door."""
 
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -337,6 +338,65 @@ async def test_whole_magnets_are_traded_for_reuse(shop: Shop) -> None:
         each for each in await shop.scene.events("market") if isinstance(each.data, MatchConfirmed)
     ]
     await rejected_for_reuse(shop, to_text("agr", await of_match(shop.scene, confirmed_facts[-1])))
+
+
+async def test_goods_that_go_lower_are_listed_for_their_sides_and_operators(shop: Shop) -> None:
+    await reuse_market(shop)
+    seller, buyer = shop.scene.sellers[0], shop.scene.buyers[0]
+    both = magnets_body(shop, "M-1", rex_routes=["reuse", "repurpose"])
+    assert 201 == (await shop.ask("POST", LOTS, by=seller, body=both)).status_code
+    wanted = shop.requirement_body(
+        buyer,
+        forms=[{"form": "eol_magnet"}],
+        basis_kg="300.000",
+        minimum_parcel_kg="3.000",
+        limit={"amount": "41.00", "currency": "EUR", "per": "wet"},
+        limits=[],
+        penalties=[],
+        co_products=[],
+        rex_route="repurpose",
+        magnets=rex_terms.MAGNET_NEED | {"grades": ["N42SH"], "or_better": True},
+        carriage=[{"country": "DE", "per": "basis", "eur_per_kg": "0.50"}],
+    )
+    assert 201 == (await shop.ask("POST", "/v1/requirements", by=buyer, body=wanted)).status_code
+    await shop.scene.conclude(await shop.scene.plan())
+    await shop.project()
+    (match,) = (await shop.ask("GET", "/v1/matches", by=buyer)).json()["items"]
+    lower, routes = "/v1/rex-steps-down", f"/v1/markets/{shop.market}/rex-routes?since=2026-01-01"
+    assert [] == (await shop.ask("GET", lower, by=seller)).json()["items"]
+    for firm in (seller, buyer):
+        confirmed = await shop.ask("POST", f"/v1/matches/{match['id']}/confirm", by=firm)
+        assert 200 == confirmed.status_code, confirmed.text
+    (listed,) = (await shop.ask("GET", lower, by=seller)).json()["items"]
+    assert (match["id"], "A", "reuse", "repurpose", "300.000", 10_000, None) == (
+        listed["match"],
+        listed["condition"],
+        listed["allowed_route"],
+        listed["rex_route"],
+        listed["goods_kg"],
+        listed["pieces"],
+        listed["reason"],
+    )
+    operator: Asker = {"by": shop.scene.sellers[1], "roles": OPERATOR}
+    for asker in ({"by": buyer}, operator):
+        assert [listed] == (await shop.ask("GET", lower, **asker)).json()["items"]
+    for outside in (shop.scene.sellers[1], shop.scene.buyers[1]):
+        assert [] == (await shop.ask("GET", lower, by=outside)).json()["items"]
+    (summed,) = (await shop.ask("GET", routes, **operator)).json()["routes"]
+    assert {
+        "rex_route": "repurpose",
+        "matches": 1,
+        "goods_kg": "300.000",
+        "pieces": 10_000,
+        "stepped_down_matches": 1,
+        "stepped_down_kg": "300.000",
+    } == summed
+    early = await shop.ask("GET", routes, by=seller)
+    assert (422, "not_finished") == (early.status_code, early.json()["errors"][0]["code"])
+    shop.scene.clock.now = datetime(2026, 6, 1, tzinfo=UTC)
+    assert [] == (await shop.ask("GET", routes, by=seller)).json()["bands"], "two sides are no crowd"
+    odd = await shop.ask("GET", routes.replace("-01-01", "-01-02"), by=seller)
+    assert (422, "not_first_of_quarter") == (odd.status_code, odd.json()["errors"][0]["code"])
 
 
 async def rejected_for_reuse(shop: Shop, agreement: str) -> None:
