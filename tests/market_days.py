@@ -296,7 +296,7 @@ async def published(scene: Scene, caller: Caller, lines: PolicyTerms, *addressed
 
 
 async def come_and_go(scene: Scene, coordinator: Firm, partner: Firm) -> None:
-    """Into permanet and out of it, by every word there is; the last invitation stays open."""
+    """Into permanet and out of it, by every word there is; an invitation of another firm stays open."""
     of: dict[str, Any] = {"organisation": partner.organisation, "initiative": "permanet"}
     asked = InvitePartner(caller=coordinator.trader, **of)
     await partners.invite(scene.desk, asked)
@@ -304,7 +304,10 @@ async def come_and_go(scene: Scene, coordinator: Firm, partner: Firm) -> None:
     await partners.leave(scene.desk, LeaveInitiative(caller=partner.trader, **of))
     await partners.invite(scene.desk, asked)
     await partners.withdraw(scene.desk, WithdrawInvitation(caller=coordinator.trader, **of))
-    await partners.invite(scene.desk, asked)
+    last = scene.sellers[-1].organisation
+    await partners.invite(
+        scene.desk, InvitePartner(caller=coordinator.trader, organisation=last, initiative="permanet")
+    )
     figures = StateFigures(
         caller=scene.operator,
         initiative="permanet",

@@ -6,7 +6,8 @@ several of them, lies beside them.
 
     orders       offers, lots, requirements; supplies, supply_checks, bids, horizons, materials, oxide_forms
                  (what a form can hold), oxide_prices (which oxides a price is per), activities (of Th and U),
-                 value_shares; orders, reservations; rex (routes, steps down), cores (bills of magnets),
+                 value_shares; orders, reservations; rex (routes, steps down), rex_steps (where
+                 goods went), cores (bills of magnets),
                  whole_magnets, magnet_grades; policies (the documents), policy_references (who may name
                  them), initiatives; forecast_supply (what is not there yet), forecast_units (no unit twice);
                  counting, agreement_counting (against what a facility can make); twin_references; tolerance

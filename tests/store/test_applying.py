@@ -118,6 +118,8 @@ async def test_what_changes_a_row_needs_the_row(scene: Scene, connection: Connec
         "posted",
         "planned",
         "published",
+        "invited",
+        "figures-stated",
     }
     adds |= {"declared", "recorded", "admitted", "changed", "evidence", "transformed", "moved"}
     for name, event in newest_of_each_type(await scene.events(stream)).items():

@@ -105,7 +105,7 @@ class MassView(Body, frozen=True, kw_only=True):
         )
 
 
-class ShareView(Body, frozen=True, kw_only=True):
+class PartnersShareView(Body, frozen=True, kw_only=True):
     """Of what partners that make magnets in the Union took of an element; against Article 5 of Regulation
     (EU) 2024/1252."""
 
@@ -164,7 +164,7 @@ class FiguresView(Body, frozen=True, kw_only=True):
     groups: int
     groups_min: int
     masses: tuple[MassView, ...]
-    shares: tuple[ShareView, ...]
+    shares: tuple[PartnersShareView, ...]
     rex_routes: tuple[RouteView, ...]
 
     @classmethod
@@ -177,7 +177,7 @@ class FiguresView(Body, frozen=True, kw_only=True):
             groups=len(stated.groups),
             groups_min=stated.groups_min,
             masses=tuple(map(MassView.of, stated.cells)),
-            shares=tuple(map(ShareView.of, stated.shares)),
+            shares=tuple(map(PartnersShareView.of, stated.shares)),
             rex_routes=tuple(map(RouteView.of, stated.routes)),
         )
 

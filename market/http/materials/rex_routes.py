@@ -42,9 +42,9 @@ RuleSets = dict[UUID, list[PublishedRuleSet]]
 
 
 class RoutesQuery(Struct, frozen=True, kw_only=True):
-    """The first day of a quarter."""
+    """`since`: the first day of a quarter; without it the last that the caller may read."""
 
-    since: date
+    since: date | None = None
 
     def __post_init__(self) -> None:
         check_days(self)
@@ -185,17 +185,18 @@ def _quarter(
 ) -> tuple[datetime, datetime]:
     """From when to before when. DoorError for what is no quarter, or none whose last match is decided: while
     one may come, two readings would tell it."""
-    since = call.query.since
-    first, until = (quarter_start(quarter_of(since) + later) for later in (0, 1))
-    decided = until + timedelta(seconds=market.terms.confirmation_seconds) + LATE
-    if since != first.date():
+    decided_after = timedelta(seconds=market.terms.confirmation_seconds) + LATE if finished else timedelta()
+    last = quarter_of(call.door.clock() - decided_after) - 1
+    quarter = last if call.query.since is None else quarter_of(call.query.since)
+    first = quarter_start(quarter)
+    if call.query.since not in (None, first.date()):
         detail = "name the first day of a quarter"
         fault = Fault(code="not_first_of_quarter", detail=detail, parameter="since")
-    elif finished and call.door.clock() < decided:
+    elif finished and quarter > last:
         detail = "everybody sees quarters that are over, a day after their last match is decided"
         fault = Fault(code="not_finished", detail=detail, parameter="since")
     else:
-        return first, until
+        return first, quarter_start(quarter + 1)
     raise DoorError("inconsistent", "That quarter has no figures here.", faults=[fault])
 
 
