@@ -87,6 +87,7 @@ REPEATABLE = {
     "market.supply-offer.withdrawn.v1",
     "parties.facility.changed.v1",
     "parties.organisation.changed.v1",
+    "parties.partner.invited.v1",  # who has answered may be invited again
     "parties.stream.opened.v1",  # what was closed may be opened again
 }
 
