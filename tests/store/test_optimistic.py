@@ -185,8 +185,10 @@ async def test_who_holds_a_lane_is_waited_for_and_nothing_else_of_its_own(
     operation.planned.append(hold)
     task = asyncio.create_task(writer.execute(operation.note("waits")))
     await held.wait()
-    while not (queries := await waiting_queries(connection)):
+    queries: list[str] = []
+    while not queries:
         await asyncio.sleep(0.01)
+        queries = await waiting_queries(connection)
     assert queries[0].strip().startswith("begin;"), queries
     await connection.execute("rollback")
     assert 2 == (await task).events[0].position

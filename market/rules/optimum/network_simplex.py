@@ -240,9 +240,7 @@ def close_loose(
     return kept
 
 
-def weigh_priority(
-    arcs: Ints, ends: tuple[Ints, Ints], priorities: tuple[Ints, Ints], weight: Ints
-) -> None:
+def weigh_priority(arcs: Ints, ends: tuple[Ints, Ints], priorities: tuple[Ints, Ints], weight: Ints) -> None:
     """Of each arc what the ends of its edge add up to; orders' own arcs keep their 0.
 
     arcs: edges, then edges + order. ends, priorities: of the sellers and of the buyers. weight: 0 on entry.
