@@ -240,7 +240,7 @@ async def read(call: Call[Nothing, FiguresQuery]) -> Answer:
     if stated is None or not (sees_all(call.caller) or stated.coordinated_by == call.caller.organisation):
         raise not_found()
     view = FiguresView.of(stated)
-    return answer(call, view, figures_sheet(view), call.query.format)
+    return await answer(call, view, figures_sheet(view), call.query.format)
 
 
 def figures_sheet(view: FiguresView) -> Sheet:
