@@ -18,6 +18,7 @@ from asyncpg.pool import PoolAcquireContext, PoolConnectionProxy
 from asyncpg.protocol import protocol
 
 from events.brokers import Bootstrap, Brokers, aiokafka_options
+from events.frames import FrameClient
 from events.whole_requests import WholeRequestClient
 
 Pooled: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"
@@ -312,7 +313,7 @@ async def open_consumer(bootstrap: Bootstrap) -> AIOKafkaConsumer:
 @asynccontextmanager
 async def open_client(bootstrap: Bootstrap) -> AsyncIterator[AIOKafkaClient]:
     """Connections to the brokers, and what they say of every topic: it only sends what it is given."""
-    client = AIOKafkaClient(
+    client = FrameClient(
         **aiokafka_options(bootstrap), request_timeout_ms=KAFKA_REQUEST_TIMEOUT_MS, metadata_max_age_ms=30_000
     )
     await _start(bootstrap, client.bootstrap, client.close)

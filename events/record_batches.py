@@ -104,6 +104,25 @@ CHAIN_HEX_BYTES = 2 * HASH_BYTES
 CHAIN_HEADER = written_text(b"chain") + varint(CHAIN_HEX_BYTES)
 
 
+class BatchBytes:
+    """A batch as it is sent, in pieces. The library joins it to what it writes before it."""
+
+    __slots__ = ("_size", "pieces")
+
+    def __init__(self, pieces: Sequence[bytes], size: int) -> None:
+        self.pieces = pieces
+        self._size = size
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __bytes__(self) -> bytes:
+        return b"".join(self.pieces)
+
+    def __radd__(self, before: bytes) -> bytes:
+        return b"".join((before, *self.pieces))
+
+
 class WrittenBatch(BatchBuilder):  # type: ignore[misc]  # aiokafka has no types
     """Records as one batch, which aiokafka's producer sends as one of its own."""
 
@@ -117,7 +136,7 @@ class WrittenBatch(BatchBuilder):  # type: ignore[misc]  # aiokafka has no types
         self._size = HEAD.size + sum(map(len, records))
         self._closed = True
         self._producer = (_NONE, _NONE, 0)
-        self._buffer: bytes | None = None
+        self._buffer: BatchBytes | None = None
 
     def size(self) -> int:
         return self._size
@@ -125,7 +144,7 @@ class WrittenBatch(BatchBuilder):  # type: ignore[misc]  # aiokafka has no types
     def _set_producer_state(self, producer_id: int, producer_epoch: int, base_sequence: int) -> None:
         self._producer = (producer_id, producer_epoch, base_sequence)
 
-    def _build(self) -> bytes:
+    def _build(self) -> BatchBytes:
         if self._buffer is None:
             count, records = self._relative_offset, self._records
             checked = _CHECKED.pack(0, count - 1, *self._timestamps_ms, *self._producer, count)
@@ -133,7 +152,7 @@ class WrittenBatch(BatchBuilder):  # type: ignore[misc]  # aiokafka has no types
             for piece in records:
                 checksum = crc32c(checksum, piece)
             head = _UNCHECKED.pack(0, self._size - AFTER_LENGTH, _NONE, MAGIC, checksum)
-            self._buffer = b"".join((head, checked, *records))
+            self._buffer = BatchBytes((head, checked, *records), self._size)
             self._records = ()
         return self._buffer
 

@@ -1,10 +1,12 @@
-"""Kafka's produce requests in one piece: aiokafka's encoder copies each batch at every level around it."""
+"""Kafka's produce requests in pieces: aiokafka's encoder copies each batch at every level around it."""
 
 import struct
 from typing import Any
 
-from aiokafka.client import AIOKafkaClient
 from aiokafka.protocol.produce import ProduceRequest, ProduceRequest_v7
+
+from events.frames import FrameClient, InPieces
+from events.record_batches import BatchBytes
 
 _LENGTH = struct.Struct(">h")
 _AFTER_ID = struct.Struct(">hii")
@@ -26,6 +28,10 @@ class _Whole(ProduceRequest_v7):  # type: ignore[misc]  # aiokafka has no types
     """Its `encode` gives the bytes that the library's own gives."""
 
     def encode(self) -> bytes:
+        return b"".join(self.pieces())
+
+    def pieces(self) -> list[bytes]:
+        """What `encode` gives, one after another."""
         parts = [
             _text(self.transactional_id),
             _AFTER_ID.pack(self.required_acks, self.timeout, len(self.topics)),
@@ -33,19 +39,20 @@ class _Whole(ProduceRequest_v7):  # type: ignore[misc]  # aiokafka has no types
         for topic, partitions in self.topics:
             parts += (_text(topic), _COUNT.pack(len(partitions)))
             for number, batch in partitions:
-                parts += (_PARTITION.pack(number, len(batch)), batch)
-        return b"".join(parts)
+                parts.append(_PARTITION.pack(number, len(batch)))
+                parts += batch.pieces if isinstance(batch, BatchBytes) else (batch,)
+        return parts
 
 
-class WholeRequest(ProduceRequest):  # type: ignore[misc]  # aiokafka has no types
+class WholeRequest(ProduceRequest, InPieces):  # type: ignore[misc]  # aiokafka has no types
     """As the library's; to a broker that knows only older versions it goes as the library writes it."""
 
     def build(self, version: Any) -> Any:
         return super().build(_Whole if version is ProduceRequest_v7 else version)
 
 
-class WholeRequestClient(AIOKafkaClient):  # type: ignore[misc]  # aiokafka has no types
-    """A producer's client, which writes produce requests in one piece."""
+class WholeRequestClient(FrameClient):
+    """A producer's client, which writes produce requests in pieces."""
 
     async def send(self, node_id: Any, request: Any, **how: Any) -> Any:
         if type(request) is ProduceRequest:
