@@ -13,11 +13,21 @@ from aiokafka.client import AIOKafkaClient, ConnectionGroup
 from aiokafka.errors import CorruptRecordException, KafkaError, RecordTooLargeError, for_code
 from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.protocol.offset import OffsetRequest
-from aiokafka.record.memory_records import MemoryRecords
 from aiokafka.structs import TopicPartition
 
 from events.connections import FETCH_BYTES_MAX, FETCH_WAIT_MS_MAX, PARTITION_FETCH_BYTES_MAX
-from events.links import Link, Slice, batch_end, is_whole, slices_of, together
+from events.links import (
+    BATCH_BYTES_MIN,
+    Link,
+    Slice,
+    batch_at,
+    batch_end,
+    next_offset,
+    offset_at,
+    slices_in,
+    together,
+)
+from events.record_batches import AFTER_LENGTH
 
 EARLIEST = -2
 LATEST = -1
@@ -37,13 +47,17 @@ class Fetched(NamedTuple):
     first: int
     next_offset: int
     content: bytes
-    batches: Sequence[tuple[Any, int]]
-    """Batches of aiokafka's, and where each begins in `content`."""
+    places: Sequence[int]
+    """Where batches begin in `content`."""
 
     def records(self) -> Iterator[Record]:
         """From `first` on. CorruptRecordException when a batch is not what its checksum says."""
-        for batch, _ in self._checked():
-            yield from (record for record in batch if record.offset >= self.first)
+        for at in self.places:
+            batch = batch_at(self.content, at)
+            if not batch.validate_crc():
+                raise self._corrupt(f"wrong checksum at {offset_at(self.content, at)}")
+            if not batch.is_control_batch:
+                yield from (record for record in batch if record.offset >= self.first)
 
     def links(self) -> Iterator[Link]:
         """As `records`, of each only what a chain is made of."""
@@ -55,21 +69,15 @@ class Fetched(NamedTuple):
         return together(self._slices())
 
     def _slices(self) -> Iterator[Slice]:
-        for batch, at in self._checked():
-            found = slices_of(batch, self.content, at)
-            yield from found if batch.base_offset >= self.first else map(self._since_first, found)
+        try:
+            for found in slices_in(self.content, self.places):
+                if found.offsets[-1] >= self.first:
+                    yield found.since(self.first)
+        except CorruptRecordException as error:
+            raise self._corrupt(error.args[0]) from error
 
-    def _since_first(self, found: Slice) -> Slice:
-        return found.since(self.first)
-
-    def _checked(self) -> Iterator[tuple[Any, int]]:
-        for batch, at in self.batches:
-            if not is_whole(batch, self.content, at):
-                raise CorruptRecordException(
-                    f"partition {self.partition}: wrong checksum at {batch.base_offset}"
-                )
-            if not batch.is_control_batch:
-                yield batch, at
+    def _corrupt(self, what: str) -> CorruptRecordException:
+        return CorruptRecordException(f"partition {self.partition}: {what}")
 
 
 class Refused(NamedTuple):
@@ -191,12 +199,14 @@ class Fetcher:
 
 def answered(partition: int, first: int, content: bytes) -> Fetched | None:
     """The batches of an answer, but for one that is cut off at its end; None when it holds none."""
-    memory, batches, at = MemoryRecords(content), [], 0
-    while memory.has_next():
-        batches.append((memory.next_batch(), at))
-        at = batch_end(content, at)
-    if batches:
-        return Fetched(partition, first, batches[-1][0].next_offset, content, batches)
-    if memory.size_in_bytes():
+    places, at, size = list[int](), 0, len(content)
+    while at + AFTER_LENGTH <= size and (end := batch_end(content, at)) <= size:
+        if end - at < BATCH_BYTES_MIN:
+            raise CorruptRecordException(f"partition {partition}: no batch is as short as one behind {first}")
+        places.append(at)
+        at = end
+    if places:
+        return Fetched(partition, first, next_offset(content, places[-1]), content, places)
+    if content:
         raise RecordTooLargeError(f"partition {partition}: what lies at {first} is larger than an answer")
     return None

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice, pairwise
 from typing import Any, Final, NamedTuple
 
+from aiokafka.errors import CorruptRecordException
+from aiokafka.record.memory_records import MemoryRecords
 from google_crc32c import value as crc32c
 from msgspec import Struct
 
@@ -19,8 +21,6 @@ from events.record_batches import (
     AFTER_LENGTH,
     CHAIN_HEADER,
     CHAIN_HEX_BYTES,
-    CRC,
-    CRC_AT,
     HEAD,
     HEADERS_COUNT,
     LENGTH_AT,
@@ -44,12 +44,14 @@ _LENGTHS: Final = {int.from_bytes(varint(length), "little"): length for length i
 """All that take two bytes, by what these are as an integer."""
 _CHAIN_BYTES: Final = len(CHAIN_HEADER) + CHAIN_HEX_BYTES
 (_NINE,) = varint(HEADERS_COUNT)
+_BATCH: Final = struct.Struct(">qi4xbIh34xi").unpack_from
+"""Base offset, length, magic, CRC, attributes, count of records."""
+_OFFSETS: Final = struct.Struct(">q15xi").unpack_from
+"""Base offset, and how far the last one is from it."""
+BATCH_BYTES_MIN: Final = AFTER_LENGTH + 14
+"""Of the oldest form, without key and value."""
 _SLICE_RECORDS: Final = 100
 _SLICES: Final = tuple(pairwise((0, *range(_FIRSTS, len(_PLACES), _SLICE_RECORDS), len(_PLACES))))
-
-
-class _NotTheRelays(Exception):
-    """A record of another form."""
 
 
 class Link(Struct, frozen=True, gc=False):
@@ -110,12 +112,66 @@ def batch_end(content: bytes, at: int) -> int:
     return at + AFTER_LENGTH + int.from_bytes(content[at + LENGTH_AT : at + AFTER_LENGTH])
 
 
-def is_whole(batch: Any, content: bytes, at: int) -> bool:
-    """Whether a batch of aiokafka's that begins in `content` at `at` is what its checksum says."""
+def offset_at(content: bytes, at: int) -> int:
+    """The base offset of the batch that begins at `at`."""
+    return int.from_bytes(content[at : at + LENGTH_AT])
+
+
+def next_offset(content: bytes, at: int) -> int:
+    """Behind the batch that begins at `at`."""
     if content[at + MAGIC_AT] != MAGIC:
-        return bool(batch.validate_crc())
-    (written,) = CRC.unpack_from(content, at + CRC_AT)
-    return bool(crc32c(content[at + AFTER_CRC : batch_end(content, at)]) == written)
+        return int(batch_at(content, at).next_offset)
+    offset, further = _OFFSETS(content, at)
+    return int(offset + further + 1)
+
+
+def batch_at(content: bytes, at: int) -> Any:
+    """aiokafka's batch of the bytes that begin at `at`."""
+    return MemoryRecords(content[at : batch_end(content, at)]).next_batch()
+
+
+def _head(content: bytes, at: int) -> tuple[int, ...]:
+    """As `_BATCH`, of magic -1 where no head of this form fits."""
+    return _BATCH(content, at) if at + HEAD.size <= len(content) else (0, 0, -1, 0, 0, 0)
+
+
+def slices_in(content: bytes, places: Iterable[int]) -> Iterator[Slice]:
+    """The records of all batches that begin at `places`, one after another, of small batches many at a time.
+
+    CorruptRecordException at a batch that is not what its checksum says, once what is before it was taken.
+    """
+    begun, bodies, chains = 0, list[bytes](), list[bytes | None]()
+    for at in places:
+        offset, length, magic, checksum, attributes, count = _head(content, at)
+        end = at + AFTER_LENGTH + length
+        whole = magic != MAGIC or crc32c(content[at + AFTER_CRC : end]) == checksum
+        small = whole and magic == MAGIC and not attributes and 0 < count <= _FIRSTS
+        after = begun + len(bodies)
+        if bodies and not (small and offset == after and len(bodies) + count <= _SLICE_RECORDS):
+            yield Slice.from_offset(begun, bodies, chains)
+            bodies, chains = [], []
+        if not whole:
+            raise CorruptRecordException(f"wrong checksum at {offset}")
+        if small:
+            begun, kept = offset - len(bodies), len(bodies)
+            if _read(content, at + HEAD.size, 0, count, bodies, chains) == end:
+                continue
+            del bodies[kept:], chains[kept:]
+            if bodies:
+                yield Slice.from_offset(begun, bodies, chains)
+                bodies, chains = [], []
+        yield from _large(content, at)
+    if bodies:
+        yield Slice.from_offset(begun, bodies, chains)
+
+
+def _large(content: bytes, at: int) -> Iterator[Slice]:
+    """A batch by itself. CorruptRecordException as `slices_in`, of a batch of an older form."""
+    batch = batch_at(content, at)
+    if content[at + MAGIC_AT] != MAGIC and not batch.validate_crc():
+        raise CorruptRecordException(f"wrong checksum at {offset_at(content, at)}")
+    if not batch.is_control_batch:
+        yield from slices_of(batch, content, at)
 
 
 def links_of(batch: Any, content: bytes, at: int) -> Iterator[Link]:
@@ -132,43 +188,52 @@ def slices_of(batch: Any, content: bytes, at: int) -> Iterator[Slice]:
     8 KiB in all.
     """
     begun, bodies, chains = 0, list[bytes](), list[bytes | None]()
-    base_offset = 0
-    try:
-        base_offset, _, _, magic, _, attributes, *_, count = HEAD.unpack_from(content, at)
-        end = at + HEAD.size
-        if magic != MAGIC or attributes or count < 0:
-            raise _NotTheRelays
-        begins, lengths, hex_at = content.startswith, _LENGTHS, len(CHAIN_HEADER)
+    base_offset, _, magic, _, attributes, count = _head(content, at)
+    if magic == MAGIC and not attributes and count >= 0:
+        end: int | None = at + HEAD.size
         for first, upto in _SLICES:
-            if first >= count:
+            if first >= count or end is None:
                 break
-            read, key_at = (_FURTHER, _FURTHER_KEY_AT) if first else (_FIRST, _FIRST_KEY_AT)
-            for place in _PLACES[first : min(upto, count)]:
-                key = content[end + key_at]
-                length, nothing, found_place, body_length = read[key](content, end)
-                body_at = end + key_at + (key >> 1) + _BEYOND_KEY
-                end += _LENGTH_BYTES + lengths[length]
-                headers_at, chain_at = body_at + lengths[body_length], end - _CHAIN_BYTES
-                if (
-                    nothing
-                    or found_place != place
-                    or headers_at >= chain_at
-                    or content[headers_at] != _NINE
-                    or not begins(CHAIN_HEADER, chain_at)
-                ):
-                    raise _NotTheRelays
-                chains.append(unhexlify(content[chain_at + hex_at : end]))
-                bodies.append(content[body_at:headers_at])
-            yield Slice.from_offset(base_offset + begun, bodies, chains)
-            begun, bodies, chains = begun + len(bodies), [], []
+            end = _read(content, end, first, min(upto, count), bodies, chains)
+            if end is not None:
+                yield Slice.from_offset(base_offset + begun, bodies, chains)
+                begun, bodies, chains = begun + len(bodies), [], []
         if end == batch_end(content, at):
             return
-    except (_NotTheRelays, LookupError, ValueError, struct.error):
-        pass
     if bodies:
         yield Slice.from_offset(base_offset + begun, bodies, chains)
     for link in islice(map(link_of, batch), begun + len(bodies), None):
         yield Slice([link.offset], [link.body], [link.chain])
+
+
+def _read(
+    content: bytes, at: int, first: int, upto: int, bodies: list[bytes], chains: list[bytes | None]
+) -> int | None:
+    """Adds the records of a batch from its `first` on, which begins at `at`; all of these places are written
+    in as many bytes. Where the last one ends; None after those before one that is none of the relay's."""
+    read, key_at = (_FURTHER, _FURTHER_KEY_AT) if first else (_FIRST, _FIRST_KEY_AT)
+    begins, lengths, hex_at = content.startswith, _LENGTHS, len(CHAIN_HEADER)
+    end = at
+    try:
+        for place in _PLACES[first:upto]:
+            key = content[end + key_at]
+            length, nothing, found_place, body_length = read[key](content, end)
+            body_at = end + key_at + (key >> 1) + _BEYOND_KEY
+            end += _LENGTH_BYTES + lengths[length]
+            headers_at, chain_at = body_at + lengths[body_length], end - _CHAIN_BYTES
+            if (
+                nothing
+                or found_place != place
+                or headers_at >= chain_at
+                or content[headers_at] != _NINE
+                or not begins(CHAIN_HEADER, chain_at)
+            ):
+                return None
+            chains.append(unhexlify(content[chain_at + hex_at : end]))
+            bodies.append(content[body_at:headers_at])
+    except (LookupError, ValueError, struct.error):
+        return None
+    return end
 
 
 def link_of(record: Any) -> Link:

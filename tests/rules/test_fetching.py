@@ -56,6 +56,13 @@ def test_a_batch_that_no_answer_can_hold_is_no_end_of_the_lane() -> None:
         answered(5, 7, ANSWER[:100])
 
 
+@pytest.mark.parametrize("length", [0, 13])
+def test_what_is_too_short_for_a_batch_is_none(length: int) -> None:
+    short = ANSWER + bytes(8) + length.to_bytes(4, signed=True) + bytes(20)
+    with pytest.raises(CorruptRecordException, match="partition 5: no batch is as short"):
+        answered(5, 4, short)
+
+
 def test_a_bit_that_tipped_on_the_way_is_noticed() -> None:
     at = len(batch(0)) + 200
     tipped = ANSWER[:at] + bytes([ANSWER[at] ^ 1]) + ANSWER[at + 1 :]

@@ -42,7 +42,7 @@ async def test_what_is_full_has_no_room_until_it_is_taken_from() -> None:
     told: list[int] = []
     inbox = Inbox(0, lambda: told.append(1))
     padded = batch(0).ljust(PENDING_BYTES_MAX - 1, b"\0")
-    inbox.put(Fetched(5, 0, 3, padded, found(batch(0), 0).batches))
+    inbox.put(Fetched(5, 0, 3, padded, found(batch(0), 0).places))
     assert inbox.has_room
     inbox.put(found(batch(3), 3))
     full = not inbox.has_room

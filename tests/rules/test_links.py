@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 from aiokafka.producer.message_accumulator import BatchBuilder
+from aiokafka.record.legacy_records import LegacyRecordBatchBuilder
 from aiokafka.record.memory_records import MemoryRecords
 from hypothesis import given
 from hypothesis import strategies as st
 
 from events.codec import BODY_BYTES_MAX, headers
-from events.links import Link, batch_end, link_of, links_of, slices_of, together
+from events.links import Link, batch_end, link_of, links_of, slices_in, slices_of, together
 from events.record_batches import CHAIN_HEADER, CHAIN_HEX_BYTES, HEAD, BatchWriter
 
 BODIES = [path.read_bytes() for path in (Path(__file__).parents[1] / "golden" / "events").glob("*.json")]
@@ -67,6 +68,73 @@ def test_the_relays_batches_are_read_without_the_library(bodies: list[bytes]) ->
     content = of_the_relay(bodies)
     expected = [Link(offset, body, sha256(body).digest()) for offset, body in enumerate(bodies)]
     assert expected == list(links_of((), content, 0)) == links(content)
+
+
+SMALL = st.integers(1, 64).map(lambda count: of_the_relay(ORDINARY[:1] * count))
+ALONE = st.sampled_from(
+    [
+        of_the_relay(ORDINARY[:1] * 65),
+        of_the_relay(ORDINARY[:1] * 230),
+        of_the_library([AS_RELAYED, (AT_MS, b"k", b"{}", []), AS_RELAYED]),
+        of_the_library([AS_RELAYED] * 3, 1),
+    ]
+)
+ANSWERS = st.lists(st.tuples(SMALL | ALONE, st.sampled_from([0, 0, 0, 2])), min_size=1, max_size=12)
+"""Batches, and how many offsets lie unused before each."""
+
+
+def one_after_another(batches: list[tuple[bytes, int]]) -> tuple[bytes, list[int], list[Link]]:
+    """As an answer holds them, where each begins, and what the library makes of them."""
+    content, places, expected, offset = b"", list[int](), list[Link](), 0
+    for batch, gap in batches:
+        offset += gap
+        places.append(len(content))
+        moved = offset.to_bytes(8) + batch[8:]
+        found = [link_of(record) for record in batch_of(moved)]
+        offset += len(found)
+        content, expected = content + moved, expected + found
+    return content, places, expected
+
+
+@given(ANSWERS)
+def test_batches_that_follow_one_another_are_read_as_each_by_itself(batches: list[tuple[bytes, int]]) -> None:
+    content, places, expected = one_after_another(batches)
+    slices = list(slices_in(content, places))
+    assert expected == [link for found in slices for link in found.links()]
+    assert max(len(found.bodies) for found in slices) <= 100
+
+
+@pytest.mark.parametrize("body", [b"", b"x" * 100])
+def test_messages_of_an_older_form_are_the_librarys(body: bytes) -> None:
+    builder = LegacyRecordBatchBuilder(magic=1, compression_type=0, batch_size=10_000)
+    for offset in range(2):
+        assert builder.append(offset, AT_MS, b"k", body) is not None
+    content, relayed = bytes(builder.build()), of_the_relay(ORDINARY[:1])
+    size = len(content) // 2
+    places = [0, len(relayed), len(relayed) + size]
+    found, error = outcome(each for part in slices_in(relayed + content, places) for each in part.links())
+    assert ([ORDINARY[0], body, body], "") == ([each.body for each in found], error)
+    tipped = relayed + content[:-1] + bytes([content[-1] ^ 1])
+    found, error = outcome(each for part in slices_in(tipped, places) for each in part.links())
+    assert ([ORDINARY[0], body], "CorruptRecordException") == ([each.body for each in found], error)
+
+
+def test_small_batches_make_whole_slices() -> None:
+    content, places, _ = one_after_another([(of_the_relay(ORDINARY[:1] * 3), 0)] * 45)
+    assert [99, 36] == [len(found.bodies) for found in slices_in(content, places)]
+
+
+@given(ANSWERS, st.data())
+def test_what_is_before_a_batch_that_is_not_whole_is_taken(
+    batches: list[tuple[bytes, int]], data: st.DataObject
+) -> None:
+    content, places, _ = one_after_another(batches)
+    broken = data.draw(st.sampled_from(range(len(places))))
+    _, _, before = one_after_another(batches[:broken])
+    tipped = bytearray(content)
+    tipped[places[broken] + HEAD.size] ^= 1
+    found, error = outcome(link for part in slices_in(bytes(tipped), places) for link in part.links())
+    assert (before, "CorruptRecordException") == (found, error)
 
 
 @pytest.mark.parametrize("length", [8_191, 8_192, BODY_BYTES_MAX])
