@@ -53,6 +53,7 @@ async def test_a_writer_without_work_keeps_none(database: Any) -> None:
             await asyncio.gather(
                 *(writer.execute(note(f"{turn} {n}", lane=n % 4, optimistic=True)) for n in range(12))
             )
+        assert not await _has_all(pool)
         await eventually(partial(_has_all, pool))
         await asyncio.gather(
             *(writer.execute(note(f"last {n}", lane=n % 4, optimistic=True)) for n in range(12)),
