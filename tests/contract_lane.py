@@ -67,6 +67,7 @@ class ContractLane:
         self.holds_units = holds_units
         self.former: FormerBalances | None = None
         self.oxides_asked = True
+        self.silence_paid = False
         self.agreement: Agreement | None = None
         self.volumes = Volumes()
         self.deliveries: dict[UUID, Delivery] = {}
@@ -429,6 +430,7 @@ class ContractLane:
             values=self.values,
             units=self._held,
             oxides_asked=self.oxides_asked,
+            silence_paid=self.silence_paid,
         )
         caller = CALLERS_OF_ALL[by]
         return self.record(rule(state, argument(caller=caller, **given), self.moment), by)

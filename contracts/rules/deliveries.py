@@ -150,6 +150,7 @@ def ship(state: DeliveryState, argument: Ship, moment: Moment) -> Decision:
     reasons += replacement_refusals(state.replaced, alike, shipped)
     refuse(reasons + _lot_refusals(state, terms, argument))
     material = Delivery(version=1, position=1, shipped=shipped).material(terms)
+    material = replace(material, silence_paid=state.silence_paid)
     if material.basis_g == 0:
         raise NothingShipped(pointer="/stated")
     refuse(quantity_refusals(agreement, terms, state.left_g, material.basis_g))

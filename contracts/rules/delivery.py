@@ -12,6 +12,7 @@ from contracts.rules.days import day_of, midnight
 from contracts.rules.delivery_refusals import DeliveryStatusUnfit, DeliveryUnknown
 from contracts.rules.index_units import IndexUnits
 from contracts.rules.materials import Material, figures
+from contracts.rules.price_lines import silence_was_paid
 from contracts.rules.quotation import IndexValues
 from contracts.rules.refusals import DateInFuture, DatesOutOfOrder
 from contracts.rules.steps import AgreementState
@@ -222,6 +223,7 @@ class Delivery(Struct, frozen=True, kw_only=True):
             fractions_ppb=self.fractions_ppb,
             evidence=self.shipped.evidence,
             papers_until=midnight(self.shipped.shipped_on),
+            silence_paid=silence_was_paid(self.shipped.lines),
         )
 
 
@@ -244,7 +246,7 @@ class DeliveryState(AgreementState, frozen=True, kw_only=True):
     `left_g` grams of basis have left under the contract of a match before it and were not rejected.
     `unproven`: why it is not the passport's lot; no audit of contracts knows. `units` of the indices in
     `values`. `oxides_asked`: whether figures are held against what an oxide can hold, as they were not by
-    earlier versions.
+    earlier versions; `silence_paid`: whether an origin that nobody states is priced as they did.
     """
 
     delivery: Delivery | None = None
@@ -259,6 +261,7 @@ class DeliveryState(AgreementState, frozen=True, kw_only=True):
     values: IndexValues = field(default_factory=dict)
     units: IndexUnits = field(default_factory=dict)
     oxides_asked: bool = True
+    silence_paid: bool = False
 
 
 def fold(delivery: Delivery | None, position: int, fact: DeliveryFact) -> Delivery:

@@ -14,7 +14,8 @@ from events.vocabulary import BASIS_ELEMENTS, OXIDES, PPB, TRADED_OXIDE, Denomin
 
 
 class Material(Struct, frozen=True, kw_only=True):
-    """`fractions_ppb`: analyte → element in the dry sample. Papers have to be valid to `papers_until`."""
+    """`fractions_ppb`: analyte → element in the dry sample. Papers have to be valid to `papers_until`.
+    `silence_paid`: priced by the rule of earlier versions, for which an unstated origin is European."""
 
     basis: MarketBasis
     form: ProductForm
@@ -23,6 +24,7 @@ class Material(Struct, frozen=True, kw_only=True):
     fractions_ppb: dict[str, int]
     evidence: DeliveryEvidence
     papers_until: datetime
+    silence_paid: bool = False
 
     @property
     def basis_g(self) -> int:
@@ -84,14 +86,21 @@ class Material(Struct, frozen=True, kw_only=True):
             footprint=self.evidence.footprint,
             recycled=self.evidence.recycled,
             origin=self.evidence.origin,
-            concentrated=listed_origins(self.evidence.origin, clause.concentrated_origins),
+            concentrated=self._concentrated(clause),
             concentrated_evidence=(),
             certificates=certificates,
             rex_route=clause.rex_route,
             rex_routes=self.evidence.rex_routes,
             kg_per_basis_kg=self.kg_per_basis_kg(),
             papers_until=self.papers_until,
+            silence_paid=self.silence_paid,
         )
+
+    def _concentrated(self, clause: SustainabilityClause) -> tuple[str, ...]:
+        """Silence must not pay better than honesty: it may hide any country that is listed."""
+        if self.evidence.origin or not clause.profile.concentrated_origin_deduction_ueur_per_kg:
+            return listed_origins(self.evidence.origin, clause.concentrated_origins)
+        return tuple(sorted(clause.concentrated_origins))
 
 
 def figures(stated: Iterable[AnalyteResult]) -> dict[str, int]:

@@ -3,7 +3,7 @@
 The formulas are in `price_terms`. A line that many trades share is made once, and remembered.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
@@ -23,9 +23,11 @@ from contracts.rules.price_terms import (
     rex_ueur,
 )
 from events.clearing_terms import PriceTerm
+from events.contract_terms import InvoiceLine
 from events.market_terms import FootprintBenchmark, PenaltyRule, RuleSet, SustainabilityProfile
 from events.vocabulary import (
     PPB,
+    Code,
     Denominator,
     Footprint,
     OriginStep,
@@ -36,6 +38,9 @@ from events.vocabulary import (
 
 LINES_REMEMBERED: Final = 4_096
 """Of each kind of line."""
+ORIGIN: Final[Code] = "origin.1"
+SILENCE_UNPAID: Final[Code] = "origin.2"
+"""Of a price that would be another, had an origin that nobody states been taken for European."""
 _NOT_RECYCLED: Final = RecycledContent()
 
 
@@ -63,7 +68,9 @@ class Claims:
     """What is stated and proved of a material. `certificates`: scheme → ids valid to the end of delivery.
 
     `kg_per_basis_kg`: kilograms of each denominator that carry one of basis, None where that cannot be said.
-    `concentrated`: listed countries through which it went. `rex_route`: what the buyer declares it will run.
+    `concentrated`: listed countries through which it went, or may have gone where nothing is stated of it.
+    `rex_route`: what the buyer declares it will run. `silence_paid`: by the rule of earlier versions, for
+    which an origin that nobody states is European and of no listed country.
     """
 
     form: ProductForm
@@ -77,6 +84,7 @@ class Claims:
     rex_routes: Sequence[RexRoute]
     kg_per_basis_kg: Mapping[Denominator, Fraction | None]
     papers_until: datetime
+    silence_paid: bool = False
 
 
 def sustainability_terms(
@@ -214,19 +222,33 @@ def certificates_line(paid: tuple[tuple[str, int, tuple[str, ...]], ...]) -> Pri
 
 
 def _origin(profile: SustainabilityProfile, rule_set: RuleSet, claims: Claims) -> PriceTerm:
-    worth = origin_ueur(claims.origin, claims.concentrated, profile, rule_set)
-    return origin_line(worth, tuple(claims.origin), tuple(claims.concentrated), claims.concentrated_evidence)
+    steps, listed = tuple(claims.origin), tuple(claims.concentrated)
+    if not steps and claims.silence_paid:
+        return origin_line(profile.eu_origin_ueur_per_kg, steps, (), claims.concentrated_evidence)
+    worth = origin_ueur(steps, listed, profile, rule_set)
+    rule = SILENCE_UNPAID if not steps and (profile.eu_origin_ueur_per_kg or worth) else ORIGIN
+    return origin_line(worth, steps, listed, claims.concentrated_evidence, rule)
+
+
+def silence_was_paid(lines: Iterable[InvoiceLine]) -> bool:
+    """Whether a price that was told took an origin that nobody stated for European, as earlier versions."""
+    terms = (term for line in lines for term in line.terms)
+    return any(term.rule == ORIGIN and term.inputs.get("origin") == "" for term in terms)
 
 
 @lru_cache(maxsize=LINES_REMEMBERED)
 def origin_line(
-    ueur_per_kg: int, steps: tuple[OriginStep, ...], concentrated: tuple[str, ...], evidence: tuple[str, ...]
+    ueur_per_kg: int,
+    steps: tuple[OriginStep, ...],
+    concentrated: tuple[str, ...],
+    evidence: tuple[str, ...],
+    rule: Code = ORIGIN,
 ) -> PriceTerm:
     inputs = {"origin": ",".join(f"{step.stage}:{step.country}" for step in steps)}
     if concentrated:
         inputs["concentrated"] = ",".join(concentrated)
     return PriceTerm(
-        kind="origin", rule="origin.1", ueur_per_kg=ueur_per_kg, inputs=inputs, evidence=evidence
+        kind="origin", rule=rule, ueur_per_kg=ueur_per_kg, inputs=inputs, evidence=evidence
     )
 
 

@@ -164,7 +164,8 @@ def origin_ueur(
     profile: SustainabilityProfile,
     rule_set: RuleSet,
 ) -> int:
-    """EU amount: every stage in the EU or a strategic project; deduction: any listed country."""
+    """EU amount: every stage in the EU or a strategic project; deduction: any listed country. Without steps
+    `concentrated` is all that may be behind the silence."""
     worth = profile.eu_origin_ueur_per_kg if is_european(steps, rule_set) else 0
     if profile.concentrated_origin_deduction_ueur_per_kg and concentrated:
         worth -= profile.concentrated_origin_deduction_ueur_per_kg
@@ -172,7 +173,8 @@ def origin_ueur(
 
 
 def is_european(steps: Sequence[OriginStep], rule_set: RuleSet) -> bool:
-    return all(step.strategic_project or step.country in rule_set.eu_countries for step in steps)
+    """What nobody states is not."""
+    return bool(steps) and all(step.strategic_project or step.country in rule_set.eu_countries for step in steps)
 
 
 def listed_origins(steps: Sequence[OriginStep], countries: Sequence[str]) -> tuple[str, ...]:

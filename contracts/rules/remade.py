@@ -118,8 +118,8 @@ class Before(Struct, frozen=True, kw_only=True):
     invoice or a shipment. `shipped` are the deliveries of the quarter, `lots` and `left_g` those of
     `DeliveryState`, as `rejected_alike`, `replaced` and `quarter_settled`. Without `units` no price is held
     against them. `match` is confirmed at `match_time`. `former`: a ledger is asked for as an earlier version
-    made it, without `oxides_asked` figures of a lot. `settled`: of terms that reach back. `paying`: of a
-    payment.
+    made it, without `oxides_asked` figures of a lot, with `silence_paid` a price. `settled`: of terms that
+    reach back. `paying`: of a payment.
     """
 
     agreement: Agreement | None = None
@@ -138,6 +138,7 @@ class Before(Struct, frozen=True, kw_only=True):
     match_time: datetime | None = None
     former: FormerBalances | None = None
     oxides_asked: bool = True
+    silence_paid: bool = False
     settled: Settled = NOTHING_SETTLED
     paying: PaymentState | None = None
 
@@ -329,6 +330,7 @@ def _delivery_state(before: Before, event: Recorded) -> DeliveryState:
         values=before.values,
         units=before.units,
         oxides_asked=before.oxides_asked,
+        silence_paid=before.silence_paid,
     )
 
 
@@ -435,6 +437,7 @@ def _invoiced(before: Before, event: Recorded, fact: InvoiceSettled, caller: Cal
             invoices=before.invoices,
             values=before.values,
             units=before.units,
+            silence_paid=before.silence_paid,
         )
         if before.invoices:
             restated = settlements.Restate(caller=caller, delivery=fact.delivery)

@@ -5,6 +5,7 @@ from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from contracts.rules.agreement import Agreement
 from contracts.rules.assays import buyer_share_cents
@@ -30,6 +31,7 @@ from contracts.rules.invoices import (
     total_cents,
     umpire_cost,
 )
+from contracts.rules.price_lines import silence_was_paid
 from contracts.rules.prices import Priced, Quotation, delivery_price, difference_price, index_of
 from contracts.rules.quotation import (
     Days,
@@ -209,7 +211,10 @@ def _final_price(agreement: Agreement, delivery: Delivery, state: DeliveryState,
     if reference is not None:
         days = quotation_days(reference.quotation_period, delivery.shipped.shipped_on)
         quotation = _quotation(reference, days, state.values, now)
-    return delivery_price(terms, delivery.material(terms), quotation)
+    material = delivery.material(terms)
+    told = material.silence_paid or any(silence_was_paid(each.lines) for each in state.invoices)
+    material = replace(material, silence_paid=state.silence_paid or told)
+    return delivery_price(terms, material, quotation)
 
 
 def _quotation(reference: IndexReference, days: Days, values: IndexValues, now: datetime) -> Quotation:

@@ -297,8 +297,10 @@ def _by_former_rules(before: Before, fact: ContractFact) -> Iterator[Before]:
     """As earlier versions decided the fact, the last of them first."""
     if isinstance(fact, YearAssessed):
         yield from (replace(before, former=former) for former in FORMER_BALANCES)
+    if isinstance(fact, DeliveryShipped | InvoiceSettled):
+        yield replace(before, silence_paid=True)
     if isinstance(fact, DeliveryShipped | AssayLodged | UmpireDecided):
-        yield replace(before, oxides_asked=False)
+        yield replace(before, silence_paid=True, oxides_asked=False)
 
 
 def _asked_again(decide: Any, event: Recorded) -> tuple[FactFault | None, tuple[Following, ...]]:

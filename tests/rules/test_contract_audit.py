@@ -30,7 +30,8 @@ from events.contract_terms import AssayClause, DeliveryEvidence, FixedVolume, Te
 from events.delivery_events import DeliveryShipped, NonArrivalSettled, UmpireDecided, WeighingSettled
 from events.envelope import Recorded
 from events.market_events import MatchConfirmed
-from events.price_clauses import FlatPrice, MatchedPrice
+from events.market_terms import SustainabilityProfile
+from events.price_clauses import FlatPrice, IndexedPrice, MatchedPrice, SustainabilityClause
 from events.vocabulary import PPB, RecycledContent
 from market.audit.lane_audit import LaneAudit, LaneRecord
 from market.audit.lane_verdict import Divergence, FormerRule
@@ -38,7 +39,7 @@ from market.audit.operator_audit import Operators
 from market.audit.repeats import Repeats
 from market.audit.round_audit import BY_CERTIFICATE
 from market.audit.shelf import AuditShelf
-from tests.blotter import START, ident
+from tests.blotter import START, ident, rule_set
 from tests.contract_journeys import (
     IN_EUR,
     JOURNEYS,
@@ -279,6 +280,41 @@ def test_figures_beyond_what_an_oxide_holds_are_taken_as_of_before_and_told() ->
     assert FormerRule(facts=3, position=newest.position, time=newest.time) == verdict.former_rule
     within = ContractLane().on(date(2027, 1, 1)).draft(FLAT, kind="spot").sign().ship()
     assert audited(within.records()).former_rule is None
+
+
+PREMIUM = SustainabilityClause(
+    profile=SustainabilityProfile(eu_origin_ueur_per_kg=2 * MICRO, cap_ueur_per_kg=9 * MICRO),
+    rule_set=rule_set(),
+)
+
+
+@pytest.mark.parametrize("waits", [False, True])
+def test_a_premium_that_silence_was_paid_stays_paid_and_is_told(*, waits: bool) -> None:
+    """By its provisional invoice, or, where its index had no value yet, by its final one."""
+    assert isinstance(SPOT.price, IndexedPrice)
+    terms = replace(SPOT, price=IndexedPrice(index=SPOT.price.index, sustainability=PREMIUM))
+    lane = ContractLane().on(date(2027, 2, 10)).draft(terms, kind="spot").sign()
+    if not waits:
+        lane.publish(OXIDE, IN_EUR, quoted(date(2027, 1, 1), 60 * MICRO))
+    lane.silence_paid = not waits
+    lane.ship(net_wet_g=TONNE_G)
+    priced = lane.events[-1]
+    lane.silence_paid = False
+    lane.weigh(TONNE_G).lodge("seller", **NDPR).lodge("buyer", **NDPR)
+    lane.on(date(2027, 3, 2)).publish(OXIDE, IN_EUR, quoted(date(2027, 2, 1), 60 * MICRO)).accept()
+    lane.silence_paid = waits
+    lane.settle()
+    priced = lane.events[-1] if waits else priced
+    lane.silence_paid = False
+    (final, *_) = lane.invoices[0].lines
+    assert 2 * MICRO == {term.rule: term.micro_per_kg for term in final.terms}["origin.1"]
+    restated = replace(quoted(date(2027, 2, 1), 61 * MICRO), published_at=lane.now)
+    lane.on(date(2027, 3, 4)).publish(OXIDE, IN_EUR, restated).restate()
+    (difference,) = lane.invoices[1].lines
+    assert MICRO == difference.price_micro_per_kg
+    verdict = audited(lane.records())
+    assert verdict.divergence is None, verdict.divergence.sentence
+    assert FormerRule(facts=1, position=priced.position, time=priced.time) == verdict.former_rule
 
 
 def test_a_shipment_that_no_value_could_price_is_held_against_what_was_published() -> None:

@@ -309,6 +309,30 @@ def test_certificates_origin_and_route_are_paid_by_the_rule_set() -> None:
     assert -5 * MICRO == paid(profile, chinese, concentrated_origins=("CN",))["origin.1"]
 
 
+def test_an_origin_that_nobody_states_is_not_european_and_may_be_any_that_is_listed() -> None:
+    profile = replace(
+        WIDE, eu_origin_ueur_per_kg=2 * MICRO, concentrated_origin_deduction_ueur_per_kg=5 * MICRO
+    )
+    listed = sustainable(profile, concentrated_origins=("RU", "CN"))
+    silent = material(evidence=DeliveryEvidence())
+    for clause, worth in ((sustainable(profile), 0), (listed, -5 * MICRO)):
+        found = price(indexed(sustainability=clause), silent, at(100 * MICRO))
+        assert worth == rules(found)["origin.2"]
+        assert "origin.1" not in rules(found)
+        former = price(
+            indexed(sustainability=clause), replace(silent, silence_paid=True), at(100 * MICRO)
+        )
+        assert 2 * MICRO == rules(former)["origin.1"]
+    (line,) = (term for term in found.terms if term.rule == "origin.2")
+    assert {"origin": "", "concentrated": "CN,RU"} == line.inputs
+    nothing_bid = paid(WIDE, DeliveryEvidence(), concentrated_origins=("CN",))
+    assert 0 == nothing_bid["origin.1"]
+    stated = DeliveryEvidence(origin=(OriginStep(stage="extraction", country="EE"),))
+    for paid_once in (False, True):
+        of = material(evidence=stated, silence_paid=paid_once)
+        assert 2 * MICRO == rules(price(indexed(sustainability=listed), of, at(100 * MICRO)))["origin.1"]
+
+
 MATCHED = MatchedPrice(
     match=MATCH,
     price_micro_per_kg=70 * MICRO,
