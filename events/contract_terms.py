@@ -283,6 +283,10 @@ class InvoiceLine(Struct, frozen=True, kw_only=True):
     terms: tuple[FormulaTerm, ...] = ()
 
 
+StatedClaim = Literal["footprint", "recycled", "origin", "certificates"]
+"""What of a delivery's evidence a price pays for."""
+
+
 class DeliveryEvidence(Struct, frozen=True, kw_only=True):
     """What is stated of a delivered lot beside its assay; certificates as the seller's site held them."""
 

@@ -1,10 +1,10 @@
 """Facts of deliveries under an agreement, of the `contracts` stream: from the shipment to what goes back."""
 
 from datetime import date
-from typing import ClassVar
+from typing import Annotated, ClassVar
 from uuid import UUID
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from events.contract_terms import (
     AnalyteResult,
@@ -18,6 +18,7 @@ from events.contract_terms import (
     MassFigure,
     Papers,
     SettledAnalyte,
+    StatedClaim,
     Survey,
 )
 from events.rex_terms import FoundGoods
@@ -266,8 +267,8 @@ class DeliveryAccepted(Struct, frozen=True, kw_only=True):
 
 class DeliveryRejected(Struct, frozen=True, kw_only=True):
     """Off-spec, with what it breaks; the quantity lowers what the year has to take. `found`: of the goods, by
-    the buyer's inspection, whose documents are the `evidence`. `made_good_g` as of an acceptance: what is
-    rejected once more lowers the year once."""
+    the buyer's inspection, whose documents are the `evidence`, as of `claims`: what was stated and they say
+    otherwise. `made_good_g` as of an acceptance: what is rejected once more lowers the year once."""
 
     TYPE: ClassVar[str] = "contracts.delivery.rejected.v1"
 
@@ -280,6 +281,7 @@ class DeliveryRejected(Struct, frozen=True, kw_only=True):
     found: FoundGoods | UnsetType = UNSET
     evidence: Papers | UnsetType = UNSET
     made_good_g: MassG | UnsetType = UNSET
+    claims: Annotated[tuple[StatedClaim, ...], Meta(max_length=4)] | UnsetType = UNSET
 
 
 class DeliveryWithdrawn(Struct, frozen=True, kw_only=True):

@@ -297,8 +297,8 @@ class ContractLane:
         given = {"delivery": self.last, "title_passed_on": self.now.date()}
         return self._delivery(deliveries.accept, deliveries.Accept, "buyer", **given)
 
-    def reject(self) -> "ContractLane":
-        return self._delivery(deliveries.reject, deliveries.Reject, "buyer", delivery=self.last)
+    def reject(self, **changes: Any) -> "ContractLane":
+        return self._delivery(deliveries.reject, deliveries.Reject, "buyer", delivery=self.last, **changes)
 
     def settle(self) -> "ContractLane":
         return self._delivery(settlements.settle, settlements.Settle, "seller", delivery=self.last)

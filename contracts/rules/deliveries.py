@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from contracts.rules.agreement import Agreement
 from contracts.rules.calls import late_refusals
+from contracts.rules.claims import claim_refusals
 from contracts.rules.contests import evidence_refusals
 from contracts.rules.contract_years import year_on
 from contracts.rules.delivered import lot_refusals, off_spec, quantity_refusals
@@ -53,7 +54,14 @@ from contracts.rules.results import (
 from contracts.rules.steps import decision, party, side_refusals
 from contracts.rules.weighings import mass_refusals
 from events.callers import Caller
-from events.contract_terms import AgreementTerms, AnalyteResult, DeliveryEvidence, Evidence, InvoiceLine
+from events.contract_terms import (
+    AgreementTerms,
+    AnalyteResult,
+    DeliveryEvidence,
+    Evidence,
+    InvoiceLine,
+    StatedClaim,
+)
 from events.decision import Decision, Moment
 from events.delivery_events import DeliveryAccepted, DeliveryRejected, DeliveryShipped, DeliveryWithdrawn
 from events.fractions import ppb_text
@@ -94,12 +102,14 @@ class Accept(Struct, frozen=True, kw_only=True):
 
 
 class Reject(Struct, frozen=True, kw_only=True):
-    """`found`: what the buyer's inspection says of the goods, by the documents in `evidence`."""
+    """`found`: what the buyer's inspection says of the goods, by the documents in `evidence`; `claims`: what
+    the seller stated, and they say otherwise."""
 
     caller: Caller
     delivery: UUID
     found: FoundGoods | UnsetType = UNSET
     evidence: tuple[Evidence, ...] | UnsetType = UNSET
+    claims: tuple[StatedClaim, ...] | UnsetType = UNSET
 
 
 class Withdraw(Struct, frozen=True, kw_only=True):
@@ -268,8 +278,8 @@ def accepted(
 
 
 def reject(state: DeliveryState, argument: Reject, moment: Moment) -> Decision:
-    """Off-spec by settled figures, or other goods than agreed by what the seller stated or the buyer found;
-    what was paid on documents comes back. Raises Refusals."""
+    """Off-spec by settled figures, or other goods than agreed by what the seller stated or the buyer found,
+    or other claims than documents say; what was paid on documents comes back. Raises Refusals."""
     agreement, side = party(state, argument.caller)
     delivery = known(state)
     reasons: list[Refusal] = side_refusals(side, "buyer")
@@ -279,12 +289,14 @@ def reject(state: DeliveryState, argument: Reject, moment: Moment) -> Decision:
     reasons += mass_refusals(delivery, side, moment.now)
     shipped = delivery.shipped
     terms = agreement.terms_on(shipped.shipped_on)
+    reasons += claim_refusals(terms, shipped.evidence, argument.claims or ())
     refuse(reasons + _finding_refusals(terms, argument, moment.now))
     material = delivery.material(terms)
     broken = off_spec(terms, material)
     broken += unlike_agreed(terms, shipped.goods, shipped.net_wet_g)
     found = unlike_agreed(terms, argument.found, material.net_wet_g)
     broken += tuple(each for each in found if each not in broken)
+    broken += tuple(f"claim:{claim}" for claim in argument.claims or ())
     if not broken:
         raise WithinSpecification
     fact = DeliveryRejected(
@@ -297,6 +309,7 @@ def reject(state: DeliveryState, argument: Reject, moment: Moment) -> Decision:
         found=argument.found,
         evidence=argument.evidence,
         made_good_g=made_good_g(delivery, state.replaced, material.basis_g),
+        claims=argument.claims,
     )
     refuse(malformed(fact))
     return decision(agreement, fact, *credited(shipped, moment, "rejection"))
@@ -326,9 +339,9 @@ def withdraw(state: DeliveryState, argument: Withdraw, moment: Moment) -> Decisi
 
 def _finding_refusals(terms: AgreementTerms, argument: Reject, now: datetime) -> list[Refusal]:
     reasons = evidence_refusals(argument.evidence, now)
-    if argument.found is UNSET:
+    if argument.found is UNSET and not argument.claims:
         return reasons
-    if terms.product.goods is UNSET:
+    if argument.found is not UNSET and terms.product.goods is UNSET:
         reasons.append(GoodsNotAgreed(pointer="/found"))
     if not argument.evidence:
         reasons.append(FindingsUnproven(pointer="/evidence"))
@@ -348,7 +361,13 @@ def decided_again(
             taken = Accept(caller=caller, delivery=named, title_passed_on=fact.title_passed_on)
             return accept(state, taken, moment)
         case DeliveryRejected():
-            refused = Reject(caller=caller, delivery=named, found=fact.found, evidence=fact.evidence)
+            refused = Reject(
+                caller=caller,
+                delivery=named,
+                found=fact.found,
+                evidence=fact.evidence,
+                claims=fact.claims,
+            )
             return reject(state, refused, moment)
         case DeliveryWithdrawn():
             return withdraw(state, Withdraw(caller=caller, delivery=named, reason=fact.reason), moment)

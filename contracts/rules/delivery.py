@@ -244,9 +244,10 @@ class DeliveryState(AgreementState, frozen=True, kw_only=True):
     delivery in order, and `values`, are read where it is settled. Of a shipment `closed_years` are the
     contract years that were assessed, and `quarter_settled` tells whether the difference of its quarter was;
     `left_g` grams of basis have left under the contract of a match before it and were not rejected.
-    `unproven`: why it is not the passport's lot; no audit of contracts knows. `units` of the indices in
-    `values`. `oxides_asked`: whether figures are held against what an oxide can hold, as they were not by
-    earlier versions; `silence_paid`: whether an origin that nobody states is priced as they did.
+    `unproven`: why it is not the passport's lot, or states what is not so; no audit of contracts knows.
+    `units` of the indices in `values`. `oxides_asked`: whether figures are held against what an oxide can
+    hold, as they were not by earlier versions; `silence_paid`: whether an origin that nobody states is priced
+    as they did.
     """
 
     delivery: Delivery | None = None

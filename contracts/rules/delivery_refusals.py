@@ -411,9 +411,15 @@ class GoodsNotAgreed(Refusal):
 
 
 class FindingsUnproven(Refusal):
-    """What was found of the goods is one side's word: name the document of the inspection."""
+    """What was found of the goods, or of what was stated of them, is one side's word: name the document."""
 
     code = "findings_unproven"
+
+
+class ClaimNotPaid(Refusal):
+    """{claim} was not stated, or neither price nor contract rests on it; a rejection may name {paid}."""
+
+    code = "claim_not_paid"
 
 
 class WithinSpecification(Refusal):

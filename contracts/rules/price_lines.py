@@ -247,9 +247,7 @@ def origin_line(
     inputs = {"origin": ",".join(f"{step.stage}:{step.country}" for step in steps)}
     if concentrated:
         inputs["concentrated"] = ",".join(concentrated)
-    return PriceTerm(
-        kind="origin", rule=rule, ueur_per_kg=ueur_per_kg, inputs=inputs, evidence=evidence
-    )
+    return PriceTerm(kind="origin", rule=rule, ueur_per_kg=ueur_per_kg, inputs=inputs, evidence=evidence)
 
 
 @lru_cache(maxsize=LINES_REMEMBERED)

@@ -174,7 +174,9 @@ def origin_ueur(
 
 def is_european(steps: Sequence[OriginStep], rule_set: RuleSet) -> bool:
     """What nobody states is not."""
-    return bool(steps) and all(step.strategic_project or step.country in rule_set.eu_countries for step in steps)
+    return bool(steps) and all(
+        step.strategic_project or step.country in rule_set.eu_countries for step in steps
+    )
 
 
 def listed_origins(steps: Sequence[OriginStep], countries: Sequence[str]) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ from events.desk import InMarket
 from events.vocabulary import lane_of
 from market.commands.sold_lots import load_late_g, load_sales
 from market.rules.passports.bound_lots import Sales
+from market.rules.passports.shipped_claims import stated_refusals
 from market.rules.passports.shipped_lots import NamedLot, Shipment, shipment_refusals
 from market.store import passports, reservations
 
@@ -70,14 +71,13 @@ def _owed(sales: Sales, agreement: UUID) -> bool:
 
 
 def decide(state: ShippingState, argument: Ship, moment: Moment) -> Decision:
-    """Raises Refusals: all of the shipment and of its passport at once."""
-    agreement = state.delivery.agreement
+    """Raises Refusals: all of the shipment, of what it states and of its passport at once."""
+    agreement, stated = state.delivery.agreement, stated_refusals(argument.evidence)
     if agreement is None or agreement.standing is None or argument.caller.organisation != agreement.seller:
         return rules.ship(state.delivery, argument, moment)
-    if state.lot is None:
-        return rules.ship(state.delivery, argument, moment)
-    unproven = tuple(shipment_refusals(state.lot, shipment_of(agreement, argument), moment.now))
-    return rules.ship(replace(state.delivery, unproven=unproven), argument, moment)
+    if state.lot is not None:
+        stated += shipment_refusals(state.lot, shipment_of(agreement, argument), moment.now)
+    return rules.ship(replace(state.delivery, unproven=tuple(stated)), argument, moment)
 
 
 def shipment_of(agreement: Agreement, of: Ship | DeliveryShipped) -> Shipment:

@@ -30,8 +30,8 @@ several of them, lies beside them.
     optimum      problem, solve, resolve, bounds, check, levels, components; network_simplex,
                  transport_graph, compiled
     passports    passports, passport_content; bound_lots (what is sold of them), shipped_lots (what leaves
-                 beside what is proven), delivered_lots (what arrives), returned_lots (what goes
-                 back), settled_lots (what stays of it);
+                 beside what is proven), shipped_claims (of its footprint), delivered_lots (what
+                 arrives), returned_lots (what goes back), settled_lots (what stays of it);
                  plausible_masses (what is told), stated_papers (which look odd);
                  transformations, yields (what they lose), mass_balance;
                  lineage (where its elements come from), lineage_layers;
@@ -57,9 +57,9 @@ several of them, lies beside them.
                  twin_defects, passport_refusals; ineligibility, reason_sentences; wellformed, unread, wording
 
 Beside them: assignment (the door of the optimum), book (a lane's fold), quantities, references,
-market_inputs, tranches, packages, rounding, goods, countries; passport (its fold), custody, element_masses;
-policy_lines (the strictest of all lines); matches, match_terms (for its contract), agreed_waste (papers of
-what ships), reliability (who trades firm orders alone), funnel (what became of all); inputs (recorded from
-elsewhere, and rule sets), rule_set_cautions (what looks odd in one), rehearsals; viewers, callers,
-webhook_terms; materials_remade (by an audit), recoveries (of the record).
+market_inputs, footprints (which look odd), tranches, packages, rounding, goods, countries; passport (its
+fold), custody, element_masses; policy_lines (the strictest of all lines); matches, match_terms (for its
+contract), agreed_waste (papers of what ships), reliability (who trades firm orders alone), funnel (what
+became of all); inputs (recorded from elsewhere, and rule sets), rule_set_cautions (what looks odd in one),
+rehearsals; viewers, callers, webhook_terms; materials_remade (by an audit), recoveries (of the record).
 """

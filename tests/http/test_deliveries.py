@@ -18,6 +18,8 @@ from events.contract_events import AgreementDrafted
 from events.decision import LaneKey, Moment
 from events.heads import append, lock_lanes
 from events.market_events import MatchConfirmed
+from market.http.agreements.deliveries import INSPECTION
+from market.http.rounds.rule_sets import EXAMPLE as RULE_SET
 from market.http.wire.examples import AGREEMENT_TERMS
 from market.http.wire.ids import to_text
 from market.http.wire.row_files import CSV, XLSX
@@ -134,6 +136,59 @@ def lot(**changes: Any) -> dict[str, Any]:
         "net_wet_t": "10",
         "stated": FIGURES,
     } | changes
+
+
+BIDDING = {
+    "profile": {"eu_origin_eur_per_kg": "2.00", "post_consumer_eur_per_kg": "6.00", "cap_eur_per_kg": "9.00"},
+    "rule_set": {**RULE_SET, "benchmarks": []},
+}
+FOOTPRINT = {
+    "kg_co2e_per_kg": "10",
+    "declared_unit": "oxide",
+    "form": "separated_oxide",
+    "standard": "ISO14067",
+    "boundary": "cradle_to_gate",
+    "allocation": "economic",
+    "reference_year": 2026,
+    "primary_data_percent": "80",
+    "verified": True,
+    "valid_until": "2028-01-01T00:00:00Z",
+}
+
+
+async def test_what_is_paid_for_is_shown_told_and_not_paid_to_silence(shop: Shop) -> None:
+    on(shop, date(2027, 3, 10))
+    await publish(shop, month(2, "60.00"))
+    terms = {**TERMS, "price": {**TERMS["price"], "sustainability": BIDDING}}
+    path, seller, buyer = await effective(shop, terms)
+    silent = await post(shop, f"{path}/deliveries", seller, lot())
+    assert ("origin_unstated", "/origin") in warnings(silent), silent.text
+    shown = (await shop.ask("GET", silent.headers["location"], by=buyer)).json()
+    priced = {term["rule"]: term["per_kg"] for term in shown["provisional"][0]["terms"]}
+    assert "0.00" == priced["origin.2"]
+    assert (None, [], None) == (
+        shown["claims"]["recycled"],
+        shown["claims"]["origin"],
+        shown["claims"]["footprint"],
+    )
+    claims = {
+        "recycled": {"post_consumer_percent": "100", "pre_consumer_percent": "0"},
+        "origin": [{"stage": "recycling", "country": "FR", "strategic_project": False}],
+        "footprint": FOOTPRINT,
+    }
+    refused = await post(shop, f"{path}/deliveries", seller, lot(lot_number="L2", **claims))
+    assert [("verifier_missing", "/footprint/verifier")] == faults(refused), refused.text
+    claims["footprint"] = {**FOOTPRINT, "verifier": "TUV"}
+    sent = await post(shop, f"{path}/deliveries", seller, lot(lot_number="L2", **claims))
+    assert {
+        ("claim_without_passport", "/passport"),
+        ("word_spelled_unusually", "/footprint/boundary"),
+    } <= set(warnings(sent)), sent.text
+    shown = (await shop.ask("GET", sent.headers["location"], by=buyer)).json()
+    assert claims == {name: shown["claims"][name] for name in claims}
+    found = {"claims": ["recycled"], "evidence": [{**INSPECTION, "dated_on": "2027-03-10"}]}
+    early = await post(shop, f"{sent.headers['location']}/rejection", buyer, found)
+    assert ["delivery_status_unfit"] == [code for code, _ in faults(early)], early.text
 
 
 async def test_values_are_the_operators_and_told_all_at_once(shop: Shop) -> None:

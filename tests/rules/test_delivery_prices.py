@@ -319,10 +319,9 @@ def test_an_origin_that_nobody_states_is_not_european_and_may_be_any_that_is_lis
         found = price(indexed(sustainability=clause), silent, at(100 * MICRO))
         assert worth == rules(found)["origin.2"]
         assert "origin.1" not in rules(found)
-        former = price(
-            indexed(sustainability=clause), replace(silent, silence_paid=True), at(100 * MICRO)
-        )
+        former = price(indexed(sustainability=clause), replace(silent, silence_paid=True), at(100 * MICRO))
         assert 2 * MICRO == rules(former)["origin.1"]
+    found = price(indexed(sustainability=listed), silent, at(100 * MICRO))
     (line,) = (term for term in found.terms if term.rule == "origin.2")
     assert {"origin": "", "concentrated": "CN,RU"} == line.inputs
     nothing_bid = paid(WIDE, DeliveryEvidence(), concentrated_origins=("CN",))

@@ -31,7 +31,6 @@ from market.rules.passports.plausible_masses import magnet_cautions, mass_cautio
 from market.rules.passports.shipped_lots import (
     NamedLot,
     Shipment,
-    footprint_cautions,
     shipment_cautions,
     shipment_refusals,
     unnamed_cautions,
@@ -214,7 +213,7 @@ FOOTPRINT = Footprint(
     declared_unit="dry",
     form="swarf",
     standard="ISO 14067",
-    boundary="cradle to gate",
+    boundary="cradle-to-gate",
     allocation="mass",
     reference_year=NOW.year,
     primary_data_ppb=80 * PERCENT,
@@ -251,13 +250,6 @@ def test_papers_behind_a_passport_that_are_odd_are_told_of() -> None:
     signed = replace(odd, certificates=(paper(evidence=old),))
     last = list(paper_cautions(signed, NOW))[-1]
     assert ("document_long_ago", "/certificates/0/evidence/dated_on") == (last.code, last.pointer)
-
-
-def test_a_footprint_that_ended_before_the_lot_left_is_told_of() -> None:
-    until = FOOTPRINT.valid_until
-    assert [] == list(footprint_cautions(None, until)) + list(footprint_cautions(FOOTPRINT, until))
-    (told_,) = footprint_cautions(FOOTPRINT, until + timedelta(seconds=1))
-    assert ("footprint_expired", "/footprint/valid_until") == (told_.code, told_.pointer)
 
 
 def test_magnets_hold_no_more_than_their_lot() -> None:

@@ -117,10 +117,12 @@ class Objection(Body, frozen=True, kw_only=True):
 
 
 class RejectLot(Body, frozen=True, kw_only=True):
-    """`found`: of goods that are agreed piece by piece. Settled figures need no word of it."""
+    """`found`: of goods that are agreed piece by piece. `claims`: what the seller stated and the documents
+    say otherwise, of what price or contract rest on. Settled figures need no word of it."""
 
     found: FoundGoods | None = None
     evidence: Papers = ()
+    claims: Annotated[tuple[terms.StatedClaim, ...], Meta(max_length=4)] = ()
 
 
 class WithdrawLot(Body, frozen=True, kw_only=True):
@@ -141,8 +143,11 @@ class AcceptLot(Dated, frozen=True, kw_only=True):
     "where its index has no value yet, and the final one is of the whole. The "
     "contract of a match takes its lot, or parts of it, up to its quantity and tolerance (10 % where none is "
     "stated). A day outside the delivery window, more than is agreed for the year, a lot number that left "
-    "before under any agreement of the seller, whatever its case, more than two agreed lots, a form that the "
-    "price states no factor of, a day before the newest terms count, so that former ones price the lot, "
+    "before under any agreement of the seller, whatever its case, more than two agreed lots, an origin that "
+    "is left out where the price rests on it (no premium is paid then, and what is bid against listed "
+    "countries is taken off), claims that are paid for without a passport, a footprint that cannot be "
+    "compared or looks odd, a form that the price states no factor of, a day before the newest terms count, "
+    "so that former ones price the lot, "
     "waste for which the buyer's "
     "site has no permit or no consent on that day, and `goods` that are not as agreed, or not stated where "
     "they are agreed, are warned of. A "
@@ -300,7 +305,9 @@ async def accept(call: Call[AcceptLot, DryRun]) -> Answer:
     body_required=False,
     description="By the buyer, before the lot is deemed accepted, when settled figures break the agreed "
     "limits, or when pieces, magnets or condition are not as agreed: as the seller stated them at shipment, "
-    "or as `found` by an inspection whose document `evidence` names. What was paid comes back.",
+    "or as `found` by an inspection whose document `evidence` names; or when such a document says otherwise "
+    "than the seller stated of recycled content, origin, footprint or certificates, where the price pays for "
+    "it or the contract asks it: `claims`. What was paid comes back.",
     example={"found": {"grade": "N35", "flux_percent": "81"}, "evidence": [INSPECTION]},
 )
 async def reject(call: Call[RejectLot, DryRun]) -> Answer:
@@ -310,6 +317,7 @@ async def reject(call: Call[RejectLot, DryRun]) -> Answer:
         delivery=call.ids["delivery"],
         found=UNSET if body.found is None else body.found.inside(),
         evidence=tuple(each.inside() for each in body.evidence) or UNSET,
+        claims=body.claims or UNSET,
     )
     return await given_of(call, commands.reject, argument)
 

@@ -15,6 +15,7 @@ from events.contract_terms import BuyerAct, InvoiceLine, LineKind, Settles
 from events.delivery_events import AssayLodged, DeliveryShipped, UmpireDecided, UmpireObjected
 from events.vocabulary import Instant, ProductForm, Side
 from market.http.agreements.agreement_views import Evidence
+from market.http.agreements.delivery_claims import ClaimsView
 from market.http.agreements.goods_terms import FoundGoods
 from market.http.agreements.lot_returns import ReturnView
 from market.http.agreements.non_arrivals import NonArrivalView
@@ -249,7 +250,8 @@ class AwaitedView(Body, frozen=True, kw_only=True):
 
 class DeliveryView(Body, frozen=True, kw_only=True):
     """A delivery as it stands; mass and `quantity_kg` of basis as shipped, or as settled so far. `to_umpire`
-    are the analytes that wait for the umpire, `deemed` what the buyer did not do in time. `goods` are pieces
+    are the analytes that wait for the umpire, `deemed` what the buyer did not do in time. `claims`: what the
+    seller stated beside its figures, `rejected_claims` what the buyer rejected them by. `goods` are pieces
     and magnets as the seller stated them, `found` what the buyer rejected them by. `replaces`: the rejected
     delivery that it stands in for, `made_good_kg` what of that lowers the contract year no longer.
     `return_freight`: who pays the way back of a rejected lot; it is settled outside the record. `returns`:
@@ -267,6 +269,7 @@ class DeliveryView(Body, frozen=True, kw_only=True):
     net_wet_t: Tonnes
     moisture_percent: Percent
     stated: tuple[Result, ...]
+    claims: ClaimsView
     quantity_kg: Kilograms
     currency: str
     provisional_invoice: InvoiceId | None
@@ -287,6 +290,7 @@ class DeliveryView(Body, frozen=True, kw_only=True):
     goods: FoundGoods | None
     found: FoundGoods | None
     found_evidence: tuple[Evidence, ...]
+    rejected_claims: tuple[terms.StatedClaim, ...]
     replaces: DeliveryId | None
     made_good_kg: Kilograms
     return_freight: Side | None
@@ -314,6 +318,7 @@ class DeliveryView(Body, frozen=True, kw_only=True):
             net_wet_t=TONNES.text(mass.net_wet_g),
             moisture_percent=PERCENT.text(mass.moisture_ppb),
             stated=tuple(map(Result.outside, shipped.stated)),
+            claims=ClaimsView.outside(shipped.evidence),
             quantity_kg=KILOGRAMS.text(quantity_g),
             currency=shipped.currency,
             provisional_invoice=to_text("inv", shipped.invoice) if shipped.lines else None,
@@ -336,6 +341,7 @@ class DeliveryView(Body, frozen=True, kw_only=True):
             found_evidence=()
             if value.rejected is None or value.rejected.evidence is UNSET
             else tuple(map(Evidence.outside, value.rejected.evidence)),
+            rejected_claims=() if value.rejected is None else value.rejected.claims or (),
             replaces=None if shipped.replaces is UNSET else to_text("del", shipped.replaces),
             made_good_kg=KILOGRAMS.text(made_good_by(value)),
             return_freight=RETURN_FREIGHT if value.rejected is not None else None,

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from contracts.commands.steps import find
 from contracts.rules.agreement import Agreement
+from contracts.rules.claims import clause_of, silence_cautions, unproven_cautions
 from contracts.rules.contract_years import year_period
 from contracts.rules.days import midnight
 from contracts.rules.delivered import (
@@ -35,7 +36,7 @@ from market.http.wire import screening_warnings
 from market.http.wire.endpoint import Call
 from market.http.wire.reads import Looking, as_desk, looking_on
 from market.http.wire.receipts import Warned, unless_unread, warned
-from market.rules.passports import shipped_lots
+from market.rules.passports import shipped_claims, shipped_lots
 from market.store import matches, supplies
 
 SAME_NUMBER_MAX: Final = 10
@@ -101,7 +102,11 @@ async def _of_shipment(call: Call[Any, Any], fact: DeliveryShipped) -> tuple[War
         )
     of_lot = await _of_lot(call, agreement, fact)
     told = [*shipment_cautions(agreement, volumes, of_year, fact), *number_cautions(fact, others)]
-    told += shipped_lots.footprint_cautions(fact.evidence.footprint, midnight(fact.shipped_on))
+    terms, until = agreement.terms_on(fact.shipped_on), midnight(fact.shipped_on)
+    told += shipped_claims.stated_cautions(
+        fact.evidence.footprint, clause_of(terms.price), fact.form, call.door.clock(), until
+    )
+    told += silence_cautions(terms, fact.evidence)
     of_waste = await waste_warnings.of_delivery(call, agreement, fact.shipped_on, "/shipped_on")
     screened = await screening_warnings.of_agreement(
         call.door, agreement, pointer="", act="ship or take more"
@@ -113,7 +118,8 @@ async def _of_lot(call: Call[Any, Any], agreement: Agreement, fact: DeliveryShip
     """Of the lot as it was without the shipment."""
     if fact.passport is None:
         matched = await matched_lot(call)
-        return shipped_lots.unnamed_cautions(None if matched is None else matched.passport)
+        unproven = unproven_cautions(agreement.terms_on(fact.shipped_on), fact.evidence)
+        return (*shipped_lots.unnamed_cautions(None if matched is None else matched.passport), *unproven)
     desk = call.door.desk
     async with desk.looking() as connection:
         lot = await load_lot(connection, fact.passport, fact.agreement, desk.lanes, but_for=fact.delivery)

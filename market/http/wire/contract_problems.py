@@ -177,6 +177,7 @@ CONTRACT_REFUSED: Final[dict[type[Refusal], int]] = {
             of_deliveries.SurveyorNotNamed,
             of_deliveries.WithinSpecification,
             of_deliveries.GoodsNotAgreed,
+            of_deliveries.ClaimNotPaid,
             of_deliveries.FindingsUnproven,
             of_deliveries.QuarterStart,
             of_deliveries.NoContractForDifference,

@@ -82,6 +82,15 @@ def delivered_time(terms: Deliverable) -> datetime:
     return max([tranche.window.end for tranche in terms.tranches])
 
 
+def papers_span(terms: Deliverable) -> Period:
+    """From when a supply is delivered, and to when papers have to hold: of a term to the end of its first
+    year."""
+    if terms.term is not None:
+        start = contract_years(terms.term).start
+        return Period(start=start, end=start.replace(year=start.year + 1))
+    return Period(start=min(tranche.window.start for tranche in terms.tranches), end=delivered_time(terms))
+
+
 def contract_years(term: TermHorizon) -> Period:
     """Calendar years in UTC, one for each entry of the profile."""
     return Period(

@@ -199,14 +199,6 @@ def stated_cautions(draft: SupplyDraft | SupplyTerms) -> tuple[Caution, ...]:
         found.append(Caution(code="basis_below_gram", text=text, pointer="/net_wet_g"))
     if isinstance(draft, SupplyTerms):
         found += oxide_price_cautions(draft)
-    if draft.footprint is not None and draft.footprint.form != draft.form:
-        found.append(
-            Caution(
-                code="footprint_of_other_form",
-                text=f"The footprint is of {draft.footprint.form}, the product is {draft.form}.",
-                pointer="/footprint/form",
-            )
-        )
     if draft.recycled is not None:
         recycled_ppb = draft.recycled.post_consumer_ppb + draft.recycled.pre_consumer_ppb
         found += recycling_cautions(recycled_ppb, [step.stage for step in draft.origin])

@@ -12,7 +12,7 @@ from msgspec import Struct
 from events.contract_terms import AnalyteResult, DeliveryEvidence
 from events.fractions import ppb_text, tonnes_text
 from events.refusal import Caution, Refusal
-from events.vocabulary import BASIS_ELEMENTS, MICRO, PPB, Footprint, MarketBasis, ProductForm, is_of_lot
+from events.vocabulary import BASIS_ELEMENTS, MICRO, PPB, MarketBasis, ProductForm, is_of_lot
 from market.rules.orders.orders import Reservation
 from market.rules.orders.passport_evidence import claim_refusals, evidence_of, origin_refusals
 from market.rules.passport import Passport
@@ -134,16 +134,6 @@ def shipment_cautions(lot: NamedLot, shipment: Shipment) -> Iterator[Caution]:
             text=f"The lot left on {shipment.shipped_on}, its passport is the seller's since "
             f"{passport.owned_since.date()}: it will not follow by itself, transfer it once it is accepted.",
             pointer="/shipped_on",
-        )
-
-
-def footprint_cautions(footprint: Footprint | None, papers_until: datetime) -> Iterator[Caution]:
-    """`footprint` as the shipment states it: what counts in its price is valid to `papers_until`."""
-    if footprint is not None and footprint.valid_until < papers_until:
-        yield Caution(
-            code="footprint_expired",
-            text=f"The footprint was valid until {footprint.valid_until:%Y-%m-%d}: nothing is paid for it.",
-            pointer="/footprint/valid_until",
         )
 
 

@@ -79,6 +79,7 @@ NAMED: Final[dict[str, Any]] = {
     "ReturnPercentile": forecast_terms.Percentile,
     "RexRoute": vocabulary.RexRoute,
     "Side": vocabulary.Side,
+    "StatedClaim": contract_terms.StatedClaim,
     "StepDownReason": rex_terms.StepDownReason,
     "ToolClass": twin_terms.ToolClass,
     "ValueChainStage": vocabulary.ValueChainStage,

@@ -1,0 +1,89 @@
+"""What is stated of a lot beside its figures, as far as its price or its contract rests on it.
+
+Silence must not pay better than honesty, and a word that is paid for is its seller's alone where no passport
+stands behind it: its buyer reads it, and rejects the lot by a document that says otherwise.
+"""
+
+from collections.abc import Iterator
+
+from contracts.rules.delivery_refusals import ClaimNotPaid
+from events.contract_terms import AgreementTerms, DeliveryEvidence, StatedClaim
+from events.market_terms import SustainabilityProfile
+from events.price_clauses import IndexedPrice, MatchedPrice, PriceClause, SustainabilityClause
+from events.refusal import Caution, Refusal
+from events.vocabulary import RecycledContent
+
+
+def clause_of(price: PriceClause) -> SustainabilityClause | None:
+    return price.sustainability if isinstance(price, IndexedPrice | MatchedPrice) else None
+
+
+def claims_paid(terms: AgreementTerms, evidence: DeliveryEvidence) -> Iterator[StatedClaim]:
+    """Of what is stated, what the price pays for or the contract asks."""
+    clause, recycled = clause_of(terms.price), evidence.recycled
+    asked = bool(terms.product.post_consumer_min_ppb)
+    if recycled is not None and (asked or (clause is not None and _pays(clause.profile, recycled))):
+        yield "recycled"
+    if clause is None:
+        return
+    profile = clause.profile
+    if evidence.origin and (profile.eu_origin_ueur_per_kg or _listed(clause)):
+        yield "origin"
+    if evidence.footprint is not None and profile.carbon_cents_per_t:
+        yield "footprint"
+    schemes = {bid.scheme for bid in profile.certificates}
+    if any(held.scheme in schemes for held in evidence.certificates):
+        yield "certificates"
+
+
+def claim_refusals(
+    terms: AgreementTerms, evidence: DeliveryEvidence, claims: tuple[StatedClaim, ...]
+) -> list[Refusal]:
+    """Of a rejection by what was stated: it has to be something that the contract rests on."""
+    paid = tuple(claims_paid(terms, evidence))
+    return [
+        ClaimNotPaid(pointer=f"/claims/{index}", claim=claim, paid=", ".join(paid) or "none")
+        for index, claim in enumerate(claims)
+        if claim not in paid
+    ]
+
+
+def silence_cautions(terms: AgreementTerms, evidence: DeliveryEvidence) -> Iterator[Caution]:
+    clause = clause_of(terms.price)
+    if clause is None or evidence.origin:
+        return
+    listed = _listed(clause)
+    if clause.profile.eu_origin_ueur_per_kg or listed:
+        taken = f", and what is bid against {', '.join(listed)} is taken off" if listed else ""
+        yield Caution(
+            code="origin_unstated",
+            text="The price rests on where the lot comes from, and nothing is said of it: no premium for a "
+            f"European origin is paid{taken}. A slip is withdrawn before the buyer weighs.",
+            pointer="/origin",
+        )
+
+
+def unproven_cautions(terms: AgreementTerms, evidence: DeliveryEvidence) -> Iterator[Caution]:
+    """Of a shipment that names no passport. Certificates are those of the seller's site, as registered."""
+    paid = [claim for claim in claims_paid(terms, evidence) if claim != "certificates"]
+    if paid:
+        yield Caution(
+            code="claim_without_passport",
+            text=f"The contract rests on {', '.join(paid)} by the seller's word alone, since no passport is "
+            "named: the buyer reads what was stated, and may reject the lot by a document that says "
+            "otherwise.",
+            pointer="/passport",
+        )
+
+
+def _pays(profile: SustainabilityProfile, recycled: RecycledContent) -> bool:
+    return bool(
+        recycled.post_consumer_ppb * profile.post_consumer_ueur_per_kg
+        or recycled.pre_consumer_ppb * profile.pre_consumer_ueur_per_kg
+    )
+
+
+def _listed(clause: SustainabilityClause) -> tuple[str, ...]:
+    """Countries whose deduction is bid."""
+    bid = clause.profile.concentrated_origin_deduction_ueur_per_kg
+    return tuple(sorted(clause.concentrated_origins)) if bid else ()

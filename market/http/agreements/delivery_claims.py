@@ -1,0 +1,50 @@
+"""What the seller of a delivery stated of it beside its figures, as both sides read it."""
+
+from typing import Self
+
+from events.contract_terms import DeliveryEvidence
+from events.market_terms import MemberCertificate
+from events.vocabulary import Instant, RexRoute
+from market.http.wire.ids import CertificateId, FacilityId, to_text
+from market.http.wire.material import Body, Footprint, OriginStep, RecycledContent
+
+
+class HeldCertificate(Body, frozen=True, kw_only=True):
+    """Of the seller's site, as it was registered when the lot left."""
+
+    certificate: CertificateId
+    facility: FacilityId
+    scheme: str
+    valid_from: Instant
+    valid_until: Instant
+
+    @classmethod
+    def outside(cls, value: MemberCertificate) -> Self:
+        return cls(
+            certificate=to_text("cert", value.certificate),
+            facility=to_text("fac", value.facility),
+            scheme=value.scheme,
+            valid_from=value.valid_from,
+            valid_until=value.valid_until,
+        )
+
+
+class ClaimsView(Body, frozen=True, kw_only=True):
+    """The seller's word, which a passport that the delivery names stands behind. Null and empty: nothing was
+    stated."""
+
+    footprint: Footprint | None
+    recycled: RecycledContent | None
+    origin: tuple[OriginStep, ...]
+    certificates: tuple[HeldCertificate, ...]
+    rex_routes: tuple[RexRoute, ...]
+
+    @classmethod
+    def outside(cls, value: DeliveryEvidence) -> Self:
+        return cls(
+            footprint=None if value.footprint is None else Footprint.outside(value.footprint),
+            recycled=None if value.recycled is None else RecycledContent.outside(value.recycled),
+            origin=tuple(map(OriginStep.outside, value.origin)),
+            certificates=tuple(map(HeldCertificate.outside, value.certificates)),
+            rex_routes=value.rex_routes,
+        )
