@@ -171,7 +171,7 @@ async def test_what_is_paid_for_is_shown_told_and_not_paid_to_silence(shop: Shop
         shown["claims"]["origin"],
         shown["claims"]["footprint"],
     )
-    claims = {
+    claims: dict[str, Any] = {
         "recycled": {"post_consumer_percent": "100", "pre_consumer_percent": "0"},
         "origin": [{"stage": "recycling", "country": "FR", "strategic_project": False}],
         "footprint": FOOTPRINT,

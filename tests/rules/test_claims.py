@@ -64,7 +64,7 @@ def test_what_the_price_pays_for_without_a_passport_is_told() -> None:
         valid_until=START + timedelta(days=1),
     )
     evidence = stating(recycled=RECYCLED, origin=SWEDISH, certificates=(held,))
-    bids = {
+    bids: dict[str, dict[str, Any]] = {
         "recycled": {"post_consumer_ueur_per_kg": MICRO},
         "origin": {"eu_origin_ueur_per_kg": MICRO},
         "certificates": {"certificates": (CertificateAmount(scheme="IRMA", ueur_per_kg=MICRO),)},
