@@ -389,7 +389,9 @@ class RuleSet(Struct, frozen=True, kw_only=True):
     `route_ceilings`: the Re-X routes that a lot's condition allows, of the forms that have an entry.
     Without `capacity` no order is held against its facility. `conditional_orders_rest`: orders subject to
     confirmation of a group that declined or let lapse two matches within 90 days meet nobody. `goods_agreed`:
-    contracts of its matches state magnets, cores and condition as they were offered.
+    contracts of its matches state magnets, cores and condition as they were offered. `origins_by_stage`: a
+    stage that an origin leaves out is neither European nor of a country that is taken. `caps_by_benchmark`: a
+    footprint is held against a cap only as the benchmark of the form says what it is of.
     """
 
     version: Annotated[int, Meta(ge=1, le=10**6)]
@@ -408,3 +410,5 @@ class RuleSet(Struct, frozen=True, kw_only=True):
     capacity: CapacityRule | UnsetType = UNSET
     conditional_orders_rest: bool | UnsetType = UNSET
     goods_agreed: bool | UnsetType = UNSET
+    origins_by_stage: bool | UnsetType = UNSET
+    caps_by_benchmark: bool | UnsetType = UNSET

@@ -48,7 +48,11 @@ def offer(market: str, facility: str) -> Body:
         "valid_until": VALID_UNTIL,
         "payment_terms": "30 days after delivery",
         "facility": facility,
-        "origin": [{"stage": "recycling", "country": "FR"}, {"stage": "processing", "country": "FR"}],
+        "origin": [
+            {"stage": "extraction", "country": "EE"},
+            {"stage": "recycling", "country": "FR"},
+            {"stage": "processing", "country": "FR"},
+        ],
         "recycled": {"post_consumer_percent": "60", "pre_consumer_percent": "10"},
         "waste_status": "end_of_waste",
         "commitment": "firm",

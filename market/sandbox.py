@@ -74,6 +74,8 @@ def _rule_set(now: datetime) -> RuleSet:
         effective_from=now,
         conditional_orders_rest=True,
         goods_agreed=True,
+        origins_by_stage=True,
+        caps_by_benchmark=True,
     )
 
 

@@ -19,6 +19,7 @@ from contracts.rules.delivered import lot_refusals, off_spec, quantity_refusals
 from contracts.rules.delivery import (
     Delivery,
     DeliveryState,
+    DeliveryStatus,
     date_refusals,
     known,
     status_refusals,
@@ -243,7 +244,7 @@ def accept(state: DeliveryState, argument: Accept, moment: Moment) -> Decision:
     agreement, side = party(state, argument.caller)
     delivery = known(state)
     reasons: list[Refusal] = side_refusals(side, "buyer")
-    reasons += status_refusals(delivery, "assayed")
+    reasons += status_refusals(delivery, *_judged_from(agreement, delivery))
     reasons += objection_refusals(delivery, side, moment.now)
     reasons += mass_refusals(delivery, side, moment.now)
     if delivery.weighed is not None:
@@ -257,6 +258,13 @@ def accept(state: DeliveryState, argument: Accept, moment: Moment) -> Decision:
         )
     refuse(reasons)
     return decision(agreement, accepted(agreement, state, argument.title_passed_on, deemed=UNSET))
+
+
+def _judged_from(agreement: Agreement, delivery: Delivery) -> tuple[DeliveryStatus, ...]:
+    """Goods that are agreed by the piece are counted: an assay, which breaks them, need not be waited for."""
+    terms = agreement.terms_on(delivery.shipped.shipped_on)
+    by_piece = terms.product.goods is not UNSET and terms.product.goods.pieces is not UNSET
+    return ("weighed", "assayed") if by_piece else ("assayed",)
 
 
 def accepted(
@@ -283,7 +291,8 @@ def reject(state: DeliveryState, argument: Reject, moment: Moment) -> Decision:
     agreement, side = party(state, argument.caller)
     delivery = known(state)
     reasons: list[Refusal] = side_refusals(side, "buyer")
-    reasons += status_refusals(delivery, "assayed")
+    told = argument.found is not UNSET or bool(argument.claims)
+    reasons += status_refusals(delivery, *(("weighed", "assayed") if told else ("assayed",)))
     reasons += late_refusals(delivery, moment.now)
     reasons += objection_refusals(delivery, side, moment.now)
     reasons += mass_refusals(delivery, side, moment.now)

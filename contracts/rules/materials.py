@@ -7,7 +7,7 @@ from fractions import Fraction
 from msgspec import Struct
 
 from contracts.rules.price_lines import Claims
-from contracts.rules.price_terms import listed_origins, round_to
+from contracts.rules.price_terms import listed_origins, round_to, stages_unstated
 from events.contract_terms import AnalyteResult, DeliveryEvidence
 from events.price_clauses import SustainabilityClause
 from events.vocabulary import BASIS_ELEMENTS, OXIDES, PPB, TRADED_OXIDE, Denominator, MarketBasis, ProductForm
@@ -98,9 +98,11 @@ class Material(Struct, frozen=True, kw_only=True):
 
     def _concentrated(self, clause: SustainabilityClause) -> tuple[str, ...]:
         """Silence must not pay better than honesty: it may hide any country that is listed."""
-        if self.evidence.origin or not clause.profile.concentrated_origin_deduction_ueur_per_kg:
-            return listed_origins(self.evidence.origin, clause.concentrated_origins)
-        return tuple(sorted(clause.concentrated_origins))
+        steps = self.evidence.origin
+        silent = not steps or stages_unstated(self.form, steps, self.evidence.recycled, clause.rule_set)
+        if silent and clause.profile.concentrated_origin_deduction_ueur_per_kg:
+            return tuple(sorted(clause.concentrated_origins))
+        return listed_origins(steps, clause.concentrated_origins)
 
 
 def figures(stated: Iterable[AnalyteResult]) -> dict[str, int]:

@@ -21,6 +21,7 @@ from contracts.rules.price_terms import (
     penalty_steps,
     recycled_ueur,
     rex_ueur,
+    stages_unstated,
 )
 from events.clearing_terms import PriceTerm
 from events.contract_terms import InvoiceLine
@@ -224,10 +225,11 @@ def certificates_line(paid: tuple[tuple[str, int, tuple[str, ...]], ...]) -> Pri
 def _origin(profile: SustainabilityProfile, rule_set: RuleSet, claims: Claims) -> PriceTerm:
     steps, listed = tuple(claims.origin), tuple(claims.concentrated)
     if not steps and claims.silence_paid:
-        return origin_line(profile.eu_origin_ueur_per_kg, steps, (), claims.concentrated_evidence)
-    worth = origin_ueur(steps, listed, profile, rule_set)
+        return origin_line(profile.eu_origin_ueur_per_kg, steps, (), (), claims.concentrated_evidence)
+    unstated = stages_unstated(claims.form, steps, claims.recycled, rule_set)
+    worth = origin_ueur(steps, listed, profile, rule_set, unstated)
     rule = SILENCE_UNPAID if not steps and (profile.eu_origin_ueur_per_kg or worth) else ORIGIN
-    return origin_line(worth, steps, listed, claims.concentrated_evidence, rule)
+    return origin_line(worth, steps, listed, unstated, claims.concentrated_evidence, rule)
 
 
 def silence_was_paid(lines: Iterable[InvoiceLine]) -> bool:
@@ -241,12 +243,15 @@ def origin_line(
     ueur_per_kg: int,
     steps: tuple[OriginStep, ...],
     concentrated: tuple[str, ...],
+    unstated: tuple[str, ...],
     evidence: tuple[str, ...],
     rule: Code = ORIGIN,
 ) -> PriceTerm:
     inputs = {"origin": ",".join(f"{step.stage}:{step.country}" for step in steps)}
     if concentrated:
         inputs["concentrated"] = ",".join(concentrated)
+    if unstated:
+        inputs["unstated"] = ",".join(unstated)
     return PriceTerm(kind="origin", rule=rule, ueur_per_kg=ueur_per_kg, inputs=inputs, evidence=evidence)
 
 

@@ -7,7 +7,7 @@ promise. These are the formulas alone; `price_lines` says where each figure come
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from fractions import Fraction
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from events.market_terms import (
     CoProductBid,
@@ -23,11 +23,15 @@ from events.vocabulary import (
     ProductForm,
     RecycledContent,
     RexRoute,
+    ValueChainStage,
 )
 
 MICRO_G_PER_KG_PER_CENT = 10**7
 CENTS_G_PER_T_KG_PER_UEUR = 100
 """EUR cents per tonne × grams per kg = 10⁻² micro-EUR per kg."""
+
+RAW_FORMS: Final[frozenset[ProductForm]] = frozenset({"ore", "concentrate", "residue"})
+"""What is mined or left over, and processed by nobody yet."""
 
 Rounding = Literal["up", "down"]
 
@@ -88,18 +92,24 @@ def benchmark_for(form: ProductForm, rule_set: RuleSet) -> FootprintBenchmark | 
 
 
 def footprint_defect(
-    footprint: Footprint | None, benchmark: FootprintBenchmark | None, papers_until: datetime
+    footprint: Footprint | None,
+    benchmark: FootprintBenchmark | None,
+    papers_until: datetime,
+    *,
+    unmeasured: bool = True,
 ) -> str | None:
     """`pcf_missing` (none valid to the end of delivery) or `pcf_not_comparable`; None when it counts."""
     if footprint is None or footprint.valid_until < papers_until:
         return "pcf_missing"
-    return None if footprint_comparable(footprint, benchmark) else "pcf_not_comparable"
+    return None if footprint_comparable(footprint, benchmark, unmeasured=unmeasured) else "pcf_not_comparable"
 
 
-def footprint_comparable(footprint: Footprint, benchmark: FootprintBenchmark | None) -> bool:
-    """Whether it is stated as the benchmark of the form is; without a benchmark every one is."""
+def footprint_comparable(
+    footprint: Footprint, benchmark: FootprintBenchmark | None, *, unmeasured: bool = True
+) -> bool:
+    """Whether it is stated as the benchmark of the form is. `unmeasured`: what is answered without one."""
     if benchmark is None:
-        return True
+        return unmeasured
     stated = (footprint.form, footprint.declared_unit, footprint.boundary, footprint.allocation)
     asked = (benchmark.form, benchmark.declared_unit, benchmark.boundary, benchmark.allocation)
     return stated == asked
@@ -163,10 +173,11 @@ def origin_ueur(
     concentrated: Sequence[str],
     profile: SustainabilityProfile,
     rule_set: RuleSet,
+    unstated: Sequence[str] = (),
 ) -> int:
-    """EU amount: every stage in the EU or a strategic project; deduction: any listed country. Without steps
-    `concentrated` is all that may be behind the silence."""
-    worth = profile.eu_origin_ueur_per_kg if is_european(steps, rule_set) else 0
+    """EU amount: every stage in the EU or a strategic project; deduction: any listed country. Where stages
+    are unstated `concentrated` is all that may be behind the silence."""
+    worth = profile.eu_origin_ueur_per_kg if not unstated and is_european(steps, rule_set) else 0
     if profile.concentrated_origin_deduction_ueur_per_kg and concentrated:
         worth -= profile.concentrated_origin_deduction_ueur_per_kg
     return worth
@@ -177,6 +188,23 @@ def is_european(steps: Sequence[OriginStep], rule_set: RuleSet) -> bool:
     return bool(steps) and all(
         step.strategic_project or step.country in rule_set.eu_countries for step in steps
     )
+
+
+def stages_unstated(
+    form: ProductForm, steps: Sequence[OriginStep], recycled: RecycledContent | None, rule_set: RuleSet
+) -> tuple[ValueChainStage, ...]:
+    """Which an origin leaves out, where the rule set asks for them: of what is not recycled the mine and, but
+    for raw forms, the processing, of what is the recycling."""
+    if rule_set.origins_by_stage is not True:
+        return ()
+    named = {step.stage for step in steps}
+    share_ppb = 0 if recycled is None else recycled.post_consumer_ppb + recycled.pre_consumer_ppb
+    asked: list[ValueChainStage] = []
+    if share_ppb < PPB:
+        asked += ["extraction"] if form in RAW_FORMS else ["extraction", "processing"]
+    if share_ppb:
+        asked.append("recycling")
+    return tuple(stage for stage in asked if stage not in named)
 
 
 def listed_origins(steps: Sequence[OriginStep], countries: Sequence[str]) -> tuple[str, ...]:

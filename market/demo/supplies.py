@@ -1,5 +1,6 @@
 """What the demonstration's sellers post: bodies of `POST /v1/supply-offers` and `POST /v1/recovered-lots`."""
 
+from collections.abc import Iterator
 from decimal import ROUND_DOWN, Decimal
 from random import Random
 from typing import Any
@@ -69,7 +70,7 @@ def oxide_offer(
         "payment_terms": "30 days after delivery",
         "facility": facility,
         "origin": [
-            {"stage": "recycling" if recycled_percent else "extraction", "country": origin_country},
+            *({"stage": stage, "country": origin_country} for stage in _sources(recycled_percent)),
             {"stage": "processing", "country": firm.country},
         ],
         "waste_status": "end_of_waste" if recycled_percent else "product",
@@ -82,6 +83,14 @@ def oxide_offer(
     if footprint_kg_co2e_per_kg is not None:
         body["footprint"] = _footprint(footprint_kg_co2e_per_kg, calendar)
     return body
+
+
+def _sources(recycled_percent: Decimal) -> Iterator[str]:
+    """Where oxide comes from before it is processed."""
+    if recycled_percent:
+        yield "recycling"
+    if recycled_percent < 100:
+        yield "extraction"
 
 
 def monazite_oxide_offer(firm: Firm, facility: str, certificates: list[str], calendar: Calendar) -> Body:

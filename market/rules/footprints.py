@@ -1,6 +1,6 @@
 """What is odd about a footprint, told alike wherever one is stated: of an order, a passport or a shipment."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -74,6 +74,21 @@ def benchmark_cautions(footprint: Footprint, benchmark: FootprintBenchmark | Non
                 "word is comparable, so it counts as none, at the worst value that may be declared.",
                 pointer=f"/footprint/{member}",
             )
+
+
+def cap_cautions(forms: Sequence[ProductForm], *, by_benchmark: bool) -> Iterator[Caution]:
+    """Of a highest footprint. `forms`: those that are accepted and have no benchmark."""
+    if not forms:
+        return
+    named = ", ".join(forms)
+    text = (
+        f"The market's rules have no benchmark of {named}: no footprint of it is comparable, so no lot of "
+        "that form fits while a highest footprint is stated."
+        if by_benchmark
+        else f"The market's rules have no benchmark of {named}: the highest footprint is held against a bare "
+        "number, per kg of whatever unit, form and boundary its seller states."
+    )
+    yield Caution(code="footprint_cap_without_benchmark", text=text, pointer="/footprint_max_g_co2e_per_kg")
 
 
 def spelling_cautions(footprint: Footprint) -> Iterator[Caution]:

@@ -6,6 +6,7 @@ from typing import Final
 from events.market_terms import RuleSet
 from events.refusal import Caution
 from market.rules.countries import EU_MEMBERS
+from market.rules.footprints import word_cautions
 
 PAST_MAX: Final = timedelta(days=1)
 AHEAD_MAX: Final = timedelta(days=366)
@@ -18,6 +19,7 @@ def rule_set_cautions(rule_set: RuleSet, now: datetime) -> list[Caution]:
         *_of_countries(rule_set),
         *_of_resting(rule_set),
         *_of_goods(rule_set),
+        *_of_claims(rule_set),
         *_of_effect(rule_set.effective_from, now),
     ]
 
@@ -51,6 +53,20 @@ def _of_goods(rule_set: RuleSet) -> list[Caution]:
         return []
     text = "Contracts of matches say nothing of magnets, cores and condition: whatever comes has to be taken."
     return [Caution(code="goods_never_agreed", text=text, pointer="/goods_agreed")]
+
+
+def _of_claims(rule_set: RuleSet) -> list[Caution]:
+    found = []
+    if rule_set.origins_by_stage is not True:
+        text = "A stage that an origin leaves out counts as European, and as of no country that is excluded."
+        found.append(Caution(code="stages_never_asked", text=text, pointer="/origins_by_stage"))
+    if rule_set.caps_by_benchmark is not True:
+        text = "Of forms without a benchmark a cap is held against a bare number, per kg of whatever it is."
+        found.append(Caution(code="caps_of_no_unit", text=text, pointer="/caps_by_benchmark"))
+    for index, benchmark in enumerate(rule_set.benchmarks):
+        for member in ("boundary", "allocation"):
+            found += word_cautions(getattr(benchmark, member), f"/benchmarks/{index}/{member}")
+    return found
 
 
 def _of_effect(effective_from: datetime, now: datetime) -> list[Caution]:

@@ -100,6 +100,25 @@ def test_what_is_found_is_of_goods_that_are_agreed_and_has_a_document_of_before(
     assert [("goods_unstated", "/goods")] == [(each.code, each.pointer) for each in told]
 
 
+def test_goods_by_the_piece_are_accepted_or_rejected_from_the_weighing_on() -> None:
+    """By the seller's own figures; what has no agreed pieces waits for its assays."""
+    found = FoundGoods(condition="C")
+    weighed = begun(WHOLE).ship().weigh()
+    assert [("delivery_status_unfit", None)] == refused(weighed.reject)
+    fact = weighed.reject(found=found, evidence=INSPECTED).delivery.rejected
+    assert fact is not None
+    assert ("condition:C, agreed B",) == fact.reasons
+    again = begun(WHOLE).ship().weigh()
+    expected = again.delivery.material(WHOLE).basis_g
+    later = again.on(SHIPPED + timedelta(days=9))
+    assert expected == later.accept().delivery.taken_g
+    assert [("delivery_status_unfit", None)] == refused(lambda: later.lodge("seller"))
+    unpieced = replace(WHOLE, product=replace(WHOLE.product, goods=AgreedGoods(condition="B")))
+    for terms in (FLAT, unpieced):
+        waiting = begun(terms).ship().weigh().on(SHIPPED + timedelta(days=9))
+        assert [("delivery_status_unfit", None)] == refused(waiting.accept)
+
+
 def test_a_clause_of_goods_measures_what_its_shape_has() -> None:
     goods = AgreedGoods(magnets=replace(BLOCKS, shape="disc"), rex_routes=("reuse", "reuse"))
     terms = replace(WHOLE, product=replace(WHOLE.product, goods=goods))

@@ -14,6 +14,7 @@ from contracts.rules.days import midnight
 from contracts.rules.delivery_refusals import AmountTooLarge
 from contracts.rules.invoices import difference, line, total_cents
 from contracts.rules.materials import Material
+from contracts.rules.price_terms import stages_unstated
 from contracts.rules.prices import (
     Priced,
     Quotation,
@@ -45,7 +46,7 @@ from events.price_clauses import (
     SharingBand,
     SustainabilityClause,
 )
-from events.vocabulary import Footprint, OriginStep, RecycledContent
+from events.vocabulary import Footprint, OriginStep, ProductForm, RecycledContent, ValueChainStage
 from tests.contract_support import MICRO, TONNE_G
 from tests.delivery_support import (
     CFD,
@@ -307,6 +308,41 @@ def test_certificates_origin_and_route_are_paid_by_the_rule_set() -> None:
     assert 0 == paid(profile, lapsed)["certificates.1"]
     chinese = replace(evidence, origin=(OriginStep(stage="extraction", country="CN"),))
     assert -5 * MICRO == paid(profile, chinese, concentrated_origins=("CN",))["origin.1"]
+
+
+@pytest.mark.parametrize(
+    ("form", "stages", "recycled_percent", "unstated"),
+    [
+        ("separated_oxide", ("processing",), 0, ("extraction",)),
+        ("separated_oxide", ("extraction",), 0, ("processing",)),
+        ("concentrate", ("extraction",), 0, ()),
+        ("separated_oxide", ("recycling",), 100, ()),
+        ("separated_oxide", ("recycling", "processing"), 60, ("extraction",)),
+        ("separated_oxide", ("extraction", "processing"), 60, ("recycling",)),
+        ("separated_oxide", ("extraction", "processing", "recycling"), 60, ()),
+        ("swarf", ("manufacturing",), 0, ("extraction", "processing")),
+    ],
+)
+def test_a_rule_set_may_ask_for_every_stage_of_an_origin(
+    form: ProductForm, stages: tuple[ValueChainStage, ...], recycled_percent: int, unstated: tuple[str, ...]
+) -> None:
+    """What is left out is not European, and may be of any country that is listed."""
+    steps = tuple(OriginStep(stage=stage, country="EE") for stage in stages)
+    recycled = RecycledContent(post_consumer_ppb=recycled_percent * PERCENT_PPB)
+    asking = replace(RULES, origins_by_stage=True)
+    assert unstated == stages_unstated(form, steps, recycled, asking)
+    assert () == stages_unstated(form, steps, recycled, RULES)
+    profile = replace(
+        WIDE, eu_origin_ueur_per_kg=2 * MICRO, concentrated_origin_deduction_ueur_per_kg=5 * MICRO
+    )
+    of = material(form=form, evidence=DeliveryEvidence(origin=steps, recycled=recycled))
+    for rules_of, worth in ((RULES, 2 * MICRO), (asking, -5 * MICRO if unstated else 2 * MICRO)):
+        clause = SustainabilityClause(profile=profile, rule_set=rules_of, concentrated_origins=("CN",))
+        found = price(indexed(sustainability=clause), of, at(100 * MICRO))
+        (line,) = (term for term in found.terms if term.rule == "origin.1")
+        assert worth == line.micro_per_kg
+        left_out = ",".join(unstated) if rules_of is asking else ""
+        assert left_out == line.inputs.get("unstated", "")
 
 
 def test_an_origin_that_nobody_states_is_not_european_and_may_be_any_that_is_listed() -> None:

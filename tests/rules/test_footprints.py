@@ -8,6 +8,7 @@ from events.refusal import Caution
 from events.vocabulary import PPB, Footprint
 from market.rules.footprints import (
     benchmark_cautions,
+    cap_cautions,
     footprint_cautions,
     spelling_cautions,
     validity_cautions,
@@ -58,6 +59,17 @@ def test_a_footprint_that_ends_before_delivery_may_is_told() -> None:
         (until - day, until, []),
     ):
         assert expected == told(*validity_cautions(SOUND, first, last))
+
+
+def test_a_cap_on_a_form_without_a_benchmark_is_told() -> None:
+    assert [] == told(*cap_cautions((), by_benchmark=True))
+    for by_benchmark, text in ((True, "no lot of that form fits"), (False, "against a bare number")):
+        (found,) = cap_cautions(("swarf",), by_benchmark=by_benchmark)
+        assert ("footprint_cap_without_benchmark", "/footprint_max_g_co2e_per_kg") == (
+            found.code,
+            found.pointer,
+        )
+        assert text in found.text
 
 
 def test_words_that_differ_from_the_benchmarks_are_told_with_its_own() -> None:

@@ -47,6 +47,7 @@ from events.vocabulary import (
     StatedPrice,
     TermHorizon,
     Tranche,
+    ValueChainStage,
 )
 from market.rules.clearing import candidates, carbon_columns, waterfalls
 from market.rules.clearing.amounts import amounts, price_pair
@@ -112,6 +113,7 @@ CODES = (
     "not_available",
     "not_qualified",
     "origin_excluded",
+    "origin_unstated",
     "parcel_too_large",
     "pcf_missing",
     "profile_incompatible",
@@ -144,6 +146,14 @@ def seldom(rng: random.Random, usual: Any, *others: Any) -> Any:
     return rng.choice(others) if rng.random() < 0.08 else usual
 
 
+def any_origin(rng: random.Random) -> tuple[OriginStep, ...]:
+    """Mostly with every stage that may be asked for; of the rest one is left out, or all but recycling."""
+    stages: tuple[ValueChainStage, ...] = ("extraction", "processing", "recycling")
+    stages = seldom(rng, stages, stages[1:], stages[:2], stages[2:])
+    country = seldom(rng, "DE", "CN")
+    return tuple(OriginStep(stage=stage, country=country) for stage in stages)
+
+
 def any_supply(rng: random.Random, name: str) -> SupplyTerms:
     cells = (
         cell("Nd", rng.choice([20, 24]) * PERCENT),
@@ -171,7 +181,7 @@ def any_supply(rng: random.Random, name: str) -> SupplyTerms:
         ask=eur(rng.choice([40, 60, 75]) * EUR),
         commitment=seldom(rng, "firm", "subject_to_confirmation"),
         place=Place(country=seldom(rng, "DE", "EE"), name="named place"),
-        origin=(OriginStep(stage="recycling", country=seldom(rng, "DE", "CN")),),
+        origin=any_origin(rng),
         waste_status=seldom(rng, "by_product", "waste"),
         ewc_code="120103",
         footprint=seldom(rng, footprint, None),
@@ -446,6 +456,8 @@ def odd_book(seed: int) -> Lane:
         only_larger_of_recycled_and_rex=rng.random() < 0.5,
         route_ceilings=rng.choice([UNSET, (), (CEILINGS,)]),
         conditional_orders_rest=seed % 2 == 0,
+        origins_by_stage=(UNSET, False, True)[seed % 3],
+        caps_by_benchmark=(UNSET, True)[seed // 3 % 2],
     )
     basis: MarketBasis = rng.choice(["ndpr", "ndpr", "dy", "ndfeb-reuse"])
     lane = Lane(rules=rules, terms=market_terms(basis=basis))
@@ -470,7 +482,10 @@ def odd_book(seed: int) -> Lane:
 def any_book(seed: int) -> Lane:
     """Many supplies and requirements before and after a round, so that tranches are held or sold in part."""
     rng = random.Random(seed)
-    rules = rule_set(default_profile=SustainabilityProfile(eu_origin_ueur_per_kg=EUR, cap_ueur_per_kg=EUR))
+    rules = rule_set(
+        default_profile=SustainabilityProfile(eu_origin_ueur_per_kg=EUR, cap_ueur_per_kg=EUR),
+        origins_by_stage=(UNSET, True)[seed % 2],
+    )
     lane = Lane(rules=rules)
     for name in SELLERS:
         held = MemberCertificate(

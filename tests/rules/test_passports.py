@@ -34,6 +34,7 @@ from events.material_events import (
 from events.party_events import PostalAddress
 from events.passport_terms import ClaimEvidence, MagnetType, OriginShare
 from events.vocabulary import PPB, Footprint
+from market.rules.crma.statement import statement
 from market.rules.element_masses import contained
 from market.rules.orders.orders import Reservation
 from market.rules.passport import Passport, awaited_after, fold
@@ -110,6 +111,7 @@ from tests.passport_support import (
     site,
     transform,
 )
+from tests.rules.test_crma_statement import FROM
 
 A, X, T = (numbered(900 + number) for number in range(3))
 ISSUE = IssuePassport(caller=SELLER_TRADER, passport=A, content=content(SELLER_SITE))
@@ -903,11 +905,36 @@ def test_a_type_that_the_composition_contradicts_is_told(
     record = magnet_record(SELLER)
     composition = assayed(**percents) if percents else None
     magnet = replace(record.magnets[0], type=stated, composition=composition)
-    found = list(type_cautions(replace(record, magnets=(record.magnets[0], magnet))))
+    magnets = replace(record, magnets=(record.magnets[0], magnet))
+    found = list(type_cautions(content(SELLER_SITE, magnets=magnets)))
     assert (read is not None) == bool(found)
     for each in found:
         assert ("magnet_type_unlike_composition", "/magnets/magnets/1/type") == (each.code, each.pointer)
         assert f"Stated is {stated}, and a magnet of {read}:" in each.text
+
+
+def test_a_type_is_held_against_the_lot_where_the_magnets_are_nearly_all_of_it() -> None:
+    """100 kg of magnets; of 112 kg they are less than nine tenths. NdFeB that is stated explains the lot."""
+    record = magnet_record(SELLER)
+    silent = replace(record.magnets[0], type="ferrite", composition=None, pieces=1_000, mass_mg=100_000)
+    ndfeb = assayed(Nd=28, Pr=3, Dy=1)
+    for net_wet_g, magnets, told in (
+        (111_000, (silent,), True),
+        (112_000, (silent,), False),
+        (111_000, (replace(silent, pieces=500), replace(silent, pieces=500, type="NdFeB")), False),
+        (111_000, (replace(silent, type="NdFeB"),), False),
+        (111_000, (replace(silent, composition=assayed(Fe=60)),), False),
+    ):
+        lot = replace(
+            content(SELLER_SITE, magnets=replace(record, magnets=magnets)),
+            composition=ndfeb,
+            net_wet_g=net_wet_g,
+        )
+        codes = ["magnet_type_unlike_composition"] if told else []
+        assert codes == [each.code for each in type_cautions(lot)]
+        found = statement(lot, FROM)
+        assert found is not None
+        assert told == (found.duty == "types_contradicted")
 
 
 def test_the_label_is_what_the_regulation_asks_for() -> None:
@@ -927,11 +954,13 @@ def test_the_label_is_what_the_regulation_asks_for() -> None:
         electronic_contact="m@maker.example",
     )
     assert () == unstated_parts(label.magnets, reached)
-    assert [] == [each.code for each in label_cautions(label.magnets, reached)]
+    stated = content(SELLER_SITE, magnets=label.magnets)
+    assert [] == [each.code for each in label_cautions(stated, reached)]
+    assert [] == list(label_cautions(content(SELLER_SITE), reached))
     (magnet,) = label.magnets.magnets
     bare = replace(label.magnets, magnets=(magnet, replace(magnet, glues=(), additives=UNSET)))
     assert ("glues", "additives") == unstated_parts(bare, reached)
-    (told,) = label_cautions(bare, reached)
+    (told,) = label_cautions(replace(stated, magnets=bare), reached)
     assert ("magnet_parts_unstated", "/magnets/magnets") == (told.code, told.pointer)
     assert "not every magnet states glues, additives." in told.text
     named = see_label(replace(SOLD, content=content(SELLER_SITE, magnets=magnet_record(BUYER))), reached)

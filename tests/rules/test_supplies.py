@@ -32,6 +32,7 @@ from events.vocabulary import (
 )
 from market.http.wire.receipts import warned
 from market.rules.orders import offers
+from market.rules.orders.materials import form_claim_cautions
 from market.rules.orders.orders import Reservation
 from market.rules.orders.supplies import SupplyDraft, cautions
 from market.rules.quantities import dry_analytes
@@ -478,13 +479,23 @@ def test_firm_offers_of_an_unreliable_seller_and_split_warnings_are_accepted() -
     foreign = swarf(composition=sample(*SWARF.cells, cell("Ho", "0.1")))
     assert ["value_without_reference"] == [found.code for found in cautions(foreign, TERMS, inputs())]
     assert () == cautions(swarf(), TERMS, inputs())
-    claimed = swarf(
-        recycled=RecycledContent(post_consumer_ppb=PPB), origin=origin("extraction", "processing")
-    )
+    claimed = swarf(recycled=RecycledContent(pre_consumer_ppb=PPB), origin=origin("extraction", "processing"))
     (found,) = cautions(claimed, TERMS, inputs())
     assert ("recycling_step_missing", "/origin") == (found.code, found.pointer)
     for stages in (("processing", "recycling"), ("manufacturing",)):
         assert () == cautions(replace(claimed, origin=origin(*stages)), TERMS, inputs())
+    unlike = replace(claimed, origin=origin("recycling"), recycled=RecycledContent(post_consumer_ppb=PPB))
+    for form, post, pre, told in (
+        ("swarf", PPB, 0, "Swarf is stated with post-consumer content."),
+        ("ore", 1, 1, "Ore is stated with post-consumer and pre-consumer content."),
+        ("eol_magnet", 0, 1, "End-of-life magnet is stated with pre-consumer content."),
+    ):
+        (found,) = form_claim_cautions(form, post, pre)  # type: ignore[arg-type]
+        assert ("recycled_unlike_form", "/recycled") == (found.code, found.pointer)
+        assert found.text.startswith(told)
+    for form, post, pre in (("swarf", 0, PPB), ("eol_magnet", PPB, 0), ("separated_oxide", 1, 1)):
+        assert [] == list(form_claim_cautions(form, post, pre))  # type: ignore[arg-type]
+    assert ["recycled_unlike_form"] == [found.code for found in cautions(unlike, TERMS, inputs())]
     late = swarf(valid_until=datetime(2126, 1, 1, tzinfo=UTC))
     assert ["valid_after_delivery"] == [found.code for found in cautions(late, TERMS, inputs())]
 

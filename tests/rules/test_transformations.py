@@ -145,7 +145,9 @@ def test_each_element_is_balanced_and_named() -> None:
 def test_what_nobody_measured_counts_nothing() -> None:
     unknown = swarf(composition=assayed(Nd=30, Dy=None))
     output = made(X, composition=assayed(Nd=30, Dy=1))
-    assert [("element_unbalanced", "/outputs")] == codes(ledger(unknown), work([(A, 10**6)], output))
+    ((code, pointer, detail),) = refused(ledger(unknown), work([(A, 10**6)], output))
+    assert ("element_unmeasured", "/outputs") == (code, pointer)
+    assert f"Dy: {unknown.lot_number} state no figure of it, and 10000 g come out." in detail
     silent = made(X, composition=assayed(Nd=None))
     assert [("element_unbalanced", "/outputs")] == codes(ledger(swarf()), work([(A, 10**6)], silent))
 

@@ -293,7 +293,7 @@ async def cautioned(
     if record is not None:
         async with as_desk(call) as connection:
             responsible = await load_responsible(connection, record)
-        found += label_cautions(record, responsible)
+        found += label_cautions(content, responsible)
         found += magnet_cautions(content)
     if not made:
         named = origin_sites(content)

@@ -10,6 +10,7 @@ from events.market_terms import RequirementTerms as RecordedTerms
 from market.commands import requirements as commands
 from market.http.orders import candidates, order_explanations, order_lists
 from market.http.orders.candidates import CandidatesView
+from market.http.orders.claim_warnings import of_cap
 from market.http.orders.name_warnings import of_names
 from market.http.orders.order_explanations import EXPLAINED, OrderInRoundView, RoundQuery
 from market.http.orders.order_lists import OrderEntryView, OrderQuery
@@ -113,7 +114,8 @@ async def warnings_of(
     market, terms = fact.market, fact.terms
     tolerance = await of_tolerance(on, market, terms) if unhurried else ()
     screened = await screening_warnings.of_order(on, market, fact.organisation) if unhurried else ()
-    return *warned(cautions(terms)), *await of_names(on, market, terms), *tolerance, *screened
+    named, capped = await of_names(on, market, terms), await of_cap(on, market, terms)
+    return *warned(cautions(terms)), *capped, *named, *tolerance, *screened
 
 
 async def _accepted(

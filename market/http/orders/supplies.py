@@ -14,8 +14,8 @@ from events.market_events import (
 )
 from events.market_terms import SupplyTerms as RecordedTerms
 from events.vocabulary import ConvertedPrice, MarketBasis
+from market.http.orders.claim_warnings import of_claims
 from market.http.orders.conversion import ConversionStep, supply_conversion
-from market.http.orders.footprint_warnings import of_footprint
 from market.http.orders.name_warnings import of_names, of_routes
 from market.http.orders.order_lists import entry
 from market.http.orders.rex_terms import CoreFigures
@@ -189,8 +189,8 @@ async def warnings_of(on: Looking, fact: SupplyPosted, *, unhurried: bool) -> tu
     tolerance = await of_tolerance(on, market, terms) if unhurried else ()
     screened = await screening_warnings.of_order(on, market, fact.organisation) if unhurried else ()
     stated, of_capacity = warned(stated_cautions(terms)), warned(capacity_cautions(terms))
-    of_paper = await of_footprint(on, market, terms)
-    return *stated, *of_paper, *named, *routes, *tolerance, *screened, *of_capacity
+    claimed = await of_claims(on, market, terms, unhurried=unhurried)
+    return *stated, *claimed, *named, *routes, *tolerance, *screened, *of_capacity
 
 
 def closed(call: Call[Any, DryRun], kind: Kind, outcome: Done, warnings: tuple[Warned, ...] = ()) -> Answer:

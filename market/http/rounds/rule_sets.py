@@ -83,7 +83,11 @@ class RuleSetTerms(Body, frozen=True, kw_only=True):
     `conditional_orders_rest`: once a group of companies has declined or let lapse two matches within 90 days,
     its orders that are subject to confirmation meet nobody until they are amended to firm or the 90 days are
     over. `goods_agreed`: what lots state of whole magnets, cores and condition is what the contracts of their
-    matches begin with.
+    matches begin with. `origins_by_stage`: of what is not recycled an origin names the mine and, but for ore,
+    concentrates and residues, the processing, of what is recycled the recycling; who leaves one out gets no
+    premium for a European origin, meets no requirement that excludes countries, and loses what is bid against
+    listed ones. `caps_by_benchmark`: a requirement's highest footprint takes only what is stated as the
+    benchmark of the form is, and nothing of a form without one.
     """
 
     version: Annotated[int, Meta(ge=1, le=10**6)]
@@ -104,6 +108,8 @@ class RuleSetTerms(Body, frozen=True, kw_only=True):
     capacity: CapacityRule | None = None
     conditional_orders_rest: bool = True
     goods_agreed: bool = True
+    origins_by_stage: bool = True
+    caps_by_benchmark: bool = True
 
     def inside(self) -> terms.RuleSet:
         return terms.RuleSet(
@@ -134,6 +140,8 @@ class RuleSetTerms(Body, frozen=True, kw_only=True):
             capacity=self.capacity or UNSET,
             conditional_orders_rest=self.conditional_orders_rest,
             goods_agreed=self.goods_agreed,
+            origins_by_stage=self.origins_by_stage,
+            caps_by_benchmark=self.caps_by_benchmark,
         )
 
     @classmethod
@@ -189,6 +197,8 @@ def _members(value: terms.RuleSet) -> dict[str, Any]:
         "capacity": value.capacity or None,
         "conditional_orders_rest": value.conditional_orders_rest is True,
         "goods_agreed": value.goods_agreed is True,
+        "origins_by_stage": value.origins_by_stage is True,
+        "caps_by_benchmark": value.caps_by_benchmark is True,
     }
 
 

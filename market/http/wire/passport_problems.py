@@ -63,6 +63,7 @@ PASSPORT_REFUSED: Final[dict[type[Refusal], int]] = {
             refusals.DrawnEmpty,
             refusals.OwnersDiffer,
             refusals.ElementUnbalanced,
+            refusals.ElementUnmeasured,
             refusals.ElementNotBalanced,
             refusals.ToleranceTooWide,
             refusals.IdentityMixed,

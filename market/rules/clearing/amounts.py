@@ -22,9 +22,10 @@ from contracts.rules.price_terms import (
     penalty_steps,
     recycled_ueur,
     rex_ueur,
+    stages_unstated,
 )
 from events.market_terms import CoProductBid, SustainabilityProfile
-from events.vocabulary import BASIS_ELEMENTS, INTEGER_MAX, OriginStep
+from events.vocabulary import BASIS_ELEMENTS, INTEGER_MAX, OriginStep, ValueChainStage
 from market.rules.book import RequirementOrder, SupplyOrder
 from market.rules.clearing.delivery_papers import certified
 from market.rules.clearing.eligibility import Delivery, MarketFacts, carriage_row
@@ -73,7 +74,8 @@ def amounts(
     held = certificates_held(supply, facts, delivery)
     certificates = sum(worth for _, worth, _ in certificates_paid(profile, facts.rule_set, held))
     listed = concentrated_origins(supply, facts) if profile.concentrated_origin_deduction_ueur_per_kg else ()
-    origin = origin_ueur(supply.terms.origin, listed, profile, facts.rule_set)
+    unstated = unstated_of(supply, facts)
+    origin = origin_ueur(supply.terms.origin, listed, profile, facts.rule_set, unstated)
     recycled, rex, clamp = clamped(
         profile,
         facts.rule_set,
@@ -169,7 +171,15 @@ def certificates_held(
 
 
 def concentrated_origins(supply: SupplyOrder, facts: MarketFacts) -> tuple[str, ...]:
+    """Listed countries through which it went, or may have gone by a stage that it leaves out."""
+    if facts.inputs.concentrated is not None and unstated_of(supply, facts):
+        return tuple(sorted(facts.inputs.concentrated.countries))
     return concentrated_steps(supply.terms.origin, facts)
+
+
+def unstated_of(supply: SupplyOrder, facts: MarketFacts) -> tuple[ValueChainStage, ...]:
+    terms = supply.terms
+    return stages_unstated(terms.form, terms.origin, terms.recycled, facts.rule_set)
 
 
 def concentrated_steps(steps: Sequence[OriginStep], facts: MarketFacts) -> tuple[str, ...]:

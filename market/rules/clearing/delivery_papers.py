@@ -89,7 +89,8 @@ def _footprint_reasons(
     supply: SupplyTerms, cap_g_per_kg: int, rule_set: RuleSet, until: datetime
 ) -> Iterator[Ineligibility]:
     footprint = supply.footprint
-    defect = footprint_defect(footprint, benchmark_for(supply.form, rule_set), until)
+    unmeasured = rule_set.caps_by_benchmark is not True
+    defect = footprint_defect(footprint, benchmark_for(supply.form, rule_set), until, unmeasured=unmeasured)
     if defect is not None or footprint is None:
         yield Ineligibility(code=defect or "pcf_missing")
     elif footprint.g_co2e_per_kg > cap_g_per_kg:

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from msgspec import UNSET, UnsetType
 
-from contracts.rules.price_terms import MICRO_G_PER_KG_PER_CENT
+from contracts.rules.price_terms import MICRO_G_PER_KG_PER_CENT, stages_unstated
 from events.fractions import ppb_text
 from events.market_terms import Carriage, Member, RequirementTerms, RuleSet, SupplyTerms
 from events.vocabulary import (
@@ -182,7 +182,7 @@ def _pair_reasons(
         yield Ineligibility(code="form_not_accepted", subject=supply.terms.form)
     yield from _party_reasons(supply, requirement, seller, buyer, facts.at)
     yield from _material_reasons(supply.terms, requirement.terms, facts.basis)
-    yield from _provenance_reasons(supply.terms, requirement.terms)
+    yield from _provenance_reasons(supply.terms, requirement.terms, facts.rule_set)
     yield from forecast_reasons(supply.terms, requirement.terms)
     yield from _qualification_reasons(supply, requirement, facts)
     yield from _commercial_reasons(supply, requirement)
@@ -355,11 +355,16 @@ def carries_treo(composition: Composition) -> bool:
     return bool(composition.treo_ppb) or figures >= FULL_PANEL
 
 
-def _provenance_reasons(supply: SupplyTerms, requirement: RequirementTerms) -> Iterator[Ineligibility]:
+def _provenance_reasons(
+    supply: SupplyTerms, requirement: RequirementTerms, rule_set: RuleSet
+) -> Iterator[Ineligibility]:
     countries = sorted({step.country for step in supply.origin} & set(requirement.origins_excluded))
     for country in countries:
         policies = stating(requirement, "origins_excluded", country)
         yield Ineligibility(code="origin_excluded", subject=country, policies=policies)
+    unstated = stages_unstated(supply.form, supply.origin, supply.recycled, rule_set)
+    if requirement.origins_excluded and unstated:
+        yield Ineligibility(code="origin_unstated", subject=", ".join(unstated))
     stated = supply.recycled
     share = 0 if stated is None else stated.post_consumer_ppb + stated.pre_consumer_ppb
     if requirement.recycled_min_ppb is not None and share < requirement.recycled_min_ppb:

@@ -85,12 +85,15 @@ def paper_screens(
 def _footprints_until(supplies: Supplies, facts: MarketFacts) -> Int64s:
     benchmarks = {each.form: each for each in reversed(facts.rule_set.benchmarks)}
     kind, until = supplies.footprint_kind, supplies.footprint_until
+    unmeasured = facts.rule_set.caps_by_benchmark is not True
     # NO_KIND is the last
     comparable = np.zeros(len(supplies.footprint_kinds) + 1, dtype=np.bool_)
     for place in _first_of_each(kind):
         footprint = supplies.footprint[place]
         if footprint is not None:
-            comparable[kind[place]] = footprint_comparable(footprint, benchmarks.get(supplies.form[place]))
+            comparable[kind[place]] = footprint_comparable(
+                footprint, benchmarks.get(supplies.form[place]), unmeasured=unmeasured
+            )
     return np.where(comparable[kind], until, NEVER)
 
 

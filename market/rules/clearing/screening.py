@@ -25,7 +25,7 @@ from market.rules.clearing.columns import (
     share_a_bit,
 )
 from market.rules.clearing.eligibility import MarketFacts
-from market.rules.clearing.supply_columns import Supplies
+from market.rules.clearing.supply_columns import Supplies, unstated_stages
 from market.rules.optimum.problem import Mask
 
 Requirements = Sequence[RequirementOrder]
@@ -67,7 +67,7 @@ def screens(
         *_parties(supplies, requirements, parties),
         *_terms(supplies, requirements),
         *_commercial(supplies, requirements),
-        *_provenance(supplies, requirements),
+        *_provenance(supplies, requirements, by_stage=facts.rule_set.origins_by_stage is True),
         *_analytes(requirements, assays),
         *_purity(supplies, requirements),
         *_activities(supplies, requirements),
@@ -177,13 +177,17 @@ def _paid_for_g(order: RequirementOrder) -> int:
     return min(BEYOND, (terms.credit_limit_cents_eur or 0) * MICRO_G_PER_KG_PER_CENT // limit)
 
 
-def _provenance(supplies: Supplies, requirements: Requirements) -> Iterator[Screen]:
+def _provenance(supplies: Supplies, requirements: Requirements, *, by_stage: bool) -> Iterator[Screen]:
     excluded = [order.terms.origins_excluded for order in requirements]
     if any(excluded):
         countries = numbered(excluded)
         origins = bit_words([{step.country for step in steps} for steps in supplies.origin], countries)
         barred = bit_words(excluded, countries)
         yield lambda pairs: ~share_a_bit(origins, pairs.supply, barred, pairs.requirement)
+        if by_stage:
+            unstated = unstated_stages(supplies)
+            excludes = np.array([bool(each) for each in excluded], dtype=np.bool_)
+            yield lambda pairs: ~(unstated[pairs.supply] & excludes[pairs.requirement])
     ahead = np.array([each.forecast is not UNSET for each in supplies.terms], dtype=np.bool_)
     if ahead.any():
         taken_ahead = np.array(

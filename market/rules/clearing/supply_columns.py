@@ -9,10 +9,11 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from contracts.rules.price_terms import RAW_FORMS
 from events.market_terms import SupplyTerms
 from events.vocabulary import PPB, Footprint, OriginStep, ProductForm, RexRoute
 from market.rules.book import SupplyOrder
-from market.rules.clearing.columns import int64s, microseconds, numbers
+from market.rules.clearing.columns import alike, int64s, microseconds, numbers
 from market.rules.clearing.eligibility import seller_parcel_g
 from market.rules.optimum.problem import Int64s, Mask
 
@@ -64,6 +65,19 @@ class Supplies:
 
     def __len__(self) -> int:
         return len(self.orders)
+
+
+def unstated_stages(supplies: Supplies) -> Mask:
+    """Whether `price_terms.stages_unstated` names any stage of a supply, by a rule set that asks for them."""
+    origins, which = alike(supplies.origin)
+    mined, processed, recycled = (
+        np.array([any(step.stage == stage for step in steps) for steps in origins], dtype=np.bool_)[which]
+        for stage in ("extraction", "processing", "recycling")
+    )
+    raw = np.array([form in RAW_FORMS for form in supplies.form], dtype=np.bool_)
+    share_ppb = supplies.post_consumer_ppb + supplies.pre_consumer_ppb
+    found: Mask = ((share_ppb < PPB) & ~(mined & (raw | processed))) | ((share_ppb > 0) & ~recycled)
+    return found
 
 
 def read_supplies(orders: Sequence[SupplyOrder]) -> Supplies:

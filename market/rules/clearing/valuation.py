@@ -24,7 +24,7 @@ from market.rules.clearing.eligibility import MarketFacts
 from market.rules.clearing.exact_floors import FloorSums, Ratio
 from market.rules.clearing.paper_columns import PaperColumns
 from market.rules.clearing.screening import Requirements
-from market.rules.clearing.supply_columns import Supplies
+from market.rules.clearing.supply_columns import Supplies, unstated_stages
 from market.rules.optimum.problem import Int64s, Mask
 
 Term = Callable[[Candidates], Int64s]
@@ -240,6 +240,11 @@ def _origin(supplies: Supplies, profiles: Sequence[SustainabilityProfile], facts
     origins, which = alike(supplies.origin)
     european = int64s([is_european(steps, facts.rule_set) for steps in origins], len(origins))[which]
     concentrated = int64s([bool(concentrated_steps(steps, facts)) for steps in origins], len(origins))[which]
+    if facts.rule_set.origins_by_stage is True:
+        unstated = unstated_stages(supplies)
+        european = np.where(unstated, 0, european)
+        listed = facts.inputs.concentrated
+        concentrated = np.where(unstated & bool(listed and listed.countries), 1, concentrated)
     bid = int64s([profile.eu_origin_ueur_per_kg for profile in profiles], len(profiles))
     deducted = int64s(
         [profile.concentrated_origin_deduction_ueur_per_kg for profile in profiles], len(profiles)

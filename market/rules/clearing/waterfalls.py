@@ -33,7 +33,7 @@ from events.clearing_terms import PriceTerm
 from events.market_terms import PenaltyRule, RequirementTerms, SupplyTerms
 from events.vocabulary import INTEGER_MAX, RecycledContent
 from market.rules.book import RequirementOrder, SupplyOrder
-from market.rules.clearing.amounts import certificates_held, concentrated_origins, profile_of
+from market.rules.clearing.amounts import certificates_held, concentrated_origins, profile_of, unstated_of
 from market.rules.clearing.assay_columns import NO_FIGURE, AssayColumns
 from market.rules.clearing.bid_columns import BidColumns, Bids
 from market.rules.clearing.candidates import Candidates, Nodes, Ways
@@ -140,7 +140,9 @@ class Waterfalls:
         evidence = () if listed_at is None else (f"input:{listed_at}",)
         self._no_carbon = Lines(lambda cents, _: no_carbon_line(cents))
         self._certified = Lines(lambda paid, _: certificates_line(paid))
-        self._origin = Lines(lambda steps, listed, ueur: origin_line(ueur, steps, listed, evidence))
+        self._origin = Lines(
+            lambda steps, listed, unstated, ueur: origin_line(ueur, steps, listed, unstated, evidence)
+        )
         self._form = Lines(lambda form, ueur: form_line(ueur, form))
         self._recycled_lines = Lines(_recycled_line)
         self._rex_lines = Lines(self._rex_line)
@@ -335,8 +337,10 @@ class Waterfalls:
         concentrated: Iterable[tuple[str, ...]] = repeat((), len(steps))
         if self._facts.inputs.concentrated is not None:
             concentrated = (concentrated_origins(supply, self._facts) for supply in trades.supplies)
+        unstated = (unstated_of(supply, self._facts) for supply in trades.supplies)
         return map(
-            self._origin.__getitem__, zip(steps, concentrated, trades.terms.origin.tolist(), strict=True)
+            self._origin.__getitem__,
+            zip(steps, concentrated, unstated, trades.terms.origin.tolist(), strict=True),
         )
 
     def _rex(self, trades: _Trades) -> Iterator[bytes]:

@@ -50,7 +50,7 @@ def statement(content: PassportContent, rules: CrmaRules) -> Statement | None:
     read_mg = sum(
         each.pieces * each.mass_mg
         for each in content.magnets.magnets
-        if {each.type, type_by_composition(each)} & rules.statement_magnets
+        if {each.type, type_by_composition(each, content)} & rules.statement_magnets
     )
     return Statement(
         duty=_duty(magnets_mg, rules) if _counts_alike(magnets_mg, read_mg, rules) else "types_contradicted",

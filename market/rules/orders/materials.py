@@ -1,6 +1,6 @@
 """Whether a stated material can be true, and whether it belongs into a market."""
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import date, timedelta
 
 from contracts.rules.oxides import WHOLE_MOST_PPB
@@ -20,6 +20,7 @@ from events.vocabulary import (
     MarketBasis,
     ProductForm,
     ValueChainStage,
+    form_text,
 )
 from market.rules.market_inputs import MarketInputs
 from market.rules.orders.value_shares import value_share
@@ -43,6 +44,10 @@ from market.rules.refusing.defects import (
 from market.rules.refusing.refusals import ReferenceMissing
 
 WHOLE_MAGNETS: frozenset[ProductForm] = frozenset({"finished_magnet", "magnet_block", "eol_magnet"})
+NOT_POST_CONSUMER: frozenset[ProductForm] = frozenset(
+    {"ore", "concentrate", "residue", "swarf", "hard_scrap"}
+)
+NOT_PRE_CONSUMER: frozenset[ProductForm] = frozenset({"ore", "concentrate", "eol_magnet", "core"})
 REO_SUM_LEAST_PPB, REO_SUM_MOST_PPB = 950_000_000, 1_050_000_000
 REO_SUM_USUAL_PPB = range(990_000_000, 1_010_000_001)
 _ONE_DAY = timedelta(days=1)
@@ -225,6 +230,42 @@ def recycling_cautions(recycled_ppb: int, stages: Collection[ValueChainStage]) -
                 "of it as recycled."
             ),
             pointer="/origin",
+        )
+
+
+def stage_cautions(unstated: Sequence[ValueChainStage]) -> Iterator[Caution]:
+    """Stages of an origin that the market's rules ask for."""
+    if unstated:
+        yield Caution(
+            code="origin_stage_unstated",
+            text=(
+                f"The origin leaves out {', '.join(unstated)}: no premium for a European origin is paid, "
+                "what is bid against listed countries is taken off, and no requirement that excludes "
+                "countries fits."
+            ),
+            pointer="/origin",
+        )
+
+
+def form_claim_cautions(form: ProductForm, post_ppb: int, pre_ppb: int) -> Iterator[Caution]:
+    """Recycled content that a form can hardly have by itself; ISO 14021, 7.8.1.1, says which is which."""
+    unlike = [
+        kind
+        for kind, share_ppb, forms in (
+            ("post-consumer", post_ppb, NOT_POST_CONSUMER),
+            ("pre-consumer", pre_ppb, NOT_PRE_CONSUMER),
+        )
+        if share_ppb and form in forms
+    ]
+    if unlike:
+        yield Caution(
+            code="recycled_unlike_form",
+            text=(
+                f"{form_text(form).capitalize()} is stated with {' and '.join(unlike)} content. What is "
+                "mined is not recycled; what a maker grinds or cuts off is pre-consumer, but for what its "
+                "own input held; what users give back is post-consumer."
+            ),
+            pointer="/recycled",
         )
 
 

@@ -44,7 +44,11 @@ from market.rules.market_inputs import MarketInputs
 from market.rules.orders.activities import activity_cautions
 from market.rules.orders.customs import customs_cautions
 from market.rules.orders.horizons import delivered_time, validity_cautions
-from market.rules.orders.materials import composition_cautions, recycling_cautions, value_cautions
+from market.rules.orders.materials import (
+    composition_cautions,
+    recycling_cautions,
+    value_cautions,
+)
 from market.rules.orders.oxide_prices import oxide_price_cautions
 from market.rules.orders.whole_magnets import magnet_cautions
 from market.rules.packages import UNPACKED_UNITS
@@ -202,6 +206,10 @@ def stated_cautions(draft: SupplyDraft | SupplyTerms) -> tuple[Caution, ...]:
     if draft.recycled is not None:
         recycled_ppb = draft.recycled.post_consumer_ppb + draft.recycled.pre_consumer_ppb
         found += recycling_cautions(recycled_ppb, [step.stage for step in draft.origin])
+        if draft.physical_lot is None or draft.physical_lot.passport is None:
+            found += form_claim_cautions(
+                draft.form, draft.recycled.post_consumer_ppb, draft.recycled.pre_consumer_ppb
+            )
     found += customs_cautions(draft.form, draft.cn_code, draft.place, draft.composition, draft.export_licence)
     late = validity_cautions(draft.valid_until, delivered_time(draft))
     return (*found, *_package_cautions(draft), *magnet_cautions(draft), *_sharing_cautions(draft), *late)

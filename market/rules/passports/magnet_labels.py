@@ -9,7 +9,7 @@ from msgspec import UNSET, Struct, UnsetType
 from events.party_events import PostalAddress
 from events.passport_terms import MagnetRecord, PassportContent
 from events.refusal import Caution, Refusal
-from market.rules.orders.materials import recycling_cautions
+from market.rules.orders.materials import form_claim_cautions, recycling_cautions
 from market.rules.passports.data_carriers import carrier_fault
 from market.rules.passports.magnet_types import type_cautions
 from market.rules.refusing.passport_refusals import DataCarrierNoLink, ResponsibleNotIssuer
@@ -75,10 +75,16 @@ def stated_cautions(content: PassportContent) -> Iterator[Caution]:
     """Of a passport whose origin was stated, and does not follow from what it was made of."""
     shares = (each.post_consumer_ppb + each.pre_consumer_ppb for each in content.recycled)
     yield from recycling_cautions(max(shares, default=0), [share.stage for share in content.origin])
+    post_ppb = max((each.post_consumer_ppb for each in content.recycled), default=0)
+    pre_ppb = max((each.pre_consumer_ppb for each in content.recycled), default=0)
+    yield from form_claim_cautions(content.form, post_ppb, pre_ppb)
 
 
-def label_cautions(record: MagnetRecord, responsible: Responsible | None) -> Iterator[Caution]:
+def label_cautions(content: PassportContent, responsible: Responsible | None) -> Iterator[Caution]:
     """What the issuer of a label that was accepted should know."""
+    record = content.magnets
+    if record is None:
+        return
     at_responsible = "/magnets/responsible_organisation"
     if responsible is None or not (responsible.postal_address and responsible.electronic_contact):
         text = (
@@ -91,7 +97,7 @@ def label_cautions(record: MagnetRecord, responsible: Responsible | None) -> Ite
             text = "Article 28 asks for the chemical composition of each magnet."
             pointer = f"/magnets/magnets/{index}/composition"
             yield Caution(code="magnet_composition_missing", text=text, pointer=pointer)
-    yield from type_cautions(record)
+    yield from type_cautions(content)
     yield from _part_cautions(record)
     if not record.removal_steps:
         text = "Article 28 asks for all steps by which the magnets are reached and removed, with their tools."

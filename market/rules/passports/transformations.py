@@ -72,6 +72,7 @@ from market.rules.refusing.passport_refusals import (
     DrawnTwice,
     ElementNotBalanced,
     ElementUnbalanced,
+    ElementUnmeasured,
     LineageCycle,
     LotNumberTaken,
     MassBalanceMethodMissing,
@@ -85,6 +86,8 @@ from market.rules.refusing.passport_refusals import (
 )
 
 TOLERANCE_PPM_MAX = 50_000
+LOTS_NAMED = 8
+"""Of those that a refusal is about."""
 
 
 class DrawnPart(Struct, frozen=True, kw_only=True):
@@ -231,7 +234,17 @@ def balance_refusals(
         tolerance = of_inputs.most * min(tolerance_ppm, TOLERANCE_PPM_MAX) // MICRO
         too_much = of_outputs.least + lost[element] > of_inputs.most + tolerance
         too_little = of_outputs.most + lost[element] < of_inputs.least - tolerance
-        if too_much or too_little:
+        unmeasured = [each.content.lot_number for each in inputs if element not in each.masses]
+        if too_much and unmeasured:
+            reasons.append(
+                ElementUnmeasured(
+                    pointer="/outputs",
+                    element=element,
+                    lots=", ".join(unmeasured[:LOTS_NAMED]),
+                    outputs=grams_text(of_outputs.least),
+                )
+            )
+        elif too_much or too_little:
             reasons.append(
                 ElementUnbalanced(
                     pointer="/outputs",

@@ -270,6 +270,13 @@ class ElementUnbalanced(Refusal):
     code = "element_unbalanced"
 
 
+class ElementUnmeasured(Refusal):
+    """{element}: {lots} state no figure of it, and {outputs} g come out. What came out tells what went in:
+    first correct the passport of that lot with a figure of {element}, by the assay of what came out."""
+
+    code = "element_unmeasured"
+
+
 class ElementNotBalanced(Refusal):
     """No balance is kept of {element}: losses are stated of {balanced}."""
 

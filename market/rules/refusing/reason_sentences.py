@@ -28,6 +28,7 @@ SENTENCES: dict[str, str] = {
     "not_available": "The order is not available.",
     "not_qualified": "The buyer has not qualified the seller's site for this form as far as it asks for.",
     "origin_excluded": "The requirement takes nothing from {subject}.",
+    "origin_unstated": "The requirement excludes countries, and the origin leaves out {subject}.",
     "parcel_too_large": "The {subject}'s smallest parcel is more than both orders could trade together.",
     "pcf_missing": "There is no carbon footprint that is valid to the end of delivery.",
     "pcf_not_comparable": "The carbon footprint is not stated as the benchmark of the form is.",

@@ -1,0 +1,68 @@
+"""What an accepted order states beside the rule set of its market: footprints, stages of origin, caps.
+
+Read after it, and only where there is something to hold against it.
+"""
+
+from collections.abc import Iterator
+from uuid import UUID
+
+from contracts.rules.price_terms import benchmark_for, stages_unstated
+from events.market_terms import RequirementTerms, RuleSet, SupplyTerms
+from events.refusal import Caution
+from market.http.wire.reads import Looking, looking_on
+from market.http.wire.receipts import Warned, unless_unread, warned
+from market.rules.book import rule_set_at
+from market.rules.footprints import (
+    benchmark_cautions,
+    cap_cautions,
+    footprint_cautions,
+    validity_cautions,
+)
+from market.rules.orders.horizons import papers_span
+from market.rules.orders.materials import stage_cautions
+from market.store import inputs
+
+
+async def of_claims(on: Looking, market: UUID, terms: SupplyTerms, *, unhurried: bool) -> tuple[Warned, ...]:
+    """`unhurried`: no posting waits for it, so stages that are left out are told too."""
+    if terms.footprint is None and not unhurried:
+        return ()
+    return await unless_unread(_of_claims(on, market, terms))
+
+
+async def of_cap(on: Looking, market: UUID, terms: RequirementTerms) -> tuple[Warned, ...]:
+    return (
+        () if terms.footprint_max_g_co2e_per_kg is None else await unless_unread(_of_cap(on, market, terms))
+    )
+
+
+async def _of_claims(on: Looking, market: UUID, terms: SupplyTerms) -> tuple[Warned, ...]:
+    rules = await _rule_set(on, market)
+    if rules is None:
+        return ()
+    stages = stages_unstated(terms.form, terms.origin, terms.recycled, rules)
+    return warned([*_of_footprint(terms, rules, on), *stage_cautions(stages)])
+
+
+def _of_footprint(terms: SupplyTerms, rules: RuleSet, on: Looking) -> Iterator[Caution]:
+    if terms.footprint is None:
+        return
+    span = papers_span(terms)
+    yield from footprint_cautions(terms.footprint, terms.form, on.clock())
+    yield from validity_cautions(terms.footprint, span.start, span.end)
+    yield from benchmark_cautions(terms.footprint, benchmark_for(terms.form, rules))
+
+
+async def _of_cap(on: Looking, market: UUID, terms: RequirementTerms) -> tuple[Warned, ...]:
+    rules = await _rule_set(on, market)
+    if rules is None:
+        return ()
+    forms = tuple(accepted.form for accepted in terms.forms if benchmark_for(accepted.form, rules) is None)
+    return warned(cap_cautions(forms, by_benchmark=rules.caps_by_benchmark is True))
+
+
+async def _rule_set(on: Looking, market: UUID) -> RuleSet | None:
+    lane = on.desk.lane("market", market).lane
+    async with looking_on(on) as connection:
+        published = (await inputs.load_rule_sets(connection, lane, [market]))[market]
+    return rule_set_at(published, on.clock())
