@@ -46,6 +46,7 @@ from market.rules.orders.customs import customs_cautions
 from market.rules.orders.horizons import delivered_time, validity_cautions
 from market.rules.orders.materials import (
     composition_cautions,
+    form_claim_cautions,
     recycling_cautions,
     value_cautions,
 )
