@@ -28,7 +28,7 @@ from events.delivery_events import (
     ReturnSettled,
 )
 from events.refusal import Caution
-from events.vocabulary import PhysicalLot
+from events.vocabulary import PhysicalLot, RecycledContent
 from market.commands.shipping import load_lot, shipment_of
 from market.http.agreements import waste_warnings
 from market.http.agreements.contract_reads import as_party, load_with_volumes
@@ -36,6 +36,7 @@ from market.http.wire import screening_warnings
 from market.http.wire.endpoint import Call
 from market.http.wire.reads import Looking, as_desk, looking_on
 from market.http.wire.receipts import Warned, unless_unread, warned
+from market.rules.orders.materials import form_claim_cautions
 from market.rules.passports import shipped_claims, shipped_lots
 from market.store import matches, supplies
 
@@ -119,7 +120,10 @@ async def _of_lot(call: Call[Any, Any], agreement: Agreement, fact: DeliveryShip
     if fact.passport is None:
         matched = await matched_lot(call)
         unproven = unproven_cautions(agreement.terms_on(fact.shipped_on), fact.evidence)
-        return (*shipped_lots.unnamed_cautions(None if matched is None else matched.passport), *unproven)
+        recycled = fact.evidence.recycled or RecycledContent()
+        unlike = form_claim_cautions(fact.form, recycled.post_consumer_ppb, recycled.pre_consumer_ppb)
+        unnamed = shipped_lots.unnamed_cautions(None if matched is None else matched.passport)
+        return (*unnamed, *unproven, *unlike)
     desk = call.door.desk
     async with desk.looking() as connection:
         lot = await load_lot(connection, fact.passport, fact.agreement, desk.lanes, but_for=fact.delivery)
