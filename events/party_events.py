@@ -340,8 +340,9 @@ class InvitationEnded(Struct, frozen=True, kw_only=True):
 class InitiativeFiguresStated(Struct, frozen=True, kw_only=True):
     """What partners of an initiative offered, needed, agreed and took in one quarter, stated once for good.
 
-    `until` is not in. `groups`: of companies, which its `partners` were of; `groups_min`: how many stand
-    behind each figure at least, without the coordinator's own. What fewer stand behind is not there.
+    `until` is not in. `groups`: of companies, which its `partners` were of; `organisations`: those partners;
+    `groups_min`: how many stand behind each figure at least, without what the coordinator's own group was a
+    side of. What fewer stand behind is not there.
     """
 
     TYPE: ClassVar[str] = "parties.initiative.figures-stated.v1"
@@ -352,6 +353,7 @@ class InitiativeFiguresStated(Struct, frozen=True, kw_only=True):
     until: date
     partners: Annotated[int, Meta(ge=0, le=PARTNERS_MAX)]
     groups: Annotated[tuple[UUID, ...], Meta(max_length=PARTNERS_MAX)]
+    organisations: Annotated[tuple[UUID, ...], Meta(max_length=PARTNERS_MAX)] = ()
     groups_min: Annotated[int, Meta(ge=1, le=PARTNERS_MAX)]
     cells: Annotated[tuple[FigureCell, ...], Meta(max_length=400)] = ()
     shares: Annotated[tuple[FigureShare, ...], Meta(max_length=100)] = ()

@@ -8,9 +8,10 @@ from msgspec import UNSET, Struct, UnsetType
 from events.connections import Connection
 from events.decision import Decision, LaneKey, Moment, Request
 from events.desk import Answer, Desk, Operation, submit
+from events.party_events import InitiativeFiguresStated
 from market.rules.visibility import initiative_figures as rules
 from market.rules.visibility.initiative_figures import FiguresState, StatedFigures, StateFigures
-from market.store import initiatives, party_reads
+from market.store import crma, initiatives, party_reads
 
 
 class Asked(Struct, frozen=True, kw_only=True):
@@ -30,7 +31,7 @@ async def load(connection: Connection, asked: Sequence[Asked], moment: Moment) -
                     StatedFigures(
                         initiative=each.initiative,
                         coordinator_group=await _group(connection, each.coordinated_by),
-                        groups=each.groups,
+                        partners=await _partners(connection, each),
                     )
                     for each in await initiatives.figures_of_quarter(connection, ask.argument.since)
                 ]
@@ -45,6 +46,11 @@ async def _group(connection: Connection, coordinator: UUID | UnsetType) -> UUID 
         return None
     found = await party_reads.load_organisation(connection, coordinator)
     return None if found is None else found.group
+
+
+async def _partners(connection: Connection, stated: InitiativeFiguresStated) -> dict[UUID, UUID]:
+    known = await crma.load_organisations(connection, stated.organisations)
+    return {each: found.group for each, found in known.items()}
 
 
 def decide(state: FiguresState, asked: Asked, moment: Moment) -> Decision:

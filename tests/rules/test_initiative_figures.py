@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from events.callers import Caller
 from events.initiative_terms import FigureBand, FigureCell, FigureRoute
 from events.party_events import InitiativeFiguresStated
-from market.rules.crma.shares import ElementShares
+from market.rules.crma.shares import DeclaredPart, ElementShares, StageShare
 from market.rules.orders.initiatives import Initiative, InitiativeDetails
 from market.rules.visibility import initiative_figures as rules
 from market.rules.visibility.crowd import is_crowd
@@ -43,11 +43,27 @@ ASKED = StateFigures(
     initiative="remhub",
     since=date(2025, 10, 1),
     partners={group: group for group in GROUPS},
+    coordinated_by=LEADER,
     coordinator_group=LEADER,
     amounts=(),
     shares=(),
+    others_shares=(),
     routes=(),
     groups_min=5,
+)
+
+
+MINED = StageShare(
+    stage="extraction",
+    union_ppb=300_000_000,
+    undeclared_ppb=0,
+    of_declared=DeclaredPart(union_ppb=0, outside_ppb=0, undeclared_ppb=0),
+    countries=(),
+    largest_third=None,
+    benchmark_ppb=100_000_000,
+    benchmark="met",
+    ceiling_ppb=650_000_000,
+    ceiling="met",
 )
 
 
@@ -76,33 +92,41 @@ def test_only_its_coordinator_and_operators_state_what_is_over_once() -> None:
     for lost in (None, replace(LED, revoked=True)):
         gone = replace(STATE, initiative=lost)
         assert [("initiative_absent", None)] == blotter(lambda gone=gone: rules.state(gone, ASKED, moment()))  # type: ignore[misc]
-    before = replace(STATE, stated=(StatedFigures(initiative="remhub", coordinator_group=LEADER, groups=()),))
+    before = replace(
+        STATE, stated=(StatedFigures(initiative="remhub", coordinator_group=LEADER, partners={}),)
+    )
     assert [("figures_stated_before", None)] == blotter(lambda: rules.state(before, ASKED, moment()))
     for caller in (ADMIN, OPERATOR_CALLER):
         (fact,) = facts(rules.state(STATE, replace(ASKED, caller=caller), moment()))
         assert isinstance(fact, InitiativeFiguresStated)
-        assert (date(2025, 10, 1), date(2026, 1, 1), 12, GROUPS, LEADER) == (
+        assert (date(2025, 10, 1), date(2026, 1, 1), 12, GROUPS, GROUPS, LEADER) == (
             fact.since,
             fact.until,
             fact.partners,
             fact.groups,
+            fact.organisations,
             fact.coordinated_by,
         )
 
 
 def test_what_two_initiatives_of_one_coordinator_differ_by_is_a_crowd_or_nothing() -> None:
-    """Registered with all partners but one, a second initiative would tell that one's figures."""
-    for groups, refused in (
-        (GROUPS, False),
-        (GROUPS[1:], True),
-        ((*GROUPS, UUID(int=50)), True),
-        (GROUPS[4:], True),
-        (GROUPS[5:], False),
-        ((*GROUPS[5:], UUID(int=50)), True),
+    """Registered with all partners but one, a second initiative would tell that one's figures; so would one
+    with all groups, but without one of a group's two companies."""
+    mine = ASKED.partners
+    second = {UUID(int=50): GROUPS[0]}
+    for partners, refused in (
+        (mine, False),
+        ({each: each for each in GROUPS[1:]}, True),
+        (mine | {UUID(int=50): UUID(int=50)}, True),
+        (mine | second, True),
+        ({each: each for each in GROUPS[1:]} | second, True),
+        ({each: each for each in GROUPS[4:]}, True),
+        ({each: each for each in GROUPS[5:]}, False),
+        ({each: each for each in GROUPS[5:]} | {UUID(int=50): UUID(int=50)}, True),
     ):
-        other = StatedFigures(initiative="permanet", coordinator_group=LEADER, groups=groups)
+        other = StatedFigures(initiative="permanet", coordinator_group=LEADER, partners=partners)
         asked = lambda other=other: rules.state(replace(STATE, stated=(other,)), ASKED, moment())  # noqa: E731
-        assert (groups, [("figures_would_differ", None)] if refused else []) == (groups, blotter(asked))
+        assert (partners, [("figures_would_differ", None)] if refused else []) == (partners, blotter(asked))
         stranger = replace(other, coordinator_group=UUID(int=97))
         facts(rules.state(replace(STATE, stated=(stranger,)), ASKED, moment()))
 
@@ -126,6 +150,45 @@ def test_who_knows_its_own_part_learns_nothing_of_the_rest() -> None:
     assert 2 == len(cells_of([*amounts, offered(GROUPS[5], 1_000_000)], own))
     large = [*amounts, offered(GROUPS[5], 5_000_000)]
     assert (2, 0) == (len(cells_of(large, FIVE)), len(cells_of(large, own)))
+
+
+def test_who_bought_itself_learns_nothing_of_a_seller() -> None:
+    """Each side of all is a crowd, and what others bought came of one seller."""
+    own = Threshold(groups_min=5, without=GROUPS[0])
+    sellers, buyers = GROUPS[1:6], GROUPS[6:11]
+    bought = [(each, GROUPS[0], 1_250_000) for each in sellers[:4]]
+    rest = [(sellers[4], each, 1_000_000) for each in buyers]
+    goods = [
+        RoutedGoods(route="reuse", groups=(seller, buyer), goods_g=mass_g, pieces=0)
+        for seller, buyer, mass_g in (*bought, *rest)
+    ]
+    amounts = [
+        offered(each.groups[0], each.goods_g, measure="agreed_across", groups=each.groups) for each in goods
+    ]
+    assert (2, 0) == (len(cells_of(amounts, FIVE)), len(cells_of(amounts, own)))
+    assert (1, 0) == (len(routes_of(goods, FIVE)), len(routes_of(goods, own)))
+    many = [
+        replace(each, groups=(sellers[number % 5], each.groups[1])) for number, each in enumerate(amounts)
+    ]
+    assert 2 == len(cells_of(many, own))
+
+
+def test_a_route_that_is_told_leaves_no_total_to_take_it_from() -> None:
+    """Magnets that are used again count by net mass on their market and on their route."""
+    goods = [
+        RoutedGoods(route="reuse", groups=pair, goods_g=1_000, pieces=3)
+        for pair in zip(GROUPS[:5], GROUPS[5:10], strict=True)
+    ]
+    lone = RoutedGoods(route="refurbish", groups=(GROUPS[10], GROUPS[11]), goods_g=2_000, pieces=3)
+    amounts = tuple(
+        offered(each.groups[0], each.goods_g, measure="agreed_inside", groups=each.groups, material=material)
+        for each in (*goods, lone)
+        for material in ("ndfeb-reuse", "ndpr")
+    )
+    for routes, materials in (((*goods, lone), {"ndpr"}), ((lone,), {"ndfeb-reuse", "ndpr"})):
+        (fact,) = facts(rules.state(STATE, replace(ASKED, amounts=amounts, routes=routes), moment()))
+        assert isinstance(fact, InitiativeFiguresStated)
+        assert materials == {each.material for each in fact.cells}
 
 
 def test_a_part_that_a_total_would_tell_keeps_another_back() -> None:
@@ -166,16 +229,19 @@ def test_no_sum_or_difference_of_what_is_told_is_less_than_a_crowd(
     parts: dict[str, dict[UUID, int]],
 ) -> None:
     """Whatever can be had by taking told stages from a told total."""
-    behind: Any = {("offered", stage): (groups,) for stage, groups in parts.items()}
+    behind: Any = {
+        ("offered", stage): {(group,): grams for group, grams in groups.items()}
+        for stage, groups in parts.items()
+    }
     told, whole = told_parts(behind, FIVE)
     assert set(told) <= set(behind)
     for stage in told:
-        assert is_crowd(behind[stage][0].values(), 5)
+        assert is_crowd(behind[stage].values(), 5)
     if whole is None:
         return
     for taken in chain.from_iterable(combinations(told, count) for count in range(len(told) + 1)):
         left = joined(sides for key, sides in behind.items() if key not in taken)
-        assert left == () or is_crowd(left[0].values(), 5)
+        assert not left or is_crowd(left.values(), 5)
 
 
 def test_shares_and_routes_have_a_crowd_on_both_sides_too() -> None:
@@ -187,13 +253,22 @@ def test_shares_and_routes_have_a_crowd_on_both_sides_too() -> None:
             declared_mg=0,
             corrected_mg=0,
             documented_ppb=0,
-            stages=(),
+            stages=(MINED,),
             bought_mg=dict.fromkeys(GROUPS[:buyers], 2),
             sold_mg=dict.fromkeys(GROUPS[:sellers], 2),
         )
 
     for buyers, sellers in ((4, 5), (5, 4)):
-        assert () == shares_of([element(buyers, sellers)], FIVE)
+        few, enough = [element(buyers, sellers)], [element(5, 5)]
+        assert ((), ()) == (shares_of(few, enough, FIVE), shares_of(enough, few, FIVE))
+    assert () == shares_of([element(5, 5)], [], FIVE)
+    (told,) = shares_of([element(5, 5)], [element(5, 5)], FIVE)
+    assert ("Nd", "extraction", 300_000_000, "met") == (
+        told.element,
+        told.stage,
+        told.union_ppb.low,
+        told.benchmark,
+    )
     goods = [
         RoutedGoods(route="reuse", groups=pair, goods_g=1_000, pieces=3)
         for pair in zip(GROUPS[:5], GROUPS[5:10], strict=True)

@@ -1,6 +1,6 @@
 """What the figures of an initiative are made of, read from orders, matches and deliveries of its partners."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any, Final, Literal
 from uuid import UUID
@@ -16,9 +16,10 @@ from market.http.materials.crma import PUBLIC_MIN, dated_rules
 from market.http.materials.crma_lots import Asked, check_size, load_delivered, load_lots
 from market.http.wire.endpoint import Call
 from market.http.wire.reads import as_desk
-from market.rules.crma.dated import rules_on
+from market.rules.crma.dated import CrmaRules, rules_on
 from market.rules.crma.resales import less_resold
-from market.rules.crma.shares import ElementShares, consumed, shares
+from market.rules.crma.shares import consumed, shares
+from market.rules.crma.taken import Taken
 from market.rules.goods import pieces_of
 from market.rules.orders.initiatives import Initiative
 from market.rules.quantities import product_g
@@ -80,20 +81,25 @@ async def load_figures(call: Call[Any, Any], initiative: Initiative, since: date
         bases = await crma.market_bases(
             connection, {each.market for each in ordered} | {each.market for each in trades}
         )
-        consumption = await _shares(connection, partners, asked)
+        taken = [each.taken for each in await load_lots(connection, asked)]
         least = await crma.organisations_min(connection, None) or PUBLIC_MIN
     groups = partners | {each: found.group for each, found in known.items()}
+    leader = None if by is UNSET else groups[by]
+    consumption = _consumption(taken, partners, asked.rules)
+    others = [each for each in consumption if leader not in (each.buyer.group, each.seller.group)]
     return StateFigures(
         caller=call.caller,
         initiative=initiative.initiative,
         since=since,
         partners=partners,
-        coordinator_group=None if by is UNSET else groups[by],
+        coordinated_by=by,
+        coordinator_group=leader,
         amounts=(
             *(_order(each, groups, bases) for each in ordered),
             *(_trade(each, partners, groups, bases) for each in trades),
         ),
-        shares=consumption,
+        shares=shares(consumption, asked.rules),
+        others_shares=shares(others, asked.rules),
         routes=tuple(_routed(agreed, groups)),
         groups_min=max(least, PUBLIC_MIN),
     )
@@ -120,11 +126,10 @@ async def _delivered(connection: Connection, partners: Groups, asked: Asked) -> 
     ]
 
 
-async def _shares(connection: Connection, partners: Groups, asked: Asked) -> tuple[ElementShares, ...]:
-    """Of what partners took that consume in the Union, each material once."""
-    taken = [each.taken for each in await load_lots(connection, asked)]
-    bought = [each for each in consumed(taken, asked.rules) if each.buyer.organisation in partners]
-    return shares(less_resold(bought, taken, asked.rules), asked.rules)
+def _consumption(taken: Sequence[Taken], partners: Groups, rules: CrmaRules) -> list[Taken]:
+    """What partners took that consume in the Union, each material once."""
+    bought = [each for each in consumed(taken, rules) if each.buyer.organisation in partners]
+    return less_resold(bought, taken, rules)
 
 
 def _order(order: Ordered, groups: Groups, bases: Mapping[UUID, MarketBasis]) -> Amount:

@@ -1,16 +1,17 @@
 """What may be told of an initiative's partners together, once for each quarter.
 
-A figure is told where enough groups of companies stand behind it, none with more than half, without the
-coordinator's own too: who knows its own part would learn the rest. What is left of a total when all that is
-told of it is taken away is a figure like any other, so parts are kept back until that holds of it.
+A figure is told where enough groups of companies stand behind it, none with more than half, and behind what
+the coordinator's own group is no side of too: who knows its own part would learn the rest. What is left of a
+total when all that is told of it is taken away is a figure like any other, so parts are kept back until that
+holds of it.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import date
 from typing import Final
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import Struct, UnsetType
 
 from events.callers import Caller, role_refusals
 from events.decision import Decision, Moment
@@ -25,7 +26,15 @@ from events.initiative_terms import (
 )
 from events.party_events import InitiativeFiguresStated
 from events.refusal import refuse
-from events.vocabulary import PPB, REX_HIERARCHY, MarketBasis, ProductForm, RexRoute, ValueChainStage
+from events.vocabulary import (
+    BASIS_ELEMENTS,
+    PPB,
+    REX_HIERARCHY,
+    MarketBasis,
+    ProductForm,
+    RexRoute,
+    ValueChainStage,
+)
 from market.rules.crma.shares import ElementShares
 from market.rules.orders.initiatives import Initiative
 from market.rules.refusing.refusals import (
@@ -88,11 +97,12 @@ class RoutedGoods(Struct, frozen=True, kw_only=True):
 
 
 class StatedFigures(Struct, frozen=True, kw_only=True):
-    """Of an initiative that was stated, of the same quarter. `coordinator_group`: of who led it then."""
+    """Of an initiative that was stated, of the same quarter. `coordinator_group`: of who led it then;
+    `partners` by their ids, with their groups of companies."""
 
     initiative: str
     coordinator_group: UUID | None
-    groups: tuple[UUID, ...]
+    partners: Mapping[UUID, UUID]
 
 
 class FiguresState(Struct, frozen=True, kw_only=True):
@@ -105,34 +115,45 @@ class FiguresState(Struct, frozen=True, kw_only=True):
 
 class StateFigures(Struct, frozen=True, kw_only=True):
     """`since` is the first day of a quarter. `partners`: their groups of companies by their ids.
-    `coordinator_group`: None of an initiative that no organisation coordinates."""
+    `coordinator_group`: of `coordinated_by`. `others_shares`: of what that group was no side of."""
 
     caller: Caller
     initiative: str
     since: date
     partners: Mapping[UUID, UUID]
+    coordinated_by: UUID | UnsetType
     coordinator_group: UUID | None
     amounts: tuple[Amount, ...]
     shares: tuple[ElementShares, ...]
+    others_shares: tuple[ElementShares, ...]
     routes: tuple[RoutedGoods, ...]
     groups_min: int
 
 
-Behind = tuple[dict[UUID, int], ...]
-"""Grams by group of companies: one side of an order, two of a trade."""
+_Grams = dict[tuple[UUID, ...], int]
+Behind = Mapping[tuple[UUID, ...], int]
+"""Grams by groups of companies: of an order one, of a trade the seller's and the buyer's."""
 
 
 class Threshold(Struct, frozen=True, kw_only=True):
     groups_min: int
     without: UUID | None
 
-    def passed(self, sides: Iterable[Mapping[UUID, int]]) -> bool:
-        """On each side, with the coordinator's own part and without it."""
-        return all(self._side(side) for side in sides)
+    def passed(self, behind: Behind) -> bool:
+        """On each side, of all and of what the coordinator's group is no side of."""
+        others = {groups: grams for groups, grams in behind.items() if self.without not in groups}
+        return self.crowded(_sides(behind)) and self.crowded(_sides(others))
 
-    def _side(self, side: Mapping[UUID, int]) -> bool:
-        others = [grams for group, grams in side.items() if group != self.without]
-        return is_crowd(side.values(), self.groups_min) and is_crowd(others, self.groups_min)
+    def crowded(self, sides: Collection[Mapping[UUID, int]]) -> bool:
+        return bool(sides) and all(is_crowd(side.values(), self.groups_min) for side in sides)
+
+
+def _sides(behind: Behind) -> tuple[dict[UUID, int], ...]:
+    sides: tuple[dict[UUID, int], ...] = tuple({} for _ in next(iter(behind), ()))
+    for groups, grams in behind.items():
+        for side, group in zip(sides, groups, strict=True):
+            side[group] = side.get(group, 0) + grams
+    return sides
 
 
 def state(figures: FiguresState, argument: StateFigures, moment: Moment) -> Decision:
@@ -142,20 +163,21 @@ def state(figures: FiguresState, argument: StateFigures, moment: Moment) -> Deci
     over = quarter_start(quarter + 1)
     if argument.since != quarter_start(quarter).date() or moment.now < over:
         raise QuarterNotOver(pointer="/since")
-    groups = tuple(sorted(set(argument.partners.values())))
-    _refuse_differences(figures, argument, groups)
+    _refuse_differences(figures, argument)
     threshold = Threshold(groups_min=argument.groups_min, without=argument.coordinator_group)
+    routes = routes_of(argument.routes, threshold)
     fact = InitiativeFiguresStated(
         initiative=initiative.initiative,
-        coordinated_by=initiative.details.coordinated_by,
+        coordinated_by=argument.coordinated_by,
         since=argument.since,
         until=over.date(),
         partners=len(argument.partners),
-        groups=groups,
+        groups=tuple(sorted(set(argument.partners.values()))),
+        organisations=tuple(sorted(argument.partners)),
         groups_min=argument.groups_min,
-        cells=cells_of(argument.amounts, threshold),
-        shares=shares_of(argument.shares, threshold),
-        routes=routes_of(argument.routes, threshold),
+        cells=cells_of(_beside(routes, argument.amounts), threshold),
+        shares=shares_of(argument.shares, argument.others_shares, threshold),
+        routes=routes,
     )
     draft = Draft(stream="parties", lane=figures.lane, subject=initiative.initiative, data=fact)
     return Decision(drafts=(draft,))
@@ -172,25 +194,32 @@ def _led(figures: FiguresState, caller: Caller) -> Initiative:
     return initiative
 
 
-def _refuse_differences(figures: FiguresState, argument: StateFigures, groups: tuple[UUID, ...]) -> None:
+def _refuse_differences(figures: FiguresState, argument: StateFigures) -> None:
     """Who coordinates two initiatives could take one's figures from the other's. Raises Refusals."""
     for other in figures.stated:
         if other.initiative == argument.initiative:
             raise FiguresStatedBefore(initiative=argument.initiative)
         if other.coordinator_group is None or other.coordinator_group != argument.coordinator_group:
             continue
-        for left in (set(groups) - set(other.groups), set(other.groups) - set(groups)):
+        for these, those in ((argument.partners, other.partners), (other.partners, argument.partners)):
+            left = {group for organisation, group in these.items() if organisation not in those}
             if 0 < len(left) < argument.groups_min:
                 raise FiguresWouldDiffer(other=other.initiative, least=argument.groups_min)
 
 
+def _beside(routes: Collection[FigureRoute], amounts: Iterable[Amount]) -> Iterator[Amount]:
+    """Whole magnets count by net mass: of a total of those agreed, told routes would leave what few sent."""
+    for each in amounts:
+        if BASIS_ELEMENTS[each.material] or TOTALS[each.measure] != "agreed" or not routes:
+            yield each
+
+
 def cells_of(amounts: Iterable[Amount], threshold: Threshold) -> tuple[FigureCell, ...]:
     """Of each measure and material the stages and the total that may be told, in order."""
-    found: dict[tuple[FigureMeasure, MarketBasis], dict[tuple[FigureMeasure, FigureStage], Behind]] = {}
+    found: dict[tuple[FigureMeasure, MarketBasis], dict[tuple[FigureMeasure, FigureStage], _Grams]] = {}
     for each in amounts:
         parts = found.setdefault((TOTALS[each.measure], each.material), {})
-        sides = parts.setdefault((each.measure, each.stage), tuple({} for _ in each.groups))
-        _add(sides, zip(each.groups, (each.mass_g,) * len(each.groups), strict=True))
+        _add(parts.setdefault((each.measure, each.stage), {}), each.groups, each.mass_g)
     cells = []
     for (total, material), parts in sorted(found.items()):
         told, whole = told_parts(parts, threshold)
@@ -208,40 +237,37 @@ def told_parts(
     Beside a total that is told, what is kept back is a crowd itself, or nothing is.
     """
     whole = joined(parts.values())
-    told = sorted(key for key, sides in parts.items() if threshold.passed(sides))
+    told = sorted(key for key, behind in parts.items() if threshold.passed(behind))
     if not threshold.passed(whole):
         return told, None
     while len(told) < len(parts):
-        if threshold.passed(joined(sides for key, sides in parts.items() if key not in told)):
+        if threshold.passed(joined(behind for key, behind in parts.items() if key not in told)):
             break
         told.remove(min(told, key=lambda key: (_grams(parts[key]), key)))
     return told, whole
 
 
 def joined(several: Iterable[Behind]) -> Behind:
-    whole: Behind = ()
-    for sides in several:
-        whole = whole or tuple({} for _ in sides)
-        for one, other in zip(whole, sides, strict=True):
-            for group, grams in other.items():
-                one[group] = one.get(group, 0) + grams
+    whole: _Grams = {}
+    for behind in several:
+        for groups, grams in behind.items():
+            _add(whole, groups, grams)
     return whole
 
 
-def _add(sides: Behind, parts: Iterable[tuple[UUID, int]]) -> None:
-    for side, (group, grams) in zip(sides, parts, strict=True):
-        side[group] = side.get(group, 0) + grams
+def _add(behind: _Grams, groups: tuple[UUID, ...], grams: int) -> None:
+    behind[groups] = behind.get(groups, 0) + grams
 
 
-def _grams(sides: Behind) -> int:
-    return sum(sides[0].values())
+def _grams(behind: Behind) -> int:
+    return sum(behind.values())
 
 
 def _cell(
-    measure: FigureMeasure, stage: FigureStage | None, material: MarketBasis, sides: Behind
+    measure: FigureMeasure, stage: FigureStage | None, material: MarketBasis, behind: Behind
 ) -> FigureCell:
     return FigureCell(
-        measure=measure, stage=stage, material=material, mass_g=_band(mass_band_g(_grams(sides)))
+        measure=measure, stage=stage, material=material, mass_g=_band(mass_band_g(_grams(behind)))
     )
 
 
@@ -249,8 +275,12 @@ def _band(band: Band) -> FigureBand:
     return FigureBand(low=band.low, high=band.high)
 
 
-def shares_of(shares: Iterable[ElementShares], threshold: Threshold) -> tuple[FigureShare, ...]:
-    """In steps of 10 %; which third country is the largest is not told."""
+def shares_of(
+    shares: Iterable[ElementShares], others: Iterable[ElementShares], threshold: Threshold
+) -> tuple[FigureShare, ...]:
+    """In steps of 10 %; which third country is the largest is not told. `others`: without the coordinator's
+    own."""
+    without = {each.element: each for each in others}
     return tuple(
         FigureShare(
             element=each.element,
@@ -264,7 +294,8 @@ def shares_of(shares: Iterable[ElementShares], threshold: Threshold) -> tuple[Fi
             ceiling=stage.ceiling,
         )
         for each in shares
-        if threshold.passed((each.bought_mg, each.sold_mg))
+        if each.element in without
+        and all(threshold.crowded((of.bought_mg, of.sold_mg)) for of in (each, without[each.element]))
         for stage in each.stages
     )
 
@@ -277,13 +308,13 @@ def routes_of(goods: Collection[RoutedGoods], threshold: Threshold) -> tuple[Fig
     """Each by itself: no total is told that one could be taken from."""
     found = []
     for route in REX_HIERARCHY:
-        grams: Behind = ({}, {})
-        pieces: Behind = ({}, {})
+        grams: _Grams = {}
+        pieces: _Grams = {}
         for each in goods:
             if each.route == route:
-                _add(grams, zip(each.groups, (each.goods_g,) * len(grams), strict=True))
+                _add(grams, each.groups, each.goods_g)
                 if each.pieces:
-                    _add(pieces, zip(each.groups, (each.pieces,) * len(pieces), strict=True))
+                    _add(pieces, each.groups, each.pieces)
         if threshold.passed(grams):
             counted = _band(pieces_band(_grams(pieces))) if threshold.passed(pieces) else None
             found.append(FigureRoute(route=route, goods_g=_band(mass_band_g(_grams(grams))), pieces=counted))
