@@ -273,16 +273,20 @@ async def test_lists_of_before_are_filled_as_events_fill_them(database: Any, yar
     assert [(None, 2), (1, 1)] == [(each.due, each.invoices) for each in sums]
 
 
-async def test_credits_of_before_are_set_off_as_events_set_them_off(database: Any, yard: Yard) -> None:
-    """A final invoice below its provisional one, and a shipment that was withdrawn, from before payments."""
+async def test_credits_of_before_are_set_off_as_events_set_them_off(database: Any, scene: Scene) -> None:
+    """A final invoice below its provisional one, and a shipment that was withdrawn, from before payments; of
+    tens of millions, whose squares no bigint holds."""
+    yard = await yard_on(scene, delivery_terms(IndexedPrice(index=INDEX)))
+    yard.on(MARCH)
+    await yard.publish(quoted(date(2027, 2, 1), 5_000 * MICRO))
     delivery, gone = await yard.ship(), await yard.ship("L2")
     await yard.weigh(delivery)
     for firm in (yard.seller, yard.buyer):
         await yard.lodge(delivery, firm)
     await yard.accept(delivery)
     yard.on(APRIL)
-    await yard.publish(quoted(MARCH, 40 * MICRO))
-    assert -4_000_000 == (await yard.settle(delivery)).total_cents
+    await yard.publish(quoted(MARCH, 4_000 * MICRO))
+    assert -400_000_000 == (await yard.settle(delivery)).total_cents
     withdrawal = Withdraw(caller=yard.seller.trader, delivery=gone, reason="wrong lot")
     await deliveries.withdraw(yard.scene.desk, withdrawal)
     owner = await asyncpg.connect(database.dsn("owner"), server_settings={"search_path": "state, view"})
@@ -305,10 +309,10 @@ async def test_credits_of_before_are_set_off_as_events_set_them_off(database: An
         await owner.close()
     assert [] == [table.table for table in report.tables if table.differences]
     assert [
-        ("part_paid", 36_000_000, 4_000_000, None),
-        ("set_off", 36_000_000, 36_000_000, APRIL),
-        ("set_off", -4_000_000, -4_000_000, APRIL),
-        ("set_off", -36_000_000, -36_000_000, APRIL),
+        ("part_paid", 3_600_000_000, 400_000_000, None),
+        ("set_off", 3_600_000_000, 3_600_000_000, APRIL),
+        ("set_off", -400_000_000, -400_000_000, APRIL),
+        ("set_off", -3_600_000_000, -3_600_000_000, APRIL),
     ] == [(row["status"], row["total_cents"], row["set_off_cents"], row["settled_on"]) for row in before]
 
 

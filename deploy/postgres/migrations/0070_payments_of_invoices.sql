@@ -93,7 +93,7 @@ UPDATE state.issued_invoice i SET
         SELECT nullif(max((c.issued_time AT TIME ZONE 'UTC')::date), '-infinity')
         FROM state.issued_invoice c
         WHERE c.lane = i.lane AND c.market = i.market AND c.agreement = i.agreement
-            AND (c.invoice = i.invoice OR (c.delivery = i.delivery AND c.set_off_cents * i.set_off_cents < 0))
+            AND (c.invoice = i.invoice OR (c.delivery = i.delivery AND sign(c.set_off_cents) * i.set_off_cents < 0))
     ) END
 WHERE set_off_cents <> 0 OR total_cents = 0;
 
