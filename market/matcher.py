@@ -132,8 +132,9 @@ class Matcher:
             await keep(connection)
             await allow_for(connection, len(drafts))
             tables = await RoundTables.read(connection, batch.lane, drafts)
-            rows = await RowsAhead.read(connection, batch.lane, self._source)
+            rows = None
             if ahead:
+                rows = await RowsAhead.read(connection, batch.lane, self._source)
                 async with rows.making(drafts):
                     await tables.insert_matches(connection, drafts)
             heads = await lock_lanes(connection, [batch.lane])

@@ -313,9 +313,11 @@ async def come_and_go(scene: Scene, coordinator: Firm, partner: Firm) -> None:
         initiative="permanet",
         since=date(2025, 10, 1),
         partners={partner.organisation: partner.organisation},
+        coordinated_by=coordinator.organisation,
         coordinator_group=coordinator.organisation,
         amounts=(),
         shares=(),
+        others_shares=(),
         routes=(),
         groups_min=5,
     )

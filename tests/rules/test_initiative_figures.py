@@ -112,7 +112,7 @@ def test_only_its_coordinator_and_operators_state_what_is_over_once() -> None:
 def test_what_two_initiatives_of_one_coordinator_differ_by_is_a_crowd_or_nothing() -> None:
     """Registered with all partners but one, a second initiative would tell that one's figures; so would one
     with all groups, but without one of a group's two companies."""
-    mine = ASKED.partners
+    mine = dict(ASKED.partners)
     second = {UUID(int=50): GROUPS[0]}
     for partners, refused in (
         (mine, False),
