@@ -67,7 +67,9 @@ def part_refusals(
         named.add(of.invoice)
         total_cents = sign * of.total_cents
         taken_cents = of.received_cents + (of.stated_cents if open_only else 0)
-        left_cents = sign * (of.total_cents - taken_cents)
+        left_cents = total_cents - sign * taken_cents
+        if left_cents * total_cents < 0:  # stated, and received beside it
+            left_cents = 0
         pointer = f"/parts/{place}/amount"
         if total_cents * part.amount_cents <= 0:
             reasons.append(

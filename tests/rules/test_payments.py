@@ -115,6 +115,7 @@ def test_an_invoice_takes_no_more_than_it_says() -> None:
     first = lane.paying
     lane.pay({invoice: cents}, "seller", receives=True)
     second = lane.paying
+    assert [("invoice_overpaid", "/parts/0/amount")] == refused(lambda: lane.pay({invoice: 1}))
     lane.paying = first
     assert [("invoice_overpaid", "/parts/0/amount")] == refused(lane.confirm)
     lane.paying = second
