@@ -9,7 +9,7 @@ from contracts.rules.payment import Payable
 from contracts.rules.payment_refusals import InvoiceUnknown, PaymentUnknown
 from contracts.rules.payments import Opening, PaymentState, RecordReceipt
 from contracts.store import payments as store
-from contracts.store.payments import PaymentPlace
+from contracts.store.payments import AlikeKey, PaymentPlace
 from events.callers import Caller
 from events.connections import Connection
 from events.decision import Decision, LaneKey, Moment, Request
@@ -41,15 +41,16 @@ async def _load_opening(
     del moment
     named = {part.invoice for ask in asked for part in ask.argument.parts}
     payables = await store.load_payables(connection, named)
+    keys = [_alike_key(ask, payables) for ask in asked]
+    alike = await store.alike(connection, [key for key in keys if key is not None])
     return [
-        PaymentState(lane=ask.lane, payables=payables, alike=await _alike(connection, ask, payables))
-        for ask in asked
+        PaymentState(lane=ask.lane, payables=payables, alike=None if key is None else alike.get(key))
+        for ask, key in zip(asked, keys, strict=True)
     ]
 
 
-async def _alike(
-    connection: Connection, ask: InMarket[Opening], payables: Mapping[UUID, Payable]
-) -> UUID | None:
+def _alike_key(ask: InMarket[Opening], payables: Mapping[UUID, Payable]) -> AlikeKey | None:
+    """None where the first part is of nobody that the caller pays or is paid by."""
     argument = ask.argument
     first = payables.get(argument.parts[0].invoice) if argument.parts else None
     caller = argument.caller.organisation
@@ -57,9 +58,7 @@ async def _alike(
     if other is None:
         return None
     payer, payee = (other, caller) if isinstance(argument, RecordReceipt) else (caller, other)
-    return await store.alike(
-        connection, ask.lane, ask.market, payer, payee, argument.value_on, argument.reference
-    )
+    return ask.lane, ask.market, payer, payee, argument.value_on, argument.reference
 
 
 async def _load(

@@ -75,8 +75,7 @@ class IssuedInvoice(Struct, frozen=True, kw_only=True):
 
 class Wanted(Struct, frozen=True, kw_only=True):
     """Invoices of an organisation; days and instants are half-open. Without `due_from` also those whose day
-    is not known. `overdue`: whether it was due
-    before `today`, and something is left of it."""
+    is not known. `overdue`: whether it was due before `today`, and something is left of it."""
 
     organisation: UUID
     side: Side | None = None

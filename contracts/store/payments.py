@@ -23,7 +23,7 @@ from contracts.rules.payment import (
     standings,
 )
 from contracts.store import bodies
-from contracts.store.issued_invoices import FIRST, Issuing, known
+from contracts.store.issued_invoices import Issuing, known
 from events.connections import Connection
 from events.contract_events import InvoiceSettled
 from events.envelope import Recorded
@@ -33,6 +33,8 @@ PaymentKey: TypeAlias = tuple[int, UUID, UUID]
 """lane, market, payment."""
 InvoiceKey: TypeAlias = tuple[int, UUID, UUID, UUID]
 """lane, market, agreement, invoice."""
+AlikeKey: TypeAlias = tuple[int, UUID, UUID, UUID, date, str]
+"""lane, market, payer, payee, value date, reference."""
 
 
 class PaymentPlace(Struct, frozen=True, kw_only=True):
@@ -245,20 +247,22 @@ async def load_payables(connection: Connection, invoices: Collection[UUID]) -> d
 
 
 READ_ALIKE = """
-select payment from payment
-where lane = $1 and market = $2 and payer = $3 and payee = $4 and value_on = $5 and reference = $6
-    and status not in ('withdrawn', 'reversed')
+select n.place, p.payment
+from unnest($1::bigint[], $2::uuid[], $3::uuid[], $4::uuid[], $5::date[], $6::text[])
+    with ordinality as n (lane, market, payer, payee, value_on, reference, place)
+join payment p
+    on p.lane = n.lane and p.market = n.market and p.payer = n.payer and p.payee = n.payee
+    and p.value_on = n.value_on and p.reference = n.reference
+where p.status not in ('withdrawn', 'reversed')
 """
 
 
-async def alike(
-    connection: Connection, lane: int, market: UUID, payer: UUID, payee: UUID, value_on: date, reference: str
-) -> UUID | None:
-    """A payment between the two on that day under that reference, which is not over."""
-    found: UUID | None = await connection.fetchval(
-        READ_ALIKE, lane, market, payer, payee, value_on, reference
-    )
-    return found
+async def alike(connection: Connection, keys: Sequence[AlikeKey]) -> Mapping[AlikeKey, UUID]:
+    """Of the keys those under which a payment stands that is not over."""
+    if not keys:
+        return {}
+    rows = await connection.fetch(READ_ALIKE, *zip(*keys, strict=True))
+    return {keys[row["place"] - 1]: row["payment"] for row in rows}
 
 
 LOCATE_INVOICES = """
@@ -342,14 +346,14 @@ async def list_payments(
 READ_OF_INVOICE = """
 select p.body from payment_part t
 join payment p on p.lane = t.lane and p.market = t.market and p.payment = t.payment
-where t.invoice = $1 and t.payment > $2 order by t.payment limit $3
+where t.invoice = $1 order by t.payment desc limit $2
 """
 
 
 async def payments_of(connection: Connection, invoice: UUID, *, limit: int) -> list[Payment]:
-    """At most `limit` that name it, the oldest first, as row-level security shows them to the reader."""
-    rows = await connection.fetch(READ_OF_INVOICE, invoice, FIRST, limit)
-    return [_payments.decode(row["body"]) for row in rows]
+    """The newest `limit` that name it, the oldest first, as row-level security shows them to the reader."""
+    rows = await connection.fetch(READ_OF_INVOICE, invoice, limit)
+    return [_payments.decode(row["body"]) for row in reversed(rows)]
 
 
 _payments = msgspec.json.Decoder(Payment)

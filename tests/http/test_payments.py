@@ -6,8 +6,10 @@ from decimal import Decimal
 from typing import Any
 
 import httpx
+import pytest
 
 from market.audit.receipt_proof import FORMAT, OF_AGREEMENT, check_receipt_proof, parse_receipt_proof
+from market.http.agreements import own_invoices
 from market.http.wire.ids import to_uuid
 from tests.http.seals import OPERATOR, WITNESS, sealed
 from tests.http.shop import Shop
@@ -92,7 +94,9 @@ async def test_what_keeps_a_payment_from_its_invoices(shop: Shop) -> None:
     assert (200, None) == (rehearsed.status_code, rehearsed.json()["id"])
 
 
-async def test_a_payment_is_stated_denied_and_confirmed_in_part(shop: Shop) -> None:
+async def test_a_payment_is_stated_denied_and_confirmed_in_part(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
     _, seller, buyer, outsider = await traded(shop)
     first, second = [each["invoice"] for each in (await items(shop, "/v1/invoices", buyer))[:2]]
     stated = await post(shop, "/v1/payments", buyer, transfer({first: "360000.00", second: "100000.00"}))
@@ -146,6 +150,9 @@ async def test_a_payment_is_stated_denied_and_confirmed_in_part(shop: Shop) -> N
         invoice[name] for name in ("status", "outstanding", "settled_on", "overdue_days")
     )
     assert ["reversed", "received"] == [each["status"] for each in invoice["payments"]]
+    monkeypatch.setattr(own_invoices, "PAYMENTS_SHOWN_MAX", 1)
+    newest = (await shop.ask("GET", f"/v1/invoices/{first}", by=buyer)).json()["payments"]
+    assert ["received"] == [each["status"] for each in newest]
 
 
 async def test_confirming_and_withdrawing_at_once_one_of_them_wins(shop: Shop) -> None:

@@ -42,10 +42,10 @@ FALLS: Final[dict[int, Falls]] = {-1: "past_due", 0: "due_today", 1: "not_yet_du
 DAY: Final = timedelta(days=1)
 PAYMENTS_SHOWN_MAX: Final = 500
 PAID: Final = (
-    "`state` says how the day lies to today, `status` how much of it is paid: what is "
-    "past its day and not settled has `overdue_days`. A "
-    "provisional invoice is due as any other; what `credited_by` names is less by it, and while that is null "
-    "the final one is still to come. What its credits leave over is set off within the delivery at once."
+    "`state` says how the day lies to today, `status` how much of it is paid: what is past its day and not "
+    "settled has `overdue_days`. A provisional invoice is due as any other; what `credited_by` names is less "
+    "by it, and while that is null the final one is still to come. Credits of a delivery are set off at once "
+    "against what of it is not paid."
 )
 
 
@@ -136,8 +136,8 @@ COLUMNS: Final[tuple[Column, ...]] = tuple(
 
 
 class TotalView(Body, frozen=True, kw_only=True):
-    """Of a currency and a state of the day: what the caller is to receive and to pay; `own_total` is the
-    first less the second."""
+    """Of a currency and a state of the day: what invoices say that the caller receives and pays, also where
+    it is paid by now; `own_total` is the first less the second."""
 
     currency: str
     state: Falls | None
@@ -198,7 +198,8 @@ async def index(call: Call[Nothing, OwnInvoicesQuery]) -> Answer:
     query=DueQuery,
     problems=(422,),
     answer=TotalsView,
-    description=f"Of the invoices that the same parameters list, by currency and state. {PAID}",
+    description="Of the invoices that the same parameters list, by currency and state: what they say, whether "
+    f"paid or not. `/v1/invoices/ageing` adds up what is outstanding. {PAID}",
 )
 async def totals(call: Call[Nothing, DueQuery]) -> Answer:
     today = day_of(call.door.clock())
@@ -313,7 +314,8 @@ def _summed(found: list[Total]) -> tuple[TotalView, ...]:
     tag=TAG,
     answer=InvoiceRead,
     etagged=True,
-    description="For its two sides, with the payments that name it, the oldest first. " + PAID,
+    description=f"For its two sides, with the newest {PAYMENTS_SHOWN_MAX} payments that name it, the oldest of "
+    f"them first. {PAID}",
 )
 async def read(call: Call[Nothing, Nothing]) -> Answer:
     own = call.caller.organisation
