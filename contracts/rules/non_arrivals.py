@@ -4,7 +4,7 @@ A lot is weighed when it comes after all, which ends the declaration. Once it st
 seller's risk nothing of it is owed, at the buyer's all of it as it was shipped.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -28,11 +28,12 @@ from contracts.rules.refusals import EvidenceMissing
 from contracts.rules.replacements import made_good_g
 from contracts.rules.results import OBJECTION_DAYS
 from contracts.rules.steps import decision, party, party_or_operator, side_refusals
+from contracts.rules.weighings import dry_g
 from events.callers import Caller
 from events.contract_terms import ContestOutcome, Evidence
 from events.decision import Decision, Moment
 from events.delivery_events import NonArrivalContested, NonArrivalDeclared, NonArrivalSettled
-from events.refusal import Refusal, refuse
+from events.refusal import Caution, Refusal, refuse
 from events.vocabulary import Incoterm, Side
 from events.wellformed import malformed
 
@@ -172,6 +173,22 @@ def uncontested(agreement: Agreement, state: DeliveryState, moment: Moment) -> D
         by=None,
         evidence=(),
     )
+
+
+def short_cautions(agreement: Agreement, delivery: Delivery) -> Iterator[Caution]:
+    """Of a delivery that was weighed: a part that did not come has no step of its own, the mass decides."""
+    received = delivery.weighed
+    incoterm = agreement.terms_on(delivery.shipped.shipped_on).delivery.incoterm
+    if received is None or RISK_ON_THE_WAY[incoterm] != "buyer" or received.object_by is UNSET:
+        return
+    if dry_g(received) < dry_g(delivery.shipped):
+        yield Caution(
+            code="short_at_buyers_risk",
+            text=f"Under {incoterm} what is lost or damaged after it was handed over is the buyer's, also of "
+            "a part. If some of this lot was, the seller may object with the mass that it handed over, and "
+            "that is the mass to settle.",
+            pointer="/net_wet_g",
+        )
 
 
 def is_operators(delivery: Delivery) -> bool:

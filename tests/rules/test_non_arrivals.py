@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from contracts.rules.calls import awaited, next_due
 from contracts.rules.delivered import left_g
-from contracts.rules.non_arrivals import RISK_ON_THE_WAY
+from contracts.rules.non_arrivals import RISK_ON_THE_WAY, short_cautions
 from contracts.rules.results import OBJECTION_DAYS
 from contracts.rules.settlements import accepted_g
 from contracts.rules.volumes import Volumes, fold_volume
@@ -70,6 +70,22 @@ def test_who_bears_a_lot_that_nobody_says_has_come(incoterm: str) -> None:
         assert 8 * TONNE_G == of.delivery.taken_g == left_g(of.paper.stands, [of.delivery])
     for step in (of.weigh, of.accept, of.reject, of.declare_non_arrival):
         assert "delivery_status_unfit" in refused(step)
+
+
+@pytest.mark.parametrize("incoterm", get_args(Incoterm))
+def test_a_part_that_did_not_come_is_told_where_it_is_the_buyers(incoterm: str) -> None:
+    """Short beyond the franchise alone; what the seller handed over is then what both settle, and pay."""
+    told = []
+    for net_wet_g in (2_500_000, 9_960_000, 10_200_000):
+        of = begun(under(incoterm)).ship().weigh(net_wet_g=net_wet_g, evidence=())
+        told.append([each.code for each in short_cautions(of.paper.stands, of.delivery)])
+    risk = RISK_ON_THE_WAY[incoterm]  # type: ignore[index]
+    assert [["short_at_buyers_risk"] if risk == "buyer" else [], [], []] == told
+    of = begun(under(incoterm)).ship()
+    assert [] == list(short_cautions(of.paper.stands, of.delivery))
+    of = begun(under(incoterm)).ship().weigh(net_wet_g=2_500_000, evidence=())
+    of.object_to_mass(net_wet_g=10 * TONNE_G).agree_on_mass("buyer")
+    assert 10 * TONNE_G == of.delivery.mass.net_wet_g
 
 
 def test_before_the_goods_are_with_the_carrier_the_loss_is_the_sellers() -> None:

@@ -85,7 +85,10 @@ async def weigh(call: Call[WeighLot, DryRun]) -> Answer:
     body=MassObjection,
     description="To the buyer's weighing, by the seller while it may; to a surveyor's certificate, by the "
     "side that did not hand it in. The figure counts no longer; the shipped mass does until it is settled: "
-    "a side takes the other's figure, the buyer weighs again, or a surveyor's certificate is handed in.",
+    "a side takes the other's figure, the buyer weighs again, or a surveyor's certificate is handed in. "
+    "Where the Incoterm has passed risk before the way (EXW, FCA, CPT, CIP, FAS, FOB, CFR, CIF), a "
+    "seller of whose lot a part was lost or damaged after that objects with the mass that it handed over and "
+    "a document of it: that mass is the one to settle, and to pay.",
     example={
         "net_wet_t": "20.000",
         "moisture_percent": "0.5",
