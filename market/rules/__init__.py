@@ -12,7 +12,7 @@ several of them, lies beside them.
                  them), initiatives; forecast_supply (what is not there yet), forecast_units (no unit twice);
                  counting, agreement_counting (against what a facility can make); twin_references; tolerance
                  (what a round would not count); customs (CN codes, export licences); passport_evidence;
-                 unknown_names (of initiatives, schemes, members)
+                 unknown_names (of initiatives, schemes, members), left_lots (what is offered and has left)
     twins        capacities (what a facility makes), committed (what orders have of it), twins (both);
                  product_twins, disassembly (its score), dated_rules; returns (of products, years ahead),
                  return_chances, poisson_binomial, weibull

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from typing import assert_never, cast
+from uuid import UUID
 
 import asyncpg
 import msgspec
@@ -141,6 +142,25 @@ async def load_alike(connection: Connection, identities: Sequence[str]) -> dict[
     """By identity that was asked about: of a lot, offered or sold, that differs from it by case alone."""
     rows = await connection.fetch(READ_ALIKE, identities) if identities else []
     return {row["named"]: _row(row).reservation for row in rows}
+
+
+# Its site is not known where a lot leaves: each of the seller's is looked at.
+READ_OF_NUMBERS = """
+select r.lane, r.position, r.version, r.identity, r.organisation, r.market, r.supply, r.status, r.body
+from facility f
+cross join unnest($2::text[]) as n (number)
+join lot_reservation r on lower(r.identity) = lower(f.organisation || '/' || f.facility || '/' || n.number)
+where f.organisation = $1 and r.status = 'reserved'
+order by r.identity limit $3
+"""
+
+
+async def reserved_of_numbers(
+    connection: Connection, organisation: UUID, numbers: Sequence[str], *, limit: int
+) -> tuple[ReservationRow, ...]:
+    """Lots without a passport in open orders, at any site of the organisation, whatever the case."""
+    rows = await connection.fetch(READ_OF_NUMBERS, organisation, numbers, limit)
+    return tuple(map(_row, rows))
 
 
 _lots = msgspec.json.Decoder(PhysicalLot)

@@ -63,6 +63,7 @@ async def test_a_mass_far_from_the_shipped_one_is_told_contested_surveyed_and_in
     assert [
         ("weighed_far_from_shipped", "/net_wet_t"),
         ("weighing_may_be_objected", "/net_wet_t"),
+        ("short_at_buyers_risk", "/net_wet_t"),
     ] == warned
     terms = (await shop.ask("GET", path, by=buyer)).json()["standing"]["terms"]
     assert NAMED["weighing"] == terms["weighing"]

@@ -348,6 +348,7 @@ async def test_what_the_writer_runs(database: Any, filled: Any) -> None:
             (shipped.READ_SENT_FOR, (3, market, asked[0], sold[0]), {"delivery_replacing", "delivery_of"}),
             (shipped.READ_JOURNEYS, (sold[0], 100), {"delivery_by_passport"}),
             (shipped.READ_OF_NUMBER, (posters[0], "Lot", sold[0], 10), {"delivery_lot_folded"}),
+            (reservations.READ_OF_NUMBERS, (posters[0], ["Lot", "L"], 10), {"lot_reservation_folded"}),
             *await of_passports(writer),
         ],
     )

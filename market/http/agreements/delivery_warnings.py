@@ -17,6 +17,7 @@ from contracts.rules.delivered import (
     shipment_cautions,
 )
 from contracts.rules.far_results import assay_cautions
+from contracts.rules.non_arrivals import short_cautions
 from contracts.rules.returns import passport_cautions
 from contracts.rules.weighings import weighing_cautions
 from contracts.store import agreements, deliveries
@@ -36,9 +37,10 @@ from market.http.wire import screening_warnings
 from market.http.wire.endpoint import Call
 from market.http.wire.reads import Looking, as_desk, looking_on
 from market.http.wire.receipts import Warned, unless_unread, warned
+from market.rules.orders import left_lots
 from market.rules.orders.materials import form_claim_cautions
 from market.rules.passports import shipped_claims, shipped_lots
-from market.store import matches, supplies
+from market.store import matches, reservations, supplies
 
 SAME_NUMBER_MAX: Final = 10
 
@@ -102,6 +104,7 @@ async def _of_shipment(call: Call[Any, Any], fact: DeliveryShipped) -> tuple[War
             connection, agreement.seller, fact.lot_number, fact.delivery, limit=SAME_NUMBER_MAX
         )
     of_lot = await _of_lot(call, agreement, fact)
+    offered = await _offered(call, agreement, fact)
     told = [*shipment_cautions(agreement, volumes, of_year, fact), *number_cautions(fact, others)]
     terms, until = agreement.terms_on(fact.shipped_on), midnight(fact.shipped_on)
     told += shipped_claims.stated_cautions(
@@ -112,7 +115,17 @@ async def _of_shipment(call: Call[Any, Any], fact: DeliveryShipped) -> tuple[War
     screened = await screening_warnings.of_agreement(
         call.door, agreement, pointer="", act="ship or take more"
     )
-    return (*warned([*told, *of_lot]), *of_waste, *screened)
+    return (*warned([*told, *of_lot, *offered]), *of_waste, *screened)
+
+
+async def _offered(call: Call[Any, Any], agreement: Agreement, fact: DeliveryShipped) -> Iterable[Caution]:
+    """Of lots of its number that orders of the seller still offer."""
+    async with as_desk(call) as connection:
+        held = await reservations.reserved_of_numbers(
+            connection, agreement.seller, left_lots.whole_numbers(fact.lot_number), limit=SAME_NUMBER_MAX
+        )
+    matched = await matched_lot(call) if held else None
+    return left_lots.offered_cautions(matched, ((each.physical_lot, each.reservation) for each in held))
 
 
 async def _of_lot(call: Call[Any, Any], agreement: Agreement, fact: DeliveryShipped) -> Iterable[Caution]:
@@ -137,4 +150,6 @@ async def _of_weighing(call: Call[Any, Any], fact: DeliveryWeighed) -> tuple[War
     if row is None or agreement is None:
         return ()
     of_waste = await waste_warnings.of_delivery(call, agreement, row.shipped.shipped_on, "")
-    return (*warned(weighing_cautions(replace(row, weighed=fact))), *of_waste)
+    weighed = replace(row, weighed=fact)
+    told = [*weighing_cautions(weighed), *short_cautions(agreement, weighed)]
+    return (*warned(told), *of_waste)

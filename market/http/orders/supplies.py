@@ -16,6 +16,7 @@ from events.market_terms import SupplyTerms as RecordedTerms
 from events.vocabulary import ConvertedPrice, MarketBasis
 from market.http.orders.claim_warnings import of_claims
 from market.http.orders.conversion import ConversionStep, supply_conversion
+from market.http.orders.left_warnings import of_left
 from market.http.orders.name_warnings import of_names, of_routes
 from market.http.orders.order_lists import entry
 from market.http.orders.rex_terms import CoreFigures
@@ -186,11 +187,13 @@ async def warnings_of(on: Looking, fact: SupplyPosted, *, unhurried: bool) -> tu
     market, terms = fact.market, fact.terms
     named = await of_names(on, market, terms)
     routes = await of_routes(on, market, terms, terms.condition)
+    order = fact.offer if isinstance(fact, SupplyOffered | SupplyOfferAmended) else fact.lot
+    left = await of_left(on, fact.organisation, order, terms)
     tolerance = await of_tolerance(on, market, terms) if unhurried else ()
     screened = await screening_warnings.of_order(on, market, fact.organisation) if unhurried else ()
     stated, of_capacity = warned(stated_cautions(terms)), warned(capacity_cautions(terms))
     claimed = await of_claims(on, market, terms, unhurried=unhurried)
-    return *stated, *claimed, *named, *routes, *tolerance, *screened, *of_capacity
+    return *stated, *claimed, *named, *routes, *left, *tolerance, *screened, *of_capacity
 
 
 def closed(call: Call[Any, DryRun], kind: Kind, outcome: Done, warnings: tuple[Warned, ...] = ()) -> Answer:
