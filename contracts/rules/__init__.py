@@ -3,9 +3,10 @@
 In the order of reading, each line from what a command meets first to what it rests on:
 
     an agreement   agreement (what its events have made of it), agreement_times (when), agreements (how it
-                   comes to stand), clauses (what can be wrong with its terms), effective_days (from
-                   which day an amendment counts), in_force (terms one after the other), cautions (what they
-                   may not mean), standing (what happens while it stands), matched (what a match becomes),
+                   comes to stand), clauses (what can be wrong with its terms), agreed_analytes (which
+                   nobody can state), effective_days (from which day an amendment counts),
+                   in_force (terms one after the other), cautions (what they may not mean), standing (what
+                   happens while it stands), matched (what a match becomes),
                    differences (between proposals), steps (what each asks first)
     volumes        nominations, contract_years, volumes (sums of its years); days
     the clock      clock (what falls due by itself, and in which order)

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from msgspec import UNSET, Struct, UnsetType
 
+from contracts.rules.agreed_analytes import analyte_refusals
 from contracts.rules.agreement import (
     BOUND,
     Agreement,
@@ -69,7 +70,7 @@ PROPOSALS_MAX: Final = 200
 class DraftAgreement(Struct, frozen=True, kw_only=True):
     """The caller's organisation is `side`. `basis` and `members` are the market's when the caller asked.
 
-    `at_door`: the currency has cents; terms that stand in the record are not judged by that.
+    `at_door`: the currency has cents, analytes are known; what the record holds is not judged by that.
     """
 
     caller: Caller
@@ -86,7 +87,7 @@ class DraftAgreement(Struct, frozen=True, kw_only=True):
 class ProposeTerms(Struct, frozen=True, kw_only=True):
     """All clauses as they shall stand; a counter-proposal, or an amendment of what stands.
 
-    `at_door` as of a draft; whoever amends what stands may leave its currency.
+    `at_door` as of a draft; whoever amends what stands may leave its currency and its analytes.
     """
 
     caller: Caller
@@ -133,6 +134,7 @@ def draft(state: AgreementState, argument: DraftAgreement, moment: Moment) -> De
         reasons.append(DayStatedEarly(pointer="/terms/effective_from"))
     if argument.at_door:
         reasons += in_terms(currency_refusals(argument.terms))
+        reasons += in_terms(analyte_refusals(argument.terms, None))
     if argument.terms.product.basis != argument.basis:
         reasons.append(
             BasisNotOfMarket(
@@ -170,8 +172,8 @@ def propose(state: AmendingState, argument: ProposeTerms, moment: Moment) -> Dec
     if agreement.proposals >= PROPOSALS_MAX:
         reasons.append(ProposalsMax(most=PROPOSALS_MAX))
     reasons += _proposable(agreement, argument.terms, state.settled, day_of(moment.now))
-    if argument.at_door and not _keeps_currency(agreement, argument.terms):
-        reasons += in_terms(currency_refusals(argument.terms))
+    if argument.at_door:
+        reasons += in_terms(_door_refusals(agreement, argument.terms))
     compared = agreement.table or agreement.standing
     if compared is not None and compared.terms == argument.terms:
         reasons.append(NoChange(pointer="/terms"))
@@ -187,9 +189,10 @@ def propose(state: AmendingState, argument: ProposeTerms, moment: Moment) -> Dec
     return decision(agreement, fact)
 
 
-def _keeps_currency(agreement: Agreement, terms: AgreementTerms) -> bool:
-    standing = agreement.standing
-    return standing is not None and standing.terms.payment.currency == terms.payment.currency
+def _door_refusals(agreement: Agreement, terms: AgreementTerms) -> list[Refusal]:
+    standing = None if agreement.standing is None else agreement.standing.terms
+    keeps = standing is not None and standing.payment.currency == terms.payment.currency
+    return [*([] if keeps else currency_refusals(terms)), *analyte_refusals(terms, standing)]
 
 
 def withdraw(state: AgreementState, argument: WithdrawProposal, moment: Moment) -> Decision:

@@ -315,6 +315,12 @@ class FormNotOption(Refusal):
     code = "form_not_option"
 
 
+class AgreedAnalyteUnknown(Refusal):
+    """{analyte} is not a known analyte: no figure of it could be stated, so no lot could be shipped."""
+
+    code = "agreed_analyte_unknown"
+
+
 class FloorAboveCap(Refusal):
     """The floor is above the cap."""
 

@@ -25,7 +25,7 @@ from events.contract_terms import (
     SplittingLimit,
     TermClause,
 )
-from events.market_terms import AnalyteLimit
+from events.market_terms import AnalyteLimit, PenaltyRule, PurityFloor
 from events.price_clauses import FlatPrice, IndexedPrice, IndexReference, MatchedPrice
 from tests.contract_support import PERMIT, TONNE_G, Paper, agreement_terms, drafting, spot_terms
 from tests.desk_support import (
@@ -66,6 +66,36 @@ def test_a_draft_needs_two_members_and_the_basis_of_its_market(changes: Any, exp
     assert expected == refused(
         lambda: agreements.draft(AgreementState(lane=LANE), drafting(**changes), moment())
     )
+
+
+def naming(analyte: str) -> AgreementTerms:
+    terms = agreement_terms()
+    split, limit = SplittingLimit(analyte=analyte, limit_ppb=1), AnalyteLimit(analyte=analyte, max_ppb=1)
+    return agreement_terms(
+        assay=replace(terms.assay, splitting=(split,)),
+        penalties=(PenaltyRule(analyte=analyte, threshold_ppb=1, step_ppb=1, ueur_per_kg_per_step=1),),
+        product=replace(terms.product, limits=(limit,), purity=PurityFloor(elements=(analyte,), min_ppb=1)),
+    )
+
+
+def test_an_analyte_that_nobody_can_state_is_refused_at_the_door_alone() -> None:
+    """And not in what the record holds, nor where it stays what both have signed."""
+    found = [
+        ("agreed_analyte_unknown", f"/terms/{place}")
+        for place in (
+            "product/limits/0/analyte",
+            "product/purity/elements/0",
+            "penalties/0/analyte",
+            "assay/splitting/0/analyte",
+        )
+    ]
+    drafted = replace(drafting(terms=naming("fe")), at_door=True)
+    assert found == refused(lambda: agreements.draft(AgreementState(lane=LANE), drafted, moment()))
+    paper = Paper().draft(terms=naming("Nd"))
+    assert found == refused(lambda: paper.propose("buyer", naming("fe"), at_door=True))
+    paper.propose("buyer", naming("fe")).sign_both(binding=False)
+    paper.propose("seller", replace(naming("fe"), shortfall_notice_days=7), at_door=True)
+    assert found == refused(lambda: paper.propose("seller", naming("FE"), at_door=True))
 
 
 def paid_in(currency: str) -> AgreementTerms:

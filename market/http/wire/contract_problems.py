@@ -83,6 +83,7 @@ CONTRACT_REFUSED: Final[dict[type[Refusal], int]] = {
             refusals.QuantityZero,
             refusals.ConditionsWithoutLongStop,
             refusals.FormNotOption,
+            refusals.AgreedAnalyteUnknown,
             refusals.FloorAboveCap,
             refusals.AmountBelowZero,
             refusals.CurrencyWithoutCents,
