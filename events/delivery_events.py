@@ -35,11 +35,24 @@ from events.vocabulary import (
 )
 
 
+class Consignment(Struct, frozen=True, kw_only=True):
+    """With whom and how a lot left, as its seller states it; what it does not say is absent.
+
+    `consignment_note`: the number of the CMR or CIM note, air waybill or bill of lading.
+    """
+
+    carrier: Text | UnsetType = UNSET
+    consignment_note: Text | UnsetType = UNSET
+    container: Text | UnsetType = UNSET
+    seals: Annotated[tuple[Text, ...], Meta(max_length=16)] | UnsetType = UNSET
+
+
 class DeliveryShipped(Struct, frozen=True, kw_only=True):
     """A call-off leaves: its lot, what the seller states of it, and the provisional invoice.
 
     `replaces`: the rejected delivery that it stands in for, always of a lot that is presented again. Without
     `lines` its index had no value yet: there is no provisional invoice, and the final one is of the whole.
+    `documents` of what left, such as its consignment note: what shows the handover when it is asked for.
     """
 
     TYPE: ClassVar[str] = "contracts.delivery.shipped.v1"
@@ -63,6 +76,8 @@ class DeliveryShipped(Struct, frozen=True, kw_only=True):
     lines: tuple[InvoiceLine, ...]
     goods: FoundGoods | UnsetType = UNSET
     replaces: UUID | UnsetType = UNSET
+    consignment: Consignment | UnsetType = UNSET
+    documents: Papers | UnsetType = UNSET
 
 
 class DeliveryWeighed(Struct, frozen=True, kw_only=True):

@@ -204,10 +204,12 @@ def _window_refusals(suspension: Suspension, now: datetime) -> list[Refusal]:
     return []
 
 
-def evidence_refusals(evidence: Sequence[Evidence] | UnsetType, now: datetime) -> list[Refusal]:
+def evidence_refusals(
+    evidence: Sequence[Evidence] | UnsetType, now: datetime, pointer: str = "/evidence"
+) -> list[Refusal]:
     today = day_of(now)
     return [
-        DateInFuture(pointer=f"/evidence/{place}/dated_on", day=each.dated_on.isoformat())
+        DateInFuture(pointer=f"{pointer}/{place}/dated_on", day=each.dated_on.isoformat())
         for place, each in enumerate(() if evidence is UNSET else evidence)
         if each.dated_on > today
     ]

@@ -61,10 +61,17 @@ from events.contract_terms import (
     DeliveryEvidence,
     Evidence,
     InvoiceLine,
+    Papers,
     StatedClaim,
 )
 from events.decision import Decision, Moment
-from events.delivery_events import DeliveryAccepted, DeliveryRejected, DeliveryShipped, DeliveryWithdrawn
+from events.delivery_events import (
+    Consignment,
+    DeliveryAccepted,
+    DeliveryRejected,
+    DeliveryShipped,
+    DeliveryWithdrawn,
+)
 from events.fractions import ppb_text
 from events.refusal import Refusal, refuse
 from events.rex_terms import FoundGoods
@@ -94,6 +101,8 @@ class Ship(Struct, frozen=True, kw_only=True):
     matched: PhysicalLot | None = None
     goods: FoundGoods | UnsetType = UNSET
     replaces: UUID | UnsetType = UNSET
+    consignment: Consignment | UnsetType = UNSET
+    documents: Papers | UnsetType = UNSET
 
 
 class Accept(Struct, frozen=True, kw_only=True):
@@ -149,6 +158,8 @@ def ship(state: DeliveryState, argument: Ship, moment: Moment) -> Decision:
         lines=(),
         goods=argument.goods,
         replaces=argument.replaces or alike or UNSET,
+        consignment=argument.consignment,
+        documents=argument.documents,
     )
     refuse(malformed(replace(shipped, year=max(1, shipped.year))))
     reasons: list[Refusal] = side_refusals(side, "seller")
@@ -157,6 +168,7 @@ def ship(state: DeliveryState, argument: Ship, moment: Moment) -> Decision:
     reasons += date_refusals(
         argument.shipped_on, "/shipped_on", moment.now, agreement.starts_on, "a shipment", "the first day"
     )
+    reasons += evidence_refusals(argument.documents, moment.now, "/documents")
     reasons += lot_refusals(agreement, argument.matched, shipped)
     reasons += replacement_refusals(state.replaced, alike, shipped)
     refuse(reasons + _lot_refusals(state, terms, argument))

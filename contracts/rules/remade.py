@@ -396,6 +396,8 @@ def _shipment(fact: DeliveryShipped, caller: Caller) -> deliveries.Ship:
         evidence=fact.evidence,
         goods=fact.goods,
         replaces=fact.replaces,
+        consignment=fact.consignment,
+        documents=fact.documents,
     )
 
 

@@ -682,6 +682,69 @@ async def test_a_lot_number_that_left_before_and_a_form_without_a_factor_are_war
     assert (409, "lot_delivered") == (again.status_code, again.json()["code"])
 
 
+async def test_a_shipment_names_the_documents_of_its_handover(shop: Shop) -> None:
+    """Both sides read them, a stranger does not; nothing of it is needed, and no document is of tomorrow."""
+    on(shop, date(2027, 1, 1))
+    path, seller, buyer = await effective(shop)
+    on(shop, date(2027, 3, 10))
+    note = {"title": "CMR 4711", "sha256": "4c" * 32, "dated_on": "2027-03-10"}
+    consignment = {
+        "carrier": "Carrier Ltd",
+        "consignment_note": "4711",
+        "container": None,
+        "seals": ["S-1", "S-2"],
+    }
+    late = lot(documents=[note, note | {"dated_on": "2027-03-11"}])
+    refused = await post(shop, f"{path}/deliveries", seller, late)
+    assert (422, [("date_in_future", "/documents/1/dated_on")]) == (refused.status_code, faults(refused))
+    named = await post(shop, f"{path}/deliveries", seller, lot(documents=[note], consignment=consignment))
+    plain = await post(shop, f"{path}/deliveries", seller, lot(lot_number="L2", net_wet_t="1"))
+    for answer, expected in ((named, (consignment, [note])), (plain, (None, []))):
+        assert 201 == answer.status_code, answer.text
+        for firm in (seller, buyer):
+            shown = (await shop.ask("GET", answer.headers["location"], by=firm)).json()
+            assert expected == (shown["consignment"], shown["documents"])
+    stranger = await shop.ask("GET", named.headers["location"], by=shop.scene.sellers[1])
+    assert 404 == stranger.status_code
+
+
+async def test_a_lot_that_is_offered_and_leaves_by_the_same_number_is_told_of(shop: Shop) -> None:
+    """Parts of it too; not what only sounds alike, nor what is another seller's."""
+    today = shop.scene.clock.now.date()
+    on(shop, date(2026, 1, 1))
+    path, seller, _ = await effective(shop)
+    on(shop, today)
+    named = {"site": to_text("fac", seller.facility), "lot_number": "Dup-2", "passport": None}
+    offered = await post(shop, "/v1/supply-offers", seller, shop.offer_body(seller, physical_lot=named))
+    assert (201, []) == (offered.status_code, _left(offered)), offered.text
+    told = []
+    for number in ("Dup-20", "Other-1", "DUP-2/1", "dup-2"):
+        body = lot(lot_number=number, shipped_on=today.isoformat())
+        shipped = await post(shop, f"{path}/deliveries", seller, body)
+        assert 201 == shipped.status_code, shipped.text
+        found = [each for each in shipped.json()["warnings"] if each["code"] == "lot_offered"]
+        told.append([(each["pointer"], offered.json()["id"] in each["detail"]) for each in found])
+    assert [[], [], [("/lot_number", True)], [("/lot_number", True)]] == told
+    etag = offered.headers["etag"]
+    amended = await shop.ask(
+        "PATCH", offered.headers["location"], by=seller, body={"payment_terms": "30 days"}, version=etag
+    )
+    told_at_offers = [_left(amended)]
+    for number, firm in (("OTHER-1", seller), ("Other", seller), ("Other-1", shop.scene.sellers[1])):
+        named = {"site": to_text("fac", firm.facility), "lot_number": number, "passport": None}
+        dry_run = await post(
+            shop, "/v1/supply-offers?validate_only=true", firm, shop.offer_body(firm, physical_lot=named)
+        )
+        assert 200 == dry_run.status_code, dry_run.text
+        told_at_offers.append(_left(dry_run))
+    left = [("lot_left_before", "/physical_lot/lot_number")]
+    assert [left, left, [], []] == told_at_offers
+
+
+def _left(answer: httpx.Response) -> list[tuple[str, str]]:
+    return [each for each in warnings(answer) if each[0] == "lot_left_before"]
+
+
 async def test_what_is_shipped_before_an_amendment_counts_is_warned_of(shop: Shop) -> None:
     """Two amendments of one day: the first is for no day at all."""
     on(shop, date(2027, 1, 1))

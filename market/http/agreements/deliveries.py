@@ -25,6 +25,7 @@ from events.vocabulary import ProductForm, RexRoute, Side
 from market.commands.shipping import ship as ship_lot
 from market.http.agreements.agreement_steps import Papers
 from market.http.agreements.agreement_views import Evidence
+from market.http.agreements.consignments import Consignment
 from market.http.agreements.contract_reads import ReasonedPage, ReasonQuery, as_party
 from market.http.agreements.contract_reads import load as load_agreement
 from market.http.agreements.delivery_steps import TAG, DeliveryAccepted, answer, delivery_step, given_of
@@ -58,6 +59,8 @@ EXAMPLE: Final = {
     "moisture_percent": "0.5",
     "stated": RESULTS,
     "recycled": {"post_consumer_percent": "36", "pre_consumer_percent": "0"},
+    "consignment": {"carrier": "Carrier Ltd", "consignment_note": "CMR 2028-0311", "seals": ["EU-20311"]},
+    "documents": [{"title": "CMR 2028-0311", "sha256": "4c" * 32, "dated_on": "2028-03-01"}],
 }
 CERTIFICATE: Final = {"title": "Certificate AHK-2028-5", "sha256": "5d" * 32, "dated_on": "2028-03-15"}
 INSPECTION: Final = {"title": "Inspection 88-3", "sha256": "6e" * 32, "dated_on": "2028-03-16"}
@@ -66,7 +69,9 @@ ASSAY: Final = {"laboratory": "Independent Laboratory", "reference": "A-2028-77"
 
 class ShipLot(Dated, frozen=True, kw_only=True):
     """A lot as it leaves: its mass, what the seller states of it, and what it proves. `replaces`: the
-    rejected delivery that it stands in for; of a lot that is presented again it need not be named."""
+    rejected delivery that it stands in for; of a lot that is presented again it need not be named.
+    `documents` of the handover, such as the consignment note or Annex VII of waste, stay with the seller; the
+    record holds what they are and their hashes."""
 
     lot_number: Code
     passport: PassportId | None = None
@@ -82,6 +87,8 @@ class ShipLot(Dated, frozen=True, kw_only=True):
     rex_routes: Annotated[tuple[RexRoute, ...], Meta(max_length=4)] = ()
     goods: FoundGoods | None = None
     replaces: DeliveryId | None = None
+    consignment: Consignment | None = None
+    documents: Papers = ()
 
     def evidence(self, held: tuple[MemberCertificate, ...]) -> terms.DeliveryEvidence:
         return terms.DeliveryEvidence(
@@ -143,7 +150,8 @@ class AcceptLot(Dated, frozen=True, kw_only=True):
     "where its index has no value yet, and the final one is of the whole. The "
     "contract of a match takes its lot, or parts of it, up to its quantity and tolerance (10 % where none is "
     "stated). A day outside the delivery window, more than is agreed for the year, a lot number that left "
-    "before under any agreement of the seller, whatever its case, more than two agreed lots, an origin that "
+    "before under any agreement of the seller, whatever its case, or that stands in an open order of it, "
+    "more than two agreed lots, an origin that "
     "is left out where the price rests on it (no premium is paid then, and what is bid against listed "
     "countries is taken off), claims that are paid for without a passport, a footprint that cannot be "
     "compared or looks odd, a form that the price states no factor of, a day before the newest terms count, "
@@ -176,6 +184,8 @@ async def ship(call: Call[ShipLot, DryRun]) -> Answer:
         matched=await matched_lot(call),
         goods=UNSET if body.goods is None else body.goods.inside(),
         replaces=UNSET if body.replaces is None else to_uuid(body.replaces),
+        consignment=UNSET if body.consignment is None else body.consignment.inside(),
+        documents=tuple(each.inside() for each in body.documents) or UNSET,
     )
     outcome = await given(call, ship_lot, argument)
     fact = outcome.fact(DeliveryShipped)

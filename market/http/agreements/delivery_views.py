@@ -14,7 +14,8 @@ from events.contract_events import InvoiceSettled
 from events.contract_terms import BuyerAct, InvoiceLine, LineKind, Settles
 from events.delivery_events import AssayLodged, DeliveryShipped, UmpireDecided, UmpireObjected
 from events.vocabulary import Instant, ProductForm, Side
-from market.http.agreements.agreement_views import Evidence
+from market.http.agreements.agreement_views import Evidence, evidence_view
+from market.http.agreements.consignments import Consignment
 from market.http.agreements.delivery_claims import ClaimsView
 from market.http.agreements.goods_terms import FoundGoods
 from market.http.agreements.lot_returns import ReturnView
@@ -252,7 +253,8 @@ class DeliveryView(Body, frozen=True, kw_only=True):
     """A delivery as it stands; mass and `quantity_kg` of basis as shipped, or as settled so far. `to_umpire`
     are the analytes that wait for the umpire, `deemed` what the buyer did not do in time. `claims`: what the
     seller stated beside its figures, `rejected_claims` what the buyer rejected them by. `goods` are pieces
-    and magnets as the seller stated them, `found` what the buyer rejected them by. `replaces`: the rejected
+    and magnets as the seller stated them, `consignment` and `documents` what it stated of the handover,
+    `found` what the buyer rejected them by. `replaces`: the rejected
     delivery that it stands in for, `made_good_kg` what of that lowers the contract year no longer.
     `return_freight`: who pays the way back of a rejected lot; it is settled outside the record. `returns`:
     what went back after it was accepted, or shall, in order. `withdrawn`: why its seller took it back."""
@@ -291,6 +293,8 @@ class DeliveryView(Body, frozen=True, kw_only=True):
     found: FoundGoods | None
     found_evidence: tuple[Evidence, ...]
     rejected_claims: tuple[terms.StatedClaim, ...]
+    consignment: Consignment | None
+    documents: tuple[Evidence, ...]
     replaces: DeliveryId | None
     made_good_kg: Kilograms
     return_freight: Side | None
@@ -342,6 +346,8 @@ class DeliveryView(Body, frozen=True, kw_only=True):
             if value.rejected is None or value.rejected.evidence is UNSET
             else tuple(map(Evidence.outside, value.rejected.evidence)),
             rejected_claims=() if value.rejected is None else value.rejected.claims or (),
+            consignment=Consignment.outside(shipped.consignment),
+            documents=evidence_view(shipped.documents),
             replaces=None if shipped.replaces is UNSET else to_text("del", shipped.replaces),
             made_good_kg=KILOGRAMS.text(made_good_by(value)),
             return_freight=RETURN_FREIGHT if value.rejected is not None else None,
