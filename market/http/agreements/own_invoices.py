@@ -198,8 +198,8 @@ async def index(call: Call[Nothing, OwnInvoicesQuery]) -> Answer:
     query=DueQuery,
     problems=(422,),
     answer=TotalsView,
-    description="Of the invoices that the same parameters list, by currency and state: what they say, whether "
-    f"paid or not. `/v1/invoices/ageing` adds up what is outstanding. {PAID}",
+    description="Of the invoices that the same parameters list, by currency and state: what they say, "
+    f"whether paid or not. `/v1/invoices/ageing` adds up what is outstanding. {PAID}",
 )
 async def totals(call: Call[Nothing, DueQuery]) -> Answer:
     today = day_of(call.door.clock())
@@ -314,8 +314,8 @@ def _summed(found: list[Total]) -> tuple[TotalView, ...]:
     tag=TAG,
     answer=InvoiceRead,
     etagged=True,
-    description=f"For its two sides, with the newest {PAYMENTS_SHOWN_MAX} payments that name it, the oldest of "
-    f"them first. {PAID}",
+    description=f"For its two sides, with the newest {PAYMENTS_SHOWN_MAX} payments that name it, the oldest "
+    f"of them first. {PAID}",
 )
 async def read(call: Call[Nothing, Nothing]) -> Answer:
     own = call.caller.organisation
