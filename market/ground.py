@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from ipaddress import ip_network
 from typing import Any, Final
 
-from msgspec import Struct, structs
+from msgspec import Struct, field, structs
 
 from events import positions, watermarks
 from events.brokers import Bootstrap
@@ -38,6 +38,7 @@ from market.provision import MIGRATIONS, ProvisionError, prepare_database, role_
 from market.rules.streams.reach import Reach
 from market.settings import DEVELOPMENT_SECRET, Role, Settings
 from market.store.applying import apply
+from market.store.newest_references import NewestReferences
 from market.topic_access import prepare_logins
 from market.topics import create_topics
 
@@ -210,6 +211,7 @@ class Wiring(Struct, frozen=True, kw_only=True):
     auditor: Pool
     desk: Desk
     clock: Callable[[], datetime]
+    references: NewestReferences = field(default_factory=NewestReferences)
 
     @property
     def settings(self) -> Settings:

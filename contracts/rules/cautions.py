@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, assert_never
 
-from contracts.rules.price_terms import round_half_even
+from contracts.rules.price_terms import REFERENCE_FIVEFOLD, far_apart, round_half_even
 from contracts.rules.prices import index_of
 from events.contract_terms import AgreementTerms
 from events.fractions import decimal_text, ppb_text
@@ -38,8 +38,6 @@ PERCENTS_OF_BASIS: Final[frozenset[ProductForm]] = frozenset(
 DUE_DAYS_MOST: Final = 60
 """Directive 2011/7/EU, Article 3 (5), between undertakings."""
 EURO: Final = "EUR"
-FAR_FACTOR: Final = 5
-"""Of a flat price from the reference price of its basis."""
 
 
 def clause_cautions(terms: AgreementTerms) -> Iterator[Caution]:
@@ -206,8 +204,7 @@ def reference_cautions(terms: AgreementTerms, reference: str, micro_per_kg: int)
     price = terms.price
     if not isinstance(price, FlatPrice) or terms.payment.currency != EURO or price.price_micro_per_kg <= 0:
         return
-    least, most = sorted((price.price_micro_per_kg, micro_per_kg))
-    if most > FAR_FACTOR * least:
+    if far_apart(price.price_micro_per_kg, micro_per_kg, REFERENCE_FIVEFOLD):
         yield Caution(
             code="price_far_from_reference",
             text=f"The flat price is {decimal_text(price.price_micro_per_kg, MICRO)} EUR per kg of basis; "

@@ -33,6 +33,13 @@ CENTS_G_PER_T_KG_PER_UEUR = 100
 RAW_FORMS: Final[frozenset[ProductForm]] = frozenset({"ore", "concentrate", "residue"})
 """What is mined or left over, and processed by nobody yet."""
 
+PRICE_TWICE = Fraction(2)
+"""Of a price from the one before it: further apart, one of them may be a slip."""
+RATE_TENTH = Fraction(11, 10)
+"""Of an exchange rate from the one before it, and of a restated figure from what it restates."""
+REFERENCE_FIVEFOLD = Fraction(5)
+"""Of a price that a party states from the reference price of what it pays for."""
+
 Rounding = Literal["up", "down"]
 
 
@@ -55,6 +62,13 @@ def round_to(value: Fraction, rounding: Rounding) -> int:
 def divide(numerator: int, denominator: int, rounding: Rounding) -> int:
     """`round_to` of a ratio that need not be in lowest terms; the denominator is positive."""
     return -(-numerator // denominator) if rounding == "up" else numerator // denominator
+
+
+def far_apart(one: int, other: int, factor: Fraction) -> bool:
+    """Whether the larger of two amounts is more than `factor` times the smaller; False unless both are above
+    zero."""
+    least, most = sorted((one, other))
+    return least > 0 and most * factor.denominator > least * factor.numerator
 
 
 def amount_cents(quantity_g: int, price_micro_per_kg: int) -> tuple[int, int]:

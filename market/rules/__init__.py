@@ -12,7 +12,8 @@ several of them, lies beside them.
                  them), initiatives; forecast_supply (what is not there yet), forecast_units (no unit twice);
                  counting, agreement_counting (against what a facility can make); twin_references; tolerance
                  (what a round would not count); customs (CN codes, export licences); passport_evidence;
-                 unknown_names (of initiatives, schemes, members), left_lots (what is offered and has left)
+                 unknown_names (of initiatives, schemes, members), left_lots (what is offered and has left);
+                 far_prices (from the reference)
     twins        capacities (what a facility makes), committed (what orders have of it), twins (both);
                  product_twins, disassembly (its score), dated_rules; returns (of products, years ahead),
                  return_chances, poisson_binomial, weibull
@@ -60,6 +61,7 @@ Beside them: assignment (the door of the optimum), book (a lane's fold), quantit
 market_inputs, footprints (which look odd), tranches, packages, rounding, goods, countries; passport (its
 fold), custody, element_masses; policy_lines (the strictest of all lines); matches, match_terms (for its
 contract), agreed_waste (papers of what ships), reliability (who trades firm orders alone), funnel (what
-became of all); inputs (recorded from elsewhere, and rule sets), rule_set_cautions (what looks odd in one),
+became of all); inputs (recorded from elsewhere, and rule sets), input_changes (far from what stood before),
+rule_set_cautions (what looks odd in one),
 rehearsals; viewers, callers, webhook_terms; materials_remade (by an audit), recoveries (of the record).
 """

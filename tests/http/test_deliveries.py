@@ -636,6 +636,9 @@ async def test_a_price_below_zero_and_a_value_ahead_of_its_period_are_warned_of(
         {**ahead, "published_at": "2027-03-10T08:00:00Z"}[name]
         for name in ("first_day", "last_day", "amount", "as_of", "published_at", "source")
     )
+    slipped = in_file + "\n2027-04-01,2027-04-30,400.00,2027-03-10,2027-03-10T08:00:00Z,entered"
+    tried = await upload(shop, slipped.encode(), path=FILES + "&validate_only=true")
+    assert ("index_far_from_before", "/rows/3/amount") in warnings(tried), tried.text
     uploaded = await upload(shop, in_file.encode())
     assert [("published_before_period_over", "/rows/2/published_at")] == warnings(uploaded), uploaded.text
     sent = await post(shop, f"{path}/deliveries", seller, lot())

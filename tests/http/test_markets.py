@@ -89,6 +89,12 @@ async def test_a_market_is_built_from_nothing(shop: Shop) -> None:
     assert 201 == member.status_code, member.text
     rate = await shop.ask("POST", f"{place}/inputs", body={**inputs.EXAMPLE, "as_of": "2026-03-01"}, **by)
     assert 201 == rate.status_code, rate.text
+    assert [] == rate.json()["warnings"]
+    inverted = {**inputs.EXAMPLE, "as_of": "2026-03-01", "eur_per_unit": "1.16"}
+    turned = await shop.ask("POST", f"{place}/inputs?validate_only=true", body=inverted, **by)
+    assert [("rate_far_from_before", "/eur_per_unit")] == [
+        (each["code"], each["pointer"]) for each in turned.json()["warnings"]
+    ]
     rules = {**rule_sets.EXAMPLE, "effective_from": "2026-03-02T09:00:00Z"}
     published = await shop.ask("POST", f"{place}/rule-sets", body=rules, **by)
     assert 201 == published.status_code, published.text

@@ -1,6 +1,7 @@
 """Orders through the door: post, read, amend, grade, withdraw, and the receipts they leave."""
 
 import re
+from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -12,6 +13,7 @@ from market.http.files.order_changes import OfferVersion
 from market.http.wire.ids import to_text
 from market.http.wire.patching import patched
 from market.store import initiatives
+from market.store.markets import load_market
 from tests.http.shop import Shop
 
 
@@ -120,6 +122,42 @@ async def test_an_order_that_single_lots_pass_over_is_told(shop: Shop) -> None:
         "POST", "/v1/supply-offers?validate_only=true", by=seller, body=large | {"all_or_nothing": True}
     )
     assert "small_fills_removed" not in {each["code"] for each in whole.json()["warnings"]}
+
+
+async def test_a_price_far_from_the_markets_reference_is_told(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many ask, the reference is read once in some seconds."""
+    seller, buyer, read = shop.scene.sellers[0], shop.scene.buyers[0], Calls(load_market)
+    monkeypatch.setattr("market.store.newest_references.load_market", read)
+    dear = {"limit": {"amount": "7100.00", "currency": "EUR", "per": "element"}}
+    cheap = {"ask": {"amount": "0.66", "currency": "USD", "per": "oxide"}}
+    body = shop.requirement_body(buyer)
+    fine = await shop.ask("POST", "/v1/requirements", by=buyer, body=body)
+    assert [] == fine.json()["warnings"]
+    told = [
+        await shop.ask("POST", "/v1/requirements", by=buyer, body=body | dear),
+        await shop.ask(
+            "POST", "/v1/supply-offers?validate_only=true", by=seller, body=shop.offer_body(seller) | cheap
+        ),
+        await shop.ask("PATCH", fine.headers["location"], by=buyer, body=dear, version=fine.headers["etag"]),
+    ]
+    assert [("price_far_from_reference", f"/{name}/amount") for name in ("limit", "ask", "limit")] == [
+        (each["code"], each["pointer"]) for answer in told for each in answer.json()["warnings"]
+    ]
+    assert 1 == read.count
+
+
+class Calls:
+    """A coroutine function, and how often it was called."""
+
+    def __init__(self, function: Callable[..., Awaitable[Any]]) -> None:
+        self._function = function
+        self.count = 0
+
+    async def __call__(self, *arguments: Any) -> Any:
+        self.count += 1
+        return await self._function(*arguments)
 
 
 async def test_an_accepted_order_stands_though_its_warnings_cannot_be_read(

@@ -6,17 +6,17 @@ from typing import Annotated, Any, Final, Self
 
 import msgspec
 from msgspec import Meta
-from msgspec.structs import asdict, replace
+from msgspec.structs import asdict
 
 from contracts.commands import indices as commands
-from contracts.rules.index_units import alike_cautions
-from contracts.rules.indices import IndexUnit, PublishIndex, early_cautions
+from contracts.rules.indices import IndexUnit, PublishIndex
 from contracts.store import indices as store
 from events.contract_terms import IndexValue
 from events.refusal import Refusals
 from events.vocabulary import Denominator
 from market.http.agreements.index_files import read_values
 from market.http.agreements.index_values import VALUES_MAX, ValueBody
+from market.http.agreements.index_warnings import of_values
 from market.http.wire import lists
 from market.http.wire.access import OPERATORS, READERS
 from market.http.wire.contract_steps import given
@@ -26,8 +26,8 @@ from market.http.wire.lists import PageQuery
 from market.http.wire.material import Body
 from market.http.wire.paging import Listing
 from market.http.wire.problems import refusal_faults
-from market.http.wire.reads import Looking, as_caller, looking_on
-from market.http.wire.receipts import Accepted, Warned, unless_unread, warned
+from market.http.wire.reads import as_caller
+from market.http.wire.receipts import Accepted
 from market.http.wire.row_files import CSV, XLSX
 from market.rules.refusing.wording import Code, CurrencyCode
 
@@ -40,8 +40,6 @@ VALUE: Final = {
     "published_at": "2026-11-02T09:00:00Z",
     "source": "entered under the operator's own licence",
 }
-CODES_MAX: Final = 1_000
-"""Of those that a code is held against."""
 EXAMPLE: Final = {"currency": "USD", "per": "oxide", "values": [VALUE]}
 
 
@@ -113,8 +111,9 @@ class ListedIndexView(IndexView, frozen=True, kw_only=True):
     status=201,
     idempotent=True,
     description="All or none. A value of a period that is known restates it when it is published later. "
-    "One that is published before the last day of its period is warned of, and a code that differs from "
-    "another by its case alone.",
+    "One that is published before the last day of its period is warned of, as is one of more than twice or "
+    "less than half the value of the period before, a restatement or an exchange rate that changes by more "
+    "than a tenth, and a code that differs from another by its case alone.",
     example=EXAMPLE,
 )
 async def publish(call: Call[PublishValues, DryRun]) -> Answer:
@@ -169,19 +168,9 @@ async def _publish(
     index = _code(call)
     argument = PublishIndex(caller=call.caller, index=index, unit=unit, values=values)
     outcome = await given(call, commands.publish, argument)
-    early = (
-        replace(each, pointer=f"{rows[place]}/published_at") if rows else each
-        for place, each in early_cautions(values)
-    )
-    told = (*warned(early), *await unless_unread(of_code(call.door, index)))
+    told = await of_values(call.door, index, unit, values, rows)
     body = IndexAccepted(index=index, values=len(values), warnings=told, **outcome.accepted())
     return Answer(body=body, status=outcome.status, replayed=outcome.replayed)
-
-
-async def of_code(on: Looking, index: str) -> tuple[Warned, ...]:
-    async with looking_on(on) as connection:
-        published = await store.load_codes(connection, limit=CODES_MAX)
-    return warned(alike_cautions(index, published))
 
 
 def _code(call: Call[Any, Any]) -> str:

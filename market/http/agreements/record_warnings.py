@@ -20,7 +20,7 @@ from events.price_clauses import FlatPrice
 from events.refusal import Caution
 from events.vocabulary import Side
 from market.http.agreements.contract_reads import load_with_volumes
-from market.http.agreements.indices import CODES_MAX
+from market.http.agreements.index_warnings import CODES_MAX
 from market.http.wire.endpoint import Call
 from market.http.wire.ids import to_text
 from market.http.wire.reads import as_caller, as_desk

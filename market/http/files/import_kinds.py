@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from contracts.commands import deliveries as delivery_commands
 from contracts.commands import indices as index_commands
-from contracts.rules.indices import IndexUnit, PublishIndex, early_cautions
+from contracts.rules.indices import IndexUnit, PublishIndex
 from events.callers import Caller
 from events.contract_events import IndexPublished
 from events.decision import Request
@@ -35,7 +35,8 @@ from market.http.agreements import deliveries
 from market.http.agreements.deliveries import LodgedAssay
 from market.http.agreements.delivery_warnings import of_assay
 from market.http.agreements.index_values import ValueBody
-from market.http.agreements.indices import VALUE, of_code
+from market.http.agreements.index_warnings import of_values
+from market.http.agreements.indices import VALUE
 from market.http.files import order_changes
 from market.http.files.order_changes import (
     LotAmendment,
@@ -52,7 +53,7 @@ from market.http.wire import examples
 from market.http.wire.access import OPERATORS, READS_ONLY, TRADERS
 from market.http.wire.ids import DeliveryId, to_text, to_uuid
 from market.http.wire.reads import Looking
-from market.http.wire.receipts import Warned, unless_unread, warned
+from market.http.wire.receipts import Warned, unless_unread
 from market.rules.refusing.wording import Code, CurrencyCode
 
 KindName = Literal[
@@ -196,8 +197,8 @@ async def _warn_of_assay(on: Looking, fact: AssayLodged) -> tuple[Warned, ...]:
 
 
 async def _warn_of_values(on: Looking, fact: IndexPublished) -> tuple[Warned, ...]:
-    early = warned(caution for _, caution in early_cautions(fact.values))
-    return (*early, *await unless_unread(of_code(on, fact.index)))
+    unit = IndexUnit(currency=fact.currency, per=fact.per, rate_of=fact.rate_of)
+    return await of_values(on, fact.index, unit, fact.values)
 
 
 def _made_assay(event: Recorded) -> str:

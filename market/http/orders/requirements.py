@@ -15,6 +15,7 @@ from market.http.orders.name_warnings import of_names
 from market.http.orders.order_explanations import EXPLAINED, OrderInRoundView, RoundQuery
 from market.http.orders.order_lists import OrderEntryView, OrderQuery
 from market.http.orders.policy_lines import EffectiveLineView
+from market.http.orders.price_warnings import of_price
 from market.http.orders.requirement_terms import RequirementTerms
 from market.http.orders.supplies import exchange_rate
 from market.http.orders.tolerance_warnings import of_tolerance
@@ -115,7 +116,8 @@ async def warnings_of(
     tolerance = await of_tolerance(on, market, terms) if unhurried else ()
     screened = await screening_warnings.of_order(on, market, fact.organisation) if unhurried else ()
     named, capped = await of_names(on, market, terms), await of_cap(on, market, terms)
-    return *warned(cautions(terms)), *capped, *named, *tolerance, *screened
+    stated, priced = warned(cautions(terms)), await of_price(on, market, terms)
+    return *stated, *priced, *capped, *named, *tolerance, *screened
 
 
 async def _accepted(

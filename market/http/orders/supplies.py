@@ -19,6 +19,7 @@ from market.http.orders.conversion import ConversionStep, supply_conversion
 from market.http.orders.left_warnings import of_left
 from market.http.orders.name_warnings import of_names, of_routes
 from market.http.orders.order_lists import entry
+from market.http.orders.price_warnings import of_price
 from market.http.orders.rex_terms import CoreFigures
 from market.http.orders.supply_terms import SupplyTerms
 from market.http.orders.tolerance_warnings import of_tolerance
@@ -191,9 +192,10 @@ async def warnings_of(on: Looking, fact: SupplyPosted, *, unhurried: bool) -> tu
     left = await of_left(on, fact.organisation, order, terms)
     tolerance = await of_tolerance(on, market, terms) if unhurried else ()
     screened = await screening_warnings.of_order(on, market, fact.organisation) if unhurried else ()
+    priced = await of_price(on, market, terms)
     stated, of_capacity = warned(stated_cautions(terms)), warned(capacity_cautions(terms))
     claimed = await of_claims(on, market, terms, unhurried=unhurried)
-    return *stated, *claimed, *named, *routes, *left, *tolerance, *screened, *of_capacity
+    return *stated, *priced, *claimed, *named, *routes, *left, *tolerance, *screened, *of_capacity
 
 
 def closed(call: Call[Any, DryRun], kind: Kind, outcome: Done, warnings: tuple[Warned, ...] = ()) -> Answer:

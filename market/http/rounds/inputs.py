@@ -18,8 +18,9 @@ from market.http.wire.lists import PageQuery
 from market.http.wire.material import Body, Price, utc
 from market.http.wire.numbers import EUR_PER_CURRENCY, EurPerCurrency
 from market.http.wire.paging import Listing
-from market.http.wire.reads import as_caller
-from market.http.wire.receipts import Accepted, done
+from market.http.wire.reads import as_caller, as_desk
+from market.http.wire.receipts import Accepted, Warned, done, warned
+from market.rules.input_changes import change_cautions
 from market.rules.refusing.wording import Code, CurrencyCode, LongText, Text
 from market.store import inputs as store
 from market.store.inputs import InputRow
@@ -187,22 +188,37 @@ def _outside(row: InputRow) -> Input:
     answer=InputAccepted,
     status=201,
     idempotent=True,
-    description="Prices, rates and lists are the operator's; a qualification is its buyer's.",
+    description="Prices, rates and lists are the operator's; a qualification is its buyer's. A price of "
+    "more than twice or less than half the one before is warned of, and a rate more than a tenth from it.",
     example=EXAMPLE,
 )
 async def record(call: Call[Input, DryRun]) -> Answer:
+    value = _inside(call.body)
+    told = await _changes(call, value)
     result = await commands.record_input(
         call.door.desk,
         call.caller,
         market=call.ids["market"],
-        value=_inside(call.body),
+        value=value,
         source_id=call.body.source_id,
         source_position=call.body.source_position,
         request=call.idempotent_request(),
         dry_run=call.query.validate_only,
     )
     outcome = done(call, result)
-    return Answer(body=InputAccepted(**outcome.accepted()), status=outcome.status, replayed=outcome.replayed)
+    body = InputAccepted(warnings=told, **outcome.accepted())
+    return Answer(body=body, status=outcome.status, replayed=outcome.replayed)
+
+
+async def _changes(call: Call[Input, DryRun], value: terms.MarketInput) -> tuple[Warned, ...]:
+    """Against what the lane holds yet: the table keeps the newest of each input alone."""
+    if not isinstance(value, terms.FxRate | terms.ReferencePrice):
+        return ()
+    market = call.ids["market"]
+    lane = call.door.desk.lane("market", market).lane
+    async with as_desk(call) as connection:
+        before = (await store.load_inputs(connection, lane, [market]))[market]
+    return warned(change_cautions(value, before))
 
 
 @endpoint(

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from events.connections import Pool
 from events.desk import Desk
@@ -16,6 +16,7 @@ from market.http.wire.paging import CursorSeal
 from market.lookups import Resolve
 from market.rules.streams.reach import Reach
 from market.solver import Solver
+from market.store.newest_references import NewestReferences
 
 
 class Check(Struct, frozen=True, kw_only=True):
@@ -54,3 +55,4 @@ class Door(Struct, frozen=True, kw_only=True):
     body_bytes_max: int
     public_url: str | None = None
     import_bytes_max: int
+    references: NewestReferences = field(default_factory=NewestReferences)

@@ -14,6 +14,7 @@ from market.http.wire.endpoint import Call
 from market.rules.viewers import AuditorViewer, OperatorViewer, OrganisationViewer, Viewer
 from market.store import clearings
 from market.store import lists as views
+from market.store.newest_references import NewestReferences
 from market.store.reading import ReaderRole, reading
 
 
@@ -70,6 +71,9 @@ class Looking(Protocol):
 
     @property
     def reader(self) -> Pool: ...
+
+    @property
+    def references(self) -> NewestReferences: ...
 
     @property
     def clock(self) -> Callable[[], datetime]: ...
