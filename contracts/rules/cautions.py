@@ -1,7 +1,7 @@
 """What the clauses of an agreement can mean and seldom do; pointers are into the terms."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Final, assert_never
+from typing import Final, NamedTuple, assert_never
 
 from contracts.rules.price_terms import REFERENCE_FIVEFOLD, far_apart, round_half_even
 from contracts.rules.prices import index_of
@@ -35,6 +35,7 @@ SPLITTING_LEAST_PPB: Final = 200_000
 PERCENTS_OF_BASIS: Final[frozenset[ProductForm]] = frozenset(
     {"mixed_oxide", "separated_oxide", "metal", "strip_cast_alloy"}
 )
+FACTOR_MOST_PPB: Final = 2 * PPB
 DUE_DAYS_MOST: Final = 60
 """Directive 2011/7/EU, Article 3 (5), between undertakings."""
 EURO: Final = "EUR"
@@ -98,6 +99,13 @@ def _factors(terms: AgreementTerms) -> Iterator[Caution]:
     for pointer, factor_ppb in _form_factors(price).items():
         if factor_ppb == 0:
             yield _factor_zero("A form factor", pointer)
+        elif factor_ppb > FACTOR_MOST_PPB and price.index.per in ("oxide", "element"):
+            yield Caution(
+                code="form_factor_large",
+                text=f"A form factor of {decimal_text(factor_ppb, PPB)} pays each kg of basis as so many kg "
+                f"{price.index.per}; no oxide weighs twice its metal.",
+                pointer=pointer,
+            )
         elif factor_ppb == PPB and not fits:
             yield Caution(
                 code="form_factor_one", text=_unlike_units(price.index.per, elements), pointer=pointer
@@ -199,18 +207,60 @@ def _payment(terms: AgreementTerms) -> Iterator[Caution]:
         )
 
 
+class _Stated(NamedTuple):
+    """An amount of a price, as it is far where it is `above` the reference, `below` it."""
+
+    what: str
+    micro_per_kg: int
+    pointer: str
+    above: bool = True
+    below: bool = False
+
+
 def reference_cautions(terms: AgreementTerms, reference: str, micro_per_kg: int) -> Iterator[Caution]:
     """`micro_per_kg`: the newest reference price of the basis, in euro; `reference`: which it is."""
-    price = terms.price
-    if not isinstance(price, FlatPrice) or terms.payment.currency != EURO or price.price_micro_per_kg <= 0:
+    if terms.payment.currency != EURO:
         return
-    if far_apart(price.price_micro_per_kg, micro_per_kg, REFERENCE_FIVEFOLD):
-        yield Caution(
-            code="price_far_from_reference",
-            text=f"The flat price is {decimal_text(price.price_micro_per_kg, MICRO)} EUR per kg of basis; "
-            f"{reference} comes to {decimal_text(micro_per_kg, MICRO)}. Is it per kg?",
-            pointer="/price/price_micro_per_kg",
-        )
+    for each in _stated(terms.price):
+        if not far_apart(each.micro_per_kg, micro_per_kg, REFERENCE_FIVEFOLD):
+            continue
+        if each.above if each.micro_per_kg > micro_per_kg else each.below:
+            yield Caution(
+                code="price_far_from_reference",
+                text=f"The {each.what} is {decimal_text(each.micro_per_kg, MICRO)} EUR per kg; {reference} "
+                f"comes to {decimal_text(micro_per_kg, MICRO)} per kg of basis. Is it per kg?",
+                pointer=f"/price{each.pointer}",
+            )
+
+
+def _stated(price: PriceClause) -> Iterator[_Stated]:
+    match price:
+        case FlatPrice():
+            yield _Stated("flat price", price.price_micro_per_kg, "/price_micro_per_kg", below=True)
+        case IndexedPrice():
+            yield from _stated_beside_index(price)
+        case ContractForDifference():
+            yield _Stated("strike", price.strike_micro_per_kg, "/strike_micro_per_kg", below=True)
+        case CostPlusPrice():
+            yield _Stated("cost", price.cost_micro_per_kg, "/cost_micro_per_kg")
+        case MatchedPrice():
+            return
+        case _:
+            assert_never(price)
+
+
+def _stated_beside_index(price: IndexedPrice) -> Iterator[_Stated]:
+    """A low floor and a high cap hold nothing back; what is added may be small or negative."""
+    if price.floor_micro_per_kg is not None:
+        yield _Stated("floor", price.floor_micro_per_kg, "/floor_micro_per_kg")
+    if price.cap_micro_per_kg is not None:
+        yield _Stated("cap", price.cap_micro_per_kg, "/cap_micro_per_kg", above=False, below=True)
+    added = abs(price.differential_micro_per_kg)
+    yield _Stated("differential, its sign aside,", added, "/differential_micro_per_kg")
+    yield _Stated("conversion", abs(price.conversion_micro_per_kg), "/conversion_micro_per_kg")
+    for place, each in enumerate(price.by_form):
+        pointer = f"/by_form/{place}/conversion_micro_per_kg"
+        yield _Stated(f"conversion of {each.form}", abs(each.conversion_micro_per_kg), pointer)
 
 
 def umpire_is_party(side: Side, name: str) -> Caution:

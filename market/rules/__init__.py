@@ -62,6 +62,6 @@ market_inputs, footprints (which look odd), tranches, packages, rounding, goods,
 fold), custody, element_masses; policy_lines (the strictest of all lines); matches, match_terms (for its
 contract), agreed_waste (papers of what ships), reliability (who trades firm orders alone), funnel (what
 became of all); inputs (recorded from elsewhere, and rule sets), input_changes (far from what stood before),
-rule_set_cautions (what looks odd in one),
-rehearsals; viewers, callers, webhook_terms; materials_remade (by an audit), recoveries (of the record).
+rule_set_cautions (what looks odd in one), rehearsals; viewers, callers, webhook_terms; materials_remade (by
+an audit), recoveries (of the record).
 """

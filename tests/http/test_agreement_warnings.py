@@ -10,8 +10,15 @@ from contracts.rules.cautions import reference_cautions
 from events.capacity_terms import CapacityCount, CountedQuarter
 from events.contract_terms import AssayClause, ProductClause, SourceClause, SplittingLimit
 from events.market_terms import AnalyteLimit, PenaltyRule
-from events.price_clauses import ContractForDifference, FlatPrice, FormPrice, IndexedPrice, IndexReference
-from events.vocabulary import PPB
+from events.price_clauses import (
+    ContractForDifference,
+    CostPlusPrice,
+    FlatPrice,
+    FormPrice,
+    IndexedPrice,
+    IndexReference,
+)
+from events.vocabulary import MICRO, PPB
 from market.http.agreements.agreement_warnings import (
     NO_FACILITY,
     NO_QUARTERS,
@@ -202,9 +209,43 @@ def test_a_flat_price_far_from_the_reference_price_is_told_with_both(
     found = list(reference_cautions(terms, "ndpr-oxide as of 2026-10-31", 80_000_000))
     assert told == bool(found)
     if found:
-        text = f"is {eur_per_kg} EUR per kg of basis; ndpr-oxide as of 2026-10-31 comes to 80."
+        text = f"is {eur_per_kg} EUR per kg; ndpr-oxide as of 2026-10-31 comes to 80 per kg of basis."
         assert text in found[0].text
-    assert [] == list(reference_cautions(OF_ELEMENT, "ndpr-oxide", 1))
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"floor_micro_per_kg": 700 * MICRO}, ["floor"]),
+        ({"floor_micro_per_kg": 5 * MICRO}, []),
+        ({"cap_micro_per_kg": 7 * MICRO}, ["cap"]),
+        ({"cap_micro_per_kg": 700 * MICRO}, []),
+        ({"differential_micro_per_kg": -700 * MICRO}, ["differential"]),
+        ({"differential_micro_per_kg": 1}, []),
+        ({"conversion_micro_per_kg": 500 * MICRO}, ["conversion"]),
+    ],
+)
+def test_what_stands_beside_an_index_is_held_against_the_reference(
+    changes: dict[str, int], told: list[str]
+) -> None:
+    price = replace(INDEXED, **changes)
+    terms = replace(OF_ELEMENT, price=price, payment=replace(OF_ELEMENT.payment, currency="EUR"))
+    found = list(reference_cautions(terms, "ndpr-oxide", 75 * MICRO))
+    assert [f"/price/{each}_micro_per_kg" for each in told] == [each.pointer for each in found]
+
+
+@pytest.mark.parametrize(("micro_per_kg", "strike", "cost"), [(7_000, 1, 1), (74, 0, 0), (7, 1, 0)])
+def test_a_strike_and_a_cost_are_held_against_the_reference(
+    micro_per_kg: int, strike: int, cost: int
+) -> None:
+    index, micro = INDEXED.index, micro_per_kg * MICRO
+    payment = replace(OF_ELEMENT.payment, currency="EUR")
+    for price, count in (
+        (ContractForDifference(index=index, strike_micro_per_kg=micro, upside_ppb=0), strike),
+        (CostPlusPrice(index=index, cost_micro_per_kg=micro, margin_ppb=0), cost),
+    ):
+        terms = replace(OF_ELEMENT, price=price, payment=payment)
+        assert count == len(list(reference_cautions(terms, "ndpr-oxide", 75 * MICRO)))
 
 
 def test_what_assays_do_not_exchange_is_the_sellers_word_and_told() -> None:
@@ -234,6 +275,7 @@ def test_what_assays_do_not_exchange_is_the_sellers_word_and_told() -> None:
         ),
         ({"payable_ppb": 0}, ("factor_zero", "/terms/price/payable_percent")),
         ({"form_factor_ppb": 0}, ("factor_zero", "/terms/price/form_factor")),
+        ({"form_factor_ppb": 100 * PPB}, ("form_factor_large", "/terms/price/form_factor")),
     ],
 )
 def test_an_index_that_pays_nothing_or_in_another_currency_is_told(

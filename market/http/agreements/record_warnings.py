@@ -16,7 +16,7 @@ from contracts.rules.volumes import Volumes
 from contracts.store import indices
 from events.contract_events import AgreementDrafted
 from events.contract_terms import AgreementTerms
-from events.price_clauses import FlatPrice
+from events.price_clauses import MatchedPrice
 from events.refusal import Caution
 from events.vocabulary import Side
 from market.http.agreements.contract_reads import load_with_volumes
@@ -86,7 +86,7 @@ async def _umpire(call: Call[Any, Any], terms: AgreementTerms, sides: Sides) -> 
 
 
 async def _reference(call: Call[Any, Any], terms: AgreementTerms, market: UUID) -> Iterable[Caution]:
-    if not isinstance(terms.price, FlatPrice):
+    if isinstance(terms.price, MatchedPrice):
         return ()
     async with as_desk(call) as connection:
         row = await markets.load_market(connection, market)
