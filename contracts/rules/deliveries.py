@@ -72,7 +72,7 @@ from events.delivery_events import (
     DeliveryShipped,
     DeliveryWithdrawn,
 )
-from events.fractions import ppb_text
+from events.fractions import percent_text
 from events.refusal import Refusal, refuse
 from events.rex_terms import FoundGoods
 from events.vocabulary import BASIS_ELEMENTS, PhysicalLot, ProductForm
@@ -219,8 +219,8 @@ def _lot_refusals(state: DeliveryState, terms: AgreementTerms, argument: Ship) -
     recycled = argument.evidence.recycled
     shown_ppb = 0 if recycled is None else recycled.post_consumer_ppb
     if shown_ppb < terms.product.post_consumer_min_ppb:
-        least = ppb_text(terms.product.post_consumer_min_ppb)
-        reasons.append(RecycledShareTooLow(pointer="/recycled", least=least, shown=ppb_text(shown_ppb)))
+        least, shown = percent_text(terms.product.post_consumer_min_ppb), percent_text(shown_ppb)
+        reasons.append(RecycledShareTooLow(pointer="/recycled", least=least, shown=shown))
     return reasons
 
 

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from contracts.rules.agreement import Agreement, other_side
 from contracts.rules.calls import late_refusals
 from contracts.rules.contests import evidence_refusals
-from contracts.rules.days import midnight
+from contracts.rules.days import instant_text, midnight
 from contracts.rules.delivery import (
     Delivery,
     DeliveryState,
@@ -190,7 +190,7 @@ def object_to_mass(state: DeliveryState, argument: ObjectToMass, moment: Moment)
     refuse(status_refusals(delivery, *MEASURED))
     object_by = _objectable(delivery, side)
     if moment.now >= object_by:
-        raise ObjectionOver(object_by=object_by.isoformat())
+        raise ObjectionOver(object_by=instant_text(object_by))
     refuse(
         [
             *moisture_refusals(argument.moisture_ppb),
@@ -283,7 +283,7 @@ def mass_refusals(delivery: Delivery, side: Side, now: datetime) -> list[Refusal
     if settled is not UNSET and settled.by != side:
         return []
     until = _open_until(delivery, now)
-    return [] if until is None else [MassOpen(side=other_side(side), object_by=until.isoformat())]
+    return [] if until is None else [MassOpen(side=other_side(side), object_by=instant_text(until))]
 
 
 def is_operators(agreement: Agreement, delivery: Delivery) -> bool:
@@ -328,7 +328,7 @@ def weighing_cautions(delivery: Delivery) -> Iterator[Caution]:
         yield Caution(
             code="weighing_may_be_objected",
             text=f"{told}: the seller, whose last figure is farther from yours than is final, may object "
-            f"until {received.object_by.isoformat()}, and until then the lot is neither accepted nor "
+            f"until {instant_text(received.object_by)}, and until then the lot is neither accepted nor "
             "rejected. Weigh it again if this is not what the scale said.",
             pointer="/net_wet_g",
         )

@@ -88,7 +88,10 @@ def _require_match_proof(file: Path, content: bytes) -> None:
         case found if found in RECEIPT_PROOFS:
             told = "is a receipt's proof: use `lodestone audit receipt`"
         case _:
-            told = "is no match's proof, which GET /v1/matches/{id}/proof answers"
+            told = (
+                "is no proof of a match or an agreement, which GET /v1/matches/{id}/proof and "
+                "GET /v1/agreements/{id}/proof answer"
+            )
     raise CommandFailed(Exit.INVALID_INPUT, f"{file} {told}")
 
 

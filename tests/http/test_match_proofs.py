@@ -277,8 +277,8 @@ async def test_the_command_checks_a_file_without_any_connection(
     stated = stated_format(file.read_bytes())
     for content, told in (
         (b'{"format":"lodestone-receipt-proof/v1"}', "is a receipt's proof: use `lodestone audit receipt`"),
-        (b"{}", "is no match's proof, which GET /v1/matches/{id}/proof answers"),
-        (file.read_bytes()[:-1], "is no match's proof, which GET /v1/matches/{id}/proof answers"),
+        (b"{}", NEITHER),
+        (file.read_bytes()[:-1], NEITHER),
     ):
         file.write_bytes(content)
         with pytest.raises(CommandFailed) as failed:
@@ -290,6 +290,12 @@ async def test_the_command_checks_a_file_without_any_connection(
     ) as failed:
         CliRunner().invoke(commands, ["audit", "proof", str(file), *keys], catch_exceptions=False)
     assert Exit.INVALID_INPUT == failed.value.code
+
+
+NEITHER = (
+    "is no proof of a match or an agreement, which GET /v1/matches/{id}/proof and "
+    "GET /v1/agreements/{id}/proof answer"
+)
 
 
 async def test_every_64th_event_is_everybodys(shop: Shop, database: Any) -> None:
