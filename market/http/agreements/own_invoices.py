@@ -314,8 +314,8 @@ def _summed(found: list[Total]) -> tuple[TotalView, ...]:
     tag=TAG,
     answer=InvoiceRead,
     etagged=True,
-    description=f"For its two sides, with the newest {PAYMENTS_SHOWN_MAX} payments that name it, the oldest "
-    f"of them first. {PAID}",
+    description=f"For its two sides, with the newest {PAYMENTS_SHOWN_MAX} payments that name it, the "
+    f"oldest of them first. {PAID}",
 )
 async def read(call: Call[Nothing, Nothing]) -> Answer:
     own = call.caller.organisation
