@@ -10,12 +10,20 @@ from uuid import UUID
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from events.market_terms import AnalyteLimit, MemberCertificate, PenaltyRule, PurityFloor
+from events.demand_terms import AgreedDemands
+from events.market_terms import (
+    AnalyteLimit,
+    CertifiedPeriod,
+    MemberCertificate,
+    PenaltyRule,
+    PurityFloor,
+)
 from events.price_clauses import PriceClause
 from events.rex_terms import AgreedGoods
 from events.vocabulary import (
     PPB,
     Code,
+    Count,
     CurrencyCode,
     Days,
     Footprint,
@@ -106,6 +114,7 @@ class ProductClause(Struct, frozen=True, kw_only=True):
     post_consumer_min_ppb: FractionPpb = 0
     goods: AgreedGoods | UnsetType = UNSET
     waste: WasteClause | UnsetType = UNSET
+    demands: AgreedDemands | UnsetType = UNSET
 
 
 class TermClause(Struct, frozen=True, kw_only=True):
@@ -288,13 +297,19 @@ StatedClaim = Literal["footprint", "recycled", "origin", "certificates"]
 
 
 class DeliveryEvidence(Struct, frozen=True, kw_only=True):
-    """What is stated of a delivered lot beside its assay; certificates as the seller's site held them."""
+    """What is stated of a delivered lot beside its assay; certificates as the seller's site held them.
+
+    `certified`: what its passport states of certificates, where the terms demand any.
+    """
 
     footprint: Footprint | None = None
     recycled: RecycledContent | None = None
     origin: Annotated[tuple[OriginStep, ...], Meta(max_length=16)] = ()
     certificates: Annotated[tuple[MemberCertificate, ...], Meta(max_length=32)] = ()
     rex_routes: Annotated[tuple[RexRoute, ...], Meta(max_length=4)] = ()
+    th_mbq_per_g: Count | UnsetType = UNSET
+    u_mbq_per_g: Count | UnsetType = UNSET
+    certified: Annotated[tuple[CertifiedPeriod, ...], Meta(max_length=32)] | UnsetType = UNSET
 
 
 class AnalyteResult(Struct, frozen=True, kw_only=True):

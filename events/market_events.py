@@ -14,6 +14,7 @@ from events.clearing_terms import (
     SectionResult,
     TradeReference,
 )
+from events.demand_terms import AgreedDemands
 from events.forecast_terms import ForecastMark
 from events.market_terms import MarketInput, MarketTerms, Member, RequirementTerms, RuleSet, SupplyTerms
 from events.match_terms import MatchTerms
@@ -344,7 +345,8 @@ class MatchStruck(Struct, frozen=True, kw_only=True):
     The buyer pays the seller `amount_cents_eur`, the product of quantity and price rounded half to even;
     `remainder_ueur_g_per_kg` is what rounding left, in gram·micro-EUR per kg. `tranche`
     is the index of the one that delivers, 0 for a term order. With `forecast` the supply was not there yet.
-    With `goods_agreed` its contract states magnets, cores and condition as they were offered.
+    With `goods_agreed` its contract states magnets, cores and condition as they were offered, with `demands`
+    these, which the supply met at the cut.
     """
 
     TYPE: ClassVar[str] = "market.match.struck.v1"
@@ -375,6 +377,7 @@ class MatchStruck(Struct, frozen=True, kw_only=True):
     buyer_must_confirm: bool
     forecast: ForecastMark | UnsetType = UNSET
     goods_agreed: bool | UnsetType = UNSET
+    demands: AgreedDemands | UnsetType = UNSET
 
 
 class MatchAnswered(Struct, frozen=True, kw_only=True):

@@ -392,6 +392,8 @@ class RuleSet(Struct, frozen=True, kw_only=True):
     contracts of its matches state magnets, cores and condition as they were offered. `origins_by_stage`: a
     stage that an origin leaves out is neither European nor of a country that is taken. `caps_by_benchmark`: a
     footprint is held against a cap only as the benchmark of the form says what it is of.
+    `demands_agreed`: contracts of its matches state what the buyer demanded of origins, footprint,
+    certificates and activities.
     """
 
     version: Annotated[int, Meta(ge=1, le=10**6)]
@@ -412,3 +414,4 @@ class RuleSet(Struct, frozen=True, kw_only=True):
     goods_agreed: bool | UnsetType = UNSET
     origins_by_stage: bool | UnsetType = UNSET
     caps_by_benchmark: bool | UnsetType = UNSET
+    demands_agreed: bool | UnsetType = UNSET

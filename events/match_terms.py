@@ -5,6 +5,7 @@ from typing import Annotated
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from events.clearing_terms import PriceTerm
+from events.demand_terms import AgreedDemands
 from events.market_terms import AnalyteLimit, CoProductBid, PenaltyRule, PurityFloor
 from events.rex_terms import AgreedGoods
 from events.vocabulary import (
@@ -42,7 +43,7 @@ class MatchTerms(Struct, frozen=True, kw_only=True):
     lines of T that a final assay moves, as they stood at the cut, and `co_products` what the buyer pays for
     them, at the prices of the cut. `horizon` is the buyer's profile with the
     smaller tolerance and the seller's floor. `umpire` is the market's laboratory. `goods` are as the seller
-    offered them.
+    offered them, `demands` as the buyer stated them at the cut.
     """
 
     basis: MarketBasis
@@ -63,3 +64,4 @@ class MatchTerms(Struct, frozen=True, kw_only=True):
     co_products: Annotated[tuple[CoProductBid, ...], Meta(max_length=32)] = ()
     umpire: Text | UnsetType = UNSET
     goods: AgreedGoods | UnsetType = UNSET
+    demands: AgreedDemands | UnsetType = UNSET

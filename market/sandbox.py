@@ -76,6 +76,7 @@ def _rule_set(now: datetime) -> RuleSet:
         goods_agreed=True,
         origins_by_stage=True,
         caps_by_benchmark=True,
+        demands_agreed=True,
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator
 from datetime import date
 from typing import Final, assert_never
 
-from contracts.rules import goods
+from contracts.rules import demands, goods
 from contracts.rules.delivery_refusals import EuroOnly, RateMissing, RateNeedless
 from contracts.rules.prices import index_of
 from contracts.rules.refusals import (
@@ -77,6 +77,7 @@ def _product(terms: AgreementTerms) -> Iterator[Refusal]:
             yield LimitsCrossed(pointer=f"/product/limits/{place}/min_ppb", analyte=limit.analyte)
     yield from duplicate_refusals("/penalties", [rule.analyte for rule in terms.penalties])
     yield from goods.clause_refusals(product.goods)
+    yield from demands.clause_refusals(product.demands)
 
 
 def _term(term: TermClause, day: date | None) -> Iterator[Refusal]:

@@ -15,6 +15,7 @@ from contracts.rules.contract_years import acq_g
 from contracts.rules.days import midnight
 from contracts.rules.delivery import GONE, Delivery
 from contracts.rules.delivery_refusals import LotNotOfMatch, QuantityOfMatchPassed
+from contracts.rules.demands import unmet_cautions
 from contracts.rules.goods import UNSTATED_TOLERANCE_PPB, unlike_agreed
 from contracts.rules.invoices import below_zero_cautions
 from contracts.rules.materials import Material
@@ -130,6 +131,7 @@ def shipment_cautions(
             pointer="/stated",
         )
     yield from goods_cautions(terms, fact)
+    yield from unmet_cautions(terms, fact)
     yield from _replacement_cautions(of_year, fact)
     later = agreement.read_on(fact.shipped_on)
     if terms != later:

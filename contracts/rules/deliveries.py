@@ -39,6 +39,7 @@ from contracts.rules.delivery_refusals import (
     ShippedYearClosed,
     WithinSpecification,
 )
+from contracts.rules.demands import unmet
 from contracts.rules.goods import unlike_agreed
 from contracts.rules.index_units import priced_terms
 from contracts.rules.invoices import credited, line
@@ -298,8 +299,9 @@ def accepted(
 
 
 def reject(state: DeliveryState, argument: Reject, moment: Moment) -> Decision:
-    """Off-spec by settled figures, or other goods than agreed by what the seller stated or the buyer found,
-    or other claims than documents say; what was paid on documents comes back. Raises Refusals."""
+    """Off-spec by settled figures, other goods than agreed by what the seller stated or the buyer found, not
+    shown as demanded, or other claims than documents say; what was paid on documents comes back. Raises
+    Refusals."""
     agreement, side = party(state, argument.caller)
     delivery = known(state)
     reasons: list[Refusal] = side_refusals(side, "buyer")
@@ -315,6 +317,7 @@ def reject(state: DeliveryState, argument: Reject, moment: Moment) -> Decision:
     material = delivery.material(terms)
     broken = off_spec(terms, material)
     broken += unlike_agreed(terms, shipped.goods, shipped.net_wet_g)
+    broken += tuple(each.text for each in unmet(terms, shipped))
     found = unlike_agreed(terms, argument.found, material.net_wet_g)
     broken += tuple(each for each in found if each not in broken)
     broken += tuple(f"claim:{claim}" for claim in argument.claims or ())

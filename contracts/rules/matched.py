@@ -67,6 +67,7 @@ def terms_of(confirmed: MatchConfirmed, given: MatchTerms) -> AgreementTerms:
             limits=given.limits,
             purity=given.purity,
             goods=given.goods,
+            demands=given.demands,
             post_consumer_min_ppb=given.recycled_min_ppb or 0,
         ),
         term=TermClause(years=1) if given.horizon is None else _term(given.horizon),

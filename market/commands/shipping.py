@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
 from contracts.commands import deliveries
@@ -19,6 +19,7 @@ from events.delivery_events import DeliveryShipped
 from events.desk import InMarket
 from events.vocabulary import lane_of
 from market.commands.sold_lots import load_late_g, load_sales
+from market.rules.orders.passport_evidence import certified_by
 from market.rules.passports.bound_lots import Sales
 from market.rules.passports.shipped_claims import stated_refusals
 from market.rules.passports.shipped_lots import NamedLot, Shipment, shipment_refusals
@@ -76,8 +77,17 @@ def decide(state: ShippingState, argument: Ship, moment: Moment) -> Decision:
     if agreement is None or agreement.standing is None or argument.caller.organisation != agreement.seller:
         return rules.ship(state.delivery, argument, moment)
     if state.lot is not None:
+        argument = _with_certified(agreement, state.lot, argument)
         stated += shipment_refusals(state.lot, shipment_of(agreement, argument), moment.now)
     return rules.ship(replace(state.delivery, unproven=tuple(stated)), argument, moment)
+
+
+def _with_certified(agreement: Agreement, lot: NamedLot, argument: Ship) -> Ship:
+    """With the certificates that the passport states, where the terms of the day demand any."""
+    demands = agreement.terms_on(argument.shipped_on).product.demands
+    if demands is UNSET or not demands.certificates or lot.passport is None:
+        return argument
+    return replace(argument, evidence=replace(argument.evidence, certified=certified_by(lot.passport)))
 
 
 def shipment_of(agreement: Agreement, of: Ship | DeliveryShipped) -> Shipment:

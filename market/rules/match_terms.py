@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from contracts.rules.price_terms import round_half_even
 from events.clearing_terms import PriceTerm, TermKind
+from events.demand_terms import AgreedDemands
 from events.market_events import MatchStruck
 from events.market_terms import CoProductBid, RequirementTerms, SupplyTerms
 from events.match_terms import MatchedIndex, MatchTerms
@@ -51,7 +52,20 @@ def match_terms(
         co_products=tuple(co_products_counted(moved)),
         umpire=umpire,
         goods=agreed_goods(supply, struck.product_wet_g) if struck.goods_agreed is True else UNSET,
+        demands=struck.demands,
     )
+
+
+def demands_of(requirement: RequirementTerms) -> AgreedDemands | UnsetType:
+    """What the eligibility of every match of it rests on, beside assay and recycled share."""
+    demands = AgreedDemands(
+        origins_excluded=requirement.origins_excluded,
+        footprint_max_g_co2e_per_kg=requirement.footprint_max_g_co2e_per_kg,
+        certificates=requirement.certificates_required,
+        th_max_mbq_per_g=requirement.th_max_mbq_per_g,
+        u_max_mbq_per_g=requirement.u_max_mbq_per_g,
+    )
+    return UNSET if demands == AgreedDemands() else demands
 
 
 def co_products_counted(lines: Iterable[PriceTerm]) -> Iterator[CoProductBid]:

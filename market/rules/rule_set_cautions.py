@@ -20,6 +20,7 @@ def rule_set_cautions(rule_set: RuleSet, now: datetime) -> list[Caution]:
         *_of_resting(rule_set),
         *_of_goods(rule_set),
         *_of_claims(rule_set),
+        *_of_demands(rule_set),
         *_of_effect(rule_set.effective_from, now),
     ]
 
@@ -67,6 +68,16 @@ def _of_claims(rule_set: RuleSet) -> list[Caution]:
         for member in ("boundary", "allocation"):
             found += word_cautions(getattr(benchmark, member), f"/benchmarks/{index}/{member}")
     return found
+
+
+def _of_demands(rule_set: RuleSet) -> list[Caution]:
+    if rule_set.demands_agreed is True:
+        return []
+    text = (
+        "Contracts of matches say nothing of excluded origins, highest footprint, certificates and "
+        "activities: whatever comes has to be taken."
+    )
+    return [Caution(code="demands_never_agreed", text=text, pointer="/demands_agreed")]
 
 
 def _of_effect(effective_from: datetime, now: datetime) -> list[Caution]:

@@ -20,7 +20,7 @@ from events.heads import append, lock_lanes
 from events.market_events import MatchConfirmed
 from market.http.agreements.deliveries import INSPECTION
 from market.http.rounds.rule_sets import EXAMPLE as RULE_SET
-from market.http.wire.examples import AGREEMENT_TERMS
+from market.http.wire.examples import AGREEMENT_TERMS, OFFER
 from market.http.wire.ids import to_text
 from market.http.wire.row_files import CSV, XLSX
 from market.store.applying import apply
@@ -973,6 +973,49 @@ async def follow(shop: Shop, **of_lot: Any) -> str:
         )
     assert isinstance(drafted.data, AgreementDrafted)
     return f"/v1/agreements/{to_text('agr', drafted.data.agreement)}"
+
+
+async def test_a_lot_that_is_not_shown_as_demanded_is_told_to_both_and_rejected(shop: Shop) -> None:
+    on(shop, date(2027, 1, 1))
+    demands = {
+        "origins_excluded": ["CN"],
+        "footprint_max_kg_co2e_per_kg": "25",
+        "certificates": ["rmi-ramp"],
+        "th_max_bq_per_g": "0.5",
+        "u_max_bq_per_g": None,
+    }
+    path, seller, buyer = await effective(shop, TERMS | {"product": TERMS["product"] | {"demands": demands}})
+    for firm in (seller, buyer):
+        read = (await shop.ask("GET", path, by=firm)).json()["standing"]["terms"]["product"]
+        assert demands == read["demands"]
+    on(shop, date(2027, 3, 10))
+    await publish(shop, month(2, "50.00"))
+    fit = lot(
+        origin=[{"stage": "processing", "country": "FR"}],
+        footprint=OFFER["footprint"] | {"kg_co2e_per_kg": "25"},
+        th_bq_per_g="0.5",
+    )
+    tried = await post(shop, f"{path}/deliveries?validate_only=true", seller, fit)
+    assert [("demand_unmet", "/certificates")] == warnings(tried), tried.text
+    unfit = fit | {"origin": [{"stage": "extraction", "country": "CN"}], "th_bq_per_g": "0.501"}
+    shipped = await post(shop, f"{path}/deliveries", seller, unfit)
+    assert [("demand_unmet", place) for place in ("/origin", "/certificates", "/th_bq_per_g")] == warnings(
+        shipped
+    ), shipped.text
+    delivery = shipped.headers["location"]
+    weighed = await post(shop, f"{delivery}/weighing", buyer, {"weighed_on": "2027-03-10", "net_wet_t": "10"})
+    assert [("demand_unmet", "")] == warnings(weighed), weighed.text
+    for firm in (seller, buyer):
+        await post(
+            shop, f"{delivery}/assays", firm, {"laboratory": "A", "reference": "1", "results": FIGURES}
+        )
+    rejected = await post(shop, f"{delivery}/rejection", buyer)
+    assert 201 == rejected.status_code, rejected.text
+    assert [
+        "origin:extraction in CN, which is excluded",
+        "certificate:rmi-ramp is demanded, none that is valid is shown",
+        "th_activity:0.501 Bq/g, agreed at most 0.5 Bq/g",
+    ] == (await shop.ask("GET", delivery, by=seller)).json()["rejected"]
 
 
 async def test_the_contract_of_a_match_takes_its_lot_and_no_more_than_its_quantity(shop: Shop) -> None:

@@ -144,7 +144,10 @@ def test_trades_and_duals_are_written_as_their_facts_are_encoded(
     for seed in range(40):
         lane, plan = small(seed)
         found = clear(lane.book, plan)
-        rules = replace(found.round.planned.rule_set, goods_agreed=(True, False, UNSET)[seed % 3])
+        agreed = (True, False, UNSET)
+        rules = replace(
+            found.round.planned.rule_set, goods_agreed=agreed[seed % 3], demands_agreed=agreed[seed // 3 % 3]
+        )
         of = dataclasses.replace(found.round, planned=replace(found.round.planned, rule_set=rules))
         for cleared in found.sections:
             for expected, actual in written(of, cleared):

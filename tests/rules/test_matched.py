@@ -18,13 +18,14 @@ from contracts.rules.quotation import Quoted, quarter_of
 from events.clearing_terms import PriceTerm
 from events.contract_events import AgreementAdvanced, AgreementDrafted
 from events.contract_terms import DeliveryEvidence, FixedVolume
-from events.market_events import MatchConfirmed, MatchStruck
+from events.demand_terms import AgreedDemands
+from events.market_events import MatchConfirmed, MatchStruck, RequirementAmended
 from events.market_terms import CoProductBid, PenaltyRule
 from events.match_terms import MatchedIndex, MatchTerms
 from events.price_clauses import IndexedPrice, MatchedPrice
 from events.rex_terms import AgreedGoods
 from events.vocabulary import MICRO, PPB, Packaging, Place, TermHorizon
-from market.rules.match_terms import match_terms
+from market.rules.match_terms import demands_of, match_terms
 from tests.blotter import BULK, Lane, eur, facts_of_type, market_terms, member, rule_set
 from tests.desk_support import (
     BUYER,
@@ -189,6 +190,59 @@ def test_a_contract_states_the_goods_of_its_match_as_they_were_offered(
         rex_routes=offered.get("rex_routes", ()),
     )
     assert (UNSET if pieces is None else expected) == drafted.terms.product.goods
+
+
+@pytest.mark.parametrize("of_rules", [True, False, UNSET])
+@pytest.mark.parametrize("commitment", ["firm", "subject_to_confirmation"])
+def test_a_contract_states_what_its_buyer_demanded_at_the_cut(
+    of_rules: bool | UnsetType, commitment: Any
+) -> None:
+    """What the buyer demands later is none of it."""
+    lane = Lane(rules=rule_set(demands_agreed=of_rules))
+    lane.admit(member("seller"), member("buyer"))
+    lane.offer("seller", "offer", commitment=commitment)
+    lane.require("buyer", "wanted", limit=eur(70_000_000), origins_excluded=("CN", "RU"))
+    round_facts = lane.round()
+    if commitment == "firm":
+        (known,) = facts_of_type(round_facts, MatchConfirmed)
+    else:
+        (match,) = lane.book.matches.values()
+        (order,) = lane.book.requirements.values()
+        later = replace(order.terms, origins_excluded=("FR",), footprint_max_g_co2e_per_kg=1)
+        lane.add(
+            RequirementAmended(
+                market=match.struck.market,
+                requirement=order.order,
+                organisation=order.organisation,
+                terms=later,
+                keeps_rank=False,
+            )
+        )
+        answered(lane, match.struck, "seller")
+        known = lane.events[-1].data
+        assert isinstance(known, MatchConfirmed)
+    (made,) = facts_of_type(round_facts, MatchStruck)
+    expected = AgreedDemands(origins_excluded=("CN", "RU")) if of_rules is True else UNSET
+    assert expected == made.demands
+    verdict = audited(records(lane))
+    assert (1, None) == (verdict.clearings, verdict.divergence)
+    drafted = facts(from_match(LANE, known, moment()))[0]
+    assert isinstance(drafted, AgreementDrafted)
+    assert expected == drafted.terms.product.demands
+
+
+def test_all_that_is_demanded_of_a_lot_is_agreed_and_what_demands_nothing_says_nothing() -> None:
+    wanted = replace(
+        requirement_order().terms,
+        footprint_max_g_co2e_per_kg=0,
+        certificates_required=("rmi-ramp",),
+        th_max_mbq_per_g=500,
+        u_max_mbq_per_g=0,
+    )
+    expected = AgreedDemands(
+        footprint_max_g_co2e_per_kg=0, certificates=("rmi-ramp",), th_max_mbq_per_g=500, u_max_mbq_per_g=0
+    )
+    assert (expected, UNSET) == (demands_of(wanted), demands_of(requirement_order().terms))
 
 
 def test_a_contract_has_the_co_elements_as_the_cut_has_counted_them() -> None:

@@ -9,6 +9,7 @@ from events import contract_terms as terms
 from events.contract_terms import ConditionKind, NominationLevel, Years
 from events.vocabulary import Days, Incoterm, MarketBasis, ProductForm, RexRoute, Side, WasteStatus
 from market.http.agreements.agreement_prices import PriceBody, price_outside
+from market.http.agreements.demand_terms import AgreedDemands
 from market.http.agreements.goods_terms import AgreedGoods
 from market.http.orders.composition import Fraction, to_fraction, to_ppb
 from market.http.orders.requirement_terms import (
@@ -64,6 +65,7 @@ class Product(Body, frozen=True, kw_only=True):
     post_consumer_min_percent: Percent = "0"
     goods: AgreedGoods | None = None
     waste: AgreedWaste | None = None
+    demands: AgreedDemands | None = None
 
 
 class TermOfYears(Dated, frozen=True, kw_only=True):
@@ -325,6 +327,7 @@ def _product_inside(product: Product) -> terms.ProductClause:
         post_consumer_min_ppb=PERCENT.parse(product.post_consumer_min_percent),
         goods=UNSET if product.goods is None else product.goods.inside(),
         waste=UNSET if product.waste is None else _waste_inside(product.waste),
+        demands=UNSET if product.demands is None else product.demands.inside(),
     )
 
 
@@ -347,6 +350,7 @@ def _product_outside(product: terms.ProductClause) -> Product:
         post_consumer_min_percent=PERCENT.text(product.post_consumer_min_ppb),
         goods=AgreedGoods.outside(product.goods),
         waste=None if product.waste is UNSET else _waste_outside(product.waste),
+        demands=AgreedDemands.outside(product.demands),
     )
 
 

@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Annotated, Final
 from uuid import UUID
 
-from msgspec import UNSET, Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from contracts.commands import deliveries as commands
 from contracts.commands.steps import find
@@ -38,7 +38,16 @@ from market.http.wire.contract_steps import given
 from market.http.wire.endpoint import Answer, Call, DryRun, Nothing, endpoint, not_found
 from market.http.wire.ids import CertificateId, DeliveryId, PassportId, to_text, to_uuid
 from market.http.wire.material import Body, Dated, Footprint, OriginStep, RecycledContent
-from market.http.wire.numbers import EUR_CENTS, PERCENT, TONNES_POSITIVE, Eur, Percent, TonnesPositive
+from market.http.wire.numbers import (
+    BECQUEREL_PER_GRAM,
+    EUR_CENTS,
+    PERCENT,
+    TONNES_POSITIVE,
+    BecquerelPerGram,
+    Eur,
+    Percent,
+    TonnesPositive,
+)
 from market.http.wire.paging import Listing
 from market.http.wire.reads import as_desk
 from market.http.wire.receipts import unless_unread
@@ -85,6 +94,8 @@ class ShipLot(Dated, frozen=True, kw_only=True):
     origin: Annotated[tuple[OriginStep, ...], Meta(max_length=12)] = ()
     certificates: Annotated[tuple[CertificateId, ...], Meta(max_length=32)] = ()
     rex_routes: Annotated[tuple[RexRoute, ...], Meta(max_length=4)] = ()
+    th_bq_per_g: BecquerelPerGram | None = None
+    u_bq_per_g: BecquerelPerGram | None = None
     goods: FoundGoods | None = None
     replaces: DeliveryId | None = None
     consignment: Consignment | None = None
@@ -97,7 +108,13 @@ class ShipLot(Dated, frozen=True, kw_only=True):
             origin=tuple(step.inside() for step in self.origin),
             certificates=held,
             rex_routes=self.rex_routes,
+            th_mbq_per_g=_activity(self.th_bq_per_g),
+            u_mbq_per_g=_activity(self.u_bq_per_g),
         )
+
+
+def _activity(stated: str | None) -> int | UnsetType:
+    return UNSET if stated is None else BECQUEREL_PER_GRAM.parse(stated)
 
 
 class LodgedAssay(Body, frozen=True, kw_only=True):
@@ -157,8 +174,9 @@ class AcceptLot(Dated, frozen=True, kw_only=True):
     "compared or looks odd, a form that the price states no factor of, a day before the newest terms count, "
     "so that former ones price the lot, "
     "waste for which the buyer's "
-    "site has no permit or no consent on that day, and `goods` that are not as agreed, or not stated where "
-    "they are agreed, are warned of. A "
+    "site has no permit or no consent on that day, what "
+    "`product.demands` asks and the lot does not show, and `goods` that are not as agreed, or not stated "
+    "where they are agreed, are warned of. A "
     "passport that is named is the seller's own and lives; it is of that lot, or the one that the number of "
     "a part begins with, and proves form, footprint, recycled shares and origins that are stated. Mass "
     "and basis may be 5 % above it, and are then warned of. What one contract takes of a lot no other takes. "

@@ -16,6 +16,7 @@ from contracts.rules.delivered import (
     of_match,
     shipment_cautions,
 )
+from contracts.rules.demands import received_cautions
 from contracts.rules.far_results import assay_cautions
 from contracts.rules.non_arrivals import short_cautions
 from contracts.rules.returns import passport_cautions
@@ -149,7 +150,12 @@ async def _of_weighing(call: Call[Any, Any], fact: DeliveryWeighed) -> tuple[War
         agreement = await agreements.load_agreement(connection, None, fact.agreement)
     if row is None or agreement is None:
         return ()
+    terms = agreement.terms_on(row.shipped.shipped_on)
     of_waste = await waste_warnings.of_delivery(call, agreement, row.shipped.shipped_on, "")
     weighed = replace(row, weighed=fact)
-    told = [*weighing_cautions(weighed), *short_cautions(agreement, weighed)]
+    told = [
+        *weighing_cautions(weighed),
+        *short_cautions(agreement, weighed),
+        *received_cautions(terms, row.shipped),
+    ]
     return (*warned(told), *of_waste)

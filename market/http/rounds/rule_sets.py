@@ -88,6 +88,8 @@ class RuleSetTerms(Body, frozen=True, kw_only=True):
     premium for a European origin, meets no requirement that excludes countries, and loses what is bid against
     listed ones. `caps_by_benchmark`: a requirement's highest footprint takes only what is stated as the
     benchmark of the form is, and nothing of a form without one.
+    `demands_agreed`: contracts of matches begin with what their buyers demanded of origins, footprint,
+    certificates and activities too.
     """
 
     version: Annotated[int, Meta(ge=1, le=10**6)]
@@ -110,6 +112,7 @@ class RuleSetTerms(Body, frozen=True, kw_only=True):
     goods_agreed: bool = True
     origins_by_stage: bool = True
     caps_by_benchmark: bool = True
+    demands_agreed: bool = True
 
     def inside(self) -> terms.RuleSet:
         return terms.RuleSet(
@@ -142,6 +145,7 @@ class RuleSetTerms(Body, frozen=True, kw_only=True):
             goods_agreed=self.goods_agreed,
             origins_by_stage=self.origins_by_stage,
             caps_by_benchmark=self.caps_by_benchmark,
+            demands_agreed=self.demands_agreed,
         )
 
     @classmethod
@@ -199,6 +203,7 @@ def _members(value: terms.RuleSet) -> dict[str, Any]:
         "goods_agreed": value.goods_agreed is True,
         "origins_by_stage": value.origins_by_stage is True,
         "caps_by_benchmark": value.caps_by_benchmark is True,
+        "demands_agreed": value.demands_agreed is True,
     }
 
 

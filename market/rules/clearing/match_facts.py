@@ -8,6 +8,7 @@ that tell it. `struck`, `confirmed` and `listed` are the facts themselves.
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from itertools import repeat
 from typing import Final
+from uuid import UUID
 
 from msgspec import UNSET, Raw, Struct
 from msgspec.structs import replace
@@ -28,7 +29,7 @@ from market.rules.clearing.written import (
     from_templates,
 )
 from market.rules.goods import counts_pieces, states_goods
-from market.rules.match_terms import match_terms
+from market.rules.match_terms import demands_of, match_terms
 from market.rules.orders.forecast_supply import mark_of
 
 _STRUCK_HOLES: Final = (
@@ -114,6 +115,7 @@ def struck(of: Round, section: str, trade: Trade, told: Told) -> MatchStruck:
         buyer_must_confirm=by_buyer,
         forecast=mark_of(supply.terms) or UNSET,
         goods_agreed=(of.planned.rule_set.goods_agreed is True and states_goods(supply.terms)) or UNSET,
+        demands=demands_of(requirement.terms) if of.planned.rule_set.demands_agreed is True else UNSET,
     )
 
 
@@ -176,8 +178,11 @@ class MatchFacts:
                 # what is told of a forecast is no member of its own
                 None if sold.forecast is UNSET else supply.order,
                 states_goods(sold),
+                demands,
             )
-            for node, supply, sold, bought in zip(trades.seller, of.supplies, of.sold, of.bought, strict=True)
+            for node, supply, sold, bought, demands in zip(
+                trades.seller, of.supplies, of.sold, of.bought, self._demands(of), strict=True
+            )
         ]
         columns = (
             of.match,
@@ -208,8 +213,8 @@ class MatchFacts:
         keys = [
             None
             if sold.term is not None or (agreed and counts_pieces(sold))
-            else (sold.form, sold.incoterm, bought.recycled_min_ppb, sold.condition, sold.rex_routes)
-            for sold, bought in zip(of.sold, of.bought, strict=True)
+            else (sold.form, sold.incoterm, bought.recycled_min_ppb, sold.condition, sold.rex_routes, demands)
+            for sold, bought, demands in zip(of.sold, of.bought, self._demands(of), strict=True)
         ]
         buyer, limits, purity, penalties = self._bought.of(of.trades.buyer_index.tolist(), of.requirements)
         columns = (
@@ -268,6 +273,16 @@ class MatchFacts:
             return fact_template(fact, ("lines",))
 
         return self._written(_LISTED_HOLES, keys, zip(*columns, strict=True), fact, alone)
+
+    def _demands(self, of: ToldTrades) -> Iterable[Hashable]:
+        """Of each trade, as a part of its key."""
+        if self._of.planned.rule_set.demands_agreed is not True:
+            return repeat(None, len(of.bought))
+        known: dict[UUID, Hashable] = {}
+        for order in of.requirements:
+            if order.order not in known:
+                known[order.order] = demands_of(order.terms)
+        return [known[order.order] for order in of.requirements]
 
     def _written(
         self,

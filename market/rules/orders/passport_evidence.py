@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from events.callers import Caller
 from events.fractions import percent_text, ppb_text, tonnes_text
 from events.market_terms import CertifiedPeriod, PassportEvidence, SupplyTerms
-from events.passport_terms import CLAIM_KINDS, ClaimKind, PassportContent
+from events.passport_terms import CLAIM_KINDS, ClaimKind, PassportCertificate, PassportContent
 from events.refusal import Refusal
 from events.vocabulary import (
     BASIS_ELEMENTS,
@@ -57,11 +57,17 @@ def evidence_of(passport: Passport, basis: MarketBasis, now: datetime) -> Passpo
         recycled=RecycledContent(**{f"{kind}_ppb": _share_ppb(content, basis, kind) for kind in CLAIM_KINDS}),
         origin=_steps(content),
         certificates=tuple(dict.fromkeys(paper.scheme for paper in papers)),
-        certified=tuple(
-            CertifiedPeriod(scheme=paper.scheme, valid_from=paper.valid_from, valid_until=paper.valid_until)
-            for paper in papers
-        ),
+        certified=tuple(map(_period, papers)),
     )
+
+
+def certified_by(passport: Passport) -> tuple[CertifiedPeriod, ...]:
+    """What it states of certificates, whenever they are valid."""
+    return tuple(map(_period, passport.content.certificates))
+
+
+def _period(paper: PassportCertificate) -> CertifiedPeriod:
+    return CertifiedPeriod(scheme=paper.scheme, valid_from=paper.valid_from, valid_until=paper.valid_until)
 
 
 def lot_refusals(state: PostingState, caller: Caller, draft: SupplyDraft, now: datetime) -> Iterator[Refusal]:

@@ -1,0 +1,109 @@
+"""What is demanded of a lot beside its assay, held against what its seller shows of it at the shipment.
+
+As in a round, what is demanded and not shown is missing.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import NamedTuple
+
+from msgspec import UNSET, UnsetType
+
+from contracts.rules.days import midnight
+from contracts.rules.price_terms import footprint_defect
+from events.contract_terms import AgreementTerms, DeliveryEvidence
+from events.delivery_events import DeliveryShipped
+from events.demand_terms import AgreedDemands
+from events.fractions import decimal_text
+from events.market_terms import CertifiedPeriod, MemberCertificate
+from events.refusal import Caution, Refusal
+from events.vocabulary import Footprint
+from events.wellformed import duplicate_refusals
+
+_THOUSAND = 1_000
+
+
+class Unmet(NamedTuple):
+    """`pointer` is into a shipment."""
+
+    text: str
+    pointer: str
+
+
+def clause_refusals(agreed: AgreedDemands | UnsetType) -> Iterator[Refusal]:
+    """Pointers are into the terms."""
+    if agreed is UNSET:
+        return
+    yield from duplicate_refusals("/product/demands/origins_excluded", agreed.origins_excluded)
+    yield from duplicate_refusals("/product/demands/certificates", agreed.certificates)
+
+
+def unmet(terms: AgreementTerms, shipped: DeliveryShipped) -> Iterator[Unmet]:
+    """What the terms demand and the lot, by what was shown of it, is not."""
+    agreed, shown = terms.product.demands, shipped.evidence
+    if agreed is UNSET:
+        return
+    day = midnight(shipped.shipped_on)
+    yield from _origins(agreed, shown)
+    if agreed.footprint_max_g_co2e_per_kg is not None:
+        yield from _footprint(agreed.footprint_max_g_co2e_per_kg, shown.footprint, day)
+    for scheme in agreed.certificates:
+        if not _certified(shown, scheme, day):
+            yield Unmet(f"certificate:{scheme} is demanded, none that is valid is shown", "/certificates")
+    for element, most, stated in (
+        ("th", agreed.th_max_mbq_per_g, shown.th_mbq_per_g),
+        ("u", agreed.u_max_mbq_per_g, shown.u_mbq_per_g),
+    ):
+        if most is None or (stated is not UNSET and stated <= most):
+            continue
+        told = "none shown" if stated is UNSET else f"{decimal_text(stated, _THOUSAND)} Bq/g"
+        yield Unmet(
+            f"{element}_activity:{told}, agreed at most {decimal_text(most, _THOUSAND)} Bq/g",
+            f"/{element}_bq_per_g",
+        )
+
+
+def unmet_cautions(terms: AgreementTerms, shipped: DeliveryShipped) -> Iterator[Caution]:
+    """Pointers are into the shipment."""
+    for each in unmet(terms, shipped):
+        yield Caution(
+            code="demand_unmet",
+            text=f"The lot is not as demanded by what is shown of it: {each.text}. The buyer may reject it.",
+            pointer=each.pointer,
+        )
+
+
+def received_cautions(terms: AgreementTerms, shipped: DeliveryShipped) -> Iterator[Caution]:
+    """Of a lot that its buyer has weighed."""
+    told = "; ".join(each.text for each in unmet(terms, shipped))
+    if told:
+        yield Caution(
+            code="demand_unmet",
+            text=f"The lot is not as demanded by what its seller showed of it: {told}. Once assays are "
+            "settled you may reject it; accepted, or not answered in time, it is taken as it is.",
+            pointer="",
+        )
+
+
+def _origins(agreed: AgreedDemands, shown: DeliveryEvidence) -> Iterator[Unmet]:
+    if not agreed.origins_excluded:
+        return
+    if not shown.origin:
+        yield Unmet("origin:none shown, some are excluded", "/origin")
+    steps = dict.fromkeys((step.stage, step.country) for step in shown.origin)
+    for stage, country in steps:
+        if country in agreed.origins_excluded:
+            yield Unmet(f"origin:{stage} in {country}, which is excluded", "/origin")
+
+
+def _footprint(most_g: int, shown: Footprint | None, day: datetime) -> Iterator[Unmet]:
+    most = f"agreed at most {decimal_text(most_g, _THOUSAND)} kg CO2e per kg"
+    if shown is None or footprint_defect(shown, None, day) is not None:
+        yield Unmet(f"footprint:none that is valid is shown, {most}", "/footprint")
+    elif shown.g_co2e_per_kg > most_g:
+        yield Unmet(f"footprint:{decimal_text(shown.g_co2e_per_kg, _THOUSAND)}, {most}", "/footprint")
+
+
+def _certified(shown: DeliveryEvidence, scheme: str, day: datetime) -> bool:
+    papers: tuple[MemberCertificate | CertifiedPeriod, ...] = (*shown.certificates, *(shown.certified or ()))
+    return any(each.scheme == scheme and each.valid_from <= day <= each.valid_until for each in papers)

@@ -1,0 +1,158 @@
+"""What a buyer demands of a lot beside its assay: what its seller does not show, and what follows."""
+
+from collections.abc import Iterable
+from datetime import timedelta
+
+import pytest
+from msgspec import UNSET
+from msgspec.structs import replace
+
+from contracts.rules.clauses import clause_refusals
+from contracts.rules.days import midnight
+from contracts.rules.delivered import shipment_cautions
+from contracts.rules.demands import received_cautions
+from contracts.rules.volumes import Volumes
+from events.contract_terms import DeliveryEvidence
+from events.demand_terms import AgreedDemands
+from events.market_terms import CertifiedPeriod, MemberCertificate
+from events.vocabulary import Footprint, OriginStep
+from tests.blotter import ident
+from tests.delivery_support import FLAT
+from tests.rules.test_deliveries import SHIPPED, begun, refused
+
+DEMANDED = replace(
+    FLAT,
+    product=replace(
+        FLAT.product,
+        demands=AgreedDemands(
+            origins_excluded=("CN", "RU"),
+            footprint_max_g_co2e_per_kg=25_000,
+            certificates=("rmi-ramp",),
+            th_max_mbq_per_g=500,
+            u_max_mbq_per_g=0,
+        ),
+    ),
+)
+DAY = midnight(SHIPPED)
+PCF = Footprint(
+    g_co2e_per_kg=25_000,
+    declared_unit="oxide",
+    form="separated_oxide",
+    standard="iso-14067",
+    boundary="cradle_to_gate",
+    allocation="economic",
+    reference_year=2025,
+    primary_data_ppb=10**9,
+    verified=False,
+    valid_until=DAY,
+)
+PAPER = MemberCertificate(
+    certificate=ident("certificate"),
+    facility=ident("site"),
+    scheme="rmi-ramp",
+    valid_from=DAY,
+    valid_until=DAY,
+)
+STATED = CertifiedPeriod(scheme="rmi-ramp", valid_from=DAY, valid_until=DAY)
+SHOWN = DeliveryEvidence(
+    footprint=PCF,
+    origin=(OriginStep(stage="extraction", country="AU"), OriginStep(stage="processing", country="FR")),
+    certificates=(PAPER,),
+    th_mbq_per_g=500,
+    u_mbq_per_g=0,
+)
+SECOND = timedelta(seconds=1)
+NO_PAPER = ["certificate:rmi-ramp is demanded, none that is valid is shown"]
+NO_FOOTPRINT = ["footprint:none that is valid is shown, agreed at most 25 kg CO2e per kg"]
+CASES: dict[str, tuple[DeliveryEvidence, list[str]]] = {
+    "as demanded": (SHOWN, []),
+    "certified by its passport": (replace(SHOWN, certificates=(), certified=(STATED,)), []),
+    "nothing shown": (
+        DeliveryEvidence(),
+        [
+            "origin:none shown, some are excluded",
+            *NO_FOOTPRINT,
+            *NO_PAPER,
+            "th_activity:none shown, agreed at most 0.5 Bq/g",
+            "u_activity:none shown, agreed at most 0 Bq/g",
+        ],
+    ),
+    "an excluded origin": (
+        replace(SHOWN, origin=(*SHOWN.origin, *[OriginStep(stage="processing", country="CN")] * 2)),
+        ["origin:processing in CN, which is excluded"],
+    ),
+    "a higher footprint": (
+        replace(SHOWN, footprint=replace(PCF, g_co2e_per_kg=25_001)),
+        ["footprint:25.001, agreed at most 25 kg CO2e per kg"],
+    ),
+    "a footprint that is over": (
+        replace(SHOWN, footprint=replace(PCF, valid_until=DAY - SECOND)),
+        NO_FOOTPRINT,
+    ),
+    "a certificate of another scheme": (
+        replace(SHOWN, certificates=(replace(PAPER, scheme="rjc"),)),
+        NO_PAPER,
+    ),
+    "a certificate that is over": (
+        replace(SHOWN, certificates=(replace(PAPER, valid_until=DAY - SECOND),)),
+        NO_PAPER,
+    ),
+    "a certificate to come": (
+        replace(SHOWN, certificates=(), certified=(replace(STATED, valid_from=DAY + SECOND),)),
+        NO_PAPER,
+    ),
+    "active": (
+        replace(SHOWN, th_mbq_per_g=501, u_mbq_per_g=1),
+        [
+            "th_activity:0.501 Bq/g, agreed at most 0.5 Bq/g",
+            "u_activity:0.001 Bq/g, agreed at most 0 Bq/g",
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize(("evidence", "expected"), CASES.values(), ids=CASES)
+def test_what_is_demanded_and_not_shown_is_told_to_both_and_may_be_rejected(
+    evidence: DeliveryEvidence, expected: list[str]
+) -> None:
+    left = begun(DEMANDED).ship(evidence=evidence)
+    told = list(shipment_cautions(left.paper.stands, Volumes(), [], left.delivery.shipped))
+    assert ["demand_unmet"] * len(expected) == [each.code for each in told]
+    for caution, text in zip(told, expected, strict=True):
+        assert text in caution.text
+    assert pointers(expected) == [each.pointer for each in told]
+    (*of_buyer,) = received_cautions(DEMANDED, left.delivery.shipped)
+    assert ([("demand_unmet", "")] if expected else []) == [(each.code, each.pointer) for each in of_buyer]
+    assert all("; ".join(expected) in each.text for each in of_buyer)
+    assayed = begun(DEMANDED).assayed(evidence=evidence)
+    if not expected:
+        assert [("within_specification", None)] == refused(assayed.reject)
+        return
+    fact = assayed.reject().delivery.rejected
+    assert fact is not None
+    assert expected == list(fact.reasons)
+
+
+def pointers(expected: Iterable[str]) -> list[str]:
+    of = {
+        "origin": "/origin",
+        "footprint": "/footprint",
+        "certificate": "/certificates",
+        "th_activity": "/th_bq_per_g",
+        "u_activity": "/u_bq_per_g",
+    }
+    return [of[each.partition(":")[0]] for each in expected]
+
+
+def test_what_nobody_demands_is_not_asked_and_nothing_is_demanded_twice() -> None:
+    silent = replace(FLAT, product=replace(FLAT.product, demands=AgreedDemands()))
+    for terms in (FLAT, silent):
+        left = begun(terms).ship()
+        assert [] == list(shipment_cautions(left.paper.stands, Volumes(), [], left.delivery.shipped))
+        assert [] == list(clause_refusals(terms, "spot", SHIPPED))
+    assert UNSET == FLAT.product.demands
+    twice = AgreedDemands(origins_excluded=("CN", "CN"), certificates=("rjc", "rjc"))
+    told = clause_refusals(replace(FLAT, product=replace(FLAT.product, demands=twice)), "spot", SHIPPED)
+    assert ["/product/demands/origins_excluded/1", "/product/demands/certificates/1"] == [
+        each.pointer for each in told
+    ]
