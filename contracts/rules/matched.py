@@ -6,6 +6,7 @@ from typing import Final, get_args
 from contracts.rules.agreements import end_of
 from contracts.rules.assays import UMPIRE_UNNAMED
 from contracts.rules.days import day_of
+from contracts.rules.price_terms import DUE_DAYS, PROVISIONAL_PPB
 from contracts.rules.steps import fact_draft
 from events.contract_events import AgreementAdvanced, AgreementDrafted
 from events.contract_terms import (
@@ -26,8 +27,6 @@ from events.price_clauses import IndexedPrice, IndexReference, MatchedPrice, Quo
 from events.vocabulary import BASIS_ELEMENTS, PPB, TermHorizon
 
 CURRENCY: Final = "EUR"
-PROVISIONAL_PPB: Final = 900_000_000
-DUE_DAYS: Final = 30
 SPLITTING_PPB: Final = 5_000_000
 CO_PRODUCT_SPLITTING_PPB: Final = 500_000
 STALE_DAYS: Final = 10

@@ -32,6 +32,9 @@ CENTS_G_PER_T_KG_PER_UEUR = 100
 
 RAW_FORMS: Final[frozenset[ProductForm]] = frozenset({"ore", "concentrate", "residue"})
 """What is mined or left over, and processed by nobody yet."""
+PROVISIONAL_PPB: Final = 900_000_000
+DUE_DAYS: Final = 30
+"""How the contract of a match begins to be paid: practitioners' usual values, which both sides may amend."""
 
 PRICE_TWICE = Fraction(2)
 """Of a price from the one before it: further apart, one of them may be a slip."""

@@ -6,9 +6,9 @@ several of them, lies beside them.
 
     orders       offers, lots, requirements; supplies, supply_checks, bids, horizons, materials, oxide_forms
                  (what a form can hold), oxide_prices (which oxides a price is per), activities (of Th and U),
-                 value_shares; orders, reservations; rex (routes, steps down), rex_steps (where
-                 goods went), cores (bills of magnets),
-                 whole_magnets, magnet_grades; policies (the documents), policy_references (who may name
+                 payment_words (which no contract keeps), value_shares; orders, reservations; rex (routes,
+                 steps down), rex_steps (where goods went), cores (bills of magnets), whole_magnets,
+                 magnet_grades; policies (the documents), policy_references (who may name
                  them), initiatives; forecast_supply (what is not there yet), forecast_units (no unit twice);
                  counting, agreement_counting (against what a facility can make); twin_references; tolerance
                  (what a round would not count); customs (CN codes, export licences); passport_evidence;
@@ -60,8 +60,8 @@ several of them, lies beside them.
 Beside them: assignment (the door of the optimum), book (a lane's fold), quantities, references,
 market_inputs, footprints (which look odd), tranches, packages, rounding, goods, countries; passport (its
 fold), custody, element_masses; policy_lines (the strictest of all lines); matches, match_terms (for its
-contract), agreed_waste (papers of what ships), reliability (who trades firm orders alone), funnel (what
-became of all); inputs (recorded from elsewhere, and rule sets), input_changes (far from what stood before),
-rule_set_cautions (what looks odd in one), rehearsals; viewers, callers, webhook_terms; materials_remade (by
-an audit), recoveries (of the record).
+contract), agreed_waste (papers of what ships), offered_evidence (what a lot shows less of than was offered),
+reliability (who trades firm orders alone), funnel (what became of all); inputs (recorded from elsewhere, and
+rule sets), input_changes (far from what stood before), rule_set_cautions (what looks odd in one), rehearsals;
+viewers, callers, webhook_terms; materials_remade (by an audit), recoveries (of the record).
 """

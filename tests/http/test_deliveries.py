@@ -1040,6 +1040,7 @@ async def test_the_contract_of_a_match_takes_its_lot_and_no_more_than_its_quanti
     assert [
         ("shipped_outside_window", "/shipped_on"),
         ("quantity_agreed_passed", "/net_wet_t"),
+        ("less_shown_than_offered", "/origin"),
     ] == warnings(shipped)
     weighing = f"{shipped.headers['location']}/weighing"
     weighed = {"weighed_on": body["shipped_on"], "net_wet_t": "25"}

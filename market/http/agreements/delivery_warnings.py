@@ -29,6 +29,7 @@ from events.delivery_events import (
     ReturnDeclared,
     ReturnSettled,
 )
+from events.market_terms import SupplyTerms
 from events.refusal import Caution
 from events.vocabulary import PhysicalLot, RecycledContent
 from market.commands.shipping import load_lot, shipment_of
@@ -38,6 +39,7 @@ from market.http.wire import screening_warnings
 from market.http.wire.endpoint import Call
 from market.http.wire.reads import Looking, as_desk, looking_on
 from market.http.wire.receipts import Warned, unless_unread, warned
+from market.rules.offered_evidence import offered_cautions
 from market.rules.orders import left_lots
 from market.rules.orders.materials import form_claim_cautions
 from market.rules.passports import shipped_claims, shipped_lots
@@ -48,6 +50,12 @@ SAME_NUMBER_MAX: Final = 10
 
 async def matched_lot(call: Call[Any, Any]) -> PhysicalLot | None:
     """The lot that the match of a spot contract is of, where its order names one. Raises AgreementUnknown."""
+    supply = await _matched_supply(call)
+    return None if supply is None else supply.physical_lot
+
+
+async def _matched_supply(call: Call[Any, Any]) -> SupplyTerms | None:
+    """The order that the match of a spot contract is of, as it stands. Raises AgreementUnknown."""
     place = await find(call.door.desk, call.caller, call.ids["agreement"])
     async with as_desk(call) as connection:
         agreement = await agreements.load_agreement(connection, None, place.agreement)
@@ -57,7 +65,7 @@ async def matched_lot(call: Call[Any, Any]) -> PhysicalLot | None:
         if match is None:
             return None
         orders = await supplies.load_orders(connection, [(match.lane, match.market, match.supply)])
-    return orders[match.supply].order.terms.physical_lot
+    return orders[match.supply].order.terms
 
 
 async def of_shipment(call: Call[Any, Any], fact: DeliveryShipped) -> tuple[Warned, ...]:
@@ -104,44 +112,51 @@ async def _of_shipment(call: Call[Any, Any], fact: DeliveryShipped) -> tuple[War
         others = await deliveries.shipped_of_number(
             connection, agreement.seller, fact.lot_number, fact.delivery, limit=SAME_NUMBER_MAX
         )
-    of_lot = await _of_lot(call, agreement, fact)
-    offered = await _offered(call, agreement, fact)
+    matched = await _matched_supply(call)
+    of_lot = await _of_lot(call, agreement, fact, matched)
+    still_offered = await _offered(call, agreement, fact, matched)
     told = [*shipment_cautions(agreement, volumes, of_year, fact), *number_cautions(fact, others)]
     terms, until = agreement.terms_on(fact.shipped_on), midnight(fact.shipped_on)
     told += shipped_claims.stated_cautions(
         fact.evidence.footprint, clause_of(terms.price), fact.form, call.door.clock(), until
     )
     told += silence_cautions(terms, fact.evidence)
+    if matched is not None and not any(fact.shipped_on > earlier.until for earlier in agreement.superseded):
+        told += offered_cautions(matched, fact.evidence, with_passport=fact.passport is not None)
     of_waste = await waste_warnings.of_delivery(call, agreement, fact.shipped_on, "/shipped_on")
     screened = await screening_warnings.of_agreement(
         call.door, agreement, pointer="", act="ship or take more"
     )
-    return (*warned([*told, *of_lot, *offered]), *of_waste, *screened)
+    return (*warned([*told, *of_lot, *still_offered]), *of_waste, *screened)
 
 
-async def _offered(call: Call[Any, Any], agreement: Agreement, fact: DeliveryShipped) -> Iterable[Caution]:
+async def _offered(
+    call: Call[Any, Any], agreement: Agreement, fact: DeliveryShipped, matched: SupplyTerms | None
+) -> Iterable[Caution]:
     """Of lots of its number that orders of the seller still offer."""
     async with as_desk(call) as connection:
         held = await reservations.reserved_of_numbers(
             connection, agreement.seller, left_lots.whole_numbers(fact.lot_number), limit=SAME_NUMBER_MAX
         )
-    matched = await matched_lot(call) if held else None
-    return left_lots.offered_cautions(matched, ((each.physical_lot, each.reservation) for each in held))
+    lot = None if matched is None else matched.physical_lot
+    return left_lots.offered_cautions(lot, ((each.physical_lot, each.reservation) for each in held))
 
 
-async def _of_lot(call: Call[Any, Any], agreement: Agreement, fact: DeliveryShipped) -> Iterable[Caution]:
+async def _of_lot(
+    call: Call[Any, Any], agreement: Agreement, fact: DeliveryShipped, matched: SupplyTerms | None
+) -> Iterable[Caution]:
     """Of the lot as it was without the shipment."""
     if fact.passport is None:
-        matched = await matched_lot(call)
+        lot = None if matched is None else matched.physical_lot
         unproven = unproven_cautions(agreement.terms_on(fact.shipped_on), fact.evidence)
         recycled = fact.evidence.recycled or RecycledContent()
         unlike = form_claim_cautions(fact.form, recycled.post_consumer_ppb, recycled.pre_consumer_ppb)
-        unnamed = shipped_lots.unnamed_cautions(None if matched is None else matched.passport)
+        unnamed = shipped_lots.unnamed_cautions(None if lot is None else lot.passport)
         return (*unnamed, *unproven, *unlike)
     desk = call.door.desk
     async with desk.looking() as connection:
-        lot = await load_lot(connection, fact.passport, fact.agreement, desk.lanes, but_for=fact.delivery)
-    return shipped_lots.shipment_cautions(lot, shipment_of(agreement, fact))
+        named = await load_lot(connection, fact.passport, fact.agreement, desk.lanes, but_for=fact.delivery)
+    return shipped_lots.shipment_cautions(named, shipment_of(agreement, fact))
 
 
 async def _of_weighing(call: Call[Any, Any], fact: DeliveryWeighed) -> tuple[Warned, ...]:

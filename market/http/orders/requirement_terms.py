@@ -164,6 +164,8 @@ class RequirementTerms(Body, frozen=True, kw_only=True):
     bids nothing for sustainability; `rule-set-default` bids the default amounts of whichever rule set a round
     is cleared by. `th_max_bq_per_g` and `u_max_bq_per_g` are held against the activities that an assay
     states, of Th-232 and U-238 alone; a figure of Th or U in the composition does not stand in for one.
+    Of `payment` a round asks `credit` alone, whose `credit_limit_eur` bounds what it gives; how a match is
+    paid its contract says.
     """
 
     forms: Annotated[tuple[AcceptedForm, ...], Meta(min_length=1, max_length=16)]

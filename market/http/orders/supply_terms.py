@@ -48,6 +48,7 @@ class SupplyTerms(Body, frozen=True, kw_only=True):
     one round, to one buyer or several: where one of several declines or lets its match lapse, the others'
     parts stay sold and the rest is open. Waste, end-of-life magnets and cores of a form that the market's
     rule set grades name `rex_routes`, and owe a `step_down` where the condition allows a higher route.
+    `payment_terms` are words for who reads them: the contract of a spot match begins with its own.
     """
 
     form: ProductForm

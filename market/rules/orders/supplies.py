@@ -51,6 +51,7 @@ from market.rules.orders.materials import (
     value_cautions,
 )
 from market.rules.orders.oxide_prices import oxide_price_cautions
+from market.rules.orders.payment_words import payment_cautions
 from market.rules.orders.whole_magnets import magnet_cautions
 from market.rules.packages import UNPACKED_UNITS
 from market.rules.quantities import basis_g, fx_for, kg_per_basis_kg, to_ueur_per_basis_kg
@@ -211,6 +212,7 @@ def stated_cautions(draft: SupplyDraft | SupplyTerms) -> tuple[Caution, ...]:
             found += form_claim_cautions(
                 draft.form, draft.recycled.post_consumer_ppb, draft.recycled.pre_consumer_ppb
             )
+    found += payment_cautions(draft.payment_terms, draft.term)
     found += customs_cautions(draft.form, draft.cn_code, draft.place, draft.composition, draft.export_licence)
     late = validity_cautions(draft.valid_until, delivered_time(draft))
     return (*found, *_package_cautions(draft), *magnet_cautions(draft), *_sharing_cautions(draft), *late)

@@ -1,0 +1,63 @@
+"""What the order of a match stated of its lot, beside what the lot that leaves under its contract shows.
+
+P was struck with what the order stated, whether this buyer paid for it or not, and no delivery moves it.
+"""
+
+from collections.abc import Iterator
+
+from events.contract_terms import DeliveryEvidence
+from events.fractions import decimal_text, percent_text
+from events.market_terms import SupplyTerms
+from events.refusal import Caution
+from events.vocabulary import Footprint, RecycledContent
+
+_G_PER_KG = 1_000
+
+
+def offered_cautions(
+    offered: SupplyTerms, shown: DeliveryEvidence, *, with_passport: bool = False
+) -> Iterator[Caution]:
+    """Pointers are into the shipment. What it leaves out the passport shows that goes with it."""
+    for told, pointer in (
+        *_recycled(offered.recycled, shown.recycled),
+        *_origin(offered, shown),
+        *_footprint(offered.footprint, shown.footprint),
+    ):
+        if with_passport and not getattr(shown, pointer[1:]):
+            continue
+        yield Caution(
+            code="less_shown_than_offered",
+            text=f"{told}. The price was struck with what the order stated and no assay moves it, so the "
+            "buyer pays for what it does not see: show it, or agree on another price.",
+            pointer=pointer,
+        )
+
+
+def _recycled(offered: RecycledContent | None, shown: RecycledContent | None) -> Iterator[tuple[str, str]]:
+    before, now = offered or RecycledContent(), shown or RecycledContent()
+    for kind, stated_ppb, shown_ppb in (
+        ("post", before.post_consumer_ppb, now.post_consumer_ppb),
+        ("pre", before.pre_consumer_ppb, now.pre_consumer_ppb),
+    ):
+        if shown_ppb < stated_ppb:
+            before_text, now_text = percent_text(stated_ppb), percent_text(shown_ppb)
+            yield f"{before_text} {kind}-consumer were offered and {now_text} are shown", "/recycled"
+
+
+def _origin(offered: SupplyTerms, shown: DeliveryEvidence) -> Iterator[tuple[str, str]]:
+    steps = {(step.stage, step.country) for step in shown.origin}
+    for stage, country in dict.fromkeys((step.stage, step.country) for step in offered.origin):
+        if (stage, country) not in steps:
+            yield f"{stage.capitalize()} in {country} was offered and is not shown", "/origin"
+
+
+def _footprint(offered: Footprint | None, shown: Footprint | None) -> Iterator[tuple[str, str]]:
+    if offered is None:
+        return
+    told = f"A footprint of {decimal_text(offered.g_co2e_per_kg, _G_PER_KG)} kg CO2e per kg was offered"
+    if shown is None:
+        yield f"{told} and none is shown", "/footprint"
+    elif shown.g_co2e_per_kg > offered.g_co2e_per_kg:
+        yield f"{told}, one of {decimal_text(shown.g_co2e_per_kg, _G_PER_KG)} is shown", "/footprint"
+    elif offered.verified and not shown.verified:
+        yield f"{told} that is verified and the one that is shown is not", "/footprint"

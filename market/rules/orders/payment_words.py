@@ -1,0 +1,28 @@
+"""How a seller wants to be paid, beside how the contract of a match begins."""
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from contracts.rules.price_terms import DUE_DAYS, PROVISIONAL_PPB
+from events.fractions import percent_text
+from events.refusal import Caution
+from events.vocabulary import PPB, TermHorizon
+
+_FIGURES: Final = re.compile(r"\d+")
+_OF_CONTRACTS: Final = frozenset({str(DUE_DAYS), str(PROVISIONAL_PPB * 100 // PPB)})
+
+
+def payment_cautions(stated: str, term: TermHorizon | None) -> Iterator[Caution]:
+    """Of words that name another figure than the contract does, or none: nothing else reads them. A term
+    match leads to a draft, where both still agree on it."""
+    figures = frozenset(_FIGURES.findall(stated))
+    if term is not None or (figures and figures <= _OF_CONTRACTS):
+        return
+    yield Caution(
+        code="payment_terms_not_taken_over",
+        text=f"The contract of a spot match stands at once and begins with {percent_text(PROVISIONAL_PPB)} "
+        f"invoiced at the shipment and every invoice due in {DUE_DAYS} days, whatever is stated here; "
+        "other terms need both sides' signatures before you ship.",
+        pointer="/payment_terms",
+    )
