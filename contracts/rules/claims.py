@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from contracts.rules.delivery_refusals import ClaimNotPaid
 from events.contract_terms import AgreementTerms, DeliveryEvidence, StatedClaim
+from events.demand_terms import AgreedDemands
 from events.market_terms import SustainabilityProfile
 from events.price_clauses import IndexedPrice, MatchedPrice, PriceClause, SustainabilityClause
 from events.refusal import Caution, Refusal
@@ -24,15 +25,19 @@ def claims_paid(terms: AgreementTerms, evidence: DeliveryEvidence) -> Iterator[S
     asked = bool(terms.product.post_consumer_min_ppb)
     if recycled is not None and (asked or (clause is not None and _pays(clause.profile, recycled))):
         yield "recycled"
-    if clause is None:
-        return
-    profile = clause.profile
-    if evidence.origin and (profile.eu_origin_ueur_per_kg or _listed(clause)):
+    demands = terms.product.demands or AgreedDemands()
+    profile = SustainabilityProfile() if clause is None else clause.profile
+    listed = () if clause is None else _listed(clause)
+    if evidence.origin and (profile.eu_origin_ueur_per_kg or listed or demands.origins_excluded):
         yield "origin"
-    if evidence.footprint is not None and profile.carbon_cents_per_t:
+    capped = demands.footprint_max_g_co2e_per_kg is not None
+    if evidence.footprint is not None and (profile.carbon_cents_per_t or capped):
         yield "footprint"
-    schemes = {bid.scheme for bid in profile.certificates}
-    if any(held.scheme in schemes for held in evidence.certificates):
+    schemes = {bid.scheme for bid in profile.certificates}.union(demands.certificates)
+    held = {each.scheme for each in evidence.certificates} | {
+        each.scheme for each in evidence.certified or ()
+    }
+    if held & schemes:
         yield "certificates"
 
 

@@ -7,6 +7,7 @@ import pytest
 from msgspec import UNSET
 from msgspec.structs import replace
 
+from contracts.rules.claims import claims_paid
 from contracts.rules.clauses import clause_refusals
 from contracts.rules.days import midnight
 from contracts.rules.delivered import shipment_cautions
@@ -131,6 +132,15 @@ def test_what_is_demanded_and_not_shown_is_told_to_both_and_may_be_rejected(
     fact = assayed.reject().delivery.rejected
     assert fact is not None
     assert expected == list(fact.reasons)
+
+
+def test_what_is_demanded_may_be_rejected_by_a_document_that_says_otherwise() -> None:
+    by_paper = replace(SHOWN, certificates=(), certified=(STATED,))
+    for evidence in (SHOWN, by_paper):
+        assert ["origin", "footprint", "certificates"] == list(claims_paid(DEMANDED, evidence))
+        assert [] == list(claims_paid(FLAT, evidence))
+    others = replace(SHOWN, certificates=(replace(PAPER, scheme="rjc"),), origin=(), footprint=None)
+    assert [] == list(claims_paid(DEMANDED, others))
 
 
 def pointers(expected: Iterable[str]) -> list[str]:
