@@ -38,7 +38,7 @@ from market.provision import MIGRATIONS, ProvisionError, prepare_database, role_
 from market.rules.streams.reach import Reach
 from market.settings import DEVELOPMENT_SECRET, Role, Settings
 from market.store.applying import apply
-from market.store.newest_references import NewestReferences
+from market.store.recently_read import RecentTerms
 from market.topic_access import prepare_logins
 from market.topics import create_topics
 
@@ -211,7 +211,7 @@ class Wiring(Struct, frozen=True, kw_only=True):
     auditor: Pool
     desk: Desk
     clock: Callable[[], datetime]
-    references: NewestReferences = field(default_factory=NewestReferences)
+    recent: RecentTerms = field(default_factory=RecentTerms)
 
     @property
     def settings(self) -> Settings:

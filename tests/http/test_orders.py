@@ -129,7 +129,7 @@ async def test_a_price_far_from_the_markets_reference_is_told(
 ) -> None:
     """However many ask, the reference is read once in some seconds."""
     seller, buyer, read = shop.scene.sellers[0], shop.scene.buyers[0], Calls(load_market)
-    monkeypatch.setattr("market.store.newest_references.load_market", read)
+    monkeypatch.setattr("market.store.recently_read.load_market", read)
     dear = {"limit": {"amount": "7100.00", "currency": "EUR", "per": "element"}}
     cheap = {"ask": {"amount": "0.66", "currency": "USD", "per": "oxide"}}
     body = shop.requirement_body(buyer)

@@ -9,7 +9,7 @@ from uuid import UUID
 from contracts.rules.price_terms import benchmark_for, stages_unstated
 from events.market_terms import RequirementTerms, RuleSet, SupplyTerms
 from events.refusal import Caution
-from market.http.wire.reads import Looking, looking_on
+from market.http.wire.reads import Looking
 from market.http.wire.receipts import Warned, unless_unread, warned
 from market.rules.book import rule_set_at
 from market.rules.footprints import (
@@ -20,7 +20,6 @@ from market.rules.footprints import (
 )
 from market.rules.orders.horizons import papers_span
 from market.rules.orders.materials import stage_cautions
-from market.store import inputs
 
 
 async def of_claims(on: Looking, market: UUID, terms: SupplyTerms, *, unhurried: bool) -> tuple[Warned, ...]:
@@ -62,7 +61,5 @@ async def _of_cap(on: Looking, market: UUID, terms: RequirementTerms) -> tuple[W
 
 
 async def _rule_set(on: Looking, market: UUID) -> RuleSet | None:
-    lane = on.desk.lane("market", market).lane
-    async with looking_on(on) as connection:
-        published = (await inputs.load_rule_sets(connection, lane, [market]))[market]
-    return rule_set_at(published, on.clock())
+    """No posting waits for it but the first of its market in some seconds."""
+    return rule_set_at(await on.recent.rule_sets.of(on.reader, market), on.clock())

@@ -14,5 +14,5 @@ async def of_price(on: Looking, market: UUID, terms: SupplyTerms | RequirementTe
 
 
 async def _held(on: Looking, market: UUID, terms: SupplyTerms | RequirementTerms) -> tuple[Warned, ...]:
-    reference = await on.references.of(on.reader, market)
+    reference = await on.recent.references.of(on.reader, market)
     return () if reference is None else warned(price_cautions(terms, reference))

@@ -16,7 +16,7 @@ from market.http.wire.paging import CursorSeal
 from market.lookups import Resolve
 from market.rules.streams.reach import Reach
 from market.solver import Solver
-from market.store.newest_references import NewestReferences
+from market.store.recently_read import RecentTerms
 
 
 class Check(Struct, frozen=True, kw_only=True):
@@ -55,4 +55,4 @@ class Door(Struct, frozen=True, kw_only=True):
     body_bytes_max: int
     public_url: str | None = None
     import_bytes_max: int
-    references: NewestReferences = field(default_factory=NewestReferences)
+    recent: RecentTerms = field(default_factory=RecentTerms)

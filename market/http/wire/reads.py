@@ -14,8 +14,8 @@ from market.http.wire.endpoint import Call
 from market.rules.viewers import AuditorViewer, OperatorViewer, OrganisationViewer, Viewer
 from market.store import clearings
 from market.store import lists as views
-from market.store.newest_references import NewestReferences
 from market.store.reading import ReaderRole, reading
+from market.store.recently_read import RecentTerms
 
 
 def reader_role(caller: Caller) -> ReaderRole:
@@ -73,7 +73,7 @@ class Looking(Protocol):
     def reader(self) -> Pool: ...
 
     @property
-    def references(self) -> NewestReferences: ...
+    def recent(self) -> RecentTerms: ...
 
     @property
     def clock(self) -> Callable[[], datetime]: ...
