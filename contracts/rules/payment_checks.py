@@ -18,6 +18,7 @@ from contracts.rules.payment_refusals import (
     PaymentSignUnfit,
     PaymentSumDiffers,
     ReceivedAboveStated,
+    ReceivedAboveTransfer,
     ValueDayFar,
 )
 from contracts.rules.refusals import CurrencyWithoutCents, DateInFuture
@@ -93,8 +94,9 @@ def part_refusals(
 
 
 def above_refusals(stated: PaymentStated | PaymentReceived, fact: PaymentReceived) -> list[Refusal]:
+    """Of each invoice, and of the whole, which is more where a part below zero is left out."""
     amounts = {part.invoice: part.amount_cents for part in stated.parts}
-    return [
+    reasons: list[Refusal] = [
         ReceivedAboveStated(
             pointer=f"/parts/{place}/amount",
             invoice=invoice_text(part.invoice),
@@ -103,6 +105,10 @@ def above_refusals(stated: PaymentStated | PaymentReceived, fact: PaymentReceive
         for place, part in enumerate(fact.parts)
         if abs(part.amount_cents) > abs(amounts[part.invoice])
     ]
+    if not reasons and fact.amount_cents > stated.amount_cents:
+        sums = decimal_text(fact.amount_cents, CENTS), decimal_text(stated.amount_cents, CENTS)
+        reasons.append(ReceivedAboveTransfer(pointer="/parts", received=sums[0], stated=sums[1]))
+    return reasons
 
 
 def sum_refusals(parts: Sequence[PaidInvoice], amount_cents: int) -> list[Refusal]:

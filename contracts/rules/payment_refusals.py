@@ -91,3 +91,9 @@ class ReceivedAboveStated(Refusal):
     """Of {invoice} {stated} was stated: state what came beyond it as a receipt of its own."""
 
     code = "received_above_stated"
+
+
+class ReceivedAboveTransfer(Refusal):
+    """{received} is more than the {stated} paid: where a set-off is left out, less of the rest has come."""
+
+    code = "received_above_transfer"

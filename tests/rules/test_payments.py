@@ -149,7 +149,9 @@ def test_a_set_off_of_two_invoices_needs_no_money_but_its_payees_word() -> None:
     credit = lane.newest
     parts = {first.invoice: -credit.total_cents, credit.invoice: credit.total_cents}
     assert 0 == sum(parts.values())
-    lane.pay(parts).confirm()
+    lane.pay(parts)
+    assert [("received_above_transfer", "/parts")] == refused(lambda: lane.confirm({first.invoice: 1}))
+    lane.confirm()
     assert 0 == lane.payables()[credit.invoice].total_cents - lane.payables()[credit.invoice].received_cents
     assert ["payment_sign_unfit"] * 2 == [code for code, _ in refused(lambda: lane.pay(parts, "seller"))]
 

@@ -195,6 +195,7 @@ CONTRACT_REFUSED: Final[dict[type[Refusal], int]] = {
             of_payments.PaymentBelowZero,
             of_payments.ValueDayFar,
             of_payments.ReceivedAboveStated,
+            of_payments.ReceivedAboveTransfer,
         ),
         HTTPStatus.UNPROCESSABLE_ENTITY,
     ),
