@@ -18,6 +18,7 @@ DRAFT: dict[str, Any] = {
     **rule_sets.EXAMPLE,
     "version": 7,
     "benchmarks": [],
+    "origins_by_stage": False,
     "default_profile": {"eu_origin_eur_per_kg": "40.00", "cap_eur_per_kg": "40.00"},
     "effective_from": "2026-03-02T09:00:00Z",
 }
