@@ -1,6 +1,7 @@
 """Solving again only the components in which something differs is the same as solving everything."""
 
 import random
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,9 @@ from events.codec import encode_fact
 from events.vocabulary import Place
 from market.rules.assignment import Problem, Solution, solve, verify
 from market.rules.clearing.clearing import conclude
-from market.rules.clearing.stages import Solved, Stages, edges_without, part_of
+from market.rules.clearing.stages import Solved, Stages, Touched, edges_without, part_of
 from market.rules.optimum.check import DUALS
-from market.rules.optimum.problem import Int64s, exact_dot
+from market.rules.optimum.problem import exact_dot
 from tests.blotter import EUR, Lane, T, eur, member
 from tests.rules.test_assignment_oracles import random_book, side_by_side
 
@@ -51,6 +52,52 @@ def test_a_stage_after_a_stage_is_the_optimum_of_its_own_problem() -> None:
     assert kept > BOOKS
 
 
+def test_less_demand_moves_the_flow_and_duals_follow_when_they_are_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Stage after stage with less demand: flow, and in the end duals, are those of a solve from no trade."""
+    rng = np.random.default_rng(43)
+    moved, lowered = 0, Stages._lowered
+
+    def counted(stages: Stages, *changes: Any) -> Solved | None:
+        nonlocal moved
+        found = lowered(stages, *changes)
+        moved += found is not None
+        return found
+
+    monkeypatch.setattr(Stages, "_lowered", counted)
+    for book in range(2 * BOOKS):
+        posed = side_by_side([random_book(rng, 6, 3, 3) for _ in range(4)], linked=False)
+        if book % 4 == 3:
+            # ties are not broken: nothing is moved that could have gone elsewhere
+            posed = replace(posed, tiebreak=np.zeros(posed.edges, dtype=np.int64))
+        stages, again = Stages(posed), Stages(posed)
+        solved, _ = stages.first()
+        anew, _ = again.first()
+        for _ in range(STAGES):
+            demand = solved.demand - (rng.random(len(posed.demand)) < 0.2) * (
+                rng.random(len(posed.demand)) * solved.demand
+            ).astype(np.int64)
+            out = solved.out
+            if rng.random() < 0.1:
+                out = out.copy()
+                out[int(rng.integers(len(out)))] ^= True
+            solved = stages.next(solved, out, demand)
+            again._standing = None
+            anew = again.next(anew, out, demand)
+            for name in ("used", "flow", "anew"):
+                assert getattr(anew, name).tolist() == getattr(solved, name).tolist()
+        assert stages.unique or book % 4 == 3
+        assert (again.unique, again.solves) == (stages.unique, stages.solves)
+        proved = stages.proved(solved)
+        assert {name: dual.tolist() for name, dual in anew.duals.items()} == {
+            name: dual.tolist() for name, dual in proved.duals.items()
+        }
+        if stages.unique:
+            assert [] == verify(*stage_of(posed, proved))
+    assert moved > BOOKS
+
+
 def stage_of(posed: Problem, solved: Solved) -> tuple[Problem, Solution]:
     """The problem that a stage solved, by itself, and what it found."""
     problem, edge = part_of(posed, edges_without(posed, solved.out), posed.supply, solved.demand)
@@ -85,11 +132,11 @@ def test_a_round_solved_again_in_part_or_whole_records_the_same_bytes(
     """Not the trades alone: duals of every level, evidence, hashes."""
     touched, partly = Stages._touched, 0
 
-    def everything(stages: Stages, *changes: Any) -> tuple[Int64s, ...]:
+    def everything(stages: Stages, *changes: Any) -> Touched:
         nonlocal partly
         partly += len(touched(stages, *changes)[0]) < stages.posed.edges
         posed = stages.posed
-        return tuple(map(np.arange, (posed.edges, len(posed.supply), len(posed.demand))))
+        return Touched(*map(np.arange, (posed.edges, len(posed.supply), len(posed.demand))))
 
     for seed in ROUNDS:
         lane = apart(seed)

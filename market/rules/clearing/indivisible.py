@@ -195,6 +195,8 @@ def clear_whole(posed: Problem, terms: Divisibility, ratios: Sequence[Ratio] = (
     solved, relaxed = search.stages.first()
     best = _settle(search, _Admitted(solved.out, solved.demand), solved)
     best = _refined(search, best)
+    # what may come back depends on duals
+    best = replace(best, solved=search.stages.proved(best.solved))
     best = _readmitted(search, best)
     packages, grams = best.fills.by_edge(posed.edges)
     final = effective(posed, best.solved, grams)
