@@ -28,8 +28,8 @@ several of them, lies beside them.
       whole lots   order_limits; indivisible, stages; packages_check, effective
       portfolios   portfolio; quota_sections, quota_record, quotas_check; quotas, offered, portfolio_lp
       again        rounds_again, rule_set_changes, whole_ticks
-    optimum      problem, solve, resolve, bounds, check, levels, components; network_simplex,
-                 transport_graph, compiled
+    optimum      problem, solve, resolve, lowered (less demand), bounds, check, levels, components;
+                 network_simplex, transport_graph, compiled
     passports    passports, passport_content; bound_lots (what is sold of them), shipped_lots (what leaves
                  beside what is proven), shipped_claims (of its footprint), delivered_lots (what
                  arrives), returned_lots (what goes back), settled_lots (what stays of it);

@@ -136,7 +136,8 @@ def test_a_round_solved_again_in_part_or_whole_records_the_same_bytes(
         nonlocal partly
         partly += len(touched(stages, *changes)[0]) < stages.posed.edges
         posed = stages.posed
-        return Touched(*map(np.arange, (posed.edges, len(posed.supply), len(posed.demand))))
+        sizes = posed.edges, len(posed.supply), len(posed.demand)
+        return Touched(*(np.arange(size, dtype=np.int32) for size in sizes))
 
     for seed in ROUNDS:
         lane = apart(seed)

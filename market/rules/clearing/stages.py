@@ -129,7 +129,7 @@ class Stages:
         return replace(solved, duals=_duals(solved, touched, solution), unproved=None)
 
     def _lowered(self, before: Solved, out: Mask, demand: Int64s) -> Solved | None:
-        """From the tree of `before`, which is let go where something else differs than that buyers want less."""
+        """From the tree of `before`; it is let go where more differs than that buyers want less."""
         kept, self._standing = self._standing, None
         if kept is None or kept[0] is not before or (out != before.out).any():
             return None
@@ -146,7 +146,7 @@ class Stages:
         self._standing = found, kept[1]
         return found
 
-    def _but(self, before: Solved, anew: Mask, edges: Int64s, flow: Int64s) -> tuple[Int64s, Int64s]:
+    def _but(self, before: Solved, anew: Mask, edges: Places, flow: Int64s) -> tuple[Int64s, Int64s]:
         """Edges that trade and their grams: those before of other components, and these."""
         kept = ~anew[self.posed.seller[before.used]]
         return np.concatenate([before.used[kept], edges]), np.concatenate([before.flow[kept], flow])
@@ -167,7 +167,7 @@ class Stages:
         return self.around(self._differs(before, out, demand))
 
     def _differs(self, before: Solved, out: Mask, demand: Int64s) -> Mask:
-        differs = out != before.out
+        differs: Mask = out != before.out
         differs[len(self.posed.supply) :] |= demand != before.demand
         return differs
 

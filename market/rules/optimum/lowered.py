@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from market.rules.optimum.compiled import inner, run
-from market.rules.optimum.network_simplex import Tree, _regraft, plant
+from market.rules.optimum.network_simplex import Tree, plant, regraft
 from market.rules.optimum.problem import Int64s, Problem, Solution
 
 Ints = Any
@@ -124,8 +124,9 @@ def lower(
 
     Nodes are orders, then the root. lowered: nodes of buyers, and grams. ends: seller and buyer of each edge,
     by seller, and where each seller's edges start, one longer than the sellers. weights: by value, of sellers
-    and buyers by time priority, by tie-break. potentials: of each level. below: scratch, one entry a node, the
-    second 0. Answers -1 where `pivots_max` was not enough or a way costs nothing; the tree is of no use then.
+    and buyers by time priority, by tie-break. potentials: of each level. below: scratch, one entry a node;
+    the second is 0. Answers -1 where `pivots_max` was not enough or a way costs nothing; the tree is of no
+    use then.
     """
     seller, buyer, _ = ends
     nodes, is_below = below
@@ -151,15 +152,13 @@ def lower(
                 by_priority[node] -= of_priority
                 by_tie[node] -= of_tie
             if arc < edges:
-                _regraft(top, seller[arc], len(weights[1]) + buyer[arc], arc, 1, 0, tree)
+                regraft(top, seller[arc], len(weights[1]) + buyer[arc], arc, 1, 0, tree)
             else:
-                _regraft(top, arc - edges, root, arc, 1, 0, tree)
+                regraft(top, arc - edges, root, arc, 1, 0, tree)
     return pivots
 
 
-def count_tight(
-    ends: tuple[Ints, Ints, Ints], weights: Weights, potentials: tuple[Ints, Ints, Ints]
-) -> int:
+def count_tight(ends: tuple[Ints, Ints, Ints], weights: Weights, potentials: tuple[Ints, Ints, Ints]) -> int:
     """How many arcs fall short by nothing on any level."""
     seller, buyer, _ = ends
     value, of_seller, of_buyer, tiebreak = weights

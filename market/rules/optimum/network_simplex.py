@@ -116,7 +116,7 @@ def _push(low_tail: int, low_head: int, amount: int, tree: Tree) -> None:
 
 
 @inner
-def _regraft(top: int, lowest: int, under: int, arc: int, upward_arc: int, amount: int, tree: Tree) -> None:
+def regraft(top: int, lowest: int, under: int, arc: int, upward_arc: int, amount: int, tree: Tree) -> None:
     """Cut the subtree of `top`, re-root it at `lowest` and hang that under `under` by the entering arc."""
     parent, arc_up, upward, flow, _, _, _, _, _ = tree
     node = lowest
@@ -208,10 +208,10 @@ def simplex(tail: Ints, head: Ints, weight: Ints, starts: Ints, tree: Tree, pivo
             if amount > 0:
                 _push(low_tail, low_head, amount, tree)
             if on_tail_side:
-                _regraft(top, low_tail, low_head, arc, 1, amount, tree)
+                regraft(top, low_tail, low_head, arc, 1, amount, tree)
                 _shift(low_tail, gain, tree)
             else:
-                _regraft(top, low_head, low_tail, arc, 0, amount, tree)
+                regraft(top, low_head, low_tail, arc, 0, amount, tree)
                 _shift(low_head, -gain, tree)
     return pivots
 
