@@ -13,6 +13,7 @@ from market.rules.assignment import Problem, Solution, solve, verify
 from market.rules.clearing.clearing import conclude
 from market.rules.clearing.stages import Solved, Stages, Touched, edges_without, part_of
 from market.rules.optimum.check import DUALS
+from market.rules.optimum.lowered import Standing
 from market.rules.optimum.problem import exact_dot
 from tests.blotter import EUR, Lane, T, eur, member
 from tests.rules.test_assignment_oracles import random_book, side_by_side
@@ -80,6 +81,8 @@ def test_less_demand_moves_the_flow_and_duals_follow_when_they_are_asked_for(
             ).astype(np.int64)
             out = solved.out
             if rng.random() < 0.1:
+                demand = posed.demand
+            elif rng.random() < 0.1:
                 out = out.copy()
                 out[int(rng.integers(len(out)))] ^= True
             solved = stages.next(solved, out, demand)
@@ -159,3 +162,22 @@ def test_a_stage_in_which_nothing_differs_keeps_everything() -> None:
     assert not again.anew.any()
     assert solved.flow.tolist() == again.flow.tolist()
     assert [] == verify(*stage_of(posed, again))
+
+
+def test_grams_that_could_go_two_ways_are_not_moved() -> None:
+    """A seller's second-best buyers are equally good, so that no flow is the only best one."""
+    posed = Problem(
+        np.array([10]),
+        np.array([10, 5, 5]),
+        np.zeros(3, dtype=np.int32),
+        np.arange(3, dtype=np.int32),
+        np.array([5, 3, 3]),
+        tiebreak=np.array([7, 7, 7]),
+    )
+    for wanted, is_only in ((10, True), (8, False), (3, False)):
+        demand = np.array([wanted, 5, 5])
+        assert not Standing(posed, solve(posed)).lower(demand)
+        stages = Stages(posed)
+        found = stages.next(stages.first()[0], np.zeros(4, dtype=np.bool_), demand)
+        assert is_only == stages.unique
+        assert solve(replace(posed, demand=demand)).flow[found.used].tolist() == found.flow.tolist()

@@ -135,7 +135,7 @@ def lower(
     pivots = 0
     for place in range(len(lowered[0])):
         left = lowered[1][place]
-        while left > 0:
+        while True:
             amount, top = _give_up(lowered[0][place], left, tree)
             left -= amount
             if left == 0:
@@ -199,8 +199,8 @@ class Standing:
         links = (np.zeros(orders + 1, dtype=np.int64) for _ in range(3))
         own = (np.append(column, 0) for column in (basis.parent, basis.arc, basis.upward, basis.flow))
         self._tree: Tree = (*own, nothing, nothing, *links)
-        if run(plant, self._edges + orders, self._tree) != orders:
-            raise AssertionError("the basis is not a tree")
+        hanging = run(plant, self._edges + orders, self._tree)
+        assert hanging == orders
         self._potentials = (
             np.concatenate([solution.seller_dual, -solution.buyer_dual, [0]]),
             np.concatenate([solution.seller_dual_rank, -solution.buyer_dual_rank, [0]]),
@@ -226,11 +226,10 @@ class Standing:
         below = np.zeros(nodes, dtype=np.int64), np.zeros(nodes, dtype=np.int8)
         lowered = buyers + sellers, less[buyers]
         about = self._ends, self._weights
-        if run(lower, most, lowered, *about, self._tree, self._potentials, below, nodes) < 0:
-            return False
+        pivots = run(lower, most, lowered, *about, self._tree, self._potentials, below, nodes)
         self._demand = demand
-        # the tree's own arcs alone: no other flow is as good
-        return bool(run(count_tight, most, *about, self._potentials) == nodes - 1)
+        # no arcs but the tree's own are tight: no other flow is as good
+        return pivots >= 0 and bool(run(count_tight, most, *about, self._potentials) == nodes - 1)
 
     def flow(self) -> tuple[Int64s, Int64s]:
         """The edges that trade, ascending, and their grams."""
