@@ -67,7 +67,7 @@ def test_less_demand_moves_the_flow_and_duals_follow_when_they_are_asked_for(
         return found
 
     monkeypatch.setattr(Stages, "_lowered", counted)
-    for book in range(2 * BOOKS):
+    for book in range(BOOKS):
         posed = side_by_side([random_book(rng, 6, 3, 3) for _ in range(4)], linked=False)
         if book % 4 == 3:
             # ties are not broken: nothing is moved that could have gone elsewhere
