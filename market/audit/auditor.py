@@ -22,7 +22,7 @@ from events.vocabulary import STREAMS
 from market import __version__
 from market.audit.lane_verdict import Bounds, Divergence, LaneVerdict
 from market.audit.processes import audit_in_processes
-from market.audit.ranges import EVERYTHING, RangeError, Span, bounds_of, mark_told
+from market.audit.ranges import EVERYTHING, RangeError, Span, bounds_of, lies_within, mark_told
 from market.audit.recoveries import anchors_by_lane, read_recoveries
 from market.audit.report import AuditReport, Made, Mode, Question, report_of
 from market.audit.sealed_heads import SealedHeads, read_sealed
@@ -108,9 +108,10 @@ async def audit(
             kept=None if state is None else Kept(str(state), cluster, processes, save_seconds),
         )
         verdicts = await audit_in_processes(asked, processes, told, apart=apart)
+        has_something = span == EVERYTHING or await lies_within(bootstrap, prefix, bounds)
     except (TopicError, StateError, RangeError) as error:
         raise AuditImpossible(str(error)) from error
-    return report_of(
+    report = report_of(
         verdicts,
         [_fault_of(offset, fault) for offset, fault in seals.faults],
         deployment=found_id,
@@ -121,6 +122,10 @@ async def audit(
         asked=_question(asked, cluster, span, key),
         run=_made(started_at, time.monotonic() - began, verdicts),
     )
+    if not (has_something or report.diverged or report.strangers):
+        since, until = mark_told(span.first) or "the beginning", mark_told(span.last) or "the end"
+        raise AuditImpossible(f"nothing lies from {since} to {until}: nothing was proved")
+    return report
 
 
 async def lane_sizes(bootstrap: Bootstrap, prefix: str, streams: Sequence[str]) -> dict[LaneKey, int]:

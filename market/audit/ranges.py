@@ -148,6 +148,21 @@ async def _bounds(reading: Reading, key: LaneKey, span: Span, cuts: Mapping[str,
     return bounds
 
 
+async def lies_within(bootstrap: Bootstrap, prefix: str, bounds: Mapping[LaneKey, Bounds]) -> bool:
+    """Whether any of the lanes holds something of its range; what is no event counts as something."""
+    for key, each in bounds.items():
+        if _empty(each):
+            continue
+        async with open_reading(bootstrap, record_topic(prefix, key.stream), only={key.lane}) as reading:
+            offsets = reading.offsets(key.lane)
+            if not offsets:
+                continue
+            last = _envelope((await reading.look_at(key.lane, offsets.stop - 1)).body)
+            if last is None or last.position >= each.first:
+                return True
+    return False
+
+
 def _empty(bounds: Bounds) -> bool:
     return bounds.upto is not None and bounds.upto < bounds.first
 

@@ -362,6 +362,7 @@ async def test_an_audit_begins_and_ends_at_rounds(market: Traded) -> None:
     only = [market.scene.lane]
     assert (only, 1, ends[0], 1) == await ranged("full", last=of(1))
     assert (only, second.position, ends[1], 1) == await ranged("clearings", first=of(2), last=of(2))
+    day, later = timedelta(days=1), events[-1].time + timedelta(days=400)
     before = events[0].time - timedelta(seconds=1)
     by_plan = Clearing(written="p", plan=first.data.plan)  # type: ignore[attr-defined]
     assert (only, first.position, ends[1], 0) == await ranged("chain", first=by_plan, last=of(2))
@@ -370,9 +371,20 @@ async def test_an_audit_begins_and_ends_at_rounds(market: Traded) -> None:
         (Span(first=of(2), last=of(1)), "there is nothing in market/"),
         (Span(first=of(2), last=before), f"there is nothing from #2 to {mark_told(before)}"),
         (Span(first=2, last=before), f"there is nothing from 2 to {mark_told(before)}"),
+        (Span(first=before - day, last=before - day), "nothing was proved"),
+        (Span(last=before - day), f"nothing lies from the beginning to {mark_told(before - day)}"),
+        (Span(first=later), f"nothing lies from {mark_told(later)} to the end"),
+        (Span(first=10**6), "nothing lies from 1000000 to the end: nothing was proved"),
     ):
         with pytest.raises(AuditImpossible, match=told):
             await audit(market.bootstrap, prefix=market.prefix, mode="chain", span=span)
+    with pytest.raises(AuditImpossible, match="nothing was proved"):
+        await audit(market.bootstrap, prefix=market.prefix, mode="clearings", span=Span(first=later))
+    within = await audit(market.bootstrap, prefix=market.prefix, mode="chain", span=Span(first=before))
+    assert (len(events), False) == (
+        next(each.records for each in within.lanes if each.stream == "market" and each.lane == only[0].lane),
+        within.diverged,
+    )
     with pytest.raises(AuditImpossible, match="is not in the lanes"):
         await audit(market.bootstrap, prefix=market.prefix, streams=("parties",), span=Span(last=of(1)))
 
