@@ -9,6 +9,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from events.away_causes import say_why
 from events.callers import Caller
 from events.command import Command, Outcome
 from events.connections import DATABASE_AWAY, Connection, Pool, acquire
@@ -53,6 +54,7 @@ class Desk(Struct, frozen=True, kw_only=True):
             async with acquire(self.pool) as connection:
                 yield connection
         except DATABASE_AWAY as error:
+            say_why(error)
             raise RecordUnavailable from error
 
     def lane(self, stream: Stream, key: UUID | str) -> LaneKey:

@@ -14,6 +14,7 @@ from uuid import UUID
 import asyncpg
 import structlog
 
+from events.away_causes import say_why
 from events.clock_bounds import UNBOUNDED, ClockBound
 from events.command import Command, Outcome
 from events.connections import (
@@ -396,6 +397,8 @@ def _refusal_of(error: Exception) -> Refusal:
         refusal = LaneBusy()
     else:
         refusal = RecordUnavailable()
+    if not isinstance(refusal, LaneBusy):
+        say_why(error)
     refusal.__cause__ = error
     return refusal
 

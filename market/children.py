@@ -14,6 +14,8 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+from market.disks import crammed
+
 STOP_SECONDS_MAX: Final = 30
 POLL_SECONDS: Final = 0.02
 WATCH_SECONDS: Final = 0.25
@@ -124,7 +126,7 @@ async def supervised(
             raise
         task.uncancel()
         raise LocalServerError(
-            f"{name} ended by itself ({_how_ended(child)}); its log is {log_file}"
+            f"{name} ended by itself ({_how_ended(child)}); its log is {log_file}{crammed(log_file.parent)}"
         ) from None
     finally:
         watcher.cancel()
@@ -168,12 +170,16 @@ async def wait_until(
     seconds_max: float,
     child: subprocess.Popen[bytes] | None,
     what: str,
+    *,
+    folder: Path | None = None,
 ) -> None:
-    """Waits until the probe is true. Raises LocalServerError when the child ended or the time is out."""
+    """Waits until the probe is true. Raises LocalServerError when the child, whose data is in `folder`, ended
+    or the time is out."""
     deadline = time.monotonic() + seconds_max
     while not await probe():
         if child is not None and child.poll() is not None:
-            raise LocalServerError(f"{what} did not start ({_how_ended(child)})")
+            room = "" if folder is None else crammed(folder)
+            raise LocalServerError(f"{what} did not start ({_how_ended(child)}){room}")
         if time.monotonic() > deadline:
             raise LocalServerError(f"{what} was not ready within {seconds_max:g} seconds")
         await asyncio.sleep(POLL_SECONDS)

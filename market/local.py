@@ -17,7 +17,7 @@ import socket
 import string
 import subprocess
 import tempfile
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
@@ -53,11 +53,20 @@ from market.children import (
     wait_until,
     write_whole,
 )
+from market.disks import crammed
 from market.folders import CHECKOUT, DEPLOY
 from market.rules.streams.topic_rights import SERVICES
 from market.settings import Settings
 
-__all__ = ["LocalServerError", "TooOld", "local_kafka", "local_postgres", "running_kafka", "running_postgres"]
+__all__ = [
+    "LocalServerError",
+    "TooOld",
+    "local_kafka",
+    "local_postgres",
+    "own_folders",
+    "running_kafka",
+    "running_postgres",
+]
 
 log = structlog.get_logger("local")
 
@@ -105,7 +114,11 @@ async def local_postgres(settings: Settings, *, conf: str = "") -> AsyncIterator
         async with supervised("PostgreSQL", child, signal.SIGINT, log_file):
             maintenance = f"postgresql://postgres@/postgres?host={sockets}"
             await wait_until(
-                _answers(maintenance), settings.start_seconds_max, child, f"PostgreSQL (log: {log_file})"
+                _answers(maintenance),
+                settings.start_seconds_max,
+                child,
+                f"PostgreSQL (log: {log_file})",
+                folder=settings.instance_dir,
             )
             await _ensure_database(maintenance)
             yield url
@@ -161,7 +174,7 @@ def _initialise_postgres(folder: Path, programs: Path, system_user: str | None, 
     initdb = [str(programs / "initdb"), "--auth=trust", *locale, "-U", "postgres", "-D", str(fresh)]
     child = spawn(initdb, log_file, system_user)
     if child.wait() != 0:
-        raise LocalServerError(f"initdb failed; its output is in {log_file}")
+        raise LocalServerError(f"initdb failed; its output is in {log_file}{crammed(log_file.parent)}")
     with (fresh / "postgresql.conf").open("a") as main:
         main.write("\ninclude_if_exists 'lodestone.conf'\n")
     shutil.rmtree(folder, ignore_errors=True)
@@ -292,7 +305,8 @@ async def local_kafka(settings: Settings) -> AsyncIterator[Bootstrap]:
             async def ready() -> bool:
                 return KAFKA_READY in log_file.read_bytes()
 
-            await wait_until(ready, settings.start_seconds_max, child, f"Kafka (log: {log_file})")
+            what = f"Kafka (log: {log_file})"
+            await wait_until(ready, settings.start_seconds_max, child, what, folder=settings.instance_dir)
             write_whole(noted, msgspec.json.encode(running).decode())
             try:
                 yield embedded(settings, running)
@@ -401,3 +415,15 @@ def _free_ports(preferred: int) -> _Ports:
         controller.bind(("127.0.0.1", 0))
         internal.bind(("127.0.0.1", 0))
         return _Ports(*(each.getsockname()[1] for each in (broker, controller, internal)))
+
+
+# --- both
+
+
+def own_folders(settings: Settings) -> Mapping[str, Path]:
+    """Where the embedded servers keep their data, by server: none of what the settings name elsewhere."""
+    named = {"postgres": settings.postgresql_url, "kafka": settings.kafka_bootstrap}
+    folders = {server: settings.instance_dir / server for server in named}
+    return {
+        server: folders[server] for server, url in named.items() if url is None and folders[server].exists()
+    }

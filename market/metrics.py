@@ -111,6 +111,15 @@ WEBHOOK_OLDEST_DUE: Final = Gauge(
     "lodestone_webhook_oldest_due_seconds", "For how long the oldest due message to a webhook has waited."
 )
 WEBHOOKS_UNSERVED: Final = Gauge("lodestone_webhooks_unserved", "Active webhooks to which no process posts.")
+DATABASE_FULL: Final = Gauge(
+    "lodestone_database_disk_full", "1 while PostgreSQL has no room to write what it is told to."
+)
+DATABASE_BYTES: Final = Gauge("lodestone_database_bytes", "Size of the database, without PostgreSQL's log.")
+DISK_FREE: Final = Gauge(
+    "lodestone_disk_free_bytes",
+    "Room left on the disk of an embedded server; no series of a server that runs elsewhere.",
+    ("server",),
+)
 CLOCK_AHEAD: Final = Gauge(
     "lodestone_clock_ahead_seconds", "This process's clock minus the database's; below 0 when it is behind."
 )

@@ -17,9 +17,11 @@ from events import clock_bounds, seals
 from events.connections import acquire
 from events.migrations import pending
 from events.watermarks import oldest_unpublished_seconds
+from market.disks import free_bytes
 from market.ground import Wiring
 from market.http.wire.door import Check
 from market.http.wire.ids import to_text
+from market.local import own_folders
 from market.metrics import (
     AUDIT_DIVERGENCES,
     AUDIT_RUN_AGE,
@@ -28,6 +30,9 @@ from market.metrics import (
     CONTEST_AGE,
     CONTESTS,
     COSIGNED_BEHIND,
+    DATABASE_BYTES,
+    DATABASE_FULL,
+    DISK_FREE,
     IMPORT_OLDEST,
     LANE_AHEAD,
     LANE_STOPPED,
@@ -43,6 +48,7 @@ from market.metrics import (
 )
 from market.provision import MIGRATIONS
 from market.store import audit_runs, waiting
+from market.store.room import Trials, trial_write
 
 log = structlog.get_logger("lodestone.watch")
 
@@ -62,7 +68,8 @@ where l.stopped_reason is not null or r.stopped_reason is not null
 
 
 def checks(wiring: Wiring) -> dict[str, Check]:
-    """What `/readyz` asks: the database, its migrations, both clocks, how far the relay is behind."""
+    """What `/readyz` asks: the database, its migrations, both clocks, room to write, how far the relay is
+    behind."""
 
     async def database() -> str | None:
         try:
@@ -71,6 +78,16 @@ def checks(wiring: Wiring) -> dict[str, Check]:
         except Exception as error:  # noqa: BLE001  any failure is the answer
             return f"the database does not answer: {type(error).__name__}"
         return None
+
+    trials = Trials()
+
+    async def disk() -> str | None:
+        try:
+            async with acquire(wiring.reader, seconds_max=READY_SECONDS_MAX) as connection:
+                told = await trials.told(connection)
+        except Exception as error:  # noqa: BLE001  any failure is the answer
+            return f"whether the database can write cannot be asked: {type(error).__name__}"
+        return None if told is None else "the database has no room to write: its disk is full"
 
     async def migrations() -> str | None:
         try:
@@ -102,6 +119,7 @@ def checks(wiring: Wiring) -> dict[str, Check]:
     return {
         "clock": Check(ask=clocks),
         "database": Check(ask=database),
+        "disk": Check(ask=disk, needed=False),
         "migrations": Check(ask=migrations),
         "relay": Check(ask=relay, needed=False),
     }
@@ -136,7 +154,7 @@ async def watch(wiring: Wiring, stop: asyncio.Event) -> None:
     while not stop.is_set():
         has_lags = await _shown(_show_lags(wiring))
         if time.monotonic() - ages_at >= AGES_SECONDS:
-            has_ages = await _shown(_show_ages(wiring))
+            has_ages = await _shown(_show_ages(wiring)) and await _shown(_show_room(wiring))
             ages_at = time.monotonic()
         if has_lags and has_ages:
             WATCHED_AT.set_to_current_time()
@@ -209,6 +227,18 @@ async def _show_ages(wiring: Wiring) -> None:
     IMPORT_OLDEST.set(0 if handed_in_at is None else _seconds(now - handed_in_at))
     WEBHOOK_OLDEST_DUE.set(message_seconds)
     WEBHOOKS_UNSERVED.set(unserved)
+
+
+async def _show_room(wiring: Wiring) -> None:
+    """What the database has to write on, and how large it has become."""
+    for server, folder in own_folders(wiring.settings).items():
+        DISK_FREE.labels(server).set(free_bytes(folder))
+    async with acquire(wiring.reader) as connection:
+        told = await trial_write(connection)
+        DATABASE_BYTES.set(await connection.fetchval("select pg_database_size(current_database())"))
+    DATABASE_FULL.set(int(told is not None))
+    if told is not None:
+        log.error("database_disk_full", told=told)
 
 
 def contest_subject(contested: Contested) -> str:

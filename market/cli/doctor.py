@@ -31,6 +31,7 @@ from market.cli.console import (
     settings_of,
 )
 from market.cli.doctor_contests import contest_findings
+from market.cli.doctor_room import room_findings
 from market.cli.findings import Finding
 from market.cli.lanes import check_lane
 from market.ground import Ground, clock, pending_migrations, wire
@@ -154,6 +155,7 @@ async def _findings(settings: Settings) -> list[Finding]:
         deployment = await read_deployment(connection)
         findings += [finding async for finding in _record(connection, deployment)]
         findings += [finding async for finding in _clocks(connection, settings.clock_ahead_seconds_max)]
+        findings += await room_findings(connection, settings)
     async with ground.opened_pool("auditor", 1) as pool, acquire(pool) as connection:
         patience = timedelta(seconds=settings.checkpoint_seconds * UNSIGNED_INTERVALS_MAX)
         findings += [finding async for finding in _checkpoints(connection, clock(), patience)]

@@ -8,6 +8,7 @@ from uuid import UUID
 import asyncpg
 from msgspec import Struct
 
+from events.away_causes import say_why
 from events.connections import DATABASE_AWAY, Connection, Pool, acquire
 from events.refusal import RecordUnavailable
 
@@ -50,6 +51,7 @@ def unless_away() -> Iterator[None]:
     try:
         yield
     except _AWAY as error:
+        say_why(error)
         raise RecordUnavailable from error
 
 

@@ -7,7 +7,9 @@ from typing import Any
 import asyncpg
 import pytest
 from msgspec.structs import replace
+from structlog.testing import capture_logs
 
+from events import away_causes
 from events.command import Outcome
 from events.connections import Connection, Pool
 from events.decision import LaneKey
@@ -36,6 +38,7 @@ from tests.record_support import (
 )
 
 FIRST = LaneKey(STREAM, 0)
+NAMES = {"53100": "DiskFullError", "57P03": "CannotConnectNowError"}
 WAITING_FOR_LOCK = """
 select count(*) > 0 from pg_stat_activity
 where datname = current_database() and wait_event_type = 'Lock'
@@ -285,22 +288,30 @@ async def test_a_connection_lost_while_committing_is_unknown_and_never_run_again
     ids=["disk full", "starting up", "lock timeout"],
 )
 async def test_what_the_database_cannot_do_now_is_refused_to_all_and_stores_nothing(
-    pool: Pool, connection: Connection, code: str, refusal: type[Refusal]
+    pool: Pool,
+    connection: Connection,
+    monkeypatch: pytest.MonkeyPatch,
+    code: str,
+    refusal: type[Refusal],
 ) -> None:
     async def fail(own: Connection, events: Sequence[Recorded]) -> Sequence[Write]:
         await send(own, await apply_effects(own, events))
         await own.execute(f"do $$ begin raise exception 'no' using errcode = '{code}'; end $$")
         return ()
 
+    monkeypatch.setattr(away_causes, "_said_at", {})
     writer = writer_on(pool)
     writer._apply = fail
     await writer.start()
-    outcomes = await asyncio.gather(
-        *(writer.execute(note(f"n{number}")) for number in range(3)), return_exceptions=True
-    )
-    with pytest.raises(refusal):
-        await writer.rehearse(note("r"))
+    with capture_logs() as lines:
+        outcomes = await asyncio.gather(
+            *(writer.execute(note(f"n{number}")) for number in range(3)), return_exceptions=True
+        )
+        with pytest.raises(refusal):
+            await writer.rehearse(note("r"))
     await writer.stop()
+    told = [(line["sqlstate"], line["error"]) for line in lines if "record_unavailable" == line["event"]]
+    assert ([(code, f"{NAMES[code]}: no")] if code in NAMES else []) == told, "once, and busy lanes never"
     assert [refusal] * 3 == [type(outcome) for outcome in outcomes]
     assert [] == await effects(connection)
     assert 0 == (await read_head(connection, FIRST)).position

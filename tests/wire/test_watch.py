@@ -1,11 +1,13 @@
 """Ages that every process tells from the database: work that nobody takes up is seen to wait."""
 
 import asyncio
+import json
 import math
 import time
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from ipaddress import ip_network
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -21,12 +23,18 @@ from events.refusal import ClockAhead
 from events.vocabulary import Period
 from market import watch as watching
 from market.cli.doctor_contests import contest_findings
+from market.cli.doctor_room import room_findings
+from market.cli.findings import Finding
 from market.commands import markets, webhooks
+from market.ground import Wiring
 from market.http.wire.ids import to_text
+from market.local import own_folders
 from market.metrics import RELAY_OLDEST_SECONDS, WATCHED_AT
 from market.rules.streams.reach import Reach
 from market.rules.streams.webhooks import RegisterWebhook
 from market.rules.webhook_terms import WebhookTerms
+from market.settings import load
+from market.store import room
 from market.watch import checks, watch
 from tests.agreement_support import STEADY, signed
 from tests.contract_support import agreement_terms
@@ -37,6 +45,13 @@ from tests.topic_support import shown
 from tests.wire.test_imports import hand_in
 
 HOUR_SECONDS = 3600.0
+ONCE = room.TRIAL.replace("$1", str(room.TRIAL_ROWS))
+FULL = "select public.full_disk($1::int)"
+FULL_DISK = """
+create function public.full_disk(int) returns int language plpgsql as $$ begin
+    raise exception 'could not extend file: No space left on device' using errcode = '53100';
+end $$
+"""
 REACH = Reach(ports=frozenset({443}), networks=(ip_network("127.0.0.0/8"),), plain=False)
 
 
@@ -164,6 +179,60 @@ async def test_a_clock_that_runs_ahead_is_told_and_records_nothing(
         assert None is await checks(wiring)["clock"].ask()
     async with wired(*servers, now=ahead) as wiring:
         assert None is await checks(wiring)["clock"].ask()
+
+
+async def test_a_database_without_room_to_write_is_told_wherever_one_looks(
+    database: Any, kafka_bootstrap: str, topic_prefix: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The trial writes a temporary file and no row; one that fails is no reason to answer no request."""
+    servers = (database, kafka_bootstrap, topic_prefix)
+    monkeypatch.setattr(watching, "AGES_SECONDS", 0.0)
+    async with wired(*servers) as wiring:
+        async with wiring.reader.acquire() as connection, connection.transaction():
+            await connection.execute(room.SMALL_MEMORY)
+            plan = await connection.fetchval(f"explain (analyze, buffers, format json) {ONCE}")
+            written_blocks = json.loads(plan)[0]["Plan"]["Temp Written Blocks"]
+            assert 2**20 <= 8192 * written_blocks < 2**21
+        check = checks(wiring)["disk"]
+        assert (None, False) == (await check.ask(), check.needed)
+        (finding,) = await room_of(wiring)
+        assert ("ok", True) == (
+            finding.state,
+            finding.told.startswith("PostgreSQL has it; the database is 0."),
+        )
+        own = load(data_dir=tmp_path, instance="own")
+        (own.instance_dir / "kafka").mkdir(parents=True)
+        assert {"kafka": own.instance_dir / "kafka"} == own_folders(own)
+        assert {} == own_folders(wiring.settings)
+        async with wiring.reader.acquire() as connection:
+            found = {each.what: each.state for each in await room_findings(connection, own)}
+            monkeypatch.setattr("market.cli.doctor_room.FREE_BYTES_MIN", 2**62)
+            short = {each.what: each.state for each in await room_findings(connection, own)}
+        assert {"room to write", "disk of kafka"} == found.keys()
+        assert "attention" == short["disk of kafka"]
+        admin = await asyncpg.connect(database.admin_dsn)
+        await admin.execute(FULL_DISK)
+        await admin.close()
+        monkeypatch.setattr(room, "TRIAL", FULL)
+        stop = asyncio.Event()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(watch(wiring, stop))
+            await eventually("the gauge", partial(shown, 1, "lodestone_database_disk_full"))
+            assert 2**20 < read("database_bytes")
+            (finding,) = await room_of(wiring)
+            assert ("wrong", True) == (finding.state, "No space left on device" in finding.told)
+            assert None is await check.ask(), "asked again within its fifteen seconds"
+            told = await checks(wiring)["disk"].ask()
+            assert "the database has no room to write: its disk is full" == told
+            monkeypatch.undo()
+            monkeypatch.setattr(watching, "AGES_SECONDS", 0.0)
+            await eventually("the gauge again", partial(shown, 0, "lodestone_database_disk_full"))
+            stop.set()
+
+
+async def room_of(wiring: Wiring) -> list[Finding]:
+    async with wiring.reader.acquire() as connection:
+        return await room_findings(connection, wiring.settings)
 
 
 async def above(least: float, name: str) -> bool:

@@ -62,7 +62,8 @@ async def live(_call: Call[Nothing, Nothing]) -> Answer:
     answer=Readiness,
     also=(503,),
     description="503 with the same body while its database, a migration or its clock is not well. A relay "
-    "that is behind, or stopped, is `degraded`: what is recorded waits for it, whoever is asked.",
+    "that is behind, or stopped, is `degraded`: what is recorded waits for it, whoever is asked. So is a "
+    "database whose disk is full: reads are answered, and nothing is recorded.",
 )
 async def ready(call: Call[Nothing, Nothing]) -> Answer:
     probe: Probe = call.state.probe

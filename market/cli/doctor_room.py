@@ -1,0 +1,38 @@
+"""What `lodestone doctor` says of disks: a full one leaves everything running, and nothing is recorded."""
+
+from typing import Final
+
+from events.connections import Connection
+from market.cli.findings import Finding
+from market.disks import FREE_BYTES_MIN, free_bytes, in_gib
+from market.local import own_folders
+from market.settings import Settings
+from market.store.room import trial_write
+
+PAGE: Final = "docs/operations.md, Disks"
+
+
+async def room_findings(connection: Connection, settings: Settings) -> list[Finding]:
+    """Whether PostgreSQL can write, by having it write, and the room of embedded servers."""
+    told = await trial_write(connection)
+    size_bytes = await connection.fetchval("select pg_database_size(current_database())")
+    findings = [
+        Finding(
+            what="room to write",
+            state="wrong" if told else "ok",
+            told=told or f"PostgreSQL has it; the database is {in_gib(size_bytes)} large",
+            help=f"make room on its disk, it goes on by itself: {PAGE}" if told else None,
+        )
+    ]
+    for server, folder in own_folders(settings).items():
+        left = free_bytes(folder)
+        short = left < FREE_BYTES_MIN
+        findings.append(
+            Finding(
+                what=f"disk of {server}",
+                state="attention" if short else "ok",
+                told=f"{in_gib(left)} left for {folder}",
+                help=PAGE if short else None,
+            )
+        )
+    return findings

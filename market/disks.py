@@ -1,0 +1,27 @@
+"""How much room is left on a disk of this machine."""
+
+import shutil
+from pathlib import Path
+from typing import Final
+
+FREE_BYTES_MIN: Final = 5 * 2**30
+"""With less the operator is told: PostgreSQL's log alone may take 2 GiB between two checkpoints."""
+CRAMMED_BYTES_MAX: Final = 64 * 2**20
+"""A server that ended by itself with less than this may have ended for it."""
+
+
+def free_bytes(folder: Path) -> int:
+    """What whoever is not root may still write."""
+    return shutil.disk_usage(folder).free
+
+
+def crammed(folder: Path) -> str:
+    """What a server's end may come from: a clause for its sentence, empty where its disk has room."""
+    left = free_bytes(folder)
+    return f"; the disk of {folder} has {left // 2**20:,} MiB left" if left < CRAMMED_BYTES_MAX else ""
+
+
+def in_gib(size_bytes: int) -> str:
+    """For people: one digit after the point, cut off."""
+    tenths = size_bytes * 10 // 2**30
+    return f"{tenths // 10:,}.{tenths % 10} GiB"
