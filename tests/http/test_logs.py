@@ -141,7 +141,7 @@ async def test_a_server_that_does_not_answer_is_503(
     shop: Shop, monkeypatch: pytest.MonkeyPatch, error: type[Exception], code: str
 ) -> None:
     async def gone(*_: Any, **__: Any) -> None:
-        raise error
+        raise error("it does not answer")
 
     seller = shop.scene.sellers[0]
     await shop.token(seller)

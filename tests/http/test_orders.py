@@ -127,7 +127,7 @@ async def test_an_order_that_single_lots_pass_over_is_told(shop: Shop) -> None:
 async def test_a_price_far_from_the_markets_reference_is_told(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """However many ask, the reference is read once in some seconds."""
+    """However many ask, the reference is read once in some seconds, and the rule sets are."""
     seller, buyer, read = shop.scene.sellers[0], shop.scene.buyers[0], Calls(load_market)
     monkeypatch.setattr("market.store.recently_read.load_market", read)
     dear = {"limit": {"amount": "7100.00", "currency": "EUR", "per": "element"}}
@@ -145,7 +145,7 @@ async def test_a_price_far_from_the_markets_reference_is_told(
     assert [("price_far_from_reference", f"/{name}/amount") for name in ("limit", "ask", "limit")] == [
         (each["code"], each["pointer"]) for answer in told for each in answer.json()["warnings"]
     ]
-    assert 1 == read.count
+    assert 2 == read.count
 
 
 class Calls:

@@ -391,7 +391,8 @@ async def test_a_draft_rule_set_is_tried_on_the_last_round(
         key, file = tmp_path / "key", tmp_path / "rules.json"
         key.write_text(minted.token, "utf-8")
         premium = {"eu_origin_eur_per_kg": "40.00", "cap_eur_per_kg": "40.00"}
-        file.write_text(json.dumps(EXAMPLE | {"benchmarks": [], "default_profile": premium}), "utf-8")
+        draft = EXAMPLE | {"benchmarks": [], "origins_by_stage": False, "default_profile": premium}
+        file.write_text(json.dumps(draft), "utf-8")
         dry_run = ("rules", "dry-run", to_text("mkt", scene.market), str(file), "--key-file", str(key))
         code, _, err = await ran(*servers, *dry_run)
         assert (Exit.INVALID_INPUT, True) == (code, "has completed no round" in err)
