@@ -73,6 +73,8 @@ log = structlog.get_logger("local")
 POSTGRESQL_OLDEST: Final = 18
 POSTGRES_SYSTEM_USER: Final = "pgserver"
 DATABASE: Final = "lodestone"
+PORTS_LOW: Final = range(20_000, 32_000)
+PORTS_TRIED_MAX: Final = 100
 SOCKET_PATH_BYTES_MAX: Final = 100
 KAFKA_READY: Final = b"Kafka Server started"
 LOOPBACK: Final = ("127.0.0.1", "localhost")
@@ -404,17 +406,29 @@ class _Ports(Struct, frozen=True):
 
 
 def _free_ports(preferred: int) -> _Ports:
-    """The preferred port for the broker if it is free, else another; and two free ones."""
+    """The preferred port for the broker if it is free, any if it is 0, else another; and two free ones."""
     with socket.socket() as broker, socket.socket() as controller, socket.socket() as internal:
         broker.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            broker.bind(("127.0.0.1", preferred))
-        except OSError:
-            log.warning("kafka.port_taken", port=preferred)
-            broker.bind(("127.0.0.1", 0))
-        controller.bind(("127.0.0.1", 0))
-        internal.bind(("127.0.0.1", 0))
+        if preferred == 0:
+            _bind_free(broker)
+        else:
+            try:
+                broker.bind(("127.0.0.1", preferred))
+            except OSError:
+                log.warning("kafka.port_taken", port=preferred)
+                _bind_free(broker)
+        _bind_free(controller)
+        _bind_free(internal)
         return _Ports(*(each.getsockname()[1] for each in (broker, controller, internal)))
+
+
+def _bind_free(to: socket.socket) -> None:
+    """A port below those that systems give to outgoing connections: none takes it before Kafka has it."""
+    for _ in range(PORTS_TRIED_MAX):
+        with suppress(OSError):
+            to.bind(("127.0.0.1", PORTS_LOW.start + secrets.randbelow(len(PORTS_LOW))))
+            return
+    to.bind(("127.0.0.1", 0))
 
 
 # --- both
