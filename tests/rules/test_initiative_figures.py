@@ -1,6 +1,7 @@
 """What a coordinator is told of its partners together, and what it could find out by taking figures apart."""
 
 from datetime import UTC, date, datetime
+from functools import partial
 from itertools import chain, combinations
 from typing import Any
 from uuid import UUID
@@ -85,13 +86,10 @@ def test_only_its_coordinator_and_operators_state_what_is_over_once() -> None:
         (replace(ASKED, since=date(2026, 1, 1)), "quarter_not_over"),
         (replace(ASKED, since=date(2025, 10, 2)), "quarter_not_over"),
     ):
-        assert [code] == [
-            each
-            for each, _ in blotter(lambda refused=refused: rules.state(STATE, refused, moment()))  # type: ignore[misc]
-        ]
+        assert [code] == [each for each, _ in blotter(partial(rules.state, STATE, refused, moment()))]
     for lost in (None, replace(LED, revoked=True)):
         gone = replace(STATE, initiative=lost)
-        assert [("initiative_absent", None)] == blotter(lambda gone=gone: rules.state(gone, ASKED, moment()))  # type: ignore[misc]
+        assert [("initiative_absent", None)] == blotter(partial(rules.state, gone, ASKED, moment()))
     before = replace(
         STATE, stated=(StatedFigures(initiative="remhub", coordinator_group=LEADER, partners={}),)
     )
@@ -125,7 +123,7 @@ def test_what_two_initiatives_of_one_coordinator_differ_by_is_a_crowd_or_nothing
         ({each: each for each in GROUPS[5:]} | {UUID(int=50): UUID(int=50)}, True),
     ):
         other = StatedFigures(initiative="permanet", coordinator_group=LEADER, partners=partners)
-        asked = lambda other=other: rules.state(replace(STATE, stated=(other,)), ASKED, moment())  # noqa: E731
+        asked = partial(rules.state, replace(STATE, stated=(other,)), ASKED, moment())
         assert (partners, [("figures_would_differ", None)] if refused else []) == (partners, blotter(asked))
         stranger = replace(other, coordinator_group=UUID(int=97))
         facts(rules.state(replace(STATE, stated=(stranger,)), ASKED, moment()))

@@ -49,7 +49,7 @@ def test_the_table_holds_every_incoterm() -> None:
 
 
 @pytest.mark.parametrize("incoterm", get_args(Incoterm))
-def test_who_bears_a_lot_that_nobody_says_has_come(incoterm: str) -> None:
+def test_who_bears_a_lot_that_nobody_says_has_come(incoterm: Incoterm) -> None:
     """At the seller's risk what was paid on documents comes back; at the buyer's it pays for what was
     shipped: 8 t × 100 EUR, less 90 % paid before."""
     of = missing(incoterm)
@@ -58,7 +58,7 @@ def test_who_bears_a_lot_that_nobody_says_has_come(incoterm: str) -> None:
     of.on(OVER).pass_time()
     settled = of.delivery.missing_settled
     assert settled is not UNSET
-    risk = RISK_ON_THE_WAY[incoterm]  # type: ignore[index]
+    risk = RISK_ON_THE_WAY[incoterm]
     assert ("lost", risk, UNSET) == (of.delivery.status, settled.risk, settled.by)
     assert (None, None) == (next_due(of.delivery), awaited(of.delivery, of.paper.now))
     if risk == "seller":
@@ -73,13 +73,13 @@ def test_who_bears_a_lot_that_nobody_says_has_come(incoterm: str) -> None:
 
 
 @pytest.mark.parametrize("incoterm", get_args(Incoterm))
-def test_a_part_that_did_not_come_is_told_where_it_is_the_buyers(incoterm: str) -> None:
+def test_a_part_that_did_not_come_is_told_where_it_is_the_buyers(incoterm: Incoterm) -> None:
     """Short beyond the franchise alone; what the seller handed over is then what both settle, and pay."""
     told = []
     for net_wet_g in (2_500_000, 9_960_000, 10_200_000):
         of = begun(under(incoterm)).ship().weigh(net_wet_g=net_wet_g, evidence=())
         told.append([each.code for each in short_cautions(of.paper.stands, of.delivery)])
-    risk = RISK_ON_THE_WAY[incoterm]  # type: ignore[index]
+    risk = RISK_ON_THE_WAY[incoterm]
     assert [["short_at_buyers_risk"] if risk == "buyer" else [], [], []] == told
     of = begun(under(incoterm)).ship()
     assert [] == list(short_cautions(of.paper.stands, of.delivery))

@@ -4,8 +4,6 @@ from functools import partial
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
-from msgspec import Struct
-
 from contracts.commands import payments as commands
 from contracts.rules import payments as rules
 from contracts.rules.payment import PaymentStatus
@@ -72,7 +70,10 @@ def _answer(outcome: Done, payment: UUID | None, version: int, headers: dict[str
 
 
 async def _opened(
-    call: Call[PaymentBody, DryRun], step: Step[Any], kind: type[rules.StatePayment], fact: type[Struct]
+    call: Call[PaymentBody, DryRun],
+    step: Step[Any],
+    kind: type[rules.StatePayment],
+    fact: type[PaymentStated | PaymentReceived],
 ) -> Answer:
     body = call.body
     argument = kind(
@@ -84,7 +85,7 @@ async def _opened(
         parts=tuple(part.inside() for part in body.parts),
     )
     outcome = await given(call, step, argument)
-    payment: UUID | None = None if outcome.validated_only else outcome.fact(fact).payment  # type: ignore[attr-defined]
+    payment = None if outcome.validated_only else outcome.fact(fact).payment
     headers = {} if payment is None else {"Location": f"/v1/payments/{to_text('pay', payment)}"}
     return _answer(outcome, payment, 1, headers)
 
