@@ -174,12 +174,6 @@ def _large(content: bytes, at: int) -> Iterator[Slice]:
         yield from slices_of(batch, content, at)
 
 
-def links_of(batch: Any, content: bytes, at: int) -> Iterator[Link]:
-    """As `slices_of`, one by one."""
-    for found in slices_of(batch, content, at):
-        yield from found.links()
-
-
 def slices_of(batch: Any, content: bytes, at: int) -> Iterator[Slice]:
     """The records of a batch of aiokafka's that begins in `content` at `at` and whose checksum holds.
 

@@ -14,7 +14,6 @@ Body = dict[str, Any]
 """A request body, members as the door names them."""
 
 BIG_BAG_T = Decimal(1)
-DRUM_T = Decimal("0.5")
 OXIDE_PURITY_PERCENT = Decimal("99.5")
 EBIKE_SAMPLE = "ebike-motor-magnets"
 

@@ -1,6 +1,6 @@
 """What a chain is made of, from batches of any kind: the same as aiokafka makes of their records."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from events.codec import BODY_BYTES_MAX, headers
-from events.links import Link, batch_end, link_of, links_of, slices_in, slices_of, together
+from events.links import Link, batch_end, link_of, slices_in, slices_of, together
 from events.record_batches import CHAIN_HEADER, CHAIN_HEX_BYTES, HEAD, BatchWriter
 
 BODIES = [path.read_bytes() for path in (Path(__file__).parents[1] / "golden" / "events").glob("*.json")]
@@ -38,6 +38,11 @@ def of_the_library(records: Sequence[Record], compression: int = 0) -> bytes:
     for at_ms, key, value, found in records:
         assert builder.append(timestamp=at_ms, key=key, value=value, headers=found) is not None
     return bytes(builder._build())
+
+
+def links_of(batch: Any, content: bytes, at: int) -> Iterator[Link]:
+    for found in slices_of(batch, content, at):
+        yield from found.links()
 
 
 def links(content: bytes) -> list[Link]:
