@@ -5,7 +5,7 @@ import os
 import secrets
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from ipaddress import ip_network
 from typing import Any, Final
@@ -36,7 +36,7 @@ from market.broker_logins import acting_as
 from market.local import local_kafka, local_postgres
 from market.provision import MIGRATIONS, ProvisionError, prepare_database, role_url
 from market.rules.streams.reach import Reach
-from market.settings import DEVELOPMENT_SECRET, Role, Settings
+from market.settings import Role, Settings
 from market.store.applying import apply
 from market.store.recently_read import RecentTerms
 from market.topic_access import prepare_logins
@@ -61,16 +61,6 @@ def new_salt() -> str:
     return os.urandom(16).hex()
 
 
-def publisher_key(settings: Settings) -> bytes:
-    """The key of the public ids."""
-    return _kept_key(settings, settings.public_id_secret.get_secret_value(), "publisher.key")
-
-
-def webhook_key(settings: Settings) -> bytes:
-    """What the secrets of webhooks are derived from."""
-    return _kept_key(settings, settings.webhook_secret.get_secret_value(), "webhook.key")
-
-
 def webhook_reach(settings: Settings) -> Reach:
     """Where webhooks may lead."""
     networks = filter(None, settings.webhook_networks.split(","))
@@ -79,22 +69,6 @@ def webhook_reach(settings: Settings) -> Reach:
         networks=tuple(ip_network(network.strip()) for network in networks),
         plain=settings.webhook_plain,
     )
-
-
-def _kept_key(settings: Settings, given: str, name: str) -> bytes:
-    """Where none was set, a random one that stays with the instance's data."""
-    if given != DEVELOPMENT_SECRET:
-        return given.encode()
-    kept = settings.instance_dir / name
-    if not kept.exists():
-        settings.instance_dir.mkdir(parents=True, exist_ok=True)
-        fresh = kept.with_name(f"{name}.{os.getpid()}")
-        fresh.touch(mode=0o600)
-        fresh.write_text(secrets.token_hex(32))
-        with suppress(FileExistsError):
-            kept.hardlink_to(fresh)
-        fresh.unlink()
-    return kept.read_text().encode()
 
 
 class Ground(Struct, frozen=True, kw_only=True):

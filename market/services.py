@@ -31,7 +31,7 @@ from market.audit.schedule import audit_now_and_then
 from market.children import LocalServerError, unheard
 from market.feed_retention import FeedRetention
 from market.feed_writer import FeedWriter
-from market.ground import Wiring, clock, new_salt, publisher_key, webhook_key, webhook_reach
+from market.ground import Wiring, clock, new_salt, webhook_reach
 from market.http.app import create_app
 from market.http.wire.access import KeyRing
 from market.http.wire.credentials import find_credential
@@ -43,6 +43,7 @@ from market.http.wire.paging import CursorSeal
 from market.http.wire.sending import Protocol
 from market.http.wire.tokens import SECRET_BYTES
 from market.imports import run_imports
+from market.kept_keys import publisher_key, webhook_key
 from market.lookups import resolve
 from market.matcher import Matcher
 from market.metrics import SERVICE_FAILURES, SERVICE_UP

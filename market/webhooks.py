@@ -21,7 +21,8 @@ from events.decision import LaneKey
 from events.desk import Desk
 from events.ids import new_id
 from market.courier import Courier, Round
-from market.ground import Wiring, webhook_key, webhook_reach
+from market.ground import Wiring, webhook_reach
+from market.kept_keys import webhook_key
 from market.lookups import Resolve, resolve
 from market.outgoing import SECONDS_MAX
 from market.rules.streams.partner_lines import ALL

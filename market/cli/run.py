@@ -10,6 +10,7 @@ import structlog
 from market.children import unheard
 from market.cli.console import run_async, say, settings_of, stop_event
 from market.ground import stand, wire
+from market.kept_keys import check_keys
 from market.logs import configure
 from market.metrics import showing_metrics
 from market.services import SERVICES, collect_less, run_services
@@ -37,6 +38,7 @@ def command(*, services: tuple[str, ...]) -> None:
 
 async def _run(settings: Settings, services: Sequence[str]) -> None:
     async with stand(settings) as ground, wire(ground) as wiring:
+        await check_keys(wiring, services)
         stop = stop_event()
         with metrics_of(settings) as address:
             deployment = wiring.deployment.deployment_id

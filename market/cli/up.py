@@ -29,6 +29,7 @@ from market.cli.run import metrics_of
 from market.ground import Ground, Wiring, prepare, stand, wire
 from market.http.wire.ids import to_text
 from market.http.wire.tokens import SECRET_BYTES
+from market.kept_keys import check_keys
 from market.logs import configure
 from market.operators import ensure_operator, issue_key, revoke_labelled, told
 from market.provision import ProvisionError
@@ -89,6 +90,7 @@ async def _up(settings: Settings, *, as_json: bool) -> None:
         prepared = await prepare(ground)
         say(f"{len(prepared.migrations)} migrations applied, {len(prepared.topics)} topics created")
         async with wire(ground) as wiring:
+            await check_keys(wiring, LOCAL_SERVICES)
             with metrics_of(settings) as metrics:
                 await _serve(ground, wiring, metrics, as_json=as_json)
     say("stopped; the data is kept")

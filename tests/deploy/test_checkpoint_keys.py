@@ -8,7 +8,10 @@ import pytest
 from events.key_files import KeyFileError, make_keys, read_keys
 from events.notes import Algorithm, NoteError
 from market.checkpoint_keys import ensure_keys, key_file, local_origin, operator_key
+from market.kept_keys import missing, publisher_key
+from market.services import LOCAL_SERVICES
 from market.settings import Settings, load
+from market.store.keys_used import KeysUsed
 
 ONE, OTHER = UUID(int=1), UUID(int=2)
 
@@ -53,3 +56,32 @@ def test_a_witness_is_no_operator(settings: Settings, tmp_path: Path) -> None:
     witness = make_keys(tmp_path / "w.key", "witness.example", Algorithm.COSIGNATURE).current.verifier
     with pytest.raises(NoteError, match="is a witness's key"):
         operator_key(settings, witness.text)
+
+
+@pytest.mark.parametrize(
+    ("services", "lacking"),
+    [
+        (("api", "webhooks"), ["publisher.key", "webhook.key"]),
+        (("signer", "relay"), ["checkpoint.key"]),
+        (("relay", "matcher"), []),
+    ],
+)
+def test_processes_ask_for_the_keys_that_they_would_make(
+    services: tuple[str, ...], lacking: list[str], tmp_path: Path
+) -> None:
+    settings = load(data_dir=tmp_path)
+    used = KeysUsed(checkpoint=True, publisher=True, webhook=True)
+    told = missing(settings, used, frozenset(services))
+    assert lacking == [Path(sentence.split(" ", 1)[0]).name for sentence in told]
+    unused = KeysUsed(checkpoint=False, publisher=False, webhook=False)
+    assert [] == missing(settings, unused, frozenset(services))
+
+
+def test_keys_that_are_there_or_set_are_not_asked_for(tmp_path: Path) -> None:
+    settings = load(data_dir=tmp_path, webhook_secret="of-the-operators-own-0123456789-0123456789")
+    key = key_file(settings)
+    key.parent.mkdir(parents=True)
+    key.touch()
+    publisher_key(settings)
+    used = KeysUsed(checkpoint=True, publisher=True, webhook=True)
+    assert [] == missing(settings, used, frozenset(LOCAL_SERVICES))

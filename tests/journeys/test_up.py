@@ -60,6 +60,7 @@ async def test_a_newcomer_trades_stops_starts_again_and_proves_it(instance: dict
     finally:
         await up.stop()
 
+    await assert_a_record_does_not_go_on_without_its_keys(instance)
     again = await start(instance)
     try:
         assert up.printed["market"] == again.printed["market"]
@@ -81,6 +82,19 @@ async def test_a_newcomer_trades_stops_starts_again_and_proves_it(instance: dict
     finally:
         if again.child.returncode is None:
             await again.stop()
+
+
+async def assert_a_record_does_not_go_on_without_its_keys(instance: dict[str, str]) -> None:
+    folder = load(instance=instance["LODESTONE_INSTANCE"]).instance_dir
+    keys = [folder / "keys" / "checkpoint.key", folder / "publisher.key"]
+    for key in keys:
+        key.rename(key.with_suffix(".elsewhere"))
+    code, out, err = await ran(instance, "up")
+    assert (5, "") == (code, out)
+    assert [True, True] == [f"{key} " in err.splitlines()[-1] for key in keys], err
+    assert [False, False] == [key.exists() for key in keys]
+    for key in keys:
+        key.with_suffix(".elsewhere").rename(key)
 
 
 async def assert_a_broker_that_dies_is_told_in_one_sentence(up: Up, instance: dict[str, str]) -> None:
