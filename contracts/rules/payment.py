@@ -185,7 +185,7 @@ class OfDelivery(Struct, frozen=True, kw_only=True):
 class Standing(Struct, frozen=True, kw_only=True):
     """What of an invoice the others of its delivery take back, and the day since which nothing is open.
 
-    `part_paid`: by money or others, `set_off`: by others alone.
+    `open`: no money came, though others may have taken some back. `part_paid`: some came. `set_off`: by others alone.
     """
 
     status: InvoiceStatus
@@ -212,7 +212,7 @@ def standings(invoices: Sequence[OfDelivery]) -> list[Standing]:
 
 def _status(received_cents: int, set_off_cents: int, *, left: int) -> InvoiceStatus:
     if left:
-        return "part_paid" if received_cents or set_off_cents else "open"
+        return "part_paid" if received_cents else "open"
     return "set_off" if set_off_cents and not received_cents else "paid"
 
 

@@ -54,18 +54,18 @@ def outstanding(invoices: Sequence[OfDelivery]) -> list[tuple[str, int]]:
         ([(0, 0)], [("paid", 0)]),
         # a final invoice above the provisional one, below it, and below it after that was paid
         ([(100, 100), (15, 0)], [("paid", 0), ("open", 15)]),
-        ([(100, 0), (-20, 0)], [("part_paid", 80), ("set_off", 0)]),
+        ([(100, 0), (-20, 0)], [("open", 80), ("set_off", 0)]),
         ([(100, 100), (-20, 0)], [("paid", 0), ("open", -20)]),
-        ([(100, 90), (-20, 0)], [("paid", 0), ("part_paid", -10)]),
+        ([(100, 90), (-20, 0)], [("paid", 0), ("open", -10)]),
         ([(100, 100), (-20, -20)], [("paid", 0), ("paid", 0)]),
         # withdrawn, rejected or lost at the seller's risk: before and after the provisional one was paid
         ([(100, 0), (-100, 0)], [("set_off", 0), ("set_off", 0)]),
-        ([(100, 30), (-100, 0)], [("paid", 0), ("part_paid", -30)]),
+        ([(100, 30), (-100, 0)], [("paid", 0), ("open", -30)]),
         # without a provisional one; then a restatement, and all of it goes back
         ([(110, 0), (5, 0), (-115, 0)], [("set_off", 0)] * 3),
-        ([(110, 110), (5, 0), (-115, 0)], [("paid", 0), ("set_off", 0), ("part_paid", -110)]),
+        ([(110, 110), (5, 0), (-115, 0)], [("paid", 0), ("set_off", 0), ("open", -110)]),
         # the umpire's share on a final invoice of a credit, and a price below zero
-        ([(-40, 0), (25, 0)], [("part_paid", -15), ("set_off", 0)]),
+        ([(-40, 0), (25, 0)], [("open", -15), ("set_off", 0)]),
     ],
 )
 def test_what_is_open_of_the_invoices_of_a_delivery(

@@ -44,6 +44,7 @@ FIGURES = figures(Nd=60 * PERCENT_PPB, Pr=20 * PERCENT_PPB)
 MARCH, APRIL = date(2027, 3, 1), date(2027, 4, 1)
 LISTS = DEPLOY / "postgres" / "migrations" / "0050_lists_over_all_agreements.sql"
 PAID = DEPLOY / "postgres" / "migrations" / "0070_payments_of_invoices.sql"
+MONEY_ALONE = DEPLOY / "postgres" / "migrations" / "0078_part_paid_means_money.sql"
 MIGRATION = DEPLOY / "postgres" / "migrations" / "0043_provisional_invoices_have_a_day.sql"
 CALLS = DEPLOY / "postgres" / "migrations" / "0046_deliveries_wait_for_their_buyer.sql"
 EUR_OXIDE = IndexUnit(currency="EUR", per="oxide")
@@ -234,6 +235,7 @@ async def test_lists_of_before_are_filled_as_events_fill_them(database: Any, yar
         async with owner.transaction():
             await owner.execute(LISTS.read_text("utf-8"))
             await owner.execute(PAID.read_text("utf-8"))
+            await owner.execute(MONEY_ALONE.read_text("utf-8"))
         assert before == (await owner.fetch(invoices), await owner.fetch(changed))
         report = await compare_with_record(
             owner, lambda lane, upto: from_journal(yard.scene.pool, lane, upto=upto)
@@ -245,6 +247,7 @@ async def test_lists_of_before_are_filled_as_events_fill_them(database: Any, yar
         async with owner.transaction():
             await owner.execute(LISTS.read_text("utf-8"))
             await owner.execute(PAID.read_text("utf-8"))
+            await owner.execute(MONEY_ALONE.read_text("utf-8"))
         await owner.execute("update delivery set changed_time = '-infinity'")
     finally:
         await owner.close()
@@ -301,6 +304,7 @@ async def test_credits_of_before_are_set_off_as_events_set_them_off(database: An
         await owner.execute("drop index issued_invoice_by_id, issued_invoice_of_delivery")
         async with owner.transaction():
             await owner.execute(PAID.read_text("utf-8"))
+            await owner.execute(MONEY_ALONE.read_text("utf-8"))
         assert before == await owner.fetch(rows)
         report = await compare_with_record(
             owner, lambda lane, upto: from_journal(yard.scene.pool, lane, upto=upto)
@@ -309,7 +313,7 @@ async def test_credits_of_before_are_set_off_as_events_set_them_off(database: An
         await owner.close()
     assert [] == [table.table for table in report.tables if table.differences]
     assert [
-        ("part_paid", 3_600_000_000, 400_000_000, None),
+        ("open", 3_600_000_000, 400_000_000, None),
         ("set_off", 3_600_000_000, 3_600_000_000, APRIL),
         ("set_off", -400_000_000, -400_000_000, APRIL),
         ("set_off", -3_600_000_000, -3_600_000_000, APRIL),
