@@ -7,8 +7,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from pydantic import SecretStr
-
 from events.connections import acquire
 from market.checkpoint_keys import key_file
 from market.children import LocalServerError
@@ -72,12 +70,20 @@ def missing(settings: Settings, used: KeysUsed, services: frozenset[str]) -> lis
             f"{checkpoint} signed its heads: no other key continues them, and every audit would say so "
             "(a key that lies elsewhere is named in LODESTONE_CHECKPOINT_KEY_FILE)."
         )
-    if used.publisher and services & {"publisher", "api"} and _lacks(settings.public_id_secret, publisher):
+    if (
+        used.publisher
+        and services & {"publisher", "api"}
+        and _lacks(settings.public_id_secret.get_secret_value(), publisher)
+    ):
         told.append(
             f"{publisher} made the ids of the public topics, which would all become others "
             "(if they shall, set LODESTONE_PUBLIC_ID_SECRET)."
         )
-    if used.webhook and services & {"webhooks", "api"} and _lacks(settings.webhook_secret, webhook):
+    if (
+        used.webhook
+        and services & {"webhooks", "api"}
+        and _lacks(settings.webhook_secret.get_secret_value(), webhook)
+    ):
         told.append(
             f"{webhook} made the secrets of all webhooks, and no receiver could check what it gets "
             "(if all shall fetch new ones, set LODESTONE_WEBHOOK_SECRET)."
@@ -85,5 +91,5 @@ def missing(settings: Settings, used: KeysUsed, services: frozenset[str]) -> lis
     return told
 
 
-def _lacks(given: SecretStr, kept: Path) -> bool:
-    return given.get_secret_value() == DEVELOPMENT_SECRET and not kept.exists()
+def _lacks(given: str, kept: Path) -> bool:
+    return given == DEVELOPMENT_SECRET and not kept.exists()

@@ -19,7 +19,6 @@ from events.notes import VerifierKey
 from events.subscription import Batch
 from events.topics import record_topic
 from events.vocabulary import STREAMS
-from market import __version__
 from market.audit.lane_verdict import Bounds, Divergence, LaneVerdict
 from market.audit.processes import audit_in_processes
 from market.audit.ranges import EVERYTHING, RangeError, Span, bounds_of, lies_within, mark_told
@@ -29,6 +28,7 @@ from market.audit.sealed_heads import SealedHeads, read_sealed
 from market.audit.share import Asked, AskedLane, Kept, Told, untold
 from market.audit.state import SAVE_SECONDS_MIN, StateError
 from market.topics import TopicError, open_reading
+from market.version import version
 
 NO_DEPLOYMENT: Final = UUID(int=0)
 NOTHING_SEALED: Final = SealedHeads(roots={}, faults=(), cosigners=())
@@ -193,7 +193,7 @@ def _made(started_at: datetime, seconds: float, verdicts: Sequence[LaneVerdict])
     read = sum(verdict.records - verdict.read_before for verdict in verdicts)
     elapsed_ms = max(1, round(seconds * 1_000))
     return Made(
-        software=f"lodestone {__version__}",
+        software=f"lodestone {version()}",
         started_at=started_at,
         finished_at=started_at + timedelta(milliseconds=elapsed_ms),
         elapsed_ms=elapsed_ms,

@@ -6,9 +6,9 @@ from typing import Final
 
 import rich_click as click
 
-from market import __version__
 from market.cli.console import CommandFailed, Terminated, explain, say
 from market.cli.verbs import Interrupted, Verbs
+from market.version import version
 
 VERBS: Final = (
     "run",
@@ -39,13 +39,22 @@ FILES: Final = {"import": "imports"}
 """Of verbs that are no names of modules."""
 
 
+def _tell_version(context: click.Context, _: click.Parameter, asked: object) -> None:
+    if asked:
+        click.echo(f"lodestone, version {version()}")
+        context.exit()
+
+
 @click.group(
     "lodestone",
     cls=Verbs,
     modules={verb: f"market.cli.{FILES.get(verb, verb)}" for verb in VERBS},
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-@click.version_option(__version__)
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_tell_version,
+    help="Show what runs and exit.",
+)  # fmt: skip
 def commands() -> None:
     """An event-driven marketplace for rare earths and permanent magnets.
 

@@ -19,7 +19,9 @@ from click.testing import CliRunner
 
 from market import __version__
 from market.cli.commands import commands
+from market.provision import MIGRATIONS
 from market.settings import load
+from market.version import version
 
 CHECKOUT = Path(__file__).parents[2]
 DEPLOY = CHECKOUT / "deploy"
@@ -197,7 +199,19 @@ def test_the_version_is_told_where_the_package_is_not_installed(monkeypatch: pyt
 
     monkeypatch.setattr(metadata, "version", not_installed)
     told = CliRunner().invoke(commands, ["--version"])
-    assert (0, f"lodestone, version {__version__}\n") == (told.exit_code, told.output)
+    newest = max(path.name for path in MIGRATIONS.glob("*.sql"))[:4]
+    assert 0 == told.exit_code
+    assert re.fullmatch(
+        rf"lodestone, version {re.escape(__version__)}, migrations to {newest}(, commit [0-9a-f]{{12}})?\n",
+        told.output,
+    )
+
+
+def test_outside_a_checkout_no_commit_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("market.version.CHECKOUT", tmp_path)
+    assert "commit" not in version()
+    (tmp_path / ".git").mkdir()
+    assert "commit" not in version()
 
 
 def test_every_requirement_is_pinned_with_hashes_and_names_no_host() -> None:
