@@ -1,6 +1,7 @@
 """What was nominated, delivered and missed: tables `nomination` and `contract_year`."""
 
 from collections.abc import Sequence
+from typing import TypeAlias
 from uuid import UUID
 
 import msgspec
@@ -13,6 +14,9 @@ from events.connections import Connection
 from events.envelope import Recorded
 from events.row_counts import expect_rows
 
+Changed: TypeAlias = dict[tuple[UUID, object], Recorded]
+"""Which event last changed a place of an agreement: a nomination's, or the number of a year."""
+
 
 async def apply(connection: Connection, steps: Sequence[tuple[Recorded, VolumeFact]]) -> None:
     """Fold the volumes of the agreements that the events name. LookupError when an agreement is missing."""
@@ -22,14 +26,14 @@ async def apply(connection: Connection, steps: Sequence[tuple[Recorded, VolumeFa
         raise LookupError(f"agreement: {len(agreements)} rows of {len(keys)} that events name")
     before = await load_volumes(connection, keys)
     volumes = dict(before)
-    positions: dict[tuple[UUID, object], int] = {}
+    changed: Changed = {}
     for event, fact in steps:
         after = fold_volume(volumes[fact.agreement], fact)
         for place in _changed(volumes[fact.agreement], after):
-            positions[fact.agreement, place] = event.position
+            changed[fact.agreement, place] = event
         volumes[fact.agreement] = after
-    await _write_nominations(connection, agreements, volumes, positions)
-    await _write_years(connection, agreements, volumes, positions)
+    await _write_nominations(connection, agreements, volumes, changed)
+    await _write_years(connection, agreements, volumes, changed)
 
 
 def _changed(before: Volumes, after: Volumes) -> list[object]:
@@ -41,15 +45,16 @@ def _changed(before: Volumes, after: Volumes) -> list[object]:
 
 UPSERT_NOMINATIONS = """
 insert into nomination (
-    lane, market, agreement, level, period_start, seller, buyer, nomination, contract_year, position, body
+    lane, market, agreement, level, period_start, seller, buyer, nomination, contract_year, position,
+    changed_time, silent, body
 )
 select * from unnest(
     $1::bigint[], $2::uuid[], $3::uuid[], $4::text[], $5::timestamptz[], $6::uuid[], $7::uuid[], $8::uuid[],
-    $9::bigint[], $10::bigint[], $11::bytea[]
+    $9::bigint[], $10::bigint[], $11::timestamptz[], $12::boolean[], $13::bytea[]
 )
 on conflict (lane, market, agreement, level, period_start) do update set
     nomination = excluded.nomination, contract_year = excluded.contract_year, position = excluded.position,
-    body = excluded.body
+    changed_time = excluded.changed_time, silent = excluded.silent, body = excluded.body
 """
 
 
@@ -57,7 +62,7 @@ async def _write_nominations(
     connection: Connection,
     agreements: dict[UUID, Agreement],
     after: dict[UUID, Volumes],
-    positions: dict[tuple[UUID, object], int],
+    changed: Changed,
 ) -> None:
     rows = [
         (
@@ -70,12 +75,14 @@ async def _write_nominations(
             of.buyer,
             nomination.nomination,
             nomination.year,
-            positions[of.agreement, place],
+            changed[of.agreement, place].position,
+            changed[of.agreement, place].time,
+            nomination.silent,
             bodies.encode(nomination),
         )
         for of in agreements.values()
         for place, nomination in after[of.agreement].nominations.items()
-        if (of.agreement, place) in positions
+        if (of.agreement, place) in changed
     ]
     if rows:
         status = await connection.execute(UPSERT_NOMINATIONS, *zip(*rows, strict=True))
@@ -102,7 +109,7 @@ async def _write_years(
     connection: Connection,
     agreements: dict[UUID, Agreement],
     after: dict[UUID, Volumes],
-    positions: dict[tuple[UUID, object], int],
+    changed: Changed,
 ) -> None:
     rows = [
         (
@@ -112,7 +119,7 @@ async def _write_years(
             year.year,
             of.seller,
             of.buyer,
-            positions[of.agreement, year.year],
+            changed[of.agreement, year.year].position,
             bodies.encode(year),
             year.taken_g,
             year.off_spec_g,
@@ -121,7 +128,7 @@ async def _write_years(
         )
         for of in agreements.values()
         for year in after[of.agreement].years.values()
-        if (of.agreement, year.year) in positions
+        if (of.agreement, year.year) in changed
     ]
     if rows:
         status = await connection.execute(UPSERT_YEARS, *zip(*rows, strict=True))

@@ -775,6 +775,8 @@ CREATE TABLE state.nomination (
     contract_year bigint NOT NULL,
     "position" bigint NOT NULL,
     body bytea NOT NULL,
+    changed_time timestamp with time zone NOT NULL,
+    silent boolean NOT NULL,
     CONSTRAINT nomination_contract_year_check CHECK ((contract_year >= 1)),
     CONSTRAINT nomination_level_check CHECK ((level = ANY (ARRAY['annual'::text, 'quarterly'::text, 'monthly'::text]))),
     CONSTRAINT nomination_position_check CHECK (("position" >= 1))
@@ -1532,6 +1534,14 @@ CREATE INDEX member_by_group ON state.member USING btree (lane, market, company_
 CREATE INDEX member_by_organisation ON state.member USING btree (organisation, market);
 
 CREATE INDEX nomination_of ON state.nomination USING btree (agreement, level, period_start);
+
+CREATE INDEX nomination_of_buyer ON state.nomination USING btree (buyer, period_start, nomination);
+
+CREATE INDEX nomination_of_buyer_changed ON state.nomination USING btree (buyer, changed_time, nomination);
+
+CREATE INDEX nomination_of_seller ON state.nomination USING btree (seller, period_start, nomination);
+
+CREATE INDEX nomination_of_seller_changed ON state.nomination USING btree (seller, changed_time, nomination);
 
 CREATE INDEX order_terms_of_facility ON state.order_terms USING btree (facility, delivered_time) WHERE (facility IS NOT NULL);
 

@@ -135,6 +135,16 @@ class Nomination(Struct, frozen=True, kw_only=True):
     silent: bool
 
 
+class OwnNomination(Nomination, frozen=True, kw_only=True):
+    """Of whatever agreement; `updated_at`: when it was said, a word that replaces another anew."""
+
+    market: str
+    agreement: str
+    side: str
+    counterparty: str
+    updated_at: datetime | None
+
+
 class Nominations(Struct, frozen=True, kw_only=True):
     items: tuple[Nomination, ...]
 

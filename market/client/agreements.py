@@ -1,7 +1,7 @@
 """Agreements and their deliveries: negotiated, performed, paid."""
 
 from collections.abc import AsyncIterator
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Final
 
 from market.client.agreed import (
@@ -19,6 +19,7 @@ from market.client.agreed import (
     NominationAccepted,
     Nominations,
     OwnDelivery,
+    OwnNomination,
     Proposed,
     Statement,
     YearAccepted,
@@ -78,6 +79,7 @@ SETTLE: Final = keyed(f"{_DELIVERY}/settlement", InvoiceAccepted)
 RESTATE: Final = keyed(f"{_DELIVERY}/restatements", InvoiceAccepted)
 
 OWN_DELIVERIES: Final = pages("/v1/deliveries", OwnDelivery)
+OWN_NOMINATIONS: Final = pages("/v1/nominations", OwnNomination)
 
 
 class Agreements:
@@ -161,6 +163,32 @@ class Agreements:
 
     async def nominations(self, agreement: str) -> tuple[Nomination, ...]:
         return (await self._calls.ask(NOMINATIONS, agreement)).body.items
+
+    def all_nominations(
+        self,
+        *,
+        agreement: str | None = None,
+        contract_year: int | None = None,
+        side: str | None = None,
+        level: str | None = None,
+        silent: bool | None = None,
+        begins_from: date | None = None,
+        begins_before: date | None = None,
+        updated_since: datetime | None = None,
+    ) -> AsyncIterator[OwnNomination]:
+        """Of all own agreements, what begins first before; with `updated_since` what was said since, in that
+        order."""
+        query: Query = {
+            "agreement": agreement,
+            "contract_year": contract_year,
+            "side": side,
+            "level": level,
+            "silent": silent,
+            "begins_from": None if begins_from is None else begins_from.isoformat(),
+            "begins_before": None if begins_before is None else begins_before.isoformat(),
+            "updated_since": None if updated_since is None else updated_since.isoformat(),
+        }
+        return self._calls.pages(OWN_NOMINATIONS, query=query)
 
     async def declare_output(self, agreement: str, body: Body, *, key: str | None = None) -> YearAccepted:
         return (await self._calls.ask(DECLARE_OUTPUT, agreement, body=body, key=key)).body

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, get_args
 from uuid import UUID, uuid4
 
+import asyncpg
 import pytest
 
 from contracts.commands import agreements, volumes
@@ -21,9 +22,12 @@ from contracts.store.applying import apply
 from contracts.store.due import due_agreements
 from contracts.store.volumes import load_volumes
 from events.callers import Caller
+from events.contract_events import QuantityNominated
 from events.refusal import NotDue, Refusals
+from events.replay import from_journal
 from market.commands import agreement_signing
 from market.provision import MIGRATIONS
+from market.rebuild import compare_with_record
 from tests.agreement_support import drafted, signature, signed
 from tests.contract_support import agreement_terms, spot_terms
 from tests.market_days import agree_for_a_while
@@ -120,6 +124,34 @@ async def test_volumes_add_up_and_the_newest_nomination_counts(scene: Scene) -> 
     assert (None, 1_000_000, 0) == (second.output_g, second.seller_shortfall_g, second.taken_g)
     (nomination,) = volumes.nominations.values()
     assert 550_000_000 == nomination.part.quantity_g
+
+
+async def test_nominations_of_before_have_their_instants_from_the_journal(
+    scene: Scene, database: Any
+) -> None:
+    await agree_for_a_while(scene)
+    rows = "select * from nomination order by nomination"
+    owner = await asyncpg.connect(database.admin_dsn, server_settings={"search_path": "state"})
+    try:
+        before = await owner.fetch(rows)
+        await owner.execute("alter table nomination drop column changed_time, drop column silent")
+        await owner.execute("drop index nomination_of_seller, nomination_of_buyer")
+        async with owner.transaction():
+            migration = MIGRATIONS / "0072_nominations_over_all_agreements.sql"
+            await owner.execute(migration.read_text("utf-8"))
+        assert before == await owner.fetch(rows)
+        report = await compare_with_record(
+            owner, lambda lane, upto: from_journal(scene.pool, lane, upto=upto)
+        )
+    finally:
+        await owner.close()
+    assert [] == [table.table for table in report.tables if table.differences]
+    spoken = [
+        (each.time, each.data.silent)
+        for each in await scene.events("contracts")
+        if isinstance(each.data, QuantityNominated)
+    ]
+    assert spoken[-1:] == [(each["changed_time"], each["silent"]) for each in before]
 
 
 async def test_however_events_are_cut_into_batches_the_rows_are_the_same(scene: Scene) -> None:

@@ -9,7 +9,15 @@ import asyncpg
 import pytest
 
 from contracts.rules.open_contests import KINDS
-from contracts.store import ageing, agreement_events, contests, issued_invoices, own_deliveries, payments
+from contracts.store import (
+    ageing,
+    agreement_events,
+    contests,
+    issued_invoices,
+    own_deliveries,
+    own_nominations,
+    payments,
+)
 from contracts.store import deliveries as shipped
 from events.connections import Connection
 from events.timetable import BEGINNING, START
@@ -129,6 +137,13 @@ from generate_series(0, $1::int - 1) n;
 
 insert into state.contract_year
 select lane, market, agreement, 1, seller, buyer, position, '{}', 10, 0, 10, 75 from state.agreement;
+
+insert into state.nomination
+select lane, market, agreement, (array['annual', 'quarterly', 'monthly'])[1 + position % 3],
+    '2026-02-01'::timestamptz + position % 60 * interval '1 month', seller, buyer,
+    md5('n' || position)::uuid, 1, position, '{}', '2026-02-01'::timestamptz + position * interval '1 minute',
+    position % 5 = 0
+from state.agreement;
 
 insert into state.delivery
 select lane, market, agreement, md5('d' || position)::uuid, seller, buyer, 'l' || position, '2026-03-01',
@@ -523,6 +538,9 @@ def own_lists_of(organisation: UUID, mark: UUID) -> list[tuple[str, tuple[object
     due = (organisation, None, start, mark, start, end, instant, *narrowed, 51, True)
     issued = (organisation, None, instant, mark, date.min, date.max, instant, *narrowed, 51, True)
     shipped = (organisation, None, mark, None, None, None, start, end, 51)
+    spoken = (organisation, None, instant, mark, None, None, None, None)
+    begun = (instant, datetime(2027, 2, 5, tzinfo=UTC), issued_invoices.ALWAYS, 51)
+    said = (issued_invoices.ALWAYS, own_nominations.FOR_EVER, instant, 51)
     found: list[tuple[str, tuple[object, ...], set[str]]] = []
     for side in ("seller", "buyer"):
         found += [
@@ -533,6 +551,8 @@ def own_lists_of(organisation: UUID, mark: UUID) -> list[tuple[str, tuple[object
                 (organisation, None, start, end, None, None, start, instant, None, None, None),
                 {f"issued_invoice_of_{side}_due"},
             ),
+            (own_nominations.READ_BY_PERIOD, (*spoken, *begun), {f"nomination_of_{side}"}),
+            (own_nominations.READ_BY_CHANGE, (*spoken, *said), {f"nomination_of_{side}_changed"}),
             (own_deliveries.READ_NEWEST, shipped, {f"delivery_of_{side}"}),
             (
                 own_deliveries.READ_CHANGED,
