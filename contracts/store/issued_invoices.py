@@ -1,6 +1,6 @@
 """Invoices of every kind with the day that they are due: table `issued_invoice`, a row for each."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, date, datetime
 from typing import Final, Literal, TypeAlias
 from uuid import UUID
@@ -256,6 +256,29 @@ async def load_issued(connection: Connection, organisation: UUID, invoice: UUID)
     """With its lines; None for who is no side of it."""
     row = await connection.fetchrow(READ_ONE, invoice, organisation)
     return None if row is None else _issued(row)
+
+
+# As a page's rows without their lines, of invoices of one agreement.
+READ_STANDINGS = """
+select p.*, null as settled, null as shipped, c.invoice as credited_by
+from issued_invoice p
+left join lateral (
+    select f.invoice from invoice f
+    where p.settles = 'provisional' and f.lane = p.lane and f.market = p.market
+        and f.agreement = p.agreement and f.delivery = p.delivery
+        and f.settles in ('final', 'rejection', 'non_arrival', 'withdrawal')
+    order by f.position limit 1
+) c on true
+where p.invoice = any($2::uuid[]) and p.agreement = $1
+"""
+
+
+async def load_standings(
+    connection: Connection, agreement: UUID, invoices: Collection[UUID]
+) -> dict[UUID, IssuedInvoice]:
+    """By invoice, without lines."""
+    rows = await connection.fetch(READ_STANDINGS, agreement, list(invoices))
+    return {row["invoice"]: _issued(row) for row in rows}
 
 
 class Total(Struct, frozen=True, kw_only=True):

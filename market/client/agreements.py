@@ -13,7 +13,6 @@ from market.client.agreed import (
     Delivery,
     DeliveryAccepted,
     Differences,
-    Invoice,
     InvoiceAccepted,
     Nomination,
     NominationAccepted,
@@ -26,6 +25,7 @@ from market.client.agreed import (
 )
 from market.client.calls import Body, Calls, Query
 from market.client.operations import Operation, change, keyed, pages, read
+from market.client.paid import StandingInvoice
 
 _AGREEMENT: Final = "/v1/agreements/{agreement}"
 _PROPOSAL: Final = f"{_AGREEMENT}/proposals/{{proposal}}"
@@ -52,7 +52,7 @@ NOTIFY_SHORTFALL: Final = keyed(f"{_AGREEMENT}/shortfalls", YearAccepted)
 STATEMENT: Final = read(f"{_AGREEMENT}/statement", Statement)
 PROOF: Final[Operation[dict[str, Any]]] = read(f"{_AGREEMENT}/proof", dict)
 SETTLE_QUARTER: Final = keyed(f"{_AGREEMENT}/quarters", InvoiceAccepted)
-INVOICES: Final = pages(f"{_AGREEMENT}/invoices", Invoice)
+INVOICES: Final = pages(f"{_AGREEMENT}/invoices", StandingInvoice)
 
 _DELIVERY: Final = "/v1/deliveries/{delivery}"
 DELIVERIES: Final = pages(f"{_AGREEMENT}/deliveries", Delivery)
@@ -207,7 +207,7 @@ class Agreements:
     async def settle_quarter(self, agreement: str, body: Body, *, key: str | None = None) -> InvoiceAccepted:
         return (await self._calls.ask(SETTLE_QUARTER, agreement, body=body, key=key)).body
 
-    def invoices(self, agreement: str, *, provisional: bool = False) -> AsyncIterator[Invoice]:
+    def invoices(self, agreement: str, *, provisional: bool = False) -> AsyncIterator[StandingInvoice]:
         """With those that went with each shipment where `provisional`."""
         return self._calls.pages(INVOICES, agreement, query={"provisional": provisional or None})
 

@@ -9,15 +9,10 @@ from market.client.agreed import Invoice
 from market.client.answers import Accepted
 
 
-class OwnInvoice(Invoice, frozen=True, kw_only=True):
-    """Of whatever agreement; `own_total` is below zero where the caller pays it. `state`: how its day lies to
-    today; `outstanding` is what neither payments nor credits of its delivery have met."""
+class StandingInvoice(Invoice, frozen=True, kw_only=True):
+    """As payments have left it: `outstanding` is what neither they nor credits of its delivery have met,
+    `credited_by` what took a provisional one back."""
 
-    market: str
-    side: str
-    counterparty: str
-    state: str | None
-    own_total: Decimal
     credited_by: str | None
     status: str
     overdue_days: int
@@ -26,6 +21,17 @@ class OwnInvoice(Invoice, frozen=True, kw_only=True):
     outstanding: Decimal
     announced: Decimal
     settled_on: date | None
+
+
+class OwnInvoice(StandingInvoice, frozen=True, kw_only=True):
+    """Of whatever agreement; `own_total` is below zero where the caller pays it. `state`: how its day lies to
+    today."""
+
+    market: str
+    side: str
+    counterparty: str
+    state: str | None
+    own_total: Decimal
 
 
 class PaymentPart(Struct, frozen=True, kw_only=True):

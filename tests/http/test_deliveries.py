@@ -463,7 +463,7 @@ async def test_a_delivery_from_shipment_to_a_restated_invoice(shop: Shop) -> Non
     assert ["restatement", "final", "provisional"] * 2 == [invoice["settles"] for invoice in both]
     assert "360000.00" == both[2]["total"]
     assert "488000.00" == str(sum(Decimal(invoice["total"]) for invoice in both[:3]))
-    assert settled.json()["invoice"] == both[1]
+    assert settled.json()["invoice"].items() <= both[1].items()
     assert shown["provisional_invoice"] == both[2]["invoice"]
     assert [("2027-05-10", "2027-06-09"), ("2027-05-10", "2027-06-09"), ("2027-03-10", "2027-04-09")] == [
         (each["issued_at"][:10], each["due_on"]) for each in both[:3]

@@ -205,6 +205,39 @@ async def test_credits_of_a_delivery_are_set_off_and_a_receipt_needs_no_statemen
     assert [] == await items(shop, "/v1/invoices?overdue=true", seller)
 
 
+async def test_an_agreement_tells_how_its_invoices_stand(shop: Shop) -> None:
+    """Part paid, announced, set off, overdue: as the list over all agreements, for an auditor as well."""
+    deliveries, seller, buyer, _ = await traded(shop)
+    withdrawn = await post(shop, f"{deliveries[1]}/withdrawal", seller, {"reason": "wrong lot"})
+    assert 201 == withdrawn.status_code, withdrawn.text
+    first = (await items(shop, "/v1/invoices", buyer))[0]
+    part = transfer({first["invoice"]: "300000.00"})
+    assert 201 == (await post(shop, "/v1/incoming-payments", seller, part)).status_code
+    rest = transfer({first["invoice"]: "10000.00"}, reference="R2")
+    assert 201 == (await post(shop, "/v1/payments", buyer, rest)).status_code
+    path = f"/v1/agreements/{first['agreement']}/invoices"
+    owed = {each["invoice"]: each for each in await items(shop, "/v1/invoices", buyer)}
+    listed = await items(shop, f"{path}?provisional=true&limit=1", seller)
+    assert listed == await items(shop, f"{path}?provisional=true", buyer)
+    for each in listed:
+        assert each.items() <= owed[each["invoice"]].items()
+    found = {each["invoice"]: each for each in listed}
+    assert {each for each in owed if owed[each]["agreement"] == first["agreement"]} == set(found)
+    assert ("part_paid", "300000.00", "10000.00", "60000.00", 31) == tuple(
+        found[first["invoice"]][name]
+        for name in ("status", "paid", "announced", "outstanding", "overdue_days")
+    )
+    assert ["open", "part_paid", "set_off", "set_off"] == sorted(each["status"] for each in listed)
+    final = await items(shop, path, seller)
+    assert {"final", "withdrawal"} == {each["settles"] for each in final}
+    asked = f"{path}?provisional=true&reason=case-1"
+    audited = await shop.ask("GET", asked, by=shop.scene.sellers[1], roles=("auditor",))
+    assert listed == audited.json()["items"]
+    client = await client_of(shop, buyer)
+    told = [each async for each in client.agreements.invoices(first["agreement"], provisional=True)]
+    assert {"60000.00"} == {str(each.outstanding) for each in told if each.status == "part_paid"}
+
+
 async def test_open_invoices_are_told_by_age(shop: Shop) -> None:
     _, seller, buyer, outsider = await traded(shop)
     other = (await items(shop, "/v1/invoices", seller))[0]["counterparty"]

@@ -574,6 +574,7 @@ def payments_of(organisation: UUID, payment: UUID) -> list[tuple[str, tuple[obje
         (payments.READ_PAGE, page, {"payment_of_payer", "payment_of_payee"}),
         (payments.READ_OF_INVOICE, (payment, 51), {"payment_part_of_invoice"}),
         (issued_invoices.READ_ONE, (payment, organisation), {"issued_invoice_by_id"}),
+        (issued_invoices.READ_STANDINGS, (organisation, [payment] * 51), {"issued_invoice_by_id"}),
         (ageing.READ, aged, {"issued_invoice_of_seller_open", "issued_invoice_of_buyer_open"}),
     ]
 

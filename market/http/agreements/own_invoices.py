@@ -16,6 +16,7 @@ from events.vocabulary import Instant, Side
 from market.http.agreements import own_lists
 from market.http.agreements.contract_reads import as_party
 from market.http.agreements.delivery_views import InvoiceView, IssueView
+from market.http.agreements.invoice_standings import PAID, StandingInvoiceView, standing
 from market.http.agreements.own_lists import FILES, OwnQuery, own_side
 from market.http.agreements.payment_views import PaymentView
 from market.http.wire import lists
@@ -41,12 +42,7 @@ Falls = Literal["past_due", "due_today", "not_yet_due"]
 FALLS: Final[dict[int, Falls]] = {-1: "past_due", 0: "due_today", 1: "not_yet_due"}
 DAY: Final = timedelta(days=1)
 PAYMENTS_SHOWN_MAX: Final = 500
-PAID: Final = (
-    "`state` says how the day lies to today, `status` how much of it is paid: what is past its day and not "
-    "settled has `overdue_days`. A provisional invoice is due as any other; what `credited_by` names is less "
-    "by it, and while that is null the final one is still to come. Credits of a delivery are set off at once "
-    "against what of it is not paid."
-)
+STATES: Final = f"`state` says how the day lies to today. {PAID}"
 
 
 class DueQuery(OwnQuery, frozen=True, kw_only=True):
@@ -70,28 +66,15 @@ class OwnInvoicesQuery(DueQuery, frozen=True, kw_only=True):
     ] = "due_on"
 
 
-class OwnInvoiceView(InvoiceView, frozen=True, kw_only=True):
-    """An invoice, and where it stands for the caller: `own_total` is below zero where the caller pays it.
-
-    `state` is null where the day is not known. `credited_by`: the invoice that took a provisional one back.
-    In the signs of `total`: `paid` is what has been received, `set_off` what others of its delivery have met,
-    `outstanding` what is left, nothing since `settled_on`; `announced` waits for the payee's word.
-    `overdue_days` since `due_on` while something is left, else 0.
-    """
+class OwnInvoiceView(StandingInvoiceView, frozen=True, kw_only=True):
+    """As it stands for the caller: `own_total` is below zero where the caller pays it, `state` null where the
+    day is not known."""
 
     market: MarketId
     side: Side
     counterparty: OrganisationId
     state: Falls | None
     own_total: SignedCents
-    credited_by: InvoiceId | None
-    status: InvoiceStatus
-    overdue_days: int
-    paid: SignedCents
-    set_off: SignedCents
-    outstanding: SignedCents
-    announced: SignedCents
-    settled_on: date | None
 
 
 class InvoiceRead(OwnInvoiceView, frozen=True, kw_only=True):
@@ -167,7 +150,7 @@ class TotalsView(Body, frozen=True, kw_only=True):
     description="Where the caller's organisation buys or sells: all kinds of them, the provisional ones of "
     "shipments too, by `due_on` or, with `sort=issued_at`, in the order in which they were issued: who keeps "
     "the newest `issued_at` asks for what came since with `issued_since`, an overlap of minutes for markets "
-    f"that record side by side. {PAID} {FILES}",
+    f"that record side by side. {STATES} {FILES}",
 )
 async def index(call: Call[Nothing, OwnInvoicesQuery]) -> Answer:
     wanted, limit = _wanted(call), own_lists.page_limit(call) + 1
@@ -199,7 +182,7 @@ async def index(call: Call[Nothing, OwnInvoicesQuery]) -> Answer:
     problems=(422,),
     answer=TotalsView,
     description="Of the invoices that the same parameters list, by currency and state: what they say, "
-    f"whether paid or not. `/v1/invoices/ageing` adds up what is outstanding. {PAID}",
+    f"whether paid or not. `/v1/invoices/ageing` adds up what is outstanding. {STATES}",
 )
 async def totals(call: Call[Nothing, DueQuery]) -> Answer:
     today = day_of(call.door.clock())
@@ -246,14 +229,7 @@ def _standing(call: Call[Any, Any], row: IssuedInvoice) -> dict[str, Any]:
         "counterparty": side.counterparty,
         "state": None if past is None else FALLS[past],
         "own_total": SIGNED_CENTS.text(row.total_cents if side.side == "seller" else -row.total_cents),
-        "credited_by": None if row.credited_by is None else to_text("inv", row.credited_by),
-        "status": row.status,
-        "overdue_days": row.overdue_days(today),
-        "paid": SIGNED_CENTS.text(row.received_cents),
-        "set_off": SIGNED_CENTS.text(row.set_off_cents),
-        "outstanding": SIGNED_CENTS.text(row.outstanding_cents),
-        "announced": SIGNED_CENTS.text(row.stated_cents),
-        "settled_on": row.settled_on,
+        **standing(row, today),
     }
 
 
@@ -315,7 +291,7 @@ def _summed(found: list[Total]) -> tuple[TotalView, ...]:
     answer=InvoiceRead,
     etagged=True,
     description=f"For its two sides, with the newest {PAYMENTS_SHOWN_MAX} payments that name it, the "
-    f"oldest of them first. {PAID}",
+    f"oldest of them first. {STATES}",
 )
 async def read(call: Call[Nothing, Nothing]) -> Answer:
     own = call.caller.organisation

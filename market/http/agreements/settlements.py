@@ -6,16 +6,21 @@ from functools import partial
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
+from msgspec import structs
+
 from contracts.commands import deliveries as commands
+from contracts.rules.days import day_of
 from contracts.rules.invoices import below_zero_cautions, due_on
 from contracts.rules.settlements import Restate, Settle, SettleQuarter
 from contracts.store import deliveries as store
 from contracts.store.agreements import load_agreement
+from contracts.store.issued_invoices import IssuedInvoice, load_standings
 from events.contract_events import InvoiceSettled
 from events.delivery_events import DeliveryShipped
 from events.refusal import RecordUnavailable
 from market.http.agreements.contract_reads import ReasonedPage, as_party, load
 from market.http.agreements.delivery_views import InvoiceView, IssueView
+from market.http.agreements.invoice_standings import PAID, StandingInvoiceView, standing
 from market.http.wire import lists
 from market.http.wire.access import READERS
 from market.http.wire.contract_steps import Step, given, step_endpoint
@@ -105,10 +110,10 @@ async def settle_quarter(call: Call[Quarter, DryRun]) -> Answer:
     summary="List the invoices of an agreement",
     tag=TAG,
     query=InvoicesQuery,
-    answer=Listing[InvoiceView],
+    answer=Listing[StandingInvoiceView],
     description="Final ones, differences, rejections and losses, newest first; with `provisional=true` also "
     "those that went with each shipment. Final ones credit them, so all together add up to what is owed. "
-    "Each is due `due_days` after the day that it is issued on.",
+    f"Each is due `due_days` after the day that it is issued on. {PAID}",
 )
 async def index(call: Call[Nothing, InvoicesQuery]) -> Answer:
     agreement, limit, after = await load(call), lists.limit(call), lists.after(call, UUID)
@@ -125,12 +130,15 @@ async def index(call: Call[Nothing, InvoicesQuery]) -> Answer:
         [*rows, *shipped], key=lambda each: each.invoice, reverse=True
     )
     issued = await _issues(call, agreement.agreement, found[:limit])
+    async with as_party(call) as (connection, _):
+        paid = await load_standings(connection, agreement.agreement, [each.invoice for each in found[:limit]])
+    today = day_of(call.door.clock())
     return lists.answer(
         call,
         found[:limit],
         more=len(found) > limit,
         key=lambda each: each.invoice,
-        view=lambda each: _view(each, issued.get(each.invoice)),
+        view=lambda each: _view(each, issued.get(each.invoice), paid.get(each.invoice), today),
     )
 
 
@@ -152,10 +160,18 @@ async def _issues(
     }
 
 
-def _view(fact: InvoiceSettled | DeliveryShipped, issue: IssueView | None) -> InvoiceView | None:
+def _view(
+    fact: InvoiceSettled | DeliveryShipped, issue: IssueView | None, row: IssuedInvoice | None, today: date
+) -> StandingInvoiceView | None:
+    """None of a shipment that has no invoice, since its index had no value."""
     if isinstance(fact, DeliveryShipped):
-        return InvoiceView.provisional(fact, issue) if fact.lines else None
-    return InvoiceView.outside(fact, issue)
+        if not fact.lines:
+            return None
+        shown = InvoiceView.provisional(fact, issue)
+    else:
+        shown = InvoiceView.outside(fact, issue)
+    assert row is not None, f"invoice {fact.invoice} has no row of what is paid"
+    return StandingInvoiceView(**structs.asdict(shown), **standing(row, today))
 
 
 HANDLERS: Final = (settle, restate, settle_quarter, index)
