@@ -33,6 +33,27 @@ where position > $3 and position <= $4 and ($5::text[] is null or type = any($5)
 order by position limit $6
 """
 
+# A payment is told under the agreement of its first part, and may name invoices of others.
+READ_PAYMENTS = """
+with named as materialized (
+    select lane, market, payment from payment_part where agreement = $2
+)
+select body, chain from (
+    select position, body, chain from record.journal
+    where stream = 'contracts' and lane = $1 and type in (
+        'contracts.payment.stated.v1', 'contracts.payment.received.v1', 'contracts.payment.denied.v1',
+        'contracts.payment.withdrawn.v1', 'contracts.payment.reversed.v1'
+    ) and key in (
+        select p.agreement::text from named n
+        join payment_part p on p.lane = n.lane and p.market = n.market and p.payment = n.payment
+    )
+    offset 0
+) said
+where position > $3
+    and (convert_from(body, 'UTF8')::jsonb #>> '{data,payment}')::uuid in (select payment from named)
+order by position limit $4
+"""
+
 
 async def load_events(
     connection: Connection, lane: int, agreement: UUID, types: Collection[str]
@@ -55,4 +76,12 @@ async def load_life(
     """What makes the agreement what it is, of these types or all, up to position `to`, in order."""
     named = None if types is None else list(types)
     rows = await connection.fetch(READ_LIFE, lane, str(agreement), after, to, named, limit)
+    return [decode_event(row["body"], row["chain"]) for row in rows]
+
+
+async def load_payments(
+    connection: Connection, lane: int, agreement: UUID, *, after: int, limit: int
+) -> list[Recorded]:
+    """What was said of payments that name an invoice of the agreement, in order."""
+    rows = await connection.fetch(READ_PAYMENTS, lane, agreement, after, limit)
     return [decode_event(row["body"], row["chain"]) for row in rows]

@@ -1387,6 +1387,8 @@ CREATE INDEX journal_of_agreement ON record.journal USING btree (key) WHERE (str
 
 CREATE INDEX journal_of_agreement_life ON record.journal USING btree (key) WHERE ((stream = 'contracts'::text) AND (type = ANY (ARRAY['contracts.agreement.drafted.v1'::text, 'contracts.agreement.proposed.v1'::text, 'contracts.proposal.withdrawn.v1'::text, 'contracts.agreement.signed.v1'::text, 'contracts.agreement.advanced.v1'::text, 'contracts.condition.settled.v1'::text, 'contracts.agreement.extended.v1'::text, 'contracts.force-majeure.declared.v1'::text, 'contracts.force-majeure.ended.v1'::text, 'contracts.agreement.terminated.v1'::text, 'contracts.declaration.contested.v1'::text, 'contracts.contest.settled.v1'::text])));
 
+CREATE INDEX journal_of_payments ON record.journal USING btree (key) WHERE ((stream = 'contracts'::text) AND (type = ANY (ARRAY['contracts.payment.stated.v1'::text, 'contracts.payment.received.v1'::text, 'contracts.payment.denied.v1'::text, 'contracts.payment.withdrawn.v1'::text, 'contracts.payment.reversed.v1'::text])));
+
 CREATE INDEX agreement_by_id ON state.agreement USING btree (agreement);
 
 CREATE INDEX agreement_due ON state.agreement USING btree (due_time, agreement) WHERE (due_time IS NOT NULL);
@@ -1566,6 +1568,8 @@ CREATE INDEX payment_of_payee ON state.payment USING btree (payee, payment);
 CREATE INDEX payment_of_payer ON state.payment USING btree (payer, payment);
 
 CREATE UNIQUE INDEX payment_once ON state.payment USING btree (lane, market, payer, payee, value_on, reference) WHERE (status <> ALL (ARRAY['withdrawn'::text, 'reversed'::text]));
+
+CREATE INDEX payment_part_of_agreement ON state.payment_part USING btree (agreement, payment);
 
 CREATE INDEX payment_part_of_invoice ON state.payment_part USING btree (invoice, payment);
 

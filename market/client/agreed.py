@@ -83,7 +83,8 @@ class Agreement(AgreementSummary, frozen=True, kw_only=True):
 
 
 class AgreementStep(Struct, frozen=True, kw_only=True):
-    """One fact of an agreement, in words as `told`; `by` null: nobody's word, or the operator's."""
+    """One fact of an agreement, in words as `told`; `by` null: nobody's word, or the operator's. `amount`:
+    what of a payment is for its invoices."""
 
     version: int
     event: str
@@ -97,6 +98,10 @@ class AgreementStep(Struct, frozen=True, kw_only=True):
     note: str | None
     suspension: int | None
     contest_by: datetime | None
+    payment: str | None
+    currency: str | None
+    amount: Decimal | None
+    value_on: date | None
 
 
 class Proposed(Struct, frozen=True, kw_only=True):

@@ -13,6 +13,7 @@ from market.http.agreements import own_invoices
 from market.http.wire.ids import to_uuid
 from tests.http.seals import OPERATOR, WITNESS, sealed
 from tests.http.shop import Shop
+from tests.http.test_agreements import step as agreed_step
 from tests.http.test_client import client_of
 from tests.http.test_deliveries import on, post
 from tests.http.test_own_lists import items, rows_of, traded
@@ -313,3 +314,62 @@ async def test_each_side_takes_the_proof_of_the_others_word_away(shop: Shop, dat
         assert (receipt["event_sha256"], receipt["type"]) == (proven.event_sha256, proven.type)
         assert to_uuid(first["agreement"]) == proof.agreement
         assert 404 == (await shop.ask("GET", path, by=outsider)).status_code
+
+
+async def test_payments_are_part_of_the_history_of_each_agreement_that_they_are_for(shop: Shop) -> None:
+    """One transfer for two agreements: each tells its part, to both sides, and to an auditor."""
+    _, seller, buyer, outsider = await traded(shop)
+    listed = await items(shop, "/v1/invoices", buyer)
+    paths = sorted({f"/v1/agreements/{each['agreement']}" for each in listed})
+    first, other = (next(each for each in listed if path.endswith(each["agreement"])) for path in paths)
+    before = [await items(shop, f"{path}/history", buyer) for path in paths]
+    both = transfer({first["invoice"]: "1000.00", other["invoice"]: "432.10"})
+    path = (await post(shop, "/v1/payments", buyer, both)).headers["location"]
+    for by, verb, body, version in (
+        (seller, "denial", {"reason": "nothing yet"}, 1),
+        (seller, "receipt", None, 2),
+        (seller, "reversal", {"reason": "of another"}, 3),
+    ):
+        assert 201 == (await step(shop, f"{path}/{verb}", by, body, version=version)).status_code
+    alone = (await post(shop, "/v1/payments", buyer, transfer({other["invoice"]: "7.00"}))).headers[
+        "location"
+    ]
+    taken = await step(shop, f"{alone}/withdrawal", buyer, {"reason": "sent back"})
+    assert 201 == taken.status_code, taken.text
+    said = [("payment_stated", "buyer"), ("payment_denied", "seller"), ("payment_received", "seller")]
+    said += [("payment_reversed", "seller")]
+    for place, own, amount, more in (
+        (paths[0], before[0], "1000.00", []),
+        (paths[1], before[1], "432.10", [("payment_stated", "buyer"), ("payment_withdrawn", "buyer")]),
+    ):
+        told = await items(shop, f"{place}/history", seller)
+        assert own == told[: len(own)]
+        rest = told[len(own) :]
+        assert [*said, *more] == [(each["kind"], each["by"]) for each in rest]
+        assert {own[-1]["version"]} == {each["version"] for each in rest}
+        assert [(amount, "EUR", TODAY), (None, None, None), (amount, "EUR", TODAY)] == [
+            (each["amount"], each["currency"], each["value_on"]) for each in rest[:3]
+        ]
+        assert f"The buyer states that it pays {amount} EUR on {TODAY}, reference E2E-1." == rest[0]["told"]
+        assert f"The seller has received {amount} EUR of {TODAY}, reference E2E-1." == rest[2]["told"]
+        assert ["nothing yet", "of another"] == [each["reason"] for each in rest if each["reason"]][:2]
+        assert told == await items(shop, f"{place}/history?limit=1", buyer)
+        rows = rows_of(await shop.ask("GET", f"{place}/history?format=csv", by=buyer))
+        assert [each["payment"] or "" for each in told] == [row["payment"] for row in rows]
+        assert 404 == (await shop.ask("GET", f"{place}/history", by=outsider)).status_code
+        asked = f"{place}/history?reason=case-1"
+        audited = await shop.ask("GET", asked, by=outsider, roles=("auditor",))
+        assert told == audited.json()["items"]
+    ended = await agreed_step(shop, paths[0], "termination", buyer, {"reason": "breach"})
+    assert 201 == ended.status_code, ended.text
+    evidence = [{"title": "Letter", "sha256": "ab" * 32, "dated_on": TODAY}]
+    contested = {"reason": "no breach", "evidence": evidence}
+    assert 201 == (await post(shop, f"{paths[0]}/contests", seller, contested)).status_code
+    asked = f"{paths[0]}/history?reason=case-1"
+    operated = await shop.ask("GET", asked, by=outsider, roles=("operator",))
+    expected = [(each["kind"], each["version"]) for each in before[0]]
+    expected += [("terminated", len(expected) + 1), ("contested", len(expected) + 2)]
+    assert expected == [(each["kind"], each["version"]) for each in operated.json()["items"]]
+    client = await client_of(shop, buyer)
+    found = [each async for each in client.agreements.history(first["agreement"])]
+    assert Decimal("1000.00") == found[len(before[0])].amount

@@ -14,6 +14,7 @@ from contracts.commands import agreements, volumes
 from contracts.commands.steps import find
 from contracts.rules.agreement import LifecycleFact
 from contracts.rules.agreement_times import DATED
+from contracts.rules.payment import PaymentFact
 from contracts.rules.refusals import AgreementUnknown
 from contracts.rules.standing import Extend, PassTime
 from contracts.store import agreement_events
@@ -48,6 +49,13 @@ def test_the_index_of_a_life_has_the_types_that_make_an_agreement() -> None:
     for text in (agreement_events.READ_LIFE, migration.read_text()):
         assert wanted == set(re.findall(r"'(contracts\.[^']+)'", text))
     assert set(DATED) < wanted
+
+
+def test_the_index_of_payments_has_the_types_of_what_is_said_of_them() -> None:
+    migration = MIGRATIONS / "0073_payments_of_an_agreement.sql"
+    for text in (agreement_events.READ_PAYMENTS, migration.read_text()):
+        found = set(re.findall(r"'(contracts\.[^']+)'", text)) - {"contracts"}
+        assert {kind.TYPE for kind in get_args(PaymentFact)} == found
 
 
 async def test_who_is_no_party_finds_no_agreement(scene: Scene) -> None:

@@ -355,6 +355,8 @@ async def test_what_the_writer_runs(database: Any, filled: Any) -> None:
             (contests.READ_OLDEST, (list(KINDS), 50), {"contest_waiting"}),
             (agreement_events.READ, (3, str(asked[0]), ["contracts.delivery.shipped.v1"]), {AGREED}),
             (agreement_events.READ_LIFE, (3, str(asked[0]), 0, 900, None, 50), {f"{AGREED}_life"}),
+            (agreement_events.READ_PAYMENTS, (3, asked[0], 0, 50), {"payment_part_of_agreement"}),
+            (agreement_events.READ_PAYMENTS, (3, asked[0], 0, 50), {"journal_of_payments"}),
             (contests.READ_PAGE, (None, NOW, asked[0], "mass", 0, 50), {"contest_waiting"}),
             (due.RETURNS, (BEGINNING, 64), {"delivery_returned"}),
             (due.RETURNS, (BEGINNING, 64), {"passport_by_id", "passport_of_owner"}),

@@ -1,5 +1,7 @@
 """What was said of an agreement and when, fact by fact: as a page, and as a file for who has no account."""
 
+from collections.abc import Iterable, Iterator
+from datetime import date
 from typing import Annotated, Any, Final, Literal, Self, TypeAlias
 from uuid import UUID
 
@@ -7,6 +9,7 @@ from msgspec import UNSET, Meta
 
 from contracts.rules.agreement import Agreement, LifecycleFact
 from contracts.rules.contests import is_contested
+from contracts.rules.payment import PaymentFact
 from contracts.store import agreement_events
 from contracts.store import agreements as store
 from events.contract_events import (
@@ -25,18 +28,26 @@ from events.contract_events import (
 )
 from events.contract_terms import AgreementStatus
 from events.envelope import Recorded
-from events.vocabulary import Instant, Side
+from events.payment_events import (
+    PaymentDenied,
+    PaymentReceived,
+    PaymentReversed,
+    PaymentStated,
+    PaymentWithdrawn,
+)
+from events.vocabulary import INTEGER_MAX, Instant, Side
 from market.http.agreements import own_lists
 from market.http.agreements.agreement_answers import TAG
 from market.http.agreements.agreement_views import Evidence, evidence_view
 from market.http.agreements.contract_reads import ReasonedPage, as_party
-from market.http.agreements.history_words import sentence
+from market.http.agreements.history_words import payment_sentence, sentence
 from market.http.agreements.own_lists import FILES
 from market.http.wire import lists
 from market.http.wire.access import READERS
 from market.http.wire.endpoint import Answer, Call, Nothing, endpoint, not_found
-from market.http.wire.ids import EventId, to_text
+from market.http.wire.ids import EventId, PaymentId, to_text
 from market.http.wire.material import Body
+from market.http.wire.numbers import SIGNED_CENTS, SignedCents
 from market.http.wire.paging import Listing
 from market.http.wire.row_files import CSV, XLSX
 from market.http.wire.row_tables import Column, FileFormat, member
@@ -54,8 +65,13 @@ AgreementStepKind = Literal[
     "terminated",
     "contested",
     "contest_settled",
+    "payment_stated",
+    "payment_received",
+    "payment_denied",
+    "payment_withdrawn",
+    "payment_reversed",
 ]
-_KINDS: Final[dict[type[LifecycleFact], AgreementStepKind]] = {
+_KINDS: Final[dict[type[LifecycleFact | PaymentFact], AgreementStepKind]] = {
     AgreementDrafted: "drafted",
     AgreementProposed: "proposed",
     ProposalWithdrawn: "proposal_withdrawn",
@@ -68,6 +84,11 @@ _KINDS: Final[dict[type[LifecycleFact], AgreementStepKind]] = {
     AgreementTerminated: "terminated",
     DeclarationContested: "contested",
     ContestSettled: "contest_settled",
+    PaymentStated: "payment_stated",
+    PaymentReceived: "payment_received",
+    PaymentDenied: "payment_denied",
+    PaymentWithdrawn: "payment_withdrawn",
+    PaymentReversed: "payment_reversed",
 }
 Place: TypeAlias = tuple[int, int]
 """Position in the lane, version of the agreement."""
@@ -83,7 +104,8 @@ class AgreementStepView(Body, frozen=True, kw_only=True):
     """One fact of an agreement. `at`: when it was recorded, which is when it counts; `by` is null for what
     the clock, the operator or the match did. `told` says it in words; `suspension` numbers force majeure.
 
-    `version` is that of the agreement from here on.
+    `version` is that of the agreement from here on; payments leave it as it is. Of a payment that was stated
+    or received `amount` is what of it is for invoices of this agreement, in the signs of its payer.
     """
 
     version: int
@@ -99,6 +121,10 @@ class AgreementStepView(Body, frozen=True, kw_only=True):
     suspension: int | None
     contest_by: Instant | None
     evidence: tuple[Evidence, ...]
+    payment: PaymentId | None
+    currency: str | None
+    amount: SignedCents | None
+    value_on: date | None
 
     @classmethod
     def of(cls, event: Recorded, version: int, agreement: Agreement) -> Self:
@@ -117,7 +143,7 @@ class AgreementStepView(Body, frozen=True, kw_only=True):
             at=event.time,
             kind=_KINDS[type(fact)],
             by=agreement.side_of(event.actor),
-            told=sentence(fact, event.time),
+            told=_told(fact, event, agreement),
             proposal=1 if isinstance(fact, AgreementDrafted) else found("proposal"),
             status=status,
             reason=found("reason"),
@@ -125,13 +151,34 @@ class AgreementStepView(Body, frozen=True, kw_only=True):
             suspension=found("suspension"),
             contest_by=found("contest_by"),
             evidence=evidence_view(found("evidence") or ()),
+            payment=to_text("pay", fact.payment) if isinstance(fact, PaymentFact) else None,
+            currency=found("currency"),
+            amount=SIGNED_CENTS.text_optional(_paid_cents(fact, agreement)),
+            value_on=found("value_on"),
         )
+
+
+def _told(fact: Any, event: Recorded, agreement: Agreement) -> str:
+    if isinstance(fact, PaymentFact):
+        payer = agreement.side_of(fact.payer)
+        assert payer is not None, fact.payment
+        return payment_sentence(fact, payer, _paid_cents(fact, agreement))
+    return sentence(fact, event.time)
+
+
+def _paid_cents(fact: Any, agreement: Agreement) -> int | None:
+    """For invoices of the agreement; None of what is no statement and no receipt."""
+    if not isinstance(fact, PaymentStated | PaymentReceived):
+        return None
+    return sum(part.amount_cents for part in fact.parts if part.agreement == agreement.agreement)
 
 
 COLUMNS: Final[tuple[Column, ...]] = (
     member("version", number=True),
     *map(member, ("at", "by", "kind", "told", "proposal", "status", "reason", "note", "suspension")),
-    *map(member, ("contest_by", "event")),
+    *map(member, ("contest_by", "event", "payment", "currency")),
+    member("amount", number=True),
+    member("value_on"),
 )
 
 
@@ -145,31 +192,38 @@ COLUMNS: Final[tuple[Column, ...]] = (
     problems=(422,),
     answer=Listing[AgreementStepView],
     shapes=(CSV, XLSX),
-    description="Every proposal, signature, step, declaration and contest in its order, with when it was "
-    "recorded and by which side, from the events of the record, however old. Terms stand with the "
-    "proposals. For both parties, an auditor with a reason, and an operator with one while a contest of "
-    f"force majeure or of a termination waits. {FILES}",
+    description="Every proposal, signature, step, declaration and contest in its order, and what was said of "
+    "payments that name its invoices, with when it was recorded and by which side, from the events of the "
+    "record, however old. Terms stand with the proposals, parts for invoices of other agreements with the "
+    "payments. For both parties, an auditor with a reason, and, without payments, an operator with one while "
+    f"a contest of force majeure or of a termination waits. {FILES}",
 )
 async def history(call: Call[Nothing, HistoryQuery]) -> Answer:
     agreement = await _readable(call)
     position, version = lists.after(call, tuple[int, int]) or (0, 0)
+    place, limit = (agreement.lane, agreement.agreement), own_lists.page_limit(call) + 1
     async with call.door.desk.looking() as connection:
-        events = await agreement_events.load_life(
-            connection,
-            agreement.lane,
-            agreement.agreement,
-            after=position,
-            to=agreement.position,
-            limit=own_lists.page_limit(call) + 1,
+        life = await agreement_events.load_life(
+            connection, *place, after=position, to=INTEGER_MAX, limit=limit
         )
+        paid: list[Recorded] = []
+        if agreement.side_of(call.caller.organisation) is not None or "auditor" in call.caller.roles:
+            paid = await agreement_events.load_payments(connection, *place, after=position, limit=limit)
     return await own_lists.answer(
         call,
-        list(enumerate(events, version + 1)),
+        list(_numbered([*life, *paid], version))[:limit],
         key=_place,
         view=lambda row: AgreementStepView.of(row[1], row[0], agreement),
         name="history",
         columns=COLUMNS,
     )
+
+
+def _numbered(events: Iterable[Recorded], version: int) -> Iterator[tuple[int, Recorded]]:
+    """In the order of the lane; `version`: of the agreement before them."""
+    for event in sorted(events, key=lambda each: each.position):
+        version += not isinstance(event.data, PaymentFact)
+        yield version, event
 
 
 def _place(row: tuple[int, Recorded]) -> Place:

@@ -6,6 +6,7 @@ from typing import assert_never
 from msgspec import UNSET, UnsetType
 
 from contracts.rules.agreement import LifecycleFact, counts_from
+from contracts.rules.payment import PaymentFact
 from events.contract_events import (
     AgreementAdvanced,
     AgreementDrafted,
@@ -21,7 +22,16 @@ from events.contract_events import (
     ProposalWithdrawn,
 )
 from events.contract_terms import Evidence
+from events.payment_events import (
+    PaymentDenied,
+    PaymentReceived,
+    PaymentReversed,
+    PaymentStated,
+    PaymentWithdrawn,
+)
+from events.vocabulary import Side
 from market.http.wire.ids import to_text
+from market.http.wire.numbers import SIGNED_CENTS
 
 
 def sentence(fact: LifecycleFact, at: datetime) -> str:
@@ -53,6 +63,27 @@ def sentence(fact: LifecycleFact, at: datetime) -> str:
             who = "the operator" if fact.by is None else f"the {fact.by}"
             declared = _declaration(fact.suspension)
             return f"By the word of {who} {declared} {fact.outcome}{_papers(fact.evidence)}."
+        case _:
+            assert_never(fact)
+
+
+def payment_sentence(fact: PaymentFact, payer: Side, here_cents: int | None) -> str:
+    """`here_cents`: what of a statement or receipt is for the agreement's invoices, in its payer's signs."""
+    payee = "buyer" if payer == "seller" else "seller"
+    paid = SIGNED_CENTS.text_optional(here_cents)
+    match fact:
+        case PaymentStated():
+            told = f"The {payer} states that it pays {paid} {fact.currency} on {fact.value_on}"
+            return f"{told}, reference {fact.reference}."
+        case PaymentReceived():
+            told = f"The {payee} has received {paid} {fact.currency} of {fact.value_on}"
+            return f"{told}, reference {fact.reference}."
+        case PaymentDenied():
+            return f"The {payee} says that {to_text('pay', fact.payment)} has not come."
+        case PaymentWithdrawn():
+            return f"The {payer} takes back that it pays by {to_text('pay', fact.payment)}."
+        case PaymentReversed():
+            return f"The {payee} takes back that it received {to_text('pay', fact.payment)}."
         case _:
             assert_never(fact)
 
