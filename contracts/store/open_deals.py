@@ -1,4 +1,4 @@
-"""What still binds an organisation: agreements by market, and deliveries."""
+"""What still binds an organisation: agreements by market, deliveries, and what is to be paid."""
 
 from uuid import UUID
 
@@ -56,6 +56,35 @@ async def deliveries(connection: Connection, organisation: UUID) -> tuple[UUID, 
     found = [row["delivery"] for row in await connection.fetch(READ_DELIVERIES, organisation)]
     accepted = [_deliveries.decode(row["body"]) for row in await connection.fetch(READ_RETURNS, organisation)]
     return tuple(sorted([*found, *(of.shipped.delivery for of in accepted if of.returning is not None)]))
+
+
+READ_INVOICES = """
+select invoice from issued_invoice
+where seller = $1 and status in ('open', 'part_paid') and ($2::uuid is null or market = $2)
+union
+select invoice from issued_invoice
+where buyer = $1 and status in ('open', 'part_paid') and ($2::uuid is null or market = $2)
+order by invoice
+"""
+
+READ_STATEMENTS = """
+select payment from payment
+where payer = $1 and status = 'stated' and ($2::uuid is null or market = $2)
+union
+select payment from payment
+where payee = $1 and status = 'stated' and ($2::uuid is null or market = $2)
+order by payment
+"""
+
+
+async def invoices(connection: Connection, organisation: UUID, market: UUID | None) -> tuple[UUID, ...]:
+    """To be paid by it or to it, of one market or of all."""
+    return tuple(row["invoice"] for row in await connection.fetch(READ_INVOICES, organisation, market))
+
+
+async def statements(connection: Connection, organisation: UUID, market: UUID | None) -> tuple[UUID, ...]:
+    """Payments of either side that wait for their payee's word."""
+    return tuple(row["payment"] for row in await connection.fetch(READ_STATEMENTS, organisation, market))
 
 
 _deliveries = msgspec.json.Decoder(Delivery)

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from contracts.store import open_deals
 from events.connections import Connection
-from market.rules.parties.openings import MarketOpenings, Openings
+from market.rules.parties.openings import MarketOpenings, MoneyOpenings, Openings
 from market.store import openings as store
 
 
@@ -31,4 +31,12 @@ async def load(connection: Connection, organisation: UUID) -> Openings:
         deliveries=await open_deals.deliveries(connection, organisation),
         policies=await store.policies(connection, organisation),
         passports=await store.passports(connection, organisation),
+    )
+
+
+async def money(connection: Connection, organisation: UUID, market: UUID | None) -> MoneyOpenings:
+    """Of one market, or of all; read beside the command, since it refuses nothing."""
+    return MoneyOpenings(
+        invoices=await open_deals.invoices(connection, organisation, market),
+        statements=await open_deals.statements(connection, organisation, market),
     )

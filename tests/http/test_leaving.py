@@ -20,6 +20,10 @@ from market.rules.passports.passports import IssuePassport
 from tests.conftest import Database
 from tests.contract_support import agreement_terms
 from tests.http.shop import Asker, Shop
+from tests.http.test_agreements import step
+from tests.http.test_deliveries import post
+from tests.http.test_own_lists import traded
+from tests.http.test_payments import transfer
 from tests.market_drafts import Firm
 from tests.market_support import done, fact_of
 from tests.passport_support import content
@@ -215,3 +219,43 @@ async def test_agreements_policies_and_lots_are_open_until_they_are_over(shop: S
     assert ["policies_open", "passports_open", "closing_not_asked"] == refused(busy)
     assert to_text("pol", policy) in busy.text
     assert to_text("pass", passport) in busy.text
+
+
+async def test_what_is_to_be_paid_is_told_and_keeps_nobody(shop: Shop) -> None:
+    """Two invoices that are open, one of them with a payment that waits for its payee's word."""
+    deliveries, seller, buyer, _ = await traded(shop)
+    for delivery in deliveries[1:]:
+        gone = await post(shop, f"{delivery}/withdrawal", seller, {"reason": "not needed"})
+        assert 201 == gone.status_code, gone.text
+    invoices = (await shop.ask("GET", "/v1/invoices?status=open", by=buyer)).json()["items"]
+    numbers = [each["invoice"] for each in invoices]
+    assert 2 == len(numbers)
+    stated = await post(shop, "/v1/payments", buyer, transfer({numbers[0]: "1.00"}))
+    assert 201 == stated.status_code, stated.text
+    payment = stated.headers["location"].rpartition("/")[2]
+    for agreement in (await shop.ask("GET", "/v1/agreements", by=buyer)).json()["items"]:
+        path = f"/v1/agreements/{agreement['id']}"
+        ended = await step(shop, path, "termination", buyer, {"reason": "breach"})
+        assert 201 == ended.status_code, ended.text
+    told: list[Any] = []
+    for firm in (seller, buyer):
+        party = to_text("org", firm.organisation)
+        leave = f"/v1/markets/{shop.market}/members/{party}"
+        dry = await shop.ask("DELETE", f"{leave}?validate_only=true", **admin_of(firm))
+        left = await shop.ask("DELETE", leave, **admin_of(firm))
+        asked = await shop.ask("POST", f"/v1/organisations/{party}/closing", **admin_of(firm))
+        for answer in (dry, left, asked):
+            assert 200 == answer.status_code, answer.text
+            told = answer.json()["warnings"]
+            assert ["invoices_open", "payments_open"] == [each["code"] for each in told]
+            assert all(number in told[0]["detail"] for number in numbers)
+            assert payment in told[1]["detail"]
+        undone = await shop.ask("DELETE", f"/v1/organisations/{party}/closing", **admin_of(firm))
+        assert [] == undone.json()["warnings"]
+        await shop.ask("POST", f"/v1/organisations/{party}/closing", **admin_of(firm))
+    path = f"/v1/organisations/{to_text('org', buyer.organisation)}/close"
+    closed = await shop.ask("POST", path, **operator_of(shop))
+    assert (200, told) == (closed.status_code, closed.json()["warnings"]), closed.text
+    outsider = f"/v1/organisations/{to_text('org', shop.scene.buyers[1].organisation)}/closing"
+    asked = await shop.ask("POST", outsider, **admin_of(shop.scene.buyers[1]))
+    assert (200, []) == (asked.status_code, asked.json()["warnings"])

@@ -22,7 +22,7 @@ from market.rules.parties import closings, leaving, members
 from market.rules.parties.closings import AskClosing, CloseOrganisation, WithdrawClosing
 from market.rules.parties.leaving import LeaveMarket, LeavingState
 from market.rules.parties.members import AdmitMember, MembershipState, OpeningState, OpenMarket, SuspendMember
-from market.rules.parties.openings import MarketOpenings, Openings
+from market.rules.parties.openings import MarketOpenings, MoneyOpenings, Openings, money_cautions
 from market.rules.parties.parties import Facility, FacilityDetails, Organisation, OrganisationState
 from tests.desk_support import (
     BUYER,
@@ -267,3 +267,16 @@ def test_closing_takes_its_admin_and_another_operator() -> None:
     assert [MemberLeft, OrganisationClosed] == [
         type(fact) for fact in facts(closings.close(open_, close, moment()))
     ]
+
+
+def test_what_is_to_be_paid_is_told_and_keeps_nobody() -> None:
+    invoices = tuple(map(numbered, range(100, 301)))
+    money = MoneyOpenings(invoices=invoices, statements=(numbered(90),))
+    ends = money_cautions(money, ends=True)
+    assert ["invoices_open", "payments_open"] == [each.code for each in ends]
+    assert ends[0].text.startswith("201 invoices are not settled, once it is closed it neither reads")
+    assert ends[0].text.endswith(f"inv_{invoices[199].hex} and 1 more.")
+    assert f"pay_{numbered(90).hex}" in ends[1].text
+    (left,) = money_cautions(MoneyOpenings(invoices=invoices[:1]), ends=False)
+    assert f"they are due as before, whoever is a member: inv_{invoices[0].hex}." in left.text
+    assert [] == money_cautions(MoneyOpenings(), ends=True)

@@ -8,7 +8,8 @@ from market.http.parties.organisations import TAG, OrganisationAccepted, load
 from market.http.wire.access import OPERATORS, OWN_ADMINS
 from market.http.wire.endpoint import Answer, Call, DryRun, Nothing, endpoint
 from market.http.wire.ids import to_text
-from market.http.wire.receipts import done
+from market.http.wire.open_money import open_money
+from market.http.wire.receipts import Warned, done
 from market.rules.parties.closings import AskClosing, CloseOrganisation, WithdrawClosing
 from market.rules.parties.parties import Organisation
 
@@ -24,7 +25,8 @@ CLOSING: Final = "/v1/organisations/{organisation}/closing"
     query=DryRun,
     answer=OrganisationAccepted,
     idempotent=True,
-    description="One's own organisation. Nothing changes by it but that an operator may close it.",
+    description="One's own organisation. Nothing changes by it but that an operator may close it. Invoices "
+    "that are not settled, and payments that wait for their payee's word, are warned of.",
 )
 async def ask(call: Call[Nothing, DryRun]) -> Answer:
     row = await load(call)
@@ -34,7 +36,7 @@ async def ask(call: Call[Nothing, DryRun]) -> Answer:
         request=call.idempotent_request(),
         dry_run=call.query.validate_only,
     )
-    return _answer(call, row, result)
+    return _answer(call, row, result, await open_money(call, row.organisation))
 
 
 @endpoint(
@@ -67,7 +69,8 @@ async def withdraw(call: Call[Nothing, DryRun]) -> Answer:
     idempotent=True,
     description="For good, once its admin has asked; by an operator of another organisation. Refused while "
     "anything of it is open, all of it named. With it end its keys, webhooks, stream and memberships. "
-    "This process refuses its keys at once, others within a minute.",
+    "This process refuses its keys at once, others within a minute. What is still to be paid, by it or to "
+    "it, keeps nobody and is warned of.",
 )
 async def close(call: Call[Nothing, DryRun]) -> Answer:
     row = await load(call)
@@ -77,10 +80,12 @@ async def close(call: Call[Nothing, DryRun]) -> Answer:
         request=call.idempotent_request(),
         dry_run=call.query.validate_only,
     )
-    return _answer(call, row, result)
+    return _answer(call, row, result, await open_money(call, row.organisation))
 
 
-def _answer(call: Call[Any, DryRun], row: Organisation, result: Any) -> Answer:
+def _answer(
+    call: Call[Any, DryRun], row: Organisation, result: Any, warnings: tuple[Warned, ...] = ()
+) -> Answer:
     """Keys that ended are forgotten here at once."""
     outcome = done(call, result)
     if not outcome.validated_only:
@@ -88,7 +93,9 @@ def _answer(call: Call[Any, DryRun], row: Organisation, result: Any) -> Answer:
             if isinstance(fact, ApiKeyRevoked):
                 call.door.keys.forget(fact.key)
     return Answer(
-        body=OrganisationAccepted(id=to_text("org", row.organisation), **outcome.accepted()),
+        body=OrganisationAccepted(
+            id=to_text("org", row.organisation), warnings=warnings, **outcome.accepted()
+        ),
         status=outcome.status,
         replayed=outcome.replayed,
     )

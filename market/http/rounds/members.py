@@ -17,9 +17,10 @@ from market.http.wire.endpoint import Answer, Call, DryRun, Nothing, endpoint, n
 from market.http.wire.ids import OrganisationId, to_text, to_uuid
 from market.http.wire.lists import PageQuery
 from market.http.wire.material import Body
+from market.http.wire.open_money import open_money
 from market.http.wire.paging import Listing
 from market.http.wire.reads import as_caller, own
-from market.http.wire.receipts import Accepted, Result, done
+from market.http.wire.receipts import Accepted, Result, Warned, done
 from market.rules.refusing.wording import Text
 from market.store import members as store
 from market.store.members import MemberRow
@@ -202,7 +203,8 @@ async def read(call: Call[Nothing, Nothing]) -> Answer:
     query=LeavingQuery,
     answer=MembershipAccepted,
     description="One's own membership. Refused while anything is open there, all of it named: orders, "
-    "matches that wait for answers, agreements that bind or have the own binding signature on the table. The "
+    "matches that wait for answers, agreements that bind or have the own binding signature on the table. "
+    "Invoices that are not settled there, and payments that wait for their payee's word, are warned of. The "
     "operator may admit it again.",
 )
 async def leave(call: Call[Nothing, LeavingQuery]) -> Answer:
@@ -214,12 +216,14 @@ async def leave(call: Call[Nothing, LeavingQuery]) -> Answer:
         withdraw_orders=call.query.withdraw_orders,
         dry_run=call.query.validate_only,
     )
-    return _left(call, result)
+    warnings = await open_money(call, call.ids["organisation"], call.ids["market"])
+    return _left(call, result, warnings)
 
 
-def _left(call: Call[Any, Any], result: Result) -> Answer:
+def _left(call: Call[Any, Any], result: Result, warnings: tuple[Warned, ...]) -> Answer:
     found = to_text("org", call.ids["organisation"])
-    return Answer(body=MembershipAccepted(organisation=found, **done(call, result).accepted()))
+    accepted = done(call, result).accepted()
+    return Answer(body=MembershipAccepted(organisation=found, warnings=warnings, **accepted))
 
 
 HANDLERS: Final = (admit, index, read, suspend, leave)

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from events.refusal import Refusal
+from events.refusal import Caution, Refusal
 from market.rules.book import RequirementOrder, SupplyOrder
 from market.rules.refusing.refusals import (
     AgreementsOpen,
@@ -47,6 +47,32 @@ class Openings(Struct, frozen=True, kw_only=True):
     deliveries: tuple[UUID, ...] = ()
     policies: tuple[UUID, ...] = ()
     passports: tuple[UUID, ...] = ()
+
+
+class MoneyOpenings(Struct, frozen=True, kw_only=True):
+    """Invoices of either side that are not settled, and payments that wait for their payee's word. They keep
+    nobody: who is owed decides when an invoice is settled."""
+
+    invoices: tuple[UUID, ...] = ()
+    statements: tuple[UUID, ...] = ()
+
+
+def money_cautions(money: MoneyOpenings, *, ends: bool) -> list[Caution]:
+    """`ends`: the organisation itself does, not a membership of it."""
+    invoices = [f"inv_{each.hex}" for each in money.invoices]
+    statements = [f"pay_{each.hex}" for each in money.statements]
+    if ends:
+        after = "once it is closed it neither reads nor says anything of them here"
+    else:
+        after = "they are due as before, whoever is a member"
+    cautions: list[Caution] = []
+    if invoices:
+        text = f"{len(invoices)} invoices are not settled, {after}: {_named(invoices)}."
+        cautions.append(Caution(code="invoices_open", text=text, pointer=""))
+    if statements:
+        text = f"{len(statements)} payments wait for their payee's word, {after}: {_named(statements)}."
+        cautions.append(Caution(code="payments_open", text=text, pointer=""))
+    return cautions
 
 
 def orders_refusals(markets: Sequence[MarketOpenings]) -> list[Refusal]:
