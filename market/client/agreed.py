@@ -353,7 +353,32 @@ class Awaited(Struct, frozen=True, kw_only=True):
     called: bool
 
 
+class Consignment(Struct, frozen=True, kw_only=True):
+    """With whom and how a lot left; `consignment_note` is the number of its transport document."""
+
+    carrier: str | None = None
+    consignment_note: str | None = None
+    container: str | None = None
+    seals: tuple[str, ...] = ()
+
+
+class Goods(Struct, frozen=True, kw_only=True):
+    """What is counted and measured of a lot that has left; null was not stated. `dimensions` as they are
+    sent."""
+
+    pieces: int | None = None
+    grade: str | None = None
+    shape: str | None = None
+    dimensions: tuple[dict[str, Any], ...] = ()
+    coating: str | None = None
+    flux_percent: Decimal | None = None
+    condition: str | None = None
+
+
 class Delivery(Struct, frozen=True, kw_only=True):
+    """`goods`, `claims` (as they are sent), `consignment` and `documents` are its seller's word at the
+    shipment, `found`, `found_evidence` and `rejected_claims` what its buyer rejected it by."""
+
     id: str
     agreement: str
     version: int
@@ -366,6 +391,7 @@ class Delivery(Struct, frozen=True, kw_only=True):
     net_wet_t: Decimal
     moisture_percent: Decimal
     stated: tuple[Result, ...]
+    claims: dict[str, Any]
     quantity_kg: Decimal
     currency: str
     provisional_invoice: str | None
@@ -383,6 +409,12 @@ class Delivery(Struct, frozen=True, kw_only=True):
     non_arrival: NonArrival | None
     rejected: tuple[str, ...]
     withdrawn: str | None
+    goods: Goods | None
+    found: Goods | None
+    found_evidence: tuple[dict[str, Any], ...]
+    rejected_claims: tuple[str, ...]
+    consignment: Consignment | None
+    documents: tuple[dict[str, Any], ...]
     replaces: str | None
     made_good_kg: Decimal
     return_freight: str | None

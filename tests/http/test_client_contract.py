@@ -1,5 +1,6 @@
 """The client against the served document: every route it asks, every member it reads."""
 
+import re
 import types
 from collections.abc import Iterator
 from datetime import date, datetime
@@ -222,6 +223,18 @@ def test_what_a_command_answers_is_read_whole(name: str) -> None:
     operation = OPERATIONS[name]
     described = DOCUMENT["paths"][operation.path][operation.method.lower()]
     assert [] == list(unread(operation.answer, answered(described), ""))
+
+
+DELIVERED = [each for each in OPERATIONS if each.startswith("GET") and re.search("/deliver|/invoice", each)]
+
+
+@pytest.mark.parametrize("name", DELIVERED)
+def test_what_a_delivery_or_an_invoice_tells_is_read_whole(name: str) -> None:
+    operation = OPERATIONS[name]
+    kind, schema = operation.answer, answered(DOCUMENT["paths"][operation.path][operation.method.lower()])
+    if get_origin(kind) is Page:
+        (kind,), schema = get_args(kind), resolved(schema)["properties"]["items"]["items"]
+    assert [] == list(unread(kind, schema, ""))
 
 
 def test_a_problem_is_what_the_document_says() -> None:

@@ -26,6 +26,7 @@ from market.http.wire.row_files import CSV, XLSX
 from market.store.applying import apply
 from tests.contest_support import told as waiting
 from tests.http.shop import Shop
+from tests.http.test_client import client_of
 from tests.http.test_passports import issued
 from tests.market_drafts import Firm
 from tests.record_support import new_salt
@@ -707,6 +708,13 @@ async def test_a_shipment_names_the_documents_of_its_handover(shop: Shop) -> Non
         for firm in (seller, buyer):
             shown = (await shop.ask("GET", answer.headers["location"], by=firm)).json()
             assert expected == (shown["consignment"], shown["documents"])
+    client = await client_of(shop, buyer)
+    read = await client.deliveries.read(named.headers["location"].rpartition("/")[2])
+    assert ("4711", ("S-1", "S-2"), (note,)) == (
+        read.consignment and read.consignment.consignment_note,
+        read.consignment and read.consignment.seals,
+        read.documents,
+    )
     stranger = await shop.ask("GET", named.headers["location"], by=shop.scene.sellers[1])
     assert 404 == stranger.status_code
 
