@@ -5,7 +5,8 @@ In the order of reading, each line from what a command meets first to what it re
     an agreement   agreement (what its events have made of it), agreement_times (when), agreements (how it
                    comes to stand), clauses (what can be wrong with its terms), agreed_analytes (which
                    nobody can state), effective_days (from which day an amendment counts),
-                   in_force (terms one after the other), cautions (what they may not mean), standing (what
+                   in_force (terms one after the other), cautions (what they may not mean),
+                   unmeetable (what nobody can do of them), standing (what
                    happens while it stands), matched (what a match becomes),
                    differences (between proposals), steps (what each asks first)
     volumes        nominations, contract_years, volumes (sums of its years); days

@@ -1,5 +1,6 @@
 """What is told of an agreement and its facility: a sentence that is true of what was counted."""
 
+from datetime import date
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from events.price_clauses import (
 )
 from events.vocabulary import MICRO, PPB
 from market.http.agreements.agreement_warnings import (
+    CODE,
     NO_FACILITY,
     NO_QUARTERS,
     of_draft,
@@ -29,6 +31,7 @@ from market.http.agreements.agreement_warnings import (
 from tests.contract_support import TONNE_G, agreement_terms
 from tests.desk_support import SELLER_SITE
 
+TODAY = date(2026, 6, 1)
 NAMED = SourceClause(facility=SELLER_SITE, basis_ppb=PPB)
 INDEXED = IndexedPrice(
     index=IndexReference(code="ndpr-oxide", currency="EUR", per="oxide", quotation_period="month_of_shipment")
@@ -50,9 +53,9 @@ FULL = CountedQuarter(
 
 def test_a_draft_that_names_no_facility_is_told_so() -> None:
     assert [(NO_FACILITY, "/terms/source")] == [
-        (each.detail, each.pointer) for each in of_draft(replace(OF_ELEMENT, source=UNSET))
+        (each.detail, each.pointer) for each in of_draft(replace(OF_ELEMENT, source=UNSET), TODAY)
     ]
-    assert () == of_draft(OF_ELEMENT)
+    assert () == of_draft(OF_ELEMENT, TODAY)
 
 
 @pytest.mark.parametrize(
@@ -86,7 +89,7 @@ def test_a_signature_is_told_what_was_counted(
     source: SourceClause, quarters: tuple[CountedQuarter, ...], expected: list[tuple[str, str]]
 ) -> None:
     count = CapacityCount(rule="flag", position=1, quarters=quarters)
-    told = of_signature(replace(OF_ELEMENT, source=source), count)
+    told = of_signature(replace(OF_ELEMENT, source=source), count, TODAY)
     assert expected == [(each.code, each.detail) for each in told]
 
 
@@ -94,20 +97,20 @@ def test_an_index_per_oxide_with_the_factor_one_is_pointed_at() -> None:
     """64.80 per kg of oxide are 76.17 per kg of Nd and Pr; with the factor one they would be 64.80."""
     by_form = (FormPrice(form="metal", form_factor_ppb=PPB), FormPrice(form="swarf", form_factor_ppb=1))
     terms = replace(OF_ELEMENT, price=replace(INDEXED, by_form=by_form))
-    told = of_proposal(terms)
+    told = of_proposal(terms, TODAY)
     pointers = ["/terms/price/form_factor", "/terms/price/by_form/0/form_factor"]
     assert pointers == [each.pointer for each in told]
     assert "per kg oxide, the agreement counts kg of Nd and Pr as element" in told[0].detail
     assert told[0].detail.endswith("(Nd 1.1663, Pr 1.2082).")
-    assert told == of_draft(terms)
-    assert ["/proposal", "/proposal"] == [each.pointer for each in of_signature(terms, UNSET)]
+    assert told == of_draft(terms, TODAY)
+    assert ["/proposal", "/proposal"] == [each.pointer for each in of_signature(terms, UNSET, TODAY)]
 
 
 def test_a_form_of_the_buyers_choice_that_the_price_has_no_factor_of_is_pointed_at() -> None:
     product = replace(OF_ELEMENT.product, buyer_option_forms=("metal", "swarf"))
     by_form = (FormPrice(form="metal", form_factor_ppb=1_190_000_000),)
     priced = replace(INDEXED, form_factor_ppb=1_175_500_000, by_form=by_form)
-    told = of_proposal(replace(OF_ELEMENT, product=product, price=priced))
+    told = of_proposal(replace(OF_ELEMENT, product=product, price=priced), TODAY)
     assert [("form_without_factor", "/terms/product/buyer_option_forms/1")] == [
         (each.code, each.pointer) for each in told
     ]
@@ -115,9 +118,9 @@ def test_a_form_of_the_buyers_choice_that_the_price_has_no_factor_of_is_pointed_
     strike = ContractForDifference(
         index=INDEXED.index, strike_micro_per_kg=1, upside_ppb=0, form_factor_ppb=1_175_500_000
     )
-    assert 2 == len(of_proposal(replace(OF_ELEMENT, product=product, price=strike)))
+    assert 2 == len(of_proposal(replace(OF_ELEMENT, product=product, price=strike), TODAY))
     per_element = replace(INDEXED, index=replace(INDEXED.index, per="element"))
-    assert () == of_proposal(replace(OF_ELEMENT, product=product, price=per_element))
+    assert () == of_proposal(replace(OF_ELEMENT, product=product, price=per_element), TODAY)
 
 
 @pytest.mark.parametrize(
@@ -138,9 +141,9 @@ def test_a_factor_that_may_be_meant_is_not(basis: Any, per: Any, factor_ppb: int
         form_factor_ppb=factor_ppb,
     )
     product = ProductClause(basis=basis, form="separated_oxide")
-    assert warned == bool(of_proposal(replace(OF_ELEMENT, price=strike, product=product)))
+    assert warned == bool(of_proposal(replace(OF_ELEMENT, price=strike, product=product), TODAY))
     flat = FlatPrice(price_micro_per_kg=1)
-    assert () == of_proposal(replace(OF_ELEMENT, price=flat, product=product))
+    assert () == of_proposal(replace(OF_ELEMENT, price=flat, product=product), TODAY)
 
 
 @pytest.mark.parametrize(
@@ -176,7 +179,7 @@ def test_terms_that_are_possible_and_seldom_meant_are_told_with_their_figures(
         assay=replace(EXCHANGED, splitting=(first, *rest)),
         payment=replace(OF_ELEMENT.payment, due_days=changes.get("due_days", 30)),
     )
-    told = of_proposal(terms)
+    told = of_proposal(terms, TODAY)
     if expected is None:
         assert () == told
         return
@@ -188,10 +191,10 @@ def test_terms_that_are_possible_and_seldom_meant_are_told_with_their_figures(
 def test_traces_and_ores_are_split_closer_than_what_is_paid_for() -> None:
     close = tuple(replace(each, limit_ppb=5_000) for each in EXCHANGED.splitting)
     terms = replace(OF_ELEMENT, assay=replace(EXCHANGED, splitting=close[2:]))
-    assert {"basis_not_exchanged"} == {each.code for each in of_proposal(terms)}
+    assert {"basis_not_exchanged"} == {each.code for each in of_proposal(terms, TODAY)}
     ore = ProductClause(basis="ndpr", form="ore")
     terms = replace(OF_ELEMENT, assay=replace(EXCHANGED, splitting=close), product=ore)
-    assert () == of_proposal(terms)
+    assert () == of_proposal(terms, TODAY)
 
 
 @pytest.mark.parametrize(
@@ -256,7 +259,7 @@ def test_what_assays_do_not_exchange_is_the_sellers_word_and_told() -> None:
     )
     product = replace(OF_ELEMENT.product, limits=(AnalyteLimit(analyte="Th", max_ppb=1),))
     assay = replace(EXCHANGED, splitting=EXCHANGED.splitting[::2])
-    told = of_draft(replace(OF_ELEMENT, assay=assay, penalties=penalties, product=product))
+    told = of_draft(replace(OF_ELEMENT, assay=assay, penalties=penalties, product=product), TODAY)
     assert [
         ("basis_not_exchanged", "/terms/assay/splitting"),
         ("penalty_not_exchanged", "/terms/penalties/1"),
@@ -283,7 +286,7 @@ def test_an_index_that_pays_nothing_or_in_another_currency_is_told(
 ) -> None:
     changes = {"form_factor_ppb": 1_175_500_000} | changes
     price = replace(INDEXED, **changes | {"index": replace(INDEXED.index, **changes.get("index", {}))})
-    told = of_proposal(replace(OF_ELEMENT, price=price))
+    told = of_proposal(replace(OF_ELEMENT, price=price), TODAY)
     assert [expected] == [(each.code, each.pointer) for each in told]
 
 
@@ -291,4 +294,16 @@ def test_an_index_that_pays_nothing_or_in_another_currency_is_told(
 def test_a_rate_whose_code_says_no_other_currency_is_not_told_of(fx_code: str) -> None:
     index = replace(INDEXED.index, currency="USD", fx_code=fx_code)
     price = replace(INDEXED, index=index, form_factor_ppb=1_175_500_000)
-    assert () == of_proposal(replace(OF_ELEMENT, price=price))
+    assert () == of_proposal(replace(OF_ELEMENT, price=price), TODAY)
+
+
+def test_terms_that_nobody_can_meet_are_told_to_who_drafts_and_who_signs() -> None:
+    terms = replace(OF_ELEMENT, shortfall_notice_days=365)
+    told = of_draft(terms, TODAY)
+    assert [("notice_longer_than_term", "/terms/shortfall_notice_days")] == [
+        (each.code, each.pointer) for each in told
+    ]
+    assert told == of_proposal(terms, TODAY)
+    assert [("notice_longer_than_term", "/proposal")] == [
+        (each.code, each.pointer) for each in of_signature(terms, UNSET, TODAY) if each.code != CODE
+    ]

@@ -1,6 +1,7 @@
 """What whoever drafts, proposes or signs an agreement is told: how it was held against its facility, and what
 its terms may not mean."""
 
+from datetime import date
 from typing import Final
 
 from msgspec import UNSET, UnsetType
@@ -8,8 +9,10 @@ from msgspec.structs import replace
 
 from contracts.rules.capacity import exceeded
 from contracts.rules.cautions import clause_cautions
+from contracts.rules.unmeetable import unmeetable_cautions
 from events.capacity_terms import CapacityCount
 from events.contract_terms import AgreementTerms
+from events.refusal import Caution
 from market.http.wire.problems import told
 from market.http.wire.receipts import Warned, warned
 
@@ -22,21 +25,25 @@ NO_QUARTERS: Final = (
 )
 
 
-def of_draft(terms: AgreementTerms) -> tuple[Warned, ...]:
-    """Of an agreement that no match led to."""
+def of_draft(terms: AgreementTerms, day: date) -> tuple[Warned, ...]:
+    """Of an agreement that no match led to; `day`: today by UTC."""
     uncounted = () if terms.source is not UNSET else (_uncounted("/terms/source"),)
-    return (*uncounted, *of_proposal(terms))
+    return (*uncounted, *of_proposal(terms, day))
 
 
-def of_proposal(terms: AgreementTerms) -> tuple[Warned, ...]:
-    return warned(replace(each, pointer=f"/terms{each.pointer}") for each in clause_cautions(terms))
+def of_proposal(terms: AgreementTerms, day: date) -> tuple[Warned, ...]:
+    return warned(replace(each, pointer=f"/terms{each.pointer}") for each in _of_terms(terms, day))
 
 
-def of_signature(terms: AgreementTerms, count: CapacityCount | UnsetType) -> tuple[Warned, ...]:
+def of_signature(terms: AgreementTerms, count: CapacityCount | UnsetType, day: date) -> tuple[Warned, ...]:
     """What the rule of the market did not refuse, if it counts, and what the terms may not mean."""
     counted = () if count is UNSET else _counted(terms, count)
-    unmeant = (replace(each, pointer="/proposal") for each in clause_cautions(terms))
+    unmeant = (replace(each, pointer="/proposal") for each in _of_terms(terms, day))
     return (*counted, *warned(unmeant))
+
+
+def _of_terms(terms: AgreementTerms, day: date) -> tuple[Caution, ...]:
+    return (*clause_cautions(terms), *unmeetable_cautions(terms, day))
 
 
 def _counted(terms: AgreementTerms, count: CapacityCount) -> tuple[Warned, ...]:

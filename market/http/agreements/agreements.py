@@ -127,7 +127,7 @@ async def draft(call: Call[DraftAgreement, DryRun]) -> Answer:
             status="draft",
             proposal=1,
             warnings=(
-                *agreement_warnings.of_draft(fact.terms),
+                *agreement_warnings.of_draft(fact.terms, day_of(call.door.clock())),
                 *await record_warnings.of_draft(call, fact),
                 *await waste_warnings.of_draft(call, market, fact.seller, fact.buyer, fact.terms),
                 *await screening_warnings.of_parties(
@@ -248,7 +248,8 @@ async def propose(call: Call[ProposeTerms, DryRun]) -> Answer:
         *await record_warnings.of_proposal(call, argument.terms),
         *await waste_warnings.of_proposal(call, argument.terms),
     )
-    return accepted(call, outcome, (*agreement_warnings.of_proposal(argument.terms), *held))
+    meant = agreement_warnings.of_proposal(argument.terms, day_of(call.door.clock()))
+    return accepted(call, outcome, (*meant, *held))
 
 
 @endpoint(
@@ -367,7 +368,8 @@ async def _warnings(call: Call[Any, Any], fact: AgreementSigned) -> tuple[Warned
     screened = await screening_warnings.of_agreement(
         call.door, await load(call), pointer="/proposal", act="sign"
     )
-    return (*agreement_warnings.of_signature(row.terms, fact.capacity), *held, *waste, *screened)
+    meant = agreement_warnings.of_signature(row.terms, fact.capacity, day_of(call.door.clock()))
+    return (*meant, *held, *waste, *screened)
 
 
 async def _group(call: Call[Any, Any]) -> UUID | None:
