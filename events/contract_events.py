@@ -57,6 +57,7 @@ from events.payment_events import (
 )
 from events.vocabulary import (
     Code,
+    Count,
     CurrencyCode,
     Denominator,
     Instant,
@@ -318,6 +319,8 @@ class IndexPublished(Struct, frozen=True, kw_only=True):
     """Values of an index; the newest `published_at` of a period is the one that counts from then on.
 
     In millionths of `currency` per kg of `per`, or for an exchange rate per unit of the currency `rate_of`.
+    `restates`: places in `values`, from 0, of those that take the place of one published before; without it
+    none does, or the event is older than the member.
     """
 
     TYPE: ClassVar[str] = "contracts.index.published.v1"
@@ -327,6 +330,7 @@ class IndexPublished(Struct, frozen=True, kw_only=True):
     per: Denominator | None = None
     rate_of: CurrencyCode | None = None
     values: Annotated[tuple[IndexValue, ...], Meta(max_length=500)]
+    restates: Annotated[tuple[Count, ...], Meta(max_length=500)] | UnsetType = UNSET
 
 
 FACTS: tuple[type[Struct], ...] = (

@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, time, timedelta
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
+from msgspec.structs import replace
 
 from contracts.rules.days import midnight
 from contracts.rules.delivery_refusals import (
@@ -80,6 +81,12 @@ def publish(state: IndexState, argument: PublishIndex, moment: Moment) -> Decisi
         reasons += _value_refusals(value, pointer, moment.now)
         reasons += _place_refusals(value, (*state.values, *argument.values[:place]), pointer)
     refuse(reasons)
+    restates = tuple(
+        place
+        for place, value in enumerate(argument.values)
+        if any(other.period == value.period for other in (*state.values, *argument.values[:place]))
+    )
+    fact = replace(fact, restates=restates or UNSET)
     draft = Draft(stream="contracts", lane=state.lane, subject=f"index:{argument.index}", data=fact)
     return Decision(drafts=(draft,))
 

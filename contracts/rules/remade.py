@@ -9,6 +9,7 @@ from typing import Any, Final, TypeAlias, assert_never
 from uuid import UUID
 
 from msgspec import UNSET, Struct
+from msgspec.structs import replace
 
 from contracts.rules import (
     agreements,
@@ -174,7 +175,15 @@ def published_again(state: IndexState, event: Recorded, fact: IndexPublished) ->
     caller = Caller(organisation=event.actor, roles=frozenset({"operator"}))
     unit = indices.IndexUnit(currency=fact.currency, per=fact.per, rate_of=fact.rate_of)
     argument = indices.PublishIndex(caller=caller, index=fact.index, unit=unit, values=fact.values)
-    return indices.publish(state, argument, _moment(event.time))
+    made = indices.publish(state, argument, _moment(event.time))
+    return made if fact.restates is not UNSET else _as_before(made)
+
+
+def _as_before(made: Decision) -> Decision:
+    """Of a version that did not say which values restate."""
+    (draft,) = made.drafts
+    assert isinstance(draft.data, IndexPublished)
+    return replace(made, drafts=(replace(draft, data=replace(draft.data, restates=UNSET)),))
 
 
 def _moment(now: datetime, *ids: UUID) -> Moment:

@@ -8,7 +8,7 @@ from itertools import product
 
 import msgspec
 import pytest
-from msgspec import Struct
+from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
 from contracts.rules.balances import FormerBalances
@@ -166,6 +166,26 @@ def test_what_is_priced_by_an_index_of_another_lane_is_checked_whatever_was_seen
         assert (None if taken else "lines/0/terms/0/after_micro_per_kg") == (
             None if found is None else found.field
         )
+
+
+def test_which_values_restate_is_proved_where_it_is_said() -> None:
+    """Publications of before did not say it; what says it of a value that is new is no publication's."""
+    lane = ContractLane().on(date(2027, 1, 1))
+    lane.publish(OXIDE, IN_EUR, quoted(date(2026, 11, 1), 80 * MICRO))
+    first = lane.events[-1]
+    again = quoted(date(2026, 11, 1), 90 * MICRO, published=date(2026, 12, 31))
+    lane.publish(OXIDE, IN_EUR, again, quoted(date(2026, 12, 1), 80 * MICRO))
+    newest = lane.events[-1]
+    assert isinstance(first.data, IndexPublished)
+    assert isinstance(newest.data, IndexPublished)
+    assert (UNSET, (0,)) == (first.data.restates, newest.data.restates)
+    assert audited(lane.records()).divergence is None
+    before = body_of(newest, replace(newest.data, restates=UNSET))
+    assert audited(rechained(lane.records(), newest.position - 1, before)).divergence is None
+    for event, told in ((first, (0,)), (newest, (0, 1)), (newest, (1,))):
+        forged = body_of(event, replace(event.data, restates=told))
+        found = divergence_of(rechained(lane.records(), event.position - 1, forged))
+        assert (event.position, "restates") == (found.position, found.field.partition("/")[0])
 
 
 def published_beside(lane: ContractLane, seconds: int) -> tuple[Recorded, IndexPublished]:

@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
+from msgspec import UNSET
 from msgspec.structs import replace
 
 from contracts.rules.indices import IndexState, IndexUnit, PublishIndex, publish
@@ -102,7 +103,19 @@ def test_a_restatement_is_of_the_same_period_and_published_later() -> None:
     restated = quoted(date(2026, 1, 1), 59_000_000, published=LATER)
     (fact,) = facts(publish(HELD, asked(restated), moment()))
     assert isinstance(fact, IndexPublished)
-    assert (restated,) == fact.values
+    assert ((restated,), (0,)) == (fact.values, fact.restates)
+
+
+def test_a_publication_says_which_of_its_values_restate_others() -> None:
+    """One that stands, and one of the same publication; what is new says nothing."""
+    again = quoted(date(2026, 1, 1), 59_000_000, published=LATER)
+    twice = replace(FEBRUARY, published_at=FEBRUARY.published_at + timedelta(hours=1))
+    (fact,) = facts(publish(HELD, asked(FEBRUARY, again, twice), moment()))
+    assert isinstance(fact, IndexPublished)
+    assert (1, 2) == fact.restates
+    (new,) = facts(publish(HELD, asked(FEBRUARY), moment()))
+    assert isinstance(new, IndexPublished)
+    assert UNSET is new.restates
 
 
 def test_an_exchange_rate_is_an_index_of_a_currency() -> None:
