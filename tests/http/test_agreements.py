@@ -4,9 +4,10 @@ import csv
 import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from io import StringIO
+from io import BytesIO, StringIO
 from typing import Any
 
+import openpyxl
 import pytest
 import structlog
 
@@ -364,6 +365,14 @@ async def told_fact_by_fact(
     file = await shop.ask("GET", f"{path}/history?format=csv", by=seller)
     rows = list(csv.DictReader(StringIO(file.text)))
     assert [each["told"] for each in whole] == [row["told"] for row in rows]
+    workbook = await shop.ask("GET", f"{path}/history?format=xlsx", by=seller)
+    assert 200 == workbook.status_code, workbook.text
+    head, *lines = openpyxl.load_workbook(BytesIO(workbook.content))["history"].iter_rows(values_only=True)
+    assert [(each["told"], each["proposal"]) for each in whole] == [
+        (line[head.index("told")], line[head.index("proposal")]) for line in lines
+    ]
+    at = [f"{line[head.index('at')]:%Y-%m-%dT%H:%M:%SZ}" for line in lines]
+    assert [each["at"][:19] + "Z" for each in whole] == at
     outsider = shop.scene.sellers[1]
     assert 404 == (await shop.ask("GET", f"{path}/history", by=outsider)).status_code
     for roles in (("operator",), ("auditor",)):

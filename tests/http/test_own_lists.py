@@ -184,6 +184,10 @@ async def test_lists_are_files_too(shop: Shop, monkeypatch: pytest.MonkeyPatch) 
     head, *lines = book["invoices"].iter_rows(values_only=True)
     assert list(rows[0]) == list(head)
     assert [360_000, 432_000, 120_000, 432_000] == [line[head.index("own_total")] for line in lines]
+    due = [line[head.index("due_on")].date().isoformat() for line in lines]
+    assert [each["due_on"] for each in listed] == due
+    cell = book["invoices"].cell(2, head.index("own_total") + 1)
+    assert "0.00" == cell.number_format
     monkeypatch.setattr(own_lists, "FILE_ROWS_MAX", 2)
     begun = await shop.ask("GET", "/v1/deliveries?format=csv", by=seller)
     link = begun.headers["link"]

@@ -175,7 +175,10 @@ def _paid_cents(fact: Any, agreement: Agreement) -> int | None:
 
 COLUMNS: Final[tuple[Column, ...]] = (
     member("version", number=True),
-    *map(member, ("at", "by", "kind", "told", "proposal", "status", "reason", "note", "suspension")),
+    *map(member, ("at", "by", "kind", "told")),
+    member("proposal", number=True),
+    *map(member, ("status", "reason", "note")),
+    member("suspension", number=True),
     *map(member, ("contest_by", "event", "payment", "currency")),
     member("amount", number=True),
     member("value_on"),

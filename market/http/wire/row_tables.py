@@ -3,31 +3,36 @@
 import csv
 import re
 from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import cache
 from io import BytesIO, StringIO
+from operator import attrgetter
 from typing import Any, Final, Literal, NamedTuple
 
-import msgspec
 import xlsxwriter
+from msgspec import to_builtins
 
 from market.http.wire.row_files import CSV, XLSX
 
 FileFormat = Literal["json", "csv", "xlsx"]
 _FORMULA_SIGNS: Final = ("=", "+", "-", "@", "\t", "\r")
+DAY: Final = "yyyy-mm-dd"
+INSTANT: Final = "yyyy-mm-dd hh:mm:ss"
 FIGURE: Final = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
 
 
 class Column(NamedTuple):
-    """A column of the files; `number`: a figure that a spreadsheet adds up."""
+    """A column of the files; `number`: a figure that a spreadsheet adds up, as text or a whole number."""
 
     name: str
-    text: Callable[[Any], Any]
+    value: Callable[[Any], Any]
     number: bool = False
 
 
 def member(name: str, *, number: bool = False) -> Column:
-    """A member of the rows, an instant or a day as JSON has it."""
-    return Column(name, lambda row: msgspec.to_builtins(getattr(row, name)), number)
+    """A member of the rows; an instant or a day is a date in a workbook, and as JSON has it in CSV."""
+    return Column(name, attrgetter(name), number)
 
 
 def written_csv(rows: Iterable[Iterable[Any]]) -> bytes:
@@ -49,27 +54,39 @@ def _harmless(cell: Any) -> Any:
 def as_csv(columns: Sequence[Column], rows: Sequence[Any]) -> bytes:
     """As `written_csv`, below the columns' names."""
     head = [column.name for column in columns]
-    return written_csv([head, *([column.text(row) for column in columns] for row in rows)])
+    return written_csv([head, *([to_builtins(column.value(row)) for column in columns] for row in rows)])
 
 
 def as_xlsx(name: str, columns: Sequence[Column], rows: Sequence[Any], *, frozen: int) -> bytes:
-    """One sheet; figures have as many decimals as they have units. `frozen`: columns that stay in sight."""
+    """One sheet; figures show the decimals they are written with, instants are UTC. `frozen`: columns that
+    stay in sight."""
     written = BytesIO()
     with xlsxwriter.Workbook(written, {"in_memory": True}) as book:
         sheet = book.add_worksheet(name)
         sheet.write_row(0, 0, [column.name for column in columns], book.add_format({"bold": True}))
         sheet.freeze_panes(1, frozen)
+        shown = cache(lambda pattern: book.add_format({"num_format": pattern}))
         for number, row in enumerate(rows, 1):
             for place, column in enumerate(columns):
-                text = column.text(row)
-                if text is None:
-                    continue
-                if column.number:
-                    sheet.write_number(number, place, Decimal(text))
-                else:
-                    sheet.write_string(number, place, text)
+                match column.value(row):
+                    case None:
+                        continue
+                    case figure if column.number:
+                        sheet.write_number(number, place, Decimal(figure), shown(_pattern(str(figure))))
+                    case datetime() as instant:
+                        utc = instant.astimezone(UTC).replace(tzinfo=None)
+                        sheet.write_datetime(number, place, utc, shown(INSTANT))
+                    case date() as day:
+                        sheet.write_datetime(number, place, day, shown(DAY))
+                    case other:
+                        sheet.write_string(number, place, str(to_builtins(other)))
         sheet.autofit()
     return written.getvalue()
+
+
+def _pattern(figure: str) -> str:
+    decimals = len(figure.partition(".")[2])
+    return f"0.{'0' * decimals}" if decimals else "0"
 
 
 def content(
