@@ -19,7 +19,7 @@ from market.http.agreements.delivery_views import InvoiceView, IssueView
 from market.http.agreements.invoice_standings import PAID, StandingInvoiceView, standing
 from market.http.agreements.own_lists import FILES, OwnQuery, own_side
 from market.http.agreements.payment_views import PaymentView
-from market.http.wire import lists
+from market.http.wire import lists, row_tables
 from market.http.wire.access import READERS
 from market.http.wire.endpoint import Answer, Call, Nothing, endpoint, not_found
 from market.http.wire.ids import (
@@ -130,6 +130,11 @@ class TotalView(Body, frozen=True, kw_only=True):
     own_total: SignedCents
 
 
+TOTALS: Final[tuple[Column, ...]] = tuple(
+    member(name, number=name not in ("currency", "state")) for name in TotalView.__struct_fields__
+)
+
+
 class TotalsView(Body, frozen=True, kw_only=True):
     """`on`: the day of UTC that the states are of."""
 
@@ -176,11 +181,12 @@ async def index(call: Call[Nothing, OwnInvoicesQuery]) -> Answer:
     "GET",
     "/v1/invoices/totals",
     roles=READERS,
-    summary="Add up what is to be paid and to be received",
+    summary="Add up what invoices say",
     tag=TAG,
     query=DueQuery,
     problems=(422,),
     answer=TotalsView,
+    shapes=(CSV, XLSX),
     description="Of the invoices that the same parameters list, by currency and state: what they say, "
     f"whether paid or not. `/v1/invoices/ageing` adds up what is outstanding. {STATES}",
 )
@@ -188,7 +194,11 @@ async def totals(call: Call[Nothing, DueQuery]) -> Answer:
     today = day_of(call.door.clock())
     async with as_party(call) as (connection, _):
         found = await store.totals(connection, _wanted(call), today)
-    return Answer(body=TotalsView(on=today, items=_summed(found)))
+    items, asked = _summed(found), call.query.format
+    if asked == "json":
+        return Answer(body=TotalsView(on=today, items=items))
+    file, media_type, headers = row_tables.content(asked, "totals", "totals", TOTALS, items, frozen=2)
+    return Answer(body=file, media_type=media_type, headers=headers)
 
 
 def _wanted(call: Call[Any, Any]) -> Wanted:
