@@ -1,7 +1,6 @@
 """Why a command was not accepted: one class per reason, its docstring is the sentence the caller reads."""
 
 from collections.abc import Sequence
-from inspect import cleandoc
 from typing import ClassVar
 
 from msgspec import Struct
@@ -27,7 +26,7 @@ class Refusal(Exception):
         super().__init__(f"{self.code}: {self.detail()}")
 
     def detail(self) -> str:
-        return cleandoc(type(self).__doc__ or "").format_map(self.figures)
+        return " ".join((type(self).__doc__ or "").split()).format_map(self.figures)
 
 
 class Refusals(Exception):

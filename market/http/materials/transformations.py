@@ -185,7 +185,8 @@ class TransformationView(Body, frozen=True, kw_only=True):
     status=201,
     idempotent=True,
     description="By who holds the inputs, at a facility of its own. What is made belongs to the owner of the "
-    "inputs, who reads the whole of it. A loss of more than a fifth of an element is warned of. An "
+    "inputs, who reads the whole of it. A loss of more than a fifth of an element is warned of. "
+    "What the facility adds, such as B, Co or Ni in an alloy, is an input with a passport of its own. An "
     "impossible balance, or a claim that no input carries, is refused with its figures.",
     example=TRANSFORMATION,
 )

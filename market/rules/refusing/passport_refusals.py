@@ -271,8 +271,9 @@ class ElementUnbalanced(Refusal):
 
 
 class ElementUnmeasured(Refusal):
-    """{element}: {lots} state no figure of it, and {outputs} g come out. What came out tells what went in:
-    first correct the passport of that lot with a figure of {element}, by the assay of what came out."""
+    """{element}: {lots} state no figure of it, and {outputs} g come out. What was added, as ferroboron to an
+    alloy, is an input too: issue a passport for it, and draw on that. What came with a lot that nobody had
+    measured for it is a figure of {element} that the lot's issuer adds by a correction."""
 
     code = "element_unmeasured"
 
