@@ -41,6 +41,21 @@ class Proposal(Struct, frozen=True, kw_only=True):
     terms_sha256: str
 
 
+class Party(Struct, frozen=True, kw_only=True):
+    """As it is registered now; `postal_address` has the members of the served document."""
+
+    organisation: str
+    name: str
+    country: str
+    postal_address: dict[str, Any] | None
+    electronic_contact: str | None
+
+
+class Parties(Struct, frozen=True, kw_only=True):
+    seller: Party
+    buyer: Party
+
+
 class AgreementSummary(Struct, frozen=True, kw_only=True):
     """`ends_on`: the day after it ends or has ended; `term_ends_on`: the day after the term signed."""
 
@@ -51,7 +66,9 @@ class AgreementSummary(Struct, frozen=True, kw_only=True):
     version: int
     side: str | None
     seller: str
+    seller_name: str
     buyer: str
+    buyer_name: str
     match: str | None
     starts_on: date | None
     ends_on: date | None
@@ -72,6 +89,7 @@ class Agreement(AgreementSummary, frozen=True, kw_only=True):
     """`counts_from`: the first day of shipment that `standing` prices, which may lie ahead; null before it is
     effective."""
 
+    parties: Parties
     standing: Proposal | None
     counts_from: date | None
     superseded: tuple[Superseded, ...]
@@ -147,6 +165,7 @@ class OwnNomination(Nomination, frozen=True, kw_only=True):
     agreement: str
     side: str
     counterparty: str
+    counterparty_name: str
     updated_at: datetime | None
 
 
@@ -447,6 +466,7 @@ class OwnDelivery(Delivery, frozen=True, kw_only=True):
     market: str
     side: str
     counterparty: str
+    counterparty_name: str
     updated_at: datetime | None
 
 

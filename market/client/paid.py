@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from market.client.agreed import Invoice
+from market.client.agreed import Invoice, Parties
 from market.client.answers import Accepted
 
 
@@ -30,6 +30,7 @@ class OwnInvoice(StandingInvoice, frozen=True, kw_only=True):
     market: str
     side: str
     counterparty: str
+    counterparty_name: str
     state: str | None
     own_total: Decimal
 
@@ -51,6 +52,7 @@ class Payment(Struct, frozen=True, kw_only=True):
     status: str
     side: str
     counterparty: str
+    counterparty_name: str
     currency: str
     amount: Decimal
     value_on: date
@@ -62,8 +64,9 @@ class Payment(Struct, frozen=True, kw_only=True):
 
 
 class PaidInvoice(OwnInvoice, frozen=True, kw_only=True):
-    """With the payments that name it."""
+    """With who its sides are, and the payments that name it."""
 
+    parties: Parties
     payments: tuple[Payment, ...]
 
 
@@ -80,6 +83,7 @@ class Ageing(Struct, frozen=True, kw_only=True):
     currency: str
     direction: str
     counterparty: str | None
+    counterparty_name: str | None
     invoices: int
     not_due: Decimal
     days_1_30: Decimal

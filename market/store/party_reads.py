@@ -29,6 +29,20 @@ async def load_organisation(connection: Connection, organisation_id: UUID) -> Or
     return None if row is None else organisation(row)
 
 
+READ_NAMED = """
+select organisation, version, body, closing_asked_time, closed_time from organisation
+where organisation = any($1::uuid[])
+"""
+
+
+async def find_organisations(
+    connection: Connection, organisations: Iterable[UUID]
+) -> dict[UUID, Organisation]:
+    """Those of the ids that are organisations; a tenant's session sees its own only."""
+    rows = await connection.fetch(READ_NAMED, list(organisations))
+    return {row["organisation"]: organisation(row) for row in rows}
+
+
 READ_ORGANISATIONS = """
 select organisation, version, body, closing_asked_time, closed_time from organisation
 where $1::uuid is null or organisation > $1 order by organisation limit $2

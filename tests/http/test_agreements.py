@@ -167,7 +167,14 @@ async def test_nobody_but_the_parties_sees_an_agreement(shop: Shop) -> None:
     assert 404 == gone.status_code
     assert before == await shop.rows()
     for firm in (seller, buyer):
-        assert 200 == (await shop.ask("GET", path, by=firm)).status_code
+        shown = await shop.ask("GET", path, by=firm)
+        assert 200 == shown.status_code
+        parties = shown.json()["parties"]
+        assert [("seller-0", "FR"), ("buyer-0", "FR")] == [
+            (parties[side]["name"], parties[side]["country"]) for side in ("seller", "buyer")
+        ]
+        (listed,) = (await shop.ask("GET", "/v1/agreements", by=firm)).json()["items"]
+        assert ("seller-0", "buyer-0") == (listed["seller_name"], listed["buyer_name"])
 
 
 async def test_an_auditor_says_why(shop: Shop) -> None:

@@ -241,7 +241,8 @@ async def test_an_agreement_tells_how_its_invoices_stand(shop: Shop) -> None:
 
 async def test_open_invoices_are_told_by_age(shop: Shop) -> None:
     _, seller, buyer, outsider = await traded(shop)
-    other = (await items(shop, "/v1/invoices", seller))[0]["counterparty"]
+    first = (await items(shop, "/v1/invoices", seller))[0]
+    other, name = first["counterparty"], first["counterparty_name"]
     row: dict[str, Any] = {}
     for today, ages in (
         (date(2027, 5, 9), (984_000, 360_000, 0, 0, 0)),
@@ -261,7 +262,10 @@ async def test_open_invoices_are_told_by_age(shop: Shop) -> None:
         mirrored = (await shop.ask("GET", "/v1/invoices/ageing", by=buyer)).json()["items"]
         assert [{**row, "direction": "payable"}] == mirrored
     asked = f"/v1/invoices/ageing?by_counterparty=true&counterparty={other}"
-    assert [{**row, "counterparty": other}] == (await shop.ask("GET", asked, by=seller)).json()["items"]
+    assert "buyer-0" == name
+    assert [{**row, "counterparty": other, "counterparty_name": name}] == (
+        await shop.ask("GET", asked, by=seller)
+    ).json()["items"]
     file = rows_of(await shop.ask("GET", f"{asked}&format=csv", by=seller))
     assert [(other, "1344000.00")] == [(each["counterparty"], each["days_over_90"]) for each in file]
     assert [] == (await shop.ask("GET", "/v1/invoices/ageing", by=outsider)).json()["items"]

@@ -480,7 +480,7 @@ def hidden_from(who: str, laid: Street, state: State) -> list[str]:
             hidden += [] if exchanged and name in parties_of_the_match else other.named
     if who in CONTRACTED:
         for name in CONTRACTED:
-            known = set(identity(laid.parties[name].firm.organisation))
+            known = {NAMES[name], *identity(laid.parties[name].firm.organisation)}
             hidden = [text for text in hidden if text not in known]
     else:
         hidden += AGREED

@@ -1,7 +1,9 @@
 """Agreements as their parties and auditors read them."""
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any, Literal, Self
+from uuid import UUID
 
 from msgspec import UNSET, UnsetType
 
@@ -21,6 +23,7 @@ from events import contract_terms as clauses
 from events.contract_terms import AgreementKind, AgreementStatus, ContestOutcome
 from events.vocabulary import Instant, Side
 from market.http.agreements.agreement_terms import AgreementTerms
+from market.http.agreements.sides import PartiesView
 from market.http.wire.ids import AgreementId, MarketId, MatchId, OrganisationId, to_text
 from market.http.wire.material import Body, Window
 from market.rules.refusing.wording import Sha256Hex, Text
@@ -218,7 +221,9 @@ class AgreementSummary(Body, frozen=True, kw_only=True):
     version: int
     side: Side | None
     seller: OrganisationId
+    seller_name: str
     buyer: OrganisationId
+    buyer_name: str
     match: MatchId | None
     starts_on: date | None
     ends_on: date | None
@@ -234,9 +239,11 @@ class AgreementView(AgreementSummary, frozen=True, kw_only=True):
     signature, by UTC. What is shipped before goes by the terms of its day, which are in `superseded`, the
     oldest first: until `counts_from` has come, the last of them are in force.
     Force majeure and a termination are a side's word; what the other says against it stands beside it.
-    `effective_at` and `ended_at`: when that was recorded; `ended_by` is null where no side ended it.
+    `parties`: who they are, as registered now. `effective_at` and `ended_at`: when that was recorded;
+    `ended_by` is null where no side ended it.
     """
 
+    parties: PartiesView
     extensions: int
     standing: ProposalView | None
     counts_from: date | None
@@ -252,7 +259,7 @@ class AgreementView(AgreementSummary, frozen=True, kw_only=True):
     end_contest: ContestView | None
 
 
-def _summary(of: Agreement, side: Side | None, day: date) -> dict[str, Any]:
+def _summary(of: Agreement, side: Side | None, day: date, names: Mapping[UUID, str]) -> dict[str, Any]:
     return {
         "id": to_text("agr", of.agreement),
         "market": to_text("mkt", of.market),
@@ -262,7 +269,9 @@ def _summary(of: Agreement, side: Side | None, day: date) -> dict[str, Any]:
         "version": of.version,
         "side": side,
         "seller": to_text("org", of.seller),
+        "seller_name": names[of.seller],
         "buyer": to_text("org", of.buyer),
+        "buyer_name": names[of.buyer],
         "match": None if of.match is None else to_text("match", of.match),
         "starts_on": of.starts_on,
         "ends_on": last_ends_on(of),
@@ -271,14 +280,18 @@ def _summary(of: Agreement, side: Side | None, day: date) -> dict[str, Any]:
     }
 
 
-def summary_view(of: Agreement, side: Side | None, day: date) -> AgreementSummary:
-    return AgreementSummary(**_summary(of, side, day))
+def summary_view(of: Agreement, side: Side | None, day: date, names: Mapping[UUID, str]) -> AgreementSummary:
+    return AgreementSummary(**_summary(of, side, day, names))
 
 
-def agreement_view(of: Agreement, side: Side | None, day: date, times: AgreementTimes) -> AgreementView:
+def agreement_view(
+    of: Agreement, side: Side | None, day: date, times: AgreementTimes, parties: PartiesView
+) -> AgreementView:
     in_force = of.in_force()
+    names = {of.seller: parties.seller.name, of.buyer: parties.buyer.name}
     return AgreementView(
-        **_summary(of, side, day),
+        **_summary(of, side, day, names),
+        parties=parties,
         extensions=of.extensions,
         standing=None if of.standing is None else ProposalView.of(of.standing, times),
         counts_from=in_force[-1].first if in_force else None,

@@ -32,6 +32,7 @@ from market.http.agreements.agreement_views import (
     summary_view,
 )
 from market.http.agreements.contract_reads import ReasonedPage, ReasonQuery, as_party, load
+from market.http.agreements.sides import names_of, parties_of
 from market.http.wire import lists, screening_warnings
 from market.http.wire.access import READERS, TRADERS
 from market.http.wire.contract_steps import given, step_endpoint
@@ -180,12 +181,14 @@ async def index(call: Call[Nothing, AgreementQuery]) -> Answer:
             after=lists.after(call, UUID),
             limit=limit + 1,
         )
+    shown, today = rows[:limit], day_of(call.door.clock())
+    names = await names_of(call, (party for row in shown for party in (row.seller, row.buyer)))
     return lists.answer(
         call,
-        rows[:limit],
+        shown,
         more=len(rows) > limit,
         key=lambda row: row.agreement,
-        view=lambda row: summary_view(row, _side(call, row), day_of(call.door.clock())),
+        view=lambda row: summary_view(row, _side(call, row), today, names),
     )
 
 
@@ -218,7 +221,8 @@ async def read(call: Call[Nothing, ReasonQuery]) -> Answer:
         dated = await agreement_events.load_life(
             journal, agreement.lane, agreement.agreement, to=agreement.position, types=DATED
         )
-    body = agreement_view(agreement, side, day_of(call.door.clock()), times_of(dated))
+    parties = await parties_of(call, agreement.seller, agreement.buyer)
+    body = agreement_view(agreement, side, day_of(call.door.clock()), times_of(dated), parties)
     return Answer(body=body, version=agreement.version)
 
 

@@ -1,5 +1,6 @@
 """How old what is open of one's invoices is: by currency, and by counterparty where that is asked."""
 
+from collections.abc import Mapping
 from datetime import date
 from itertools import groupby
 from typing import Annotated, Final, Literal
@@ -11,6 +12,7 @@ from contracts.rules.days import day_of
 from contracts.store.ageing import BUCKETS, Aged, read_ageing
 from market.http.agreements.contract_reads import as_party
 from market.http.agreements.own_invoices import TAG
+from market.http.agreements.sides import names_of
 from market.http.wire import row_tables
 from market.http.wire.access import READERS
 from market.http.wire.endpoint import Answer, Call, Nothing, endpoint
@@ -39,6 +41,7 @@ class AgeingRow(Body, frozen=True, kw_only=True):
     currency: str
     direction: Direction
     counterparty: OrganisationId | None
+    counterparty_name: str | None
     invoices: int
     not_due: SignedCents
     days_1_30: SignedCents
@@ -56,7 +59,7 @@ class AgeingView(Body, frozen=True, kw_only=True):
 
 
 COLUMNS: Final[tuple[Column, ...]] = tuple(
-    member(name, number=name not in ("currency", "direction", "counterparty"))
+    member(name, number=name not in ("currency", "direction", "counterparty", "counterparty_name"))
     for name in AgeingRow.__struct_fields__
 )
 
@@ -84,7 +87,8 @@ async def ageing(call: Call[Nothing, AgeingQuery]) -> Answer:
             counterparty=None if query.counterparty is None else to_uuid(query.counterparty),
             by_counterparty=query.by_counterparty,
         )
-    rows = tuple(_row(list(group)) for _, group in groupby(found, _of_row))
+    names = await names_of(call, (each.counterparty for each in found if each.counterparty is not None))
+    rows = tuple(_row(list(group), names) for _, group in groupby(found, _of_row))
     if query.format == "json":
         return Answer(body=AgeingView(on=today, items=rows))
     file, media_type, headers = row_tables.content(query.format, "ageing", "ageing", COLUMNS, rows, frozen=3)
@@ -95,13 +99,15 @@ def _of_row(aged: Aged) -> tuple[str, bool, UUID | None]:
     return aged.currency, aged.receivable, aged.counterparty
 
 
-def _row(group: list[Aged]) -> AgeingRow:
+def _row(group: list[Aged], names: Mapping[UUID, str]) -> AgeingRow:
     first = group[0]
+    other = first.counterparty
     cents = {BUCKETS[each.bucket]: each.cents for each in group}
     return AgeingRow(
         currency=first.currency,
         direction="receivable" if first.receivable else "payable",
-        counterparty=None if first.counterparty is None else to_text("org", first.counterparty),
+        counterparty=None if other is None else to_text("org", other),
+        counterparty_name=None if other is None else names[other],
         invoices=sum(each.invoices for each in group),
         **{name: SIGNED_CENTS.text(cents.get(name, 0)) for name in BUCKETS},
         total=SIGNED_CENTS.text(sum(cents.values())),

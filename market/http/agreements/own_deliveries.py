@@ -1,5 +1,6 @@
 """Deliveries of all of one's agreements: the newest first, or what changed since."""
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Annotated, Any, Final
 from uuid import UUID
@@ -14,7 +15,7 @@ from events.vocabulary import Instant, Side
 from market.http.agreements import own_lists
 from market.http.agreements.contract_reads import as_party
 from market.http.agreements.delivery_views import DeliveryView
-from market.http.agreements.own_lists import FILES, OwnQuery, own_side
+from market.http.agreements.own_lists import FILES, OwnQuery, names_of_others, own_side
 from market.http.wire import lists
 from market.http.wire.access import READERS
 from market.http.wire.endpoint import Answer, Call, Nothing, endpoint
@@ -42,11 +43,13 @@ class OwnDeliveryView(DeliveryView, frozen=True, kw_only=True):
     market: MarketId
     side: Side
     counterparty: OrganisationId
+    counterparty_name: str
     updated_at: Instant | None
 
 
 COLUMNS: Final[tuple[Column, ...]] = (
-    *map(member, ("id", "status", "side", "counterparty", "lot_number", "form", "shipped_on")),
+    *map(member, ("id", "status", "side", "counterparty", "counterparty_name", "lot_number")),
+    *map(member, ("form", "shipped_on")),
     member("net_wet_t", number=True),
     member("quantity_kg", number=True),
     *map(member, ("weighed_on", "title_passed_on", "currency", "provisional_invoice", "market", "agreement")),
@@ -90,11 +93,12 @@ async def index(call: Call[Nothing, OwnDeliveriesQuery]) -> Answer:
             since = own_lists.since(query.updated_since, "updated_since")
             after = lists.after(call, tuple[datetime, UUID])
             rows = await store.list_changed(connection, wanted, since, after=after, limit=limit)
+    names = await names_of_others(call, rows)
     return await own_lists.answer(
         call,
         rows,
         key=_key if query.updated_since is not None else lambda row: row.delivery.shipped.delivery,
-        view=lambda row: _view(call, row),
+        view=lambda row: _view(call, row, names),
         name="deliveries",
         columns=COLUMNS,
     )
@@ -104,15 +108,14 @@ def _key(row: OwnDelivery) -> tuple[datetime, UUID]:
     return row.changed_at or ALWAYS, row.delivery.shipped.delivery
 
 
-def _view(call: Call[Any, Any], row: OwnDelivery) -> OwnDeliveryView:
-    side = own_side(call, row.seller, row.buyer)
+def _view(call: Call[Any, Any], row: OwnDelivery, names: Mapping[UUID, str]) -> OwnDeliveryView:
+    side = own_side(call, row, names)
     counted_g = row.delivery.counted_in(row.basis).basis_g
     shown = DeliveryView.of(row.delivery, counted_g, side.side, call.door.clock())
     return OwnDeliveryView(
         **structs.asdict(shown),
         market=to_text("mkt", row.market),
-        side=side.side,
-        counterparty=side.counterparty,
+        **structs.asdict(side),
         updated_at=row.changed_at,
     )
 

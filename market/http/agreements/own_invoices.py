@@ -1,5 +1,6 @@
 """Invoices of all of one's agreements, by the day that they are due, and what falls due together."""
 
+from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
@@ -17,8 +18,9 @@ from market.http.agreements import own_lists
 from market.http.agreements.contract_reads import as_party
 from market.http.agreements.delivery_views import InvoiceView, IssueView
 from market.http.agreements.invoice_standings import PAID, StandingInvoiceView, standing
-from market.http.agreements.own_lists import FILES, OwnQuery, own_side
+from market.http.agreements.own_lists import FILES, OwnQuery, names_of_others, own_side
 from market.http.agreements.payment_views import PaymentView
+from market.http.agreements.sides import PartiesView, parties_of
 from market.http.wire import lists, row_tables
 from market.http.wire.access import READERS
 from market.http.wire.endpoint import Answer, Call, Nothing, endpoint, not_found
@@ -73,13 +75,16 @@ class OwnInvoiceView(StandingInvoiceView, frozen=True, kw_only=True):
     market: MarketId
     side: Side
     counterparty: OrganisationId
+    counterparty_name: str
     state: Falls | None
     own_total: SignedCents
 
 
 class InvoiceRead(OwnInvoiceView, frozen=True, kw_only=True):
-    """With the payments that name it, those too that were denied, withdrawn or reversed."""
+    """With who its sides are, and the payments that name it, those too that were denied, withdrawn or
+    reversed."""
 
+    parties: PartiesView
     payments: tuple[PaymentView, ...]
 
 
@@ -93,6 +98,7 @@ class InvoiceRow(Body, frozen=True, kw_only=True):
     settles: Issued
     side: Side
     counterparty: OrganisationId
+    counterparty_name: str
     currency: str
     total: SignedCents
     own_total: SignedCents
@@ -167,11 +173,12 @@ async def index(call: Call[Nothing, OwnInvoicesQuery]) -> Answer:
         else:
             by_time = lists.after(call, tuple[datetime, UUID])
             rows = await store.list_by_issue(connection, wanted, after=by_time, limit=limit, facts=facts)
+    names = await names_of_others(call, rows)
     return await own_lists.answer(
         call,
         rows,
         key=lambda row: _key(row, call.query.sort),
-        view=lambda row: _view(call, row) if facts else _row(call, row),
+        view=lambda row: (_view if facts else _row)(call, row, names),
         name="invoices",
         columns=COLUMNS,
     )
@@ -230,20 +237,19 @@ def _key(row: IssuedInvoice, sort: store.Order) -> tuple[date | datetime, UUID]:
     return row.issued_at or ALWAYS, row.invoice
 
 
-def _standing(call: Call[Any, Any], row: IssuedInvoice) -> dict[str, Any]:
-    side, today = own_side(call, row.seller, row.buyer), day_of(call.door.clock())
+def _standing(call: Call[Any, Any], row: IssuedInvoice, names: Mapping[UUID, str]) -> dict[str, Any]:
+    side, today = own_side(call, row, names), day_of(call.door.clock())
     past = None if row.due_on is None else (row.due_on > today) - (row.due_on < today)
     return {
         "market": to_text("mkt", row.market),
-        "side": side.side,
-        "counterparty": side.counterparty,
+        **structs.asdict(side),
         "state": None if past is None else FALLS[past],
         "own_total": SIGNED_CENTS.text(row.total_cents if side.side == "seller" else -row.total_cents),
         **standing(row, today),
     }
 
 
-def _view(call: Call[Any, Any], row: IssuedInvoice) -> OwnInvoiceView:
+def _view(call: Call[Any, Any], row: IssuedInvoice, names: Mapping[UUID, str]) -> OwnInvoiceView:
     if row.fact is None:
         raise LookupError(f"invoice {row.invoice} has no fact")
     issue = None
@@ -253,10 +259,10 @@ def _view(call: Call[Any, Any], row: IssuedInvoice) -> OwnInvoiceView:
         shown = InvoiceView.outside(row.fact, issue)
     else:
         shown = InvoiceView.provisional(row.fact, issue)
-    return OwnInvoiceView(**structs.asdict(shown), **_standing(call, row))
+    return OwnInvoiceView(**structs.asdict(shown), **_standing(call, row, names))
 
 
-def _row(call: Call[Any, Any], row: IssuedInvoice) -> InvoiceRow:
+def _row(call: Call[Any, Any], row: IssuedInvoice, names: Mapping[UUID, str]) -> InvoiceRow:
     return InvoiceRow(
         invoice=to_text("inv", row.invoice),
         due_on=row.due_on,
@@ -267,7 +273,7 @@ def _row(call: Call[Any, Any], row: IssuedInvoice) -> InvoiceRow:
         agreement=to_text("agr", row.agreement),
         contract_year=row.contract_year,
         delivery=None if row.delivery is None else to_text("del", row.delivery),
-        **_standing(call, row),
+        **_standing(call, row, names),
     )
 
 
@@ -310,8 +316,11 @@ async def read(call: Call[Nothing, Nothing]) -> Answer:
         found = await payments_of(connection, call.ids["invoice"], limit=PAYMENTS_SHOWN_MAX)
     if row is None:
         raise not_found()
-    shown = tuple(PaymentView.of(each, own) for each in found)
-    return Answer(body=InvoiceRead(**structs.asdict(_view(call, row)), payments=shown), hashed=True)
+    parties = await parties_of(call, row.seller, row.buyer)
+    names = {row.seller: parties.seller.name, row.buyer: parties.buyer.name}
+    shown = tuple(PaymentView.of(each, own, names) for each in found)
+    body = InvoiceRead(**structs.asdict(_view(call, row, names)), parties=parties, payments=shown)
+    return Answer(body=body, hashed=True)
 
 
 HANDLERS: Final = (index, totals, read)

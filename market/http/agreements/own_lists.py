@@ -1,16 +1,17 @@
 """Lists over all of one's agreements: what both have of query, page and file."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from functools import partial
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Any, Final, Protocol, TypeVar
 from uuid import UUID
 
 from msgspec import Meta, Struct, structs
 
 from events.contract_terms import ContractYear
 from events.vocabulary import Side
+from market.http.agreements.sides import names_of
 from market.http.wire import lists, row_tables
 from market.http.wire.endpoint import Answer, Call
 from market.http.wire.faults import Fault, InvalidInputError
@@ -37,17 +38,37 @@ class OwnQuery(PageQuery, frozen=True, kw_only=True):
     format: Annotated[FileFormat, Meta(description="A file has no lines of prices, and more rows.")] = "json"
 
 
+class Sides(Protocol):
+    @property
+    def seller(self) -> UUID: ...
+
+    @property
+    def buyer(self) -> UUID: ...
+
+
 class OwnSide(Struct, frozen=True, kw_only=True):
     """Which side the caller is, and who is the other."""
 
     side: Side
     counterparty: OrganisationId
+    counterparty_name: str
 
 
-def own_side(call: Call[Any, Any], seller: UUID, buyer: UUID) -> OwnSide:
-    if call.caller.organisation == seller:
-        return OwnSide(side="seller", counterparty=to_text("org", buyer))
-    return OwnSide(side="buyer", counterparty=to_text("org", seller))
+def own_side(call: Call[Any, Any], row: Sides, names: Mapping[UUID, str]) -> OwnSide:
+    """`names`: as `names_of_others` found them."""
+    selling = call.caller.organisation == row.seller
+    other = row.buyer if selling else row.seller
+    return OwnSide(
+        side="seller" if selling else "buyer",
+        counterparty=to_text("org", other),
+        counterparty_name=names[other],
+    )
+
+
+async def names_of_others(call: Call[Any, Any], rows: Iterable[Sides]) -> Mapping[UUID, str]:
+    """Of those on the other side of each row."""
+    own = call.caller.organisation
+    return await names_of(call, (row.buyer if row.seller == own else row.seller for row in rows))
 
 
 def page_limit(call: Call[Any, Any]) -> int:

@@ -1,5 +1,6 @@
 """Nominations of all of one's agreements: by the begin of their periods, or what was said since."""
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Annotated, Any, Final
 from uuid import UUID
@@ -16,7 +17,7 @@ from market.http.agreements import own_lists
 from market.http.agreements.agreement_answers import TAG
 from market.http.agreements.contract_reads import as_party
 from market.http.agreements.nominations import NominationView
-from market.http.agreements.own_lists import FILES, OwnQuery, own_side
+from market.http.agreements.own_lists import FILES, OwnQuery, names_of_others, own_side
 from market.http.wire import lists
 from market.http.wire.access import READERS
 from market.http.wire.endpoint import Answer, Call, Nothing, endpoint
@@ -50,6 +51,7 @@ class OwnNominationView(NominationView, frozen=True, kw_only=True):
     agreement: AgreementId
     side: Side
     counterparty: OrganisationId
+    counterparty_name: str
     updated_at: Instant | None
 
 
@@ -67,6 +69,7 @@ class NominationRow(Body, frozen=True, kw_only=True):
     silent: bool
     side: Side
     counterparty: OrganisationId
+    counterparty_name: str
     market: MarketId
     agreement: AgreementId
     updated_at: Instant | None
@@ -118,11 +121,12 @@ async def index(call: Call[Nothing, OwnNominationsQuery]) -> Answer:
     listed = store.list_by_change if changes else store.list_by_period
     async with as_party(call) as (connection, _):
         rows = await listed(connection, wanted, after=after, limit=limit)
+    names = await names_of_others(call, rows)
     return await own_lists.answer(
         call,
         rows,
         key=lambda row: _key(row, changes=changes),
-        view=lambda row: _view(call, row) if query.format == "json" else _row(call, row),
+        view=lambda row: (_view if query.format == "json" else _row)(call, row, names),
         name="nominations",
         columns=COLUMNS,
     )
@@ -133,21 +137,21 @@ def _key(row: OwnNomination, *, changes: bool) -> tuple[datetime, UUID]:
     return instant, row.nomination.nomination
 
 
-def _standing(call: Call[Any, Any], row: OwnNomination) -> dict[str, Any]:
+def _standing(call: Call[Any, Any], row: OwnNomination, names: Mapping[UUID, str]) -> dict[str, Any]:
     return {
-        **structs.asdict(own_side(call, row.seller, row.buyer)),
+        **structs.asdict(own_side(call, row, names)),
         "market": to_text("mkt", row.market),
         "agreement": to_text("agr", row.agreement),
         "updated_at": row.changed_at,
     }
 
 
-def _view(call: Call[Any, Any], row: OwnNomination) -> OwnNominationView:
+def _view(call: Call[Any, Any], row: OwnNomination, names: Mapping[UUID, str]) -> OwnNominationView:
     shown = NominationView.of(row.nomination)
-    return OwnNominationView(**structs.asdict(shown), **_standing(call, row))
+    return OwnNominationView(**structs.asdict(shown), **_standing(call, row, names))
 
 
-def _row(call: Call[Any, Any], row: OwnNomination) -> NominationRow:
+def _row(call: Call[Any, Any], row: OwnNomination, names: Mapping[UUID, str]) -> NominationRow:
     value, period = row.nomination, row.nomination.part.period
     return NominationRow(
         id=to_text("nom", value.nomination),
@@ -159,7 +163,7 @@ def _row(call: Call[Any, Any], row: OwnNomination) -> NominationRow:
         make_up_kg=KILOGRAMS.text(value.part.make_up_g),
         form=value.part.form,
         silent=value.silent,
-        **_standing(call, row),
+        **_standing(call, row, names),
     )
 
 

@@ -1,5 +1,6 @@
 """Payments as they are asked for and shown: amounts in the currency of their invoices."""
 
+from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, Literal, Self
 from uuid import UUID
@@ -85,6 +86,7 @@ class PaymentView(Body, frozen=True, kw_only=True):
     status: PaymentStatus
     side: PaymentSide
     counterparty: OrganisationId
+    counterparty_name: str
     currency: str
     amount: Cents
     value_on: date
@@ -95,16 +97,18 @@ class PaymentView(Body, frozen=True, kw_only=True):
     reason: str | None
 
     @classmethod
-    def of(cls, value: Payment, organisation: UUID) -> Self:
+    def of(cls, value: Payment, organisation: UUID, names: Mapping[UUID, str]) -> Self:
         opened, counts, stated = value.opened, value.counts, value.stated
         pays = organisation == opened.payer
+        other = opened.payee if pays else opened.payer
         told = value.reversed or value.withdrawn or value.denied
         return cls(
             id=to_text("pay", opened.payment),
             market=to_text("mkt", opened.market),
             status=value.status,
             side="payer" if pays else "payee",
-            counterparty=to_text("org", opened.payee if pays else opened.payer),
+            counterparty=to_text("org", other),
+            counterparty_name=names[other],
             currency=opened.currency,
             amount=CENTS.text(counts.amount_cents),
             value_on=counts.value_on,

@@ -1,12 +1,13 @@
 """Payments of invoices: what their payers state, and what their payees have received. No money moves here."""
 
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
 from contracts.commands import payments as commands
 from contracts.rules import payments as rules
-from contracts.rules.payment import PaymentStatus
+from contracts.rules.payment import Payment, PaymentStatus
 from contracts.rules.payments import ConfirmPayment, DenyPayment, ReversePayment, WithdrawPayment
 from contracts.store import payments as store
 from events.payment_events import PaymentReceived, PaymentStated
@@ -18,6 +19,7 @@ from market.http.agreements.payment_views import (
     PaymentView,
     ReasonBody,
 )
+from market.http.agreements.sides import names_of
 from market.http.wire import lists
 from market.http.wire.access import READERS
 from market.http.wire.contract_steps import Step, given, step_endpoint
@@ -139,13 +141,18 @@ async def index(call: Call[Nothing, PaymentsQuery]) -> Answer:
             after=lists.after(call, UUID),
             limit=limit + 1,
         )
+    names = await _names(call, rows)
     return lists.answer(
         call,
         rows[:limit],
         more=len(rows) > limit,
         key=lambda row: row.opened.payment,
-        view=lambda row: PaymentView.of(row, call.caller.organisation),
+        view=lambda row: PaymentView.of(row, call.caller.organisation, names),
     )
+
+
+async def _names(call: Call[Any, Any], rows: Sequence[Payment]) -> Mapping[UUID, str]:
+    return await names_of(call, (party for row in rows for party in (row.opened.payer, row.opened.payee)))
 
 
 @endpoint(
@@ -163,7 +170,8 @@ async def read(call: Call[Nothing, Nothing]) -> Answer:
         found = await store.load_payment(connection, organisation, call.ids["payment"])
     if found is None:
         raise not_found()
-    return Answer(body=PaymentView.of(found, call.caller.organisation), version=found.version)
+    shown = PaymentView.of(found, call.caller.organisation, await _names(call, [found]))
+    return Answer(body=shown, version=found.version)
 
 
 async def _stepped(call: Call[Any, DryRun], step: Step[A], argument: A) -> Answer:
