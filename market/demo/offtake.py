@@ -6,6 +6,7 @@ Nothing is dated back: the clock of all services is moved on to the day on which
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
 from hashlib import sha256
 from typing import Any
 
@@ -45,6 +46,16 @@ class Delivered(Struct, frozen=True, kw_only=True):
     lot: Lot
     delivery: Body
     invoice: Body
+
+
+class Paid(Struct, frozen=True, kw_only=True):
+    """EUR of a payment as it was confirmed, and of the agreement's invoices that are not settled after it."""
+
+    amount: Decimal
+    announced: Decimal
+    status: str
+    open_invoices: int
+    outstanding: Decimal
 
 
 class Offtake:
@@ -156,6 +167,32 @@ class Offtake:
 
     async def nominations(self) -> list[Body]:
         return list((await self.buyer.get(f"{self.path}/nominations"))["items"])
+
+    async def pay(self, invoice: str, reference: str) -> Paid:
+        """The buyer states that it pays all of it, the seller confirms; what is outstanding then."""
+        before = await self.buyer.invoices.read(invoice)
+        amount = f"{before.outstanding:.2f}"
+        body = {
+            "currency": before.currency,
+            "amount": amount,
+            "value_on": self.today.isoformat(),
+            "reference": reference,
+            "parts": [{"invoice": invoice, "amount": amount}],
+        }
+        stated = await self.buyer.payments.state(body)
+        assert stated.id is not None
+        waiting = await self.seller.invoices.read(invoice)
+        await self.seller.payments.confirm(stated.id, version=stated.version)
+        agreement = self.path.rpartition("/")[2]
+        left = [each async for each in self.buyer.invoices.list(agreement=agreement)]
+        after = next(each for each in left if each.invoice == invoice)
+        return Paid(
+            amount=before.outstanding,
+            announced=waiting.announced,
+            status=after.status,
+            open_invoices=sum(1 for each in left if each.outstanding),
+            outstanding=sum((each.outstanding for each in left), Decimal(0)),
+        )
 
     async def _draft_of(self, match: str) -> Body | None:
         listed = await self.seller.get("/v1/agreements", status="draft")

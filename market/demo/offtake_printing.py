@@ -8,7 +8,7 @@ from msgspec import Struct
 from rich.panel import Panel
 from rich.table import Table
 
-from market.demo.offtake import Act, Delivered
+from market.demo.offtake import Act, Delivered, Paid
 from market.demo.printing import figures, money_table, out
 from market.demo.supplies import Body
 
@@ -254,6 +254,14 @@ def sums(of: Sums) -> None:
         f"owed: product {of.product:,.2f} + deficiency {of.deficiency:,.2f} − make-up credit {of.credit:,.2f}"
     )
     out.print(f"{due} + umpire {of.umpire:,.2f} = [bold]{of.stated:,.2f} EUR[/]")
+
+
+def paid(lot: str, of: Paid) -> None:
+    """One invoice by both sides' word, and what stays open."""
+    out.print(
+        f"pays: {of.amount:,.2f} EUR, the final invoice of {lot}: the buyer states it, the seller confirms it"
+    )
+    out.print(f"open: [bold]{of.outstanding:,.2f} EUR[/] of {of.open_invoices} invoices")
 
 
 def _kg(text: str) -> str:

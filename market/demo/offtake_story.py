@@ -42,8 +42,19 @@ async def tell(place: Running, traded: Traded, held: Round) -> Offtake:
     invoices = await offtake.invoices()
     printing.statement(statement)
     _check_quantities(delivered, statement)
-    printing.sums(_paid(delivered, invoices, statement))
+    sums = _paid(delivered, invoices, statement)
+    printing.sums(sums)
+    await _pay(offtake, max(delivered, key=lambda each: Decimal(each.invoice["total"])), sums.stated)
     return offtake
+
+
+async def _pay(offtake: Offtake, of: Delivered, owed: Decimal) -> None:
+    """One invoice by both sides' word: it is open until its payee says what has come."""
+    paid = await offtake.pay(of.invoice["invoice"], f"{of.lot.number} final")
+    hold(paid.announced == paid.amount, "what its buyer states is announced, and pays nothing yet")
+    hold(paid.status == "paid", "its seller's word pays the invoice")
+    hold(paid.outstanding == owed - paid.amount, "what is owed less what was paid stays open")
+    printing.paid(of.lot.number, paid)
 
 
 async def _first_year(offtake: Offtake) -> list[Delivered]:

@@ -245,3 +245,6 @@ async def test_the_demonstration_holds_and_its_offtake_adds_up(environment: dict
     (paid,), (owed,) = rows(offtake, "paid:"), rows(offtake, "owed:")
     assert [*product[2:], *deficiency[2:], credit[2], Decimal("1800.00")] == owed[:4]
     assert paid[0] + paid[1] == paid[2] == owed[4] == pays[2] + Decimal("1800.00")
+    (stated,), (left,) = rows(offtake, "pays:"), rows(offtake, "open:")
+    assert stated[0] > 0
+    assert left[0] == owed[4] - stated[0]
