@@ -21,15 +21,23 @@ from contracts.rules.index_units import IndexUnits, terms_read
 from contracts.rules.indices import IndexUnit
 from contracts.rules.quotation import Days, IndexValues, quarter_of
 from contracts.rules.replacements import replaced_in
-from contracts.rules.settlements import QuarterState, SettleQuarter, settles_quarterly, terms_between
+from contracts.rules.settlements import (
+    QuarterState,
+    Restate,
+    SettleQuarter,
+    settles_quarterly,
+    terms_between,
+)
 from contracts.store import agreements as agreement_store
 from contracts.store import deliveries as store
 from contracts.store import indices as index_store
 from contracts.store.agreements import AgreementKey
 from contracts.store.volumes import load_years
 from events.connections import Connection
+from events.contract_terms import InvoiceLine
 from events.decision import Moment
 from events.desk import InMarket
+from events.refusal import Refusal
 from events.vocabulary import Code
 
 
@@ -141,6 +149,15 @@ async def _load_settling(
         replace(state, invoices=tuple(invoices.get(ask.argument.delivery, ())), values=values, units=units)
         for ask, state in zip(asked, states, strict=True)
     ]
+
+
+async def restatement(connection: Connection, asked: InMarket[Restate], moment: Moment) -> InvoiceLine | None:
+    """What a restatement would invoice now; None where it would be refused."""
+    (state,) = await _load_settling(connection, [asked], moment)
+    try:
+        return settlements.restatement(state, moment.now)
+    except Refusal:
+        return None
 
 
 async def load_returning(

@@ -44,7 +44,7 @@ from contracts.rules.quotation import (
 from contracts.rules.steps import AgreementState, decision, party
 from events.callers import Caller
 from events.contract_events import InvoiceSettled
-from events.contract_terms import AgreementTerms
+from events.contract_terms import AgreementTerms, InvoiceLine
 from events.decision import Decision, Moment
 from events.price_clauses import ContractForDifference, IndexReference
 from events.refusal import refuse
@@ -106,16 +106,24 @@ def restate(state: DeliveryState, argument: Restate, moment: Moment) -> Decision
     """The settled invoice stays; the line says what today's values add. Raises Refusals."""
     agreement, _ = party(state, argument.caller)
     delivery = known(state)
-    settled = settled_lines(state.invoices, "final")
-    if not settled:
+    if not settled_lines(state.invoices, "final"):
         raise NotSettledYet
-    found = difference(settled[0], _final_price(agreement, delivery, state, moment.now))
-    if found.price_micro_per_kg == 0 or not settled[0].quantity_g:
+    found = restatement(state, moment.now)
+    if found is None:
         raise NothingRestated
     invoice = of_delivery(
         delivery.shipped, moment.new_id(), "restatement", (found,), restates=state.invoices[-1].invoice
     )
     return decision(agreement, invoice)
+
+
+def restatement(state: DeliveryState, now: datetime) -> InvoiceLine | None:
+    """What today's values add to what was settled of a delivery; None where nothing was, or nothing does."""
+    settled = settled_lines(state.invoices, "final")
+    if state.agreement is None or state.delivery is None or not settled or not settled[0].quantity_g:
+        return None
+    found = difference(settled[0], _final_price(state.agreement, state.delivery, state, now))
+    return found if found.price_micro_per_kg else None
 
 
 def settle_quarter(state: QuarterState, argument: SettleQuarter, moment: Moment) -> Decision:

@@ -63,11 +63,19 @@ class Payment(Struct, frozen=True, kw_only=True):
     reason: str | None
 
 
+class Restatement(Struct, frozen=True, kw_only=True):
+    """What index values that were published since add to what was settled."""
+
+    price_per_kg: Decimal
+    amount: Decimal
+
+
 class PaidInvoice(OwnInvoice, frozen=True, kw_only=True):
-    """With who its sides are, and the payments that name it."""
+    """With who its sides are, the payments that name it, and what restating it would invoice now."""
 
     parties: Parties
     payments: tuple[Payment, ...]
+    restatement: Restatement | None
 
 
 class PaymentAccepted(Accepted, frozen=True, kw_only=True):

@@ -350,6 +350,10 @@ async def restated_unread(shop: Shop, delivery: str, by: Firm) -> Any:
     return found["invoice"]
 
 
+async def restatement_of(shop: Shop, invoice: str, by: Firm) -> Any:
+    return (await shop.ask("GET", f"/v1/invoices/{invoice}", by=by)).json()["restatement"]
+
+
 async def test_a_lot_that_no_value_could_price_leaves_without_an_invoice(shop: Shop) -> None:
     on(shop, date(2027, 1, 1))
     path, seller, buyer = await effective(shop)
@@ -451,10 +455,21 @@ async def test_a_delivery_from_shipment_to_a_restated_invoice(shop: Shop) -> Non
     twice = await post(shop, f"{delivery}/settlement", buyer)
     assert (409, "already_settled") == (twice.status_code, twice.json()["code"])
     assert settled.json()["invoice"]["invoice"] in twice.json()["detail"]
+    number = settled.json()["invoice"]["invoice"]
+    assert [None] * 2 == [await restatement_of(shop, number, firm) for firm in (seller, buyer)]
     await publish(shop, month(3, "61.00", "2027-05-01T00:00:00Z"))
+    client = await client_of(shop, buyer)
+    found = await client.invoices.read(number)
+    assert found.restatement is not None
+    assert "8000.00" == str(found.restatement.amount)
+    expected = {"price_per_kg": f"{found.restatement.price_per_kg}", "amount": "8000.00"}
+    assert [expected] * 2 == [await restatement_of(shop, number, firm) for firm in (seller, buyer)]
+    assert Decimal("8000.00") == found.restatement.price_per_kg * Decimal(8_000)
     restated = await restated_unread(shop, delivery, buyer)
     assert ("8000.00", settled.json()["invoice"]["invoice"]) == (restated["total"], restated["restates"])
     invoices = (await shop.ask("GET", f"{path}/invoices", by=buyer)).json()["items"]
+    for each in (*invoices, {"invoice": shown["provisional_invoice"]}):
+        assert None is await restatement_of(shop, each["invoice"], seller)
     assert ["restatement", "final"] == [invoice["settles"] for invoice in invoices]
     both = [
         each

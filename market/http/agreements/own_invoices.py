@@ -7,12 +7,17 @@ from uuid import UUID
 
 from msgspec import Meta, structs
 
+from contracts.commands.deliveries import restatement
 from contracts.rules.days import day_of
 from contracts.rules.payment import InvoiceStatus
+from contracts.rules.settlements import Restate
 from contracts.store import issued_invoices as store
 from contracts.store.issued_invoices import ALWAYS, Issued, IssuedInvoice, Total, Wanted
 from contracts.store.payments import payments_of
+from events.connections import Connection
 from events.contract_events import InvoiceSettled
+from events.decision import Moment
+from events.desk import InMarket
 from events.vocabulary import Instant, Side
 from market.http.agreements import own_lists
 from market.http.agreements.contract_reads import as_party
@@ -34,7 +39,7 @@ from market.http.wire.ids import (
     to_uuid,
 )
 from market.http.wire.material import Body
-from market.http.wire.numbers import SIGNED_CENTS, SignedCents
+from market.http.wire.numbers import SIGNED_CENTS, SIGNED_PRICE, SignedAmount, SignedCents
 from market.http.wire.paging import Listing
 from market.http.wire.row_files import CSV, XLSX
 from market.http.wire.row_tables import Column, member
@@ -80,12 +85,21 @@ class OwnInvoiceView(StandingInvoiceView, frozen=True, kw_only=True):
     own_total: SignedCents
 
 
+class RestatementView(Body, frozen=True, kw_only=True):
+    """What index values that were published since add to what was settled: below zero the seller pays."""
+
+    price_per_kg: SignedAmount
+    amount: SignedCents
+
+
 class InvoiceRead(OwnInvoiceView, frozen=True, kw_only=True):
     """With who its sides are, and the payments that name it, those too that were denied, withdrawn or
-    reversed."""
+    reversed. `restatement`: of a final invoice or one that restated it, what `POST
+    /v1/deliveries/{delivery}/restatements` would invoice now; null where it would be refused."""
 
     parties: PartiesView
     payments: tuple[PaymentView, ...]
+    restatement: RestatementView | None
 
 
 class InvoiceRow(Body, frozen=True, kw_only=True):
@@ -307,20 +321,44 @@ def _summed(found: list[Total]) -> tuple[TotalView, ...]:
     answer=InvoiceRead,
     etagged=True,
     description=f"For its two sides, with the newest {PAYMENTS_SHOWN_MAX} payments that name it, the "
-    f"oldest of them first. {STATES}",
+    f"oldest of them first, and what index values that were restated since change of it. {STATES}",
 )
 async def read(call: Call[Nothing, Nothing]) -> Answer:
     own = call.caller.organisation
     async with as_party(call) as (connection, _):
         row = await store.load_issued(connection, own, call.ids["invoice"])
         found = await payments_of(connection, call.ids["invoice"], limit=PAYMENTS_SHOWN_MAX)
+        changed = None if row is None else await _restatement(call, connection, row)
     if row is None:
         raise not_found()
     parties = await parties_of(call, row.seller, row.buyer)
     names = {row.seller: parties.seller.name, row.buyer: parties.buyer.name}
     shown = tuple(PaymentView.of(each, own, names) for each in found)
-    body = InvoiceRead(**structs.asdict(_view(call, row, names)), parties=parties, payments=shown)
+    body = InvoiceRead(
+        **structs.asdict(_view(call, row, names)), parties=parties, payments=shown, restatement=changed
+    )
     return Answer(body=body, hashed=True)
+
+
+async def _restatement(
+    call: Call[Any, Any], connection: Connection, row: IssuedInvoice
+) -> RestatementView | None:
+    """As both sides would be told by a rehearsal, without taking the lane for it."""
+    if row.delivery is None or row.settles not in ("final", "restatement"):
+        return None
+    desk = call.door.desk
+    asked = InMarket(
+        lane=desk.lane("contracts", row.market).lane,
+        lanes=desk.lanes,
+        market=row.market,
+        argument=Restate(caller=call.caller, delivery=row.delivery),
+    )
+    line = await restatement(connection, asked, Moment(call.door.clock(), desk.new_id))
+    if line is None:
+        return None
+    return RestatementView(
+        price_per_kg=SIGNED_PRICE.text(line.price_micro_per_kg), amount=SIGNED_CENTS.text(line.amount_cents)
+    )
 
 
 HANDLERS: Final = (index, totals, read)
