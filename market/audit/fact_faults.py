@@ -5,6 +5,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Struct
 
+from contracts.rules.days import instant_text
 from events.catalog import type_of
 from events.envelope import Draft, Recorded
 from market.rules.clearing.differences import Difference, first_difference
@@ -20,7 +21,7 @@ class FactFault(Struct, frozen=True, kw_only=True):
 
 def said_by(event: Recorded) -> dict[str, Any]:
     """What a fact says, and what its event has to have in common with those of the same command."""
-    common = {"cause": event.cause, "actor": str(event.actor), "time": event.time.isoformat()}
+    common = {"cause": event.cause, "actor": str(event.actor), "time": instant_text(event.time)}
     return {"type": event.type, "subject": event.subject, "data": _json(event.data), **common}
 
 

@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+from contracts.rules.days import instant_text
 from events.envelope import Recorded
 from events.market_events import ClearingPlanned, MarketHalted, MarketResumed
 from market.audit.fact_faults import FactFault
@@ -26,5 +27,5 @@ def halt_fault(book: Book | None, event: Recorded) -> FactFault | None:
     if book.halt is None or type(fact) not in REFUSED:
         return None
     told = "is recorded while the market is halted"
-    since = book.halt.since.isoformat()
-    return fault_of(told, "time", event.time.isoformat(), f"none since {since} before it is resumed")
+    since = instant_text(book.halt.since)
+    return fault_of(told, "time", instant_text(event.time), f"none since {since} before it is resumed")

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from contracts.rules.days import instant_text
 from events.callers import Caller
 from events.clearing_terms import PriceTerm
 from events.decision import Decision, Moment
@@ -132,7 +133,7 @@ class MatchAudit:
         ground = self._ground(book, match, fact)
         expected: Fact
         if last is not None:
-            common = {"cause": last.cause, "actor": str(last.actor), "time": last.time.isoformat()}
+            common = {"cause": last.cause, "actor": str(last.actor), "time": instant_text(last.time)}
             expected = matches.decision_of(match, ground)
             return (
                 None if (fact, common) == (expected, _common(event)) else _unlike(event, expected, **common)
@@ -172,7 +173,7 @@ def _moment(event: Recorded) -> Moment:
 
 
 def _common(event: Recorded) -> dict[str, str]:
-    return {"cause": event.cause, "actor": str(event.actor), "time": event.time.isoformat()}
+    return {"cause": event.cause, "actor": str(event.actor), "time": instant_text(event.time)}
 
 
 def _unlike(event: Recorded, expected: Fact, **common: str) -> FactFault:

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from msgspec import Meta, Struct
 
+from contracts.rules.days import instant_text
 from events.envelope import Recorded
 from events.market_events import (
     MatchAnswered,
@@ -236,7 +237,7 @@ def _answer(proof: MatchProof, part: Part, events: Mapping[Part, Recorded]) -> s
         raise ProofError(f"the {side}'s answer is no confirmation of its own")
     if isinstance(decision, MatchConfirmed) and getattr(decision, side) != fact.organisation:
         raise ProofError(f"the confirmation names another {side} than the answer")
-    return f"{_organisation(fact.organisation)} {fact.answer} as {side} at {event.time.isoformat()}"
+    return f"{_organisation(fact.organisation)} {fact.answer} as {side} at {instant_text(event.time)}"
 
 
 def _decided(proof: MatchProof, event: Recorded, struck: object) -> str:
@@ -246,9 +247,9 @@ def _decided(proof: MatchProof, event: Recorded, struck: object) -> str:
     if isinstance(struck, MatchStruck) and _pair(fact) != _pair(struck):
         raise ProofError("the decision is of other orders or another quantity than the match")
     if isinstance(fact, MatchDeclined):
-        return f"declined by {' and '.join(fact.declined_by)} at {event.time.isoformat()}"
+        return f"declined by {' and '.join(fact.declined_by)} at {instant_text(event.time)}"
     if isinstance(fact, MatchLapsed):
-        return f"lapsed at {event.time.isoformat()}: silent was the {' and the '.join(fact.silent)}"
+        return f"lapsed at {instant_text(event.time)}: silent was the {' and the '.join(fact.silent)}"
     if proof.organisation != getattr(fact, proof.side):
         raise ProofError("the confirmation names other parties")
     return (

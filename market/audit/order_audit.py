@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
+from contracts.rules.days import instant_text
 from events.envelope import Recorded
 from events.market_events import (
     QuoteAsked,
@@ -105,7 +106,7 @@ def _changed(book: Book, order: Order, event: Recorded, fact: Any) -> FactFault 
         if event.time >= due:
             return None
         told = "ends an order that is still valid"
-        return fault_of(told, "time", event.time.isoformat(), f"{due.isoformat()} at least")
+        return fault_of(told, "time", instant_text(event.time), f"{instant_text(due)} at least")
     fault = _acted_by(event, order.organisation, "changes an order")
     if fault is None and (type(fact) in BY_MEMBERS):
         fault = _member(book, fact)

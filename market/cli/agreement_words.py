@@ -7,6 +7,7 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from contracts.rules.agreement import Agreement, Contest, terms_sha256
+from contracts.rules.days import instant_text
 from events import contract_terms
 from events.contract_terms import YearLedger
 from events.delivery_events import DeliveryShipped
@@ -48,7 +49,7 @@ def agreement_lines(verdict: AgreementVerdict) -> Iterator[str]:
 
 def _end(end: ProvenEnd, of: Agreement) -> Iterator[str]:
     who = "by the clock" if end.by is None else f"by the word of the {end.by}"
-    yield f"ended {who}, at {end.time.isoformat()}, position {end.position}: {end.reason}"
+    yield f"ended {who}, at {instant_text(end.time)}, position {end.position}: {end.reason}"
     if end.note is not None:
         yield f"  note: {end.note}"
     for each in () if of.end_evidence is UNSET else of.end_evidence:
@@ -83,7 +84,7 @@ def _standing(verdict: AgreementVerdict) -> Iterator[str]:
         if each.fact.proposal == of.standing.number:
             level = "binding" if each.fact.binding else "a term sheet"
             who = f"{each.fact.side}, {to_text('org', each.fact.organisation)}"
-            yield f"  signed as {level} by the {who}, at {each.time.isoformat()}"
+            yield f"  signed as {level} by the {who}, at {instant_text(each.time)}"
     in_force = of.in_force()
     if len(in_force) > 1:
         yield f"  for what is shipped from {in_force[-1].first} on"

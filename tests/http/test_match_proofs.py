@@ -101,10 +101,9 @@ async def test_when_both_have_confirmed_match_and_confirmation_are_shown(shop: S
         assert WITH_ANSWERS == proof.format
         verdict = check_proof(proof, OPERATOR.verifier, [])
         for side, party in (("seller", seller), ("buyer", buyer)):
-            assert any(
-                told.startswith(f"org_{party.organisation.hex} confirmed as {side}")
-                for told in verdict.proved
-            )
+            (answered,) = (told for told in verdict.proved if f" confirmed as {side} at " in told)
+            assert answered.startswith(f"org_{party.organisation.hex} ")
+            assert answered.endswith("Z")
         older = replace(without(without(proof, "seller_answer"), "buyer_answer"), format=FORMAT)
         assert "confirmed" == check_proof(older, OPERATOR.verifier, []).deal
         for part, told in (("decision", "holds no decision"), ("match", "itself there is only a hash")):
