@@ -45,12 +45,12 @@ pages of 2 MiB, where the system has them to give."""
 
 
 def child_environment(given: Mapping[str, str]) -> dict[str, str]:
-    """Of the solver's child, with what its parent was `given`: tunables of an operator's stay, and go before
-    ours."""
+    """Of the solver's child, with what its parent was `given`: thresholds and tunables of an operator's stay,
+    and its tunables go before ours."""
     stated = [each for each in given.get(TUNABLES, "").split(":") if each]
     if LARGE_PAGES not in (each.partition("=")[0] for each in stated):
         stated.append(f"{LARGE_PAGES}=1")
-    return {**given, **THRESHOLDS, TUNABLES: ":".join(stated)}
+    return {**THRESHOLDS, **given, TUNABLES: ":".join(stated)}
 
 
 class SolverFailed(RuntimeError):

@@ -73,6 +73,12 @@ def test_an_operators_tunables_reach_the_child(given: dict[str, str], expected: 
     assert ("/bin", expected) == (found["PATH"], found["GLIBC_TUNABLES"])
 
 
+def test_an_operators_thresholds_reach_the_child() -> None:
+    given = {"MALLOC_TRIM_THRESHOLD_": "131072", "MALLOC_ARENA_MAX": "2"}
+    found = {name: text for name, text in child_environment(given).items() if name.startswith("MALLOC_")}
+    assert {**given, "MALLOC_MMAP_THRESHOLD_": str(3 * 2**20)} == found
+
+
 async def test_a_child_that_died_is_replaced_and_an_error_is_told(
     database: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
