@@ -14,6 +14,9 @@ from confluent_kafka.admin import (
     AclOperation,
     AclPermissionType,
     AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
     ResourcePatternType,
     ResourceType,
     ScramCredentialInfo,
@@ -31,6 +34,7 @@ SCRAM_ITERATIONS: Final = 4_096
 
 TRY_SECONDS_MAX: Final = 0.5
 ANY_HOST: Final = "*"
+KEYSTORE: Final = "ssl.keystore.location"
 
 T = TypeVar("T")
 
@@ -137,6 +141,25 @@ class Access:
         """Takes every right that names the user, whoever gave it."""
         await self._all(self._admin.delete_acls([_of(user)], request_timeout=REQUEST_SECONDS_MAX))
 
+    async def reread_certificates(self) -> tuple[str, ...]:
+        """Has every broker read anew the files of keys and certificates that have changed, on all listeners;
+        answers who was told. AccessError for one whose keys do not lie in a file."""
+        await self.topics()
+        found = await asyncio.to_thread(self._admin.list_topics, timeout=REQUEST_SECONDS_MAX)
+        for number in found.brokers:
+            broker = ConfigResource(ConfigResource.Type.BROKER, str(number))
+            asked = self._admin.describe_configs([broker], request_timeout=REQUEST_SECONDS_MAX)
+            settings = await self._done(asked[broker])
+            name, keystore = _keystore(settings)
+            if keystore is None:
+                raise AccessError(f"broker {number} of {self._bootstrap} has its keys in no file ({name})")
+            again = ConfigEntry(name, keystore, incremental_operation=AlterConfigOpType.SET)
+            change = ConfigResource(ConfigResource.Type.BROKER, str(number), incremental_configs=[again])
+            await self._all(
+                self._admin.incremental_alter_configs([change], request_timeout=REQUEST_SECONDS_MAX)
+            )
+        return tuple(f"{broker.host}:{broker.port}" for broker in found.brokers.values())
+
     async def _alter(self, change: Any, user: str) -> None:
         done = self._admin.alter_user_scram_credentials([change], request_timeout=REQUEST_SECONDS_MAX)
         await self._done(done[user])
@@ -159,6 +182,15 @@ async def give_exactly(access: Access, user: str, rights: Collection[Right]) -> 
     if await access.rights_of(user) - frozenset(rights):
         await access.forbid(user)
     await access.allow(user, rights)
+
+
+def _keystore(settings: Mapping[str, ConfigEntry]) -> tuple[str, str | None]:
+    """The setting that names a listener's keys, and what it is: told the same again, a broker reads all files
+    of keys and certificates that have changed."""
+    between = settings["inter.broker.listener.name"].value or settings["security.inter.broker.protocol"].value
+    name = f"listener.name.{between.lower()}.{KEYSTORE}"
+    own = settings.get(name)
+    return name, (None if own is None else own.value) or settings[KEYSTORE].value
 
 
 def _of(user: str) -> AclBindingFilter:

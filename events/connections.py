@@ -12,7 +12,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.client import AIOKafkaClient
 from aiokafka.conn import collect_hosts
-from aiokafka.errors import KafkaConnectionError
+from aiokafka.errors import KafkaConnectionError, KafkaError
 from asyncpg.pool import Pool as AsyncpgPool
 from asyncpg.pool import PoolAcquireContext, PoolConnectionProxy
 from asyncpg.protocol import protocol
@@ -334,6 +334,15 @@ async def open_admin(bootstrap: Bootstrap) -> AsyncIterator[AIOKafkaAdminClient]
         yield admin
     finally:
         await admin.close()
+
+
+async def broker_places(bootstrap: Bootstrap) -> tuple[str, ...]:
+    """`host:port` of every broker, as they name themselves; none while none answers."""
+    try:
+        async with open_client(bootstrap) as client:
+            return tuple(f"{each.host}:{each.port}" for each in client.cluster.brokers())
+    except (KafkaError, OSError):
+        return ()
 
 
 async def cluster_id(bootstrap: Bootstrap) -> str:

@@ -30,22 +30,29 @@ SERVICES: Final = "services"
 CA_FILE: Final = "ca.pem"
 
 AUTHORITY_VALID: Final = timedelta(days=3_650)
+AUTHORITY_RENEWED_BEFORE: Final = timedelta(days=730)
+"""So long both the former certificate and the new one are believed by, and clients have time to take it."""
 CERTIFICATE_VALID: Final = timedelta(days=397)
 RENEWED_BEFORE: Final = timedelta(days=60)
 CLOCKS_APART_MAX: Final = timedelta(hours=1)
 PASSWORD_BYTES: Final = 32
 READABLE: Final = 0o644
 FOLDER_MODE: Final = 0o700
+LOOPBACK: Final = ("127.0.0.1", "localhost")
 
 
 def new_password() -> str:
     return secrets.token_urlsafe(PASSWORD_BYTES)
 
 
-def prepare_files(folder: Path, hosts: Sequence[str], services: Iterable[str], now: datetime) -> None:
-    """Makes what is missing. `hosts` are the names and addresses at which clients reach the broker."""
+def prepare_files(folder: Path, hosts: Sequence[str], services: Iterable[str], now: datetime) -> bool:
+    """Makes what is missing and renews what ends soon: whether a broker that runs has to read anything anew.
+
+    `hosts` are the names and addresses at which clients reach the broker.
+    """
     for part in (AUTHORITY, BROKER, PROVISION, SERVICES):
         (folder / part).mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+    before = _broker_files(folder)
     authority, key = _authority(folder / AUTHORITY, now)
     for part in (BROKER, PROVISION):
         _certificate(folder / part / f"{part}.pem", part, hosts, (authority, key), now)
@@ -55,6 +62,11 @@ def prepare_files(folder: Path, hosts: Sequence[str], services: Iterable[str], n
         file = password_file(folder / SERVICES, service)
         if not file.exists():
             _write(file, new_password().encode())
+    return before != _broker_files(folder)
+
+
+def _broker_files(folder: Path) -> list[bytes]:
+    return [path.read_bytes() for path in sorted((folder / BROKER).iterdir())]
 
 
 def hand_over(folder: Path, part: str, owner: int) -> None:
@@ -68,13 +80,18 @@ def password_file(services: Path, service: str) -> Path:
 
 
 def _authority(folder: Path, now: datetime) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
-    """One key for as long as the folder lives: partners keep its certificate."""
+    """One key and one name for as long as the folder lives: whoever keeps a former certificate of it still
+    believes what it signs, until that one ends."""
     key_file, file = folder / "ca.key", folder / CA_FILE
-    if key_file.exists() and file.exists():
-        key = serialization.load_pem_private_key(key_file.read_bytes(), None)
-        assert isinstance(key, ec.EllipticCurvePrivateKey)
-        return x509.load_pem_x509_certificate(file.read_bytes()), key
-    key = ec.generate_private_key(ec.SECP256R1())
+    is_kept = key_file.exists() and file.exists()
+    if is_kept:
+        kept = serialization.load_pem_private_key(key_file.read_bytes(), None)
+        assert isinstance(kept, ec.EllipticCurvePrivateKey)
+        key, found = kept, x509.load_pem_x509_certificate(file.read_bytes())
+        if now < found.not_valid_after_utc - AUTHORITY_RENEWED_BEFORE:
+            return found, key
+    else:
+        key = ec.generate_private_key(ec.SECP256R1())
     name = _name("Lodestone Kafka authority")
     made = (
         _builder(name, name, key, now, AUTHORITY_VALID)
@@ -82,7 +99,8 @@ def _authority(folder: Path, now: datetime) -> tuple[x509.Certificate, ec.Ellipt
         .add_extension(_usage(signs_certificates=True), critical=True)
         .sign(key, hashes.SHA256())
     )
-    _write(key_file, _private(key))
+    if not is_kept:
+        _write(key_file, _private(key))
     _write(file, _pem(made), mode=READABLE)
     return made, key
 

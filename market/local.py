@@ -32,7 +32,7 @@ import structlog
 from msgspec import Struct
 
 from events.brokers import Bootstrap
-from market.broker_files import prepare_files
+from market.broker_files import LOOPBACK, prepare_files
 from market.broker_logins import (
     READER,
     Running,
@@ -43,6 +43,7 @@ from market.broker_logins import (
     running_file,
     security_folder,
 )
+from market.certificate_renewal import renewing
 from market.children import (
     LocalServerError,
     begun,
@@ -77,7 +78,6 @@ PORTS_LOW: Final = range(20_000, 32_000)
 PORTS_TRIED_MAX: Final = 100
 SOCKET_PATH_BYTES_MAX: Final = 100
 KAFKA_READY: Final = b"Kafka Server started"
-LOOPBACK: Final = ("127.0.0.1", "localhost")
 LOGIN_MS_MAX: Final = 3_600_000
 """After so long a login at a secured broker is asked for anew."""
 
@@ -310,8 +310,10 @@ async def local_kafka(settings: Settings) -> AsyncIterator[Bootstrap]:
             what = f"Kafka (log: {log_file})"
             await wait_until(ready, settings.start_seconds_max, child, what, folder=settings.instance_dir)
             write_whole(noted, msgspec.json.encode(running).decode())
+            bootstrap = embedded(settings, running)
             try:
-                yield embedded(settings, running)
+                async with renewing(settings, bootstrap):
+                    yield bootstrap
             finally:
                 noted.unlink(missing_ok=True)
 

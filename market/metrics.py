@@ -120,6 +120,11 @@ DISK_FREE: Final = Gauge(
     "Room left on the disk of an embedded server; no series of a server that runs elsewhere.",
     ("server",),
 )
+CERTIFICATE_ENDS: Final = Gauge(
+    "lodestone_certificate_ends_timestamp_seconds",
+    "Until when a certificate counts that this process shows, believes or is shown.",
+    ("certificate",),
+)
 CLOCK_AHEAD: Final = Gauge(
     "lodestone_clock_ahead_seconds", "This process's clock minus the database's; below 0 when it is behind."
 )

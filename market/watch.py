@@ -17,6 +17,7 @@ from events import clock_bounds, seals
 from events.connections import acquire
 from events.migrations import pending
 from events.watermarks import oldest_unpublished_seconds
+from market.certificates import certificates
 from market.disks import free_bytes
 from market.ground import Wiring
 from market.http.wire.door import Check
@@ -25,6 +26,7 @@ from market.local import own_folders
 from market.metrics import (
     AUDIT_DIVERGENCES,
     AUDIT_RUN_AGE,
+    CERTIFICATE_ENDS,
     CHECKPOINT_AGE,
     CLOCK_AHEAD,
     CONTEST_AGE,
@@ -54,6 +56,7 @@ log = structlog.get_logger("lodestone.watch")
 
 WATCH_SECONDS: Final = 1.0
 AGES_SECONDS: Final = 15.0
+CERTIFICATES_SECONDS: Final = 3_600.0
 RELAY_SECONDS_MAX: Final = 30.0
 READY_SECONDS_MAX: Final = 2.0
 CONTESTS_SHOWN_MAX: Final = 50
@@ -147,15 +150,20 @@ left join record.journal j on j.stream = p.stream and j.lane = p.lane and j.posi
 
 
 async def watch(wiring: Wiring, stop: asyncio.Event) -> None:
-    """Brings the gauges up to date once a second, ages every fifteen; a database that is away leaves them as
-    they are, but for when they were read, and so does a query that fails: the other gauges go on.
+    """Brings the gauges up to date once a second, ages every fifteen, certificates each hour; a database that
+    is away leaves them as they are, but for when they were read, and so does a query that fails: the other
+    gauges go on.
     """
     ages_at, has_ages = -math.inf, False
+    certificates_at = -math.inf
     while not stop.is_set():
         has_lags = await _shown(_show_lags(wiring))
         if time.monotonic() - ages_at >= AGES_SECONDS:
             has_ages = await _shown(_show_ages(wiring)) and await _shown(_show_room(wiring))
             ages_at = time.monotonic()
+        if time.monotonic() - certificates_at >= CERTIFICATES_SECONDS:
+            await _shown(_show_certificates(wiring))
+            certificates_at = time.monotonic()
         if has_lags and has_ages:
             WATCHED_AT.set_to_current_time()
         with suppress(TimeoutError):
@@ -239,6 +247,19 @@ async def _show_room(wiring: Wiring) -> None:
     DATABASE_FULL.set(int(told is not None))
     if told is not None:
         log.error("database_disk_full", told=told)
+
+
+async def _show_certificates(wiring: Wiring) -> None:
+    """Until when each counts, as it was last known; none of one that is no longer there."""
+    found = await certificates(wiring.settings, wiring.ground.bootstrap)
+    told = {sample.labels["certificate"] for sample in next(iter(CERTIFICATE_ENDS.collect())).samples}
+    for gone in told - {each.what for each in found}:
+        CERTIFICATE_ENDS.remove(gone)
+    for each in found:
+        if each.ends_at is not None:
+            CERTIFICATE_ENDS.labels(each.what).set(each.ends_at.timestamp())
+        else:
+            log.warning("certificate_unread", certificate=each.what, why=each.fault)
 
 
 def contest_subject(contested: Contested) -> str:

@@ -5,23 +5,41 @@ from pathlib import Path
 
 import rich_click as click
 
+from events.access import Access, AccessError
 from market.broker_files import BROKER, PROVISION, SERVICES, hand_over, prepare_files
-from market.cli.console import CommandFailed, Exit, print_line
+from market.cli.console import CommandFailed, Exit, print_line, run_async, settings_of
+from market.local import running_kafka
 from market.rules.streams.topic_rights import SERVICES as NAMES
 
 
 @click.command("brokers")
-@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
-@click.option("--host", "hosts", multiple=True, required=True, help="Name or address of a broker; repeated.")
+@click.argument("folder", required=False, type=click.Path(file_okay=False, path_type=Path))
+@click.option("--host", "hosts", multiple=True, help="Name or address of a broker; repeated.")
 @click.option("--broker-owner", type=int, metavar="UID", help="Whom the broker's files are handed to.")
 @click.option("--services-owner", type=int, metavar="UID", help="The same of the services and who prepares.")
+@click.option(
+    "--reread", is_flag=True, help="Instead: brokers that run read renewed files, as their super user."
+)
 def command(
-    *, folder: Path, hosts: tuple[str, ...], broker_owner: int | None, services_owner: int | None
+    *,
+    folder: Path | None,
+    hosts: tuple[str, ...],
+    broker_owner: int | None,
+    services_owner: int | None,
+    reread: bool,
 ) -> None:
     """Make authority, certificates and passwords that are missing; renew certificates that end soon.
 
-    A broker that runs takes a renewed certificate when it is started again.
+    A broker that runs takes renewed certificates by --reread, or when it is started again.
     """
+    if reread:
+        if folder is not None or hosts:
+            raise click.UsageError("--reread takes neither FOLDER nor --host: brokers know their files")
+        for told in run_async(_reread()):
+            print_line(f"{told} has read its certificates again")
+        return
+    if folder is None or not hosts:
+        raise click.UsageError("FOLDER and at least one --host are needed, or --reread")
     try:
         prepare_files(folder, hosts, NAMES, datetime.now(UTC))
         for part, owner in ((BROKER, broker_owner), (PROVISION, services_owner), (SERVICES, services_owner)):
@@ -32,3 +50,14 @@ def command(
     except ValueError as error:
         raise CommandFailed(Exit.INVALID_INPUT, str(error)) from error
     print_line(str(folder))
+
+
+async def _reread() -> tuple[str, ...]:
+    bootstrap = running_kafka(settings_of())
+    if isinstance(bootstrap, str):
+        told = f"{bootstrap} is spoken to in plain text: set LODESTONE_KAFKA_SECURITY_PROTOCOL"
+        raise CommandFailed(Exit.INVALID_INPUT, told)
+    try:
+        return await Access(bootstrap).reread_certificates()
+    except AccessError as error:
+        raise CommandFailed(Exit.UNAVAILABLE, str(error)) from error

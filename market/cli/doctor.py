@@ -20,6 +20,7 @@ from events.notes import NoteError
 from events.positions import at_work
 from events.watermarks import oldest_unpublished_seconds
 from market.broker_logins import partner_servers
+from market.certificates import certificates
 from market.checkpoint_keys import operator_key
 from market.cli.console import (
     SERVER_AWAY,
@@ -30,6 +31,7 @@ from market.cli.console import (
     run_async,
     settings_of,
 )
+from market.cli.doctor_certificates import certificate_findings
 from market.cli.doctor_contests import contest_findings
 from market.cli.doctor_room import room_findings
 from market.cli.findings import Finding
@@ -141,6 +143,7 @@ async def _findings(settings: Settings) -> list[Finding]:
     database, url = await _postgres(settings)
     broker, bootstrap = await _kafka(settings)
     findings = [database, broker]
+    findings += certificate_findings(await certificates(settings, bootstrap), clock())
     if url is None:
         return findings
     ground = Ground(settings=settings, admin_url=url, bootstrap=bootstrap or "")
