@@ -29,6 +29,7 @@ VERBS: Final = (
     "statement",
     "events",
     "doctor",
+    "look",
     "schemas",
     "witness",
     "streams",

@@ -152,7 +152,7 @@ def _own_order(of: OrderInRound, *, guarded: bool) -> OwnOrderInRound:
         surplus_ueur_per_kg=of.surplus_ueur_per_kg,
         marginal=of.marginal,
         why=_why(of, eligible, guarded=guarded),
-        removed=_removed(of),
+        removed=removed(of),
         eligible=len(eligible) if enough or not (eligible or guarded) else None,
         nearest_ticks=_ticks(left, 1) if enough else None,
         three_groups_ticks=_ticks(left, GROUPS_MIN) if enough else None,
@@ -257,7 +257,7 @@ def _why_of_prices(
     return "outbid" if taken else "indivisible"
 
 
-def _removed(of: OrderInRound) -> Removed | None:
+def removed(of: OrderInRound) -> Removed | None:
     if of.removed_by is None:
         return None
     text = REMOVED.get(of.removed_by, REMOVED_OTHERWISE)
