@@ -23,6 +23,7 @@ from events.envelope import Draft, Recorded
 from events.refusal import Refusal, Refusals
 from events.together import AnyCommand, TogetherRefused, gathering, submit_together
 from market.commands.counting import OutOfTurn
+from market.commands.party_steps import MembershipsMoved
 from market.http.files.import_kinds import Kind, place_in
 from market.http.wire.faults import Fault, InvalidInputError
 from market.http.wire.import_rows import ReadRow, dotted
@@ -210,12 +211,22 @@ class RowCommands:
         if not any(row.said for row in rows):
             groups = self._wholes(rows)
             self._refuse_repeats(groups)
+            answered = await self._gather_and_decide(rows, groups)
+        return [line for row in rows for line in row.said] if answered else None
+
+    async def _gather_and_decide(self, rows: Sequence[_Row], groups: Sequence[Sequence[_Row]]) -> bool:
+        """Commands name the lanes that they write: where these have moved, all are gathered again."""
+        while not self._stop.is_set():
             desk, gathered = gathering(self._desk)
             for group in groups:
                 await self._gather(desk, group)
-            if not any(row.said for row in rows):
-                answered = await self._decide(groups, gathered.commands)
-        return [line for row in rows for line in row.said] if answered else None
+            if any(row.said for row in rows):
+                return True
+            try:
+                return await self._decide(groups, gathered.commands)
+            except MembershipsMoved:
+                await self._pause()
+        return False
 
     def _refuse_repeats(self, groups: Sequence[Sequence[_Row]]) -> None:
         """Rows that speak of the same: what one of them changes, the other would have to know."""

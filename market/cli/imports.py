@@ -53,7 +53,8 @@ View = dict[str, Any]
 @click.option(
     "--kind",
     required=True,
-    help="offers, lots, requirements, their -amendments and -withdrawals, index-values, assays.",
+    help="offers, lots, requirements, their -amendments and -withdrawals, index-values, assays; of operators "
+    "organisations, facilities, memberships.",
 )
 @click.option("--market", help="Market of rows that name none.")
 @click.option("--mode", default="all_or_nothing", type=click.Choice(["all_or_nothing", "partial", "dry_run"]))

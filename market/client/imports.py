@@ -70,7 +70,7 @@ _line: Final = msgspec.json.Decoder(ImportLine)
 
 
 class Imports:
-    """Own imports. `kind` is offers, lots, requirements, index-values or assays."""
+    """Own imports. `kind` is one of those that docs/imports.md lists, such as offers."""
 
     def __init__(self, calls: Calls) -> None:
         self._calls = calls

@@ -19,6 +19,7 @@ from events.delivery_events import AssayLodged
 from events.desk import Answer, Desk
 from events.envelope import Recorded
 from events.market_events import (
+    MemberAdmitted,
     RecoveredLotAmended,
     RecoveredLotListed,
     RecoveredLotWithdrawn,
@@ -29,6 +30,7 @@ from events.market_events import (
     SupplyOffered,
     SupplyOfferWithdrawn,
 )
+from events.party_events import FacilityRegistered, OrganisationRegistered
 from events.vocabulary import Denominator, KeyRole
 from market.commands.orders import lot_of
 from market.http.agreements import deliveries
@@ -37,7 +39,7 @@ from market.http.agreements.delivery_warnings import of_assay
 from market.http.agreements.index_values import ValueBody
 from market.http.agreements.index_warnings import of_values
 from market.http.agreements.indices import VALUE
-from market.http.files import order_changes
+from market.http.files import order_changes, party_rows
 from market.http.files.order_changes import (
     LotAmendment,
     LotVersion,
@@ -46,9 +48,12 @@ from market.http.files.order_changes import (
     RequirementAmendment,
     RequirementVersion,
 )
+from market.http.files.party_rows import FacilityRow, MembershipRow
 from market.http.orders import recovered_lots, requirements, supplies, supply_offers
 from market.http.orders.requirements import PostRequirement
 from market.http.orders.supplies import PostSupply
+from market.http.parties import facilities, organisations
+from market.http.parties.organisations import OrganisationTerms
 from market.http.wire import examples
 from market.http.wire.access import OPERATORS, READS_ONLY, TRADERS
 from market.http.wire.ids import DeliveryId, to_text, to_uuid
@@ -68,6 +73,9 @@ KindName = Literal[
     "requirement-withdrawals",
     "index-values",
     "assays",
+    "organisations",
+    "facilities",
+    "memberships",
 ]
 DELIVERY: Final = "del_0199b3c2d4e57f60a1b2c3d4e5f60718"
 OFFER: Final = {"id": "offer_0199b3c2d4e57f60a1b2c3d4e5f60718", "version": 1}
@@ -344,6 +352,40 @@ _KINDS: Final = (
         made=_made_assay,
         warn=_warn_of_assay,
         subject=lambda _, row: row.delivery,
+    ),
+    Kind(
+        name="organisations",
+        shape=OrganisationTerms,
+        roles=OPERATORS,
+        example=organisations.EXAMPLE,
+        names_market=False,
+        fact=OrganisationRegistered,
+        give=_alone(party_rows.register),
+        made=party_rows.made_organisation,
+        warn=party_rows.warn_of_organisation,
+        subject=party_rows.no_subject,
+    ),
+    Kind(
+        name="facilities",
+        shape=FacilityRow,
+        roles=OPERATORS,
+        example={"organisation": party_rows.ORGANISATION, **facilities.EXAMPLE},
+        names_market=False,
+        fact=FacilityRegistered,
+        give=_alone(party_rows.register_facility),
+        made=party_rows.made_facility,
+        subject=party_rows.owner_of,
+    ),
+    Kind(
+        name="memberships",
+        shape=MembershipRow,
+        roles=OPERATORS,
+        example={"market": party_rows.MARKET, "organisation": party_rows.ORGANISATION},
+        fact=MemberAdmitted,
+        give=_alone(party_rows.admit),
+        made=party_rows.made_member,
+        warn=party_rows.warn_of_member,
+        subject=party_rows.membership,
     ),
 )
 KINDS: Final[dict[str, Kind]] = {kind.name: kind for kind in _KINDS}

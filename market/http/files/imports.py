@@ -396,7 +396,7 @@ class TemplateQuery(Struct, frozen=True, kw_only=True):
     answer=bytes,
     media_type=CSV,
     shapes=(XLSX, NDJSON),
-    description="All columns of offers, lots, requirements, index-values or assays, and one example row.",
+    description="Every column that a file of the kind may have, and one example row.",
 )
 async def read_template(call: Call[Nothing, TemplateQuery]) -> Answer:
     kind, form = KINDS.get(call.text_parameter["kind"]), call.query.format

@@ -2,16 +2,15 @@
 nobody is, and who moved along to another group."""
 
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 from events.connections import Connection
 from events.envelope import Fact
 from events.party_events import OrganisationChanged, OrganisationRegistered
 from events.refusal import Caution
-from market.http.wire.endpoint import Call
 from market.http.wire.ids import to_text
-from market.http.wire.reads import as_caller
+from market.http.wire.reads import Looking, looking_on
 from market.http.wire.receipts import Warned, unless_unread, warned
 from market.rules.parties.alike_names import alike
 from market.rules.parties.parties import Organisation
@@ -22,27 +21,27 @@ ALIKE_MAX: Final = 5
 
 
 async def of_organisation(
-    call: Call[Any, Any],
+    on: Looking,
     fact: OrganisationRegistered | OrganisationChanged,
     before: Organisation | None = None,
 ) -> tuple[Warned, ...]:
     """Of name and group where they are not those of `before`."""
-    return await unless_unread(_of_organisation(call, fact, before))
+    return await unless_unread(_of_organisation(on, fact, before))
 
 
 async def _of_organisation(
-    call: Call[Any, Any],
+    on: Looking,
     fact: OrganisationRegistered | OrganisationChanged,
     before: Organisation | None,
 ) -> tuple[Warned, ...]:
     cautions: list[Caution] = []
     if before is None or (before.name, before.group) != (fact.name, fact.group):
-        async with as_caller(call) as connection:
+        async with looking_on(on) as connection:
             others = await _all(connection)
         cautions += [*_of_name(fact, others)[:ALIKE_MAX], *_of_group(fact, others)]
         if before is not None and before.group not in (before.organisation, fact.group):
             cautions += _of_those_left(fact, before.group, others)
-    if fact.sanctions_screened_until <= call.door.clock():
+    if fact.sanctions_screened_until <= on.clock():
         cautions.append(
             Caution(
                 code="sanctions_screening_expired",

@@ -145,7 +145,7 @@ async def register(call: Call[OrganisationTerms, DryRun]) -> Answer:
     found = None if outcome.validated_only else to_text("org", fact.organisation)
     return Answer(
         body=OrganisationAccepted(
-            id=found, version=1, warnings=await of_organisation(call, fact), **outcome.accepted()
+            id=found, version=1, warnings=await of_organisation(call.door, fact), **outcome.accepted()
         ),
         status=outcome.status,
         version=None if outcome.validated_only else 1,
@@ -232,7 +232,7 @@ async def change(call: Call[Any, DryRun]) -> Answer:
     outcome = done(call, result)
     warnings = (
         *moved_along(outcome.facts, row.organisation),
-        *await of_organisation(call, outcome.fact(OrganisationChanged), row),
+        *await of_organisation(call.door, outcome.fact(OrganisationChanged), row),
     )
     version = call.expected_version + 1
     return Answer(
