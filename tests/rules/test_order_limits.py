@@ -29,6 +29,7 @@ from market.rules.clearing.order_limits import (
     seller_limits,
     shares,
 )
+from market.rules.clearing.supply_columns import Nodes, Supplies, read_supplies
 from market.rules.packages import Divisibility
 from tests.blotter import EU, MARKET, PERCENT, T, days, ident, requirement_terms, supply_terms
 
@@ -87,12 +88,23 @@ def two_tranches(first_g: int, second_g: int) -> dict[str, Any]:
     }
 
 
+def read_nodes(sellers: list[Seller]) -> tuple[Supplies, Nodes]:
+    """Columns of their orders, each read once, and the sellers as nodes of these."""
+    orders = {id(node.order): node.order for node in sellers}
+    read = read_supplies(list(orders.values()))
+    supply = np.array([list(orders).index(id(node.order)) for node in sellers], dtype=np.int64)
+    tranche = np.array([node.tranche for node in sellers], dtype=np.int64)
+    first = np.cumsum(read.tranches) - read.tranches
+    return read, Nodes(supply, tranche, first[supply] + tranche)
+
+
 def divisible(
     sellers: list[Seller], left_g: list[int], buyers: list[Buyer], taken_g: list[int]
 ) -> Divisibility:
-    of = packed_nodes([node.order.terms for node in sellers], [node.tranche for node in sellers])
+    read, nodes = read_nodes(sellers)
+    of = packed_nodes(read, nodes)
     left = of.left(np.array(left_g, dtype=np.int64))
-    limits = seller_limits(sellers, of.parcel), buyer_limits(buyers)
+    limits = seller_limits(read, nodes, of.parcel), buyer_limits(buyers)
     return divisibility(sellers, buyers, limits, left, np.array(taken_g, dtype=np.int64), of.ratios)
 
 
@@ -159,7 +171,8 @@ def test_nodes_are_packed_together_as_each_is_alone(largest_g: int) -> None:
     ]
     tranches = [0, 0, 0, 0, 0, 0, 1, 0]
     alone = packed_columns(list(map(packed, terms, tranches)))
-    together = packed_nodes(terms, tranches)
+    orders = [replace(supply(f"{place}"), terms=each) for place, each in enumerate(terms)]
+    together = packed_nodes(*read_nodes(list(map(Seller, orders, tranches))))
     for column in ("packages", "rest_g", "parcel", "is_packed"):
         assert getattr(alone, column).tolist() == getattr(together, column).tolist()
     assert [each.tolist() for each in alone.ratios] == [each.tolist() for each in together.ratios]

@@ -17,7 +17,7 @@ from events.vocabulary import (
 )
 from market.rules.clearing.columns import BEYOND
 from market.rules.clearing.eligibility import carries_treo
-from market.rules.clearing.exact_floors import Ratio
+from market.rules.clearing.exact_floors import Floats, Ratio
 from market.rules.clearing.supply_columns import Supplies
 from market.rules.optimum.problem import Int64s
 from market.rules.quantities import kg_per_basis_kg, purity_ppb
@@ -88,6 +88,29 @@ class AssayColumns:
         for place in np.flatnonzero(treo != PPB).tolist():
             of_treo = terms[place]
             found[place] = kg_per_basis_kg(per, self._basis, of_treo.moisture_ppb, of_treo.composition)
+        return found
+
+    def about_per_basis_kg(self, per: Denominator) -> Floats:
+        """`per_basis_kg` of every supply, to within ABOUT of it; NaN for None."""
+        elements = BASIS_ELEMENTS[self._basis]
+        found = np.full(len(self._terms), np.nan)
+        exactly = self._treo != PPB
+        if not elements or per == "element":
+            exactly = np.ones(len(found), dtype=np.bool_)
+        else:
+            metal = self._metal.sum(axis=0).astype(np.float64)
+            carrying = metal > 0
+            if per == "oxide":
+                oxide = (self._metal.astype(np.float64) * self._oxides).sum(axis=0) * PPB
+                mass, scale = oxide, np.full(len(found), float(self._oxide_scale))
+            else:
+                of_dry = (PPB - self._moisture).astype(np.float64)
+                mass = PPB**2 * (np.full(len(found), float(PPB)) if per == "wet" else of_dry)
+                scale = np.where(self._dry, of_dry, float(PPB))
+            found[carrying] = mass[carrying] / (metal[carrying] * scale[carrying])
+        places = np.flatnonzero(exactly)
+        for place, ratio in zip(places.tolist(), self.per_basis_kg(per, places), strict=True):
+            found[place] = np.nan if ratio is None else ratio[0] / ratio[1]
         return found
 
     def _read(self, supplies: Supplies, elements: tuple[str, ...]) -> None:

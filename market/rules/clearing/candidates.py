@@ -7,9 +7,9 @@ from datetime import timedelta
 import numpy as np
 
 from market.rules.book import RequirementOrder
-from market.rules.clearing.columns import int64s, microseconds, numbers
+from market.rules.clearing.columns import alike_rows, int64s, microseconds, numbers
 from market.rules.clearing.eligibility import MarketFacts
-from market.rules.clearing.supply_columns import Supplies
+from market.rules.clearing.supply_columns import Nodes, Supplies
 from market.rules.optimum.problem import Int64s, Mask
 from market.rules.orders.horizons import contract_years
 
@@ -17,6 +17,10 @@ BATCH_PAIRS = 1 << 15
 MET_AT_ONCE = 1 << 20
 """Pairs whose windows are compared together: where every node has a window of its own, all are kept."""
 MICROSECONDS_PER_DAY = timedelta(days=1) // timedelta(microseconds=1)
+
+
+Moments = tuple[Int64s, Int64s]
+"""Starts and ends, microseconds since 1970."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -63,14 +67,6 @@ class Ways:
     per_product: Int64s
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Nodes:
-    """Which supply each node is a tranche of, and its tranche's number."""
-
-    supply: Int64s
-    tranche: Int64s
-
-
 def ways(supplies: Supplies, requirements: Sequence[RequirementOrder], fit: Mask) -> Ways:
     """Of the requirements that are fit."""
     keys = numbers()
@@ -101,15 +97,16 @@ def batches(
     fit: Int64s,
     supplies: Supplies,
     requirements: Sequence[RequirementOrder],
+    wanted: Moments,
     known: Ways,
     facts: MarketFacts,
 ) -> Iterator[Candidates]:
     """The pairs of fit nodes, about BATCH_PAIRS at a time; none twice.
 
     Nodes of one key and window meet the same requirements: whose windows overlap is asked once for them all,
-    as far as they have about MET_AT_ONCE pairs together.
+    as far as they have about MET_AT_ONCE pairs together. wanted: the `window_moments` of the requirements.
     """
-    overlap = _Windows(nodes, supplies, requirements, facts)
+    overlap = _Windows(nodes, supplies, requirements, wanted, facts)
     key = known.key_of_supply[nodes.supply[fit]]
     for first, last in _spans(known.starts[key + 1] - known.starts[key], MET_AT_ONCE):
         yield from _batches(nodes, fit[first:last], key[first:last], overlap, known)
@@ -174,6 +171,15 @@ def _spans(size: Int64s, most: int) -> Iterator[tuple[int, int]]:
         first = last
 
 
+def window_moments(requirements: Sequence[RequirementOrder]) -> Moments:
+    """Start and end of each, microseconds since 1970."""
+    windows = [order.terms.window for order in requirements]
+    return (
+        int64s([microseconds(each.start) for each in windows], len(windows)),
+        int64s([microseconds(each.end) for each in windows], len(windows)),
+    )
+
+
 class _Windows:
     """`eligibility.deliveries` of many pairs of one horizon."""
 
@@ -182,6 +188,7 @@ class _Windows:
         nodes: Nodes,
         supplies: Supplies,
         requirements: Sequence[RequirementOrder],
+        wanted: Moments,
         facts: MarketFacts,
     ) -> None:
         term = supplies.terms[0].term if len(supplies) else None
@@ -190,16 +197,10 @@ class _Windows:
             start = contract_years(term).start
             self._papers_until = microseconds(start.replace(year=start.year + 1))
             return
-        windows = [
-            supplies.terms[supply].tranches[tranche].window
-            for supply, tranche in zip(nodes.supply.tolist(), nodes.tranche.tolist(), strict=True)
-        ]
-        at = microseconds(facts.at)
-        self._start = np.maximum(int64s([microseconds(each.start) for each in windows], len(windows)), at)
-        self._end = int64s([microseconds(each.end) for each in windows], len(windows))
+        self._start = np.maximum(supplies.tranche_start[nodes.place], microseconds(facts.at))
+        self._end = supplies.tranche_end[nodes.place]
         count = len(requirements)
-        self._first = int64s([microseconds(order.terms.window.start) for order in requirements], count)
-        self._last = int64s([microseconds(order.terms.window.end) for order in requirements], count)
+        self._first, self._last = wanted
         days = int64s([order.terms.overlap_min_days for order in requirements], count)
         # an overlap has to have some length even where no least is asked for
         self._least = np.maximum(days * MICROSECONDS_PER_DAY, 1)
@@ -208,11 +209,7 @@ class _Windows:
         """A number for each key and window of these nodes."""
         if self._papers_until is not None:
             return key
-        found = key
-        for moments in (self._start, self._end):
-            distinct, place = np.unique(moments[node], return_inverse=True)
-            found = found * len(distinct) + place
-        return found
+        return alike_rows(key, self._start[node], self._end[node])
 
     def of(self, node: Int64s, requirement: Int64s) -> tuple[Mask, Int64s]:
         """Whether each pair's windows overlap long enough, and the end of their overlap."""

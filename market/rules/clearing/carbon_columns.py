@@ -1,21 +1,21 @@
 """What bids pay for emissions below the benchmark, for many pairs, and what a waterfall shows of it."""
 
 from collections.abc import Iterator, Sequence
-from itertools import chain
-from math import gcd
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from contracts.rules.price_terms import CENTS_G_PER_T_KG_PER_UEUR, effective_g_ppb
-from events.market_terms import FootprintBenchmark, SustainabilityProfile
-from events.vocabulary import INTEGER_MAX, PPB, Footprint
+from contracts.rules.price_terms import CENTS_G_PER_T_KG_PER_UEUR
+from events.market_terms import SustainabilityProfile
+from events.vocabulary import INTEGER_MAX, PPB, Denominator, ProductForm
 from market.rules.clearing.assay_columns import AssayColumns
 from market.rules.clearing.candidates import Candidates
-from market.rules.clearing.columns import among, int64s
+from market.rules.clearing.columns import alike, among, int64s
 from market.rules.clearing.eligibility import MarketFacts
-from market.rules.clearing.exact_floors import FLOOR_MAX, FloorSums, Ratio
+from market.rules.clearing.exact_floors import ABOUT, FLOOR_MAX, Floats, FloorSums, Ratio
 from market.rules.clearing.paper_columns import PaperColumns
-from market.rules.clearing.supply_columns import Supplies
+from market.rules.clearing.supply_columns import NO_KIND, Supplies
 from market.rules.optimum.problem import Int64s, Mask
 
 NOTHING: Ratio = (0, 1)
@@ -39,21 +39,39 @@ class Carbon:
 
     def _read(self, supplies: Supplies) -> None:
         cents_max = int(self._cents.max(initial=0))
-        gains = list(_gains_g_ppb(supplies, self._facts)) if cents_max else []
-        self._unit = gcd(*chain.from_iterable(gains)) or 1
+        count = len(supplies) if cents_max else 0
+        gains = _gains_g_ppb(supplies, self._facts)[:, :count]
+        self._unit = int(np.gcd.reduce(gains.ravel(), initial=0)) or 1
         most = FLOOR_MAX // cents_max if cents_max else 0
-        held = [gain // self._unit for gain in chain.from_iterable(gains)]
-        huge = sorted({place // 2 for place, gain in enumerate(held) if not -most <= gain <= most})
-        self._huge, self._beyond = np.array(huge, dtype=np.int64), {place: gains[place] for place in huge}
-        for place in huge:
-            held[2 * place : 2 * place + 2] = 0, 0
-        self._declared, self._silent = np.array(held, dtype=np.int64).reshape(-1, 2).T.copy()
-        kg = list(self._kg(np.arange(len(gains))))
-        ppb = (NO_KG if each is None else each[0] * PPB // each[1] for each in kg)
-        self._kg_ppb = int64s([each if each <= INTEGER_MAX else _LARGER for each in ppb], len(kg))
-        most_factor = cents_max * max(map(abs, held), default=0)
+        held = gains // self._unit
+        huge = ((held < -most) | (held > most)).any(axis=0)
+        self._huge = np.flatnonzero(huge)
+        self._beyond = dict(zip(self._huge.tolist(), gains[:, huge].T.tolist(), strict=True))
+        held[:, huge] = 0
+        of_declared, of_silence = held.astype(np.int64)
+        self._declared: Int64s = of_declared
+        self._silent: Int64s = of_silence
+        kg = self._rough_kg()[:count]
+        self._kg_ppb = self._in_ppb(kg)
+        most_factor = cents_max * max(
+            int(np.abs(each).max(initial=0)) for each in (self._declared, self._silent)
+        )
         # of a hundred thousand supplies the fractions are more than the columns, and asked for again of few
-        self._paid = FloorSums([(self._worth(each),) for each in kg], most_factor, self._again)
+        worth = kg * (self._unit / (CENTS_G_PER_T_KG_PER_UEUR * PPB))
+        self._paid = FloorSums.about(worth, most_factor, self._again)
+
+    def _in_ppb(self, kg: Floats) -> Int64s:
+        """Parts per billion, rounded down: exactly, where rounding of `kg` leaves that open."""
+        found = np.full(len(kg), NO_KG, dtype=np.int64)
+        low, high = np.floor(kg * (PPB * (1 - ABOUT))), np.floor(kg * (PPB * (1 + ABOUT)))
+        sure = (low == high) & (high <= INTEGER_MAX)
+        found[sure] = low[sure].astype(np.int64)
+        doubtful = np.flatnonzero(~sure & ~np.isnan(kg))
+        for place, ratio in zip(doubtful.tolist(), self._kg(doubtful), strict=True):
+            assert ratio is not None
+            exact = ratio[0] * PPB // ratio[1]
+            found[place] = exact if exact <= INTEGER_MAX else _LARGER
+        return found
 
     def of(self, pairs: Candidates) -> Int64s:
         """`amounts.Amounts.carbon` of each pair."""
@@ -95,15 +113,22 @@ class Carbon:
 
     def _kg(self, places: Int64s) -> Iterator[Ratio | None]:
         """Kilograms of the benchmark's unit per basis kg of each supply; None where that cannot be said."""
-        units = {each.form: each.declared_unit for each in reversed(self._facts.rule_set.benchmarks)}
+        units = _units(self._facts)
         kg = {unit: self._assays.per_basis_kg(unit, places) for unit in set(units.values())}
-        forms = [self._forms[place] for place in places.tolist()]
-        if len(kg) == 1 and units.keys() >= set(forms):
-            yield from kg.popitem()[1]
-            return
-        for index, form in enumerate(forms):
-            unit = units.get(form)
+        for index, place in enumerate(places.tolist()):
+            unit = units.get(self._forms[place])
             yield None if unit is None else kg[unit][index]
+
+    def _rough_kg(self) -> Floats:
+        """`_kg` of every supply, about; NaN for None."""
+        forms, which = alike(self._forms)
+        units = _units(self._facts)
+        of_form = [units.get(form) for form in forms]
+        found = np.full(len(which), np.nan)
+        for unit in {unit for unit in of_form if unit is not None}:
+            own = np.array([each == unit for each in of_form], dtype=np.bool_)[which]
+            found[own] = self._assays.about_per_basis_kg(unit)[own]
+        return found
 
     def _worth(self, ratio: Ratio | None) -> Ratio:
         """What each cent of λ and each unit of gain is worth in micro-EUR per basis kg."""
@@ -116,19 +141,29 @@ class Carbon:
             yield (self._worth(ratio),)
 
 
-def _gains_g_ppb(supplies: Supplies, facts: MarketFacts) -> Iterator[tuple[int, int]]:
-    """Below the benchmark: by the declared footprint, and by silence."""
+def _units(facts: MarketFacts) -> dict[ProductForm, Denominator]:
+    return {each.form: each.declared_unit for each in reversed(facts.rule_set.benchmarks)}
+
+
+def _gains_g_ppb(supplies: Supplies, facts: MarketFacts) -> NDArray[Any]:
+    """Below the benchmark: by the declared footprint, and by silence; [2, n], 0 without a benchmark.
+
+    What `effective_g_ppb` says of each; int64, or Python's integers where benchmarks are beyond that.
+    """
     benchmarks = {each.form: each for each in reversed(facts.rule_set.benchmarks)}
-    silent = {form: _gain_g_ppb(None, benchmark, facts) for form, benchmark in benchmarks.items()}
-    for form, footprint in zip(supplies.form, supplies.footprint, strict=True):
-        benchmark = benchmarks.get(form)
-        if benchmark is None:
-            yield 0, 0
-        elif footprint is None:
-            yield silent[benchmark.form], silent[benchmark.form]
-        else:
-            yield _gain_g_ppb(footprint, benchmark, facts), silent[benchmark.form]
-
-
-def _gain_g_ppb(footprint: Footprint | None, benchmark: FootprintBenchmark, facts: MarketFacts) -> int:
-    return benchmark.benchmark_g_co2e_per_kg * PPB - effective_g_ppb(footprint, benchmark, facts.rule_set)
+    forms, which = alike(supplies.form)
+    of_form = [benchmarks.get(form) for form in forms]
+    base = [0 if each is None else each.benchmark_g_co2e_per_kg for each in of_form]
+    worst = [
+        0 if each is None else max(each.worst_g_co2e_per_kg, each.benchmark_g_co2e_per_kg) for each in of_form
+    ]
+    kind = np.int64 if max(worst, default=0) * PPB < FLOOR_MAX else object
+    base_g, worst_g = np.array(base, dtype=kind)[which], np.array(worst, dtype=kind)[which]
+    silent = (base_g - worst_g) * PPB
+    improvement_g = base_g - np.minimum(supplies.footprint_g, worst_g)
+    counted_ppb = np.where(
+        (improvement_g > 0) & ~supplies.footprint_verified, facts.rule_set.self_declared_improvement_ppb, PPB
+    )
+    declared = np.where(supplies.footprint_kind == NO_KIND, silent, improvement_g * counted_ppb)
+    has_benchmark = np.array([each is not None for each in of_form], dtype=np.bool_)[which]
+    return np.stack([np.where(has_benchmark, each, 0) for each in (declared, silent)])

@@ -243,6 +243,7 @@ def _trades(
     sellers = [section.sellers[index] for index in seller_of.tolist()]
     buyers = [section.buyers[index] for index in buyer_of.tolist()]
     asks, limits = section.of_sellers.ueur_per_kg[seller_of], section.of_buyers.ueur_per_kg[buyer_of]
+    windows = section.of_sellers.window[seller_of], section.of_buyers.window[buyer_of]
     received = asks + u
     paid = limits + pairs.term_total[pair] + premium - v - left_out
     assert (paid == received).all()
@@ -253,7 +254,7 @@ def _trades(
         buyer=buyers,
         seller_index=seller_of.astype(np.int64),
         buyer_index=buyer_of.astype(np.int64),
-        delivery=delivery_of_each(sellers, buyers, at),
+        delivery=delivery_of_each(sellers, buyers, windows, at),
         limit_ueur_per_kg=limits,
         ask_ueur_per_kg=asks,
         term_total=pairs.term_total[pair],

@@ -7,6 +7,7 @@ from itertools import chain, count
 from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from market.rules.optimum.problem import Int64s, Mask, Places
 
@@ -19,6 +20,7 @@ BITS_PER_WORD = 62
 ROWS_AT_ONCE = 1 << 10
 ALL = slice(None)
 Value = TypeVar("Value", bound=Hashable)
+Keys = NDArray[np.void]
 
 
 def microseconds(moment: datetime) -> int:
@@ -76,6 +78,15 @@ def alike(values: Collection[Value]) -> tuple[list[Value], Int64s]:
     known = numbers()
     which = int64s(map(known.__getitem__, values), len(values))
     return list(known), which
+
+
+def alike_rows(*columns: Int64s) -> Int64s:
+    """A number for each entry, the same where all columns have the same; three columns at most."""
+    found = np.zeros(len(columns[0]), dtype=np.int64)
+    for column in columns:
+        distinct, place = np.unique(column, return_inverse=True)
+        found = found * len(distinct) + place
+    return found
 
 
 def bit_words(sets: Sequence[Collection[str]], names: dict[str, int]) -> Int64s:

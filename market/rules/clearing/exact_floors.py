@@ -9,11 +9,15 @@ from collections.abc import Callable, Iterable, Sequence
 from math import lcm
 
 import numpy as np
+from numpy.typing import NDArray
 
 from market.rules.optimum.problem import Int64s
 
 SUM_BITS = 61
 FLOOR_MAX = 1 << 60
+ABOUT = 2.0**-44
+"""Of what is reckoned in floats, products and quotients of positive numbers: each step is off by 2**-53."""
+Floats = NDArray[np.float64]
 Ratio = tuple[int, int]
 """Numerator and positive denominator, not necessarily in lowest terms."""
 
@@ -33,26 +37,53 @@ class FloorSums:
     ) -> None:
         self._again = again or (lambda places: [ratios[place] for place in places.tolist()])
         self._slots = max(map(len, ratios), default=0)
-        self._bits = SUM_BITS - factor_max.bit_length() - self._slots.bit_length()
+        self._bits = _bits_left(factor_max, self._slots)
         if self._slots == 1:
             divisors, low, high = self._alone(ratios)
-            self._divisor = np.array(divisors, dtype=np.int64)
-            self._low, self._high = (np.array([column], dtype=np.int64) for column in (low, high))
+            self._hold(
+                np.array(divisors, dtype=np.int64),
+                *(np.array([each], dtype=np.int64) for each in (low, high)),
+            )
         else:
             # orders of one template bid the same
             keys = list(map(tuple, ratios))
             alike = {fractions: self._enclosed(fractions) for fractions in set(keys)}
             enclosed = [alike[fractions] for fractions in keys]
-            self._divisor = np.array([divisor for divisor, _, _ in enclosed], dtype=np.int64)
-            self._low = self._columns([low for _, low, _ in enclosed])
-            self._high = self._columns([high for _, _, high in enclosed])
-        self._unknown = self._divisor == 0
-        self._divisor[self._unknown] = 1
-        self._exact = not self._unknown.any() and np.array_equal(self._low, self._high)
-        distinct = set(self._divisor.tolist())
-        self._only = distinct.pop() if len(distinct) == 1 else None
-        bits = np.array([divisor.bit_length() - 1 for divisor in self._divisor.tolist()], dtype=np.int64)
-        self._shift = bits if (np.left_shift(1, bits) == self._divisor).all() else None
+            self._hold(
+                np.array([divisor for divisor, _, _ in enclosed], dtype=np.int64),
+                self._columns([low for _, low, _ in enclosed]),
+                self._columns([high for _, _, high in enclosed]),
+            )
+
+    @classmethod
+    def about(
+        cls, fractions: Floats, factor_max: int, again: Callable[[Int64s], Iterable[Sequence[Ratio]]]
+    ) -> "FloorSums":
+        """Of one fraction an order, at least 0, to within ABOUT of what `again` says of it; NaN for none."""
+        found = cls.__new__(cls)
+        found._again, found._slots, found._bits = again, 1, _bits_left(factor_max, 1)
+        value = np.nan_to_num(fractions)
+        # the largest grid on which a value has no more bits than are left
+        shift = np.minimum(SUM_BITS, found._bits - np.frexp(value)[1].astype(np.int64) - 1)
+        held = shift >= 0
+        shift[~held], value[~held] = 0, 0
+        low, high = (np.ldexp(value * (1 + error), shift) for error in (-ABOUT, ABOUT))
+        found._hold(
+            np.where(held, np.left_shift(1, shift), 0),
+            np.floor(low).astype(np.int64)[None],
+            np.ceil(high).astype(np.int64)[None],
+        )
+        return found
+
+    def _hold(self, divisor: Int64s, low: Int64s, high: Int64s) -> None:
+        self._divisor, self._low, self._high = divisor, low, high
+        self._unknown = divisor == 0
+        divisor[self._unknown] = 1
+        self._exact = not self._unknown.any() and np.array_equal(low, high)
+        distinct = np.unique(divisor)
+        self._only = int(distinct[0]) if len(distinct) == 1 else None
+        bits = np.frexp(divisor.astype(np.float64))[1].astype(np.int64) - 1
+        self._shift = bits if (np.left_shift(1, bits) == divisor).all() else None
 
     def floors(self, factors: Sequence[Int64s], order: Int64s) -> Int64s:
         """⌊Σ factor · fraction⌋ of each entry, at most FLOOR_MAX in size.
@@ -125,6 +156,11 @@ class FloorSums:
         low = [(numerator << shift) // divisor for numerator in over]
         high = [-((-numerator << shift) // divisor) for numerator in over]
         return 1 << shift, low, high
+
+
+def _bits_left(factor_max: int, slots: int) -> int:
+    """For a numerator, where so many products with factors are added up."""
+    return SUM_BITS - factor_max.bit_length() - slots.bit_length()
 
 
 def _exact(factors: Sequence[int], fractions: Sequence[Ratio]) -> int:

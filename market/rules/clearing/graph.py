@@ -13,31 +13,29 @@ from typing import Literal, NamedTuple, TypeVar
 from uuid import UUID
 
 import numpy as np
-from numpy.typing import NDArray
 
 from contracts.rules.price_terms import MICRO_G_PER_KG_PER_CENT
 from market.rules.book import Book, RequirementOrder, SupplyOrder
 from market.rules.clearing.assay_columns import AssayColumns
-from market.rules.clearing.candidates import Nodes, batches, ways
-from market.rules.clearing.columns import int64s
+from market.rules.clearing.candidates import Moments, batches, ways, window_moments
+from market.rules.clearing.columns import Keys, alike_rows, int64s
 from market.rules.clearing.eligibility import Delivery, MarketFacts, deliveries, rests
 from market.rules.clearing.node_columns import NodeColumns, buyer_columns, seller_columns
 from market.rules.clearing.order_limits import PackedColumns, divisibility, packed_nodes
 from market.rules.clearing.paper_columns import PaperColumns, paper_screens
 from market.rules.clearing.rex_columns import rex_screens
 from market.rules.clearing.screening import Parties, asked_analytes, fit_orders, screens, unopposed
-from market.rules.clearing.supply_columns import read_supplies
+from market.rules.clearing.supply_columns import Nodes, Supplies, nodes_of, read_supplies
 from market.rules.clearing.valuation import Valuation, paid_analytes
 from market.rules.clearing.waterfalls import Waterfalls
 from market.rules.optimum.problem import Int32s, Int64s, Integers, Mask, read_only
 from market.rules.packages import Divisibility, carried_g, tradable
 
 INDEX_NAME_MAX = 40
-_moments = attrgetter("start", "end")
+SELLER_KEY = np.dtype([("order", "V16"), ("tranche", ">u4")])
 
 Order = TypeVar("Order", SupplyOrder, RequirementOrder)
 Part = Literal["firm", "all"]
-Keys = NDArray[np.void]
 
 Horizon = tuple[str, int] | None
 """None is spot; a term horizon is its index and start year."""
@@ -226,20 +224,12 @@ def edges(of: Section, *, with_sustainability: bool = True, limited: Mask | None
 
 
 def delivery_of_each(
-    sellers: Iterable[SellerNode], buyers: Iterable[BuyerNode], at: datetime
+    sellers: Sequence[SellerNode], buyers: Sequence[BuyerNode], windows: tuple[Int64s, Int64s], at: datetime
 ) -> list[Delivery]:
-    """`delivery_between` of eligible pairs, reckoned once for all with the same windows."""
-    known: dict[tuple[object, ...], Delivery] = {}
-    found = []
-    for seller, buyer in zip(sellers, buyers, strict=True):
-        sold, tranche = seller.order.terms, seller.tranche
-        offered = sold.term or _moments(sold.tranches[tranche].window)
-        key = (tranche, offered, _moments(buyer.order.terms.window))
-        delivery = known.get(key)
-        if delivery is None:
-            delivery = known[key] = delivery_between(seller, buyer, at)
-        found.append(delivery)
-    return found
+    """`delivery_between` of eligible pairs, reckoned once for all with the same NodeColumns.window."""
+    _, first, which = np.unique(alike_rows(*windows), return_index=True, return_inverse=True)
+    known = [delivery_between(sellers[place], buyers[place], at) for place in first.tolist()]
+    return [known[place] for place in which.tolist()]
 
 
 def delivery_between(seller: SellerNode, buyer: BuyerNode, at: datetime) -> Delivery:
@@ -300,27 +290,25 @@ def _horizon_book(
     requirements: Sequence[RequirementOrder],
     facts: MarketFacts,
 ) -> HorizonBook:
-    places = [
-        (supply, tranche, left_g)
-        for supply, order in enumerate(supplies)
-        for tranche, left_g in enumerate(order.tranche_left_g)
-        if left_g > 0
-    ]
     members = {each.int: member for each, member in facts.members.items()}
     sold_by = [members[order.organisation.int] for order in supplies]
     bought_by = [members[order.organisation.int] for order in requirements]
+    read = read_supplies(supplies)
+    nodes = nodes_of(read)
+    packed = packed_nodes(read, nodes)
+    of_sellers = seller_columns(read, nodes, packed)
+    supply = nodes.supply.tolist()
     sellers = tuple(
-        [
-            SellerNode(supplies[supply], tranche, left_g, sold_by[supply].group)
-            for supply, tranche, left_g in places
-        ]
+        map(
+            SellerNode,
+            [supplies[place] for place in supply],
+            nodes.tranche.tolist(),
+            of_sellers.capacity_g.tolist(),
+            [sold_by[place].group for place in supply],
+        )
     )
-    packed = packed_nodes([node.order.terms for node in sellers], [node.tranche for node in sellers])
-    nodes = Nodes(
-        int64s([supply for supply, _, _ in places], len(places)),
-        int64s([tranche for _, tranche, _ in places], len(places)),
-    )
-    pairs, waterfalls = _pairs(nodes, supplies, requirements, (sold_by, bought_by), facts)
+    wanted = window_moments(requirements)
+    pairs, waterfalls = _pairs(nodes, read, requirements, wanted, (sold_by, bought_by), facts)
     best_bid = _best_bids(pairs, requirements)
     buyers = tuple(
         BuyerNode(order, _within_credit_g(order, best_bid[index]), bought_by[index].group)
@@ -330,16 +318,20 @@ def _horizon_book(
         horizon=horizon,
         sellers=sellers,
         buyers=buyers,
-        seller_key=np.frombuffer(
-            b"".join([node.order.order.bytes + node.tranche.to_bytes(4, "big") for node in sellers]), "V20"
-        ),
+        seller_key=_seller_keys(read, nodes),
         buyer_key=np.frombuffer(b"".join([node.order.order.bytes for node in buyers]), "V16"),
-        of_sellers=seller_columns(sellers, packed),
-        of_buyers=buyer_columns(buyers),
+        of_sellers=of_sellers,
+        of_buyers=buyer_columns(buyers, alike_rows(*wanted)),
         packed=packed,
         pairs=pairs,
         waterfalls=waterfalls,
     )
+
+
+def _seller_keys(read: Supplies, nodes: Nodes) -> Keys:
+    found = np.empty(len(nodes.supply), dtype=SELLER_KEY)
+    found["order"], found["tranche"] = read.order_key[nodes.supply], nodes.tranche
+    return found.view("V20")
 
 
 def _best_bids(pairs: Pairs, requirements: Sequence[RequirementOrder]) -> list[int]:
@@ -362,15 +354,15 @@ def _within_credit_g(order: RequirementOrder, worth_ueur_per_kg: int) -> int:
 
 def _pairs(
     nodes: Nodes,
-    supplies: Sequence[SupplyOrder],
+    read: Supplies,
     requirements: Sequence[RequirementOrder],
+    wanted: Moments,
     parties: Parties,
     facts: MarketFacts,
 ) -> tuple[Pairs, Waterfalls | None]:
     """Pairs against which nothing speaks and whose figures a round can hold: what `reasons` says of one."""
-    if not supplies or not requirements:
+    if not len(read) or not requirements:
         return NO_PAIRS, None
-    read = read_supplies(supplies)
     sellers_fit, buyers_fit = fit_orders(read, parties, facts.at)
     fit_nodes = np.flatnonzero(sellers_fit[nodes.supply])
     known = ways(read, requirements, buyers_fit)
@@ -384,7 +376,7 @@ def _pairs(
     ]
     valuation = Valuation(read, requirements, facts, assays, papers, known)
     found = []
-    for pairs in batches(nodes, fit_nodes, read, requirements, known, facts):
+    for pairs in batches(nodes, fit_nodes, read, requirements, wanted, known, facts):
         pairs = unopposed(pairs, against)
         worth = valuation.of(pairs)
         found.append(
@@ -401,5 +393,5 @@ def _pairs(
         )
     if not found:
         return NO_PAIRS, None
-    waterfalls = Waterfalls(nodes, supplies, requirements, facts, assays, papers, known, valuation)
+    waterfalls = Waterfalls(nodes, read.orders, requirements, facts, assays, papers, known, valuation)
     return Pairs(*(np.concatenate(columns) for columns in zip(*found, strict=True))), waterfalls

@@ -12,7 +12,8 @@ import numpy as np
 from events.market_terms import SupplyTerms
 from events.vocabulary import PPB, CountryCode, ValueChainStage
 from market.rules.book import RequirementOrder, SupplyOrder
-from market.rules.clearing.columns import alike, int64s
+from market.rules.clearing.columns import int64s
+from market.rules.clearing.supply_columns import Nodes, Supplies
 from market.rules.optimum.problem import GUARD, Int32s, Int64s, Mask, added_up
 from market.rules.packages import (
     UNPACKED_UNITS,
@@ -143,20 +144,17 @@ def packed_columns(of: Sequence[Packed]) -> PackedColumns:
     )
 
 
-def packed_nodes(terms: Sequence[SupplyTerms], tranches: Sequence[int]) -> PackedColumns:
+def packed_nodes(of: Supplies, nodes: Nodes) -> PackedColumns:
     """`packed` of each, an entry a node."""
-    count, packagings = len(terms), [each.packaging for each in terms]
-    parts = list(map(_tranche, terms, tranches))
-    share_g, wet_g = int64s([part for part, _ in parts], count), int64s([wet for _, wet in parts], count)
-    package_wet_g = int64s([each.package_wet_g for each in packagings], count)
-    parcel_wet_g = int64s([each.minimum_parcel_wet_g for each in terms], count)
+    share_g, wet_g = of.tranche_share_g[nodes.place], of.tranche_wet_g[nodes.place]
+    package_wet_g, parcel_wet_g = of.package_wet_g[nodes.supply], of.parcel_wet_g[nodes.supply]
     most = max(int(column.max(initial=0)) for column in (package_wet_g, wet_g, parcel_wet_g))
     if most * int(share_g.max(initial=0)) >= GUARD:
-        return packed_columns(list(map(packed, terms, tranches)))
+        terms = [of.terms[supply] for supply in nodes.supply.tolist()]
+        return packed_columns(list(map(packed, terms, nodes.tranche.tolist())))
     of_package = package_wet_g * share_g
-    loose = np.array([each.unit in UNPACKED_UNITS for each in packagings], dtype=np.bool_)
-    loose |= of_package < 2 * wet_g
-    common = int64s(map(gcd, of_package.tolist(), wet_g.tolist()), count)
+    loose = of.is_loose[nodes.supply] | (of_package < 2 * wet_g)
+    common = np.gcd(of_package, wet_g)
     # what is not packed may be in packages of nothing
     over, under = np.where(loose, 1, of_package // common), np.where(loose, 1, wet_g // common)
     whole = np.maximum(package_wet_g, 1)
@@ -184,14 +182,8 @@ class LimitColumns(NamedTuple):
         return LimitColumns(self.order[place], self.parcel[place], self.bound[place])
 
 
-def seller_limits(nodes: Sequence[SellerNode], parcel: Int64s) -> LimitColumns:
-    terms = [node.order.terms for node in nodes]
-    least = [each.all_or_nothing or each.minimum_quantity_wet_g is not None for each in terms]
-    return LimitColumns(
-        alike([node.order.order.int for node in nodes])[1],
-        parcel,
-        np.fromiter(least, np.bool_, len(nodes)),
-    )
+def seller_limits(of: Supplies, nodes: Nodes, parcel: Int64s) -> LimitColumns:
+    return LimitColumns(np.unique(nodes.supply, return_inverse=True)[1], parcel, of.bound[nodes.supply])
 
 
 def buyer_limits(nodes: Sequence[BuyerNode]) -> LimitColumns:

@@ -117,13 +117,11 @@ def _footprints(supplies: Supplies, requirements: Requirements, papers: PaperCol
     if all(cap is None for cap in caps):
         return
     most = int64s([BEYOND if cap is None else cap for cap in caps], len(caps))
-    declared = supplies.footprint
-    grams = int64s([0 if each is None else each.g_co2e_per_kg for each in declared], len(declared))
 
     def low_enough(pairs: Candidates) -> Mask:
         counts = papers.footprint.take(pairs.supply) >= pairs.papers_until
         cap = most.take(pairs.requirement)
-        found: Mask = (cap == BEYOND) | (counts & (grams.take(pairs.supply) <= cap))
+        found: Mask = (cap == BEYOND) | (counts & (supplies.footprint_g.take(pairs.supply) <= cap))
         return found
 
     yield low_enough

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from events.market_terms import RuleSet
 from events.vocabulary import PPB
-from market.rules.clearing.graph import Edges, Keys, Section, edges
+from market.rules.clearing.columns import Keys
+from market.rules.clearing.graph import Edges, Section, edges
 from market.rules.clearing.order_limits import Share, shares
 from market.rules.clearing.prices import Anchor
 from market.rules.optimum.problem import GUARD, Int64s, Mask, Problem, Solution, added_up, fills_g, read_only

@@ -13,12 +13,15 @@ from contracts.rules.price_terms import RAW_FORMS
 from events.market_terms import SupplyTerms
 from events.vocabulary import PPB, Footprint, OriginStep, ProductForm, RexRoute
 from market.rules.book import SupplyOrder
-from market.rules.clearing.columns import alike, int64s, microseconds, numbers
+from market.rules.clearing.columns import NEVER, Keys, alike, int64s, microseconds, numbers
 from market.rules.clearing.eligibility import seller_parcel_g
 from market.rules.optimum.problem import Int64s, Mask
+from market.rules.packages import UNPACKED_UNITS
+from market.rules.tranches import tranche_shares_g
 
 READ_TOGETHER = 256
 NO_KIND = -1
+TRANCHE_FIGURES = 5
 Entry = TypeVar("Entry")
 Columns = TypeVar("Columns")
 CellKinds = Mapping[tuple[str, str, str], int]
@@ -32,15 +35,22 @@ _stated_as = attrgetter("form", "declared_unit", "boundary", "allocation")
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Supplies:
-    """One entry a supply in each column, but those of cells, which has one a cell, in their order.
+    """One entry a supply in each column, but those of cells and tranches: one each, in their order.
 
-    parcel_g: the least, of basis. treo_ppb: PPB where fractions are of the sample. cells: of each supply.
-    cell_kind, footprint_kind: numbers of kinds; NO_KIND without a footprint. fraction_ppb: 0 where there is
-    none. footprint_until: microseconds since 1970.
+    order_key: bytes of its id. bound: whether it has a least quantity. parcel_g, parcel_wet_g: the least, of
+    basis and of product. treo_ppb: PPB where fractions are of the sample. cells: of each supply. cell_kind,
+    footprint_kind: numbers of kinds; NO_KIND without a footprint. fraction_ppb: 0 where there is none.
+    footprint_until: microseconds since 1970. footprint_g: CO2e per kg; 0 without a footprint.
+    tranches: how many of each, one of a term order. tranche_wet_g: of product; _share_g of basis, of which
+    _left_g are neither held nor sold; _start, _end: of its window, microseconds, of a term order NEVER.
     """
 
     orders: list[SupplyOrder]
     terms: list[SupplyTerms]
+    order_key: Keys
+    rank: Int64s
+    firm: Mask
+    bound: Mask
     form: list[ProductForm]
     country: list[str]
     origin: list[tuple[OriginStep, ...]]
@@ -62,9 +72,36 @@ class Supplies:
     footprint_kinds: FootprintKinds
     footprint_kind: Int64s
     footprint_until: Int64s
+    footprint_g: Int64s
+    footprint_verified: Mask
+    package_wet_g: Int64s
+    is_loose: Mask
+    parcel_wet_g: Int64s
+    tranches: Int64s
+    tranche_left_g: Int64s
+    tranche_share_g: Int64s
+    tranche_wet_g: Int64s
+    tranche_start: Int64s
+    tranche_end: Int64s
 
     def __len__(self) -> int:
         return len(self.orders)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Nodes:
+    """Tranches with something left, by supply: which supply each is of, its number, its figures' place."""
+
+    supply: Int64s
+    tranche: Int64s
+    place: Int64s
+
+
+def nodes_of(supplies: Supplies) -> Nodes:
+    place = np.flatnonzero(supplies.tranche_left_g > 0)
+    supply = np.repeat(np.arange(len(supplies)), supplies.tranches)[place]
+    first = np.cumsum(supplies.tranches) - supplies.tranches
+    return Nodes(supply, place - first[supply], place)
 
 
 def unstated_stages(supplies: Supplies) -> Mask:
@@ -109,9 +146,22 @@ def _read(cell_kinds: CellKinds, footprint_kinds: FootprintKinds, orders: Sequen
     form, compositions = [each.form for each in terms], [each.composition for each in terms]
     recycled, footprints = [each.recycled for each in terms], [each.footprint for each in terms]
     cells = list(chain.from_iterable([each.cells for each in compositions]))
+    packagings, tranches = [each.packaging for each in terms], list(map(_tranches, orders))
+    of_tranches = int64s(
+        chain.from_iterable(chain.from_iterable(tranches)), TRANCHE_FIGURES * sum(map(len, tranches))
+    )
+    left_g, share_g, wet_g, start, end = of_tranches.reshape(-1, TRANCHE_FIGURES).T.copy()
     return Supplies(
         orders=list(orders),
         terms=terms,
+        order_key=np.frombuffer(b"".join([order.order.int.to_bytes(16, "big") for order in orders]), "V16"),
+        rank=int64s([order.rank for order in orders], count),
+        firm=np.fromiter([each.commitment == "firm" for each in terms], np.bool_, count),
+        bound=np.fromiter(
+            [each.all_or_nothing or each.minimum_quantity_wet_g is not None for each in terms],
+            np.bool_,
+            count,
+        ),
         form=form,
         country=[each.place.country for each in terms],
         origin=[each.origin for each in terms],
@@ -141,4 +191,29 @@ def _read(cell_kinds: CellKinds, footprint_kinds: FootprintKinds, orders: Sequen
         footprint_until=int64s(
             [0 if each is None else microseconds(each.valid_until) for each in footprints], count
         ),
+        footprint_g=int64s([0 if each is None else each.g_co2e_per_kg for each in footprints], count),
+        footprint_verified=np.fromiter(
+            [each is not None and each.verified for each in footprints], np.bool_, count
+        ),
+        package_wet_g=int64s([each.package_wet_g for each in packagings], count),
+        is_loose=np.fromiter([each.unit in UNPACKED_UNITS for each in packagings], np.bool_, count),
+        parcel_wet_g=int64s([each.minimum_parcel_wet_g for each in terms], count),
+        tranches=int64s(map(len, tranches), count),
+        tranche_left_g=left_g,
+        tranche_share_g=share_g,
+        tranche_wet_g=wet_g,
+        tranche_start=start,
+        tranche_end=end,
     )
+
+
+def _tranches(order: SupplyOrder) -> list[tuple[int, ...]]:
+    """What is left of each tranche, its share, its product, start and end."""
+    terms, left_g = order.terms, order.tranche_left_g
+    if terms.term is not None:
+        return [(left_g[0], terms.basis_g, terms.net_wet_g, NEVER, NEVER)]
+    shares_g = tranche_shares_g(terms)
+    return [
+        (left, share, tranche.net_wet_g, microseconds(tranche.window.start), microseconds(tranche.window.end))
+        for left, share, tranche in zip(left_g, shares_g, terms.tranches, strict=True)
+    ]

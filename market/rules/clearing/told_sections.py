@@ -1,7 +1,8 @@
 """What a round tells of a section once it is proved: trades with their waterfalls, duals, and its result."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, NamedTuple
 from uuid import UUID
 
@@ -11,7 +12,7 @@ from events.clearing_terms import OrderDual, Premium, SectionResult
 from events.vocabulary import Side
 from market.rules.clearing.cleared import ClearedSection, Trades, dual_total
 from market.rules.clearing.columns import ROWS_AT_ONCE
-from market.rules.clearing.graph import BuyerNode, SellerNode
+from market.rules.clearing.graph import SELLER_KEY, BuyerNode, SellerNode
 from market.rules.clearing.prices import forgone
 from market.rules.clearing.quota_record import (
     buyers_duals,
@@ -33,7 +34,6 @@ from market.rules.clearing.written import (
 )
 from market.rules.optimum.problem import Int64s, Mask, fills_g
 
-_SELLER: Final = np.dtype([("order", "V16"), ("tranche", ">u4")])
 _DUAL_HOLES: Final = (
     "order",
     "capacity_g",
@@ -182,7 +182,9 @@ def dual_columns(cleared: ClearedSection, side: Side) -> DualColumns:
     )
     nodes, keys = (section.sellers, section.buyers)[at], (section.seller_key, section.buyer_key)[at]
     tranche = (
-        np.ascontiguousarray(keys).view(_SELLER)["tranche"].tolist() if side == "seller" else [0] * len(nodes)
+        np.ascontiguousarray(keys).view(SELLER_KEY)["tranche"].tolist()
+        if side == "seller"
+        else [0] * len(nodes)
     )
     return DualColumns(side, nodes, octets(keys)[:, :ID_OCTETS], tranche, reasons, figures)
 
@@ -215,28 +217,30 @@ def written_duals(of: DualColumns) -> list[bytes]:
     marginal = ((filled > 0) & (filled < capacity)).tolist()
     reasons = list(map(of.reasons.get, range(len(of.nodes))))
     keys = list(zip(marginal, of.tranche, reasons, strict=True))
-    # who has no part, or less than it brought, tells what it would gain as well
-    told = np.array([reason is not None for reason in reasons], dtype=np.bool_)
-    forgone_of = iter(decimals(of.figures[-1][told]))
-    rows = (
-        row if reason is None else (*row, next(forgone_of))
-        for row, reason in zip(_dual_rows(of), reasons, strict=True)
-    )
+    known: dict[Hashable, bytes] = {}
+    found: list[bytes] = []
 
-    def template(place: int) -> bytes:
+    def template(first: int, row: int) -> bytes:
+        place = first + row
         holes = _DUAL_HOLES if reasons[place] is None else (*_DUAL_HOLES, "forgone_ueur_per_kg")
         return fact_template(order_dual(of.row(place)), holes)
 
-    return from_templates({}, keys, rows, template)
-
-
-def _dual_rows(of: DualColumns) -> Iterator[tuple[bytes, ...]]:
-    """Order and figures of each, encoded, but what it would gain; of some at a time."""
-    for start in range(0, len(of.nodes), ROWS_AT_ONCE):
+    for start in range(0, len(keys), ROWS_AT_ONCE):
         part = slice(start, start + ROWS_AT_ONCE)
-        yield from zip(
-            ids_encoded(of.order[part]), *(decimals(column[part]) for column in of.figures[:-1]), strict=True
-        )
+        rows = _dual_rows(of, part, reasons[part])
+        found += from_templates(known, keys[part], rows, partial(template, start))
+    return found
+
+
+def _dual_rows(of: DualColumns, part: slice, reasons: Sequence[str | None]) -> list[tuple[bytes, ...]]:
+    """Order and figures of each, encoded."""
+    columns = [decimals(column[part]) for column in of.figures[:-1]]
+    rows: list[tuple[bytes, ...]] = list(zip(ids_encoded(of.order[part]), *columns, strict=True))
+    # who has no part, or less than it brought, tells what it would gain as well
+    told = [place for place, reason in enumerate(reasons) if reason is not None]
+    for place, gain in zip(told, decimals(of.figures[-1][part][told]), strict=True):
+        rows[place] += (gain,)
+    return rows
 
 
 def section_result(cleared: ClearedSection) -> SectionResult:

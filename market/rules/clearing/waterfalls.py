@@ -36,7 +36,7 @@ from market.rules.book import RequirementOrder, SupplyOrder
 from market.rules.clearing.amounts import certificates_held, concentrated_origins, profile_of, unstated_of
 from market.rules.clearing.assay_columns import NO_FIGURE, AssayColumns
 from market.rules.clearing.bid_columns import BidColumns, Bids
-from market.rules.clearing.candidates import Candidates, Nodes, Ways
+from market.rules.clearing.candidates import Candidates, Ways
 from market.rules.clearing.carbon_columns import NO_KG
 from market.rules.clearing.columns import cells, int64s, microseconds
 from market.rules.clearing.eligibility import Delivery, MarketFacts, carriage_row
@@ -50,6 +50,7 @@ from market.rules.clearing.pricing import (
 )
 from market.rules.clearing.readings import reading_of
 from market.rules.clearing.screening import Requirements
+from market.rules.clearing.supply_columns import Nodes
 from market.rules.clearing.valuation import Terms, Valuation
 from market.rules.clearing.waterfall_lines import HOLE, LineColumns, Lines, Templates, template_of
 from market.rules.clearing.written import decimals, encoded
@@ -335,9 +336,11 @@ class Waterfalls:
     def _origins(self, trades: _Trades) -> Iterator[bytes]:
         steps = [tuple(sold.origin) for sold in trades.sold]
         concentrated: Iterable[tuple[str, ...]] = repeat((), len(steps))
+        unstated: Iterable[tuple[str, ...]] = repeat((), len(steps))
         if self._facts.inputs.concentrated is not None:
             concentrated = (concentrated_origins(supply, self._facts) for supply in trades.supplies)
-        unstated = (unstated_of(supply, self._facts) for supply in trades.supplies)
+        if self._facts.rule_set.origins_by_stage is True:
+            unstated = (unstated_of(supply, self._facts) for supply in trades.supplies)
         return map(
             self._origin.__getitem__,
             zip(steps, concentrated, unstated, trades.terms.origin.tolist(), strict=True),
