@@ -28,6 +28,7 @@ UUID_STAMPS = (6, 0x0F, 8 << 4), (8, 0x3F, 0b10 << 6)
 SALT_BYTES = 16
 DIGEST_DIGITS = 64
 MSGPACK_LIST, MSGPACK_16_BYTES = b"\xdd", b"\xc4\x10"
+_NOTHING_HASHED = sha256()
 _UUID_BYTES = np.dtype([("head", "V2"), ("bytes", "u1", 16)])
 _uuids = msgspec.msgpack.Decoder(list[UUID])
 """Makes ids of a list of 16 bytes each, in a fraction of the time that `UUID` takes."""
@@ -38,7 +39,11 @@ def fact_sha256(encoded_fact: bytes, salt: str) -> bytes:
 
     These hashes are public: without the salt a limit could be guessed back from one.
     """
-    return sha256(bytes.fromhex(salt) + encoded_fact).digest()
+    # a copy of what is hashed once is had faster than a new one, and the fact is not copied
+    found = _NOTHING_HASHED.copy()
+    found.update(bytes.fromhex(salt))
+    found.update(encoded_fact)
+    return found.digest()
 
 
 def root_sha256(hashes: Iterable[bytes]) -> str:
