@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from market.rules.clearing.exact_floors import ABOUT, FLOOR_MAX, FloorSums
+from market.rules.clearing.exact_floors import ABOUT, FLOOR_MAX, AboutFloors, FloorSums
 
 NUMBERS = st.one_of(st.integers(-9, 9), st.integers(-(2**53), 2**53), st.integers(-(10**40), 10**40))
 DIVISORS = st.one_of(st.integers(1, 9), st.just(10**9), st.integers(1, 10**40))
@@ -39,8 +39,8 @@ def test_floors_are_those_of_exact_fractions(
     ).tolist()
 
 
-@example([(2 * 10**6, 10**9)], 0.0, 10**9, 3 * 10**8)
-@example([(10**18, 10**9), (1, 3)], 0.9, 10**9, -3)
+@example([(2 * 10**6, 10**9)], 0.0, 3 * 10**8)
+@example([(10**18, 10**9), (1, 3)], 0.9, -3)
 @given(
     st.lists(
         st.one_of(st.none(), st.tuples(st.integers(1, 10**40), st.integers(1, 10**30))),
@@ -48,23 +48,19 @@ def test_floors_are_those_of_exact_fractions(
         max_size=4,
     ),
     st.floats(-0.9, 0.9),
-    st.integers(1, 2**53),
-    st.integers(-(2**53), 2**53),
+    st.integers(-FLOOR_MAX, FLOOR_MAX),
 )
 def test_floors_of_fractions_known_in_floats_are_exact(
-    ratios: list[tuple[int, int] | None], off: float, factor_max: int, factor: int
+    ratios: list[tuple[int, int] | None], off: float, factor: int
 ) -> None:
     """However far off they are within what is allowed."""
-    bounded = max(-factor_max, min(factor, factor_max))
     exact = [(0, 1) if each is None else each for each in ratios]
     fractions = np.array([np.nan if each is None else each[0] / each[1] for each in ratios])
-    sums = FloorSums.about(
-        fractions * (1 + off * ABOUT),
-        factor_max,
-        lambda places: [(exact[place],) for place in places.tolist()],
+    sums = AboutFloors(
+        fractions * (1 + off * ABOUT), lambda places: [exact[place] for place in places.tolist()]
     )
-    column = np.full(len(ratios), bounded, dtype=np.int64)
-    expected = [(bounded * Fraction(*each)).__floor__() for each in exact]
+    column = np.full(len(ratios), factor, dtype=np.int64)
+    expected = [(factor * Fraction(*each)).__floor__() for each in exact]
     assert [max(-FLOOR_MAX, min(each, FLOOR_MAX)) for each in expected] == sums.floors(
-        [column], np.arange(len(ratios))
+        column, np.arange(len(ratios))
     ).tolist()

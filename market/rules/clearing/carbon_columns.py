@@ -13,7 +13,7 @@ from market.rules.clearing.assay_columns import AssayColumns
 from market.rules.clearing.candidates import Candidates
 from market.rules.clearing.columns import alike, among, int64s
 from market.rules.clearing.eligibility import MarketFacts
-from market.rules.clearing.exact_floors import ABOUT, FLOOR_MAX, Floats, FloorSums, Ratio
+from market.rules.clearing.exact_floors import ABOUT, FLOOR_MAX, AboutFloors, Floats, Ratio
 from market.rules.clearing.paper_columns import PaperColumns
 from market.rules.clearing.supply_columns import NO_KIND, Supplies
 from market.rules.optimum.problem import Int64s, Mask
@@ -53,12 +53,7 @@ class Carbon:
         self._silent: Int64s = of_silence
         kg = self._rough_kg()[:count]
         self._kg_ppb = self._in_ppb(kg)
-        most_factor = cents_max * max(
-            int(np.abs(each).max(initial=0)) for each in (self._declared, self._silent)
-        )
-        # of a hundred thousand supplies the fractions are more than the columns, and asked for again of few
-        worth = kg * (self._unit / (CENTS_G_PER_T_KG_PER_UEUR * PPB))
-        self._paid = FloorSums.about(worth, most_factor, self._again)
+        self._paid = AboutFloors(kg * (self._unit / (CENTS_G_PER_T_KG_PER_UEUR * PPB)), self._worth)
 
     def _in_ppb(self, kg: Floats) -> Int64s:
         """Parts per billion, rounded down: exactly, where rounding of `kg` leaves that open."""
@@ -79,10 +74,10 @@ class Carbon:
         if not len(self._declared):
             return np.zeros(len(pairs), dtype=np.int64)
         cents, counts = self._cents.take(pairs.requirement), self._counts(pairs)
-        found = self._paid.floors([cents * self._gain(supply, counts)], supply)
+        found = self._paid.floors(cents * self._gain(supply, counts), supply)
         for pair in np.flatnonzero(among(supply, self._huge)).tolist():
             gain = self._beyond[int(supply[pair])][0 if counts[pair] else 1]
-            (((numerator, denominator),),) = self._again(supply[pair : pair + 1])
+            ((numerator, denominator),) = self._worth(supply[pair : pair + 1])
             exact = int(cents[pair]) * gain // self._unit * numerator // denominator
             found[pair] = max(-FLOOR_MAX, min(exact, FLOOR_MAX))
         return found
@@ -130,15 +125,10 @@ class Carbon:
             found[own] = self._assays.about_per_basis_kg(unit)[own]
         return found
 
-    def _worth(self, ratio: Ratio | None) -> Ratio:
+    def _worth(self, places: Int64s) -> Iterator[Ratio]:
         """What each cent of λ and each unit of gain is worth in micro-EUR per basis kg."""
-        if ratio is None:
-            return NOTHING
-        return ratio[0] * self._unit, ratio[1] * CENTS_G_PER_T_KG_PER_UEUR * PPB
-
-    def _again(self, places: Int64s) -> Iterator[tuple[Ratio]]:
-        for ratio in self._kg(places):
-            yield (self._worth(ratio),)
+        for kg in self._kg(places):
+            yield (NOTHING if kg is None else (kg[0] * self._unit, kg[1] * CENTS_G_PER_T_KG_PER_UEUR * PPB))
 
 
 def _units(facts: MarketFacts) -> dict[ProductForm, Denominator]:

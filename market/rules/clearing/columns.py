@@ -119,18 +119,26 @@ def share_a_bit(left: Int64s, left_index: Int64s, right: Int64s, right_index: In
 class Slots:
     """Lists of rows of integers, one list an order, as columns: slot k holds the k-th row of each list."""
 
-    def __init__(self, lists: Sequence[Sequence[tuple[int, ...]]], width: int) -> None:
-        self._count = int64s(map(len, lists), len(lists))
-        self._least = int(self._count.min(initial=self._count.max(initial=0)))
-        self._cells = np.zeros((max(map(len, lists), default=0), width, len(lists)), dtype=np.int64)
-        for slot, columns in enumerate(self._cells):
-            places = np.flatnonzero(self._count > slot)
-            entries = chain.from_iterable([each[slot] for each in lists if len(each) > slot])
-            columns[:, places] = int64s(entries, width * len(places)).reshape(-1, width).T
+    def __init__(self, count: Int64s, columns: Sequence[Int64s]) -> None:
+        """count: rows of each order; columns: of the rows, the first order's before the next one's."""
+        self._count = count
+        most = int(count.max(initial=0))
+        self._least = int(count.min(initial=most))
+        self._cells = np.zeros((most, len(columns), len(count)), dtype=np.int64)
+        order = np.repeat(np.arange(len(count)), count)
+        slot = np.arange(len(order)) - np.repeat(np.cumsum(count) - count, count)
+        for place, column in enumerate(columns):
+            self._cells[slot, place, order] = column
         self._same = [
-            [_same_for_all(column[self._count > slot]) for column in columns]
-            for slot, columns in enumerate(self._cells)
+            [_same_for_all(column[count > slot]) for column in of_slot]
+            for slot, of_slot in enumerate(self._cells)
         ]
+
+    @classmethod
+    def of_lists(cls, lists: Sequence[Sequence[tuple[int, ...]]], width: int) -> "Slots":
+        count = int64s(map(len, lists), len(lists))
+        entries = int64s(chain.from_iterable(chain.from_iterable(lists)), width * int(count.sum()))
+        return cls(count, list(entries.reshape(-1, width).T))
 
     def __len__(self) -> int:
         return len(self._cells)

@@ -15,6 +15,8 @@ from market.rules.optimum.problem import Int64s
 
 SUM_BITS = 61
 FLOOR_MAX = 1 << 60
+WHOLE_FLOATS_MAX = 2.0**52
+"""Below it floats tell whole numbers from halves."""
 ABOUT = 2.0**-44
 """Of what is reckoned in floats, products and quotients of positive numbers: each step is off by 2**-53."""
 Floats = NDArray[np.float64]
@@ -25,19 +27,13 @@ Ratio = tuple[int, int]
 class FloorSums:
     """For each of n orders up to k fractions; `floors` multiplies them by factors, adds, rounds down.
 
-    factor_max: no factor's size exceeds it. again: the fractions of some orders once more, by their places,
-    where they need not be kept.
+    factor_max: no factor's size exceeds it.
     """
 
-    def __init__(
-        self,
-        ratios: Sequence[Sequence[Ratio]],
-        factor_max: int,
-        again: Callable[[Int64s], Iterable[Sequence[Ratio]]] | None = None,
-    ) -> None:
-        self._again = again or (lambda places: [ratios[place] for place in places.tolist()])
+    def __init__(self, ratios: Sequence[Sequence[Ratio]], factor_max: int) -> None:
+        self._ratios = ratios
         self._slots = max(map(len, ratios), default=0)
-        self._bits = _bits_left(factor_max, self._slots)
+        self._bits = SUM_BITS - factor_max.bit_length() - self._slots.bit_length()
         if self._slots == 1:
             divisors, low, high = self._alone(ratios)
             self._hold(
@@ -54,26 +50,6 @@ class FloorSums:
                 self._columns([low for _, low, _ in enclosed]),
                 self._columns([high for _, _, high in enclosed]),
             )
-
-    @classmethod
-    def about(
-        cls, fractions: Floats, factor_max: int, again: Callable[[Int64s], Iterable[Sequence[Ratio]]]
-    ) -> "FloorSums":
-        """Of one fraction an order, at least 0, to within ABOUT of what `again` says of it; NaN for none."""
-        found = cls.__new__(cls)
-        found._again, found._slots, found._bits = again, 1, _bits_left(factor_max, 1)
-        value = np.nan_to_num(fractions)
-        # the largest grid on which a value has no more bits than are left
-        shift = np.minimum(SUM_BITS, found._bits - np.frexp(value)[1].astype(np.int64) - 1)
-        held = shift >= 0
-        shift[~held], value[~held] = 0, 0
-        low, high = (np.ldexp(value * (1 + error), shift) for error in (-ABOUT, ABOUT))
-        found._hold(
-            np.where(held, np.left_shift(1, shift), 0),
-            np.floor(low).astype(np.int64)[None],
-            np.ceil(high).astype(np.int64)[None],
-        )
-        return found
 
     def _hold(self, divisor: Int64s, low: Int64s, high: Int64s) -> None:
         self._divisor, self._low, self._high = divisor, low, high
@@ -106,10 +82,8 @@ class FloorSums:
             return self._divided(low, order)
         low, high = self._divided(low, order), self._divided(high, order)
         unsure = np.flatnonzero((low != high) | self._unknown.take(order))
-        if len(unsure):
-            of_entry = zip(unsure.tolist(), self._again(order[unsure]), strict=True)
-            for entry, fractions in of_entry:
-                low[entry] = _exact([int(factor[entry]) for factor in factors], fractions)
+        for entry in unsure.tolist():
+            low[entry] = _exact([int(factor[entry]) for factor in factors], self._ratios[order[entry]])
         return low
 
     def _divided(self, sums: Int64s, order: Int64s) -> Int64s:
@@ -158,9 +132,27 @@ class FloorSums:
         return 1 << shift, low, high
 
 
-def _bits_left(factor_max: int, slots: int) -> int:
-    """For a numerator, where so many products with factors are added up."""
-    return SUM_BITS - factor_max.bit_length() - slots.bit_length()
+class AboutFloors:
+    """For each of n orders one fraction, known to within ABOUT; `floors` multiplies it and rounds down.
+
+    fractions: at least 0, NaN for 0. again: the fractions of some orders exactly, by their places.
+    """
+
+    def __init__(self, fractions: Floats, again: Callable[[Int64s], Iterable[Ratio]]) -> None:
+        self._fractions, self._again = np.nan_to_num(fractions), again
+
+    def floors(self, factor: Int64s, order: Int64s) -> Int64s:
+        """`FloorSums.floors` with one factor: in floats where these decide, else exactly."""
+        product = factor * self._fractions.take(order)
+        off = np.abs(product) * (2 * ABOUT)
+        low = np.floor(product - off)
+        unsure = np.flatnonzero((low != np.floor(product + off)) | (off > WHOLE_FLOATS_MAX * ABOUT))
+        low[unsure] = 0
+        found = low.astype(np.int64)
+        if len(unsure):
+            for entry, fraction in zip(unsure.tolist(), self._again(order[unsure]), strict=True):
+                found[entry] = _exact([int(factor[entry])], [fraction])
+        return found
 
 
 def _exact(factors: Sequence[int], fractions: Sequence[Ratio]) -> int:

@@ -98,7 +98,7 @@ def _footprints_until(supplies: Supplies, facts: MarketFacts) -> Int64s:
 
 
 def _certificates(requirements: Requirements, papers: PaperColumns) -> Iterator[Screen]:
-    required = Slots(
+    required = Slots.of_lists(
         [[(papers.row[scheme],) for scheme in order.terms.certificates_required] for order in requirements], 1
     )
 

@@ -56,7 +56,7 @@ def _magnets(supplies: Supplies, requirements: Requirements) -> Iterator[Screen]
     flux = int64s([-1 if each is UNSET else each.flux_ppb for each in offers], len(offers))
     least_flux = int64s([0 if each is UNSET else each.flux_min_ppb for each in needs], len(needs))
     low, high = _measured([() if each is UNSET else each.dimensions for each in offers])
-    sizes = Slots(
+    sizes = Slots.of_lists(
         [
             [] if need is UNSET else [(_ROW[each.axis], *bounds_um(each)) for each in need.dimensions]
             for need in needs

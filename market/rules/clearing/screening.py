@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
+from itertools import chain
 
 import numpy as np
 from msgspec import UNSET
@@ -216,23 +217,18 @@ def asked_analytes(requirements: Requirements) -> dict[str, None]:
 
 
 def _analytes(requirements: Requirements, assays: AssayColumns) -> Iterator[Screen]:
+    row, lists = assays.row, [order.terms.limits for order in requirements]
+    limits = list(chain.from_iterable(lists))
     bounds = Slots(
-        [
-            [
-                *(
-                    (
-                        assays.row[limit.analyte],
-                        0 if limit.min_ppb is None else limit.min_ppb,
-                        BEYOND - 1 if limit.max_ppb is None else limit.max_ppb,
-                    )
-                    for limit in order.terms.limits
-                ),
-                *((assays.row[rule.analyte], 0, BEYOND - 1) for rule in order.terms.penalties),
-            ]
-            for order in requirements
-        ],
-        3,
+        int64s(map(len, lists), len(lists)),
+        (
+            int64s([row[limit.analyte] for limit in limits], len(limits)),
+            int64s([0 if limit.min_ppb is None else limit.min_ppb for limit in limits], len(limits)),
+            int64s([BEYOND - 1 if limit.max_ppb is None else limit.max_ppb for limit in limits], len(limits)),
+        ),
     )
+    penalised = [[(row[rule.analyte],) for rule in order.terms.penalties] for order in requirements]
+    measured = Slots.of_lists(penalised, 1)
     low, high = assays.low_ppb, assays.high_ppb
 
     def within(pairs: Candidates) -> Mask:
@@ -240,9 +236,11 @@ def _analytes(requirements: Requirements, assays: AssayColumns) -> Iterator[Scre
         for places, (row, least, most) in bounds.of(pairs.requirement):
             supply = pairs.supply[places]
             found[places] &= (cells(high, row, supply) <= most) & (cells(low, row, supply) >= least)
+        for places, (row,) in measured.of(pairs.requirement):
+            found[places] &= cells(low, row, pairs.supply[places]) != NO_FIGURE
         return found
 
-    if len(bounds):
+    if len(bounds) or len(measured):
         yield within
 
 

@@ -188,7 +188,7 @@ def _co_products(requirements: Requirements, facts: MarketFacts, assays: AssayCo
                 continue
             rows[-1].append((assays.row[bid.analyte], bid.max_ratio_ppb))
             prices[-1].append((price.numerator * bid.payable_ppb, price.denominator * PPB**2))
-    bids = Slots(rows, 2)
+    bids = Slots.of_lists(rows, 2)
     if not len(bids):
         return _no_amount
     most = max(most for of_order in rows for _, most in of_order)
@@ -218,7 +218,7 @@ def _certificates(
 ) -> Term:
     recognised = facts.rule_set.recognised_certificates
     stated, which = alike([profile.certificates for profile in profiles])
-    bids = Slots(
+    bids = Slots.of_lists(
         [
             [(papers.row[bid.scheme], bid.ueur_per_kg) for bid in of_profile if bid.scheme in recognised]
             for of_profile in stated
@@ -286,7 +286,7 @@ class Penalties:
         self._high_ppb = assays.high_ppb
         row = assays.row
         rules, self._which = alike([order.terms.penalties for order in requirements])
-        self._rules = Slots(
+        self._rules = Slots.of_lists(
             [[(row[rule.analyte], rule.threshold_ppb, rule.step_ppb) for rule in each] for each in rules], 3
         )
         self._amounts = FloorSums(
