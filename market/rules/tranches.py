@@ -37,12 +37,18 @@ def tranches_left_g(terms: SupplyTerms, committed_g: tuple[int, ...], available_
     """
     if terms.term is not None:
         return (available_g,)
-    shares = tranche_shares_g(terms)
-    if len(shares) == 1:
-        return (max(0, min(available_g, shares[0] - (committed_g[0] if committed_g else 0))),)
-    committed = (*committed_g, *[0] * len(shares))
+    return left_of_shares_g(tranche_shares_g(terms), committed_g, available_g)
+
+
+def left_of_shares_g(
+    shares_g: tuple[int, ...], committed_g: tuple[int, ...], available_g: int
+) -> tuple[int, ...]:
+    """`tranches_left_g` of tranches with these shares."""
+    if len(shares_g) == 1:
+        return (max(0, min(available_g, shares_g[0] - (committed_g[0] if committed_g else 0))),)
+    committed = (*committed_g, *[0] * len(shares_g))
     found = []
-    for share, taken in zip(shares, committed, strict=False):
+    for share, taken in zip(shares_g, committed, strict=False):
         found.append(max(0, min(available_g, share - taken)))
         available_g -= found[-1]
     return tuple(found)

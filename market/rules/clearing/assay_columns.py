@@ -17,7 +17,7 @@ from events.vocabulary import (
 )
 from market.rules.clearing.columns import BEYOND
 from market.rules.clearing.eligibility import carries_treo
-from market.rules.clearing.exact_floors import Floats, Ratio
+from market.rules.clearing.exact_floors import NOTHING, AboutFloors, Floats, Ratio
 from market.rules.clearing.supply_columns import Supplies
 from market.rules.optimum.problem import Int64s
 from market.rules.quantities import kg_per_basis_kg, purity_ppb
@@ -53,13 +53,15 @@ class AssayColumns:
         self._oxides = np.zeros((len(elements), count), dtype=np.int64)
         self._oxide_scale = lcm(*(METAL_PPB[oxide] for oxide, (of, _) in OXIDES.items() if of in elements))
         self._read(supplies, elements)
-        dry_kg = self.per_basis_kg("dry") if paid else []
-        for place in {self.row[analyte] for analyte in paid}:
-            least = np.maximum(self.low_ppb[place], 0).tolist()
-            self.ratio_ppb[place] = [
-                0 if kg is None else min(low * kg[0] // kg[1], INTEGER_MAX)
-                for low, kg in zip(least, dry_kg, strict=True)
-            ]
+        if paid:
+            of_dry = AboutFloors(self.about_per_basis_kg("dry"), self._exactly_dry)
+            for place in {self.row[analyte] for analyte in paid}:
+                ratio_ppb = of_dry.floors(np.maximum(self.low_ppb[place], 0), np.arange(count))
+                self.ratio_ppb[place] = np.minimum(ratio_ppb, INTEGER_MAX)
+
+    def _exactly_dry(self, places: Int64s) -> list[Ratio]:
+        """What 0 kg stand for where that cannot be said."""
+        return [NOTHING if kg is None else kg for kg in self.per_basis_kg("dry", places)]
 
     def per_basis_kg(self, per: Denominator, places: Int64s | None = None) -> list[Ratio | None]:
         """`kg_per_basis_kg` of every supply, or of those at `places`."""

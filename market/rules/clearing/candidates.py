@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import chain
 
 import numpy as np
 
@@ -76,9 +77,10 @@ def ways(supplies: Supplies, requirements: Sequence[RequirementOrder], fit: Mask
     for index in np.flatnonzero(fit).tolist():
         terms = requirements[index].terms
         # the first of a form, and of a country, counts
-        legs = {leg.country: leg for leg in reversed(terms.carriage)}
+        legs = {leg.country: leg for leg in reversed(terms.carriage)} if terms.carriage else {}
+        countries = {terms.place.country, *legs}
         for accepted in {form.form: form for form in reversed(terms.forms)}.values():
-            for country in {terms.place.country, *legs}:
+            for country in countries:
                 key = keys.get((accepted.form, country))
                 if key is None:
                     continue
@@ -87,8 +89,9 @@ def ways(supplies: Supplies, requirements: Sequence[RequirementOrder], fit: Mask
                 per_product = leg is not None and leg.per == "product"
                 carriage = (0, amount) if per_product else (amount, 0)
                 found[key].append((index, accepted.differential_ueur_per_kg, *carriage))
-    rows = np.array([way for key in found for way in key], dtype=np.int64).reshape(-1, 4)
-    starts = np.concatenate([[0], np.cumsum([len(key) for key in found])]).astype(np.int64)
+    counts = int64s(map(len, found), len(found))
+    rows = int64s(chain.from_iterable(chain.from_iterable(found)), 4 * int(counts.sum())).reshape(-1, 4)
+    starts = np.concatenate([[0], np.cumsum(counts)])
     return Ways(key_of_supply, starts, *(column.copy() for column in rows.T))
 
 

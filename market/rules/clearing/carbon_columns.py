@@ -13,12 +13,11 @@ from market.rules.clearing.assay_columns import AssayColumns
 from market.rules.clearing.candidates import Candidates
 from market.rules.clearing.columns import alike, among, int64s
 from market.rules.clearing.eligibility import MarketFacts
-from market.rules.clearing.exact_floors import ABOUT, FLOOR_MAX, AboutFloors, Floats, Ratio
+from market.rules.clearing.exact_floors import ABOUT, FLOOR_MAX, NOTHING, AboutFloors, Floats, Ratio
 from market.rules.clearing.paper_columns import PaperColumns
 from market.rules.clearing.supply_columns import NO_KIND, Supplies
 from market.rules.optimum.problem import Int64s, Mask
 
-NOTHING: Ratio = (0, 1)
 NO_KG = -1
 _LARGER = -2
 

@@ -22,6 +22,7 @@ ABOUT = 2.0**-44
 Floats = NDArray[np.float64]
 Ratio = tuple[int, int]
 """Numerator and positive denominator, not necessarily in lowest terms."""
+NOTHING: Ratio = (0, 1)
 
 
 class FloorSums:

@@ -40,8 +40,13 @@ class PaperColumns:
         self.row = {scheme: place for place, scheme in enumerate(schemes)}
         held = {member.organisation.int: self._held(member, facts) for member in facts.members.values()}
         certified = [[NEVER] * len(supplies) for _ in self.row]
-        for index, order in enumerate(supplies.orders) if self.row else ():
-            for row, until in self._of_order(order, held, facts):
+        with_papers = [
+            index
+            for index, each in enumerate(supplies.terms if self.row else ())
+            if each.certificates or each.passport_evidence is not None
+        ]
+        for index in with_papers:
+            for row, until in self._of_order(supplies.orders[index], held, facts):
                 certified[row][index] = max(certified[row][index], until)
         self.certified = np.array(certified, dtype=np.int64).reshape(len(self.row), len(supplies))
         self.footprint = _footprints_until(supplies, facts)

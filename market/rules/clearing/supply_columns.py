@@ -17,7 +17,7 @@ from market.rules.clearing.columns import NEVER, Keys, alike, int64s, microsecon
 from market.rules.clearing.eligibility import seller_parcel_g
 from market.rules.optimum.problem import Int64s, Mask
 from market.rules.packages import UNPACKED_UNITS
-from market.rules.tranches import tranche_shares_g
+from market.rules.tranches import left_of_shares_g, tranche_shares_g
 
 READ_TOGETHER = 256
 NO_KIND = -1
@@ -209,10 +209,11 @@ def _read(cell_kinds: CellKinds, footprint_kinds: FootprintKinds, orders: Sequen
 
 def _tranches(order: SupplyOrder) -> list[tuple[int, ...]]:
     """What is left of each tranche, its share, its product, start and end."""
-    terms, left_g = order.terms, order.tranche_left_g
+    terms, available_g = order.terms, order.available_g
     if terms.term is not None:
-        return [(left_g[0], terms.basis_g, terms.net_wet_g, NEVER, NEVER)]
+        return [(available_g, terms.basis_g, terms.net_wet_g, NEVER, NEVER)]
     shares_g = tranche_shares_g(terms)
+    left_g = left_of_shares_g(shares_g, order.tranche_committed_g, available_g)
     return [
         (left, share, tranche.net_wet_g, microseconds(tranche.window.start), microseconds(tranche.window.end))
         for left, share, tranche in zip(left_g, shares_g, terms.tranches, strict=True)

@@ -18,10 +18,10 @@ from market.rules.clearing.amounts import (
 )
 from market.rules.clearing.assay_columns import AssayColumns
 from market.rules.clearing.candidates import Candidates, Ways
-from market.rules.clearing.carbon_columns import NOTHING, Carbon
+from market.rules.clearing.carbon_columns import Carbon
 from market.rules.clearing.columns import Slots, alike, cells, int64s
 from market.rules.clearing.eligibility import MarketFacts
-from market.rules.clearing.exact_floors import FloorSums, Ratio
+from market.rules.clearing.exact_floors import NOTHING, FloorSums, Ratio
 from market.rules.clearing.paper_columns import PaperColumns
 from market.rules.clearing.screening import Requirements
 from market.rules.clearing.supply_columns import Supplies, unstated_stages
@@ -259,13 +259,11 @@ def _rex(supplies: Supplies, requirements: Requirements, profiles: Sequence[Sust
     routes = {route: place for place, route in enumerate(REX_HIERARCHY)}
     fit_for, which = alike(supplies.rex_routes)
     offered = int64s([sum(1 << routes[route] for route in set(fit)) for fit in fit_for], len(fit_for))[which]
-    wanted, bids = [], []
-    for order, profile in zip(requirements, profiles, strict=True):
-        route = order.terms.rex_route
-        wanted.append(0 if route is None else routes[route])
-        amounts = (bid.ueur_per_kg for bid in profile.rex if bid.route == route)
-        bids.append(next(amounts, 0))
-    place, bid = np.array(wanted, dtype=np.int64), np.array(bids, dtype=np.int64)
+    of_order = zip([order.terms.rex_route for order in requirements], profiles, strict=True)
+    wanted, of_profile = alike([(route, profile.rex) for route, profile in of_order])
+    amounts = [next((bid.ueur_per_kg for bid in rex if bid.route == route), 0) for route, rex in wanted]
+    bid = int64s(amounts, len(wanted))[of_profile]
+    place = int64s([0 if route is None else routes[route] for route, _ in wanted], len(wanted))[of_profile]
     return lambda pairs: (
         (offered.take(pairs.supply) >> place.take(pairs.requirement) & 1) * bid.take(pairs.requirement)
     )
