@@ -130,18 +130,16 @@ def written(message: Message) -> WrittenRecord:
     )
 
 
-class Moment(Struct, frozen=True, gc=False):
-    """A time as records tell it: their own timestamp, and a header, with the name of the one behind it."""
-
-    timestamp_ms: int
-    header: bytes
+Moment: TypeAlias = tuple[int, bytes]
+"""A time as records tell it: their own timestamp in milliseconds, and a header, with the name of the one
+behind it."""
 
 
 def moment(time: datetime) -> Moment:
     since = time - EPOCH
     # As the record's own headers have it, ten times as fast as `isoformat`.
     text = _encode(time)[1:-1]
-    return Moment(
+    return (
         since.days * DAY_MS + since.seconds * 1_000 + since.microseconds // 1_000,
         _TIME_OF[len(text)] + text + _SUBJECT,
     )
@@ -160,8 +158,9 @@ def written_event(
     many as those of the kind have. `key` and `subject` as `written_text` has them."""
     if len(data) > BODY_BYTES_MAX:
         raise BodyTooLarge(f"{kind.name}: {len(data)} bytes exceed {BODY_BYTES_MAX}")
-    headers = b"".join((kind.headers, _encode(identity)[1:-1], at.header, subject, *further))
-    return written_record(at.timestamp_ms, key, data, headers)
+    at_ms, time = at
+    headers = b"".join((kind.headers, _encode(identity)[1:-1], time, subject, *further))
+    return written_record(at_ms, key, data, headers)
 
 
 Place: TypeAlias = tuple[str, int]

@@ -58,7 +58,7 @@ def varint(number: int) -> bytes:
 
 
 def _signed(number: int) -> bytes:
-    return varint(number) if number >= 0 else _written((-number << 1) - 1)
+    return _written(number << 1 if number >= 0 else (-number << 1) - 1)
 
 
 def written_text(value: bytes) -> bytes:
@@ -280,24 +280,18 @@ class BatchWriter:
         return RecordBatch(self._records, first=self._first, last=last, timestamp_ms=timestamp_ms)
 
 
-class WrittenRecord(Struct, frozen=True, gc=False):
-    """A record but for its place in a batch, in pieces: its value is copied once, into the batch.
+WrittenRecord: TypeAlias = tuple[int, bytes, bytes, bytes]
+"""A record but for its place in a batch, in pieces: its value is copied once, into the batch.
 
-    `before` is its key and the length of its value, `headers` as they stand in it with their count.
-    """
-
-    timestamp_ms: int
-    before: bytes
-    value: bytes
-    headers: bytes
+Its timestamp in milliseconds, its key and the length of its value, its value, its headers as they stand in it
+with their count. A tuple, which is made and taken apart in less time than a struct.
+"""
 
 
 def written_record(timestamp_ms: int, key: bytes, value: bytes, headers: bytes) -> WrittenRecord:
     """`key` as `written_text` has it, `headers` with their count before them."""
     size = len(value)
-    return WrittenRecord(
-        timestamp_ms, key + (_SHORT[size] if size < _SHORTS else varint(size)), value, headers
-    )
+    return timestamp_ms, key + (_SHORT[size] if size < _SHORTS else varint(size)), value, headers
 
 
 class RecordWriter:
@@ -315,14 +309,16 @@ class RecordWriter:
         parts: list[bytes] = []
         size, bytes_max, count = self._size, self._bytes_max, self._count
         first_ms, last_ms = self._first_ms, self._last_ms
-        for record in records:
-            at_ms, before, value, headers = record.timestamp_ms, record.before, record.value, record.headers
-            if not count:
-                first_ms = last_ms = at_ms
-            delay = at_ms - first_ms
-            delayed = _SHORT[delay] if 0 <= delay < _SHORTS else _signed(delay)
+        begun_ms, begun = first_ms, _NO_DELAY
+        for at_ms, before, value, headers in records:
+            if at_ms != begun_ms or not count:
+                if not count:
+                    first_ms = last_ms = at_ms
+                delay = at_ms - first_ms
+                begun = NO_ATTRIBUTES + (_SHORT[delay] if 0 <= delay < _SHORTS else _signed(delay))
+                begun_ms = at_ms
             place = _SHORT[count] if count < _SHORTS else varint(count)
-            length = 1 + len(delayed) + len(place) + len(before) + len(value) + len(headers)
+            length = len(begun) + len(place) + len(before) + len(value) + len(headers)
             record_length = _SHORT[length] if length < _SHORTS else varint(length)
             grown = size + len(record_length) + length
             if grown > bytes_max and count:
@@ -330,7 +326,7 @@ class RecordWriter:
             size = grown
             if at_ms > last_ms:
                 last_ms = at_ms
-            parts += (record_length, NO_ATTRIBUTES, delayed, place, before, value, headers)
+            parts += (record_length, begun, place, before, value, headers)
             count += 1
         others = records[count - self._count :]
         self._records.append(b"".join(parts))

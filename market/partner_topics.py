@@ -51,10 +51,27 @@ Records: TypeAlias = dict[Place, list[WrittenRecord]]
 
 class Live(Struct, eq=False):
     """Where the topics lie that hold all that the publisher has passed on a lane, by whose they are, and how
-    often that has changed."""
+    often that has changed. `by_number`: the same by the ids' integers, which are hashed in C."""
 
     places: dict[UUID, Place]
+    by_number: dict[int, Place] = {}
     changes: int = 0
+
+    def __post_init__(self) -> None:
+        self.by_number = {each.int: place for each, place in self.places.items()}
+
+    def join(self, places: Mapping[UUID, Place]) -> None:
+        self.places |= places
+        self._changed()
+
+    def leave(self, organisations: Iterable[UUID]) -> None:
+        for organisation in organisations:
+            self.places.pop(organisation, None)
+        self._changed()
+
+    def _changed(self) -> None:
+        self.by_number = {each.int: place for each, place in self.places.items()}
+        self.changes += 1
 
 
 class WrittenLines(NamedTuple):
@@ -129,12 +146,16 @@ class PartnerTopics:
     def write(self, key: LaneKey, lines: Sequence[PartnerLine]) -> WrittenLines:
         """For every topic that is live on the lane by now."""
         live, records, of_lane = self._live[key], Records(), _headers_of(key)
-        places, everybody = live.places, list[Place]()
+        by_number, places, everybody = live.by_number, live.places, list[Place]()
         for line in lines:
-            if line.own:
-                place = places.get(line.audience)
+            audience = line.audience.int
+            if audience:
+                place = by_number.get(audience)
                 if place is not None:
-                    records.setdefault(place, []).append(_own_record(line, of_lane))
+                    found = records.get(place)
+                    if found is None:
+                        found = records[place] = []
+                    found.append(_own_record(line, of_lane))
                 continue
             everybody = everybody or [places[organisation] for organisation in sorted(places)]
             if everybody:
@@ -248,11 +269,9 @@ class PartnerTopics:
             if not await outlets.move(connection, organisations, key, end, self._owner, live=live):
                 return
         if live:
-            known.places |= self._places(organisations)
+            known.join(self._places(organisations))
         else:
-            for organisation in organisations:
-                known.places.pop(organisation, None)
-        known.changes += 1
+            known.leave(organisations)
 
     async def _send_to(self, organisation: UUID, key: LaneKey, lines: Sequence[PartnerLine]) -> None:
         if lines:

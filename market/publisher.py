@@ -20,6 +20,7 @@ from events.decision import LaneKey
 from events.envelope import Recorded
 from events.faults import crash_point
 from events.ids import text_of
+from events.market_events import SupplyOffered
 from events.publishing import DerivedIds, MessageKind, TopicWriter, message_kind, moment, written_event
 from events.record_batches import WrittenRecord, written_text
 from events.subscription import Batch
@@ -29,17 +30,18 @@ from market.metrics import TAPE_RECORDS
 from market.partner_topics import PartnerTopics, Records, WrittenLines, publish_until_taken, together
 from market.rules.book import Books
 from market.rules.passport import Lots, fold_lots
-from market.rules.streams.partner_lines import Shown, partner_line, shown
+from market.rules.streams.partner_lines import Telling, lines_of, shown
 from market.rules.streams.wire_units import PUBLIC_UNITS
-from market.rules.streams.wire_writing import encoded_at
+from market.rules.streams.wire_writing import SEQUENCE, encoded_at, line_encoder
 from market.rules.viewers import PublicViewer
 from market.rules.visibility.crowd import Crowds, fold_crowd, pass_event
 from market.rules.visibility.deal_mixing import DealMix, steps_leaving
 from market.rules.visibility.deal_tape import TapeAgreement
 from market.rules.visibility.deals import Deals, fold_deal
-from market.rules.visibility.mixing import Mix, leaving
+from market.rules.visibility.mixing import Mix, leaving, order_leaving
 from market.rules.visibility.record_visibility import Before, see_event
 from market.rules.visibility.tape import TapeClearing, TapeLine, TapeMarket, TapeOrder, TapeRuleSet, TapeTrade
+from market.rules.visibility.taping import offered_on_tape
 from market.store.feed import PUBLISHER
 
 NAME: Final = PUBLISHER
@@ -69,12 +71,18 @@ class Tape(Struct, kw_only=True):
         if book is None or crowd is None:
             fold_crowd(self.books, self.crowds, event, viewer)
             return ()
-        seen = see_event(event, viewer, before)
-        assert seen is None or isinstance(seen, TapeLine), f"the public may not see {type(seen).__name__}"
         mix = self.mixes.get(book.market)
         if mix is None:
             mix = self.mixes[book.market] = Mix()
-        told = leaving(mix, event, seen, book)
+        fact = event.data
+        if type(fact) is SupplyOffered and event.stream == "market":
+            # Most of a record, so it is asked no further what it is.
+            line = offered_on_tape(fact, viewer, book, crowd)
+            told = order_leaving(mix, event.id, fact.offer, fact.organisation, line, book)
+        else:
+            seen = see_event(event, viewer, before)
+            assert seen is None or isinstance(seen, TapeLine), f"the public may not see {type(seen).__name__}"
+            told = leaving(mix, event, seen, book)
         pass_event(book, crowd, event, viewer)
         return told
 
@@ -212,7 +220,7 @@ class Publisher(Generic[T]):
         key = LaneKey(events[0].stream, events[0].lane)
         hand = self._lanes[key]
         tape, hand.position = hand.tape, None
-        seen: list[Shown] = []
+        seen: list[Telling] = []
         left: list[Left] = []
         before: Before | None = None
         for event in events:
@@ -221,7 +229,7 @@ class Publisher(Generic[T]):
             if told := tape.passing(event, before, self._viewer):
                 left += _left(tape, event, told)
         # Step by step for all of them: what a step needs is in the cache then.
-        lines = [partner_line(each) for each in seen]
+        lines = lines_of(seen)
         records: Records = {}
         for each in left:
             records.setdefault((self._prefix + each.topic, 0), []).extend(self._records(each))
@@ -254,17 +262,18 @@ class Publisher(Generic[T]):
 
     def _records(self, left: Left) -> list[WrittenRecord]:
         key, at, identity = written_text(left.market.encode()), moment(left.time), self._ids.of_id
-        return [
-            written_event(
-                key,
-                identity(event),
-                _kind(seen),
-                written_text(_subject(seen).encode()),
-                at,
-                wire(seen, sequence),
+        records: list[WrittenRecord] = []
+        for sequence, (event, seen) in enumerate(left.told, left.sequence):
+            if type(seen) is TapeOrder:
+                # Most of the tape.
+                kind, subject = _order_kind(seen.topic, seen.action), seen.id
+                data = _order_wire(seen, sequence)
+            else:
+                kind, subject, data = _kind(seen), _subject(seen), wire(seen, sequence)
+            records.append(
+                written_event(key, identity(event), kind, written_text(subject.encode()), at, data)
             )
-            for sequence, (event, seen) in enumerate(left.told, left.sequence)
-        ]
+        return records
 
     async def _publish(self, records: Records) -> None:
         await publish_until_taken(self._topics, records)
@@ -323,6 +332,9 @@ def _subject(line: PublicLine) -> str:
 def wire(line: PublicLine, sequence: int) -> bytes:
     """The JSON of a public record: decimal strings with the unit in the name, and the sequence."""
     return encoded_at(sequence, line, PUBLIC_UNITS)
+
+
+_order_wire = line_encoder(TapeOrder, PUBLIC_UNITS, (SEQUENCE,))
 
 
 def tape_id(public_id_key: bytes, event: UUID) -> UUID:

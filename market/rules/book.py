@@ -182,6 +182,15 @@ def fold_into(book: Book, event: Recorded) -> None:
         book.last_time = event.time
 
 
+def fold_offered(book: Book, event: Recorded, fact: SupplyOffered) -> None:
+    """As `fold_into`, of an offer, which most of a record is."""
+    position = event.position
+    book.supplies[fact.offer] = _opened(book, position, fact.offer, "offer", fact)
+    book.position = position
+    if event.time > book.last_time:
+        book.last_time = event.time
+
+
 def _fold_fact(book: Book, event: Recorded, fact: Any) -> None:
     match fact:
         case SupplyOffered() | RecoveredLotListed():
@@ -271,10 +280,22 @@ def _fold_clearing(
 
 
 def _open_supply(book: Book, position: int, fact: SupplyOffered | RecoveredLotListed) -> None:
-    order = fact.offer if isinstance(fact, SupplyOffered) else fact.lot
-    book.supplies[order] = SupplyOrder(
+    if isinstance(fact, SupplyOffered):
+        book.supplies[fact.offer] = _opened(book, position, fact.offer, "offer", fact)
+    else:
+        book.supplies[fact.lot] = _opened(book, position, fact.lot, "lot", fact)
+
+
+def _opened(
+    book: Book,
+    position: int,
+    order: UUID,
+    kind: Literal["offer", "lot"],
+    fact: SupplyOffered | RecoveredLotListed,
+) -> SupplyOrder:
+    return SupplyOrder(
         order=order,
-        kind="offer" if isinstance(fact, SupplyOffered) else "lot",
+        kind=kind,
         market=book.market,
         organisation=fact.organisation,
         rank=position,

@@ -23,9 +23,11 @@ from market.rules.streams.partner_lines import (
     NEVER_SHOWN,
     PARTNER_TYPES,
     ShownLane,
+    partner_lines,
     partner_type,
-    shown,
 )
+from market.rules.streams.wire_units import PARTNER_UNITS
+from market.rules.streams.wire_writing import encoded
 from market.rules.viewers import (
     AuditorViewer,
     InitiativeViewer,
@@ -144,9 +146,11 @@ def test_a_partners_line_is_what_the_rule_shows_to_it(name: str) -> None:
     for event in events_of(name):
         audience = audience_of(event, lane)
         expected = [ALL] if audience == EVERYBODY else sorted(audience)
-        assert [
-            (each, see_event(event, OrganisationViewer(organisation=each), lane)) for each in expected
-        ] == [(told.audience, told.seen) for told in shown(event, lane)]
+        seen = [(each, see_event(event, OrganisationViewer(organisation=each), lane)) for each in expected]
+        assert [(each, encoded(told, PARTNER_UNITS)) for each, told in seen if told is not None] == [
+            (line.audience, line.body) for line in partner_lines(event, lane)
+        ]
+        assert None not in [told for _, told in seen]
 
 
 def shown_to(event: Recorded, lane: Before) -> frozenset[UUID]:

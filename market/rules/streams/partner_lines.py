@@ -1,8 +1,9 @@
 """An event of the record as lines of partner streams: one for each whom it concerns, or one for all."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 from uuid import UUID
 
 from msgspec import Struct
@@ -21,7 +22,7 @@ from market.rules.book import Books, fold
 from market.rules.clearing.evidence import derived_id
 from market.rules.passport import Lots, fold_lots
 from market.rules.streams.wire_units import PARTNER_UNITS
-from market.rules.streams.wire_writing import encoded
+from market.rules.streams.wire_writing import Encode, encoded, line_encoder
 from market.rules.viewers import OrganisationViewer
 from market.rules.visibility.audience import EVERYBODY
 from market.rules.visibility.deals import Deals, fold_deal
@@ -82,11 +83,14 @@ class Shown(Struct, frozen=True, gc=False):
     seen: Struct
 
 
-def shown(event: Recorded, before: Before) -> list[Shown]:
+Telling: TypeAlias = Shown | Recorded
+"""An event stands for itself where it concerns one organisation, which sees it whole."""
+
+
+def shown(event: Recorded, before: Before) -> list[Telling]:
     """By audience, ascending."""
-    fact = event.data
-    if isinstance(fact, OwnFact):
-        return [Shown(event, fact.organisation, fact)]
+    if isinstance(event.data, OwnFact):
+        return [event]
     audience = audience_of(event, before)
     if audience == EVERYBODY:
         return [_shown(event, before, ALL)]
@@ -95,7 +99,38 @@ def shown(event: Recorded, before: Before) -> list[Shown]:
 
 def partner_lines(event: Recorded, before: Before) -> tuple[PartnerLine, ...]:
     """By audience, ascending."""
-    return tuple([partner_line(each) for each in shown(event, before)])
+    return tuple(lines_of(shown(event, before)))
+
+
+def lines_of(told: Iterable[Telling]) -> list[PartnerLine]:
+    """In the same order."""
+    lines: list[PartnerLine] = []
+    of, name = "", ""
+    kind: Any = None
+    encode: Encode = bytes
+    for each in told:
+        if isinstance(each, Shown):
+            lines.append(_line(each))
+            continue
+        fact: Any = each.data
+        if each.type != of or type(fact) is not kind:
+            of, kind, name = each.type, type(fact), partner_type(each.type)
+            encode = line_encoder(kind, PARTNER_UNITS)
+        lines.append(
+            PartnerLine(
+                stream=each.stream,
+                lane=each.lane,
+                position=each.position,
+                audience=fact.organisation,
+                event=each.id,
+                type=name,
+                subject=each.subject,
+                market=fact.market,
+                time=each.time,
+                body=encode(fact),
+            )
+        )
+    return lines
 
 
 class ShownLane(Struct, kw_only=True):
@@ -129,7 +164,7 @@ def _shown(event: Recorded, before: Before, audience: UUID) -> Shown:
     return Shown(event, audience, seen)
 
 
-def partner_line(told: Shown) -> PartnerLine:
+def _line(told: Shown) -> PartnerLine:
     """From the id of a line for all nobody gets to that of its event."""
     event, audience = told.event, told.audience
     fact: Any = event.data

@@ -31,6 +31,7 @@ EACH: Final = "each_"
 """How the variables of comprehensions begin in what is written."""
 Write: TypeAlias = Callable[..., Any]
 """A struct to what the encoder makes its JSON of."""
+Encode: TypeAlias = Callable[..., bytes]
 Member: TypeAlias = tuple[str, str]
 """The name outside, and the expression of what stands under it: UNSET leaves the member out."""
 _encoder: Final = msgspec.json.Encoder(order="deterministic")
@@ -38,26 +39,26 @@ _encoder: Final = msgspec.json.Encoder(order="deterministic")
 
 def encoded(line: Struct, units: Units) -> bytes:
     """The JSON of a line, its members sorted, without the topic that it stands on."""
-    return _encoder.encode(_line_writer(type(line), units, ())(line))
+    return line_encoder(type(line), units)(line)
 
 
 def encoded_at(sequence: int, line: Struct, units: Units) -> bytes:
     """As `encoded`, with the place of the line on its topic."""
-    return _encoder.encode(_line_writer(type(line), units, (SEQUENCE,))(line, sequence))
+    return line_encoder(type(line), units, (SEQUENCE,))(line, sequence)
 
 
 @lru_cache(maxsize=1_024)
-def _line_writer(kind: type[Struct], units: Units, given: tuple[str, ...]) -> Write:
-    """`given`: members that are no field, but an argument each."""
+def line_encoder(kind: type[Struct], units: Units, given: tuple[str, ...] = ()) -> Encode:
+    """As `encoded`, of lines of one type. `given`: members that are no field, but an argument each."""
     if not kind.__struct_config__.omit_defaults:
-        return _compiled(kind, units, given, passed=TOPIC)
+        return _compiled(kind, units, given, passed=TOPIC, encode=_encoder.encode)
 
-    def write(line: Struct, *values: Any) -> Any:
+    def encode(line: Struct, *values: Any) -> bytes:
         members = _by_json(line, units)
         members.pop(TOPIC, None)
-        return members | dict(zip(given, values, strict=True))
+        return _encoder.encode(members | dict(zip(given, values, strict=True)))
 
-    return write
+    return encode
 
 
 @lru_cache(maxsize=1_024)
@@ -73,13 +74,19 @@ def _by_json(value: Any, units: Units) -> Any:
 
 
 def _compiled(
-    kind: type[Struct], units: Units, given: tuple[str, ...] = (), *, passed: str | None = None
+    kind: type[Struct],
+    units: Units,
+    given: tuple[str, ...] = (),
+    *,
+    passed: str | None = None,
+    encode: Callable[[Any], bytes] | None = None,
 ) -> Write:
     """All but the field that is `passed` over."""
-    names: dict[str, Any] = {"UNSET": UNSET, "units": units, "writer": writer}
+    names: dict[str, Any] = {"UNSET": UNSET, "units": units, "writer": writer, "encode": encode}
     filled = _filled(kind, "value", units, names, [(name, name) for name in given], passed)
     parameters = ", ".join(("value", *given))
-    exec(f"def write({parameters}): return {filled}", names)  # noqa: S102  of names of our own fields
+    told = filled if encode is None else f"encode({filled})"
+    exec(f"def write({parameters}): return {told}", names)  # noqa: S102  of names of our own fields
     written: Write = names["write"]
     return written
 

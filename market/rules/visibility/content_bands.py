@@ -21,21 +21,23 @@ class Part(Struct, kw_only=True):
             self.groups[group] = self.groups.get(group, 0) + count
 
 
-def widened(contents: Iterable[tuple[UUID, Band]], groups_min: int) -> dict[Band, Band]:
-    """The band in which each step is shown, of the group and the step of every line that is shown together.
+def widened(contents: Iterable[tuple[UUID, Band]], groups_min: int) -> dict[int, Band]:
+    """The band in which a step is shown, by where it begins, of the group and the step of every line that is
+    shown together.
 
     Steps are joined from the lowest up until enough groups have lines in them, none more than half; what is
     left above joins the band below it. Leaving the band out of the few would point at them as well.
     """
-    lines: dict[Band, Part] = {}
+    lines: dict[int, Part] = {}
     for group, step in contents:
-        alone = lines.get(step)
+        alone = lines.get(step.low)
         if alone is None:
-            alone = lines[step] = Part(steps=[step])
+            alone = lines[step.low] = Part(steps=[step])
         alone.groups[group] = alone.groups.get(group, 0) + 1
     parts: list[Part] = []
     part = Part()
-    for alone in sorted(lines.values(), key=lambda alone: alone.steps[0].low):
+    for low in sorted(lines):
+        alone = lines[low]
         if part.steps:
             part.join(alone)
         else:
@@ -49,6 +51,10 @@ def widened(contents: Iterable[tuple[UUID, Band]], groups_min: int) -> dict[Band
         part = below
     if part.steps:
         parts.append(part)
-    return {
-        step: Band(low=part.steps[0].low, high=part.steps[-1].high) for part in parts for step in part.steps
-    }
+    found: dict[int, Band] = {}
+    for part in parts:
+        lowest, highest = part.steps[0], part.steps[-1]
+        band = lowest if lowest is highest else Band(low=lowest.low, high=highest.high)
+        for step in part.steps:
+            found[step.low] = band
+    return found

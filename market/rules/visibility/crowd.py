@@ -44,7 +44,7 @@ from events.market_events import (
 )
 from events.market_terms import RequirementTerms, SupplyTerms
 from events.vocabulary import ProductForm, Side
-from market.rules.book import Book, Books, RequirementOrder, SupplyOrder, fold, fold_into
+from market.rules.book import Book, Books, RequirementOrder, SupplyOrder, fold, fold_into, fold_offered
 from market.rules.viewers import InitiativeViewer, PublicViewer
 from market.rules.visibility.facts import MarketFact
 
@@ -106,8 +106,8 @@ def pass_event(book: Book, crowd: Crowd, event: Recorded, viewer: TapeViewer) ->
     fact: MarketFact = event.data  # type: ignore[assignment]  # of the market, and a cast is a call
     if type(fact) is SupplyOffered and fact.offer not in book.supplies:
         # Most of a record: of it nothing stands in the book before, and no member changes.
-        fold_into(book, event)
-        _add(crowd, book, book.supplies[fact.offer], viewer, 1)
+        fold_offered(book, event, fact)
+        _add_grams(crowd.seller, book, fact.organisation, fact.terms, viewer, fact.terms.basis_g, 0)
         return
     member = _member(fact)
     for order in _touched(book, fact):
@@ -209,16 +209,28 @@ def _member(fact: MarketFact) -> UUID | None:
 def _add(
     crowd: Crowd, book: Book, order: SupplyOrder | RequirementOrder, viewer: TapeViewer, sign: int
 ) -> None:
-    if not shown_to(order.terms, viewer):
-        return
     of_side = crowd.seller if isinstance(order, SupplyOrder) else crowd.buyer
     available_g, held_g = sign * order.available_g, sign * order.held_g
-    group = _group(book, order.organisation)
-    for form in forms_of(order.terms):
+    _add_grams(of_side, book, order.organisation, order.terms, viewer, available_g, held_g)
+
+
+def _add_grams(
+    of_side: dict[ProductForm, Behind],
+    book: Book,
+    organisation: UUID,
+    terms: SupplyTerms | RequirementTerms,
+    viewer: TapeViewer,
+    available_g: int,
+    held_g: int,
+) -> None:
+    if terms.visible_to_initiatives and not shown_to(terms, viewer):
+        return
+    group = _group(book, organisation)
+    for form in forms_of(terms):
         behind = of_side.get(form)
         if behind is None:
             behind = of_side[form] = Behind()
-        _move(behind.organisations, order.organisation, available_g, held_g)
+        _move(behind.organisations, organisation, available_g, held_g)
         if group is not None:
             _move(behind.groups, group, available_g, held_g)
         if not behind.organisations:

@@ -75,11 +75,21 @@ def leaving(mix: Mix, event: Recorded, seen: TapeLine | None, book: Book) -> tup
 def _order(mix: Mix, event: UUID, fact: OrderFact, seen: TapeOrder | None, book: Book) -> tuple[Told, ...]:
     """An order that may not be shown as it stands now is not told as it stood."""
     order = supply_of(fact) if isinstance(fact, SupplyFact) else fact.requirement
-    line = _newest(_taken(mix, order), seen)
+    return order_leaving(mix, event, order, fact.organisation, seen, book)
+
+
+def order_leaving(
+    mix: Mix, event: UUID, order: UUID, organisation: UUID, seen: TapeOrder | None, book: Book
+) -> tuple[Told, ...]:
+    """As `leaving`, with an event of an order of the `organisation`."""
+    before = _taken(mix, order) if mix.places else None
+    line = seen if before is None else _newest(before, seen)
     if line is None:
         return ()
-    kind, group = " ".join((line.topic, *line.forms)), book.members[fact.organisation].group
-    alike = mix.orders.setdefault(kind, {})
+    kind, group = " ".join((line.topic, *line.forms)), book.members[organisation].group
+    alike = mix.orders.get(kind)
+    if alike is None:
+        alike = mix.orders[kind] = {}
     of_group = alike.get(group)
     if of_group is None:
         of_group = alike[group] = {}
@@ -88,9 +98,9 @@ def _order(mix: Mix, event: UUID, fact: OrderFact, seen: TapeOrder | None, book:
     return () if len(alike) < book.terms.public_organisations_min else _mixed(mix, kind, book)
 
 
-def _newest(before: WaitingOrder | None, line: TapeOrder | None) -> TapeOrder | None:
+def _newest(before: WaitingOrder, line: TapeOrder | None) -> TapeOrder | None:
     """What is still to tell of an order; nothing of one that came and went while it waited."""
-    if line is None or before is None or before.line.action != "posted":
+    if line is None or before.line.action != "posted":
         return line
     return replace(line, action="posted") if line.action == "amended" else None
 
@@ -99,20 +109,22 @@ def _mixed(mix: Mix, kind: str, book: Book) -> tuple[Told, ...]:
     """Everything that waits, of the group with the most no more than of all others together."""
     counts = [len(lines) for lines in mix.orders[kind].values()]
     of_one_max = sum(counts) - max(counts)
-    alike = [
-        (group, waiting)
-        for group, lines in mix.orders[kind].items()
-        for waiting in islice(lines.values(), of_one_max)
-    ]
+    alike: list[tuple[UUID, TapeOrder]] = []
+    orders: list[UUID] = []
+    events: list[UUID] = []
+    for group, lines in mix.orders[kind].items():
+        for waiting in islice(lines.values(), of_one_max):
+            alike.append((group, waiting.line))
+            orders.append(waiting.order)
+            events.append(waiting.event)
     if len(alike) == sum(counts):
         del mix.orders[kind]
-        for _, waiting in alike:
-            del mix.places[waiting.order]
+        for order in orders:
+            del mix.places[order]
     else:
-        for _, waiting in alike:
-            _taken(mix, waiting.order)
-    lines = in_shared_bands([(group, waiting.line) for group, waiting in alike], book)
-    told = zip((waiting.event for _, waiting in alike), lines, strict=True)
+        for order in orders:
+            _taken(mix, order)
+    told = zip(events, in_shared_bands(alike, book), strict=True)
     return tuple(sorted(told, key=lambda each: each[1].id))
 
 

@@ -132,14 +132,19 @@ def public_book(book: Book, viewer: TapeViewer) -> tuple[TapeOrder, ...]:
     return tuple(sorted(lines, key=lambda line: (line.topic, line.id)))
 
 
-def in_shared_bands(alike: Sequence[tuple[UUID, TapeOrder]], book: Book) -> Iterable[TapeOrder]:
+def in_shared_bands(alike: Sequence[tuple[UUID, TapeOrder]], book: Book) -> list[TapeOrder]:
     """Lines of one kind and its forms that are shown together, each with its group, in the same order."""
     contents = [(group, line.content_ppb) for group, line in alike if line.content_ppb is not None]
     bands = widened(contents, book.terms.public_organisations_min)
+    found: list[TapeOrder] = []
     for _, line in alike:
         step = line.content_ppb
-        band = None if step is None else bands[step]
-        yield line if band == step else replace(line, content_ppb=band)
+        if step is not None:
+            band = bands[step.low]
+            if band is not step:
+                line = replace(line, content_ppb=band)
+        found.append(line)
+    return found
 
 
 def order_topic(order: SupplyOrder | RequirementOrder) -> OrderTopic:
@@ -158,12 +163,26 @@ def order_line(
     viewer: TapeViewer,
 ) -> TapeOrder | None:
     """None when none of the order's forms is published, or when it is shown to other initiatives only."""
-    shown: tuple[ProductForm, ...]
     if isinstance(terms, SupplyTerms):
-        shown = (terms.form,) if is_published(crowd, book, "seller", terms.form) else ()
-    else:
-        shown = tuple([form for form in forms_of(terms) if is_published(crowd, book, "buyer", form)])
+        return supply_line(topic, order, action, terms, book, crowd, viewer)
+    shown = tuple([form for form in forms_of(terms) if is_published(crowd, book, "buyer", form)])
     return _line(topic, order, action, terms, book.market, shown, viewer)
+
+
+def supply_line(
+    topic: OrderTopic,
+    order: UUID,
+    action: Action,
+    terms: SupplyTerms,
+    book: Book,
+    crowd: Crowd,
+    viewer: TapeViewer,
+) -> TapeOrder | None:
+    """As `order_line`."""
+    form = terms.form
+    if not is_published(crowd, book, "seller", form):
+        return None
+    return _line(topic, order, action, terms, book.market, (form,), viewer)
 
 
 def _line(
@@ -175,11 +194,15 @@ def _line(
     shown: tuple[ProductForm, ...],
     viewer: TapeViewer,
 ) -> TapeOrder | None:
-    if not shown or not shown_to(terms, viewer):
+    if not shown or (terms.visible_to_initiatives and not shown_to(terms, viewer)):
         return None
     ahead: bool | UnsetType = UNSET
     if isinstance(terms, SupplyTerms):
-        starts, ends = _span(terms.tranches)
+        if len(terms.tranches) == 1:
+            window = terms.tranches[0].window
+            starts, ends = window.start, window.end
+        else:
+            starts, ends = _span(terms.tranches)
         content = content_band_ppb(terms.basis_g, terms.net_wet_g)
         ahead = UNSET if terms.forecast is UNSET else True
     else:
@@ -202,9 +225,6 @@ def _line(
 
 def _span(tranches: Sequence[Tranche]) -> tuple[datetime, datetime]:
     """From the first start to the last end."""
-    if len(tranches) == 1:
-        window = tranches[0].window
-        return window.start, window.end
     return min([each.window.start for each in tranches]), max([each.window.end for each in tranches])
 
 

@@ -45,10 +45,12 @@ from market.rules.visibility.tape import (
     Action,
     OrderTopic,
     TapeLine,
+    TapeOrder,
     abandoned_line,
     completed_line,
     market_line,
     order_line,
+    supply_line,
     trade_line,
 )
 
@@ -102,16 +104,15 @@ def needs_answer(struck: MatchStruck) -> bool:
 
 
 def _supply_on_tape(fact: SupplyFact, viewer: TapeViewer, book: Book, crowd: Crowd) -> TapeLine | None:
-    if type(fact) is SupplyOffered:
-        # Most of a record.
-        return order_line("public.supply-offers.v1", fact.offer, "posted", fact.terms, book, crowd, viewer)
     order = supply_of(fact)
     topic: OrderTopic = (
         "public.supply-offers.v1" if isinstance(fact, OfferFact) else "public.recovered-lots.v1"
     )
     action: Action
     match fact:
-        case SupplyOffered() | RecoveredLotListed():
+        case SupplyOffered():
+            return offered_on_tape(fact, viewer, book, crowd)
+        case RecoveredLotListed():
             return order_line(topic, order, "posted", fact.terms, book, crowd, viewer)
         case SupplyOfferAmended() | RecoveredLotAmended():
             return order_line(topic, order, "amended", fact.terms, book, crowd, viewer)
@@ -144,6 +145,11 @@ def _requirement_on_tape(
             assert_never(fact)
     terms = book.requirements[fact.requirement].terms
     return order_line(topic, fact.requirement, action, terms, book, crowd, viewer)
+
+
+def offered_on_tape(fact: SupplyOffered, viewer: TapeViewer, book: Book, crowd: Crowd) -> TapeOrder | None:
+    """As `on_tape`, of an offer, which most of a record is."""
+    return supply_line("public.supply-offers.v1", fact.offer, "posted", fact.terms, book, crowd, viewer)
 
 
 def supply_of(fact: SupplyFact) -> UUID:
