@@ -182,13 +182,17 @@ def fold_into(book: Book, event: Recorded) -> None:
         book.last_time = event.time
 
 
-def fold_offered(book: Book, event: Recorded, fact: SupplyOffered) -> None:
-    """As `fold_into`, of an offer, which most of a record is."""
+def fold_offered(book: Book, event: Recorded, fact: SupplyOffered) -> bool:
+    """As `fold_into`, of an offer, which most of a record is. False, and nothing is done, where the book
+    holds one of that id."""
     position = event.position
-    book.supplies[fact.offer] = _opened(book, position, fact.offer, "offer", fact)
+    opened = _opened(book, position, fact.offer, "offer", fact)
+    if book.supplies.setdefault(fact.offer, opened) is not opened:
+        return False
     book.position = position
     if event.time > book.last_time:
         book.last_time = event.time
+    return True
 
 
 def _fold_fact(book: Book, event: Recorded, fact: Any) -> None:

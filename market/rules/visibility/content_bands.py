@@ -10,10 +10,10 @@ from market.rules.visibility.crowd import is_crowd
 
 
 class Part(Struct, kw_only=True):
-    """Neighbouring steps, and how many lines each group of companies has in them."""
+    """Neighbouring steps, and how many lines each group of companies, by its id's integer, has in them."""
 
     steps: list[Band] = []
-    groups: dict[UUID, int] = {}
+    groups: dict[int, int] = {}
 
     def join(self, other: "Part") -> None:
         self.steps += other.steps
@@ -33,7 +33,8 @@ def widened(contents: Iterable[tuple[UUID, Band]], groups_min: int) -> dict[int,
         alone = lines.get(step.low)
         if alone is None:
             alone = lines[step.low] = Part(steps=[step])
-        alone.groups[group] = alone.groups.get(group, 0) + 1
+        of_group, number = alone.groups, group.int
+        of_group[number] = of_group.get(number, 0) + 1
     parts: list[Part] = []
     part = Part()
     for low in sorted(lines):
