@@ -18,7 +18,7 @@ from msgspec import Struct
 
 from events.codec import BODY_BYTES_MAX, CONTENT_TYPE, SPEC_VERSION, BodyTooLarge
 from events.connections import PRODUCER_BATCH_BYTES, Producer, SharedProducer
-from events.ids import ID_BYTES, digest_id
+from events.ids import ID_BYTES, digest_id, text_bytes
 from events.record_batches import (
     RecordWriter,
     WrittenBatch,
@@ -152,14 +152,14 @@ def written_event(
     subject: bytes,
     at: Moment,
     data: bytes,
-    *further: bytes,
+    further: bytes = b"",
 ) -> WrittenRecord:
     """As `written`: CloudEvents 1.0 attributes in Kafka's binary mode, and `further` headers behind them, as
     many as those of the kind have. `key` and `subject` as `written_text` has them."""
     if len(data) > BODY_BYTES_MAX:
         raise BodyTooLarge(f"{kind.name}: {len(data)} bytes exceed {BODY_BYTES_MAX}")
     at_ms, time = at
-    headers = b"".join((kind.headers, _encode(identity)[1:-1], time, subject, *further))
+    headers = b"".join((kind.headers, text_bytes(identity), time, subject, further))
     return written_record(at_ms, key, data, headers)
 
 

@@ -311,8 +311,8 @@ def _record(line: PartnerLine) -> WrittenRecord:
 
 def _own_record(line: PartnerLine, of_lane: bytes) -> WrittenRecord:
     subject, kind = written_text(line.subject.encode()), _own_kind(line.type)
-    place = of_lane, written_text(b"%d" % line.position)
-    return written_event(subject, line.event, kind, subject, moment(line.time), line.body, *place)
+    place = of_lane + written_text(b"%d" % line.position)
+    return written_event(subject, line.event, kind, subject, moment(line.time), line.body, place)
 
 
 @lru_cache(maxsize=1_024)

@@ -99,7 +99,7 @@ class _PublicIds:
 
     def of(self, identity: UUID) -> str:
         inner, outer = self._inner.copy(), self._outer.copy()
-        inner.update(identity.bytes)
+        inner.update(identity.int.to_bytes(PUBLIC_ID_BYTES))
         outer.update(inner.digest())
         return outer.digest()[:PUBLIC_ID_BYTES].hex()
 

@@ -67,21 +67,23 @@ _decode = msgspec.msgpack.Decoder(tuple[Packed, ...]).decode
 
 
 class Run(Struct, gc=False):
-    """Lines of one lane, audience, type and market, none earlier than the one before."""
+    """Lines of one lane, audience, type and market (its id's integer), none earlier than the one before."""
 
     lines: list[PartnerLine]
+    market: int | None
     bytes: int
 
-    def goes_on(self, line: PartnerLine) -> bool:
-        first, last = self.lines[0], self.lines[-1]
+    def goes_on(self, line: PartnerLine, market: int | None) -> bool:
+        lines = self.lines
+        first = lines[0]
         return (
-            line.lane == first.lane
-            and line.stream == first.stream
+            len(lines) < BLOCK_LINES_MAX
+            and market == self.market
             and line.type == first.type
-            and line.market == first.market
-            and line.time >= last.time
+            and line.lane == first.lane
+            and line.stream == first.stream
+            and line.time >= lines[-1].time
             and line.position - first.position < BLOCK_POSITIONS_MAX
-            and len(self.lines) < BLOCK_LINES_MAX
             and self.bytes + len(line.body) <= BLOCK_BYTES_MAX
         )
 
@@ -92,12 +94,13 @@ def rows(lines: Iterable[PartnerLine]) -> list[Row]:
     last: dict[int, Run] = {}
     for line in lines:
         audience = line.audience.int
+        market = None if line.market is None else line.market.int
         run = last.get(audience)
-        if run is not None and run.goes_on(line):
+        if run is not None and run.goes_on(line, market):
             run.lines.append(line)
             run.bytes += len(line.body)
         else:
-            last[audience] = run = Run([line], len(line.body))
+            last[audience] = run = Run([line], market, len(line.body))
             found.append(run)
     return [row for run in found for row in _rows(run.lines)]
 

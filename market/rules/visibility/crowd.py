@@ -129,7 +129,8 @@ def pass_event(book: Book, crowd: Crowd, event: Recorded, viewer: TapeViewer) ->
     fact: MarketFact = event.data  # type: ignore[assignment]  # of the market, and a cast is a call
     if type(fact) is SupplyOffered and fold_offered(book, event, fact):
         # Most of a record: of it nothing stood in the book before, and no member changes.
-        _add_grams(crowd.seller, book, fact.organisation, fact.terms, viewer, fact.terms.basis_g, 0)
+        terms = fact.terms
+        _add_grams(crowd.seller, book, fact.organisation, terms, viewer, terms.basis_g, 0)
         return
     member = _member(fact)
     for order in _touched(book, fact):
