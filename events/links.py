@@ -46,6 +46,8 @@ _CHAIN_BYTES: Final = len(CHAIN_HEADER) + CHAIN_HEX_BYTES
 (_NINE,) = varint(HEADERS_COUNT)
 _BATCH: Final = struct.Struct(">qi4xbIh34xi").unpack_from
 """Base offset, length, magic, CRC, attributes, count of records."""
+_NO_HEAD: Final = (0, 0, -1, 0, 0, 0)
+"""As `_BATCH`, where no head of this form fits."""
 _OFFSETS: Final = struct.Struct(">q15xi").unpack_from
 """Base offset, and how far the last one is from it."""
 BATCH_BYTES_MIN: Final = AFTER_LENGTH + 14
@@ -131,8 +133,7 @@ def batch_at(content: bytes, at: int) -> Any:
 
 
 def _head(content: bytes, at: int) -> tuple[int, ...]:
-    """As `_BATCH`, of magic -1 where no head of this form fits."""
-    return _BATCH(content, at) if at + HEAD.size <= len(content) else (0, 0, -1, 0, 0, 0)
+    return _BATCH(content, at) if at + HEAD.size <= len(content) else _NO_HEAD
 
 
 def slices_in(content: bytes, places: Iterable[int]) -> Iterator[Slice]:
@@ -141,8 +142,11 @@ def slices_in(content: bytes, places: Iterable[int]) -> Iterator[Slice]:
     CorruptRecordException at a batch that is not what its checksum says, once what is before it was taken.
     """
     begun, bodies, chains = 0, list[bytes](), list[bytes | None]()
+    heads_upto = len(content) - HEAD.size
     for at in places:
-        offset, length, magic, checksum, attributes, count = _head(content, at)
+        offset, length, magic, checksum, attributes, count = (
+            _BATCH(content, at) if at <= heads_upto else _NO_HEAD
+        )
         end = at + AFTER_LENGTH + length
         whole = magic != MAGIC or crc32c(content[at + AFTER_CRC : end]) == checksum
         small = whole and magic == MAGIC and not attributes and 0 < count <= _FIRSTS

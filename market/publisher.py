@@ -34,7 +34,7 @@ from market.rules.streams.partner_lines import Telling, lines_of, shown
 from market.rules.streams.wire_units import PUBLIC_UNITS
 from market.rules.streams.wire_writing import SEQUENCE, encoded_at, line_encoder
 from market.rules.viewers import PublicViewer
-from market.rules.visibility.crowd import Crowds, fold_crowd, pass_event
+from market.rules.visibility.crowd import Crowds, fold_crowd, pass_event, pass_offered
 from market.rules.visibility.deal_mixing import DealMix, steps_leaving
 from market.rules.visibility.deal_tape import TapeAgreement
 from market.rules.visibility.deals import Deals, fold_deal
@@ -78,7 +78,10 @@ class Tape(Struct, kw_only=True):
         if type(fact) is SupplyOffered and event.stream == "market":
             # Most of a record, so it is asked no further what it is.
             line = offered_on_tape(fact, viewer, book, crowd)
-            told = order_leaving(mix, event.id, fact.offer, fact.organisation, line, book)
+            member = book.members[fact.organisation]
+            told = order_leaving(mix, event.id, fact.offer, member.group, line, book)
+            if pass_offered(book, crowd, event, fact, member, viewer):
+                return told
         else:
             seen = see_event(event, viewer, before)
             assert seen is None or isinstance(seen, TapeLine), f"the public may not see {type(seen).__name__}"

@@ -42,7 +42,7 @@ from events.market_events import (
     SupplyOfferExpired,
     SupplyOfferWithdrawn,
 )
-from events.market_terms import RequirementTerms, SupplyTerms
+from events.market_terms import Member, RequirementTerms, SupplyTerms
 from events.vocabulary import ProductForm, Side
 from market.rules.book import Book, Books, RequirementOrder, SupplyOrder, fold, fold_into, fold_offered
 from market.rules.viewers import InitiativeViewer, PublicViewer
@@ -127,10 +127,9 @@ def fold_crowd(books: Books, crowds: Crowds, event: Recorded, viewer: TapeViewer
 def pass_event(book: Book, crowd: Crowd, event: Recorded, viewer: TapeViewer) -> None:
     """As `fold_crowd`, of an event of the book's own market, which it does not open."""
     fact: MarketFact = event.data  # type: ignore[assignment]  # of the market, and a cast is a call
-    if type(fact) is SupplyOffered and fold_offered(book, event, fact):
-        # Most of a record: of it nothing stood in the book before, and no member changes.
-        terms = fact.terms
-        _add_grams(crowd.seller, book, fact.organisation, terms, viewer, terms.basis_g, 0)
+    if type(fact) is SupplyOffered and pass_offered(
+        book, crowd, event, fact, book.members[fact.organisation], viewer
+    ):
         return
     member = _member(fact)
     for order in _touched(book, fact):
@@ -142,6 +141,19 @@ def pass_event(book: Book, crowd: Crowd, event: Recorded, viewer: TapeViewer) ->
         _count_group(crowd, book, member, 1)
     for order in _touched(book, fact):
         _add(crowd, book, order, viewer, 1)
+
+
+def pass_offered(
+    book: Book, crowd: Crowd, event: Recorded, fact: SupplyOffered, member: Member, viewer: TapeViewer
+) -> bool:
+    """As `pass_event`, of an offer of a member, which most of a record is: of it nothing stands in the book
+    before. False, and nothing is done, where something does."""
+    if not fold_offered(book, event, fact):
+        return False
+    group = None if book.suspended and fact.organisation in book.suspended else member.group
+    terms = fact.terms
+    _add_grams(crowd.seller, member.organisation, group, terms, viewer, terms.basis_g, 0)
+    return True
 
 
 def published_forms(
@@ -232,13 +244,14 @@ def _add(
 ) -> None:
     of_side = crowd.seller if isinstance(order, SupplyOrder) else crowd.buyer
     available_g, held_g = sign * order.available_g, sign * order.held_g
-    _add_grams(of_side, book, order.organisation, order.terms, viewer, available_g, held_g)
+    group = _group(book, order.organisation)
+    _add_grams(of_side, order.organisation, group, order.terms, viewer, available_g, held_g)
 
 
 def _add_grams(
     of_side: dict[ProductForm, Behind],
-    book: Book,
     organisation: UUID,
+    group: UUID | None,
     terms: SupplyTerms | RequirementTerms,
     viewer: TapeViewer,
     available_g: int,
@@ -246,7 +259,6 @@ def _add_grams(
 ) -> None:
     if terms.visible_to_initiatives and not shown_to(terms, viewer):
         return
-    group = _group(book, organisation)
     for form in forms_of(terms):
         behind = of_side.get(form)
         if behind is None:

@@ -75,18 +75,18 @@ def leaving(mix: Mix, event: Recorded, seen: TapeLine | None, book: Book) -> tup
 def _order(mix: Mix, event: UUID, fact: OrderFact, seen: TapeOrder | None, book: Book) -> tuple[Told, ...]:
     """An order that may not be shown as it stands now is not told as it stood."""
     order = supply_of(fact) if isinstance(fact, SupplyFact) else fact.requirement
-    return order_leaving(mix, event, order, fact.organisation, seen, book)
+    return order_leaving(mix, event, order, book.members[fact.organisation].group, seen, book)
 
 
 def order_leaving(
-    mix: Mix, event: UUID, order: UUID, organisation: UUID, seen: TapeOrder | None, book: Book
+    mix: Mix, event: UUID, order: UUID, group: UUID, seen: TapeOrder | None, book: Book
 ) -> tuple[Told, ...]:
-    """As `leaving`, with an event of an order of the `organisation`."""
+    """As `leaving`, with an event of an order of a `group` of companies."""
     before = _taken(mix, order) if mix.places else None
     line = seen if before is None else _newest(before, seen)
     if line is None:
         return ()
-    kind, group = " ".join((line.topic, *line.forms)), book.members[organisation].group
+    kind = " ".join((line.topic, *line.forms))
     alike = mix.orders.get(kind)
     if alike is None:
         alike = mix.orders[kind] = {}
