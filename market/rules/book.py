@@ -182,11 +182,11 @@ def fold_into(book: Book, event: Recorded) -> None:
         book.last_time = event.time
 
 
-def fold_offered(book: Book, event: Recorded, fact: SupplyOffered) -> bool:
-    """As `fold_into`, of an offer, which most of a record is. False, and nothing is done, where the book
-    holds one of that id."""
+def fold_offered(book: Book, event: Recorded, fact: SupplyOffered, organisation: UUID) -> bool:
+    """As `fold_into`, of an offer, which most of a record is; `organisation` is the fact's as others hold it.
+    False, and nothing is done, where the book holds one of that id."""
     position = event.position
-    opened = _opened(book, position, fact.offer, "offer", fact)
+    opened = _opened(book, position, fact.offer, "offer", organisation, fact.terms)
     if book.supplies.setdefault(fact.offer, opened) is not opened:
         return False
     book.position = position
@@ -285,9 +285,11 @@ def _fold_clearing(
 
 def _open_supply(book: Book, position: int, fact: SupplyOffered | RecoveredLotListed) -> None:
     if isinstance(fact, SupplyOffered):
-        book.supplies[fact.offer] = _opened(book, position, fact.offer, "offer", fact)
+        book.supplies[fact.offer] = _opened(
+            book, position, fact.offer, "offer", fact.organisation, fact.terms
+        )
     else:
-        book.supplies[fact.lot] = _opened(book, position, fact.lot, "lot", fact)
+        book.supplies[fact.lot] = _opened(book, position, fact.lot, "lot", fact.organisation, fact.terms)
 
 
 def _opened(
@@ -295,17 +297,18 @@ def _opened(
     position: int,
     order: UUID,
     kind: Literal["offer", "lot"],
-    fact: SupplyOffered | RecoveredLotListed,
+    organisation: UUID,
+    terms: SupplyTerms,
 ) -> SupplyOrder:
     return SupplyOrder(
         order=order,
         kind=kind,
         market=book.market,
-        organisation=fact.organisation,
+        organisation=organisation,
         rank=position,
         version=1,
         status="open",
-        terms=fact.terms,
+        terms=terms,
     )
 
 

@@ -148,7 +148,7 @@ def pass_offered(
 ) -> bool:
     """As `pass_event`, of an offer of a member, which most of a record is: of it nothing stands in the book
     before. False, and nothing is done, where something does."""
-    if not fold_offered(book, event, fact):
+    if not fold_offered(book, event, fact, member.organisation):
         return False
     group = None if book.suspended and fact.organisation in book.suspended else member.group
     terms = fact.terms
