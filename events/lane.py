@@ -52,7 +52,7 @@ from events.refusal import (
     Refusal,
 )
 from events.spare_connections import SpareConnections
-from events.waiting import Waiting, WaitingRoom
+from events.waiting import LATE_SECONDS, Waiting, WaitingRoom
 from events.writes import send
 
 log = structlog.get_logger("lane")
@@ -64,7 +64,7 @@ S = TypeVar("S")
 class LaneWriter:
     """The writer of one process: transactions of all commands that may go together, on lanes of their own.
 
-    A second one begins where commands wait for lanes that the first has not taken.
+    A second one begins where enough commands wait for lanes that the first has not taken.
     """
 
     def __init__(
@@ -169,6 +169,7 @@ class LaneWriter:
             async with asyncio.TaskGroup() as batches:
                 while True:
                     self._wake.clear()
+                    await self._gather()
                     while room and room.batches_under_way < self._batches_max and (batch := self._next()):
                         batches.create_task(self._carry(batch), name="lane-batch")
                     if self._stopping and not room and not room.batches_under_way:
@@ -181,8 +182,16 @@ class LaneWriter:
             room.turn_away()
             await self._spare.give_back()
 
+    async def _gather(self) -> None:
+        """Where a batch could begin, what else came in this turn of the loop goes with it."""
+        room = self._room
+        if room and room.batches_under_way < self._batches_max and room.is_worth_a_batch:
+            await asyncio.sleep(0)
+
     def _next(self) -> list[Waiting]:
         """What fails in choosing is answered to all that wait, and the writer goes on with who comes next."""
+        if not self._room.is_worth_a_batch:
+            return []
         try:
             return self._room.take()
         except Exception:
@@ -192,6 +201,7 @@ class LaneWriter:
 
     async def _carry(self, batch: list[Waiting]) -> None:
         """Nobody waits for ever, whatever ended the batch."""
+        late = asyncio.get_running_loop().call_later(LATE_SECONDS, self._is_late, batch)
         try:
             await self._settle(batch)
         except BaseException as error:
@@ -201,8 +211,13 @@ class LaneWriter:
                 raise
             log.exception("lane_writer_failed", commands=len(batch))
         finally:
+            late.cancel()
             self._room.ended(batch)
             self._wake.set()
+
+    def _is_late(self, batch: list[Waiting]) -> None:
+        self._room.late(batch)
+        self._wake.set()
 
     async def _settle(self, batch: list[Waiting]) -> None:
         """Answer every command. When a lane is held by another session, only those who want it fail.

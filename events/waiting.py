@@ -3,13 +3,16 @@
 import asyncio
 from collections import deque
 from collections.abc import Container, Sequence
-from itertools import chain
-from typing import Any
+from itertools import chain, islice
+from typing import Any, Final
 
 from events.batching import choose
 from events.command import Command, Outcome
 from events.decision import LaneKey
 from events.refusal import RecordUnavailable
+
+LATE_SECONDS: Final = 0.02
+"""From when on a batch under way keeps no other from beginning: it waits for a held lane, or for the disk."""
 
 
 class Waiting:
@@ -38,7 +41,11 @@ class Waiting:
 
 class WaitingRoom:
     """Commands in order of arrival, and the batches that were taken and have not ended: no two of these want
-    the same lane."""
+    the same lane.
+
+    What a batch costs whatever it holds is more than what a command adds to it. So another one is worth
+    beginning once as many may go as each that is under way holds, or when those take long.
+    """
 
     def __init__(self, batch_max: int, look_max: int) -> None:
         self._batch_max = batch_max
@@ -46,6 +53,8 @@ class WaitingRoom:
         self._queue: deque[Waiting] = deque()
         self._under_way: list[list[Waiting]] = []
         self._lanes_under_way: set[LaneKey] = set()
+        self._free = 0
+        self._waited_for: dict[int, int] = {}
 
     def __len__(self) -> int:
         return len(self._queue)
@@ -54,11 +63,16 @@ class WaitingRoom:
     def batches_under_way(self) -> int:
         return len(self._under_way)
 
+    @property
+    def is_worth_a_batch(self) -> bool:
+        return self._free >= max(self._waited_for.values(), default=0)
+
     def add(self, waiting: Waiting) -> bool:
-        """Whether there may be more to `take` now: it wants no lane that is under way."""
+        """Whether there may be more to `take` now, and enough: it wants no lane that is under way."""
         free = not self._under_way or self._lanes_under_way.isdisjoint(waiting.lanes)
         self._queue.append(waiting)
-        return free
+        self._free += free
+        return free and self.is_worth_a_batch
 
     def take(self) -> list[Waiting]:
         """Commands that may go together now; under way until they have `ended`. Empty when there are none."""
@@ -70,6 +84,8 @@ class WaitingRoom:
         if batch:
             self._under_way.append(batch)
             self._lanes_under_way |= _lanes_of(batch)
+            self._waited_for[id(batch)] = len(batch)
+        self._free = self._count_free()
         return batch
 
     def board(self, batch: list[Waiting], held: Container[LaneKey]) -> None:
@@ -77,9 +93,20 @@ class WaitingRoom:
         others = chain.from_iterable(other for other in self._under_way if other is not batch)
         batch += self._choose(held, batch, others)
 
+    def late(self, batch: list[Waiting]) -> None:
+        """It takes long: no other waits until as many may go."""
+        self._waited_for.pop(id(batch), None)
+
     def ended(self, batch: list[Waiting]) -> None:
         self._under_way = [other for other in self._under_way if other is not batch]
         self._lanes_under_way -= _lanes_of(batch)
+        self._waited_for.pop(id(batch), None)
+        self._free = self._count_free()
+
+    def _count_free(self) -> int:
+        """As far as a batch would be looked for."""
+        under_way = self._lanes_under_way
+        return sum([under_way.isdisjoint(each.lanes) for each in islice(self._queue, self._look_max)])
 
     def turn_away(self) -> None:
         """Nobody waits for ever, whatever ended the work."""

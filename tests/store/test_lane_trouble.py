@@ -216,6 +216,20 @@ async def test_what_waits_for_its_lane_keeps_no_other_lane_waiting(
     assert [1, 1] == [outcome.events[0].position for outcome in outcomes]
 
 
+async def test_a_held_batch_of_several_keeps_a_single_command_waiting_for_a_moment_only(
+    database: Any, connection: Connection
+) -> None:
+    async with running_writer(database.dsn("writer")) as writer:
+        async with standing_still(connection):
+            await lock_lanes(connection, [FIRST])
+            held = [asyncio.create_task(writer.execute(note(f"held {number}"))) for number in range(3)]
+            await lock_is_awaited(connection)
+            elsewhere = [await writer.execute(note(f"elsewhere {lane}", lane=lane)) for lane in (1, 2)]
+            assert not any(task.done() for task in held)
+        outcomes = [*elsewhere, *await asyncio.gather(*held)]
+    assert [1, 1, 1, 2, 3] == [outcome.events[0].position for outcome in outcomes]
+
+
 AWAITED = "select count(*) from pg_locks where not granted"
 
 
