@@ -111,7 +111,7 @@ def in_market(
     return Operation(name, load, decided)
 
 
-async def submit(
+def submit(
     desk: Desk,
     operation: Operation[A, S],
     argument: A,
@@ -124,7 +124,7 @@ async def submit(
     request: Request | None,
     dry_run: bool,
     optimistic: bool = False,
-) -> Answer:
+) -> Awaitable[Answer]:
     """Keys and `optimistic` as of `events.command.Command`. Raises what the decision raised, or a refusal of
     the lane."""
     command = Command(
@@ -139,7 +139,7 @@ async def submit(
         adds=adds,
         optimistic=optimistic,
     )
-    return await (desk.writer.rehearse(command) if dry_run else desk.writer.execute(command))
+    return desk.writer.rehearse(command) if dry_run else desk.writer.execute(command)
 
 
 def _cause(name: str, request: Request | None) -> str:

@@ -2,7 +2,7 @@
 batch."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from typing import Protocol, TypeVar
 from uuid import UUID
 
@@ -59,7 +59,7 @@ async def find(desk: Desk, caller: Caller, order: UUID, *kinds: OrderKind) -> Or
     return place
 
 
-async def submit_posting(
+def submit_posting(
     desk: Desk,
     operation: Operation[InMarket[A], S],
     argument: A,
@@ -71,14 +71,14 @@ async def submit_posting(
     request: Request | None,
     dry_run: bool,
     turn: frozenset[str] = frozenset(),
-) -> Answer:
+) -> Awaitable[Answer]:
     """A new order: the market's lane, the lot's when it names one, and those of policies that it names.
 
     `turn`: the key of counted orders, which lock their facility. Those of lots are written at once.
     """
     lane = desk.lane("market", market)
     named = [desk.lane("parties", policy) for policy in under]
-    return await submit(
+    return submit(
         desk,
         operation,
         InMarket(lane=lane.lane, lanes=desk.lanes, market=market, argument=argument),

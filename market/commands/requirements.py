@@ -1,5 +1,6 @@
 """Requirements: post, amend, withdraw, expire."""
 
+from collections.abc import Awaitable
 from uuid import UUID
 
 from events.callers import Caller
@@ -24,7 +25,7 @@ WITHDRAW = in_market("requirement.withdraw", load_requirements, requirements.wit
 EXPIRE = in_market("requirement.expire", load_requirements, requirements.expire)
 
 
-async def post(
+def post(
     desk: Desk,
     caller: Caller,
     *,
@@ -32,8 +33,8 @@ async def post(
     draft: RequirementDraft,
     request: Request | None = None,
     dry_run: bool = False,
-) -> Answer:
-    return await submit_posting(
+) -> Awaitable[Answer]:
+    return submit_posting(
         desk,
         POST,
         PostRequirement(caller=caller, draft=draft),

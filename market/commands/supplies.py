@@ -26,7 +26,7 @@ class SupplyCommands(Struct, frozen=True, kw_only=True):
     withdrawing: Operation[InMarket[Withdraw], SupplyState | None]
     expiring: Operation[InMarket[Expire], SupplyState | None]
 
-    async def post(
+    def post(
         self,
         desk: Desk,
         caller: Caller,
@@ -35,7 +35,7 @@ class SupplyCommands(Struct, frozen=True, kw_only=True):
         draft: SupplyDraft,
         request: Request | None = None,
         dry_run: bool = False,
-    ) -> Answer:
+    ) -> Awaitable[Answer]:
         def submitted(argument: PostSupply, turn: frozenset[str]) -> Awaitable[Answer]:
             return submit_posting(
                 desk,
@@ -49,7 +49,7 @@ class SupplyCommands(Struct, frozen=True, kw_only=True):
                 turn=turn,
             )
 
-        return await counted(submitted, PostSupply(caller=caller, draft=draft))
+        return counted(submitted, PostSupply(caller=caller, draft=draft))
 
     async def judge(self, desk: Desk, caller: Caller, *, market: UUID, draft: SupplyDraft) -> None:
         """What keeps a draft with unread members from being posted, as far as it can be told. Raises

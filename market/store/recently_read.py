@@ -21,7 +21,9 @@ MARKETS_MAX: Final = 4_096
 T = TypeVar("T")
 
 
-class _Known(NamedTuple, Generic[T]):
+class Known(NamedTuple, Generic[T]):
+    """Until then by the clock of who keeps it."""
+
     until: float
     found: T
 
@@ -34,8 +36,13 @@ class RecentlyRead(Generic[T]):
     ) -> None:
         self._of_market = read
         self._seconds = seconds
-        self._known: dict[UUID, _Known[T]] = {}
+        self._known: dict[UUID, Known[T]] = {}
         self._first = asyncio.Lock()
+
+    def fresh(self, market: UUID) -> Known[T] | None:
+        """Without waiting; None where it has to be read."""
+        known = self._known.get(market)
+        return known if known is not None and self._seconds() < known.until else None
 
     async def of(self, reader: Pool, market: UUID) -> T:
         """RecordUnavailable when it has to be read and cannot be."""
@@ -54,7 +61,7 @@ class RecentlyRead(Generic[T]):
             found = await self._of_market(connection, market)
         if len(self._known) >= MARKETS_MAX:
             self._known.clear()
-        self._known[market] = _Known(self._seconds() + SECONDS, found)
+        self._known[market] = Known(self._seconds() + SECONDS, found)
         return found
 
 

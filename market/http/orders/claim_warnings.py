@@ -26,6 +26,9 @@ async def of_claims(on: Looking, market: UUID, terms: SupplyTerms, *, unhurried:
     """`unhurried`: no posting waits for it, so stages that are left out are told too."""
     if terms.footprint is None and not unhurried:
         return ()
+    fresh = on.recent.rule_sets.fresh(market)
+    if fresh is not None:
+        return _claimed(on, terms, rule_set_at(fresh.found, on.clock()))
     return await unless_unread(_of_claims(on, market, terms))
 
 
@@ -36,7 +39,10 @@ async def of_cap(on: Looking, market: UUID, terms: RequirementTerms) -> tuple[Wa
 
 
 async def _of_claims(on: Looking, market: UUID, terms: SupplyTerms) -> tuple[Warned, ...]:
-    rules = await _rule_set(on, market)
+    return _claimed(on, terms, await _rule_set(on, market))
+
+
+def _claimed(on: Looking, terms: SupplyTerms, rules: RuleSet | None) -> tuple[Warned, ...]:
     if rules is None:
         return ()
     stages = stages_unstated(terms.form, terms.origin, terms.recycled, rules)

@@ -1,5 +1,6 @@
 """Recovered-material lots: list, amend, grade, withdraw, read one's own."""
 
+from collections.abc import Awaitable
 from typing import Any, Final
 
 from msgspec import UNSET
@@ -32,11 +33,11 @@ from market.rules.refusing.wording import Text
 TAG: Final = "Recovered lots"
 
 
-async def give(
+def give(
     desk: Desk, caller: Caller, body: PostSupply, *, request: Request | None, dry_run: bool
-) -> Result:
+) -> Awaitable[Result]:
     """The command that a body asks for, over HTTP or as a row of a file."""
-    return await commands.list_lot(
+    return commands.list_lot(
         desk, caller, market=to_uuid(body.market), draft=body.draft(), request=request, dry_run=dry_run
     )
 

@@ -1,5 +1,6 @@
 """Requirements: post, amend, withdraw, read one's own, and who would fit."""
 
+from collections.abc import Awaitable
 from typing import Any, Final, Self
 
 from events.callers import Caller
@@ -140,11 +141,11 @@ async def _accepted(
     )
 
 
-async def give(
+def give(
     desk: Desk, caller: Caller, body: PostRequirement, *, request: Request | None, dry_run: bool
-) -> Result:
+) -> Awaitable[Result]:
     """The command that a body asks for, over HTTP or as a row of a file."""
-    return await commands.post(
+    return commands.post(
         desk, caller, market=to_uuid(body.market), draft=body.draft(), request=request, dry_run=dry_run
     )
 

@@ -35,6 +35,7 @@ from market.rules.book import OrderStatus, SupplyOrder
 from market.rules.orders.counting import capacity_cautions
 from market.rules.orders.forecast_supply import figure_g
 from market.rules.orders.supplies import stated_cautions
+from market.rules.orders.unknown_names import names_any
 from market.rules.refusing.wording import Code
 from market.rules.visibility.visibility import SealedOrder, see_order
 from market.store import markets, supplies
@@ -186,10 +187,10 @@ async def amended(
 async def warnings_of(on: Looking, fact: SupplyPosted, *, unhurried: bool) -> tuple[Warned, ...]:
     """`unhurried`: no posting waits for it, so its screening and a large order's tolerance are told too."""
     market, terms = fact.market, fact.terms
-    named = await of_names(on, market, terms)
-    routes = await of_routes(on, market, terms, terms.condition)
+    named = await of_names(on, market, terms) if names_any(terms) else ()
+    routes = await of_routes(on, market, terms, terms.condition) if terms.rex_routes else ()
     order = fact.offer if isinstance(fact, SupplyOffered | SupplyOfferAmended) else fact.lot
-    left = await of_left(on, fact.organisation, order, terms)
+    left = () if terms.physical_lot is None else await of_left(on, fact.organisation, order, terms)
     tolerance = await of_tolerance(on, market, terms) if unhurried else ()
     screened = await screening_warnings.of_order(on, market, fact.organisation) if unhurried else ()
     priced = await of_price(on, market, terms)

@@ -1,5 +1,6 @@
 """Supply offers: post, amend, withdraw, read one's own."""
 
+from collections.abc import Awaitable
 from typing import Any, Final
 
 from events.callers import Caller
@@ -26,11 +27,11 @@ from market.http.wire.receipts import Result, done
 TAG: Final = "Supply offers"
 
 
-async def give(
+def give(
     desk: Desk, caller: Caller, body: PostSupply, *, request: Request | None, dry_run: bool
-) -> Result:
+) -> Awaitable[Result]:
     """The command that a body asks for, over HTTP or as a row of a file."""
-    return await commands.post(
+    return commands.post(
         desk, caller, market=to_uuid(body.market), draft=body.draft(), request=request, dry_run=dry_run
     )
 
