@@ -115,9 +115,15 @@ RARE_EARTHS: tuple[str, ...] = (
 )  # fmt: skip
 OTHER_ANALYTES: tuple[str, ...] = (
     "Fe", "B", "C", "O", "N", "H", "Co", "Cu", "Al", "Ga", "Nb", "Zr", "Si", "Ca", "Mg", "Mn", "Ni", "Zn",
-    "Ti", "Na", "K", "Pb", "Cd", "As", "F", "P", "S", "Cl", "Th", "U",
+    "Ti", "Na", "K", "Pb", "Cd", "As", "F", "P", "S", "Cl", "Th", "U", "Ag", "Au", "Ba", "Be", "Bi", "Br",
+    "Cr", "Ge", "Hf", "Hg", "In", "Li", "Mo", "Pd", "Pt", "Sb", "Se", "Sn", "Sr", "Ta", "Te", "V", "W",
 )  # fmt: skip
-ANALYTES: frozenset[str] = frozenset(RARE_EARTHS + OTHER_ANALYTES)
+LOSS_ON_IGNITION = "LOI"
+"""Of the dried sample: what burns off of it, whichever elements that are."""
+BURNT: frozenset[str] = frozenset({"C", "H", "N", "O", "S", "F", "Cl", "Br", "Hg"})
+"""Elements that a loss on ignition may hold, so that beside it they would count twice."""
+ELEMENTS: frozenset[str] = frozenset(RARE_EARTHS + OTHER_ANALYTES)
+ANALYTES: frozenset[str] = ELEMENTS | {LOSS_ON_IGNITION}
 
 OXIDES: dict[str, tuple[str, int]] = {
     "La2O3": ("La", 852_700_000),
@@ -140,6 +146,27 @@ OXIDES: dict[str, tuple[str, int]] = {
     "Sc2O3": ("Sc", 652_000_000),
 }
 """Oxide → (element, ppb of metal in the oxide), IUPAC standard atomic weights to four places."""
+
+COMPOUNDS: dict[str, tuple[str, int]] = {
+    "Al2O3": ("Al", 529_300_000), "As2O3": ("As", 757_400_000), "B2O3": ("B", 310_600_000),
+    "BaO": ("Ba", 895_700_000), "CO2": ("C", 272_900_000), "CO3": ("C", 200_200_000),
+    "CaO": ("Ca", 714_700_000), "CoO": ("Co", 786_500_000), "Co3O4": ("Co", 734_200_000),
+    "Cr2O3": ("Cr", 684_200_000), "CuO": ("Cu", 798_900_000), "FeO": ("Fe", 777_300_000),
+    "Fe2O3": ("Fe", 699_400_000), "Fe3O4": ("Fe", 723_600_000), "Ga2O3": ("Ga", 743_900_000),
+    "HfO2": ("Hf", 848_000_000), "K2O": ("K", 830_200_000), "Li2O": ("Li", 464_500_000),
+    "MgO": ("Mg", 603_000_000), "MnO": ("Mn", 774_500_000), "MnO2": ("Mn", 631_900_000),
+    "MoO3": ("Mo", 666_600_000), "NH4": ("N", 776_500_000), "NO3": ("N", 225_900_000),
+    "Na2O": ("Na", 741_900_000), "Nb2O5": ("Nb", 699_000_000), "NiO": ("Ni", 785_800_000),
+    "P2O5": ("P", 436_400_000), "PO4": ("P", 326_100_000), "PbO": ("Pb", 928_300_000),
+    "SO3": ("S", 400_500_000), "SO4": ("S", 333_800_000), "Sb2O3": ("Sb", 835_400_000),
+    "SiO2": ("Si", 467_400_000), "SnO2": ("Sn", 787_700_000), "SrO": ("Sr", 845_600_000),
+    "Ta2O5": ("Ta", 819_000_000), "ThO2": ("Th", 878_800_000), "TiO2": ("Ti", 599_300_000),
+    "U3O8": ("U", 848_000_000), "V2O5": ("V", 560_200_000), "WO3": ("W", 793_000_000),
+    "ZnO": ("Zn", 803_400_000), "ZrO2": ("Zr", 740_300_000),
+}  # fmt: skip
+"""Oxide or ion, in which assays report what is no rare earth → (element, ppb of it); as for `OXIDES`."""
+REPORTED: dict[str, tuple[str, int]] = OXIDES | COMPOUNDS
+"""Whatever a figure may be reported as beside the element itself."""
 
 TRADED_OXIDE: dict[str, str] = {
     "La": "La2O3", "Ce": "CeO2", "Pr": "Pr6O11", "Nd": "Nd2O3", "Sm": "Sm2O3", "Eu": "Eu2O3", "Gd": "Gd2O3",

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from contracts.rules.refusals import AgreedAnalyteUnknown
+from events.analytes import meant_by
 from events.contract_terms import AgreementTerms
 from events.price_clauses import MatchedPrice
 from events.refusal import Refusal
@@ -13,7 +14,7 @@ def analyte_refusals(terms: AgreementTerms, standing: AgreementTerms | None) -> 
     """Whoever amends what stands may leave the names that it has."""
     kept = frozenset() if standing is None else frozenset(analyte for _, analyte in named(standing))
     return [
-        AgreedAnalyteUnknown(pointer=pointer, analyte=analyte)
+        AgreedAnalyteUnknown(pointer=pointer, analyte=analyte, meant=meant_by(analyte))
         for pointer, analyte in named(terms)
         if analyte not in ANALYTES and analyte not in kept
     ]

@@ -163,7 +163,7 @@ class DeliveredFormUnfit(Refusal):
 
 
 class ResultUnknown(Refusal):
-    """{analyte} is no analyte."""
+    """{analyte} is no analyte: {meant}."""
 
     code = "result_unknown"
 

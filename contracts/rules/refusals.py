@@ -316,7 +316,7 @@ class FormNotOption(Refusal):
 
 
 class AgreedAnalyteUnknown(Refusal):
-    """{analyte} is not a known analyte: no figure of it could be stated, so no lot could be shipped."""
+    """{analyte} is not a known analyte, so no figure of it could be stated and no lot shipped: {meant}."""
 
     code = "agreed_analyte_unknown"
 

@@ -35,6 +35,7 @@ from contracts.rules.materials import figures
 from contracts.rules.oxides import result_refusals
 from contracts.rules.refusals import AmountBelowZero
 from contracts.rules.steps import decision, party, party_or_operator
+from events.analytes import meant_by, whole_ppb
 from events.callers import Caller
 from events.contract_terms import AnalyteResult, AssayClause, Evidence
 from events.decision import Decision, Moment
@@ -262,13 +263,15 @@ def figure_refusals(
     """What cannot be true of figures of a dry sample of `form`, and which figures are missing."""
     reasons = duplicate_refusals(pointer, [result.analyte for result in results])
     reasons += [
-        ResultUnknown(pointer=f"{pointer}/{index}/analyte", analyte=result.analyte)
+        ResultUnknown(
+            pointer=f"{pointer}/{index}/analyte", analyte=result.analyte, meant=meant_by(result.analyte)
+        )
         for index, result in enumerate(results)
         if result.analyte not in ANALYTES
     ]
     stated = {result.analyte for result in results}
     reasons += [AnalyteMissing(pointer=pointer, analyte=each) for each in needed if each not in stated]
-    sum_ppb = sum(result.fraction_ppb for result in results)
+    sum_ppb = whole_ppb((result.analyte, result.fraction_ppb) for result in results)
     if sum_ppb > PPB:
         reasons.append(ResultsOverWhole(pointer=pointer, sum=ppb_text(sum_ppb)))
     elif form is not None:

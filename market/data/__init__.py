@@ -4,7 +4,9 @@ import csv
 from importlib.resources import files
 
 FILES: tuple[str, ...] = (
+    "atomic_weights.csv",
     "carbon_footprints.csv",
+    "compound_factors.csv",
     "crma_rules.csv",
     "disassembly_rules.csv",
     "eol_assays.csv",

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from msgspec import Struct, field
 
+from events.analytes import element_meant_by
 from events.callers import Caller, role_refusals
 from events.decision import Decision, Moment
 from events.envelope import Draft
@@ -151,7 +152,8 @@ def _price_refusals(value: ReferencePrice) -> list[Refusal]:
         reasons.append(InputEmpty(pointer="/price/amount_micro"))
     accepted = accepted_denominators(value.analyte)
     if not accepted:
-        reasons.append(InputAnalyteUnknown(pointer="/analyte", analyte=value.analyte))
+        meant = f"{element_meant_by(value.analyte)}; {NDPR} and {NDFEB}"
+        reasons.append(InputAnalyteUnknown(pointer="/analyte", analyte=value.analyte, meant=meant))
     elif value.price.per not in accepted:
         reasons.append(
             InputDenominatorUnusable(

@@ -1,9 +1,9 @@
 """Conversions between what a partner states and what a market counts, in exact integers and their fractions.
 
 Masses are grams, shares parts per billion, money micro-EUR per kg of basis. A market's basis is contained
-metal of its elements, or whole magnets. Oxide factors: IUPAC standard atomic weights
-(`events.vocabulary.OXIDES`). In a composition of TREO every cell is a fraction of TREO, Th and Fe as much as
-Nd: 100 ppm of Th at 40 % TREO are 40 ppm of the sample.
+metal of its elements, or whole magnets. Factors of oxides and ions: IUPAC standard atomic weights
+(`events.vocabulary.REPORTED`). In a composition of TREO every cell is a fraction of TREO, Th and Fe as much
+as Nd: 100 ppm of Th at 40 % TREO are 40 ppm of the sample.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,6 +20,7 @@ from events.vocabulary import (
     OXIDES,
     PPB,
     RARE_EARTHS,
+    REPORTED,
     TRADED_OXIDE,
     Cell,
     Composition,
@@ -35,8 +36,8 @@ NDPR = "NdPr"
 NDFEB = "NdFeB"
 ND2O3_IN_NDPR_OXIDE_PPB = 750_000_000
 """Traded NdPr oxide counts as 75 % Nd2O3 and 25 % Pr6O11 wherever no composition says otherwise."""
-METAL_PPB = {oxide: metal_ppb for oxide, (_, metal_ppb) in OXIDES.items()}
-"""What is reported as anything else is metal."""
+METAL_PPB = {name: element_ppb for name, (_, element_ppb) in REPORTED.items()}
+"""What is reported as anything else is the element itself."""
 SHARE_SCALE = PPB**3
 OXIDES_PER_METAL_SCALE = lcm(*(metal_ppb for _, metal_ppb in OXIDES.values()))
 OXIDE_SCALE = SHARE_SCALE * OXIDES_PER_METAL_SCALE

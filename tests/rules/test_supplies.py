@@ -197,8 +197,12 @@ DEFECTS = {
         ],
     ),
     "one analyte twice": (
-        swarf(composition=sample(cell("Nd", "21"), cell("Pr", "7"), cell("Nd", "21", "Nd2O3"))),
+        swarf(composition=sample(cell("Nd", "21"), cell("Pr", "7"), cell("Nd", "21"))),
         [("duplicate_entry", "/composition/cells/2/analyte")],
+    ),
+    "one analyte as element and as oxide": (
+        swarf(composition=sample(cell("Nd", "21"), cell("Pr", "7"), cell("Nd", "21", "Nd2O3"))),
+        [("analyte_in_two_forms", "/composition/cells/2/analyte")],
     ),
     "basis element not measured": (
         swarf(composition=sample(cell("Nd", "21"), not_available("Pr"))),

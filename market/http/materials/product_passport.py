@@ -29,8 +29,12 @@ NO_COMPANY: Final = "BPNL000000000000"
 NO_EORI: Final = "ZZ0"
 NO_END: Final = "9999-12-31"
 NO_PASSPORT: Final = UUID(int=0).urn
-CRITICAL: Final = frozenset((*RARE_EARTHS, "B", "Co", "Ga", "Nb"))
-"""Analytes that Annex II of Regulation (EU) 2024/1252 names."""
+CRITICAL: Final = frozenset(RARE_EARTHS) | {
+    "Al", "As", "B", "Be", "Bi", "Co", "Cu", "Ga", "Ge", "Hf", "Li", "Mg", "Mn", "Nb", "P", "Pd", "Pt", "Sb",
+    "Sr", "Ta", "V", "W",
+}  # fmt: skip
+"""Analytes that Annex II of Regulation (EU) 2024/1252 names whatever they are in, which silicon and titanium
+(as metal), nickel (battery grade), barium and fluorine (as their ores) are not."""
 CATEGORIES: Final = {
     "composition": "Material and Substance Information",
     "origin": "Supply Chain Information",

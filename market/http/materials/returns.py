@@ -7,10 +7,11 @@ from typing import Annotated, Any, Final
 
 from msgspec import Meta, Struct
 
+from events.analytes import element_meant_by
 from events.forecast_terms import ProductMagnet
 from events.fractions import ppb_text
 from events.refusal import Refusal
-from events.vocabulary import ANALYTES, PPB, MarketBasis
+from events.vocabulary import ELEMENTS, PPB, MarketBasis
 from events.wellformed import duplicate_refusals
 from market import data
 from market.http.materials.product_twins import load_version
@@ -185,11 +186,13 @@ def _check_basis(found: Outlook, basis: MarketBasis | None) -> None:
 def _check(body: ReturnsTerms) -> None:
     faults = [
         Fault(
-            code="unknown", detail=f"no element {each.element!r}", pointer=f"/magnets/{line}/elements/{index}"
+            code="unknown",
+            detail=f"no element {each.element!r}: {element_meant_by(each.element)}",
+            pointer=f"/magnets/{line}/elements/{index}",
         )
         for line, magnet in enumerate(body.magnets)
         for index, each in enumerate(magnet.elements)
-        if each.element not in ANALYTES
+        if each.element not in ELEMENTS
     ]
     known = {"application": "lifetimes.csv", "route": "recycling_routes.csv"}
     for name, file_name in known.items():

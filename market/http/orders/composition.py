@@ -47,7 +47,8 @@ def to_fraction(ppb: int) -> Fraction:
 
 
 class MeasuredCell(Body, frozen=True, kw_only=True, tag_field="state", tag="value"):
-    """A measured analyte; `reported_as` the element itself, or an oxide such as Pr6O11."""
+    """A measured analyte: an element, or LOI, the loss on ignition of the dried sample; `reported_as` the
+    element itself, or an oxide or ion of it such as Pr6O11, SiO2 or SO4."""
 
     analyte: Code
     fraction: Fraction

@@ -20,10 +20,9 @@ from market.rules.clearing.eligibility import carries_treo
 from market.rules.clearing.exact_floors import NOTHING, AboutFloors, Floats, Ratio
 from market.rules.clearing.supply_columns import Supplies
 from market.rules.optimum.problem import Int64s
-from market.rules.quantities import kg_per_basis_kg, purity_ppb
+from market.rules.quantities import METAL_PPB, kg_per_basis_kg, purity_ppb
 
 NO_FIGURE = -1
-METAL_PPB = {oxide: metal_ppb for oxide, (_, metal_ppb) in OXIDES.items()}
 
 
 class AssayColumns:

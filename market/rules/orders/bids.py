@@ -2,6 +2,7 @@
 
 from itertools import combinations
 
+from events.analytes import element_meant_by, meant_by, rare_earth_meant_by
 from events.market_terms import (
     AcceptedForm,
     AnalyteLimit,
@@ -15,6 +16,7 @@ from events.refusal import Refusal
 from events.vocabulary import (
     ANALYTES,
     BASIS_ELEMENTS,
+    ELEMENTS,
     PRICE_UEUR_PER_KG_MAX,
     REX_HIERARCHY,
     TRADED_OXIDE,
@@ -119,7 +121,9 @@ def purity_refusals(purity: PurityFloor | None) -> list[Refusal]:
     if purity is None:
         return []
     reasons: list[Refusal] = [
-        AnalyteUnknown(pointer=f"/purity/elements/{index}", analyte=element)
+        AnalyteUnknown(
+            pointer=f"/purity/elements/{index}", analyte=element, meant=rare_earth_meant_by(element)
+        )
         for index, element in enumerate(purity.elements)
         if element not in TRADED_OXIDE
     ]
@@ -133,7 +137,9 @@ def co_product_refusals(
     reasons = duplicate_refusals("/co_products", (bid.analyte for bid in bids))
     for index, bid in enumerate(bids):
         pointer = f"/co_products/{index}"
-        reasons += _analyte_refusals(bid.analyte, f"{pointer}/analyte")
+        if bid.analyte not in ELEMENTS:
+            meant = element_meant_by(bid.analyte)
+            reasons.append(AnalyteUnknown(pointer=f"{pointer}/analyte", analyte=bid.analyte, meant=meant))
         if bid.analyte in BASIS_ELEMENTS[basis]:
             reasons.append(CoProductIsBasis(pointer=f"{pointer}/analyte", analyte=bid.analyte, basis=basis))
         if (bid.price_ueur_per_kg is None) == (bid.reference_code is None):
@@ -180,4 +186,6 @@ def carriage_refusals(carriage: tuple[Carriage, ...]) -> list[Refusal]:
 
 
 def _analyte_refusals(analyte: str, pointer: str) -> list[Refusal]:
-    return [] if analyte in ANALYTES else [AnalyteUnknown(pointer=pointer, analyte=analyte)]
+    if analyte in ANALYTES:
+        return []
+    return [AnalyteUnknown(pointer=pointer, analyte=analyte, meant=meant_by(analyte))]

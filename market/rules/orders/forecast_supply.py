@@ -11,6 +11,7 @@ from typing import Protocol
 
 from msgspec import UNSET, UnsetType
 
+from events.analytes import element_meant_by
 from events.capacity_terms import product_text
 from events.forecast_terms import (
     ForecastMark,
@@ -23,7 +24,7 @@ from events.fractions import ppb_text, tonnes_text
 from events.market_terms import MemberFacility, RequirementTerms, SupplyTerms
 from events.refusal import Refusal
 from events.vocabulary import (
-    ANALYTES,
+    ELEMENTS,
     PPB,
     Composition,
     MarketBasis,
@@ -193,9 +194,11 @@ def _inputs_refusals(stated: ReturnForecast) -> Iterator[Refusal]:
         elements = [each.element for each in magnet.elements]
         yield from duplicate_refusals(f"{pointer}/magnets/{line}/elements", elements)
         for index, element in enumerate(elements):
-            if element not in ANALYTES:
+            if element not in ELEMENTS:
                 yield ElementUnknown(
-                    pointer=f"{pointer}/magnets/{line}/elements/{index}/element", element=element
+                    pointer=f"{pointer}/magnets/{line}/elements/{index}/element",
+                    element=element,
+                    meant=element_meant_by(element),
                 )
         share_ppb = sum(each.fraction_ppb.low for each in magnet.elements)
         if share_ppb > PPB:

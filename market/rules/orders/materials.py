@@ -5,14 +5,15 @@ from datetime import date, timedelta
 
 from contracts.rules.oxides import WHOLE_MOST_PPB
 from contracts.rules.price_terms import divide
+from events.analytes import counted_ppb, in_two_forms, meant_by, reported_names, whole_ppb
 from events.fractions import percent_text, ppb_text
 from events.market_terms import MarketTerms, RuleSet
 from events.refusal import Caution, DuplicateEntry, Refusal
 from events.vocabulary import (
     ANALYTES,
     BASIS_ELEMENTS,
-    OXIDES,
     PPB,
+    REPORTED,
     TRADED_OXIDE,
     Assay,
     Cell,
@@ -26,6 +27,7 @@ from market.rules.market_inputs import MarketInputs
 from market.rules.orders.value_shares import value_share
 from market.rules.quantities import FULL_PANEL, basis_share, reo_sum_ppb
 from market.rules.refusing.defects import (
+    AnalyteInTwoForms,
     AnalyteUnknown,
     AssayInFuture,
     AssayMissing,
@@ -83,29 +85,39 @@ def cell_refusals(composition: Composition) -> list[Refusal]:
     reasons: list[Refusal] = []
     if composition.treo_ppb == 0:
         reasons.append(TreoMissing(pointer="/composition/treo_ppb"))
-    seen: set[str] = set()
+    seen: dict[str, Cell] = {}
     for index, cell in enumerate(composition.cells):
         reasons += _cell_refusals(cell, index)
         if cell.analyte in seen:
-            reasons.append(DuplicateEntry(pointer=f"/composition/cells/{index}/analyte", entry=cell.analyte))
-        seen.add(cell.analyte)
+            pointer = f"/composition/cells/{index}/analyte"
+            reasons.append(_twice(seen[cell.analyte], cell, pointer))
+        seen.setdefault(cell.analyte, cell)
     return reasons
+
+
+def _twice(before: Cell, cell: Cell, pointer: str) -> Refusal:
+    if before.reported_as == cell.reported_as:
+        return DuplicateEntry(pointer=pointer, entry=cell.analyte)
+    return AnalyteInTwoForms(pointer=pointer, analyte=cell.analyte, forms=in_two_forms(before, cell))
 
 
 def _cell_refusals(cell: Cell, index: int) -> Iterator[Refusal]:
     analyte, reported_as = cell.analyte, cell.reported_as
     if analyte not in ANALYTES:
-        yield AnalyteUnknown(pointer=f"/composition/cells/{index}/analyte", analyte=analyte)
-    elif reported_as in OXIDES and OXIDES[reported_as][0] != analyte:
+        pointer = f"/composition/cells/{index}/analyte"
+        yield AnalyteUnknown(pointer=pointer, analyte=analyte, meant=meant_by(analyte))
+    elif reported_as in REPORTED and REPORTED[reported_as][0] != analyte:
         yield OxideNotOfElement(
             pointer=f"/composition/cells/{index}/reported_as",
             reported_as=reported_as,
-            element=OXIDES[reported_as][0],
+            element=REPORTED[reported_as][0],
             analyte=analyte,
         )
-    elif reported_as != analyte and reported_as not in OXIDES:
+    elif reported_as != analyte and reported_as not in REPORTED:
         pointer = f"/composition/cells/{index}/reported_as"
-        yield OxideUnknown(pointer=pointer, reported_as=reported_as, analyte=analyte)
+        yield OxideUnknown(
+            pointer=pointer, reported_as=reported_as, analyte=analyte, known=reported_names(analyte)
+        )
     if cell.state == "below_detection" and not cell.fraction_ppb:
         yield DetectionLimitMissing(pointer=f"/composition/cells/{index}/fraction_ppb")
 
@@ -116,7 +128,9 @@ def sum_refusals(composition: Composition, moisture_ppb: int) -> list[Refusal]:
     A sample as received holds the water too, a dry one does not.
     """
     reasons: list[Refusal] = []
-    sum_ppb = sum([cell.fraction_ppb or 0 for cell in composition.cells if cell.state == "value"])
+    sum_ppb = whole_ppb(
+        [(cell.analyte, counted_ppb(cell)) for cell in composition.cells if cell.state == "value"]
+    )
     sum_ppb = max(sum_ppb if composition.of == "sample" else 0, composition.treo_ppb or 0)
     sum_ppb += moisture_ppb if composition.basis == "as_received" else 0
     if sum_ppb > WHOLE_MOST_PPB:

@@ -160,21 +160,28 @@ class InnerNotInside(Refusal):
 
 
 class AnalyteUnknown(Refusal):
-    """{analyte} is not a known analyte."""
+    """{analyte} is not a known analyte: {meant}."""
 
     code = "analyte_unknown"
 
 
 class OxideUnknown(Refusal):
-    """{reported_as} is neither {analyte} itself nor a known rare-earth oxide."""
+    """{analyte} is not reported as {reported_as}, but as one of {known}."""
 
     code = "oxide_unknown"
 
 
 class OxideNotOfElement(Refusal):
-    """{reported_as} is an oxide of {element}, not of {analyte}."""
+    """{reported_as} holds {element}, not {analyte}."""
 
     code = "oxide_not_of_element"
+
+
+class AnalyteInTwoForms(Refusal):
+    """{analyte} is stated {forms}. One figure of an element counts: of two that add up, as FeO and Fe2O3 do,
+    state the sum; of one that was measured twice, leave one."""
+
+    code = "analyte_in_two_forms"
 
 
 class AssayMissing(Refusal):
@@ -202,7 +209,8 @@ class ReoSplitOutOfRange(Refusal):
 
 
 class CompositionOverWhole(Refusal):
-    """The fractions, with the water of a sample as received, add up to {sum}; 105 % is the most."""
+    """The fractions, with the water of a sample as received, add up to {sum}; 105 % is the most.
+    What is metal is reported as the element, not as its oxide."""
 
     code = "composition_over_whole"
 
@@ -460,6 +468,6 @@ class RampNotAscending(Refusal):
 
 
 class ElementUnknown(Refusal):
-    """There is no element {element}."""
+    """There is no element {element}: {meant}."""
 
     code = "element_unknown"

@@ -354,7 +354,7 @@ class InputEmpty(Refusal):
 
 
 class InputAnalyteUnknown(Refusal):
-    """{analyte} is no analyte that has a price here."""
+    """{analyte} is no analyte that has a price here: {meant}."""
 
     code = "input_analyte_unknown"
 

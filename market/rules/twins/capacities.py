@@ -7,9 +7,10 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime
 from itertools import pairwise
 
+from events.analytes import element_meant_by
 from events.capacity_terms import FacilityCapacity, RampStep
 from events.refusal import Refusal
-from events.vocabulary import ANALYTES, PPB, FacilityStatus
+from events.vocabulary import ELEMENTS, PPB, FacilityStatus
 from events.wellformed import duplicate_refusals
 from market.rules.refusing.defects import ElementUnknown, RampMissing, RampNotAscending
 
@@ -63,8 +64,9 @@ def capacity_refusals(capacities: Sequence[FacilityCapacity], status: FacilitySt
 
 
 def _of_one(capacity: FacilityCapacity, status: FacilityStatus | None, pointer: str) -> Iterator[Refusal]:
-    if capacity.element is not None and capacity.element not in ANALYTES:
-        yield ElementUnknown(pointer=f"{pointer}/element", element=capacity.element)
+    if capacity.element is not None and capacity.element not in ELEMENTS:
+        meant = element_meant_by(capacity.element)
+        yield ElementUnknown(pointer=f"{pointer}/element", element=capacity.element, meant=meant)
     if status in RAMPED and not capacity.ramp:
         yield RampMissing(pointer=f"{pointer}/ramp", status=status)
     for index, (earlier, later) in enumerate(pairwise(capacity.ramp), 1):

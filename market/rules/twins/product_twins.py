@@ -6,6 +6,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from events.analytes import element_meant_by
 from events.callers import Caller, role_refusals
 from events.decision import Decision, Moment
 from events.envelope import Draft, Recorded
@@ -16,7 +17,7 @@ from events.passport_terms import Magnet
 from events.refusal import NoChange, Refusal, VersionStale, refuse
 from events.rex_terms import CoreMagnet
 from events.twin_terms import ProductTwinTerms, TwinMagnet
-from events.vocabulary import ANALYTES, PPB, TWIN_VERSIONS_MAX, Position, TwinVersion, lane_of
+from events.vocabulary import ELEMENTS, PPB, TWIN_VERSIONS_MAX, Position, TwinVersion, lane_of
 from events.wellformed import duplicate_refusals, malformed
 from market.rules.element_masses import MG_PER_G
 from market.rules.refusing.defects import ElementUnknown
@@ -118,8 +119,10 @@ def _content_refusals(magnets: tuple[TwinMagnet, ...]) -> Iterator[Refusal]:
         pointer = f"/magnets/{line}/elements"
         yield from duplicate_refusals(pointer, elements)
         for index, element in enumerate(elements):
-            if element not in ANALYTES:
-                yield ElementUnknown(pointer=f"{pointer}/{index}/element", element=element)
+            if element not in ELEMENTS:
+                yield ElementUnknown(
+                    pointer=f"{pointer}/{index}/element", element=element, meant=element_meant_by(element)
+                )
         share_ppb = sum(each.fraction_ppb.low for each in magnet.elements)
         if share_ppb > PPB:
             yield SharesAboveMagnet(pointer=pointer, share=ppb_text(share_ppb))
