@@ -2,15 +2,27 @@
 
 from typing import Annotated
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from events.policy_terms import CERTIFICATES_MAX, COUNTRIES_MAX
-from events.vocabulary import Code, Count, CountryCode
+from events.vocabulary import Code, Count, CountryCode, Denominator, FractionPpb, ProductForm
+
+
+class FootprintScope(Struct, frozen=True, kw_only=True):
+    """Of what a footprint is, as the benchmark of its form says: only one that is stated so compares."""
+
+    form: ProductForm
+    declared_unit: Denominator
+    boundary: Code
+    allocation: Code
 
 
 class AgreedDemands(Struct, frozen=True, kw_only=True):
     """No stage in an excluded country; a valid footprint and activities of Th-232 and U-238 up to the
     highest; each certificate valid on the day that the lot leaves. What is demanded has to be shown.
+
+    `recycled_…` bound pre- and post-consumer share together; what is not shown is none. `footprint_scope`:
+    of what the highest footprint is; without it a bare number.
     """
 
     origins_excluded: Annotated[tuple[CountryCode, ...], Meta(max_length=COUNTRIES_MAX)] = ()
@@ -18,3 +30,6 @@ class AgreedDemands(Struct, frozen=True, kw_only=True):
     certificates: Annotated[tuple[Code, ...], Meta(max_length=CERTIFICATES_MAX)] = ()
     th_max_mbq_per_g: Count | None = None
     u_max_mbq_per_g: Count | None = None
+    footprint_scope: FootprintScope | UnsetType = UNSET
+    recycled_min_ppb: FractionPpb | UnsetType = UNSET
+    recycled_max_ppb: FractionPpb | UnsetType = UNSET

@@ -393,7 +393,8 @@ class RuleSet(Struct, frozen=True, kw_only=True):
     stage that an origin leaves out is neither European nor of a country that is taken. `caps_by_benchmark`: a
     footprint is held against a cap only as the benchmark of the form says what it is of.
     `demands_agreed`: contracts of its matches state what the buyer demanded of origins, footprint,
-    certificates and activities.
+    certificates and activities; by `demands_in_full` also of the recycled share, and of what a highest
+    footprint is.
     """
 
     version: Annotated[int, Meta(ge=1, le=10**6)]
@@ -415,3 +416,4 @@ class RuleSet(Struct, frozen=True, kw_only=True):
     origins_by_stage: bool | UnsetType = UNSET
     caps_by_benchmark: bool | UnsetType = UNSET
     demands_agreed: bool | UnsetType = UNSET
+    demands_in_full: bool | UnsetType = UNSET

@@ -77,6 +77,7 @@ def _rule_set(now: datetime) -> RuleSet:
         origins_by_stage=True,
         caps_by_benchmark=True,
         demands_agreed=True,
+        demands_in_full=True,
     )
 
 

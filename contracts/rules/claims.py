@@ -6,6 +6,8 @@ stands behind it: its buyer reads it, and rejects the lot by a document that say
 
 from collections.abc import Iterator
 
+from msgspec import UNSET
+
 from contracts.rules.delivery_refusals import ClaimNotPaid
 from events.contract_terms import AgreementTerms, DeliveryEvidence, StatedClaim
 from events.demand_terms import AgreedDemands
@@ -22,10 +24,11 @@ def clause_of(price: PriceClause) -> SustainabilityClause | None:
 def claims_paid(terms: AgreementTerms, evidence: DeliveryEvidence) -> Iterator[StatedClaim]:
     """Of what is stated, what the price pays for or the contract asks."""
     clause, recycled = clause_of(terms.price), evidence.recycled
-    asked = bool(terms.product.post_consumer_min_ppb)
+    demands = terms.product.demands or AgreedDemands()
+    shares = (demands.recycled_min_ppb, demands.recycled_max_ppb)
+    asked = bool(terms.product.post_consumer_min_ppb) or any(each is not UNSET for each in shares)
     if recycled is not None and (asked or (clause is not None and _pays(clause.profile, recycled))):
         yield "recycled"
-    demands = terms.product.demands or AgreedDemands()
     profile = SustainabilityProfile() if clause is None else clause.profile
     listed = () if clause is None else _listed(clause)
     if evidence.origin and (profile.eu_origin_ueur_per_kg or listed or demands.origins_excluded):

@@ -77,7 +77,7 @@ def _product(terms: AgreementTerms) -> Iterator[Refusal]:
             yield LimitsCrossed(pointer=f"/product/limits/{place}/min_ppb", analyte=limit.analyte)
     yield from duplicate_refusals("/penalties", [rule.analyte for rule in terms.penalties])
     yield from goods.clause_refusals(product.goods)
-    yield from demands.clause_refusals(product.demands)
+    yield from demands.clause_refusals(product.demands, product.post_consumer_min_ppb)
 
 
 def _term(term: TermClause, day: date | None) -> Iterator[Refusal]:

@@ -11,13 +11,14 @@ from msgspec import UNSET, UnsetType
 
 from contracts.rules.days import midnight
 from contracts.rules.price_terms import footprint_defect
+from contracts.rules.refusals import FootprintScopeOfNone, RecycledDemandsCrossed
 from events.contract_terms import AgreementTerms, DeliveryEvidence
 from events.delivery_events import DeliveryShipped
-from events.demand_terms import AgreedDemands
-from events.fractions import decimal_text
+from events.demand_terms import AgreedDemands, FootprintScope
+from events.fractions import decimal_text, percent_text
 from events.market_terms import CertifiedPeriod, MemberCertificate
 from events.refusal import Caution, Refusal
-from events.vocabulary import Footprint
+from events.vocabulary import Footprint, RecycledContent, form_text
 from events.wellformed import duplicate_refusals
 
 _THOUSAND = 1_000
@@ -30,12 +31,17 @@ class Unmet(NamedTuple):
     pointer: str
 
 
-def clause_refusals(agreed: AgreedDemands | UnsetType) -> Iterator[Refusal]:
+def clause_refusals(agreed: AgreedDemands | UnsetType, post_consumer_min_ppb: int) -> Iterator[Refusal]:
     """Pointers are into the terms."""
     if agreed is UNSET:
         return
     yield from duplicate_refusals("/product/demands/origins_excluded", agreed.origins_excluded)
     yield from duplicate_refusals("/product/demands/certificates", agreed.certificates)
+    least_ppb, most_ppb = agreed.recycled_min_ppb, agreed.recycled_max_ppb
+    if most_ppb is not UNSET and max(post_consumer_min_ppb, least_ppb or 0) > most_ppb:
+        yield RecycledDemandsCrossed(pointer="/product/demands/recycled_max_ppb")
+    if agreed.footprint_scope is not UNSET and agreed.footprint_max_g_co2e_per_kg is None:
+        yield FootprintScopeOfNone(pointer="/product/demands/footprint_scope")
 
 
 def unmet(terms: AgreementTerms, shipped: DeliveryShipped) -> Iterator[Unmet]:
@@ -46,7 +52,9 @@ def unmet(terms: AgreementTerms, shipped: DeliveryShipped) -> Iterator[Unmet]:
     day = midnight(shipped.shipped_on)
     yield from _origins(agreed, shown)
     if agreed.footprint_max_g_co2e_per_kg is not None:
-        yield from _footprint(agreed.footprint_max_g_co2e_per_kg, shown.footprint, day)
+        scope = agreed.footprint_scope
+        yield from _footprint(agreed.footprint_max_g_co2e_per_kg, scope, shown.footprint, day)
+    yield from _recycled(agreed, shown.recycled)
     for scheme in agreed.certificates:
         if not _certified(shown, scheme, day):
             yield Unmet(f"certificate:{scheme} is demanded, none that is valid is shown", "/certificates")
@@ -96,12 +104,32 @@ def _origins(agreed: AgreedDemands, shown: DeliveryEvidence) -> Iterator[Unmet]:
             yield Unmet(f"origin:{stage} in {country}, which is excluded", "/origin")
 
 
-def _footprint(most_g: int, shown: Footprint | None, day: datetime) -> Iterator[Unmet]:
+def _footprint(
+    most_g: int, scope: FootprintScope | UnsetType, shown: Footprint | None, day: datetime
+) -> Iterator[Unmet]:
     most = f"agreed at most {decimal_text(most_g, _THOUSAND)} kg CO2e per kg"
+    if scope is not UNSET:
+        most = f"{most} {_scope_text(scope)}"
     if shown is None or footprint_defect(shown, None, day) is not None:
         yield Unmet(f"footprint:none that is valid is shown, {most}", "/footprint")
+    elif scope is not UNSET and _scope_text(shown) != _scope_text(scope):
+        yield Unmet(f"footprint:shown {_scope_text(shown)}, {most}", "/footprint")
     elif shown.g_co2e_per_kg > most_g:
         yield Unmet(f"footprint:{decimal_text(shown.g_co2e_per_kg, _THOUSAND)}, {most}", "/footprint")
+
+
+def _scope_text(of: FootprintScope | Footprint) -> str:
+    return f"({of.declared_unit}) of {form_text(of.form)}, {of.boundary}, allocated by {of.allocation}"
+
+
+def _recycled(agreed: AgreedDemands, shown: RecycledContent | None) -> Iterator[Unmet]:
+    share_ppb = 0 if shown is None else shown.post_consumer_ppb + shown.pre_consumer_ppb
+    told = "none shown" if shown is None else percent_text(share_ppb)
+    least_ppb, most_ppb = agreed.recycled_min_ppb, agreed.recycled_max_ppb
+    if least_ppb is not UNSET and share_ppb < least_ppb:
+        yield Unmet(f"recycled:{told}, agreed at least {percent_text(least_ppb)}", "/recycled")
+    if most_ppb is not UNSET and share_ppb > most_ppb:
+        yield Unmet(f"recycled:{told}, agreed at most {percent_text(most_ppb)}", "/recycled")
 
 
 def _certified(shown: DeliveryEvidence, scheme: str, day: datetime) -> bool:

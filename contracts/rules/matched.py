@@ -3,6 +3,8 @@
 from datetime import date
 from typing import Final, get_args
 
+from msgspec import UNSET
+
 from contracts.rules.agreements import end_of
 from contracts.rules.assays import UMPIRE_UNNAMED
 from contracts.rules.days import day_of
@@ -67,7 +69,7 @@ def terms_of(confirmed: MatchConfirmed, given: MatchTerms) -> AgreementTerms:
             purity=given.purity,
             goods=given.goods,
             demands=given.demands,
-            post_consumer_min_ppb=given.recycled_min_ppb or 0,
+            post_consumer_min_ppb=_post_consumer_min(given),
         ),
         term=TermClause(years=1) if given.horizon is None else _term(given.horizon),
         volume=_volume(confirmed.quantity_basis_g, given.horizon),
@@ -83,6 +85,12 @@ def terms_of(confirmed: MatchConfirmed, given: MatchTerms) -> AgreementTerms:
         assay=AssayClause(splitting=_splitting(given), umpire=given.umpire or UMPIRE_UNNAMED),
         payment=PaymentClause(currency=CURRENCY, provisional_ppb=PROVISIONAL_PPB, due_days=DUE_DAYS),
     )
+
+
+def _post_consumer_min(given: MatchTerms) -> int:
+    """None where the demands hold the share as rounds do: pre- and post-consumer together."""
+    stated = given.demands is not UNSET and given.demands.recycled_min_ppb is not UNSET
+    return 0 if stated else given.recycled_min_ppb or 0
 
 
 def _standing(drafted: AgreementDrafted, day: date) -> AgreementAdvanced:

@@ -321,6 +321,18 @@ class AgreedAnalyteUnknown(Refusal):
     code = "agreed_analyte_unknown"
 
 
+class RecycledDemandsCrossed(Refusal):
+    """The highest recycled share is below the least: no lot is both."""
+
+    code = "recycled_demands_crossed"
+
+
+class FootprintScopeOfNone(Refusal):
+    """It says of what a highest footprint is, and none is stated: state both, or neither."""
+
+    code = "footprint_scope_of_none"
+
+
 class FloorAboveCap(Refusal):
     """The floor is above the cap."""
 

@@ -6,13 +6,13 @@ from typing import Final
 from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
-from contracts.rules.price_terms import round_half_even
+from contracts.rules.price_terms import benchmark_for, round_half_even
 from events.clearing_terms import PriceTerm, TermKind
-from events.demand_terms import AgreedDemands
+from events.demand_terms import AgreedDemands, FootprintScope
 from events.market_events import MatchStruck
-from events.market_terms import CoProductBid, RequirementTerms, SupplyTerms
+from events.market_terms import CoProductBid, FootprintBenchmark, RequirementTerms, RuleSet, SupplyTerms
 from events.match_terms import MatchedIndex, MatchTerms
-from events.vocabulary import PPB, MarketBasis, TermHorizon
+from events.vocabulary import PPB, MarketBasis, ProductForm, TermHorizon
 from market.rules.goods import agreed_goods
 from market.rules.market_inputs import MarketInputs
 from market.rules.references import reference_kg_per_kg
@@ -56,16 +56,39 @@ def match_terms(
     )
 
 
-def demands_of(requirement: RequirementTerms) -> AgreedDemands | UnsetType:
-    """What the eligibility of every match of it rests on, beside assay and recycled share."""
+def demands_of(
+    requirement: RequirementTerms, form: ProductForm, rule_set: RuleSet
+) -> AgreedDemands | UnsetType:
+    """What the eligibility of every match of it rests on with that form, beside its assay."""
+    if rule_set.demands_agreed is not True:
+        return UNSET
+    full = rule_set.demands_in_full is True
+    benchmark = benchmark_for(form, rule_set)
+    capped = full and requirement.footprint_max_g_co2e_per_kg is not None
     demands = AgreedDemands(
         origins_excluded=requirement.origins_excluded,
         footprint_max_g_co2e_per_kg=requirement.footprint_max_g_co2e_per_kg,
         certificates=requirement.certificates_required,
         th_max_mbq_per_g=requirement.th_max_mbq_per_g,
         u_max_mbq_per_g=requirement.u_max_mbq_per_g,
+        footprint_scope=UNSET if benchmark is None or not capped else _scope(benchmark),
+        recycled_min_ppb=(requirement.recycled_min_ppb if full else None) or UNSET,
+        recycled_max_ppb=_stated(requirement.recycled_max_ppb) if full else UNSET,
     )
     return UNSET if demands == AgreedDemands() else demands
+
+
+def _scope(benchmark: FootprintBenchmark) -> FootprintScope:
+    return FootprintScope(
+        form=benchmark.form,
+        declared_unit=benchmark.declared_unit,
+        boundary=benchmark.boundary,
+        allocation=benchmark.allocation,
+    )
+
+
+def _stated(share_ppb: int | None) -> int | UnsetType:
+    return UNSET if share_ppb is None else share_ppb
 
 
 def co_products_counted(lines: Iterable[PriceTerm]) -> Iterator[CoProductBid]:

@@ -72,7 +72,13 @@ def _of_claims(rule_set: RuleSet) -> list[Caution]:
 
 def _of_demands(rule_set: RuleSet) -> list[Caution]:
     if rule_set.demands_agreed is True:
-        return []
+        if rule_set.demands_in_full is True:
+            return []
+        text = (
+            "Contracts of matches say nothing of a highest recycled share, ask a least one of post-consumer "
+            "alone, and hold a highest footprint against a bare number."
+        )
+        return [Caution(code="demands_agreed_in_part", text=text, pointer="/demands_in_full")]
     text = (
         "Contracts of matches say nothing of excluded origins, highest footprint, certificates and "
         "activities: whatever comes has to be taken."

@@ -1006,6 +1006,9 @@ async def test_a_lot_that_is_not_shown_as_demanded_is_told_to_both_and_rejected(
         "certificates": ["rmi-ramp"],
         "th_max_bq_per_g": "0.5",
         "u_max_bq_per_g": None,
+        "footprint_scope": None,
+        "recycled_min_percent": None,
+        "recycled_max_percent": "60",
     }
     path, seller, buyer = await effective(shop, TERMS | {"product": TERMS["product"] | {"demands": demands}})
     for firm in (seller, buyer):

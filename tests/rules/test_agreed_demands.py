@@ -14,9 +14,9 @@ from contracts.rules.delivered import shipment_cautions
 from contracts.rules.demands import received_cautions
 from contracts.rules.volumes import Volumes
 from events.contract_terms import DeliveryEvidence
-from events.demand_terms import AgreedDemands
+from events.demand_terms import AgreedDemands, FootprintScope
 from events.market_terms import CertifiedPeriod, MemberCertificate
-from events.vocabulary import Footprint, OriginStep
+from events.vocabulary import PPB, Footprint, OriginStep, RecycledContent
 from tests.blotter import ident
 from tests.delivery_support import FLAT
 from tests.rules.test_deliveries import SHIPPED, begun, refused
@@ -166,3 +166,93 @@ def test_what_nobody_demands_is_not_asked_and_nothing_is_demanded_twice() -> Non
     assert ["/product/demands/origins_excluded/1", "/product/demands/certificates/1"] == [
         each.pointer for each in told
     ]
+
+
+OXIDE = FootprintScope(
+    form="separated_oxide", declared_unit="oxide", boundary="cradle_to_gate", allocation="economic"
+)
+IN_FULL = replace(
+    FLAT,
+    product=replace(
+        FLAT.product,
+        demands=AgreedDemands(
+            footprint_max_g_co2e_per_kg=25_000,
+            footprint_scope=OXIDE,
+            recycled_min_ppb=PPB // 4,
+            recycled_max_ppb=PPB // 2,
+        ),
+    ),
+)
+FULLY = DeliveryEvidence(
+    footprint=PCF, recycled=RecycledContent(post_consumer_ppb=PPB // 4, pre_consumer_ppb=PPB // 4)
+)
+OF_OXIDE = (
+    "agreed at most 25 kg CO2e per kg (oxide) of separated oxide, cradle_to_gate, allocated by economic"
+)
+
+
+@pytest.mark.parametrize(
+    ("evidence", "expected"),
+    [
+        (FULLY, []),
+        (
+            replace(FULLY, recycled=RecycledContent(post_consumer_ppb=PPB // 4, pre_consumer_ppb=PPB // 2)),
+            ["recycled:75 %, agreed at most 50 %"],
+        ),
+        (
+            replace(FULLY, recycled=RecycledContent(pre_consumer_ppb=PPB // 5)),
+            ["recycled:20 %, agreed at least 25 %"],
+        ),
+        (replace(FULLY, recycled=None), ["recycled:none shown, agreed at least 25 %"]),
+        (
+            replace(FULLY, footprint=replace(PCF, declared_unit="wet", form="swarf", g_co2e_per_kg=15_000)),
+            [f"footprint:shown (wet) of swarf, cradle_to_gate, allocated by economic, {OF_OXIDE}"],
+        ),
+        (
+            replace(FULLY, footprint=replace(PCF, boundary="gate_to_gate")),
+            [f"footprint:shown (oxide) of separated oxide, gate_to_gate, allocated by economic, {OF_OXIDE}"],
+        ),
+        (
+            replace(FULLY, footprint=replace(PCF, g_co2e_per_kg=30_000)),
+            [f"footprint:30, {OF_OXIDE}"],
+        ),
+    ],
+)
+def test_a_share_outside_its_bounds_and_a_footprint_of_something_else_may_be_rejected(
+    evidence: DeliveryEvidence, expected: list[str]
+) -> None:
+    left = begun(IN_FULL).ship(evidence=evidence)
+    told = list(shipment_cautions(left.paper.stands, Volumes(), [], left.delivery.shipped))
+    assert ["demand_unmet"] * len(expected) == [each.code for each in told]
+    assert all(text in each.text for each, text in zip(told, expected, strict=True))
+    assayed = begun(IN_FULL).assayed(evidence=evidence)
+    if not expected:
+        assert [("within_specification", None)] == refused(assayed.reject)
+        return
+    fact = assayed.reject().delivery.rejected
+    assert fact is not None
+    assert expected == list(fact.reasons)
+
+
+def test_what_is_not_shown_is_no_share_above_the_highest() -> None:
+    """As in a round: of a lot that states nothing recycled nothing is."""
+    most = replace(FLAT, product=replace(FLAT.product, demands=AgreedDemands(recycled_max_ppb=0)))
+    left = begun(most).ship()
+    assert [] == list(shipment_cautions(left.paper.stands, Volumes(), [], left.delivery.shipped))
+    assert ["recycled", "footprint"] == list(claims_paid(IN_FULL, FULLY))
+    assert ["recycled"] == list(claims_paid(most, FULLY))
+
+
+def test_bounds_that_no_lot_can_meet_are_refused() -> None:
+    crossed = AgreedDemands(recycled_min_ppb=PPB // 2, recycled_max_ppb=PPB // 4)
+    above = AgreedDemands(recycled_max_ppb=PPB // 4)
+    scope = AgreedDemands(footprint_scope=OXIDE)
+    for demands, least_ppb, expected in (
+        (crossed, 0, [("recycled_demands_crossed", "/product/demands/recycled_max_ppb")]),
+        (above, PPB // 2, [("recycled_demands_crossed", "/product/demands/recycled_max_ppb")]),
+        (above, PPB // 4, []),
+        (scope, 0, [("footprint_scope_of_none", "/product/demands/footprint_scope")]),
+    ):
+        product = replace(FLAT.product, demands=demands, post_consumer_min_ppb=least_ppb)
+        told = clause_refusals(replace(FLAT, product=product), "spot", SHIPPED)
+        assert expected == [(each.code, each.pointer) for each in told]

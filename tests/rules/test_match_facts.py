@@ -56,6 +56,8 @@ OF_SUPPLY: list[dict[str, Any]] = [
 OF_REQUIREMENT: list[dict[str, Any]] = [
     *({"commitment": commitment} for commitment in ("firm", "subject_to_confirmation")),
     *({"recycled_min_ppb": least} for least in (0, 5)),
+    {"recycled_max_ppb": 6},
+    {"footprint_max_g_co2e_per_kg": 20_000},
     {"limits": (AnalyteLimit(analyte="Fe", max_ppb=3), AnalyteLimit(analyte="C", min_ppb=1))},
     {"purity": PurityFloor(elements=("Nd", "Pr"), min_ppb=5)},
     {"penalties": (PenaltyRule(analyte="U", threshold_ppb=0, step_ppb=1, ueur_per_kg_per_step=1),)},
@@ -67,7 +69,14 @@ def odd_trades(own: Trade) -> Iterator[Trade]:
     supply, requirement = own.seller.order, own.buyer.order
     sold = [replace(supply, terms=replace(supply.terms, **odd)) for odd in OF_SUPPLY]
     sold += [replace(supply, kind=kind) for kind in ("supply_offer", "recovered_lot")]
-    bought = [replace(requirement, terms=replace(requirement.terms, **odd)) for odd in OF_REQUIREMENT]
+    bought = [
+        replace(
+            requirement,
+            order=ident(f"{requirement.order} {number}"),
+            terms=replace(requirement.terms, **odd),
+        )
+        for number, odd in enumerate(OF_REQUIREMENT)
+    ]
     trades = [
         *(own._replace(seller=own.seller._replace(order=order)) for order in sold),
         *(own._replace(seller=own.seller._replace(tranche=tranche)) for tranche in (0, 59)),
@@ -146,7 +155,10 @@ def test_trades_and_duals_are_written_as_their_facts_are_encoded(
         found = clear(lane.book, plan)
         agreed = (True, False, UNSET)
         rules = replace(
-            found.round.planned.rule_set, goods_agreed=agreed[seed % 3], demands_agreed=agreed[seed // 3 % 3]
+            found.round.planned.rule_set,
+            goods_agreed=agreed[seed % 3],
+            demands_agreed=agreed[seed // 3 % 3],
+            demands_in_full=agreed[seed // 9 % 3],
         )
         of = dataclasses.replace(found.round, planned=replace(found.round.planned, rule_set=rules))
         for cleared in found.sections:

@@ -18,13 +18,13 @@ from contracts.rules.quotation import Quoted, quarter_of
 from events.clearing_terms import PriceTerm
 from events.contract_events import AgreementAdvanced, AgreementDrafted
 from events.contract_terms import DeliveryEvidence, FixedVolume
-from events.demand_terms import AgreedDemands
+from events.demand_terms import AgreedDemands, FootprintScope
 from events.market_events import MatchConfirmed, MatchStruck, RequirementAmended
-from events.market_terms import CoProductBid, PenaltyRule
+from events.market_terms import CoProductBid, FootprintBenchmark, PenaltyRule
 from events.match_terms import MatchedIndex, MatchTerms
 from events.price_clauses import IndexedPrice, MatchedPrice
 from events.rex_terms import AgreedGoods
-from events.vocabulary import MICRO, PPB, Packaging, Place, TermHorizon
+from events.vocabulary import MICRO, PPB, Packaging, Place, RecycledContent, TermHorizon
 from market.rules.match_terms import demands_of, match_terms
 from tests.blotter import BULK, Lane, eur, facts_of_type, market_terms, member, rule_set
 from tests.desk_support import (
@@ -242,7 +242,66 @@ def test_all_that_is_demanded_of_a_lot_is_agreed_and_what_demands_nothing_says_n
     expected = AgreedDemands(
         footprint_max_g_co2e_per_kg=0, certificates=("rmi-ramp",), th_max_mbq_per_g=500, u_max_mbq_per_g=0
     )
-    assert (expected, UNSET) == (demands_of(wanted), demands_of(requirement_order().terms))
+    rules = rule_set(demands_agreed=True)
+    assert expected == demands_of(wanted, "separated_oxide", rules)
+    assert UNSET == demands_of(requirement_order().terms, "separated_oxide", rules)
+    assert UNSET == demands_of(wanted, "separated_oxide", rule_set(demands_in_full=True))
+
+
+BENCHMARK = FootprintBenchmark(
+    form="separated_oxide",
+    declared_unit="oxide",
+    boundary="cradle-to-gate",
+    allocation="economic",
+    benchmark_g_co2e_per_kg=25_000,
+    worst_g_co2e_per_kg=80_000,
+    source="a study",
+)
+SCOPE = FootprintScope(
+    form="separated_oxide", declared_unit="oxide", boundary="cradle-to-gate", allocation="economic"
+)
+
+
+def test_demands_in_full_hold_the_recycled_share_and_say_of_what_a_highest_footprint_is() -> None:
+    wanted = replace(
+        requirement_order().terms,
+        footprint_max_g_co2e_per_kg=20_000,
+        recycled_min_ppb=PPB // 2,
+        recycled_max_ppb=PPB * 4 // 5,
+    )
+    capped = AgreedDemands(footprint_max_g_co2e_per_kg=20_000)
+    in_full = rule_set(demands_agreed=True, demands_in_full=True, benchmarks=(BENCHMARK,))
+    shares = replace(capped, recycled_min_ppb=PPB // 2, recycled_max_ppb=PPB * 4 // 5)
+    assert replace(shares, footprint_scope=SCOPE) == demands_of(wanted, "separated_oxide", in_full)
+    assert shares == demands_of(wanted, "swarf", in_full)
+    assert capped == demands_of(wanted, "separated_oxide", replace(in_full, demands_in_full=UNSET))
+    no_lower = replace(wanted, footprint_max_g_co2e_per_kg=None, recycled_min_ppb=0, recycled_max_ppb=0)
+    assert AgreedDemands(recycled_max_ppb=0) == demands_of(no_lower, "separated_oxide", in_full)
+
+
+@pytest.mark.parametrize(("in_full", "expected"), [(True, (0, PPB // 2)), (UNSET, (PPB // 2, UNSET))])
+def test_a_share_that_a_round_counts_of_both_kinds_is_not_asked_of_one_alone(
+    in_full: bool | UnsetType, expected: tuple[int, int | UnsetType]
+) -> None:
+    """A lot of 30 % pre- and 20 % post-consumer met the demand of 50 %, and could not have been shipped."""
+    lane = Lane(rules=rule_set(demands_agreed=True, demands_in_full=in_full))
+    lane.admit(member("seller"), member("buyer"))
+    lane.offer(
+        "seller",
+        "offer",
+        recycled=RecycledContent(post_consumer_ppb=PPB // 5, pre_consumer_ppb=PPB * 3 // 10),
+    )
+    lane.require(
+        "buyer", "wanted", limit=eur(70_000_000), recycled_min_ppb=PPB // 2, origins_excluded=("CN",)
+    )
+    (known,) = facts_of_type(lane.round(), MatchConfirmed)
+    drafted = facts(from_match(LANE, known, moment()))[0]
+    assert isinstance(drafted, AgreementDrafted)
+    product = drafted.terms.product
+    assert product.demands is not UNSET
+    assert expected == (product.post_consumer_min_ppb, product.demands.recycled_min_ppb)
+    verdict = audited(records(lane))
+    assert (1, None) == (verdict.clearings, verdict.divergence)
 
 
 def test_a_contract_has_the_co_elements_as_the_cut_has_counted_them() -> None:

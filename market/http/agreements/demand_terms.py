@@ -6,21 +6,37 @@ from msgspec import UNSET, Meta, UnsetType
 
 from events import demand_terms as words
 from events.policy_terms import CERTIFICATES_MAX, COUNTRIES_MAX
+from events.vocabulary import Denominator, ProductForm
 from market.http.wire.countries import CountryCode
 from market.http.wire.material import Body
 from market.http.wire.numbers import (
     BECQUEREL_PER_GRAM,
     KG_CO2E_PER_KG,
+    PERCENT,
     BecquerelPerGram,
     KgCo2ePerKg,
+    Percent,
 )
 from market.rules.refusing.wording import Code
+
+
+class FootprintScope(Body, frozen=True, kw_only=True):
+    """Of what a footprint is, as the market's benchmark of the form says."""
+
+    form: ProductForm
+    declared_unit: Denominator
+    boundary: Code
+    allocation: Code
 
 
 class AgreedDemands(Body, frozen=True, kw_only=True):
     """What a lot has to be beside its assay, and to show when it leaves: no stage in an excluded country, a
     valid footprint and activities of Th-232 and U-238 up to the highest, each certificate valid on that day.
     The contract of a match begins with what its buyer demanded; a lot that does not show it may be rejected.
+
+    With `footprint_scope` only a footprint that is stated so compares; without it the bare number does.
+    `recycled_min_percent` and `recycled_max_percent` bound pre- and post-consumer share together, what is not
+    shown being none.
     """
 
     origins_excluded: Annotated[tuple[CountryCode, ...], Meta(max_length=COUNTRIES_MAX)] = ()
@@ -28,6 +44,9 @@ class AgreedDemands(Body, frozen=True, kw_only=True):
     certificates: Annotated[tuple[Code, ...], Meta(max_length=CERTIFICATES_MAX)] = ()
     th_max_bq_per_g: BecquerelPerGram | None = None
     u_max_bq_per_g: BecquerelPerGram | None = None
+    footprint_scope: FootprintScope | None = None
+    recycled_min_percent: Percent | None = None
+    recycled_max_percent: Percent | None = None
 
     def inside(self) -> words.AgreedDemands:
         return words.AgreedDemands(
@@ -36,6 +55,9 @@ class AgreedDemands(Body, frozen=True, kw_only=True):
             certificates=self.certificates,
             th_max_mbq_per_g=BECQUEREL_PER_GRAM.decoded_optional(self.th_max_bq_per_g),
             u_max_mbq_per_g=BECQUEREL_PER_GRAM.decoded_optional(self.u_max_bq_per_g),
+            footprint_scope=_scope_inside(self.footprint_scope),
+            recycled_min_ppb=_share_inside(self.recycled_min_percent),
+            recycled_max_ppb=_share_inside(self.recycled_max_percent),
         )
 
     @classmethod
@@ -48,4 +70,37 @@ class AgreedDemands(Body, frozen=True, kw_only=True):
             certificates=value.certificates,
             th_max_bq_per_g=BECQUEREL_PER_GRAM.text_optional(value.th_max_mbq_per_g),
             u_max_bq_per_g=BECQUEREL_PER_GRAM.text_optional(value.u_max_mbq_per_g),
+            footprint_scope=_scope_outside(value.footprint_scope),
+            recycled_min_percent=_share_outside(value.recycled_min_ppb),
+            recycled_max_percent=_share_outside(value.recycled_max_ppb),
         )
+
+
+def _scope_inside(stated: FootprintScope | None) -> words.FootprintScope | UnsetType:
+    if stated is None:
+        return UNSET
+    return words.FootprintScope(
+        form=stated.form,
+        declared_unit=stated.declared_unit,
+        boundary=stated.boundary,
+        allocation=stated.allocation,
+    )
+
+
+def _scope_outside(value: words.FootprintScope | UnsetType) -> FootprintScope | None:
+    if value is UNSET:
+        return None
+    return FootprintScope(
+        form=value.form,
+        declared_unit=value.declared_unit,
+        boundary=value.boundary,
+        allocation=value.allocation,
+    )
+
+
+def _share_inside(stated: Percent | None) -> int | UnsetType:
+    return UNSET if stated is None else PERCENT.decoded(stated)
+
+
+def _share_outside(value: int | UnsetType) -> Percent | None:
+    return None if value is UNSET else PERCENT.text(value)

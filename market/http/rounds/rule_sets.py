@@ -89,7 +89,8 @@ class RuleSetTerms(Body, frozen=True, kw_only=True):
     listed ones. `caps_by_benchmark`: a requirement's highest footprint takes only what is stated as the
     benchmark of the form is, and nothing of a form without one.
     `demands_agreed`: contracts of matches begin with what their buyers demanded of origins, footprint,
-    certificates and activities too.
+    certificates and activities too, with `demands_in_full` of the least and highest recycled share, and with
+    what the benchmark of the form says that a highest footprint is of.
     """
 
     version: Annotated[int, Meta(ge=1, le=10**6)]
@@ -113,6 +114,7 @@ class RuleSetTerms(Body, frozen=True, kw_only=True):
     origins_by_stage: bool = True
     caps_by_benchmark: bool = True
     demands_agreed: bool = True
+    demands_in_full: bool = True
 
     def inside(self) -> terms.RuleSet:
         return terms.RuleSet(
@@ -146,6 +148,7 @@ class RuleSetTerms(Body, frozen=True, kw_only=True):
             origins_by_stage=self.origins_by_stage,
             caps_by_benchmark=self.caps_by_benchmark,
             demands_agreed=self.demands_agreed,
+            demands_in_full=self.demands_in_full,
         )
 
     @classmethod
@@ -204,6 +207,7 @@ def _members(value: terms.RuleSet) -> dict[str, Any]:
         "origins_by_stage": value.origins_by_stage is True,
         "caps_by_benchmark": value.caps_by_benchmark is True,
         "demands_agreed": value.demands_agreed is True,
+        "demands_in_full": value.demands_in_full is True,
     }
 
 

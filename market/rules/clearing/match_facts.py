@@ -115,7 +115,7 @@ def struck(of: Round, section: str, trade: Trade, told: Told) -> MatchStruck:
         buyer_must_confirm=by_buyer,
         forecast=mark_of(supply.terms) or UNSET,
         goods_agreed=(of.planned.rule_set.goods_agreed is True and states_goods(supply.terms)) or UNSET,
-        demands=demands_of(requirement.terms) if of.planned.rule_set.demands_agreed is True else UNSET,
+        demands=demands_of(requirement.terms, supply.terms.form, of.planned.rule_set),
     )
 
 
@@ -276,13 +276,17 @@ class MatchFacts:
 
     def _demands(self, of: ToldTrades) -> Iterable[Hashable]:
         """Of each trade, as a part of its key."""
-        if self._of.planned.rule_set.demands_agreed is not True:
+        rule_set = self._of.planned.rule_set
+        if rule_set.demands_agreed is not True:
             return repeat(None, len(of.bought))
-        known: dict[UUID, Hashable] = {}
-        for order in of.requirements:
-            if order.order not in known:
-                known[order.order] = demands_of(order.terms)
-        return [known[order.order] for order in of.requirements]
+        known: dict[tuple[UUID, str], Hashable] = {}
+        found = []
+        for order, sold in zip(of.requirements, of.sold, strict=True):
+            pair = order.order, sold.form
+            if pair not in known:
+                known[pair] = demands_of(order.terms, sold.form, rule_set)
+            found.append(known[pair])
+        return found
 
     def _written(
         self,
