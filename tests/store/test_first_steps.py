@@ -5,10 +5,14 @@ from typing import Any
 
 import pytest
 
+from contracts.rules.price_terms import benchmark_for, footprint_defect
 from events.refusal import RecordUnavailable
+from events.vocabulary import PPB, Footprint
 from market.commands import inputs
+from market.http.wire.examples import OFFER
 from market.operators import ensure_operator, issue_key, revoke_labelled
-from market.sandbox import ensure_sandbox
+from market.sandbox import RULE_SET_VERSION, ensure_sandbox
+from market.store.inputs import load_rule_set
 from tests.market_support import bare_scene_on
 
 
@@ -33,6 +37,29 @@ async def test_a_sandbox_whose_making_was_cut_off_is_completed(
         }
         types = [event.type for event in await scene.events("market")]
         assert expected == {name: types.count(name) for name in expected}
+
+
+async def test_a_highest_footprint_meets_the_documented_offer_in_a_sandbox(database: Any) -> None:
+    async with bare_scene_on(database) as scene:
+        made = await ensure_sandbox(scene.desk, scene.operator, scene.clock.now)
+        async with scene.desk.looking() as connection:
+            published = await load_rule_set(connection, made.market, RULE_SET_VERSION)
+        assert published is not None
+        footprint = Footprint(
+            **{
+                name: OFFER["footprint"][name]
+                for name in ("declared_unit", "form", "standard", "boundary", "allocation", "reference_year")
+            },
+            g_co2e_per_kg=15_000,
+            primary_data_ppb=PPB,
+            verified=False,
+            valid_until=scene.clock.now,
+        )
+        benchmark = benchmark_for(footprint.form, published.rule_set)
+        assert benchmark is not None
+        assert published.rule_set.caps_by_benchmark is True
+        assert None is footprint_defect(footprint, benchmark, scene.clock.now, unmeasured=False)
+        assert (65_400, 98_100) == (benchmark.benchmark_g_co2e_per_kg, benchmark.worst_g_co2e_per_kg)
 
 
 async def test_a_live_key_is_replaced_however_many_were_before(database: Any) -> None:
