@@ -29,6 +29,7 @@ from events.vocabulary import (
     Denominator,
     ExportLicenceStatus,
     FacilityScale,
+    FacilityStage,
     Footprint,
     FractionPpb,
     Incoterm,
@@ -54,7 +55,6 @@ from events.vocabulary import (
     TermHorizon,
     Text,
     Tranche,
-    ValueChainStage,
     ValueUeurPerKg,
     WasteStatus,
 )
@@ -87,7 +87,7 @@ class MarketTerms(Struct, frozen=True, kw_only=True):
 class MemberFacility(Struct, frozen=True, kw_only=True):
     facility: UUID
     country: CountryCode
-    stages: tuple[ValueChainStage, ...]
+    stages: tuple[FacilityStage, ...]
     scale: FacilityScale
     strategic_project: bool = False
     capacities: tuple[FacilityCapacity, ...] = ()

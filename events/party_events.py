@@ -13,10 +13,12 @@ from events.capacity_terms import FacilityCapacity
 from events.initiative_terms import FigureCell, FigureRoute, FigureShare
 from events.policy_terms import PolicyTerms, PolicyVersion
 from events.vocabulary import (
+    FACILITY_STAGES_MAX,
     Code,
     Count,
     CountryCode,
     FacilityScale,
+    FacilityStage,
     FacilityStatus,
     Instant,
     KeyRole,
@@ -25,7 +27,6 @@ from events.vocabulary import (
     Sha256Hex,
     Stream,
     Text,
-    ValueChainStage,
     WasteStatus,
 )
 
@@ -99,7 +100,7 @@ class FacilityRegistered(Struct, frozen=True, kw_only=True):
     name: Text
     country: CountryCode
     place: Text
-    stages: Annotated[tuple[ValueChainStage, ...], Meta(min_length=1, max_length=4)]
+    stages: Annotated[tuple[FacilityStage, ...], Meta(min_length=1, max_length=FACILITY_STAGES_MAX)]
     scale: FacilityScale
     readiness_level: Annotated[int, Meta(ge=1, le=9)]
     capacities: Annotated[tuple[FacilityCapacity, ...], Meta(max_length=32)] = ()
@@ -117,7 +118,7 @@ class FacilityChanged(Struct, frozen=True, kw_only=True):
     name: Text
     country: CountryCode
     place: Text
-    stages: Annotated[tuple[ValueChainStage, ...], Meta(min_length=1, max_length=4)]
+    stages: Annotated[tuple[FacilityStage, ...], Meta(min_length=1, max_length=FACILITY_STAGES_MAX)]
     scale: FacilityScale
     readiness_level: Annotated[int, Meta(ge=1, le=9)]
     capacities: Annotated[tuple[FacilityCapacity, ...], Meta(max_length=32)] = ()

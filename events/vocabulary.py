@@ -56,10 +56,15 @@ Stream = Literal["parties", "market", "contracts", "materials"]
 STREAMS: tuple[Stream, ...] = ("contracts", "market", "materials", "parties")
 
 PartyRole = Literal[
-    "mine", "waste_owner", "refiner", "metal_maker", "magnet_producer", "oem", "dismantler", "recycler"
-]
+    "mine", "waste_owner", "refiner", "metal_maker", "alloy_maker", "magnet_producer", "motor_maker", "oem",
+    "dismantler", "refurbisher", "recycler", "merchant", "warehouse", "forwarder", "laboratory",
+]  # fmt: skip
+"""What an organisation says that it is: told, and no right; rights are a key's (`KeyRole`)."""
 KeyRole = Literal["trader", "compliance", "reader", "auditor", "operator", "admin"]
 ValueChainStage = Literal["extraction", "processing", "recycling", "manufacturing"]
+FacilityStage = ValueChainStage | Literal["dismantling", "refurbishing", "storage", "testing"]
+"""What is done at a site; an origin names the first four alone, which change what a material is."""
+FACILITY_STAGES_MAX = 8
 FacilityScale = Literal["laboratory", "pilot", "demonstration", "industrial"]
 FacilityStatus = Literal["operating", "pilot", "planned"]
 ProductForm = Literal[

@@ -45,13 +45,17 @@ async def find_organisations(
 
 READ_ORGANISATIONS = """
 select organisation, version, body, closing_asked_time, closed_time from organisation
-where $1::uuid is null or organisation > $1 order by organisation limit $2
+where ($1::uuid is null or organisation > $1)
+and ($3::text is null or convert_from(body, 'UTF8')::jsonb -> 'roles' ? $3)
+order by organisation limit $2
 """
 
 
-async def list_organisations(connection: Connection, *, after: UUID | None, limit: int) -> Page[Organisation]:
-    """By id; a tenant's session sees its own only."""
-    rows = await connection.fetch(READ_ORGANISATIONS, after, limit + 1)
+async def list_organisations(
+    connection: Connection, *, after: UUID | None, limit: int, role: str | None = None
+) -> Page[Organisation]:
+    """By id; a tenant's session sees its own only. `role`: those that state it."""
+    rows = await connection.fetch(READ_ORGANISATIONS, after, limit + 1, role)
     return page([organisation(row) for row in rows], limit)
 
 

@@ -7,7 +7,7 @@ from msgspec import Meta
 
 from events import capacity_terms as terms
 from events.party_events import FacilityRegistered
-from events.vocabulary import FacilityScale, FacilityStatus, ProductForm, ValueChainStage
+from events.vocabulary import FACILITY_STAGES_MAX, FacilityScale, FacilityStage, FacilityStatus, ProductForm
 from market.commands import parties as commands
 from market.http.parties.organisations import load as load_organisation
 from market.http.wire import lists
@@ -106,12 +106,17 @@ class Capacity(Body, frozen=True, kw_only=True):
 
 
 class FacilityTerms(Body, frozen=True, kw_only=True):
-    """A site: its stages in the words of the CRMA, its scale, its technology readiness level."""
+    """A site: its stages in the words of the CRMA, and what else is done there; its scale, its technology
+    readiness level.
+
+    A stage is told and gives no right: who holds goods for others has a site of `storage`, and so has a
+    trader for what lies in one. An origin names the first four alone.
+    """
 
     name: Name
     country: CountryCode
     place: Name
-    stages: Annotated[tuple[ValueChainStage, ...], Meta(min_length=1, max_length=4)]
+    stages: Annotated[tuple[FacilityStage, ...], Meta(min_length=1, max_length=FACILITY_STAGES_MAX)]
     scale: FacilityScale
     readiness_level: Annotated[int, Meta(ge=1, le=9)]
     capacities: Annotated[tuple[Capacity, ...], Meta(max_length=32)] = ()

@@ -49,6 +49,9 @@ EXAMPLE: Final = {
 class OrganisationTerms(Body, frozen=True, kw_only=True):
     """A legal entity. `group` is its ultimate parent, itself when absent; `initiatives` it takes part in.
 
+    `roles` say what it is along the chain. They are told and searched and give no right, which keys do; the
+    CRMA monitor counts a `magnet_producer` in the Union as a consumer.
+
     Organisations of one group never trade with each other and count as one wherever groups are counted.
 
     `postal_address` and `electronic_contact` (an e-mail address or a link https://…) stand on the public
@@ -108,6 +111,12 @@ class OrganisationView(OrganisationTerms, frozen=True, kw_only=True):
         )
 
 
+class OrganisationQuery(PageQuery, frozen=True, kw_only=True):
+    """Query of the list of organisations."""
+
+    role: Annotated[PartyRole | None, Meta(description="Only those that state this role.")] = None
+
+
 class OrganisationAccepted(Accepted, frozen=True, kw_only=True):
     """`id` is null after a dry run of a registration."""
 
@@ -160,14 +169,14 @@ async def register(call: Call[OrganisationTerms, DryRun]) -> Answer:
     roles=READERS,
     summary="List organisations",
     tag=TAG,
-    query=PageQuery,
+    query=OrganisationQuery,
     answer=Listing[OrganisationView],
-    description="Operators and auditors see all, everybody else their own.",
+    description="Operators and auditors see all, everybody else their own; with `role` those that state it.",
 )
-async def index(call: Call[Nothing, PageQuery]) -> Answer:
+async def index(call: Call[Nothing, OrganisationQuery]) -> Answer:
     async with as_caller(call) as connection:
         page = await party_reads.list_organisations(
-            connection, after=lists.after(call, UUID), limit=lists.limit(call)
+            connection, after=lists.after(call, UUID), limit=lists.limit(call), role=call.query.role
         )
     return lists.answer(
         call, page.items, more=page.more, key=lambda row: row.organisation, view=OrganisationView.of

@@ -3,7 +3,7 @@
 from typing import Any, Final, Self
 from uuid import UUID
 
-from events.vocabulary import FacilityScale, FacilityStatus, KeyRole, PartyRole, ValueChainStage
+from events.vocabulary import FacilityScale, FacilityStage, FacilityStatus, KeyRole, PartyRole
 from market.commands import partners as commands
 from market.http.parties.initiatives import TAG, code_of, load
 from market.http.parties.organisations import load as load_organisation
@@ -43,7 +43,7 @@ class SiteView(Body, frozen=True, kw_only=True):
     name: str
     country: CountryCode
     place: str
-    stages: tuple[ValueChainStage, ...]
+    stages: tuple[FacilityStage, ...]
     scale: FacilityScale
     status: FacilityStatus | None
     strategic_project: str | None

@@ -23,13 +23,14 @@ from events.party_events import (
 )
 from events.refusal import NoChange, Refusal, VersionStale, refuse
 from events.vocabulary import (
+    FACILITY_STAGES_MAX,
     FacilityScale,
+    FacilityStage,
     FacilityStatus,
     Instant,
     KeyRole,
     PartyRole,
     RexRoute,
-    ValueChainStage,
     WasteStatus,
 )
 from events.wellformed import duplicate_refusals, malformed
@@ -71,7 +72,7 @@ class FacilityDetails(Struct, frozen=True, kw_only=True):
     name: Text
     country: CountryCode
     place: Text
-    stages: Annotated[tuple[ValueChainStage, ...], Meta(min_length=1, max_length=4)]
+    stages: Annotated[tuple[FacilityStage, ...], Meta(min_length=1, max_length=FACILITY_STAGES_MAX)]
     scale: FacilityScale
     readiness_level: Annotated[int, Meta(ge=1, le=9)]
     capacities: Annotated[tuple[FacilityCapacity, ...], Meta(max_length=32)] = ()

@@ -44,6 +44,7 @@ NAMED: Final[dict[str, Any]] = {
     "Denominator": vocabulary.Denominator,
     "ExportLicenceStatus": vocabulary.ExportLicenceStatus,
     "FacilityScale": vocabulary.FacilityScale,
+    "FacilityStage": vocabulary.FacilityStage,
     "FacilityStatus": vocabulary.FacilityStatus,
     "FigureMeasure": initiative_terms.FigureMeasure,
     "ForecastBasis": forecast_terms.ForecastBasis,
