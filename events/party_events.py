@@ -52,6 +52,7 @@ class OrganisationRegistered(Struct, frozen=True, kw_only=True):
     sanctions_screened_until: Instant
     postal_address: PostalAddress | UnsetType = UNSET
     electronic_contact: Text | UnsetType = UNSET
+    register_number: Text | UnsetType = UNSET
 
 
 class OrganisationChanged(Struct, frozen=True, kw_only=True):
@@ -68,6 +69,7 @@ class OrganisationChanged(Struct, frozen=True, kw_only=True):
     sanctions_screened_until: Instant
     postal_address: PostalAddress | UnsetType = UNSET
     electronic_contact: Text | UnsetType = UNSET
+    register_number: Text | UnsetType = UNSET
 
 
 class ClosingAsked(Struct, frozen=True, kw_only=True):

@@ -62,7 +62,10 @@ PartyRole = Literal[
 """What an organisation says that it is: told, and no right; rights are a key's (`KeyRole`)."""
 KeyRole = Literal["trader", "compliance", "reader", "auditor", "operator", "admin"]
 ValueChainStage = Literal["extraction", "processing", "recycling", "manufacturing"]
-FacilityStage = ValueChainStage | Literal["dismantling", "refurbishing", "storage", "testing"]
+FacilityStage = Literal[
+    "extraction", "processing", "recycling", "manufacturing",
+    "dismantling", "refurbishing", "storage", "testing",
+]  # fmt: skip
 """What is done at a site; an origin names the first four alone, which change what a material is."""
 FACILITY_STAGES_MAX = 8
 FacilityScale = Literal["laboratory", "pilot", "demonstration", "industrial"]

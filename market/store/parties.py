@@ -208,6 +208,7 @@ def organisation(row: asyncpg.Record) -> Organisation:
         sanctions_screened_until=details.sanctions_screened_until,
         postal_address=details.postal_address,
         electronic_contact=details.electronic_contact,
+        register_number=details.register_number,
         version=row["version"],
         closing_asked_at=row["closing_asked_time"],
         closed_at=row["closed_time"],

@@ -56,6 +56,7 @@ class OrganisationTerms(Body, frozen=True, kw_only=True):
 
     `postal_address` and `electronic_contact` (an e-mail address or a link https://…) stand on the public
     labels of magnets that it is responsible for, as Article 28 of Regulation (EU) 2024/1252 asks.
+    `register_number`: as its business register or its LEI has it; it stands in proofs of its deals.
     """
 
     name: Name
@@ -66,6 +67,7 @@ class OrganisationTerms(Body, frozen=True, kw_only=True):
     sanctions_screened_until: Instant
     postal_address: PostalAddress | None = None
     electronic_contact: ElectronicContact | None = None
+    register_number: Name | None = None
 
     def details(self) -> OrganisationDetails:
         return OrganisationDetails(
@@ -77,6 +79,7 @@ class OrganisationTerms(Body, frozen=True, kw_only=True):
             sanctions_screened_until=utc(self.sanctions_screened_until, "/sanctions_screened_until"),
             postal_address=UNSET if self.postal_address is None else self.postal_address.inside(),
             electronic_contact=UNSET if self.electronic_contact is None else self.electronic_contact,
+            register_number=UNSET if self.register_number is None else self.register_number,
         )
 
 
@@ -106,6 +109,7 @@ class OrganisationView(OrganisationTerms, frozen=True, kw_only=True):
             sanctions_screened_until=row.sanctions_screened_until,
             postal_address=PostalAddress.outside(row.postal_address) if row.postal_address else None,
             electronic_contact=row.electronic_contact or None,
+            register_number=row.register_number or None,
             closing_asked_at=row.closing_asked_at,
             closed_at=row.closed_at,
         )

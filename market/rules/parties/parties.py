@@ -66,6 +66,7 @@ class OrganisationDetails(Struct, frozen=True, kw_only=True):
     sanctions_screened_until: Instant
     postal_address: PostalAddress | UnsetType = UNSET
     electronic_contact: Text | UnsetType = UNSET
+    register_number: Text | UnsetType = UNSET
 
 
 class FacilityDetails(Struct, frozen=True, kw_only=True):
@@ -120,6 +121,7 @@ class Organisation(Struct, frozen=True, kw_only=True):
     sanctions_screened_until: Instant
     postal_address: PostalAddress | UnsetType = UNSET
     electronic_contact: str | UnsetType = UNSET
+    register_number: str | UnsetType = UNSET
     version: int
     closing_asked_at: Instant | None = None
     closed_at: Instant | None = None
