@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import Annotated, Final, Literal, NamedTuple, get_args
 from uuid import UUID
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from contracts.rules.agreement import BOUND, ENDED, Agreement, LifecycleFact, fold, open_conditions
 from contracts.rules.agreement_times import times_of
@@ -30,6 +30,7 @@ from events.delivery_events import DeliveryShipped
 from events.envelope import Recorded
 from events.notes import VerifierKey
 from events.vocabulary import Instant, Side
+from market.audit.proven_parties import NamedParties, Names, check_parties
 from market.audit.sealed_proof import (
     NoteText,
     ProofError,
@@ -41,6 +42,9 @@ from market.audit.sealed_proof import (
 )
 
 FORMAT: Final = "lodestone-agreement-proof/v1"
+NAMED: Final = "lodestone-agreement-proof/v2"
+"""With the names of its parties, as of its draft."""
+FORMATS: Final = (FORMAT, NAMED)
 EVENTS_MAX: Final = 2_000
 ProvenFact = LifecycleFact | DeliveryShipped | InvoiceSettled | YearAssessed
 TYPES: Final[tuple[str, ...]] = tuple(kind.TYPE for kind in get_args(ProvenFact))
@@ -48,14 +52,16 @@ TYPES: Final[tuple[str, ...]] = tuple(kind.TYPE for kind in get_args(ProvenFact)
 
 
 class AgreementProof(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """As a match's proof, of `agreement`; `organisation` is the party that the file was made for."""
+    """As a match's proof, of `agreement`; `organisation` is the party that the file was made for. `parties`
+    stand in the second format alone."""
 
-    format: Literal["lodestone-agreement-proof/v1"]
+    format: Literal["lodestone-agreement-proof/v1", "lodestone-agreement-proof/v2"]
     agreement: UUID
     organisation: UUID
     checkpoint: NoteText
     rotations: Rotations
     events: Annotated[tuple[SealedEvent, ...], Meta(min_length=1, max_length=EVENTS_MAX)]
+    parties: NamedParties | UnsetType = UNSET
 
 
 class ProvenSignature(Struct, frozen=True, kw_only=True):
@@ -88,7 +94,8 @@ class ProvenInvoice(Struct, frozen=True, kw_only=True):
 
 class AgreementVerdict(Struct, frozen=True, kw_only=True):
     """What is proved. `missing`: why no agreement that binds is shown; `hidden` are positions of which the
-    file has only a hash. `end`: how what is shown whole has ended."""
+    file has only a hash. `end`: how what is shown whole has ended. `names`: of the
+    parties, as of the draft."""
 
     origin: str
     size: int
@@ -100,6 +107,7 @@ class AgreementVerdict(Struct, frozen=True, kw_only=True):
     invoices: tuple[ProvenInvoice, ...]
     ledgers: tuple[YearLedger, ...]
     hidden: tuple[int, ...]
+    names: Names
     cosigners: tuple[str, ...]
     unchecked_cosigners: tuple[str, ...]
 
@@ -150,9 +158,25 @@ def check_agreement_proof(
         invoices=invoices,
         ledgers=ledgers,
         hidden=tuple(hidden),
+        names=_names(proof, agreement, placed[0].event, operator, witnesses),
         cosigners=head.cosigners,
         unchecked_cosigners=head.unchecked,
     )
+
+
+def _names(
+    proof: AgreementProof,
+    agreement: Agreement,
+    draft: Recorded,
+    operator: VerifierKey,
+    witnesses: Sequence[VerifierKey],
+) -> Names:
+    if (proof.format == NAMED) != bool(proof.parties):
+        raise ProofError("the second format of a proof names parties, and the first does not")
+    if proof.parties is UNSET:
+        return Names((), ())
+    known: dict[Side, UUID] = {"seller": agreement.seller, "buyer": agreement.buyer}
+    return check_parties(proof.parties, known, draft.time, proof.rotations, operator, witnesses)
 
 
 def stands_by_match(agreement: Agreement) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Final, Literal
 from uuid import UUID
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from contracts.rules.days import instant_text
 from events.envelope import Recorded
@@ -27,6 +27,7 @@ from events.market_events import (
 )
 from events.notes import VerifierKey
 from events.vocabulary import Side
+from market.audit.proven_parties import NamedParties, Names, check_parties
 from market.audit.sealed_proof import (
     NoteText,
     ProofError,
@@ -42,7 +43,9 @@ from market.rules.visibility.tickets import decimal_text, eur_text
 FORMAT: Final = "lodestone-match-proof/v1"
 WITH_ANSWERS: Final = "lodestone-match-proof/v2"
 """Of a match that had to be confirmed: as the first, with the answers of the sides."""
-FORMATS: Final = (FORMAT, WITH_ANSWERS)
+NAMED: Final = "lodestone-match-proof/v3"
+"""With the names of the parties; with the answers of the sides where there are any."""
+FORMATS: Final = (FORMAT, WITH_ANSWERS, NAMED)
 EVENTS_MAX: Final = 8
 PRICE_LINES_MAX: Final = 100
 
@@ -62,9 +65,10 @@ class PriceLine(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 class MatchProof(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`checkpoint` is a C2SP signed note with every signature under it; `rotations` lead from the operator's
-    earlier keys to the one that signed it."""
+    earlier keys to the one that signed it. `parties` stand in the third format alone: of a deal both, else
+    the party that the file is of."""
 
-    format: Literal["lodestone-match-proof/v1", "lodestone-match-proof/v2"]
+    format: Literal["lodestone-match-proof/v1", "lodestone-match-proof/v2", "lodestone-match-proof/v3"]
     match: UUID
     organisation: UUID
     side: Side
@@ -72,6 +76,7 @@ class MatchProof(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     rotations: Rotations
     events: Annotated[tuple[ProvenEvent, ...], Meta(min_length=1, max_length=EVENTS_MAX)]
     price_lines: Annotated[tuple[PriceLine, ...], Meta(max_length=PRICE_LINES_MAX)] = ()
+    parties: NamedParties | UnsetType = UNSET
 
 
 Deal = Literal["confirmed", "declined", "lapsed", "not_shown"]
@@ -79,7 +84,8 @@ Deal = Literal["confirmed", "declined", "lapsed", "not_shown"]
 
 
 class ProofVerdict(Struct, frozen=True, kw_only=True):
-    """What is proved, one sentence each; `stated` stands in the file and in no signed event.
+    """What is proved, one sentence each; `stated` stands in the file and in no signed event, as do `names`
+    of which no event is shown.
 
     `shown`: the match itself, not only that some event has its hash. `order`: the party's own, where its
     bytes are shown. `missing`: why no deal is shown.
@@ -94,6 +100,7 @@ class ProofVerdict(Struct, frozen=True, kw_only=True):
     missing: str | None
     proved: tuple[str, ...]
     stated: tuple[str, ...]
+    names: tuple[str, ...]
     cosigners: tuple[str, ...]
     unchecked_cosigners: tuple[str, ...]
 
@@ -119,6 +126,7 @@ def check_proof(proof: MatchProof, operator: VerifierKey, witnesses: Sequence[Ve
     follows = _what_follows(proof, events)
     _require_answers(proof, events)
     deal, missing = _deal(proof, events)
+    names = _names(proof, events, operator, witnesses)
     return ProofVerdict(
         origin=head.checkpoint.origin,
         size=head.checkpoint.size,
@@ -127,11 +135,30 @@ def check_proof(proof: MatchProof, operator: VerifierKey, witnesses: Sequence[Ve
         order=None if "order" not in events else _order_of(events["order"])[1],
         deal=deal,
         missing=missing,
-        proved=(*map(_told, proof.events), *follows),
+        proved=(*map(_told, proof.events), *follows, *names.proved),
         stated=_price_lines(proof, events),
+        names=names.stated,
         cosigners=head.cosigners,
         unchecked_cosigners=head.unchecked,
     )
+
+
+def _names(
+    proof: MatchProof,
+    events: Mapping[Part, Recorded],
+    operator: VerifierKey,
+    witnesses: Sequence[VerifierKey],
+) -> Names:
+    if (proof.format == NAMED) != bool(proof.parties):
+        raise ProofError("the third format of a proof names parties, and the others do not")
+    if proof.parties is UNSET:
+        return Names((), ())
+    known: dict[Side, UUID] = {proof.side: proof.organisation}
+    decision = events.get("decision")
+    if decision is not None and isinstance(decision.data, MatchConfirmed):
+        known = {"seller": decision.data.seller, "buyer": decision.data.buyer}
+    at = None if decision is None else decision.time
+    return check_parties(proof.parties, known, at, proof.rotations, operator, witnesses)
 
 
 def _told(given: ProvenEvent) -> str:
@@ -219,6 +246,8 @@ def _require_answers(proof: MatchProof, events: Mapping[Part, Recorded]) -> None
         "seller_answer": struck.seller_must_confirm,
         "buyer_answer": struck.buyer_must_confirm,
     }
+    if proof.format == NAMED and not given:
+        return
     missing = [part for part, must in needed.items() if must and part not in events]
     if missing and "decision" in events:
         raise ProofError(f"the match had to be confirmed, and {missing[0]} is not shown")

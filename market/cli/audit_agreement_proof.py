@@ -12,7 +12,7 @@ from market.audit.agreement_proof import (
 from market.audit.sealed_proof import ProofError
 from market.cli.agreement_words import agreement_lines
 from market.cli.console import CommandFailed, Exit, print_json, print_line
-from market.cli.trusted import print_cosigners, trusted_keys
+from market.cli.trusted import print_cosigners, print_stated_names, trusted_keys
 from market.http.wire.ids import to_text
 from market.settings import Settings
 
@@ -54,8 +54,9 @@ def check_agreement_offline(
 def _print(verdict: AgreementVerdict) -> None:
     agreement = to_text("agr", verdict.agreement.agreement)
     print_line(f"{agreement}: proved under the checkpoint of {verdict.size:,} events of {verdict.origin}")
-    for line in agreement_lines(verdict):
+    for line in (*verdict.names.proved, *agreement_lines(verdict)):
         print_line(f"  {line}")
+    print_stated_names(verdict.names.stated)
     for position in verdict.hidden:
         print_line(f"  position {position}: hash only")
     print_cosigners(verdict.cosigners, verdict.unchecked_cosigners)

@@ -5,14 +5,14 @@ from typing import Final
 
 import rich_click as click
 
-from market.audit.agreement_proof import FORMAT as AGREEMENT_PROOF
+from market.audit.agreement_proof import FORMATS as AGREEMENT_PROOFS
 from market.audit.match_proof import FORMATS as MATCH_PROOFS
 from market.audit.match_proof import Deal, ProofVerdict, check_proof, parse_proof
 from market.audit.receipt_proof import FORMATS as RECEIPT_PROOFS
 from market.audit.sealed_proof import ProofError, stated_format
 from market.cli.audit_agreement_proof import check_agreement_offline
 from market.cli.console import CommandFailed, Exit, print_json, print_line, settings_of
-from market.cli.trusted import content_of, print_cosigners, trusted_keys
+from market.cli.trusted import content_of, print_cosigners, print_stated_names, trusted_keys
 from market.http.wire.ids import to_text
 
 _DEALS: Final[dict[Deal, str]] = {
@@ -53,7 +53,7 @@ def command(
     of it holds, and no confirmed deal or no agreement that binds is shown.
     """
     content = content_of(file)
-    if stated_format(content) == AGREEMENT_PROOF:
+    if stated_format(content) in AGREEMENT_PROOFS:
         if order_only:
             raise CommandFailed(
                 Exit.USAGE, f"--order-only goes with a match's proof, {file} is an agreement's"
@@ -106,6 +106,7 @@ def _print(verdict: ProofVerdict) -> None:
     if not verdict.shown:
         match = to_text("match", verdict.match)
         print_line(f"as the file states it, in no signed event: the order was matched in {match}")
+    print_stated_names(verdict.names)
     if verdict.stated:
         print_line("as the file states it, in no signed event: how the price is made up")
     for sentence in verdict.stated:

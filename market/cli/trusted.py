@@ -40,3 +40,11 @@ def content_of(file: Path) -> bytes:
     if file.stat().st_size > FILE_BYTES_MAX:
         raise CommandFailed(Exit.INVALID_INPUT, f"{file}: larger than {FILE_BYTES_MAX:,} bytes")
     return file.read_bytes()
+
+
+def print_stated_names(stated: Sequence[str]) -> None:
+    """Of parties whose registration the file does not show."""
+    if stated:
+        print_line("as the file states it, in no event that it shows: who the other side is")
+    for sentence in stated:
+        print_line(f"  {sentence}")

@@ -28,10 +28,18 @@ OPERATOR = SigningKey(name="exchange.example", algorithm=Algorithm.ED25519, seed
 WITNESS = SigningKey(name="witness.example/w1", algorithm=Algorithm.COSIGNATURE, seed=bytes([2]) * 32)
 
 
-async def sealed(shop: Shop, database: Any, *, cosigned: bool = True, stream: Stream | None = None) -> int:
-    """Sign the market's lane as it stands, or that of another stream, as the signer and a witness do; its
-    size."""
-    lane = shop.scene.lane if stream is None else LaneKey(stream, shop.scene.lane.lane)
+async def sealed(
+    shop: Shop,
+    database: Any,
+    *,
+    cosigned: bool = True,
+    stream: Stream | None = None,
+    lane: LaneKey | None = None,
+) -> int:
+    """Sign the market's lane as it stands, or that of another stream or any, as the signer and a witness do;
+    its size."""
+    if lane is None:
+        lane = shop.scene.lane if stream is None else LaneKey(stream, shop.scene.lane.lane)
     connection = await asyncpg.connect(database.dsn("auditor"))
     try:
         async with connection.transaction():

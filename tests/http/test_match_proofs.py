@@ -10,11 +10,20 @@ import asyncpg
 import msgspec
 import pytest
 from click.testing import CliRunner
+from msgspec import UNSET
 from msgspec.structs import replace
 
 from events.merkle import proves_consistency
 from events.notes import Algorithm, SigningKey, parse_note
-from market.audit.match_proof import FORMAT, WITH_ANSWERS, MatchProof, ProvenEvent, check_proof, parse_proof
+from market.audit.match_proof import (
+    FORMAT,
+    NAMED,
+    WITH_ANSWERS,
+    MatchProof,
+    ProvenEvent,
+    check_proof,
+    parse_proof,
+)
 from market.audit.sealed_proof import ProofError, stated_format
 from market.cli.commands import commands
 from market.cli.console import CommandFailed, Exit
@@ -98,13 +107,17 @@ async def test_when_both_have_confirmed_match_and_confirmation_are_shown(shop: S
         proof = await taken(shop, path, firm)
         shown = dict.fromkeys(("order", "match", "seller_answer", "buyer_answer", "decision"), True)
         assert shown | {"plan": False, "clearing": False} == parts(proof)
-        assert WITH_ANSWERS == proof.format
+        assert NAMED == proof.format
+        second = replace(proof, format=WITH_ANSWERS, parties=UNSET)
+        assert "confirmed" == check_proof(second, OPERATOR.verifier, []).deal
         verdict = check_proof(proof, OPERATOR.verifier, [])
         for side, party in (("seller", seller), ("buyer", buyer)):
             (answered,) = (told for told in verdict.proved if f" confirmed as {side} at " in told)
             assert answered.startswith(f"org_{party.organisation.hex} ")
             assert answered.endswith("Z")
-        older = replace(without(without(proof, "seller_answer"), "buyer_answer"), format=FORMAT)
+        older = replace(
+            without(without(proof, "seller_answer"), "buyer_answer"), format=FORMAT, parties=UNSET
+        )
         assert "confirmed" == check_proof(older, OPERATOR.verifier, []).deal
         for part, told in (("decision", "holds no decision"), ("match", "itself there is only a hash")):
             rest = check_proof(without(older, part), OPERATOR.verifier, [])
@@ -211,6 +224,8 @@ async def test_whatever_is_changed_in_the_file_is_found(shop: Shop, database: An
         (without(proof, "seller_answer"), "seller_answer is not shown"),
         (relabelled(proof, "seller_answer", "buyer_answer"), "another event"),
         (relabelled(proof, "decision", "buyer_answer"), "another event"),
+        (replace(proof, format=WITH_ANSWERS), "third format of a proof names parties"),
+        (replace(proof, parties=UNSET), "third format of a proof names parties"),
     ]  # fmt: skip
     check_proof(proof, OPERATOR.verifier, [WITNESS.verifier])
     for wrong, told in lie:

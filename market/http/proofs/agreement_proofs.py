@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from typing import Final
 from uuid import UUID
 
+from msgspec import UNSET
+
 from contracts.store import agreement_events, agreements
 from contracts.store.agreements import AgreementPlace
 from events import seals
@@ -11,8 +13,9 @@ from events.contract_events import InvoiceSettled
 from events.decision import LaneKey
 from events.delivery_events import DeliveryShipped
 from events.envelope import Recorded
-from market.audit.agreement_proof import EVENTS_MAX, FORMAT, TYPES, AgreementProof
+from market.audit.agreement_proof import EVENTS_MAX, FORMAT, NAMED, TYPES, AgreementProof
 from market.http.proofs.checkpoints import views
+from market.http.proofs.party_names import named_parties
 from market.http.proofs.receipt_proofs import covering, sealed_events
 from market.http.wire.access import READERS
 from market.http.wire.endpoint import Answer, Call, Nothing, endpoint, not_found
@@ -20,6 +23,7 @@ from market.http.wire.loading import COST, RATE, BookLoads
 from market.http.wire.reads import as_caller, as_desk
 from market.rules.visibility.contract_visibility import shown_to_party
 from market.rules.visibility.deals import ContractFact
+from market.rules.visibility.proof_visibility import is_known_to_both, named_sides
 
 TAG: Final = "Agreements"
 
@@ -37,8 +41,10 @@ TAG: Final = "Agreements"
         "For its parties. The draft and every proposal, signature, advance, condition, extension, "
         "declaration and end, shipments with their provisional invoices, all other invoices and the ledgers "
         "of its years, each with its path to one signed checkpoint; a hash where one may not see all that an "
-        f"event says. At most {EVENTS_MAX:,} events: those of the newest deliveries. `lodestone audit proof` "
-        "checks the file offline and prints it in words. 409 `not_sealed` until a checkpoint holds all of it."
+        "event says. `parties` says who they were by the register of its draft; before both have signed, "
+        f"oneself alone. At most {EVENTS_MAX:,} events: those of the newest deliveries. "
+        "`lodestone audit proof` checks the file offline and prints it in words. 409 `not_sealed` until a "
+        "checkpoint holds all of it."
         f" {RATE}"
     ),
 )
@@ -65,11 +71,13 @@ async def _file(call: Call[Nothing, Nothing], place: AgreementPlace) -> Agreemen
         shown = shown_to_party(fact, organisation, parties)
         if shown is not None:
             whole[event.position] = shown is fact
+    sides = named_sides(place.seller, place.buyer, organisation, known=is_known_to_both(events))
+    named = await named_parties(call, sides, events[0].time)
     async with as_desk(call) as connection:
         seal = await covering(connection, key, max(whole))
         (checkpoint,) = await views(connection, [seal])
         return AgreementProof(
-            format=FORMAT,
+            format=NAMED if named else FORMAT,
             agreement=place.agreement,
             organisation=organisation,
             checkpoint=checkpoint.note,
@@ -77,6 +85,7 @@ async def _file(call: Call[Nothing, Nothing], place: AgreementPlace) -> Agreemen
             events=await sealed_events(
                 connection, [event for event in events if event.position in whole], seal, whole
             ),
+            parties=named or UNSET,
         )
 
 

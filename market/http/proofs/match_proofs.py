@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from msgspec import UNSET
 from msgspec.structs import asdict
 
 from events import seals
@@ -11,15 +12,16 @@ from events.envelope import Recorded
 from events.journal import read_events, read_one
 from events.market_events import MatchStruck
 from events.vocabulary import Side
-from market.audit.match_proof import FORMAT, WITH_ANSWERS, MatchProof, PriceLine, ProvenEvent
+from market.audit.match_proof import FORMAT, NAMED, WITH_ANSWERS, MatchProof, PriceLine, ProvenEvent
 from market.http.proofs.checkpoints import views
+from market.http.proofs.party_names import named_parties
 from market.http.proofs.receipt_proofs import covering, sealed_event
 from market.http.rounds.matches import explain, side_of
 from market.http.wire.access import READERS
 from market.http.wire.endpoint import Answer, Call, Nothing, endpoint, not_found
 from market.http.wire.reads import as_caller, as_desk
 from market.rules.visibility.own_side import own_explanation
-from market.rules.visibility.proof_visibility import ANSWERS, proof_parts, struck_event_id
+from market.rules.visibility.proof_visibility import ANSWERS, named_sides, proof_parts, struck_event_id
 from market.store import clearings, evidence, requirements, supplies
 from market.store import matches as store
 from market.store.clearings import ClearingRow
@@ -40,7 +42,9 @@ TAG: Final = "Matches"
         "For its parties. One's own order, the match, its confirmation with the answers of both sides where "
         "they had to confirm (one's own alone if it was declined), and the end of its round, each with its "
         "path to a signed checkpoint; bytes of what one may know whole, hashes of the rest. `price_lines` "
-        "are in no signed event. `lodestone audit proof` checks the file offline and says whether it shows a "
+        "are in no signed event. `parties` says who stands behind it by the register of then: one's own "
+        "event whole, of the other side of a deal name, country, register number and the hash. "
+        "`lodestone audit proof` checks the file offline and says whether it shows a "
         "confirmed deal. 409 `not_sealed` until a checkpoint holds all of it."
     ),
 )
@@ -68,6 +72,11 @@ async def proof(call: Call[Nothing, Nothing]) -> Answer:
     parts = proof_parts(events, row.match.struck, organisation, row.status)
     own = None if explained is None else own_explanation(explained, organisation)
     lines = () if own is None else own.lines
+    known = row.status == "confirmed"
+    named = named_sides(row.match.seller, row.match.buyer, organisation, known=known)
+    decided = next((part.event for part in parts if part.part == "decision"), None)
+    made_at = max(part.event.time for part in parts) if decided is None else decided.time
+    parties = await named_parties(call, named, made_at)
     async with as_desk(call) as connection:
         seal = await covering(connection, key, max(part.event.position for part in parts))
         held = [
@@ -75,7 +84,7 @@ async def proof(call: Call[Nothing, Nothing]) -> Answer:
         ]
         (checkpoint,) = await views(connection, [seal])
         body = MatchProof(
-            format=WITH_ANSWERS if ANSWERS & {part.part for part in parts} else FORMAT,
+            format=NAMED if parties else WITH_ANSWERS if ANSWERS & {part.part for part in parts} else FORMAT,
             match=row.match.struck.match,
             organisation=organisation,
             side=side,
@@ -83,6 +92,7 @@ async def proof(call: Call[Nothing, Nothing]) -> Answer:
             rotations=tuple(each.note for each in await seals.read_rotations(connection)),
             events=tuple(ProvenEvent(part=part, **asdict(event)) for part, event in held),
             price_lines=tuple(PriceLine(label=each.label, ueur_per_kg=each.ueur_per_kg) for each in lines),
+            parties=parties or UNSET,
         )
     return Answer(body=body)
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from events.contract_events import AgreementDrafted
+from events.contract_events import AgreementAdvanced, AgreementDrafted
 from events.envelope import Fact, Recorded
 from events.market_events import (
     ClearingAbandoned,
@@ -26,6 +26,7 @@ from events.market_events import (
     SupplyOfferAmended,
     SupplyOffered,
 )
+from events.vocabulary import Side
 from market.rules.clearing.evidence import derived_id, pair_bytes
 from market.rules.matches import MatchStatus
 
@@ -46,6 +47,23 @@ class ProofPart(Struct, frozen=True, kw_only=True):
     part: Part
     event: Recorded
     whole: bool
+
+
+def is_known_to_both(events: Iterable[Recorded]) -> bool:
+    """Whether both sides of an agreement have bound themselves, by signatures or by their match."""
+    return any(
+        isinstance(event.data, AgreementAdvanced)
+        or (isinstance(event.data, AgreementDrafted) and event.data.match is not None)
+        for event in events
+    )
+
+
+def named_sides(seller: UUID, buyer: UUID, organisation: UUID, *, known: bool) -> dict[Side, UUID]:
+    """Whom a file names: both once both have confirmed or signed, before that its own party alone."""
+    sides: dict[Side, UUID] = {"seller": seller, "buyer": buyer}
+    if known:
+        return sides
+    return {side: party for side, party in sides.items() if party == organisation}
 
 
 def struck_event_id(struck: MatchStruck) -> UUID:
