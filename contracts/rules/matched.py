@@ -26,7 +26,7 @@ from events.decision import Decision, Moment
 from events.market_events import MatchConfirmed
 from events.match_terms import MatchTerms
 from events.price_clauses import IndexedPrice, IndexReference, MatchedPrice, QuotationPeriod
-from events.vocabulary import BASIS_ELEMENTS, PPB, TermHorizon
+from events.vocabulary import BASIS_ELEMENTS, LOSS_ON_IGNITION, PPB, TermHorizon
 
 CURRENCY: Final = "EUR"
 SPLITTING_PPB: Final = 5_000_000
@@ -34,10 +34,18 @@ CO_PRODUCT_SPLITTING_PPB: Final = 500_000
 STALE_DAYS: Final = 10
 QUOTATION_PERIOD: Final[QuotationPeriod] = "month_of_shipment"
 """Where a match says nothing: practitioners' usual values, which both sides may amend."""
+OF_BULK_ALONE: Final[frozenset[str]] = frozenset(
+    {LOSS_ON_IGNITION, "Th", "U", "Na", "K", "Mg", "F", "S", "Cl", "Br"}
+)
+"""What ore, leaching and precipitation leave in powders, and no sintered and coated magnet holds."""
 
 
-def from_match(lane: int, confirmed: MatchConfirmed, moment: Moment) -> Decision:
+def from_match(
+    lane: int, confirmed: MatchConfirmed, moment: Moment, *, pieces_as_bulk: bool = False
+) -> Decision:
     """Nothing when the match carries no terms: a record of before there were any.
+
+    `pieces_as_bulk`: as an earlier version drafted it, where an audit asks for that.
 
     A spot contract stands at once, since both have confirmed: P, and nothing for sustainability beside it.
     """
@@ -51,7 +59,7 @@ def from_match(lane: int, confirmed: MatchConfirmed, moment: Moment) -> Decision
         seller=confirmed.seller,
         buyer=confirmed.buyer,
         match=confirmed.match,
-        terms=terms_of(confirmed, given),
+        terms=terms_of(confirmed, given, pieces_as_bulk=pieces_as_bulk),
     )
     first = fact_draft(lane, drafted.agreement, drafted)
     if given.horizon is not None:
@@ -60,7 +68,7 @@ def from_match(lane: int, confirmed: MatchConfirmed, moment: Moment) -> Decision
     return Decision(drafts=(first, fact_draft(lane, drafted.agreement, stands)))
 
 
-def terms_of(confirmed: MatchConfirmed, given: MatchTerms) -> AgreementTerms:
+def terms_of(confirmed: MatchConfirmed, given: MatchTerms, *, pieces_as_bulk: bool = False) -> AgreementTerms:
     return AgreementTerms(
         product=ProductClause(
             basis=given.basis,
@@ -82,7 +90,9 @@ def terms_of(confirmed: MatchConfirmed, given: MatchTerms) -> AgreementTerms:
             packaging=given.packaging,
             delivery=given.delivery,
         ),
-        assay=AssayClause(splitting=_splitting(given), umpire=given.umpire or UMPIRE_UNNAMED),
+        assay=AssayClause(
+            splitting=_splitting(given, pieces_as_bulk=pieces_as_bulk), umpire=given.umpire or UMPIRE_UNNAMED
+        ),
         payment=PaymentClause(currency=CURRENCY, provisional_ppb=PROVISIONAL_PPB, due_days=DUE_DAYS),
     )
 
@@ -169,11 +179,17 @@ def _quotation_period(code: str) -> QuotationPeriod:
     return next((period for period in known if period == code), QUOTATION_PERIOD)
 
 
-def _splitting(given: MatchTerms) -> tuple[SplittingLimit, ...]:
-    """The elements that are paid for, and what is penalised: a tenth of its threshold."""
+def _splitting(given: MatchTerms, *, pieces_as_bulk: bool) -> tuple[SplittingLimit, ...]:
+    """The elements that are paid for, and what is penalised: a tenth of its threshold.
+
+    Of goods by the piece nobody takes a sample for what only bulk goods have: there the seller's word counts.
+    """
+    by_piece = given.goods is not UNSET and given.goods.pieces is not UNSET and not pieces_as_bulk
     paid = dict.fromkeys((bid.analyte for bid in given.co_products), CO_PRODUCT_SPLITTING_PPB)
     paid |= dict.fromkeys(BASIS_ELEMENTS[given.basis], SPLITTING_PPB)
     fined = {rule.analyte: max(rule.threshold_ppb // 10, 1) for rule in given.penalties}
+    if by_piece:
+        fined = {analyte: limit_ppb for analyte, limit_ppb in fined.items() if analyte not in OF_BULK_ALONE}
     return tuple(
         SplittingLimit(analyte=analyte, limit_ppb=limit_ppb) for analyte, limit_ppb in (fined | paid).items()
     )

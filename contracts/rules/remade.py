@@ -119,8 +119,8 @@ class Before(Struct, frozen=True, kw_only=True):
     invoice or a shipment. `shipped` are the deliveries of the quarter, `lots` and `left_g` those of
     `DeliveryState`, as `rejected_alike`, `replaced` and `quarter_settled`. Without `units` no price is held
     against them. `match` is confirmed at `match_time`. `former`: a ledger is asked for as an earlier version
-    made it, without `oxides_asked` figures of a lot, with `silence_paid` a price. `settled`: of terms that
-    reach back. `paying`: of a payment.
+    made it, without `oxides_asked` figures of a lot, with `silence_paid` a price, with `pieces_as_bulk` a
+    draft. `settled`: of terms that reach back. `paying`: of a payment.
     """
 
     agreement: Agreement | None = None
@@ -139,6 +139,7 @@ class Before(Struct, frozen=True, kw_only=True):
     match_time: datetime | None = None
     former: FormerBalances | None = None
     oxides_asked: bool = True
+    pieces_as_bulk: bool = False
     silence_paid: bool = False
     settled: Settled = NOTHING_SETTLED
     paying: PaymentState | None = None
@@ -195,7 +196,8 @@ def _drafted(before: Before, event: Recorded, fact: AgreementDrafted, caller: Ca
     if fact.match is not None:
         if before.match is None or before.match_time is None:
             raise LookupError(f"the record confirms no match {fact.match} that has no agreement yet")
-        return from_match(event.lane, before.match, _moment(before.match_time, fact.agreement))
+        moment = _moment(before.match_time, fact.agreement)
+        return from_match(event.lane, before.match, moment, pieces_as_bulk=before.pieces_as_bulk)
     if fact.proposed_by is None:
         raise LookupError("it came of no match, and nobody proposed it")
     argument = agreements.DraftAgreement(

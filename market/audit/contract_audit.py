@@ -295,6 +295,8 @@ class ContractAudit:
 
 def _by_former_rules(before: Before, fact: ContractFact) -> Iterator[Before]:
     """As earlier versions decided the fact, the last of them first."""
+    if isinstance(fact, AgreementDrafted):
+        yield replace(before, pieces_as_bulk=True)
     if isinstance(fact, YearAssessed):
         yield from (replace(before, former=former) for former in FORMER_BALANCES)
     if isinstance(fact, DeliveryShipped | InvoiceSettled):

@@ -30,8 +30,9 @@ from events.contract_terms import AssayClause, DeliveryEvidence, FixedVolume, Te
 from events.delivery_events import DeliveryShipped, NonArrivalSettled, UmpireDecided, WeighingSettled
 from events.envelope import Recorded
 from events.market_events import MatchConfirmed
-from events.market_terms import SustainabilityProfile
+from events.market_terms import PenaltyRule, SustainabilityProfile
 from events.price_clauses import FlatPrice, IndexedPrice, MatchedPrice, SustainabilityClause
+from events.rex_terms import AgreedGoods
 from events.vocabulary import PPB, RecycledContent
 from market.audit.lane_audit import LaneAudit, LaneRecord
 from market.audit.lane_verdict import Divergence, FormerRule
@@ -374,6 +375,23 @@ def test_a_contract_of_a_match_is_what_the_match_says() -> None:
     again = audited(lane.records(), shelf).divergence
     assert again is not None
     assert f"confirms no match {fact.match}" in again.sentence
+
+
+@pytest.mark.parametrize("pieces_as_bulk", [False, True])
+def test_a_draft_that_assays_pieces_as_bulk_is_taken_as_of_before_and_told(*, pieces_as_bulk: bool) -> None:
+    _, cause, _ = of_match()
+    rule = PenaltyRule(analyte="Cl", threshold_ppb=100_000, step_ppb=100_000, ueur_per_kg_per_step=MICRO)
+    fact = confirmed(replace(GIVEN, goods=AgreedGoods(pieces=1_000), penalties=(rule,), terms=()))
+    lane, cause = ContractLane(), replace(cause, data=fact)
+    decided = from_match(LANE, fact, lane.moment, pieces_as_bulk=pieces_as_bulk)
+    lane.record(decided, "seller", cause=str(cause.id))
+    shelf = AuditShelf(market_read=True)
+    shelf.keep_match(cause, fact)
+    verdict = audited(lane.records(), shelf)
+    assert verdict.divergence is None, verdict.divergence.sentence
+    drafted = lane.events[0]
+    told = FormerRule(facts=1, position=drafted.position, time=drafted.time)
+    assert (told if pieces_as_bulk else None) == verdict.former_rule
 
 
 def test_more_than_the_match_and_its_tolerance_is_refused_by_its_rule() -> None:

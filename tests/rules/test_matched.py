@@ -248,6 +248,30 @@ def test_all_that_is_demanded_of_a_lot_is_agreed_and_what_demands_nothing_says_n
     assert UNSET == demands_of(wanted, "separated_oxide", rule_set(demands_in_full=True))
 
 
+def fined(*analytes: str) -> tuple[PenaltyRule, ...]:
+    return tuple(replace(PENALTY, analyte=analyte) for analyte in analytes)
+
+
+@pytest.mark.parametrize(
+    ("goods", "expected"),
+    [
+        (AgreedGoods(pieces=1_000), ["C", "Nd", "Pr"]),
+        (AgreedGoods(condition="A"), ["C", "Cl", "LOI", "Nd", "Pr", "Th"]),
+        (UNSET, ["C", "Cl", "LOI", "Nd", "Pr", "Th"]),
+    ],
+)
+def test_goods_by_the_piece_are_not_assayed_for_what_bulk_alone_holds(
+    goods: AgreedGoods | UnsetType, expected: list[str]
+) -> None:
+    given = replace(GIVEN, goods=goods, penalties=fined("C", "Cl", "LOI", "Th"))
+    for pieces_as_bulk, analytes in ((False, expected), (True, ["C", "Cl", "LOI", "Nd", "Pr", "Th"])):
+        drafted = facts(from_match(LANE, confirmed(given), moment(), pieces_as_bulk=pieces_as_bulk))[0]
+        assert isinstance(drafted, AgreementDrafted)
+        assert analytes == sorted(each.analyte for each in drafted.terms.assay.splitting)
+        assert given.penalties == drafted.terms.penalties
+        assert [] == list(clause_refusals(drafted.terms, "spot", date(2026, 3, 2)))
+
+
 BENCHMARK = FootprintBenchmark(
     form="separated_oxide",
     declared_unit="oxide",
