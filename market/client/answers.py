@@ -219,14 +219,15 @@ class Reason(Struct, frozen=True, kw_only=True):
 
 
 class Withheld(Struct, frozen=True, kw_only=True):
-    """Why figures are null though, as far as may be told, somebody fits."""
+    """Why figures are null, and whether the next completed round may tell (`next_round`) or nothing does."""
 
     code: str
     text: str
+    until: str | None = None
 
 
 class Candidates(Struct, frozen=True, kw_only=True):
-    """How an order stands before the next round."""
+    """How an order stood at the cut of the newest completed round, if that took it as it stands."""
 
     market: str
     order: str

@@ -46,7 +46,8 @@ several of them, lies beside them.
                  alike_names (names that read the same); openings (what is not over), leaving (a market),
                  closings (the whole)
     visibility   record_visibility, audience; visibility, proof_visibility, passport_visibility,
-                 crma_visibility; own_side, own_round, explanations, standings, tickets, term_matches;
+                 crma_visibility; own_side, own_round, own_refusals (told at once), explanations, standings,
+                 tickets, term_matches;
                  quotes (what if);
                  tape, taping, crowd, content_bands, mixing (what leaves for the tape together);
                  initiative_figures (what an initiative is told of its partners together), rex_visibility;

@@ -300,7 +300,7 @@ async def test_candidates_tell_ones_own_side_only(shop: Shop) -> None:
     requirement = await scene.require(buyer)
     seen = await shop.ask("GET", f"/v1/requirements/req_{requirement.hex}/candidates", by=buyer)
     assert 200 == seen.status_code, seen.text
-    assert (None, [], "withheld", "few_groups") == (
+    assert (None, [], "withheld", "untaken") == (
         seen.json()["eligible"],
         seen.json()["verdicts"],
         seen.json()["standing"],

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from events.clearing_terms import Premium
+from events.market_events import ClearingPlanned
 from events.market_terms import (
     AcceptedForm,
     AnalyteLimit,
@@ -33,10 +34,11 @@ from events.vocabulary import (
 )
 from market.http.rounds.match_views import party_view
 from market.http.wire.term_inputs import in_traders_units
-from market.rules.book import OpenMatch
+from market.rules.book import Book, OpenMatch
+from market.rules.clearing.clearing import conclude
 from market.rules.orders.horizons import contract_years
 from market.rules.streams.wire_units import PARTNER_UNITS, in_units
-from market.rules.visibility.explanations import Candidates, candidates, match_explanation
+from market.rules.visibility.explanations import Candidates, as_taken, candidates, match_explanation
 from market.rules.visibility.own_side import (
     OwnCandidates,
     OwnReason,
@@ -467,10 +469,11 @@ def rivals(count: int, **supply: Any) -> tuple[Lane, Any]:
 
 
 def of_order(lane: Lane, order: Any, *, cut: int | None = None) -> tuple[Candidates, OwnCandidates]:
-    """As if a round had taken the whole book, unless a cut is given."""
+    """As if a round had taken the whole book, or at `cut` nothing of it."""
     whole = candidates(lane.book, lane.facts(), order)
     assert whole is not None
-    own = own_candidates(whole, whole.organisation, lane.book.position if cut is None else cut)
+    taken = whole if cut is None else None
+    own = own_candidates(whole, whole.organisation, lane.book.position if cut is None else cut, taken)
     assert own is not None
     return whole, own
 
@@ -532,54 +535,72 @@ def probed(
     return replace(of_order(lane, order, cut=None if taken else 0)[1], cut=0)
 
 
-def test_what_no_round_has_taken_tells_no_figure_of_fewer_than_three_groups() -> None:
-    assert probed(119, taken=False) == probed(120, taken=False)
-    assert ("withheld", None, ()) == (
-        (own := probed(119, taken=False)).standing,
-        own.eligible,
-        own.reasons,
-    )
+def test_what_no_round_has_taken_tells_nothing_of_others() -> None:
+    own = probed(119, taken=False)
+    assert ("withheld", "untaken", None, ()) == (own.standing, own.withheld, own.eligible, own.reasons)
+    assert own == probed(120, taken=False)
     assert probed(119, taken=True) != probed(120, taken=True)
 
 
 def test_an_order_that_singles_companies_out_is_never_told_of_fewer_than_three_groups() -> None:
-    for taken in (False, True):
-        for max_ppm in (119, 120):
-            seen = [probed(max_ppm, taken=taken, excluding=name) for name in ("s0", "nobody here")]
-            assert seen[0] == seen[1] == probed(119, taken=False)
-
-
-def test_a_qualification_that_is_stated_after_a_round_tells_of_no_company() -> None:
-    def told(*qualified: str, count: int) -> OwnCandidates:
-        lane, _ = rivals(count)
-        order = lane.require("buyer", "probe", qualification_min="pilot")
-        for name in qualified:
-            found = Qualification(
-                buyer=ident("buyer"), seller=ident(name), facility=site(name), form="swarf", level="pilot"
-            )
-            lane.record(found)
-        return replace(of_order(lane, order)[1], cut=0)
-
-    assert told(count=2) == told("s0", count=2) == told("s2", count=2)
-    assert ("withheld", None, ()) == (
-        (own := told("s0", count=2)).standing,
-        own.eligible,
-        own.reasons,
+    told = [
+        probed(max_ppm, taken=True, excluding=name)
+        for max_ppm in (119, 120)
+        for name in ("s0", "nobody here")
+    ]
+    assert [told[0]] * 4 == told
+    assert ("withheld", "companies_named", None, ()) == (
+        told[0].standing,
+        told[0].withheld,
+        told[0].eligible,
+        told[0].reasons,
     )
-    assert 3 == told("s0", "s1", "s2", count=3).eligible
 
 
-def test_prices_are_told_of_what_a_round_has_taken_only() -> None:
-    lane, wanted = rivals(3, ask=eur(90 * EUR))
-    cut = lane.book.position
-    assert "eligible" == of_order(lane, wanted, cut=0)[1].standing
-    assert "eligible" == of_order(lane, wanted, cut=cut - 1)[1].standing
+def planned(lane: Lane) -> tuple[Book, ClearingPlanned]:
+    """The book at the cut of a round, which is completed."""
+    plan = lane.plan()
+    assert isinstance(plan.data, ClearingPlanned)
+    book = msgspec.msgpack.decode(msgspec.msgpack.encode(lane.book), type=Book)
+    lane.append(conclude(lane.book, plan))
+    return book, plan.data
+
+
+def test_a_qualification_that_is_stated_after_a_round_tells_of_no_company_before_the_next() -> None:
+    lane, _ = rivals(3, ask=eur(95 * EUR))
+    order = lane.require("buyer", "probe", qualification_min="pilot")
+    at_cut = planned(lane)
+    for name in ("s0", "s1", "s2"):
+        found = Qualification(
+            buyer=ident("buyer"), seller=ident(name), facility=site(name), form="swarf", level="pilot"
+        )
+        lane.record(found)
+    taken = as_taken(lane.book.requirements[order], *at_cut)
+    assert taken is not None
+    assert {"not_qualified"} == {reason.code for each in taken.verdicts for reason in each.reasons}
+    taken = as_taken(lane.book.requirements[order], *planned(lane))
+    assert taken is not None
+    assert [()] * 3 == [each.reasons for each in taken.verdicts]
+
+
+def test_a_round_has_taken_an_order_only_as_it_stands() -> None:
+    lane, wanted = rivals(3, ask=eur(95 * EUR))
+    at_cut = planned(lane)
+    own = lane.book.requirements[wanted]
+    found = as_taken(own, *at_cut)
+    assert found is not None
     for k in range(3):
         lane.offer(f"s{k}", f"cheap {k}", ask=eur(50 * EUR))
-    assert "all_dearer" == of_order(lane, wanted, cut=cut)[1].standing
-    assert "in_the_money" == of_order(lane, wanted)[1].standing
-    tried = lane.require("buyer", "a try", limit=eur(95 * EUR))
-    assert "eligible" == of_order(lane, tried, cut=cut)[1].standing
+    assert found == as_taken(own, *at_cut)
+    changed = (
+        replace(own, rank=own.rank + 1),
+        replace(own, terms=replace(own.terms, basis_g=own.terms.basis_g - 1)),
+        replace(own, order=ident("later")),
+    )
+    assert [None] * 3 == [as_taken(each, *at_cut) for each in changed]
+    spent = replace(own, held_g=own.terms.basis_g)
+    at_cut[0].requirements[wanted] = spent
+    assert None is as_taken(spent, *at_cut)
 
 
 @given(limit=st.integers(60 * EUR, 80 * EUR))
@@ -625,7 +646,7 @@ def test_standing_of_empty_and_closed() -> None:
     whole, own = of_order(lane, offer)
     assert ("closed", (), 0) == (own.standing, whole.verdicts, own.open_g)
     assert None is candidates(lane.book, lane.facts(), ident("nothing"))
-    assert None is own_candidates(whole, ident("buyer"), lane.book.position)
+    assert None is own_candidates(whole, ident("buyer"), lane.book.position, None)
 
 
 @pytest.mark.parametrize(

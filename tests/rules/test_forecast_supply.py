@@ -570,7 +570,7 @@ def test_the_mark_shows_on_match_ticket_tape_and_candidates() -> None:
     mark = ForecastMark(basis="return_forecast", year=2026, quarter=2, quantile="middle")
     whole = candidates(lane.book, lane.facts(), ident("wanted 0"))
     assert whole is not None
-    own = own_candidates(whole, ident("buyer0"), 0)
+    own = own_candidates(whole, ident("buyer0"), 0, whole)
     assert own is not None
     assert (None, 7, 6) == (own.forecast, own.eligible, own.eligible_forecast)
     offered = candidates(lane.book, lane.facts(), ident("offer 0"))
@@ -596,6 +596,6 @@ def test_few_forecasts_stay_uncounted() -> None:
     lane = ahead_market(2)
     whole = candidates(lane.book, lane.facts(), ident("wanted 0"))
     assert whole is not None
-    own = own_candidates(whole, ident("buyer0"), 0)
+    own = own_candidates(whole, ident("buyer0"), 0, whole)
     assert own is not None
     assert None is own.eligible_forecast

@@ -458,7 +458,7 @@ def test_a_round_obeys_and_the_buyer_is_told_which_policy_kept_a_supply_away() -
     lane = market(strict, applied_policy("lax", recycled_min_ppb=1))
     found = candidates(lane.book, lane.facts(), ident("wanted"))
     assert isinstance(found, Candidates)
-    own = own_candidates(found, ident("buyer"), lane.book.position)
+    own = own_candidates(found, ident("buyer"), lane.book.position, found)
     assert own is not None
     assert {
         ("origin_excluded", "CN", (ident("strict"),)),
@@ -469,7 +469,7 @@ def test_a_round_obeys_and_the_buyer_is_told_which_policy_kept_a_supply_away() -
     assert [f"recycled_below_min not stated < 50 % {by}"] == told[ident("bare")]
     seller = candidates(lane.book, lane.facts(), ident("bare"))
     assert seller is not None
-    of_seller = own_candidates(seller, ident("bare"), lane.book.position)
+    of_seller = own_candidates(seller, ident("bare"), lane.book.position, seller)
     assert of_seller is not None
     assert [()] == [each.policies for each in of_seller.reasons]
     assert {ident("recycled")} == set(traded(lane))

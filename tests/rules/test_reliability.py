@@ -139,7 +139,7 @@ def test_its_owner_is_told_that_it_rests_and_others_that_it_is_not_available() -
     offer = lane.offer("seller", "offer")
     whole = candidates(lane.book, lane.facts(), WANTED)
     assert whole is not None
-    own = own_candidates(whole, ident("gier"), INTEGER_MAX)
+    own = own_candidates(whole, ident("gier"), INTEGER_MAX, None)
     assert own is not None
     assert ("resting", "resting", 0, ()) == (whole.standing, own.standing, own.eligible, own.reasons)
     of_offer = candidates(lane.book, lane.facts(), offer)

@@ -5,9 +5,11 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Final, Literal
 
+from events.market_events import ClearingPlanned
 from events.vocabulary import Side
 from market.http.orders.forecast_terms import ForecastMark
 from market.http.orders.policy_lines import NamedPolicy
+from market.http.wire import rounds
 from market.http.wire.endpoint import Answer, Call, not_found
 from market.http.wire.ids import MarketId, to_text
 from market.http.wire.loading import BookLoads
@@ -19,24 +21,31 @@ from market.rules.clearing.eligibility import facts_of
 from market.rules.refusing.ineligibility import Ineligibility
 from market.rules.refusing.reason_sentences import told
 from market.rules.refusing.refusals import RuleSetMissing
-from market.rules.viewers import Viewer
+from market.rules.viewers import OrganisationViewer, Viewer
 from market.rules.visibility import explanations
 from market.rules.visibility.explanations import Candidates, Order, Standing, Verdict, closed_order
-from market.rules.visibility.own_side import OwnCandidates, OwnReason
+from market.rules.visibility.own_side import OwnCandidates, OwnReason, Withheld
 from market.rules.visibility.visibility import see_candidates
-from market.store import markets
+from market.store import clearings, markets
 
+UNTAKEN: Final = (
+    "No completed round has taken the order as it stands, so nothing is told yet of those that may fit it, "
+    "nor whether anybody is there: the next round tells. What the last round found, a question "
+    "(POST /v1/quotes) tells before that, from three groups of companies on."
+)
 FEW_GROUPS: Final = (
     "As far as may be told somebody fits, but fewer than three groups of companies stand behind them: so how "
-    "many fit, and how near their prices are, is not told."
+    "many fit, and how near their prices are, is not told, unless the next round finds more."
 )
-
-
-BEHIND_THE_ROUND: Final = (
+COMPANIES_NAMED: Final = (
     "Fewer than three groups of companies fit, or nobody does. Which of both, and what keeps away fewer than "
-    "three, is told once a round has taken the order as it stands (where it asks for a qualification, by the "
-    "order's explanation in that round), and never of one that excludes companies."
+    "three, is never told of an order that excludes companies."
 )
+TEXTS: Final[dict[Withheld, str]] = {
+    "untaken": UNTAKEN,
+    "few_groups": FEW_GROUPS,
+    "companies_named": COMPANIES_NAMED,
+}
 
 
 class ReasonView(Body, frozen=True, kw_only=True):
@@ -55,15 +64,21 @@ class ReasonView(Body, frozen=True, kw_only=True):
 
 
 class WithheldView(Body, frozen=True, kw_only=True):
-    """Why figures are null though, as far as may be told, somebody fits: a rule of the market, not a fault of
-    the order."""
+    """Why figures are null: a rule of the market, not a fault of the order.
 
-    code: Literal["few_groups"]
+    `until`: the next completed round may tell; null: nothing does while the order excludes companies.
+    """
+
+    code: Withheld
     text: str
+    until: Literal["next_round"] | None
 
     @classmethod
-    def of(cls, eligible: int | None, text: str) -> "WithheldView | None":
-        return cls(code="few_groups", text=text) if eligible is None else None
+    def of(cls, code: Withheld | None, text: str | None = None) -> "WithheldView | None":
+        if code is None:
+            return None
+        until: Literal["next_round"] | None = None if code == "companies_named" else "next_round"
+        return cls(code=code, text=text or TEXTS[code], until=until)
 
 
 class VerdictView(Body, frozen=True, kw_only=True):
@@ -82,12 +97,12 @@ class CandidatesView(Body, frozen=True, kw_only=True):
     `closed`: it has left the book, has nothing left to trade, or its time is over. `resting`: it is subject
     to confirmation, and its owner's group of companies has declined or let lapse two matches within 90 days:
     it meets nobody until it is amended to firm, or until `firm_only_until` of the market's failings.
-    `eligible` is told where at least three groups of companies stand behind it; else `withheld` says so. Of
-    an order that no round has taken as it stands, and of one that excludes companies or asks for a
-    qualification, `standing` is `withheld` then, and `reasons` are those that keep at least three groups
-    away. `all_dearer` and `in_the_money` speak of what the newest completed round has taken, the order itself
-    included; else `standing` is `eligible`. `as_of_position` is that round's cut for an owner, and for
-    operators and auditors, who also get `verdicts`, the lane position of the book. `forecast`: the order
+    To its owner all else is of what the newest completed round found at its cut (`as_of_position`), the order
+    itself included, and stays until the next round. Of an order that this round has not taken as it stands,
+    new or amended since, `standing` is `withheld` whoever is there, and `reasons` are those that rest on the
+    order's own papers and figures alone. `eligible` is told where at least three groups of companies stand
+    behind it. `withheld` says what is not told, and until when. Operators and auditors see the market as it
+    is, with `verdicts`, and `as_of_position` is the lane position of the book. `forecast`: the order
     itself is not there yet; `eligible_forecast`: how many of those that fit are not, told as `eligible` is.
     """
 
@@ -110,6 +125,8 @@ async def answer(call: Call[Any, Any], prefix: str, order: Order) -> Answer:
     async with as_caller(call) as connection:
         looking = await viewer(call, connection, order.market, order.organisation)
         row = await markets.load_market(connection, order.market)
+        own_side = isinstance(looking, OrganisationViewer)
+        newest = await clearings.load_completed(connection, order.market) if own_side else None
     if row is None:
         raise not_found()
     loads: BookLoads = call.state.loads
@@ -119,21 +136,31 @@ async def answer(call: Call[Any, Any], prefix: str, order: Order) -> Answer:
         book = await loads.load(call.door.reader, order.market, at_least=row.position)
         if book is None:
             raise not_found()
-        body = await loads.work(partial(_body, book, order, prefix, looking, call.door.clock()))
+        at_cut = None if newest is None else (await rounds.book_at_cut(call, newest), newest.planned)
+        body = await loads.work(partial(_body, book, at_cut, order, prefix, looking, call.door.clock()))
     if body is None:
         raise not_found()
     return Answer(body=body)
 
 
-def _body(book: Book, order: Order, prefix: str, looking: Viewer, now: datetime) -> CandidatesView | None:
+def _body(
+    book: Book,
+    at_cut: tuple[Book, ClearingPlanned] | None,
+    order: Order,
+    prefix: str,
+    looking: Viewer,
+    now: datetime,
+) -> CandidatesView | None:
     """Raises RuleSetMissing."""
     rule_set = rule_set_at(book.rule_sets, now)
     if rule_set is None:
         raise RuleSetMissing
     found = explanations.candidates(book, facts_of(book, rule_set, now), order.order)
     if found is None:  # it left the book after it was read
-        found = closed_order(order, book.position)
-    return _view(see_candidates(found, looking), prefix)
+        return _view(see_candidates(closed_order(order, book.position), looking), prefix)
+    own = book.supplies.get(order.order) or book.requirements[order.order]
+    taken = None if at_cut is None else explanations.as_taken(own, *at_cut)
+    return _view(see_candidates(found, looking, taken), prefix)
 
 
 def _view(seen: Candidates | OwnCandidates | None, prefix: str) -> CandidatesView | None:
@@ -153,9 +180,7 @@ def _view(seen: Candidates | OwnCandidates | None, prefix: str) -> CandidatesVie
             reasons=tuple(map(reason_view, seen.reasons)),
             forecast=ForecastMark.of(seen.forecast),
             eligible_forecast=seen.eligible_forecast,
-            withheld=WithheldView.of(
-                seen.eligible, BEHIND_THE_ROUND if seen.standing == "withheld" else FEW_GROUPS
-            ),
+            withheld=WithheldView.of(seen.withheld),
         )
     return CandidatesView(
         market=market,

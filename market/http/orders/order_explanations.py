@@ -7,7 +7,7 @@ from uuid import UUID
 from msgspec import Meta, Struct
 
 from events.vocabulary import CountryCode, Side, ValueChainStage
-from market.http.orders.candidates import BEHIND_THE_ROUND, FEW_GROUPS, ReasonView, WithheldView, reason_view
+from market.http.orders.candidates import ReasonView, WithheldView, reason_view
 from market.http.orders.forecast_terms import ForecastMark
 from market.http.orders.policy_lines import NamedPolicy
 from market.http.wire import lists, rounds
@@ -213,8 +213,14 @@ def _view(seen: OrderInRound | OwnOrderInRound, order: str) -> OrderInRoundView:
         three_groups_ticks=seen.three_groups_ticks,
         reasons=tuple(map(reason_view, seen.reasons)),
         limits=tuple(map(LimitView.of, seen.limits)),
-        withheld=WithheldView.of(seen.eligible, BEHIND_THE_ROUND if seen.why == "withheld" else FEW_GROUPS),
+        withheld=_withheld(seen),
     )
+
+
+def _withheld(seen: OwnOrderInRound) -> WithheldView | None:
+    if seen.eligible is not None:
+        return None
+    return WithheldView.of("companies_named" if seen.why == "withheld" else "few_groups")
 
 
 def _nearness(each: Alternative) -> tuple[bool, bool, int, UUID]:

@@ -179,7 +179,7 @@ def _answer(seen: OwnQuote) -> QuoteAnswer:
         eligible=seen.eligible,
         nearest_ticks=seen.nearest_ticks,
         reasons=tuple(map(reason_view, seen.reasons)),
-        withheld=WithheldView.of(seen.eligible, FEW_GROUPS),
+        withheld=WithheldView.of("few_groups", FEW_GROUPS) if seen.eligible is None else None,
     )
 
 

@@ -12,15 +12,16 @@ from msgspec.structs import replace
 
 from events.clearing_terms import PriceTerm, Waterfall
 from events.forecast_terms import ForecastMark
-from events.market_events import MatchStruck
+from events.market_events import ClearingPlanned, MatchStruck
 from events.market_terms import RequirementTerms, RuleSet, SupplyTerms
 from events.vocabulary import MarketBasis, Side, TermHorizon
 from market.rules.book import Book, RequirementOrder, SupplyOrder
 from market.rules.clearing.amounts import price_pair
-from market.rules.clearing.eligibility import MarketFacts, eligible_deliveries, reasons, rests
+from market.rules.clearing.eligibility import MarketFacts, eligible_deliveries, facts_of, reasons, rests
 from market.rules.goods import Goods, goods_of
 from market.rules.orders.forecast_supply import mark_of
 from market.rules.refusing.ineligibility import Ineligibility
+from market.rules.visibility.own_refusals import own_refusals
 from market.rules.visibility.term_matches import term_of_match
 from market.rules.visibility.tickets import Ticket, ticket
 
@@ -36,7 +37,7 @@ Standing = Literal[
     "all_dearer",
     "in_the_money",
 ]
-"""`eligible`: somebody fits, and whether the prices do is not told. `withheld`: nor whether anybody does.
+"""`eligible`: somebody fits, and whether the prices do is not told. `withheld`: nor whether anybody is there.
 
 `resting`: its group declined too often, and it is subject to confirmation: until it is firm it meets nobody.
 """
@@ -79,8 +80,8 @@ class Verdict(Struct, frozen=True, kw_only=True):
 class Candidates(Struct, frozen=True, kw_only=True):
     """An order against every open counter-order of its market, in order of rank.
 
-    `names_companies`: its terms single some out, so that what is told of it would tell of those. `qualifies`:
-    it asks for a qualification, which its buyer states of one company at a time, without a change of it.
+    `alone`: what keeps it from every trade, whoever the other side is. `names_companies`: its terms single
+    some out, so that what is told of it would tell of those.
     """
 
     market: UUID
@@ -92,9 +93,9 @@ class Candidates(Struct, frozen=True, kw_only=True):
     open_g: int
     standing: Standing
     verdicts: tuple[Verdict, ...]
+    alone: tuple[Ineligibility, ...] = ()
     forecast: ForecastMark | None = None
     names_companies: bool = False
-    qualifies: bool = False
 
 
 def match_explanation(
@@ -171,10 +172,23 @@ def candidates(book: Book, facts: MarketFacts, order: UUID) -> Candidates | None
         open_g=own.available_g,
         standing=_standing(own, facts, verdicts),
         verdicts=verdicts,
+        alone=tuple(own_refusals(own, facts)) if meets else (),
         forecast=order_mark(own),
         names_companies=names_companies(own),
-        qualifies=isinstance(own, RequirementOrder) and own.terms.qualification_min != "none",
     )
+
+
+def as_taken(own: Order, book: Book, planned: ClearingPlanned) -> Candidates | None:
+    """The order against what a round found at its cut, where `book` stands.
+
+    None where the round did not take it as it stands now: it was not there, or had other terms, another place
+    in time or nothing to give.
+    """
+    taken = book.supplies.get(own.order) or book.requirements.get(own.order)
+    if taken is None or (taken.rank, taken.terms) != (own.rank, own.terms):
+        return None
+    found = candidates(book, facts_of(book, planned.rule_set, planned.cut_time), own.order)
+    return None if found is None or found.standing in ("closed", "resting") else found
 
 
 def closed_order(own: Order, at_position: int) -> Candidates:

@@ -1,7 +1,7 @@
 """One side's view of a match, an order and its candidates: its own figures, not the other's price or name."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Protocol
+from typing import Literal, Protocol
 from uuid import UUID
 
 from msgspec import UNSET, Struct, UnsetType
@@ -24,11 +24,10 @@ PREMIUM_LABELS: dict[LimitKind, str] = {
     "limit_price": "portfolio_margin",
 }
 GROUPS_MIN = 3
-"""Counts of counter-orders are told from this many groups of companies on: a group is one mind.
-
-So is anything of an order, or a change of it, that no round has taken yet, and of one whose terms single
-companies out: who could ask at will would find each figure of a single counter-order by halving.
-"""
+"""Counts of counter-orders are told from this many groups of companies on: a group is one mind."""
+Withheld = Literal["untaken", "few_groups", "companies_named"]
+"""Why something is not told: no round has taken the order as it stands; fewer than three groups of companies
+stand behind what a round found; nor is that of them told to an order that singles companies out."""
 
 
 class Weighed(Protocol):
@@ -107,13 +106,11 @@ class OwnReason(Struct, frozen=True, kw_only=True):
 
 
 class OwnCandidates(Struct, frozen=True, kw_only=True):
-    """Who fits an order, in numbers, from three groups of companies on.
+    """Who fits an order, in numbers, of what the newest completed round found at its cut and of nothing else.
 
-    `standing` and `reasons` of an order that no round has taken as it stands, whose terms single companies
-    out, or which asks for a qualification, are told from three groups on too. Whether prices met is told of
-    what the round of `cut` has taken, and so is no more than its outcome: an order whose price is changed
-    stands behind the cut until the next round. `forecast`: of the order itself; `eligible_forecast`: how many
-    of those that fit are not there yet.
+    Of an order that this round has not taken as it stands, `reasons` are its own alone and `standing` is
+    `withheld`, whoever is there: it can be changed at will. `eligible` is told from three groups of companies
+    on. `forecast`: of the order itself; `eligible_forecast`: how many of those that fit are not there yet.
     """
 
     market: UUID
@@ -124,6 +121,7 @@ class OwnCandidates(Struct, frozen=True, kw_only=True):
     standing: Standing
     eligible: int | None
     reasons: tuple[OwnReason, ...]
+    withheld: Withheld | None = None
     forecast: ForecastMark | None = None
     eligible_forecast: int | None = None
 
@@ -184,41 +182,78 @@ def own_explanation(of: MatchExplanation, organisation: UUID) -> OwnExplanation 
     )
 
 
-def own_candidates(of: Candidates, organisation: UUID, cut: int) -> OwnCandidates | None:
-    """None for an organisation that does not own the order. `cut` is that of the newest completed round."""
+def own_candidates(
+    of: Candidates, organisation: UUID, cut: int, taken: Candidates | None
+) -> OwnCandidates | None:
+    """None for an organisation that does not own the order.
+
+    `cut` is that of the newest completed round, `taken` the order as that round took it: as it stands now.
+    """
     if organisation != of.organisation:
         return None
-    eligible = [verdict for verdict in of.verdicts if not told(verdict, of.side)]
-    counted = groups(eligible) >= GROUPS_MIN
-    guarded = bool(of.verdicts) and (of.rank > cut or of.names_companies or of.qualifies)
+    if of.standing in ("closed", "resting"):
+        return _own_candidates(of, cut, standing=of.standing, eligible=0, eligible_forecast=0)
+    alone = tuple(_own_reason(each, of.side) for each in of.alone)
+    if taken is None:
+        return _own_candidates(of, cut, standing="withheld", withheld="untaken", reasons=alone)
+    eligible = [verdict for verdict in taken.verdicts if not told(verdict, of.side)]
     ahead = [verdict for verdict in eligible if verdict.counter_forecast]
+    guarded = bool(taken.verdicts) and taken.names_companies
+    withheld: Withheld | None = None
+    if groups(eligible) < GROUPS_MIN and (eligible or guarded):
+        withheld = "companies_named" if guarded else "few_groups"
+    found = own_reasons(taken.verdicts, of.side, guarded=guarded)
+    known = {(reason.code, reason.subject) for reason in found}
+    return _own_candidates(
+        of,
+        cut,
+        standing="withheld" if guarded and withheld else _standing_at_cut(taken, eligible),
+        withheld=withheld,
+        eligible=None if withheld else len(eligible),
+        reasons=(*found, *(each for each in alone if (each.code, each.subject) not in known)),
+        eligible_forecast=len(ahead) if groups(ahead) >= GROUPS_MIN or not (ahead or guarded) else None,
+    )
+
+
+def _own_candidates(
+    of: Candidates,
+    cut: int,
+    *,
+    standing: Standing,
+    withheld: Withheld | None = None,
+    eligible: int | None = None,
+    reasons: tuple[OwnReason, ...] = (),
+    eligible_forecast: int | None = None,
+) -> OwnCandidates:
     return OwnCandidates(
         market=of.market,
         order=of.order,
         side=of.side,
         cut=cut,
         open_g=of.open_g,
-        standing=_own_standing(of, eligible, cut, withheld=guarded and not counted),
-        eligible=len(eligible) if counted or not (eligible or guarded) else None,
-        reasons=own_reasons(of.verdicts, of.side, guarded=guarded),
+        standing=standing,
+        eligible=eligible,
+        reasons=reasons,
+        withheld=withheld,
         forecast=of.forecast,
-        eligible_forecast=len(ahead) if groups(ahead) >= GROUPS_MIN or not (ahead or guarded) else None,
+        eligible_forecast=eligible_forecast,
     )
 
 
-def _own_standing(of: Candidates, eligible: Sequence[Verdict], cut: int, *, withheld: bool) -> Standing:
-    if withheld:
-        return "withheld"
-    return _standing_at_cut(eligible, of.rank, cut) if eligible else of.standing
-
-
-def _standing_at_cut(eligible: Iterable[Verdict], rank: int, cut: int) -> Standing:
-    """In whole ticks of the others' prices, as the round left them; `eligible`: too few, or not yet cut."""
-    taken = [each for each in eligible if each.gap_bands is not None and each.counter_rank <= cut]
-    if rank > cut or groups(taken) < GROUPS_MIN:
+def _standing_at_cut(taken: Candidates, eligible: Sequence[Verdict]) -> Standing:
+    """In whole ticks of the others' prices; `eligible`: too few to tell whether the prices do."""
+    if not eligible:
+        return taken.standing
+    priced = [each for each in eligible if each.gap_bands is not None]
+    if groups(priced) < GROUPS_MIN:
         return "eligible"
-    dearer = all(each.gap_bands is not None and each.gap_bands > 0 for each in taken)
+    dearer = all(each.gap_bands is not None and each.gap_bands > 0 for each in priced)
     return "all_dearer" if dearer else "in_the_money"
+
+
+def _own_reason(reason: Ineligibility, side: Side) -> OwnReason:
+    figure = reason.seller_figure if side == "seller" else reason.buyer_figure
+    return OwnReason(code=reason.code, subject=reason.subject, own_figure=figure, counter_orders=None)
 
 
 def own_reasons(counters: Iterable[Weighed], side: Side, *, guarded: bool) -> tuple[OwnReason, ...]:

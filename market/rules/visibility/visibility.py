@@ -178,16 +178,18 @@ def see_match(explanation: MatchExplanation, viewer: Viewer) -> MatchExplanation
             assert_never(viewer)
 
 
-def see_candidates(candidates: Candidates, viewer: Viewer) -> Candidates | OwnCandidates | None:
-    """The owner sees counts and how the newest round left it, an auditor all, an operator values and figures
-    only of what a cut has taken."""
+def see_candidates(
+    candidates: Candidates, viewer: Viewer, taken: Candidates | None = None
+) -> Candidates | OwnCandidates | None:
+    """The owner sees counts of what the newest round found, an auditor all, an operator values and figures
+    only of what a cut has taken. `taken`: the order as the newest completed round took it."""
     match viewer:
         case AuditorViewer():
             return candidates
         case OperatorViewer():
             return _within_cut(candidates, viewer.cut)
         case OrganisationViewer():
-            return own_candidates(candidates, viewer.organisation, viewer.cut)
+            return own_candidates(candidates, viewer.organisation, viewer.cut, taken)
         case PublicViewer() | InitiativeViewer():
             return None
         case _:
