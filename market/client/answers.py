@@ -255,7 +255,7 @@ class OrderInRound(Struct, frozen=True, kw_only=True):
     marginal: bool
     why: str | None = None
     eligible: int | None = None
-    nearest_ticks: int | None = None
+    three_groups_ticks: int | None = None
     reasons: tuple[Reason, ...] = ()
     withheld: Withheld | None = None
 
@@ -349,7 +349,8 @@ class Removed(Struct, frozen=True, kw_only=True):
 
 
 class QuoteAnswer(Struct, frozen=True, kw_only=True):
-    """How the order asked about would have done in the last round; `nearest_ticks`: how far from a trade."""
+    """How the order asked about would have done in the last round; `three_groups_ticks`: how far from
+    trades of three groups of companies."""
 
     clearing: str
     round: int
@@ -361,7 +362,7 @@ class QuoteAnswer(Struct, frozen=True, kw_only=True):
     why: str | None
     removed: Removed | None
     eligible: int | None
-    nearest_ticks: int | None
+    three_groups_ticks: int | None
     reasons: tuple[Reason, ...]
     withheld: Withheld | None = None
 

@@ -231,7 +231,8 @@ def _standing(whole: Body, tick: Decimal) -> str:
 
 
 def _told(own: Body) -> str:
-    nearest = "" if own["nearest_ticks"] is None else f", the next trade {_ticks(own['nearest_ticks'])} away"
+    third = own["three_groups_ticks"]
+    nearest = "" if third is None else f", three groups of companies within {_ticks(third)}"
     match own["why"]:
         case "eligible":
             return "somebody fits; whether the price does is not told"
@@ -253,12 +254,11 @@ def _told(own: Body) -> str:
 
 def next_best(name: str, own: Body) -> None:
     """How far the trades were that an order did not get, as its owner is told."""
-    if own["nearest_ticks"] is None:
-        out.print(f"  {name}: too few fit to tell")
-        return
     third = own["three_groups_ticks"]
-    more = "" if third is None else f", three groups of companies stood within {_ticks(third)}"
-    out.print(f"  {name}: {own['eligible']} fit; the nearest was {_ticks(own['nearest_ticks'])} away{more}")
+    if third is None:
+        out.print(f"  {name}: too few fit, or too few traded with them, to tell")
+        return
+    out.print(f"  {name}: {own['eligible']} fit; three groups of companies stood within {_ticks(third)}")
 
 
 def _ticks(count: int) -> str:

@@ -31,6 +31,10 @@ where lane = $1 and market = $2 and plan = $3 and $4::uuid in (supply, requireme
 """
 
 
+PAIRS = """
+select distinct supply, requirement from waterfall where lane = $1 and market = $2 and plan = $3
+"""
+
 MULTIPLIERS = """
 select section, body from multiplier
 where lane = $1 and market = $2 and plan = $3 and requirement = $4 order by position, number
@@ -49,6 +53,14 @@ async def load_trades(
     """The round's trades of one order."""
     rows = await connection.fetch(TRADES, lane, market, plan, order)
     return tuple(_waterfalls.decode(row["body"]) for row in rows)
+
+
+async def load_pairs(
+    connection: Connection, lane: int, market: UUID, plan: UUID
+) -> tuple[tuple[UUID, UUID], ...]:
+    """Which supplies traded with which requirements in the round."""
+    rows = await connection.fetch(PAIRS, lane, market, plan)
+    return tuple((row["supply"], row["requirement"]) for row in rows)
 
 
 async def load_multipliers(

@@ -81,9 +81,8 @@ async def test_an_unmatched_order_is_told_why_and_how_far_it_was(shop: Shop) -> 
         told["outcome"],
         told["why"],
     )
-    assert (3, 2, 8, []) == (
+    assert (3, 8, []) == (
         told["eligible"],
-        told["nearest_ticks"],
         told["three_groups_ticks"],
         told["alternatives"],
     )
@@ -104,9 +103,8 @@ async def test_a_filled_order_is_told_its_gain_and_its_next_best(shop: Shop) -> 
         told["filled_kg"],
         told["marginal"],
     )
-    assert ("10.00", 12, 18) == (
+    assert ("10.00", 18) == (
         told["surplus_eur_per_kg"],
-        told["nearest_ticks"],
         told["three_groups_ticks"],
     )
 
@@ -123,7 +121,7 @@ async def test_auditors_and_operators_see_every_counter_order_the_nearest_first(
         assert ["1.377301", "4.913907", "7.131719"] == [
             each["short_eur_per_kg"] for each in told["alternatives"]
         ]
-        assert (None, None, None) == (told["why"], told["nearest_ticks"], told["eligible"])
+        assert (None, None, None) == (told["why"], told["three_groups_ticks"], told["eligible"])
 
 
 async def test_another_organisations_order_is_404(shop: Shop) -> None:
@@ -142,8 +140,8 @@ async def test_each_round_is_explained_as_it_was(shop: Shop) -> None:
     await shop.scene.offer(shop.scene.sellers[0], ask=euro(70_500_000), net_wet_g=500_000)
     await cleared(shop)
     rounds = {number: (await explanation(shop, order, buyer, f"?round={number}")).json() for number in (1, 2)}
-    assert [(3, 2), (4, 1)] == [
-        (rounds[number]["eligible"], rounds[number]["nearest_ticks"]) for number in (1, 2)
+    assert [(3, 8), (4, 5)] == [
+        (rounds[number]["eligible"], rounds[number]["three_groups_ticks"]) for number in (1, 2)
     ]
     assert rounds[2] == (await explanation(shop, order, buyer)).json()
     absent = await explanation(shop, late, buyer, "?round=1")

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from events.vocabulary import StatedPrice
+from market.http.wire.ids import to_text
 from tests.http.shop import Shop
 from tests.market_drafts import Firm, composition
 
@@ -205,3 +206,42 @@ async def test_what_rests_on_ones_own_papers_is_told_at_once(shop: Shop) -> None
 
 def euro(micro: int) -> StatedPrice:
     return StatedPrice(amount_micro=micro, currency="EUR", per="element")
+
+
+async def test_who_lost_to_one_rival_is_told_no_distance_to_it_in_this_round_or_later(shop: Shop) -> None:
+    scene = shop.scene
+    loser, rival = scene.buyers
+    for number in range(3):
+        await scene.offer(await scene.register(f"seller-{number}"), ask=euro(60_000_000), net_wet_g=5_000_000)
+    await scene.require(rival, basis_g=6_000_000, limit=euro(74_500_000))
+    order = to_text("req", await scene.require(loser, limit=euro(71_500_000)))
+    for _ in range(2):
+        await cleared(shop)
+        path = f"/v1/requirements/{order}/explanation?round=1"
+        told = (await shop.ask("GET", path, by=loser)).json()
+        assert ("outbid", 3, None) == (told["why"], told["eligible"], told["three_groups_ticks"])
+        assert not [name for name in told if "nearest" in name]
+
+
+async def test_no_question_about_a_round_with_one_rival_is_answered_in_prices(shop: Shop) -> None:
+    scene = shop.scene
+    loser, rival = scene.buyers
+    for number in range(3):
+        await scene.offer(await scene.register(f"seller-{number}"), ask=euro(60_000_000), net_wet_g=5_000_000)
+    await scene.require(rival, basis_g=6_000_000, limit=euro(74_500_000))
+    await cleared(shop)
+    heard = []
+    for amount in ("71.50", "74.00", "90.00"):
+        body = wanted(shop, loser, kind="requirement") | {"minimum_parcel_kg": "100.000"}
+        body["limit"] = body["limit"] | {"amount": amount}
+        answer = await shop.ask("POST", "/v1/quotes", by=loser, body=body)
+        assert 200 == answer.status_code, answer.text
+        heard.append(answer.json()["answer"])
+    assert [heard[0]] * 3 == heard
+    assert (None, "withheld", None, None) == (
+        heard[0]["would_trade"],
+        heard[0]["why"],
+        heard[0]["price_eur_per_kg"],
+        heard[0]["three_groups_ticks"],
+    )
+    assert ("few_rivals", "next_round") == (heard[0]["withheld"]["code"], heard[0]["withheld"]["until"])

@@ -141,7 +141,7 @@ async def test_an_order_that_would_not_trade_is_told_how_far_it_is(shop: Shop) -
     await round_of(shop, *SECRETS)
     buyer = shop.scene.buyers[0]
     told = (await ask(shop, buyer, asking(shop, buyer, "50.00"))).json()["answer"]
-    assert (False, "all_dearer", 12) == (told["would_trade"], told["why"], told["nearest_ticks"])
+    assert (False, "all_dearer", 18) == (told["would_trade"], told["why"], told["three_groups_ticks"])
     assert (None, None) == (told["quantity_kg"], told["price_eur_per_kg"])
 
 
@@ -150,7 +150,7 @@ async def test_two_sellers_are_too_few_to_tell_of(shop: Shop) -> None:
     buyer = shop.scene.buyers[0]
     for limit in ("50.00", "90.00"):
         told = (await ask(shop, buyer, asking(shop, buyer, limit))).json()["answer"]
-        assert (None, "withheld", None) == (told["would_trade"], told["why"], told["nearest_ticks"])
+        assert (None, "withheld", None) == (told["would_trade"], told["why"], told["three_groups_ticks"])
         assert "few_groups" == told["withheld"]["code"]
         assert "Fewer than three groups of companies" in told["withheld"]["text"]
 

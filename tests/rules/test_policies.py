@@ -489,7 +489,7 @@ def test_shares_of_a_policy_bind_a_round_and_name_it() -> None:
     assert 0 < bought[ident("cheap")] <= total * 60 // 100
     assert total * 25 // 100 <= bought[ident("recycled")]
     assert isinstance(plan.data, ClearingPlanned)
-    seen = order_in_round(lane.book, plan.data, [], [], ident("wanted"))
+    seen = order_in_round(lane.book, plan.data, [], [], ident("wanted"), [])
     assert seen is not None
     assert [("recycled_min", ident("shares")), ("third_country_max", ident("shares"))] == [
         (each.line, each.policy) for each in seen.limits_of_policies

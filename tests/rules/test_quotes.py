@@ -199,7 +199,7 @@ def test_an_order_that_pays_enough_would_trade_in_a_band_of_quantity_and_price()
 
 def test_one_that_pays_too_little_is_told_how_far_it_is() -> None:
     seen = desk(60 * EUR + 1, 65 * EUR, 70 * EUR).buy(50 * EUR)
-    assert (False, "all_dearer", 11) == (seen.would_trade, seen.why, seen.nearest_ticks)
+    assert (False, "all_dearer", 20) == (seen.would_trade, seen.why, seen.three_groups_ticks)
     assert (None, None) == (seen.quantity_g, seen.price_ueur_per_kg)
 
 
@@ -207,7 +207,7 @@ def test_below_three_groups_of_companies_an_answer_tells_nothing_of_prices() -> 
     for limit in (50 * EUR, 90 * EUR):
         seen = desk(60 * EUR, 65 * EUR).buy(limit)
         assert (None, "withheld", None) == (seen.would_trade, seen.why, seen.eligible)
-        assert (None, None, None) == (seen.quantity_g, seen.price_ueur_per_kg, seen.nearest_ticks)
+        assert (None, None, None) == (seen.quantity_g, seen.price_ueur_per_kg, seen.three_groups_ticks)
 
 
 def test_one_that_nobody_fits_is_told_what_keeps_three_groups_away() -> None:
@@ -234,7 +234,7 @@ def test_a_seller_asks_in_the_same_way() -> None:
     low = asked.ask("seller", supply=supply_terms("seller"))
     high = asked.ask("seller", supply=supply_terms("seller", ask=eur(80 * EUR)))
     assert (True, "seller") == (low.would_trade, low.side)
-    assert (False, "all_dearer", 8) == (high.would_trade, high.why, high.nearest_ticks)
+    assert (False, "all_dearer", 10) == (high.would_trade, high.why, high.three_groups_ticks)
 
 
 def test_who_was_no_member_at_the_cut_was_not_there() -> None:
@@ -261,6 +261,44 @@ def test_asking_leaves_the_book_as_it_was() -> None:
     before = msgspec.msgpack.encode(asked.book)
     asked.buy(72 * EUR)
     assert before == msgspec.msgpack.encode(asked.book)
+
+
+@pytest.mark.parametrize(("rivals", "told"), [(0, True), (1, None), (2, None), (3, True)])
+def test_what_would_tell_one_or_two_rivals_prices_is_withheld(rivals: int, told: bool | None) -> None:
+    lane = Lane()
+    names = [f"rival {k}" for k in range(rivals)]
+    lane.admit(member("buyer"), *(member(f"s{k}") for k in range(3)), *map(member, names))
+    for k in range(3):
+        lane.offer(f"s{k}", f"offer {k}", ask=eur(60 * EUR), packaging=BULK)
+    for name in names:
+        lane.require(name, f"of {name}", limit=eur(80 * EUR))
+    asked = Desk(lane)
+    high, low = asked.buy(90 * EUR), asked.buy(50 * EUR)
+    assert (told, None if told is None else False) == (high.would_trade, low.would_trade)
+    withheld = "few_rivals" if told is None else None
+    assert [withheld] * 2 == [high.withheld, low.withheld]
+    assert [told is None] * 2 == [high.price_ueur_per_kg is None, low.why == "withheld"]
+    assert [3, 3] == [high.eligible, low.eligible]
+    if told is None:
+        assert (None, None) == (low.three_groups_ticks, high.quantity_g)
+
+
+@settings(max_examples=10)
+@given(limit=st.integers(61 * EUR, 95 * EUR), asked=st.integers(50 * EUR, 99 * EUR))
+def test_no_question_tells_the_limit_of_the_one_rival(limit: int, asked: int) -> None:
+    def heard(of_rival: int) -> OwnQuote:
+        lane = Lane()
+        lane.admit(member("buyer"), member("rival"), *(member(f"s{k}") for k in range(3)))
+        for k in range(3):
+            lane.offer(f"s{k}", f"offer {k}", ask=eur(60 * EUR), net_wet_g=5 * T)
+        lane.require("rival", "rivals", basis_g=3 * 1_120_000, limit=eur(of_rival))
+        return Desk(lane).buy(asked)
+
+    assert heard(80 * EUR) == heard(limit)
+
+
+def test_an_empty_market_is_told_as_one_of_two_sellers() -> None:
+    assert desk().buy(90 * EUR) == desk(60 * EUR, 65 * EUR).buy(90 * EUR)
 
 
 # --- attackers

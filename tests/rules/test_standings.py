@@ -35,10 +35,13 @@ class Round:
         parts = facts_of_type(lane.append(conclude(lane.book, plan)), ClearingEvidence)
         self.duals = [RoundDual(section=part.section, dual=dual) for part in parts for dual in part.duals]
         self.trades = [fall for part in parts for fall in part.waterfalls]
+        self.pairs = [(fall.supply, fall.requirement) for fall in self.trades]
         self.multipliers: tuple[RoundMultiplier, ...] = ()
 
     def whole(self, order: UUID) -> OrderInRound:
-        found = order_in_round(self.book, self.planned, self.duals, self.trades, order, self.multipliers)
+        found = order_in_round(
+            self.book, self.planned, self.duals, self.trades, order, self.pairs, self.multipliers
+        )
         assert found is not None
         return found
 
@@ -66,13 +69,13 @@ def cleared(lane: Lane, **wanted: Any) -> Round:
 def test_a_dearer_market_is_told_in_ticks_of_the_others_prices() -> None:
     own = cleared(lane_of(72 * EUR + 1, 75 * EUR, 80 * EUR)).own(WANTED)
     assert ("unmatched", "all_dearer", 3) == (own.outcome, own.why, own.eligible)
-    assert (3, 10) == (own.nearest_ticks, own.three_groups_ticks)
+    assert 10 == own.three_groups_ticks
 
 
 def test_below_three_groups_of_companies_no_distance_is_told() -> None:
     own = cleared(lane_of(72 * EUR, 75 * EUR)).own(WANTED)
     assert ("unmatched", "eligible", None) == (own.outcome, own.why, own.eligible)
-    assert (None, None) == (own.nearest_ticks, own.three_groups_ticks)
+    assert None is own.three_groups_ticks
 
 
 def test_orders_of_one_group_are_one_mind() -> None:
@@ -82,7 +85,7 @@ def test_orders_of_one_group_are_one_mind() -> None:
     for k in range(4):
         lane.offer(f"s{k}", f"offer {k}", ask=eur(75 * EUR))
     own = cleared(lane).own(WANTED)
-    assert ("eligible", None, None) == (own.why, own.eligible, own.nearest_ticks)
+    assert ("eligible", None, None) == (own.why, own.eligible, own.three_groups_ticks)
 
 
 def test_whom_others_pay_more_is_outbid() -> None:
@@ -95,7 +98,40 @@ def test_whom_others_pay_more_is_outbid() -> None:
     assert {short for each in whole.alternatives if (short := each.short_ueur_per_kg)} == {
         price - 70 * EUR for price in prices
     }
-    assert own.nearest_ticks == max(0, -(-(min(prices) - 70 * EUR) // EUR))
+    assert None is own.three_groups_ticks
+
+
+@pytest.mark.parametrize(("rivals", "told"), [(1, None), (2, None), (3, 10), (4, 10)])
+def test_the_distance_to_what_rivals_took_is_told_where_three_groups_of_them_did(
+    rivals: int, told: int | None
+) -> None:
+    lane = lane_of(60 * EUR, 60 * EUR, 60 * EUR, net_wet_g=5 * T)
+    lane.admit(*(member(f"rival {k}") for k in range(rivals)))
+    for k in range(rivals):
+        bags = (15 + k) // rivals
+        lane.require(f"rival {k}", f"rivals {k}", basis_g=bags * 224_000, limit=eur(90 * EUR))
+    done = cleared(lane, limit=eur(70 * EUR))
+    takers = {group for each in done.whole(WANTED).alternatives for group in each.taker_groups}
+    assert rivals == len(takers)
+    assert ("outbid", told) == ((own := done.own(WANTED)).why, own.three_groups_ticks)
+
+
+@given(limit=st.integers(72 * EUR, 95 * EUR), own=st.integers(60 * EUR, 71 * EUR))
+def test_losers_learn_nothing_of_the_one_rival_that_outbid_them(limit: int, own: int) -> None:
+    def told(of_rival: int) -> OwnOrderInRound:
+        lane = lane_of(60 * EUR, 60 * EUR, 60 * EUR, net_wet_g=5 * T)
+        lane.require("rival", "rivals", basis_g=3 * 1_120_000, limit=eur(of_rival))
+        return cleared(lane, limit=eur(own)).own(WANTED)
+
+    assert told(80 * EUR) == told(limit)
+
+
+def test_sisters_of_the_order_are_no_rivals() -> None:
+    lane = lane_of(60 * EUR, 60 * EUR, 60 * EUR, net_wet_g=5 * T)
+    lane.admit(member("sister", group=ident("group of buyer")))
+    lane.require("sister", "sisters", basis_g=3 * 1_120_000, limit=eur(90 * EUR))
+    done = cleared(lane, limit=eur(70 * EUR))
+    assert {frozenset()} == {each.taker_groups for each in done.whole(WANTED).alternatives}
 
 
 def test_a_part_filled_order_is_marginal_and_gains_nothing() -> None:
@@ -103,7 +139,7 @@ def test_a_part_filled_order_is_marginal_and_gains_nothing() -> None:
     own = done.own(WANTED)
     assert ("partly_filled", True, 0) == (own.outcome, own.marginal, own.surplus_ueur_per_kg)
     assert (5_600_000, 2 * 1_120_000) == (own.capacity_g, own.filled_g)
-    assert ("all_dearer", 20) == (own.why, own.nearest_ticks)
+    assert ("all_dearer", None) == (own.why, own.three_groups_ticks)
 
 
 def test_a_rest_of_less_than_a_package_is_told_as_such_and_nobody_outbid_it() -> None:
@@ -141,13 +177,13 @@ def test_a_filled_order_is_told_how_far_its_next_best_was() -> None:
     price = done.trades[0].price_ueur_per_kg
     shorts = sorted(each.short_ueur_per_kg or 0 for each in whole.alternatives if not each.traded_g)
     assert [66 * EUR - price, 69 * EUR - price, 80 * EUR - price] == shorts
-    assert (16, 30) == (own.nearest_ticks, own.three_groups_ticks)
+    assert 30 == own.three_groups_ticks
 
 
 def test_reasons_come_with_ones_own_figures_only() -> None:
     lane = lane_of(60 * EUR, 61 * EUR, 62 * EUR, composition=assay(cell("Th", 120 * PPM)))
     own = cleared(lane, limits=(AnalyteLimit(analyte="Th", max_ppb=50 * PPM),)).own(WANTED)
-    assert ("none_eligible", 0, None) == (own.why, own.eligible, own.nearest_ticks)
+    assert ("none_eligible", 0, None) == (own.why, own.eligible, own.three_groups_ticks)
     assert [("above_max", "Th", "50 ppm", 3)] == [
         (each.code, each.subject, each.own_figure, each.counter_orders) for each in own.reasons
     ]
@@ -167,7 +203,9 @@ def test_an_order_that_had_expired_took_no_part() -> None:
 
 def test_an_order_posted_after_the_cut_is_not_known() -> None:
     done = cleared(lane_of(60 * EUR))
-    assert None is order_in_round(done.book, done.planned, done.duals, done.trades, ident("later"))
+    assert None is order_in_round(
+        done.book, done.planned, done.duals, done.trades, ident("later"), done.pairs
+    )
 
 
 def removed(done: Round, order: UUID, reason: str) -> Round:
@@ -276,13 +314,13 @@ def test_no_lot_is_judged_alone_for_an_order_with_portfolio_limits() -> None:
     done = cleared(lane_of(60 * EUR, 61 * EUR, 80 * EUR), portfolio=limits)
     own, whole = done.own(WANTED), done.whole(WANTED)
     assert {None} == {each.short_ueur_per_kg for each in whole.alternatives}
-    assert (None, None) == (own.nearest_ticks, own.three_groups_ticks)
+    assert None is own.three_groups_ticks
 
 
 def test_a_removed_counter_order_has_no_distance() -> None:
     done = removed(cleared(lane_of(72 * EUR, 75 * EUR, 80 * EUR)), ident("offer 0"), "indivisible")
     own = done.own(WANTED)
-    assert (5, None) == (own.nearest_ticks, own.three_groups_ticks)
+    assert None is own.three_groups_ticks
 
 
 def test_owners_see_their_side_and_overseers_the_whole() -> None:

@@ -184,13 +184,14 @@ async def test_what_a_round_recorded_of_an_order_explains_it(scene: Scene) -> No
         )
         buyer_order = marginal.items[0].dual.order
         trades = await rounds.load_trades(connection, row.lane, scene.market, row.plan, buyer_order)
+        pairs = await rounds.load_pairs(connection, row.lane, scene.market, row.plan)
     assert [("requirement", scene.buyers[0].organisation)] == [
         (each.kind, each.organisation) for each in marginal.items
     ]
     assert ((), buyer_order) == (others.items, marginal.items[0].dual.order)
     assert {buyer_order} == {each.dual.order for each in (*marginal.items, *beyond.items)}
     book = await round_books.recall(scene.pool, scene.lane, scene.market, row.cut)
-    found = order_in_round(book, row.planned, duals, trades, buyer_order)
+    found = order_in_round(book, row.planned, duals, trades, buyer_order, pairs)
     assert found is not None
     assert ("partly_filled", True, 5_000_000, 3_500_000) == (
         found.outcome,

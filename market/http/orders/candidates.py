@@ -41,9 +41,14 @@ COMPANIES_NAMED: Final = (
     "Fewer than three groups of companies fit, or nobody does. Which of both, and what keeps away fewer than "
     "three, is never told of an order that excludes companies."
 )
+FEW_RIVALS: Final = (
+    "One or two other groups of companies compete for what fits: whether the order would have traded, how "
+    "much and how near it was, would tell their prices, so it is not told."
+)
 TEXTS: Final[dict[Withheld, str]] = {
     "untaken": UNTAKEN,
     "few_groups": FEW_GROUPS,
+    "few_rivals": FEW_RIVALS,
     "companies_named": COMPANIES_NAMED,
 }
 

@@ -108,9 +108,9 @@ class OrderInRoundView(Body, frozen=True, kw_only=True):
     rest, its own or theirs, is less than one package or the least parcel or quantity, `all_taken`: all that
     fit and are not dearer traded with it and have no more, or `outbid`: others paid more, or asked less, than
     this order does. `eligible`: as far as may be told somebody fits, and fewer than three groups of companies
-    do, so prices are not told; `withheld` says so in words. `nearest_ticks` is how far the next trade was
-    that it did not get, in ticks of the market, and `three_groups_ticks` how far those of three groups of
-    companies.
+    do, so prices are not told; `withheld` says so in words. `three_groups_ticks` is how far the trades
+    were that it did not get of three groups of companies, in ticks of the market; null too where these trades
+    were with one or two groups of its rivals, whose price that would be.
     `outcome` is `absent` where the order had nothing to give at the cut, had expired, or its owner could not
     trade, and `resting` where it was subject to confirmation by a group of companies that had declined or let
     lapse two matches within 90 days.
@@ -132,7 +132,6 @@ class OrderInRoundView(Body, frozen=True, kw_only=True):
     why: Why | None = None
     removed: RemovedView | None = None
     eligible: int | None = None
-    nearest_ticks: int | None = None
     three_groups_ticks: int | None = None
     reasons: tuple[ReasonView, ...] = ()
     limits: tuple[LimitView, ...] = ()
@@ -171,10 +170,13 @@ async def answer(
             )
         duals = await store.load_duals(connection, row.lane, market, row.plan)
         trades = await store.load_trades(connection, row.lane, market, row.plan, order)
+        pairs = await store.load_pairs(connection, row.lane, market, row.plan)
         multipliers = await store.load_multipliers(connection, row.lane, market, row.plan, order)
     book = await rounds.book_at_cut(call, row)
     loads: BookLoads = call.state.loads
-    found = await loads.work(partial(order_in_round, book, row.planned, duals, trades, order, multipliers))
+    found = await loads.work(
+        partial(order_in_round, book, row.planned, duals, trades, order, pairs, multipliers)
+    )
     if found is None:
         raise DoorError("not_found", f"The order was not in the book when round {row.round} was cut.")
     seen = see_order_in_round(found, looking)
@@ -209,7 +211,6 @@ def _view(seen: OrderInRound | OwnOrderInRound, order: str) -> OrderInRoundView:
         why=seen.why,
         removed=None if seen.removed is None else RemovedView.of(seen.removed),
         eligible=seen.eligible,
-        nearest_ticks=seen.nearest_ticks,
         three_groups_ticks=seen.three_groups_ticks,
         reasons=tuple(map(reason_view, seen.reasons)),
         limits=tuple(map(LimitView.of, seen.limits)),

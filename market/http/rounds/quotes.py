@@ -60,10 +60,11 @@ class QuoteAnswer(Body, frozen=True, kw_only=True):
 
     Others' prices count in whole ticks, against the asker; the own order counts as one that can be divided at
     will, its quantity as the low edge of its band. `would_trade` is null where fewer than three groups of
-    companies fit or none, which `withheld` then says, and where `present` is false: when the round was cut
-    the asker was no member, or such an order of its would have rested. `reasons` are those that keep at least
-    three groups away. `nearest_ticks` is how far the order is from a trade, where it would have none; `why`
-    is worded as in an order's explanation.
+    companies fit or none, or one or two other groups compete for these, which `withheld` then says, and where
+    `present` is false: when the round was cut the asker was no member, or such an order of its would have
+    rested. `reasons` are those that keep at least
+    three groups away. `three_groups_ticks`, how far the order is from trades of three groups of companies
+    where it would have none, and `why` are as in an order's explanation.
     """
 
     clearing: PlanId
@@ -76,7 +77,7 @@ class QuoteAnswer(Body, frozen=True, kw_only=True):
     why: Why | None
     removed: RemovedView | None
     eligible: int | None
-    nearest_ticks: int | None
+    three_groups_ticks: int | None
     reasons: tuple[ReasonView, ...]
     withheld: WithheldView | None = None
 
@@ -177,9 +178,9 @@ def _answer(seen: OwnQuote) -> QuoteAnswer:
         why=seen.why,
         removed=None if seen.removed is None else RemovedView.of(seen.removed),
         eligible=seen.eligible,
-        nearest_ticks=seen.nearest_ticks,
+        three_groups_ticks=seen.three_groups_ticks,
         reasons=tuple(map(reason_view, seen.reasons)),
-        withheld=WithheldView.of("few_groups", FEW_GROUPS) if seen.eligible is None else None,
+        withheld=WithheldView.of(seen.withheld, FEW_GROUPS if seen.withheld == "few_groups" else None),
     )
 
 

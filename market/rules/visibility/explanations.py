@@ -159,7 +159,7 @@ def candidates(book: Book, facts: MarketFacts, order: UUID) -> Candidates | None
     if own is None:
         return None
     tick = book.terms.tick_ueur_per_kg
-    meets = _open(own, facts.at) and not rests(own, facts)
+    meets = still_open(own, facts.at) and not rests(own, facts)
     counters = counter_orders(book, own, facts.at) if meets else []
     verdicts = tuple(_verdict(own, counter, facts, tick) for counter in counters)
     return Candidates(
@@ -218,11 +218,11 @@ def names_companies(order: Order) -> bool:
 def counter_orders(book: Book, own: Order, at: datetime) -> list[Order]:
     """The orders of the other side that are open at a time and have something left, in order of rank."""
     counters = book.requirements if isinstance(own, SupplyOrder) else book.supplies
-    found = [each for each in counters.values() if _open(each, at)]
+    found = [each for each in counters.values() if still_open(each, at)]
     return sorted(found, key=lambda each: (each.rank, each.order))
 
 
-def _open(order: Order, at: datetime) -> bool:
+def still_open(order: Order, at: datetime) -> bool:
     """Not one whose time is over and whose expiry is not yet recorded."""
     return order.available_g != 0 and order.terms.valid_until > at
 
@@ -269,7 +269,7 @@ def _verdict(own: Order, counter: Order, facts: MarketFacts, tick: int) -> Verdi
 
 
 def _standing(own: Order, facts: MarketFacts, verdicts: tuple[Verdict, ...]) -> Standing:
-    if not _open(own, facts.at):
+    if not still_open(own, facts.at):
         return "closed"
     if rests(own, facts):
         return "resting"

@@ -13,7 +13,7 @@ from events.vocabulary import CountryCode, Side, ValueChainStage
 from market.rules.clearing.posing import INDIVISIBLE, LIMIT_PRICE, MINIMUM, PORTFOLIO, TOLERANCE
 from market.rules.refusing.ineligibility import PolicyLine, kg_text
 from market.rules.viewers import Band, mass_band_g, price_band
-from market.rules.visibility.own_side import GROUPS_MIN, OwnReason, groups, own_reasons, told
+from market.rules.visibility.own_side import GROUPS_MIN, OwnReason, Withheld, groups, own_reasons, told
 from market.rules.visibility.quotes import Quote
 from market.rules.visibility.standings import Alternative, OrderInRound, Outcome
 
@@ -77,10 +77,10 @@ class PricedLimit(Struct, frozen=True, kw_only=True):
 class OwnOrderInRound(Struct, frozen=True, kw_only=True):
     """What became of an order in a round, for its owner.
 
-    `nearest_ticks`: how far its price was from the next trade it did not get, in whole ticks;
-    `three_groups_ticks`: how far from the trades of three groups of companies. Both, and `eligible`, are told
-    where three groups of companies are eligible; `limits` there, or where it traded. Reasons against an order
-    whose terms single companies out: where they keep three groups away.
+    `three_groups_ticks`: how far its price was from the trades, which it did not get, of three groups of
+    companies, in whole ticks: where what they sold, or bought, went to three groups of its rivals or to none.
+    That and `eligible` are told where three groups of companies are eligible; `limits` there, or where it
+    traded. Reasons against an order whose terms single companies out: where they keep three groups away.
     """
 
     market: UUID
@@ -96,7 +96,6 @@ class OwnOrderInRound(Struct, frozen=True, kw_only=True):
     why: Why | None
     removed: Removed | None
     eligible: int | None
-    nearest_ticks: int | None
     three_groups_ticks: int | None
     reasons: tuple[OwnReason, ...]
     limits: tuple[PricedLimit, ...] = ()
@@ -106,9 +105,9 @@ class OwnOrderInRound(Struct, frozen=True, kw_only=True):
 class OwnQuote(Struct, frozen=True, kw_only=True):
     """How an order would have come out of a round, in bands.
 
-    `would_trade` is None where fewer than three groups of companies fit, and where `present` is False: the
-    asker could not trade so when the round was cut. Quantity and price per kg of basis: of what would have
-    traded.
+    `would_trade` is None where fewer than three groups of companies fit, where one or two groups of rivals
+    compete for these, whose price the answer would be, and where `present` is False: the asker could not
+    trade so when the round was cut. Quantity and price per kg of basis: of what would have traded.
     """
 
     market: UUID
@@ -123,8 +122,9 @@ class OwnQuote(Struct, frozen=True, kw_only=True):
     why: Why | None
     removed: Removed | None
     eligible: int | None
-    nearest_ticks: int | None
+    three_groups_ticks: int | None
     reasons: tuple[OwnReason, ...]
+    withheld: Withheld | None = None
 
 
 def own_order_in_round(of: OrderInRound, organisation: UUID) -> OwnOrderInRound | None:
@@ -154,8 +154,7 @@ def _own_order(of: OrderInRound, *, guarded: bool) -> OwnOrderInRound:
         why=_why(of, eligible, guarded=guarded),
         removed=removed(of),
         eligible=len(eligible) if enough or not (eligible or guarded) else None,
-        nearest_ticks=_ticks(left, 1) if enough else None,
-        three_groups_ticks=_ticks(left, GROUPS_MIN) if enough else None,
+        three_groups_ticks=_three_groups_ticks(left) if enough else None,
         reasons=own_reasons(of.alternatives, of.side, guarded=guarded),
         limits=priced_limits(of, of.tick_ueur_per_kg) if enough or of.filled_g else (),
         forecast=of.forecast,
@@ -182,9 +181,10 @@ def own_quote(of: Quote, organisation: UUID) -> OwnQuote | None:
     if organisation != standing.organisation:
         return None
     seen = _own_order(standing, guarded=True)
-    enough = groups(_eligible(standing)) >= GROUPS_MIN
+    fit = groups(_eligible(standing)) >= GROUPS_MIN
+    crowded = of.rivals == 0 or of.rivals >= GROUPS_MIN
+    enough = fit and crowded
     present = seen.outcome not in NOT_THERE
-    unveiled = enough or seen.why == "no_counter_orders"
     traded = enough and standing.filled_g > 0
     price = of.price_ueur_per_kg
     return OwnQuote(
@@ -194,14 +194,15 @@ def own_quote(of: Quote, organisation: UUID) -> OwnQuote | None:
         round=standing.round,
         side=standing.side,
         present=present,
-        would_trade=traded if unveiled else None,
+        would_trade=traded if enough else None,
         quantity_g=mass_band_g(standing.filled_g) if traded else None,
         price_ueur_per_kg=price_band(price, of.tick_ueur_per_kg) if traded and price is not None else None,
-        why=None if traded or not present else seen.why if unveiled else "withheld",
-        removed=None if traded or not unveiled else seen.removed,
-        eligible=seen.eligible,
-        nearest_ticks=None if traded else seen.nearest_ticks,
+        why=None if traded or not present else seen.why if enough else "withheld",
+        removed=None if traded or not enough else seen.removed,
+        eligible=seen.eligible if fit else None,
+        three_groups_ticks=seen.three_groups_ticks if crowded and not traded else None,
         reasons=tuple(_as_asked(reason, of) for reason in seen.reasons),
+        withheld=None if enough or not present else "few_rivals" if fit else "few_groups",
     )
 
 
@@ -217,14 +218,26 @@ def _eligible(of: OrderInRound) -> list[Alternative]:
     return [each for each in of.alternatives if not told(each, of.side)]
 
 
-def _ticks(left: Sequence[Alternative], groups_wanted: int) -> int | None:
-    """Within how many ticks so many groups of companies stand; whom others took before has no distance."""
+def _three_groups_ticks(left: Sequence[Alternative]) -> int | None:
+    """Within how many ticks three groups of companies stand; whom others took before has no distance.
+
+    None where what they traded went to one or two groups of rivals: it would tell the price of one of these.
+    """
     nearest: dict[UUID, int] = {}
     for each in left:
         if each.short_ticks is not None:
             nearest[each.counter_group] = min(each.short_ticks, nearest.get(each.counter_group, 2**62))
     ordered = sorted(nearest.values())
-    return ordered[groups_wanted - 1] if len(ordered) >= groups_wanted else None
+    if len(ordered) < GROUPS_MIN:
+        return None
+    within = ordered[GROUPS_MIN - 1]
+    rivals = {
+        group
+        for each in left
+        if each.short_ticks is not None and each.short_ticks <= within
+        for group in each.taker_groups
+    }
+    return within if len(rivals) >= GROUPS_MIN or not rivals else None
 
 
 def _why(of: OrderInRound, eligible: Sequence[Alternative], *, guarded: bool) -> Why | None:

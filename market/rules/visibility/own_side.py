@@ -25,9 +25,10 @@ PREMIUM_LABELS: dict[LimitKind, str] = {
 }
 GROUPS_MIN = 3
 """Counts of counter-orders are told from this many groups of companies on: a group is one mind."""
-Withheld = Literal["untaken", "few_groups", "companies_named"]
+Withheld = Literal["untaken", "few_groups", "few_rivals", "companies_named"]
 """Why something is not told: no round has taken the order as it stands; fewer than three groups of companies
-stand behind what a round found; nor is that of them told to an order that singles companies out."""
+stand behind what a round found, or one or two compete for it; nor is that of them told to an order that
+singles companies out."""
 
 
 class Weighed(Protocol):

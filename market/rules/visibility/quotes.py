@@ -32,12 +32,13 @@ from market.rules.orders.requirements import PostRequirement
 from market.rules.refusing.refusals import QuotesUsed, RoundMissing, RoundNotComputable
 from market.rules.tranches import tranche_shares_g
 from market.rules.viewers import mass_band_g
-from market.rules.visibility.standings import OrderInRound, RoundDual, order_in_round
+from market.rules.visibility.standings import OrderInRound, RoundDual, order_in_round, rival_groups
 
 Posting = PostSupply | PostRequirement
 F = TypeVar("F", bound=Fact)
 
 LEAST_PARCEL_G = 1
+RIVALS_COUNTED = 3
 
 
 class LastRound(Struct, frozen=True, kw_only=True):
@@ -69,6 +70,7 @@ class Quote(Struct, frozen=True, kw_only=True):
     """An answer as it was computed; `price_ueur_per_kg` is weighted by volume, None without a trade.
 
     `asked_g`: basis of the order as it was asked about; `counted_g`: of that, what stood in the round.
+    `rivals`: how many other groups of companies competed for what fits it, counted up to `RIVALS_COUNTED`.
     """
 
     quote: UUID
@@ -77,6 +79,7 @@ class Quote(Struct, frozen=True, kw_only=True):
     tick_ueur_per_kg: int
     asked_g: int
     counted_g: int
+    rivals: int
 
 
 def midnight(now: datetime) -> datetime:
@@ -208,10 +211,10 @@ def answered(book: Book, plan: Recorded, drafts: Sequence[Draft], order: UUID, a
         raise RoundNotComputable(reason=abandoned[0].reason)
     evidence = list(_of_type(drafts, ClearingEvidence))
     duals = [RoundDual(section=part.section, dual=dual) for part in evidence for dual in part.duals]
-    trades = [
-        fall for part in evidence for fall in part.waterfalls if order in (fall.supply, fall.requirement)
-    ]
-    standing = order_in_round(book, plan.data, duals, trades, order)
+    falls = [fall for part in evidence for fall in part.waterfalls]
+    pairs = [(fall.supply, fall.requirement) for fall in falls]
+    trades = [fall for fall, pair in zip(falls, pairs, strict=True) if order in pair]
+    standing = order_in_round(book, plan.data, duals, trades, order, pairs)
     assert standing is not None
     terms = asked.requirement if asked.supply is None else asked.supply
     assert terms is not None
@@ -223,6 +226,7 @@ def answered(book: Book, plan: Recorded, drafts: Sequence[Draft], order: UUID, a
         tick_ueur_per_kg=book.terms.tick_ueur_per_kg,
         asked_g=terms.basis_g,
         counted_g=posed_order.available_g,
+        rivals=rival_groups(book, plan.data, standing, RIVALS_COUNTED),
     )
 
 

@@ -30,6 +30,7 @@ from market.rules.visibility.explanations import (
     names_companies,
     order_mark,
     paired,
+    still_open,
 )
 
 Outcome = Literal["absent", "resting", "unmatched", "partly_filled", "filled"]
@@ -58,7 +59,8 @@ class Alternative(Struct, frozen=True, kw_only=True):
     least 0, and 0 for trades. `short_ticks` is the same with the counter-order's figures in whole ticks, and
     `worth_it` whether the pair's own value, so counted, is at least 0. None: the two met in no section, or
     the buyer has portfolio limits, so that no lot is judged alone. `elsewhere_g`: what it traded with others,
-    `left_g`: with nobody; `least_g`: the least that the two could still trade, in whole packages and parcels.
+    of `taker_groups` of companies, `left_g`: with nobody; `least_g`: the least that the two could still
+    trade, in whole packages and parcels.
     """
 
     counter_order: UUID
@@ -67,6 +69,7 @@ class Alternative(Struct, frozen=True, kw_only=True):
     reasons: tuple[Ineligibility, ...]
     traded_g: int = 0
     elsewhere_g: int = 0
+    taker_groups: frozenset[UUID] = frozenset()
     left_g: int = 0
     least_g: int = 1
     value_ueur_per_kg: int | None = None
@@ -114,9 +117,11 @@ def order_in_round(
     duals: Sequence[RoundDual],
     trades: Iterable[Waterfall | ListedWaterfall],
     order: UUID,
+    pairs: Iterable[tuple[UUID, UUID]],
     multipliers: Sequence[RoundMultiplier] = (),
 ) -> OrderInRound | None:
-    """`book` stands at the cut; `trades` are at least the order's. None when the book does not hold it."""
+    """`book` stands at the cut, `trades` are at least the order's, `pairs` all of the round as supply and
+    requirement. None when the book does not hold the order."""
     own = book.supplies.get(order) or book.requirements.get(order)
     if own is None:
         return None
@@ -127,7 +132,7 @@ def order_in_round(
         if order in (trade.supply, trade.requirement):
             counter = trade.requirement if side == "seller" else trade.supply
             traded_g[counter] = traded_g.get(counter, 0) + trade.quantity_basis_g
-    met = _Met(duals, book.terms.tick_ueur_per_kg)
+    met = _Met(duals, book.terms.tick_ueur_per_kg, _takers(book, facts, own, pairs))
     nodes, capacity_g, filled_g = met.nodes(order), met.brought_g(order), met.filled_g(order)
     return OrderInRound(
         market=book.market,
@@ -151,6 +156,47 @@ def order_in_round(
         forecast=order_mark(own),
         names_companies=names_companies(own),
     )
+
+
+def _group(facts: MarketFacts, organisation: UUID) -> UUID:
+    known = facts.members.get(organisation)
+    return organisation if known is None else known.group
+
+
+def _takers(
+    book: Book, facts: MarketFacts, own: Order, pairs: Iterable[tuple[UUID, UUID]]
+) -> dict[UUID, frozenset[UUID]]:
+    """By counter-order the groups of companies of the own side, without the own, that it traded with."""
+    rivals: Mapping[UUID, Order] = book.supplies if isinstance(own, SupplyOrder) else book.requirements
+    found = defaultdict[UUID, set[UUID]](set)
+    for supply, requirement in pairs:
+        rival, counter = (supply, requirement) if isinstance(own, SupplyOrder) else (requirement, supply)
+        found[counter].add(_group(facts, rivals[rival].organisation))
+    others = {_group(facts, own.organisation)}
+    return {counter: frozenset(takers - others) for counter, takers in found.items()}
+
+
+def rival_groups(book: Book, planned: ClearingPlanned, of: OrderInRound, most: int) -> int:
+    """How many groups of companies, counted up to `most`, competed in the round for what fits an order.
+
+    Theirs are orders of its side that fit a counter-order which it fits, whether or not they traded.
+    """
+    own = book.supplies.get(of.order) or book.requirements[of.order]
+    counters: Mapping[UUID, Order] = book.requirements if isinstance(own, SupplyOrder) else book.supplies
+    rivals: Mapping[UUID, Order] = book.supplies if isinstance(own, SupplyOrder) else book.requirements
+    facts = facts_of(book, planned.rule_set, planned.cut_time)
+    fitting = [counters[each.counter_order] for each in of.alternatives if not each.reasons]
+    found: set[UUID] = set()
+    known = {_group(facts, own.organisation)}
+    for rival in rivals.values():
+        group = _group(facts, rival.organisation)
+        if group in known or group in found or rests(rival, facts) or not still_open(rival, facts.at):
+            continue
+        if any(not reasons(*paired(rival, counter), facts) for counter in fitting):
+            found.add(group)
+            if len(found) == most:
+                break
+    return len(found)
 
 
 def _limits_of_policies(order: RequirementOrder) -> tuple[PolicyLine, ...]:
@@ -193,8 +239,9 @@ def _multipliers(
 class _Met:
     """The duals of a round by section, order and tranche, and by order."""
 
-    def __init__(self, duals: Sequence[RoundDual], tick: int) -> None:
+    def __init__(self, duals: Sequence[RoundDual], tick: int, takers: Mapping[UUID, frozenset[UUID]]) -> None:
         self.tick = tick
+        self.takers = takers
         self._nodes = defaultdict[UUID, list[OrderDual]](list)
         for each in duals:
             self._nodes[each.dual.order].append(each.dual)
@@ -251,15 +298,15 @@ def _alternatives(
     for counter in counter_orders(book, own, facts.at):
         against, meetings = _pair(own, counter, facts, met)
         nearest = min(meetings, key=_nearness, default=None)
-        known = facts.members.get(counter.organisation)
         with_own_g = traded_g.get(counter.order, 0)
         alternative = Alternative(
             counter_order=counter.order,
             counter_organisation=counter.organisation,
-            counter_group=counter.organisation if known is None else known.group,
+            counter_group=_group(facts, counter.organisation),
             reasons=against if nearest is None else (),
             traded_g=with_own_g,
             elsewhere_g=met.filled_g(counter.order) - with_own_g,
+            taker_groups=met.takers.get(counter.order, frozenset()),
             left_g=met.left_g(counter.order),
             counter_forecast=order_mark(counter) is not None,
         )
