@@ -47,6 +47,7 @@ class Party(Struct, frozen=True, kw_only=True):
     organisation: str
     name: str
     country: str
+    register_number: str | None
     postal_address: dict[str, Any] | None
     electronic_contact: str | None
 

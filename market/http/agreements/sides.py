@@ -19,6 +19,7 @@ class PartyView(Body, frozen=True, kw_only=True):
     organisation: OrganisationId
     name: str
     country: str
+    register_number: str | None
     postal_address: PostalAddress | None
     electronic_contact: ElectronicContact | None
 
@@ -28,6 +29,7 @@ class PartyView(Body, frozen=True, kw_only=True):
             organisation=to_text("org", party.organisation),
             name=party.name,
             country=party.country,
+            register_number=party.register_number or None,
             postal_address=PostalAddress.outside(party.postal_address) if party.postal_address else None,
             electronic_contact=party.electronic_contact or None,
         )
