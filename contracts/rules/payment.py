@@ -185,7 +185,8 @@ class OfDelivery(Struct, frozen=True, kw_only=True):
 class Standing(Struct, frozen=True, kw_only=True):
     """What of an invoice the others of its delivery take back, and the day since which nothing is open.
 
-    `open`: no money came, though others may have taken some back. `part_paid`: some came. `set_off`: by others alone.
+    `open`: no money came, though others may have taken some back. `part_paid`: some came. `set_off`: met by
+    others alone.
     """
 
     status: InvoiceStatus
