@@ -89,8 +89,9 @@ async def _in_round(pool: Pool, held: Held, row: ClearingRow) -> list[str]:
         duals = await round_store.load_duals(connection, row.lane, row.market, row.plan)
         trades = await round_store.load_trades(connection, row.lane, row.market, row.plan, held.id)
         multipliers = await round_store.load_multipliers(connection, row.lane, row.market, row.plan, held.id)
+        pairs = await round_store.load_pairs(connection, row.lane, row.market, row.plan)
     book = await round_books.recall(pool, LaneKey("market", row.lane), row.market, row.cut)
-    seen = order_in_round(book, row.planned, duals, trades, held.id, multipliers)
+    seen = order_in_round(book, row.planned, duals, trades, held.id, pairs, multipliers)
     where = f"round {row.round} ({to_text('plan', row.plan)}, cut at {instant_text(row.cut_time)})"
     if seen is None:
         return [f"it was not in the book of {where}"]
