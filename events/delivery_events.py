@@ -192,7 +192,11 @@ class NonArrivalSettled(Struct, frozen=True, kw_only=True):
 
 
 class BuyerCalled(Struct, frozen=True, kw_only=True):
-    """The buyer has not weighed a delivery, or not accepted it: from `act_by` on it is deemed to have."""
+    """The buyer has not weighed a delivery, or not accepted it: from `act_by` on it is deemed to have.
+
+    `broken`: what is not as agreed of a lot that waits to be accepted, and that the buyer may reject it by
+    until then.
+    """
 
     TYPE: ClassVar[str] = "contracts.buyer.called.v1"
 
@@ -201,6 +205,7 @@ class BuyerCalled(Struct, frozen=True, kw_only=True):
     delivery: UUID
     act: BuyerAct
     act_by: Instant
+    broken: tuple[Text, ...] | UnsetType = UNSET
 
 
 class AssayLodged(Struct, frozen=True, kw_only=True):

@@ -3,11 +3,12 @@ declaration of non-arrival that nobody contests."""
 
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from contracts.rules.agreement import Agreement
 from contracts.rules.calls import next_due, notice_over, open_call
 from contracts.rules.days import day_of
+from contracts.rules.delivered import broken
 from contracts.rules.deliveries import accepted
 from contracts.rules.delivery import DeliveryState, known
 from contracts.rules.non_arrivals import uncontested
@@ -45,8 +46,14 @@ def pass_time(state: DeliveryState, argument: PassDelivery, moment: Moment) -> D
         delivery=delivery.shipped.delivery,
         act="weighing" if delivery.status == "shipped" else "acceptance",
         act_by=notice_over(moment.now),
+        broken=_broken(agreement, state) or UNSET,
     )
     return decision(agreement, call)
+
+
+def _broken(agreement: Agreement, state: DeliveryState) -> tuple[str, ...]:
+    delivery = known(state)
+    return broken(agreement.terms_on(delivery.shipped.shipped_on), delivery) if state.broken_told else ()
 
 
 def _deemed(agreement: Agreement, state: DeliveryState, moment: Moment) -> Decision:

@@ -15,7 +15,7 @@ from contracts.rules.contract_years import acq_g
 from contracts.rules.days import midnight
 from contracts.rules.delivery import GONE, Delivery
 from contracts.rules.delivery_refusals import LotNotOfMatch, QuantityOfMatchPassed
-from contracts.rules.demands import unmet_cautions
+from contracts.rules.demands import unmet, unmet_cautions
 from contracts.rules.goods import UNSTATED_TOLERANCE_PPB, unlike_agreed
 from contracts.rules.invoices import below_zero_cautions
 from contracts.rules.materials import Material
@@ -93,6 +93,32 @@ def off_spec(terms: AgreementTerms, material: Material) -> tuple[str, ...]:
             named = "+".join(purity.elements)
             found.append(f"purity:{named} {ppb_text(share_ppb)} < {ppb_text(purity.min_ppb)}")
     return tuple(found)
+
+
+def grounds(terms: AgreementTerms, delivery: Delivery) -> tuple[str, ...]:
+    """What the buyer may reject it by without a finding of its own: limits that its figures break, goods
+    other than agreed by what the seller stated, demands that nothing shows."""
+    shipped = delivery.shipped
+    broken = off_spec(terms, delivery.material(terms))
+    broken += unlike_agreed(terms, shipped.goods, shipped.net_wet_g)
+    return broken + tuple(each.text for each in unmet(terms, shipped))
+
+
+def broken(terms: AgreementTerms, delivery: Delivery) -> tuple[str, ...]:
+    """The same of what waits for its buyer to accept or reject it, or was accepted with it."""
+    return grounds(terms, delivery) if delivery.status in ("assayed", "accepted") else ()
+
+
+def acceptance_cautions(terms: AgreementTerms, delivery: Delivery) -> Iterator[Caution]:
+    """To a buyer that accepts it, and need not."""
+    found = grounds(terms, delivery)
+    if found:
+        yield Caution(
+            code="accepted_off_spec",
+            text=f"The lot is not as agreed: {'; '.join(found)}. Until it is accepted it may be rejected for "
+            "that; once it is, it goes back only by a return on which both sides agree.",
+            pointer="",
+        )
 
 
 def shipment_cautions(

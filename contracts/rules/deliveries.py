@@ -15,7 +15,7 @@ from contracts.rules.calls import late_refusals
 from contracts.rules.claims import claim_refusals
 from contracts.rules.contests import evidence_refusals
 from contracts.rules.contract_years import year_on
-from contracts.rules.delivered import lot_refusals, off_spec, quantity_refusals
+from contracts.rules.delivered import grounds, lot_refusals, quantity_refusals
 from contracts.rules.delivery import (
     Delivery,
     DeliveryState,
@@ -39,7 +39,6 @@ from contracts.rules.delivery_refusals import (
     ShippedYearClosed,
     WithinSpecification,
 )
-from contracts.rules.demands import unmet
 from contracts.rules.goods import unlike_agreed
 from contracts.rules.index_units import priced_terms
 from contracts.rules.invoices import credited, line
@@ -315,9 +314,7 @@ def reject(state: DeliveryState, argument: Reject, moment: Moment) -> Decision:
     reasons += claim_refusals(terms, shipped.evidence, argument.claims or ())
     refuse(reasons + _finding_refusals(terms, argument, moment.now))
     material = delivery.material(terms)
-    broken = off_spec(terms, material)
-    broken += unlike_agreed(terms, shipped.goods, shipped.net_wet_g)
-    broken += tuple(each.text for each in unmet(terms, shipped))
+    broken = grounds(terms, delivery)
     found = unlike_agreed(terms, argument.found, material.net_wet_g)
     broken += tuple(each for each in found if each not in broken)
     broken += tuple(f"claim:{claim}" for claim in argument.claims or ())

@@ -247,7 +247,7 @@ class DeliveryState(AgreementState, frozen=True, kw_only=True):
     `unproven`: why it is not the passport's lot, or states what is not so; no audit of contracts knows.
     `units` of the indices in `values`. `oxides_asked`: whether figures are held against what an oxide can
     hold, as they were not by earlier versions; `silence_paid`: whether an origin that nobody states is priced
-    as they did.
+    as they did; `broken_told`: whether a call upon the buyer says what is not as agreed, as theirs did not.
     """
 
     delivery: Delivery | None = None
@@ -263,6 +263,7 @@ class DeliveryState(AgreementState, frozen=True, kw_only=True):
     units: IndexUnits = field(default_factory=dict)
     oxides_asked: bool = True
     silence_paid: bool = False
+    broken_told: bool = True
 
 
 def fold(delivery: Delivery | None, position: int, fact: DeliveryFact) -> Delivery:

@@ -120,7 +120,8 @@ class Before(Struct, frozen=True, kw_only=True):
     `DeliveryState`, as `rejected_alike`, `replaced` and `quarter_settled`. Without `units` no price is held
     against them. `match` is confirmed at `match_time`. `former`: a ledger is asked for as an earlier version
     made it, without `oxides_asked` figures of a lot, with `silence_paid` a price, with `pieces_as_bulk` a
-    draft. `settled`: of terms that reach back. `paying`: of a payment.
+    draft, without `broken_told` a call upon a buyer. `settled`: of terms that reach back. `paying`: of a
+    payment.
     """
 
     agreement: Agreement | None = None
@@ -141,6 +142,7 @@ class Before(Struct, frozen=True, kw_only=True):
     oxides_asked: bool = True
     pieces_as_bulk: bool = False
     silence_paid: bool = False
+    broken_told: bool = True
     settled: Settled = NOTHING_SETTLED
     paying: PaymentState | None = None
 
@@ -342,6 +344,7 @@ def _delivery_state(before: Before, event: Recorded) -> DeliveryState:
         units=before.units,
         oxides_asked=before.oxides_asked,
         silence_paid=before.silence_paid,
+        broken_told=before.broken_told,
     )
 
 

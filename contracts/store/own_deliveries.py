@@ -1,5 +1,6 @@
-"""Deliveries of an organisation over all its agreements, with what each is counted in."""
+"""Deliveries of an organisation over all its agreements, with the agreement of each."""
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from uuid import UUID
 
@@ -7,10 +8,11 @@ import asyncpg
 import msgspec
 from msgspec import Struct
 
+from contracts.rules.agreement import Agreement
 from contracts.rules.delivery import Delivery, DeliveryStatus
 from contracts.store.issued_invoices import ALWAYS, FIRST, known
 from events.connections import Connection
-from events.vocabulary import MarketBasis, Side
+from events.vocabulary import Side
 
 
 class OwnDelivery(Struct, frozen=True, kw_only=True):
@@ -20,7 +22,7 @@ class OwnDelivery(Struct, frozen=True, kw_only=True):
     seller: UUID
     buyer: UUID
     changed_at: datetime | None
-    basis: MarketBasis
+    agreement: Agreement
     delivery: Delivery
 
 
@@ -85,7 +87,7 @@ async def list_newest(
 ) -> list[OwnDelivery]:
     """At most `limit`, the newest first."""
     rows = await connection.fetch(READ_NEWEST, *_arguments(wanted, after), limit)
-    return [_own(row) for row in rows]
+    return _own(rows)
 
 
 async def list_changed(
@@ -99,7 +101,7 @@ async def list_changed(
     """At most `limit` that changed at `since` or later, in that order."""
     time, delivery = after or (ALWAYS, FIRST)
     rows = await connection.fetch(READ_CHANGED, *_arguments(wanted, delivery), limit, since, time)
-    return [_own(row) for row in rows]
+    return _own(rows)
 
 
 def _arguments(wanted: Wanted, delivery: UUID | None) -> tuple[object, ...]:
@@ -115,22 +117,23 @@ def _arguments(wanted: Wanted, delivery: UUID | None) -> tuple[object, ...]:
     )
 
 
-class _Counted(Struct, frozen=True):
-    """Of an agreement what its deliveries are counted in."""
-
-    basis: MarketBasis
-
-
 _deliveries = msgspec.json.Decoder(Delivery)
-_agreements = msgspec.json.Decoder(_Counted)
+_agreements = msgspec.json.Decoder(Agreement)
 
 
-def _own(row: asyncpg.Record) -> OwnDelivery:
+def _own(rows: Sequence[asyncpg.Record]) -> list[OwnDelivery]:
+    """Most deliveries of a page are of a few agreements."""
+    agreed = {row["agreement"]: row["agreed"] for row in rows}
+    agreements = {each: _agreements.decode(body) for each, body in agreed.items()}
+    return [_of(row, agreements[row["agreement"]]) for row in rows]
+
+
+def _of(row: asyncpg.Record, agreement: Agreement) -> OwnDelivery:
     return OwnDelivery(
         market=row["market"],
         seller=row["seller"],
         buyer=row["buyer"],
         changed_at=known(row["changed_time"]),
-        basis=_agreements.decode(row["agreed"]).basis,
+        agreement=agreement,
         delivery=_deliveries.decode(row["body"]),
     )

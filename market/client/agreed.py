@@ -441,6 +441,7 @@ class Delivery(Struct, frozen=True, kw_only=True):
     returns: tuple[Return, ...]
     awaited: Awaited | None
     deemed: tuple[str, ...]
+    broken: tuple[str, ...] = ()
 
 
 class Invoice(Struct, frozen=True, kw_only=True):

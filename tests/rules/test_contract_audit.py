@@ -27,10 +27,16 @@ from events.contract_events import (
     YearAssessed,
 )
 from events.contract_terms import AssayClause, DeliveryEvidence, FixedVolume, TermClause
-from events.delivery_events import DeliveryShipped, NonArrivalSettled, UmpireDecided, WeighingSettled
+from events.delivery_events import (
+    BuyerCalled,
+    DeliveryShipped,
+    NonArrivalSettled,
+    UmpireDecided,
+    WeighingSettled,
+)
 from events.envelope import Recorded
 from events.market_events import MatchConfirmed
-from events.market_terms import PenaltyRule, SustainabilityProfile
+from events.market_terms import AnalyteLimit, PenaltyRule, SustainabilityProfile
 from events.price_clauses import FlatPrice, IndexedPrice, MatchedPrice, SustainabilityClause
 from events.rex_terms import AgreedGoods
 from events.vocabulary import PPB, RecycledContent
@@ -303,6 +309,25 @@ def test_figures_beyond_what_an_oxide_holds_are_taken_as_of_before_and_told() ->
     assert FormerRule(facts=3, position=newest.position, time=newest.time) == verdict.former_rule
     within = ContractLane().on(date(2027, 1, 1)).draft(FLAT, kind="spot").sign().ship()
     assert audited(within.records()).former_rule is None
+
+
+@pytest.mark.parametrize("told", [False, True])
+def test_a_call_of_before_that_says_nothing_of_a_broken_limit_is_taken_and_told(*, told: bool) -> None:
+    limited = replace(FLAT.product, limits=(AnalyteLimit(analyte="Nd", max_ppb=59 * PERCENT_PPB),))
+    lane = ContractLane().on(date(2027, 1, 1)).draft(replace(FLAT, product=limited), kind="spot").sign()
+    lane.ship().weigh().lodge("seller", **NDPR).lodge("buyer", **NDPR)
+    lane.broken_told = told
+    called = lane.on(date(2027, 3, 1)).pass_delivery().events[-1]
+    assert isinstance(called.data, BuyerCalled)
+    assert told is (called.data.broken is not UNSET)
+    lane.broken_told = True
+    lane.on(date(2027, 4, 1)).pass_delivery()
+    verdict = audited(lane.records())
+    former = FormerRule(facts=1, position=called.position, time=called.time)
+    assert (None, None if told else former) == (verdict.divergence, verdict.former_rule)
+    forged = replace(called.data, broken=("above_max:Nd 99 % > 59 %",))
+    records = rechained(lane.records(), called.position - 1, body_of(called, forged))
+    assert (called.position, "contract") == (divergence_of(records).position, divergence_of(records).kind)
 
 
 PREMIUM = SustainabilityClause(

@@ -6,10 +6,12 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
+from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
 from contracts.rules.calls import awaited, deemed_acts, next_due, open_call
 from events.contract_terms import AssayClause
+from events.delivery_events import BuyerCalled
 from tests.contract_support import TONNE_G
 from tests.delivery_support import FLAT, NDPR, PPM_PPB, UMPIRE, Deliveries, figures
 from tests.desk_support import BUYER_TRADER, OPERATOR_CALLER, PERCENT_PPB, blotter
@@ -17,6 +19,7 @@ from tests.rules.test_deliveries import CERTIFICATE, SHIPPED, SPEC, begun, dispu
 
 CALLED, OVER = date(2027, 5, 1), date(2027, 6, 1)
 """60 days after 1 March are over; 30 days after the call."""
+LIMITED = replace(SPEC, product=replace(SPEC.product, purity=None))
 
 
 def refused(step: Callable[[], Any]) -> list[str]:
@@ -123,3 +126,18 @@ def test_a_delivery_of_before_with_a_late_weighing_stays_as_it_was_recorded() ->
     of = begun().ship().on(date(2028, 1, 1)).weigh()
     assert of.delivery.weighed is not None
     assert "weighed" == of.delivery.status
+
+
+def test_the_call_upon_an_off_spec_lot_names_what_is_broken() -> None:
+    def called_for(thorium_ppm: int) -> BuyerCalled | UnsetType:
+        stated = figures(**{**NDPR, "Th": thorium_ppm * PPM_PPB})
+        of = begun(LIMITED).ship(stated=stated).weigh().on(date(2027, 3, 16)).pass_time().pass_time()
+        return of.delivery.called
+
+    clean, dirty = called_for(40), called_for(60)
+    assert clean is not UNSET
+    assert dirty is not UNSET
+    assert (UNSET, ("above_max:Th 60 ppm > 50 ppm",)) == (clean.broken, dirty.broken)
+    weighing = begun(LIMITED).ship(stated=figures(**{**NDPR, "Th": 60 * PPM_PPB})).on(CALLED).pass_time()
+    assert weighing.delivery.called is not UNSET
+    assert UNSET is weighing.delivery.called.broken

@@ -1,6 +1,6 @@
 """Deliveries under an agreement: ship, lodge an assay, exchange, umpire, accept, reject; read them."""
 
-from datetime import date, datetime
+from datetime import date
 from typing import Annotated, Final
 from uuid import UUID
 
@@ -20,8 +20,9 @@ from contracts.store.agreements import load_agreement as stored_agreement
 from events import contract_terms as terms
 from events.callers import Caller
 from events.delivery_events import AssayLodged, DeliveryShipped
+from events.delivery_events import DeliveryAccepted as AcceptedFact
 from events.market_terms import MemberCertificate
-from events.vocabulary import ProductForm, RexRoute, Side
+from events.vocabulary import ProductForm, RexRoute
 from market.commands.shipping import ship as ship_lot
 from market.http.agreements.agreement_steps import Papers
 from market.http.agreements.agreement_views import Evidence
@@ -30,7 +31,7 @@ from market.http.agreements.contract_reads import ReasonedPage, ReasonQuery, as_
 from market.http.agreements.contract_reads import load as load_agreement
 from market.http.agreements.delivery_steps import TAG, DeliveryAccepted, answer, delivery_step, given_of
 from market.http.agreements.delivery_views import DeliveryView, Result
-from market.http.agreements.delivery_warnings import matched_lot, of_assay, of_shipment
+from market.http.agreements.delivery_warnings import matched_lot, of_acceptance, of_assay, of_shipment
 from market.http.agreements.goods_terms import FoundGoods
 from market.http.wire import lists
 from market.http.wire.access import OPERATORS, READERS, TRADERS
@@ -316,14 +317,16 @@ async def object_to_umpire(call: Call[Objection, DryRun]) -> Answer:
     description="By the buyer, when nobody may object to the mass received, or has; title passes for the "
     "settled quantity. A buyer that neither accepts nor rejects is called upon when the time to lodge "
     "assays, or to object to the mass or to the umpire's assay, is out; 30 days later the lot is deemed "
-    "accepted.",
+    "accepted. What is not as agreed (`broken` of the delivery) is warned of: an accepted lot is rejected no "
+    "more.",
     example={"title_passed_on": "2028-03-18"},
 )
 async def accept(call: Call[AcceptLot, DryRun]) -> Answer:
     argument = Accept(
         caller=call.caller, delivery=call.ids["delivery"], title_passed_on=call.body.title_passed_on
     )
-    return await given_of(call, commands.accept, argument)
+    outcome = await given(call, commands.accept, argument)
+    return answer(call, outcome, await unless_unread(of_acceptance(call.door, outcome.fact(AcceptedFact))))
 
 
 @delivery_step(
@@ -386,7 +389,7 @@ async def index(call: Call[Nothing, ReasonedPage]) -> Answer:
         rows[:limit],
         more=len(rows) > limit,
         key=lambda row: row.shipped.delivery,
-        view=lambda row: _view(row, agreement.terms, side, call.door.clock()),
+        view=lambda row: DeliveryView.of(row, agreement, side, call.door.clock()),
     )
 
 
@@ -416,16 +419,12 @@ async def read(call: Call[Nothing, ReasonQuery]) -> Answer:
     side = agreement.side_of(call.caller.organisation)
     if side is None and "auditor" not in call.caller.roles and not _is_operators(agreement, row):
         raise not_found()
-    return Answer(body=_view(row, agreement.terms, side, call.door.clock()), version=row.version)
+    return Answer(body=DeliveryView.of(row, agreement, side, call.door.clock()), version=row.version)
 
 
 def _is_operators(agreement: Agreement, row: Delivery) -> bool:
     assayed_or_weighed = is_operators(agreement, row) or mass_is_operators(agreement, row)
     return assayed_or_weighed or loss_is_operators(row) or return_is_operators(row)
-
-
-def _view(row: Delivery, agreed: terms.AgreementTerms, side: Side | None, now: datetime) -> DeliveryView:
-    return DeliveryView.of(row, row.material(agreed).basis_g, side, now)
 
 
 HANDLERS: Final = (ship, index, read, lodge, exchange, umpire, object_to_umpire, accept, reject, withdraw)

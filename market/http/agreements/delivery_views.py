@@ -5,7 +5,9 @@ from typing import Literal, NamedTuple, Self
 
 from msgspec import UNSET
 
+from contracts.rules.agreement import Agreement
 from contracts.rules.calls import awaited, deemed_acts
+from contracts.rules.delivered import broken
 from contracts.rules.delivery import Delivery, DeliveryStatus
 from contracts.rules.invoices import total_cents
 from contracts.rules.replacements import RETURN_FREIGHT, made_good_by
@@ -257,7 +259,9 @@ class DeliveryView(Body, frozen=True, kw_only=True):
     `found` what the buyer rejected them by. `replaces`: the rejected
     delivery that it stands in for, `made_good_kg` what of that lowers the contract year no longer.
     `return_freight`: who pays the way back of a rejected lot; it is settled outside the record. `returns`:
-    what went back after it was accepted, or shall, in order. `withdrawn`: why its seller took it back."""
+    what went back after it was accepted, or shall, in order. `withdrawn`: why its seller took it back.
+    `broken`: what is not as agreed of a lot that waits to be accepted, for which its buyer may reject it, or
+    that was accepted with it: limits that settled figures break, goods, demands."""
 
     id: DeliveryId
     agreement: AgreementId
@@ -301,11 +305,13 @@ class DeliveryView(Body, frozen=True, kw_only=True):
     returns: tuple[ReturnView, ...]
     awaited: AwaitedView | None
     deemed: tuple[BuyerAct, ...]
+    broken: tuple[str, ...]
 
     @classmethod
-    def of(cls, value: Delivery, quantity_g: int, viewer: Side | None, now: datetime) -> Self:
+    def of(cls, value: Delivery, agreement: Agreement, viewer: Side | None, now: datetime) -> Self:
         """`viewer`: whose side reads it; None for an auditor, who sees all."""
         shipped, weighed, exchanged = value.shipped, value.weighed, value.exchanged
+        agreed = agreement.terms_on(shipped.shipped_on)
         mass = value.mass
         settled = () if exchanged is None else exchanged.settled
         settled += () if value.umpire is None else value.umpire.settled
@@ -323,7 +329,7 @@ class DeliveryView(Body, frozen=True, kw_only=True):
             moisture_percent=PERCENT.text(mass.moisture_ppb),
             stated=tuple(map(Result.outside, shipped.stated)),
             claims=ClaimsView.outside(shipped.evidence),
-            quantity_kg=KILOGRAMS.text(quantity_g),
+            quantity_kg=KILOGRAMS.text(value.counted_in(agreement.basis).basis_g),
             currency=shipped.currency,
             provisional_invoice=to_text("inv", shipped.invoice) if shipped.lines else None,
             provisional=tuple(map(InvoiceLineView.outside, shipped.lines)),
@@ -354,6 +360,7 @@ class DeliveryView(Body, frozen=True, kw_only=True):
             returns=tuple(map(ReturnView.of, value.returns or ())),
             awaited=AwaitedView.of(value, now),
             deemed=deemed_acts(value),
+            broken=broken(agreed, value),
         )
 
 

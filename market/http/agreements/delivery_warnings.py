@@ -12,6 +12,7 @@ from contracts.rules.claims import clause_of, silence_cautions, unproven_caution
 from contracts.rules.contract_years import year_period
 from contracts.rules.days import midnight
 from contracts.rules.delivered import (
+    acceptance_cautions,
     number_cautions,
     of_match,
     shipment_cautions,
@@ -24,6 +25,7 @@ from contracts.rules.weighings import weighing_cautions
 from contracts.store import agreements, deliveries
 from events.delivery_events import (
     AssayLodged,
+    DeliveryAccepted,
     DeliveryShipped,
     DeliveryWeighed,
     ReturnDeclared,
@@ -83,6 +85,15 @@ async def of_assay(on: Looking, fact: AssayLodged) -> tuple[Warned, ...]:
     if row is None or agreement is None:
         return ()
     return warned(assay_cautions(agreement.terms_on(row.shipped.shipped_on), row, fact))
+
+
+async def of_acceptance(on: Looking, fact: DeliveryAccepted) -> tuple[Warned, ...]:
+    async with looking_on(on) as connection:
+        row = await deliveries.load_delivery(connection, fact.delivery)
+        agreement = await agreements.load_agreement(connection, None, fact.agreement)
+    if row is None or agreement is None:
+        return ()
+    return warned(acceptance_cautions(agreement.terms_on(row.shipped.shipped_on), row))
 
 
 async def of_return(on: Looking, fact: ReturnDeclared | ReturnSettled) -> tuple[Warned, ...]:

@@ -110,8 +110,7 @@ def _key(row: OwnDelivery) -> tuple[datetime, UUID]:
 
 def _view(call: Call[Any, Any], row: OwnDelivery, names: Mapping[UUID, str]) -> OwnDeliveryView:
     side = own_side(call, row, names)
-    counted_g = row.delivery.counted_in(row.basis).basis_g
-    shown = DeliveryView.of(row.delivery, counted_g, side.side, call.door.clock())
+    shown = DeliveryView.of(row.delivery, row.agreement, side.side, call.door.clock())
     return OwnDeliveryView(
         **structs.asdict(shown),
         market=to_text("mkt", row.market),

@@ -1,0 +1,92 @@
+"""What a delivery tells its sides before they act: limits that are broken, who is to act next."""
+
+from datetime import date
+from typing import Any
+
+from contracts.timers import Timers
+from tests.http.shop import Shop
+from tests.http.test_deliveries import FIGURES, TERMS, effective, lot, on, post, warnings
+from tests.market_drafts import Firm
+
+IRON = {"analyte": "Fe", "fraction": {"unit": "ppm", "amount": "620"}}
+CLEAN = [*FIGURES, {"analyte": "Fe", "fraction": {"unit": "ppm", "amount": "300"}}]
+OVER = "above_max:Fe 620 ppm > 500 ppm"
+LIMITED = {
+    **TERMS,
+    "product": {
+        **TERMS["product"],
+        "limits": [{"analyte": "Fe", "max": {"unit": "ppm", "amount": "500"}}],
+        "purity": None,
+    },
+    "assay": {
+        **TERMS["assay"],
+        "splitting": [
+            *TERMS["assay"]["splitting"],
+            {"analyte": "Fe", "limit": {"unit": "ppm", "amount": "50"}},
+        ],
+    },
+    "price": {"kind": "flat", "price_per_kg": "60.00"},
+}
+
+
+async def tick(shop: Shop) -> None:
+    timers = Timers(
+        shop.scene.desk,
+        shop.scene.operator.organisation,
+        lambda kind, outcome: None,
+        clock=shop.scene.clock,
+    )
+    await timers.tick()
+
+
+async def assayed(shop: Shop, results: list[dict[str, Any]]) -> tuple[str, Firm, Firm]:
+    on(shop, date(2027, 1, 1))
+    path, seller, buyer = await effective(shop, LIMITED)
+    on(shop, date(2027, 3, 10))
+    shipped = await post(shop, f"{path}/deliveries", seller, lot(stated=CLEAN))
+    assert 201 == shipped.status_code, shipped.text
+    delivery = shipped.headers["location"]
+    weighed = await post(shop, f"{delivery}/weighing", buyer, {"weighed_on": "2027-03-10", "net_wet_t": "10"})
+    assert 201 == weighed.status_code, weighed.text
+    assay = {"laboratory": "AHK", "reference": "1", "results": results}
+    for side in (seller, buyer):
+        lodged = await post(shop, f"{delivery}/assays", side, assay)
+        assert 201 == lodged.status_code, lodged.text
+    return delivery, seller, buyer
+
+
+async def test_a_broken_limit_is_told_before_it_is_accepted_and_stays_told(shop: Shop) -> None:
+    delivery, seller, buyer = await assayed(shop, [*FIGURES, IRON])
+    for side in (seller, buyer):
+        assert [OVER] == (await shop.ask("GET", delivery, by=side)).json()["broken"]
+    taken = {"title_passed_on": "2027-03-10"}
+    rehearsed = await post(shop, f"{delivery}/acceptance?validate_only=true", buyer, taken)
+    assert (200, [("accepted_off_spec", "")]) == (rehearsed.status_code, warnings(rehearsed))
+    assert OVER in rehearsed.json()["warnings"][0]["detail"]
+    accepted = await post(shop, f"{delivery}/acceptance", buyer, taken)
+    assert (201, [("accepted_off_spec", "")]) == (accepted.status_code, warnings(accepted))
+    listed = (await shop.ask("GET", "/v1/deliveries", by=buyer)).json()["items"]
+    assert [("accepted", [OVER])] == [(each["status"], each["broken"]) for each in listed]
+
+
+async def test_the_call_before_a_lot_is_deemed_accepted_names_what_is_broken(shop: Shop) -> None:
+    delivery, _, buyer = await assayed(shop, [*FIGURES, IRON])
+    on(shop, date(2027, 6, 1))
+    await tick(shop)
+    shown = (await shop.ask("GET", delivery, by=buyer)).json()
+    assert (True, "acceptance", [OVER]) == (
+        shown["awaited"]["called"],
+        shown["awaited"]["act"],
+        shown["broken"],
+    )
+    rejected = await post(shop, f"{delivery}/rejection", buyer)
+    assert 201 == rejected.status_code, rejected.text
+    after = (await shop.ask("GET", delivery, by=buyer)).json()
+    assert ([OVER], []) == (after["rejected"], after["broken"])
+
+
+async def test_of_what_is_as_agreed_nothing_is_told(shop: Shop) -> None:
+    delivery, _, buyer = await assayed(shop, CLEAN)
+    assert [] == (await shop.ask("GET", delivery, by=buyer)).json()["broken"]
+    accepted = await post(shop, f"{delivery}/acceptance", buyer, {"title_passed_on": "2027-03-10"})
+    assert (201, []) == (accepted.status_code, warnings(accepted))
