@@ -346,7 +346,7 @@ class MatchStruck(Struct, frozen=True, kw_only=True):
     `remainder_ueur_g_per_kg` is what rounding left, in gram·micro-EUR per kg. `tranche`
     is the index of the one that delivers, 0 for a term order. With `forecast` the supply was not there yet.
     With `goods_agreed` its contract states magnets, cores and condition as they were offered, with `demands`
-    these, which the supply met at the cut.
+    these, which the supply met at the cut, with `splitting_by_stated` splitting limits by what is stated.
     """
 
     TYPE: ClassVar[str] = "market.match.struck.v1"
@@ -378,6 +378,7 @@ class MatchStruck(Struct, frozen=True, kw_only=True):
     forecast: ForecastMark | UnsetType = UNSET
     goods_agreed: bool | UnsetType = UNSET
     demands: AgreedDemands | UnsetType = UNSET
+    splitting_by_stated: bool | UnsetType = UNSET
 
 
 class MatchAnswered(Struct, frozen=True, kw_only=True):

@@ -394,7 +394,8 @@ class RuleSet(Struct, frozen=True, kw_only=True):
     footprint is held against a cap only as the benchmark of the form says what it is of.
     `demands_agreed`: contracts of its matches state what the buyer demanded of origins, footprint,
     certificates and activities; by `demands_in_full` also of the recycled share, and of what a highest
-    footprint is.
+    footprint is. `splitting_by_stated`: their splitting limits follow what the seller states of what is paid
+    for.
     """
 
     version: Annotated[int, Meta(ge=1, le=10**6)]
@@ -417,3 +418,4 @@ class RuleSet(Struct, frozen=True, kw_only=True):
     caps_by_benchmark: bool | UnsetType = UNSET
     demands_agreed: bool | UnsetType = UNSET
     demands_in_full: bool | UnsetType = UNSET
+    splitting_by_stated: bool | UnsetType = UNSET

@@ -36,6 +36,14 @@ class MatchedIndex(Struct, frozen=True, kw_only=True):
     form_factor_ppb: RatioPpb
 
 
+class StatedFigure(Struct, frozen=True, kw_only=True):
+    """An analyte as the seller's order states it, as element, ppb of the dry sample; below detection the
+    limit."""
+
+    analyte: Code
+    fraction_ppb: FractionPpb
+
+
 class MatchTerms(Struct, frozen=True, kw_only=True):
     """What the contract of a match takes over, and both sides may know once both have confirmed.
 
@@ -43,7 +51,8 @@ class MatchTerms(Struct, frozen=True, kw_only=True):
     lines of T that a final assay moves, as they stood at the cut, and `co_products` what the buyer pays for
     them, at the prices of the cut. `horizon` is the buyer's profile with the
     smaller tolerance and the seller's floor. `umpire` is the market's laboratory. `goods` are as the seller
-    offered them, `demands` as the buyer stated them at the cut.
+    offered them, `demands` as the buyer stated them at the cut. `stated`: of what is paid for, which the
+    splitting limits of the contract follow; without it they are the same at any grade.
     """
 
     basis: MarketBasis
@@ -65,3 +74,4 @@ class MatchTerms(Struct, frozen=True, kw_only=True):
     umpire: Text | UnsetType = UNSET
     goods: AgreedGoods | UnsetType = UNSET
     demands: AgreedDemands | UnsetType = UNSET
+    stated: Annotated[tuple[StatedFigure, ...], Meta(max_length=64)] | UnsetType = UNSET

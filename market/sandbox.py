@@ -101,6 +101,7 @@ def _rule_set(now: datetime) -> RuleSet:
         caps_by_benchmark=True,
         demands_agreed=True,
         demands_in_full=True,
+        splitting_by_stated=True,
     )
 
 

@@ -32,7 +32,7 @@ def assay_cautions(terms: AgreementTerms, delivery: Delivery, fact: AssayLodged)
                 f"was stated. {ANEW}",
                 pointer=pointer,
             )
-        elif _far(each.fraction_ppb, before_ppb, limit_ppb):
+        elif _far(each.fraction_ppb, before_ppb, limit_ppb, paid=each.analyte in payable):
             yield Caution(
                 code="result_far_from_stated",
                 text=f"{each.analyte} {ppb_text(each.fraction_ppb)} is lodged, {ppb_text(before_ppb)} was "
@@ -42,9 +42,10 @@ def assay_cautions(terms: AgreementTerms, delivery: Delivery, fact: AssayLodged)
             )
 
 
-def _far(lodged_ppb: int, stated_ppb: int, limit_ppb: int) -> bool:
+def _far(lodged_ppb: int, stated_ppb: int, limit_ppb: int, *, paid: bool) -> bool:
+    """Traces of what is not paid for vary by much within a limit."""
     apart_ppb = abs(lodged_ppb - stated_ppb)
-    if apart_ppb <= limit_ppb:
-        return False
     least, most = sorted((lodged_ppb, stated_ppb))
+    if apart_ppb <= limit_ppb:
+        return paid and most > FAR_FACTOR * least
     return apart_ppb > FAR_LIMITS * limit_ppb or most > FAR_FACTOR * least

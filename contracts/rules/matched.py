@@ -31,6 +31,8 @@ from events.vocabulary import BASIS_ELEMENTS, LOSS_ON_IGNITION, PPB, TermHorizon
 CURRENCY: Final = "EUR"
 SPLITTING_PPB: Final = 5_000_000
 CO_PRODUCT_SPLITTING_PPB: Final = 500_000
+SPLITTING_PART: Final = 50
+SPLITTING_LEAST_PPB: Final = 10_000
 STALE_DAYS: Final = 10
 QUOTATION_PERIOD: Final[QuotationPeriod] = "month_of_shipment"
 """Where a match says nothing: practitioners' usual values, which both sides may amend."""
@@ -187,6 +189,10 @@ def _splitting(given: MatchTerms, *, pieces_as_bulk: bool) -> tuple[SplittingLim
     by_piece = given.goods is not UNSET and given.goods.pieces is not UNSET and not pieces_as_bulk
     paid = dict.fromkeys((bid.analyte for bid in given.co_products), CO_PRODUCT_SPLITTING_PPB)
     paid |= dict.fromkeys(BASIS_ELEMENTS[given.basis], SPLITTING_PPB)
+    for each in given.stated or ():
+        if each.analyte in paid:
+            by_grade_ppb = max(each.fraction_ppb // SPLITTING_PART, SPLITTING_LEAST_PPB)
+            paid[each.analyte] = min(paid[each.analyte], by_grade_ppb)
     fined = {rule.analyte: max(rule.threshold_ppb // 10, 1) for rule in given.penalties}
     if by_piece:
         fined = {analyte: limit_ppb for analyte, limit_ppb in fined.items() if analyte not in OF_BULK_ALONE}

@@ -11,10 +11,11 @@ from events.clearing_terms import PriceTerm, TermKind
 from events.demand_terms import AgreedDemands, FootprintScope
 from events.market_events import MatchStruck
 from events.market_terms import CoProductBid, FootprintBenchmark, RequirementTerms, RuleSet, SupplyTerms
-from events.match_terms import MatchedIndex, MatchTerms
-from events.vocabulary import PPB, MarketBasis, ProductForm, TermHorizon
+from events.match_terms import MatchedIndex, MatchTerms, StatedFigure
+from events.vocabulary import BASIS_ELEMENTS, PPB, MarketBasis, ProductForm, TermHorizon
 from market.rules.goods import agreed_goods
 from market.rules.market_inputs import MarketInputs
+from market.rules.quantities import dry_analytes
 from market.rules.references import reference_kg_per_kg
 
 PRICE_SHOWN: Final = "_price_ueur_per_kg"
@@ -53,6 +54,20 @@ def match_terms(
         umpire=umpire,
         goods=agreed_goods(supply, struck.product_wet_g) if struck.goods_agreed is True else UNSET,
         demands=struck.demands,
+        stated=stated_of(supply, requirement, basis) if struck.splitting_by_stated is True else UNSET,
+    )
+
+
+def stated_of(
+    supply: SupplyTerms, requirement: RequirementTerms, basis: MarketBasis
+) -> tuple[StatedFigure, ...]:
+    """Of the elements of the basis, and of what the buyer pays for beside them."""
+    figures = dry_analytes(supply.composition, supply.moisture_ppb)
+    paid = dict.fromkeys((*BASIS_ELEMENTS[basis], *(bid.analyte for bid in requirement.co_products)))
+    return tuple(
+        StatedFigure(analyte=analyte, fraction_ppb=figures[analyte].high_ppb)
+        for analyte in paid
+        if analyte in figures
     )
 
 

@@ -21,6 +21,7 @@ def rule_set_cautions(rule_set: RuleSet, now: datetime) -> list[Caution]:
         *_of_goods(rule_set),
         *_of_claims(rule_set),
         *_of_demands(rule_set),
+        *_of_splitting(rule_set),
         *_of_effect(rule_set.effective_from, now),
     ]
 
@@ -84,6 +85,16 @@ def _of_demands(rule_set: RuleSet) -> list[Caution]:
         "activities: whatever comes has to be taken."
     )
     return [Caution(code="demands_never_agreed", text=text, pointer="/demands_agreed")]
+
+
+def _of_splitting(rule_set: RuleSet) -> list[Caution]:
+    if rule_set.splitting_by_stated is True:
+        return []
+    text = (
+        "Contracts of matches average two assays that are 0.5 % apart, whatever the grade: of ore or scrap "
+        "with 3 % of an element each side can move a twelfth of what is paid for it."
+    )
+    return [Caution(code="splitting_by_no_grade", text=text, pointer="/splitting_by_stated")]
 
 
 def _of_effect(effective_from: datetime, now: datetime) -> list[Caution]:

@@ -202,6 +202,8 @@ async def test_a_rule_set_of_odd_countries_or_days_is_warned_of(shop: Shop) -> N
     assert [] == await told(plain)
     unruly = [("conditional_orders_never_rest", "/conditional_orders_rest")]
     assert unruly == await told({**plain, "conditional_orders_rest": False})
+    unsplit = [("splitting_by_no_grade", "/splitting_by_stated")]
+    assert unsplit == await told({**plain, "splitting_by_stated": False})
     published = await shop.ask("POST", path, body=odd, **by)
     assert (201, 3) == (published.status_code, len(published.json()["warnings"])), published.text
 

@@ -416,6 +416,15 @@ def test_a_trace_is_told_of_by_the_double_where_it_passes_the_splitting_limit() 
         assert codes == [each.code for each in assay_cautions(terms, of.delivery, fact)]
 
 
+def test_what_is_paid_for_is_told_of_by_the_double_within_its_splitting_limit_too() -> None:
+    """0.30 % of 0.79 % Pr, with a limit of 0.5 %."""
+    of = begun().ship(stated=figures(Nd=30_300_000, Pr=7_900_000)).weigh()
+    for found_ppb, codes in ((3_950_000, []), (3_000_000, ["result_far_from_stated"])):
+        fact = of.lodge("buyer", results=figures(Nd=30_300_000, Pr=found_ppb)).delivery.buyer_assay
+        assert fact is not None
+        assert codes == [each.code for each in assay_cautions(FLAT, of.delivery, fact)]
+
+
 def test_the_exchange_waits_for_both_or_for_the_time_to_be_out() -> None:
     """14 days after the weighing on 1 March: until the end of 15 March."""
     weighed = begun().ship().weigh()

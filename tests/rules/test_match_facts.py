@@ -159,6 +159,7 @@ def test_trades_and_duals_are_written_as_their_facts_are_encoded(
             goods_agreed=agreed[seed % 3],
             demands_agreed=agreed[seed // 3 % 3],
             demands_in_full=agreed[seed // 9 % 3],
+            splitting_by_stated=agreed[(seed + seed // 3) % 3],
         )
         of = dataclasses.replace(found.round, planned=replace(found.round.planned, rule_set=rules))
         for cleared in found.sections:

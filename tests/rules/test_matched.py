@@ -21,12 +21,12 @@ from events.contract_terms import DeliveryEvidence, FixedVolume
 from events.demand_terms import AgreedDemands, FootprintScope
 from events.market_events import MatchConfirmed, MatchStruck, RequirementAmended
 from events.market_terms import CoProductBid, FootprintBenchmark, PenaltyRule
-from events.match_terms import MatchedIndex, MatchTerms
+from events.match_terms import MatchedIndex, MatchTerms, StatedFigure
 from events.price_clauses import IndexedPrice, MatchedPrice
 from events.rex_terms import AgreedGoods
-from events.vocabulary import MICRO, PPB, Packaging, Place, RecycledContent, TermHorizon
-from market.rules.match_terms import demands_of, match_terms
-from tests.blotter import BULK, Lane, eur, facts_of_type, market_terms, member, rule_set
+from events.vocabulary import MICRO, PPB, Cell, Packaging, Place, RecycledContent, TermHorizon
+from market.rules.match_terms import demands_of, match_terms, stated_of
+from tests.blotter import BULK, Lane, assay, cell, eur, facts_of_type, market_terms, member, rule_set
 from tests.desk_support import (
     BUYER,
     LANE,
@@ -326,6 +326,54 @@ def test_a_share_that_a_round_counts_of_both_kinds_is_not_asked_of_one_alone(
     assert expected == (product.post_consumer_min_ppb, product.demands.recycled_min_ppb)
     verdict = audited(records(lane))
     assert (1, None) == (verdict.clearings, verdict.divergence)
+
+
+@pytest.mark.parametrize("of_rules", [True, False, UNSET])
+@pytest.mark.parametrize("commitment", ["firm", "subject_to_confirmation"])
+def test_splitting_limits_follow_what_the_seller_states_where_the_rule_set_says_so(
+    of_rules: bool | UnsetType, commitment: Any
+) -> None:
+    """Of shred with Nd 3.03 % and Pr 0.79 % two assays that are 0.5 % apart are not of one lot."""
+    lane = Lane(rules=rule_set(splitting_by_stated=of_rules))
+    lane.admit(member("seller"), member("buyer"))
+    shred = assay(cell("Nd", 30_300_000), cell("Pr", 7_900_000))
+    lane.offer("seller", "offer", commitment=commitment, composition=shred)
+    lane.require("buyer", "wanted", limit=eur(70_000_000), co_products=(DY,), penalties=(PENALTY,))
+    round_facts = lane.round()
+    if commitment == "firm":
+        (known,) = facts_of_type(round_facts, MatchConfirmed)
+    else:
+        answered(lane, next(iter(lane.book.matches.values())).struck, "seller")
+        known = lane.events[-1].data
+        assert isinstance(known, MatchConfirmed)
+    (made,) = facts_of_type(round_facts, MatchStruck)
+    verdict = audited(records(lane))
+    assert (1, None) == (verdict.clearings, verdict.divergence)
+    drafted = facts(from_match(LANE, known, moment()))[0]
+    assert isinstance(drafted, AgreementDrafted)
+    limits = {each.analyte: each.limit_ppb for each in drafted.terms.assay.splitting}
+    of_before = {"C": 50_000, "Dy": 500_000, "Nd": 5_000_000, "Pr": 5_000_000}
+    by_grade = {"C": 50_000, "Dy": 200_000, "Nd": 606_000, "Pr": 158_000}
+    expected = (True, by_grade) if of_rules is True else (UNSET, of_before)
+    assert expected == (made.splitting_by_stated, limits)
+
+
+def test_a_splitting_limit_is_at_most_the_usual_one_and_never_below_ten_ppm() -> None:
+    """What nobody states has the usual one; below detection counts as the limit of detection."""
+
+    def limits(**stated_ppb: int) -> dict[str, int]:
+        told = tuple(StatedFigure(analyte=name, fraction_ppb=ppb) for name, ppb in stated_ppb.items())
+        given = replace(GIVEN, stated=told, penalties=())
+        (drafted, _) = facts(from_match(LANE, confirmed(given), moment()))
+        assert isinstance(drafted, AgreementDrafted)
+        return {each.analyte: each.limit_ppb for each in drafted.terms.assay.splitting}
+
+    assert {"Nd": 5_000_000, "Pr": 5_000_000} == limits(Nd=PPB // 4, Pr=PPB // 4) == limits(Nd=PPB)
+    assert {"Nd": 10_000, "Pr": 10_001} == limits(Nd=0, Pr=500_099, La=1)
+    below = assay(Cell(analyte="Pr", reported_as="Pr6O11", state="below_detection", fraction_ppb=PPB // 100))
+    supply = replace(supply_order().terms, composition=below, moisture_ppb=0)
+    told = stated_of(supply, requirement_order().terms, "ndpr")
+    assert [("Nd", 210_000_000), ("Pr", 8_277_000)] == [(each.analyte, each.fraction_ppb) for each in told]
 
 
 def test_a_contract_has_the_co_elements_as_the_cut_has_counted_them() -> None:

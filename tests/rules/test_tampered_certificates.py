@@ -50,6 +50,7 @@ WITHOUT_NEIGHBOUR = frozenset(
         "MatchStruck/delivery",
         "MatchConfirmed/contract/demands",
         "MatchConfirmed/contract/goods",
+        "MatchConfirmed/contract/stated",
         "MatchStruck/demands",
         "MatchStruck/forecast",
         "MatchStruck/place",

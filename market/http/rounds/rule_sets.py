@@ -90,7 +90,10 @@ class RuleSetTerms(Body, frozen=True, kw_only=True):
     benchmark of the form is, and nothing of a form without one.
     `demands_agreed`: contracts of matches begin with what their buyers demanded of origins, footprint,
     certificates and activities too, with `demands_in_full` of the least and highest recycled share, and with
-    what the benchmark of the form says that a highest footprint is of.
+    what the benchmark of the form says that a highest footprint is of. `splitting_by_stated`: the splitting
+    limits of these contracts are a fiftieth of what the seller's order states of an element that is paid for,
+    at most 0.5 %, of what is paid for beside the basis 0.05 %, and at least 10 ppm; else those limits
+    themselves, whatever the grade.
     """
 
     version: Annotated[int, Meta(ge=1, le=10**6)]
@@ -115,6 +118,7 @@ class RuleSetTerms(Body, frozen=True, kw_only=True):
     caps_by_benchmark: bool = True
     demands_agreed: bool = True
     demands_in_full: bool = True
+    splitting_by_stated: bool = True
 
     def inside(self) -> terms.RuleSet:
         return terms.RuleSet(
@@ -149,6 +153,7 @@ class RuleSetTerms(Body, frozen=True, kw_only=True):
             caps_by_benchmark=self.caps_by_benchmark,
             demands_agreed=self.demands_agreed,
             demands_in_full=self.demands_in_full,
+            splitting_by_stated=self.splitting_by_stated,
         )
 
     @classmethod
@@ -208,6 +213,7 @@ def _members(value: terms.RuleSet) -> dict[str, Any]:
         "caps_by_benchmark": value.caps_by_benchmark is True,
         "demands_agreed": value.demands_agreed is True,
         "demands_in_full": value.demands_in_full is True,
+        "splitting_by_stated": value.splitting_by_stated is True,
     }
 
 

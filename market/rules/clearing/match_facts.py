@@ -29,7 +29,7 @@ from market.rules.clearing.written import (
     from_templates,
 )
 from market.rules.goods import counts_pieces, states_goods
-from market.rules.match_terms import demands_of, match_terms
+from market.rules.match_terms import demands_of, match_terms, stated_of
 from market.rules.orders.forecast_supply import mark_of
 
 _STRUCK_HOLES: Final = (
@@ -64,6 +64,7 @@ _CONFIRMED_HOLES: Final = (
     "contract.place",
     "contract.co_products",
 )
+_BY_STATED_HOLES: Final = (*_CONFIRMED_HOLES, "contract.stated")
 _LISTED_HOLES: Final = (
     "supply",
     "requirement",
@@ -116,6 +117,7 @@ def struck(of: Round, section: str, trade: Trade, told: Told) -> MatchStruck:
         forecast=mark_of(supply.terms) or UNSET,
         goods_agreed=(of.planned.rule_set.goods_agreed is True and states_goods(supply.terms)) or UNSET,
         demands=demands_of(requirement.terms, supply.terms.form, of.planned.rule_set),
+        splitting_by_stated=of.planned.rule_set.splitting_by_stated is True or UNSET,
     )
 
 
@@ -217,7 +219,8 @@ class MatchFacts:
             for sold, bought, demands in zip(of.sold, of.bought, self._demands(of), strict=True)
         ]
         buyer, limits, purity, penalties = self._bought.of(of.trades.buyer_index.tolist(), of.requirements)
-        columns = (
+        by_stated = self._of.planned.rule_set.splitting_by_stated is True
+        columns: tuple[Iterable[bytes], ...] = (
             of.match,
             of.supply,
             of.requirement,
@@ -234,13 +237,15 @@ class MatchFacts:
             of.delivery,
             of.place,
             lines.co_products,
+            *((self._stated(of),) if by_stated else ()),
         )
 
         def fact(place: int) -> Struct:
             trade, told = of.told(place)
             return confirmed(self._of, struck(self._of, self._section, trade, told), trade, lines.row(place))
 
-        return self._written(_CONFIRMED_HOLES, keys, zip(*columns, strict=True), fact, encoded)
+        holes = _BY_STATED_HOLES if by_stated else _CONFIRMED_HOLES
+        return self._written(holes, keys, zip(*columns, strict=True), fact, encoded)
 
     def listed(self, of: ToldTrades, premiums: Sequence[tuple[Premium, ...]]) -> list[bytes]:
         """With a hole where the places of the lines stand.
@@ -273,6 +278,18 @@ class MatchFacts:
             return fact_template(fact, ("lines",))
 
         return self._written(_LISTED_HOLES, keys, zip(*columns, strict=True), fact, alone)
+
+    def _stated(self, of: ToldTrades) -> list[bytes]:
+        """One supply meets many requirements, which pay for the same."""
+        basis = self._of.facts.basis
+        known: dict[Hashable, bytes] = {}
+        found = []
+        for supply, sold, bought in zip(of.supplies, of.sold, of.bought, strict=True):
+            key = supply.order, tuple(bid.analyte for bid in bought.co_products)
+            if key not in known:
+                known[key] = encoded(stated_of(sold, bought, basis))
+            found.append(known[key])
+        return found
 
     def _demands(self, of: ToldTrades) -> Iterable[Hashable]:
         """Of each trade, as a part of its key."""
