@@ -69,6 +69,7 @@ class ContractLane:
         self.oxides_asked = True
         self.silence_paid = False
         self.broken_told = True
+        self.scales_asked = True
         self.agreement: Agreement | None = None
         self.volumes = Volumes()
         self.deliveries: dict[UUID, Delivery] = {}
@@ -433,6 +434,7 @@ class ContractLane:
             oxides_asked=self.oxides_asked,
             silence_paid=self.silence_paid,
             broken_told=self.broken_told,
+            scales_asked=self.scales_asked,
         )
         caller = CALLERS_OF_ALL[by]
         return self.record(rule(state, argument(caller=caller, **given), self.moment), by)

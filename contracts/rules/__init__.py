@@ -13,7 +13,8 @@ In the order of reading, each line from what a command meets first to what it re
     the clock      clock (what falls due by itself, and in which order)
     a delivery     deliveries, delivery (its fold), delivered, goods and demands (beside
                    what was agreed), replacements (what stands in for a rejected one);
-                   weighings (the mass received), non_arrivals; results, assays, oxides (what they can
+                   weighings (the mass received), received_masses (beside
+                   what was shipped), non_arrivals; results, assays, oxides (what they can
                    hold), far_results (which are told of), materials, claims (what is
                    stated beside them and paid for); calls (by when the buyer acts), deemed
                    (what the clock does if it does not); open_contests (what waits to be settled, of

@@ -198,6 +198,19 @@ class DeliveryMoistureWhole(Refusal):
     code = "delivery_moisture_whole"
 
 
+class MoistureUnstated(Refusal):
+    """The lot has {known} of moisture so far. State what was found: 0 only of a sample that was dry."""
+
+    code = "moisture_unstated"
+
+
+class MassFarAboveShipped(Refusal):
+    """{stated} are more than ten times what was shipped, {shipped}. The mass is in tonnes: of kilograms this
+    is {in_tonnes}. What was shipped by a slip its seller withdraws and ships anew."""
+
+    code = "mass_far_above_shipped"
+
+
 class NothingShipped(Refusal):
     """The lot carries no basis that could be paid for."""
 

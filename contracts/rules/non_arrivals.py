@@ -24,11 +24,11 @@ from contracts.rules.delivery_refusals import (
     ObjectionOver,
 )
 from contracts.rules.invoices import credited
+from contracts.rules.received_masses import dry_g
 from contracts.rules.refusals import EvidenceMissing
 from contracts.rules.replacements import made_good_g
 from contracts.rules.results import OBJECTION_DAYS
 from contracts.rules.steps import decision, party, party_or_operator, side_refusals
-from contracts.rules.weighings import dry_g
 from events.callers import Caller
 from events.contract_terms import ContestOutcome, Evidence
 from events.decision import Decision, Moment

@@ -24,6 +24,7 @@ from contracts.rules.delivery_refusals import (
 )
 from contracts.rules.invoices import of_delivery, returned_line, settled_lines
 from contracts.rules.quotation import quarter_of
+from contracts.rules.received_masses import moisture_ppb, moisture_unstated
 from contracts.rules.refusals import EvidenceMissing
 from contracts.rules.results import moisture_refusals
 from contracts.rules.steps import decision, party, party_or_operator, side_refusals
@@ -45,7 +46,7 @@ class DeclareReturn(Struct, frozen=True, kw_only=True):
     delivery: UUID
     lot_number: str
     net_wet_g: int
-    moisture_ppb: int
+    moisture_ppb: int | UnsetType
     freight: Side
     reason: str
     passport: UUID | UnsetType = UNSET
@@ -82,7 +83,7 @@ def declare(state: DeliveryState, argument: DeclareReturn, moment: Moment) -> De
         lot_number=argument.lot_number,
         passport=argument.passport,
         net_wet_g=argument.net_wet_g,
-        moisture_ppb=argument.moisture_ppb,
+        moisture_ppb=moisture_ppb(argument.moisture_ppb),
         freight=argument.freight,
         reason=argument.reason,
         evidence=argument.evidence,
@@ -92,7 +93,8 @@ def declare(state: DeliveryState, argument: DeclareReturn, moment: Moment) -> De
     if delivery.returning is not None:
         reasons.append(ReturnOpen())
     reasons += _payable_refusals(state, delivery)
-    reasons += moisture_refusals(argument.moisture_ppb)
+    reasons += moisture_unstated(delivery, argument.moisture_ppb)
+    reasons += moisture_refusals(moisture_ppb(argument.moisture_ppb))
     refuse(reasons + evidence_refusals(argument.evidence, moment.now))
     refuse(_mass_refusals(agreement, delivery, Return(declared=fact)))
     return decision(agreement, fact)

@@ -4,9 +4,8 @@ Dry masses are compared, since moisture changes on the way. While the seller may
 lot is neither accepted nor rejected, so that no final invoice is made of a mass that one side alone states.
 """
 
-from collections.abc import Iterator
 from datetime import date, datetime, timedelta
-from typing import Any, Final, Protocol
+from typing import Any, Final
 from uuid import UUID
 
 from msgspec import UNSET, Struct, UnsetType
@@ -36,42 +35,32 @@ from contracts.rules.delivery_refusals import (
     SurveyorNotAgreed,
     SurveyorNotNamed,
 )
+from contracts.rules.received_masses import Mass, is_beyond, moisture_ppb, moisture_unstated, scale_refusals
 from contracts.rules.results import OBJECTION_DAYS, moisture_refusals
 from contracts.rules.steps import decision, party, party_or_operator, side_refusals
 from events.callers import Caller
 from events.contract_terms import Evidence, Survey, WeighingClause
 from events.decision import Decision, Moment
 from events.delivery_events import AssaysExchanged, DeliveryWeighed, WeighingObjected, WeighingSettled
-from events.fractions import percent_text, tonnes_text
-from events.refusal import Caution, Refusal, refuse
-from events.vocabulary import PPB, Side
+from events.refusal import Refusal, refuse
+from events.vocabulary import Side
 from events.wellformed import malformed
 
 FRANCHISE_PPB: Final = 5_000_000
 """Half a percent, where the terms state none: what scales, dust and drying make of one lot."""
-FAR_PPB: Final = 50_000_000
 MEASURED: Final[tuple[DeliveryStatus, ...]] = ("weighed", "before_umpire", "assayed")
 """From the weighing until the lot is accepted or rejected."""
 
 
-class Mass(Protocol):
-    """Net mass with its moisture, as either side or a surveyor states it."""
-
-    @property
-    def net_wet_g(self) -> int: ...
-
-    @property
-    def moisture_ppb(self) -> int: ...
-
-
 class Weigh(Struct, frozen=True, kw_only=True):
-    """Without `evidence`, as in records of before it was asked for, the mass is final at once."""
+    """Without `evidence`, as in records of before it was asked for, the mass is final at once. Moisture is
+    left out of a lot that was shipped dry alone."""
 
     caller: Caller
     delivery: UUID
     weighed_on: date
     net_wet_g: int
-    moisture_ppb: int
+    moisture_ppb: int | UnsetType
     evidence: tuple[Evidence, ...] | UnsetType = UNSET
 
 
@@ -81,7 +70,7 @@ class ObjectToMass(Struct, frozen=True, kw_only=True):
     caller: Caller
     delivery: UUID
     net_wet_g: int
-    moisture_ppb: int
+    moisture_ppb: int | UnsetType
     reason: str
     evidence: tuple[Evidence, ...] = ()
 
@@ -99,7 +88,7 @@ class HandInSurvey(Struct, frozen=True, kw_only=True):
     caller: Caller
     delivery: UUID
     net_wet_g: int
-    moisture_ppb: int
+    moisture_ppb: int | UnsetType
     survey: Survey
 
 
@@ -107,9 +96,8 @@ def weigh(state: DeliveryState, argument: Weigh, moment: Moment) -> Decision:
     """Net mass as received; again while the seller may object, or has. Raises Refusals."""
     agreement, side = party(state, argument.caller)
     delivery = known(state)
-    found = weighed(
-        agreement, delivery, argument.weighed_on, argument.net_wet_g, argument.moisture_ppb, deemed=UNSET
-    )
+    found_ppb = moisture_ppb(argument.moisture_ppb)
+    found = weighed(agreement, delivery, argument.weighed_on, argument.net_wet_g, found_ppb, deemed=UNSET)
     first, *rest = found.drafts
     fact = first.data
     assert isinstance(fact, DeliveryWeighed)
@@ -127,7 +115,7 @@ def weigh(state: DeliveryState, argument: Weigh, moment: Moment) -> Decision:
         "the shipment",
     )
     reasons += evidence_refusals(argument.evidence, moment.now)
-    refuse(reasons + moisture_refusals(argument.moisture_ppb))
+    refuse(reasons + _figure_refusals(state, argument))
     if argument.evidence is UNSET:
         return found
     fact = replace(fact, evidence=argument.evidence)
@@ -182,7 +170,7 @@ def object_to_mass(state: DeliveryState, argument: ObjectToMass, moment: Moment)
         by=side,
         against="weighing" if settled is UNSET else "survey",
         net_wet_g=argument.net_wet_g,
-        moisture_ppb=argument.moisture_ppb,
+        moisture_ppb=moisture_ppb(argument.moisture_ppb),
         reason=argument.reason,
         evidence=argument.evidence,
     )
@@ -193,7 +181,7 @@ def object_to_mass(state: DeliveryState, argument: ObjectToMass, moment: Moment)
         raise ObjectionOver(object_by=instant_text(object_by))
     refuse(
         [
-            *moisture_refusals(argument.moisture_ppb),
+            *_figure_refusals(state, argument),
             *evidence_refusals(argument.evidence, moment.now),
         ]
     )
@@ -229,7 +217,7 @@ def survey(state: DeliveryState, argument: HandInSurvey, moment: Moment) -> Deci
         agreement=agreement.agreement,
         delivery=argument.delivery,
         net_wet_g=argument.net_wet_g,
-        moisture_ppb=argument.moisture_ppb,
+        moisture_ppb=moisture_ppb(argument.moisture_ppb),
         survey=argument.survey,
     )
     if side is not None:
@@ -240,7 +228,7 @@ def survey(state: DeliveryState, argument: HandInSurvey, moment: Moment) -> Deci
         raise MassUncontested
     refuse(_turn_refusals(agreement, delivery, side))
     agreed = _surveyor(agreement, delivery)
-    reasons: list[Refusal] = moisture_refusals(argument.moisture_ppb)
+    reasons: list[Refusal] = _figure_refusals(state, argument)
     if agreed is None and side is not None:
         reasons.append(SurveyorNotNamed(pointer="/surveyor"))
     elif agreed is not None and argument.survey.surveyor != agreed:
@@ -275,6 +263,15 @@ def decided_again(
     return survey(state, HandInSurvey(**named, survey=fact.survey), moment)
 
 
+def _figure_refusals(state: DeliveryState, argument: Weigh | ObjectToMass | HandInSurvey) -> list[Refusal]:
+    delivery = known(state)
+    return [
+        *moisture_unstated(delivery, argument.moisture_ppb),
+        *moisture_refusals(moisture_ppb(argument.moisture_ppb)),
+        *scale_refusals(delivery, argument.net_wet_g, asked=state.scales_asked),
+    ]
+
+
 def mass_refusals(delivery: Delivery, side: Side, now: datetime) -> list[Refusal]:
     """Why `side` waits before it acts on the mass received."""
     if delivery.mass_contested:
@@ -298,40 +295,9 @@ def franchise_ppb(agreement: Agreement, delivery: Delivery) -> int:
     return FRANCHISE_PPB if clause is UNSET else clause.franchise_ppb
 
 
-def dry_g(mass: Mass) -> int:
-    return mass.net_wet_g * (PPB - mass.moisture_ppb) // PPB
-
-
 def stated(delivery: Delivery) -> Mass:
     """What the seller says that the lot weighs: as it objected, else as shipped."""
     return delivery.shipped if delivery.weighing_objected is UNSET else delivery.weighing_objected
-
-
-def is_beyond(limit_ppb: int, expected: Mass, found: Mass) -> bool:
-    expected_g = dry_g(expected)
-    return abs(dry_g(found) - expected_g) * PPB > expected_g * limit_ppb
-
-
-def weighing_cautions(delivery: Delivery) -> Iterator[Caution]:
-    """Of a delivery that was weighed."""
-    shipped, received = delivery.shipped, delivery.weighed
-    if received is None:
-        return
-    told = f"{tonnes_text(dry_g(received))} dry were weighed, {tonnes_text(dry_g(shipped))} dry were shipped"
-    if is_beyond(FAR_PPB, shipped, received):
-        yield Caution(
-            code="weighed_far_from_shipped",
-            text=f"{told}: more than {percent_text(FAR_PPB)} apart.",
-            pointer="/net_wet_g",
-        )
-    if received.object_by is not UNSET:
-        yield Caution(
-            code="weighing_may_be_objected",
-            text=f"{told}: the seller, whose last figure is farther from yours than is final, may object "
-            f"until {instant_text(received.object_by)}, and until then the lot is neither accepted nor "
-            "rejected. Weigh it again if this is not what the scale said.",
-            pointer="/net_wet_g",
-        )
 
 
 def _objection_over(now: datetime) -> datetime:

@@ -42,7 +42,15 @@ from events.contract_events import (
 )
 from events.contract_terms import IndexValue
 from events.decision import Decision
-from events.delivery_events import AssayLodged, BuyerCalled, DeliveryShipped, UmpireDecided
+from events.delivery_events import (
+    AssayLodged,
+    BuyerCalled,
+    DeliveryShipped,
+    DeliveryWeighed,
+    UmpireDecided,
+    WeighingObjected,
+    WeighingSettled,
+)
 from events.envelope import Draft, Recorded
 from events.payment_events import PaymentReceived
 from events.refusal import Refusal, Refusals
@@ -305,6 +313,8 @@ def _by_former_rules(before: Before, fact: ContractFact) -> Iterator[Before]:
         yield replace(before, silence_paid=True, oxides_asked=False)
     if isinstance(fact, BuyerCalled):
         yield replace(before, broken_told=False)
+    if isinstance(fact, DeliveryWeighed | WeighingObjected | WeighingSettled):
+        yield replace(before, scales_asked=False)
 
 
 def _asked_again(decide: Any, event: Recorded) -> tuple[FactFault | None, tuple[Following, ...]]:

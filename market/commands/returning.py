@@ -13,6 +13,7 @@ from contracts.commands.steps import DeliveryStep
 from contracts.rules import returns as rules
 from contracts.rules.agreement import Agreement
 from contracts.rules.delivery import Delivery, DeliveryState, Return
+from contracts.rules.received_masses import moisture_ppb
 from contracts.rules.returns import DeclareReturn
 from contracts.store import deliveries as store
 from contracts.store.agreements import load_agreements
@@ -72,7 +73,7 @@ def decide(state: ReturningState, argument: DeclareReturn, moment: Moment) -> De
         buyer=agreement.buyer,
         lot_number=argument.lot_number,
         net_wet_g=argument.net_wet_g,
-        moisture_ppb=argument.moisture_ppb,
+        moisture_ppb=moisture_ppb(argument.moisture_ppb),
     )
     reasons = return_refusals(state.lot, returned, by_buyer=side == "buyer", delivered=state.delivered)
     return rules.declare(replace(state.delivery, unproven=tuple(reasons)), argument, moment)

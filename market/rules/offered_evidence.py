@@ -33,6 +33,17 @@ def offered_cautions(
         )
 
 
+def moisture_cautions(offered: SupplyTerms, shown_ppb: int) -> Iterator[Caution]:
+    if offered.moisture_ppb and not shown_ppb:
+        yield Caution(
+            code="moisture_left_out",
+            text=f"The order stated {percent_text(offered.moisture_ppb)} of moisture and the shipment none: "
+            "all of its mass counts as dry, and the buyer will weigh less. A slip is withdrawn before the "
+            "buyer weighs.",
+            pointer="/moisture_ppb",
+        )
+
+
 def _recycled(offered: RecycledContent | None, shown: RecycledContent | None) -> Iterator[tuple[str, str]]:
     before, now = offered or RecycledContent(), shown or RecycledContent()
     for kind, stated_ppb, shown_ppb in (

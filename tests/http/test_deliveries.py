@@ -1073,6 +1073,7 @@ async def test_the_contract_of_a_match_takes_its_lot_and_no_more_than_its_quanti
     told = await post(shop, f"{weighing}?validate_only=true", buyer, weighed)
     assert [
         ("weighed_far_from_shipped", "/net_wet_t"),
+        ("weighed_far_above_shipped", "/net_wet_t"),
         ("weighing_may_be_objected", "/net_wet_t"),
     ] == warnings(told)
     confirmed = {"confirmed": "1599.9998", "delivered": None}

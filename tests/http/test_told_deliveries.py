@@ -5,7 +5,7 @@ from typing import Any
 
 from contracts.timers import Timers
 from tests.http.shop import Shop
-from tests.http.test_deliveries import FIGURES, TERMS, effective, lot, on, post, warnings
+from tests.http.test_deliveries import FIGURES, TERMS, effective, faults, lot, on, post, warnings
 from tests.market_drafts import Firm
 
 IRON = {"analyte": "Fe", "fraction": {"unit": "ppm", "amount": "620"}}
@@ -90,3 +90,25 @@ async def test_of_what_is_as_agreed_nothing_is_told(shop: Shop) -> None:
     assert [] == (await shop.ask("GET", delivery, by=buyer)).json()["broken"]
     accepted = await post(shop, f"{delivery}/acceptance", buyer, {"title_passed_on": "2027-03-10"})
     assert (201, []) == (accepted.status_code, warnings(accepted))
+
+
+async def test_moisture_left_out_and_kilograms_for_tonnes_are_refused_at_once(shop: Shop) -> None:
+    on(shop, date(2027, 1, 1))
+    path, seller, buyer = await effective(shop, LIMITED)
+    on(shop, date(2027, 3, 10))
+    body = lot(stated=CLEAN, net_wet_t="5", moisture_percent="15")
+    delivery = (await post(shop, f"{path}/deliveries", seller, body)).headers["location"]
+    ticket = {"title": "Ticket 4711", "sha256": "3b" * 32, "dated_on": "2027-03-10"}
+    weighed = {"weighed_on": "2027-03-10", "net_wet_t": "4980", "evidence": [ticket]}
+    refused = await post(shop, f"{delivery}/weighing", buyer, weighed)
+    assert (422, [("moisture_unstated", "/moisture_percent"), ("mass_far_above_shipped", "/net_wet_t")]) == (
+        refused.status_code,
+        faults(refused),
+    )
+    assert "4.98 t. What was shipped by a slip" in refused.text
+    assert "The lot has 15 % of moisture so far" in refused.text
+    share = weighed | {"net_wet_t": "4.98", "moisture_percent": "0.14"}
+    told = await post(shop, f"{delivery}/weighing?validate_only=true", buyer, share)
+    assert ("moisture_far_from_shipped", "/moisture_percent") in warnings(told)
+    right = await post(shop, f"{delivery}/weighing", buyer, share | {"moisture_percent": "14"})
+    assert (201, []) == (right.status_code, [code for code, _ in warnings(right) if "moisture" in code])

@@ -16,9 +16,9 @@ from contracts.rules.delivered import number_cautions, shipment_cautions
 from contracts.rules.deliveries import Ship, ship
 from contracts.rules.delivery import fold
 from contracts.rules.far_results import assay_cautions
+from contracts.rules.received_masses import weighing_cautions
 from contracts.rules.results import OBJECTION_DAYS
 from contracts.rules.volumes import Volumes
-from contracts.rules.weighings import weighing_cautions
 from events.contract_terms import (
     AssayClause,
     DeliveryEvidence,
@@ -226,7 +226,7 @@ def test_parts_of_one_passport_are_no_lot_that_left_before() -> None:
     [
         (9_500_000, 0, []),
         (9_499_999, 0, ["weighed_far_from_shipped"]),
-        (25_000_000, 0, ["weighed_far_from_shipped"]),
+        (25_000_000, 0, ["weighed_far_from_shipped", "weighed_far_above_shipped"]),
         (12_500_000, 20 * PERCENT_PPB, []),
     ],
 )

@@ -10,8 +10,8 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from contracts.rules.calls import awaited, next_due
+from contracts.rules.received_masses import weighing_cautions
 from contracts.rules.results import OBJECTION_DAYS
-from contracts.rules.weighings import weighing_cautions
 from events.contract_terms import AssayClause, Evidence, WeighingClause
 from tests.contract_support import TONNE_G
 from tests.delivery_support import FLAT, SURVEYOR, UMPIRE, Deliveries

@@ -1,15 +1,22 @@
 """What every step of one delivery has in common at the door: its tag, its answer."""
 
 from functools import partial
-from typing import Any, Final, TypeVar
+from typing import Annotated, Any, Final, TypeAlias, TypeVar
+
+from msgspec import UNSET, Meta, UnsetType
 
 from market.http.wire.contract_steps import Step, given, step_endpoint
 from market.http.wire.endpoint import Answer, Call, DryRun
 from market.http.wire.ids import DeliveryId, to_text
+from market.http.wire.numbers import PERCENT, Percent
 from market.http.wire.receipts import Accepted, Done, Warned
 
 TAG: Final = "Deliveries"
 A = TypeVar("A")
+ReceivedMoisture: TypeAlias = Annotated[
+    Percent | None,
+    Meta(description="As it was found, `0` of a dry sample. Left out of a lot that was shipped dry alone."),
+]
 
 
 class DeliveryAccepted(Accepted, frozen=True, kw_only=True):
@@ -19,6 +26,11 @@ class DeliveryAccepted(Accepted, frozen=True, kw_only=True):
 
 
 delivery_step: Final = partial(step_endpoint, tag=TAG, answer=DeliveryAccepted)
+
+
+def moisture_of(stated: str | None) -> int | UnsetType:
+    """Of a mass received, as the rules are asked."""
+    return UNSET if stated is None else PERCENT.parse(stated)
 
 
 async def given_of(call: Call[Any, DryRun], step: Step[A], argument: A) -> Answer:

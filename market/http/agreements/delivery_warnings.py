@@ -20,8 +20,8 @@ from contracts.rules.delivered import (
 from contracts.rules.demands import received_cautions
 from contracts.rules.far_results import assay_cautions
 from contracts.rules.non_arrivals import short_cautions
+from contracts.rules.received_masses import weighing_cautions
 from contracts.rules.returns import passport_cautions
-from contracts.rules.weighings import weighing_cautions
 from contracts.store import agreements, deliveries
 from events.delivery_events import (
     AssayLodged,
@@ -41,7 +41,7 @@ from market.http.wire import screening_warnings
 from market.http.wire.endpoint import Call
 from market.http.wire.reads import Looking, as_desk, looking_on
 from market.http.wire.receipts import Warned, unless_unread, warned
-from market.rules.offered_evidence import offered_cautions
+from market.rules.offered_evidence import moisture_cautions, offered_cautions
 from market.rules.orders import left_lots
 from market.rules.orders.materials import form_claim_cautions
 from market.rules.passports import shipped_claims, shipped_lots
@@ -134,6 +134,7 @@ async def _of_shipment(call: Call[Any, Any], fact: DeliveryShipped) -> tuple[War
     told += silence_cautions(terms, fact.evidence)
     if matched is not None and not any(fact.shipped_on > earlier.until for earlier in agreement.superseded):
         told += offered_cautions(matched, fact.evidence, with_passport=fact.passport is not None)
+        told += moisture_cautions(matched, fact.moisture_ppb)
     of_waste = await waste_warnings.of_delivery(call, agreement, fact.shipped_on, "/shipped_on")
     screened = await screening_warnings.of_agreement(
         call.door, agreement, pointer="", act="ship or take more"

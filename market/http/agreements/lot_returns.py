@@ -14,7 +14,13 @@ from events.vocabulary import Side
 from market.commands.returning import declare as declare_return
 from market.http.agreements.agreement_steps import Papers
 from market.http.agreements.agreement_views import Evidence
-from market.http.agreements.delivery_steps import answer, delivery_step, given_of
+from market.http.agreements.delivery_steps import (
+    ReceivedMoisture,
+    answer,
+    delivery_step,
+    given_of,
+    moisture_of,
+)
 from market.http.agreements.delivery_warnings import of_return
 from market.http.wire.access import OPERATORS, TRADERS
 from market.http.wire.contract_steps import given
@@ -43,7 +49,7 @@ class ReturnLot(Body, frozen=True, kw_only=True):
 
     lot_number: Code
     net_wet_t: TonnesPositive
-    moisture_percent: Percent = "0"
+    moisture_percent: ReceivedMoisture = None
     passport: PassportId | None = None
     freight: Side
     reason: LongText
@@ -127,7 +133,7 @@ async def declare(call: Call[ReturnLot, DryRun]) -> Answer:
         delivery=call.ids["delivery"],
         lot_number=body.lot_number,
         net_wet_g=TONNES_POSITIVE.parse(body.net_wet_t),
-        moisture_ppb=PERCENT.parse(body.moisture_percent),
+        moisture_ppb=moisture_of(body.moisture_percent),
         freight=body.freight,
         reason=body.reason,
         passport=UNSET if body.passport is None else to_uuid(body.passport),

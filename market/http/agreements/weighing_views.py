@@ -6,7 +6,7 @@ from msgspec import UNSET
 
 from contracts.rules.delivery import Delivery
 from contracts.rules.price_terms import round_half_even
-from contracts.rules.weighings import dry_g
+from contracts.rules.received_masses import dry_g
 from events.contract_terms import MassFigure
 from events.delivery_events import DeliveryWeighed, WeighingObjected, WeighingSettled
 from events.vocabulary import PPB, Instant, Side

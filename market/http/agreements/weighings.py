@@ -9,13 +9,19 @@ from events.contract_terms import Survey
 from events.delivery_events import DeliveryWeighed
 from market.http.agreements.agreement_steps import Papers
 from market.http.agreements.agreement_views import Evidence
-from market.http.agreements.delivery_steps import answer, delivery_step, given_of
+from market.http.agreements.delivery_steps import (
+    ReceivedMoisture,
+    answer,
+    delivery_step,
+    given_of,
+    moisture_of,
+)
 from market.http.agreements.delivery_warnings import of_weighing
 from market.http.wire.access import OPERATORS, TRADERS
 from market.http.wire.contract_steps import given
 from market.http.wire.endpoint import Answer, Call, DryRun, Nothing
 from market.http.wire.material import Body, Dated
-from market.http.wire.numbers import PERCENT, TONNES_POSITIVE, Percent, TonnesPositive
+from market.http.wire.numbers import TONNES_POSITIVE, TonnesPositive
 from market.rules.refusing.wording import LongText, Text
 
 TICKET: Final = {"title": "Weighbridge ticket 4711", "sha256": "3b" * 32, "dated_on": "2028-03-04"}
@@ -26,7 +32,7 @@ class WeighLot(Dated, frozen=True, kw_only=True):
 
     weighed_on: date
     net_wet_t: TonnesPositive
-    moisture_percent: Percent = "0"
+    moisture_percent: ReceivedMoisture = None
     evidence: Papers = ()
 
 
@@ -34,7 +40,7 @@ class MassObjection(Body, frozen=True, kw_only=True):
     """Which mass arrived instead, why, and what shows it."""
 
     net_wet_t: TonnesPositive
-    moisture_percent: Percent = "0"
+    moisture_percent: ReceivedMoisture = None
     reason: LongText
     evidence: Papers = ()
 
@@ -45,7 +51,7 @@ class SurveyedMass(Body, frozen=True, kw_only=True):
     surveyor: Text
     reference: Text
     net_wet_t: TonnesPositive
-    moisture_percent: Percent = "0"
+    moisture_percent: ReceivedMoisture = None
     certificate: Evidence
 
 
@@ -56,8 +62,10 @@ class SurveyedMass(Body, frozen=True, kw_only=True):
     description="By the buyer. From this day the time to lodge an assay runs. Where its dry mass is farther "
     "from the shipped one than the franchise (`weighing` of the terms; 0.5 % where they have none), the "
     "seller may object for 7 days: until then, and while the mass is contested, the lot is neither accepted "
-    "nor rejected, and the buyer may weigh again. A buyer that has not weighed 60 days after the shipment is "
-    "called upon; 30 days later the mass as shipped is deemed received, and it weighs no longer.",
+    "nor rejected, and the buyer may weigh again. Moisture is stated where the shipment stated any; more "
+    "than ten times the shipped mass is refused, more than twice is warned of, as is less than a tenth of "
+    "the shipped moisture. A buyer that has not weighed 60 days after the shipment is called upon; 30 days "
+    "later the mass as shipped is deemed received, and it weighs no longer.",
     example={
         "weighed_on": "2028-03-04",
         "net_wet_t": "19.960",
@@ -71,7 +79,7 @@ async def weigh(call: Call[WeighLot, DryRun]) -> Answer:
         delivery=call.ids["delivery"],
         weighed_on=call.body.weighed_on,
         net_wet_g=TONNES_POSITIVE.parse(call.body.net_wet_t),
-        moisture_ppb=PERCENT.parse(call.body.moisture_percent),
+        moisture_ppb=moisture_of(call.body.moisture_percent),
         evidence=tuple(each.inside() for each in call.body.evidence),
     )
     outcome = await given(call, commands.weigh, argument)
@@ -101,7 +109,7 @@ async def object_to_mass(call: Call[MassObjection, DryRun]) -> Answer:
         caller=call.caller,
         delivery=call.ids["delivery"],
         net_wet_g=TONNES_POSITIVE.parse(call.body.net_wet_t),
-        moisture_ppb=PERCENT.parse(call.body.moisture_percent),
+        moisture_ppb=moisture_of(call.body.moisture_percent),
         reason=call.body.reason,
         evidence=tuple(each.inside() for each in call.body.evidence),
     )
@@ -141,7 +149,7 @@ async def survey(call: Call[SurveyedMass, DryRun]) -> Answer:
         caller=call.caller,
         delivery=call.ids["delivery"],
         net_wet_g=TONNES_POSITIVE.parse(call.body.net_wet_t),
-        moisture_ppb=PERCENT.parse(call.body.moisture_percent),
+        moisture_ppb=moisture_of(call.body.moisture_percent),
         survey=Survey(
             surveyor=call.body.surveyor,
             reference=call.body.reference,

@@ -170,6 +170,8 @@ CONTRACT_REFUSED: Final[dict[type[Refusal], int]] = {
             of_deliveries.ResultsOverWhole,
             of_deliveries.ResultsOverOxide,
             of_deliveries.DeliveryMoistureWhole,
+            of_deliveries.MassFarAboveShipped,
+            of_deliveries.MoistureUnstated,
             of_deliveries.NothingShipped,
             of_deliveries.RecycledShareTooLow,
             of_deliveries.NothingForUmpire,
