@@ -441,7 +441,10 @@ class Delivery(Struct, frozen=True, kw_only=True):
     returns: tuple[Return, ...]
     awaited: Awaited | None
     deemed: tuple[str, ...]
-    broken: tuple[str, ...] = ()
+    broken: tuple[str, ...]
+    shipped_net_wet_t: Decimal
+    shipped_moisture_percent: Decimal
+    returned_kg: Decimal
 
 
 class Invoice(Struct, frozen=True, kw_only=True):

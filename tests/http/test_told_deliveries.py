@@ -1,6 +1,9 @@
 """What a delivery tells its sides before they act: limits that are broken, who is to act next."""
 
+from csv import DictReader
 from datetime import date
+from decimal import Decimal
+from io import StringIO
 from typing import Any
 
 from contracts.timers import Timers
@@ -112,3 +115,11 @@ async def test_moisture_left_out_and_kilograms_for_tonnes_are_refused_at_once(sh
     assert ("moisture_far_from_shipped", "/moisture_percent") in warnings(told)
     right = await post(shop, f"{delivery}/weighing", buyer, share | {"moisture_percent": "14"})
     assert (201, []) == (right.status_code, [code for code, _ in warnings(right) if "moisture" in code])
+    taken = await post(shop, f"{delivery}/weighing/agreement", seller)
+    assert 201 == taken.status_code, taken.text
+    shown = (await shop.ask("GET", delivery, by=seller)).json()
+    masses = ["net_wet_t", "moisture_percent", "shipped_net_wet_t", "shipped_moisture_percent", "returned_kg"]
+    assert ["4.980", "14", "5.000", "15", "0.000"] == [shown[name] for name in masses]
+    file = await shop.ask("GET", "/v1/deliveries?format=csv", by=seller)
+    (row,) = DictReader(StringIO(file.text))
+    assert [Decimal(shown[name]) for name in masses] == [Decimal(row[name]) for name in masses]

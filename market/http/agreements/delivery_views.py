@@ -252,16 +252,17 @@ class AwaitedView(Body, frozen=True, kw_only=True):
 
 
 class DeliveryView(Body, frozen=True, kw_only=True):
-    """A delivery as it stands; mass and `quantity_kg` of basis as shipped, or as settled so far. `to_umpire`
-    are the analytes that wait for the umpire, `deemed` what the buyer did not do in time. `claims`: what the
-    seller stated beside its figures, `rejected_claims` what the buyer rejected them by. `goods` are pieces
-    and magnets as the seller stated them, `consignment` and `documents` what it stated of the handover,
-    `found` what the buyer rejected them by. `replaces`: the rejected
-    delivery that it stands in for, `made_good_kg` what of that lowers the contract year no longer.
-    `return_freight`: who pays the way back of a rejected lot; it is settled outside the record. `returns`:
-    what went back after it was accepted, or shall, in order. `withdrawn`: why its seller took it back.
-    `broken`: what is not as agreed of a lot that waits to be accepted, for which its buyer may reject it, or
-    that was accepted with it: limits that settled figures break, goods, demands."""
+    """A delivery as it stands; mass and `quantity_kg` of basis as shipped, or as settled so far, with
+    `returned_kg` in it of what went back since; `shipped_net_wet_t` and its moisture stay as they left.
+    `to_umpire` are the analytes that wait for the umpire, `deemed` what the buyer did not do in time.
+    `claims`: what the seller stated beside its figures, `rejected_claims` what the buyer rejected them by.
+    `goods` are pieces and magnets as the seller stated them, `consignment` and `documents` what it stated
+    of the handover, `found` what the buyer rejected them by. `replaces`: the rejected delivery that it
+    stands in for, `made_good_kg` what of that lowers the contract year no longer. `return_freight`: who
+    pays the way back of a rejected lot; it is settled outside the record. `returns`: what went back after
+    it was accepted, or shall, in order. `withdrawn`: why its seller took it back. `broken`: what is not as
+    agreed of a lot that waits to be accepted, for which its buyer may reject it, or that was accepted with
+    it: limits that settled figures break, goods, demands."""
 
     id: DeliveryId
     agreement: AgreementId
@@ -274,9 +275,12 @@ class DeliveryView(Body, frozen=True, kw_only=True):
     shipped_on: date
     net_wet_t: Tonnes
     moisture_percent: Percent
+    shipped_net_wet_t: Tonnes
+    shipped_moisture_percent: Percent
     stated: tuple[Result, ...]
     claims: ClaimsView
     quantity_kg: Kilograms
+    returned_kg: Kilograms
     currency: str
     provisional_invoice: InvoiceId | None
     provisional: tuple[InvoiceLineView, ...]
@@ -327,9 +331,12 @@ class DeliveryView(Body, frozen=True, kw_only=True):
             shipped_on=shipped.shipped_on,
             net_wet_t=TONNES.text(mass.net_wet_g),
             moisture_percent=PERCENT.text(mass.moisture_ppb),
+            shipped_net_wet_t=TONNES.text(shipped.net_wet_g),
+            shipped_moisture_percent=PERCENT.text(shipped.moisture_ppb),
             stated=tuple(map(Result.outside, shipped.stated)),
             claims=ClaimsView.outside(shipped.evidence),
             quantity_kg=KILOGRAMS.text(value.counted_in(agreement.basis).basis_g),
+            returned_kg=KILOGRAMS.text(value.returned_g),
             currency=shipped.currency,
             provisional_invoice=to_text("inv", shipped.invoice) if shipped.lines else None,
             provisional=tuple(map(InvoiceLineView.outside, shipped.lines)),

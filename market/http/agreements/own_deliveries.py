@@ -55,6 +55,10 @@ COLUMNS: Final[tuple[Column, ...]] = (
     *map(member, ("weighed_on", "title_passed_on", "currency", "provisional_invoice", "market", "agreement")),
     member("contract_year", number=True),
     *map(member, ("passport", "updated_at")),
+    member("moisture_percent", number=True),
+    member("shipped_net_wet_t", number=True),
+    member("shipped_moisture_percent", number=True),
+    member("returned_kg", number=True),
 )
 
 
