@@ -146,11 +146,9 @@ def _read(cell_kinds: CellKinds, footprint_kinds: FootprintKinds, orders: Sequen
     form, compositions = [each.form for each in terms], [each.composition for each in terms]
     recycled, footprints = [each.recycled for each in terms], [each.footprint for each in terms]
     cells = list(chain.from_iterable([each.cells for each in compositions]))
-    packagings, tranches = [each.packaging for each in terms], list(map(_tranches, orders))
-    of_tranches = int64s(
-        chain.from_iterable(chain.from_iterable(tranches)), TRANCHE_FIGURES * sum(map(len, tranches))
-    )
-    left_g, share_g, wet_g, start, end = of_tranches.reshape(-1, TRANCHE_FIGURES).T.copy()
+    packagings, basis_g = [each.packaging for each in terms], int64s([each.basis_g for each in terms], count)
+    available_g = int64s([order.available_g for order in orders], count)
+    tranches, (left_g, share_g, wet_g, start, end) = _tranches(orders, terms, basis_g, available_g)
     return Supplies(
         orders=list(orders),
         terms=terms,
@@ -166,8 +164,8 @@ def _read(cell_kinds: CellKinds, footprint_kinds: FootprintKinds, orders: Sequen
         country=[each.place.country for each in terms],
         origin=[each.origin for each in terms],
         rex_routes=[each.rex_routes for each in terms],
-        available_g=int64s([order.available_g for order in orders], count),
-        basis_g=int64s([each.basis_g for each in terms], count),
+        available_g=available_g,
+        basis_g=basis_g,
         parcel_g=int64s(map(seller_parcel_g, terms), count),
         ask_ueur_per_kg=int64s([each.ask.ueur_per_kg for each in terms], count),
         moisture_ppb=int64s([each.moisture_ppb for each in terms], count),
@@ -198,7 +196,7 @@ def _read(cell_kinds: CellKinds, footprint_kinds: FootprintKinds, orders: Sequen
         package_wet_g=int64s([each.package_wet_g for each in packagings], count),
         is_loose=np.fromiter([each.unit in UNPACKED_UNITS for each in packagings], np.bool_, count),
         parcel_wet_g=int64s([each.minimum_parcel_wet_g for each in terms], count),
-        tranches=int64s(map(len, tranches), count),
+        tranches=tranches,
         tranche_left_g=left_g,
         tranche_share_g=share_g,
         tranche_wet_g=wet_g,
@@ -207,7 +205,34 @@ def _read(cell_kinds: CellKinds, footprint_kinds: FootprintKinds, orders: Sequen
     )
 
 
-def _tranches(order: SupplyOrder) -> list[tuple[int, ...]]:
+def _tranches(
+    orders: Sequence[SupplyOrder], terms: Sequence[SupplyTerms], basis_g: Int64s, available_g: Int64s
+) -> tuple[Int64s, Sequence[Int64s]]:
+    """How many each has; of each what is left, its share, its product, start and end."""
+    if any(
+        each.term is not None or len(each.tranches) != 1 or not each.tranches[0].net_wet_g for each in terms
+    ):
+        several = list(map(_tranches_of, orders))
+        counts = int64s(map(len, several), len(several))
+        figures = int64s(
+            chain.from_iterable(chain.from_iterable(several)), TRANCHE_FIGURES * int(counts.sum())
+        )
+        return counts, list(figures.reshape(-1, TRANCHE_FIGURES).T.copy())
+    # as nearly all supplies are offered: one tranche has all that there is
+    count, alone = len(orders), [each.tranches[0] for each in terms]
+    committed = [order.tranche_committed_g for order in orders]
+    committed_g = int64s([each[0] if each else 0 for each in committed], count)
+    windows = [tranche.window for tranche in alone]
+    return np.ones(count, dtype=np.int64), (
+        np.maximum(0, np.minimum(available_g, basis_g - committed_g)),
+        basis_g,
+        int64s([tranche.net_wet_g for tranche in alone], count),
+        int64s([microseconds(window.start) for window in windows], count),
+        int64s([microseconds(window.end) for window in windows], count),
+    )
+
+
+def _tranches_of(order: SupplyOrder) -> list[tuple[int, ...]]:
     """What is left of each tranche, its share, its product, start and end."""
     terms, available_g = order.terms, order.available_g
     if terms.term is not None:
