@@ -11,7 +11,7 @@ from events.command import Command, Outcome
 from events.decision import LaneKey
 from events.refusal import RecordUnavailable
 
-LATE_SECONDS: Final = 0.02
+LATE_SECONDS: Final = 0.05
 """From when on a batch under way keeps no other from beginning: it waits for a held lane, or for the disk."""
 
 

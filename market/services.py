@@ -403,7 +403,7 @@ async def _run_api(
     solver = Solver(seconds_max=WHAT_IF_SECONDS_MAX, children_max=WHAT_IFS_AT_ONCE)
     opened = door(wiring, solver)
     config = uvicorn.Config(
-        create_app(opened),
+        create_app(opened).asgi_handler,
         loop="none",
         lifespan="off",
         http=Protocol,

@@ -157,7 +157,7 @@ SECURITY_HEADERS: Final = ((b"x-content-type-options", b"nosniff"), (b"referrer-
 
 
 def create_app(door: Door) -> Litestar:
-    """The ASGI app. RuntimeError when a route declares no roles or a refusal has no status."""
+    """The app; a server needs its `asgi_handler` alone. RuntimeError when a route declares no roles or a refusal has no status."""
     check_declared(HANDLERS)
     if missing := unmapped():
         raise RuntimeError(f"refusals without an HTTP status in problems.py: {', '.join(missing)}")
@@ -170,7 +170,7 @@ def create_app(door: Door) -> Litestar:
         logging_config=None,
         debug=False,
     )
-    app.asgi_handler = Outermost(WholePaths(routes, app.asgi_handler), door)
+    app.asgi_handler = Outermost(app, WholePaths(routes, app.asgi_handler), door)
     return app
 
 
@@ -219,9 +219,13 @@ def check_declared(handlers: Sequence[object]) -> None:
 
 
 class Outermost:
-    """Around every route and every failed routing: canonical line, metrics, HEAD, request id, rate fields."""
+    """Around every route and every failed routing: canonical line, metrics, HEAD, request id, rate fields.
 
-    def __init__(self, app: ASGIApp, door: Door) -> None:
+    It may be given to the server in the app's place, whose own part of a call is to say which app it is.
+    """
+
+    def __init__(self, litestar: Litestar, app: ASGIApp, door: Door) -> None:
+        self._litestar = litestar
         self._app = app
         self._door = door
 
@@ -230,6 +234,7 @@ class Outermost:
             await self._app(scope, receive, send)
             return
         started = perf_counter()
+        scope["app"] = scope["litestar_app"] = self._litestar
         trace = begin_trace(scope, self._door.new_id())
         if trace.method == "HEAD":
             trace.head = True
