@@ -23,6 +23,8 @@ Sent = tuple[str, bytes | None, bytes, int | None, list[tuple[str, bytes]]]
 # As few at once as our readers take: aiokafka is a fifth faster so than with thousands.
 GET_RECORDS_MAX = DEFAULT_LIMITS.slice_records
 GET_TIMEOUT_MS = 1_000
+# The loop reads on while Kafka acknowledges what it sent, as a publisher does with its other lanes.
+UNDER_WAY_MAX = DEFAULT_LIMITS.batch_records
 
 
 def prebuilt(lanes: Sequence[Sequence[JournalRow]]) -> list[list[Message]]:
@@ -151,8 +153,9 @@ async def consume_and_produce(bootstrap: str, views: Sequence[Sent] | None) -> t
         for place in places:
             consumer.seek(place, 0)
         total, count, began_at = sum(ends.values()), 0, time.perf_counter()
+        under_way: list[asyncio.Future[object]] = []
         while count < total:
-            found = await consumer.getmany(timeout_ms=1_000, max_records=1_000)
+            found = await consumer.getmany(timeout_ms=GET_TIMEOUT_MS, max_records=GET_RECORDS_MAX)
             taken = [record.value for records in found.values() for record in records]
             sent: Sequence[Sent] = (
                 [("public.trades.v1", None, value, None, []) for value in taken]
@@ -160,11 +163,14 @@ async def consume_and_produce(bootstrap: str, views: Sequence[Sent] | None) -> t
                 else views[len(views) * count // total : len(views) * (count + len(taken)) // total]
             )
             count += len(taken)
-            acknowledged = [
+            under_way += [
                 await producer.send(topic, value, key, partition=0, timestamp_ms=at_ms, headers=headers)
                 for topic, key, value, at_ms, headers in sent
             ]
-            await asyncio.gather(*acknowledged)
+            if len(under_way) > UNDER_WAY_MAX:
+                await asyncio.gather(*under_way)
+                under_way.clear()
+        await asyncio.gather(*under_way)
         return count, time.perf_counter() - began_at
     finally:
         await consumer.stop()
