@@ -211,6 +211,17 @@ def test_the_total_is_what_a_scan_of_the_book_finds(seed: int) -> None:
                     assert scanned(book, side, viewer, with_held=with_held) == found
 
 
+def test_an_offer_of_an_id_that_stands_takes_its_place() -> None:
+    lane = Trading(0)
+    lane.offer("firm0", "offer", ask=eur(60 * EUR))
+    books: Books = {}
+    crowds: Crowds = {}
+    for event in [*lane.events, lane.events[-1]]:
+        fold_crowd(books, crowds, event, PUBLIC)
+    assert crowd_of(books[MARKET], PUBLIC) == crowds[MARKET]
+    assert Crowd() != crowds[MARKET]
+
+
 def test_a_question_and_a_rehearsal_change_nobodys_grams() -> None:
     lane = Lane()
     lane.admit(member("buyer"))

@@ -165,7 +165,7 @@ def counted(*headers: Headers) -> bytes:
 @given(
     st.lists(
         st.tuples(
-            st.integers(0, 2**41),
+            st.integers(0, 2**41) | st.sampled_from([AT_MS, AT_MS + 9_000]),
             st.binary(max_size=300),
             st.binary(max_size=9_000),
             st.lists(st.tuples(st.sampled_from(["ce_id", "position"]), st.binary(max_size=40)), max_size=9),

@@ -36,6 +36,7 @@ from events.market_events import (
     RuleSetPublished,
     RuleSetRehearsed,
     SupplyOfferAmended,
+    SupplyOffered,
     SupplyOfferExpired,
     SupplyOfferWithdrawn,
 )
@@ -64,6 +65,7 @@ from market.rules.visibility.tape import (
     TapeTrade,
     public_book,
 )
+from market.rules.visibility.taping import offered_on_tape
 from market.rules.visibility.visibility import (
     OwnOutcome,
     SealedOrder,
@@ -286,6 +288,20 @@ def market_names() -> list[str]:
 def market_orders() -> list[Any]:
     kinds = ("offer", "lot", "wanted", "more")
     return [ident(f"{kind} {k}") for kind in kinds for k in range(6)] + [ident("club"), ident("last")]
+
+
+def test_an_offer_goes_to_the_tape_as_the_rule_shows_it(market: Watched) -> None:
+    """Of an offer the publisher does not ask the rule what it is."""
+    offers = [
+        (event, book, event.data)
+        for event, book in zip(market.events, market.before, strict=True)
+        if book is not None and isinstance(event.data, SupplyOffered)
+    ]
+    expected = [see(event, PUBLIC, book) for event, book, _ in offers]
+    assert expected == [
+        offered_on_tape(fact, PUBLIC, book, crowd_of(book, PUBLIC)) for _, book, fact in offers
+    ]
+    assert {TapeOrder, type(None)} == set(map(type, expected))
 
 
 def test_a_partner_never_meets_another_before_both_confirmed(market: Watched) -> None:
