@@ -1387,7 +1387,7 @@ CREATE INDEX journal_of_agreement ON record.journal USING btree (key) WHERE (str
 
 CREATE INDEX journal_of_agreement_life ON record.journal USING btree (key) WHERE ((stream = 'contracts'::text) AND (type = ANY (ARRAY['contracts.agreement.drafted.v1'::text, 'contracts.agreement.proposed.v1'::text, 'contracts.proposal.withdrawn.v1'::text, 'contracts.agreement.signed.v1'::text, 'contracts.agreement.advanced.v1'::text, 'contracts.condition.settled.v1'::text, 'contracts.agreement.extended.v1'::text, 'contracts.force-majeure.declared.v1'::text, 'contracts.force-majeure.ended.v1'::text, 'contracts.agreement.terminated.v1'::text, 'contracts.declaration.contested.v1'::text, 'contracts.contest.settled.v1'::text])));
 
-CREATE INDEX journal_of_organisation ON record.journal USING btree (key) WHERE ((stream = 'parties'::text) AND (type = ANY (ARRAY['parties.organisation.registered.v1'::text, 'parties.organisation.changed.v1'::text])));
+CREATE INDEX journal_of_organisation ON record.journal USING btree (lane, key) WHERE ((stream = 'parties'::text) AND (type = ANY (ARRAY['parties.organisation.registered.v1'::text, 'parties.organisation.changed.v1'::text])));
 
 CREATE INDEX journal_of_payments ON record.journal USING btree (key) WHERE ((stream = 'contracts'::text) AND (type = ANY (ARRAY['contracts.payment.stated.v1'::text, 'contracts.payment.received.v1'::text, 'contracts.payment.denied.v1'::text, 'contracts.payment.withdrawn.v1'::text, 'contracts.payment.reversed.v1'::text])));
 

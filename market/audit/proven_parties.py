@@ -20,6 +20,7 @@ from market.audit.sealed_proof import (
     SealedEvent,
     check_event,
     check_head,
+    not_cosigned,
 )
 
 
@@ -61,7 +62,8 @@ def check_parties(
 ) -> Names:
     """ProofError unless they are who is `known` to be on that side, and what is shown says what is stated.
 
-    `at`: when the deal was made, where that is shown.
+    `at`: when the deal was made, where that is shown. A name whose checkpoint one of `witnesses` has not
+    cosigned is none that is proved.
     """
     proved: list[str] = []
     stated: list[str] = []
@@ -81,10 +83,13 @@ def check_parties(
         if given is None:
             stated.append(f"{told}; no checkpoint held its registration yet")
             continue
-        shown = _registration(party, given, at, rotations, operator, witnesses)
+        shown = _registration(party, given, at, rotations, operator)
+        lacking = not_cosigned(given.checkpoint, witnesses)
         if shown is None:
             where = f"position {given.sealed.position} of its lane"
             stated.append(f"{told}; of its registration, at {where}, there is only the hash")
+        elif lacking:
+            stated.append(f"{told}; {lacking[0]} has not cosigned the checkpoint of its registration")
         else:
             proved.append(f"{told}, as registered at {shown.isoformat()}; a change since then is not shown")
     return Names(tuple(proved), tuple(stated))
@@ -96,11 +101,10 @@ def _registration(
     at: Instant | None,
     rotations: Rotations,
     operator: VerifierKey,
-    witnesses: Sequence[VerifierKey],
 ) -> Instant | None:
     """When it was recorded; None where only its hash is given."""
     what = f"registration of the {party.side}"
-    head = check_head(given.checkpoint, rotations, operator, witnesses)
+    head = check_head(given.checkpoint, rotations, operator, ())
     if head.lane.stream != "parties":
         raise ProofError(f"the {what} is under a checkpoint of {head.checkpoint.origin}, no lane of parties")
     event = check_event(given.sealed, what, head)

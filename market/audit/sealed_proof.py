@@ -95,12 +95,17 @@ def check_head(
     lane = lane_of_origin(signer.name, checkpoint.origin)
     if lane is None:
         raise ProofError(f"the checkpoint is of {checkpoint.origin}, which is no lane of {signer.name}")
-    for witness in witnesses:
-        if note.cosigned_at(witness) is None:
-            raise ProofError(f"{witness.name} has not cosigned the checkpoint")
+    for name in not_cosigned(text, witnesses):
+        raise ProofError(f"{name} has not cosigned the checkpoint")
     known = {(key.name, key.id) for key in (signer, operator, *witnesses)}
     others = {each.name for each in note.signatures if (each.name, each.key_id) not in known}
     return SignedHead(checkpoint, lane, tuple(witness.name for witness in witnesses), tuple(sorted(others)))
+
+
+def not_cosigned(text: str, witnesses: Sequence[VerifierKey]) -> tuple[str, ...]:
+    """Names of those that have not cosigned the note. NoteError when it is none."""
+    note = parse_note(text)
+    return tuple(witness.name for witness in witnesses if note.cosigned_at(witness) is None)
 
 
 def _signer(note: Note, rotations: Sequence[str], operator: VerifierKey) -> VerifierKey:

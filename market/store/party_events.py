@@ -8,10 +8,14 @@ from events.envelope import Recorded
 from events.vocabulary import Instant
 
 # An organisation is the key of its events; these types are those of an index of their own.
+# `offset 0` keeps their order from being looked for in the whole lane.
 READ_REGISTRATIONS = """
-select body, chain from record.journal
-where stream = 'parties' and lane = $1 and key = $2
-and type in ('parties.organisation.registered.v1', 'parties.organisation.changed.v1')
+select body, chain from (
+    select position, body, chain from record.journal
+    where stream = 'parties' and lane = $1 and key = $2
+    and type in ('parties.organisation.registered.v1', 'parties.organisation.changed.v1')
+    offset 0
+) registrations
 order by position
 """
 

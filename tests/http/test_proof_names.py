@@ -105,6 +105,18 @@ async def test_a_file_names_both_parties_as_they_were_and_proves_its_own(
         assert stated == lines[place + 1]
 
 
+async def test_a_name_under_a_head_that_no_witness_has_cosigned_is_stated(shop: Shop, database: Any) -> None:
+    path, seller, _ = await confirmed(shop, database)
+    await sealed(shop, database, lane=shop.scene.desk.lane("parties", seller.organisation), cosigned=False)
+    proof = await taken(shop, path, seller)
+    trusting = check_proof(proof, OPERATOR.verifier, [])
+    assert any(told.startswith("the seller org_") for told in trusting.proved)
+    strict = check_proof(proof, OPERATOR.verifier, [WITNESS.verifier])
+    assert "confirmed" == strict.deal
+    (told,) = [each for each in strict.names if each.startswith("the seller org_")]
+    assert told.endswith(f"{WITNESS.name} has not cosigned the checkpoint of its registration")
+
+
 async def test_before_both_have_confirmed_nobody_else_is_named(shop: Shop, database: Any) -> None:
     path, seller, buyer = await struck(shop)
     await sealed(shop, database)
