@@ -9,26 +9,20 @@ from market.demo.door import hold
 from market.demo.orders import Posted
 from market.demo.round import Round, all_candidates, order_path, refusals
 from market.demo.run import Running, Traded
-from market.demo.supplies import Body
 
 CODE = "recycled_below_min"
 
 
 class Heard(Struct, frozen=True, kw_only=True):
-    """Before the round: the order under a policy, why offers do not fit as its buyer is told, and which ones
-    as an auditor reads them."""
+    """Before the round: the order under a policy, and which offers do not fit as an auditor reads them."""
 
     posted: Posted
-    reason: Body
     shut_out: list[printing.ShutOut]
 
 
 async def hear(place: Running, traded: Traded) -> Heard:
     """DemoError when the policy shuts nothing out."""
     (posted,) = (each for each in traded.orders if each.body.get("policies"))
-    own = await traded.stage.players[posted.firm].door.get(order_path(posted.order, "candidates"))
-    (reason,) = (each for each in own["reasons"] if each["policies"])
-    hold(reason["code"] == CODE, "the buyer is told of the line that the policy states")
     whole = await all_candidates(place, posted.order)
     supplies = {each.order.partition("_")[2]: each for each in traded.orders}
     shut_out = [
@@ -40,18 +34,21 @@ async def hear(place: Running, traded: Traded) -> Heard:
         for counter, found in refusals(whole, (CODE,))
     ]
     hold(shut_out, "the policy shuts offers out")
-    return Heard(posted=posted, reason=reason, shut_out=shut_out)
+    return Heard(posted=posted, shut_out=shut_out)
 
 
 async def tell(place: Running, traded: Traded, held: Round, heard: Heard) -> None:
-    """DemoError when the round gave the order what its policy shuts out."""
+    """DemoError when the round gave the order what its policy shuts out, or its buyer is not told of that."""
     posted = heard.posted
     door = traded.stage.players[posted.firm].door
     policy = await door.get(f"/v1/policies/{traded.stage.policy}")
     (line,) = posted.answer["effective_lines"]
     printing.policy(policy, posted.firm, posted.what)
     printing.effective(line, posted.body["recycled_min_percent"])
-    printing.told(posted.firm, heard.reason, heard.shut_out)
+    own = await door.get(order_path(posted.order, "candidates"))
+    (reason,) = (each for each in own["reasons"] if each["policies"])
+    hold(reason["code"] == CODE, "the buyer is told of the line that the policy states")
+    printing.told(posted.firm, reason, heard.shut_out)
     least = Decimal(policy["terms"]["recycled_min_percent"])
     given = [match for match in held.matches if match["requirement"] == posted.order]
     hold(given, "the order under the policy is given something")
