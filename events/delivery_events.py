@@ -320,7 +320,8 @@ class DeliveryWithdrawn(Struct, frozen=True, kw_only=True):
 class ReturnDeclared(Struct, frozen=True, kw_only=True):
     """A side asks that so much of an accepted lot goes back; the other agrees, or contests it.
 
-    `freight`: who pays the way back. `passport`: of what goes back; title to it goes to the seller.
+    `freight`: who pays the way back. `passport`: of what goes back; title to it goes to the seller. From
+    `answer_by` on its declarer may bring it before the operator, if the other side keeps silent.
     """
 
     TYPE: ClassVar[str] = "contracts.return.declared.v1"
@@ -336,10 +337,12 @@ class ReturnDeclared(Struct, frozen=True, kw_only=True):
     freight: Side
     reason: LongText
     evidence: Papers
+    answer_by: Instant | UnsetType = UNSET
 
 
 class ReturnContested(Struct, frozen=True, kw_only=True):
-    """The other side does not agree to a return: a side gives in, or the operator settles it."""
+    """The other side does not agree to a return: a side gives in, or the operator settles it. `by`: the side
+    that declared it and brings it before the operator, since the other keeps silent."""
 
     TYPE: ClassVar[str] = "contracts.return.contested.v1"
 
@@ -348,6 +351,7 @@ class ReturnContested(Struct, frozen=True, kw_only=True):
     delivery: UUID
     reason: LongText
     evidence: Papers
+    by: Side | UnsetType = UNSET
 
 
 class ReturnSettled(Struct, frozen=True, kw_only=True):

@@ -68,8 +68,7 @@ class ContractLane:
         self.former: FormerBalances | None = None
         self.oxides_asked = True
         self.silence_paid = False
-        self.broken_told = True
-        self.scales_asked = True
+        self.of_before = False
         self.agreement: Agreement | None = None
         self.volumes = Volumes()
         self.deliveries: dict[UUID, Delivery] = {}
@@ -433,8 +432,7 @@ class ContractLane:
             units=self._held,
             oxides_asked=self.oxides_asked,
             silence_paid=self.silence_paid,
-            broken_told=self.broken_told,
-            scales_asked=self.scales_asked,
+            of_before=self.of_before,
         )
         caller = CALLERS_OF_ALL[by]
         return self.record(rule(state, argument(caller=caller, **given), self.moment), by)

@@ -133,6 +133,7 @@ class Deliveries:
         self.invoices: list[InvoiceSettled] = []
         self.facts: list[DeliveryFact] = []
         self.last: UUID = UUID(int=0)
+        self.of_before = False
 
     def on(self, day: date) -> "Deliveries":
         self.paper.on(day)
@@ -152,6 +153,7 @@ class Deliveries:
             left_g=left_g(self.paper.stands, self.deliveries.values()),
             invoices=tuple(each for each in self.invoices if each.delivery == self.last),
             values=self.values,
+            of_before=self.of_before,
         )
 
     def _replaced(self, of: Delivery | None) -> Replaced | None:

@@ -53,7 +53,7 @@ def pass_time(state: DeliveryState, argument: PassDelivery, moment: Moment) -> D
 
 def _broken(agreement: Agreement, state: DeliveryState) -> tuple[str, ...]:
     delivery = known(state)
-    return broken(agreement.terms_on(delivery.shipped.shipped_on), delivery) if state.broken_told else ()
+    return () if state.of_before else broken(agreement.terms_on(delivery.shipped.shipped_on), delivery)
 
 
 def _deemed(agreement: Agreement, state: DeliveryState, moment: Moment) -> Decision:

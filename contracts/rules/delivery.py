@@ -247,8 +247,8 @@ class DeliveryState(AgreementState, frozen=True, kw_only=True):
     `unproven`: why it is not the passport's lot, or states what is not so; no audit of contracts knows.
     `units` of the indices in `values`. `oxides_asked`: whether figures are held against what an oxide can
     hold, as they were not by earlier versions; `silence_paid`: whether an origin that nobody states is priced
-    as they did; `broken_told`: whether a call upon the buyer says what is not as agreed, as theirs did not;
-    `scales_asked`: whether a mass that no scale can have found is refused, as by them it was not.
+    as they did; `of_before`: as they took a mass that no scale can have found, called upon
+    a buyer without what is not as agreed, and declared a return without a day to answer it by.
     """
 
     delivery: Delivery | None = None
@@ -264,8 +264,7 @@ class DeliveryState(AgreementState, frozen=True, kw_only=True):
     units: IndexUnits = field(default_factory=dict)
     oxides_asked: bool = True
     silence_paid: bool = False
-    broken_told: bool = True
-    scales_asked: bool = True
+    of_before: bool = False
 
 
 def fold(delivery: Delivery | None, position: int, fact: DeliveryFact) -> Delivery:

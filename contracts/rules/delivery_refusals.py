@@ -241,6 +241,18 @@ class ReturnContestedBefore(Refusal):
     code = "return_contested_before"
 
 
+class ReturnAnswerOpen(Refusal):
+    """The {side} has time to answer until {answer_by}; if it keeps silent, ask again from then on."""
+
+    code = "return_answer_open"
+
+
+class ReturnAnswerUndated(Refusal):
+    """It was declared before returns had a day to be answered by: take it back and declare it anew."""
+
+    code = "return_answer_undated"
+
+
 class ReturnAboveDelivery(Refusal):
     """{stated} dry shall go back; of the delivery {left} are left."""
 

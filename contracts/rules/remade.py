@@ -120,8 +120,8 @@ class Before(Struct, frozen=True, kw_only=True):
     `DeliveryState`, as `rejected_alike`, `replaced` and `quarter_settled`. Without `units` no price is held
     against them. `match` is confirmed at `match_time`. `former`: a ledger is asked for as an earlier version
     made it, without `oxides_asked` figures of a lot, with `silence_paid` a price, with `pieces_as_bulk` a
-    draft, without `broken_told` a call upon a buyer, without `scales_asked` a mass. `settled`: of terms that
-    reach back. `paying`: of a payment.
+    draft, with `of_before` what `DeliveryState` says of it. `settled`: of terms that reach back. `paying`: of
+    a payment.
     """
 
     agreement: Agreement | None = None
@@ -142,8 +142,7 @@ class Before(Struct, frozen=True, kw_only=True):
     oxides_asked: bool = True
     pieces_as_bulk: bool = False
     silence_paid: bool = False
-    broken_told: bool = True
-    scales_asked: bool = True
+    of_before: bool = False
     settled: Settled = NOTHING_SETTLED
     paying: PaymentState | None = None
 
@@ -345,8 +344,7 @@ def _delivery_state(before: Before, event: Recorded) -> DeliveryState:
         units=before.units,
         oxides_asked=before.oxides_asked,
         silence_paid=before.silence_paid,
-        broken_told=before.broken_told,
-        scales_asked=before.scales_asked,
+        of_before=before.of_before,
     )
 
 

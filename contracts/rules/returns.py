@@ -1,22 +1,28 @@
 """A lot, or a part of one, that goes back after it was accepted, for what nobody saw at arrival.
 
-One side declares it, the other agrees or contests it; a side that gives in or the operator settles it. It is
+One side declares it, the other agrees or contests it; a side that gives in or the operator settles it. Who
+declared it brings it before the operator, if the other side keeps silent for the days of a notice. It is
 credited at the price that was paid, and the contract year lacks it as it lacks what is rejected at arrival.
 """
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from msgspec import UNSET, Struct, UnsetType
 
 from contracts.rules.agreement import Agreement, other_side
+from contracts.rules.calls import notice_over
 from contracts.rules.contests import evidence_refusals
+from contracts.rules.days import instant_text
 from contracts.rules.delivery import Delivery, DeliveryState, Return, ReturnFact, known, status_refusals
 from contracts.rules.delivery_refusals import (
     NothingReturned,
     NotSettledYet,
     ReturnAboveDelivery,
+    ReturnAnswerOpen,
+    ReturnAnswerUndated,
     ReturnContestedBefore,
     ReturnedQuarterSettled,
     ReturnOpen,
@@ -54,7 +60,7 @@ class DeclareReturn(Struct, frozen=True, kw_only=True):
 
 
 class ContestReturn(Struct, frozen=True, kw_only=True):
-    """By the other side."""
+    """By the other side; or by who declared it, once the other has kept silent for the days of a notice."""
 
     caller: Caller
     delivery: UUID
@@ -87,6 +93,7 @@ def declare(state: DeliveryState, argument: DeclareReturn, moment: Moment) -> De
         freight=argument.freight,
         reason=argument.reason,
         evidence=argument.evidence,
+        answer_by=UNSET if state.of_before else notice_over(moment.now),
     )
     refuse(malformed(fact))
     reasons: list[Refusal] = list(state.unproven)
@@ -101,20 +108,24 @@ def declare(state: DeliveryState, argument: DeclareReturn, moment: Moment) -> De
 
 
 def contest(state: DeliveryState, argument: ContestReturn, moment: Moment) -> Decision:
-    """Once, by the side that did not declare it. Raises Refusals."""
+    """Once by the side that did not declare it; by the other one, while it keeps silent. Raises Refusals."""
     agreement, side = party(state, argument.caller)
     open_return = _open(known(state))
+    declared, before = open_return.declared, open_return.contested
     fact = ReturnContested(
         market=agreement.market,
         agreement=agreement.agreement,
         delivery=argument.delivery,
         reason=argument.reason,
         evidence=argument.evidence,
+        by=side if side == declared.by else UNSET,
     )
     refuse(malformed(fact))
-    reasons: list[Refusal] = side_refusals(side, other_side(open_return.declared.by))
-    if open_return.contested is not None:
+    reasons: list[Refusal] = []
+    if before is not None and (side == declared.by or before.by is UNSET):
         reasons.append(ReturnContestedBefore())
+    elif side == declared.by:
+        reasons += _silence_refusals(declared, moment.now)
     refuse(reasons + evidence_refusals(argument.evidence, moment.now))
     return decision(agreement, fact)
 
@@ -151,6 +162,14 @@ def settle(state: DeliveryState, argument: SettleReturn, moment: Moment) -> Deci
     if argument.outcome == "falls":
         return decision(agreement, fact)
     return decision(agreement, fact, _credit(state, delivery, quantity_g, moment.new_id()))
+
+
+def _silence_refusals(declared: ReturnDeclared, now: datetime) -> list[Refusal]:
+    if declared.answer_by is UNSET:
+        return [ReturnAnswerUndated()]
+    if now >= declared.answer_by:
+        return []
+    return [ReturnAnswerOpen(side=other_side(declared.by), answer_by=instant_text(declared.answer_by))]
 
 
 def passport_cautions(delivery: Delivery, declared: ReturnDeclared) -> Iterator[Caution]:

@@ -268,7 +268,7 @@ def _figure_refusals(state: DeliveryState, argument: Weigh | ObjectToMass | Hand
     return [
         *moisture_unstated(delivery, argument.moisture_ppb),
         *moisture_refusals(moisture_ppb(argument.moisture_ppb)),
-        *scale_refusals(delivery, argument.net_wet_g, asked=state.scales_asked),
+        *scale_refusals(delivery, argument.net_wet_g, asked=not state.of_before),
     ]
 
 

@@ -47,6 +47,7 @@ from events.delivery_events import (
     BuyerCalled,
     DeliveryShipped,
     DeliveryWeighed,
+    ReturnDeclared,
     UmpireDecided,
     WeighingObjected,
     WeighingSettled,
@@ -311,10 +312,8 @@ def _by_former_rules(before: Before, fact: ContractFact) -> Iterator[Before]:
         yield replace(before, silence_paid=True)
     if isinstance(fact, DeliveryShipped | AssayLodged | UmpireDecided):
         yield replace(before, silence_paid=True, oxides_asked=False)
-    if isinstance(fact, BuyerCalled):
-        yield replace(before, broken_told=False)
-    if isinstance(fact, DeliveryWeighed | WeighingObjected | WeighingSettled):
-        yield replace(before, scales_asked=False)
+    if isinstance(fact, BuyerCalled | DeliveryWeighed | WeighingObjected | WeighingSettled | ReturnDeclared):
+        yield replace(before, of_before=True)
 
 
 def _asked_again(decide: Any, event: Recorded) -> tuple[FactFault | None, tuple[Following, ...]]:

@@ -357,6 +357,8 @@ class Return(Struct, frozen=True, kw_only=True):
     freight: str
     reason: str
     evidence: tuple[dict[str, Any], ...]
+    answer_by: datetime | None
+    contested_by: str | None
     contest_reason: str | None
     contest_evidence: tuple[dict[str, Any], ...]
     outcome: str | None

@@ -157,8 +157,10 @@ SECURITY_HEADERS: Final = ((b"x-content-type-options", b"nosniff"), (b"referrer-
 
 
 def create_app(door: Door) -> Litestar:
-    """The app; a server needs its `asgi_handler` alone. RuntimeError when a route declares no roles or a refusal
-    has no status."""
+    """The app; a server needs its `asgi_handler` alone.
+
+    RuntimeError when a route declares no roles or a refusal has no status.
+    """
     check_declared(HANDLERS)
     if missing := unmapped():
         raise RuntimeError(f"refusals without an HTTP status in problems.py: {', '.join(missing)}")

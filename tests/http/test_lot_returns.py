@@ -11,6 +11,7 @@ from events.replay import from_journal
 from market.http.wire.ids import to_text
 from market.rebuild import compare_with_record
 from market.timers import Timers
+from tests.contest_support import told
 from tests.http.shop import Shop
 from tests.http.test_deliveries import FIGURES, effective, faults, lot, month, on, post, publish
 from tests.http.test_passports import issued
@@ -191,4 +192,31 @@ async def test_a_seller_names_no_passport_of_its_buyers_and_others_see_nothing(s
     await done(shop, settle, seller, {"outcome": "falls"})
     assert (409, "return_undeclared") == await refused(
         shop, f"{declare}/settlement", shop.scene.buyers[0], {"outcome": "stands"}
+    )
+
+
+async def test_a_return_on_which_the_seller_is_silent_comes_before_the_operator(shop: Shop) -> None:
+    _, delivery, passport, _ = await sold(shop)
+    buyer, operator = shop.scene.buyers[0], shop.scene.sellers[1]
+    on(shop, date(2027, 5, 10))
+    await publish(shop, month(3, "60.00"))
+    await done(shop, f"{delivery}/settlement", buyer)
+    await done(shop, f"{delivery}/returns", buyer, {**BACK, "passport": passport})
+    silence: dict[str, Any] = {"reason": "no answer for a month, and the plant is shut", "evidence": [REPORT]}
+    early = await post(shop, f"{delivery}/returns/contest", buyer, silence)
+    assert (409, "return_answer_open") == (early.status_code, early.json()["code"])
+    assert "2027-06-10T00:00:00Z" in early.text
+    assert [] == await told(shop, operator)
+    on(shop, date(2027, 6, 10))
+    await done(shop, f"{delivery}/returns/contest", buyer, silence)
+    assert [("return", True)] == await told(shop, operator)
+    award = {"outcome": "stands", "evidence": [REPORT]}
+    await done(shop, f"{delivery}/returns/settlement", operator, award, roles=("operator",))
+    (found,) = (await shop.ask("GET", delivery, by=buyer)).json()["returns"]
+    assert ("2027-06-10T00:00:00Z", "buyer", silence["reason"], "stands", None) == (
+        found["answer_by"],
+        found["contested_by"],
+        found["contest_reason"],
+        found["outcome"],
+        found["settled_by"],
     )

@@ -316,11 +316,11 @@ def test_a_call_of_before_that_says_nothing_of_a_broken_limit_is_taken_and_told(
     limited = replace(FLAT.product, limits=(AnalyteLimit(analyte="Nd", max_ppb=59 * PERCENT_PPB),))
     lane = ContractLane().on(date(2027, 1, 1)).draft(replace(FLAT, product=limited), kind="spot").sign()
     lane.ship().weigh().lodge("seller", **NDPR).lodge("buyer", **NDPR)
-    lane.broken_told = told
+    lane.of_before = not told
     called = lane.on(date(2027, 3, 1)).pass_delivery().events[-1]
     assert isinstance(called.data, BuyerCalled)
     assert told is (called.data.broken is not UNSET)
-    lane.broken_told = True
+    lane.of_before = False
     lane.on(date(2027, 4, 1)).pass_delivery()
     verdict = audited(lane.records())
     former = FormerRule(facts=1, position=called.position, time=called.time)
@@ -328,6 +328,22 @@ def test_a_call_of_before_that_says_nothing_of_a_broken_limit_is_taken_and_told(
     forged = replace(called.data, broken=("above_max:Nd 99 % > 59 %",))
     records = rechained(lane.records(), called.position - 1, body_of(called, forged))
     assert (called.position, "contract") == (divergence_of(records).position, divergence_of(records).kind)
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_a_return_of_before_has_no_day_and_a_silent_one_ends_by_the_operators_word(*, before: bool) -> None:
+    lane = ContractLane().on(date(2027, 1, 1)).draft(FLAT, kind="spot").sign()
+    lane.ship().weigh().lodge("seller", **NDPR).lodge("buyer", **NDPR).accept().settle()
+    lane.of_before = before
+    declared = lane.declare_return(1_000_000).events[-1]
+    lane.of_before = False
+    if before:
+        lane.settle_return("buyer", "falls")
+    else:
+        lane.on(date(2027, 2, 1)).contest_return("buyer").settle_return("operator")
+    verdict = audited(lane.records())
+    former = FormerRule(facts=1, position=declared.position, time=declared.time)
+    assert (None, former if before else None) == (verdict.divergence, verdict.former_rule)
 
 
 PREMIUM = SustainabilityClause(

@@ -8,15 +8,18 @@ import pytest
 from msgspec import UNSET
 from msgspec.structs import replace
 
+from contracts.rules.agreement import other_side
 from contracts.rules.delivered import left_g
 from contracts.rules.delivery import fold
 from contracts.rules.invoices import settled_lines
 from contracts.rules.quotation import quarter_of
+from contracts.rules.returns import is_operators
 from contracts.rules.settlements import accepted_g
 from events.contract_events import InvoiceSettled
 from events.contract_terms import Evidence
 from events.delivery_events import ReturnSettled
 from events.price_clauses import FlatPrice
+from events.vocabulary import Side
 from tests.contract_journeys import body_of, divergence_of, journey
 from tests.contract_lane import rechained
 from tests.contract_support import MICRO, TONNE_G
@@ -90,7 +93,7 @@ def test_who_says_what() -> None:
     assert ["agreement_unknown"] == refused(lambda: of.declare_return(caller=STRANGER_TRADER))
     of.declare_return()
     assert ["return_open"] == refused(of.declare_return)
-    assert ["side_wrong"] == refused(lambda: of.contest_return("buyer"))
+    assert ["return_answer_open"] == refused(lambda: of.contest_return("buyer"))
     assert ["side_wrong"] == refused(lambda: of.settle_return("buyer"))
     assert ["side_wrong"] == refused(lambda: of.settle_return("seller", "falls"))
     award: dict[str, Any] = {"caller": OPERATOR_CALLER, "evidence": (REPORT,)}
@@ -107,6 +110,46 @@ def test_who_says_what() -> None:
     assert [("buyer", False, UNSET), ("seller", True, "buyer")] == [
         (each.declared.by, each.stands, each.settled.by if each.settled else None) for each in returns
     ]
+
+
+@pytest.mark.parametrize("declarer", ["buyer", "seller"])
+def test_who_declared_it_brings_it_before_the_operator_when_the_other_side_keeps_silent(
+    declarer: Side,
+) -> None:
+    """Until the end of the 30th day after the declaration the other side has the word."""
+    of = paid().declare_return(declarer)
+    award: dict[str, Any] = {"caller": OPERATOR_CALLER, "evidence": (REPORT,)}
+    assert ["return_answer_open"] == refused(lambda: of.on(SHIPPED + timedelta(30)).contest_return(declarer))
+    assert not is_operators(of.delivery)
+    of.on(SHIPPED + timedelta(31)).contest_return(declarer, reason="no word for a month")
+    assert is_operators(of.delivery)
+    assert ["return_contested_before"] == refused(lambda: of.contest_return(declarer))
+    late = other_side(declarer)
+    of.contest_return(late)
+    assert ["return_contested_before"] == refused(lambda: of.contest_return(late))
+    assert ["return_contested_before"] == refused(lambda: of.contest_return(declarer))
+    of.settle_return(**award)
+    assert [-80_000_000] == credits_of(of)
+
+
+def test_the_silent_side_still_gives_in_and_the_other_still_takes_it_back() -> None:
+    for by, outcome in (("seller", "stands"), ("buyer", "falls")):
+        of = paid().declare_return().on(SHIPPED + timedelta(31)).contest_return("buyer")
+        of.settle_return(by, outcome)
+        assert (len(credits_of(of)) == 1, None) == (outcome == "stands", of.delivery.returning)
+
+
+def test_what_was_declared_without_a_day_is_declared_anew() -> None:
+    of = paid()
+    of.of_before = True
+    of.declare_return().on(SHIPPED + timedelta(365))
+    of.of_before = False
+    assert ["return_answer_undated"] == refused(lambda: of.contest_return("buyer"))
+    of.settle_return("buyer", "falls").declare_return()
+    returning = of.delivery.returning
+    assert returning is not None
+    assert returning.declared.answer_by is not UNSET
+    assert SHIPPED + timedelta(365 + 31) == returning.declared.answer_by.date()
 
 
 def test_all_that_is_wrong_is_told_at_once() -> None:

@@ -95,7 +95,7 @@ def test_a_shipment_without_the_moisture_of_its_order_is_told_so() -> None:
 
 def test_a_mass_of_before_that_no_scale_can_have_found_is_taken_and_told() -> None:
     lane = ContractLane().on(date(2027, 1, 1)).draft(FLAT, kind="spot").sign().ship()
-    lane.scales_asked = False
+    lane.of_before = True
     lane.weigh(101 * TONNE_G)
     newest = lane.events[-1]
     verdict = audited(lane.records())

@@ -7,10 +7,11 @@ from msgspec import UNSET
 
 from contracts.commands import deliveries as commands
 from contracts.rules import returns as rules
+from contracts.rules.agreement import other_side
 from contracts.rules.delivery import Return
 from events.contract_terms import ContestOutcome
 from events.delivery_events import ReturnDeclared, ReturnSettled
-from events.vocabulary import Side
+from events.vocabulary import Instant, Side
 from market.commands.returning import declare as declare_return
 from market.http.agreements.agreement_steps import Papers
 from market.http.agreements.agreement_views import Evidence
@@ -69,8 +70,11 @@ class SettleReturn(Body, frozen=True, kw_only=True):
 
 
 class ReturnView(Body, frozen=True, kw_only=True):
-    """What goes back, as `declared_by` says. `outcome` null: it is open; `settled_by` null beside an outcome:
-    the operator settled it. `quantity_kg` of basis went back, and was credited at the price that was paid."""
+    """What goes back, as `declared_by` says. `answer_by`: from then on who declared it may bring it before
+    the operator; null of what was declared before there was such a day. `contested_by`: who did not agree,
+    or who declared it and brought it there. `outcome` null: it is open; `settled_by` null beside an
+    outcome: the operator settled it. `quantity_kg` of basis went back, and was credited at the price that
+    was paid."""
 
     declared_by: Side
     lot_number: str
@@ -80,6 +84,8 @@ class ReturnView(Body, frozen=True, kw_only=True):
     freight: Side
     reason: str
     evidence: tuple[Evidence, ...]
+    answer_by: Instant | None
+    contested_by: Side | None
     contest_reason: str | None
     contest_evidence: tuple[Evidence, ...]
     outcome: ContestOutcome | None
@@ -99,6 +105,8 @@ class ReturnView(Body, frozen=True, kw_only=True):
             freight=declared.freight,
             reason=declared.reason,
             evidence=tuple(map(Evidence.outside, declared.evidence)),
+            answer_by=None if declared.answer_by is UNSET else declared.answer_by,
+            contested_by=None if contested is None else contested.by or other_side(declared.by),
             contest_reason=None if contested is None else contested.reason,
             contest_evidence=() if contested is None else tuple(map(Evidence.outside, contested.evidence)),
             outcome=None if settled is None else settled.outcome,
@@ -145,10 +153,11 @@ async def declare(call: Call[ReturnLot, DryRun]) -> Answer:
 
 @delivery_step(
     "/v1/deliveries/{delivery}/returns/contest",
-    summary="Contest that an accepted lot goes back",
+    summary="Contest that an accepted lot goes back, or bring it before the operator",
     body=ContestReturn,
-    description="By the side that did not declare it, once. A side may still give in; else the operator "
-    "settles it.",
+    description="By the side that did not declare it, once. If it keeps silent until `answer_by`, 30 days, "
+    "who declared it brings it before the operator by the same request; the other side may still answer. A "
+    "side may still give in; else the operator settles it.",
     example={"reason": "The carbon came in by your own calcining", "evidence": [FINDING]},
 )
 async def contest(call: Call[ContestReturn, DryRun]) -> Answer:

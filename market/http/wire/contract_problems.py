@@ -115,6 +115,8 @@ CONTRACT_REFUSED: Final[dict[type[Refusal], int]] = {
             of_deliveries.ReturnOpen,
             of_deliveries.ReturnUndeclared,
             of_deliveries.ReturnContestedBefore,
+            of_deliveries.ReturnAnswerOpen,
+            of_deliveries.ReturnAnswerUndated,
             of_deliveries.ReturnedQuarterSettled,
             of_deliveries.ReplacedNotRejected,
             of_deliveries.LotRejectedLast,
