@@ -176,7 +176,7 @@ def app_behind(door: Door) -> Litestar:
         made.append((app, app.asgi_handler._app))
     app, routes = made[0]
     app.state = state_of(door)
-    app.asgi_handler = Outermost(routes, door)
+    app.asgi_handler = Outermost(app, routes, door)
     return app
 
 
