@@ -107,6 +107,21 @@ async def test_a_new_order_tells_not_even_whether_the_market_is_empty(shop: Shop
     assert alone == await candidates(shop, order, rival)
 
 
+async def test_of_many_standing_probes_a_round_answers_five(shop: Shop) -> None:
+    rival = shop.scene.buyers[0]
+    await offered(shop, shop.scene.sellers[0])
+    probes = [await posted(shop, rival, limits=praseodymium(14 + step)) for step in range(8)]
+    await cleared(shop)
+    seen = [await candidates(shop, probe, rival) for probe in probes]
+    assert ["none_eligible"] * 4 + ["eligible"] + ["withheld"] * 3 == [each["standing"] for each in seen]
+    assert {("many_orders", "next_round")} == {
+        (each["withheld"]["code"], each["withheld"]["until"]) for each in seen[5:]
+    }
+    for probe, told in zip(probes, ["none_eligible"] * 4 + ["eligible"] + ["withheld"] * 3, strict=True):
+        explained = await shop.ask("GET", f"{probe}/explanation", by=rival)
+        assert (200, told) == (explained.status_code, explained.json()["why"])
+
+
 async def friends_and_victim(shop: Shop) -> None:
     """Two sellers who always fit, the third who is asked about."""
     friends = [await shop.scene.register(f"friend-{n}") for n in range(2)]

@@ -13,7 +13,12 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from events.clearing_terms import Premium
-from events.market_events import ClearingPlanned
+from events.market_events import (
+    ClearingPlanned,
+    RequirementAmended,
+    SupplyOfferAmended,
+    SupplyOfferWithdrawn,
+)
 from events.market_terms import (
     AcceptedForm,
     AnalyteLimit,
@@ -555,6 +560,92 @@ def test_an_order_that_singles_companies_out_is_never_told_of_fewer_than_three_g
         told[0].eligible,
         told[0].reasons,
     )
+
+
+def test_candidates_are_told_of_as_many_orders_of_a_group_as_a_round_tells_of() -> None:
+    lane, _ = rivals(2, composition=assay(cell("Th", 120 * PPM)))
+    limits = (AnalyteLimit(analyte="Th", max_ppb=50 * PPM),)
+    orders = [ident("wanted"), *(lane.require("buyer", f"probe {k}", limits=limits) for k in range(6))]
+    seen = [of_order(lane, order)[1] for order in orders]
+    assert [("none_eligible", None)] * 5 + [("withheld", "many_orders")] * 2 == [
+        (each.standing, each.withheld) for each in seen
+    ]
+
+
+AFTER = st.lists(
+    st.tuples(st.sampled_from(["offer", "amend", "withdraw"]), st.integers(0, 3), st.integers(40, 130)),
+    max_size=6,
+)
+
+
+@given(
+    sellers=st.integers(0, 4),
+    secret=st.integers(60, 120),
+    others=AFTER,
+    own_limits=st.lists(st.integers(40, 130), max_size=4, unique=True),
+)
+def test_between_two_rounds_no_change_of_ones_own_tells_what_others_do(
+    sellers: int, secret: int, others: list[tuple[str, int, int]], own_limits: list[int]
+) -> None:
+    """Beside the same lane without what others did after the cut: every answer on the way is the same."""
+
+    def transcript(*, busy: bool) -> list[OwnCandidates]:
+        lane, wanted = rivals(sellers, composition=assay(cell("Th", secret * PPM)), ask=eur(95 * EUR))
+        probe = lane.require("buyer", "probe", limit=eur(EUR), limits=thorium(90))
+        at_cut = planned(lane)
+        cut, heard = lane.book.position, []
+        lane.admit(*(member(f"s{k}") for k in range(sellers, 4)))
+        for what, who, figure in others if busy else ():
+            changed(lane, what, who, figure)
+        changes: list[int | None] = [None, *own_limits]
+        for ppm in changes:
+            if ppm is not None:
+                terms = replace(lane.book.requirements[probe].terms, limits=thorium(ppm))
+                lane.add(
+                    RequirementAmended(
+                        market=lane.book.market,
+                        requirement=probe,
+                        organisation=ident("buyer"),
+                        terms=terms,
+                        keeps_rank=False,
+                    )
+                )
+            fresh = lane.require("buyer", f"fresh {ppm}", limits=thorium(ppm or 50))
+            for order in (wanted, probe, fresh):
+                whole = candidates(lane.book, lane.facts(), order)
+                assert whole is not None
+                taken = as_taken(lane.book.requirements[order], *at_cut)
+                own = own_candidates(whole, ident("buyer"), cut, taken)
+                assert own is not None
+                heard.append(own)
+        return heard
+
+    assert transcript(busy=False) == transcript(busy=True)
+
+
+def thorium(ppm: int) -> tuple[AnalyteLimit, ...]:
+    return (AnalyteLimit(analyte="Th", max_ppb=ppm * PPM),)
+
+
+def changed(lane: Lane, what: str, who: int, ppm: int) -> None:
+    """What a seller does, if it has an offer to do it with."""
+    name, offer = f"s{who}", ident(f"offer {who}")
+    composition = assay(cell("Th", ppm * PPM))
+    if what == "offer":
+        lane.offer(name, f"later {who} {lane.book.position}", composition=composition)
+    elif offer in lane.book.supplies and what == "amend":
+        terms = replace(lane.book.supplies[offer].terms, composition=composition)
+        lane.add(
+            SupplyOfferAmended(
+                market=lane.book.market,
+                offer=offer,
+                organisation=ident(name),
+                terms=terms,
+                keeps_rank=False,
+            )
+        )
+    elif offer in lane.book.supplies and what == "withdraw":
+        lane.add(SupplyOfferWithdrawn(market=lane.book.market, offer=offer, organisation=ident(name)))
 
 
 def planned(lane: Lane) -> tuple[Book, ClearingPlanned]:

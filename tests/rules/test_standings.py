@@ -101,6 +101,25 @@ def test_whom_others_pay_more_is_outbid() -> None:
     assert None is own.three_groups_ticks
 
 
+@pytest.mark.parametrize(("sellers", "told"), [(2, 5), (3, 8)])
+def test_many_orders_of_one_group_do_not_each_read_a_step_of_a_single_companys_figure(
+    sellers: int, told: int
+) -> None:
+    lane = lane_of(*[60 * EUR] * sellers, composition=assay(cell("Th", 120 * PPM)))
+    lane.admit(member("sister", group=ident("group of buyer")))
+    for k in range(8):
+        limits = (AnalyteLimit(analyte="Th", max_ppb=(50 + k) * PPM),)
+        lane.require("sister" if k % 2 else "buyer", f"probe {k}", limit=eur(EUR), limits=limits)
+    lane.require("rival", "of a rival", limits=(AnalyteLimit(analyte="Th", max_ppb=50 * PPM),))
+    done = Round(lane)
+    seen = [done.own(ident(f"probe {k}")) for k in range(8)]
+    assert [True] * told + [False] * (8 - told) == [bool(each.reasons) for each in seen]
+    assert {(None, "withheld", "many_orders")} | {(0, "none_eligible", None)} >= {
+        (each.eligible, each.why, each.withheld) for each in seen
+    }
+    assert "none_eligible" == done.own(ident("of a rival")).why
+
+
 @pytest.mark.parametrize(("rivals", "told"), [(1, None), (2, None), (3, 10), (4, 10)])
 def test_the_distance_to_what_rivals_took_is_told_where_three_groups_of_them_did(
     rivals: int, told: int | None

@@ -24,7 +24,7 @@ from market.rules.refusing.refusals import RuleSetMissing
 from market.rules.viewers import OrganisationViewer, Viewer
 from market.rules.visibility import explanations
 from market.rules.visibility.explanations import Candidates, Order, Standing, Verdict, closed_order
-from market.rules.visibility.own_side import OwnCandidates, OwnReason, Withheld
+from market.rules.visibility.own_side import ORDERS_TOLD, OwnCandidates, OwnReason, Withheld
 from market.rules.visibility.visibility import see_candidates
 from market.store import clearings, markets
 
@@ -41,6 +41,11 @@ COMPANIES_NAMED: Final = (
     "Fewer than three groups of companies fit, or nobody does. Which of both, and what keeps away fewer than "
     "three, is never told of an order that excludes companies."
 )
+MANY_ORDERS: Final = (
+    "Fewer than three groups of companies fit, or nobody does. Which of both, and what keeps away fewer than "
+    f"three, a round tells of {ORDERS_TOLD} orders of one side and group of companies: those that have stood "
+    "longest."
+)
 FEW_RIVALS: Final = (
     "One or two other groups of companies compete for what fits: whether the order would have traded, how "
     "much and how near it was, would tell their prices, so it is not told."
@@ -49,6 +54,7 @@ TEXTS: Final[dict[Withheld, str]] = {
     "untaken": UNTAKEN,
     "few_groups": FEW_GROUPS,
     "few_rivals": FEW_RIVALS,
+    "many_orders": MANY_ORDERS,
     "companies_named": COMPANIES_NAMED,
 }
 

@@ -214,14 +214,8 @@ def _view(seen: OrderInRound | OwnOrderInRound, order: str) -> OrderInRoundView:
         three_groups_ticks=seen.three_groups_ticks,
         reasons=tuple(map(reason_view, seen.reasons)),
         limits=tuple(map(LimitView.of, seen.limits)),
-        withheld=_withheld(seen),
+        withheld=WithheldView.of(seen.withheld),
     )
-
-
-def _withheld(seen: OwnOrderInRound) -> WithheldView | None:
-    if seen.eligible is not None:
-        return None
-    return WithheldView.of("companies_named" if seen.why == "withheld" else "few_groups")
 
 
 def _nearness(each: Alternative) -> tuple[bool, bool, int, UUID]:

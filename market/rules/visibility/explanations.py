@@ -81,7 +81,8 @@ class Candidates(Struct, frozen=True, kw_only=True):
     """An order against every open counter-order of its market, in order of rank.
 
     `alone`: what keeps it from every trade, whoever the other side is. `names_companies`: its terms single
-    some out, so that what is told of it would tell of those.
+    some out, so that what is told of it would tell of those. `orders_before`: how many open orders of its
+    side and group of companies have stood longer.
     """
 
     market: UUID
@@ -96,6 +97,7 @@ class Candidates(Struct, frozen=True, kw_only=True):
     alone: tuple[Ineligibility, ...] = ()
     forecast: ForecastMark | None = None
     names_companies: bool = False
+    orders_before: int = 0
 
 
 def match_explanation(
@@ -175,6 +177,7 @@ def candidates(book: Book, facts: MarketFacts, order: UUID) -> Candidates | None
         alone=tuple(own_refusals(own, facts)) if meets else (),
         forecast=order_mark(own),
         names_companies=names_companies(own),
+        orders_before=orders_before(book, own, facts),
     )
 
 
@@ -213,6 +216,23 @@ def order_mark(order: Order) -> ForecastMark | None:
 
 def names_companies(order: Order) -> bool:
     return isinstance(order, RequirementOrder) and bool(order.terms.organisations_excluded)
+
+
+def orders_before(book: Book, own: Order, facts: MarketFacts) -> int:
+    """How many open orders of its side and group of companies stand before it in time."""
+    orders = book.supplies if isinstance(own, SupplyOrder) else book.requirements
+    group = group_of(facts, own.organisation)
+    return sum(
+        (each.rank, each.order) < (own.rank, own.order)
+        and group_of(facts, each.organisation) == group
+        and still_open(each, facts.at)
+        for each in orders.values()
+    )
+
+
+def group_of(facts: MarketFacts, organisation: UUID) -> UUID:
+    known = facts.members.get(organisation)
+    return organisation if known is None else known.group
 
 
 def counter_orders(book: Book, own: Order, at: datetime) -> list[Order]:

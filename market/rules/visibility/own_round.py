@@ -13,7 +13,7 @@ from events.vocabulary import CountryCode, Side, ValueChainStage
 from market.rules.clearing.posing import INDIVISIBLE, LIMIT_PRICE, MINIMUM, PORTFOLIO, TOLERANCE
 from market.rules.refusing.ineligibility import PolicyLine, kg_text
 from market.rules.viewers import Band, mass_band_g, price_band
-from market.rules.visibility.own_side import GROUPS_MIN, OwnReason, Withheld, groups, own_reasons, told
+from market.rules.visibility.own_side import GROUPS_MIN, OwnReason, Withheld, groups, guard, own_reasons, told
 from market.rules.visibility.quotes import Quote
 from market.rules.visibility.standings import Alternative, OrderInRound, Outcome
 
@@ -80,7 +80,8 @@ class OwnOrderInRound(Struct, frozen=True, kw_only=True):
     `three_groups_ticks`: how far its price was from the trades, which it did not get, of three groups of
     companies, in whole ticks: where what they sold, or bought, went to three groups of its rivals or to none.
     That and `eligible` are told where three groups of companies are eligible; `limits` there, or where it
-    traded. Reasons against an order whose terms single companies out: where they keep three groups away.
+    traded. Reasons against an order whose terms single companies out, or before which many others of its
+    group stand: where they keep three groups away.
     """
 
     market: UUID
@@ -100,6 +101,7 @@ class OwnOrderInRound(Struct, frozen=True, kw_only=True):
     reasons: tuple[OwnReason, ...]
     limits: tuple[PricedLimit, ...] = ()
     forecast: ForecastMark | None = None
+    withheld: Withheld | None = None
 
 
 class OwnQuote(Struct, frozen=True, kw_only=True):
@@ -131,7 +133,8 @@ def own_order_in_round(of: OrderInRound, organisation: UUID) -> OwnOrderInRound 
     """None for an organisation that does not own the order."""
     if organisation != of.organisation:
         return None
-    return _own_order(of, guarded=of.names_companies)
+    seen = _own_order(of, guarded=guard(of) is not None)
+    return replace(seen, withheld=None if seen.eligible is not None else guard(of) or "few_groups")
 
 
 def _own_order(of: OrderInRound, *, guarded: bool) -> OwnOrderInRound:

@@ -25,10 +25,13 @@ PREMIUM_LABELS: dict[LimitKind, str] = {
 }
 GROUPS_MIN = 3
 """Counts of counter-orders are told from this many groups of companies on: a group is one mind."""
-Withheld = Literal["untaken", "few_groups", "few_rivals", "companies_named"]
+ORDERS_TOLD = 5
+"""Of so many orders of one side and group of companies, which have stood longest, a round tells what stands
+behind fewer than three groups: each order with another limit is a step towards a single company's figure."""
+Withheld = Literal["untaken", "few_groups", "few_rivals", "many_orders", "companies_named"]
 """Why something is not told: no round has taken the order as it stands; fewer than three groups of companies
 stand behind what a round found, or one or two compete for it; nor is that of them told to an order that
-singles companies out."""
+stands behind `ORDERS_TOLD` others, or that singles companies out."""
 
 
 class Weighed(Protocol):
@@ -38,6 +41,15 @@ class Weighed(Protocol):
     def counter_group(self) -> UUID: ...
     @property
     def reasons(self) -> tuple[Ineligibility, ...]: ...
+
+
+class Guarded(Protocol):
+    """An order in a round: whether it singles companies out, and how many of its group's stood before it."""
+
+    @property
+    def names_companies(self) -> bool: ...
+    @property
+    def orders_before(self) -> int: ...
 
 
 class OwnMatch(Struct, frozen=True, kw_only=True):
@@ -199,10 +211,11 @@ def own_candidates(
         return _own_candidates(of, cut, standing="withheld", withheld="untaken", reasons=alone)
     eligible = [verdict for verdict in taken.verdicts if not told(verdict, of.side)]
     ahead = [verdict for verdict in eligible if verdict.counter_forecast]
-    guarded = bool(taken.verdicts) and taken.names_companies
+    kept = guard(taken)
+    guarded = bool(taken.verdicts) and kept is not None
     withheld: Withheld | None = None
     if groups(eligible) < GROUPS_MIN and (eligible or guarded):
-        withheld = "companies_named" if guarded else "few_groups"
+        withheld = kept or "few_groups"
     found = own_reasons(taken.verdicts, of.side, guarded=guarded)
     known = {(reason.code, reason.subject) for reason in found}
     return _own_candidates(
@@ -214,6 +227,13 @@ def own_candidates(
         reasons=(*found, *(each for each in alone if (each.code, each.subject) not in known)),
         eligible_forecast=len(ahead) if groups(ahead) >= GROUPS_MIN or not (ahead or guarded) else None,
     )
+
+
+def guard(of: Guarded) -> Withheld | None:
+    """Why an order is told nothing of fewer than three groups of companies, also after a round."""
+    if of.names_companies:
+        return "companies_named"
+    return "many_orders" if of.orders_before >= ORDERS_TOLD else None
 
 
 def _own_candidates(

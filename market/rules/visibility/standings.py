@@ -27,8 +27,10 @@ from market.rules.refusing.ineligibility import Ineligibility, PolicyLine
 from market.rules.visibility.explanations import (
     Order,
     counter_orders,
+    group_of,
     names_companies,
     order_mark,
+    orders_before,
     paired,
     still_open,
 )
@@ -86,7 +88,7 @@ class OrderInRound(Struct, frozen=True, kw_only=True):
     `marginal` that it was filled in part and so sets its own price. `surplus_ueur_per_kg`: of its best
     tranche. `all_or_nothing`: as a supply states it. `tolerance_ppb`: of the round's rule set. `multipliers`:
     of its portfolio limits, in the section where it traded; `limits_of_policies`: which of these limits a
-    policy states. `names_companies`: as of `Candidates`.
+    policy states. `names_companies`, `orders_before`: as of `Candidates`.
     """
 
     market: UUID
@@ -109,6 +111,7 @@ class OrderInRound(Struct, frozen=True, kw_only=True):
     alternatives: tuple[Alternative, ...] = ()
     forecast: ForecastMark | None = None
     names_companies: bool = False
+    orders_before: int = 0
 
 
 def order_in_round(
@@ -155,12 +158,8 @@ def order_in_round(
         alternatives=tuple(_alternatives(book, facts, own, met, traded_g)) if nodes else (),
         forecast=order_mark(own),
         names_companies=names_companies(own),
+        orders_before=orders_before(book, own, facts),
     )
-
-
-def _group(facts: MarketFacts, organisation: UUID) -> UUID:
-    known = facts.members.get(organisation)
-    return organisation if known is None else known.group
 
 
 def _takers(
@@ -171,8 +170,8 @@ def _takers(
     found = defaultdict[UUID, set[UUID]](set)
     for supply, requirement in pairs:
         rival, counter = (supply, requirement) if isinstance(own, SupplyOrder) else (requirement, supply)
-        found[counter].add(_group(facts, rivals[rival].organisation))
-    others = {_group(facts, own.organisation)}
+        found[counter].add(group_of(facts, rivals[rival].organisation))
+    others = {group_of(facts, own.organisation)}
     return {counter: frozenset(takers - others) for counter, takers in found.items()}
 
 
@@ -187,9 +186,9 @@ def rival_groups(book: Book, planned: ClearingPlanned, of: OrderInRound, most: i
     facts = facts_of(book, planned.rule_set, planned.cut_time)
     fitting = [counters[each.counter_order] for each in of.alternatives if not each.reasons]
     found: set[UUID] = set()
-    known = {_group(facts, own.organisation)}
+    known = {group_of(facts, own.organisation)}
     for rival in rivals.values():
-        group = _group(facts, rival.organisation)
+        group = group_of(facts, rival.organisation)
         if group in known or group in found or rests(rival, facts) or not still_open(rival, facts.at):
             continue
         if any(not reasons(*paired(rival, counter), facts) for counter in fitting):
@@ -302,7 +301,7 @@ def _alternatives(
         alternative = Alternative(
             counter_order=counter.order,
             counter_organisation=counter.organisation,
-            counter_group=_group(facts, counter.organisation),
+            counter_group=group_of(facts, counter.organisation),
             reasons=against if nearest is None else (),
             traded_g=with_own_g,
             elsewhere_g=met.filled_g(counter.order) - with_own_g,
