@@ -43,7 +43,13 @@ from market.rules.book import Book, OpenMatch
 from market.rules.clearing.clearing import conclude
 from market.rules.orders.horizons import contract_years
 from market.rules.streams.wire_units import PARTNER_UNITS, in_units
-from market.rules.visibility.explanations import Candidates, as_taken, candidates, match_explanation
+from market.rules.visibility.explanations import (
+    Candidates,
+    as_taken,
+    by_itself,
+    candidates,
+    match_explanation,
+)
 from market.rules.visibility.own_side import (
     OwnCandidates,
     OwnReason,
@@ -617,6 +623,8 @@ def test_between_two_rounds_no_change_of_ones_own_tells_what_others_do(
                 taken = as_taken(lane.book.requirements[order], *at_cut)
                 own = own_candidates(whole, ident("buyer"), cut, taken)
                 assert own is not None
+                alone = by_itself(lane.book, lane.facts(), lane.book.requirements[order])
+                assert own == own_candidates(alone, ident("buyer"), cut, taken)
                 heard.append(own)
         return heard
 

@@ -12,7 +12,7 @@ from market.http.orders.policy_lines import NamedPolicy
 from market.http.wire import rounds
 from market.http.wire.endpoint import Answer, Call, not_found
 from market.http.wire.ids import MarketId, to_text
-from market.http.wire.loading import BookLoads
+from market.http.wire.loading import RATE, BookLoads
 from market.http.wire.material import Body
 from market.http.wire.numbers import KILOGRAMS, SIGNED_EUR_PER_KG, DecimalText
 from market.http.wire.reads import as_caller, viewer
@@ -28,6 +28,7 @@ from market.rules.visibility.own_side import ORDERS_TOLD, OwnCandidates, OwnReas
 from market.rules.visibility.visibility import see_candidates
 from market.store import clearings, markets
 
+FOUND: Final = f"To its owner as the newest completed round found it, at that round's cut. {RATE}"
 UNTAKEN: Final = (
     "No completed round has taken the order as it stands, so nothing is told yet of those that may fit it, "
     "nor whether anybody is there: the next round tells. What the last round found, a question "
@@ -166,12 +167,16 @@ def _body(
     rule_set = rule_set_at(book.rule_sets, now)
     if rule_set is None:
         raise RuleSetMissing
-    found = explanations.candidates(book, facts_of(book, rule_set, now), order.order)
-    if found is None:  # it left the book after it was read
+    own = book.supplies.get(order.order) or book.requirements.get(order.order)
+    if own is None:  # it left the book after it was read
         return _view(see_candidates(closed_order(order, book.position), looking), prefix)
-    own = book.supplies.get(order.order) or book.requirements[order.order]
-    taken = None if at_cut is None else explanations.as_taken(own, *at_cut)
-    return _view(see_candidates(found, looking, taken), prefix)
+    facts = facts_of(book, rule_set, now)
+    if isinstance(looking, OrganisationViewer):
+        taken = None if at_cut is None else explanations.as_taken(own, *at_cut)
+        return _view(see_candidates(explanations.by_itself(book, facts, own), looking, taken), prefix)
+    found = explanations.candidates(book, facts, order.order)
+    assert found is not None
+    return _view(see_candidates(found, looking), prefix)
 
 
 def _view(seen: Candidates | OwnCandidates | None, prefix: str) -> CandidatesView | None:

@@ -12,7 +12,7 @@ from events.market_events import RecoveredLotAmended, RecoveredLotGraded, Recove
 from events.vocabulary import ConditionGrade
 from market.commands import lots as commands
 from market.http.orders import candidates, order_explanations, order_lists, supplies
-from market.http.orders.candidates import CandidatesView
+from market.http.orders.candidates import FOUND, CandidatesView
 from market.http.orders.order_explanations import EXPLAINED, OrderInRoundView, RoundQuery
 from market.http.orders.order_lists import OrderEntryView, OrderQuery
 from market.http.orders.rex_terms import StepDown
@@ -23,7 +23,7 @@ from market.http.wire.endpoint import Answer, Call, DryRun, Nothing, endpoint
 from market.http.wire.examples import LOT
 from market.http.wire.ids import to_uuid
 from market.http.wire.judging import draft_of
-from market.http.wire.loading import COST, RATE
+from market.http.wire.loading import COST
 from market.http.wire.material import Body
 from market.http.wire.paging import Listing
 from market.http.wire.patching import patched
@@ -209,7 +209,7 @@ async def withdraw(call: Call[Nothing, DryRun]) -> Answer:
     tag=TAG,
     answer=CandidatesView,
     cost=COST,
-    description=RATE,
+    description=FOUND,
 )
 async def candidates_of(call: Call[Nothing, Nothing]) -> Answer:
     row = await supplies.load(call, "lot")

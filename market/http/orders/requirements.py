@@ -10,7 +10,7 @@ from events.market_events import RequirementAmended, RequirementPosted
 from events.market_terms import RequirementTerms as RecordedTerms
 from market.commands import requirements as commands
 from market.http.orders import candidates, order_explanations, order_lists
-from market.http.orders.candidates import CandidatesView
+from market.http.orders.candidates import FOUND, CandidatesView
 from market.http.orders.claim_warnings import of_cap
 from market.http.orders.name_warnings import of_names
 from market.http.orders.order_explanations import EXPLAINED, OrderInRoundView, RoundQuery
@@ -26,7 +26,7 @@ from market.http.wire.endpoint import Answer, Call, DryRun, Nothing, endpoint, n
 from market.http.wire.examples import REQUIREMENT
 from market.http.wire.ids import MarketId, OrganisationId, RequirementId, to_text, to_uuid
 from market.http.wire.judging import draft_of
-from market.http.wire.loading import COST, RATE
+from market.http.wire.loading import COST
 from market.http.wire.material import ExchangeRate
 from market.http.wire.numbers import KILOGRAMS, SIGNED_EUR_PER_KG, DecimalText
 from market.http.wire.paging import Listing
@@ -315,7 +315,7 @@ async def withdraw(call: Call[Nothing, DryRun]) -> Answer:
     tag=TAG,
     answer=CandidatesView,
     cost=COST,
-    description=RATE,
+    description=FOUND,
 )
 async def candidates_of(call: Call[Nothing, Nothing]) -> Answer:
     row = await load(call)

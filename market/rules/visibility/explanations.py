@@ -160,10 +160,20 @@ def candidates(book: Book, facts: MarketFacts, order: UUID) -> Candidates | None
     own = book.supplies.get(order) or book.requirements.get(order)
     if own is None:
         return None
+    alone = by_itself(book, facts, own)
+    if alone.standing in ("closed", "resting"):
+        return alone
     tick = book.terms.tick_ueur_per_kg
-    meets = still_open(own, facts.at) and not rests(own, facts)
-    counters = counter_orders(book, own, facts.at) if meets else []
-    verdicts = tuple(_verdict(own, counter, facts, tick) for counter in counters)
+    verdicts = tuple(_verdict(own, counter, facts, tick) for counter in counter_orders(book, own, facts.at))
+    standing = price_standing(verdicts) if verdicts else "no_counter_orders"
+    return replace(alone, standing=standing, verdicts=verdicts)
+
+
+def by_itself(book: Book, facts: MarketFacts, own: Order) -> Candidates:
+    """What of an order rests on nobody else, whoever is there; `withheld`: it is open and meets others."""
+    standing: Standing = "withheld" if still_open(own, facts.at) else "closed"
+    if standing == "withheld" and rests(own, facts):
+        standing = "resting"
     return Candidates(
         market=book.market,
         order=own.order,
@@ -172,9 +182,9 @@ def candidates(book: Book, facts: MarketFacts, order: UUID) -> Candidates | None
         rank=own.rank,
         at_position=book.position,
         open_g=own.available_g,
-        standing=_standing(own, facts, verdicts),
-        verdicts=verdicts,
-        alone=tuple(own_refusals(own, facts)) if meets else (),
+        standing=standing,
+        verdicts=(),
+        alone=tuple(own_refusals(own, facts)) if standing == "withheld" else (),
         forecast=order_mark(own),
         names_companies=names_companies(own),
         orders_before=orders_before(book, own, facts),
@@ -286,16 +296,6 @@ def _verdict(own: Order, counter: Order, facts: MarketFacts, tick: int) -> Verdi
         gap_bands=gap_bands,
         counter_forecast=order_mark(counter) is not None,
     )
-
-
-def _standing(own: Order, facts: MarketFacts, verdicts: tuple[Verdict, ...]) -> Standing:
-    if not still_open(own, facts.at):
-        return "closed"
-    if rests(own, facts):
-        return "resting"
-    if not verdicts:
-        return "no_counter_orders"
-    return price_standing(verdicts)
 
 
 def price_standing(verdicts: tuple[Verdict, ...]) -> Standing:
