@@ -13,10 +13,10 @@ several of them, lies beside them.
                  counting, agreement_counting (against what a facility can make); twin_references; tolerance
                  (what a round would not count); customs (CN codes, export licences); passport_evidence;
                  unknown_names (of initiatives, schemes, members), left_lots (what is offered and has left);
-                 far_prices (from the reference)
+                 far_prices (from the reference), unlikely_magnets (of twins and forecasts)
     twins        capacities (what a facility makes), committed (what orders have of it), twins (both);
-                 product_twins, disassembly (its score), dated_rules; returns (of products, years ahead),
-                 return_chances, poisson_binomial, weibull
+                 product_twins, magnet_shares, disassembly (its score), dated_rules;
+                 returns (of products, years ahead), return_chances, poisson_binomial, weibull
     clearing     clearings (when), clearing (what); rounds, graph, node_columns, posing, sections;
                  cleared, prices
       its record   round_events, match_facts, told_sections, told_trades, lot_products;

@@ -176,7 +176,7 @@ def stated_again(twin: ProductTwin | None, event: Recorded, fact: ProductTwinSta
     argument = StateTwin(
         caller=_caller(event), twin=fact.twin, expected_version=fact.version - 1, terms=fact.terms
     )
-    state = TwinState(lanes=ANY_LANES, twin=twin, record=bill_of(fact.terms.magnets))
+    state = TwinState(lanes=ANY_LANES, twin=twin, record=bill_of(fact.terms.magnets), recorded=True)
     return product_twins.state_twin(state, argument, _moment(event))
 
 

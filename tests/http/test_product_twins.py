@@ -162,3 +162,27 @@ async def test_a_lot_of_cores_is_held_against_the_twin_of_its_product(shop: Shop
     )
     assert 422 == refused.status_code
     assert "One core holds 225 g of magnets, and its product was made with 200 g." in refused.text
+
+
+async def test_what_no_magnet_and_no_reference_data_hold_is_told(shop: Shop, seller: Firm) -> None:
+    ferrite = EXAMPLE["magnets"][0] | {"grade": "Y30"}
+    body = EXAMPLE | {"magnets": [ferrite], "application": "nonsense-thing"}
+    for path in (PATH, f"{PATH}?validate_only=true"):
+        answer = (await shop.ask("POST", path, by=seller, body=body)).json()
+        assert [
+            ("rare_earths_of_ferrite", "/magnets/0/elements"),
+            ("application_unknown", "/application"),
+        ] == [(each["code"], each["pointer"]) for each in answer["warnings"]]
+    assert "they have consumer-electronics, hdd, " in answer["warnings"][1]["detail"]
+    heavy = RETURNS["magnets"][0] | {
+        "elements": [{"element": "Nd", "low": "30", "middle": "40", "high": "50"}]
+    }
+    told = await shop.ask("POST", "/v1/forecasts/returns", by=seller, body=RETURNS | {"magnets": [heavy]})
+    assert [("rare_earths_above_magnet", "/magnets/0/elements")] == [
+        (each["code"], each["pointer"]) for each in told.json()["warnings"]
+    ]
+    above = heavy | {
+        "elements": [*heavy["elements"], {"element": "Pr", "low": "50", "middle": "61", "high": "70"}]
+    }
+    refused = await shop.ask("POST", "/v1/forecasts/returns", by=seller, body=RETURNS | {"magnets": [above]})
+    assert (422, "shares_above_magnet") == (refused.status_code, refused.json()["errors"][0]["code"])

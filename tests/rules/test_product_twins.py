@@ -8,13 +8,16 @@ from msgspec.structs import replace
 
 from events.callers import Caller
 from events.decision import Decision
-from events.forecast_terms import ReturnForecast
+from events.forecast_terms import ElementShare, ReturnForecast, ShareBounds
 from events.material_events import ProductTwinStated
 from events.passport_terms import Magnet
+from events.twin_terms import TwinMagnet
 from events.vocabulary import PPB, TwinReference
 from market import data
 from market.rules.orders import lots, offers
+from market.rules.orders.supplies import stated_cautions
 from market.rules.orders.twin_references import product_magnets
+from market.rules.orders.unlikely_magnets import share_cautions
 from market.rules.twins.dated_rules import DatedRule, read_rules
 from market.rules.twins.disassembly import DisassemblyScore, score_on
 from market.rules.twins.product_twins import Bill, ProductTwin, StateTwin, TwinState, bill_of, state_twin
@@ -233,3 +236,57 @@ def test_no_core_holds_more_than_its_product_was_made_with() -> None:
     assert [("twin_unknown", "/core/twin")] == blotter(
         lambda: lots.list_lot(posting(rule_set=RULES), post_supply(core_lot(core=core)), moment())
     )
+
+
+def magnet_of(grade: str = "N42SH", **percent: int) -> TwinMagnet:
+    """Middles in per cent; a tenth of each beside them."""
+    shares = tuple(
+        ElementShare(
+            element=element,
+            fraction_ppb=ShareBounds(
+                low=middle * PPB // 1000 * 9, middle=middle * PPB // 100, high=middle * PPB // 1000 * 11
+            ),
+        )
+        for element, middle in percent.items()
+    )
+    return replace(ONE, grade=grade, elements=shares)
+
+
+def test_magnets_above_all_of_their_mass_are_refused_and_facts_of_before_stay() -> None:
+    above = asked(magnets=(magnet_of(Nd=51, Pr=50),))
+    (refusal,) = refusals(lambda: stating(above))
+    assert ("shares_above_magnet", "/magnets/0/elements") == (refusal.code, refusal.pointer)
+    assert "are 101 % of its mass, at the middle of each" in refusal.detail()
+    recorded = TwinState(lanes=LANES, twin=None, recorded=True)
+    assert 1 == len(state_twin(recorded, above, moment()).drafts)
+    beyond = asked(magnets=(magnet_of(Nd=60, Pr=60),))
+    assert [("shares_above_magnet", "/magnets/0/elements")] == blotter(
+        lambda: state_twin(recorded, beyond, moment())
+    )
+    assert [] == blotter(lambda: stating(asked(magnets=(magnet_of(Nd=50, Fe=50),))))
+
+
+@pytest.mark.parametrize(
+    ("magnet", "code"),
+    [
+        (magnet_of(Nd=30, Pr=5), None),
+        (magnet_of(Nd=30, Pr=6), "rare_earths_above_magnet"),
+        (magnet_of("N42", Sm=36), "rare_earths_above_magnet"),
+        (magnet_of("SmCo5", Sm=36, Co=60), None),
+        (magnet_of("YXG-30", Sm=41, Co=50), "rare_earths_above_magnet"),
+        (magnet_of("Y30", Nd=23), "rare_earths_of_ferrite"),
+        (magnet_of("C8B", Nd=23), "rare_earths_of_ferrite"),
+        (magnet_of("HF 26/24", Nd=23), "rare_earths_of_ferrite"),
+        (magnet_of("Y40", La=3, Fe=60), None),
+        (magnet_of("Y30", Nd=0, Fe=60), None),
+    ],
+)
+def test_rare_earths_that_no_such_magnet_holds_are_told(magnet: TwinMagnet, code: str | None) -> None:
+    found = [(each.code, each.pointer) for each in share_cautions((magnet,), "/magnets")]
+    assert ([] if code is None else [(code, "/magnets/0/elements")]) == found
+
+
+def test_a_forecast_that_is_offered_is_told_so() -> None:
+    (bare,) = product_magnets((magnet_of(Nd=40),))
+    codes = [each.code for each in stated_cautions(swarf(forecast=replace(RETURNED, magnets=(bare,))))]
+    assert "rare_earths_above_magnet" in codes

@@ -1,5 +1,6 @@
 """Twins of products: state one, state a further version; read them with what follows from them."""
 
+from collections.abc import Iterator
 from datetime import date
 from functools import cache
 from typing import Annotated, Any, Final, Self
@@ -11,6 +12,7 @@ from msgspec.structs import asdict
 from contracts.rules.days import day_of
 from events.forecast_terms import ElementShare, LifeBounds
 from events.material_events import ProductTwinStated
+from events.refusal import Caution
 from events.twin_terms import ProductTwinTerms, ToolClass
 from events.twin_terms import TwinMagnet as RecordedMagnet
 from events.twin_terms import TwinStep as RecordedStep
@@ -29,8 +31,9 @@ from market.http.wire.material import Body, check_days
 from market.http.wire.numbers import GRAMS, MINUTES, DecimalKind, DecimalText
 from market.http.wire.paging import Listing
 from market.http.wire.reads import as_caller, own
-from market.http.wire.receipts import Accepted
+from market.http.wire.receipts import Accepted, warned
 from market.rules.orders.twin_references import product_magnets
+from market.rules.orders.unlikely_magnets import share_cautions
 from market.rules.refusing.wording import Code, Name
 from market.rules.twins.dated_rules import DatedRule, read_rules
 from market.rules.twins.disassembly import disassembly_minutes_tenths, score_on
@@ -247,12 +250,24 @@ async def _stated(call: Call[ProductTwinDocument, DryRun], twin: UUID, expected_
     found = to_text("twin", fact.twin)
     version = None if outcome.validated_only else fact.version
     return Answer(
-        body=ProductTwinAccepted(id=None if new else found, version=fact.version, **outcome.accepted()),
+        body=ProductTwinAccepted(
+            id=None if new else found,
+            version=fact.version,
+            warnings=warned([*share_cautions(fact.terms.magnets, "/magnets"), *_cautions(fact.terms)]),
+            **outcome.accepted(),
+        ),
         status=outcome.status,
         version=version,
         replayed=outcome.replayed,
         headers={} if version is None else {"Location": f"/v1/product-twins/{found}"},
     )
+
+
+def _cautions(terms: ProductTwinTerms) -> Iterator[Caution]:
+    names = [row["application"] for row in data.rows("lifetimes.csv")]
+    if terms.application not in names:
+        text = f"No reference data of lives name {terms.application}; they have {', '.join(names)}."
+        yield Caution(code="application_unknown", text=text, pointer="/application")
 
 
 @endpoint(

@@ -9,6 +9,7 @@ from events.vocabulary import MarketBasis
 from market.http.orders.return_terms import Quarter, ReuseTerms
 from market.http.wire.material import Body, NamedTwin
 from market.http.wire.numbers import SUM_KG, DecimalKind, SumKg
+from market.http.wire.receipts import Warned
 from market.http.wire.sheets import Bar, Sheet
 from market.rules.twins.capacities import quarter_text
 from market.rules.twins.return_chances import Chances
@@ -166,6 +167,7 @@ class ReturnsView(Body, frozen=True, kw_only=True):
     quarters: tuple[QuarterView, ...]
     years: tuple[PeriodView, ...]
     total: PeriodView
+    warnings: tuple[Warned, ...] = ()
 
 
 class Line(Struct, frozen=True, kw_only=True):

@@ -9,9 +9,8 @@ from msgspec import Meta, Struct
 
 from events.analytes import element_meant_by
 from events.forecast_terms import ProductMagnet
-from events.fractions import ppb_text
 from events.refusal import Refusal
-from events.vocabulary import ELEMENTS, PPB, MarketBasis
+from events.vocabulary import ELEMENTS, MarketBasis
 from events.wellformed import duplicate_refusals
 from market import data
 from market.http.materials.product_twins import load_version
@@ -34,11 +33,14 @@ from market.http.wire.loading import COST, RATE
 from market.http.wire.material import Body, NamedTwin
 from market.http.wire.numbers import PERCENT, DecimalKind
 from market.http.wire.problems import DoorError, told
+from market.http.wire.receipts import warned
 from market.http.wire.sheets import SHAPES, Shape, answer
 from market.rules.orders.twin_references import product_magnets
-from market.rules.refusing.forecast_defects import ForecastBeforePlaced, SharesAboveMagnet
+from market.rules.orders.unlikely_magnets import share_cautions
+from market.rules.refusing.forecast_defects import ForecastBeforePlaced
 from market.rules.refusing.wording import Code
 from market.rules.twins.capacities import quarter_text
+from market.rules.twins.magnet_shares import share_refusals
 from market.rules.twins.return_chances import Fleet, calendar_years, chances
 from market.rules.twins.returns import (
     Life,
@@ -171,6 +173,7 @@ async def read(call: Call[ReturnsTerms, ReturnsQuery]) -> Answer:
         ),
         years=tuple(PeriodView.of(each, pieces) for each in found.years),
         total=PeriodView.of(found.whole, pieces),
+        warnings=warned(share_cautions(bill, "/magnets")),
     )
     return await answer(call, view, sheet_of(found, call.query.basis), call.query.format)
 
@@ -212,9 +215,7 @@ def _magnet_refusals(body: ReturnsTerms) -> Iterator[Refusal]:
     for line, magnet in enumerate(body.magnets):
         pointer = f"/magnets/{line}/elements"
         yield from duplicate_refusals(pointer, [each.element for each in magnet.elements])
-        share_ppb = sum(each.span.low for each in magnet.elements)
-        if share_ppb > PPB:
-            yield SharesAboveMagnet(pointer=pointer, share=ppb_text(share_ppb))
+    yield from share_refusals([each.inside() for each in body.magnets], "/magnets")
 
 
 def _time_refusals(body: ReturnsTerms) -> Iterator[Refusal]:

@@ -20,7 +20,7 @@ from events.forecast_terms import (
     ReturnForecast,
     SupplyForecast,
 )
-from events.fractions import ppb_text, tonnes_text
+from events.fractions import tonnes_text
 from events.market_terms import MemberFacility, RequirementTerms, SupplyTerms
 from events.refusal import Refusal
 from events.vocabulary import (
@@ -46,11 +46,11 @@ from market.rules.refusing.forecast_defects import (
     ForecastWindowEarly,
     RampNotStated,
     ReuseShareMissing,
-    SharesAboveMagnet,
 )
 from market.rules.refusing.ineligibility import Ineligibility, kg_text
 from market.rules.twins.capacities import QUARTERS, nameplate_g, quarter_start, quarter_text, ramp_ppb
 from market.rules.twins.committed import element_g
+from market.rules.twins.magnet_shares import share_refusals
 from market.rules.twins.return_chances import Fleet, likely_mg
 from market.rules.twins.returns import (
     WHOLE_MAGNETS,
@@ -200,9 +200,7 @@ def _inputs_refusals(stated: ReturnForecast) -> Iterator[Refusal]:
                     element=element,
                     meant=element_meant_by(element),
                 )
-        share_ppb = sum(each.fraction_ppb.low for each in magnet.elements)
-        if share_ppb > PPB:
-            yield SharesAboveMagnet(pointer=f"{pointer}/magnets/{line}/elements", share=ppb_text(share_ppb))
+    yield from share_refusals(stated.magnets, f"{pointer}/magnets")
 
 
 def exceeded_refusals(

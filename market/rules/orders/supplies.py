@@ -9,7 +9,7 @@ from uuid import UUID
 from msgspec import UNSET, Meta, Struct, UnsetType
 from msgspec.structs import asdict
 
-from events.forecast_terms import SupplyForecast
+from events.forecast_terms import ReturnForecast, SupplyForecast
 from events.market_terms import MarketTerms, SupplyTerms
 from events.refusal import Caution, Refusal
 from events.rex_terms import Core, StepDown, WholeMagnets
@@ -52,6 +52,7 @@ from market.rules.orders.materials import (
 )
 from market.rules.orders.oxide_prices import oxide_price_cautions
 from market.rules.orders.payment_words import payment_cautions
+from market.rules.orders.unlikely_magnets import share_cautions
 from market.rules.orders.whole_magnets import magnet_cautions
 from market.rules.packages import UNPACKED_UNITS
 from market.rules.quantities import basis_g, fx_for, kg_per_basis_kg, to_ueur_per_basis_kg
@@ -212,6 +213,8 @@ def stated_cautions(draft: SupplyDraft | SupplyTerms) -> tuple[Caution, ...]:
             found += form_claim_cautions(
                 draft.form, draft.recycled.post_consumer_ppb, draft.recycled.pre_consumer_ppb
             )
+    if isinstance(draft.forecast, ReturnForecast):
+        found += share_cautions(draft.forecast.magnets, "/forecast/returns/magnets")
     found += payment_cautions(draft.payment_terms, draft.term)
     found += customs_cautions(draft.form, draft.cn_code, draft.place, draft.composition, draft.export_licence)
     late = validity_cautions(draft.valid_until, delivered_time(draft))

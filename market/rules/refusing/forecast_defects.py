@@ -64,6 +64,6 @@ class RampNotStated(Refusal):
 
 
 class SharesAboveMagnet(Refusal):
-    """The elements of the magnet are {share} of its mass, at the least of each: more than all of it."""
+    """The elements of the magnet are {share} of its mass, at the middle of each: more than all of it."""
 
     code = "shares_above_magnet"

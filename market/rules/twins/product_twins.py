@@ -11,19 +11,19 @@ from events.callers import Caller, role_refusals
 from events.decision import Decision, Moment
 from events.envelope import Draft, Recorded
 from events.forecast_terms import ProductMagnet
-from events.fractions import decimal_text, ppb_text
+from events.fractions import decimal_text
 from events.material_events import ProductTwinStated
 from events.passport_terms import Magnet
 from events.refusal import NoChange, Refusal, VersionStale, refuse
 from events.rex_terms import CoreMagnet
 from events.twin_terms import ProductTwinTerms, TwinMagnet
-from events.vocabulary import ELEMENTS, PPB, TWIN_VERSIONS_MAX, Position, TwinVersion, lane_of
+from events.vocabulary import ELEMENTS, TWIN_VERSIONS_MAX, Position, TwinVersion, lane_of
 from events.wellformed import duplicate_refusals, malformed
 from market.rules.element_masses import MG_PER_G
 from market.rules.refusing.defects import ElementUnknown
-from market.rules.refusing.forecast_defects import SharesAboveMagnet
 from market.rules.refusing.passport_refusals import PassportUnknown
 from market.rules.refusing.twin_defects import BillNotOfRecord, RecordMissing, TwinAbsent, TwinVersionsUsed
+from market.rules.twins.magnet_shares import share_refusals
 
 Bill = Mapping[int, int]
 """Pieces by milligrams of one."""
@@ -41,11 +41,13 @@ class ProductTwin(Struct, frozen=True, kw_only=True):
 
 class TwinState(Struct, frozen=True, kw_only=True):
     """`twin`: its newest version. `record`: the magnets of the passport that is named, empty where it has
-    none; None: there is no such passport that the caller has to do with."""
+    none; None: there is no such passport that the caller has to do with. `recorded`: what is decided
+    stands in the record, where shares were held against their magnet by their lower bounds alone."""
 
     lanes: int
     twin: ProductTwin | None
     record: Bill | None = None
+    recorded: bool = False
 
 
 class StateTwin(Struct, frozen=True, kw_only=True):
@@ -63,7 +65,11 @@ def state_twin(state: TwinState, argument: StateTwin, moment: Moment) -> Decisio
     terms, organisation = argument.terms, argument.caller.organisation
     before = _standing(state.twin, argument)
     refuse(role_refusals(argument.caller, "trader", "compliance") + malformed(terms))
-    reasons = [*_content_refusals(terms.magnets), *_record_refusals(terms, state.record)]
+    reasons = [
+        *_content_refusals(terms.magnets),
+        *share_refusals(terms.magnets, "/magnets", at_least=state.recorded),
+        *_record_refusals(terms, state.record),
+    ]
     if before is not None and before.terms == terms:
         reasons.append(NoChange())
     refuse(reasons)
@@ -123,9 +129,6 @@ def _content_refusals(magnets: tuple[TwinMagnet, ...]) -> Iterator[Refusal]:
                 yield ElementUnknown(
                     pointer=f"{pointer}/{index}/element", element=element, meant=element_meant_by(element)
                 )
-        share_ppb = sum(each.fraction_ppb.low for each in magnet.elements)
-        if share_ppb > PPB:
-            yield SharesAboveMagnet(pointer=pointer, share=ppb_text(share_ppb))
 
 
 def _record_refusals(terms: ProductTwinTerms, record: Bill | None) -> Iterator[Refusal]:
