@@ -27,9 +27,11 @@ from market.rules.clearing import eligibility
 from market.rules.clearing.eligibility import reasons
 from market.rules.inputs import content_refusals
 from market.rules.orders import cores, lots, offers, requirements
+from market.rules.orders.cores import core_cautions
 from market.rules.orders.lots import GradeLot
 from market.rules.orders.magnet_grades import HCJ_KA_M, ranked, spelt
 from market.rules.orders.rex import STANDARD_CEILINGS
+from market.rules.orders.supplies import stated_cautions
 from market.rules.orders.whole_magnets import magnet_cautions
 from market.rules.refusing.reason_sentences import SENTENCES, told
 from tests.blotter import Lane, member
@@ -652,3 +654,69 @@ def test_classes_are_in_the_order_of_their_coercivity_and_temperature() -> None:
     assert sorted(table.values()) == [
         table[each] for each in ("N52", "N35", "N42", "N42M", "N42H", "N42SH", "N38UH", "N35EH", "N33AH")
     ]
+
+
+@pytest.mark.parametrize(
+    ("packaging", "pieces", "told"),
+    [
+        ({"pieces": 100}, 10_000, None),
+        (
+            {"pieces": 100},
+            9_999,
+            "The packages hold 10000 cores, 100 in each 250.000 kg; the bill is of 9999.",
+        ),
+        ({"pieces": 100}, 10_001, "the bill is of 10001."),
+        ({"pieces": 50}, 10_000, "The packages hold 5000 cores"),
+        ({"pieces": 50, "unit": "bulk"}, 10_000, None),
+        ({"unit": "piece", "package_wet_g": 2_500}, 10_000, None),
+        (
+            {"unit": "piece", "package_wet_g": 5_000},
+            10_000,
+            "The packages hold 5000 cores, 1 in each 5.000 kg",
+        ),
+        ({}, 10_000, None),
+        ({"package_wet_g": 3_000_000, "pieces": 1_200}, 10_000, None),
+        (
+            {"package_wet_g": 3_000_000, "pieces": 1_000},
+            10_000,
+            "hold 8000 to 9000 cores, 1000 in each",
+        ),
+    ],
+)
+def test_cores_of_the_bill_are_held_against_those_of_the_packages(
+    packaging: dict[str, Any], pieces: int, told: str | None
+) -> None:
+    packed = replace(core_lot().packaging, **packaging)
+    found = list(core_cautions(core_lot(packaging=packed, core=replace(ROTOR, pieces=pieces))))
+    assert [] == found if told is None else told in found[0].text, found
+    assert all(("package_unlike_pieces", "/core/pieces") == (each.code, each.pointer) for each in found)
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"core": replace(ROTOR, pieces=13_333)}, None),
+        (
+            {"core": replace(ROTOR, pieces=13_334)},
+            "finds 500.000 kg of rare earths in 3333.500 kg of magnets",
+        ),
+        (
+            {"core": replace(ROTOR, pieces=13_333), "moisture_ppb": 10_000_000},
+            "finds 495.000 kg of rare earths",
+        ),
+        (
+            {
+                "core": replace(
+                    ROTOR,
+                    pieces=50_000,
+                    magnets=(ROTOR.magnets[1], replace(ROTOR.magnets[0], grade="Y30")),
+                )
+            },
+            None,
+        ),
+    ],
+)
+def test_an_assay_far_below_the_bill_is_told(changes: dict[str, Any], told: str | None) -> None:
+    found = [each for each in stated_cautions(core_lot(**changes)) if each.code == "composition_below_bill"]
+    assert ([] if told is None else ["/composition/cells"]) == [each.pointer for each in found]
+    assert told is None or told in found[0].text

@@ -1,15 +1,48 @@
 """End-of-life parts that hold magnets: what their bill adds up to, and whether the lot can hold it."""
 
 from collections.abc import Iterator
+from typing import Final, Protocol
 
 from msgspec import UNSET, UnsetType
 
-from events.refusal import Refusal
+from events.refusal import Caution, Refusal
 from events.rex_terms import Core
-from events.vocabulary import BASIS_ELEMENTS, MarketBasis, MassG, ProductForm
+from events.vocabulary import (
+    BASIS_ELEMENTS,
+    RARE_EARTHS,
+    Composition,
+    MarketBasis,
+    MassG,
+    Packaging,
+    ProductForm,
+    Tranche,
+)
 from market.rules.element_masses import MG_PER_G
+from market.rules.orders.unlikely_magnets import is_ferrite
+from market.rules.packages import UNPACKED_UNITS
+from market.rules.quantities import SHARE_SCALE, figure_shares, net_dry_g
 from market.rules.refusing.defects import BasisAboveBill, BillAboveLot, CoreOfOtherForm
 from market.rules.refusing.ineligibility import kg_text
+
+LEAST_OF_BILL_PERCENT: Final = 15
+"""Half of what magnets of NdFeB or SmCo have of rare earths."""
+
+
+class Offered(Protocol):
+    """An offer or a lot, drafted or posted."""
+
+    @property
+    def core(self) -> Core | UnsetType: ...
+    @property
+    def net_wet_g(self) -> int: ...
+    @property
+    def moisture_ppb(self) -> int: ...
+    @property
+    def composition(self) -> Composition: ...
+    @property
+    def packaging(self) -> Packaging: ...
+    @property
+    def tranches(self) -> tuple[Tranche, ...]: ...
 
 
 def magnets_per_core_mg(core: Core) -> int:
@@ -53,6 +86,55 @@ def contained_refusals(core: Core, contained_g: MassG, basis: MarketBasis) -> It
             basis=basis,
             magnets=_mg_text(magnets_mg),
         )
+
+
+def core_cautions(terms: Offered) -> Iterator[Caution]:
+    """Where the bill, the packages and the assay tell of different lots."""
+    core = terms.core
+    if core is UNSET:
+        return
+    yield from _packed_cautions(core, terms)
+    bill_mg = core.pieces * sum(
+        magnet.pieces * magnet.mass_mg for magnet in core.magnets if not is_ferrite(magnet.grade)
+    )
+    found_g = rare_earths_g(terms)
+    if found_g * MG_PER_G * 100 < bill_mg * LEAST_OF_BILL_PERCENT:
+        yield Caution(
+            code="composition_below_bill",
+            text=f"The composition finds {kg_text(found_g)} of rare earths in {_mg_text(bill_mg)} of "
+            "magnets; those of NdFeB or SmCo are more than a quarter rare earths. See whether the pieces of "
+            "the bill are those of the whole lot, and the figures too.",
+            pointer="/composition/cells",
+        )
+
+
+def _packed_cautions(core: Core, terms: Offered) -> Iterator[Caution]:
+    """As many cores as all packages hold; the last one of a tranche may be begun."""
+    packaging = terms.packaging
+    one = 1 if packaging.unit == "piece" and packaging.pieces is UNSET else packaging.pieces
+    if one is UNSET or packaging.unit in UNPACKED_UNITS or not packaging.package_wet_g:
+        return
+    whole = [divmod(each.net_wet_g, packaging.package_wet_g) for each in terms.tranches]
+    least = sum(count for count, _ in whole) * one
+    most = sum(count + bool(rest) for count, rest in whole) * one
+    if not least <= core.pieces <= most:
+        packed = f"{least}" if least == most else f"{least} to {most}"
+        yield Caution(
+            code="package_unlike_pieces",
+            text=f"The packages hold {packed} cores, {one} in each {kg_text(packaging.package_wet_g)}; the "
+            f"bill is of {core.pieces}. A buyer reads both.",
+            pointer="/core/pieces",
+        )
+
+
+def rare_earths_g(terms: Offered) -> int:
+    """Of what is stated, a detection limit as its figure; rounded down."""
+    shares = figure_shares(terms.composition)
+    share = sum(part for analyte, (part, _) in shares.items() if analyte in RARE_EARTHS)
+    of_g = terms.net_wet_g
+    if terms.composition.basis == "dry":
+        of_g = net_dry_g(of_g, terms.moisture_ppb)
+    return of_g * share // SHARE_SCALE
 
 
 def _mg_text(mg: int) -> str:

@@ -42,6 +42,7 @@ from events.vocabulary import (
 )
 from market.rules.market_inputs import MarketInputs
 from market.rules.orders.activities import activity_cautions
+from market.rules.orders.cores import core_cautions
 from market.rules.orders.customs import customs_cautions
 from market.rules.orders.horizons import delivered_time, validity_cautions
 from market.rules.orders.materials import (
@@ -218,7 +219,7 @@ def stated_cautions(draft: SupplyDraft | SupplyTerms) -> tuple[Caution, ...]:
     found += payment_cautions(draft.payment_terms, draft.term)
     found += customs_cautions(draft.form, draft.cn_code, draft.place, draft.composition, draft.export_licence)
     late = validity_cautions(draft.valid_until, delivered_time(draft))
-    return (*found, *_package_cautions(draft), *magnet_cautions(draft), *_sharing_cautions(draft), *late)
+    return (*found, *_package_cautions(draft), *_piece_cautions(draft), *_sharing_cautions(draft), *late)
 
 
 def _package_cautions(draft: SupplyDraft | SupplyTerms) -> Iterator[Caution]:
@@ -233,6 +234,11 @@ def _package_cautions(draft: SupplyDraft | SupplyTerms) -> Iterator[Caution]:
                 text=f"{kg_text(rest_g)} fill no whole package of {kg_text(package_g)} and do not trade.",
                 pointer=f"/tranches/{index}/net_wet_g",
             )
+
+
+def _piece_cautions(draft: SupplyDraft | SupplyTerms) -> Iterator[Caution]:
+    yield from magnet_cautions(draft)
+    yield from core_cautions(draft)
 
 
 def _sharing_cautions(draft: SupplyDraft | SupplyTerms) -> Iterator[Caution]:
