@@ -16,7 +16,8 @@ In the order of reading, each line from what a command meets first to what it re
                    weighings (the mass received), received_masses (beside
                    what was shipped), non_arrivals; results, assays, oxides (what they can
                    hold), far_results (which are told of), materials, claims (what is
-                   stated beside them and paid for); calls (by when the buyer acts), deemed
+                   stated beside them and paid for); calls (by when the buyer acts), awaits
+                   (what waits for whom), deemed
                    (what the clock does if it does not); open_contests (what waits to be settled, of
                    agreements too)
     a price        prices, quotation, indices, index_units, price_terms (shared with the market)

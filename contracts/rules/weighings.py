@@ -193,7 +193,7 @@ def agree(state: DeliveryState, argument: AgreeOnMass, moment: Moment) -> Decisi
     agreement, side = party(state, argument.caller)
     delivery = known(state)
     refuse(status_refusals(delivery, *MEASURED))
-    waived = side == "seller" and delivery.mass_settled is UNSET and _open_until(delivery, moment.now)
+    waived = side == "seller" and delivery.mass_settled is UNSET and open_until(delivery, moment.now)
     if not delivery.mass_contested and not waived:
         raise MassUncontested
     taken = _word_of(delivery, other_side(side))
@@ -279,7 +279,7 @@ def mass_refusals(delivery: Delivery, side: Side, now: datetime) -> list[Refusal
     settled = delivery.mass_settled
     if settled is not UNSET and settled.by != side:
         return []
-    until = _open_until(delivery, now)
+    until = open_until(delivery, now)
     return [] if until is None else [MassOpen(side=other_side(side), object_by=instant_text(until))]
 
 
@@ -309,10 +309,10 @@ def _weighs_again(delivery: Delivery, now: datetime) -> bool:
         return False
     if delivery.survey_objected is not UNSET:
         return False
-    return delivery.mass_contested or _open_until(delivery, now) is not None
+    return delivery.mass_contested or open_until(delivery, now) is not None
 
 
-def _open_until(delivery: Delivery, now: datetime) -> datetime | None:
+def open_until(delivery: Delivery, now: datetime) -> datetime | None:
     """Until when the figure that counts may be objected to; None: it may not, or no longer."""
     if delivery.weighed is None or delivery.mass_contested:
         return None

@@ -1,6 +1,6 @@
 """Deliveries of an organisation over all its agreements, with the agreement of each."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from uuid import UUID
 
@@ -59,6 +59,38 @@ join agreement a on a.agreement = p.agreement
 order by p.delivery desc
 """
 
+# What may wait for somebody: not decided, without a final invoice, or with a return. A superset, since
+# objections end by the clock.
+READ_WAITING = """
+select p.*, a.body as agreed
+from (
+    (select market, agreement, delivery, seller, buyer, changed_time, body from delivery d
+     where seller = $1 and $2::text is distinct from 'buyer' and ($3::uuid is null or delivery < $3)
+         and ($4::uuid is null or agreement = $4) and ($5::text is null or status = $5)
+         and ($6::bigint is null or contract_year = $6) and shipped_on >= $7 and shipped_on < $8
+         and status not in ('rejected', 'withdrawn')
+         and (status not in ('accepted', 'lost') or position('"returns"'::bytea in body) > 0 or not exists (
+             select from invoice i where i.lane = d.lane and i.market = d.market
+                 and i.agreement = d.agreement and i.delivery = d.delivery
+         ))
+     order by delivery desc limit $9)
+    union all
+    (select market, agreement, delivery, seller, buyer, changed_time, body from delivery d
+     where buyer = $1 and $2::text is distinct from 'seller' and ($3::uuid is null or delivery < $3)
+         and ($4::uuid is null or agreement = $4) and ($5::text is null or status = $5)
+         and ($6::bigint is null or contract_year = $6) and shipped_on >= $7 and shipped_on < $8
+         and status not in ('rejected', 'withdrawn')
+         and (status not in ('accepted', 'lost') or position('"returns"'::bytea in body) > 0 or not exists (
+             select from invoice i where i.lane = d.lane and i.market = d.market
+                 and i.agreement = d.agreement and i.delivery = d.delivery
+         ))
+     order by delivery desc limit $9)
+    order by delivery desc limit $9
+) p
+join agreement a on a.agreement = p.agreement
+order by p.delivery desc
+"""
+
 READ_CHANGED = """
 select p.*, a.body as agreed
 from (
@@ -88,6 +120,29 @@ async def list_newest(
     """At most `limit`, the newest first."""
     rows = await connection.fetch(READ_NEWEST, *_arguments(wanted, after), limit)
     return _own(rows)
+
+
+async def list_waiting(
+    connection: Connection, wanted: Wanted, *, after: UUID | None, limit: int
+) -> list[OwnDelivery]:
+    """As `list_newest`, of those that may wait for a side or the operator."""
+    rows = await connection.fetch(READ_WAITING, *_arguments(wanted, after), limit)
+    return _own(rows)
+
+
+READ_INVOICED = """
+select distinct delivery from invoice where agreement = any($1::uuid[]) and delivery = any($2::uuid[])
+"""
+
+
+async def invoiced(connection: Connection, deliveries: Iterable[Delivery]) -> frozenset[UUID]:
+    """Those with an invoice beside their provisional one."""
+    asked = [each.shipped for each in deliveries if each.status in ("accepted", "lost")]
+    if not asked:
+        return frozenset()
+    agreements = list({each.agreement for each in asked})
+    rows = await connection.fetch(READ_INVOICED, agreements, [each.delivery for each in asked])
+    return frozenset(row["delivery"] for row in rows)
 
 
 async def list_changed(

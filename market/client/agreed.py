@@ -397,6 +397,15 @@ class Goods(Struct, frozen=True, kw_only=True):
     condition: str | None = None
 
 
+class Wait(Struct, frozen=True, kw_only=True):
+    """Who may act next, until when, and what comes of it if nobody does."""
+
+    side: str
+    act: str
+    by: datetime | None
+    consequence: str
+
+
 class Delivery(Struct, frozen=True, kw_only=True):
     """`goods`, `claims` (as they are sent), `consignment` and `documents` are its seller's word at the
     shipment, `found`, `found_evidence` and `rejected_claims` what its buyer rejected it by."""
@@ -444,6 +453,7 @@ class Delivery(Struct, frozen=True, kw_only=True):
     awaited: Awaited | None
     deemed: tuple[str, ...]
     broken: tuple[str, ...]
+    awaits: tuple[Wait, ...]
     shipped_net_wet_t: Decimal
     shipped_moisture_percent: Decimal
     returned_kg: Decimal

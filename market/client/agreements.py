@@ -232,14 +232,17 @@ class Deliveries:
         side: str | None = None,
         status: str | None = None,
         updated_since: datetime | None = None,
+        awaits: str | None = None,
     ) -> AsyncIterator[OwnDelivery]:
-        """The newest first; with `updated_since` what changed since, in that order."""
+        """The newest first; with `updated_since` what changed since, in that order; with `awaits="me"`
+        what waits for one's own side."""
         query: Query = {
             "agreement": agreement,
             "contract_year": contract_year,
             "side": side,
             "status": status,
             "updated_since": None if updated_since is None else updated_since.isoformat(),
+            "awaits": awaits,
         }
         return self._calls.pages(OWN_DELIVERIES, query=query)
 

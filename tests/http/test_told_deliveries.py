@@ -123,3 +123,36 @@ async def test_moisture_left_out_and_kilograms_for_tonnes_are_refused_at_once(sh
     file = await shop.ask("GET", "/v1/deliveries?format=csv", by=seller)
     (row,) = DictReader(StringIO(file.text))
     assert [Decimal(shown[name]) for name in masses] == [Decimal(row[name]) for name in masses]
+
+
+async def waiting(shop: Shop, by: Firm, more: str = "") -> list[str]:
+    answer = await shop.ask("GET", f"/v1/deliveries?awaits=me{more}", by=by)
+    assert 200 == answer.status_code, answer.text
+    return [f"/v1/deliveries/{each['id']}" for each in answer.json()["items"]]
+
+
+async def test_each_side_lists_what_waits_for_it(shop: Shop) -> None:
+    delivery, seller, buyer = await assayed(shop, CLEAN)
+    both = await shop.ask("GET", "/v1/deliveries?awaits=me&updated_since=2027-01-01T00:00:00Z", by=buyer)
+    assert (422, [("inconsistent", None)]) == (both.status_code, faults(both))
+    assert 400 == (await shop.ask("GET", "/v1/deliveries?awaits=them", by=buyer)).status_code
+    waits = {"side": "buyer", "act": "accept_or_reject", "by": "2027-04-25T00:00:00Z"}
+    shown = (await shop.ask("GET", delivery, by=seller)).json()
+    assert shown["awaits"] == (await shop.ask("GET", delivery, by=buyer)).json()["awaits"]
+    assert [{**waits, "consequence": "deemed_accepted"}] == shown["awaits"]
+    assert ([], [delivery]) == (await waiting(shop, seller), await waiting(shop, buyer))
+    assert [] == await waiting(shop, buyer, "&side=seller")
+    accepted = await post(shop, f"{delivery}/acceptance", buyer, {"title_passed_on": "2027-03-10"})
+    assert 201 == accepted.status_code
+    assert ([delivery], [delivery]) == (await waiting(shop, seller), await waiting(shop, buyer))
+    settled = await post(shop, f"{delivery}/settlement", seller)
+    assert 201 == settled.status_code, settled.text
+    assert ([], []) == (await waiting(shop, seller), await waiting(shop, buyer))
+    back = {"lot_number": "L1", "net_wet_t": "1", "freight": "seller", "reason": "sinters of it crack"}
+    declared = await post(shop, f"{delivery}/returns", buyer, back)
+    assert 201 == declared.status_code, declared.text
+    assert ([delivery], []) == (await waiting(shop, seller), await waiting(shop, buyer))
+    file = await shop.ask("GET", "/v1/deliveries?awaits=me&format=csv", by=seller)
+    assert 1 == len(list(DictReader(StringIO(file.text))))
+    listed = (await shop.ask("GET", f"/v1/agreements/{shown['agreement']}/deliveries", by=seller)).json()
+    assert ["answer_return"] == [each["act"] for each in listed["items"][0]["awaits"]]

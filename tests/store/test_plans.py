@@ -558,6 +558,7 @@ def own_lists_of(organisation: UUID, mark: UUID) -> list[tuple[str, tuple[object
             (own_nominations.READ_BY_PERIOD, (*spoken, *begun), {f"nomination_of_{side}"}),
             (own_nominations.READ_BY_CHANGE, (*spoken, *said), {f"nomination_of_{side}_changed"}),
             (own_deliveries.READ_NEWEST, shipped, {f"delivery_of_{side}"}),
+            (own_deliveries.READ_WAITING, shipped, {f"delivery_of_{side}"}),
             (
                 own_deliveries.READ_CHANGED,
                 (*shipped, instant, instant),

@@ -17,6 +17,7 @@ from contracts.rules.returns import is_operators as return_is_operators
 from contracts.rules.weighings import is_operators as mass_is_operators
 from contracts.store import deliveries as store
 from contracts.store.agreements import load_agreement as stored_agreement
+from contracts.store.own_deliveries import invoiced
 from events import contract_terms as terms
 from events.callers import Caller
 from events.delivery_events import AssayLodged, DeliveryShipped
@@ -383,13 +384,16 @@ async def index(call: Call[Nothing, ReasonedPage]) -> Answer:
         rows = await store.list_deliveries(
             connection, agreement.agreement, after=lists.after(call, UUID), limit=limit + 1
         )
+        done = await invoiced(connection, rows)
     side = agreement.side_of(call.caller.organisation)
     return lists.answer(
         call,
         rows[:limit],
         more=len(rows) > limit,
         key=lambda row: row.shipped.delivery,
-        view=lambda row: DeliveryView.of(row, agreement, side, call.door.clock()),
+        view=lambda row: DeliveryView.of(
+            row, agreement, side, call.door.clock(), invoiced=row.shipped.delivery in done
+        ),
     )
 
 
@@ -414,12 +418,14 @@ async def read(call: Call[Nothing, ReasonQuery]) -> Answer:
         agreement = (
             None if row is None else await stored_agreement(connection, organisation, row.shipped.agreement)
         )
+        done = await invoiced(connection, () if row is None else (row,))
     if row is None or agreement is None:
         raise not_found()
     side = agreement.side_of(call.caller.organisation)
     if side is None and "auditor" not in call.caller.roles and not _is_operators(agreement, row):
         raise not_found()
-    return Answer(body=DeliveryView.of(row, agreement, side, call.door.clock()), version=row.version)
+    body = DeliveryView.of(row, agreement, side, call.door.clock(), invoiced=bool(done))
+    return Answer(body=body, version=row.version)
 
 
 def _is_operators(agreement: Agreement, row: Delivery) -> bool:

@@ -6,6 +6,7 @@ from typing import Literal, NamedTuple, Self
 from msgspec import UNSET
 
 from contracts.rules.agreement import Agreement
+from contracts.rules.awaits import Consequence, DeliveryAct, Wait, WhoActs, waits
 from contracts.rules.calls import awaited, deemed_acts
 from contracts.rules.delivered import broken
 from contracts.rules.delivery import Delivery, DeliveryStatus
@@ -251,6 +252,19 @@ class AwaitedView(Body, frozen=True, kw_only=True):
         return None if found is None else cls(act=found.act, act_by=found.act_by, called=found.called)
 
 
+class WaitView(Body, frozen=True, kw_only=True):
+    """`side` may act until `by`; null: no time is set. `consequence`: what comes of it if it does not."""
+
+    side: WhoActs
+    act: DeliveryAct
+    by: Instant | None
+    consequence: Consequence
+
+    @classmethod
+    def of(cls, value: Wait) -> Self:
+        return cls(side=value.side, act=value.act, by=value.by, consequence=value.consequence)
+
+
 class DeliveryView(Body, frozen=True, kw_only=True):
     """A delivery as it stands; mass and `quantity_kg` of basis as shipped, or as settled so far, with
     `returned_kg` in it of what went back since; `shipped_net_wet_t` and its moisture stay as they left.
@@ -262,7 +276,8 @@ class DeliveryView(Body, frozen=True, kw_only=True):
     pays the way back of a rejected lot; it is settled outside the record. `returns`: what went back after
     it was accepted, or shall, in order. `withdrawn`: why its seller took it back. `broken`: what is not as
     agreed of a lot that waits to be accepted, for which its buyer may reject it, or that was accepted with
-    it: limits that settled figures break, goods, demands."""
+    it: limits that settled figures break, goods, demands. `awaits`: who may act next, of both sides and the
+    operator; what waits on the clock or an index alone is not told."""
 
     id: DeliveryId
     agreement: AgreementId
@@ -310,10 +325,13 @@ class DeliveryView(Body, frozen=True, kw_only=True):
     awaited: AwaitedView | None
     deemed: tuple[BuyerAct, ...]
     broken: tuple[str, ...]
+    awaits: tuple[WaitView, ...]
 
     @classmethod
-    def of(cls, value: Delivery, agreement: Agreement, viewer: Side | None, now: datetime) -> Self:
-        """`viewer`: whose side reads it; None for an auditor, who sees all."""
+    def of(
+        cls, value: Delivery, agreement: Agreement, viewer: Side | None, now: datetime, *, invoiced: bool
+    ) -> Self:
+        """`viewer`: whose side reads it; None for an auditor, who sees all. `invoiced`: finally."""
         shipped, weighed, exchanged = value.shipped, value.weighed, value.exchanged
         agreed = agreement.terms_on(shipped.shipped_on)
         mass = value.mass
@@ -368,6 +386,7 @@ class DeliveryView(Body, frozen=True, kw_only=True):
             awaited=AwaitedView.of(value, now),
             deemed=deemed_acts(value),
             broken=broken(agreed, value),
+            awaits=tuple(map(WaitView.of, waits(agreement, value, now, invoiced=invoiced))),
         )
 
 

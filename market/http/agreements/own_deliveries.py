@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import date, datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
 from msgspec import Meta, structs
@@ -19,6 +19,7 @@ from market.http.agreements.own_lists import FILES, OwnQuery, names_of_others, o
 from market.http.wire import lists
 from market.http.wire.access import READERS
 from market.http.wire.endpoint import Answer, Call, Nothing, endpoint
+from market.http.wire.faults import Fault, InvalidInputError
 from market.http.wire.ids import MarketId, OrganisationId, to_text, to_uuid
 from market.http.wire.paging import Listing
 from market.http.wire.row_files import CSV, XLSX
@@ -33,6 +34,10 @@ class OwnDeliveriesQuery(OwnQuery, frozen=True, kw_only=True):
     shipped_before: date | None = None
     updated_since: Annotated[
         Instant | None, Meta(description="What a step changed at this instant or later, in that order.")
+    ] = None
+    awaits: Annotated[
+        Literal["me"] | None,
+        Meta(description="Those that wait for the caller's side. A page may hold fewer than `limit`."),
     ] = None
 
 
@@ -62,6 +67,13 @@ COLUMNS: Final[tuple[Column, ...]] = (
 )
 
 
+_NOT_BOTH: Final = Fault(
+    code="inconsistent",
+    detail="what waits is listed the newest first: ask without `updated_since`",
+    parameter="awaits",
+)
+
+
 @endpoint(
     "GET",
     "/v1/deliveries",
@@ -79,6 +91,8 @@ COLUMNS: Final[tuple[Column, ...]] = (
 )
 async def index(call: Call[Nothing, OwnDeliveriesQuery]) -> Answer:
     query, limit = call.query, own_lists.page_limit(call) + 1
+    if query.awaits is not None and query.updated_since is not None:
+        raise InvalidInputError([_NOT_BOTH])
     own_lists.check_order(query.shipped_from, query.shipped_before, "shipped_before")
     wanted = Wanted(
         organisation=call.caller.organisation,
@@ -90,19 +104,22 @@ async def index(call: Call[Nothing, OwnDeliveriesQuery]) -> Answer:
         shipped_before=query.shipped_before or date.max,
     )
     async with as_party(call) as (connection, _):
-        if query.updated_since is None:
+        if query.awaits is not None:
+            rows = await store.list_waiting(connection, wanted, after=lists.after(call, UUID), limit=limit)
+        elif query.updated_since is None:
             newest = lists.after(call, UUID)
             rows = await store.list_newest(connection, wanted, after=newest, limit=limit)
         else:
             since = own_lists.since(query.updated_since, "updated_since")
             after = lists.after(call, tuple[datetime, UUID])
             rows = await store.list_changed(connection, wanted, since, after=after, limit=limit)
+        done = await store.invoiced(connection, (row.delivery for row in rows))
     names = await names_of_others(call, rows)
     return await own_lists.answer(
         call,
         rows,
         key=_key if query.updated_since is not None else lambda row: row.delivery.shipped.delivery,
-        view=lambda row: _view(call, row, names),
+        view=lambda row: _view(call, row, names, invoiced=row.delivery.shipped.delivery in done),
         name="deliveries",
         columns=COLUMNS,
     )
@@ -112,9 +129,14 @@ def _key(row: OwnDelivery) -> tuple[datetime, UUID]:
     return row.changed_at or ALWAYS, row.delivery.shipped.delivery
 
 
-def _view(call: Call[Any, Any], row: OwnDelivery, names: Mapping[UUID, str]) -> OwnDeliveryView:
+def _view(
+    call: Call[Any, Any], row: OwnDelivery, names: Mapping[UUID, str], *, invoiced: bool
+) -> OwnDeliveryView | None:
+    """None where it waits for the other side alone and one's own was asked for."""
     side = own_side(call, row, names)
-    shown = DeliveryView.of(row.delivery, row.agreement, side.side, call.door.clock())
+    shown = DeliveryView.of(row.delivery, row.agreement, side.side, call.door.clock(), invoiced=invoiced)
+    if call.query.awaits is not None and all(each.side != side.side for each in shown.awaits):
+        return None
     return OwnDeliveryView(
         **structs.asdict(shown),
         market=to_text("mkt", row.market),
