@@ -156,3 +156,18 @@ async def test_each_side_lists_what_waits_for_it(shop: Shop) -> None:
     assert 1 == len(list(DictReader(StringIO(file.text))))
     listed = (await shop.ask("GET", f"/v1/agreements/{shown['agreement']}/deliveries", by=seller)).json()
     assert ["answer_return"] == [each["act"] for each in listed["items"][0]["awaits"]]
+
+
+async def test_activities_are_shown_to_both_and_held_against_the_masses_beside_them(shop: Shop) -> None:
+    on(shop, date(2027, 1, 1))
+    path, seller, buyer = await effective(shop, LIMITED)
+    on(shop, date(2027, 3, 10))
+    thorium = {"analyte": "Th", "fraction": {"unit": "percent", "amount": "5.45"}}
+    body = lot(stated=[*CLEAN, thorium], th_bq_per_g="0.3", u_bq_per_g="31")
+    told = await post(shop, f"{path}/deliveries?validate_only=true", seller, body)
+    assert ("activity_unlike_assay", "/th_bq_per_g") in warnings(told)
+    shipped = await post(shop, f"{path}/deliveries", seller, body | {"th_bq_per_g": "221"})
+    assert [] == [pointer for code, pointer in warnings(shipped) if code == "activity_unlike_assay"]
+    for side in (seller, buyer):
+        claims = (await shop.ask("GET", shipped.headers["location"], by=side)).json()["claims"]
+        assert ("221", "31") == (claims["th_bq_per_g"], claims["u_bq_per_g"])

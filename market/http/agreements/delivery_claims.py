@@ -2,11 +2,14 @@
 
 from typing import Self
 
+from msgspec import UNSET, UnsetType
+
 from events.contract_terms import DeliveryEvidence
 from events.market_terms import MemberCertificate
 from events.vocabulary import Instant, RexRoute
 from market.http.wire.ids import CertificateId, FacilityId, to_text
 from market.http.wire.material import Body, Footprint, OriginStep, RecycledContent
+from market.http.wire.numbers import BECQUEREL_PER_GRAM, BecquerelPerGram
 
 
 class HeldCertificate(Body, frozen=True, kw_only=True):
@@ -38,6 +41,8 @@ class ClaimsView(Body, frozen=True, kw_only=True):
     origin: tuple[OriginStep, ...]
     certificates: tuple[HeldCertificate, ...]
     rex_routes: tuple[RexRoute, ...]
+    th_bq_per_g: BecquerelPerGram | None
+    u_bq_per_g: BecquerelPerGram | None
 
     @classmethod
     def outside(cls, value: DeliveryEvidence) -> Self:
@@ -47,4 +52,10 @@ class ClaimsView(Body, frozen=True, kw_only=True):
             origin=tuple(map(OriginStep.outside, value.origin)),
             certificates=tuple(map(HeldCertificate.outside, value.certificates)),
             rex_routes=value.rex_routes,
+            th_bq_per_g=_activity(value.th_mbq_per_g),
+            u_bq_per_g=_activity(value.u_mbq_per_g),
         )
+
+
+def _activity(stated: int | UnsetType) -> str | None:
+    return None if stated is UNSET else BECQUEREL_PER_GRAM.text(stated)

@@ -42,7 +42,7 @@ from market.http.wire.endpoint import Call
 from market.http.wire.reads import Looking, as_desk, looking_on
 from market.http.wire.receipts import Warned, unless_unread, warned
 from market.rules.offered_evidence import moisture_cautions, offered_cautions
-from market.rules.orders import left_lots
+from market.rules.orders import activities, left_lots
 from market.rules.orders.materials import form_claim_cautions
 from market.rules.passports import shipped_claims, shipped_lots
 from market.store import matches, reservations, supplies
@@ -132,6 +132,7 @@ async def _of_shipment(call: Call[Any, Any], fact: DeliveryShipped) -> tuple[War
         fact.evidence.footprint, clause_of(terms.price), fact.form, call.door.clock(), until
     )
     told += silence_cautions(terms, fact.evidence)
+    told += activities.shipped_cautions(fact)
     if matched is not None and not any(fact.shipped_on > earlier.until for earlier in agreement.superseded):
         told += offered_cautions(matched, fact.evidence, with_passport=fact.passport is not None)
         told += moisture_cautions(matched, fact.moisture_ppb)

@@ -1,11 +1,14 @@
 """Activities of thorium and uranium held against what the same assay says of their masses."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
+from msgspec import UNSET
+
+from events.delivery_events import DeliveryShipped
 from events.fractions import ppb_text
 from events.refusal import Caution
-from events.vocabulary import Assay, Composition
+from events.vocabulary import Assay, Cell, Composition
 from market.rules.quantities import SHARE_SCALE, element_fractions, figure_share
 from market.rules.refusing.ineligibility import becquerel_text
 
@@ -18,10 +21,33 @@ ROUNDED_MBQ_PER_G: Final = 1
 
 def activity_cautions(composition: Composition, assay: Assay) -> Iterator[Caution]:
     """A factor of two and more between what is stated and what the cell of the element comes to."""
-    for element, stated, pointer in (
-        ("Th", assay.th_mbq_per_g, "/assay/th_mbq_per_g"),
-        ("U", assay.u_mbq_per_g, "/assay/u_mbq_per_g"),
-    ):
+    stated = {"Th": assay.th_mbq_per_g, "U": assay.u_mbq_per_g}
+    yield from _apart(composition, stated, "/assay/{}_mbq_per_g")
+
+
+def shipped_cautions(fact: DeliveryShipped) -> Iterator[Caution]:
+    """The same of a lot that leaves. Pointers are into the shipment."""
+    cells = tuple(
+        Cell(
+            analyte=each.analyte,
+            reported_as=each.analyte,
+            state="value",
+            fraction_ppb=each.fraction_ppb,
+        )
+        for each in fact.stated
+        if each.fraction_ppb
+    )
+    shown = fact.evidence
+    stated = {
+        element: None if mbq_per_g is UNSET else mbq_per_g
+        for element, mbq_per_g in (("Th", shown.th_mbq_per_g), ("U", shown.u_mbq_per_g))
+    }
+    yield from _apart(Composition(basis="dry", of="sample", cells=cells), stated, "/{}_bq_per_g")
+
+
+def _apart(composition: Composition, given: Mapping[str, int | None], pointer: str) -> Iterator[Caution]:
+    """`pointer`: with a place for the element in small letters."""
+    for element, stated in given.items():
         if stated is None or (figure := figure_share(composition, element)) is None:
             continue
         share, below = figure
@@ -40,5 +66,5 @@ def activity_cautions(composition: Composition, assay: Assay) -> Iterator[Cautio
             code="activity_unlike_assay",
             text=f"{becquerel_text(stated)} of {nuclide} is stated, and {of_cell} is {bound} "
             f"{becquerel_text(found // SHARE_SCALE)}: one of both is of another unit, or of another mass.",
-            pointer=pointer,
+            pointer=pointer.format(element.lower()),
         )
