@@ -9,11 +9,12 @@ from events.contract_terms import AgreementTerms
 from events.delivery_events import AssayLodged
 from events.fractions import ppb_text
 from events.refusal import Caution
-from events.vocabulary import BASIS_ELEMENTS
+from events.vocabulary import BASIS_ELEMENTS, OXIDES, PPB, TRADED_OXIDE
 
 FAR_LIMITS: Final = 10
 """Splitting limits apart from what was stated."""
 FAR_FACTOR: Final = 2
+NEAR_PART: Final = 100
 ANEW: Final = "Until the other side has lodged its own it may be lodged anew."
 
 
@@ -32,6 +33,14 @@ def assay_cautions(terms: AgreementTerms, delivery: Delivery, fact: AssayLodged)
                 f"was stated. {ANEW}",
                 pointer=pointer,
             )
+        elif _of_oxide(each.analyte, each.fraction_ppb, before_ppb, limit_ppb):
+            yield Caution(
+                code="result_as_oxide",
+                text=f"{each.analyte} {ppb_text(each.fraction_ppb)} is lodged and {ppb_text(before_ppb)} was "
+                f"stated, which is as much {TRADED_OXIDE[each.analyte]}. Results are of elements: state "
+                f"those, or name the oxide in `reported_as`. {ANEW}",
+                pointer=pointer,
+            )
         elif _far(each.fraction_ppb, before_ppb, limit_ppb, paid=each.analyte in payable):
             yield Caution(
                 code="result_far_from_stated",
@@ -40,6 +49,14 @@ def assay_cautions(terms: AgreementTerms, delivery: Delivery, fact: AssayLodged)
                 f"unit is right. {ANEW}",
                 pointer=pointer,
             )
+
+
+def _of_oxide(analyte: str, lodged_ppb: int, stated_ppb: int, limit_ppb: int) -> bool:
+    """Whether it is what was stated, with its oxygen, and the other side will find it too far."""
+    if analyte not in TRADED_OXIDE or abs(lodged_ppb - stated_ppb) <= limit_ppb:
+        return False
+    as_element_ppb = lodged_ppb * OXIDES[TRADED_OXIDE[analyte]][1] // PPB
+    return abs(as_element_ppb - stated_ppb) <= max(limit_ppb, stated_ppb // NEAR_PART)
 
 
 def _far(lodged_ppb: int, stated_ppb: int, limit_ppb: int, *, paid: bool) -> bool:

@@ -171,3 +171,39 @@ async def test_activities_are_shown_to_both_and_held_against_the_masses_beside_t
     for side in (seller, buyer):
         claims = (await shop.ask("GET", shipped.headers["location"], by=side)).json()["claims"]
         assert ("221", "31") == (claims["th_bq_per_g"], claims["u_bq_per_g"])
+
+
+async def test_figures_of_oxides_count_as_the_element_in_them(shop: Shop) -> None:
+    on(shop, date(2027, 1, 1))
+    path, seller, buyer = await effective(shop, LIMITED)
+    on(shop, date(2027, 3, 10))
+
+    def figure(analyte: str, oxide: str | None, amount: str) -> dict[str, Any]:
+        return {
+            "analyte": analyte,
+            "reported_as": oxide,
+            "fraction": {"unit": "percent", "amount": amount},
+        }
+
+    wrong = [figure("Nd", "Nd2O5", "70"), figure("Pr", "Nd2O3", "20"), figure("Fe", None, "0.03")]
+    told = await post(shop, f"{path}/deliveries", seller, lot(stated=wrong))
+    assert [
+        ("oxide_unknown", "/stated/0/reported_as"),
+        ("oxide_not_of_element", "/stated/1/reported_as"),
+    ] == (faults(told))
+    stated = [figure("Nd", "Nd2O3", "66.5"), figure("Pr", "Pr6O11", "21.7"), figure("Fe", "Fe", "0.03")]
+    thorium = figure("Th", "ThO2", "0.01")
+    shipped = await post(shop, f"{path}/deliveries", seller, lot(stated=[*stated, thorium]))
+    assert 201 == shipped.status_code, shipped.text
+    shown = (await shop.ask("GET", shipped.headers["location"], by=buyer)).json()
+    found = {each["analyte"]: each["fraction"]["amount"] for each in shown["stated"]}
+    assert {"Nd": "57.0171", "Pr": "17.96109", "Fe": "300", "Th": "87.88"} == found
+    weighed = {"weighed_on": "2027-03-10", "net_wet_t": "10"}
+    assert 201 == (await post(shop, f"{shipped.headers['location']}/weighing", buyer, weighed)).status_code
+    assays = f"{shipped.headers['location']}/assays"
+    slip = [figure("Nd", None, "66.5"), figure("Pr", None, "21.7"), figure("Fe", None, "0.03")]
+    lodged = await post(shop, assays, buyer, {"laboratory": "AHK", "reference": "1", "results": slip})
+    assert 201 == lodged.status_code, lodged.text
+    assert ["result_as_oxide"] * 2 == [code for code, _ in warnings(lodged)]
+    right = await post(shop, assays, buyer, {"laboratory": "AHK", "reference": "1", "results": stated})
+    assert (201, []) == (right.status_code, warnings(right))

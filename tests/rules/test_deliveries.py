@@ -425,6 +425,39 @@ def test_what_is_paid_for_is_told_of_by_the_double_within_its_splitting_limit_to
         assert codes == [each.code for each in assay_cautions(FLAT, of.delivery, fact)]
 
 
+@pytest.mark.parametrize(
+    ("lodged", "codes"),
+    [
+        ({"Nd": 665_000_000, "Pr": 217_000_000}, ["result_as_oxide"] * 2),
+        ({"Nd": 570_181_000, "Pr": 179_611_000}, []),
+        ({"Nd": 632_000_000, "Pr": 179_600_000}, ["result_far_from_stated"]),
+    ],
+)
+def test_figures_that_are_the_oxides_of_what_was_stated_are_told_so(
+    lodged: dict[str, int], codes: list[str]
+) -> None:
+    """Nd 57.02 % and Pr 17.96 % are 66.5 % of Nd2O3 and 21.7 % of Pr6O11."""
+    of = begun().ship(stated=figures(Nd=570_200_000, Pr=179_600_000)).weigh()
+    fact = of.lodge("buyer", results=figures(**lodged)).delivery.buyer_assay
+    assert fact is not None
+    assert codes == [each.code for each in assay_cautions(FLAT, of.delivery, fact)]
+
+
+@pytest.mark.parametrize(
+    ("named", "instead"),
+    [
+        ("Nd2O3", "Nd2O3 holds 85.74 % of Nd: state Nd, in an assay with reported_as Nd2O3"),
+        ("ThO2", "ThO2 holds 87.88 % of Th: state Th"),
+        ("Xx", "Xx is no analyte: there are "),
+    ],
+)
+def test_an_oxide_that_is_named_as_analyte_is_told_its_element_and_factor(named: str, instead: str) -> None:
+    of = begun().ship().weigh()
+    with pytest.raises(Refusals) as found:
+        of.lodge("seller", results=figures(**NDPR, **{named: 1}))
+    assert instead in str(found.value)
+
+
 def test_the_exchange_waits_for_both_or_for_the_time_to_be_out() -> None:
     """14 days after the weighing on 1 March: until the end of 15 March."""
     weighed = begun().ship().weigh()

@@ -31,9 +31,10 @@ from market.http.agreements.consignments import Consignment
 from market.http.agreements.contract_reads import ReasonedPage, ReasonQuery, as_party
 from market.http.agreements.contract_reads import load as load_agreement
 from market.http.agreements.delivery_steps import TAG, DeliveryAccepted, answer, delivery_step, given_of
-from market.http.agreements.delivery_views import DeliveryView, Result
+from market.http.agreements.delivery_views import DeliveryView
 from market.http.agreements.delivery_warnings import matched_lot, of_acceptance, of_assay, of_shipment
 from market.http.agreements.goods_terms import FoundGoods
+from market.http.agreements.reported_results import ReportedResult, results_of
 from market.http.wire import lists
 from market.http.wire.access import OPERATORS, READERS, TRADERS
 from market.http.wire.contract_steps import given
@@ -57,7 +58,7 @@ from market.rules.refusing.defects import CertificateNotOwned
 from market.rules.refusing.wording import Code, LongText, Text
 from market.store import members
 
-Results = Annotated[tuple[Result, ...], Meta(min_length=1, max_length=64)]
+Results = Annotated[tuple[ReportedResult, ...], Meta(min_length=1, max_length=64)]
 RESULTS: Final = [
     {"analyte": "Nd", "fraction": {"unit": "percent", "amount": "64.3"}},
     {"analyte": "Pr", "fraction": {"unit": "percent", "amount": "20.7"}},
@@ -200,7 +201,7 @@ async def ship(call: Call[ShipLot, DryRun]) -> Answer:
         shipped_on=body.shipped_on,
         net_wet_g=TONNES_POSITIVE.parse(body.net_wet_t),
         moisture_ppb=PERCENT.parse(body.moisture_percent),
-        stated=tuple(result.inside() for result in body.stated),
+        stated=results_of(body.stated, "/stated"),
         evidence=body.evidence(await _certificates(call)),
         matched=await matched_lot(call),
         goods=UNSET if body.goods is None else body.goods.inside(),
@@ -240,9 +241,10 @@ async def _certificates(call: Call[ShipLot, DryRun]) -> tuple[MemberCertificate,
     summary="Lodge a sealed assay",
     body=LodgedAssay,
     description="Shown to the other side when both are in or the time is out. Until the other side has "
-    "lodged its own, another may be lodged in its place. Of an oxide, carbonate or ore its figures cannot "
-    "come to more than 105 % as oxides. A figure that is twice or half of what was stated, or more than ten "
-    "splitting limits from it, and none of what is paid for, are warned of.",
+    "lodged its own, another may be lodged in its place. A figure of an oxide names it in `reported_as` and "
+    "counts as the element in it. Of an oxide, carbonate or ore its figures cannot come to more than 105 % "
+    "as oxides. A figure that is twice or half of what was stated, or more than ten splitting limits from "
+    "it, that looks like the oxide of what was stated, and none of what is paid for, are warned of.",
     example=ASSAY,
 )
 async def lodge(call: Call[LodgedAssay, DryRun]) -> Answer:
@@ -257,7 +259,7 @@ def lodging(caller: Caller, delivery: UUID, body: LodgedAssay) -> LodgeAssay:
         delivery=delivery,
         laboratory=body.laboratory,
         reference=body.reference,
-        results=tuple(result.inside() for result in body.results),
+        results=results_of(body.results, "/results"),
     )
 
 
@@ -287,7 +289,7 @@ async def umpire(call: Call[UmpireAssay, DryRun]) -> Answer:
         delivery=call.ids["delivery"],
         laboratory=call.body.laboratory,
         reference=call.body.reference,
-        results=tuple(result.inside() for result in call.body.results),
+        results=results_of(call.body.results, "/results"),
         cost_cents=EUR_CENTS.parse(call.body.cost),
         certificate=call.body.certificate.inside(),
     )

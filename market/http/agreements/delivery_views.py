@@ -24,7 +24,7 @@ from market.http.agreements.goods_terms import FoundGoods
 from market.http.agreements.lot_returns import ReturnView
 from market.http.agreements.non_arrivals import NonArrivalView
 from market.http.agreements.weighing_views import WeighingView
-from market.http.orders.composition import Fraction, to_fraction, to_ppb
+from market.http.orders.composition import Fraction, to_fraction
 from market.http.wire.ids import AgreementId, DeliveryId, InvoiceId, PassportId, to_text
 from market.http.wire.material import Body, Window
 from market.http.wire.numbers import (
@@ -50,9 +50,6 @@ class Result(Body, frozen=True, kw_only=True):
 
     analyte: Code
     fraction: Fraction
-
-    def inside(self) -> terms.AnalyteResult:
-        return terms.AnalyteResult(analyte=self.analyte, fraction_ppb=to_ppb(self.fraction))
 
     @classmethod
     def outside(cls, value: terms.AnalyteResult) -> Self:
@@ -108,7 +105,8 @@ class PriceTermView(Body, frozen=True, kw_only=True):
 
 
 class InvoiceLineView(Body, frozen=True, kw_only=True):
-    """quantity × price = amount + remainder, in the invoice's currency; below zero the seller pays."""
+    """quantity × price = amount + remainder, in the invoice's currency; below zero the seller pays. `amount`
+    is rounded to cents half to even: 0.005 to 0.00, 0.015 to 0.02."""
 
     kind: LineKind
     quantity_kg: Kilograms
