@@ -2,8 +2,10 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from datetime import date
 from uuid import UUID
 
+from contracts.store import deliveries
 from events.connections import Connection
 from events.decision import LaneKey, Moment
 from events.desk import Desk
@@ -12,6 +14,7 @@ from market.commands.material_steps import Asked, MaterialStep
 from market.commands.sold_lots import load_sales
 from market.rules.element_masses import BALANCED
 from market.rules.orders.reservations import number_identity
+from market.rules.passport import Passport
 from market.rules.passports import transformations as rules
 from market.rules.passports.transformations import Transform, TransformState
 from market.store import party_reads, passports, reservations, transformations
@@ -34,6 +37,7 @@ async def load(connection: Connection, asked: Asked[Transform], moment: Moment) 
         facility=await party_reads.load_facility(connection, argument.caller.organisation, argument.facility),
         passports=known,
         sales=await load_sales(connection, list(known.values()), asked.lanes),
+        left=await _left(connection, known.values()),
         days=await passports.load_days(connection, keys),
         reservations={each: held[str(each)].reservation for _, each in keys if str(each) in held},
         taken=await passports.taken_numbers(connection, argument.facility, numbers) | _one_lot_twice(numbers),
@@ -44,6 +48,18 @@ async def load(connection: Connection, asked: Asked[Transform], moment: Moment) 
             if (found := alike.get(each) or reservations.holder(offered, each)) is not None
         },
     )
+
+
+async def _left(connection: Connection, drawn: Iterable[Passport]) -> dict[str, date]:
+    """What left of the lots and is with a buyer, or on its way; what came back whole is theirs again."""
+    owners = {passport.passport: passport.owner for passport in drawn}
+    shipped = await deliveries.shipped_of_passports(connection, list(owners))
+    return {
+        of.lot_number.lower(): of.shipped_on
+        for each in shipped
+        for of in (each.delivery.shipped,)
+        if of.passport is not None and each.seller == owners[of.passport] and each.delivery.kept_wet_g
+    }
 
 
 def lanes(desk: Desk, argument: Transform) -> Sequence[LaneKey]:

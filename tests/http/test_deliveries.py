@@ -944,6 +944,7 @@ async def assert_held_against_its_passport(shop: Shop, path: str, seller: Firm) 
     assert [("lot_above_passport", "/net_wet_t"), ("basis_above_passport", "/stated")] == told[-2:]
     part = await post(shop, path, seller, lot(lot_number="L9/1", passport=own, net_wet_t="1"))
     assert ("lot_shipped_in_part", "/passport") == warnings(part)[-1]
+    await assert_no_second_lot_of_a_part(shop, seller, own, stated)
     over = await post(shop, path, seller, lot(lot_number="L9/2", passport=own))
     assert [("lot_above_passport", "/net_wet_t")] == faults(over)
     rest = await post(shop, path, seller, lot(lot_number="L9/2", passport=own, net_wet_t="9.4"))
@@ -959,6 +960,37 @@ async def assert_held_against_its_passport(shop: Shop, path: str, seller: Firm) 
     assert (200, []) == (seen.status_code, seen.json()["journeys"])
     listed = (await shop.ask("GET", "/v1/passports", by=seller)).json()["items"]
     assert {None} == {each["journeys"] for each in listed}
+
+
+async def assert_no_second_lot_of_a_part(
+    shop: Shop, seller: Firm, passport: str, stated: dict[str, Any]
+) -> None:
+    """1 t left as L9/1: what stays is no L9/1, and a passport of that number is no second one of it."""
+    made = stated | {"lot_number": "l9/1", "net_wet_t": "9.4"}
+    work = {
+        "facility": to_text("fac", seller.facility),
+        "stage": "processing",
+        "transformed_on": "2026-03-02",
+        "custody": "segregated",
+        "inputs": [{"passport": passport, "net_wet_t": "9.4"}],
+        "outputs": [made],
+    }
+    path = "/v1/transformations?validate_only=true"
+    refused = await post(shop, path, seller, work)
+    assert [("lot_number_delivered", "/outputs/0/lot_number")] == faults(refused), refused.text
+    kept = await post(shop, path, seller, work | {"outputs": [made | {"lot_number": "L9/2"}]})
+    assert 200 == kept.status_code, kept.text
+    again = await issued(shop, seller, **(stated | {"lot_number": "L9/1", "net_wet_t": "1"}))
+    handed = {"owner": to_text("org", shop.scene.buyers[0].organisation), "transferred_on": "2026-03-02"}
+    told = await post(
+        shop, f"/v1/passports/{again}/transfers?validate_only=true", seller, handed, version='"v1"'
+    )
+    assert ("lot_delivered_by_other", "/owner") in warnings(told), told.text
+    bare = await issued(shop, seller, **(stated | {"lot_number": "L8"}))
+    told = await post(
+        shop, f"/v1/passports/{bare}/transfers?validate_only=true", seller, handed, version='"v1"'
+    )
+    assert "lot_delivered_by_other" not in told.text
 
 
 async def neodymium(shop: Shop, by: Firm) -> dict[str, str | None]:

@@ -8,7 +8,8 @@ from uuid import UUID
 from msgspec import Meta
 from msgspec.structs import replace
 
-from contracts.store.deliveries import journeys_of
+from contracts.rules.delivery import Delivery
+from contracts.store.deliveries import journeys_of, shipped_of_number
 from events.material_events import PassportCorrected, PassportIssued, PassportTransferred
 from events.passport_terms import PassportContent, RetireReason
 from market.commands import passports as commands
@@ -43,6 +44,7 @@ from market.rules.passports.passports import (
     TransferPassport,
     correction_cautions,
     day_cautions,
+    delivered_cautions,
     transfer_cautions,
 )
 from market.rules.passports.plausible_masses import magnet_cautions, origin_cautions
@@ -110,6 +112,8 @@ class PassportQuery(PageQuery, frozen=True, kw_only=True):
     ) = None
 
 
+SAME_NUMBER_MAX: Final = 10
+NONE_OF_THEM: Final = UUID(int=0)
 step_endpoint: Final = partial(
     endpoint, "POST", roles=KEEPERS, tag=TAG, query=DryRun, status=201, idempotent=True
 )
@@ -169,7 +173,19 @@ async def transfer(call: Call[TransferTerms, DryRun]) -> Answer:
 async def _early(call: Call[TransferTerms, DryRun], fact: PassportTransferred) -> tuple[Warned, ...]:
     async with as_desk(call) as connection:
         row = await store.load_passport(connection, fact.passport)
-    return () if row is None else warned(day_cautions(fact, row.issued_at))
+        if row is None:
+            return ()
+        left: tuple[Delivery, ...] = ()
+        if fact.previous_owner == call.caller.organisation != fact.owner:
+            left = await shipped_of_number(
+                connection,
+                fact.previous_owner,
+                row.content.lot_number,
+                NONE_OF_THEM,
+                limit=SAME_NUMBER_MAX,
+            )
+    shipped = [each.shipped for each in left if each.kept_wet_g]
+    return warned([*delivered_cautions(row, shipped), *day_cautions(fact, row.issued_at)])
 
 
 @step_endpoint(

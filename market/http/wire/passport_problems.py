@@ -18,6 +18,7 @@ PASSPORT_REFUSED: Final[dict[type[Refusal], int]] = {
             refusals.LotSold,
             refusals.FacilityRevoked,
             refusals.LotNumberTaken,
+            refusals.LotNumberDelivered,
             refusals.CorrectsOther,
             refusals.CorrectionOfBalance,
             refusals.CorrectionOfDelivery,

@@ -1,6 +1,6 @@
 """Material passports: issue one for a lot of one's own, transfer, acknowledge, correct, retire."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date, datetime
 from uuid import UUID
 
@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from events.callers import Caller, role_refusals
 from events.contract_terms import Evidence
 from events.decision import Decision, Moment
+from events.delivery_events import DeliveryShipped
 from events.envelope import Draft, Fact
 from events.material_events import (
     PassportAcknowledged,
@@ -252,6 +253,20 @@ def transfer_cautions(fact: PassportTransferred) -> Iterator[Caution]:
         "acknowledged the transfer, or made something of the lot, goods count in nobody's stock.",
         pointer="/owner",
     )
+
+
+def delivered_cautions(passport: Passport, left: Iterable[DeliveryShipped]) -> Iterator[Caution]:
+    """`left`: what its giver shipped by the number of the lot and did not get back."""
+    for each in left:
+        if isinstance(each.passport, UUID) and each.passport != passport.passport:
+            yield Caution(
+                code="lot_delivered_by_other",
+                text=f"Lot {each.lot_number} left on {each.shipped_on} under agr_{each.agreement.hex} by "
+                f"pass_{each.passport.hex}, which goes to its buyer for it: if it is the same, two passports "
+                "tell of the same goods.",
+                pointer="/owner",
+            )
+            return
 
 
 def day_cautions(fact: PassportTransferred, issued_at: datetime) -> Iterator[Caution]:

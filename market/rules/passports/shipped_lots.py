@@ -124,8 +124,9 @@ def shipment_cautions(lot: NamedLot, shipment: Shipment) -> Iterator[Caution]:
         yield Caution(
             code="lot_shipped_in_part",
             text=f"{tonnes_text(shipment.net_wet_g)} of a lot of {tonnes_text(passport.remaining_g)} leave: "
-            "its passport stays with its seller. A transformation makes a lot of a part, with a passport "
-            "that goes along.",
+            "its passport goes to its buyer once a transformation has drawn all that stays into lots of "
+            "other numbers, and not before. To send a passport along, withdraw the shipment, make a lot of "
+            "the part before it leaves, and ship that.",
             pointer="/passport",
         )
     elif shipment.shipped_on < passport.owned_since.date():

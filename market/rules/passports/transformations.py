@@ -74,6 +74,7 @@ from market.rules.refusing.passport_refusals import (
     ElementUnbalanced,
     ElementUnmeasured,
     LineageCycle,
+    LotNumberDelivered,
     LotNumberTaken,
     MassBalanceMethodMissing,
     MassBalanceMethodUnexpected,
@@ -134,8 +135,8 @@ class Transform(Struct, frozen=True, kw_only=True):
 
 class TransformState(Struct, frozen=True, kw_only=True):
     """`reservations`, `days` and `sales` (which an audit does not know) by passport, `by_number` those of lot
-    numbers of outputs; `taken`: lot numbers of the facility; `accounts` of its mass balance; `at_door`: no
-    audit asks."""
+    numbers of outputs; `taken`: lot numbers of the facility; `left`: days on which parts of the inputs left,
+    by their numbers in small letters; `accounts` of its mass balance; `at_door`: no audit asks."""
 
     lanes: int
     facility: Facility | None
@@ -146,6 +147,7 @@ class TransformState(Struct, frozen=True, kw_only=True):
     by_number: Mapping[str, Reservation] = {}
     days: Mapping[UUID, LotDays] = {}
     sales: Mapping[UUID, Sales] = {}
+    left: Mapping[str, date] = {}
     at_door: bool = False
 
 
@@ -319,6 +321,13 @@ def _site_refusals(state: TransformState, argument: Transform) -> list[Refusal]:
         LotNumberTaken(pointer=f"/outputs/{index}/lot_number", lot_number=number)
         for index, number in enumerate(numbers)
         if number in state.taken
+    ]
+    reasons += [
+        LotNumberDelivered(
+            pointer=f"/outputs/{index}/lot_number", lot_number=number, shipped_on=state.left[number.lower()]
+        )
+        for index, number in enumerate(numbers)
+        if number.lower() in state.left
     ]
     for index, number in enumerate(numbers):
         reasons += number_refusals(state.by_number.get(number), number, f"/outputs/{index}/lot_number")

@@ -51,6 +51,13 @@ class LotNumberTaken(Refusal):
     code = "lot_number_taken"
 
 
+class LotNumberDelivered(Refusal):
+    """{lot_number} left on {shipped_on} as a part of a lot that is drawn on, and is what its buyer has. Give
+    what stays another number: once all of it is drawn, the lot's passport goes to the buyer by itself."""
+
+    code = "lot_number_delivered"
+
+
 class ClaimWithoutEvidence(Refusal):
     """A claim of {claim} names at least one document that supports it."""
 
