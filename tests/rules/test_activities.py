@@ -5,10 +5,17 @@ from datetime import date
 
 import pytest
 
+from events.market_terms import AcceptedForm
 from events.vocabulary import Assay, Cell
-from market.rules.orders.activities import MBQ_PER_G, activity_cautions
+from market.rules.orders.activities import (
+    MBQ_PER_G,
+    activity_cautions,
+    radioactive_cautions,
+    unbounded_cautions,
+)
+from market.rules.orders.requirements import cautions
 from market.rules.orders.supplies import stated_cautions
-from tests.desk_support import below, cell, sample, swarf
+from tests.desk_support import below, cell, need, sample, swarf
 
 ND = cell("Nd", "0.04")
 AVOGADRO = 6.02214076e23
@@ -69,3 +76,44 @@ def test_whoever_offers_is_told() -> None:
     of_lot = sample(cell("Nd", "21"), cell("Pr", "7"), cell("Th", "0.2"))
     lot = swarf(composition=of_lot, assay=assay(th_mbq_per_g=400))
     assert "activity_unlike_assay" in [each.code for each in stated_cautions(lot)]
+
+
+@pytest.mark.parametrize(
+    ("cells", "activities", "told", "pointer"),
+    [
+        ((), {"th": 1_000, "u": 1_000}, None, ""),
+        ((), {"th": 1_001}, "1.001 Bq/g of Th-232: above 1 Bq/g", "/assay/th_mbq_per_g"),
+        ((), {"u": 1_001, "th": 2}, "0.002 Bq/g of Th-232, 1.001 Bq/g of U-238: above", "/assay/u_mbq_per_g"),
+        ((cell("Th", "5.45"),), {}, "221.106 Bq/g of Th-232: above 1 Bq/g", "/composition/cells"),
+        ((cell("Th", "0.02"),), {}, None, ""),
+        ((below("Th", "0.1"),), {}, None, ""),
+        ((cell("Th", "5"),), {"th": 900}, None, ""),
+    ],
+)
+def test_radioactive_goods_are_told_from_1_bq_per_g_on(
+    cells: tuple[Cell, ...], activities: dict[str, int], told: str | None, pointer: str
+) -> None:
+    stated = {f"{name}_mbq_per_g": mbq_per_g for name, mbq_per_g in activities.items()}
+    found = list(radioactive_cautions(sample(ND, *cells), assay(**stated)))
+    assert ([] if told is None else [("radioactive_material", pointer)]) == [
+        (each.code, each.pointer) for each in found
+    ]
+    assert told is None or told in found[0].text
+
+
+@pytest.mark.parametrize(("u_mbq_per_g", "carried"), [(4_000, False), (4_001, True)])
+def test_both_nuclides_together_make_it_class_7(u_mbq_per_g: int, carried: bool) -> None:
+    (told,) = radioactive_cautions(sample(ND), assay(th_mbq_per_g=6_000, u_mbq_per_g=u_mbq_per_g))
+    assert carried == ("class 7" in told.text)
+
+
+def test_a_requirement_of_minerals_without_a_limit_is_told() -> None:
+    assert [] == list(unbounded_cautions(["separated_oxide", "swarf"], None, None))
+    assert [] == list(unbounded_cautions(["concentrate"], 1, 1))
+    (both,) = unbounded_cautions(["swarf", "ore"], None, None)
+    assert ("activity_unbounded", "/th_max_mbq_per_g") == (both.code, both.pointer)
+    assert "Without th_max_bq_per_g and u_max_bq_per_g any activity of ore fits" in both.text
+    (one,) = unbounded_cautions(["residue"], 1, None)
+    assert "/u_max_mbq_per_g" == one.pointer
+    assert [] == list(cautions(need()))
+    assert ["activity_unbounded"] == [each.code for each in cautions(need(forms=(AcceptedForm(form="ore"),)))]

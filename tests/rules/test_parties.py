@@ -386,7 +386,7 @@ def test_markets_get_papers_that_open_waste_and_no_others() -> None:
     }
     assert list(told.values()) == [[each.code for each in licence_cautions(*asked)] for asked in told]
     for kind, counts in (
-        *((kind, "nothing") for kind in ("collection", "transport", "dealer_broker", "snack-bar")),
+        *((kind, "nothing") for kind in ("collection", "dealer_broker", "radioactive_material", "snack-bar")),
         ("shipment-consent", "nothing"),
         ("shipment_consent", "shipment_consent"),
         ("waste_treatment", "treatment_permit"),

@@ -29,7 +29,7 @@ from market.http.wire.material import Body, Dated
 from market.http.wire.paging import Listing
 from market.http.wire.reads import as_caller, as_desk, own, sees_all
 from market.http.wire.receipts import Accepted, Done, Warned, unless_unread, warned
-from market.rules.orders.activities import activity_cautions
+from market.rules.orders.activities import activity_cautions, radioactive_cautions
 from market.rules.parties.parties import Facility
 from market.rules.passport import Passport
 from market.rules.passports.magnet_labels import label_cautions, stated_cautions
@@ -305,6 +305,7 @@ async def cautioned(
     found += paper_cautions(content, call.door.clock())
     if content.assay is not None:
         found += activity_cautions(content.composition, content.assay)
+        found += radioactive_cautions(content.composition, content.assay)
     record = content.magnets
     if record is not None:
         async with as_desk(call) as connection:

@@ -75,7 +75,8 @@ class LicenceTerms(Valid, frozen=True, kw_only=True):
     """A paper of one site for a waste status. `waste_treatment` is a permit to treat or store it,
     `shipment_consent` the consent to ship it from `from_countries`, which it has to name (a permit that names
     none: from any). `collection`, `transport` and `dealer_broker` are registrations that open no waste to a
-    site. No `ewc_codes`: all. `routes`: those of the waste hierarchy that a permit allows; none: any."""
+    site; for `radioactive_material`, which a site may be allowed to take, nothing asks. No `ewc_codes`: all.
+    `routes`: those of the waste hierarchy that a permit allows; none: any."""
 
     kind: Annotated[Code, Meta(examples=list(LICENCE_KINDS))]
     waste_statuses: Annotated[tuple[WasteStatus, ...], Meta(min_length=1, max_length=4)]

@@ -1,6 +1,7 @@
-"""Activities of thorium and uranium held against what the same assay says of their masses."""
+"""Activities of thorium and uranium: against what the same assay says of their masses, and what they ask of
+who takes and who carries the goods."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from msgspec import UNSET
@@ -8,7 +9,7 @@ from msgspec import UNSET
 from events.delivery_events import DeliveryShipped
 from events.fractions import ppb_text
 from events.refusal import Caution
-from events.vocabulary import Assay, Cell, Composition
+from events.vocabulary import Assay, Cell, Composition, ProductForm, form_text
 from market.rules.quantities import SHARE_SCALE, element_fractions, figure_share
 from market.rules.refusing.ineligibility import becquerel_text
 
@@ -17,6 +18,11 @@ MBQ_PER_G: Final = {"Th": ("Th-232", 4_057_000), "U": ("U-238", 12_347_000)}
 of uranium 99.28 % by mass is U-238."""
 APART: Final = 2
 ROUNDED_MBQ_PER_G: Final = 1
+CLEARED_MBQ_PER_G: Final = 1_000
+"""Of natural radionuclides: Directive 2013/59/Euratom, Annex VII, table A part 2."""
+CARRIED_MBQ_PER_G: Final = 10 * CLEARED_MBQ_PER_G
+"""Of natural material, Th and U together: ADR 1.7.1.4 (e)."""
+_MINERALS: Final[frozenset[ProductForm]] = frozenset({"ore", "concentrate", "residue"})
 
 
 def activity_cautions(composition: Composition, assay: Assay) -> Iterator[Caution]:
@@ -67,4 +73,47 @@ def _apart(composition: Composition, given: Mapping[str, int | None], pointer: s
             text=f"{becquerel_text(stated)} of {nuclide} is stated, and {of_cell} is {bound} "
             f"{becquerel_text(found // SHARE_SCALE)}: one of both is of another unit, or of another mass.",
             pointer=pointer.format(element.lower()),
+        )
+
+
+def radioactive_cautions(composition: Composition, assay: Assay) -> Iterator[Caution]:
+    """By the activity that is stated, else by what the cell of the element comes to."""
+    found: dict[str, tuple[int, str]] = {}
+    for element, stated, pointer in (
+        ("Th", assay.th_mbq_per_g, "/assay/th_mbq_per_g"),
+        ("U", assay.u_mbq_per_g, "/assay/u_mbq_per_g"),
+    ):
+        if stated is not None:
+            found[element] = stated, pointer
+        elif (figure := figure_share(composition, element)) is not None and not figure[1]:
+            found[element] = figure[0] * MBQ_PER_G[element][1] // SHARE_SCALE, "/composition/cells"
+    if not any(mbq_per_g > CLEARED_MBQ_PER_G for mbq_per_g, _ in found.values()):
+        return
+    told = ", ".join(
+        f"{becquerel_text(mbq_per_g)} of {MBQ_PER_G[element][0]}" for element, (mbq_per_g, _) in found.items()
+    )
+    text = (
+        f"{told}: above 1 Bq/g it may be radioactive material to the law of whoever takes it (Directive "
+        "2013/59/Euratom). Nothing here asks a site for that authorisation; it may register one as a licence "
+        "of kind radioactive_material."
+    )
+    if sum(mbq_per_g for mbq_per_g, _ in found.values()) > CARRIED_MBQ_PER_G:
+        text += " Above 10 Bq/g it travels as class 7 (ADR 1.7.1.4), which a consignment does not state."
+    pointer = max(found.values())[1]
+    yield Caution(code="radioactive_material", text=text, pointer=pointer)
+
+
+def unbounded_cautions(
+    forms: Iterable[ProductForm], th_max: int | None, u_max: int | None
+) -> Iterator[Caution]:
+    """Of a requirement that takes minerals, where thorium and uranium are."""
+    unstated = [name for name, most in (("th", th_max), ("u", u_max)) if most is None]
+    taken = [form for form in forms if form in _MINERALS]
+    if taken and unstated:
+        members = " and ".join(f"{name}_max_bq_per_g" for name in unstated)
+        yield Caution(
+            code="activity_unbounded",
+            text=f"Without {members} any activity of {form_text(taken[0])} fits, also one that nobody has "
+            "stated. Above 1 Bq/g it may be radioactive material, above 10 Bq/g it travels as class 7.",
+            pointer=f"/{unstated[0]}_max_mbq_per_g",
         )

@@ -52,6 +52,7 @@ from events.vocabulary import (
 from events.wellformed import duplicate_refusals
 from market.rules.book import RequirementOrder
 from market.rules.market_inputs import MarketInputs
+from market.rules.orders.activities import unbounded_cautions
 from market.rules.orders.bids import (
     amount_refusals,
     carriage_refusals,
@@ -422,6 +423,8 @@ def cautions(draft: RequirementDraft | RequirementTerms) -> tuple[Caution, ...]:
     """What the poster of an accepted draft should know."""
     ends = draft.window.end if draft.term is None else contract_years(draft.term).end
     found = list(validity_cautions(draft.valid_until, ends))
+    forms = [each.form for each in draft.forms]
+    found += unbounded_cautions(forms, draft.th_max_mbq_per_g, draft.u_max_mbq_per_g)
     profile = draft.profile
     if profile is None:
         return tuple(found)

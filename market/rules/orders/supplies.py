@@ -41,7 +41,7 @@ from events.vocabulary import (
     WasteStatus,
 )
 from market.rules.market_inputs import MarketInputs
-from market.rules.orders.activities import activity_cautions
+from market.rules.orders.activities import activity_cautions, radioactive_cautions
 from market.rules.orders.cores import core_cautions
 from market.rules.orders.customs import customs_cautions
 from market.rules.orders.horizons import delivered_time, validity_cautions
@@ -202,6 +202,7 @@ def cautions(draft: SupplyDraft, terms: MarketTerms, inputs: MarketInputs) -> tu
 def stated_cautions(draft: SupplyDraft | SupplyTerms) -> tuple[Caution, ...]:
     """As far as the order alone tells it, without the market's inputs."""
     found = [*composition_cautions(draft.composition), *activity_cautions(draft.composition, draft.assay)]
+    found += radioactive_cautions(draft.composition, draft.assay)
     if isinstance(draft, SupplyTerms) and draft.basis_g == 0:
         text = "It holds less than a gram of what this market counts: it can be matched with nothing."
         found.append(Caution(code="basis_below_gram", text=text, pointer="/net_wet_g"))

@@ -2,7 +2,7 @@
 
 Kinds as Directive 2008/98/EC has them: permits of treatment (Article 23), which storing ahead of it is too,
 registrations of collectors, transporters, dealers and brokers (Article 26); and the consent of Regulation
-(EU) 2024/1157 to a shipment.
+(EU) 2024/1157 to a shipment. Besides, the registration or licence of Directive 2013/59/Euratom (Article 25).
 """
 
 from difflib import get_close_matches
@@ -11,7 +11,9 @@ from typing import Final, Literal, TypeAlias, get_args
 from events.refusal import Refusal
 from market.rules.refusing.defects import LicenceKindUnknown
 
-LicenceKind = Literal["waste_treatment", "shipment_consent", "collection", "transport", "dealer_broker"]
+LicenceKind = Literal[
+    "waste_treatment", "shipment_consent", "collection", "transport", "dealer_broker", "radioactive_material"
+]
 LICENCE_KINDS: Final[tuple[LicenceKind, ...]] = get_args(LicenceKind)
 CountsAs: TypeAlias = Literal["treatment_permit", "shipment_consent", "nothing"]
 FORMER_TREATMENT: Final = frozenset({"waste-treatment", "waste_permit", "waste-permit"})
@@ -20,7 +22,8 @@ NEAR_MIN: Final = 0.5
 
 
 def counts_as(kind: str) -> CountsAs:
-    """What markets make of a paper of this kind; of collectors, hauliers and dealers nothing is asked."""
+    """What markets make of a paper of this kind; of collectors, hauliers and dealers nothing is asked, nor
+    of who may take radioactive material."""
     if kind == "waste_treatment" or kind in FORMER_TREATMENT:
         return "treatment_permit"
     return "shipment_consent" if kind == "shipment_consent" else "nothing"
