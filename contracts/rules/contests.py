@@ -209,7 +209,9 @@ def evidence_refusals(
 ) -> list[Refusal]:
     today = day_of(now)
     return [
-        DateInFuture(pointer=f"{pointer}/{place}/dated_on", day=each.dated_on.isoformat())
+        DateInFuture(
+            pointer=f"{pointer}/{place}/dated_on", day=each.dated_on.isoformat(), today=today.isoformat()
+        )
         for place, each in enumerate(() if evidence is UNSET else evidence)
         if each.dated_on > today
     ]

@@ -165,8 +165,9 @@ def ship(state: DeliveryState, argument: Ship, moment: Moment) -> Decision:
     reasons: list[Refusal] = side_refusals(side, "seller")
     reasons += _term_refusals(agreement.starts_on, agreement.ends_on, argument.shipped_on)
     reasons += _closed_refusals(state, shipped.year, argument.shipped_on)
+    first = f"the first day of the contract ({agreement.starts_on})"
     reasons += date_refusals(
-        argument.shipped_on, "/shipped_on", moment.now, agreement.starts_on, "a shipment", "the first day"
+        argument.shipped_on, "/shipped_on", moment.now, agreement.starts_on, "a shipment", first
     )
     reasons += evidence_refusals(argument.documents, moment.now, "/documents")
     reasons += lot_refusals(agreement, argument.matched, shipped)

@@ -375,8 +375,9 @@ def date_refusals(
 ) -> list[Refusal]:
     """Days come in order, and not before they are."""
     reasons: list[Refusal] = []
-    if day > day_of(now):
-        reasons.append(DateInFuture(pointer=pointer, day=day.isoformat()))
+    today = day_of(now)
+    if day > today:
+        reasons.append(DateInFuture(pointer=pointer, day=day.isoformat(), today=today.isoformat()))
     if day < earlier:
         reasons.append(DatesOutOfOrder(pointer=pointer, later=what, earlier=than))
     return reasons

@@ -127,4 +127,4 @@ def day_refusals(value_on: date, moment: Moment, ahead_days: int) -> list[Refusa
         return []
     if ahead_days:
         return [ValueDayFar(pointer="/value_on", day=value_on.isoformat(), days=ahead_days)]
-    return [DateInFuture(pointer="/value_on", day=value_on.isoformat())]
+    return [DateInFuture(pointer="/value_on", day=value_on.isoformat(), today=today.isoformat())]

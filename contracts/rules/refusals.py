@@ -136,7 +136,7 @@ class LongStopPassed(Refusal):
 
 
 class DateInFuture(Refusal):
-    """{day} has not come yet."""
+    """{day} has not come yet: days are those of UTC, where it is still {today}."""
 
     code = "date_in_future"
 

@@ -170,7 +170,7 @@ def _condition_refusals(
     if long_stop is not None and day > long_stop:
         reasons.append(LongStopPassed(long_stop_on=long_stop.isoformat()))
     if argument.on > day:
-        reasons.append(DateInFuture(pointer="/on", day=argument.on.isoformat()))
+        reasons.append(DateInFuture(pointer="/on", day=argument.on.isoformat(), today=day.isoformat()))
     return reasons + (_met_refusals(condition, argument) if argument.outcome == "met" else [])
 
 

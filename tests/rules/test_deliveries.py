@@ -43,6 +43,7 @@ from tests.desk_support import (
     STRANGER_TRADER,
     blotter,
     numbered,
+    refusals,
 )
 
 SHIPPED = date(2027, 3, 1)
@@ -528,6 +529,13 @@ OPERATOR: dict[str, Any] = {"caller": OPERATOR_CALLER, "results": figures(Nd=1),
 
 def handed_in(by: str = "seller", terms: Any = FLAT) -> Deliveries:
     return disputed(terms).umpire(by, results=figures(Nd=61 * PERCENT_PPB), certificate=CERTIFICATE)
+
+
+def test_a_day_that_cannot_be_is_told_with_the_day_that_bounds_it() -> None:
+    (late,) = refusals(lambda: begun().ship(shipped_on=SHIPPED + timedelta(days=1)))
+    assert late.detail().endswith(f" has not come yet: days are those of UTC, where it is still {SHIPPED}.")
+    (early,) = refusals(lambda: begun().ship(shipped_on=date(2026, 12, 31)))
+    assert "a shipment cannot be before the first day of the contract (2027-01-01)." == early.detail()
 
 
 @pytest.mark.parametrize("days", [-1, 1])

@@ -425,7 +425,13 @@ def test_the_same_tonnes_are_not_offered_twice(reservation: dict[str, bool], cod
 @pytest.mark.parametrize(
     ("holder", "words"),
     [
-        (SELLER, f"your own open order offer_{ORDER.hex} or lot_{ORDER.hex}: amend or withdraw that one."),
+        (
+            SELLER,
+            (
+                f"your own open order offer_{ORDER.hex} (lot_{ORDER.hex} where it is a recovered lot): "
+                "amend or withdraw that one."
+            ),
+        ),
         (STRANGER, "another open order."),
     ],
 )

@@ -45,7 +45,7 @@ def reservation_refusals(
 
 def _id_text(order: UUID) -> str:
     """A reservation does not say which of both the order is."""
-    return f"offer_{order.hex} or lot_{order.hex}: amend or withdraw that one"
+    return f"offer_{order.hex} (lot_{order.hex} where it is a recovered lot): amend or withdraw that one"
 
 
 def fold(before: Reservation | None, fact: LotReserved | LotReleased) -> Reservation:

@@ -408,7 +408,10 @@ def number_refusals(reservation: Reservation | None, lot_number: str, pointer: s
 
 
 def day_refusals(day: date, pointer: str, now: datetime) -> list[Refusal]:
-    return [TransferInFuture(pointer=pointer, day=day.isoformat())] if day > now.date() else []
+    today = now.date()
+    if day <= today:
+        return []
+    return [TransferInFuture(pointer=pointer, day=day.isoformat(), today=today.isoformat())]
 
 
 def sequence_refusals(passport: UUID, day: date, pointer: str, days: LotDays) -> list[Refusal]:

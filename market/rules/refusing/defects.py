@@ -360,7 +360,8 @@ class VerifierMissing(Refusal):
 
 
 class PhysicalLotMissing(Refusal):
-    """A recovered lot names its physical lot: its site and lot number, and its passport where it has one."""
+    """A recovered lot names its physical lot: its site and lot number, and its passport where it has one.
+    What is not there yet, as a forecast, is posted as a supply offer."""
 
     code = "physical_lot_missing"
 

@@ -162,7 +162,7 @@ class GoodsNotBack(Refusal):
 
 
 class TransferInFuture(Refusal):
-    """{day} has not come yet."""
+    """{day} has not come yet: days are those of UTC, where it is still {today}."""
 
     code = "day_in_future"
 
