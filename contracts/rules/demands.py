@@ -108,18 +108,25 @@ def _footprint(
     most_g: int, scope: FootprintScope | UnsetType, shown: Footprint | None, day: datetime
 ) -> Iterator[Unmet]:
     most = f"agreed at most {decimal_text(most_g, _THOUSAND)} kg CO2e per kg"
-    if scope is not UNSET:
-        most = f"{most} {_scope_text(scope)}"
+    unlike = () if scope is UNSET or shown is None else tuple(_unlike(shown, scope))
     if shown is None or footprint_defect(shown, None, day) is not None:
         yield Unmet(f"footprint:none that is valid is shown, {most}", "/footprint")
-    elif scope is not UNSET and _scope_text(shown) != _scope_text(scope):
-        yield Unmet(f"footprint:shown {_scope_text(shown)}, {most}", "/footprint")
+    elif unlike:
+        yield from (Unmet(f"footprint:{each}", "/footprint") for each in unlike)
     elif shown.g_co2e_per_kg > most_g:
         yield Unmet(f"footprint:{decimal_text(shown.g_co2e_per_kg, _THOUSAND)}, {most}", "/footprint")
 
 
-def _scope_text(of: FootprintScope | Footprint) -> str:
-    return f"({of.declared_unit}) of {form_text(of.form)}, {of.boundary}, allocated by {of.allocation}"
+def _unlike(shown: Footprint, scope: FootprintScope) -> Iterator[str]:
+    """One by one: together two scopes may be longer than a text of the record."""
+    if shown.form != scope.form:
+        yield f"of {form_text(shown.form)}, agreed of {form_text(scope.form)}"
+    if shown.declared_unit != scope.declared_unit:
+        yield f"per kg of {shown.declared_unit}, agreed per kg of {scope.declared_unit}"
+    if shown.boundary != scope.boundary:
+        yield f"boundary {shown.boundary}, agreed {scope.boundary}"
+    if shown.allocation != scope.allocation:
+        yield f"allocation {shown.allocation}, agreed {scope.allocation}"
 
 
 def _recycled(agreed: AgreedDemands, shown: RecycledContent | None) -> Iterator[Unmet]:

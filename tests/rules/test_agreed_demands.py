@@ -7,12 +7,14 @@ import pytest
 from msgspec import UNSET
 from msgspec.structs import replace
 
+from contracts.rules.calls import next_due
 from contracts.rules.claims import claims_paid
 from contracts.rules.clauses import clause_refusals
 from contracts.rules.days import midnight
 from contracts.rules.delivered import shipment_cautions
 from contracts.rules.demands import received_cautions
 from contracts.rules.volumes import Volumes
+from events.codec import encode_fact
 from events.contract_terms import DeliveryEvidence
 from events.demand_terms import AgreedDemands, FootprintScope
 from events.market_terms import CertifiedPeriod, MemberCertificate
@@ -186,9 +188,7 @@ IN_FULL = replace(
 FULLY = DeliveryEvidence(
     footprint=PCF, recycled=RecycledContent(post_consumer_ppb=PPB // 4, pre_consumer_ppb=PPB // 4)
 )
-OF_OXIDE = (
-    "agreed at most 25 kg CO2e per kg (oxide) of separated oxide, cradle_to_gate, allocated by economic"
-)
+LONG = "x" * 64
 
 
 @pytest.mark.parametrize(
@@ -206,15 +206,25 @@ OF_OXIDE = (
         (replace(FULLY, recycled=None), ["recycled:none shown, agreed at least 25 %"]),
         (
             replace(FULLY, footprint=replace(PCF, declared_unit="wet", form="swarf", g_co2e_per_kg=15_000)),
-            [f"footprint:shown (wet) of swarf, cradle_to_gate, allocated by economic, {OF_OXIDE}"],
+            [
+                "footprint:of swarf, agreed of separated oxide",
+                "footprint:per kg of wet, agreed per kg of oxide",
+            ],
         ),
         (
             replace(FULLY, footprint=replace(PCF, boundary="gate_to_gate")),
-            [f"footprint:shown (oxide) of separated oxide, gate_to_gate, allocated by economic, {OF_OXIDE}"],
+            ["footprint:boundary gate_to_gate, agreed cradle_to_gate"],
+        ),
+        (
+            replace(FULLY, footprint=replace(PCF, boundary=LONG, allocation=LONG)),
+            [
+                f"footprint:boundary {LONG}, agreed cradle_to_gate",
+                f"footprint:allocation {LONG}, agreed economic",
+            ],
         ),
         (
             replace(FULLY, footprint=replace(PCF, g_co2e_per_kg=30_000)),
-            [f"footprint:30, {OF_OXIDE}"],
+            ["footprint:30, agreed at most 25 kg CO2e per kg"],
         ),
     ],
 )
@@ -232,6 +242,27 @@ def test_a_share_outside_its_bounds_and_a_footprint_of_something_else_may_be_rej
     fact = assayed.reject().delivery.rejected
     assert fact is not None
     assert expected == list(fact.reasons)
+
+
+def test_the_longest_words_for_a_footprint_keep_no_buyer_from_rejecting_nor_the_clock_from_calling() -> None:
+    scope = FootprintScope(form="separated_oxide", declared_unit="oxide", boundary=LONG, allocation=LONG)
+    demands = AgreedDemands(footprint_max_g_co2e_per_kg=25_000, footprint_scope=scope)
+    terms = replace(FLAT, product=replace(FLAT.product, demands=demands))
+    other = "y" * 64
+    evidence = DeliveryEvidence(footprint=replace(PCF, boundary=other, allocation=other))
+    fact = begun(terms).assayed(evidence=evidence).reject().delivery.rejected
+    assert fact is not None
+    of = begun(terms).assayed(evidence=evidence)
+    due = next_due(of.delivery)
+    assert due is not None
+    called = of.on(due.date() + timedelta(days=1)).pass_time().delivery.called
+    assert called is not UNSET
+    assert [f"footprint:{word} {other}, agreed {LONG}" for word in ("boundary", "allocation")] == list(
+        fact.reasons
+    )
+    assert fact.reasons == called.broken
+    for each in (fact, called):
+        assert encode_fact(each)
 
 
 def test_what_is_not_shown_is_no_share_above_the_highest() -> None:
