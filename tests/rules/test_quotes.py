@@ -283,6 +283,20 @@ def test_what_would_tell_one_or_two_rivals_prices_is_withheld(rivals: int, told:
         assert (None, None) == (low.three_groups_ticks, high.quantity_g)
 
 
+@pytest.mark.timeout(60)
+def test_a_thousand_orders_that_fit_nothing_the_asker_fits_are_no_rivals() -> None:
+    lane = Lane()
+    firms = [f"firm {k}" for k in range(20)]
+    lane.admit(member("buyer"), member("rival"), *map(member, firms), *(member(f"s{k}") for k in range(3)))
+    for k in range(600):
+        lane.offer(f"s{k % 3}", f"offer {k}", ask=eur(60 * EUR), packaging=BULK)
+        metal = (AcceptedForm(form="metal"),)
+        lane.require(firms[k % 20], f"wanted {k}", limit=eur(80 * EUR), forms=metal)
+    assert True is Desk(lane).buy(90 * EUR).would_trade
+    lane.require("rival", "of the rival", limit=eur(80 * EUR))
+    assert "few_rivals" == Desk(lane).buy(90 * EUR).withheld
+
+
 @settings(max_examples=10)
 @given(limit=st.integers(61 * EUR, 95 * EUR), asked=st.integers(50 * EUR, 99 * EUR))
 def test_no_question_tells_the_limit_of_the_one_rival(limit: int, asked: int) -> None:

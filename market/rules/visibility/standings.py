@@ -5,7 +5,8 @@ Nothing here is for a trader as it stands: `visibility` turns it into what one s
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Literal, NamedTuple
+from collections.abc import Set as AbstractSet
+from typing import Final, Literal, NamedTuple
 from uuid import UUID
 
 from msgspec import Struct
@@ -18,6 +19,7 @@ from events.vocabulary import Side
 from market.rules.book import Book, RequirementOrder, SupplyOrder
 from market.rules.clearing.amounts import price_pair
 from market.rules.clearing.eligibility import MarketFacts, eligible_deliveries, facts_of, reasons, rests
+from market.rules.clearing.graph import horizons
 from market.rules.clearing.order_limits import ShareKind, packed
 from market.rules.clearing.posing import LIMIT_PRICE, PORTFOLIO
 from market.rules.clearing.whole_ticks import requirement_in_ticks, supply_in_ticks, up
@@ -32,12 +34,13 @@ from market.rules.visibility.explanations import (
     order_mark,
     orders_before,
     paired,
-    still_open,
 )
 
 Outcome = Literal["absent", "resting", "unmatched", "partly_filled", "filled"]
 """`absent`: the order had nothing to give at the cut, had expired, or its owner could not trade. `resting`:
 it is subject to confirmation by who declined too often."""
+RIVALS_AT_ONCE: Final = 64
+"""Orders that are looked at first: among so many there are mostly enough groups that compete."""
 
 
 class RoundDual(Struct, frozen=True, kw_only=True):
@@ -181,21 +184,35 @@ def rival_groups(book: Book, planned: ClearingPlanned, of: OrderInRound, most: i
     Theirs are orders of its side that fit a counter-order which it fits, whether or not they traded.
     """
     own = book.supplies.get(of.order) or book.requirements[of.order]
-    counters: Mapping[UUID, Order] = book.requirements if isinstance(own, SupplyOrder) else book.supplies
-    rivals: Mapping[UUID, Order] = book.supplies if isinstance(own, SupplyOrder) else book.requirements
     facts = facts_of(book, planned.rule_set, planned.cut_time)
-    fitting = [counters[each.counter_order] for each in of.alternatives if not each.reasons]
+    fitting = {each.counter_order for each in of.alternatives if not each.reasons}
+    rivals: Mapping[UUID, Order] = book.supplies if isinstance(own, SupplyOrder) else book.requirements
+    known, found, at_once = {group_of(facts, own.organisation)}, set[UUID](), RIVALS_AT_ONCE
+    left = [*rivals.values()] if fitting else []
+    while len(found) < most and (
+        left := [each for each in left if group_of(facts, each.organisation) not in known | found]
+    ):
+        found |= _groups_that_fit(book, facts, {each.order for each in left[:at_once]}, fitting)
+        left, at_once = left[at_once:], 2 * at_once
+    return min(len(found), most)
+
+
+def _groups_that_fit(
+    book: Book, facts: MarketFacts, rivals: AbstractSet[UUID], counters: AbstractSet[UUID]
+) -> set[UUID]:
+    """Whose of the rivals a round would find a counter-order for: all pairs at once, in its columns."""
+    asked = rivals | counters
+    part = replace(
+        book,
+        supplies={order: each for order, each in book.supplies.items() if order in asked},
+        requirements={order: each for order, each in book.requirements.items() if order in asked},
+    )
     found: set[UUID] = set()
-    known = {group_of(facts, own.organisation)}
-    for rival in rivals.values():
-        group = group_of(facts, rival.organisation)
-        if group in known or group in found or rests(rival, facts) or not still_open(rival, facts.at):
-            continue
-        if any(not reasons(*paired(rival, counter), facts) for counter in fitting):
-            found.add(group)
-            if len(found) == most:
-                break
-    return len(found)
+    for of_horizon in horizons(part, facts):
+        pairs, sellers, buyers = of_horizon.pairs, of_horizon.sellers, of_horizon.buyers
+        found |= {sellers[at].group for at in set(pairs.seller.tolist()) if sellers[at].order.order in rivals}
+        found |= {buyers[at].group for at in set(pairs.buyer.tolist()) if buyers[at].order.order in rivals}
+    return found
 
 
 def _limits_of_policies(order: RequirementOrder) -> tuple[PolicyLine, ...]:
