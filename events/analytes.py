@@ -23,19 +23,28 @@ _FOLDED: Final[dict[str, str]] = {name.casefold(): name for name in (*ANALYTES, 
 
 
 def meant_by(name: str) -> str:
-    """What to state in place of a name that is no analyte."""
+    """What to state in place of a name that is no analyte, where figures are of elements."""
     if name.upper() in _WATER:
         return "free water is the moisture of the goods, bound water part of LOI"
+    if name.upper() in _TREO:
+        return "state the rare earths one by one, each as its element"
+    known = _FOLDED.get(name.casefold(), name)
+    if known in REPORTED:
+        element, share_ppb = REPORTED[known]
+        return f"state {element}, which is {percent_text(share_ppb)} of {known}"
+    if known in ANALYTES:
+        return f"write {known}"
+    return f"there are {', '.join((*RARE_EARTHS, *OTHER_ANALYTES, LOSS_ON_IGNITION))}"
+
+
+def cell_meant_by(name: str) -> str:
+    """The same in a composition, which has a TREO and cells that may be reported as something else."""
     if name.upper() in _TREO:
         return "all rare-earth oxides are stated beside the analytes, as the TREO of the composition"
     known = _FOLDED.get(name.casefold(), name)
     if known in REPORTED:
-        element, share_ppb = REPORTED[known]
-        share = percent_text(share_ppb)
-        return f"{known} holds {share} of {element}: state {element}, in an assay with reported_as {known}"
-    if known in ANALYTES:
-        return f"write {known}"
-    return f"there are {', '.join((*RARE_EARTHS, *OTHER_ANALYTES, LOSS_ON_IGNITION))}"
+        return f"state {REPORTED[known][0]}, with reported_as {known} and the figure as it is"
+    return meant_by(name)
 
 
 def rare_earth_meant_by(name: str) -> str:
@@ -47,7 +56,7 @@ def rare_earth_meant_by(name: str) -> str:
 
 def element_meant_by(name: str) -> str:
     """The same where only elements can be stated."""
-    if name == LOSS_ON_IGNITION:
+    if name.upper() == LOSS_ON_IGNITION:
         return "a loss on ignition is of several elements at once"
     return meant_by(name).removesuffix(f", {LOSS_ON_IGNITION}")
 

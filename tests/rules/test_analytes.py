@@ -6,7 +6,9 @@ from decimal import Decimal
 import pytest
 from msgspec.structs import replace
 
+from contracts.rules.results import figure_refusals
 from events.analytes import (
+    cell_meant_by,
     counted_ppb,
     element_meant_by,
     in_two_forms,
@@ -15,6 +17,7 @@ from events.analytes import (
     reported_names,
     whole_ppb,
 )
+from events.contract_terms import AnalyteResult
 from events.refusal import Refusal
 from events.vocabulary import (
     ANALYTES,
@@ -97,24 +100,46 @@ def test_an_oxide_counts_as_its_element_against_limits() -> None:
     assert 3_338_000 == element_fractions(sample(cell("S", "1", "SO4")))["S"]
 
 
+WATER = "free water is the moisture of the goods, bound water part of LOI"
+
+
 @pytest.mark.parametrize(
-    ("name", "told"),
+    ("name", "told", "of_cell"),
     [
-        ("SiO2", "SiO2 holds 46.74 % of Si: state Si, in an assay with reported_as SiO2"),
-        ("sio2", "SiO2 holds 46.74 % of Si: state Si, in an assay with reported_as SiO2"),
-        ("Nd2O3", "Nd2O3 holds 85.74 % of Nd: state Nd, in an assay with reported_as Nd2O3"),
-        ("H2O", "free water is the moisture of the goods, bound water part of LOI"),
-        ("TREO", "all rare-earth oxides are stated beside the analytes, as the TREO of the composition"),
-        ("loi", "write LOI"),
-        ("CL", "write Cl"),
+        (
+            "SiO2",
+            "state Si, which is 46.74 % of SiO2",
+            "state Si, with reported_as SiO2 and the figure as it is",
+        ),
+        (
+            "sio2",
+            "state Si, which is 46.74 % of SiO2",
+            "state Si, with reported_as SiO2 and the figure as it is",
+        ),
+        (
+            "Nd2O3",
+            "state Nd, which is 85.74 % of Nd2O3",
+            "state Nd, with reported_as Nd2O3 and the figure as it is",
+        ),
+        ("H2O", WATER, WATER),
+        (
+            "TREO",
+            "state the rare earths one by one, each as its element",
+            "all rare-earth oxides are stated beside the analytes, as the TREO of the composition",
+        ),
+        ("loi", "write LOI", "write LOI"),
+        ("CL", "write Cl", "write Cl"),
     ],
 )
-def test_a_name_that_is_no_analyte_is_told_what_to_state(name: str, told: str) -> None:
+def test_a_name_that_is_no_analyte_is_told_what_to_state(name: str, told: str, of_cell: str) -> None:
+    """A delivery's result and a limit have no `reported_as`: there the figure is of the element."""
     assert name not in ANALYTES
-    assert told == meant_by(name)
+    assert (told, of_cell) == (meant_by(name), cell_meant_by(name))
     (refusal,) = cell_refusals(sample(cell(name, "1")))
     assert ("analyte_unknown", "/composition/cells/0/analyte") == (refusal.code, refusal.pointer)
-    assert f"{name} is not a known analyte: {told}." == refusal.detail()
+    assert f"{name} is not a known analyte: {of_cell}." == refusal.detail()
+    (wrong,) = figure_refusals((AnalyteResult(analyte=name, fraction_ppb=1),), (), "/results", None)
+    assert f"{name} is no analyte: {told}." == wrong.detail()
 
 
 def test_a_name_that_means_nothing_is_told_all_that_there_are() -> None:
@@ -123,6 +148,7 @@ def test_a_name_that_means_nothing_is_told_all_that_there_are() -> None:
     assert all(name in told for name in ANALYTES)
     assert "LOI" not in element_meant_by("Xx")
     assert "several elements" in element_meant_by("LOI")
+    assert element_meant_by("LOI") == element_meant_by("loi")
     assert rare_earth_meant_by("Fe").startswith("rare earths are La, Ce, ")
     assert meant_by("Nd2O3") == rare_earth_meant_by("Nd2O3")
 

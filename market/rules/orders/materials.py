@@ -5,7 +5,7 @@ from datetime import date, timedelta
 
 from contracts.rules.oxides import WHOLE_MOST_PPB
 from contracts.rules.price_terms import divide
-from events.analytes import counted_ppb, in_two_forms, meant_by, reported_names, whole_ppb
+from events.analytes import cell_meant_by, counted_ppb, in_two_forms, reported_names, whole_ppb
 from events.fractions import percent_text, ppb_text
 from events.market_terms import MarketTerms, RuleSet
 from events.refusal import Caution, DuplicateEntry, Refusal
@@ -105,7 +105,7 @@ def _cell_refusals(cell: Cell, index: int) -> Iterator[Refusal]:
     analyte, reported_as = cell.analyte, cell.reported_as
     if analyte not in ANALYTES:
         pointer = f"/composition/cells/{index}/analyte"
-        yield AnalyteUnknown(pointer=pointer, analyte=analyte, meant=meant_by(analyte))
+        yield AnalyteUnknown(pointer=pointer, analyte=analyte, meant=cell_meant_by(analyte))
     elif reported_as in REPORTED and REPORTED[reported_as][0] != analyte:
         yield OxideNotOfElement(
             pointer=f"/composition/cells/{index}/reported_as",
