@@ -7,7 +7,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from events.connections import acquire
 from market.checkpoint_keys import key_file
 from market.children import LocalServerError
 from market.ground import Wiring
@@ -50,8 +49,7 @@ def _kept_key(settings: Settings, given: str, name: str) -> bytes:
 
 async def check_keys(wiring: Wiring, services: Sequence[str]) -> None:
     """Before services start. KeysMissing names each file that they would make anew though it was used."""
-    async with acquire(wiring.reader) as connection:
-        used = await read_keys_used(connection)
+    used = await read_keys_used(wiring.reader)
     told = missing(wiring.settings, used, frozenset(services))
     if told:
         raise KeysMissing(
