@@ -20,6 +20,8 @@ _ID: Final = re.compile(r"([a-z]+)_([0-9a-f]{32})")
 _TOKEN: Final = re.compile(r"lds_live_([0-9a-f]{32})(_.*)?")
 _UUID: Final = re.compile(r"(urn:uuid:)?([0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12})")
 _PLACE: Final = re.compile(r"(parties|market|contracts|materials)/([0-9]{1,4})/([0-9]{1,18})")
+_LIKE_AN_ID: Final = re.compile(r"[a-z]+_\w*|(parties|market|contracts|materials)/.*")
+"""No name, though a name may hold a stroke: A/S."""
 OF_REQUEST: Final = "what it recorded"
 AROUND: Final = "recorded within ten seconds of it, by whatever request"
 NAME_CHARACTERS_MIN: Final = 2
@@ -62,7 +64,7 @@ async def look_up(settings: Settings, asked: str, log: IO[bytes] | None, now: da
         found = None if match[1] or log else await by_uuid(ground, UUID(match[2]), now)
         lines = () if log is None else lines_of(log, UUID(match[2]))
         return [found or await of_request(ground, UUID(match[2]), lines)]
-    if len(asked) < NAME_CHARACTERS_MIN or "_" in asked or "/" in asked:
+    if len(asked) < NAME_CHARACTERS_MIN or _LIKE_AN_ID.fullmatch(asked):
         raise CommandFailed(Exit.INVALID_INPUT, f"{asked!r} is none of: {ASKED}")
     return await by_name(ground, asked, now)
 

@@ -55,6 +55,8 @@ def text_of(of: Looked) -> str:
         ("evt_0199b3c2d4e57f60a1b2c3d4e5f60718", "there is no event evt_0199b3c2d4e57f60a1b2c3d4e5f60718"),
         ("evt_0199b3c2d4e58f60a1b2c3d4e5f60718", "events of rounds are not found by their id"),
         ("00000000-0000-4000-8000-000000000000", "bears no time: no request and nothing else here has it"),
+        ("lds_live_12", "'lds_live_12' is none of"),
+        ("Nobody A/S", "no organisation has 'Nobody A/S' in its name"),
         ("Nobody & Sons", "no organisation has 'Nobody & Sons' in its name"),
     ],
 )
