@@ -61,11 +61,12 @@ def match_terms(
 def stated_of(
     supply: SupplyTerms, requirement: RequirementTerms, basis: MarketBasis
 ) -> tuple[StatedFigure, ...]:
-    """Of the elements of the basis, and of what the buyer pays for beside them."""
+    """Of the elements of the basis, and of what the buyer pays for beside them; none above the whole, which a
+    damp sample may come to once its water is taken off."""
     figures = dry_analytes(supply.composition, supply.moisture_ppb)
     paid = dict.fromkeys((*BASIS_ELEMENTS[basis], *(bid.analyte for bid in requirement.co_products)))
     return tuple(
-        StatedFigure(analyte=analyte, fraction_ppb=figures[analyte].high_ppb)
+        StatedFigure(analyte=analyte, fraction_ppb=min(figures[analyte].high_ppb, PPB))
         for analyte in paid
         if analyte in figures
     )

@@ -4,6 +4,7 @@ from datetime import date
 from fractions import Fraction
 from typing import Any
 
+import msgspec
 import pytest
 from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
@@ -16,6 +17,7 @@ from contracts.rules.materials import Material
 from contracts.rules.prices import Quotation, delivery_price
 from contracts.rules.quotation import Quoted, quarter_of
 from events.clearing_terms import PriceTerm
+from events.codec import encode_fact
 from events.contract_events import AgreementAdvanced, AgreementDrafted
 from events.contract_terms import DeliveryEvidence, FixedVolume
 from events.demand_terms import AgreedDemands, FootprintScope
@@ -26,6 +28,7 @@ from events.price_clauses import IndexedPrice, MatchedPrice
 from events.rex_terms import AgreedGoods
 from events.vocabulary import MICRO, PPB, Cell, Packaging, Place, RecycledContent, TermHorizon
 from market.rules.match_terms import demands_of, match_terms, stated_of
+from market.rules.orders.materials import sum_refusals
 from tests.blotter import BULK, Lane, assay, cell, eur, facts_of_type, market_terms, member, rule_set
 from tests.desk_support import (
     BUYER,
@@ -505,3 +508,25 @@ def test_differences_name_members_by_pointer() -> None:
     ]
     assert expected == list(differences(old, new))
     assert [] == list(differences(old, old))
+
+
+@pytest.mark.parametrize(
+    "richest",
+    [
+        cell("Nd", 99 * PPB // 100),
+        Cell(analyte="Dy", reported_as="Dy", state="below_detection", fraction_ppb=99 * PPB // 100),
+    ],
+    ids=["metal with a little water", "limit of detection"],
+)
+def test_what_is_more_than_the_whole_of_the_dry_sample_is_stated_as_the_whole(richest: Cell) -> None:
+    """Sums up to 105 % are taken, water among them; no event can hold a share above the whole."""
+    damp = assay(cell("Pr", PPB // 100), richest, basis="as_received")
+    assert [] == sum_refusals(damp, 2 * PPB // 100)
+    lane = Lane(rules=rule_set(splitting_by_stated=True))
+    lane.admit(member("seller"), member("buyer"))
+    lane.offer("seller", "offer", composition=damp, moisture_ppb=2 * PPB // 100)
+    lane.require("buyer", "wanted", limit=eur(70_000_000), co_products=(DY,))
+    (known,) = facts_of_type(lane.round(), MatchConfirmed)
+    assert known.contract.stated is not UNSET
+    assert PPB == {each.analyte: each.fraction_ppb for each in known.contract.stated}[richest.analyte]
+    assert known == msgspec.json.decode(encode_fact(known), type=MatchConfirmed)
