@@ -326,7 +326,7 @@ def amend_need(draft: RequirementDraft, version: int = 1, caller: Caller = BUYER
     return AmendRequirement(caller=caller, order=REQUIREMENT, expected_version=version, draft=draft)
 
 
-def refusals(decide: Callable[[], Decision]) -> list[Refusal]:
+def refusals(decide: Callable[[], object]) -> list[Refusal]:
     """Why a decision said no, each with a detail that can be written; none when it said yes."""
     try:
         decide()

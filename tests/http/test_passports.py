@@ -681,3 +681,19 @@ async def test_a_lineage_is_a_page_with_its_graph(shop: Shop, seller: Firm, buye
         (oxide, seller, "?format=html&depth=33", 400),
     ):
         assert status == (await shop.ask("GET", f"{PATH}/{lot}/lineage{query}", by=firm)).status_code
+
+
+async def test_a_maker_is_told_that_the_place_of_the_steps_before_is_no_longer_said(
+    shop: Shop, seller: Firm
+) -> None:
+    processed = {"stage": "processing", "share_percent": "100", "source": "the smelter"}
+    for country, told in (("CN", [("origin_of_last_step", "/stage")]), (None, [])):
+        named = [] if country is None else [processed | {"country": country}]
+        origin = [*body(seller)["origin"], *named]
+        passport = await issued(shop, seller, origin=origin, lot_number=f"L-{country}")
+        sent = work(seller, passport)
+        answer = await shop.ask("POST", f"{WORK}?validate_only=true", by=seller, body=sent)
+        assert 200 == answer.status_code, answer.text
+        found = [each for each in answer.json()["warnings"] if each["code"] == "origin_of_last_step"]
+        assert told == [(each["code"], each["pointer"]) for each in found]
+        assert all("Inputs name CN for processing" in each["detail"] for each in found)

@@ -31,11 +31,12 @@ from market.http.wire.numbers import (
 )
 from market.http.wire.reads import as_desk
 from market.http.wire.receipts import Accepted, Done, Warned, unless_unread, warned
-from market.rules.passports.plausible_masses import loss_cautions, mass_cautions
+from market.rules.passports.plausible_masses import loss_cautions, mass_cautions, place_cautions
 from market.rules.passports.transformations import TOLERANCE_PPM_MAX, DrawnPart, MadeLot, Transform
 from market.rules.passports.yields import ElementYield, element_yields
 from market.rules.refusing.wording import Code
 from market.rules.visibility.passport_visibility import see_material
+from market.store import passports
 from market.store import transformations as store
 
 PARTS_MAX: Final = 64
@@ -214,6 +215,10 @@ async def _warnings(call: Call[Any, Any], outcome: Done) -> tuple[Warned, ...]:
     issued = [each for each in outcome.facts if isinstance(each, PassportIssued)]
     fact = outcome.fact(PassportTransformed)
     found = [*warned(mass_cautions(fact)), *warned(loss_cautions(fact))]
+    async with as_desk(call) as connection:
+        drawn = await passports.load_several(connection, [part.passport for part in fact.inputs])
+    contents = [passport.content for passport in drawn.values()]
+    found += warned(place_cautions(fact, contents, [each.content for each in issued]))
     for index, each in enumerate(issued):
         found += await cautioned(call, each.content, f"/outputs/{index}", made=True)
     return tuple(found)

@@ -2,7 +2,7 @@
 a passport, or measured by another laboratory, may explain it."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from uuid import UUID
 
 from events.fractions import decimal_text, percent_text, tonnes_text
@@ -114,6 +114,22 @@ def loss_cautions(fact: PassportTransformed) -> Iterator[Caution]:
                 "kept is an output with a passport of its own.",
                 pointer=f"/losses/{index[found.element]}",
             )
+
+
+def place_cautions(
+    fact: PassportTransformed, drawn: Iterable[PassportContent], made: Iterable[PassportContent]
+) -> Iterator[Caution]:
+    """Where the stage took place before, which what is made no longer says; `drawn`: what went in."""
+    now = {each.country for content in made for each in content.origin if each.stage == fact.stage}
+    before = {each.country for content in drawn for each in content.origin if each.stage == fact.stage}
+    if now and before - now:
+        yield Caution(
+            code="origin_of_last_step",
+            text=f"Inputs name {', '.join(sorted(before))} for {fact.stage}; what is made names "
+            f"{', '.join(sorted(now))} alone, where this step took place. A buyer that excludes a country, "
+            "or pays by origin, reads the steps before in the lineage only: tell it.",
+            pointer="/stage",
+        )
 
 
 def _kg(scaled: int) -> str:
