@@ -174,7 +174,7 @@ async def test_what_no_magnet_and_no_reference_data_hold_is_told(shop: Shop, sel
             ("rare_earths_of_ferrite", "/magnets/0/elements"),
             ("application_unknown", "/application"),
         ] == [(each["code"], each["pointer"]) for each in answer["warnings"]]
-    assert "they have consumer-electronics, hdd, " in answer["warnings"][1]["detail"]
+        assert "they have consumer-electronics, hdd, " in answer["warnings"][1]["detail"]
     heavy = RETURNS["magnets"][0] | {
         "elements": [{"element": "Nd", "low": "30", "middle": "40", "high": "50"}]
     }
