@@ -23,17 +23,17 @@ async def handed_in(
     media: str = NDJSON, query: str = "",
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:  # fmt: skip
     """The import when it is over, and its report, as an operator has them."""
-    operator = {"by": shop.scene.sellers[0], "roles": ("operator",)}
+    operator: dict[str, Any] = {"by": shop.scene.sellers[0], "roles": ("operator",)}
     content = rows if isinstance(rows, bytes) else "\n".join(map(json.dumps, rows)).encode()
     answer = await shop.ask(
         "POST", f"{IMPORTS}?kind={kind}&mode={mode}{query}", body=content, headers={"Content-Type": media},
-        **operator,  # type: ignore[arg-type]
+        **operator,
     )  # fmt: skip
     assert 202 == answer.status_code, answer.text
     await work(shop)
     path = f"{IMPORTS}/{answer.json()['id']}"
-    view = (await shop.ask("GET", path, **operator)).json()  # type: ignore[arg-type]
-    report = await shop.ask("GET", f"{path}/report?format=ndjson", **operator)  # type: ignore[arg-type]
+    view = (await shop.ask("GET", path, **operator)).json()
+    report = await shop.ask("GET", f"{path}/report?format=ndjson", **operator)
     return view, [json.loads(line) for line in report.text.splitlines()]
 
 
@@ -108,10 +108,10 @@ async def test_forty_companies_come_in_by_three_files(shop: Shop) -> None:
         shop, "memberships", body, media="text/csv", query=f"&market={shop.market}"
     )
     assert ("completed", COMPANIES, COMPANIES, 0) == counts(view)
-    operator = {"by": shop.scene.sellers[0], "roles": ("operator",)}
+    operator: dict[str, Any] = {"by": shop.scene.sellers[0], "roles": ("operator",)}
     for each in (made[0], made[-1]):
         path = f"/v1/markets/{shop.market}/members/{each}"
-        member = (await shop.ask("GET", path, **operator)).json()  # type: ignore[arg-type]
+        member = (await shop.ask("GET", path, **operator)).json()
         assert (False, 2) == (member["suspended"], member["facilities"])
     view, report = await handed_in(shop, "memberships", members(shop, made[0]), "partial")
     assert ("completed", 1, 0, 1) == counts(view)
