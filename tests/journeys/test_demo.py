@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Iterable
 from decimal import Decimal
 from math import exp
 from pathlib import Path
@@ -13,6 +14,8 @@ from market.settings import load
 from tests.up_support import lodestone
 
 pytestmark = pytest.mark.timeout(300)
+
+README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 
 
 def rows(text: str, label: str) -> list[list[Decimal]]:
@@ -66,6 +69,23 @@ def check_waterfalls(told: str) -> None:
     untold = "too few fit, or too few traded with them, to tell"
     assert f"refiner-no-1: {untold}\n" in told
     assert f"magnet-si-1: {untold}\n" in told
+
+
+def spaced_once(lines: Iterable[str]) -> list[str]:
+    return [found for line in lines if (found := " ".join(line.split()))]
+
+
+def check_readme(told: str) -> None:
+    """What the README shows of the demonstration is what it prints: a ticket and a waterfall, and claims."""
+    shown = README.partition("From `make demo`")[2].partition("## ")[0].split("```")[1::2]
+    ticket_and_waterfall, claims = shown
+    entries = [
+        entry for line in ticket_and_waterfall.splitlines() for entry in re.split(r" {3,}(?=[a-z+=−])", line)
+    ]
+    printed = {*spaced_once(told.splitlines()), *spaced_once(re.split(r"[│\n]", told))}
+    wanted = spaced_once([*entries, *claims.splitlines()])
+    assert len(wanted) > 20
+    assert [] == [entry for entry in wanted if entry not in printed]
 
 
 def check_refusals(told: str) -> None:
@@ -198,6 +218,7 @@ async def test_the_demonstration_holds_and_its_offtake_adds_up(environment: dict
     chapters = re.split(r"^[0-9]+\. .*──$", out, flags=re.MULTILINE)
     check_waterfalls(chapters[2])
     check_refusals(chapters[5])
+    check_readme(out)
     check_policy(chapters[6], chapters[7])
     check_open_orders(chapters[7])
     check_loop(chapters[9])
