@@ -27,6 +27,19 @@ async def matches_of(up: Up, who: str) -> list[dict[str, Any]]:
     raise AssertionError("no match within 20 s")
 
 
+async def metrics_of(up: Up) -> str:
+    async with httpx.AsyncClient(timeout=ANSWER_SECONDS_MAX) as client:
+        return (await client.get(up.printed["metrics"])).text
+
+
+async def a_head_is_signed(up: Up) -> None:
+    for _ in range(300):
+        if "lodestone_checkpoint_age_seconds NaN" not in await metrics_of(up):
+            return
+        await asyncio.sleep(0.2)
+    raise AssertionError("no head was signed within a minute")
+
+
 async def test_a_newcomer_trades_stops_starts_again_and_proves_it(instance: dict[str, str]) -> None:
     up = await start(instance)
     try:
@@ -49,14 +62,14 @@ async def test_a_newcomer_trades_stops_starts_again_and_proves_it(instance: dict
         ready = await up.ask("seller", "GET", "/readyz")
         assert (200, "ok") == (ready.status_code, ready.json()["status"])
         assert 404 == (await up.ask("seller", "GET", "/metrics")).status_code
-        async with httpx.AsyncClient(timeout=ANSWER_SECONDS_MAX) as client:
-            metrics = (await client.get(up.printed["metrics"])).text
+        metrics = await metrics_of(up)
         assert 'lodestone_service_up{service="matcher"} 1.0' in metrics
         assert 'lodestone_clearings_total{outcome="ClearingCompleted"} 1.0' in metrics
         assert "lodestone_relay_oldest_unpublished_seconds" in metrics
         code, out, err = await ran(instance, "up")
         assert (5, "", True) == (code, out, "already; stop it, or name another LODESTONE_INSTANCE" in err)
         assert 200 == (await up.ask("seller", "GET", "/v1/markets")).status_code
+        await a_head_is_signed(up)
     finally:
         await up.stop()
 
