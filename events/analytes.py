@@ -37,14 +37,19 @@ def meant_by(name: str) -> str:
     return f"there are {', '.join((*RARE_EARTHS, *OTHER_ANALYTES, LOSS_ON_IGNITION))}"
 
 
-def cell_meant_by(name: str) -> str:
-    """The same in a composition, which has a TREO and cells that may be reported as something else."""
-    if name.upper() in _TREO:
-        return "all rare-earth oxides are stated beside the analytes, as the TREO of the composition"
+def reported_meant_by(name: str) -> str:
+    """The same where a figure may be reported as something else, as those of an assay."""
     known = _FOLDED.get(name.casefold(), name)
     if known in REPORTED:
         return f"state {REPORTED[known][0]}, with reported_as {known} and the figure as it is"
     return meant_by(name)
+
+
+def cell_meant_by(name: str) -> str:
+    """The same in a composition, which has a TREO."""
+    if name.upper() in _TREO:
+        return "all rare-earth oxides are stated beside the analytes, as the TREO of the composition"
+    return reported_meant_by(name)
 
 
 def rare_earth_meant_by(name: str) -> str:

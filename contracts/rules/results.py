@@ -35,7 +35,7 @@ from contracts.rules.materials import figures
 from contracts.rules.oxides import result_refusals
 from contracts.rules.refusals import AmountBelowZero
 from contracts.rules.steps import decision, party, party_or_operator
-from events.analytes import meant_by, whole_ppb
+from events.analytes import reported_meant_by, whole_ppb
 from events.callers import Caller
 from events.contract_terms import AnalyteResult, AssayClause, Evidence
 from events.decision import Decision, Moment
@@ -264,7 +264,9 @@ def figure_refusals(
     reasons = duplicate_refusals(pointer, [result.analyte for result in results])
     reasons += [
         ResultUnknown(
-            pointer=f"{pointer}/{index}/analyte", analyte=result.analyte, meant=meant_by(result.analyte)
+            pointer=f"{pointer}/{index}/analyte",
+            analyte=result.analyte,
+            meant=reported_meant_by(result.analyte),
         )
         for index, result in enumerate(results)
         if result.analyte not in ANALYTES
