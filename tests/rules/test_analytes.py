@@ -132,14 +132,14 @@ WATER = "free water is the moisture of the goods, bound water part of LOI"
     ],
 )
 def test_a_name_that_is_no_analyte_is_told_what_to_state(name: str, told: str, of_cell: str) -> None:
-    """A delivery's result and a limit have no `reported_as`: there the figure is of the element."""
+    """A limit has no `reported_as`: there the figure is of the element. A result has no TREO beside it."""
     assert name not in ANALYTES
     assert (told, of_cell) == (meant_by(name), cell_meant_by(name))
     (refusal,) = cell_refusals(sample(cell(name, "1")))
     assert ("analyte_unknown", "/composition/cells/0/analyte") == (refusal.code, refusal.pointer)
     assert f"{name} is not a known analyte: {of_cell}." == refusal.detail()
     (wrong,) = figure_refusals((AnalyteResult(analyte=name, fraction_ppb=1),), (), "/results", None)
-    assert f"{name} is no analyte: {told}." == wrong.detail()
+    assert f"{name} is no analyte: {told if name == 'TREO' else of_cell}." == wrong.detail()
 
 
 def test_a_name_that_means_nothing_is_told_all_that_there_are() -> None:
