@@ -57,9 +57,6 @@ from events.writes import send
 
 log = structlog.get_logger("lane")
 
-GATHERING_TURNS = 5
-"""Of a request that has arrived: one reads it, one runs it up to its command."""
-
 A = TypeVar("A")
 S = TypeVar("S")
 
@@ -172,7 +169,6 @@ class LaneWriter:
             async with asyncio.TaskGroup() as batches:
                 while True:
                     self._wake.clear()
-                    await self._gather()
                     while room and room.batches_under_way < self._batches_max and (batch := self._next()):
                         batches.create_task(self._carry(batch), name="lane-batch")
                     if self._stopping and not room and not room.batches_under_way:
@@ -184,17 +180,6 @@ class LaneWriter:
         finally:
             room.turn_away()
             await self._spare.give_back()
-
-    async def _gather(self) -> None:
-        """Where a batch could begin, what else comes in some turns of the loop goes with it; one command that
-        comes alone is not kept for more than a turn."""
-        room = self._room
-        if not room or room.batches_under_way >= self._batches_max or not room.is_worth_a_batch:
-            return
-        for _ in range(GATHERING_TURNS):
-            await asyncio.sleep(0)
-            if len(room) == 1 and not room.batches_under_way:
-                return
 
     def _next(self) -> list[Waiting]:
         """What fails in choosing is answered to all that wait, and the writer goes on with who comes next."""
