@@ -45,5 +45,5 @@ async def _look_daily(settings: Settings, bootstrap: Bootstrap) -> None:
                 told = await Access(bootstrap).reread_certificates()
                 unread = False
                 log.info("certificates_renewed", listeners=told)
-        except Exception as error:  # noqa: BLE001  the next look comes
+        except Exception as error:  # noqa: BLE001  whatever it was, it is told and tried again, and the broker goes on
             log.warning("certificates_not_renewed", error=repr(error))

@@ -61,35 +61,15 @@ order by p.delivery desc
 
 # What may wait for somebody: not decided, without a final invoice, or with a return. A superset, since
 # objections end by the clock.
-READ_WAITING = """
-select p.*, a.body as agreed
-from (
-    (select market, agreement, delivery, seller, buyer, changed_time, body from delivery d
-     where seller = $1 and $2::text is distinct from 'buyer' and ($3::uuid is null or delivery < $3)
-         and ($4::uuid is null or agreement = $4) and ($5::text is null or status = $5)
-         and ($6::bigint is null or contract_year = $6) and shipped_on >= $7 and shipped_on < $8
+_MAY_WAIT = """ and shipped_on < $8
          and status not in ('rejected', 'withdrawn')
          and (status not in ('accepted', 'lost') or position('"returns"'::bytea in body) > 0 or not exists (
              select from invoice i where i.lane = d.lane and i.market = d.market
                  and i.agreement = d.agreement and i.delivery = d.delivery
-         ))
-     order by delivery desc limit $9)
-    union all
-    (select market, agreement, delivery, seller, buyer, changed_time, body from delivery d
-     where buyer = $1 and $2::text is distinct from 'seller' and ($3::uuid is null or delivery < $3)
-         and ($4::uuid is null or agreement = $4) and ($5::text is null or status = $5)
-         and ($6::bigint is null or contract_year = $6) and shipped_on >= $7 and shipped_on < $8
-         and status not in ('rejected', 'withdrawn')
-         and (status not in ('accepted', 'lost') or position('"returns"'::bytea in body) > 0 or not exists (
-             select from invoice i where i.lane = d.lane and i.market = d.market
-                 and i.agreement = d.agreement and i.delivery = d.delivery
-         ))
-     order by delivery desc limit $9)
-    order by delivery desc limit $9
-) p
-join agreement a on a.agreement = p.agreement
-order by p.delivery desc
-"""
+         ))"""
+READ_WAITING = READ_NEWEST.replace("from delivery", "from delivery d").replace(
+    " and shipped_on < $8", _MAY_WAIT
+)
 
 READ_CHANGED = """
 select p.*, a.body as agreed

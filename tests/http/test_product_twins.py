@@ -167,7 +167,6 @@ async def test_a_lot_of_cores_is_held_against_the_twin_of_its_product(shop: Shop
 async def test_what_no_magnet_and_no_reference_data_hold_is_told(shop: Shop, seller: Firm) -> None:
     ferrite = EXAMPLE["magnets"][0] | {"grade": "Y30"}
     body = EXAMPLE | {"magnets": [ferrite], "application": "nonsense-thing"}
-    answer: dict[str, Any] = {}
     for path in (PATH, f"{PATH}?validate_only=true"):
         answer = (await shop.ask("POST", path, by=seller, body=body)).json()
         assert [

@@ -292,7 +292,7 @@ def test_a_thousand_orders_that_fit_nothing_the_asker_fits_are_no_rivals() -> No
         lane.offer(f"s{k % 3}", f"offer {k}", ask=eur(60 * EUR), packaging=BULK)
         metal = (AcceptedForm(form="metal"),)
         lane.require(firms[k % 20], f"wanted {k}", limit=eur(80 * EUR), forms=metal)
-    assert True is Desk(lane).buy(90 * EUR).would_trade
+    assert Desk(lane).buy(90 * EUR).would_trade is True
     lane.require("rival", "of the rival", limit=eur(80 * EUR))
     assert "few_rivals" == Desk(lane).buy(90 * EUR).withheld
 
