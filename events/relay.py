@@ -46,6 +46,7 @@ class Limits(NamedTuple):
 
     poll_seconds: float = 0.003
     poll_again_seconds: float = 0.002
+    likely_seconds: float = 0.05
     watermark_seconds: float = 0.05
     poll_rows: int = 256
     chunk_rows: int = 1_000
@@ -95,6 +96,7 @@ class Relay:
         self._moves: dict[LaneKey, Move] = {}
         self._moving: Mapping[LaneKey, Move] = {}
         self._to_move = asyncio.Event()
+        self._likely_until = 0.0
         self._resume_at: dict[LaneKey, float] = {}
         self._failures: dict[LaneKey, int] = {}
         self._places = asyncio.Semaphore(limits.lanes_catching_up)
@@ -185,10 +187,15 @@ class Relay:
         if not after:
             return False
         due = await read_due(
-            connection, after, rows_max=self._limits.poll_rows, bytes_max=self._limits.batch_bytes
+            connection,
+            after,
+            rows_max=self._limits.poll_rows,
+            bytes_max=self._limits.batch_bytes,
+            likely=now < self._likely_until,
         )
         if not due:
             return False
+        self._likely_until = now + self._limits.likely_seconds
         crash_point("relay.read")
         for key, rows in due:
             if self._acknowledged.get(key) == after[key]:

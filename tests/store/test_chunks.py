@@ -1,6 +1,6 @@
 """What the relay reads of a lane that is behind: all of it in order, never more than its limits at once."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 from aiokafka.record.memory_records import MemoryRecords
 
-from events.chunks import SHORT_BYTES_MAX, Backlog, read_chunk
+from events.chunks import SHORT_BYTES_MAX, Backlog, read_chunk, read_due
 from events.codec import BODY_BYTES_MAX
 from events.connections import Pool, acquire
 from events.decision import LaneKey
@@ -16,6 +16,7 @@ from events.journal import JournalRow, copy_rows
 from tests.record_support import STREAM, pool_on, prepare_record
 
 LANE = LaneKey(STREAM, 0)
+OTHER = "market"
 BEGIN = b'{"id":"%b","type":"a.b.v1","source":"s","subject":"%d","time":"t","data":"' % (b"0" * 36, 0)
 SHORT, LONG = 700, SHORT_BYTES_MAX + 1
 LIMITS = {"rows_max": 50, "bytes_max": 100_000}
@@ -108,3 +109,64 @@ async def test_what_is_written_meanwhile_belongs_to_the_backlog(writer_dsn: str)
         batch = await backlog.next_batch()
         assert batch is not None
         assert (4, 4) == (batch.first, batch.last)
+
+
+LANES = 3
+SET_ENDS = """
+update record.lane l set next_position = 1 + coalesce(
+    (select max(position) from record.journal j where j.stream = l.stream and j.lane = l.lane), 0)
+"""
+
+
+@pytest.fixture
+async def journal(database: Any) -> AsyncIterator[Pool]:
+    """Lane 0 and lane 2 of `STREAM` with ten short rows, lane 1 with none, lane 1 of another with four."""
+    await prepare_record(database.dsn("owner"), database.admin_dsn, LANES)
+    async with pool_on(database.dsn("writer"), 2) as pool, acquire(pool) as connection:
+        for stream, lane, count in ((STREAM, 0, 10), (STREAM, 2, 10), (OTHER, 1, 4)):
+            rows = [
+                JournalRow(stream, lane, position, uuid4(), "a.b.v1", "0", body(SHORT), bytes(32))
+                for position in range(1, count + 1)
+            ]
+            await copy_rows(connection, rows, datetime.now(UTC))
+        await connection.execute(SET_ENDS)
+        yield pool
+
+
+async def due(
+    pool: Pool, after: dict[LaneKey, int], *, rows_max: int = 256, bytes_max: int = 1_000_000
+) -> dict[LaneKey, list[int]]:
+    """The same, whether it is asked first or not."""
+    async with acquire(pool) as connection:
+        found, again = [
+            await read_due(connection, after, rows_max=rows_max, bytes_max=bytes_max, likely=likely)
+            for likely in (True, False)
+        ]
+    assert found == again
+    assert sorted(key for key, _ in found) == [key for key, _ in found]
+    return {key: [row[0] for row in rows] for key, rows in found}
+
+
+async def test_due_is_what_lies_past_each_lanes_position(journal: Pool) -> None:
+    after = {LaneKey(STREAM, 0): 7, LaneKey(STREAM, 1): 0, LaneKey(STREAM, 2): 9, LaneKey(OTHER, 1): 0}
+    expected = {LaneKey(STREAM, 0): [8, 9, 10], LaneKey(STREAM, 2): [10], LaneKey(OTHER, 1): [1, 2, 3, 4]}
+    assert expected == await due(journal, after)
+
+
+async def test_lanes_that_are_not_asked_for_are_not_due(journal: Pool) -> None:
+    assert {LaneKey(STREAM, 2): [10]} == await due(journal, {LaneKey(STREAM, 2): 9})
+    assert {LaneKey(OTHER, 1): [4]} == await due(journal, {LaneKey(OTHER, 1): 3, LaneKey(STREAM, 0): 10})
+    level = {LaneKey(STREAM, lane): 10 for lane in range(LANES)}
+    assert {} == await due(journal, level)
+    assert {} == await due(journal, {})
+
+
+async def test_what_is_due_is_bounded_for_each_lane(journal: Pool) -> None:
+    after = {LaneKey(STREAM, 0): 0, LaneKey(STREAM, 2): 8}
+    assert {LaneKey(STREAM, 0): [1, 2, 3], LaneKey(STREAM, 2): [9, 10]} == await due(
+        journal, after, rows_max=3
+    )
+    assert {LaneKey(STREAM, 0): [1, 2], LaneKey(STREAM, 2): [9, 10]} == await due(
+        journal, after, bytes_max=2 * SHORT
+    )
+    assert {LaneKey(STREAM, 0): [1], LaneKey(STREAM, 2): [9]} == await due(journal, after, bytes_max=1)

@@ -19,6 +19,7 @@ from contracts.store import (
     payments,
 )
 from contracts.store import deliveries as shipped
+from events import chunks
 from events.connections import Connection
 from events.timetable import BEGINNING, START
 from market.rules.streams.partner_lines import ALL
@@ -399,6 +400,14 @@ where supply in (
 )
 returning supply
 """
+
+
+async def test_what_the_relay_runs(database: Any, filled: Any) -> None:
+    relay = await asyncpg.connect(database.dsn("relay"))
+    await assert_plans(
+        relay, [(chunks.READ_NEXT, ([0] * 12, ["contracts"], 12, 256, 10**6), {"journal_pkey"})]
+    )
+    await relay.close()
 
 
 async def test_a_look_for_releases_touches_no_more_than_its_part(database: Any, filled: Any) -> None:
