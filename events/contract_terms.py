@@ -89,6 +89,7 @@ Years = Annotated[int, Meta(ge=1, le=40)]
 Cents = Annotated[int, Meta(ge=-(2**53) + 1, le=2**53 - 1)]
 ContestOutcome = Literal["stands", "falls"]
 """Of a declaration that was contested."""
+SPLITTING_LIMITS_MAX = 64
 ContractYear = Annotated[int, Meta(ge=1, le=60)]
 
 
@@ -215,7 +216,7 @@ class SplittingLimit(Struct, frozen=True, kw_only=True):
 class AssayClause(Struct, frozen=True, kw_only=True):
     """Analytes that are exchanged, by when after the weighing, and who decides when they differ too far."""
 
-    splitting: Annotated[tuple[SplittingLimit, ...], Meta(max_length=64)] = ()
+    splitting: Annotated[tuple[SplittingLimit, ...], Meta(max_length=SPLITTING_LIMITS_MAX)] = ()
     exchange_days: Days = 14
     umpire: Text
 

@@ -23,7 +23,8 @@ from market.lane_memory import SNAPSHOT_AFTER_EVENTS
 from market.metrics import CLEARING_SECONDS, CLEARINGS
 from market.round_books import LANE_BOOKS
 from market.rules.book import Books, fold
-from market.rules.clearing.clearing import SOLVER_GAVE_UP, abandonment
+from market.rules.clearing.clearing import SOLVER_GAVE_UP, abandonment, unrecordable
+from market.rules.clearing.written import Unrecordable
 from market.solver import Solver, SolverLost
 from market.store.clearings import load_clearing
 from market.store.round_tables import RoundRecorded, RoundTables
@@ -159,6 +160,17 @@ class Matcher:
         for attempt in range(1, ROUND_TRIES_MAX + 1):
             try:
                 return await self._solver.conclude(book, event)
+            except Unrecordable as found:
+                # the market trades on without this round: a stopped lane would stop its neighbours too
+                log.exception(
+                    "round_unrecordable",
+                    market=str(plan.market),
+                    plan=str(plan.plan),
+                    round=plan.round,
+                    type=found.type,
+                    told=found.told,
+                )
+                return (unrecordable(event, found),)
             except SolverLost as lost:
                 log.warning(
                     "round_lost",

@@ -113,7 +113,10 @@ class Solver:
             self._idle.append(await self._ready())
 
     async def conclude(self, book: bytes, plan: Recorded) -> tuple[Draft, ...]:
-        """`market.rules.clearing.clearing.conclude` of an encoded book. Raises SolverFailed or SolverLost."""
+        """`market.rules.clearing.clearing.concluded` of an encoded book, decoded.
+
+        Raises SolverFailed or SolverLost, and Unrecordable where the record would refuse a part of it.
+        """
         frame = msgspec.msgpack.encode(_Task(book=msgspec.Raw(book), plan=_plan(plan)))
         async with self._turns:
             return await self._ask(await self._ready(), frame)

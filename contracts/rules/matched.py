@@ -12,6 +12,7 @@ from contracts.rules.price_terms import DUE_DAYS, PROVISIONAL_PPB
 from contracts.rules.steps import fact_draft
 from events.contract_events import AgreementAdvanced, AgreementDrafted
 from events.contract_terms import (
+    SPLITTING_LIMITS_MAX,
     AgreementTerms,
     AssayClause,
     DeliveryClause,
@@ -182,7 +183,8 @@ def _quotation_period(code: str) -> QuotationPeriod:
 
 
 def _splitting(given: MatchTerms, *, pieces_as_bulk: bool) -> tuple[SplittingLimit, ...]:
-    """The elements that are paid for, and what is penalised: a tenth of its threshold.
+    """The elements that are paid for, and what is penalised: a tenth of its threshold,
+    as many as a contract holds.
 
     Of goods by the piece nobody takes a sample for what only bulk goods have: there the seller's word counts.
     """
@@ -196,6 +198,10 @@ def _splitting(given: MatchTerms, *, pieces_as_bulk: bool) -> tuple[SplittingLim
     fined = {rule.analyte: max(rule.threshold_ppb // 10, 1) for rule in given.penalties}
     if by_piece:
         fined = {analyte: limit_ppb for analyte, limit_ppb in fined.items() if analyte not in OF_BULK_ALONE}
+    of_fines_alone = [analyte for analyte in fined if analyte not in paid]
+    left_out = frozenset(of_fines_alone[SPLITTING_LIMITS_MAX - len(paid) :])
     return tuple(
-        SplittingLimit(analyte=analyte, limit_ppb=limit_ppb) for analyte, limit_ppb in (fined | paid).items()
+        SplittingLimit(analyte=analyte, limit_ppb=limit_ppb)
+        for analyte, limit_ppb in (fined | paid).items()
+        if analyte not in left_out
     )

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import asyncpg
+import msgspec
 import pytest
 from msgspec.structs import replace
 from uuid_utils.compat import uuid7
@@ -16,15 +17,17 @@ from events.heads import Heads, Stamp, append, lock_lanes
 from events.journal import JournalRow, read_head, read_rows
 from events.large_appends import RowsAhead, append_large
 from events.leases import take_leases
-from events.market_events import ClearingCompleted, MatchStruck
+from events.market_events import ClearingAbandoned, ClearingCompleted, MatchStruck
 from events.positions import read_place
 from events.row_bytes import RowBytes
 from events.row_counts import RowCountWrong
 from events.subscription import Batch
+from events.vocabulary import INTEGER_MAX
 from events.writes import Prepared
 from market.commands import matches
 from market.matcher import NAME, Matcher, ahead_of_lock
 from market.rules.clearing.clearing import abandonment
+from market.rules.clearing.written import WrittenDraft, decoded
 from market.solver import Solver
 from market.store.applying import apply
 from tests.conftest import Database
@@ -267,3 +270,30 @@ async def test_a_fault_while_the_journal_is_copied_leaves_nothing(scene: Scene) 
 
 async def _waits(scene: Scene) -> bool:
     return bool(await scene.pool.fetchval(WAITING))
+
+
+async def test_a_round_that_no_reader_could_decode_is_abandoned_and_its_market_trades_on(
+    scene: Scene, solver: Solver, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def beyond(draft: WrittenDraft) -> Draft:
+        wide = msgspec.json.decode(draft.data) | {"amount_cents_eur": INTEGER_MAX + 1}
+        return decoded(replace(draft, data=msgspec.json.encode(wide, order="deterministic")))
+
+    await scene.offer(scene.sellers[0])
+    await scene.require(scene.buyers[0])
+    plan = await scene.plan()
+    with monkeypatch.context() as patched:
+        patched.setattr("market.solver.decoded", beyond)
+        await handled(scene, plan, solver)
+    last = (await scene.events("market"))[-1].data
+    assert isinstance(last, ClearingAbandoned)
+    assert ("unrecordable", plan.data.plan) == (last.code, last.plan)  # type: ignore[attr-defined]
+    told = capsys.readouterr().out
+    assert "round_unrecordable" in told
+    assert str(scene.market) in told
+    assert "amount_cents_eur" in told
+    again = await scene.plan()
+    await handled(scene, again, solver)
+    completed = (await scene.events("market"))[-1].data
+    assert isinstance(completed, ClearingCompleted)
+    assert (2, 1) == (completed.round, completed.match_count)

@@ -9,9 +9,17 @@ from market.rules.assignment import AssignmentError
 from market.rules.book import Book
 from market.rules.clearing.cleared import ClearedSection
 from market.rules.clearing.round_events import PlanDrafts, planned_of, written_drafts
-from market.rules.clearing.rounds import ALGORITHM, Clearing, ClearingImpossible, Round, in_turn, posed_round
+from market.rules.clearing.rounds import (
+    ALGORITHM,
+    Clearing,
+    ClearingImpossible,
+    ImpossibleCode,
+    Round,
+    in_turn,
+    posed_round,
+)
 from market.rules.clearing.sections import clear_section
-from market.rules.clearing.written import WrittenDraft, decoded, encoded
+from market.rules.clearing.written import Unrecordable, WrittenDraft, decoded, encoded
 
 __all__ = [
     "ALGORITHM",
@@ -22,6 +30,7 @@ __all__ = [
     "clear",
     "conclude",
     "concluded",
+    "unrecordable",
 ]
 
 REASON_TEXT_MAX = 200
@@ -39,8 +48,11 @@ def clear(book: Book, plan: Recorded, *, sustainability: bool = True) -> Clearin
 
 
 def conclude(book: Book, plan: Recorded) -> tuple[Draft, ...]:
-    """`concluded` at once, decoded."""
-    return tuple(map(decoded, concluded(book, plan)))
+    """`concluded` at once, decoded; where the record would refuse a part of it, the round is abandoned."""
+    try:
+        return tuple(map(decoded, concluded(book, plan)))
+    except Unrecordable as found:
+        return (unrecordable(plan, found),)
 
 
 def concluded(book: Book, plan: Recorded) -> Iterator[WrittenDraft]:
@@ -69,6 +81,13 @@ def _sections(found: Round, *, sustainability: bool = True) -> Iterator[ClearedS
 def abandonment(plan: Recorded, code: str, reason: str) -> Draft:
     """The end of a round without a result; all but code and reason derives from the plan."""
     return decoded(_abandonment(plan, code, reason))
+
+
+def unrecordable(plan: Recorded, found: Unrecordable) -> Draft:
+    """The end of a round of which a fact cannot be recorded: its market trades on, which a stopped lane does
+    not."""
+    code: ImpossibleCode = "unrecordable"
+    return abandonment(plan, code, str(found)[:REASON_TEXT_MAX])
 
 
 def _abandonment(plan: Recorded, code: str, reason: str) -> WrittenDraft:

@@ -24,7 +24,9 @@ INDEX_FLAT_UEUR_PER_KG = 0
 """Term prices are differentials to an index: at the index itself they are nothing."""
 
 
-ImpossibleCode = Literal["algorithm_unknown", "assignment_refused", "not_unique", "too_many_sections"]
+ImpossibleCode = Literal[
+    "algorithm_unknown", "assignment_refused", "not_unique", "too_many_sections", "unrecordable"
+]
 """Of rounds that have no result on any machine."""
 
 

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from events.catalog import FACT_TYPES
+from events.codec import BODY_BYTES_MAX, holds_control
 from events.envelope import Draft
 from market.rules.optimum.problem import Int64s
 
@@ -26,6 +27,8 @@ Octets = NDArray[np.uint8]
 ID_OCTETS: Final = 16
 ID_BYTES: Final = 38
 """Of an encoded id: 32 digits, four dashes, two quotes."""
+ENVELOPE_BYTES_MAX: Final = 1024
+"""Twice what the body of a round's event has around its fact."""
 _DIGITS: Final = ((0, 8, 1), (8, 12, 10), (12, 16, 15), (16, 20, 20), (20, 32, 25))
 """Of an id, groups of digits: first, one after the last, and where they stand when it is encoded."""
 
@@ -117,12 +120,31 @@ class WrittenDraft(Struct, frozen=True, kw_only=True):
     actor: UUID
 
 
+class Unrecordable(Exception):
+    """A fact that a round tells and no reader could read back: `told` names its type, member and bound."""
+
+    def __init__(self, type_: str, told: str) -> None:
+        super().__init__(f"{type_}: {told}")
+        self.type = type_
+        self.told = told
+
+
 def decoded(draft: WrittenDraft) -> Draft:
+    """Unrecordable for what the record refuses: a member beyond its type, a control
+    character, too many bytes."""
+    try:
+        data = _decoder(draft.type).decode(draft.data)
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise Unrecordable(draft.type, str(error)) from error
+    if holds_control(draft.data):
+        raise Unrecordable(draft.type, "a text holds a control character")
+    if len(draft.data) + ENVELOPE_BYTES_MAX > BODY_BYTES_MAX:
+        raise Unrecordable(draft.type, f"its {len(draft.data)} bytes exceed what an event holds")
     return Draft(
         stream=draft.stream,
         lane=draft.lane,
         subject=draft.subject,
-        data=_decoder(draft.type).decode(draft.data),
+        data=data,
         id=draft.id,
         salt=draft.salt,
         time=draft.time,
