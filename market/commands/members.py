@@ -70,12 +70,13 @@ async def admit(
     *,
     market: UUID,
     organisation: UUID,
+    readmits: bool = True,
     request: Request | None = None,
     dry_run: bool = False,
 ) -> Answer:
     """Holds the organisation's lane too, so that no change of it slips past its new copy."""
     lane = desk.lane("market", market)
-    argument = AdmitMember(caller=caller, organisation=organisation)
+    argument = AdmitMember(caller=caller, organisation=organisation, readmits=readmits)
     return await submit(
         desk,
         ADMIT,

@@ -129,6 +129,22 @@ async def test_a_row_is_warned_of_what_its_post_would_warn_of(shop: Shop) -> Non
     assert ["accepted", "sanctions_screening_expired"] == [line["code"] for line in report]
 
 
+async def test_a_file_admits_no_suspended_member_again_unless_its_row_says_so(shop: Shop) -> None:
+    seller = to_text("org", shop.scene.sellers[0].organisation)
+    path = f"/v1/markets/{shop.market}/members/{seller}"
+    operator: dict[str, Any] = {"by": shop.scene.sellers[0], "roles": ("operator",)}
+    suspended = await shop.ask("POST", f"{path}/suspend", body={"reason": "screening of May"}, **operator)
+    assert 200 == suspended.status_code, suspended.text
+    view, report = await handed_in(shop, "memberships", members(shop, seller))
+    assert ("refused", 0) == (view["state"], view["accepted"])
+    assert [(1, "readmit", "readmission_unstated", None)] == told(report)
+    assert (await shop.ask("GET", path, **operator)).json()["suspended"]
+    rows: list[dict[str, Any]] = [{"market": shop.market, "organisation": seller, "readmit": True}]
+    view, report = await handed_in(shop, "memberships", rows)
+    assert ("completed", 1) == (view["state"], view["accepted"])
+    assert not (await shop.ask("GET", path, **operator)).json()["suspended"]
+
+
 async def test_a_company_that_joins_a_market_meanwhile_has_its_site_there(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:

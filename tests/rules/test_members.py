@@ -3,6 +3,7 @@
 from functools import partial
 from typing import Any
 
+import pytest
 from msgspec.structs import replace
 
 from events.callers import Caller
@@ -24,6 +25,7 @@ from market.rules.parties.leaving import LeaveMarket, LeavingState
 from market.rules.parties.members import AdmitMember, MembershipState, OpeningState, OpenMarket, SuspendMember
 from market.rules.parties.openings import MarketOpenings, MoneyOpenings, Openings, money_cautions
 from market.rules.parties.parties import Facility, FacilityDetails, Organisation, OrganisationState
+from market.rules.refusing.refusals import ReadmissionUnstated
 from tests.desk_support import (
     BUYER,
     LANE,
@@ -138,6 +140,19 @@ def test_admission_and_suspension_are_refused_when_they_make_no_sense() -> None:
             replace(INSIDE, suspended=True), replace(SUSPEND, caller=SELLER_TRADER, reason="\x00"), moment()
         )
     )
+
+
+@pytest.mark.parametrize(("has_left", "how"), [(False, "suspended in"), (True, "one that has left")])
+def test_who_was_suspended_or_left_is_admitted_again_only_where_that_is_meant(
+    has_left: bool, how: str
+) -> None:
+    gone = replace(INSIDE, suspended=True, has_left=has_left)
+    with pytest.raises(ReadmissionUnstated, match=f"is {how} this market"):
+        members.admit(gone, replace(ADMIT, readmits=False), moment())
+    (fact,) = facts(members.admit(gone, ADMIT, moment()))
+    assert isinstance(fact, MemberAdmitted)
+    (fact,) = facts(members.admit(OUTSIDE, replace(ADMIT, readmits=False), moment()))
+    assert isinstance(fact, MemberAdmitted)
 
 
 def test_a_suspended_member_can_come_back() -> None:

@@ -30,9 +30,10 @@ class FacilityRow(FacilityTerms, frozen=True, kw_only=True):
 
 
 class MembershipRow(Admission, frozen=True, kw_only=True):
-    """An organisation, and the market that admits it."""
+    """An organisation, and the market that admits it; `readmit` where it was suspended there, or has left."""
 
     market: MarketId
+    readmit: bool = False
 
 
 async def register(
@@ -58,6 +59,7 @@ async def admit(
         caller,
         market=to_uuid(row.market),
         organisation=to_uuid(row.organisation),
+        readmits=row.readmit,
         request=request,
         dry_run=dry_run,
     )

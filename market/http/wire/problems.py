@@ -132,6 +132,7 @@ REFUSED: Final[dict[type[Refusal], int]] = {
             refusals.MarketExists,
             refusals.AlreadyMember,
             refusals.SuspendedBefore,
+            refusals.ReadmissionUnstated,
             refusals.OrdersMax,
             refusals.OrdersOpen,
             refusals.MatchesOpen,

@@ -20,6 +20,7 @@ from market.rules.refusing.refusals import (
     NotAMember,
     OrganisationIsClosed,
     OrganisationUnknown,
+    ReadmissionUnstated,
     SuspendedBefore,
 )
 from market.rules.refusing.wording import Text
@@ -53,8 +54,11 @@ class MembershipState(Struct, frozen=True, kw_only=True):
 
 
 class AdmitMember(Struct, frozen=True, kw_only=True):
+    """`readmits`: whether who was suspended, or has left, is meant too."""
+
     caller: Caller
     organisation: UUID
+    readmits: bool = True
 
 
 class SuspendMember(Struct, frozen=True, kw_only=True):
@@ -103,6 +107,9 @@ def admit(state: MembershipState | None, argument: AdmitMember, moment: Moment) 
         raise OrganisationIsClosed(pointer="/organisation")
     if state.member is not None and not state.suspended:
         raise AlreadyMember
+    if state.member is not None and not argument.readmits:
+        how = "one that has left" if state.has_left else "suspended in"
+        raise ReadmissionUnstated(pointer="/readmit", how=how)
     fact = MemberAdmitted(market=state.market, member=member_copy(state.party))
     return Decision(drafts=(_draft(state.lane, argument.organisation, fact),))
 

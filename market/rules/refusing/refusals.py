@@ -51,6 +51,12 @@ class SuspendedBefore(Refusal):
     code = "suspended_before"
 
 
+class ReadmissionUnstated(Refusal):
+    """The organisation is {how} this market: a file admits it again only where its row states readmit."""
+
+    code = "readmission_unstated"
+
+
 class OrdersOpen(Refusal):
     """{count} orders are open, withdraw them first: {names}."""
 
