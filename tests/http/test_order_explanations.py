@@ -1,6 +1,7 @@
 """What became of an order in a round, over HTTP: to owners in ticks, to auditors in full, to others 404."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Final
 from uuid import UUID
 
 import pytest
@@ -121,7 +122,28 @@ async def test_auditors_and_operators_see_every_counter_order_the_nearest_first(
         assert ["1.377301", "4.913907", "7.131719"] == [
             each["short_eur_per_kg"] for each in told["alternatives"]
         ]
-        assert (None, None, None) == (told["why"], told["three_groups_ticks"], told["eligible"])
+        assert ("all_dearer", 8, 3) == (told["why"], told["three_groups_ticks"], told["eligible"])
+
+
+OWNERS: Final = ("outcome", "why", "removed", "eligible", "three_groups_ticks", "reasons", "withheld")
+
+
+@pytest.mark.parametrize("asks", [(), ASKS[:1], ASKS], ids=["nobody", "one", "three"])
+async def test_operators_and_auditors_read_what_the_owner_is_told(shop: Shop, asks: Sequence[int]) -> None:
+    """What may be read out to a caller, whoever fits: no more than its own page says."""
+    await market_of(shop, *asks)
+    buyer = shop.scene.buyers[0]
+    orders = [
+        await shop.scene.require(buyer, limit=euro(70_000_000)),
+        await shop.scene.require(buyer, limit=euro(70_000_000), minimum_parcel_g=10**9, basis_g=10**9),
+    ]
+    await cleared(shop)
+    for order in orders:
+        own = (await explanation(shop, order, buyer)).json()
+        assert own["why"] is not None
+        for role in ("auditor", "operator"):
+            told = (await explanation(shop, order, shop.scene.sellers[0], roles=(role,))).json()
+            assert {name: own[name] for name in OWNERS} == {name: told[name] for name in OWNERS}
 
 
 async def test_another_organisations_order_is_404(shop: Shop) -> None:

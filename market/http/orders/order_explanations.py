@@ -22,7 +22,14 @@ from market.http.wire.paging import Listing
 from market.http.wire.problems import DoorError
 from market.http.wire.reads import as_caller, as_desk, own, viewer
 from market.rules.refusing.refusals import RoundMissing
-from market.rules.visibility.own_round import OwnOrderInRound, PricedLimit, Removed, Why, priced_limits
+from market.rules.visibility.own_round import (
+    OwnOrderInRound,
+    PricedLimit,
+    Removed,
+    Why,
+    own_order_in_round,
+    priced_limits,
+)
 from market.rules.visibility.standings import Alternative, OrderInRound, Outcome, order_in_round
 from market.rules.visibility.visibility import see_order_in_round
 from market.store import clearings
@@ -116,7 +123,8 @@ class OrderInRoundView(Body, frozen=True, kw_only=True):
     lapse two matches within 90 days.
     `surplus_eur_per_kg` is what the order gained per kg; a marginal order gains nothing: it sets its own
     price. `forecast`: supply not there yet.
-    Operators and auditors get `alternatives` in place of the bands, the nearest first.
+    Operators and auditors get these as the owner is told them, so that they may be read out to it, `limits`
+    exactly, and `alternatives` beside them, the nearest first, which are nobody else's.
     """
 
     market: MarketId
@@ -199,22 +207,24 @@ def _view(seen: OrderInRound | OwnOrderInRound, order: str) -> OrderInRoundView:
         "marginal": seen.marginal,
         "forecast": ForecastMark.of(seen.forecast),
     }
+    limits: tuple[PricedLimit, ...]
     if isinstance(seen, OrderInRound):
-        nearest = sorted(seen.alternatives, key=_nearness)
-        return OrderInRoundView(
-            **common,
-            limits=tuple(map(LimitView.of, priced_limits(seen, 1))),
-            alternatives=tuple(_alternative(each, seen.side) for each in nearest),
-        )
+        of_owner = own_order_in_round(seen, seen.organisation)
+        assert of_owner is not None
+        told, limits = of_owner, priced_limits(seen, 1)
+        alternatives = sorted(seen.alternatives, key=_nearness)
+    else:
+        told, limits, alternatives = seen, seen.limits, []
     return OrderInRoundView(
         **common,
-        why=seen.why,
-        removed=None if seen.removed is None else RemovedView.of(seen.removed),
-        eligible=seen.eligible,
-        three_groups_ticks=seen.three_groups_ticks,
-        reasons=tuple(map(reason_view, seen.reasons)),
-        limits=tuple(map(LimitView.of, seen.limits)),
-        withheld=WithheldView.of(seen.withheld),
+        why=told.why,
+        removed=None if told.removed is None else RemovedView.of(told.removed),
+        eligible=told.eligible,
+        three_groups_ticks=told.three_groups_ticks,
+        reasons=tuple(map(reason_view, told.reasons)),
+        limits=tuple(map(LimitView.of, limits)),
+        alternatives=tuple(_alternative(each, seen.side) for each in alternatives),
+        withheld=WithheldView.of(told.withheld),
     )
 
 
