@@ -7,7 +7,7 @@ cosigns is on its own disk before anybody sees it, so that no crash makes it sig
 import asyncio
 import fcntl
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from hashlib import sha256
@@ -87,6 +87,10 @@ class Folder:
     def __init__(self, path: Path) -> None:
         self._path = path
 
+    @property
+    def path(self) -> Path:
+        return self._path
+
     @contextmanager
     def owned(self) -> Iterator[None]:
         """WitnessError while another process works with the folder."""
@@ -147,6 +151,7 @@ class Witness:
         self._clock = clock
         self._state = folder.read()
         self._ledger: Ledger | None = None
+        self._folder_lost = False
         self._stopping = asyncio.Event()
         self.cosigned = 0
 
@@ -178,6 +183,10 @@ class Witness:
             )
             self._folder.write(self._state)
             self._ledger = None
+
+    def begin_without_folder(self) -> None:
+        """The folder that has cosigned under this name is lost for good: begin with what is here."""
+        self._folder_lost = True
 
     def stop(self) -> None:
         self._stopping.set()
@@ -216,7 +225,15 @@ class Witness:
         """The state and what follows from it; the first time after a look for the operator's first key."""
         state = self._state
         if state is None:
-            first = oldest_key(self._operator, [note async for note in _rotations(consumer, self._topic)])
+            rotations, cosigners = await _so_far(consumer, self._topic)
+            if self._key.verifier.name in cosigners and not self._folder_lost:
+                raise WitnessError(
+                    f"{self._key.verifier.name} has cosigned heads of {self._topic}, and {self._folder.path} "
+                    "does not hold which: put the folder back as it was, from where it lay or your copy; "
+                    "where it is lost for good, begin again by `lodestone witness --folder-lost`, and give "
+                    "its new key to whoever trusts the old one"
+                )
+            first = oldest_key(self._operator, rotations)
             state = _State(operator=first.text)
             self._folder.write(state)
             self._state = state
@@ -230,7 +247,7 @@ class Witness:
 
     async def _leads_here(self, consumer: Consumer) -> bool:
         """Whether the key that was given comes, by rotations on the topic, from the folder's."""
-        notes = [note async for note in _rotations(consumer, self._topic)]
+        notes, _ = await _so_far(consumer, self._topic)
         state = self._state
         assert state is not None
         return oldest_key(self._operator, notes).text == _first_key(state)
@@ -338,12 +355,20 @@ def _said_again(body: bytes, awaited: dict[str, str]) -> list[Note]:
     return [] if awaited.pop(note.text, None) is None else [note]
 
 
-async def _rotations(consumer: Consumer, topic: str) -> AsyncIterator[str]:
+async def _so_far(consumer: Consumer, topic: str) -> tuple[list[str], set[str]]:
+    """The notes by which the operator changed its key, and the names of who has cosigned."""
+    rotations: list[str] = []
+    cosigners: set[str] = set()
     async for records in topic_records(consumer, topic, 0):
         for record in records:
-            message = decode_message(record.body)
-            if isinstance(message, Rotated):
-                yield message.note
+            match decode_message(record.body):
+                case Rotated(note=note):
+                    rotations.append(note)
+                case Cosigned(witness=witness):
+                    cosigners.add(witness.partition("+")[0])
+                case _:
+                    pass
+    return rotations, cosigners
 
 
 def _sha256(record: Link) -> str:

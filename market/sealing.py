@@ -20,7 +20,10 @@ from market.stopping import until
 log = structlog.get_logger("sealing")
 
 WITNESS_LOOKS_SECONDS: Final = 5.0
-WITNESS_HELP: Final = "where the topic was recovered: lodestone witness --topic-made-anew --once"
+WITNESS_HELP: Final = (
+    "where the topic was recovered: lodestone witness --topic-made-anew --once; "
+    "where its folder is lost: lodestone witness --folder-lost --once"
+)
 AUDITOR: Final = "auditor"
 """The reader whose word on the topics the signer takes."""
 

@@ -39,6 +39,10 @@ from market.stopping import until
     "--topic-made-anew", "anew", is_flag=True,
     help="The operator has recovered the topic: read it again and hold it against what was verified.",
 )  # fmt: skip
+@click.option(
+    "--folder-lost", "folder_lost", is_flag=True,
+    help="The folder that cosigned under this name is lost for good: begin with a new key.",
+)  # fmt: skip
 @click.option("--once", is_flag=True, help="Read to the end of the topic, cosign, stop.")
 def command(
     *,
@@ -48,12 +52,14 @@ def command(
     folder: Path | None,
     name: str | None,
     anew: bool,
+    folder_lost: bool,
     once: bool,
 ) -> None:
     """Cosign every checkpoint that is shown to continue the one before it; prints this witness's public key.
 
     Needs only the broker and the operator's public key. A head that does not continue what it has seen is not
-    cosigned, and neither is anything of that lane after it: exit code 4.
+    cosigned, and neither is anything of that lane after it: exit code 4. Where heads were cosigned under this
+    name and the folder does not hold which, nothing is: put it back.
     """
     settings = settings_of()
     configure(settings)
@@ -65,7 +71,17 @@ def command(
             raise CommandFailed(Exit.USAGE, "whose checkpoints? --key names the operator's public key")
         named = name or f"{socket.gethostname()}/witness"
         faults = run_async(
-            _witness(settings, bootstrap, prefix, Folder(place), named, operator, anew=anew, once=once)
+            _witness(
+                settings,
+                bootstrap,
+                prefix,
+                Folder(place),
+                named,
+                operator,
+                anew=anew,
+                folder_lost=folder_lost,
+                once=once,
+            )
         )
     except (NoteError, KeyFileError, WitnessError) as error:
         raise CommandFailed(Exit.INVALID_INPUT, str(error)) from error
@@ -82,6 +98,7 @@ async def _witness(
     operator: VerifierKey,
     *,
     anew: bool,
+    folder_lost: bool,
     once: bool,
 ) -> tuple[str, ...]:
     async with AsyncExitStack() as stack:
@@ -95,6 +112,8 @@ async def _witness(
         print_line(key.verifier.text)
         if anew:
             witness.begin_anew()
+        if folder_lost:
+            witness.begin_without_folder()
         if once:
             consumer = await open_one()
             stack.push_async_callback(consumer.stop)

@@ -1,8 +1,9 @@
 """A witness on a real topic: it cosigns what continues, and nothing else, whatever is killed or rewritten."""
 
 import asyncio
+import shutil
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -37,12 +38,14 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "witness"
 
 
-def witness_on(sealed: Sealed, folder: Path, operator: VerifierKey | None = None) -> Witness:
+def witness_on(
+    sealed: Sealed, folder: Path, operator: VerifierKey | None = None, name: str = "witness.example/w1"
+) -> Witness:
     storage = Folder(folder)
     with storage.owned():
         return Witness(
             storage,
-            storage.key("witness.example/w1"),
+            storage.key(name),
             operator or sealed.operator(),
             sealed.writer,
             partial(open_consumer, sealed.wire.bootstrap),
@@ -146,7 +149,7 @@ async def test_a_rotation_is_followed_and_any_known_key_will_do(sealed: Sealed, 
     await witness.turn(sealed.consumer)
     assert [2, 4] == await cosigned(sealed)
     current = read_keys(sealed.key_file).current.verifier
-    late = witness_on(sealed, folder.with_name("late"), current)
+    late = witness_on(sealed, folder.with_name("late"), current, "witness.example/late")
     await late.turn(sealed.consumer)
     assert [2, 4, 4] == await cosigned(sealed)
     await witness_on(sealed, folder, current).turn(sealed.consumer)
@@ -262,6 +265,41 @@ async def test_a_folder_serves_one_witness_and_needs_its_key(sealed: Sealed, fol
     (folder / STATE_FILE).write_text("{")
     with pytest.raises(WitnessError, match="cannot be read"):
         storage.read()
+
+
+@pytest.mark.parametrize("kept", [(), (KEY_FILE,)], ids=["nothing", "its key"])
+async def test_a_folder_that_is_missing_is_not_made_anew_in_silence(
+    sealed: Sealed, folder: Path, kept: Sequence[str]
+) -> None:
+    await grown(sealed, "a")
+    await witness_on(sealed, folder).turn(sealed.consumer)
+    moved = folder.rename(folder.with_name("elsewhere"))
+    folder.mkdir(mode=0o700)
+    for name in kept:
+        shutil.copy2(moved / name, folder / name)
+    await grown(sealed, "b")
+    for _ in range(2):
+        with pytest.raises(WitnessError, match=r"put the folder back .* --folder-lost"):
+            await witness_on(sealed, folder).turn(sealed.consumer)
+    assert [2] == await cosigned(sealed)
+    assert not (folder / STATE_FILE).exists()
+    shutil.rmtree(folder)
+    moved.rename(folder)
+    await witness_on(sealed, folder).turn(sealed.consumer)
+    assert [2, 4] == await cosigned(sealed)
+
+
+async def test_a_folder_that_is_lost_for_good_is_begun_anew_when_told(sealed: Sealed, folder: Path) -> None:
+    await grown(sealed, "a")
+    await witness_on(sealed, folder).turn(sealed.consumer)
+    shutil.rmtree(folder)
+    anew = witness_on(sealed, folder)
+    anew.begin_without_folder()
+    await anew.turn(sealed.consumer)
+    assert () == anew.faults
+    await grown(sealed, "b")
+    await witness_on(sealed, folder).turn(sealed.consumer)
+    assert [2, 2, 4] == await cosigned(sealed)
 
 
 CHILD = """
