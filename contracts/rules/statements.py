@@ -3,6 +3,7 @@
 The same folds come from the tables and from a reading of the record, so that the two can be compared.
 """
 
+from collections.abc import Mapping
 from typing import Literal
 from uuid import UUID
 
@@ -27,7 +28,8 @@ class StatementYear(Struct, frozen=True, kw_only=True):
     `broken_off`: the agreement ended before the year did, so no ledger will say what of its ACQ is owed.
     `nominated_g` is the annual nomination; make-up comes on top of it, at whatever level it was asked for.
     `contested_g`: of the ACQ, what rests by force majeure that is contested; until that is settled the year
-    is not assessed.
+    is not assessed. `returned_g` went back of what was accepted: `taken_g` is without what went back before
+    the year was assessed.
     """
 
     year: int
@@ -39,6 +41,7 @@ class StatementYear(Struct, frozen=True, kw_only=True):
     taken_g: int
     seller_shortfall_g: int
     off_spec_g: int
+    returned_g: int
     contested_g: int
     unsettled: int
     invoiced_g: int
@@ -71,7 +74,8 @@ class Statement(Struct, frozen=True, kw_only=True):
     unused: Unused | None = None
 
 
-def statement(agreement: Agreement, volumes: Volumes) -> Statement:
+def statement(agreement: Agreement, volumes: Volumes, returned_g: Mapping[int, int]) -> Statement:
+    """`returned_g`: of accepted deliveries, by contract year."""
     years = range(1, years_in(agreement) + 1)
     return Statement(
         agreement=agreement.agreement,
@@ -81,7 +85,7 @@ def statement(agreement: Agreement, volumes: Volumes) -> Statement:
         status=agreement.status,
         basis=agreement.basis,
         currency=None if agreement.standing is None else agreement.terms.payment.currency,
-        years=tuple(_year(agreement, volumes, year) for year in years),
+        years=tuple(_year(agreement, volumes, year, returned_g.get(year, 0)) for year in years),
         unused=_unused(agreement, volumes),
     )
 
@@ -97,7 +101,7 @@ def _unused(agreement: Agreement, volumes: Volumes) -> Unused | None:
     )
 
 
-def _year(agreement: Agreement, volumes: Volumes, year: int) -> StatementYear:
+def _year(agreement: Agreement, volumes: Volumes, year: int, returned_g: int) -> StatementYear:
     assert agreement.starts_on is not None
     volume = volumes.year(year)
     (whole,) = parts_of_year(agreement.starts_on, year, "annual")
@@ -114,6 +118,7 @@ def _year(agreement: Agreement, volumes: Volumes, year: int) -> StatementYear:
         taken_g=volume.taken_g,
         seller_shortfall_g=volume.seller_shortfall_g,
         off_spec_g=volume.off_spec_g,
+        returned_g=returned_g,
         contested_g=contested_g(agreement, year, counted_g),
         unsettled=volume.unsettled,
         invoiced_g=volume.invoiced_g,

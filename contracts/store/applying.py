@@ -44,7 +44,9 @@ async def apply(connection: Connection, events: Sequence[Recorded]) -> None:
         await issued_invoices.apply(connection, issued)
     settling = [(event, fact) for event, fact in issued if payments.meets_others(fact)]
     if settling:
-        await payments.apply_standings(connection, {payments.key_of(event, fact) for event, fact in settling})
+        await payments.apply_standings(
+            connection, {payments.key_of(event, fact): event.time for event, fact in settling}
+        )
     if payment:
         await payments.apply(connection, payment)
     contested = [(event, fact) for event, fact in (*lifecycle, *delivery) if isinstance(fact, ContestFact)]

@@ -125,6 +125,22 @@ async def invoiced(connection: Connection, deliveries: Iterable[Delivery]) -> fr
     return frozenset(row["delivery"] for row in rows)
 
 
+# Few lots go back: bodies are read of those alone.
+READ_RETURNED = """
+select contract_year, body from delivery
+where agreement = $1 and status = 'accepted' and position('"returns"'::bytea in body) > 0
+"""
+
+
+async def returned_by_year(connection: Connection, agreement: UUID) -> dict[int, int]:
+    """Grams of basis that went back of what was accepted, by contract year."""
+    sums: dict[int, int] = {}
+    for row in await connection.fetch(READ_RETURNED, agreement):
+        year = row["contract_year"]
+        sums[year] = sums.get(year, 0) + _deliveries.decode(row["body"]).returned_g
+    return sums
+
+
 async def list_changed(
     connection: Connection,
     wanted: Wanted,

@@ -2,7 +2,7 @@
 `issued_invoice` follows from them."""
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from itertools import groupby
 from typing import TypeAlias
 from uuid import UUID
@@ -58,15 +58,16 @@ def key_of(event: Recorded, fact: Issuing) -> InvoiceKey:
 
 UPSERT = """
 insert into payment (
-    lane, market, payment, payer, payee, status, value_on, reference, version, position, changed_time, body
+    lane, market, payment, payer, payee, status, value_on, counted_on, reference, version, position,
+    changed_time, body
 )
 select * from unnest(
-    $1::bigint[], $2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::text[], $7::date[], $8::text[],
-    $9::bigint[], $10::bigint[], $11::timestamptz[], $12::bytea[]
+    $1::bigint[], $2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::text[], $7::date[], $8::date[],
+    $9::text[], $10::bigint[], $11::bigint[], $12::timestamptz[], $13::bytea[]
 )
 on conflict (lane, market, payment) do update set
-    status = excluded.status, version = excluded.version, position = excluded.position,
-    changed_time = excluded.changed_time, body = excluded.body
+    counted_on = excluded.counted_on, status = excluded.status, version = excluded.version,
+    position = excluded.position, changed_time = excluded.changed_time, body = excluded.body
 """
 
 # The invoice says whether its buyer is the payer: its own signs are kept.
@@ -109,6 +110,7 @@ async def apply(connection: Connection, steps: Sequence[tuple[Recorded, PaymentF
             of.opened.payee,
             of.status,
             of.opened.value_on,
+            of.counts.value_on,
             of.opened.reference,
             of.version,
             of.position,
@@ -122,11 +124,11 @@ async def apply(connection: Connection, steps: Sequence[tuple[Recorded, PaymentF
     parts = [row for payment, of in after.items() for row in _parts(keys[payment], of)]
     status = await connection.execute(UPSERT_PARTS, *zip(*parts, strict=True))
     expect_rows(status, len(parts), "payment part upsert")
-    named = {
-        (lane, market, part.agreement, part.invoice)
-        for (lane, market, payment) in keys.values()
-        for part in after[payment].opened.parts
-    }
+    named: dict[InvoiceKey, datetime] = {}
+    for lane, market, payment in keys.values():
+        for part in after[payment].opened.parts:
+            key = lane, market, part.agreement, part.invoice
+            named[key] = max(times[payment], named.get(key, times[payment]))
     await apply_standings(connection, named)
 
 
@@ -150,19 +152,26 @@ def _parts(key: PaymentKey, of: Payment) -> list[tuple[object, ...]]:
 
 # Of each delivery that an invoice is of, all invoices; one that is of none stands alone.
 READ_GROUPS = """
-select i.lane, i.market, i.agreement, i.invoice, i.delivery, i.total_cents, i.issued_time,
+select i.lane, i.market, i.agreement, i.invoice, i.delivery, i.total_cents, i.issued_time, a.changed_time,
     coalesce(p.received_cents, 0)::bigint as received_cents,
     coalesce(p.stated_cents, 0)::bigint as stated_cents, p.received_on
 from (
-    select n.lane, n.market, n.agreement, n.invoice
-    from unnest($1::bigint[], $2::uuid[], $3::uuid[], $4::uuid[]) as n (lane, market, agreement, invoice)
-    union
-    select g.lane, g.market, g.agreement, g.invoice
-    from unnest($1::bigint[], $2::uuid[], $3::uuid[], $4::uuid[]) as n (lane, market, agreement, invoice)
-    join issued_invoice o
-        on o.lane = n.lane and o.market = n.market and o.agreement = n.agreement and o.invoice = n.invoice
-    join issued_invoice g
-        on g.lane = o.lane and g.market = o.market and g.agreement = o.agreement and g.delivery = o.delivery
+    select t.lane, t.market, t.agreement, t.invoice, max(t.changed_time) as changed_time
+    from (
+        select n.lane, n.market, n.agreement, n.invoice, n.changed_time
+        from unnest($1::bigint[], $2::uuid[], $3::uuid[], $4::uuid[], $5::timestamptz[])
+            as n (lane, market, agreement, invoice, changed_time)
+        union all
+        select g.lane, g.market, g.agreement, g.invoice, n.changed_time
+        from unnest($1::bigint[], $2::uuid[], $3::uuid[], $4::uuid[], $5::timestamptz[])
+            as n (lane, market, agreement, invoice, changed_time)
+        join issued_invoice o
+            on o.lane = n.lane and o.market = n.market and o.agreement = n.agreement and o.invoice = n.invoice
+        join issued_invoice g
+            on g.lane = o.lane and g.market = o.market and g.agreement = o.agreement
+            and g.delivery = o.delivery
+    ) t
+    group by t.lane, t.market, t.agreement, t.invoice
 ) a
 join issued_invoice i
     on i.lane = a.lane and i.market = a.market and i.agreement = a.agreement and i.invoice = a.invoice
@@ -177,20 +186,25 @@ order by i.lane, i.market, i.agreement, coalesce(i.delivery, i.invoice), i.issue
 UPDATE_STANDINGS = """
 update issued_invoice i set
     received_cents = n.received_cents, stated_cents = n.stated_cents, set_off_cents = n.set_off_cents,
-    status = n.status, settled_on = n.settled_on
+    status = n.status, settled_on = n.settled_on, changed_time = greatest(i.changed_time, n.changed_time)
 from unnest(
     $1::bigint[], $2::uuid[], $3::uuid[], $4::uuid[], $5::bigint[], $6::bigint[], $7::bigint[], $8::text[],
-    $9::date[]
-) as n (lane, market, agreement, invoice, received_cents, stated_cents, set_off_cents, status, settled_on)
+    $9::date[], $10::timestamptz[]
+) as n (
+    lane, market, agreement, invoice, received_cents, stated_cents, set_off_cents, status, settled_on,
+    changed_time
+)
 where i.lane = n.lane and i.market = n.market and i.agreement = n.agreement and i.invoice = n.invoice
 """
 
 
-async def apply_standings(connection: Connection, invoices: Collection[InvoiceKey]) -> None:
-    """What of these and of all others of their deliveries is paid and set off, once more."""
+async def apply_standings(connection: Connection, invoices: Mapping[InvoiceKey, datetime]) -> None:
+    """What of these and of all others of their deliveries is paid and set off, once more; all of them have
+    changed when what made it so was recorded, however many facts come at a time."""
     if not invoices:
         return
-    found = await connection.fetch(READ_GROUPS, *zip(*sorted(invoices), strict=True))
+    keys = [(*key, time) for key, time in sorted(invoices.items())]
+    found = await connection.fetch(READ_GROUPS, *zip(*keys, strict=True))
     rows: list[tuple[object, ...]] = []
     for _, group in groupby(found, lambda row: row["delivery"] or row["invoice"]):
         members = list(group)
@@ -203,6 +217,7 @@ async def apply_standings(connection: Connection, invoices: Collection[InvoiceKe
                     stands.set_off_cents,
                     stands.status,
                     None if stands.settled_on == date.min else stands.settled_on,
+                    row["changed_time"],
                 )
             )
     status = await connection.execute(UPDATE_STANDINGS, *zip(*rows, strict=True))
@@ -297,63 +312,6 @@ async def locate(connection: Connection, organisation: UUID, payment: UUID) -> P
         return None
     parts = _payments.decode(row["body"]).opened.parts
     return PaymentPlace(lane=row["lane"], market=row["market"], agreements=tuple(agreements_of(parts)))
-
-
-READ_ONE = """
-select body from payment where payment = $1 and ($2::uuid is null or $2 in (payer, payee))
-"""
-
-
-async def load_payment(connection: Connection, organisation: UUID | None, payment: UUID) -> Payment | None:
-    """As row-level security shows it to the reader."""
-    body = await connection.fetchval(READ_ONE, payment, organisation)
-    return None if body is None else _payments.decode(body)
-
-
-# Each side has its own index, from the newest on.
-READ_PAGE = """
-select p.body from (
-    (select payment, body from payment
-     where payer = $1 and $2::text is distinct from 'payee' and payment < $3
-         and ($4::text is null or status = $4) and ($5::uuid is null or payee = $5)
-     order by payment desc limit $6)
-    union all
-    (select payment, body from payment
-     where payee = $1 and $2::text is distinct from 'payer' and payment < $3
-         and ($4::text is null or status = $4) and ($5::uuid is null or payer = $5)
-     order by payment desc limit $6)
-) p
-order by p.payment desc limit $6
-"""
-LAST = UUID(int=2**128 - 1)
-
-
-async def list_payments(
-    connection: Connection,
-    organisation: UUID,
-    *,
-    side: str | None,
-    status: str | None,
-    counterparty: UUID | None,
-    after: UUID | None,
-    limit: int,
-) -> list[Payment]:
-    """At most `limit` of an organisation's, the newest first."""
-    rows = await connection.fetch(READ_PAGE, organisation, side, after or LAST, status, counterparty, limit)
-    return [_payments.decode(row["body"]) for row in rows]
-
-
-READ_OF_INVOICE = """
-select p.body from payment_part t
-join payment p on p.lane = t.lane and p.market = t.market and p.payment = t.payment
-where t.invoice = $1 order by t.payment desc limit $2
-"""
-
-
-async def payments_of(connection: Connection, invoice: UUID, *, limit: int) -> list[Payment]:
-    """The newest `limit` that name it, the oldest first, as row-level security shows them to the reader."""
-    rows = await connection.fetch(READ_OF_INVOICE, invoice, limit)
-    return [_payments.decode(row["body"]) for row in reversed(rows)]
 
 
 _payments = msgspec.json.Decoder(Payment)

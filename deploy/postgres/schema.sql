@@ -636,6 +636,7 @@ CREATE TABLE state.issued_invoice (
     set_off_cents bigint NOT NULL,
     status text NOT NULL,
     settled_on date,
+    changed_time timestamp with time zone NOT NULL,
     CONSTRAINT issued_invoice_status_check CHECK ((status = ANY (ARRAY['open'::text, 'part_paid'::text, 'paid'::text, 'set_off'::text])))
 );
 
@@ -862,6 +863,7 @@ CREATE TABLE state.payment (
     "position" bigint NOT NULL,
     changed_time timestamp with time zone NOT NULL,
     body bytea NOT NULL,
+    counted_on date NOT NULL,
     CONSTRAINT payment_position_check CHECK (("position" >= 1)),
     CONSTRAINT payment_status_check CHECK ((status = ANY (ARRAY['stated'::text, 'denied'::text, 'received'::text, 'withdrawn'::text, 'reversed'::text])))
 );
@@ -1491,6 +1493,8 @@ CREATE INDEX invoice_of_period ON state.invoice USING btree (lane, market, agree
 
 CREATE INDEX issued_invoice_by_id ON state.issued_invoice USING btree (invoice);
 
+CREATE INDEX issued_invoice_of_buyer_changed ON state.issued_invoice USING btree (buyer, changed_time, invoice);
+
 CREATE INDEX issued_invoice_of_buyer_due ON state.issued_invoice USING btree (buyer, due_on, invoice);
 
 CREATE INDEX issued_invoice_of_buyer_issued ON state.issued_invoice USING btree (buyer, issued_time, invoice);
@@ -1498,6 +1502,8 @@ CREATE INDEX issued_invoice_of_buyer_issued ON state.issued_invoice USING btree 
 CREATE INDEX issued_invoice_of_buyer_open ON state.issued_invoice USING btree (buyer) WHERE (status = ANY (ARRAY['open'::text, 'part_paid'::text]));
 
 CREATE INDEX issued_invoice_of_delivery ON state.issued_invoice USING btree (lane, market, agreement, delivery) WHERE (delivery IS NOT NULL);
+
+CREATE INDEX issued_invoice_of_seller_changed ON state.issued_invoice USING btree (seller, changed_time, invoice);
 
 CREATE INDEX issued_invoice_of_seller_due ON state.issued_invoice USING btree (seller, due_on, invoice);
 
@@ -1567,7 +1573,11 @@ CREATE INDEX payment_by_id ON state.payment USING btree (payment);
 
 CREATE INDEX payment_of_payee ON state.payment USING btree (payee, payment);
 
+CREATE INDEX payment_of_payee_changed ON state.payment USING btree (payee, changed_time, payment);
+
 CREATE INDEX payment_of_payer ON state.payment USING btree (payer, payment);
+
+CREATE INDEX payment_of_payer_changed ON state.payment USING btree (payer, changed_time, payment);
 
 CREATE UNIQUE INDEX payment_once ON state.payment USING btree (lane, market, payer, payee, value_on, reference) WHERE (status <> ALL (ARRAY['withdrawn'::text, 'reversed'::text]));
 

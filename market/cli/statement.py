@@ -10,9 +10,11 @@ from contracts.rules.agreement import Agreement, LifecycleFact, fold
 from contracts.rules.statements import Statement, statement
 from contracts.rules.volumes import VolumeFact, Volumes, fold_volume
 from contracts.store.agreements import load_agreement
+from contracts.store.own_deliveries import returned_by_year
 from contracts.store.volumes import load_volumes
 from events.connections import Pool, acquire
 from events.decision import LaneKey
+from events.delivery_events import ReturnSettled
 from events.journal import read_head
 from events.replay import BrokenRecord, from_journal
 from market.cli.console import (
@@ -93,14 +95,17 @@ async def _statements(settings: Settings, agreement: UUID) -> tuple[Statement, S
                 raise CommandFailed(Exit.INVALID_INPUT, "there is no such agreement")
             key = (known.lane, known.market, known.agreement)
             volumes = (await load_volumes(connection, [key]))[agreement]
+            returned = await returned_by_year(connection, agreement)
             head = await read_head(connection, LaneKey("contracts", known.lane))
-        return statement(known, volumes), await replayed_statement(pool, known, upto=head.position)
+        live = statement(known, volumes, returned)
+        return live, await replayed_statement(pool, known, upto=head.position)
 
 
 async def replayed_statement(pool: Pool, known: Agreement, *, upto: int) -> Statement:
     """What the record makes of a known agreement up to a position of its lane."""
     agreement: Agreement | None = None
     volumes = Volumes()
+    returned: dict[int, int] = {}
     async for events in from_journal(pool, LaneKey("contracts", known.lane), upto=upto):
         for event in events:
             fact = event.data
@@ -108,9 +113,11 @@ async def replayed_statement(pool: Pool, known: Agreement, *, upto: int) -> Stat
                 agreement = fold(agreement, event, fact)
             elif isinstance(fact, VolumeFact) and fact.agreement == known.agreement:
                 volumes = fold_volume(volumes, fact)
+                if isinstance(fact, ReturnSettled) and fact.outcome == "stands":
+                    returned[fact.year] = returned.get(fact.year, 0) + fact.quantity_g
     if agreement is None:
         raise CommandFailed(Exit.DIVERGENCE, "the record knows no such agreement")
-    return statement(agreement, volumes)
+    return statement(agreement, volumes, returned)
 
 
 def _print(view: StatementView) -> None:

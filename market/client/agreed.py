@@ -193,6 +193,7 @@ class StatementYear(Struct, frozen=True, kw_only=True):
     taken_kg: Decimal
     seller_shortfall_kg: Decimal
     off_spec_kg: Decimal
+    returned_kg: Decimal
     unsettled_deliveries: int
     invoiced_kg: Decimal
     invoiced: Decimal

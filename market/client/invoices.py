@@ -47,12 +47,16 @@ class Invoices:
         due_from: date | None = None,
         due_before: date | None = None,
         issued_since: datetime | None = None,
+        issued_from: date | None = None,
+        issued_before: date | None = None,
         status: str | None = None,
         overdue: bool | None = None,
         counterparty: str | None = None,
-        sort: str = "due_on",
+        updated_since: datetime | None = None,
+        sort: str | None = None,
     ) -> AsyncIterator[OwnInvoice]:
-        """By the day that they are due; with `sort` "issued_at" in the order in which they were issued."""
+        """By the day that they are due; with `sort` "issued_at" in the order in which they were issued, with
+        `updated_since` or `sort` "updated_at" in that of what changed of them."""
         query = _due(
             agreement=agreement,
             contract_year=contract_year,
@@ -61,10 +65,13 @@ class Invoices:
             due_from=due_from,
             due_before=due_before,
             issued_since=issued_since,
+            issued_from=issued_from,
+            issued_before=issued_before,
             status=status,
             overdue=overdue,
             counterparty=counterparty,
         )
+        query["updated_since"] = None if updated_since is None else updated_since.isoformat()
         return self._calls.pages(OWN_INVOICES, query={**query, "sort": sort})
 
     async def totals(
@@ -77,6 +84,8 @@ class Invoices:
         due_from: date | None = None,
         due_before: date | None = None,
         issued_since: datetime | None = None,
+        issued_from: date | None = None,
+        issued_before: date | None = None,
         status: str | None = None,
         overdue: bool | None = None,
         counterparty: str | None = None,
@@ -89,6 +98,8 @@ class Invoices:
             due_from=due_from,
             due_before=due_before,
             issued_since=issued_since,
+            issued_from=issued_from,
+            issued_before=issued_before,
             status=status,
             overdue=overdue,
             counterparty=counterparty,
@@ -112,9 +123,24 @@ class Payments:
         self._calls = calls
 
     def list(
-        self, *, status: str | None = None, side: str | None = None, counterparty: str | None = None
+        self,
+        *,
+        status: str | None = None,
+        side: str | None = None,
+        counterparty: str | None = None,
+        value_from: date | None = None,
+        value_before: date | None = None,
+        updated_since: datetime | None = None,
     ) -> AsyncIterator[Payment]:
-        query = {"status": status, "side": side, "counterparty": counterparty}
+        """The newest first; with `updated_since` what changed first before."""
+        query = {
+            "status": status,
+            "side": side,
+            "counterparty": counterparty,
+            "value_from": None if value_from is None else value_from.isoformat(),
+            "value_before": None if value_before is None else value_before.isoformat(),
+            "updated_since": None if updated_since is None else updated_since.isoformat(),
+        }
         return self._calls.pages(PAYMENTS, query=query)
 
     async def read(self, payment: str) -> Payment:
@@ -167,6 +193,8 @@ def _due(
     due_from: date | None,
     due_before: date | None,
     issued_since: datetime | None,
+    issued_from: date | None,
+    issued_before: date | None,
     status: str | None,
     overdue: bool | None,
     counterparty: str | None,
@@ -179,6 +207,8 @@ def _due(
         "due_from": None if due_from is None else due_from.isoformat(),
         "due_before": None if due_before is None else due_before.isoformat(),
         "issued_since": None if issued_since is None else issued_since.isoformat(),
+        "issued_from": None if issued_from is None else issued_from.isoformat(),
+        "issued_before": None if issued_before is None else issued_before.isoformat(),
         "status": status,
         "overdue": overdue,
         "counterparty": counterparty,

@@ -1,11 +1,11 @@
 """Own invoices as they are answered, with what was paid of them."""
 
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 
 from msgspec import Struct
 
-from market.client.agreed import Invoice, Parties
+from market.client.agreed import Invoice, Parties, SettledResult
 from market.client.answers import Accepted
 
 
@@ -23,9 +23,23 @@ class StandingInvoice(Invoice, frozen=True, kw_only=True):
     settled_on: date | None
 
 
+class QuantityLine(Struct, frozen=True, kw_only=True):
+    """A step to the quantity of an invoice, in `unit`: what left beside what counts, and what that moves."""
+
+    kind: str
+    analyte: str | None
+    unit: str
+    shipped: Decimal | None
+    counts: Decimal
+    figure_of: str | None
+    settled: SettledResult | None
+    moved_kg: Decimal | None
+    moved_amount: Decimal | None
+
+
 class OwnInvoice(StandingInvoice, frozen=True, kw_only=True):
     """Of whatever agreement; `own_total` is below zero where the caller pays it. `state`: how its day lies to
-    today."""
+    today. `corrects`: what it takes back, `quantity`: how its quantity came about."""
 
     market: str
     side: str
@@ -33,6 +47,12 @@ class OwnInvoice(StandingInvoice, frozen=True, kw_only=True):
     counterparty_name: str
     state: str | None
     own_total: Decimal
+    corrects: str | None
+    lot_number: str | None
+    shipped_on: date | None
+    incoterm: str | None
+    quantity: tuple[QuantityLine, ...]
+    updated_at: datetime | None
 
 
 class PaymentPart(Struct, frozen=True, kw_only=True):
@@ -61,6 +81,7 @@ class Payment(Struct, frozen=True, kw_only=True):
     stated_value_on: date | None
     parts: tuple[PaymentPart, ...]
     reason: str | None
+    updated_at: datetime
 
 
 class Restatement(Struct, frozen=True, kw_only=True):

@@ -2,6 +2,7 @@
 passport follows by the timer, and tables are rebuilt."""
 
 from datetime import date
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -123,11 +124,17 @@ async def test_a_hidden_defect_is_contested_settled_credited_and_the_passport_go
     own = (await shop.ask("GET", "/v1/invoices", by=seller)).json()["items"]
     assert credit["invoice"] in [each["invoice"] for each in own]
     (year,) = (await shop.ask("GET", f"{path}/statement", by=seller)).json()["years"]
-    assert ("0.000", back["quantity_kg"], "0.000") == (
-        year["taken_kg"],
-        year["off_spec_kg"],
-        year["invoiced_kg"],
+    assert ("0.000", back["quantity_kg"], back["quantity_kg"], "0.000") == tuple(
+        year[name] for name in ("taken_kg", "off_spec_kg", "returned_kg", "invoiced_kg")
     )
+    shown = (await shop.ask("GET", "/v1/deliveries", by=seller)).json()["items"]
+    assert 0 == sum(Decimal(each["quantity_kg"]) - Decimal(each["returned_kg"]) for each in shown)
+    (returned,) = [each for each in own if each["invoice"] == credit["invoice"]]
+    assert (final["invoice"], ["net_wet", "moisture", "dry", "assay", "assay", "returned"]) == (
+        returned["corrects"],
+        [each["kind"] for each in returned["quantity"]],
+    )
+    assert back["quantity_kg"] == returned["quantity"][-1]["counts"]
     after = (await shop.ask("GET", counted, by=buyer)).json()["elements"]
     assert {"0.000"} >= {each["consumption_kg"] for each in after}
     assert await owner_of(shop, passport, buyer) == to_text("org", buyer.organisation)

@@ -122,12 +122,12 @@ def test_a_year_is_assessed_when_its_contest_is_settled(
         next_volume_due(lane.stands, lane.volumes),
         ledgers(lane),
     )
-    assert 20 * TONNE_G == statement(lane.stands, lane.volumes).years[0].contested_g
+    assert 20 * TONNE_G == statement(lane.stands, lane.volumes, {}).years[0].contested_g
     lane.settle_contest(settles, 1, outcome).pass_time()
     (ledger,) = ledgers(lane)
     found = (ledger.force_majeure_g, ledger.seller_shortfall_g, ledger.take_or_pay_g)
     assert expected == tuple(grams // TONNE_G for grams in found)
-    assert 0 == statement(lane.stands, lane.volumes).years[0].contested_g
+    assert 0 == statement(lane.stands, lane.volumes, {}).years[0].contested_g
     assert audited(lane.records()).divergence is None
 
 

@@ -281,7 +281,7 @@ def test_ledgers_of_a_former_rule_are_taken_and_told_and_the_next_one_takes_up_w
         return
     newest = ledgers[counted]
     assert FormerRule(facts=counted, position=newest.position, time=newest.time) == verdict.former_rule
-    unused = statement(lane.stands, lane.volumes).unused
+    unused = statement(lane.stands, lane.volumes, {}).unused
     assert unused is not None
     assert 3 * EACH_CENTS == unused.make_up_cents + sum(ledger.make_up_expired_cents for ledger in found)
     forged = replace(found[1], make_up_balance_cents=EACH_CENTS - 1)

@@ -25,7 +25,7 @@ def test_a_year_is_open_until_it_was_assessed() -> None:
             market=MARKET, agreement=AGREEMENT, nomination=numbered(7), level="annual", year=1, part=part
         ),
     )
-    shown = statement(running, volumes)
+    shown = statement(running, volumes, {})
     assert 10 == len(shown.years)
     first, second = shown.years[:2]
     assert ("open", 600, 610, 500, 1) == (
@@ -45,15 +45,15 @@ def test_a_year_is_open_until_it_was_assessed() -> None:
     assert ledger is not None
     after = fold_volume(volumes, YearAssessed(market=MARKET, agreement=AGREEMENT, ledger=ledger))
     assert ("assessed", ledger) == (
-        statement(running, after).years[0].status,
-        statement(running, after).years[0].ledger,
+        statement(running, after, {}).years[0].status,
+        statement(running, after, {}).years[0].ledger,
     )
 
 
 def test_years_that_a_termination_broke_off_are_not_open() -> None:
     """Ended within the second year: of the first the ledger still comes, of the others none does."""
     ended = replace(agreement(), status="terminated", ended_at=at(2029, 8, 1))
-    years = statement(ended, Volumes()).years
+    years = statement(ended, Volumes(), {}).years
     assert ["open", *["broken_off"] * 9] == [year.status for year in years]
 
 
@@ -66,9 +66,9 @@ def test_what_no_year_can_draw_any_more_is_shown_as_unused() -> None:
     assert ledger is not None
     assessed = fold_volume(volumes, YearAssessed(market=MARKET, agreement=AGREEMENT, ledger=ledger))
     for agreed, of in ((running, assessed), (over, volumes)):
-        assert None is statement(agreed, of).unused
+        assert None is statement(agreed, of, {}).unused
     unused = Unused(make_up_g=140 * TONNE_G, make_up_cents=840_000_000, carry_forward_g=0)
-    assert unused == statement(over, assessed).unused
+    assert unused == statement(over, assessed, {}).unused
 
 
 def test_make_up_is_shown_once_however_many_levels_ask_for_it() -> None:
@@ -87,10 +87,10 @@ def test_make_up_is_shown_once_however_many_levels_ask_for_it() -> None:
             market=MARKET, agreement=AGREEMENT, nomination=numbered(number), level=level, year=2, part=part
         )
         volumes = fold_volume(volumes, nominated)
-    shown = statement(agreement(), volumes).years
+    shown = statement(agreement(), volumes, {}).years
     assert [0, 40, 0] == [year.make_up_nominated_g // TONNE_G for year in shown[:3]]
 
 
 def test_nothing_is_shown_before_an_agreement_runs() -> None:
-    waiting = statement(agreement(starts_on=None, ends_on=None, standing=None, status="draft"), Volumes())
+    waiting = statement(agreement(starts_on=None, ends_on=None, standing=None, status="draft"), Volumes(), {})
     assert (None, (), "draft") == (waiting.currency, waiting.years, waiting.status)

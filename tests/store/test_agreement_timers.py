@@ -206,5 +206,5 @@ async def test_a_statement_read_again_from_the_record_is_the_one_of_the_tables(d
             known = (await load_agreements(connection, [key]))[agreement]
             counted = (await load_volumes(connection, [key]))[agreement]
         replayed = await replayed_statement(scene.pool, known, upto=LAST)
-        assert statement(known, counted) == replayed
+        assert statement(known, counted, {}) == replayed
         assert ["assessed", "assessed"] == [year.status for year in replayed.years]

@@ -21,7 +21,7 @@ from contracts.rules.settlements import Restate, Settle, SettleQuarter
 from contracts.rules.weighings import Weigh
 from contracts.store import deliveries as store
 from contracts.store import indices as index_store
-from contracts.store import issued_invoices, own_deliveries
+from contracts.store import issued_invoices, own_deliveries, own_invoices
 from contracts.store.due import due_deliveries
 from events.contract_events import InvoiceSettled
 from events.decision import LaneKey
@@ -45,6 +45,7 @@ MARCH, APRIL = date(2027, 3, 1), date(2027, 4, 1)
 LISTS = DEPLOY / "postgres" / "migrations" / "0050_lists_over_all_agreements.sql"
 PAID = DEPLOY / "postgres" / "migrations" / "0070_payments_of_invoices.sql"
 MONEY_ALONE = DEPLOY / "postgres" / "migrations" / "0078_part_paid_means_money.sql"
+CHANGED = DEPLOY / "postgres" / "migrations" / "0081_invoices_and_payments_by_what_changed.sql"
 MIGRATION = DEPLOY / "postgres" / "migrations" / "0043_provisional_invoices_have_a_day.sql"
 CALLS = DEPLOY / "postgres" / "migrations" / "0046_deliveries_wait_for_their_buyer.sql"
 EUR_OXIDE = IndexUnit(currency="EUR", per="oxide")
@@ -236,6 +237,7 @@ async def test_lists_of_before_are_filled_as_events_fill_them(database: Any, yar
             await owner.execute(LISTS.read_text("utf-8"))
             await owner.execute(PAID.read_text("utf-8"))
             await owner.execute(MONEY_ALONE.read_text("utf-8"))
+            await owner.execute(CHANGED.read_text("utf-8"))
         assert before == (await owner.fetch(invoices), await owner.fetch(changed))
         report = await compare_with_record(
             owner, lambda lane, upto: from_journal(yard.scene.pool, lane, upto=upto)
@@ -248,6 +250,7 @@ async def test_lists_of_before_are_filled_as_events_fill_them(database: Any, yar
             await owner.execute(LISTS.read_text("utf-8"))
             await owner.execute(PAID.read_text("utf-8"))
             await owner.execute(MONEY_ALONE.read_text("utf-8"))
+            await owner.execute(CHANGED.read_text("utf-8"))
         await owner.execute("update delivery set changed_time = '-infinity'")
     finally:
         await owner.close()
@@ -258,19 +261,22 @@ async def test_lists_of_before_are_filled_as_events_fill_them(database: Any, yar
     )
     assert date(2027, 4, 2) + timedelta(days + 7) in {row["due_on"] for row in before[0]}
     assert [] == [table.table for table in report.tables if table.differences]
-    wanted = issued_invoices.Wanted(organisation=yard.seller.organisation)
+    wanted = own_invoices.Wanted(organisation=yard.seller.organisation)
     async with yard.scene.pool.acquire() as connection:
-        unknown = await issued_invoices.list_by_due(connection, wanted, after=None, limit=9, facts=True)
-        late = await issued_invoices.list_by_due(
-            connection, wanted, after=(date.min, unknown[0].invoice), limit=9, facts=False
+        unknown = await own_invoices.list_by_due(connection, wanted, after=None, limit=9)
+        late = await own_invoices.list_by_due(
+            connection, wanted, after=(date.min, unknown[0].invoice), limit=9
         )
-        timed = await issued_invoices.list_by_issue(connection, wanted, after=None, limit=1, facts=False)
+        timed = await own_invoices.list_by_issue(connection, wanted, after=None, limit=1)
+        moved = await own_invoices.list_by_change(connection, wanted, after=None, limit=9)
         changes = await own_deliveries.list_newest(
             connection, own_deliveries.Wanted(organisation=yard.buyer.organisation), after=None, limit=9
         )
-        sums = await issued_invoices.totals(connection, wanted, APRIL)
+        sums = await own_invoices.totals(connection, wanted, APRIL)
     assert [None, None, APRIL + timedelta(days)] == [each.due_on for each in unknown]
-    assert unknown[1:] == [replace(each, fact=of.fact) for each, of in zip(late, unknown[1:], strict=True)]
+    assert unknown[1:] == late
+    by_time = sorted(unknown, key=lambda each: (each.changed_at or issued_invoices.ALWAYS, each.invoice))
+    assert by_time == moved
     assert [(None, unknown[0].invoice)] == [(each.issued_at, each.invoice) for each in timed]
     assert [None, None] == [each.changed_at for each in changes]
     assert [(None, 2), (1, 1)] == [(each.due, each.invoices) for each in sums]
@@ -299,12 +305,13 @@ async def test_credits_of_before_are_set_off_as_events_set_them_off(database: An
         await owner.execute("drop table payment, payment_part")
         await owner.execute(
             "alter table issued_invoice drop column received_cents, drop column stated_cents,"
-            " drop column set_off_cents, drop column status, drop column settled_on"
+            " drop column set_off_cents, drop column status, drop column settled_on, drop column changed_time"
         )
         await owner.execute("drop index issued_invoice_by_id, issued_invoice_of_delivery")
         async with owner.transaction():
             await owner.execute(PAID.read_text("utf-8"))
             await owner.execute(MONEY_ALONE.read_text("utf-8"))
+            await owner.execute(CHANGED.read_text("utf-8"))
         assert before == await owner.fetch(rows)
         report = await compare_with_record(
             owner, lambda lane, upto: from_journal(yard.scene.pool, lane, upto=upto)

@@ -15,7 +15,9 @@ from contracts.store import (
     contests,
     issued_invoices,
     own_deliveries,
+    own_invoices,
     own_nominations,
+    own_payments,
     payments,
 )
 from contracts.store import deliveries as shipped
@@ -161,12 +163,13 @@ from state.delivery;
 insert into state.issued_invoice
 select lane, market, agreement, invoice, seller, buyer, delivery, 1, settles, 'EUR', 100,
     '2026-02-01'::timestamptz + position * interval '1 minute', date '2026-02-01' + (position % 600)::int,
-    0, 0, 0, case when position % 10 = 0 then 'open' else 'paid' end
+    0, 0, 0, case when position % 10 = 0 then 'open' else 'paid' end, null,
+    '2026-02-01'::timestamptz + position * interval '1 minute'
 from state.invoice;
 
 insert into state.payment
 select lane, market, md5('m' || position)::uuid, buyer, seller, 'received', '2026-02-01', 'r' || position, 2,
-    position, '2026-02-01', '{}'
+    position, '2026-02-01'::timestamptz + position * interval '1 minute', '{}', '2026-02-01'
 from state.invoice;
 
 insert into state.payment_part
@@ -548,8 +551,10 @@ def own_lists_of(organisation: UUID, mark: UUID) -> list[tuple[str, tuple[object
     """A page of a party's lists over all agreements: each side from where the page begins."""
     start, end, instant = date(2026, 6, 1), date(2026, 7, 1), datetime(2026, 2, 5, tzinfo=UTC)
     narrowed = (None, None, None, None, None, start)
-    due = (organisation, None, start, mark, start, end, instant, *narrowed, 51, True)
-    issued = (organisation, None, instant, mark, date.min, date.max, instant, *narrowed, 51, True)
+    ever = (issued_invoices.FOR_EVER, issued_invoices.ALWAYS)
+    due = (organisation, None, start, mark, start, end, instant, *narrowed, 51, *ever)
+    issued = (organisation, None, instant, mark, date.min, date.max, instant, *narrowed, 51, *ever)
+    changed = (*issued[:-1], instant)
     shipped = (organisation, None, mark, None, None, None, start, end, 51)
     spoken = (organisation, None, instant, mark, None, None, None, None)
     begun = (instant, datetime(2027, 2, 5, tzinfo=UTC), issued_invoices.ALWAYS, 51)
@@ -557,11 +562,12 @@ def own_lists_of(organisation: UUID, mark: UUID) -> list[tuple[str, tuple[object
     found: list[tuple[str, tuple[object, ...], set[str]]] = []
     for side in ("seller", "buyer"):
         found += [
-            (issued_invoices.READ_BY_DUE, due, {f"issued_invoice_of_{side}_due"}),
-            (issued_invoices.READ_BY_ISSUE, issued, {f"issued_invoice_of_{side}_issued"}),
+            (own_invoices.READ_BY_DUE, due, {f"issued_invoice_of_{side}_due"}),
+            (own_invoices.READ_BY_ISSUE, issued, {f"issued_invoice_of_{side}_issued"}),
+            (own_invoices.READ_BY_CHANGE, changed, {f"issued_invoice_of_{side}_changed"}),
             (
-                issued_invoices.READ_TOTALS,
-                (organisation, None, start, end, None, None, start, instant, None, None, None),
+                own_invoices.READ_TOTALS,
+                (organisation, None, start, end, None, None, start, instant, None, None, None, ever[0]),
                 {f"issued_invoice_of_{side}_due"},
             ),
             (own_nominations.READ_BY_PERIOD, (*spoken, *begun), {f"nomination_of_{side}"}),
@@ -575,20 +581,26 @@ def own_lists_of(organisation: UUID, mark: UUID) -> list[tuple[str, tuple[object
             ),
         ]
     joined = {"invoice_of", "invoice_of_delivery", "delivery_of", "delivery_by_id"}
-    return [*found, (issued_invoices.READ_BY_DUE, due, joined)]
+    return [*found, (own_invoices.READ_BY_DUE, due, joined)]
 
 
 def payments_of(organisation: UUID, payment: UUID) -> list[tuple[str, tuple[object, ...], set[str]]]:
     """A payment or an invoice by itself, a page of each side, what is open by its age."""
-    page = (organisation, None, payments.LAST, None, None, 51)
+    days, instant = (date(2026, 1, 1), date(2027, 1, 1)), datetime(2026, 2, 5, tzinfo=UTC)
+    page = (organisation, None, own_payments.LAST, None, None, 51, *days)
     aged = (organisation, date(2026, 6, 1), None, True)
     return [
-        (payments.READ_ONE, (payment, organisation), {"payment_by_id"}),
+        (own_payments.READ_ONE, (payment, organisation), {"payment_by_id"}),
         (payments.LOCATE_INVOICES, ([payment], organisation), {"issued_invoice_by_id"}),
-        (payments.READ_PAGE, page, {"payment_of_payer", "payment_of_payee"}),
-        (payments.READ_OF_INVOICE, (payment, 51), {"payment_part_of_invoice"}),
-        (issued_invoices.READ_ONE, (payment, organisation), {"issued_invoice_by_id"}),
-        (issued_invoices.READ_STANDINGS, (organisation, [payment] * 51), {"issued_invoice_by_id"}),
+        (own_payments.READ_PAGE, page, {"payment_of_payer", "payment_of_payee"}),
+        (
+            own_payments.READ_CHANGED,
+            (*page, instant, instant),
+            {"payment_of_payer_changed", "payment_of_payee_changed"},
+        ),
+        (own_payments.READ_OF_INVOICE, (payment, 51), {"payment_part_of_invoice"}),
+        (own_invoices.READ_ONE, (payment, organisation), {"issued_invoice_by_id"}),
+        (own_invoices.READ_STANDINGS, (organisation, [payment] * 51), {"issued_invoice_by_id"}),
         (ageing.READ, aged, {"issued_invoice_of_seller_open", "issued_invoice_of_buyer_open"}),
     ]
 

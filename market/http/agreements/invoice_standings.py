@@ -4,7 +4,7 @@ from datetime import date
 from typing import Any, Final
 
 from contracts.rules.payment import InvoiceStatus
-from contracts.store.issued_invoices import IssuedInvoice
+from contracts.store.own_invoices import IssuedInvoice
 from market.http.agreements.delivery_views import InvoiceView
 from market.http.wire.ids import InvoiceId, to_text
 from market.http.wire.numbers import SIGNED_CENTS, SignedCents

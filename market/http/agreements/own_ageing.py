@@ -11,7 +11,7 @@ from msgspec import Meta, Struct
 from contracts.rules.days import day_of
 from contracts.store.ageing import BUCKETS, Aged, read_ageing
 from market.http.agreements.contract_reads import as_party
-from market.http.agreements.own_invoices import TAG
+from market.http.agreements.invoice_queries import TAG
 from market.http.agreements.sides import names_of
 from market.http.wire import row_tables
 from market.http.wire.access import READERS

@@ -100,14 +100,26 @@ async def answer(
     view: Callable[[Row], Any],
     name: str,
     columns: Sequence[Column],
+    rows_of: Callable[[Any], Iterable[Any]] | None = None,
 ) -> Answer:
-    """`rows`: one more than `page_limit` where there are more. A file is made in a thread: it takes long."""
+    """`rows`: one more than `page_limit` where there are more. A file is made in a thread: it takes long.
+    `rows_of`: the rows that a view has in a file, where it is not itself one."""
     limit, asked = page_limit(call), call.query.format
     listed = partial(lists.answer, call, rows[:limit], more=len(rows) > limit, key=key, view=view)
-    return listed() if asked == "json" else await asyncio.to_thread(_file, listed, asked, name, columns)
+    if asked == "json":
+        return listed()
+    return await asyncio.to_thread(_file, listed, asked, name, columns, rows_of)
 
 
-def _file(listed: Callable[[], Answer], asked: FileFormat, name: str, columns: Sequence[Column]) -> Answer:
+def _file(
+    listed: Callable[[], Answer],
+    asked: FileFormat,
+    name: str,
+    columns: Sequence[Column],
+    rows_of: Callable[[Any], Iterable[Any]] | None,
+) -> Answer:
     page = listed()
-    content, media_type, headers = row_tables.content(asked, name, name, columns, page.body.items, frozen=1)
+    shown = page.body.items
+    rows = shown if rows_of is None else [row for view in shown for row in rows_of(view)]
+    content, media_type, headers = row_tables.content(asked, name, name, columns, rows, frozen=1)
     return Answer(body=content, media_type=media_type, headers={**page.headers, **headers})

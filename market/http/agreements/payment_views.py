@@ -8,7 +8,9 @@ from uuid import UUID
 from msgspec import Meta
 
 from contracts.rules.payment import PaidInvoice, Payment, PaymentStatus
+from contracts.store.own_payments import KeptPayment
 from events.payment_events import PARTS_MAX, PaymentReceived, PaymentStated
+from events.vocabulary import Instant
 from market.http.wire.ids import (
     AgreementId,
     InvoiceId,
@@ -78,7 +80,7 @@ class PaymentView(Body, frozen=True, kw_only=True):
     it has; `stated_amount` and `stated_value_on` are null where the payee alone recorded it.
 
     `stated` waits for the payee, to whom it may still come when it is `denied`. `reason`: of its newest
-    denial, withdrawal or reversal.
+    denial, withdrawal or reversal. `updated_at`: when the newest was said of it.
     """
 
     id: PaymentId
@@ -95,9 +97,11 @@ class PaymentView(Body, frozen=True, kw_only=True):
     stated_value_on: date | None
     parts: tuple[PaymentPartView, ...]
     reason: str | None
+    updated_at: Instant
 
     @classmethod
-    def of(cls, value: Payment, organisation: UUID, names: Mapping[UUID, str]) -> Self:
+    def of(cls, kept: KeptPayment, organisation: UUID, names: Mapping[UUID, str]) -> Self:
+        value = kept.payment
         opened, counts, stated = value.opened, value.counts, value.stated
         pays = organisation == opened.payer
         other = opened.payee if pays else opened.payer
@@ -117,6 +121,7 @@ class PaymentView(Body, frozen=True, kw_only=True):
             stated_value_on=None if stated is None else stated.value_on,
             parts=tuple(_parts(value)),
             reason=None if told is None else told.reason,
+            updated_at=kept.changed_at,
         )
 
 

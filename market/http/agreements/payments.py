@@ -1,33 +1,22 @@
 """Payments of invoices: what their payers state, and what their payees have received. No money moves here."""
 
-from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
 from contracts.commands import payments as commands
 from contracts.rules import payments as rules
-from contracts.rules.payment import Payment, PaymentStatus
 from contracts.rules.payments import ConfirmPayment, DenyPayment, ReversePayment, WithdrawPayment
-from contracts.store import payments as store
 from events.payment_events import PaymentReceived, PaymentStated
-from market.http.agreements.contract_reads import as_party
 from market.http.agreements.payment_views import (
     ConfirmBody,
     PaymentBody,
-    PaymentSide,
-    PaymentView,
     ReasonBody,
 )
-from market.http.agreements.sides import names_of
-from market.http.wire import lists
-from market.http.wire.access import READERS
 from market.http.wire.contract_steps import Step, given, step_endpoint
-from market.http.wire.endpoint import Answer, Call, DryRun, Nothing, endpoint, not_found
-from market.http.wire.ids import OrganisationId, PaymentId, to_text, to_uuid
-from market.http.wire.lists import PageQuery
+from market.http.wire.endpoint import Answer, Call, DryRun
+from market.http.wire.ids import PaymentId, to_text
 from market.http.wire.numbers import CENTS
-from market.http.wire.paging import Listing
 from market.http.wire.receipts import Accepted, Done
 
 TAG: Final = "Payments"
@@ -48,12 +37,6 @@ class PaymentAccepted(Accepted, frozen=True, kw_only=True):
 
     id: PaymentId | None
     version: int
-
-
-class PaymentsQuery(PageQuery, frozen=True, kw_only=True):
-    status: PaymentStatus | None = None
-    side: PaymentSide | None = None
-    counterparty: OrganisationId | None = None
 
 
 payment_step: Final = partial(step_endpoint, tag=TAG, answer=PaymentAccepted)
@@ -117,61 +100,6 @@ async def state(call: Call[PaymentBody, DryRun]) -> Answer:
 )
 async def record(call: Call[PaymentBody, DryRun]) -> Answer:
     return await _opened(call, commands.record_receipt, rules.RecordReceipt, PaymentReceived)
-
-
-@endpoint(
-    "GET",
-    "/v1/payments",
-    roles=READERS,
-    summary="List the own payments",
-    tag=TAG,
-    query=PaymentsQuery,
-    answer=Listing[PaymentView],
-    description="Made and received, the newest first.",
-)
-async def index(call: Call[Nothing, PaymentsQuery]) -> Answer:
-    query, limit = call.query, lists.limit(call)
-    async with as_party(call) as (connection, _):
-        rows = await store.list_payments(
-            connection,
-            call.caller.organisation,
-            side=query.side,
-            status=query.status,
-            counterparty=None if query.counterparty is None else to_uuid(query.counterparty),
-            after=lists.after(call, UUID),
-            limit=limit + 1,
-        )
-    names = await _names(call, rows)
-    return lists.answer(
-        call,
-        rows[:limit],
-        more=len(rows) > limit,
-        key=lambda row: row.opened.payment,
-        view=lambda row: PaymentView.of(row, call.caller.organisation, names),
-    )
-
-
-async def _names(call: Call[Any, Any], rows: Sequence[Payment]) -> Mapping[UUID, str]:
-    return await names_of(call, (party for row in rows for party in (row.opened.payer, row.opened.payee)))
-
-
-@endpoint(
-    "GET",
-    "/v1/payments/{payment}",
-    roles=READERS,
-    summary="Read a payment",
-    tag=TAG,
-    answer=PaymentView,
-    etagged=True,
-    description="For its payer and its payee.",
-)
-async def read(call: Call[Nothing, Nothing]) -> Answer:
-    async with as_party(call) as (connection, organisation):
-        found = await store.load_payment(connection, organisation, call.ids["payment"])
-    if found is None:
-        raise not_found()
-    shown = PaymentView.of(found, call.caller.organisation, await _names(call, [found]))
-    return Answer(body=shown, version=found.version)
 
 
 async def _stepped(call: Call[Any, DryRun], step: Step[A], argument: A) -> Answer:
@@ -245,4 +173,4 @@ def _said(call: Call[ReasonBody, DryRun], kind: type[K]) -> K:
     )
 
 
-HANDLERS: Final = (state, record, index, read, confirm, deny, withdraw, reverse)
+HANDLERS: Final = (state, record, confirm, deny, withdraw, reverse)

@@ -14,7 +14,7 @@ from contracts.rules.invoices import below_zero_cautions, due_on
 from contracts.rules.settlements import Restate, Settle, SettleQuarter
 from contracts.store import deliveries as store
 from contracts.store.agreements import load_agreement
-from contracts.store.issued_invoices import IssuedInvoice, load_standings
+from contracts.store.own_invoices import IssuedInvoice, load_standings
 from events.contract_events import InvoiceSettled
 from events.delivery_events import DeliveryShipped
 from events.refusal import RecordUnavailable

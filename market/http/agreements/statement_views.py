@@ -96,6 +96,9 @@ class YearView(Body, frozen=True, kw_only=True):
     `nominated_kg` is the annual nomination; make-up comes on top of it, at whatever level it was asked for.
     `contested_kg`: of the ACQ, what rests by force majeure that the other side contests; until that is
     settled no ledger comes, and what has to be taken is open by as much.
+    `returned_kg` is what went back of accepted deliveries. `taken_kg` is without it: as much as their
+    `quantity_kg` less `returned_kg`, and what was lost at the buyer's risk. What goes back once the year was
+    assessed leaves its `taken_kg`.
     `invoiced` is what final invoices say: of the `unsettled_deliveries` the provisional ones stand in
     `GET …/invoices?provisional=true`.
     """
@@ -110,6 +113,7 @@ class YearView(Body, frozen=True, kw_only=True):
     taken_kg: Kilograms
     seller_shortfall_kg: Kilograms
     off_spec_kg: Kilograms
+    returned_kg: Kilograms
     contested_kg: Kilograms
     unsettled_deliveries: int
     invoiced_kg: Kilograms
@@ -129,6 +133,7 @@ class YearView(Body, frozen=True, kw_only=True):
             taken_kg=KILOGRAMS.text(value.taken_g),
             seller_shortfall_kg=KILOGRAMS.text(value.seller_shortfall_g),
             off_spec_kg=KILOGRAMS.text(value.off_spec_g),
+            returned_kg=KILOGRAMS.text(value.returned_g),
             contested_kg=KILOGRAMS.text(value.contested_g),
             unsettled_deliveries=value.unsettled,
             invoiced_kg=KILOGRAMS.text(value.invoiced_g),
@@ -214,6 +219,7 @@ COLUMNS: Final = (
     member("taken_kg", number=True),
     member("seller_shortfall_kg", number=True),
     member("off_spec_kg", number=True),
+    member("returned_kg", number=True),
     member("contested_kg", number=True),
     member("unsettled_deliveries", number=True),
     member("invoiced_kg", number=True),

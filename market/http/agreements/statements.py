@@ -3,8 +3,9 @@
 from typing import Final
 
 from contracts.rules.statements import statement
+from contracts.store.own_deliveries import returned_by_year
 from market.http.agreements.agreement_answers import TAG
-from market.http.agreements.contract_reads import ReasonQuery, load_with_volumes
+from market.http.agreements.contract_reads import ReasonQuery, as_party, load_with_volumes
 from market.http.agreements.statement_views import FROZEN, StatementView, columns
 from market.http.wire import row_tables
 from market.http.wire.access import READERS
@@ -32,7 +33,9 @@ class StatementQuery(ReasonQuery, frozen=True, kw_only=True):
 )
 async def read(call: Call[Nothing, StatementQuery]) -> Answer:
     agreement, volumes = await load_with_volumes(call)
-    view = StatementView.of(statement(agreement, volumes))
+    async with as_party(call) as (connection, _):
+        returned = await returned_by_year(connection, agreement.agreement)
+    view = StatementView.of(statement(agreement, volumes, returned))
     if call.query.format == "json":
         return Answer(body=view, hashed=True)
     content, media_type, headers = row_tables.content(

@@ -1,0 +1,344 @@
+"""Invoices of an organisation over all its agreements, by day, issue or change, with what they are of."""
+
+from collections.abc import Collection
+from datetime import date, datetime
+from typing import Final, Literal, TypeAlias
+from uuid import UUID
+
+import asyncpg
+import msgspec
+from msgspec import Struct
+
+from contracts.rules.delivery import Delivery
+from contracts.rules.payment import InvoiceStatus
+from contracts.store.issued_invoices import ALWAYS, FIRST, FOR_EVER, Issued, Issuing, known
+from events.connections import Connection
+from events.contract_events import InvoiceSettled
+from events.delivery_events import DeliveryShipped
+from events.vocabulary import Side
+
+Order: TypeAlias = Literal["due_on", "issued_at", "updated_at"]
+
+
+class IssuedInvoice(Struct, frozen=True, kw_only=True):
+    """`issued_at` and `due_on` None: the journal lacked the shipment when they came to be kept. `credited_by`
+    of a provisional one: what has taken it back. `corrects`: the provisional one that it takes back, or the
+    final one of what goes back. With the lot and body of its delivery, where it has one, and with its own
+    body, which a provisional one has not.
+
+    `received_cents` have been paid, `stated_cents` wait for the payee's word, `set_off_cents` are met by
+    others of its delivery; nothing is left of it since `settled_on`. `changed_at`: the newest fact of it, of
+    a payment that names it, or of another invoice of its delivery.
+    """
+
+    lane: int
+    market: UUID
+    agreement: UUID
+    invoice: UUID
+    seller: UUID
+    buyer: UUID
+    delivery: UUID | None
+    contract_year: int | None
+    settles: Issued
+    currency: str
+    total_cents: int
+    issued_at: datetime | None
+    due_on: date | None
+    credited_by: UUID | None
+    corrects: UUID | None
+    received_cents: int
+    stated_cents: int
+    set_off_cents: int
+    status: InvoiceStatus
+    settled_on: date | None
+    changed_at: datetime | None
+    lot_number: str | None
+    shipped_on: date | None
+    settled_body: bytes | None
+    delivery_body: bytes | None
+
+    @property
+    def delivered(self) -> Delivery | None:
+        """Decoded anew each time; None of an invoice of no delivery."""
+        return None if self.delivery_body is None else _deliveries.decode(self.delivery_body)
+
+    @property
+    def fact(self) -> Issuing:
+        """What issued it, decoded anew each time. LookupError where it was not read."""
+        if self.settled_body is not None:
+            return _settled.decode(self.settled_body)
+        if self.settles != "provisional" or self.delivery_body is None:
+            raise LookupError(f"invoice {self.invoice} has no fact")
+        return _shipments.decode(self.delivery_body).shipped
+
+    @property
+    def outstanding_cents(self) -> int:
+        return self.total_cents - self.received_cents - self.set_off_cents
+
+    def overdue_days(self, today: date) -> int:
+        """Since it was due, while something is left of it."""
+        if not self.outstanding_cents or self.due_on is None:
+            return 0
+        return max((today - self.due_on).days, 0)
+
+
+class Wanted(Struct, frozen=True, kw_only=True):
+    """Invoices of an organisation; days and instants are half-open. Without `due_from` also those whose day
+    is not known. `overdue`: whether it was due before `today`, and something is left of it."""
+
+    organisation: UUID
+    side: Side | None = None
+    agreement: UUID | None = None
+    contract_year: int | None = None
+    due_from: date = date.min
+    due_before: date = date.max
+    issued_since: datetime = ALWAYS
+    issued_before: datetime = FOR_EVER
+    updated_since: datetime = ALWAYS
+    status: InvoiceStatus | None = None
+    overdue: bool | None = None
+    counterparty: UUID | None = None
+    today: date = date.min
+
+
+# Beside an invoice: its body, its delivery, what took a provisional one back, and what it corrects.
+_SHOWN = """
+select p.*, i.body as settled_body, d.body as delivery_body, d.lot_number, d.shipped_on,
+    c.invoice as credited_by, o.invoice as corrects
+from (
+    ROWS
+) p
+left join invoice i on i.agreement = p.agreement and i.invoice = p.invoice
+left join delivery d on d.agreement = p.agreement and d.delivery = p.delivery
+left join lateral (
+    select f.invoice from invoice f
+    where p.settles = 'provisional' and f.lane = p.lane and f.market = p.market
+        and f.agreement = p.agreement and f.delivery = p.delivery
+        and f.settles in ('final', 'rejection', 'non_arrival', 'withdrawal')
+    order by f.position limit 1
+) c on true
+left join lateral (
+    select f.invoice from issued_invoice f
+    where f.lane = p.lane and f.market = p.market and f.agreement = p.agreement and f.delivery = p.delivery
+        and f.settles = case
+            when p.settles in ('final', 'rejection', 'non_arrival', 'withdrawal') then 'provisional'
+            when p.settles = 'return' then 'final'
+        end
+    limit 1
+) o on true
+order by p.ordered_by, p.invoice
+"""
+
+# Each side has its own index, in the order of the days: a page is read from where it begins.
+_ROWS = """(select * from issued_invoice
+     where seller = $1 and $2::text is distinct from 'buyer' and (ordered_by, invoice) > ($3, $4)
+         and due_on >= $5 and due_on < $6 and issued_time >= $7 and issued_time < $15
+         and changed_time >= $16 and ($8::uuid is null or agreement = $8)
+         and ($9::bigint is null or contract_year = $9) and ($10::uuid is null or buyer = $10)
+         and ($11::text is null or status = $11)
+         and ($12::boolean is null or $12 = (status in ('open', 'part_paid')
+             and due_on < $13 and due_on > '-infinity'::date))
+     order by ordered_by, invoice limit $14)
+    union all
+    (select * from issued_invoice
+     where buyer = $1 and $2::text is distinct from 'seller' and (ordered_by, invoice) > ($3, $4)
+         and due_on >= $5 and due_on < $6 and issued_time >= $7 and issued_time < $15
+         and changed_time >= $16 and ($8::uuid is null or agreement = $8)
+         and ($9::bigint is null or contract_year = $9) and ($10::uuid is null or seller = $10)
+         and ($11::text is null or status = $11)
+         and ($12::boolean is null or $12 = (status in ('open', 'part_paid')
+             and due_on < $13 and due_on > '-infinity'::date))
+     order by ordered_by, invoice limit $14)
+    order by ordered_by, invoice limit $14"""
+_PAGE = _SHOWN.replace("ROWS", _ROWS)
+READ_BY_DUE = _PAGE.replace("ordered_by", "due_on")
+READ_BY_ISSUE = _PAGE.replace("ordered_by", "issued_time")
+READ_BY_CHANGE = _PAGE.replace("ordered_by", "changed_time")
+
+
+async def list_by_due(
+    connection: Connection, wanted: Wanted, *, after: tuple[date, UUID] | None, limit: int
+) -> list[IssuedInvoice]:
+    """At most `limit`, what is due first before; whose day is not known before all."""
+    mark = after or (date.min, FIRST)
+    return [_issued(row) for row in await connection.fetch(READ_BY_DUE, *_arguments(wanted, mark, limit))]
+
+
+async def list_by_issue(
+    connection: Connection, wanted: Wanted, *, after: tuple[datetime, UUID] | None, limit: int
+) -> list[IssuedInvoice]:
+    """As `list_by_due`, in the order in which they were issued."""
+    mark = after or (ALWAYS, FIRST)
+    return [_issued(row) for row in await connection.fetch(READ_BY_ISSUE, *_arguments(wanted, mark, limit))]
+
+
+async def list_by_change(
+    connection: Connection, wanted: Wanted, *, after: tuple[datetime, UUID] | None, limit: int
+) -> list[IssuedInvoice]:
+    """As `list_by_due`, what changed first before."""
+    mark = after or (ALWAYS, FIRST)
+    return [_issued(row) for row in await connection.fetch(READ_BY_CHANGE, *_arguments(wanted, mark, limit))]
+
+
+def _arguments(wanted: Wanted, mark: tuple[date | datetime, UUID], limit: int) -> tuple[object, ...]:
+    return (
+        wanted.organisation,
+        wanted.side,
+        *mark,
+        wanted.due_from,
+        wanted.due_before,
+        wanted.issued_since,
+        wanted.agreement,
+        wanted.contract_year,
+        wanted.counterparty,
+        wanted.status,
+        wanted.overdue,
+        wanted.today,
+        limit,
+        wanted.issued_before,
+        wanted.updated_since,
+    )
+
+
+_ONE = "select * from issued_invoice where invoice = $1 and $2 in (seller, buyer)"
+READ_ONE = _SHOWN.replace("ROWS", _ONE).replace("ordered_by", "due_on")
+
+
+async def load_issued(connection: Connection, organisation: UUID, invoice: UUID) -> IssuedInvoice | None:
+    """None for who is no side of it."""
+    row = await connection.fetchrow(READ_ONE, invoice, organisation)
+    return None if row is None else _issued(row)
+
+
+# As a page's rows without bodies, of invoices of one agreement.
+READ_STANDINGS = """
+select p.*, null as settled_body, null as delivery_body, null as lot_number, null as shipped_on,
+    c.invoice as credited_by, null as corrects
+from issued_invoice p
+left join lateral (
+    select f.invoice from invoice f
+    where p.settles = 'provisional' and f.lane = p.lane and f.market = p.market
+        and f.agreement = p.agreement and f.delivery = p.delivery
+        and f.settles in ('final', 'rejection', 'non_arrival', 'withdrawal')
+    order by f.position limit 1
+) c on true
+where p.invoice = any($2::uuid[]) and p.agreement = $1
+"""
+
+
+async def load_standings(
+    connection: Connection, agreement: UUID, invoices: Collection[UUID]
+) -> dict[UUID, IssuedInvoice]:
+    """By invoice, without what issued them."""
+    rows = await connection.fetch(READ_STANDINGS, agreement, list(invoices))
+    return {row["invoice"]: _issued(row) for row in rows}
+
+
+class Total(Struct, frozen=True, kw_only=True):
+    """Of one currency, side and standing of the day: what buyers pay, and what sellers pay back, in cents."""
+
+    currency: str
+    side: Side
+    due: int | None
+    invoices: int
+    buyers_pay_cents: int
+    sellers_pay_cents: int
+
+
+# `due`: -1 the day is past, 0 it is today, 1 it is to come; null where it is not known.
+READ_TOTALS = """
+select currency, side, due, count(*) as invoices,
+    coalesce(sum(total_cents) filter (where total_cents > 0), 0) as buyers_pay_cents,
+    coalesce(-sum(total_cents) filter (where total_cents < 0), 0) as sellers_pay_cents
+from (
+    select t.currency, t.side, t.total_cents,
+        case when t.due_on > '-infinity'::date then sign((t.due_on - $7::date)::numeric)::int end as due
+    from (
+        select 'seller' as side, currency, total_cents, due_on from issued_invoice
+        where seller = $1 and $2::text is distinct from 'buyer' and due_on >= $3 and due_on < $4
+            and ($5::uuid is null or agreement = $5) and ($6::bigint is null or contract_year = $6)
+            and issued_time >= $8 and issued_time < $12 and ($9::uuid is null or buyer = $9)
+            and ($10::text is null or status = $10)
+            and ($11::boolean is null or $11 = (status in ('open', 'part_paid')
+                and due_on < $7 and due_on > '-infinity'::date))
+        union all
+        select 'buyer', currency, total_cents, due_on from issued_invoice
+        where buyer = $1 and $2::text is distinct from 'seller' and due_on >= $3 and due_on < $4
+            and ($5::uuid is null or agreement = $5) and ($6::bigint is null or contract_year = $6)
+            and issued_time >= $8 and issued_time < $12 and ($9::uuid is null or seller = $9)
+            and ($10::text is null or status = $10)
+            and ($11::boolean is null or $11 = (status in ('open', 'part_paid')
+                and due_on < $7 and due_on > '-infinity'::date))
+    ) t
+) s
+group by currency, side, due order by currency, side, due nulls first
+"""
+
+
+async def totals(connection: Connection, wanted: Wanted, today: date) -> list[Total]:
+    """In order of currency, side and day."""
+    rows = await connection.fetch(
+        READ_TOTALS,
+        wanted.organisation,
+        wanted.side,
+        wanted.due_from,
+        wanted.due_before,
+        wanted.agreement,
+        wanted.contract_year,
+        today,
+        wanted.issued_since,
+        wanted.counterparty,
+        wanted.status,
+        wanted.overdue,
+        wanted.issued_before,
+    )
+    return [
+        Total(
+            currency=row["currency"],
+            side=row["side"],
+            due=row["due"],
+            invoices=row["invoices"],
+            buyers_pay_cents=int(row["buyers_pay_cents"]),
+            sellers_pay_cents=int(row["sellers_pay_cents"]),
+        )
+        for row in rows
+    ]
+
+
+class _Shipped(Struct, frozen=True):
+    shipped: DeliveryShipped
+
+
+_settled: Final = msgspec.json.Decoder(InvoiceSettled)
+_shipments: Final = msgspec.json.Decoder(_Shipped)
+_deliveries: Final = msgspec.json.Decoder(Delivery)
+
+
+def _issued(row: asyncpg.Record) -> IssuedInvoice:
+    return IssuedInvoice(
+        lane=row["lane"],
+        market=row["market"],
+        agreement=row["agreement"],
+        invoice=row["invoice"],
+        seller=row["seller"],
+        buyer=row["buyer"],
+        delivery=row["delivery"],
+        contract_year=row["contract_year"],
+        settles=row["settles"],
+        currency=row["currency"],
+        total_cents=row["total_cents"],
+        issued_at=known(row["issued_time"]),
+        due_on=None if row["due_on"] == date.min else row["due_on"],
+        credited_by=row["credited_by"],
+        corrects=row["corrects"],
+        received_cents=row["received_cents"],
+        stated_cents=row["stated_cents"],
+        set_off_cents=row["set_off_cents"],
+        status=row["status"],
+        settled_on=row["settled_on"],
+        changed_at=known(row["changed_time"]),
+        lot_number=row["lot_number"],
+        shipped_on=row["shipped_on"],
+        settled_body=row["settled_body"],
+        delivery_body=row["delivery_body"],
+    )

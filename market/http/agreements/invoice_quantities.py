@@ -1,0 +1,66 @@
+"""How the quantity of an invoice came about, line by line, as its sides read it."""
+
+from typing import Annotated, Final, Literal, Self
+
+from msgspec import Meta
+
+from contracts.rules.quantities import FigureOf, QuantityKind, QuantityLine
+from market.http.agreements.delivery_views import SettledResult
+from market.http.wire.material import Body
+from market.http.wire.numbers import (
+    KILOGRAMS,
+    PERCENT,
+    SIGNED_CENTS,
+    SIGNED_KILOGRAMS,
+    TONNES,
+    DecimalKind,
+    SignedCents,
+    SignedKilograms,
+)
+
+Unit = Literal["t", "percent", "kg"]
+_KINDS: Final[dict[QuantityKind, tuple[Unit, DecimalKind]]] = {
+    "net_wet": ("t", TONNES),
+    "moisture": ("percent", PERCENT),
+    "dry": ("t", TONNES),
+    "assay": ("percent", PERCENT),
+    "basis": ("kg", KILOGRAMS),
+    "returned": ("kg", KILOGRAMS),
+    "invoiced": ("kg", KILOGRAMS),
+}
+Figure = Annotated[str, Meta(description="Decimal string, in `unit`.", max_length=20)]
+
+
+class QuantityLineView(Body, frozen=True, kw_only=True):
+    """`shipped` is what left, null of an invoice of just that or of what went back; `counts` is what the
+    invoice goes by, and `figure_of` whose figure that is.
+
+    `moved_kg` of basis and `moved_amount` are what counting `counts` instead of `shipped` makes: from the
+    quantity that left they add up to the one that is invoiced, at the price of the first line. `settled`:
+    what both sides, and an umpire, found.
+    """
+
+    kind: QuantityKind
+    analyte: str | None
+    unit: Unit
+    shipped: Figure | None
+    counts: Figure
+    figure_of: FigureOf | None
+    settled: SettledResult | None
+    moved_kg: SignedKilograms | None
+    moved_amount: SignedCents | None
+
+    @classmethod
+    def of(cls, value: QuantityLine) -> Self:
+        unit, kind = _KINDS[value.kind]
+        return cls(
+            kind=value.kind,
+            analyte=value.analyte,
+            unit=unit,
+            shipped=kind.text_optional(value.shipped),
+            counts=kind.text(value.counts),
+            figure_of=value.figure_of,
+            settled=None if value.settled is None else SettledResult.outside(value.settled),
+            moved_kg=SIGNED_KILOGRAMS.text_optional(value.moved_g),
+            moved_amount=SIGNED_CENTS.text_optional(value.moved_cents),
+        )

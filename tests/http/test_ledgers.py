@@ -1,0 +1,163 @@
+"""A ledger kept elsewhere: what changed of invoices and payments, files by which they reconcile, and how the
+quantity of an invoice came about."""
+
+import csv
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from io import BytesIO, StringIO
+from typing import Any
+
+import httpx
+import openpyxl
+
+from tests.http.shop import Shop
+from tests.http.test_client import client_of
+from tests.http.test_deliveries import FIGURES, effective, lot, month, on, post, publish
+from tests.http.test_own_lists import items, rows_of, traded
+from tests.http.test_payments import step, transfer
+
+
+def sheet(answer: httpx.Response, name: str) -> tuple[list[str], list[dict[str, Any]]]:
+    head, *lines = openpyxl.load_workbook(BytesIO(answer.content))[name].iter_rows(values_only=True)
+    return [str(each) for each in head], [dict(zip(map(str, head), line, strict=True)) for line in lines]
+
+
+async def test_a_ledger_learns_what_changed_of_invoices_and_payments(shop: Shop) -> None:
+    _, seller, buyer, outsider = await traded(shop)
+    listed = await items(shop, "/v1/invoices", buyer)
+    first, second = listed[0]["invoice"], listed[1]["invoice"]
+    assert {"2027-05-10T09:00:00Z"} == {each["updated_at"] for each in listed}
+    on(shop, date(2027, 5, 12))
+    stated = await post(shop, "/v1/payments", buyer, transfer({second: "100000.00"}, value_on="2027-05-11"))
+    assert 201 == stated.status_code, stated.text
+    on(shop, date(2027, 5, 13))
+    other = await post(shop, "/v1/payments", buyer, transfer({first: "5.00"}, reference="=E2E"))
+    assert 201 == other.status_code, other.text
+    address = "/v1/invoices?updated_since=2027-05-11T00:00:00Z"
+    changed, paged = [await items(shop, f"{address}&limit={limit}", seller) for limit in (50, 1)]
+    assert changed == paged
+    assert [second, first, listed[2]["invoice"]] == [each["invoice"] for each in changed]
+    assert ["2027-05-12T09:00:00Z", *["2027-05-13T09:00:00Z"] * 2] == [each["updated_at"] for each in changed]
+    assert changed[1:] == await items(shop, address.replace("05-11", "05-13"), seller)
+    assert [] == await items(shop, address, outsider)
+    on(shop, date(2027, 5, 14))
+    assert 201 == (await step(shop, f"{stated.headers['location']}/receipt", seller)).status_code
+    newest = await items(shop, f"{address}&sort=updated_at", buyer)
+    assert [first, listed[2]["invoice"], second] == [each["invoice"] for each in newest]
+    assert "100000.00" == newest[-1]["paid"]
+    paid = await items(shop, "/v1/payments?updated_since=2027-05-12T10:00:00Z&limit=1", buyer)
+    assert [("stated", "2027-05-13T09:00:00Z"), ("received", "2027-05-14T09:00:00Z")] == [
+        (each["status"], each["updated_at"]) for each in paid
+    ]
+    for query, expected in {
+        "value_from=2027-05-11": [paid[1]["id"]],
+        "value_before=2027-05-11": [paid[0]["id"]],
+        "value_from=2027-05-10&value_before=2027-05-12": [paid[0]["id"], paid[1]["id"]],
+    }.items():
+        found = await items(shop, f"/v1/payments?{query}", seller)
+        assert expected == [each["id"] for each in found], query
+    client = await client_of(shop, buyer)
+    since = datetime(2027, 5, 14, tzinfo=UTC)
+    again = [each async for each in client.invoices.list(updated_since=since)]
+    assert [second] == [each.invoice for each in again]
+    told = [each async for each in client.payments.list(updated_since=since)]
+    assert ["received"] == [each.status for each in told]
+
+
+async def test_payments_are_files_too(shop: Shop) -> None:
+    _, _, buyer, _ = await traded(shop)
+    first, second = [each["invoice"] for each in (await items(shop, "/v1/invoices", buyer))[:2]]
+    reference = '=HYPERLINK("x")'
+    parts = {first: "300000.00", second: "12.50"}
+    stated = await post(shop, "/v1/payments", buyer, transfer(parts, reference=reference))
+    assert 201 == stated.status_code, stated.text
+    answer = await shop.ask("GET", "/v1/payments?format=csv", by=buyer)
+    assert 'attachment; filename="payments.csv"' == answer.headers["content-disposition"]
+    rows = rows_of(answer)
+    assert [(first, "300000.00", ""), (second, "12.50", "")] == [
+        (row["invoice"], row["stated"], row["received"]) for row in rows
+    ]
+    assert {f"'{reference}"} == {row["reference"] for row in rows}
+    head, lines = sheet(await shop.ask("GET", "/v1/payments?format=xlsx", by=buyer), "payments")
+    assert list(rows[0]) == head
+    assert [(300_000, 300_012.5, date(2027, 5, 10)), (12.5, 300_012.5, date(2027, 5, 10))] == [
+        (line["stated"], line["amount"], line["value_on"].date()) for line in lines
+    ]
+    assert reference == lines[0]["reference"], "a cell of text, no formula"
+
+
+async def test_an_invoice_says_how_its_quantity_came_about(shop: Shop) -> None:
+    """Mass and assay both differ from what left; part of it goes back before it is settled."""
+    on(shop, date(2027, 1, 1))
+    path, seller, buyer = await effective(shop)
+    on(shop, date(2027, 3, 10))
+    await publish(shop, month(2, "50.00"))
+    delivery = (await post(shop, f"{path}/deliveries", seller, lot())).headers["location"]
+    (sent,) = await items(shop, "/v1/invoices", buyer)
+    assert ["net_wet", "moisture", "dry", "assay", "assay", "invoiced"] == [
+        of["kind"] for of in sent["quantity"]
+    ]
+    assert {(None, None)} == {(of["shipped"], of["moved_kg"]) for of in sent["quantity"]}
+    assert sent["lines"][0]["quantity_kg"] == sent["quantity"][-1]["counts"]
+    weighing = {"weighed_on": "2027-03-10", "net_wet_t": "9.9", "moisture_percent": "0.5"}
+    assert 201 == (await post(shop, f"{delivery}/weighing", buyer, weighing)).status_code
+    agreed = await post(shop, f"{delivery}/weighing/agreement", seller)
+    assert 201 == agreed.status_code, agreed.text
+    less = {"unit": "percent", "amount": "59.8"}
+    lower = [{"analyte": "Nd", "fraction": less}, *FIGURES[1:]]
+    for firm, figures in ((seller, FIGURES), (buyer, lower)):
+        assay = {"laboratory": "L", "reference": "1", "results": figures}
+        assert 201 == (await post(shop, f"{delivery}/assays", firm, assay)).status_code
+    taken = await post(shop, f"{delivery}/acceptance", buyer, {"title_passed_on": "2027-03-10"})
+    assert 201 == taken.status_code, taken.text
+    on(shop, date(2027, 5, 10))
+    await publish(shop, month(3, "60.00"), month(4, "60.00"))
+    assert 201 == (await post(shop, f"{delivery}/settlement", seller)).status_code
+    (final,) = [each for each in await items(shop, "/v1/invoices", seller) if each["settles"] == "final"]
+    lines = final["quantity"]
+    assert ["net_wet", "moisture", "dry", "assay", "assay", "basis", "invoiced"] == [
+        of["kind"] for of in lines
+    ]
+    assert [("10.000", "9.900", "agreed"), ("0", "0.5", "agreed"), ("10.000", "9.8505", None)] == [
+        (of["shipped"], of["counts"], of["figure_of"]) for of in lines[:3]
+    ]
+    assert ["mean", "mean"] == [of["figure_of"] for of in lines[3:5]]
+    assert "59.8" == lines[3]["settled"]["buyer"]["amount"]
+    moved = [of for of in lines if of["moved_kg"] is not None]
+    assert [True, True, True, False] == [Decimal(of["moved_kg"]) < 0 for of in moved]
+    basis, invoiced = lines[-2:]
+    assert Decimal(basis["counts"]) - Decimal(basis["shipped"]) == sum(
+        Decimal(of["moved_kg"]) for of in moved
+    )
+    assert invoiced["counts"] == final["lines"][0]["quantity_kg"] == basis["counts"]
+    price = Decimal(final["lines"][0]["price_per_kg"])
+    assert Decimal(final["lines"][0]["amount"]) - Decimal(basis["shipped"]) * price == sum(
+        Decimal(of["moved_amount"]) for of in moved
+    )
+    assert (sent["invoice"], "L1", "2027-03-10") == (
+        final["corrects"],
+        final["lot_number"],
+        final["shipped_on"],
+    )
+    read_alone = (await shop.ask("GET", f"/v1/invoices/{final['invoice']}", by=seller)).json()
+    assert final == {name: read_alone[name] for name in final}
+    file = await shop.ask("GET", "/v1/invoices?format=csv", by=seller)
+    (row,) = [each for each in csv.DictReader(StringIO(file.text)) if each["settles"] == "final"]
+    assert ("10.000", "9.900", "0.5", "9.8505", basis["counts"], invoiced["counts"], "final") == tuple(
+        row[name]
+        for name in (
+            "shipped_net_wet_t",
+            "net_wet_t",
+            "moisture_percent",
+            "dry_t",
+            "basis_kg",
+            "quantity_kg",
+            "line",
+        )
+    )
+    _, cells = sheet(await shop.ask("GET", "/v1/invoices?format=xlsx", by=seller), "invoices")
+    assert {date(2027, 3, 10)} == {each["shipped_on"].date() for each in cells}
+    assert [9.9] == [each["net_wet_t"] for each in cells if each["settles"] == "final"]
+    client = await client_of(shop, buyer)
+    read = await client.invoices.read(final["invoice"])
+    assert [Decimal("9.9"), Decimal("0.5")] == [of.counts for of in read.quantity[:2]]
