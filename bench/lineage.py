@@ -117,8 +117,10 @@ async def main() -> None:
     given = parser.parse_args()
     found = lineage(given.lots)
 
+    names = {owner: "Owner" for owner in {SITE, *(node.owner for node in found.nodes)}}
+
     def answered(shape: LineageShape) -> bytes:
-        return told(found, AuditorViewer(), SITE, "up", shape)
+        return told(found, AuditorViewer(), SITE, "up", shape, names)
 
     works: dict[str, Callable[[], object]] = {
         OURS: partial(provenance, found),

@@ -3,13 +3,12 @@
 It is built as a tree of elements, so that no text can become markup.
 """
 
-from base64 import b64encode
 from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
 from hashlib import sha256
 from typing import Final
-from xml.etree.ElementTree import Element, SubElement, tostring
+from xml.etree.ElementTree import Element, SubElement
 
 from market.audit.lane_verdict import Divergence, LaneVerdict
 from market.audit.report import (
@@ -23,43 +22,10 @@ from market.audit.report import (
     tail_of,
     verdict_told,
 )
+from market.pages import add_drawing, add_table, as_html, page_of, text
 
-STYLE: Final = """
-body { font: 10.5pt/1.45 Georgia, serif; color: #111; max-width: 60rem; margin: 2rem auto; padding: 0 1rem }
-h1 { font-size: 1.6rem; margin: 0 }
-h2 { font-size: 1.1rem; margin: 1.6rem 0 .4rem; border-bottom: 1px solid #999 }
-p { margin: .3rem 0 }
-table { border-collapse: collapse; width: 100%; font-size: .9rem }
-caption { text-align: left; font-style: italic }
-th, td { text-align: left; vertical-align: top; padding: .15rem .5rem 0 0; border-bottom: 1px solid #ddd }
-td { overflow-wrap: anywhere }
-svg { width: 100%; height: auto }
-.verdict { border: 2px solid #1b5e20; padding: .6rem .9rem; font-size: 1.15rem; overflow-wrap: anywhere }
-.diverged { border-color: #b00020 }
-.hash { font: .75rem/1.3 monospace; word-break: break-all }
-.number { text-align: right; font-variant-numeric: tabular-nums }
-.facts th { width: 13rem; font-weight: normal; color: #444 }
-.signature td { height: 3.2rem; border-bottom: 1px solid #111; width: 33% }
-.signature th { font-weight: normal; border: 0 }
-.sealed { fill: #2e7d32 }
-.tail { fill: #c9a227 }
-.rest { fill: #bbb }
-.wrong { fill: #b00020 }
-.label { font-size: 11px; fill: #111 }
-@page { size: A4; margin: 16mm }
-@media print {
-  body { margin: 0; max-width: none; font-size: 9.5pt }
-  h2 { break-after: avoid }
-  tr, .verdict, .signature, svg { break-inside: avoid }
-  thead { display: table-header-group }
-}
-"""
-POLICY: Final = (
-    "default-src 'none'; style-src 'sha256-" + b64encode(sha256(STYLE.encode()).digest()).decode() + "'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
-"""What the page may load: its own style and nothing else."""
-
+FILLS: Final = {"sealed": "#2e7d32", "tail": "#c9a227", "rest": "#bbbbbb", "wrong": "#b00020"}
+LABELLED: Final = {"font-size": "11"}
 BAR_PX: Final = 14
 LABEL_PX: Final = 110
 BARS_PX: Final = 640
@@ -67,31 +33,24 @@ BARS_PX: Final = 640
 
 def page(report: AuditReport) -> str:
     """One HTML document without a script, a link or anything else from outside."""
-    root = Element("html", lang="en")
-    head = SubElement(root, "head")
-    SubElement(head, "meta", charset="utf-8")
-    SubElement(head, "meta", name="viewport", content="width=device-width, initial-scale=1")
-    _text(head, "title", f"Audit of {report.deployment or 'an empty record'}")
-    _text(head, "style", STYLE)
-    body = SubElement(root, "body")
-    _text(body, "h1", "Report of an audit")
-    _text(body, "p", "made from the record's Kafka topics alone; no database was read")
+    root, body = page_of(f"Audit of {report.deployment or 'an empty record'}")
+    text(body, "p", "made from the record's Kafka topics alone; no database was read")
     _verdict(body, report)
     _asked(body, report)
     _checked(body, report)
     _recoveries(body, report)
     _lanes(body, report)
     _signatures(body, report)
-    return "<!doctype html>\n" + tostring(root, encoding="unicode", method="html") + "\n"
+    return as_html(root).decode()
 
 
 def _verdict(body: Element, report: AuditReport) -> None:
     box = SubElement(body, "section", {"class": "verdict diverged" if report.diverged else "verdict"})
-    _text(box, "p", f"Verdict: {verdict_told(report)}.", role="status")
+    text(box, "p", f"Verdict: {verdict_told(report)}.", role="status")
     found = report.first_divergence
     if found is None:
         return
-    _text(body, "h2", "The first divergence")
+    text(body, "h2", "The first divergence")
     _facts(body, _divergence(found))
 
 
@@ -114,7 +73,7 @@ def _divergence(found: Divergence) -> Iterable[tuple[str, str]]:
 
 def _asked(body: Element, report: AuditReport) -> None:
     asked = report.asked
-    _text(body, "h2", "What was audited")
+    text(body, "h2", "What was audited")
     facts = [
         ("deployment", f"{report.deployment or 'unknown'} ({_given(report)})"),
         ("Kafka cluster", asked.cluster),
@@ -141,7 +100,7 @@ def _asked(body: Element, report: AuditReport) -> None:
 
 
 def _checked(body: Element, report: AuditReport) -> None:
-    _text(body, "h2", "What was checked")
+    text(body, "h2", "What was checked")
     facts = [
         ("records", f"{report.records:,}, of them {report.repeats:,} identical repeats"),
         ("under checkpoints", f"{report.sealed:,} events; {report.tail:,} after them"),
@@ -170,57 +129,55 @@ def _checked(body: Element, report: AuditReport) -> None:
 def _recoveries(body: Element, report: AuditReport) -> None:
     if not report.recoveries:
         return
-    _text(body, "h2", "Recoveries of the record")
-    _text(body, "p", "as the record tells of them; where they found a lane, its chain was held against that")
+    text(body, "h2", "Recoveries of the record")
+    text(body, "p", "as the record tells of them; where they found a lane, its chain was held against that")
     for recovery in report.recoveries:
-        _text(body, "p", recovery_told(recovery))
+        text(body, "p", recovery_told(recovery))
 
 
 def _lanes(body: Element, report: AuditReport) -> None:
     held = [lane for lane in report.lanes if lane.records or lane.divergence or lane.expected_end is not None]
-    _text(body, "h2", "Lane by lane")
+    text(body, "h2", "Lane by lane")
     left = len(report.lanes) - len(held)
-    _text(body, "p", f"{len(held)} of {len(report.lanes)} lanes hold records; the other {left} are empty.")
+    text(body, "p", f"{len(held)} of {len(report.lanes)} lanes hold records; the other {left} are empty.")
     if not held:
         return
     _bars(body, held)
-    table = SubElement(body, "table")
-    _text(
-        table,
-        "caption",
-        "Positions are those of the last event that was checked; a head is the chain's hash there.",
-    )
-    header = SubElement(SubElement(table, "thead"), "tr")
-    for name in ("lane", "from", "to", "records", "clearings", "complete to", "head"):
-        _text(header, "th", name, scope="col")
-    rows = SubElement(table, "tbody")
     keyed = report.asked.operator_key is not None
-    for lane in held:
-        row = SubElement(rows, "tr")
-        _text(row, "th", f"{lane.stream}/{lane.lane}", scope="row")
-        for figure in (lane.first, lane.position, lane.records, lane.clearings):
-            _text(row, "td", f"{figure:,}", **{"class": "number"})
-        _text(row, "td", lane_told(lane, keyed=keyed))
-        _text(row, "td", lane.head, **{"class": "hash"})
+    add_table(
+        body,
+        ("lane", "from", "to", "records", "clearings", "complete to", "head"),
+        [
+            (
+                f"{lane.stream}/{lane.lane}",
+                *(f"{figure:,}" for figure in (lane.first, lane.position, lane.records, lane.clearings)),
+                lane_told(lane, keyed=keyed),
+                lane.head,
+            )
+            for lane in held
+        ],
+        caption="Positions are those of the last event that was checked; a head is the chain's hash there.",
+    )
 
 
 def _bars(body: Element, lanes: list[LaneVerdict]) -> None:
     """A bar per lane, as long as it has events: sealed, then the tail, in red from where it diverges."""
     longest = max(1, *(max(lane.position, lane.sealed, lane.expected_end or 0) for lane in lanes))
     height = (len(lanes) + 1) * BAR_PX
-    drawing = SubElement(body, "svg", viewBox=f"0 0 {LABEL_PX + BARS_PX} {height}", role="img")
-    _text(drawing, "title", "Events of each lane: under checkpoints, after them, and where a lane diverges")
+    drawing = Element("svg", viewBox=f"0 0 {LABEL_PX + BARS_PX} {height}", role="img")
+    text(drawing, "title", "Events of each lane: under checkpoints, after them, and where a lane diverges")
     for number, lane in enumerate(lanes):
         top = number * BAR_PX
         label = f"{lane.stream}/{lane.lane}"
-        _text(drawing, "text", label, x="0", y=str(top + BAR_PX - 4), **{"class": "label"})
+        text(drawing, "text", label, x="0", y=str(top + BAR_PX - 4), **LABELLED)
         sealed = min(lane.sealed, lane.position)
         _bar(drawing, top, 0, sealed, longest, "sealed")
         _bar(drawing, top, sealed, tail_of(lane), longest, "tail" if lane.sealed else "rest")
         if lane.divergence is not None:
             _bar(drawing, top, lane.position, max(1, longest - lane.position), longest, "wrong")
     key = "green: under checkpoints · ochre: after them · grey: no checkpoint · red: diverges"
-    _text(drawing, "text", key, x=str(LABEL_PX), y=str(height - 3), **{"class": "label"})
+    text(drawing, "text", key, x=str(LABEL_PX), y=str(height - 3), **LABELLED)
+    add_drawing(body, drawing)
 
 
 def _bar(drawing: Element, top: int, start: int, events: int, longest: int, kind: str) -> None:
@@ -231,7 +188,7 @@ def _bar(drawing: Element, top: int, start: int, events: int, longest: int, kind
             drawing,
             "rect",
             {
-                "class": kind,
+                "fill": FILLS[kind],
                 "x": str(left),
                 "y": str(top + 2),
                 "width": str(width),
@@ -241,31 +198,22 @@ def _bar(drawing: Element, top: int, start: int, events: int, longest: int, kind
 
 
 def _signatures(body: Element, report: AuditReport) -> None:
-    _text(body, "h2", "Signed")
+    text(body, "h2", "Signed")
     digest = sha256(encode_report(report)).hexdigest()
-    _text(body, "p", f"SHA-256 of this report as JSON: {digest}", **{"class": "hash"})
+    text(body, "p", f"SHA-256 of this report as JSON: {digest}", **{"class": "code"})
     table = SubElement(body, "table", {"class": "signature"})
     empty, names = SubElement(table, "tr"), SubElement(table, "tr")
     for name in ("name and accreditation", "place and date", "signature"):
         SubElement(empty, "td")
-        _text(names, "th", name, scope="col")
+        text(names, "th", name, scope="col")
 
 
 def _facts(body: Element, facts: Iterable[tuple[str, str]]) -> None:
     table = SubElement(body, "table", {"class": "facts"})
     for name, value in facts:
         row = SubElement(table, "tr")
-        _text(row, "th", name, scope="row")
-        _text(row, "td", value)
-
-
-def _text(parent: Element, tag: str, text: str, **attributes: str) -> None:
-    SubElement(parent, tag, attributes).text = text if tag == "style" else shown(text)
-
-
-def shown(text: str) -> str:
-    """Signs that print as nothing, or turn what follows around, as their codes."""
-    return "".join(sign if sign.isprintable() else f"\\u{ord(sign):04x}" for sign in text)
+        text(row, "th", name, scope="row")
+        text(row, "td", value)
 
 
 def _given(report: AuditReport) -> str:

@@ -8,10 +8,11 @@ import pytest
 from msgspec.structs import replace
 
 from events.vocabulary import KeyRole
-from market.audit.page import POLICY, page
+from market.audit.page import page
 from market.audit.report import AuditReport
 from market.audit.schedule import run_of
 from market.http.wire.ids import to_text
+from market.pages import POLICY
 from market.store import audit_runs
 from market.store.audit_runs import RecordedBy
 from tests.http.shop import Shop

@@ -1,7 +1,8 @@
 """The CRMA monitor through the door: own, Union's and public figures, in five shapes; what is refused."""
 
 import csv
-from datetime import timedelta
+import re
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from io import BytesIO, StringIO
 from typing import Any
@@ -325,9 +326,11 @@ async def test_every_figure_comes_as_plot_and_page_too(shop: Shop, seller: Firm,
         assert (True, True, True) == (
             over,
             "The period is not over." in page.text,
-            "as_of: 2026-03-02T09:00:00Z" in page.text,
+            "Read at 2026-03-02 09:00:00 UTC." in page.text,
         )
         assert ("<script" in page.text, "src=" in page.text, "<svg" in page.text) == (False, False, True)
+        assert [] == re.findall(r"<(?:th|dt)[^>]*>([^<]*_[^<]*)<", page.text)
+        assert f"buyer-0 ({to_text('org', buyer.organisation)})" in page.text
         table = list(csv.reader(StringIO((await get(shop, f"{path}?format=csv", buyer)).text)))
         sent = await get(shop, f"{path}?format=xlsx", buyer)
         assert sent.headers["content-disposition"].endswith('.xlsx"')
@@ -368,7 +371,7 @@ def test_a_name_never_becomes_markup() -> None:
         bars=(Bar(label=wicked, parts=(("inside", 5),), mark=PPB),),
         whole=10,
     )
-    for written in (as_svg(sheet), as_page(sheet)):
+    for written in (as_svg(sheet), as_page(sheet, datetime(2026, 3, 2, 9, tzinfo=UTC))):
         assert b"<script" not in written
         assert b"&lt;script" in written
     assert b'a\r\n"<script>alert(""1"")</script>"\r\n""\r\n' == as_csv(sheet)

@@ -667,7 +667,7 @@ async def test_a_lineage_is_a_page_with_its_graph(shop: Shop, seller: Firm, buye
     bought = await page(buyer, oxide)
     assert to_text("org", buyer.organisation) in bought
     assert [] == [each for each in (passport, "SW-2026-118", "25.000") if each in bought]
-    assert "1 lots of others are not shown" in bought
+    assert "1 lot of others is not shown" in bought
     assert oxide in await page(seller, passport, "?direction=down&format=html")
     told = (await shop.ask("GET", f"{PATH}/{oxide}/lineage", by=buyer)).json()["nodes"]
     assert [("2.510", "retired", 0, sent["owner"])] == [

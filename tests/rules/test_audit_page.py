@@ -13,7 +13,7 @@ from msgspec.structs import fields, replace
 
 from events.party_events import LaneAnchor
 from market.audit.lane_verdict import Divergence, LaneVerdict
-from market.audit.page import POLICY, STYLE, page, shown
+from market.audit.page import page
 from market.audit.report import (
     AuditReport,
     Cosigner,
@@ -27,6 +27,7 @@ from market.audit.report import (
     report_schema,
     verdict_told,
 )
+from market.pages import POLICY, STYLE, shown
 
 HOSTILE = "\"><script>alert(1)</script>'<img src=x onerror=y>&lt;\x00\u202egnp.\u200b"
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)

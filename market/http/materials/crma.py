@@ -144,6 +144,7 @@ async def read_shares(call: Call[Nothing, SharesQuery]) -> Answer:
         stock = None if banded or asked.market is not None else await store.load_stock(connection, own)
         holders = await load_parties(connection, {each.holder for each in stock or ()})
         head = await _head(call, connection, asked, now, query.market)
+        named = await _named(connection, own)
     bought = consumed(taken, asked.rules) if own is None else [each for each in taken if _bought(each, own)]
     kept = less_resold(bought, taken, asked.rules)
     who = viewer(call) if own is None else OrganisationViewer(organisation=own)
@@ -162,7 +163,7 @@ async def read_shares(call: Call[Nothing, SharesQuery]) -> Answer:
         else tuple(map(CoverView.of, _cover(stock, holders, taken, asked.rules, days, own))),
         **head,
     )
-    return await answer(call, whole, shares_sheet(whole), query.format)
+    return await answer(call, whole, shares_sheet(whole, named), query.format)
 
 
 def _asked(query: PeriodQuery, now: datetime, counted: Counted, own: UUID | None, *, finished: bool) -> Asked:
@@ -192,6 +193,12 @@ async def _head(
         "as_of": now,
         "as_of_positions": await store.load_positions(connection) if sees_all(call.caller) else None,
     }
+
+
+async def _named(connection: Connection, own: UUID | None) -> dict[str, str]:
+    """Of whom a page is, by name too."""
+    of = await store.load_organisations(connection, [] if own is None else [own])
+    return {to_text("org", organisation): row.name for organisation, row in of.items()}
 
 
 def _used_again(taken: Iterable[Taken], asked: Asked) -> Iterator[Taken]:
@@ -281,6 +288,7 @@ async def read_map(call: Call[Nothing, MapQuery]) -> Answer:
         names = await store.load_organisations(connection, sorted(sellers))
         stated = await load_declared(connection, asked)
         head = await _head(call, connection, asked, now, query.market)
+        named = await _named(connection, own)
     declared = [(volume, lot) for volume, lot in stated if _bought(lot, own)]
     check_size(len(bought) + len(declared), MAPPED_LOTS_MAX)
     bought += [Bought(taken=lot, source="declaration", reference=volume.volume) for volume, lot in declared]
@@ -295,7 +303,7 @@ async def read_map(call: Call[Nothing, MapQuery]) -> Answer:
         ),
         **head,
     )
-    return await answer(call, view, map_sheet(view), query.format)
+    return await answer(call, view, map_sheet(view, named), query.format)
 
 
 def _as_buyer(own: UUID) -> Shown:

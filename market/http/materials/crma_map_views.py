@@ -90,7 +90,8 @@ class SupplierMapView(PeriodView, frozen=True, kw_only=True):
     stages: tuple[MappedView, ...]
 
 
-def map_sheet(view: SupplierMapView) -> Sheet:
+def map_sheet(view: SupplierMapView, named: dict[str, str]) -> Sheet:
+    """`named`: names by id."""
     names = MappedView.__struct_fields__
     masses: dict[tuple[str, str, str], dict[bool, int]] = {}
     for each in view.stages:
@@ -107,6 +108,7 @@ def map_sheet(view: SupplierMapView) -> Sheet:
         key="kg of the element, by stage and country",
         legend=MAP_LEGEND,
         scope=scope(view),
+        names=named,
         bars=tuple(
             Bar(
                 label=f"{element} {stage} {country}",

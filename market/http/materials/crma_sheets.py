@@ -87,9 +87,9 @@ def noted(view: PeriodView, *notes: str) -> str:
     return " ".join(notes if view.period_over else (*notes, NOT_OVER_NOTE))
 
 
-def shares_sheet(view: SharesView) -> Sheet:
+def shares_sheet(view: SharesView, names: dict[str, str]) -> Sheet:
     """Days of cover stand with each stage of an element; of one that nobody consumed, in a row of its own, as
-    does each element of magnets that are used again."""
+    does each element of magnets that are used again. `names` by id."""
     cover = {each.element: each for each in view.cover or ()}
     found = [(element, stage) for element in view.elements for stage in element.stages]
     stocked = cover.keys() - {element.element for element in view.elements}
@@ -122,6 +122,7 @@ def shares_sheet(view: SharesView) -> Sheet:
         key="red: benchmark",
         legend=LEGEND,
         scope=scope(view),
+        names=names,
         bars=tuple(_bar(element, stage) for element, stage in found),
         whole=PPB,
     )

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 from xml.etree.ElementTree import Element, SubElement
 
-from events.fractions import decimal_text
+from events.fractions import G_PER_TONNE, decimal_text, tonnes_text
 from events.passport_terms import MagnetType, ResponsibleRole
 from events.vocabulary import MICRO, form_text
 from market.http.materials.passport_terms import Magnet, RemovalStep
@@ -19,8 +19,8 @@ from market.http.orders.composition import (
     PercentFraction,
     UnmeasuredCell,
 )
-from market.http.wire.numbers import GRAMS
-from market.http.wire.sheets import add_facts, add_table, as_html, page_of, text
+from market.http.wire.numbers import GRAMS, TONNES
+from market.pages import add_facts, add_table, as_html, page_of, text
 from market.rules.passports.magnet_labels import LabelPart
 
 TITLE: Final = "Permanent magnets in this product"
@@ -167,7 +167,7 @@ def _about(label: LabelView) -> Iterable[tuple[str, str]]:
     yield "issued on", f"{label.issued_at:%Y-%m-%d}"
     if label.corrections:
         yield "corrected", "once" if label.corrections == 1 else f"{label.corrections} times"
-    yield "mass of the lot", f"{label.net_wet_t} t"
+    yield "mass of the lot", _lot_mass(TONNES.decoded(label.net_wet_t))
 
 
 def _add_list(body: Element, tag: str, lines: Iterable[str]) -> None:
@@ -178,3 +178,8 @@ def _add_list(body: Element, tag: str, lines: Iterable[str]) -> None:
 
 def _mass(mass_mg: int) -> str:
     return f"{decimal_text(mass_mg, MICRO)} kg" if mass_mg >= MICRO else f"{decimal_text(mass_mg, 1_000)} g"
+
+
+def _lot_mass(net_wet_g: int) -> str:
+    """A lot may be one product: below a tonne it is told in kilograms."""
+    return tonnes_text(net_wet_g) if net_wet_g >= G_PER_TONNE else f"{decimal_text(net_wet_g, 1_000)} kg"

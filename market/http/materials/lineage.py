@@ -21,7 +21,8 @@ from market.http.wire.loading import COST, RATE, BookLoads
 from market.http.wire.material import Body
 from market.http.wire.numbers import PERCENT, TONNES, DecimalText
 from market.http.wire.reads import as_desk, own
-from market.http.wire.sheets import POLICY, accepted
+from market.http.wire.sheets import accepted
+from market.pages import POLICY
 from market.rules.passport import PassportStatus
 from market.rules.passports.lineage import (
     DEPTH_MAX,
@@ -36,6 +37,7 @@ from market.rules.passports.lineage import (
     provenance,
 )
 from market.rules.viewers import Viewer
+from market.store import crma
 from market.store import lineage as store
 
 LineageShape = Literal["json", "html"]
@@ -152,6 +154,8 @@ class LineageView(Body, frozen=True, kw_only=True):
 )
 async def read(call: Call[Nothing, LineageQuery]) -> Answer:
     row, _, seen = await load(call)
+    shape = call.query.format or accepted(call.header(b"accept"), SHAPES)
+    who = viewer(call)
     async with as_desk(call) as connection:
         found = await store.walk(
             connection,
@@ -161,16 +165,19 @@ async def read(call: Call[Nothing, LineageQuery]) -> Answer:
             nodes_max=NODES_MAX,
             organisation=own(call.caller),
         )
-    shape = call.query.format or accepted(call.header(b"accept"), SHAPES)
+        owners = {node.seen_owner(who) for node in found.nodes} | {seen.owner}
+        known = sorted(owner for owner in owners if owner is not None) if shape == "html" else []
+        names = {one: of.name for one, of in (await crma.load_organisations(connection, known)).items()}
     loads: BookLoads = call.state.loads
     body = await loads.work(
         partial(
             told,
             found,
-            viewer(call),
+            who,
             seen.owner,
             call.query.direction,
             shape,
+            names,
             documented=seen.tier != "counterparty",
         )
     )
@@ -184,10 +191,12 @@ def told(
     root_owner: UUID | None,
     direction: Direction,
     shape: LineageShape,
+    names: dict[UUID, str],
     *,
     documented: bool = True,
 ) -> bytes:
-    """Computed and encoded in a thread: thousands of lots would hold up every other request."""
+    """Computed and encoded in a thread: thousands of lots would hold up every other request. `names`: of
+    owners, for a page."""
     shown = [node for node in found.nodes if node.concerns(who)]
     if not shown or shown[0].passport != found.root:
         shown.insert(0, replace(found.nodes[0], transformation=None))
@@ -202,7 +211,7 @@ def told(
         return root_owner if node.passport == found.root else node.seen_owner(who)
 
     if shape == "html":
-        return lineage_page.page(found, shown, sources, direction, owner)
+        return lineage_page.page(found, shown, sources, direction, owner, names)
     return msgspec.json.encode(
         LineageView(
             direction=direction,

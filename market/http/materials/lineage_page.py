@@ -1,7 +1,7 @@
 """A lineage as a page that loads nothing: the graph as a drawing, its shares and its lots as tables."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 from uuid import UUID
 from xml.etree.ElementTree import Element, SubElement
@@ -9,7 +9,7 @@ from xml.etree.ElementTree import Element, SubElement
 from events.vocabulary import form_text
 from market.http.wire.ids import to_text
 from market.http.wire.numbers import PERCENT, TONNES
-from market.http.wire.sheets import add_table, as_html, page_of, text
+from market.pages import add_drawing, add_table, as_html, figures, page_of, text
 from market.rules.passports.lineage import Direction, Lineage, LineageNode, SourceShare
 from market.rules.passports.lineage_layers import ROW_MAX, Box, Layers, layers
 
@@ -18,11 +18,11 @@ GAP_PX: Final = 8
 BOX_HEIGHT_PX: Final = 74
 ROW_PX: Final = 124
 LINE_PX: Final = 13
+EDGE_PX: Final = 2
 TEXT_PX: Final = 11
 SIGNS_MAX: Final = 19
 SOURCES_MAX: Final = 20
 """Sources of an element that the page names; the others stand as one share."""
-ID_SIGNS: Final = 8
 STROKES: Final = {"live": "#1b5e20", "consumed": "#888888", "retired": "#b00020"}
 
 Owner = Callable[[LineageNode], UUID | None]
@@ -34,21 +34,30 @@ def page(
     sources: Sequence[SourceShare],
     direction: Direction,
     owner: Owner,
+    names: Mapping[UUID, str],
 ) -> bytes:
-    """`owner`: as the viewer is told it. ValueError when a lot comes of itself."""
+    """`owner`: as the viewer is told it; `names` of them. ValueError when a lot comes of itself."""
     drawn = layers(found, shown, direction)
     root, body = page_of(f"Lineage of lot {shown[0].lot_number}")
     text(body, "p", _note(found, shown, drawn, direction))
-    body.append(_drawing(drawn, owner))
+    add_drawing(body, _drawing(drawn, owner, names))
     if sources:
         text(body, "h2", "Where each element comes from")
         lots = {node.passport: node for node in shown}
-        add_table(body, ("element", "share %", "lot", "form", "passport"), _source_rows(sources, lots))
+        rows = list(_source_rows(sources, lots))
+        shares = figures([share for _, share, *_ in rows])
+        add_table(
+            body,
+            ("element", "share, %", "lot", "form", "passport"),
+            [(element, share, *rest) for share, (element, _, *rest) in zip(shares, rows, strict=True)],
+            caption="Shares of each element by the lot that it comes of, rounded to three decimals.",
+        )
     text(body, "h2", "Lots that stand alone in the drawing")
     add_table(
         body,
-        ("row", "form", "lot", "mass t", "state", "owner", "passport"),
-        _lot_rows(drawn, owner),
+        ("row", "form", "lot", "mass, t", "state", "owner", "its id", "passport"),
+        _lot_rows(drawn, owner, names),
+        caption="Net wet mass as issued; the row is how many transformations away a lot is.",
     )
     return as_html(root)
 
@@ -56,12 +65,12 @@ def page(
 def _note(found: Lineage, shown: Sequence[LineageNode], drawn: Layers, direction: Direction) -> str:
     way = "was made of" if direction == "up" else "became part of"
     told = [
-        f"{len(shown):,} lots. The lot stands on top; each box below another holds what that {way}.",
+        f"{_lots(len(shown))}. The lot stands on top; each box below another holds what that {way}.",
         f"In a row of more than {ROW_MAX} lots the {ROW_MAX - 1} heaviest stand alone, others share a box.",
     ]
     withheld = len(found.nodes) - len(shown)
     if withheld:
-        told.append(f"{withheld:,} lots of others are not shown.")
+        told.append(f"{_lots(withheld)} of others {'is' if withheld == 1 else 'are'} not shown.")
     if drawn.lines_left:
         told.append(f"{drawn.lines_left:,} lines of the fewest lots are left out.")
     if found.cut:
@@ -69,10 +78,16 @@ def _note(found: Lineage, shown: Sequence[LineageNode], drawn: Layers, direction
     return " ".join(told)
 
 
-def _drawing(drawn: Layers, owner: Owner) -> Element:
+def _lots(count: int) -> str:
+    return "1 lot" if count == 1 else f"{count:,} lots"
+
+
+def _drawing(drawn: Layers, owner: Owner, names: Mapping[UUID, str]) -> Element:
     places = [(column, row) for row, boxes in enumerate(drawn.rows) for column in range(len(boxes))]
     width, height = ROW_MAX * (BOX_PX + GAP_PX), len(drawn.rows) * ROW_PX
-    drawing = Element("svg", xmlns="http://www.w3.org/2000/svg", viewBox=f"0 0 {width} {height}", role="img")
+    drawing = Element(
+        "svg", xmlns="http://www.w3.org/2000/svg", viewBox=f"0 {-EDGE_PX} {width} {height}", role="img"
+    )
     text(drawing, "title", "Lots as boxes in rows, one row a transformation further away; lines join them")
     for line in drawn.lines:
         (left, above), (right, below) = places[line.upper], places[line.lower]
@@ -90,7 +105,7 @@ def _drawing(drawn: Layers, owner: Owner) -> Element:
         )
     for row, boxes in enumerate(drawn.rows):
         for column, box in enumerate(boxes):
-            _draw(drawing, box, _left(column), row * ROW_PX, owner)
+            _draw(drawing, box, _left(column), row * ROW_PX, owner, names)
     return drawing
 
 
@@ -98,28 +113,30 @@ def _left(column: int) -> int:
     return column * (BOX_PX + GAP_PX) + GAP_PX // 2
 
 
-def _draw(drawing: Element, box: Box, left: int, top: int, owner: Owner) -> None:
+def _draw(drawing: Element, box: Box, left: int, top: int, owner: Owner, names: Mapping[UUID, str]) -> None:
     group = SubElement(drawing, "g")
     alone = box.lots[0] if len(box.lots) == 1 else None
     state = "consumed" if alone is None else alone.status
     place = {"x": str(left), "y": str(top), "width": str(BOX_PX), "height": str(BOX_HEIGHT_PX)}
     dashed = {"stroke-dasharray": "4 3"} if state == "retired" else {}
     SubElement(
-        group, "rect", {**place, "fill": "#fff", "stroke": STROKES[state], "stroke-width": "2", **dashed}
+        group,
+        "rect",
+        {**place, "fill": "#fff", "stroke": STROKES[state], "stroke-width": str(EDGE_PX), **dashed},
     )
-    lines = _told(alone, owner(alone)) if alone is not None else _told_together(box.lots)
+    lines = _told(alone, owner(alone), names) if alone is not None else _told_together(box.lots)
     for number, line in enumerate(lines, 1):
         at = {"x": str(left + 6), "y": str(top + number * LINE_PX), "font-size": str(TEXT_PX)}
         text(group, "text", line, **at)
 
 
-def _told(lot: LineageNode, owner: UUID | None) -> Iterator[str]:
+def _told(lot: LineageNode, owner: UUID | None, names: Mapping[UUID, str]) -> Iterator[str]:
     yield form_text(lot.form)
     yield _short(lot.lot_number)
     yield f"{TONNES.text(lot.net_wet_g)} t"
     yield _state(lot)
     if owner is not None:
-        yield f"owner …{owner.hex[-ID_SIGNS:]}"
+        yield _short(names[owner])
 
 
 def _told_together(lots: Sequence[LineageNode]) -> Iterator[str]:
@@ -168,7 +185,7 @@ def _source(share: SourceShare, lots: dict[UUID, LineageNode]) -> tuple[str, str
     return f"{lot.lot_number}{further}", form_text(lot.form), to_text("pass", lot.passport)
 
 
-def _lot_rows(drawn: Layers, owner: Owner) -> Iterator[tuple[str | None, ...]]:
+def _lot_rows(drawn: Layers, owner: Owner, names: Mapping[UUID, str]) -> Iterator[tuple[str | None, ...]]:
     for row, boxes in enumerate(drawn.rows):
         for box in boxes:
             if len(box.lots) > 1:
@@ -181,6 +198,7 @@ def _lot_rows(drawn: Layers, owner: Owner) -> Iterator[tuple[str | None, ...]]:
                 lot.lot_number,
                 TONNES.text(lot.net_wet_g),
                 _state(lot),
+                None if of is None else names[of],
                 None if of is None else to_text("org", of),
                 to_text("pass", lot.passport),
             )

@@ -20,7 +20,7 @@ QUANTILES_SHOWN: Final = ("p10", "p50", "p90")
 NOTE: Final = (
     "Kilograms by element or basis. Expected: least, middle and most of what is stated, of the quarter and "
     "of all so far. p10, p50, p90: no more than this in 10, 50, 90 of 100 cases at the middle of what is "
-    "stated, if units are independent of each other; p10_least at the least of it, p90_most at the most."
+    "stated, if units are independent of each other; p10 least at the least of it, p90 most at the most."
 )
 
 

@@ -7,7 +7,7 @@ from msgspec import field, structs
 
 from events.vocabulary import Instant
 from market.audit.lane_verdict import Divergence, LaneVerdict
-from market.audit.page import POLICY, page
+from market.audit.page import page
 from market.audit.report import AuditReport, Mode, decode_report, verdict_told
 from market.http.wire import lists
 from market.http.wire.access import OVERSEERS
@@ -17,6 +17,7 @@ from market.http.wire.lists import PageQuery
 from market.http.wire.material import Body
 from market.http.wire.paging import Listing
 from market.http.wire.reads import as_caller
+from market.pages import POLICY
 from market.store import audit_runs as store
 from market.store.audit_runs import AuditRun, RecordedBy
 

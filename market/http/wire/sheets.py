@@ -5,9 +5,8 @@ Pages and plots are built as trees of elements, so that no text can become marku
 
 import asyncio
 import re
-from base64 import b64encode
-from collections.abc import Iterable, Mapping, Sequence
-from hashlib import sha256
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from operator import itemgetter
 from typing import Any, Final, Literal, TypeAlias, TypeVar
 from xml.etree.ElementTree import Element, SubElement, tostring
@@ -17,6 +16,19 @@ from msgspec import Struct, structs
 from market.http.wire.endpoint import JSON, Answer, Call
 from market.http.wire.row_files import XLSX
 from market.http.wire.row_tables import FIGURE, Column, as_xlsx, written_csv
+from market.pages import (
+    COLUMNS_UPRIGHT,
+    POLICY,
+    add_drawing,
+    add_facts,
+    add_table,
+    as_html,
+    figures,
+    heading,
+    page_of,
+    text,
+    words,
+)
 
 Name = TypeVar("Name", bound=str)
 Row: TypeAlias = tuple[str | None, ...]
@@ -31,6 +43,28 @@ MEDIA_TYPES: Final[dict[Shape, str]] = {
 SHAPES: Final = tuple(media_type for shape, media_type in MEDIA_TYPES.items() if shape != "json")
 FIGURES_OF: Final = re.compile(r".*_(kg|g|t|percent|days)")
 """Names of columns whose figures a spreadsheet adds up."""
+WORDED: Final = frozenset(
+    {
+        "benchmark",
+        "ceiling",
+        "corrected",
+        "counted",
+        "custody",
+        "did_not_answer",
+        "duty",
+        "measure",
+        "period_over",
+        "product",
+        "rex_route",
+        "rules_ahead",
+        "source",
+        "stage",
+        "strategic_project",
+    }
+)
+"""Names of columns whose cells are words of closed lists, not what somebody wrote."""
+NOTHING: Final = "There is nothing to show: no row fits what was asked."
+ROUNDED: Final = "Rounded to three decimals; the files have them all."
 ANYTHING: Final = frozenset({"*/*", "application/*"})
 
 Kind = Literal[
@@ -56,8 +90,6 @@ FILLS: Final[dict[Kind, str]] = {
     "high": "#c5e1a5",
 }
 SHEET: Final = "figures"
-COLUMNS_ON_A_PHONE: Final = 4
-"""A table of more is moved sideways where there is no room for it."""
 BAND_FILL: Final = "#0d47a1"
 BAND_PX: Final = 6
 BAND_PX_LEAST: Final = 2
@@ -67,27 +99,6 @@ BARS_PX: Final = 600
 TEXT_PX: Final = 12
 LEGEND_COLUMNS: Final = 2
 LEGEND_PX: Final = 200
-
-STYLE: Final = """
-body { font: 11pt/1.45 Georgia, serif; color: #111; max-width: 68rem; margin: 2rem auto; padding: 0 1rem }
-table { border-collapse: collapse; width: 100%; font-size: .85rem }
-th, td { text-align: left; padding: .15rem .5rem .15rem 0; border-bottom: 1px solid #ddd }
-td { overflow-wrap: anywhere; font-variant-numeric: tabular-nums }
-svg { width: 100%; height: auto }
-dt { font-weight: bold }
-dd { margin: 0 0 .4rem; overflow-wrap: anywhere }
-h1 { font-size: 1.6rem }
-h2 { font-size: 1.2rem; margin: 1.6rem 0 .4rem }
-h3 { font-size: 1rem; margin: 1.2rem 0 .4rem }
-li { margin: 0 0 .4rem; overflow-wrap: anywhere }
-.wide { overflow-x: auto }
-.wide table { min-width: 60rem }
-@media print { .wide { overflow-x: visible } }
-"""
-POLICY: Final = (
-    "default-src 'none'; style-src 'sha256-" + b64encode(sha256(STYLE.encode()).digest()).decode() + "'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
 
 
 class Bar(Struct, frozen=True, kw_only=True):
@@ -103,7 +114,7 @@ class Bar(Struct, frozen=True, kw_only=True):
 class Sheet(Struct, frozen=True, kw_only=True):
     """Figures as rows of text and as bars; `whole` is the length of the longest bar. `legend`: what each kind
     of part is, where `key` does not say it. `scope`: what all rows are of, which a file says in each of them,
-    since it is kept apart from the request."""
+    since it is kept apart from the request. `names`: of ids among these, for a page."""
 
     name: str
     title: str
@@ -115,6 +126,7 @@ class Sheet(Struct, frozen=True, kw_only=True):
     whole: int
     legend: tuple[tuple[Kind, str], ...] = ()
     scope: tuple[tuple[str, str | None], ...] = ()
+    names: dict[str, str] = {}
 
 
 READ_AT: Final = frozenset({"as_of", "as_of_positions"})
@@ -136,7 +148,7 @@ async def answer(call: Call[Any, Any], view: Struct, sheet: Sheet, asked: Shape 
         written = as_csv(sheet) if shape == "csv" else await asyncio.to_thread(as_workbook, sheet)
         return Answer(body=written, media_type=MEDIA_TYPES[shape], headers=headers)
     headers["Content-Security-Policy"] = POLICY
-    content = as_svg(sheet) if shape == "svg" else as_page(sheet)
+    content = as_svg(sheet) if shape == "svg" else as_page(sheet, call.door.clock())
     return Answer(body=content, media_type=MEDIA_TYPES[shape], headers=headers)
 
 
@@ -180,59 +192,54 @@ def _whole(sheet: Sheet) -> tuple[tuple[str, ...], list[Row]]:
 
 
 def as_svg(sheet: Sheet) -> bytes:
-    return _written(_drawing(sheet), "xml").encode()
+    return tostring(_drawing(sheet), encoding="unicode", method="xml").encode()
 
 
-def as_page(sheet: Sheet) -> bytes:
-    root, body = page_of(sheet.title)
+def as_page(sheet: Sheet, read_at: datetime) -> bytes:
+    """Figures to the gram or a thousandth of a per cent; columns of which no row states anything are named
+    below the table."""
+    kept = [place for place in range(len(sheet.head)) if any(row[place] for row in sheet.rows)]
+    root, body = page_of(sheet.title, across=len(kept) > COLUMNS_UPRIGHT)
     text(body, "p", sheet.note)
-    for name, value in sheet.scope:
-        text(body, "p", f"{name}: {value or ''}")
-    body.append(_drawing(sheet))
-    add_table(body, sheet.head, sheet.rows)
+    add_facts(body, _facts(sheet))
+    if not sheet.rows:
+        text(body, "p", NOTHING)
+        text(body, "p", f"Read at {_moment(read_at)}.")
+        return as_html(root)
+    if sheet.bars:
+        add_drawing(body, _drawing(sheet))
+    columns = [_column(sheet.head[place], [row[place] for row in sheet.rows]) for place in kept]
+    add_table(
+        body,
+        [heading(sheet.head[place]) for place in kept],
+        zip(*columns, strict=True),
+        caption=f"{sheet.title}. Read at {_moment(read_at)}. {ROUNDED}",
+    )
+    left = [heading(name) for place, name in enumerate(sheet.head) if place not in kept]
+    if left:
+        text(body, "p", f"No row states: {'; '.join(left)}.")
     return as_html(root)
 
 
-def page_of(title: str) -> tuple[Element, Element]:
-    """A page in the look of all of them, and where its content goes."""
-    root = Element("html", lang="en")
-    head = SubElement(root, "head")
-    SubElement(head, "meta", charset="utf-8")
-    SubElement(head, "meta", name="viewport", content="width=device-width, initial-scale=1")
-    text(head, "title", title)
-    text(head, "style", STYLE)
-    body = SubElement(SubElement(root, "body"), "main")
-    text(body, "h1", title)
-    return root, body
+def _facts(sheet: Sheet) -> Iterator[tuple[str, str]]:
+    """An id stands behind the name of what it is of."""
+    for name, value in sheet.scope:
+        if value and name not in READ_AT - {"as_of_positions"}:
+            told = words(value) if name in WORDED else value
+            named = sheet.names.get(value)
+            yield heading(name), told if named is None else f"{named} ({value})"
 
 
-def add_table(body: Element, head: Sequence[str], rows: Iterable[Sequence[str | None]]) -> None:
-    if len(head) > COLUMNS_ON_A_PHONE:
-        body = SubElement(body, "div", {"class": "wide", "tabindex": "0"})
-    table = SubElement(body, "table")
-    names = SubElement(SubElement(table, "thead"), "tr")
-    for name in head:
-        text(names, "th", name, scope="col")
-    lines = SubElement(table, "tbody")
-    for row in rows:
-        line = SubElement(lines, "tr")
-        for cell in row:
-            text(line, "td", cell or "")
+def _column(name: str, cells: Sequence[str | None]) -> Sequence[str | None]:
+    if FIGURES_OF.fullmatch(name) and all(FIGURE.fullmatch(cell) for cell in cells if cell):
+        return figures(cells)
+    if name in WORDED:
+        return [None if cell is None else words(cell) for cell in cells]
+    return cells
 
 
-def add_facts(body: Element, facts: Iterable[tuple[str, str]]) -> None:
-    listed = SubElement(body, "dl")
-    for name, value in facts:
-        text(listed, "dt", name)
-        text(listed, "dd", value, dir="auto")
-
-
-def as_html(root: Element) -> bytes:
-    return f"<!doctype html>\n{_written(root, 'html')}\n".encode()
-
-
-def _written(root: Element, method: Literal["xml", "html"]) -> str:
-    return tostring(root, encoding="unicode", method=method)
+def _moment(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _drawing(sheet: Sheet) -> Element:
@@ -275,7 +282,3 @@ def _box(drawing: Element, left: int, top: int, width: int, fill: str, height: i
 def _label(drawing: Element, content: str, left: int, top: int) -> None:
     place = {"x": str(left), "y": str(top + TEXT_PX), "font-size": str(TEXT_PX)}
     text(drawing, "text", content, **place)
-
-
-def text(parent: Element, tag: str, content: str, **attributes: str) -> None:
-    SubElement(parent, tag, attributes).text = content
