@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from hashlib import sha256
 from itertools import accumulate, count, islice
+from operator import add, mod
 from uuid import UUID
 
 import msgspec
@@ -14,7 +15,7 @@ from msgspec.structs import replace
 
 from events.clearing_terms import Premium
 from market.rules.clearing.graph import Edges, Section
-from market.rules.clearing.written import Octets, encoded
+from market.rules.clearing.written import Octets, each_encoded, encoded
 
 PART_BYTES_MAX = 400 * 1024
 LISTED_BYTES_MAX = 1_000
@@ -152,14 +153,26 @@ class Evidence:
         premiums: Iterable[Sequence[Premium]],
     ) -> None:
         """ListedWaterfalls, encoded, each with a hole for the places of its lines, and those lines."""
-        part = self._part
-        for entry, of_trade, paid in zip(listed, lines, premiums, strict=True):
-            size = LISTED_BYTES_MAX + len(b",".join(of_trade)) + 1
-            held = size + len(encoded(paid)) if paid else size
-            if part.size and (part.size + size > PART_BYTES_MAX or part.held + held > PART_BYTES_HELD):
+        entries, of_trade = list(listed), list(lines)
+        # as if a part held none of the lines: so many more fit for certain
+        sizes = [LISTED_BYTES_MAX + size + 1 for size in map(len, map(b",".join, of_trade))]
+        paid = [len(encoded(each)) if each else 0 for each in premiums]
+        ends = list(accumulate(sizes, initial=0))
+        held_ends = list(accumulate(map(add, sizes, paid), initial=0))
+        start = 0
+        while start < len(entries):
+            part = self._part
+            room, held_room = PART_BYTES_MAX - part.size, PART_BYTES_HELD - part.held
+            end = min(
+                bisect_right(ends, ends[start] + room), bisect_right(held_ends, held_ends[start] + held_room)
+            )
+            if end - 1 > start or not part.size:
+                # one that no part has room for has a part of its own
+                end = max(end - 1, start + 1)
+                part.add_waterfalls(entries[start:end], of_trade[start:end])
+                start = end
+            else:
                 self._cut()
-                part = self._part
-            part.add_waterfall(entry, of_trade)
 
     def add(self, name: str, entries: Sequence[bytes]) -> None:
         """Encoded duals, quotas or multipliers of the section."""
@@ -224,7 +237,7 @@ class _Part:
 
     def members(self) -> dict[str, Raw]:
         members = {"lines": self._places, **self._entries}
-        return {name: Raw(b"[" + b",".join(entries) + b"]") for name, entries in members.items() if entries}
+        return {name: Raw(b"[%b]" % b",".join(entries)) for name, entries in members.items() if entries}
 
     def add(self, name: str, entries: Sequence[bytes], size: int) -> None:
         """size: of the entries, each with a comma."""
@@ -232,13 +245,14 @@ class _Part:
         self.size += size
         self.held += size
 
-    def add_waterfall(self, listed: bytes, lines: Sequence[bytes]) -> None:
+    def add_waterfalls(self, listed: Sequence[bytes], lines: Sequence[Sequence[bytes]]) -> None:
         places = self._places
         known = len(places)
-        entry = listed % encoded(list(map(places.__getitem__, lines)))
+        told = each_encoded([list(map(places.__getitem__, of_trade)) for of_trade in lines])
+        entries = list(map(mod, listed, told))
         added = len(places) - known
         # those that the part did not hold stand last
         bytes_added = sum(map(len, islice(reversed(places), added))) + added
-        self._entries["waterfalls"].append(entry)
-        self.size += bytes_added + LISTED_BYTES_MAX
-        self.held += bytes_added + len(entry) + 1
+        self._entries["waterfalls"] += entries
+        self.size += bytes_added + LISTED_BYTES_MAX * len(entries)
+        self.held += bytes_added + sum(map(len, entries)) + len(entries)

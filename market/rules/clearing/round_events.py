@@ -131,7 +131,7 @@ def _matches(
         subjects = told.subjects
         struck = struck_events.drafts(facts.struck(told), subjects, ends)
         totals.add(trades, struck)
-        firm = told.firm
+        firm: list[bool] = section.is_firm[start:end].tolist()
         answers = confirmed_events.drafts(
             facts.confirmed(told.kept(firm), lines.kept(firm)),
             compress(subjects, firm),

@@ -54,7 +54,8 @@ _DUAL_HOLES: Final = (
 class ToldSection:
     """What a round tells of a section: its pairs and problems need not stand in memory any longer.
 
-    premiums: of each trade. is_packed: whether its product is. ends: its `pair_bytes`, joined, uint8[n, 36].
+    premiums: of each trade. is_packed: whether its product is. is_firm: whether nobody has to confirm it.
+    ends: its `pair_bytes`, joined, uint8[n, 36].
     lines: of TRADES_AT_ONCE at a time.
     The duals, quotas and multipliers are encoded.
     """
@@ -63,6 +64,7 @@ class ToldSection:
     trades: Trades
     premiums: tuple[tuple[Premium, ...], ...]
     is_packed: Mask
+    is_firm: Mask
     lines: Iterator[LineColumns]
     ends: Octets
     duals: list[bytes]
@@ -73,11 +75,13 @@ class ToldSection:
 
 def told_section(cleared: ClearedSection) -> ToldSection:
     duals, quotas = _duals(cleared)
+    section, trades = cleared.posed.section, cleared.trades
     return ToldSection(
         name=cleared.name,
-        trades=cleared.trades,
+        trades=trades,
         premiums=tuple(premium_lines(cleared)),
-        is_packed=cleared.posed.section.packed.is_packed[cleared.trades.seller_index],
+        is_packed=section.packed.is_packed[trades.seller_index],
+        is_firm=section.of_sellers.firm[trades.seller_index] & section.of_buyers.firm[trades.buyer_index],
         lines=_lines(cleared),
         ends=_ends(cleared),
         duals=duals,

@@ -69,14 +69,6 @@ class ToldTrades:
     place: Sequence[bytes]
 
     @property
-    def firm(self) -> list[bool]:
-        """Whether nobody has to confirm each."""
-        return [
-            sold.commitment == bought.commitment == "firm"
-            for sold, bought in zip(self.sold, self.bought, strict=True)
-        ]
-
-    @property
     def subjects(self) -> list[str]:
         """The ids of the matches as texts."""
         return b",".join(self.match).decode()[1:-1].split('","')
