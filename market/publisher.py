@@ -34,14 +34,14 @@ from market.rules.streams.partner_lines import Telling, lines_of, shown
 from market.rules.streams.wire_units import PUBLIC_UNITS
 from market.rules.streams.wire_writing import SEQUENCE, encoded_at, line_encoder
 from market.rules.viewers import PublicViewer
-from market.rules.visibility.crowd import Crowds, fold_crowd, pass_event, pass_offered
+from market.rules.visibility.crowd import Crowds, fold_crowd, pass_event
 from market.rules.visibility.deal_mixing import DealMix, steps_leaving
 from market.rules.visibility.deal_tape import TapeAgreement
 from market.rules.visibility.deals import Deals, fold_deal
-from market.rules.visibility.mixing import Mix, leaving, order_leaving
+from market.rules.visibility.mixing import Mix, leaving
+from market.rules.visibility.offer_passing import PassOffer, offers_past
 from market.rules.visibility.record_visibility import Before, see_event
 from market.rules.visibility.tape import TapeClearing, TapeLine, TapeMarket, TapeOrder, TapeRuleSet, TapeTrade
-from market.rules.visibility.taping import offered_on_tape
 from market.store.feed import PUBLISHER
 
 NAME: Final = PUBLISHER
@@ -76,18 +76,22 @@ class Tape(Struct, kw_only=True):
             mix = self.mixes[book.market] = Mix()
         fact = event.data
         if type(fact) is SupplyOffered and event.stream == "market":
-            # Most of a record, so it is asked no further what it is.
-            line = offered_on_tape(fact, viewer, book, crowd)
-            member = book.members[fact.organisation]
-            told = order_leaving(mix, event.id, fact.offer, member.group, line, book)
-            if pass_offered(book, crowd, event, fact, member, viewer):
+            told = offers_past(book, crowd, mix, viewer)(event, fact)
+            if told is not None:
                 return told
-        else:
-            seen = see_event(event, viewer, before)
-            assert seen is None or isinstance(seen, TapeLine), f"the public may not see {type(seen).__name__}"
-            told = leaving(mix, event, seen, book)
+        seen = see_event(event, viewer, before)
+        assert seen is None or isinstance(seen, TapeLine), f"the public may not see {type(seen).__name__}"
+        told = leaving(mix, event, seen, book)
         pass_event(book, crowd, event, viewer)
         return told
+
+    def offers(self, before: Before, viewer: PublicViewer) -> PassOffer | None:
+        """What passes offers of a market as long as nothing else comes; None of a market that is not open."""
+        book, crowd = before.book, before.crowd
+        if book is None or crowd is None:
+            return None
+        mix = self.mixes.get(book.market)
+        return None if mix is None else offers_past(book, crowd, mix, viewer)
 
 
 class DealTape(Struct, kw_only=True):
@@ -226,10 +230,23 @@ class Publisher(Generic[T]):
         seen: list[Telling] = []
         left: list[Left] = []
         before: Before | None = None
+        viewer, pass_offer = self._viewer, None
         for event in events:
-            before = tape.before(event, before)
-            seen += shown(event, before)
-            if told := tape.passing(event, before, self._viewer):
+            last, before = before, tape.before(event, before)
+            fact = event.data
+            told: tuple[Told, ...] | None = None
+            if type(fact) is SupplyOffered and event.stream == "market" and isinstance(tape, Tape):
+                # Most of a record.
+                if pass_offer is None or before is not last:
+                    pass_offer = tape.offers(before, viewer)
+                if pass_offer is not None:
+                    told = pass_offer(event, fact)
+            if told is None:
+                seen += shown(event, before)
+                told, pass_offer = tape.passing(event, before, viewer), None
+            else:
+                seen.append(event)
+            if told:
                 left += _left(tape, event, told)
         # Step by step for all of them: what a step needs is in the cache then.
         lines = lines_of(seen)

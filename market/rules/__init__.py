@@ -49,7 +49,8 @@ several of them, lies beside them.
                  crma_visibility; own_side, own_round, own_refusals (told at once), explanations, standings,
                  tickets, term_matches;
                  quotes (what if);
-                 tape, taping, crowd, content_bands, mixing (what leaves for the tape together);
+                 tape, taping, crowd, content_bands, mixing (what leaves for the tape together),
+                 offer_passing (an offer past all of these at once);
                  initiative_figures (what an initiative is told of its partners together), rex_visibility;
                  contract_visibility, deal_tape, deal_mixing, deals; party_visibility, facts
     streams      streams (on and off), topic_rights, partner_events, partner_lines, wire_units, wire_writing,

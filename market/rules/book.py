@@ -186,8 +186,18 @@ def fold_offered(book: Book, event: Recorded, fact: SupplyOffered, organisation:
     """As `fold_into`, of an offer, which most of a record is; `organisation` is the fact's as others hold it.
     False, and nothing is done, where the book holds one of that id."""
     position = event.position
-    opened = _opened(book, position, fact.offer, "offer", organisation, fact.terms)
-    if book.supplies.setdefault(fact.offer, opened) is not opened:
+    offer = fact.offer
+    opened = SupplyOrder(
+        order=offer,
+        kind="offer",
+        market=book.market,
+        organisation=organisation,
+        rank=position,
+        version=1,
+        status="open",
+        terms=fact.terms,
+    )
+    if book.supplies.setdefault(offer, opened) is not opened:
         return False
     book.position = position
     if event.time > book.last_time:

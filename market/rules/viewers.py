@@ -85,11 +85,12 @@ def price_band(price_ueur_per_kg: int, tick_ueur_per_kg: int) -> Band:
 
 def public_id(key: bytes, kind: str, identity: UUID) -> str:
     """HMAC-SHA-256 under the publisher key, first 128 bits in hexadecimal."""
-    return _public_ids(key, kind).of(identity)
+    return public_ids(key, kind).of(identity)
 
 
-class _PublicIds:
-    """HMAC's two digests before the id: to copy one of the library's takes as long as all else."""
+class PublicIds:
+    """`public_id` of many of a kind: HMAC's two digests before the id, since to copy one of the library's
+    takes as long as all else."""
 
     def __init__(self, key: bytes, kind: str) -> None:
         short = key if len(key) <= BLOCK_BYTES else sha256(key).digest()
@@ -104,4 +105,4 @@ class _PublicIds:
         return outer.digest()[:PUBLIC_ID_BYTES].hex()
 
 
-_public_ids = lru_cache(maxsize=64)(_PublicIds)
+public_ids = lru_cache(maxsize=64)(PublicIds)

@@ -42,9 +42,9 @@ from events.market_events import (
     SupplyOfferExpired,
     SupplyOfferWithdrawn,
 )
-from events.market_terms import Member, RequirementTerms, SupplyTerms
+from events.market_terms import RequirementTerms, SupplyTerms
 from events.vocabulary import ProductForm, Side
-from market.rules.book import Book, Books, RequirementOrder, SupplyOrder, fold, fold_into, fold_offered
+from market.rules.book import Book, Books, RequirementOrder, SupplyOrder, fold, fold_into
 from market.rules.viewers import InitiativeViewer, PublicViewer
 from market.rules.visibility.facts import MarketFact
 
@@ -127,10 +127,6 @@ def fold_crowd(books: Books, crowds: Crowds, event: Recorded, viewer: TapeViewer
 def pass_event(book: Book, crowd: Crowd, event: Recorded, viewer: TapeViewer) -> None:
     """As `fold_crowd`, of an event of the book's own market, which it does not open."""
     fact: MarketFact = event.data  # type: ignore[assignment]  # of the market, and a cast is a call
-    if type(fact) is SupplyOffered and pass_offered(
-        book, crowd, event, fact, book.members[fact.organisation], viewer
-    ):
-        return
     member = _member(fact)
     for order in _touched(book, fact):
         _add(crowd, book, order, viewer, -1)
@@ -141,19 +137,6 @@ def pass_event(book: Book, crowd: Crowd, event: Recorded, viewer: TapeViewer) ->
         _count_group(crowd, book, member, 1)
     for order in _touched(book, fact):
         _add(crowd, book, order, viewer, 1)
-
-
-def pass_offered(
-    book: Book, crowd: Crowd, event: Recorded, fact: SupplyOffered, member: Member, viewer: TapeViewer
-) -> bool:
-    """As `pass_event`, of an offer of a member, which most of a record is: of it nothing stands in the book
-    before. False, and nothing is done, where something does."""
-    if not fold_offered(book, event, fact, member.organisation):
-        return False
-    group = None if book.suspended and fact.organisation in book.suspended else member.group
-    terms = fact.terms
-    _add_grams(crowd.seller, member.organisation, group, terms, viewer, terms.basis_g, 0)
-    return True
 
 
 def published_forms(
@@ -245,10 +228,10 @@ def _add(
     of_side = crowd.seller if isinstance(order, SupplyOrder) else crowd.buyer
     available_g, held_g = sign * order.available_g, sign * order.held_g
     group = _group(book, order.organisation)
-    _add_grams(of_side, order.organisation, group, order.terms, viewer, available_g, held_g)
+    add_grams(of_side, order.organisation, group, order.terms, viewer, available_g, held_g)
 
 
-def _add_grams(
+def add_grams(
     of_side: dict[ProductForm, Behind],
     organisation: UUID,
     group: UUID | None,
@@ -257,6 +240,7 @@ def _add_grams(
     available_g: int,
     held_g: int,
 ) -> None:
+    """Of an order with these terms, behind its forms; `group` is None while the organisation is suspended."""
     if terms.visible_to_initiatives and not shown_to(terms, viewer):
         return
     for form in forms_of(terms):

@@ -13,9 +13,11 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from events.envelope import Recorded
+from events.vocabulary import ProductForm
 from market.rules.book import Book
 from market.rules.visibility.facts import OrderFact, SupplyFact
 from market.rules.visibility.tape import (
+    OrderTopic,
     TapeClearing,
     TapeLine,
     TapeMarket,
@@ -86,7 +88,7 @@ def order_leaving(
     line = seen if before is None else _newest(before, seen)
     if line is None:
         return ()
-    kind = " ".join((line.topic, *line.forms))
+    kind = kind_of(line.topic, line.forms)
     alike = mix.orders.get(kind)
     if alike is None:
         alike = mix.orders[kind] = {}
@@ -95,7 +97,12 @@ def order_leaving(
         of_group = alike[group] = {}
     of_group[order] = WaitingOrder(order=order, event=event, line=line)
     mix.places[order] = kind, group
-    return () if len(alike) < book.terms.public_organisations_min else _mixed(mix, kind, book)
+    return () if len(alike) < book.terms.public_organisations_min else mixed(mix, kind, book)
+
+
+def kind_of(topic: OrderTopic, forms: tuple[ProductForm, ...]) -> str:
+    """Lines of one kind leave together."""
+    return " ".join((topic, *forms))
 
 
 def _newest(before: WaitingOrder, line: TapeOrder | None) -> TapeOrder | None:
@@ -105,7 +112,7 @@ def _newest(before: WaitingOrder, line: TapeOrder | None) -> TapeOrder | None:
     return replace(line, action="posted") if line.action == "amended" else None
 
 
-def _mixed(mix: Mix, kind: str, book: Book) -> tuple[Told, ...]:
+def mixed(mix: Mix, kind: str, book: Book) -> tuple[Told, ...]:
     """Everything that waits, of the group with the most no more than of all others together."""
     counts = [len(lines) for lines in mix.orders[kind].values()]
     of_one_max = sum(counts) - max(counts)

@@ -196,30 +196,51 @@ def _line(
 ) -> TapeOrder | None:
     if not shown or (terms.visible_to_initiatives and not shown_to(terms, viewer)):
         return None
-    ahead: bool | UnsetType = UNSET
+    identity = public_id(viewer.key, topic, order)
     if isinstance(terms, SupplyTerms):
-        if len(terms.tranches) == 1:
-            window = terms.tranches[0].window
-            starts, ends = window.start, window.end
-        else:
-            starts, ends = _span(terms.tranches)
-        content = content_band_ppb(terms.basis_g, terms.net_wet_g)
-        ahead = UNSET if terms.forecast is UNSET else True
-    else:
-        starts, ends, content = terms.window.start, terms.window.end, None
+        return supply_in_bands(topic, identity, action, terms, market, shown)
     return TapeOrder(
         topic=topic,
-        id=public_id(viewer.key, topic, order),
+        id=identity,
         market=market,
         action=action,
         forms=shown,
         commitment=terms.commitment,
+        start_month=_month(terms.window.start.year, terms.window.start.month),
+        end_month=_month(terms.window.end.year, terms.window.end.month),
+        quantity_basis_g=mass_band_g(terms.basis_g),
+        start_year=None if terms.term is None else terms.term.start_year,
+    )
+
+
+def supply_in_bands(
+    topic: OrderTopic,
+    identity: str,
+    action: Action,
+    terms: SupplyTerms,
+    market: UUID,
+    forms: tuple[ProductForm, ...],
+) -> TapeOrder:
+    """The line of a supply that may be shown under its public id."""
+    tranches, basis_g = terms.tranches, terms.basis_g
+    if len(tranches) == 1:
+        window = tranches[0].window
+        starts, ends = window.start, window.end
+    else:
+        starts, ends = _span(tranches)
+    return TapeOrder(
+        topic=topic,
+        id=identity,
+        market=market,
+        action=action,
+        forms=forms,
+        commitment=terms.commitment,
         start_month=_month(starts.year, starts.month),
         end_month=_month(ends.year, ends.month),
-        quantity_basis_g=mass_band_g(terms.basis_g),
-        content_ppb=content,
+        quantity_basis_g=mass_band_g(basis_g),
+        content_ppb=content_band_ppb(basis_g, terms.net_wet_g),
         start_year=None if terms.term is None else terms.term.start_year,
-        forecast=ahead,
+        forecast=UNSET if terms.forecast is UNSET else True,
     )
 
 
