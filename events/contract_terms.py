@@ -18,6 +18,7 @@ from events.market_terms import (
     PenaltyRule,
     PurityFloor,
 )
+from events.origin_terms import STEP_SHARES_MAX, StepShare
 from events.price_clauses import PriceClause
 from events.rex_terms import AgreedGoods
 from events.vocabulary import (
@@ -300,7 +301,8 @@ StatedClaim = Literal["footprint", "recycled", "origin", "certificates"]
 class DeliveryEvidence(Struct, frozen=True, kw_only=True):
     """What is stated of a delivered lot beside its assay; certificates as the seller's site held them.
 
-    `certified`: what its passport states of certificates, where the terms demand any.
+    `certified`: what its passport states of certificates, where the terms demand any; `steps`: all that its
+    passport tells of where it was extracted, processed and recycled, also before the last step of a stage.
     """
 
     footprint: Footprint | None = None
@@ -311,6 +313,7 @@ class DeliveryEvidence(Struct, frozen=True, kw_only=True):
     th_mbq_per_g: Count | UnsetType = UNSET
     u_mbq_per_g: Count | UnsetType = UNSET
     certified: Annotated[tuple[CertifiedPeriod, ...], Meta(max_length=32)] | UnsetType = UNSET
+    steps: Annotated[tuple[StepShare, ...], Meta(max_length=STEP_SHARES_MAX)] | UnsetType = UNSET
 
 
 class AnalyteResult(Struct, frozen=True, kw_only=True):

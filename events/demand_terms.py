@@ -22,7 +22,8 @@ class AgreedDemands(Struct, frozen=True, kw_only=True):
     highest; each certificate valid on the day that the lot leaves. What is demanded has to be shown.
 
     `recycled_…` bound pre- and post-consumer share together; what is not shown is none. `footprint_scope`:
-    of what the highest footprint is; without it a bare number.
+    of what the highest footprint is; without it a bare number. `origins_in_full`: of what a passport tells of
+    steps before the last of a stage too.
     """
 
     origins_excluded: Annotated[tuple[CountryCode, ...], Meta(max_length=COUNTRIES_MAX)] = ()
@@ -33,3 +34,4 @@ class AgreedDemands(Struct, frozen=True, kw_only=True):
     footprint_scope: FootprintScope | UnsetType = UNSET
     recycled_min_ppb: FractionPpb | UnsetType = UNSET
     recycled_max_ppb: FractionPpb | UnsetType = UNSET
+    origins_in_full: bool | UnsetType = UNSET

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from events.passport_terms import OriginStage
+from events.origin_terms import OriginStage
 from events.vocabulary import INTEGER_MAX, PPB, Code, MarketBasis, RexRoute, ValueChainStage
 
 FigureMeasure = Literal[

@@ -8,6 +8,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from events.capacity_terms import CapacityCount, CapacityRule, FacilityCapacity
 from events.forecast_terms import ForecastSupply, SupplyForecast
+from events.origin_terms import STEP_SHARES_MAX, StepShare
 from events.policy_terms import (
     CERTIFICATES_MAX,
     COUNTRIES_MAX,
@@ -140,7 +141,8 @@ class CertifiedPeriod(Struct, frozen=True, kw_only=True):
 class PassportEvidence(Struct, frozen=True, kw_only=True):
     """What the passport of an order's lot proved when it was posted, at this position of the passport's lane.
 
-    `recycled` is of the market's basis elements; `certificates` are schemes, `certified` when each was valid.
+    `recycled` is of the market's basis elements; `certificates` are schemes, `certified` when each was valid;
+    `steps`: all that the passport tells, also before the last of a stage, which `origin` names alone.
     """
 
     passport: UUID
@@ -155,6 +157,7 @@ class PassportEvidence(Struct, frozen=True, kw_only=True):
     origin: Annotated[tuple[OriginStep, ...], Meta(max_length=768)] = ()
     certificates: Annotated[tuple[Code, ...], Meta(max_length=32)] = ()
     certified: Annotated[tuple[CertifiedPeriod, ...], Meta(max_length=32)] = ()
+    steps: Annotated[tuple[StepShare, ...], Meta(max_length=STEP_SHARES_MAX)] | UnsetType = UNSET
 
 
 class SupplyTerms(Struct, frozen=True, kw_only=True, gc=False):
@@ -395,7 +398,8 @@ class RuleSet(Struct, frozen=True, kw_only=True):
     `demands_agreed`: contracts of its matches state what the buyer demanded of origins, footprint,
     certificates and activities; by `demands_in_full` also of the recycled share, and of what a highest
     footprint is. `splitting_by_stated`: their splitting limits follow what the seller states of what is paid
-    for.
+    for. `origins_in_full`: a lot was extracted, processed and recycled wherever its passport tells, also
+    before the last step of a stage, and steps that nobody states may be of any country.
     """
 
     version: Annotated[int, Meta(ge=1, le=10**6)]
@@ -419,3 +423,4 @@ class RuleSet(Struct, frozen=True, kw_only=True):
     demands_agreed: bool | UnsetType = UNSET
     demands_in_full: bool | UnsetType = UNSET
     splitting_by_stated: bool | UnsetType = UNSET
+    origins_in_full: bool | UnsetType = UNSET

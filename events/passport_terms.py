@@ -10,6 +10,7 @@ from uuid import UUID
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from events.contract_terms import Evidence
+from events.origin_terms import PATHS_MAX, OriginStage, StagePath
 from events.vocabulary import (
     INTEGER_MAX,
     PPB,
@@ -27,7 +28,6 @@ from events.vocabulary import (
     Text,
 )
 
-OriginStage = Literal["extraction", "processing", "recycling"]
 ORIGIN_STAGES: tuple[OriginStage, ...] = ("extraction", "processing", "recycling")
 CUSTODY_LADDER: tuple[CustodyModel, ...] = (
     "identity_preserved",
@@ -132,7 +132,10 @@ class MagnetRecord(Struct, frozen=True, kw_only=True):
 
 
 class PassportContent(Struct, frozen=True, kw_only=True):
-    """`recycled` is claimed of this material; `booked` was bought apart from any material."""
+    """`recycled` is claimed of this material; `booked` was bought apart from any material.
+
+    `paths`: steps before the last of a stage, where they are known; `origin` names the last alone.
+    """
 
     facility: UUID
     lot_number: Code
@@ -150,6 +153,7 @@ class PassportContent(Struct, frozen=True, kw_only=True):
     certificates: Annotated[tuple[PassportCertificate, ...], Meta(max_length=32)] = ()
     evidence: Annotated[tuple[ClaimEvidence, ...], Meta(max_length=64)] = ()
     magnets: MagnetRecord | None = None
+    paths: Annotated[tuple[StagePath, ...], Meta(max_length=3 * PATHS_MAX)] | UnsetType = UNSET
 
 
 class ElementMass(Struct, frozen=True, kw_only=True):

@@ -102,6 +102,7 @@ def _rule_set(now: datetime) -> RuleSet:
         demands_agreed=True,
         demands_in_full=True,
         splitting_by_stated=True,
+        origins_in_full=True,
     )
 
 

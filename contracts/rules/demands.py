@@ -10,7 +10,7 @@ from typing import NamedTuple
 from msgspec import UNSET, UnsetType
 
 from contracts.rules.days import midnight
-from contracts.rules.price_terms import footprint_defect
+from contracts.rules.price_terms import footprint_defect, step_text
 from contracts.rules.refusals import FootprintScopeOfNone, RecycledDemandsCrossed
 from events.contract_terms import AgreementTerms, DeliveryEvidence
 from events.delivery_events import DeliveryShipped
@@ -18,7 +18,7 @@ from events.demand_terms import AgreedDemands, FootprintScope
 from events.fractions import decimal_text, percent_text
 from events.market_terms import CertifiedPeriod, MemberCertificate
 from events.refusal import Caution, Refusal
-from events.vocabulary import Footprint, RecycledContent, form_text
+from events.vocabulary import MICRO, PPB, Footprint, RecycledContent, form_text
 from events.wellformed import duplicate_refusals
 
 _THOUSAND = 1_000
@@ -51,6 +51,8 @@ def unmet(terms: AgreementTerms, shipped: DeliveryShipped) -> Iterator[Unmet]:
         return
     day = midnight(shipped.shipped_on)
     yield from _origins(agreed, shown)
+    if agreed.origins_in_full is True:
+        yield from _steps(agreed, shown)
     if agreed.footprint_max_g_co2e_per_kg is not None:
         scope = agreed.footprint_scope
         yield from _footprint(agreed.footprint_max_g_co2e_per_kg, scope, shown.footprint, day)
@@ -73,6 +75,7 @@ def unmet(terms: AgreementTerms, shipped: DeliveryShipped) -> Iterator[Unmet]:
 
 def unmet_cautions(terms: AgreementTerms, shipped: DeliveryShipped) -> Iterator[Caution]:
     """Pointers are into the shipment."""
+    yield from _step_cautions(terms, shipped)
     for each in unmet(terms, shipped):
         yield Caution(
             code="demand_unmet",
@@ -83,6 +86,7 @@ def unmet_cautions(terms: AgreementTerms, shipped: DeliveryShipped) -> Iterator[
 
 def received_cautions(terms: AgreementTerms, shipped: DeliveryShipped) -> Iterator[Caution]:
     """Of a lot that its buyer has weighed."""
+    yield from _step_cautions(terms, shipped)
     told = "; ".join(each.text for each in unmet(terms, shipped))
     if told:
         yield Caution(
@@ -102,6 +106,34 @@ def _origins(agreed: AgreedDemands, shown: DeliveryEvidence) -> Iterator[Unmet]:
     for stage, country in steps:
         if country in agreed.origins_excluded:
             yield Unmet(f"origin:{stage} in {country}, which is excluded", "/origin")
+
+
+def _steps(agreed: AgreedDemands, shown: DeliveryEvidence) -> Iterator[Unmet]:
+    """Of a passport that tells steps before the last of a stage, but for those that the origin names."""
+    if not agreed.origins_excluded or shown.steps is UNSET:
+        return
+    named = {(step.stage, step.country) for step in shown.origin}
+    for step in shown.steps:
+        share = percent_text(step.share_ppm * PPB // MICRO)
+        if step.country is None:
+            yield Unmet(f"origin:of {share} nobody states every step of {step.stage}", "/origin")
+        elif step.country in agreed.origins_excluded and (step.stage, step.country) not in named:
+            yield Unmet(f"origin:{step_text(step)}, which is excluded, of {share}", "/origin")
+
+
+def _step_cautions(terms: AgreementTerms, shipped: DeliveryShipped) -> Iterator[Caution]:
+    """To both sides, where the contract goes by the last step of a stage alone."""
+    agreed = terms.product.demands
+    if agreed is UNSET or agreed.origins_in_full is True:
+        return
+    for each in _steps(agreed, shipped.evidence):
+        yield Caution(
+            code="origin_step_before",
+            text=f"By the passport of the lot: {each.text.removeprefix('origin:')}. The contract excludes "
+            "countries by the last step of a stage alone, so this is no reason to reject the lot; agree on "
+            "`origins_in_full` for what is still to come.",
+            pointer=each.pointer,
+        )
 
 
 def _footprint(

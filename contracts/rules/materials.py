@@ -7,7 +7,7 @@ from fractions import Fraction
 from msgspec import Struct
 
 from contracts.rules.price_lines import Claims
-from contracts.rules.price_terms import listed_origins, round_to, stages_unstated
+from contracts.rules.price_terms import listed_origins, origin_in_full, round_to, stages_unstated
 from events.contract_terms import AnalyteResult, DeliveryEvidence
 from events.price_clauses import SustainabilityClause
 from events.vocabulary import BASIS_ELEMENTS, OXIDES, PPB, TRADED_OXIDE, Denominator, MarketBasis, ProductForm
@@ -94,12 +94,14 @@ class Material(Struct, frozen=True, kw_only=True):
             kg_per_basis_kg=self.kg_per_basis_kg(),
             papers_until=self.papers_until,
             silence_paid=self.silence_paid,
+            steps=self.evidence.steps,
         )
 
     def _concentrated(self, clause: SustainabilityClause) -> tuple[str, ...]:
         """Silence must not pay better than honesty: it may hide any country that is listed."""
-        steps = self.evidence.origin
-        silent = not steps or stages_unstated(self.form, steps, self.evidence.recycled, clause.rule_set)
+        told, rule_set = self.evidence.steps, clause.rule_set
+        steps = origin_in_full(self.evidence.origin, told, rule_set)
+        silent = not steps or stages_unstated(self.form, steps, self.evidence.recycled, rule_set, told)
         if silent and clause.profile.concentrated_origin_deduction_ueur_per_kg:
             return tuple(sorted(clause.concentrated_origins))
         return listed_origins(steps, clause.concentrated_origins)

@@ -10,6 +10,8 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Final
 
+from msgspec import UNSET, UnsetType
+
 from contracts.rules.price_terms import (
     benchmark_for,
     carbon_ueur,
@@ -17,6 +19,7 @@ from contracts.rules.price_terms import (
     clamped,
     effective_g_ppb,
     footprint_defect,
+    origin_in_full,
     origin_ueur,
     penalty_steps,
     recycled_ueur,
@@ -26,6 +29,7 @@ from contracts.rules.price_terms import (
 from events.clearing_terms import PriceTerm
 from events.contract_terms import InvoiceLine
 from events.market_terms import FootprintBenchmark, PenaltyRule, RuleSet, SustainabilityProfile
+from events.origin_terms import StepShare
 from events.vocabulary import (
     PPB,
     Code,
@@ -71,7 +75,8 @@ class Claims:
     `kg_per_basis_kg`: kilograms of each denominator that carry one of basis, None where that cannot be said.
     `concentrated`: listed countries through which it went, or may have gone where nothing is stated of it.
     `rex_route`: what the buyer declares it will run. `silence_paid`: by the rule of earlier versions, for
-    which an origin that nobody states is European and of no listed country.
+    which an origin that nobody states is European and of no listed country. `steps`: all that a passport
+    tells, also before the last of a stage.
     """
 
     form: ProductForm
@@ -86,6 +91,7 @@ class Claims:
     kg_per_basis_kg: Mapping[Denominator, Fraction | None]
     papers_until: datetime
     silence_paid: bool = False
+    steps: Sequence[StepShare] | UnsetType = UNSET
 
 
 def sustainability_terms(
@@ -223,10 +229,10 @@ def certificates_line(paid: tuple[tuple[str, int, tuple[str, ...]], ...]) -> Pri
 
 
 def _origin(profile: SustainabilityProfile, rule_set: RuleSet, claims: Claims) -> PriceTerm:
-    steps, listed = tuple(claims.origin), tuple(claims.concentrated)
+    steps, listed = origin_in_full(claims.origin, claims.steps, rule_set), tuple(claims.concentrated)
     if not steps and claims.silence_paid:
         return origin_line(profile.eu_origin_ueur_per_kg, steps, (), (), claims.concentrated_evidence)
-    unstated = stages_unstated(claims.form, steps, claims.recycled, rule_set)
+    unstated = stages_unstated(claims.form, steps, claims.recycled, rule_set, claims.steps)
     worth = origin_ueur(steps, listed, profile, rule_set, unstated)
     rule = SILENCE_UNPAID if not steps and (profile.eu_origin_ueur_per_kg or worth) else ORIGIN
     return origin_line(worth, steps, listed, unstated, claims.concentrated_evidence, rule)

@@ -9,6 +9,8 @@ from datetime import datetime
 from fractions import Fraction
 from typing import Final, Literal, NamedTuple
 
+from msgspec import UNSET, UnsetType
+
 from events.market_terms import (
     CoProductBid,
     FootprintBenchmark,
@@ -16,6 +18,7 @@ from events.market_terms import (
     RuleSet,
     SustainabilityProfile,
 )
+from events.origin_terms import StepShare
 from events.vocabulary import (
     PPB,
     Footprint,
@@ -24,6 +27,7 @@ from events.vocabulary import (
     RecycledContent,
     RexRoute,
     ValueChainStage,
+    form_text,
 )
 
 MICRO_G_PER_KG_PER_CENT = 10**7
@@ -208,12 +212,18 @@ def is_european(steps: Sequence[OriginStep], rule_set: RuleSet) -> bool:
 
 
 def stages_unstated(
-    form: ProductForm, steps: Sequence[OriginStep], recycled: RecycledContent | None, rule_set: RuleSet
+    form: ProductForm,
+    steps: Sequence[OriginStep],
+    recycled: RecycledContent | None,
+    rule_set: RuleSet,
+    told: Sequence[StepShare] | UnsetType = UNSET,
 ) -> tuple[ValueChainStage, ...]:
     """Which an origin leaves out, where the rule set asks for them: of what is not recycled the mine and, but
-    for raw forms, the processing, of what is the recycling."""
+    for raw forms, the processing, of what is the recycling; and those of which a passport, which has `told`
+    of steps, says that there may be others."""
+    untold = stages_untold(told, rule_set)
     if rule_set.origins_by_stage is not True:
-        return ()
+        return untold
     named = {step.stage for step in steps}
     share_ppb = 0 if recycled is None else recycled.post_consumer_ppb + recycled.pre_consumer_ppb
     asked: list[ValueChainStage] = []
@@ -221,7 +231,42 @@ def stages_unstated(
         asked += ["extraction"] if form in RAW_FORMS else ["extraction", "processing"]
     if share_ppb:
         asked.append("recycling")
-    return tuple(stage for stage in asked if stage not in named)
+    missing = tuple(stage for stage in asked if stage not in named)
+    return (*missing, *(stage for stage in untold if stage not in missing))
+
+
+def origin_in_full(
+    origin: Sequence[OriginStep], steps: Sequence[StepShare] | UnsetType, rule_set: RuleSet
+) -> tuple[OriginStep, ...]:
+    """With steps before the last of a stage, where the rule set goes by them and a passport tells them."""
+    if rule_set.origins_in_full is not True or steps is UNSET:
+        return tuple(origin)
+    named = {(step.stage, step.country) for step in origin}
+    before: dict[tuple[ValueChainStage, str], bool] = {}
+    for step in steps:
+        if step.country is not None and (step.stage, step.country) not in named:
+            key = (step.stage, step.country)
+            before[key] = before.get(key, True) and step.strategic_project
+    return (
+        *origin,
+        *(
+            OriginStep(stage=stage, country=country, strategic_project=strategic)
+            for (stage, country), strategic in before.items()
+        ),
+    )
+
+
+def stages_untold(steps: Sequence[StepShare] | UnsetType, rule_set: RuleSet) -> tuple[ValueChainStage, ...]:
+    """Of which nobody states all steps, where the rule set goes by them and a passport says so."""
+    if rule_set.origins_in_full is not True or steps is UNSET:
+        return ()
+    return tuple(step.stage for step in steps if step.country is None)
+
+
+def step_text(step: StepShare) -> str:
+    """Of one that is stated."""
+    form = "" if step.form is None else f" of {form_text(step.form)}"
+    return f"{step.stage}{form} in {step.country}"
 
 
 def listed_origins(steps: Sequence[OriginStep], countries: Sequence[str]) -> tuple[str, ...]:

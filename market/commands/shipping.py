@@ -23,6 +23,7 @@ from market.rules.orders.passport_evidence import certified_by
 from market.rules.passports.bound_lots import Sales
 from market.rules.passports.shipped_claims import stated_refusals
 from market.rules.passports.shipped_lots import NamedLot, Shipment, shipment_refusals
+from market.rules.stage_paths import steps_told
 from market.store import passports, reservations
 
 
@@ -77,17 +78,21 @@ def decide(state: ShippingState, argument: Ship, moment: Moment) -> Decision:
     if agreement is None or agreement.standing is None or argument.caller.organisation != agreement.seller:
         return rules.ship(state.delivery, argument, moment)
     if state.lot is not None:
-        argument = _with_certified(agreement, state.lot, argument)
+        argument = _with_told(agreement, state.lot, argument)
         stated += shipment_refusals(state.lot, shipment_of(agreement, argument), moment.now)
     return rules.ship(replace(state.delivery, unproven=tuple(stated)), argument, moment)
 
 
-def _with_certified(agreement: Agreement, lot: NamedLot, argument: Ship) -> Ship:
-    """With the certificates that the passport states, where the terms of the day demand any."""
-    demands = agreement.terms_on(argument.shipped_on).product.demands
-    if demands is UNSET or not demands.certificates or lot.passport is None:
+def _with_told(agreement: Agreement, lot: NamedLot, argument: Ship) -> Ship:
+    """With what the passport tells of steps before the last, and the certificates that it states, where the
+    terms of the day demand any."""
+    if lot.passport is None:
         return argument
-    return replace(argument, evidence=replace(argument.evidence, certified=certified_by(lot.passport)))
+    demands = agreement.terms_on(argument.shipped_on).product.demands
+    evidence = replace(argument.evidence, steps=steps_told(lot.passport))
+    if demands is not UNSET and demands.certificates:
+        evidence = replace(evidence, certified=certified_by(lot.passport))
+    return replace(argument, evidence=evidence)
 
 
 def shipment_of(agreement: Agreement, of: Ship | DeliveryShipped) -> Shipment:

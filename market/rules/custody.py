@@ -170,15 +170,19 @@ def _certificate_refusals(
     return reasons
 
 
+def origin_weights(inputs: Sequence[Batch]) -> list[int]:
+    """Contained rare earths, or product where there are none."""
+    weights = [sum(each.masses[e].most for e in RARE_EARTHS if e in each.masses) for each in inputs]
+    return weights if any(weights) else [each.net_wet_g for each in inputs]
+
+
 def mixed_origin(inputs: Sequence[Batch], step: OriginShare | None) -> tuple[OriginShare, ...]:
     """Origin of what is made: `step` is where its stage took place, every other stage is as the inputs mix.
 
-    Weights are contained rare earths, or product where there are none. What a supplier did not say stays
-    open. Shares of a stage are rounded by largest remainder, what is open among them.
+    What a supplier did not say stays open. Shares of a stage are rounded by largest remainder, what is open
+    among them.
     """
-    weights = [sum(each.masses[e].most for e in RARE_EARTHS if e in each.masses) for each in inputs]
-    if not any(weights):
-        weights = [each.net_wet_g for each in inputs]
+    weights = origin_weights(inputs)
     found: list[OriginShare] = []
     for stage in ORIGIN_STAGES:
         if step is not None and step.stage == stage:

@@ -90,6 +90,7 @@ def demands_of(
         footprint_scope=UNSET if benchmark is None or not capped else _scope(benchmark),
         recycled_min_ppb=(requirement.recycled_min_ppb if full else None) or UNSET,
         recycled_max_ppb=_stated(requirement.recycled_max_ppb) if full else UNSET,
+        origins_in_full=True if requirement.origins_excluded and rule_set.origins_in_full is True else UNSET,
     )
     return UNSET if demands == AgreedDemands() else demands
 

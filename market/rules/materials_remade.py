@@ -245,6 +245,7 @@ def transformed_again(whole: Whole) -> Decision:
         ),
         losses=fact.losses,
         names_owner=fact.owner is not UNSET,
+        tells_paths=any(content.paths is not UNSET for content in contents),
     )
     return transformations.transform(state, argument, _moment(event))
 

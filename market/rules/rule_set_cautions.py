@@ -62,6 +62,9 @@ def _of_claims(rule_set: RuleSet) -> list[Caution]:
     if rule_set.origins_by_stage is not True:
         text = "A stage that an origin leaves out counts as European, and as of no country that is excluded."
         found.append(Caution(code="stages_never_asked", text=text, pointer="/origins_by_stage"))
+    if rule_set.origins_in_full is not True:
+        text = "Of a made lot the last step of a stage counts alone, and hides the countries of those before."
+        found.append(Caution(code="steps_before_never_counted", text=text, pointer="/origins_in_full"))
     if rule_set.caps_by_benchmark is not True:
         text = "Of forms without a benchmark a cap is held against a bare number, per kg of whatever it is."
         found.append(Caution(code="caps_of_no_unit", text=text, pointer="/caps_by_benchmark"))

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 
 import pytest
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
 from contracts.rules.calls import next_due
@@ -18,7 +18,8 @@ from events.codec import encode_fact
 from events.contract_terms import DeliveryEvidence
 from events.demand_terms import AgreedDemands, FootprintScope
 from events.market_terms import CertifiedPeriod, MemberCertificate
-from events.vocabulary import PPB, Footprint, OriginStep, RecycledContent
+from events.origin_terms import StepShare
+from events.vocabulary import MICRO, PPB, Footprint, OriginStep, RecycledContent
 from tests.blotter import ident
 from tests.delivery_support import FLAT
 from tests.rules.test_deliveries import SHIPPED, begun, refused
@@ -287,3 +288,46 @@ def test_bounds_that_no_lot_can_meet_are_refused() -> None:
         product = replace(FLAT.product, demands=demands, post_consumer_min_ppb=least_ppb)
         told = clause_refusals(replace(FLAT, product=product), "spot", SHIPPED)
         assert expected == [(each.code, each.pointer) for each in told]
+
+
+BEFORE = (
+    StepShare(stage="processing", country="CN", form="metal", share_ppm=MICRO),
+    StepShare(stage="processing", country="FR", form="strip_cast_alloy", share_ppm=MICRO),
+    StepShare(stage="extraction", country=None, share_ppm=250_000),
+)
+UNTOLD = "origin:of 25 % nobody states every step of extraction"
+
+
+@pytest.mark.parametrize(
+    ("steps", "expected"),
+    [
+        (UNSET, []),
+        (BEFORE[1:2], []),
+        (BEFORE, ["origin:processing of metal in CN, which is excluded, of 100 %", UNTOLD]),
+        ((replace(BEFORE[0], stage="extraction", form=None, share_ppm=1),), None),
+    ],
+)
+def test_steps_before_the_last_are_told_and_a_reason_where_the_contract_goes_by_them(
+    steps: tuple[StepShare, ...] | UnsetType, expected: list[str] | None
+) -> None:
+    if expected is None:
+        expected = ["origin:extraction in CN, which is excluded, of 0.0001 %"]
+    shown = replace(SHOWN, steps=steps)
+    agreed = DEMANDED.product.demands
+    assert agreed is not UNSET
+    full = replace(DEMANDED, product=replace(DEMANDED.product, demands=replace(agreed, origins_in_full=True)))
+    for terms, code in ((DEMANDED, "origin_step_before"), (full, "demand_unmet")):
+        left = begun(terms).ship(evidence=shown)
+        told = list(shipment_cautions(left.paper.stands, Volumes(), [], left.delivery.shipped))
+        assert [(code, "/origin")] * len(expected) == [(each.code, each.pointer) for each in told]
+        for caution, text in zip(told, expected, strict=True):
+            assert text.removeprefix("origin:") in caution.text
+        of_buyer = list(received_cautions(terms, left.delivery.shipped))
+        assert bool(expected) == bool(of_buyer)
+        assert {code} >= {each.code for each in of_buyer}
+    by_last = begun(DEMANDED).assayed(evidence=shown)
+    assert [("within_specification", None)] == refused(by_last.reject)
+    if expected:
+        rejected = begun(full).assayed(evidence=shown).reject().delivery.rejected
+        assert rejected is not None
+        assert expected == list(rejected.reasons)

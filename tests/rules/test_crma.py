@@ -8,7 +8,8 @@ import pytest
 from msgspec.structs import replace
 
 from events.contract_terms import DeliveryEvidence
-from events.passport_terms import OriginShare, OriginStage, PassportContent
+from events.origin_terms import OriginStage, StagePath, StepTaken
+from events.passport_terms import OriginShare, PassportContent
 from events.vocabulary import PPB, OriginStep, RecycledContent
 from market import data
 from market.rules.crma.dated import rules_on
@@ -25,6 +26,7 @@ from market.rules.crma.taken import (
     reuse_of,
     stated_origin,
     taken_by_delivery,
+    taken_by_order,
 )
 from market.rules.twins.dated_rules import read_rules
 from market.rules.viewers import AuditorViewer, Band, OperatorViewer, OrganisationViewer, PublicViewer
@@ -416,3 +418,61 @@ def test_who_sees_whole_figures() -> None:
     assert () == see_shares(found, own, "struck", 5)
     assert found == see_shares(found, operator, "struck", 5)
     assert all(isinstance(each, BandedShares) for each in see_shares(found, operator, "delivered", 5))
+
+
+def stage_path(percent: int, *countries: str, untold: bool = False) -> StagePath:
+    steps = tuple(StepTaken(country=country, form="metal") for country in countries)
+    return StagePath(stage="processing", share_ppm=percent * 10_000, steps=steps, untold=untold)
+
+
+@pytest.mark.parametrize(
+    ("parts", "union", "untold", "largest", "benchmark", "ceiling"),
+    [
+        ([stage_path(100, "DE")], 100, 0, None, "met", "met"),
+        ([stage_path(100, "CN", "DE")], 0, 0, ("CN", 100), "not_met", "not_met"),
+        ([stage_path(60, "CN", "DE"), stage_path(40, "DE")], 40, 0, ("CN", 60), "met", "met"),
+        ([stage_path(66, "CN", "MY"), stage_path(34, "MY", "DE")], 0, 0, ("MY", 100), "not_met", "not_met"),
+        (
+            [stage_path(70, "DE", untold=True), stage_path(30, "DE")],
+            *(30, 70, None, "undetermined", "undetermined"),
+        ),
+        ([stage_path(65, "DE", untold=True), stage_path(35, "DE")], 35, 65, None, "undetermined", "met"),
+        (
+            [stage_path(40, "CN", "DE"), stage_path(20, "CN", "MY", untold=True), stage_path(40, "DE")],
+            *(40, 20, ("CN", 60), "met", "met"),
+        ),
+        (
+            [stage_path(45, "CN", "DE"), stage_path(21, "MY", untold=True), stage_path(34, "DE")],
+            *(34, 21, ("CN", 45), "not_met", "undetermined"),
+        ),
+        ([stage_path(60, "DE"), stage_path(40, untold=True)], 60, 0, None, "met", "met"),
+    ],
+)
+def test_a_country_has_what_went_through_any_step_there_and_the_union_what_went_nowhere_else(
+    parts: list[StagePath],
+    union: int,
+    untold: int,
+    largest: tuple[str, int] | None,
+    benchmark: str,
+    ceiling: str,
+) -> None:
+    passport = content(SITE, origin=(origin("processing", "DE", 100),), paths=tuple(parts))
+    lot = taken_by_order(supply_terms(), 10**6, of_trade(passport), RULES)
+    (nd,) = [each for each in shares([lot], RULES) if each.element == "Nd"]
+    [found] = [each for each in nd.stages if each.stage == "processing"]
+    third = found.largest_third
+    assert (union * PERCENT, untold * PERCENT) == (found.union_ppb, found.untold_ppb)
+    assert largest == (None if third is None else (third.country, third.share_ppb // PERCENT))
+    assert (benchmark, ceiling) == (found.benchmark, found.ceiling)
+
+
+def test_a_lot_that_was_made_before_paths_were_kept_says_of_its_processing_that_more_may_be() -> None:
+    passport = content(SITE, origin=(origin("processing", "DE", 100), origin("extraction", "NO", 100)))
+    for made, expected in ((False, [(100, 0), (0, 0)]), (True, [(0, 100), (0, 0)])):
+        lot = taken_by_order(supply_terms(), 10**6, of_trade(passport, made=made), RULES)
+        (nd,) = [each for each in shares([lot], RULES) if each.element == "Nd"]
+        told = {each.stage: each for each in nd.stages}
+        assert expected == [
+            (told[stage].union_ppb // PERCENT, told[stage].untold_ppb // PERCENT)
+            for stage in ("processing", "extraction")
+        ]

@@ -6,8 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from msgspec import UNSET
 from msgspec.structs import replace
 
+from events.origin_terms import StepShare
 from events.policy_terms import PortfolioLimits
 from events.vocabulary import (
     MASS_G_MAX,
@@ -31,7 +33,17 @@ from market.rules.clearing.order_limits import (
 )
 from market.rules.clearing.supply_columns import Nodes, Supplies, read_supplies
 from market.rules.packages import Divisibility
-from tests.blotter import EU, MARKET, PERCENT, T, days, ident, requirement_terms, supply_terms
+from tests.blotter import (
+    MARKET,
+    PERCENT,
+    T,
+    days,
+    ident,
+    passport_evidence,
+    requirement_terms,
+    rule_set,
+    supply_terms,
+)
 
 
 @dataclass(frozen=True)
@@ -91,7 +103,7 @@ def two_tranches(first_g: int, second_g: int) -> dict[str, Any]:
 def read_nodes(sellers: list[Seller]) -> tuple[Supplies, Nodes]:
     """Columns of their orders, each read once, and the sellers as nodes of these."""
     orders = {id(node.order): node.order for node in sellers}
-    read = read_supplies(list(orders.values()))
+    read = read_supplies(list(orders.values()), rule_set())
     supply = np.array([list(orders).index(id(node.order)) for node in sellers], dtype=np.int64)
     tranche = np.array([node.tranche for node in sellers], dtype=np.int64)
     first = np.cumsum(read.tranches) - read.tranches
@@ -230,7 +242,7 @@ def test_the_ratios_of_a_portfolio() -> None:
     limits = PortfolioLimits(recycled_min_ppb=25 * PERCENT, third_country_max_ppb=65 * PERCENT)
     buyers = [Buyer(requirement("free")), Buyer(requirement("held", portfolio=limits))]
     seller, buyer = np.array([0, 0, 1, 2], dtype=np.int32), np.array([0, 1, 1, 1], dtype=np.int32)
-    found = shares(sellers, buyers, seller, buyer, EU)
+    found = shares(sellers, buyers, seller, buyer, rule_set())
     assert [
         ("recycled_min", None, None, {1: -25, 2: 45, 3: -25}),
         ("third_country_max", "extraction", "AU", {1: -35, 2: 65, 3: 65}),
@@ -245,6 +257,13 @@ def test_the_ratios_of_a_portfolio() -> None:
         )
         for share in found
     ]
+    told = (StepShare(stage="processing", country="CN", form="metal", share_ppm=1),)
+    evidence = replace(passport_evidence(), steps=told)
+    made = supply("maker", **origin(("processing", "DE")), passport_evidence=evidence)
+    alone = np.array([0], dtype=np.int32)
+    for in_full, countries in ((UNSET, []), (True, ["CN"])):
+        held = shares([Seller(made)], buyers[1:], alone, alone, rule_set(origins_in_full=in_full))
+        assert countries == [share.country for share in held if share.kind == "third_country_max"]
     assert {(ident("need of held"), 1)} == {(share.requirement, share.ratio.buyer_order) for share in found}
 
 
@@ -259,4 +278,4 @@ def test_the_ratios_of_a_portfolio() -> None:
 def test_limits_that_everything_keeps_need_no_ratio(limits: PortfolioLimits | None) -> None:
     ends = np.zeros(1, dtype=np.int32)
     buyers = [Buyer(requirement(portfolio=limits))]
-    assert () == shares([Seller(supply(**origin(("processing", "CN"))))], buyers, ends, ends, EU)
+    assert () == shares([Seller(supply(**origin(("processing", "CN"))))], buyers, ends, ends, rule_set())

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
 from events.clearing_terms import PriceTerm
@@ -34,6 +34,7 @@ from events.market_terms import (
     SupplyTerms,
     SustainabilityProfile,
 )
+from events.origin_terms import StepShare
 from events.rex_terms import MagnetDimension, MagnetNeed, RouteCeilings, WholeMagnets
 from events.vocabulary import (
     INTEGER_MAX,
@@ -113,6 +114,8 @@ CODES = (
     "not_available",
     "not_qualified",
     "origin_excluded",
+    "origin_step_excluded",
+    "origin_step_untold",
     "origin_unstated",
     "parcel_too_large",
     "pcf_missing",
@@ -245,7 +248,23 @@ def odd_evidence(rng: random.Random, name: str) -> PassportEvidence:
         )
         for scheme in ("IRMA", "ISO14001", "IRMA")[: rng.randrange(4)]
     )
-    return passport_evidence(*papers, name=name)
+    return replace(passport_evidence(*papers, name=name), steps=odd_steps(random.Random(repr(papers))))
+
+
+def odd_steps(rng: random.Random) -> tuple[StepShare, ...] | UnsetType:
+    """Of a lot that was processed elsewhere before, or nobody states where; of any other UNSET."""
+    countries = rng.choice(((), ("DE",), ("CN", "DE"), ("CN",), (None, "EE"), ("US",)))
+    steps = tuple(
+        StepShare(
+            stage="processing",
+            country=country,
+            form=None if country is None else "metal",
+            share_ppm=rng.choice([1, 600_000, 1_000_000]),
+            strategic_project=country == "US" and rng.random() < 0.5,
+        )
+        for country in countries
+    )
+    return steps or UNSET
 
 
 def odd_magnets(rng: random.Random) -> WholeMagnets:
@@ -457,6 +476,7 @@ def odd_book(seed: int) -> Lane:
         route_ceilings=rng.choice([UNSET, (), (CEILINGS,)]),
         conditional_orders_rest=seed % 2 == 0,
         origins_by_stage=(UNSET, False, True)[seed % 3],
+        origins_in_full=(UNSET, True, False, True)[seed % 4],
         caps_by_benchmark=(UNSET, True)[seed // 3 % 2],
     )
     basis: MarketBasis = rng.choice(["ndpr", "ndpr", "dy", "ndfeb-reuse"])
@@ -485,6 +505,7 @@ def any_book(seed: int) -> Lane:
     rules = rule_set(
         default_profile=SustainabilityProfile(eu_origin_ueur_per_kg=EUR, cap_ueur_per_kg=EUR),
         origins_by_stage=(UNSET, True)[seed % 2],
+        origins_in_full=(UNSET, UNSET, True, True)[seed % 4],
     )
     lane = Lane(rules=rules)
     for name in SELLERS:

@@ -10,7 +10,7 @@ from market.rules.book import SupplyOrder
 from market.rules.clearing.columns import NEVER, microseconds
 from market.rules.clearing.supply_columns import nodes_of, read_supplies
 from market.rules.tranches import tranche_shares_g
-from tests.blotter import MARKET, T, days, ident, supply_terms
+from tests.blotter import MARKET, T, days, ident, rule_set, supply_terms
 
 TERM = TermHorizon(index="USGS-NdPr", start_year=2027, profile_ppb=(PPB,), quotation_period="M+1")
 
@@ -53,7 +53,7 @@ ODD = (
 
 @pytest.mark.parametrize("orders", [ONE, ODD, (*ONE, *ODD)], ids=["one tranche", "odd", "both"])
 def test_tranches_are_read_as_each_supply_has_them(orders: tuple[SupplyOrder, ...]) -> None:
-    read = read_supplies(orders)
+    read = read_supplies(orders, rule_set())
     of_tranches = (
         read.tranche_left_g,
         read.tranche_share_g,
@@ -81,7 +81,7 @@ def test_tranches_are_read_as_each_supply_has_them(orders: tuple[SupplyOrder, ..
 
 def test_a_term_order_is_one_tranche_without_a_window() -> None:
     order = replace(SEVERAL, terms=replace(SEVERAL.terms, term=TERM), held_g=4)
-    read = read_supplies([order, order])
+    read = read_supplies([order, order], rule_set())
     assert [1, 1] == read.tranches.tolist()
     assert [order.terms.basis_g - 4] * 2 == read.tranche_left_g.tolist()
     assert [25 * T] * 2 == read.tranche_wet_g.tolist()

@@ -10,6 +10,7 @@ from events.vocabulary import Instant, RexRoute
 from market.http.wire.ids import CertificateId, FacilityId, to_text
 from market.http.wire.material import Body, Footprint, OriginStep, RecycledContent
 from market.http.wire.numbers import BECQUEREL_PER_GRAM, BecquerelPerGram
+from market.http.wire.origin_steps import StepShare
 
 
 class HeldCertificate(Body, frozen=True, kw_only=True):
@@ -34,7 +35,7 @@ class HeldCertificate(Body, frozen=True, kw_only=True):
 
 class ClaimsView(Body, frozen=True, kw_only=True):
     """The seller's word, which a passport that the delivery names stands behind. Null and empty: nothing was
-    stated."""
+    stated. `steps`: what that passport told, when the lot left, of steps before the last of a stage too."""
 
     footprint: Footprint | None
     recycled: RecycledContent | None
@@ -43,6 +44,7 @@ class ClaimsView(Body, frozen=True, kw_only=True):
     rex_routes: tuple[RexRoute, ...]
     th_bq_per_g: BecquerelPerGram | None
     u_bq_per_g: BecquerelPerGram | None
+    steps: tuple[StepShare, ...]
 
     @classmethod
     def outside(cls, value: DeliveryEvidence) -> Self:
@@ -54,6 +56,7 @@ class ClaimsView(Body, frozen=True, kw_only=True):
             rex_routes=value.rex_routes,
             th_bq_per_g=_activity(value.th_mbq_per_g),
             u_bq_per_g=_activity(value.u_mbq_per_g),
+            steps=tuple(map(StepShare.of, value.steps or ())),
         )
 
 

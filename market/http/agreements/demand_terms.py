@@ -36,7 +36,8 @@ class AgreedDemands(Body, frozen=True, kw_only=True):
 
     With `footprint_scope` only a footprint that is stated so compares; without it the bare number does.
     `recycled_min_percent` and `recycled_max_percent` bound pre- and post-consumer share together, what is not
-    shown being none.
+    shown being none. `origins_in_full`: a lot whose passport tells of a step in an excluded country before
+    the last of its stage, or of steps that nobody states, is not as demanded; else its buyer is told of it.
     """
 
     origins_excluded: Annotated[tuple[CountryCode, ...], Meta(max_length=COUNTRIES_MAX)] = ()
@@ -47,6 +48,7 @@ class AgreedDemands(Body, frozen=True, kw_only=True):
     footprint_scope: FootprintScope | None = None
     recycled_min_percent: Percent | None = None
     recycled_max_percent: Percent | None = None
+    origins_in_full: bool = False
 
     def inside(self) -> words.AgreedDemands:
         return words.AgreedDemands(
@@ -58,6 +60,7 @@ class AgreedDemands(Body, frozen=True, kw_only=True):
             footprint_scope=_scope_inside(self.footprint_scope),
             recycled_min_ppb=_share_inside(self.recycled_min_percent),
             recycled_max_ppb=_share_inside(self.recycled_max_percent),
+            origins_in_full=self.origins_in_full or UNSET,
         )
 
     @classmethod
@@ -73,6 +76,7 @@ class AgreedDemands(Body, frozen=True, kw_only=True):
             footprint_scope=_scope_outside(value.footprint_scope),
             recycled_min_percent=_share_outside(value.recycled_min_ppb),
             recycled_max_percent=_share_outside(value.recycled_max_ppb),
+            origins_in_full=value.origins_in_full is True,
         )
 
 

@@ -93,6 +93,7 @@ async def load_lots(
             route=route,
             passport=None if content is None or passport is None else passport.passport,
             content=content,
+            made=passport is not None and passport.transformation is not None,
             corrected=content is not None and changed is not None and at is not None and changed > at,
         )
 

@@ -2,7 +2,7 @@
 
 from typing import Final, Self
 
-from events.passport_terms import OriginStage
+from events.origin_terms import OriginStage
 from events.vocabulary import MICRO
 from market.http.materials.crma_sheets import noted, scope, told
 from market.http.materials.crma_views import PeriodView

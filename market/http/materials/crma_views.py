@@ -3,7 +3,7 @@
 from datetime import date
 from typing import Final, Self
 
-from events.passport_terms import OriginStage
+from events.origin_terms import OriginStage
 from events.vocabulary import Instant
 from market.http.wire.ids import MarketId, OrganisationId
 from market.http.wire.material import Body
@@ -39,17 +39,21 @@ class DeclaredPartView(Body, frozen=True, kw_only=True):
 
 
 class StageView(Body, frozen=True, kw_only=True):
-    """`undeclared_percent`: where nobody says in which country; for recycling, what nobody claims.
+    """`undeclared_percent`: where nobody says in which country; for recycling, what nobody claims. Of lots
+    whose passport tells every step of a stage a country has what went through any step there, so that
+    `countries` may overlap, and the Union what went through none elsewhere; `untold_percent`: steps are told,
+    and there may be others.
 
-    `undetermined`: what is undeclared decides. A country recycled at most what the origin says of it, and all
-    together what a passport claims of the element, or an order of its market's elements. Shares are of all
-    consumption; `of_declared`: what declared volumes have in them, trades have the rest.
+    `undetermined`: what is undeclared or untold decides. A country recycled at most what the origin says of
+    it, and all together what a passport claims of the element, or an order of its market's elements. Shares
+    are of all consumption; `of_declared`: what declared volumes have in them, trades have the rest.
     """
 
     stage: OriginStage
     union_percent: Percent
     of_declared: DeclaredPartView
     undeclared_percent: Percent
+    untold_percent: Percent
     countries: tuple[CountryView, ...]
     largest_third_country: CountryView | None
     benchmark_percent: Percent | None
@@ -65,6 +69,7 @@ class StageView(Body, frozen=True, kw_only=True):
             union_percent=PERCENT.text(value.union_ppb),
             of_declared=DeclaredPartView.of(value.of_declared),
             undeclared_percent=PERCENT.text(value.undeclared_ppb),
+            untold_percent=PERCENT.text(value.untold_ppb),
             countries=tuple(
                 CountryView(country=each.country, share_percent=PERCENT.text(each.share_ppb))
                 for each in value.countries

@@ -13,8 +13,8 @@ from events.initiative_terms import (
     FigureShare,
     FigureStage,
 )
+from events.origin_terms import OriginStage
 from events.party_events import InitiativeFiguresStated
-from events.passport_terms import OriginStage
 from events.vocabulary import MarketBasis, RexRoute
 from market.commands import initiative_figures as commands
 from market.http.materials.figure_reads import load_figures

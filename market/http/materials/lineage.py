@@ -9,11 +9,13 @@ import msgspec
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
+from events import origin_terms as words
 from events.passport_terms import ClaimSupported
 from events.vocabulary import ProductForm
 from market.http.materials import lineage_page
 from market.http.materials.labels import TAG
 from market.http.materials.passports import load, viewer
+from market.http.materials.path_terms import StagePath
 from market.http.wire.access import READERS
 from market.http.wire.endpoint import JSON, Answer, Call, Nothing, endpoint
 from market.http.wire.ids import OrganisationId, PassportId, TransformationId, to_text
@@ -36,6 +38,7 @@ from market.rules.passports.lineage import (
     documents,
     provenance,
 )
+from market.rules.stage_paths import paths_told
 from market.rules.viewers import Viewer
 from market.store import crma
 from market.store import lineage as store
@@ -124,6 +127,7 @@ class DocumentView(Body, frozen=True, kw_only=True):
 class LineageView(Body, frozen=True, kw_only=True):
     """`nodes` by depth; `withheld` lots are not shown; `cut`: more nodes lie beyond those that were followed.
 
+    `paths`: parts of the lot by all steps of a stage that they went through; empty where its origin says all.
     `sources` and `documents` of an upward lineage only; of documents the nearest 1,000, and none for who has
     bought the lot and does not own or hold it yet.
     """
@@ -134,6 +138,7 @@ class LineageView(Body, frozen=True, kw_only=True):
     cut: bool
     sources: tuple[ShareView, ...]
     documents: tuple[DocumentView, ...]
+    paths: tuple[StagePath, ...] = ()
 
 
 @endpoint(
@@ -179,6 +184,7 @@ async def read(call: Call[Nothing, LineageQuery]) -> Answer:
             shape,
             names,
             documented=seen.tier != "counterparty",
+            paths=paths_told(row) or (),
         )
     )
     headers = {"Vary": "Accept"} | ({"Content-Security-Policy": POLICY} if shape == "html" else {})
@@ -194,6 +200,7 @@ def told(
     names: dict[UUID, str],
     *,
     documented: bool = True,
+    paths: tuple[words.StagePath, ...] = (),
 ) -> bytes:
     """Computed and encoded in a thread: thousands of lots would hold up every other request. `names`: of
     owners, for a page."""
@@ -211,7 +218,7 @@ def told(
         return root_owner if node.passport == found.root else node.seen_owner(who)
 
     if shape == "html":
-        return lineage_page.page(found, shown, sources, direction, owner, names)
+        return lineage_page.page(found, shown, sources, direction, owner, names, paths)
     return msgspec.json.encode(
         LineageView(
             direction=direction,
@@ -220,6 +227,7 @@ def told(
             cut=found.cut,
             sources=tuple(map(ShareView.of, sources)),
             documents=tuple(map(DocumentView.of, papers)),
+            paths=tuple(map(StagePath.outside, paths)),
         )
     )
 

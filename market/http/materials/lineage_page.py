@@ -6,9 +6,10 @@ from typing import Final
 from uuid import UUID
 from xml.etree.ElementTree import Element, SubElement
 
+from events.origin_terms import StagePath
 from events.vocabulary import form_text
 from market.http.wire.ids import to_text
-from market.http.wire.numbers import PERCENT, TONNES
+from market.http.wire.numbers import PART_PERCENT, PERCENT, TONNES
 from market.pages import add_drawing, add_table, as_html, figures, page_of, text
 from market.rules.passports.lineage import Direction, Lineage, LineageNode, SourceShare
 from market.rules.passports.lineage_layers import ROW_MAX, Box, Layers, layers
@@ -35,6 +36,7 @@ def page(
     direction: Direction,
     owner: Owner,
     names: Mapping[UUID, str],
+    paths: Sequence[StagePath] = (),
 ) -> bytes:
     """`owner`: as the viewer is told it; `names` of them. ValueError when a lot comes of itself."""
     drawn = layers(found, shown, direction)
@@ -51,6 +53,16 @@ def page(
             ("element", "share, %", "lot", "form", "passport"),
             [(element, share, *rest) for share, (element, _, *rest) in zip(shares, rows, strict=True)],
             caption="Shares of each element by the lot that it comes of, rounded to three decimals.",
+        )
+    if paths:
+        text(body, "h2", "Where it was extracted, processed and recycled, step by step")
+        told = [_path_row(path) for path in paths]
+        shares = figures([share for _, share, _ in told])
+        add_table(
+            body,
+            ("stage", "share, %", "steps, the earliest first"),
+            [(stage, share, steps) for share, (stage, _, steps) in zip(shares, told, strict=True)],
+            caption="Shares of the rare earths in the lot by the steps that they took.",
         )
     text(body, "h2", "Lots that stand alone in the drawing")
     add_table(
@@ -175,6 +187,12 @@ def _source_rows(
         if rest:
             share_ppb = sum(share.share_ppb for share in rest)
             yield (element, PERCENT.text(share_ppb), f"{len(rest):,} further lots", None, None)
+
+
+def _path_row(part: StagePath) -> tuple[str, str, str]:
+    steps = [f"{form_text(step.form)} in {step.country}" for step in part.steps]
+    steps += ["steps that nobody states"] if part.untold else []
+    return part.stage, PART_PERCENT.text(part.share_ppm), ", ".join(steps) or "none"
 
 
 def _source(share: SourceShare, lots: dict[UUID, LineageNode]) -> tuple[str, str | None, str | None]:

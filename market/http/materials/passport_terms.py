@@ -5,16 +5,17 @@ from typing import Annotated, Self
 from msgspec import UNSET, Meta
 
 from events import passport_terms as words
+from events.origin_terms import PATHS_MAX, OriginStage
 from events.passport_terms import (
     Assurance,
     CarrierKind,
     ClaimSupported,
     MagnetType,
-    OriginStage,
     ResponsibleRole,
 )
 from events.vocabulary import PPB, CustodyModel, Instant, ProductForm
 from market.http.agreements.agreement_views import Evidence
+from market.http.materials.path_terms import StagePath
 from market.http.orders.composition import Assay, Composition
 from market.http.wire.countries import CountryCode
 from market.http.wire.ids import FacilityId, OrganisationId, to_text, to_uuid
@@ -252,17 +253,23 @@ class LotTerms(Body, frozen=True, kw_only=True):
 
 
 class PassportTerms(LotTerms, frozen=True, kw_only=True):
-    """`recycled` is claimed of this material by its custody model; `booked` was bought apart from any."""
+    """`recycled` is claimed of this material by its custody model; `booked` was bought apart from any.
+
+    `origin` names the last step of a stage alone, `paths` also those before it: of a made lot they follow
+    from its inputs; of another its issuer may state them, and where it does not, its origin is all of them.
+    """
 
     facility: FacilityId
     custody: CustodyModel
     origin: Annotated[tuple[OriginShare, ...], Meta(max_length=768)] = ()
+    paths: Annotated[tuple[StagePath, ...], Meta(max_length=3 * PATHS_MAX)] = ()
 
     def inside(self) -> words.PassportContent:
         return words.PassportContent(
             facility=to_uuid(self.facility),
             custody=self.custody,
             origin=tuple(share.inside() for share in self.origin),
+            paths=tuple(part.inside() for part in self.paths) or UNSET,
             lot_number=self.lot_number,
             form=self.form,
             net_wet_g=TONNES_POSITIVE.decoded(self.net_wet_t),
@@ -284,6 +291,7 @@ class PassportTerms(LotTerms, frozen=True, kw_only=True):
             facility=to_text("fac", value.facility),
             custody=value.custody,
             origin=tuple(map(OriginShare.outside, value.origin)),
+            paths=tuple(map(StagePath.outside, value.paths or ())),
             lot_number=value.lot_number,
             form=value.form,
             net_wet_t=TONNES_POSITIVE.text(value.net_wet_g),

@@ -6,6 +6,8 @@ Read after it, and only where there is something to hold against it.
 from collections.abc import Iterator
 from uuid import UUID
 
+from msgspec import UNSET
+
 from contracts.rules.price_terms import benchmark_for, stages_unstated
 from events.market_terms import RequirementTerms, RuleSet, SupplyTerms
 from events.refusal import Caution
@@ -18,13 +20,14 @@ from market.rules.footprints import (
     footprint_cautions,
     validity_cautions,
 )
+from market.rules.full_origins import origin_of, steps_before, steps_of
 from market.rules.orders.horizons import papers_span
-from market.rules.orders.materials import stage_cautions
+from market.rules.orders.materials import stage_cautions, step_cautions
 
 
 async def of_claims(on: Looking, market: UUID, terms: SupplyTerms, *, unhurried: bool) -> tuple[Warned, ...]:
     """`unhurried`: no posting waits for it, so stages that are left out are told too."""
-    if terms.footprint is None and not unhurried:
+    if terms.footprint is None and steps_of(terms) is UNSET and not unhurried:
         return ()
     fresh = on.recent.rule_sets.fresh(market)
     if fresh is not None:
@@ -45,8 +48,9 @@ async def _of_claims(on: Looking, market: UUID, terms: SupplyTerms) -> tuple[War
 def _claimed(on: Looking, terms: SupplyTerms, rules: RuleSet | None) -> tuple[Warned, ...]:
     if rules is None:
         return ()
-    stages = stages_unstated(terms.form, terms.origin, terms.recycled, rules)
-    return warned([*_of_footprint(terms, rules, on), *stage_cautions(stages)])
+    stages = stages_unstated(terms.form, origin_of(terms, rules), terms.recycled, rules)
+    before = step_cautions(steps_before(terms, rules))
+    return warned([*_of_footprint(terms, rules, on), *stage_cautions(stages), *before])
 
 
 def _of_footprint(terms: SupplyTerms, rules: RuleSet, on: Looking) -> Iterator[Caution]:

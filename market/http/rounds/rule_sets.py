@@ -93,7 +93,9 @@ class RuleSetTerms(Body, frozen=True, kw_only=True):
     what the benchmark of the form says that a highest footprint is of. `splitting_by_stated`: the splitting
     limits of these contracts are a fiftieth of what the seller's order states of an element that is paid for,
     at most 0.5 %, of what is paid for beside the basis 0.05 %, and at least 10 ppm; else those limits
-    themselves, whatever the grade.
+    themselves, whatever the grade. `origins_in_full`: of a lot with a passport every step of a stage counts
+    that it tells, not the last alone, for countries that are excluded, premiums, deductions and portfolios;
+    steps that nobody states may be of any country.
     """
 
     version: Annotated[int, Meta(ge=1, le=10**6)]
@@ -119,6 +121,7 @@ class RuleSetTerms(Body, frozen=True, kw_only=True):
     demands_agreed: bool = True
     demands_in_full: bool = True
     splitting_by_stated: bool = True
+    origins_in_full: bool = True
 
     def inside(self) -> terms.RuleSet:
         return terms.RuleSet(
@@ -154,6 +157,7 @@ class RuleSetTerms(Body, frozen=True, kw_only=True):
             demands_agreed=self.demands_agreed,
             demands_in_full=self.demands_in_full,
             splitting_by_stated=self.splitting_by_stated,
+            origins_in_full=self.origins_in_full,
         )
 
     @classmethod
@@ -214,6 +218,7 @@ def _members(value: terms.RuleSet) -> dict[str, Any]:
         "demands_agreed": value.demands_agreed is True,
         "demands_in_full": value.demands_in_full is True,
         "splitting_by_stated": value.splitting_by_stated is True,
+        "origins_in_full": value.origins_in_full is True,
     }
 
 

@@ -163,6 +163,9 @@ PERCENT = DecimalKind(unit="%", digits=3, decimals=7, at_most_hundred=True, exam
 PERCENT_POSITIVE = DecimalKind(
     unit="%", digits=3, decimals=7, at_most_hundred=True, positive=True, example="85"
 )
+PART_PERCENT = DecimalKind(
+    unit="%", digits=3, decimals=4, at_most_hundred=True, positive=True, example="62.5"
+)
 VOLUME_KG = DecimalKind(unit="kg", digits=8, decimals=6, shown=3, positive=True, example="1600.000")
 SUM_KG = DecimalKind(unit="kg", digits=12, decimals=6, shown=3, signed=True, example="1700.000")
 SIGNED_KILOGRAMS = DecimalKind(unit="kg", digits=9, decimals=3, shown=3, signed=True, example="-40.000")
@@ -226,6 +229,7 @@ MillimetresPositive = Annotated[str, MILLIMETRES_POSITIVE.meta()]
 MinutesPositive = Annotated[str, MINUTES_POSITIVE.meta()]
 Percent = Annotated[str, PERCENT.meta()]
 PercentPositive = Annotated[str, PERCENT_POSITIVE.meta()]
+PartPercent = Annotated[str, PART_PERCENT.meta()]
 VolumeKg = Annotated[str, VOLUME_KG.meta()]
 SumKg = Annotated[str, SUM_KG.meta()]
 Ppm = Annotated[str, PPM.meta()]

@@ -45,6 +45,8 @@ PASSPORT_REFUSED: Final[dict[type[Refusal], int]] = {
             refusals.BookedApart,
             refusals.OriginOverWhole,
             refusals.OriginSourceMissing,
+            refusals.PathsLackOrigin,
+            refusals.PathsNotWhole,
             refusals.OriginFacilityUnknown,
             refusals.CertificateNotYetValid,
             refusals.CertificatePeriodEmpty,

@@ -394,6 +394,7 @@ _RENAMED: Final[dict[str, str]] = {
     "minimum_quantity_wet_g": "minimum_quantity_wet_t",
     "moisture_ppb": "moisture_percent",
     "treo_ppb": "treo_percent",
+    "share_ppm": "share_percent",
     "fraction_ppb": "fraction",
     "min_ppb": "min",
     "max_ppb": "max",

@@ -22,7 +22,6 @@ from contracts.rules.price_terms import (
     penalty_steps,
     recycled_ueur,
     rex_ueur,
-    stages_unstated,
 )
 from events.market_terms import CoProductBid, SustainabilityProfile
 from events.vocabulary import BASIS_ELEMENTS, INTEGER_MAX, OriginStep, ValueChainStage
@@ -30,6 +29,7 @@ from market.rules.book import RequirementOrder, SupplyOrder
 from market.rules.clearing.delivery_papers import certified
 from market.rules.clearing.eligibility import Delivery, MarketFacts, carriage_row
 from market.rules.clearing.readings import Reading, reading_of
+from market.rules.full_origins import open_stages, origin_of
 from market.rules.quantities import EUR, fx_for
 from market.rules.references import is_price_of, reference_ueur_per_kg
 from market.rules.refusing.ineligibility import Ineligibility
@@ -75,7 +75,8 @@ def amounts(
     certificates = sum(worth for _, worth, _ in certificates_paid(profile, facts.rule_set, held))
     listed = concentrated_origins(supply, facts) if profile.concentrated_origin_deduction_ueur_per_kg else ()
     unstated = unstated_of(supply, facts)
-    origin = origin_ueur(supply.terms.origin, listed, profile, facts.rule_set, unstated)
+    steps = origin_of(supply.terms, facts.rule_set)
+    origin = origin_ueur(steps, listed, profile, facts.rule_set, unstated)
     recycled, rex, clamp = clamped(
         profile,
         facts.rule_set,
@@ -171,15 +172,14 @@ def certificates_held(
 
 
 def concentrated_origins(supply: SupplyOrder, facts: MarketFacts) -> tuple[str, ...]:
-    """Listed countries through which it went, or may have gone by a stage that it leaves out."""
+    """Listed countries through which it went, or may have gone by a stage that it leaves open."""
     if facts.inputs.concentrated is not None and unstated_of(supply, facts):
         return tuple(sorted(facts.inputs.concentrated.countries))
-    return concentrated_steps(supply.terms.origin, facts)
+    return concentrated_steps(origin_of(supply.terms, facts.rule_set), facts)
 
 
 def unstated_of(supply: SupplyOrder, facts: MarketFacts) -> tuple[ValueChainStage, ...]:
-    terms = supply.terms
-    return stages_unstated(terms.form, terms.origin, terms.recycled, facts.rule_set)
+    return open_stages(supply.terms, facts.rule_set)
 
 
 def concentrated_steps(steps: Sequence[OriginStep], facts: MarketFacts) -> tuple[str, ...]:

@@ -9,10 +9,12 @@ from uuid import UUID
 
 from msgspec import UNSET, UnsetType
 
-from contracts.rules.price_terms import MICRO_G_PER_KG_PER_CENT, stages_unstated
+from contracts.rules.price_terms import MICRO_G_PER_KG_PER_CENT, stages_unstated, step_text
 from events.fractions import ppb_text
 from events.market_terms import Carriage, Member, RequirementTerms, RuleSet, SupplyTerms
 from events.vocabulary import (
+    MICRO,
+    PPB,
     QUALIFICATION_LADDER,
     Composition,
     MarketBasis,
@@ -22,6 +24,7 @@ from events.vocabulary import (
 from market.rules.book import Book, RequirementOrder, SupplyOrder
 from market.rules.clearing.delivery_papers import paper_reasons
 from market.rules.clearing.readings import reading_of
+from market.rules.full_origins import origin_of, steps_of
 from market.rules.market_inputs import MarketInputs, qualification_key
 from market.rules.orders.forecast_supply import forecast_reasons
 from market.rules.orders.horizons import contract_years
@@ -358,13 +361,7 @@ def carries_treo(composition: Composition) -> bool:
 def _provenance_reasons(
     supply: SupplyTerms, requirement: RequirementTerms, rule_set: RuleSet
 ) -> Iterator[Ineligibility]:
-    countries = sorted({step.country for step in supply.origin} & set(requirement.origins_excluded))
-    for country in countries:
-        policies = stating(requirement, "origins_excluded", country)
-        yield Ineligibility(code="origin_excluded", subject=country, policies=policies)
-    unstated = stages_unstated(supply.form, supply.origin, supply.recycled, rule_set)
-    if requirement.origins_excluded and unstated:
-        yield Ineligibility(code="origin_unstated", subject=", ".join(unstated))
+    yield from _origin_reasons(supply, requirement, rule_set)
     stated = supply.recycled
     share = 0 if stated is None else stated.post_consumer_ppb + stated.pre_consumer_ppb
     if requirement.recycled_min_ppb is not None and share < requirement.recycled_min_ppb:
@@ -384,6 +381,41 @@ def _provenance_reasons(
         )
     if supply.export_licence == "pending":
         yield Ineligibility(code="export_licence_pending")
+
+
+def _origin_reasons(
+    supply: SupplyTerms, requirement: RequirementTerms, rule_set: RuleSet
+) -> Iterator[Ineligibility]:
+    """Of a step before the last of a stage how much of the lot went through it, as its passport tells."""
+    excluded = set(requirement.origins_excluded)
+    stated = {step.country for step in supply.origin}
+    for country in sorted(stated & excluded):
+        policies = stating(requirement, "origins_excluded", country)
+        yield Ineligibility(code="origin_excluded", subject=country, policies=policies)
+    told = steps_of(supply) or ()
+    before = told if rule_set.origins_in_full is True else ()
+    for step in before:
+        if step.country in excluded - stated:
+            yield Ineligibility(
+                code="origin_step_excluded",
+                subject=step_text(step),
+                seller_figure=_share_text(step.share_ppm),
+                policies=stating(requirement, "origins_excluded", step.country),
+            )
+    if not excluded:
+        return
+    missing = stages_unstated(supply.form, origin_of(supply, rule_set), supply.recycled, rule_set)
+    if missing:
+        yield Ineligibility(code="origin_unstated", subject=", ".join(missing))
+    for step in before:
+        if step.country is None:
+            yield Ineligibility(
+                code="origin_step_untold", subject=step.stage, seller_figure=_share_text(step.share_ppm)
+            )
+
+
+def _share_text(share_ppm: int) -> str:
+    return ppb_text(share_ppm * (PPB // MICRO))
 
 
 def _qualification_reasons(

@@ -293,7 +293,7 @@ def _horizon_book(
     members = {each.int: member for each, member in facts.members.items()}
     sold_by = [members[order.organisation.int] for order in supplies]
     bought_by = [members[order.organisation.int] for order in requirements]
-    read = read_supplies(supplies)
+    read = read_supplies(supplies, facts.rule_set)
     nodes = nodes_of(read)
     packed = packed_nodes(read, nodes)
     of_sellers = seller_columns(read, nodes, packed)

@@ -9,11 +9,12 @@ from uuid import UUID
 
 import numpy as np
 
-from events.market_terms import SupplyTerms
+from events.market_terms import RuleSet, SupplyTerms
 from events.vocabulary import PPB, CountryCode, ValueChainStage
 from market.rules.book import RequirementOrder, SupplyOrder
 from market.rules.clearing.columns import int64s
 from market.rules.clearing.supply_columns import Nodes, Supplies
+from market.rules.full_origins import origin_of
 from market.rules.optimum.problem import GUARD, Int32s, Int64s, Mask, added_up
 from market.rules.packages import (
     UNPACKED_UNITS,
@@ -237,7 +238,7 @@ def shares(
     buyers: Sequence[BuyerNode],
     seller: Int32s,
     buyer: Int32s,
-    eu_countries: Sequence[CountryCode],
+    rule_set: RuleSet,
 ) -> tuple[Share, ...]:
     """The portfolio limits of the buyers over these edges, by buyer, then kind, stage and country.
 
@@ -250,12 +251,12 @@ def shares(
     found: list[Share] = []
     for index, edges in sorted(edges_of.items()):
         lots = {edge: sellers[int(seller[edge])].order.terms for edge in edges}
-        found += _shares_of(buyers[index].order, index, lots, frozenset(eu_countries))
+        found += _shares_of(buyers[index].order, index, lots, rule_set)
     return tuple(found)
 
 
 def _shares_of(
-    order: RequirementOrder, index: int, lots: dict[int, SupplyTerms], eu_countries: frozenset[CountryCode]
+    order: RequirementOrder, index: int, lots: dict[int, SupplyTerms], rule_set: RuleSet
 ) -> list[Share]:
     limits = order.terms.portfolio
     assert limits is not None
@@ -266,9 +267,12 @@ def _shares_of(
         found.append(Share(order.order, "recycled_min", None, None, ratio))
     if limits.third_country_max_ppb is not None and limits.third_country_max_ppb < PPB:
         most = limits.third_country_max_ppb
-        origins = {edge: {(step.stage, step.country) for step in lot.origin} for edge, lot in lots.items()}
+        origins = {
+            edge: {(step.stage, step.country) for step in origin_of(lot, rule_set)}
+            for edge, lot in lots.items()
+        }
         for stage, country in sorted(set().union(*origins.values())):
-            if country not in eu_countries:
+            if country not in rule_set.eu_countries:
                 ratio = Ratio(
                     index,
                     {edge: most - PPB * ((stage, country) in came) for edge, came in origins.items()},

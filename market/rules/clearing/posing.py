@@ -91,7 +91,7 @@ def pose(
 ) -> Posed:
     """`anchor_ueur_per_kg` is the price that thin components move towards; None leaves them at the middle."""
     pairs = section.pairs
-    held = shares(section.sellers, section.buyers, pairs.seller, pairs.buyer, rule_set.eu_countries)
+    held = shares(section.sellers, section.buyers, pairs.seller, pairs.buyer, rule_set)
     limited = _limited(len(section.buyers), held)
     worth = edges(section, with_sustainability=sustainability, limited=limited)
     tolerance_ppb = rule_set.marginality_tolerance_ppb

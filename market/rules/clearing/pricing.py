@@ -28,6 +28,7 @@ from market.rules.clearing.amounts import (
 )
 from market.rules.clearing.eligibility import Delivery, MarketFacts, carriage_row
 from market.rules.clearing.readings import Reading, reading_of
+from market.rules.full_origins import steps_of
 from market.rules.quantities import fx_for
 
 SUSTAINABILITY_KINDS = frozenset(
@@ -143,6 +144,7 @@ def _claims(
         rex_routes=supply.terms.rex_routes,
         kg_per_basis_kg=reading.kg_per_basis_kg,
         papers_until=delivery.papers_until,
+        steps=steps_of(supply.terms),
     )
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from msgspec import UNSET
 
 from contracts.rules.price_terms import MICRO_G_PER_KG_PER_CENT
-from events.market_terms import Member
+from events.market_terms import Member, RuleSet
 from events.vocabulary import QUALIFICATION_LADDER
 from market.rules.book import RequirementOrder
 from market.rules.clearing.assay_columns import NO_FIGURE, AssayColumns, purity_or_no_figure
@@ -27,6 +27,7 @@ from market.rules.clearing.columns import (
 )
 from market.rules.clearing.eligibility import MarketFacts
 from market.rules.clearing.supply_columns import Supplies, unstated_stages
+from market.rules.full_origins import asks_for_stages
 from market.rules.optimum.problem import Mask
 
 Requirements = Sequence[RequirementOrder]
@@ -68,7 +69,7 @@ def screens(
         *_parties(supplies, requirements, parties),
         *_terms(supplies, requirements),
         *_commercial(supplies, requirements),
-        *_provenance(supplies, requirements, by_stage=facts.rule_set.origins_by_stage is True),
+        *_provenance(supplies, requirements, facts.rule_set),
         *_analytes(requirements, assays),
         *_purity(supplies, requirements),
         *_activities(supplies, requirements),
@@ -178,15 +179,15 @@ def _paid_for_g(order: RequirementOrder) -> int:
     return min(BEYOND, (terms.credit_limit_cents_eur or 0) * MICRO_G_PER_KG_PER_CENT // limit)
 
 
-def _provenance(supplies: Supplies, requirements: Requirements, *, by_stage: bool) -> Iterator[Screen]:
+def _provenance(supplies: Supplies, requirements: Requirements, rule_set: RuleSet) -> Iterator[Screen]:
     excluded = [order.terms.origins_excluded for order in requirements]
     if any(excluded):
         countries = numbered(excluded)
         origins = bit_words([{step.country for step in steps} for steps in supplies.origin], countries)
         barred = bit_words(excluded, countries)
         yield lambda pairs: ~share_a_bit(origins, pairs.supply, barred, pairs.requirement)
-        if by_stage:
-            unstated = unstated_stages(supplies)
+        if asks_for_stages(rule_set):
+            unstated = unstated_stages(supplies, rule_set)
             excludes = np.array([bool(each) for each in excluded], dtype=np.bool_)
             yield lambda pairs: ~(unstated[pairs.supply] & excludes[pairs.requirement])
     ahead = np.array([each.forecast is not UNSET for each in supplies.terms], dtype=np.bool_)

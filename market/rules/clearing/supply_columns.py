@@ -9,12 +9,13 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from contracts.rules.price_terms import RAW_FORMS
-from events.market_terms import SupplyTerms
+from contracts.rules.price_terms import RAW_FORMS, stages_untold
+from events.market_terms import RuleSet, SupplyTerms
 from events.vocabulary import PPB, Footprint, OriginStep, ProductForm, RexRoute
 from market.rules.book import SupplyOrder
 from market.rules.clearing.columns import NEVER, Keys, alike, int64s, microseconds, numbers
 from market.rules.clearing.eligibility import seller_parcel_g
+from market.rules.full_origins import origin_of, steps_of
 from market.rules.optimum.problem import Int64s, Mask
 from market.rules.packages import UNPACKED_UNITS
 from market.rules.tranches import left_of_shares_g, tranche_shares_g
@@ -104,8 +105,17 @@ def nodes_of(supplies: Supplies) -> Nodes:
     return Nodes(supply, place - first[supply], place)
 
 
-def unstated_stages(supplies: Supplies) -> Mask:
-    """Whether `price_terms.stages_unstated` names any stage of a supply, by a rule set that asks for them."""
+def unstated_stages(supplies: Supplies, rule_set: RuleSet) -> Mask:
+    """Whether `full_origins.open_stages` names any stage of a supply."""
+    by_stage, in_full = rule_set.origins_by_stage is True, rule_set.origins_in_full is True
+    found = _left_out(supplies) if by_stage else np.zeros(len(supplies), dtype=np.bool_)
+    if in_full:
+        untold = (bool(stages_untold(steps_of(each), rule_set)) for each in supplies.terms)
+        found |= np.fromiter(untold, np.bool_, len(supplies))
+    return found
+
+
+def _left_out(supplies: Supplies) -> Mask:
     origins, which = alike(supplies.origin)
     mined, processed, recycled = (
         np.array([any(step.stage == stage for step in steps) for steps in origins], dtype=np.bool_)[which]
@@ -117,8 +127,9 @@ def unstated_stages(supplies: Supplies) -> Mask:
     return found
 
 
-def read_supplies(orders: Sequence[SupplyOrder]) -> Supplies:
-    return side_by_side(orders, partial(_read, numbers(), numbers()))
+def read_supplies(orders: Sequence[SupplyOrder], rule_set: RuleSet) -> Supplies:
+    """`origin` is that which the rule set goes by."""
+    return side_by_side(orders, partial(_read, numbers(), numbers(), rule_set))
 
 
 def side_by_side(entries: Sequence[Entry], read: Callable[[Sequence[Entry]], Columns]) -> Columns:
@@ -141,7 +152,9 @@ def _joined(columns: Sequence[Any]) -> Any:
     return first if isinstance(first, Mapping) else list(chain.from_iterable(columns))
 
 
-def _read(cell_kinds: CellKinds, footprint_kinds: FootprintKinds, orders: Sequence[SupplyOrder]) -> Supplies:
+def _read(
+    cell_kinds: CellKinds, footprint_kinds: FootprintKinds, rule_set: RuleSet, orders: Sequence[SupplyOrder]
+) -> Supplies:
     count, terms = len(orders), [order.terms for order in orders]
     form, compositions = [each.form for each in terms], [each.composition for each in terms]
     recycled, footprints = [each.recycled for each in terms], [each.footprint for each in terms]
@@ -162,7 +175,7 @@ def _read(cell_kinds: CellKinds, footprint_kinds: FootprintKinds, orders: Sequen
         ),
         form=form,
         country=[each.place.country for each in terms],
-        origin=[each.origin for each in terms],
+        origin=[origin_of(each, rule_set) for each in terms],
         rex_routes=[each.rex_routes for each in terms],
         available_g=available_g,
         basis_g=basis_g,

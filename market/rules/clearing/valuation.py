@@ -25,6 +25,7 @@ from market.rules.clearing.exact_floors import NOTHING, FloorSums, Ratio
 from market.rules.clearing.paper_columns import PaperColumns
 from market.rules.clearing.screening import Requirements
 from market.rules.clearing.supply_columns import Supplies, unstated_stages
+from market.rules.full_origins import asks_for_stages
 from market.rules.optimum.problem import Int64s, Mask
 
 Term = Callable[[Candidates], Int64s]
@@ -240,8 +241,8 @@ def _origin(supplies: Supplies, profiles: Sequence[SustainabilityProfile], facts
     origins, which = alike(supplies.origin)
     european = int64s([is_european(steps, facts.rule_set) for steps in origins], len(origins))[which]
     concentrated = int64s([bool(concentrated_steps(steps, facts)) for steps in origins], len(origins))[which]
-    if facts.rule_set.origins_by_stage is True:
-        unstated = unstated_stages(supplies)
+    if asks_for_stages(facts.rule_set):
+        unstated = unstated_stages(supplies, facts.rule_set)
         european = np.where(unstated, 0, european)
         listed = facts.inputs.concentrated
         concentrated = np.where(unstated & bool(listed and listed.countries), 1, concentrated)

@@ -54,6 +54,7 @@ from market.rules.clearing.supply_columns import Nodes
 from market.rules.clearing.valuation import Terms, Valuation
 from market.rules.clearing.waterfall_lines import HOLE, LineColumns, Lines, Templates, template_of
 from market.rules.clearing.written import decimals, encoded
+from market.rules.full_origins import asks_for_stages, origin_of
 from market.rules.match_terms import co_products_counted
 from market.rules.optimum.problem import Int64s, Mask
 
@@ -334,12 +335,13 @@ class Waterfalls:
         return lines
 
     def _origins(self, trades: _Trades) -> Iterator[bytes]:
-        steps = [tuple(sold.origin) for sold in trades.sold]
+        rule_set = self._facts.rule_set
+        steps = [origin_of(sold, rule_set) for sold in trades.sold]
         concentrated: Iterable[tuple[str, ...]] = repeat((), len(steps))
         unstated: Iterable[tuple[str, ...]] = repeat((), len(steps))
         if self._facts.inputs.concentrated is not None:
             concentrated = (concentrated_origins(supply, self._facts) for supply in trades.supplies)
-        if self._facts.rule_set.origins_by_stage is True:
+        if asks_for_stages(rule_set):
             unstated = (unstated_of(supply, self._facts) for supply in trades.supplies)
         return map(
             self._origin.__getitem__,

@@ -5,7 +5,8 @@ from datetime import date
 
 from msgspec import Struct
 
-from events.passport_terms import ORIGIN_STAGES, OriginStage
+from events.origin_terms import OriginStage
+from events.passport_terms import ORIGIN_STAGES
 from events.vocabulary import PPB
 from market.rules.element_masses import MG_PER_G
 from market.rules.twins.dated_rules import DatedRule, applying

@@ -10,7 +10,8 @@ from uuid import UUID
 from msgspec import Struct
 
 from contracts.rules.price_terms import round_half_even
-from events.passport_terms import ORIGIN_STAGES, OriginStage
+from events.origin_terms import OriginStage
+from events.passport_terms import ORIGIN_STAGES
 from events.vocabulary import PPB
 from market.rules.crma.dated import CrmaRules
 from market.rules.crma.taken import SILENCE_IS_NONE, Party, Reuse, Taken
@@ -26,14 +27,17 @@ class CountryShare(Struct, frozen=True, kw_only=True):
 class StageShare(Struct, frozen=True, kw_only=True):
     """Of one element's consumption: what the Union and each country did at a stage, largest first.
 
-    `undeclared_ppb`: of it nobody says where, or, for recycling, whether. `benchmark`: whether the Union's
-    share reaches it; `ceiling`: whether no third country is above it. `of_declared`: what volumes that were
-    not traded here have in the first two and in third countries' share; trades have the rest.
+    A country has all that went through any step of the stage there, so that shares may overlap; the Union
+    what went through none elsewhere. `undeclared_ppb`: of it nobody says where, or, for recycling, whether;
+    `untold_ppb`: some of its steps are told, and there may be others. `benchmark`: whether the Union's share
+    reaches it; `ceiling`: whether no third country is above it. `of_declared`: what volumes that were not
+    traded here have in the first two and in third countries' share; trades have the rest.
     """
 
     stage: OriginStage
     union_ppb: int
     undeclared_ppb: int
+    untold_ppb: int = 0
     of_declared: "DeclaredPart"
     countries: tuple[CountryShare, ...]
     largest_third: CountryShare | None
@@ -152,18 +156,18 @@ def _stage_share(
 ) -> StageShare:
     """`of`: an element and a stage."""
     stage = of[1]
-    scaled = _by_country(*of, lots)
-    undeclared = consumption_mg * PPB - sum(scaled.values())
-    silent = 0 if stage in SILENCE_IS_NONE else undeclared
-    inside = sum(mass for country, mass in scaled.items() if country in rules.union)
+    went = _Went.of(*of, lots, rules)
+    scaled = went.countries
+    silent = 0 if stage in SILENCE_IS_NONE else went.undeclared
     order = sorted(scaled, key=lambda country: (-scaled[country], country))
     third = next((country for country in order if country not in rules.union), None)
     benchmark_ppb = rules.benchmarks_ppb.get(stage)
     outside = 0 if third is None else scaled[third]
     return StageShare(
         stage=stage,
-        union_ppb=_ppb(inside, consumption_mg),
-        undeclared_ppb=_ppb(undeclared, consumption_mg),
+        union_ppb=_ppb(went.inside, consumption_mg),
+        undeclared_ppb=_ppb(went.undeclared, consumption_mg),
+        untold_ppb=_ppb(went.untold, consumption_mg),
         of_declared=_declared_part(of, lots, consumption_mg, rules),
         countries=tuple(
             CountryShare(country=country, share_ppb=_ppb(scaled[country], consumption_mg))
@@ -173,20 +177,66 @@ def _stage_share(
         if third is None
         else CountryShare(country=third, share_ppb=_ppb(outside, consumption_mg)),
         benchmark_ppb=benchmark_ppb,
-        benchmark=_at_least(inside, silent, benchmark_ppb, consumption_mg),
+        benchmark=_at_least(went.inside, silent + went.perhaps_inside, benchmark_ppb, consumption_mg),
         ceiling_ppb=rules.ceiling_ppb,
-        ceiling=_at_most(outside, silent, rules.ceiling_ppb, consumption_mg),
+        ceiling=_at_most(outside, silent + went.most_outside(rules), rules.ceiling_ppb, consumption_mg),
     )
 
 
-def _by_country(element: str, stage: OriginStage, lots: Sequence[tuple[Taken, int]]) -> dict[str, int]:
-    """Milligrams × parts per billion."""
-    scaled: dict[str, int] = {}
-    for each, mass_mg in lots:
-        for part in each.origin_of(element):
-            if part.stage == stage:
-                scaled[part.country] = scaled.get(part.country, 0) + mass_mg * part.share_ppb
-    return scaled
+class _Went(Struct, frozen=True, kw_only=True):
+    """Where a stage of an element took place, in milligrams × parts per billion: `untold` by countries of
+    which steps are told. `perhaps_inside`: all of those are in the Union."""
+
+    whole: int
+    undeclared: int
+    inside: int
+    perhaps_inside: int
+    countries: dict[str, int]
+    open_parts: dict[frozenset[str], int]
+
+    @property
+    def untold(self) -> int:
+        return sum(self.open_parts.values())
+
+    def most_outside(self, rules: CrmaRules) -> int:
+        """By how much a third country may be above the one that has most, if all that is untold were its."""
+        thirds = {country: mass for country, mass in self.countries.items() if country not in rules.union}
+        most = max(thirds.values(), default=0)
+        reach = [
+            mass + sum(part for told, part in self.open_parts.items() if country not in told)
+            for country, mass in thirds.items()
+        ]
+        return max((*reach, self.untold)) - most
+
+    @classmethod
+    def of(
+        cls, element: str, stage: OriginStage, lots: Sequence[tuple[Taken, int]], rules: CrmaRules
+    ) -> "_Went":
+        inside = perhaps_inside = stated = 0
+        countries: dict[str, int] = {}
+        open_parts: dict[frozenset[str], int] = {}
+        for each, mass_mg in lots:
+            for part in each.parts_of(element, stage):
+                if not part.countries:
+                    continue
+                mass = mass_mg * part.share_ppb
+                stated += mass
+                european = part.countries <= rules.union
+                inside += mass if european and not part.untold else 0
+                perhaps_inside += mass if european and part.untold else 0
+                if part.untold:
+                    open_parts[part.countries] = open_parts.get(part.countries, 0) + mass
+                for country in part.countries:
+                    countries[country] = countries.get(country, 0) + mass
+        whole = sum(mass_mg for _, mass_mg in lots) * PPB
+        return cls(
+            whole=whole,
+            undeclared=whole - stated,
+            inside=inside,
+            perhaps_inside=perhaps_inside,
+            countries=countries,
+            open_parts=open_parts,
+        )
 
 
 def _declared_part(
@@ -206,11 +256,10 @@ def _declared_part(
 def _parts(
     of: tuple[str, OriginStage], lots: Sequence[tuple[Taken, int]], rules: CrmaRules
 ) -> tuple[int, int, int]:
-    """In the Union, in third countries, and where nobody says: milligrams × parts per billion."""
-    scaled = _by_country(*of, lots)
-    inside = sum(mass for country, mass in scaled.items() if country in rules.union)
-    stated = sum(scaled.values())
-    return inside, stated - inside, sum(mass_mg for _, mass_mg in lots) * PPB - stated
+    """In the Union alone, also or perhaps in third countries, and where nobody says: milligrams × parts per
+    billion."""
+    went = _Went.of(*of, lots, rules)
+    return went.inside, went.whole - went.undeclared - went.inside, went.undeclared
 
 
 def _at_least(known: int, silent: int, least_ppb: int | None, consumption_mg: int) -> Verdict:

@@ -6,7 +6,8 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from events.passport_terms import ORIGIN_STAGES, OriginStage
+from events.origin_terms import OriginStage
+from events.passport_terms import ORIGIN_STAGES
 from events.vocabulary import PPB
 from market.rules.crma.taken import SILENCE_IS_NONE, Taken
 

@@ -3,8 +3,8 @@
 Masses are milligrams of an element, rounded down once for each lot.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Final, Literal
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final, Literal, NamedTuple
 from uuid import UUID
 
 from msgspec import Struct
@@ -13,9 +13,11 @@ from msgspec.structs import replace
 from contracts.rules.oxides import WITHOUT_METAL
 from events.contract_terms import DeliveryEvidence
 from events.market_terms import SupplyTerms
-from events.passport_terms import ORIGIN_STAGES, OriginShare, OriginStage, PassportContent
+from events.origin_terms import OriginStage, StagePath
+from events.passport_terms import ORIGIN_STAGES, OriginShare, PassportContent
 from events.vocabulary import (
     BASIS_ELEMENTS,
+    MICRO,
     PPB,
     MarketBasis,
     OriginStep,
@@ -29,6 +31,7 @@ from market.rules.orders.materials import WHOLE_MAGNETS
 from market.rules.parties.parties import Organisation
 from market.rules.passports.bound_lots import DELIVERED_LEAST_PPB
 from market.rules.quantities import largest_remainder, product_g
+from market.rules.stage_paths import told_paths
 
 SILENCE_IS_NONE: frozenset[OriginStage] = frozenset({"recycling"})
 """What nobody says was recycled was not; mined and processed all of it was, somewhere."""
@@ -55,9 +58,10 @@ class Taken(Struct, frozen=True, kw_only=True):
     """Material that `buyer` took of `seller`: milligrams by element, and where each stage took place.
 
     `recycled_ppb`: the recycled share that is claimed of each element; None: the lines of `origin` are it.
-    `documented`: a passport says so, not only the order; `corrected`: it says something else than when the
-    lot was taken. `declared`: it was not traded here. `reuse`: magnets that are used again, `goods_g` of
-    them; None: material. `resold`: what its buyer has sold on of it, which is not in `elements`.
+    `paths`: where a passport tells steps before the last of a stage. `documented`: a passport says so, not
+    only the order; `corrected`: it says something else than when the lot was taken. `declared`: it was not
+    traded here. `reuse`: magnets that are used again, `goods_g` of them; None: material. `resold`: what its
+    buyer has sold on of it, which is not in `elements`.
     """
 
     seller: Party
@@ -68,6 +72,7 @@ class Taken(Struct, frozen=True, kw_only=True):
     documented: bool
     declared: bool = False
     form: ProductForm | None = None
+    paths: tuple[StagePath, ...] = ()
     passport: UUID | None = None
     corrected: bool = False
     reuse: Reuse | None = None
@@ -80,6 +85,26 @@ class Taken(Struct, frozen=True, kw_only=True):
         if self.recycled_ppb is None:
             return self.origin
         return recycled_origin(self.origin, self.recycled_ppb.get(element, 0))
+
+    def parts_of(self, element: str, stage: OriginStage) -> Iterator["StagePart"]:
+        """By all steps that are told; a material is recycled where its origin says, as much as is claimed."""
+        told = [] if stage in SILENCE_IS_NONE else [part for part in self.paths if part.stage == stage]
+        for part in told:
+            countries = frozenset(step.country for step in part.steps)
+            yield StagePart(part.share_ppm * (PPB // MICRO), countries, untold=part.untold)
+        if not told:
+            for share in self.origin_of(element):
+                if share.stage == stage:
+                    yield StagePart(share.share_ppb, frozenset((share.country,)), untold=False)
+
+
+class StagePart(NamedTuple):
+    """Of an element, parts per billion that went through a stage in `countries`, and with `untold` perhaps in
+    others; without countries nobody says where, or it did not."""
+
+    share_ppb: int
+    countries: frozenset[str]
+    untold: bool
 
 
 def recycled_origin(origin: Sequence[OriginShare], recycled_ppb: int) -> tuple[OriginShare, ...]:
@@ -106,7 +131,8 @@ def masses(
 
 class Traded(Struct, frozen=True, kw_only=True):
     """What is known of a lot beside its goods: the basis of its market, the route that its buyer runs, and
-    its passport, `corrected` since the lot was taken. `passport` None: there is none, or nobody shows it."""
+    its passport, `corrected` since the lot was taken, `made` by a transformation. `passport` None: there is
+    none, or nobody shows it."""
 
     seller: Party
     buyer: Party
@@ -115,6 +141,7 @@ class Traded(Struct, frozen=True, kw_only=True):
     passport: UUID | None = None
     content: PassportContent | None = None
     corrected: bool = False
+    made: bool = False
 
     def of(
         self,
@@ -133,6 +160,7 @@ class Traded(Struct, frozen=True, kw_only=True):
             recycled_ppb=_stated_ppb(stated.recycled, self.basis)
             if content is None
             else claimed_ppb(content),
+            paths=() if content is None else told_paths(content, made=self.made),
             documented=content is not None,
             form=form,
             passport=self.passport,

@@ -4,14 +4,16 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import date, timedelta
 
 from contracts.rules.oxides import WHOLE_MOST_PPB
-from contracts.rules.price_terms import divide
+from contracts.rules.price_terms import divide, step_text
 from events.analytes import cell_meant_by, counted_ppb, in_two_forms, reported_names, whole_ppb
 from events.fractions import percent_text, ppb_text
 from events.market_terms import MarketTerms, RuleSet
+from events.origin_terms import StepShare
 from events.refusal import Caution, DuplicateEntry, Refusal
 from events.vocabulary import (
     ANALYTES,
     BASIS_ELEMENTS,
+    MICRO,
     PPB,
     REPORTED,
     TRADED_OXIDE,
@@ -259,6 +261,33 @@ def stage_cautions(unstated: Sequence[ValueChainStage]) -> Iterator[Caution]:
             ),
             pointer="/origin",
         )
+
+
+def step_cautions(before: Sequence[StepShare]) -> Iterator[Caution]:
+    """What the passport of a lot tells beside its origin, where the market's rules go by it."""
+    steps = [step for step in before if step.country is not None]
+    if steps:
+        told = ", ".join(f"{step_text(step)} ({_part(step)})" for step in steps)
+        yield Caution(
+            code="origin_step_before",
+            text=f"By its passport the lot went through {told} before. This market's rules count that: no "
+            "requirement that excludes such a country fits, what is bid against it is taken off, and a "
+            "premium for a European origin is paid only where all of it lay in the Union.",
+            pointer="/physical_lot/passport",
+        )
+    untold = [f"{step.stage} ({_part(step)})" for step in before if step.country is None]
+    if untold:
+        yield Caution(
+            code="origin_step_untold",
+            text=f"By its passport nobody states every step of {', '.join(untold)}: no premium for a "
+            "European origin is paid, what is bid against listed countries is taken off, and no requirement "
+            "that excludes countries fits. Who made the lot may state its `paths` by a correction.",
+            pointer="/physical_lot/passport",
+        )
+
+
+def _part(step: StepShare) -> str:
+    return percent_text(step.share_ppm * (PPB // MICRO))
 
 
 def form_claim_cautions(form: ProductForm, post_ppb: int, pre_ppb: int) -> Iterator[Caution]:

@@ -39,6 +39,7 @@ from market.rules.refusing.passport_refusals import (
     PassportUnknown,
     RecycledAbovePassport,
 )
+from market.rules.stage_paths import steps_told
 
 
 def evidence_of(passport: Passport, basis: MarketBasis, now: datetime) -> PassportEvidence:
@@ -58,6 +59,7 @@ def evidence_of(passport: Passport, basis: MarketBasis, now: datetime) -> Passpo
         origin=_steps(content),
         certificates=tuple(dict.fromkeys(paper.scheme for paper in papers)),
         certified=tuple(map(_period, papers)),
+        steps=steps_told(passport),
     )
 
 

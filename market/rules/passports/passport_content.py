@@ -6,6 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from events.fractions import decimal_text, ppb_text
+from events.origin_terms import StagePath
 from events.passport_terms import (
     ORIGIN_STAGES,
     ClaimSupported,
@@ -38,6 +39,8 @@ from market.rules.refusing.passport_refusals import (
     OriginFacilityUnknown,
     OriginOverWhole,
     OriginSourceMissing,
+    PathsLackOrigin,
+    PathsNotWhole,
 )
 from market.rules.refusing.refusals import CertificateExpired
 
@@ -70,6 +73,7 @@ def content_refusals(
     reasons += _share_refusals(content.recycled, figures, "/recycled")
     reasons += _share_refusals(content.booked, figures, "/booked")
     reasons += _origin_refusals(content.origin)
+    reasons += _path_refusals(content)
     reasons += _certificate_refusals(content.certificates, issued_at)
     reasons += _document_refusals(content, now)
     if content.footprint is not None:
@@ -92,7 +96,7 @@ def root_refusals(content: PassportContent) -> list[Refusal]:
     claims: tuple[tuple[ClaimSupported, bool], ...] = (
         ("recycled", bool(content.recycled)),
         ("booked", bool(content.booked)),
-        ("origin", bool(content.origin)),
+        ("origin", bool(content.origin or content.paths)),
     )
     return _evidence_refusals(content, claims) + [
         CertificateOfOtherSite(pointer=f"/certificates/{index}/facility")
@@ -156,6 +160,36 @@ def _origin_refusals(origin: Sequence[OriginShare]) -> list[Refusal]:
         if sum_ppb > PPB:
             reasons.append(OriginOverWhole(pointer="/origin", stage=stage, sum=ppb_text(sum_ppb)))
     return reasons
+
+
+def _path_refusals(content: PassportContent) -> list[Refusal]:
+    """Each stage that is told of is told of as a whole, each of its parts once."""
+    paths = content.paths or ()
+    reasons: list[Refusal] = []
+    for stage in dict.fromkeys(part.stage for part in paths):
+        sum_ppm = sum(part.share_ppm for part in paths if part.stage == stage)
+        if sum_ppm != MICRO:
+            told = ppb_text(sum_ppm * (PPB // MICRO))
+            reasons.append(PathsNotWhole(pointer="/paths", stage=stage, sum=told))
+    return reasons + duplicate_refusals("/paths", [_path_text(part) for part in paths])
+
+
+def _path_text(part: StagePath) -> str:
+    steps = ", ".join(f"{step.country} {step.form}" for step in part.steps) or "no step"
+    return f"{part.stage}: {steps}{', untold' if part.untold else ''}"
+
+
+def told_refusals(content: PassportContent) -> list[Refusal]:
+    """Of paths that are stated now: where the origin says that the last step was, they say so too."""
+    paths = content.paths or ()
+    told = {(part.stage, step.country) for part in paths for step in part.steps}
+    stages = {part.stage for part in paths}
+    named = dict.fromkeys((share.stage, share.country) for share in content.origin if share.share_ppb)
+    return [
+        PathsLackOrigin(pointer="/paths", stage=stage, country=country)
+        for stage, country in named
+        if stage in stages and (stage, country) not in told
+    ]
 
 
 def origin_sites(content: PassportContent) -> frozenset[UUID]:

@@ -36,6 +36,7 @@ from market.rules.passports.passport_content import (
     origin_sites,
     root_refusals,
     site_refusals,
+    told_refusals,
 )
 from market.rules.passports.settled_lots import SettledLot, delivery_refusals
 from market.rules.refusing.defects import FacilityNotOwned
@@ -189,7 +190,7 @@ def issue(state: IssueState, argument: IssuePassport, moment: Moment) -> Decisio
     reasons += content_refusals(content, moment.now, moment.now, at_door=state.at_door)
     if state.at_door:
         reasons += label_refusals(content.magnets, organisation)
-        reasons += site_refusals(content, state.sites)
+        reasons += site_refusals(content, state.sites) + told_refusals(content)
     refuse(reasons + root_refusals(content))
     return Decision(drafts=(passport_draft(argument.passport, state.lanes, fact),))
 
@@ -297,9 +298,14 @@ def acknowledge(state: PassportState, argument: AcknowledgePassport, moment: Mom
 
 
 def correct(state: PassportState, argument: CorrectPassport, moment: Moment) -> Decision:
-    """The content as it should have been stated. Raises Refusals."""
+    """The content as it should have been stated; paths that a transformation rests on and it leaves out stay.
+
+    Raises Refusals.
+    """
     passport = _standing(state, argument.caller, argument.expected_version)
     content, before = argument.content, passport.content
+    if state.at_door and content.paths is UNSET and _balanced(passport):
+        content = replace(content, paths=before.paths)
     fact = PassportCorrected(
         passport=passport.passport, corrects=argument.corrects, reason=argument.reason, content=content
     )
@@ -319,6 +325,8 @@ def correct(state: PassportState, argument: CorrectPassport, moment: Moment) -> 
     if state.at_door:
         wrong += label_refusals(content.magnets, passport.organisation)
         wrong += site_refusals(content, state.sites | origin_sites(before))
+        if content.paths != before.paths:
+            wrong += told_refusals(content)
     refuse(reasons + at("/content", wrong))
     if (state.at_door or argument.awaited) and passport.owner != passport.organisation:
         fact = replace(fact, acceptance="awaited")
@@ -456,8 +464,17 @@ def over_refusals(passport: Passport) -> list[Refusal]:
 
 
 def _balance_refusals(passport: Passport, content: PassportContent) -> list[Refusal]:
-    """Of which transformation, is for its organisation to say."""
-    changed = [m for m in BALANCED_MEMBERS if getattr(content, m) != getattr(passport.content, m)]
-    if not changed or (passport.drawn_by is None and passport.transformation is None):
+    """Of which transformation, is for its organisation to say. A lot that was made before paths were kept may
+    be told of later."""
+    before = passport.content
+    changed = [m for m in BALANCED_MEMBERS if getattr(content, m) != getattr(before, m)]
+    later = passport.transformation is not None and before.paths is UNSET
+    if content.paths != before.paths and not later:
+        changed.append("paths")
+    if not _balanced(passport):
         return []
     return [CorrectionOfBalance(pointer=f"/content/{member}") for member in changed]
+
+
+def _balanced(passport: Passport) -> bool:
+    return passport.drawn_by is not None or passport.transformation is not None

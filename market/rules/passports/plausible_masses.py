@@ -119,15 +119,17 @@ def loss_cautions(fact: PassportTransformed) -> Iterator[Caution]:
 def place_cautions(
     fact: PassportTransformed, drawn: Iterable[PassportContent], made: Iterable[PassportContent]
 ) -> Iterator[Caution]:
-    """Where the stage took place before, which what is made no longer says; `drawn`: what went in."""
+    """Where the stage took place before, which the origin of what is made no longer says; `drawn`: what went
+    in."""
     now = {each.country for content in made for each in content.origin if each.stage == fact.stage}
     before = {each.country for content in drawn for each in content.origin if each.stage == fact.stage}
     if now and before - now:
         yield Caution(
             code="origin_of_last_step",
             text=f"Inputs name {', '.join(sorted(before))} for {fact.stage}; what is made names "
-            f"{', '.join(sorted(now))} alone, where this step took place. A buyer that excludes a country, "
-            "or pays by origin, reads the steps before in the lineage only: tell it.",
+            f"{', '.join(sorted(now))} alone, where this step took place. Its paths keep the steps before: "
+            "where the market's rules ask for origins in full, who excludes a country, or pays by origin, "
+            "goes by them.",
             pointer="/stage",
         )
 

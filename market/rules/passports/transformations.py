@@ -85,6 +85,7 @@ from market.rules.refusing.passport_refusals import (
     StageNotOfFacility,
     ToleranceTooWide,
 )
+from market.rules.stage_paths import mixed_paths
 
 TOLERANCE_PPM_MAX = 50_000
 LOTS_NAMED = 8
@@ -116,7 +117,8 @@ class MadeLot(Struct, frozen=True, kw_only=True):
 
 
 class Transform(Struct, frozen=True, kw_only=True):
-    """`method` and `balance_days` go with mass balance only. `names_owner`: an audit's fact does."""
+    """`method` and `balance_days` go with mass balance only. `names_owner`, `tells_paths`: an audit's fact
+    does."""
 
     caller: Caller
     transformation: UUID
@@ -131,6 +133,7 @@ class Transform(Struct, frozen=True, kw_only=True):
     outputs: tuple[MadeLot, ...]
     losses: tuple[ElementLoss, ...] = ()
     names_owner: bool = False
+    tells_paths: bool = False
 
 
 class TransformState(Struct, frozen=True, kw_only=True):
@@ -162,8 +165,14 @@ def transform(state: TransformState, argument: Transform, moment: Moment) -> Dec
     reasons += _sequence_refusals(state, argument)
     passports = [state.passports[part.passport] for part in argument.inputs]
     custody, inputs = _taken(argument, [passport.content for passport in passports])
-    origin = mixed_origin(inputs, _step(state.facility, argument))
+    step = _step(state.facility, argument)
+    origin = mixed_origin(inputs, step)
     contents = tuple(_content(made, argument.facility, custody, origin) for made in argument.outputs)
+    if state.at_door or argument.tells_paths:
+        of_made = [passport.transformation is not None for passport in passports]
+        contents = tuple(
+            replace(each, paths=mixed_paths(inputs, of_made, step, each.form)) for each in contents
+        )
     of_forms = _form_refusals(contents)
     if of_forms:
         refuse(of_forms + reasons)

@@ -88,6 +88,19 @@ class OriginOverWhole(Refusal):
     code = "origin_over_whole"
 
 
+class PathsNotWhole(Refusal):
+    """The parts of {stage} add up to {sum}; together they are all of the lot. A part of which nobody tells
+    all steps is one with `untold`, a part that went through none one without `steps`."""
+
+    code = "paths_not_whole"
+
+
+class PathsLackOrigin(Refusal):
+    """The origin names {stage} in {country}, where no part of the paths went: name it as their last step."""
+
+    code = "paths_lack_origin"
+
+
 class OriginSourceMissing(Refusal):
     """An origin names its facility or its source."""
 

@@ -28,6 +28,13 @@ SENTENCES: dict[str, str] = {
     "not_available": "The order is not available.",
     "not_qualified": "The buyer has not qualified the seller's site for this form as far as it asks for.",
     "origin_excluded": "The requirement takes nothing from {subject}.",
+    "origin_step_excluded": (
+        "The requirement excludes the country of a step that the lot went through before the last: {subject}."
+    ),
+    "origin_step_untold": (
+        "The requirement excludes countries, and nobody states every step of {subject} that the lot went "
+        "through."
+    ),
     "origin_unstated": "The requirement excludes countries, and the origin leaves out {subject}.",
     "parcel_too_large": "The {subject}'s smallest parcel is more than both orders could trade together.",
     "pcf_missing": "There is no carbon footprint that is valid to the end of delivery.",

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from events.passport_terms import OriginStage
+from events.origin_terms import OriginStage
 from events.vocabulary import PPB
 from market.rules.crma.shares import ElementShares, Verdict
 from market.rules.viewers import (

@@ -1,0 +1,34 @@
+"""Where a lot went through a stage, step by step, as it is told at every door."""
+
+from typing import Self
+
+from events import origin_terms as words
+from events.origin_terms import OriginStage
+from events.vocabulary import ProductForm
+from market.http.wire.countries import CountryCode
+from market.http.wire.material import Body
+from market.http.wire.numbers import PART_PERCENT, DecimalText
+
+
+class StepShare(Body, frozen=True, kw_only=True):
+    """How much of a lot went through a step; shares overlap where it went through several.
+
+    `country` null: of so much nobody states whether there were other steps of the stage. `form` is that of
+    the lot whose passport named the step first, null of several.
+    """
+
+    stage: OriginStage
+    country: CountryCode | None
+    form: ProductForm | None
+    share_percent: DecimalText
+    strategic_project: bool
+
+    @classmethod
+    def of(cls, value: words.StepShare) -> Self:
+        return cls(
+            stage=value.stage,
+            country=value.country,
+            form=value.form,
+            share_percent=PART_PERCENT.text(value.share_ppm),
+            strategic_project=value.strategic_project,
+        )
