@@ -200,12 +200,14 @@ def _arguments(wanted: Wanted, mark: tuple[date | datetime, UUID], limit: int) -
     )
 
 
-_ONE = "select * from issued_invoice where invoice = $1 and $2 in (seller, buyer)"
+_ONE = "select * from issued_invoice where invoice = $1 and ($2::uuid is null or $2 in (seller, buyer))"
 READ_ONE = _SHOWN.replace("ROWS", _ONE).replace("ordered_by", "due_on")
 
 
-async def load_issued(connection: Connection, organisation: UUID, invoice: UUID) -> IssuedInvoice | None:
-    """None for who is no side of it."""
+async def load_issued(
+    connection: Connection, organisation: UUID | None, invoice: UUID
+) -> IssuedInvoice | None:
+    """None for an organisation that is no side of it."""
     row = await connection.fetchrow(READ_ONE, invoice, organisation)
     return None if row is None else _issued(row)
 

@@ -73,7 +73,7 @@ from market.http.rounds import (
     rehearsals,
     rule_sets,
 )
-from market.http.streams import feed, streams, webhook_messages, webhooks
+from market.http.streams import feed, streams, webhook_healths, webhook_messages, webhooks
 from market.http.wire import documents, health
 from market.http.wire.access import PUBLIC
 from market.http.wire.door import Door
@@ -99,6 +99,7 @@ HANDLERS: Final[tuple[Route, ...]] = (
     *feed.HANDLERS,
     *webhooks.HANDLERS,
     *webhook_messages.HANDLERS,
+    *webhook_healths.HANDLERS,
     *markets.HANDLERS,
     *halts.HANDLERS,
     *members.HANDLERS,

@@ -47,15 +47,22 @@ READ_ORGANISATIONS = """
 select organisation, version, body, closing_asked_time, closed_time from organisation
 where ($1::uuid is null or organisation > $1)
 and ($3::text is null or convert_from(body, 'UTF8')::jsonb -> 'roles' ? $3)
+and ($4::text is null or position(lower($4) in lower(convert_from(body, 'UTF8')::jsonb ->> 'name')) > 0)
 order by organisation limit $2
 """
 
 
 async def list_organisations(
-    connection: Connection, *, after: UUID | None, limit: int, role: str | None = None
+    connection: Connection,
+    *,
+    after: UUID | None,
+    limit: int,
+    role: str | None = None,
+    name: str | None = None,
 ) -> Page[Organisation]:
-    """By id; a tenant's session sees its own only. `role`: those that state it."""
-    rows = await connection.fetch(READ_ORGANISATIONS, after, limit + 1, role)
+    """By id; a tenant's session sees its own only. `role`: those that state it; `name`: whose name holds
+    that, in whatever case."""
+    rows = await connection.fetch(READ_ORGANISATIONS, after, limit + 1, role, name)
     return page([organisation(row) for row in rows], limit)
 
 

@@ -51,6 +51,7 @@ BY_PATH: Final[dict[str, str]] = {
             "PATCH /v1/initiatives/{initiative}",
             "DELETE /v1/initiatives/{initiative}",
             "POST /v1/organisations/{organisation}/close",
+            "GET /v1/organisations/{organisation}/webhooks",
             "POST /v1/markets",
             "POST /v1/markets/{market}/halt",
             "POST /v1/markets/{market}/resume",

@@ -144,6 +144,7 @@ def test_a_reader_is_refused_what_records_and_what_is_not_its_organisation_s() -
         "GET /v1/audit/runs/{run}",
         "GET /v1/audit/runs/{run}/report",
         "GET /v1/contests",
+        "GET /v1/organisations/{organisation}/webhooks",
     } == reads - asked
 
 

@@ -48,8 +48,9 @@ class OwnInvoiceView(StandingInvoiceView, frozen=True, kw_only=True):
 
 
 def own_invoice(
-    call: Call[Any, Any], row: IssuedInvoice, agreement: Agreement, names: Mapping[UUID, str]
+    call: Call[Any, Any], own: UUID, row: IssuedInvoice, agreement: Agreement, names: Mapping[UUID, str]
 ) -> OwnInvoiceView:
+    """`own`: who reads; `names`: of both sides."""
     fact, delivered, issue = row.fact, row.delivered, None
     if row.issued_at is not None and row.due_on is not None:
         issue = IssueView(row.issued_at, row.due_on)
@@ -57,7 +58,7 @@ def own_invoice(
         shown = InvoiceView.outside(fact, issue)
     else:
         shown = InvoiceView.provisional(fact, issue)
-    side, today = own_side(call, row, names), day_of(call.door.clock())
+    side, today = own_side(own, row, names), day_of(call.door.clock())
     past = None if row.due_on is None else (row.due_on > today) - (row.due_on < today)
     lines = () if delivered is None else quantity_lines(delivered, agreement.basis, fact)
     agreed = None if row.shipped_on is None else agreement.terms_on(row.shipped_on).delivery

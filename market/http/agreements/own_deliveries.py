@@ -133,7 +133,7 @@ def _view(
     call: Call[Any, Any], row: OwnDelivery, names: Mapping[UUID, str], *, invoiced: bool
 ) -> OwnDeliveryView | None:
     """None where it waits for the other side alone and one's own was asked for."""
-    side = own_side(call, row, names)
+    side = own_side(call.caller.organisation, row, names)
     shown = DeliveryView.of(row.delivery, row.agreement, side.side, call.door.clock(), invoiced=invoiced)
     if call.query.awaits is not None and all(each.side != side.side for each in shown.awaits):
         return None

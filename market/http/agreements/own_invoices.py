@@ -17,7 +17,7 @@ from events.connections import Connection
 from events.decision import Moment
 from events.desk import InMarket
 from market.http.agreements import own_lists
-from market.http.agreements.contract_reads import as_party
+from market.http.agreements.contract_reads import ReasonQuery, as_party
 from market.http.agreements.invoice_queries import STATES, TAG, OwnInvoicesQuery, wanted
 from market.http.agreements.invoice_rows import COLUMNS
 from market.http.agreements.invoice_views import OwnInvoiceView, own_invoice
@@ -96,7 +96,7 @@ async def index(call: Call[Nothing, OwnInvoicesQuery]) -> Answer:
         call,
         rows,
         key=lambda row: _key(row, query.order),
-        view=lambda row: own_invoice(call, row, agreements[row.agreement], names),
+        view=lambda row: own_invoice(call, call.caller.organisation, row, agreements[row.agreement], names),
         name="invoices",
         columns=COLUMNS,
     )
@@ -118,15 +118,16 @@ def _key(row: IssuedInvoice, order: store.Order) -> tuple[date | datetime, UUID]
     roles=READERS,
     summary="Read an invoice",
     tag=TAG,
+    query=ReasonQuery,
     answer=InvoiceRead,
     etagged=True,
-    description=f"For its two sides, with the newest {PAYMENTS_SHOWN_MAX} payments that name it, the "
-    f"oldest of them first, and what index values that were restated since change of it. {STATES}",
+    description="For its two sides, and for an auditor with a reason, who reads it as the seller does; with "
+    f"the newest {PAYMENTS_SHOWN_MAX} payments that name it, the oldest of them first, and what index values "
+    f"that were restated since change of it. {STATES}",
 )
-async def read(call: Call[Nothing, Nothing]) -> Answer:
-    own = call.caller.organisation
-    async with as_party(call) as (connection, _):
-        row = await store.load_issued(connection, own, call.ids["invoice"])
+async def read(call: Call[Nothing, ReasonQuery]) -> Answer:
+    async with as_party(call) as (connection, organisation):
+        row = await store.load_issued(connection, organisation, call.ids["invoice"])
         if row is None:
             raise not_found()
         agreements = await load_agreements(connection, [_agreement(row)])
@@ -134,8 +135,9 @@ async def read(call: Call[Nothing, Nothing]) -> Answer:
         changed = await _restatement(call, connection, row)
     parties = await parties_of(call, row.seller, row.buyer)
     names = {row.seller: parties.seller.name, row.buyer: parties.buyer.name}
+    own = row.seller if organisation is None else organisation
     shown = tuple(PaymentView.of(each, own, names) for each in found)
-    stands = own_invoice(call, row, agreements[row.agreement], names)
+    stands = own_invoice(call, own, row, agreements[row.agreement], names)
     body = InvoiceRead(**structs.asdict(stands), parties=parties, payments=shown, restatement=changed)
     return Answer(body=body, hashed=True)
 

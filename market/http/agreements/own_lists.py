@@ -54,9 +54,9 @@ class OwnSide(Struct, frozen=True, kw_only=True):
     counterparty_name: str
 
 
-def own_side(call: Call[Any, Any], row: Sides, names: Mapping[UUID, str]) -> OwnSide:
-    """`names`: as `names_of_others` found them."""
-    selling = call.caller.organisation == row.seller
+def own_side(own: UUID, row: Sides, names: Mapping[UUID, str]) -> OwnSide:
+    """`own`: who reads; `names`: as `names_of_others` found them."""
+    selling = own == row.seller
     other = row.buyer if selling else row.seller
     return OwnSide(
         side="seller" if selling else "buyer",

@@ -139,7 +139,7 @@ def _key(row: OwnNomination, *, changes: bool) -> tuple[datetime, UUID]:
 
 def _standing(call: Call[Any, Any], row: OwnNomination, names: Mapping[UUID, str]) -> dict[str, Any]:
     return {
-        **structs.asdict(own_side(call, row, names)),
+        **structs.asdict(own_side(call.caller.organisation, row, names)),
         "market": to_text("mkt", row.market),
         "agreement": to_text("agr", row.agreement),
         "updated_at": row.changed_at,

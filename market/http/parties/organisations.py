@@ -119,6 +119,9 @@ class OrganisationQuery(PageQuery, frozen=True, kw_only=True):
     """Query of the list of organisations."""
 
     role: Annotated[PartyRole | None, Meta(description="Only those that state this role.")] = None
+    name: Annotated[Name | None, Meta(description="Only those whose name holds this, in whatever case.")] = (
+        None
+    )
 
 
 class OrganisationAccepted(Accepted, frozen=True, kw_only=True):
@@ -175,12 +178,17 @@ async def register(call: Call[OrganisationTerms, DryRun]) -> Answer:
     tag=TAG,
     query=OrganisationQuery,
     answer=Listing[OrganisationView],
-    description="Operators and auditors see all, everybody else their own; with `role` those that state it.",
+    description="Operators and auditors see all, everybody else their own; with `role` those that "
+    "state it, with `name` those whose name holds it.",
 )
 async def index(call: Call[Nothing, OrganisationQuery]) -> Answer:
     async with as_caller(call) as connection:
         page = await party_reads.list_organisations(
-            connection, after=lists.after(call, UUID), limit=lists.limit(call), role=call.query.role
+            connection,
+            after=lists.after(call, UUID),
+            limit=lists.limit(call),
+            role=call.query.role,
+            name=call.query.name,
         )
     return lists.answer(
         call, page.items, more=page.more, key=lambda row: row.organisation, view=OrganisationView.of
