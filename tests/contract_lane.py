@@ -286,7 +286,8 @@ class ContractLane:
         return self._delivery(results.umpire, results.DecideAsUmpire, by, delivery=self.last, **given)
 
     def object_to_umpire(self) -> "ContractLane":
-        argument = {"reason": "our copy reads otherwise", "evidence": ()}
+        copy = Evidence(title="Our copy of U-1", sha256="cd" * 32, dated_on=self.now.date())
+        argument = {"reason": "our copy reads otherwise", "evidence": () if self.of_before else (copy,)}
         return self._delivery(
             results.object_to_umpire, results.ObjectToUmpire, "buyer", delivery=self.last, **argument
         )

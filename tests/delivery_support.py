@@ -42,6 +42,7 @@ from tests.desk_support import LANE, OPERATOR_CALLER, PERCENT_PPB
 UMPIRE, SURVEYOR = "Alfred H. Knight", "Independent Weighers"
 PPM_PPB = 1_000
 STARTS = date(2027, 1, 1)
+CERTIFICATE = Evidence(title="Certificate U-1", sha256="ab" * 32, dated_on=date(2027, 3, 1))
 INDEX = IndexReference(code="ndpr-oxide", currency="EUR", per="oxide", quotation_period="month_of_shipment")
 OXIDE_PER_METAL_PPB = 1_176_505_191
 """kg of NdPr oxide in one of NdPr: 1 / (0.75 × 0.8574 + 0.25 × 0.8277)."""
@@ -261,7 +262,7 @@ class Deliveries:
         return self._step(results.umpire, DecideAsUmpire, by, self._named() | given | changes)
 
     def object_to_umpire(self, by: str = "buyer", **changes: Any) -> "Deliveries":
-        given = {"reason": "our copy reads otherwise"}
+        given = {"reason": "our copy reads otherwise", "evidence": (CERTIFICATE,)}
         return self._step(results.object_to_umpire, ObjectToUmpire, by, self._named() | given | changes)
 
     def pass_time(self, caller: Any = OPERATOR_CALLER) -> "Deliveries":

@@ -248,7 +248,8 @@ class DeliveryState(AgreementState, frozen=True, kw_only=True):
     `units` of the indices in `values`. `oxides_asked`: whether figures are held against what an oxide can
     hold, as they were not by earlier versions; `silence_paid`: whether an origin that nobody states is priced
     as they did; `of_before`: as they took a mass that no scale can have found, called upon
-    a buyer without what is not as agreed, and declared a return without a day to answer it by.
+    a buyer without what is not as agreed, declared a return without a day to answer it by, and objected to an
+    umpire without a document.
     """
 
     delivery: Delivery | None = None

@@ -331,6 +331,13 @@ class UmpireHandedIn(Refusal):
     code = "umpire_handed_in"
 
 
+class ObjectionUnfounded(Refusal):
+    """An objection names a document that shows other figures, another bill or another certificate: one's own
+    copy of the certificate, or what the laboratory says of it."""
+
+    code = "objection_unfounded"
+
+
 class ObjectionOver(Refusal):
     """Objections were open until {object_by}."""
 

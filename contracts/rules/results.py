@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from contracts.rules import assays
 from contracts.rules.agreement import SIDES, Agreement, other_side
 from contracts.rules.assays import UMPIRE_UNNAMED
+from contracts.rules.contests import evidence_refusals
 from contracts.rules.delivery import Delivery, DeliveryState, date_refusals, known, status_refusals
 from contracts.rules.delivery_refusals import (
     AnalyteMissing,
@@ -22,6 +23,7 @@ from contracts.rules.delivery_refusals import (
     NothingForUmpire,
     ObjectionOpen,
     ObjectionOver,
+    ObjectionUnfounded,
     ResultsOverWhole,
     ResultUnknown,
     UmpireContested,
@@ -83,7 +85,7 @@ class DecideAsUmpire(Struct, frozen=True, kw_only=True):
 
 
 class ObjectToUmpire(Struct, frozen=True, kw_only=True):
-    """By the side that did not hand it in: the figures are not those of the umpire."""
+    """By the side that did not hand it in: the figures are not those of the umpire, as a document shows."""
 
     caller: Caller
     delivery: UUID
@@ -216,6 +218,9 @@ def object_to_umpire(state: DeliveryState, argument: ObjectToUmpire, moment: Mom
         raise UmpireHandedIn(side=side)
     if moment.now >= decided.object_by:
         raise ObjectionOver(object_by=decided.object_by.isoformat())
+    if not state.of_before:
+        unfounded = [] if argument.evidence else [ObjectionUnfounded(pointer="/evidence")]
+        refuse([*unfounded, *evidence_refusals(argument.evidence, moment.now)])
     return decision(agreement, fact)
 
 

@@ -49,6 +49,7 @@ from events.delivery_events import (
     DeliveryWeighed,
     ReturnDeclared,
     UmpireDecided,
+    UmpireObjected,
     WeighingObjected,
     WeighingSettled,
 )
@@ -302,6 +303,11 @@ class ContractAudit:
             self._shelf.keep_quarter_invoice(fact, fact.period.start.date())
 
 
+OF_BEFORE: Final = (
+    BuyerCalled | DeliveryWeighed | WeighingObjected | WeighingSettled | ReturnDeclared | UmpireObjected
+)
+
+
 def _by_former_rules(before: Before, fact: ContractFact) -> Iterator[Before]:
     """As earlier versions decided the fact, the last of them first."""
     if isinstance(fact, AgreementDrafted):
@@ -312,7 +318,7 @@ def _by_former_rules(before: Before, fact: ContractFact) -> Iterator[Before]:
         yield replace(before, silence_paid=True)
     if isinstance(fact, DeliveryShipped | AssayLodged | UmpireDecided):
         yield replace(before, silence_paid=True, oxides_asked=False)
-    if isinstance(fact, BuyerCalled | DeliveryWeighed | WeighingObjected | WeighingSettled | ReturnDeclared):
+    if isinstance(fact, OF_BEFORE):
         yield replace(before, of_before=True)
 
 

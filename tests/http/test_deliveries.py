@@ -526,6 +526,8 @@ async def test_the_umpires_figures_need_its_document_and_the_other_side_may_obje
         *(shown["umpire"][name] for name in ("certificate", "by", "object_by")),
     )
     reason = {"reason": "our copy reads 52 %", "evidence": [certificate]}
+    doubt = await post(shop, f"{delivery}/umpire/objection", buyer, {"reason": "we doubt"})
+    assert (422, "objection_unfounded") == (doubt.status_code, doubt.json()["code"])
     own = await post(shop, f"{delivery}/umpire/objection", seller, reason)
     assert (403, "umpire_handed_in") == (own.status_code, own.json()["code"])
     objected = await post(shop, f"{delivery}/umpire/objection", buyer, reason)

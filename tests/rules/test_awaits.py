@@ -10,9 +10,9 @@ from contracts.rules.awaits import Wait, waits
 from events.contract_terms import AssayClause
 from events.price_clauses import IndexedPrice
 from tests.contract_support import TONNE_G
-from tests.delivery_support import CFD, FLAT, NDPR, UMPIRE, Deliveries, figures
+from tests.delivery_support import CERTIFICATE, CFD, FLAT, NDPR, UMPIRE, Deliveries, figures
 from tests.desk_support import OPERATOR_CALLER, PERCENT_PPB
-from tests.rules.test_deliveries import CERTIFICATE, SHIPPED, begun, disputed
+from tests.rules.test_deliveries import SHIPPED, begun, disputed
 from tests.rules.test_lot_returns import REPORT, paid
 from tests.rules.test_weighings import NAMED, TICKET, contested, received, surveyed
 

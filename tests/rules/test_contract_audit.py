@@ -32,6 +32,7 @@ from events.delivery_events import (
     DeliveryShipped,
     NonArrivalSettled,
     UmpireDecided,
+    UmpireObjected,
     WeighingSettled,
 )
 from events.envelope import Recorded
@@ -309,6 +310,20 @@ def test_figures_beyond_what_an_oxide_holds_are_taken_as_of_before_and_told() ->
     assert FormerRule(facts=3, position=newest.position, time=newest.time) == verdict.former_rule
     within = ContractLane().on(date(2027, 1, 1)).draft(FLAT, kind="spot").sign().ship()
     assert audited(within.records()).former_rule is None
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_an_objection_of_before_that_shows_no_document_is_taken_and_told(*, before: bool) -> None:
+    lane = ContractLane().on(date(2027, 1, 1)).draft(FLAT, kind="spot").sign()
+    lane.ship(stated=figures(**NDPR)).weigh().lodge("seller", **NDPR)
+    lane.lodge("buyer", **NDPR | {"Nd": 55 * PERCENT_PPB}).umpire(90_000, Nd=58 * PERCENT_PPB)
+    lane.of_before = before
+    objected = lane.object_to_umpire().events[-1]
+    assert isinstance(objected.data, UmpireObjected)
+    assert before is not bool(objected.data.evidence)
+    verdict = audited(lane.records())
+    former = FormerRule(facts=1, position=objected.position, time=objected.time)
+    assert (None, former if before else None) == (verdict.divergence, verdict.former_rule)
 
 
 @pytest.mark.parametrize("told", [False, True])

@@ -13,9 +13,9 @@ from contracts.rules.calls import awaited, deemed_acts, next_due, open_call
 from events.contract_terms import AssayClause
 from events.delivery_events import BuyerCalled
 from tests.contract_support import TONNE_G
-from tests.delivery_support import FLAT, NDPR, PPM_PPB, UMPIRE, Deliveries, figures
+from tests.delivery_support import CERTIFICATE, FLAT, NDPR, PPM_PPB, UMPIRE, Deliveries, figures
 from tests.desk_support import BUYER_TRADER, OPERATOR_CALLER, PERCENT_PPB, blotter
-from tests.rules.test_deliveries import CERTIFICATE, SHIPPED, SPEC, begun, disputed
+from tests.rules.test_deliveries import SHIPPED, SPEC, begun, disputed
 
 CALLED, OVER = date(2027, 5, 1), date(2027, 6, 1)
 """60 days after 1 March are over; 30 days after the call."""

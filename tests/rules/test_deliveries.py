@@ -22,7 +22,6 @@ from contracts.rules.volumes import Volumes
 from events.contract_terms import (
     AssayClause,
     DeliveryEvidence,
-    Evidence,
     FixedVolume,
     ProductClause,
     SplittingLimit,
@@ -33,7 +32,7 @@ from events.price_clauses import FlatPrice
 from events.refusal import Caution, Refusals
 from events.vocabulary import Period, PhysicalLot, RecycledContent
 from tests.contract_support import CALLERS, MICRO, TONNE_G
-from tests.delivery_support import FLAT, NDPR, PPM_PPB, UMPIRE, Deliveries, figures
+from tests.delivery_support import CERTIFICATE, FLAT, NDPR, PPM_PPB, UMPIRE, Deliveries, figures
 from tests.desk_support import (
     BUYER_TRADER,
     MATCH,
@@ -523,7 +522,6 @@ def test_who_is_named_while_a_delivery_is_in_dispute_is_its_umpire(laboratory: s
     assert "assayed" == after.umpire(results=figures(Nd=1), laboratory=UMPIRE).delivery.status
 
 
-CERTIFICATE = Evidence(title="Certificate U-1", sha256="ab" * 32, dated_on=SHIPPED)
 OPERATOR: dict[str, Any] = {"caller": OPERATOR_CALLER, "results": figures(Nd=1), "certificate": CERTIFICATE}
 
 
@@ -564,6 +562,12 @@ def test_what_is_no_objection() -> None:
     assert [("malformed_member", "/reason")] == refused(lambda: handed_in().object_to_umpire(reason=""))
     assert [("agreement_unknown", None)] == refused(
         lambda: handed_in().object_to_umpire(caller=STRANGER_TRADER)
+    )
+    of = handed_in()
+    assert [("objection_unfounded", "/evidence")] == refused(lambda: of.object_to_umpire(evidence=()))
+    early = replace(CERTIFICATE, dated_on=SHIPPED + timedelta(days=3))
+    assert [("date_in_future", "/evidence/0/dated_on")] == refused(
+        lambda: handed_in().object_to_umpire(evidence=(early,))
     )
     of_before = disputed().umpire(results=figures(Nd=1))
     assert [("umpire_final", None)] == refused(of_before.object_to_umpire)

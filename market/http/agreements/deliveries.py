@@ -137,7 +137,7 @@ class UmpireAssay(LodgedAssay, frozen=True, kw_only=True):
 
 
 class Objection(Body, frozen=True, kw_only=True):
-    """Why the figures, the bill or the document are not the umpire's."""
+    """Why the figures, the bill or the document are not the umpire's, and the document that shows it."""
 
     reason: LongText
     evidence: Annotated[tuple[Evidence, ...], Meta(max_length=8)] = ()
@@ -300,8 +300,8 @@ async def umpire(call: Call[UmpireAssay, DryRun]) -> Answer:
     "/v1/deliveries/{delivery}/umpire/objection",
     summary="Object to the umpire's assay",
     body=Objection,
-    description="By the side that did not hand it in, while it may. Its figures count no longer; the "
-    "operator asks the laboratory and hands in what it confirms.",
+    description="By the side that did not hand it in, while it may. Its figures count no longer, so a "
+    "document has to show others; the operator asks the laboratory and hands in what it confirms.",
     example={"reason": "Our copy of AHK-2028-5 reads 64.1 % Nd", "evidence": [CERTIFICATE]},
 )
 async def object_to_umpire(call: Call[Objection, DryRun]) -> Answer:

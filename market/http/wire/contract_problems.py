@@ -64,6 +64,7 @@ CONTRACT_REFUSED: Final[dict[type[Refusal], int]] = {
             refusals.BasisNotOfMarket,
             refusals.ConditionOverdue,
             refusals.EvidenceMissing,
+            of_deliveries.ObjectionUnfounded,
             refusals.DateInFuture,
             refusals.DatesOutOfOrder,
             refusals.DayStatedEarly,
