@@ -49,6 +49,7 @@ from events.delivery_events import (
     WeighingSettled,
 )
 from events.payment_events import (
+    InvoiceReferenced,
     PaymentDenied,
     PaymentReceived,
     PaymentReversed,
@@ -368,6 +369,7 @@ FACTS: tuple[type[Struct], ...] = (
     ReturnContested,
     ReturnSettled,
     InvoiceSettled,
+    InvoiceReferenced,
     PaymentStated,
     PaymentReceived,
     PaymentDenied,

@@ -1,4 +1,5 @@
-"""Facts of payments between the sides of agreements, of the `contracts` stream. No money moves by them.
+"""Facts of payments between the sides of agreements, and of what their books call an invoice, of the
+`contracts` stream. No money moves by them.
 
 `agreement` is that of the first part: a payment may be for invoices of several, all between the same two.
 """
@@ -10,7 +11,7 @@ from uuid import UUID
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from events.contract_terms import Cents
-from events.vocabulary import INTEGER_MAX, CurrencyCode, LongText, Text
+from events.vocabulary import INTEGER_MAX, Code, CurrencyCode, LongText, Side, Text
 
 PARTS_MAX = 100
 PaidCents = Annotated[int, Meta(ge=0, le=INTEGER_MAX)]
@@ -102,3 +103,18 @@ class PaymentReversed(Struct, frozen=True, kw_only=True):
     payer: UUID
     payee: UUID
     reason: LongText
+
+
+class InvoiceReferenced(Struct, frozen=True, kw_only=True):
+    """A side says under which number its own books have an invoice: the seller's, as of the document that it
+    issues by it, or the buyer's posting. The newest of a side counts; nothing else follows from it.
+    """
+
+    TYPE: ClassVar[str] = "contracts.invoice.referenced.v1"
+
+    market: UUID
+    agreement: UUID
+    invoice: UUID
+    by: Side
+    reference: Code
+    dated_on: date | UnsetType = UNSET

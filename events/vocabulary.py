@@ -60,7 +60,9 @@ PartyRole = Literal[
     "dismantler", "refurbisher", "recycler", "merchant", "warehouse", "forwarder", "laboratory",
 ]  # fmt: skip
 """What an organisation says that it is: told, and no right; rights are a key's (`KeyRole`)."""
-KeyRole = Literal["trader", "compliance", "reader", "auditor", "operator", "admin"]
+KeyRole = Literal[
+    "trader", "inspector", "accountant", "compliance", "reader", "auditor", "operator", "admin",
+]  # fmt: skip
 ValueChainStage = Literal["extraction", "processing", "recycling", "manufacturing"]
 FacilityStage = Literal[
     "extraction", "processing", "recycling", "manufacturing",

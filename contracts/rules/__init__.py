@@ -21,8 +21,9 @@ In the order of reading, each line from what a command meets first to what it re
                    (what the clock does if it does not); open_contests (what waits to be settled, of
                    agreements too)
     a price        prices, quotation, indices, index_units, price_terms (shared with the market)
-    an invoice     settlements, invoices, quantities (how its quantity came about); returns (what
-                   goes back after it was accepted)
+    an invoice     settlements, invoices, quantities (how its quantity came about),
+                   references (what the sides' books call it); returns (what goes back after it
+                   was accepted)
     a payment      payments, payment_checks; payment (its fold, and what is open of an invoice)
     a year         shortfall (its ledger), balances, year_accounts, year_prices, statements
     saying no      refusals, delivery_refusals, volume_refusals, payment_refusals

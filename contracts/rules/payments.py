@@ -104,7 +104,7 @@ class PaymentState(Struct, frozen=True, kw_only=True):
 
 def open_payment(state: PaymentState, argument: Opening, moment: Moment) -> Decision:
     """What its payer states, or its payee has received without that. Raises Refusals."""
-    refuse(role_refusals(argument.caller, "trader"))
+    refuse(role_refusals(argument.caller, "trader", "accountant"))
     asked = _known(state, argument)
     receives = isinstance(argument, RecordReceipt)
     (first, other), *_ = asked
@@ -286,7 +286,7 @@ def _told(
 
 def _seen(state: PaymentState, caller: Caller) -> Payment:
     """Raises Refusals or PaymentUnknown, also for who is no side of it."""
-    refuse(role_refusals(caller, "trader"))
+    refuse(role_refusals(caller, "trader", "accountant"))
     payment = state.payment
     if payment is None or caller.organisation not in (payment.opened.payer, payment.opened.payee):
         raise PaymentUnknown

@@ -20,6 +20,7 @@ from contracts.rules import (
     nominations,
     non_arrivals,
     payments,
+    references,
     results,
     returns,
     settlements,
@@ -34,10 +35,11 @@ from contracts.rules.index_units import IndexUnits
 from contracts.rules.indices import IndexState
 from contracts.rules.matched import from_match
 from contracts.rules.nominations import VolumeState
-from contracts.rules.payment import PaymentFact
+from contracts.rules.payment import Payable, PaymentFact
 from contracts.rules.payments import PaymentState
 from contracts.rules.prices import Priced
 from contracts.rules.quotation import IndexValues
+from contracts.rules.references import ReferenceState
 from contracts.rules.settlements import QuarterState
 from contracts.rules.steps import AgreementState
 from contracts.rules.volumes import Volumes
@@ -95,6 +97,7 @@ from events.delivery_events import (
 )
 from events.envelope import Recorded
 from events.market_events import MatchConfirmed
+from events.payment_events import InvoiceReferenced
 
 ContractFact: TypeAlias = (
     LifecycleFact
@@ -104,6 +107,7 @@ ContractFact: TypeAlias = (
     | DeliveryFact
     | InvoiceSettled
     | PaymentFact
+    | InvoiceReferenced
     | YearAssessed
 )
 """What is said of one agreement; an index is nobody's."""
@@ -121,7 +125,7 @@ class Before(Struct, frozen=True, kw_only=True):
     against them. `match` is confirmed at `match_time`. `former`: a ledger is asked for as an earlier version
     made it, without `oxides_asked` figures of a lot, with `silence_paid` a price, with `pieces_as_bulk` a
     draft, with `of_before` what `DeliveryState` says of it. `settled`: of terms that reach back. `paying`: of
-    a payment.
+    a payment, `referred`: the invoice that a side's books name.
     """
 
     agreement: Agreement | None = None
@@ -145,6 +149,7 @@ class Before(Struct, frozen=True, kw_only=True):
     of_before: bool = False
     settled: Settled = NOTHING_SETTLED
     paying: PaymentState | None = None
+    referred: Payable | None = None
 
 
 def remade(before: Before, event: Recorded, fact: ContractFact) -> Decision:
@@ -162,6 +167,9 @@ def remade(before: Before, event: Recorded, fact: ContractFact) -> Decision:
     if isinstance(fact, PaymentFact):
         assert before.paying is not None
         return payments.decided_again(before.paying, fact, caller, _moment(event.time, fact.payment))
+    if isinstance(fact, InvoiceReferenced):
+        referring = ReferenceState(lane=event.lane, invoice=before.referred)
+        return references.decided_again(referring, fact, caller, _moment(event.time))
     if isinstance(fact, ReturnFact):
         return returns.decided_again(
             _delivery_state(before, event), fact, caller, _moment(event.time, UNTOLD)

@@ -96,7 +96,7 @@ class ObjectToUmpire(Struct, frozen=True, kw_only=True):
 def lodge(state: DeliveryState, argument: LodgeAssay, moment: Moment) -> Decision:
     """The second side's assay is exchanged with the first at once; until then a side may lodge another, which
     nobody else has seen either. Raises Refusals."""
-    agreement, side = party(state, argument.caller)
+    agreement, side = party(state, argument.caller, "inspector")
     delivery = known(state)
     fact = AssayLodged(
         market=agreement.market,
@@ -151,7 +151,7 @@ def exchange(state: DeliveryState, argument: ExchangeAssays, moment: Moment) -> 
 
 def umpire(state: DeliveryState, argument: DecideAsUmpire, moment: Moment) -> Decision:
     """Every analyte that stands before the umpire at once. Raises Refusals."""
-    agreement, side = party_or_operator(state, argument.caller)
+    agreement, side = party_or_operator(state, argument.caller, "inspector")
     delivery = known(state)
     refuse(status_refusals(delivery, "before_umpire"))
     refuse(_turn_refusals(agreement, delivery, side))

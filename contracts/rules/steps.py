@@ -10,7 +10,7 @@ from events.callers import Caller, role_refusals
 from events.decision import Decision
 from events.envelope import Draft, Fact
 from events.refusal import Refusal, VersionStale, refuse
-from events.vocabulary import Side
+from events.vocabulary import KeyRole, Side
 
 
 class AgreementState(Struct, frozen=True, kw_only=True):
@@ -20,23 +20,26 @@ class AgreementState(Struct, frozen=True, kw_only=True):
     agreement: Agreement | None = None
 
 
-def party(state: AgreementState, caller: Caller) -> tuple[Agreement, Side]:
-    """The agreement and whose side the caller is. To anyone but its parties it does not exist.
+def party(state: AgreementState, caller: Caller, *accepted: KeyRole) -> tuple[Agreement, Side]:
+    """The agreement and whose side the caller is. To anyone but its parties it does not exist. `accepted`:
+    roles beside `trader` whose step it is.
 
     Raises Refusals or AgreementUnknown.
     """
-    refuse(role_refusals(caller, "trader"))
+    refuse(role_refusals(caller, "trader", *accepted))
     side = None if state.agreement is None else state.agreement.side_of(caller.organisation)
     if state.agreement is None or side is None:
         raise AgreementUnknown
     return state.agreement, side
 
 
-def party_or_operator(state: AgreementState, caller: Caller) -> tuple[Agreement, Side | None]:
+def party_or_operator(
+    state: AgreementState, caller: Caller, *accepted: KeyRole
+) -> tuple[Agreement, Side | None]:
     """The agreement, and the side; None for the operator. Raises Refusals or AgreementUnknown."""
     agreement = state.agreement
     if agreement is None or "operator" not in caller.roles or agreement.side_of(caller.organisation):
-        return party(state, caller)
+        return party(state, caller, *accepted)
     return agreement, None
 
 

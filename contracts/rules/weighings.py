@@ -94,7 +94,7 @@ class HandInSurvey(Struct, frozen=True, kw_only=True):
 
 def weigh(state: DeliveryState, argument: Weigh, moment: Moment) -> Decision:
     """Net mass as received; again while the seller may object, or has. Raises Refusals."""
-    agreement, side = party(state, argument.caller)
+    agreement, side = party(state, argument.caller, "inspector")
     delivery = known(state)
     found_ppb = moisture_ppb(argument.moisture_ppb)
     found = weighed(agreement, delivery, argument.weighed_on, argument.net_wet_g, found_ppb, deemed=UNSET)
@@ -210,7 +210,7 @@ def agree(state: DeliveryState, argument: AgreeOnMass, moment: Moment) -> Decisi
 
 def survey(state: DeliveryState, argument: HandInSurvey, moment: Moment) -> Decision:
     """The surveyor's figure counts, whatever the sides have said. Raises Refusals."""
-    agreement, side = party_or_operator(state, argument.caller)
+    agreement, side = party_or_operator(state, argument.caller, "inspector")
     delivery = known(state)
     fact = WeighingSettled(
         market=agreement.market,

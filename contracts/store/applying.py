@@ -11,6 +11,7 @@ from contracts.store import agreements, contests, deliveries, due, indices, issu
 from events.connections import Connection
 from events.contract_events import IndexPublished, InvoiceSettled
 from events.envelope import Recorded
+from events.payment_events import InvoiceReferenced
 
 
 async def apply(connection: Connection, events: Sequence[Recorded]) -> None:
@@ -23,9 +24,15 @@ async def apply(connection: Connection, events: Sequence[Recorded]) -> None:
     volume = [(event, event.data) for event in events if isinstance(event.data, VolumeFact)]
     delivery = [(event, event.data) for event in events if isinstance(event.data, DeliveryFact)]
     invoice = [(event, event.data) for event in events if isinstance(event.data, InvoiceSettled)]
-    payment = [(event, event.data) for event in events if isinstance(event.data, PaymentFact)]
-    index = [(event, event.data) for event in events if isinstance(event.data, IndexPublished)]
-    placed = LifecycleFact | VolumeFact | DeliveryFact | InvoiceSettled | PaymentFact | IndexPublished
+    placed = (
+        LifecycleFact
+        | VolumeFact
+        | DeliveryFact
+        | InvoiceSettled
+        | PaymentFact
+        | InvoiceReferenced
+        | IndexPublished
+    )
     unplaced = {event.type for event in events if not isinstance(event.data, placed)}
     if unplaced:
         raise ValueError(f"no table is placed for {', '.join(sorted(unplaced))}")
@@ -47,13 +54,23 @@ async def apply(connection: Connection, events: Sequence[Recorded]) -> None:
         await payments.apply_standings(
             connection, {payments.key_of(event, fact): event.time for event, fact in settling}
         )
-    if payment:
-        await payments.apply(connection, payment)
-    contested = [(event, fact) for event, fact in (*lifecycle, *delivery) if isinstance(fact, ContestFact)]
-    if contested:
-        await contests.apply(connection, contested)
-    if index:
-        await indices.apply(connection, index)
+    await _told(connection, events)
     changed = {agreements.key_of(event, fact) for event, fact in (*lifecycle, *volume)}
     if changed:
         await due.apply(connection, changed)
+
+
+async def _told(connection: Connection, events: Sequence[Recorded]) -> None:
+    """What is said of invoices and payments, what is contested, and values of indices."""
+    payment = [(event, event.data) for event in events if isinstance(event.data, PaymentFact)]
+    if payment:
+        await payments.apply(connection, payment)
+    reference = [(event, event.data) for event in events if isinstance(event.data, InvoiceReferenced)]
+    if reference:
+        await issued_invoices.apply_references(connection, reference)
+    contested = [(event, event.data) for event in events if isinstance(event.data, ContestFact)]
+    if contested:
+        await contests.apply(connection, contested)
+    index = [(event, event.data) for event in events if isinstance(event.data, IndexPublished)]
+    if index:
+        await indices.apply(connection, index)

@@ -5,6 +5,8 @@ from datetime import UTC, date, datetime
 from typing import Final, Literal, TypeAlias
 from uuid import UUID
 
+from msgspec import UNSET
+
 from contracts.rules.invoices import due_on, total_cents
 from contracts.store.agreements import load_agreements
 from events.connections import Connection
@@ -12,6 +14,7 @@ from events.contract_events import InvoiceSettled
 from events.contract_terms import Settles
 from events.delivery_events import DeliveryShipped
 from events.envelope import Recorded
+from events.payment_events import InvoiceReferenced
 from events.row_counts import expect_rows
 
 Issuing: TypeAlias = DeliveryShipped | InvoiceSettled
@@ -97,3 +100,45 @@ async def apply(connection: Connection, steps: Sequence[tuple[Recorded, Issuing]
         )
     status = await connection.execute(INSERT, *zip(*rows, strict=True))
     expect_rows(status, len(rows), "issued_invoice insert")
+
+
+# The newest of a side counts; the other side's stays.
+UPDATE_REFERENCES = """
+update issued_invoice i set
+    seller_reference = coalesce(s.reference, i.seller_reference),
+    seller_dated_on = case when s.reference is null then i.seller_dated_on else s.dated_on end,
+    buyer_reference = coalesce(b.reference, i.buyer_reference),
+    buyer_dated_on = case when b.reference is null then i.buyer_dated_on else b.dated_on end,
+    changed_time = greatest(i.changed_time, s.said_time, b.said_time)
+from (
+    select distinct lane, market, agreement, invoice
+    from unnest($1::bigint[], $2::uuid[], $3::uuid[], $4::uuid[]) as n (lane, market, agreement, invoice)
+) k
+left join unnest($4::uuid[], $5::text[], $6::text[], $7::date[], $8::timestamptz[])
+    as s (invoice, side, reference, dated_on, said_time) on s.invoice = k.invoice and s.side = 'seller'
+left join unnest($4::uuid[], $5::text[], $6::text[], $7::date[], $8::timestamptz[])
+    as b (invoice, side, reference, dated_on, said_time) on b.invoice = k.invoice and b.side = 'buyer'
+where i.lane = k.lane and i.market = k.market and i.agreement = k.agreement and i.invoice = k.invoice
+"""
+
+
+async def apply_references(
+    connection: Connection, steps: Sequence[tuple[Recorded, InvoiceReferenced]]
+) -> None:
+    """RowCountWrong where an invoice is missing."""
+    said = {(fact.invoice, fact.by): (event, fact) for event, fact in steps}
+    rows = [
+        (
+            event.lane,
+            fact.market,
+            fact.agreement,
+            fact.invoice,
+            fact.by,
+            fact.reference,
+            None if fact.dated_on is UNSET else fact.dated_on,
+            event.time,
+        )
+        for event, fact in said.values()
+    ]
+    status = await connection.execute(UPDATE_REFERENCES, *zip(*rows, strict=True))
+    expect_rows(status, len({fact.invoice for _, fact in said.values()}), "issued_invoice reference update")

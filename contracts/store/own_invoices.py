@@ -52,6 +52,10 @@ class IssuedInvoice(Struct, frozen=True, kw_only=True):
     status: InvoiceStatus
     settled_on: date | None
     changed_at: datetime | None
+    seller_reference: str | None
+    seller_dated_on: date | None
+    buyer_reference: str | None
+    buyer_dated_on: date | None
     lot_number: str | None
     shipped_on: date | None
     settled_body: bytes | None
@@ -98,6 +102,7 @@ class Wanted(Struct, frozen=True, kw_only=True):
     status: InvoiceStatus | None = None
     overdue: bool | None = None
     counterparty: UUID | None = None
+    reference: str | None = None
     today: date = date.min
 
 
@@ -133,7 +138,9 @@ order by p.ordered_by, p.invoice
 _ROWS = """(select * from issued_invoice
      where seller = $1 and $2::text is distinct from 'buyer' and (ordered_by, invoice) > ($3, $4)
          and due_on >= $5 and due_on < $6 and issued_time >= $7 and issued_time < $15
-         and changed_time >= $16 and ($8::uuid is null or agreement = $8)
+         and changed_time >= $16
+         and ($17::text is null or lower($17) in (lower(seller_reference), lower(buyer_reference)))
+         and ($8::uuid is null or agreement = $8)
          and ($9::bigint is null or contract_year = $9) and ($10::uuid is null or buyer = $10)
          and ($11::text is null or status = $11)
          and ($12::boolean is null or $12 = (status in ('open', 'part_paid')
@@ -143,7 +150,9 @@ _ROWS = """(select * from issued_invoice
     (select * from issued_invoice
      where buyer = $1 and $2::text is distinct from 'seller' and (ordered_by, invoice) > ($3, $4)
          and due_on >= $5 and due_on < $6 and issued_time >= $7 and issued_time < $15
-         and changed_time >= $16 and ($8::uuid is null or agreement = $8)
+         and changed_time >= $16
+         and ($17::text is null or lower($17) in (lower(seller_reference), lower(buyer_reference)))
+         and ($8::uuid is null or agreement = $8)
          and ($9::bigint is null or contract_year = $9) and ($10::uuid is null or seller = $10)
          and ($11::text is null or status = $11)
          and ($12::boolean is null or $12 = (status in ('open', 'part_paid')
@@ -197,6 +206,7 @@ def _arguments(wanted: Wanted, mark: tuple[date | datetime, UUID], limit: int) -
         limit,
         wanted.issued_before,
         wanted.updated_since,
+        wanted.reference,
     )
 
 
@@ -234,6 +244,23 @@ async def load_standings(
     """By invoice, without what issued them."""
     rows = await connection.fetch(READ_STANDINGS, agreement, list(invoices))
     return {row["invoice"]: _issued(row) for row in rows}
+
+
+READ_BOOKED = """
+(select invoice from issued_invoice
+ where seller = $1 and lower(seller_reference) = lower($2) and invoice <> $3 limit 1)
+union all
+(select invoice from issued_invoice
+ where buyer = $1 and lower(buyer_reference) = lower($2) and invoice <> $3 limit 1)
+"""
+
+
+async def booked_alike(
+    connection: Connection, organisation: UUID, reference: str, *, other_than: UUID
+) -> list[UUID]:
+    """Other invoices that the organisation's books call the same, one of each side at most."""
+    rows = await connection.fetch(READ_BOOKED, organisation, reference, other_than)
+    return [row["invoice"] for row in rows]
 
 
 class Total(Struct, frozen=True, kw_only=True):
@@ -339,6 +366,10 @@ def _issued(row: asyncpg.Record) -> IssuedInvoice:
         status=row["status"],
         settled_on=row["settled_on"],
         changed_at=known(row["changed_time"]),
+        seller_reference=row["seller_reference"],
+        seller_dated_on=row["seller_dated_on"],
+        buyer_reference=row["buyer_reference"],
+        buyer_dated_on=row["buyer_dated_on"],
         lot_number=row["lot_number"],
         shipped_on=row["shipped_on"],
         settled_body=row["settled_body"],

@@ -637,6 +637,10 @@ CREATE TABLE state.issued_invoice (
     status text NOT NULL,
     settled_on date,
     changed_time timestamp with time zone NOT NULL,
+    seller_reference text,
+    seller_dated_on date,
+    buyer_reference text,
+    buyer_dated_on date,
     CONSTRAINT issued_invoice_status_check CHECK ((status = ANY (ARRAY['open'::text, 'part_paid'::text, 'paid'::text, 'set_off'::text])))
 );
 
@@ -1491,7 +1495,11 @@ CREATE INDEX invoice_of_delivery ON state.invoice USING btree (lane, market, agr
 
 CREATE INDEX invoice_of_period ON state.invoice USING btree (lane, market, agreement, period_start, "position") WHERE (period_start IS NOT NULL);
 
+CREATE INDEX issued_invoice_by_buyer_reference ON state.issued_invoice USING btree (buyer, lower(buyer_reference)) WHERE (buyer_reference IS NOT NULL);
+
 CREATE INDEX issued_invoice_by_id ON state.issued_invoice USING btree (invoice);
+
+CREATE INDEX issued_invoice_by_seller_reference ON state.issued_invoice USING btree (seller, lower(seller_reference)) WHERE (seller_reference IS NOT NULL);
 
 CREATE INDEX issued_invoice_of_buyer_changed ON state.issued_invoice USING btree (buyer, changed_time, invoice);
 

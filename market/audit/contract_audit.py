@@ -54,7 +54,7 @@ from events.delivery_events import (
     WeighingSettled,
 )
 from events.envelope import Draft, Recorded
-from events.payment_events import PaymentReceived
+from events.payment_events import InvoiceReferenced, PaymentReceived
 from events.refusal import Refusal, Refusals
 from market.audit.fact_faults import FactFault, difference_between, said, said_by
 from market.audit.fact_progress import NOTHING_COUNTED, Counted
@@ -172,6 +172,8 @@ class ContractAudit:
         before = Before(agreement=dossier.agreement, volumes=dossier.volumes)
         if isinstance(fact, PaymentFact):
             return replace(before, paying=state_before(self._shelf, event, fact))
+        if isinstance(fact, InvoiceReferenced):
+            return replace(before, referred=self._shelf.payable(fact.invoice))
         if isinstance(fact, AgreementProposed | AgreementSigned):
             return replace(before, settled=self._settled(dossier, event, fact))
         if isinstance(fact, DeliveryShipped):

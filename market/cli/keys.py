@@ -2,6 +2,7 @@
 
 import secrets
 from datetime import UTC, datetime, timedelta
+from typing import get_args
 from uuid import UUID
 
 import rich_click as click
@@ -17,7 +18,7 @@ from market.operators import MintedKey, ensure_operator, issue_key, told
 from market.rules.parties.keys import late_cautions
 from market.settings import Settings
 
-ROLES: tuple[KeyRole, ...] = ("trader", "compliance", "reader", "auditor", "operator", "admin")
+ROLES: tuple[KeyRole, ...] = get_args(KeyRole)
 
 
 @click.group("keys")

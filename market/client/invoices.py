@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from datetime import date, datetime
 from typing import Final
 
+from market.client.answers import Accepted
 from market.client.calls import Body, Calls
 from market.client.operations import keyed, pages, read
 from market.client.paid import (
@@ -18,6 +19,7 @@ from market.client.paid import (
 OWN_INVOICES: Final = pages("/v1/invoices", OwnInvoice)
 OWN_INVOICE: Final = read("/v1/invoices/{invoice}", PaidInvoice)
 INVOICE_TOTALS: Final = read("/v1/invoices/totals", InvoiceTotals)
+REFERENCE: Final = keyed("/v1/invoices/{invoice}/reference", Accepted)
 AGEING: Final = read("/v1/invoices/ageing", AgeingTable)
 
 _PAYMENT: Final = "/v1/payments/{payment}"
@@ -53,6 +55,7 @@ class Invoices:
         overdue: bool | None = None,
         counterparty: str | None = None,
         updated_since: datetime | None = None,
+        reference: str | None = None,
         sort: str | None = None,
     ) -> AsyncIterator[OwnInvoice]:
         """By the day that they are due; with `sort` "issued_at" in the order in which they were issued, with
@@ -72,7 +75,7 @@ class Invoices:
             counterparty=counterparty,
         )
         query["updated_since"] = None if updated_since is None else updated_since.isoformat()
-        return self._calls.pages(OWN_INVOICES, query={**query, "sort": sort})
+        return self._calls.pages(OWN_INVOICES, query={**query, "reference": reference, "sort": sort})
 
     async def totals(
         self,
@@ -108,6 +111,13 @@ class Invoices:
 
     async def read(self, invoice: str) -> PaidInvoice:
         return (await self._calls.ask(OWN_INVOICE, invoice)).body
+
+    async def refer(
+        self, invoice: str, reference: str, *, dated_on: date | None = None, key: str | None = None
+    ) -> Accepted:
+        """What one's own books call it; said again, the newest counts."""
+        body = {"reference": reference, "dated_on": None if dated_on is None else dated_on.isoformat()}
+        return (await self._calls.ask(REFERENCE, invoice, body=body, key=key)).body
 
     async def ageing(self, *, counterparty: str | None = None, by_counterparty: bool = False) -> AgeingTable:
         """What is open by the days since it was due."""

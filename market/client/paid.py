@@ -53,6 +53,10 @@ class OwnInvoice(StandingInvoice, frozen=True, kw_only=True):
     incoterm: str | None
     quantity: tuple[QuantityLine, ...]
     updated_at: datetime | None
+    seller_reference: str | None
+    seller_dated_on: date | None
+    buyer_reference: str | None
+    buyer_dated_on: date | None
 
 
 class PaymentPart(Struct, frozen=True, kw_only=True):

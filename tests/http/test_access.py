@@ -9,9 +9,10 @@ from litestar import get
 from msgspec.structs import replace
 from uuid_utils.compat import uuid7
 
+from events.vocabulary import KeyRole
 from market.commands import parties
 from market.http.app import HANDLERS, check_declared, declared
-from market.http.wire.access import PUBLIC, READERS, READS_ONLY, Credential, KeyRing
+from market.http.wire.access import EVERY_ROLE, PUBLIC, READS_ONLY, Credential, KeyRing
 from market.http.wire.endpoint import PATH_IDS, Endpoint
 from market.http.wire.ids import to_text
 from market.http.wire.problems import DoorError
@@ -22,6 +23,7 @@ from tests.http.shop import Shop
 ENDPOINTS = declared(HANDLERS)
 ROUTES = {f"{e.method} {e.path}": e for e in ENDPOINTS}
 NOBODY = UUID(int=7)
+NARROW: frozenset[KeyRole] = frozenset({"reader", "inspector", "accountant"})
 
 
 def address(declared_route: Endpoint) -> str:
@@ -122,10 +124,10 @@ async def test_head_is_held_to_the_same_credentials_as_get(shop: Shop) -> None:
 async def test_every_route_refuses_a_key_without_its_role(shop: Shop) -> None:
     seller = shop.scene.sellers[0]
     for name, e in ROUTES.items():
-        wrong = sorted(READERS - e.roles)
+        wrong = sorted(EVERY_ROLE - e.roles)
         if e.roles == PUBLIC or not wrong:
             continue
-        for role in {wrong[0], *READS_ONLY.intersection(wrong)}:
+        for role in {wrong[0], *NARROW.intersection(wrong)}:
             answer = await bare(shop, e, Authorization=f"Bearer {await shop.token(seller, role)}")
             told = answer.json()
             assert (name, 403, "role_missing") == (name, answer.status_code, told["code"])
@@ -146,6 +148,35 @@ def test_a_reader_is_refused_what_records_and_what_is_not_its_organisation_s() -
         "GET /v1/contests",
         "GET /v1/organisations/{organisation}/webhooks",
     } == reads - asked
+
+
+def test_who_weighs_and_who_books_payments_is_named_by_these_routes_alone() -> None:
+    """Each of which a trader may call as well."""
+    delivery, payment = "/v1/deliveries/{delivery}", "/v1/payments/{payment}"
+    inspector = {name for name, e in ROUTES.items() if "inspector" in e.roles}
+    accountant = {name for name, e in ROUTES.items() if "accountant" in e.roles}
+    assert {
+        "GET /v1/whoami",
+        "GET /v1/deliveries",
+        f"GET {delivery}",
+        f"POST {delivery}/weighing",
+        f"POST {delivery}/weighing/survey",
+        f"POST {delivery}/assays",
+        f"POST {delivery}/umpire",
+    } == inspector
+    assert {
+        "GET /v1/whoami",
+        "GET /v1/invoices",
+        "GET /v1/invoices/totals",
+        "GET /v1/invoices/ageing",
+        "GET /v1/invoices/{invoice}",
+        "GET /v1/payments",
+        f"GET {payment}",
+        "POST /v1/payments",
+        "POST /v1/incoming-payments",
+        *(f"POST {payment}/{step}" for step in ("receipt", "denial", "withdrawal", "reversal")),
+    } == accountant
+    assert all("trader" in ROUTES[name].roles for name in inspector | accountant)
 
 
 async def test_a_reader_gets_what_its_organisation_s_other_keys_get(shop: Shop) -> None:
@@ -225,7 +256,7 @@ async def test_a_key_is_issued_shown_once_used_and_revoked(shop: Shop) -> None:
 
 async def test_every_key_says_whose_it_is_and_where(shop: Shop) -> None:
     seller = shop.scene.sellers[0]
-    for role in sorted(READERS):
+    for role in sorted(EVERY_ROLE):
         told = await shop.ask("GET", "/v1/whoami", by=seller, roles=(role,))
         assert 200 == told.status_code, told.text
         own = told.json()

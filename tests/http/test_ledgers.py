@@ -7,9 +7,12 @@ from decimal import Decimal
 from io import BytesIO, StringIO
 from typing import Any
 
+import asyncpg
 import httpx
 import openpyxl
 
+from events.replay import from_journal
+from market.rebuild import compare_with_record
 from tests.http.shop import Shop
 from tests.http.test_client import client_of
 from tests.http.test_deliveries import FIGURES, effective, lot, month, on, post, publish
@@ -161,3 +164,69 @@ async def test_an_invoice_says_how_its_quantity_came_about(shop: Shop) -> None:
     client = await client_of(shop, buyer)
     read = await client.invoices.read(final["invoice"])
     assert [Decimal("9.9"), Decimal("0.5")] == [of.counts for of in read.quantity[:2]]
+
+
+async def test_what_books_call_an_invoice_is_said_by_whose_they_are(shop: Shop, database: Any) -> None:
+    _, seller, buyer, outsider = await traded(shop)
+    first, second, third, _ = [each["invoice"] for each in await items(shop, "/v1/invoices", buyer)]
+    path = f"/v1/invoices/{first}/reference"
+    number = {"reference": "RE-2027/41", "dated_on": "2027-05-09"}
+    for by, body, status, code in (
+        (outsider, number, 404, "invoice_unknown"),
+        (seller, {**number, "dated_on": "2027-05-11"}, 422, "date_in_future"),
+    ):
+        answer = await post(shop, path, by, body)
+        assert (status, code) == (answer.status_code, answer.json()["code"]), answer.text
+    assert 404 == (await post(shop, f"/v1/invoices/inv_{'0' * 32}/reference", seller, number)).status_code
+    for bad in ("", "=1+1", "a b", "x" * 65, "41\n"):
+        answer = await post(shop, path, seller, {"reference": bad})
+        assert (400, "/reference") == (answer.status_code, answer.json()["errors"][0]["pointer"]), bad
+    assert 403 == (await post(shop, path, seller, number, roles=("reader",))).status_code
+    rehearsed = await shop.ask("POST", f"{path}?validate_only=true", by=seller, body=number)
+    assert ["contracts.invoice.referenced.v1"] == rehearsed.json()["would_record"]
+    (untold,) = [each for each in await items(shop, "/v1/invoices", seller) if each["invoice"] == first]
+    assert (None, None) == (untold["seller_reference"], untold["buyer_reference"])
+    on(shop, date(2027, 5, 12))
+    said = await post(shop, path, seller, number, roles=("accountant",))
+    assert (201, []) == (said.status_code, said.json()["warnings"]), said.text
+    alike = await post(shop, f"/v1/invoices/{second}/reference", seller, {"reference": "re-2027/41"})
+    (warning,) = alike.json()["warnings"]
+    assert ("reference_repeated", "/reference") == (warning["code"], warning["pointer"])
+    assert first in warning["detail"]
+    other = await post(shop, path, buyer, {"reference": "FI:5100004711"})
+    assert (201, []) == (other.status_code, other.json()["warnings"])
+    client = await client_of(shop, seller)
+    await client.invoices.refer(second, "RE-2027/42", dated_on=date(2027, 5, 12))
+    again = await client.invoices.refer(first, "RE-2027/41a")
+    assert 1 == len(again.receipts)
+    for firm in (seller, buyer):
+        shown = (await shop.ask("GET", f"/v1/invoices/{first}", by=firm)).json()
+        assert ("RE-2027/41a", None, "FI:5100004711", None, "2027-05-12T09:00:00Z") == tuple(
+            shown[name]
+            for name in (
+                "seller_reference",
+                "seller_dated_on",
+                "buyer_reference",
+                "buyer_dated_on",
+                "updated_at",
+            )
+        )
+    changed = await items(shop, "/v1/invoices?updated_since=2027-05-12T00:00:00Z", buyer)
+    assert {first, second} == {each["invoice"] for each in changed}
+    for asked, expected in (("re-2027/42", [second]), ("fi:5100004711", [first]), ("none", [])):
+        found = await items(shop, f"/v1/invoices?reference={asked}", buyer)
+        assert expected == [each["invoice"] for each in found]
+    rows = {
+        row["invoice"]: row for row in rows_of(await shop.ask("GET", "/v1/invoices?format=csv", by=buyer))
+    }
+    assert ("RE-2027/42", "2027-05-12", "") == tuple(
+        rows[second][name] for name in ("seller_reference", "seller_dated_on", "buyer_reference")
+    )
+    assert "" == rows[third]["seller_reference"]
+    owner = await asyncpg.connect(database.dsn("owner"), server_settings={"search_path": "state, view"})
+    try:
+        pool = shop.scene.pool
+        report = await compare_with_record(owner, lambda lane, upto: from_journal(pool, lane, upto=upto))
+    finally:
+        await owner.close()
+    assert [] == [table.table for table in report.tables if table.differences]

@@ -45,6 +45,7 @@ MARCH, APRIL = date(2027, 3, 1), date(2027, 4, 1)
 LISTS = DEPLOY / "postgres" / "migrations" / "0050_lists_over_all_agreements.sql"
 PAID = DEPLOY / "postgres" / "migrations" / "0070_payments_of_invoices.sql"
 MONEY_ALONE = DEPLOY / "postgres" / "migrations" / "0078_part_paid_means_money.sql"
+BOOKED = DEPLOY / "postgres" / "migrations" / "0082_what_books_call_an_invoice.sql"
 CHANGED = DEPLOY / "postgres" / "migrations" / "0081_invoices_and_payments_by_what_changed.sql"
 MIGRATION = DEPLOY / "postgres" / "migrations" / "0043_provisional_invoices_have_a_day.sql"
 CALLS = DEPLOY / "postgres" / "migrations" / "0046_deliveries_wait_for_their_buyer.sql"
@@ -238,6 +239,7 @@ async def test_lists_of_before_are_filled_as_events_fill_them(database: Any, yar
             await owner.execute(PAID.read_text("utf-8"))
             await owner.execute(MONEY_ALONE.read_text("utf-8"))
             await owner.execute(CHANGED.read_text("utf-8"))
+            await owner.execute(BOOKED.read_text("utf-8"))
         assert before == (await owner.fetch(invoices), await owner.fetch(changed))
         report = await compare_with_record(
             owner, lambda lane, upto: from_journal(yard.scene.pool, lane, upto=upto)
@@ -251,6 +253,7 @@ async def test_lists_of_before_are_filled_as_events_fill_them(database: Any, yar
             await owner.execute(PAID.read_text("utf-8"))
             await owner.execute(MONEY_ALONE.read_text("utf-8"))
             await owner.execute(CHANGED.read_text("utf-8"))
+            await owner.execute(BOOKED.read_text("utf-8"))
         await owner.execute("update delivery set changed_time = '-infinity'")
     finally:
         await owner.close()
@@ -305,13 +308,16 @@ async def test_credits_of_before_are_set_off_as_events_set_them_off(database: An
         await owner.execute("drop table payment, payment_part")
         await owner.execute(
             "alter table issued_invoice drop column received_cents, drop column stated_cents,"
-            " drop column set_off_cents, drop column status, drop column settled_on, drop column changed_time"
+            " drop column set_off_cents, drop column status, drop column settled_on,"
+            " drop column changed_time, drop column seller_reference, drop column seller_dated_on, drop column buyer_reference,"
+            " drop column buyer_dated_on"
         )
         await owner.execute("drop index issued_invoice_by_id, issued_invoice_of_delivery")
         async with owner.transaction():
             await owner.execute(PAID.read_text("utf-8"))
             await owner.execute(MONEY_ALONE.read_text("utf-8"))
             await owner.execute(CHANGED.read_text("utf-8"))
+            await owner.execute(BOOKED.read_text("utf-8"))
         assert before == await owner.fetch(rows)
         report = await compare_with_record(
             owner, lambda lane, upto: from_journal(yard.scene.pool, lane, upto=upto)

@@ -164,7 +164,7 @@ insert into state.issued_invoice
 select lane, market, agreement, invoice, seller, buyer, delivery, 1, settles, 'EUR', 100,
     '2026-02-01'::timestamptz + position * interval '1 minute', date '2026-02-01' + (position % 600)::int,
     0, 0, 0, case when position % 10 = 0 then 'open' else 'paid' end, null,
-    '2026-02-01'::timestamptz + position * interval '1 minute'
+    '2026-02-01'::timestamptz + position * interval '1 minute', 'RE-' || position, null, 'FI:' || position
 from state.invoice;
 
 insert into state.payment
@@ -551,10 +551,10 @@ def own_lists_of(organisation: UUID, mark: UUID) -> list[tuple[str, tuple[object
     """A page of a party's lists over all agreements: each side from where the page begins."""
     start, end, instant = date(2026, 6, 1), date(2026, 7, 1), datetime(2026, 2, 5, tzinfo=UTC)
     narrowed = (None, None, None, None, None, start)
-    ever = (issued_invoices.FOR_EVER, issued_invoices.ALWAYS)
+    ever = (issued_invoices.FOR_EVER, issued_invoices.ALWAYS, None)
     due = (organisation, None, start, mark, start, end, instant, *narrowed, 51, *ever)
     issued = (organisation, None, instant, mark, date.min, date.max, instant, *narrowed, 51, *ever)
-    changed = (*issued[:-1], instant)
+    changed = (*issued[:-2], instant, None)
     shipped = (organisation, None, mark, None, None, None, start, end, 51)
     spoken = (organisation, None, instant, mark, None, None, None, None)
     begun = (instant, datetime(2027, 2, 5, tzinfo=UTC), issued_invoices.ALWAYS, 51)
@@ -600,6 +600,11 @@ def payments_of(organisation: UUID, payment: UUID) -> list[tuple[str, tuple[obje
         ),
         (own_payments.READ_OF_INVOICE, (payment, 51), {"payment_part_of_invoice"}),
         (own_invoices.READ_ONE, (payment, organisation), {"issued_invoice_by_id"}),
+        (
+            own_invoices.READ_BOOKED,
+            (organisation, "RE-1", payment),
+            {"issued_invoice_by_seller_reference", "issued_invoice_by_buyer_reference"},
+        ),
         (own_invoices.READ_STANDINGS, (organisation, [payment] * 51), {"issued_invoice_by_id"}),
         (ageing.READ, aged, {"issued_invoice_of_seller_open", "issued_invoice_of_buyer_open"}),
     ]

@@ -36,7 +36,7 @@ from market.http.agreements.delivery_warnings import matched_lot, of_acceptance,
 from market.http.agreements.goods_terms import FoundGoods
 from market.http.agreements.reported_results import ReportedResult, results_of
 from market.http.wire import lists
-from market.http.wire.access import OPERATORS, READERS, TRADERS
+from market.http.wire.access import DELIVERY_READERS, INSPECTORS, OPERATORS, READERS
 from market.http.wire.contract_steps import given
 from market.http.wire.endpoint import Answer, Call, DryRun, Nothing, endpoint, not_found
 from market.http.wire.ids import CertificateId, DeliveryId, PassportId, to_text, to_uuid
@@ -240,6 +240,7 @@ async def _certificates(call: Call[ShipLot, DryRun]) -> tuple[MemberCertificate,
     "/v1/deliveries/{delivery}/assays",
     summary="Lodge a sealed assay",
     body=LodgedAssay,
+    roles=INSPECTORS,
     description="Shown to the other side when both are in or the time is out. Until the other side has "
     "lodged its own, another may be lodged in its place. A figure of an oxide names it in `reported_as` and "
     "counts as the element in it. Of an oxide, carbonate or ore its figures cannot come to more than 105 % "
@@ -277,7 +278,7 @@ async def exchange(call: Call[Nothing, DryRun]) -> Answer:
     "/v1/deliveries/{delivery}/umpire",
     summary="Hand in the umpire's assay",
     body=UmpireAssay,
-    roles=TRADERS | OPERATORS,
+    roles=INSPECTORS | OPERATORS,
     description="By either party, all analytes that stand before the agreed umpire at once. The other side "
     "may object for 7 days; until then a buyer that handed it in neither accepts nor rejects. After an "
     "objection, and where no umpire is named, the operator hands it in, and that is final.",
@@ -403,7 +404,7 @@ async def index(call: Call[Nothing, ReasonedPage]) -> Answer:
 @endpoint(
     "GET",
     "/v1/deliveries/{delivery}",
-    roles=READERS,
+    roles=DELIVERY_READERS,
     summary="Read a delivery",
     tag=TAG,
     query=ReasonQuery,

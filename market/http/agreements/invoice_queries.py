@@ -16,6 +16,7 @@ from market.http.agreements.invoice_standings import PAID
 from market.http.agreements.own_lists import OwnQuery
 from market.http.wire.endpoint import Call
 from market.http.wire.ids import OrganisationId, to_uuid
+from market.rules.refusing.wording import Code
 
 TAG: Final = "Invoices"
 Falls = Literal["past_due", "due_today", "not_yet_due"]
@@ -54,6 +55,10 @@ class OwnInvoicesQuery(DueQuery, frozen=True, kw_only=True):
     updated_since: Annotated[
         Instant | None,
         Meta(description="What changed at this instant or later; `sort` is `updated_at` then."),
+    ] = None
+
+    reference: Annotated[
+        Code | None, Meta(description="What the books of either side call it, in whatever case.")
     ] = None
 
     @property

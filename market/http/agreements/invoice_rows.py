@@ -40,6 +40,10 @@ _MEMBERS: Final = (
     "shipped_on",
     "incoterm",
     "updated_at",
+    "seller_reference",
+    "seller_dated_on",
+    "buyer_reference",
+    "buyer_dated_on",
 )
 
 

@@ -9,7 +9,7 @@ from contracts.store.own_invoices import Total
 from market.http.agreements.contract_reads import as_party
 from market.http.agreements.invoice_queries import FALLS, STATES, TAG, DueQuery, Falls, wanted
 from market.http.wire import row_tables
-from market.http.wire.access import READERS
+from market.http.wire.access import LEDGER_READERS
 from market.http.wire.endpoint import Answer, Call, Nothing, endpoint
 from market.http.wire.material import Body
 from market.http.wire.numbers import SIGNED_CENTS, SignedCents
@@ -44,7 +44,7 @@ class TotalsView(Body, frozen=True, kw_only=True):
 @endpoint(
     "GET",
     "/v1/invoices/totals",
-    roles=READERS,
+    roles=LEDGER_READERS,
     summary="Add up what invoices say",
     tag=TAG,
     query=DueQuery,

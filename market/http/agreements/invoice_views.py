@@ -21,6 +21,7 @@ from market.http.agreements.own_lists import own_side
 from market.http.wire.endpoint import Call
 from market.http.wire.ids import InvoiceId, MarketId, OrganisationId, to_text
 from market.http.wire.numbers import SIGNED_CENTS, SignedCents
+from market.rules.refusing.wording import Code
 
 
 class OwnInvoiceView(StandingInvoiceView, frozen=True, kw_only=True):
@@ -29,8 +30,11 @@ class OwnInvoiceView(StandingInvoiceView, frozen=True, kw_only=True):
 
     `corrects`: the provisional one that it takes back, or the final one of what went back. `lot_number`,
     `shipped_on` and `incoterm` of its delivery, and `quantity`: how the quantity of its first line came
-    about; empty where it is of no delivery. `updated_at`: when it was issued, what was said of a payment that
-    names it, or another of its delivery was; null where the journal held that no longer.
+    about; empty where it is of no delivery. `updated_at`: when it or another of its delivery was issued, or
+    something was said of a payment that names one, or of what books call it; null where the journal held that
+    no longer.
+    `seller_reference` is what the seller's books call it, such as the number of the invoice that it issues by
+    this one, `buyer_reference` what the buyer's do; `…_dated_on` of the document.
     """
 
     market: MarketId
@@ -45,6 +49,10 @@ class OwnInvoiceView(StandingInvoiceView, frozen=True, kw_only=True):
     incoterm: Incoterm | None
     quantity: tuple[QuantityLineView, ...]
     updated_at: Instant | None
+    seller_reference: Code | None
+    seller_dated_on: date | None
+    buyer_reference: Code | None
+    buyer_dated_on: date | None
 
 
 def own_invoice(
@@ -75,4 +83,8 @@ def own_invoice(
         incoterm=None if agreed is None else agreed.incoterm,
         quantity=tuple(map(QuantityLineView.of, lines)),
         updated_at=row.changed_at,
+        seller_reference=row.seller_reference,
+        seller_dated_on=row.seller_dated_on,
+        buyer_reference=row.buyer_reference,
+        buyer_dated_on=row.buyer_dated_on,
     )

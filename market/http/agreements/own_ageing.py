@@ -14,7 +14,7 @@ from market.http.agreements.contract_reads import as_party
 from market.http.agreements.invoice_queries import TAG
 from market.http.agreements.sides import names_of
 from market.http.wire import row_tables
-from market.http.wire.access import READERS
+from market.http.wire.access import LEDGER_READERS
 from market.http.wire.endpoint import Answer, Call, Nothing, endpoint
 from market.http.wire.ids import OrganisationId, to_text, to_uuid
 from market.http.wire.material import Body
@@ -67,7 +67,7 @@ COLUMNS: Final[tuple[Column, ...]] = tuple(
 @endpoint(
     "GET",
     "/v1/invoices/ageing",
-    roles=READERS,
+    roles=LEDGER_READERS,
     summary="Tell how old is what is open",
     tag=TAG,
     query=AgeingQuery,

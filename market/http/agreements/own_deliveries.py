@@ -17,7 +17,7 @@ from market.http.agreements.contract_reads import as_party
 from market.http.agreements.delivery_views import DeliveryView
 from market.http.agreements.own_lists import FILES, OwnQuery, names_of_others, own_side
 from market.http.wire import lists
-from market.http.wire.access import READERS
+from market.http.wire.access import DELIVERY_READERS
 from market.http.wire.endpoint import Answer, Call, Nothing, endpoint
 from market.http.wire.faults import Fault, InvalidInputError
 from market.http.wire.ids import MarketId, OrganisationId, to_text, to_uuid
@@ -77,7 +77,7 @@ _NOT_BOTH: Final = Fault(
 @endpoint(
     "GET",
     "/v1/deliveries",
-    roles=READERS,
+    roles=DELIVERY_READERS,
     summary="List the deliveries of all own agreements",
     tag=TAG,
     query=OwnDeliveriesQuery,

@@ -25,7 +25,7 @@ from market.http.agreements.own_lists import FILES, names_of_others
 from market.http.agreements.payment_views import PaymentView
 from market.http.agreements.sides import PartiesView, parties_of
 from market.http.wire import lists
-from market.http.wire.access import READERS
+from market.http.wire.access import LEDGER_READERS
 from market.http.wire.endpoint import Answer, Call, Nothing, endpoint, not_found
 from market.http.wire.faults import Fault, InvalidInputError
 from market.http.wire.material import Body
@@ -61,7 +61,7 @@ class InvoiceRead(OwnInvoiceView, frozen=True, kw_only=True):
 @endpoint(
     "GET",
     "/v1/invoices",
-    roles=READERS,
+    roles=LEDGER_READERS,
     summary="List the invoices of all own agreements",
     tag=TAG,
     query=OwnInvoicesQuery,
@@ -78,7 +78,7 @@ async def index(call: Call[Nothing, OwnInvoicesQuery]) -> Answer:
     query, limit = call.query, own_lists.page_limit(call) + 1
     if query.updated_since is not None and query.order != "updated_at":
         raise InvalidInputError([_NOT_BOTH])
-    asked = wanted(call)
+    asked = structs.replace(wanted(call), reference=query.reference)
     if query.updated_since is not None:
         since = own_lists.since(query.updated_since, "updated_since")
         asked = structs.replace(asked, updated_since=since)
@@ -115,7 +115,7 @@ def _key(row: IssuedInvoice, order: store.Order) -> tuple[date | datetime, UUID]
 @endpoint(
     "GET",
     "/v1/invoices/{invoice}",
-    roles=READERS,
+    roles=LEDGER_READERS,
     summary="Read an invoice",
     tag=TAG,
     query=ReasonQuery,

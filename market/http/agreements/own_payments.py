@@ -18,7 +18,7 @@ from market.http.agreements.payment_views import PaymentPartView, PaymentSide, P
 from market.http.agreements.payments import TAG
 from market.http.agreements.sides import names_of
 from market.http.wire import lists
-from market.http.wire.access import READERS
+from market.http.wire.access import LEDGER_READERS
 from market.http.wire.endpoint import Answer, Call, Nothing, endpoint, not_found
 from market.http.wire.ids import AgreementId, InvoiceId, MarketId, OrganisationId, PaymentId, to_uuid
 from market.http.wire.lists import PageQuery
@@ -77,7 +77,7 @@ COLUMNS: Final[tuple[Column, ...]] = tuple(
 @endpoint(
     "GET",
     "/v1/payments",
-    roles=READERS,
+    roles=LEDGER_READERS,
     summary="List the own payments",
     tag=TAG,
     query=PaymentsQuery,
@@ -158,7 +158,7 @@ def _row(view: PaymentView, part: PaymentPartView) -> PaymentRow:
 @endpoint(
     "GET",
     "/v1/payments/{payment}",
-    roles=READERS,
+    roles=LEDGER_READERS,
     summary="Read a payment",
     tag=TAG,
     answer=PaymentView,

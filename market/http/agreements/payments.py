@@ -13,6 +13,7 @@ from market.http.agreements.payment_views import (
     PaymentBody,
     ReasonBody,
 )
+from market.http.wire.access import ACCOUNTANTS
 from market.http.wire.contract_steps import Step, given, step_endpoint
 from market.http.wire.endpoint import Answer, Call, DryRun
 from market.http.wire.ids import PaymentId, to_text
@@ -39,7 +40,7 @@ class PaymentAccepted(Accepted, frozen=True, kw_only=True):
     version: int
 
 
-payment_step: Final = partial(step_endpoint, tag=TAG, answer=PaymentAccepted)
+payment_step: Final = partial(step_endpoint, roles=ACCOUNTANTS, tag=TAG, answer=PaymentAccepted)
 later_step: Final = partial(payment_step, versioned=True)
 
 

@@ -17,7 +17,7 @@ from market.http.agreements.delivery_steps import (
     moisture_of,
 )
 from market.http.agreements.delivery_warnings import of_weighing
-from market.http.wire.access import OPERATORS, TRADERS
+from market.http.wire.access import INSPECTORS, OPERATORS
 from market.http.wire.contract_steps import given
 from market.http.wire.endpoint import Answer, Call, DryRun, Nothing
 from market.http.wire.material import Body, Dated
@@ -59,6 +59,7 @@ class SurveyedMass(Body, frozen=True, kw_only=True):
     "/v1/deliveries/{delivery}/weighing",
     summary="State the mass as received",
     body=WeighLot,
+    roles=INSPECTORS,
     description="By the buyer. From this day the time to lodge an assay runs. Where its dry mass is farther "
     "from the shipped one than the franchise (`weighing` of the terms; 0.5 % where they have none), the "
     "seller may object for 7 days: until then, and while the mass is contested, the lot is neither accepted "
@@ -131,7 +132,7 @@ async def agree_on_mass(call: Call[Nothing, DryRun]) -> Answer:
     "/v1/deliveries/{delivery}/weighing/survey",
     summary="Hand in what a surveyor certified of the mass",
     body=SurveyedMass,
-    roles=TRADERS | OPERATORS,
+    roles=INSPECTORS | OPERATORS,
     description="Of a mass that is contested, by either party, of the surveyor that `weighing` of the terms "
     "names; its figure counts as it is. The other side may object for 7 days; until then a buyer that handed "
     "it in neither accepts nor rejects. After an objection, and where no surveyor is named, the operator "

@@ -3,7 +3,7 @@
 from typing import Final, Self
 
 from events.vocabulary import Instant, KeyRole
-from market.http.wire.access import READERS
+from market.http.wire.access import EVERY_ROLE
 from market.http.wire.endpoint import Answer, Call, Nothing, endpoint, not_found
 from market.http.wire.ids import KeyId, MarketId, OrganisationId, to_text
 from market.http.wire.material import Body
@@ -55,7 +55,7 @@ class OwnKeyView(Body, frozen=True, kw_only=True):
 @endpoint(
     "GET",
     "/v1/whoami",
-    roles=READERS,
+    roles=EVERY_ROLE,
     summary="Read your own key",
     tag=TAG,
     answer=OwnKeyView,

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from hashlib import sha256
 from hmac import compare_digest
-from typing import Final
+from typing import Final, get_args
 from uuid import UUID
 
 from msgspec import Struct
@@ -19,6 +19,10 @@ CACHE_TIME: Final = timedelta(seconds=60)
 CACHED_KEYS_MAX: Final = 10_000
 
 TRADERS: Final[frozenset[KeyRole]] = frozenset({"trader"})
+INSPECTORS: Final[frozenset[KeyRole]] = frozenset({"trader", "inspector"})
+"""Who weighs and assays, and hands in what a surveyor or an umpire found."""
+ACCOUNTANTS: Final[frozenset[KeyRole]] = frozenset({"trader", "accountant"})
+"""Who states and confirms what was paid."""
 KEEPERS: Final[frozenset[KeyRole]] = frozenset({"trader", "compliance"})
 """Who keeps the papers of lots."""
 COMPLIANCE: Final[frozenset[KeyRole]] = frozenset({"compliance", "admin", "operator"})
@@ -30,6 +34,9 @@ READS_ONLY: Final[frozenset[KeyRole]] = frozenset({"reader"})
 READERS: Final[frozenset[KeyRole]] = frozenset(
     {"trader", "compliance", "reader", "auditor", "operator", "admin"}
 )
+DELIVERY_READERS: Final = READERS | INSPECTORS
+LEDGER_READERS: Final = READERS | ACCOUNTANTS
+EVERY_ROLE: Final[frozenset[KeyRole]] = frozenset(get_args(KeyRole))
 OVERSEERS: Final[frozenset[KeyRole]] = frozenset({"operator", "auditor"})
 PUBLIC: Final[frozenset[KeyRole]] = frozenset()
 """Of a handler that answers without credentials; it has to say so."""

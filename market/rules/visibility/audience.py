@@ -92,6 +92,7 @@ from events.party_events import (
     PartnerInvited,
 )
 from events.payment_events import (
+    InvoiceReferenced,
     PaymentDenied,
     PaymentReceived,
     PaymentReversed,
@@ -194,6 +195,7 @@ def contract_audience(fact: ContractFact, deals: Mapping[UUID, DealParties]) -> 
             | ReturnSettled()
             | DeliveryWithdrawn()
             | InvoiceSettled()
+            | InvoiceReferenced()
             | PaymentStated()
             | PaymentReceived()
             | PaymentDenied()

@@ -48,6 +48,7 @@ from events.delivery_events import (
     WeighingSettled,
 )
 from events.payment_events import (
+    InvoiceReferenced,
     PaymentDenied,
     PaymentReceived,
     PaymentReversed,
@@ -141,7 +142,8 @@ def on_deal_tape(
         case BuyerCalled() | AssayLodged() | AssaysExchanged() | UmpireDecided() | UmpireObjected():
             return None
         case (
-            PaymentStated()
+            InvoiceReferenced()
+            | PaymentStated()
             | PaymentReceived()
             | PaymentDenied()
             | PaymentWithdrawn()

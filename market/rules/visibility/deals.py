@@ -48,6 +48,7 @@ from events.delivery_events import (
     WeighingSettled,
 )
 from events.payment_events import (
+    InvoiceReferenced,
     PaymentDenied,
     PaymentReceived,
     PaymentReversed,
@@ -91,6 +92,7 @@ ContractFact: TypeAlias = (
     | ReturnSettled
     | DeliveryWithdrawn
     | InvoiceSettled
+    | InvoiceReferenced
     | PaymentStated
     | PaymentReceived
     | PaymentDenied
