@@ -117,7 +117,7 @@ async def main() -> None:
     given = parser.parse_args()
     found = lineage(given.lots)
 
-    names = {owner: "Owner" for owner in {SITE, *(node.owner for node in found.nodes)}}
+    names = dict.fromkeys({SITE, *(node.owner for node in found.nodes)}, "Owner")
 
     def answered(shape: LineageShape) -> bytes:
         return told(found, AuditorViewer(), SITE, "up", shape, names)

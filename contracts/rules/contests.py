@@ -13,7 +13,6 @@ from msgspec import UNSET, Struct, UnsetType
 
 from contracts.rules.agreement import Agreement, Suspension, contest_of, other_side
 from contracts.rules.contract_years import rested_ppb, year_period
-from contracts.rules.days import day_of
 from contracts.rules.price_terms import round_half_even
 from contracts.rules.refusals import (
     ContestedBefore,
@@ -30,6 +29,7 @@ from events.contract_events import ContestSettled, DeclarationContested, ForceMa
 from events.contract_terms import ContestOutcome, Evidence
 from events.decision import Decision, Moment
 from events.envelope import Fact
+from events.local_days import latest_day
 from events.refusal import Refusal, refuse
 from events.vocabulary import PPB, Period, Side
 from events.wellformed import malformed
@@ -207,7 +207,7 @@ def _window_refusals(suspension: Suspension, now: datetime) -> list[Refusal]:
 def evidence_refusals(
     evidence: Sequence[Evidence] | UnsetType, now: datetime, pointer: str = "/evidence"
 ) -> list[Refusal]:
-    today = day_of(now)
+    today = latest_day(now)
     return [
         DateInFuture(
             pointer=f"{pointer}/{place}/dated_on", day=each.dated_on.isoformat(), today=today.isoformat()

@@ -8,7 +8,7 @@ from uuid import UUID
 from msgspec import UNSET, Struct, UnsetType, field
 from msgspec.structs import replace
 
-from contracts.rules.days import day_of, midnight
+from contracts.rules.days import midnight
 from contracts.rules.delivery_refusals import DeliveryStatusUnfit, DeliveryUnknown
 from contracts.rules.index_units import IndexUnits
 from contracts.rules.materials import Material, figures
@@ -38,6 +38,7 @@ from events.delivery_events import (
     WeighingObjected,
     WeighingSettled,
 )
+from events.local_days import latest_day
 from events.refusal import Refusal
 from events.vocabulary import PPB, MarketBasis, Side
 
@@ -374,9 +375,9 @@ def status_refusals(delivery: Delivery, *needed: DeliveryStatus) -> list[Refusal
 def date_refusals(
     day: date, pointer: str, now: datetime, earlier: date, what: str, than: str
 ) -> list[Refusal]:
-    """Days come in order, and not before they are."""
+    """Days come in order, and not before they have begun somewhere."""
     reasons: list[Refusal] = []
-    today = day_of(now)
+    today = latest_day(now)
     if day > today:
         reasons.append(DateInFuture(pointer=pointer, day=day.isoformat(), today=today.isoformat()))
     if day < earlier:

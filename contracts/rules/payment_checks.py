@@ -6,7 +6,6 @@ from typing import Final
 from uuid import UUID
 
 from contracts.rules.currencies import DECIMALS
-from contracts.rules.days import day_of
 from contracts.rules.payment import PaidInvoice, Payable
 from contracts.rules.payment_refusals import (
     InvoiceNamedTwice,
@@ -24,6 +23,7 @@ from contracts.rules.payment_refusals import (
 from contracts.rules.refusals import CurrencyWithoutCents, DateInFuture
 from events.decision import Moment
 from events.fractions import decimal_text
+from events.local_days import latest_day
 from events.payment_events import PaymentReceived, PaymentStated
 from events.refusal import Refusal
 
@@ -122,7 +122,7 @@ def sum_refusals(parts: Sequence[PaidInvoice], amount_cents: int) -> list[Refusa
 
 
 def day_refusals(value_on: date, moment: Moment, ahead_days: int) -> list[Refusal]:
-    today = day_of(moment.now)
+    today = latest_day(moment.now)
     if value_on <= today + timedelta(days=ahead_days):
         return []
     if ahead_days:

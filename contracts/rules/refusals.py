@@ -136,7 +136,7 @@ class LongStopPassed(Refusal):
 
 
 class DateInFuture(Refusal):
-    """{day} has not come yet: days are those of UTC, where it is still {today}."""
+    """{day} has begun nowhere yet: at UTC+14, where days begin first, it is {today}."""
 
     code = "date_in_future"
 

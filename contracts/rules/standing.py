@@ -49,6 +49,7 @@ from events.contract_events import (
 )
 from events.contract_terms import AgreementStatus, ConditionPrecedent, Evidence, FixedVolume
 from events.decision import Decision, Moment
+from events.local_days import latest_day
 from events.refusal import NotDue, Refusal, refuse
 from events.vocabulary import Period, Side
 from events.wellformed import malformed
@@ -134,7 +135,7 @@ def settle_condition(state: AgreementState, argument: SettleCondition, moment: M
     reasons = step_refusals(agreement, argument.expected_version)
     reasons += _status_refusals(agreement, "binding_subject_to_cp")
     if not reasons:
-        reasons += _condition_refusals(agreement, argument, side, day)
+        reasons += _condition_refusals(agreement, argument, side, moment.now)
     fact = ConditionSettled(
         market=agreement.market,
         agreement=agreement.agreement,
@@ -155,7 +156,7 @@ def settle_condition(state: AgreementState, argument: SettleCondition, moment: M
 
 
 def _condition_refusals(
-    agreement: Agreement, argument: SettleCondition, side: Side, day: date
+    agreement: Agreement, argument: SettleCondition, side: Side, now: datetime
 ) -> list[Refusal]:
     named = {condition.code: condition for condition in agreement.terms.conditions}
     condition = named.get(argument.condition)
@@ -167,10 +168,11 @@ def _condition_refusals(
     if side != (condition.by if argument.outcome == "met" else other_side(condition.by)):
         reasons.append(ConditionOfOther(side=condition.by, condition=condition.code))
     long_stop = agreement.terms.term.long_stop_on
-    if long_stop is not None and day > long_stop:
+    if long_stop is not None and day_of(now) > long_stop:
         reasons.append(LongStopPassed(long_stop_on=long_stop.isoformat()))
-    if argument.on > day:
-        reasons.append(DateInFuture(pointer="/on", day=argument.on.isoformat(), today=day.isoformat()))
+    today = latest_day(now)
+    if argument.on > today:
+        reasons.append(DateInFuture(pointer="/on", day=argument.on.isoformat(), today=today.isoformat()))
     return reasons + (_met_refusals(condition, argument) if argument.outcome == "met" else [])
 
 

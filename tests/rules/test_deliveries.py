@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import pytest
@@ -531,9 +531,23 @@ def handed_in(by: str = "seller", terms: Any = FLAT) -> Deliveries:
 
 def test_a_day_that_cannot_be_is_told_with_the_day_that_bounds_it() -> None:
     (late,) = refusals(lambda: begun().ship(shipped_on=SHIPPED + timedelta(days=1)))
-    assert late.detail().endswith(f" has not come yet: days are those of UTC, where it is still {SHIPPED}.")
+    assert late.detail().endswith(
+        f" has begun nowhere yet: at UTC+14, where days begin first, it is {SHIPPED}."
+    )
     (early,) = refusals(lambda: begun().ship(shipped_on=date(2026, 12, 31)))
     assert "a shipment cannot be before the first day of the contract (2027-01-01)." == early.detail()
+
+
+def test_a_day_that_has_begun_in_the_far_east_is_taken() -> None:
+    """On 2 March, at 10:00 UTC of 1 March, in Kiritimati; a minute before it has begun nowhere."""
+    tomorrow, begins = SHIPPED + timedelta(days=1), datetime.combine(SHIPPED, time(10), UTC)
+    of = begun()
+    of.paper.now = begins - timedelta(minutes=1)
+    assert [("date_in_future", "/shipped_on")] == refused(lambda: of.ship(shipped_on=tomorrow))
+    of.paper.now = begins
+    delivery = of.ship(shipped_on=tomorrow).weigh(weighed_on=tomorrow).delivery
+    assert delivery.weighed is not None
+    assert (tomorrow, tomorrow) == (delivery.shipped.shipped_on, delivery.weighed.weighed_on)
 
 
 @pytest.mark.parametrize("days", [-1, 1])

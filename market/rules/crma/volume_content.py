@@ -6,6 +6,7 @@ from typing import Final
 
 from events.contract_terms import Evidence
 from events.fractions import percent_text, ppb_text
+from events.local_days import latest_day
 from events.refusal import Caution, Refusal
 from events.vocabulary import PPB
 from events.volume_terms import DeclaredOrigin, VolumeTerms
@@ -93,5 +94,5 @@ def _evidence_refusals(terms: VolumeTerms, now: datetime) -> Iterator[Refusal]:
     documents: list[tuple[str, Evidence]] = [("/document", terms.document)]
     documents += [(f"/recycled_evidence/{i}", each) for i, each in enumerate(terms.recycled_evidence)]
     for pointer, document in documents:
-        if document.dated_on > now.date():
+        if document.dated_on > latest_day(now):
             yield DocumentInFuture(pointer=f"{pointer}/dated_on", day=document.dated_on.isoformat())

@@ -1,12 +1,13 @@
 """Whether a stated material can be true, and whether it belongs into a market."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from datetime import date, timedelta
+from datetime import datetime
 
 from contracts.rules.oxides import WHOLE_MOST_PPB
 from contracts.rules.price_terms import divide, step_text
 from events.analytes import cell_meant_by, counted_ppb, in_two_forms, reported_names, whole_ppb
 from events.fractions import percent_text, ppb_text
+from events.local_days import latest_day
 from events.market_terms import MarketTerms, RuleSet
 from events.origin_terms import StepShare
 from events.refusal import Caution, DuplicateEntry, Refusal
@@ -54,7 +55,6 @@ NOT_POST_CONSUMER: frozenset[ProductForm] = frozenset(
 NOT_PRE_CONSUMER: frozenset[ProductForm] = frozenset({"ore", "concentrate", "eol_magnet", "core"})
 REO_SUM_LEAST_PPB, REO_SUM_MOST_PPB = 950_000_000, 1_050_000_000
 REO_SUM_USUAL_PPB = range(990_000_000, 1_010_000_001)
-_ONE_DAY = timedelta(days=1)
 
 
 def form_refusals(forms: Iterable[ProductForm], basis: MarketBasis, pointers: Iterable[str]) -> list[Refusal]:
@@ -151,8 +151,8 @@ def _judged_low(composition: Composition) -> bool:
     return composition.of == "treo" or measured >= FULL_PANEL
 
 
-def assay_refusals(assay: Assay, today: date) -> list[Refusal]:
-    if assay.sampled_on > today + _ONE_DAY:
+def assay_refusals(assay: Assay, now: datetime) -> list[Refusal]:
+    if assay.sampled_on > latest_day(now):
         return [AssayInFuture(pointer="/assay/sampled_on")]
     return []
 

@@ -154,7 +154,7 @@ def _price_refusals(case: _Case) -> list[Refusal]:
 
 
 def _assay_refusals(case: _Case) -> list[Refusal]:
-    return assay_refusals(case.draft.assay, case.now.date())
+    return assay_refusals(case.draft.assay, case.now)
 
 
 def _quantity_refusals(case: _Case) -> list[Refusal]:

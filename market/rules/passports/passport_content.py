@@ -6,6 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from events.fractions import decimal_text, ppb_text
+from events.local_days import latest_day
 from events.origin_terms import StagePath
 from events.passport_terms import (
     ORIGIN_STAGES,
@@ -67,7 +68,7 @@ def content_refusals(
     reasons += moisture_refusals(content.moisture_ppb)
     reasons += _composition_refusals(content, at_door=at_door)
     if content.assay is not None:
-        reasons += assay_refusals(content.assay, now.date())
+        reasons += assay_refusals(content.assay, now)
     reasons += _booked_refusals(content)
     figures = frozenset(cell.analyte for cell in content.composition.cells if cell.state == "value")
     reasons += _share_refusals(content.recycled, figures, "/recycled")
@@ -230,7 +231,7 @@ def _document_refusals(content: PassportContent, now: datetime) -> list[Refusal]
     return [
         DocumentInFuture(pointer=f"{pointer}/dated_on", day=document.dated_on.isoformat())
         for pointer, document in documents
-        if document.dated_on > now.date()
+        if document.dated_on > latest_day(now)
     ]
 
 

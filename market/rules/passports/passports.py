@@ -12,6 +12,7 @@ from events.contract_terms import Evidence
 from events.decision import Decision, Moment
 from events.delivery_events import DeliveryShipped
 from events.envelope import Draft, Fact
+from events.local_days import latest_day
 from events.material_events import (
     PassportAcknowledged,
     PassportCorrected,
@@ -416,7 +417,7 @@ def number_refusals(reservation: Reservation | None, lot_number: str, pointer: s
 
 
 def day_refusals(day: date, pointer: str, now: datetime) -> list[Refusal]:
-    today = now.date()
+    today = latest_day(now)
     if day <= today:
         return []
     return [TransferInFuture(pointer=pointer, day=day.isoformat(), today=today.isoformat())]

@@ -222,7 +222,7 @@ class ElementsOverOxide(Refusal):
 
 
 class AssayInFuture(Refusal):
-    """The sample cannot have been taken after today."""
+    """The sample cannot have been taken on a day that has begun nowhere yet: state when it was."""
 
     code = "assay_in_future"
 

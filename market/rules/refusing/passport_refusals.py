@@ -175,13 +175,13 @@ class GoodsNotBack(Refusal):
 
 
 class TransferInFuture(Refusal):
-    """{day} has not come yet: days are those of UTC, where it is still {today}."""
+    """{day} has begun nowhere yet: at UTC+14, where days begin first, it is {today}."""
 
     code = "day_in_future"
 
 
 class DocumentInFuture(Refusal):
-    """The document is dated {day}, which has not come yet."""
+    """The document is dated {day}, which has begun nowhere yet: state the day that it bears."""
 
     code = "document_in_future"
 
