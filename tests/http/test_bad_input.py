@@ -324,6 +324,11 @@ async def test_body_query_and_header_faults_come_together(shop: Shop) -> None:
             {"Content-Type": 'application/json; Charset="UTF-16"'},
             "Send the body in UTF-8, not in the charset 'utf-16'.",
         ),
+        (
+            {"Content-Type": "application/merge-patch+json"},
+            "Send the body as application/json. A member that is given is replaced whole, as an array is: "
+            "members within it that are left out are gone, where a merge patch would keep them.",
+        ),
         ({"Content-Encoding": "gzip"}, "Send the body as it is, without the Content-Encoding 'gzip'."),
     ],
 )

@@ -8,6 +8,11 @@ from market.http.wire.problems import DoorError
 READ: Final = frozenset({"utf-8", "utf8", "us-ascii", "ascii", ""})
 """Charsets of which the bytes are those of UTF-8."""
 
+_WHY: Final = {
+    "application/merge-patch+json": " A member that is given is replaced whole, as an array is: members "
+    "within it that are left out are gone, where a merge patch would keep them."
+}
+
 
 def media_type_of(content_type: str | None) -> str:
     """Without parameters."""
@@ -24,7 +29,8 @@ def check_media_type(content_type: str | None, coding: str | None, accepted: tup
         raise DoorError("unsupported_media_type", told, headers={"Accept-Encoding": "identity"})
     if media_type_of(content_type) not in accepted:
         named = ", ".join(accepted)
-        raise DoorError("unsupported_media_type", f"Send the body as {named}.", headers={"Accept": named})
+        told = f"Send the body as {named}.{_WHY.get(media_type_of(content_type), '')}"
+        raise DoorError("unsupported_media_type", told, headers={"Accept": named})
     charset = _charset_of(content_type or "") if _is_text(media_type_of(content_type)) else "utf-8"
     if charset not in READ:
         told = f"Send the body in UTF-8, not in the charset {charset[:40]!r}."
