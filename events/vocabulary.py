@@ -13,6 +13,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 INTEGER_MAX = 2**53 - 1
 MASS_G_MAX = 10**12
 PRICE_UEUR_PER_KG_MAX = 10**11
+"""100,000 EUR: some fifty times the dearest oxide, and a tenth of what a term of a pair's value may be."""
 PPB = 10**9
 MICRO = 10**6
 GRAMS_PER_KG = 1_000

@@ -21,6 +21,7 @@ from events.vocabulary import (
     MICRO,
     OXIDES,
     PPB,
+    PRICE_UEUR_PER_KG_MAX,
     TRADED_OXIDE,
     Denominator,
     ProductForm,
@@ -49,6 +50,7 @@ def clause_cautions(terms: AgreementTerms) -> Iterator[Caution]:
     yield from _index(terms)
     yield from _splitting(terms)
     yield from _payment(terms)
+    yield from _above_orders(terms)
     packaging = terms.delivery.packaging
     if packaging.unit != "bulk" and packaging.package_wet_g > terms.delivery.lot_wet_g:
         yield Caution(
@@ -205,6 +207,21 @@ def _payment(terms: AgreementTerms) -> Iterator[Caution]:
             "2011/7/EU, Article 3 (5)).",
             pointer="/payment/due_days",
         )
+
+
+def _above_orders(terms: AgreementTerms) -> Iterator[Caution]:
+    """Also where no reference price is known. Of euro alone: of some currencies it is little."""
+    if terms.payment.currency != EURO:
+        return
+    for each in _stated(terms.price):
+        if each.micro_per_kg > PRICE_UEUR_PER_KG_MAX:
+            yield Caution(
+                code="price_above_orders",
+                text=f"The {each.what} is {decimal_text(each.micro_per_kg, MICRO)} EUR per kg; no order may "
+                f"ask or bid more than {decimal_text(PRICE_UEUR_PER_KG_MAX, MICRO)}, and no rare earth that is "
+                "sold by the kilogram costs it. Is it per kg?",
+                pointer=f"/price{each.pointer}",
+            )
 
 
 class _Stated(NamedTuple):

@@ -166,6 +166,11 @@ def test_a_factor_that_may_be_meant_is_not(basis: Any, per: Any, factor_ppb: int
             {"price": FlatPrice(price_micro_per_kg=0)},
             ("price_zero", "/terms/price/price_per_kg", "A flat price of 0"),
         ),
+        ({"price": FlatPrice(price_micro_per_kg=100_000 * MICRO)}, None),
+        (
+            {"price": FlatPrice(price_micro_per_kg=100_000 * MICRO + 1)},
+            ("price_above_orders", "/terms/price/price_per_kg", "is 100000.000001 EUR per kg; no order may"),
+        ),
     ],
 )
 def test_terms_that_are_possible_and_seldom_meant_are_told_with_their_figures(

@@ -326,8 +326,10 @@ async def test_body_query_and_header_faults_come_together(shop: Shop) -> None:
         ),
         (
             {"Content-Type": "application/merge-patch+json"},
-            "Send the body as application/json. A member that is given is replaced whole, as an array is: "
-            "members within it that are left out are gone, where a merge patch would keep them.",
+            (
+                "Send the body as application/json. A member that is given is replaced whole, as an array "
+                "is: members within it that are left out are gone, where a merge patch would keep them."
+            ),
         ),
         ({"Content-Encoding": "gzip"}, "Send the body as it is, without the Content-Encoding 'gzip'."),
     ],

@@ -16,7 +16,7 @@ class RareEarthOxidesUnstated(Refusal):
 
 
 class AmountOutOfRange(Refusal):
-    """{value} is outside {least} to {most}."""
+    """{value} is outside {least} to {most}: see whether its unit is right, per kg and not per tonne."""
 
     code = "amount_out_of_range"
 
