@@ -218,8 +218,8 @@ def _above_orders(terms: AgreementTerms) -> Iterator[Caution]:
             yield Caution(
                 code="price_above_orders",
                 text=f"The {each.what} is {decimal_text(each.micro_per_kg, MICRO)} EUR per kg; no order may "
-                f"ask or bid more than {decimal_text(PRICE_UEUR_PER_KG_MAX, MICRO)}, and no rare earth that is "
-                "sold by the kilogram costs it. Is it per kg?",
+                f"ask or bid more than {decimal_text(PRICE_UEUR_PER_KG_MAX, MICRO)}, and no rare earth "
+                "that is sold by the kilogram costs it. Is it per kg?",
                 pointer=f"/price{each.pointer}",
             )
 
