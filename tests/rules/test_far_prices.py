@@ -13,6 +13,7 @@ from events.vocabulary import StatedPrice, TermHorizon
 from market.rules.input_changes import change_cautions
 from market.rules.market_inputs import MarketInputs
 from market.rules.orders.far_prices import price_cautions
+from market.rules.orders.horizons import below_index_cautions, reference_unknown
 from market.rules.references import trade_reference
 from tests.delivery_support import quoted
 from tests.desk_support import MILLION, PERCENT_PPB, inputs, requirement_order, supply_order
@@ -137,3 +138,32 @@ def test_an_order_far_from_the_reference_of_its_market() -> None:
     (told,) = price_cautions(limit(7_100 * MILLION), reference)
     assert "7100.000000 EUR/kg of basis" in told.text and "NdPr_oxide_99 as of 2026-01-31" in told.text
     assert StatedPrice(amount_micro=69 * MILLION, currency="USD", per="oxide") == reference.price
+
+
+def test_a_differential_below_zero_without_a_floor_is_told() -> None:
+    """At an index of 35 a concentrate at the index less 42 would be paid for by its seller."""
+    below = -42 * MILLION
+    (found,) = below_index_cautions(below, TERM)
+    assert ("price_below_zero_possible", "/ask") == (found.code, found.pointer)
+    assert (
+        "at the index less 42.000000 EUR/kg: where NdPr_oxide_99 is below that, the seller pays" in found.text
+    )
+    assert ["price_below_zero_possible"] == [
+        each.code for each in below_index_cautions(below, replace(TERM, floor_ueur_per_kg=-1))
+    ]
+    for ask_, term in (
+        (below, replace(TERM, floor_ueur_per_kg=0)),
+        (below, None),
+        (0, TERM),
+    ):
+        assert [] == list(below_index_cautions(ask_, term))
+
+
+def test_a_code_that_the_market_does_not_hold_is_refused_with_those_that_it_holds() -> None:
+    told = reference_unknown("/term/index", "NdPr-ox-USD", HELD)
+    assert ("/term/index", "reference_unknown") == (told.pointer, told.code)
+    for code in HELD.references:
+        assert code in told.detail()
+    assert "It holds none." in reference_unknown("/term/index", "x", MarketInputs()).detail()
+    many = MarketInputs(references={f"c{n:02}": HELD.references["NdPr_oxide_99"] for n in range(14)})
+    assert "c11 and 2 more." in reference_unknown("/term/index", "x", many).detail()

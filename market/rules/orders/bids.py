@@ -24,6 +24,7 @@ from events.vocabulary import (
 )
 from events.wellformed import duplicate_refusals
 from market.rules.market_inputs import MarketInputs
+from market.rules.orders.horizons import reference_unknown
 from market.rules.quantities import EUR
 from market.rules.references import is_price_of
 from market.rules.refusing.defects import (
@@ -38,7 +39,7 @@ from market.rules.refusing.defects import (
     RexHierarchyBroken,
 )
 from market.rules.refusing.ineligibility import eur_per_kg_text
-from market.rules.refusing.refusals import FxMissing, ReferenceUnknown
+from market.rules.refusing.refusals import FxMissing
 
 
 def amount_refusals(value: int, pointer: str, *, signed: bool = False) -> list[Refusal]:
@@ -156,7 +157,7 @@ def co_product_refusals(
 def _reference_refusals(code: str, analyte: str, pointer: str, inputs: MarketInputs) -> list[Refusal]:
     recorded = inputs.references.get(code)
     if recorded is None:
-        return [ReferenceUnknown(pointer=pointer, reference=code)]
+        return [reference_unknown(pointer, code, inputs)]
     if not is_price_of(recorded.value, analyte):
         priced = recorded.value.analyte
         return [CoProductReferenceOfOther(pointer=pointer, reference=code, priced=priced, analyte=analyte)]

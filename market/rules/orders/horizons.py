@@ -19,6 +19,7 @@ from market.rules.refusing.defects import (
     WindowOutsideTerm,
     WindowPast,
 )
+from market.rules.refusing.ineligibility import eur_per_kg_text
 from market.rules.refusing.refusals import ReferenceUnknown
 
 
@@ -33,6 +34,7 @@ class Deliverable(Protocol):
 
 QUOTATION_PERIODS: Final[tuple[QuotationPeriod, ...]] = get_args(QuotationPeriod)
 """What a contract can be priced over; orders of before name theirs in words of their own."""
+CODES_TOLD_MAX: Final = 12
 START_YEARS_MAX: Final = 15
 """Each year of each index is two sections of a round, and a round records only so many."""
 
@@ -99,6 +101,30 @@ def contract_years(term: TermHorizon) -> Period:
     )
 
 
+def reference_unknown(pointer: str, code: str, inputs: MarketInputs) -> ReferenceUnknown:
+    codes = sorted(inputs.references)
+    more = len(codes) - CODES_TOLD_MAX
+    named = ", ".join(codes[:CODES_TOLD_MAX]) or "none"
+    return ReferenceUnknown(
+        pointer=pointer, reference=code, held=f"{named} and {more:,} more" if more > 0 else named
+    )
+
+
+def below_index_cautions(ask_ueur_per_kg: int, term: TermHorizon | None) -> Iterator[Caution]:
+    """An ask below the index without a floor: a low index makes a price below zero of it."""
+    if term is None or ask_ueur_per_kg >= 0:
+        return
+    if term.floor_ueur_per_kg is not None and term.floor_ueur_per_kg >= 0:
+        return
+    below = eur_per_kg_text(-ask_ueur_per_kg)
+    yield Caution(
+        code="price_below_zero_possible",
+        text=f"Each kg is paid at the index less {below}: where {term.index} is below that, the seller pays. "
+        "Name a floor; an agreement by hand may pay a share of the index instead (payable_percent).",
+        pointer="/ask",
+    )
+
+
 def tranche_refusals(tranches: tuple[Tranche, ...]) -> list[Refusal]:
     """Tranches in any order that share a moment."""
     if len(tranches) == 1:
@@ -125,7 +151,7 @@ def term_refusals(term: TermHorizon | None, inputs: MarketInputs, now: datetime)
     if max(term.profile_ppb) != PPB:
         reasons.append(ProfileNotPlateau(pointer="/term/profile_ppb"))
     if term.index not in inputs.references:
-        reasons.append(ReferenceUnknown(pointer="/term/index", reference=term.index))
+        reasons.append(reference_unknown("/term/index", term.index, inputs))
     if term.quotation_period not in QUOTATION_PERIODS:
         *others, last_period = QUOTATION_PERIODS
         reasons.append(

@@ -44,7 +44,7 @@ from market.rules.market_inputs import MarketInputs
 from market.rules.orders.activities import activity_cautions, radioactive_cautions
 from market.rules.orders.cores import core_cautions
 from market.rules.orders.customs import customs_cautions
-from market.rules.orders.horizons import delivered_time, validity_cautions
+from market.rules.orders.horizons import below_index_cautions, delivered_time, validity_cautions
 from market.rules.orders.materials import (
     composition_cautions,
     form_claim_cautions,
@@ -208,6 +208,7 @@ def stated_cautions(draft: SupplyDraft | SupplyTerms) -> tuple[Caution, ...]:
         found.append(Caution(code="basis_below_gram", text=text, pointer="/net_wet_g"))
     if isinstance(draft, SupplyTerms):
         found += oxide_price_cautions(draft)
+        found += below_index_cautions(draft.ask.ueur_per_kg, draft.term)
     if draft.recycled is not None:
         recycled_ppb = draft.recycled.post_consumer_ppb + draft.recycled.pre_consumer_ppb
         found += recycling_cautions(recycled_ppb, [step.stage for step in draft.origin])

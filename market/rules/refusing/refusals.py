@@ -196,7 +196,8 @@ class ReferenceMissing(Refusal):
 
 
 class ReferenceUnknown(Refusal):
-    """The market holds no reference price with the code {reference}."""
+    """The market holds no reference price with the code {reference}. It holds {held}. An operator
+    records another for the market; the indices that agreements name stand in a register of their own."""
 
     code = "reference_unknown"
 
