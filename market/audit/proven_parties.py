@@ -10,6 +10,7 @@ from uuid import UUID
 
 from msgspec import Meta, Struct
 
+from contracts.rules.days import instant_text
 from events.notes import VerifierKey
 from events.party_events import OrganisationChanged, OrganisationRegistered
 from events.vocabulary import CountryCode, Instant, Side, Text
@@ -91,7 +92,7 @@ def check_parties(
         elif lacking:
             stated.append(f"{told}; {lacking[0]} has not cosigned the checkpoint of its registration")
         else:
-            proved.append(f"{told}, as registered at {shown.isoformat()}; a change since then is not shown")
+            proved.append(f"{told}, as registered at {instant_text(shown)}; a change since then is not shown")
     return Names(tuple(proved), tuple(stated))
 
 

@@ -65,14 +65,28 @@ def consumption(buyer: str, before: Body, after: Body) -> None:
         f"{buyer} consumed {_kg(before['traded_kg'])} kg {before['element']} of trades, and declares "
         f"{_kg(after['declared_kg'])} kg bought elsewhere: {_kg(after['consumption_kg'])} kg"
     )
+    table = Table(box=None, header_style="dim", pad_edge=False)
+    table.add_column("stage", no_wrap=True)
+    for name in ("Union % of trades", "with declared", "nobody says %", "third country %"):
+        table.add_column(name, justify="right")
+    for name in ("benchmark", "ceiling"):
+        table.add_column(name, no_wrap=True)
     for old, new in zip(before["stages"], after["stages"], strict=True):
         third = new["largest_third_country"]
-        largest = "no third country" if third is None else f"{third['country']} {third['share_percent']} %"
-        paragraph(
-            f"  {new['stage']}: in the Union {old['union_percent']} % → [bold]{new['union_percent']} %[/]"
-            f" ({new['benchmark'].replace('_', ' ')}), nobody says {new['undeclared_percent']} %;"
-            f" {largest} ({new['ceiling'].replace('_', ' ')})"
+        table.add_row(
+            new["stage"],
+            _percent(old["union_percent"]),
+            f"[bold]{_percent(new['union_percent'])}[/]",
+            _percent(new["undeclared_percent"]),
+            "none" if third is None else f"{third['country']} {_percent(third['share_percent'])}",
+            new["benchmark"].replace("_", " "),
+            new["ceiling"].replace("_", " "),
         )
+    out.print(table)
+
+
+def _percent(text: str) -> str:
+    return f"{Decimal(text):.2f}"
 
 
 def _kg(text: str) -> str:

@@ -75,7 +75,8 @@ def goods(firm: str, found: Body) -> None:
 
 def _likely(found: Body) -> str:
     ndpr = _quantiles(found["basis_kg"]["ndpr"], _kg)
-    units, magnets = (_quantiles(found[name], str) for name in ("disassembled_units", "reused_magnets"))
+    counted = ("disassembled_units", "reused_magnets")
+    units, magnets = (_quantiles(found[name], "{:,}".format) for name in counted)
     return f"{ndpr}; units taken apart {units}; whole magnets {magnets}"
 
 
