@@ -42,6 +42,7 @@ def main() -> int:
         prepare_java(data, os.environ)
         prepare_environment()
         prepare_kafka(data, os.environ)
+        prepare_classes(data, os.environ)
     except SetupError as error:
         print(f"\nset-up stopped: {error}", file=sys.stderr)
         return 5
@@ -213,6 +214,35 @@ def prepare_kafka(data: Path, environ: Mapping[str, str]) -> None:
     fresh.rename(libs)
     libs.with_name("libs.sha256").write_text(jars_wanted())
     say(f"      {count} jars stand there, each with its committed SHA-256")
+
+
+def prepare_classes(data: Path, environ: Mapping[str, str]) -> None:
+    """Java reads Kafka's classes once and keeps them; where it cannot, a start of a broker takes longer."""
+    java = data / "kafka" / "java"
+    if environ.get("LODESTONE_KAFKA_BOOTSTRAP") or not java.is_file():
+        return
+    wanted = classes_wanted(java.read_text())
+    stamp = data / "kafka" / "classes.sha256"
+    if stamp.is_file() and stamp.read_text() == wanted:
+        return
+    say("      reading Kafka's classes for quicker starts")
+    child = subprocess.run(
+        [ROOT / ".venv" / "bin" / "python", ROOT / "deploy" / "kafka" / "archive.py"],
+        cwd=ROOT,
+        env={**environ, "LODESTONE_DATA_DIR": str(data)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if child.returncode != 0:
+        say(f"      not kept, brokers start without: {child.stderr.strip().splitlines()[-1:]}")
+    stamp.write_text(wanted)
+
+
+def classes_wanted(java: str) -> str:
+    """Of which jars and which Java."""
+    shown = subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr
+    return hashlib.sha256(f"{jars_wanted()}{java}{shown}".encode()).hexdigest()
 
 
 def maven_repository(data: Path) -> list[str]:

@@ -167,7 +167,7 @@ def _only(folder: Path, name: str) -> Path:
 
 def test_an_own_cluster_needs_neither_java_nor_jars(setup: ModuleType, tmp_path: Path) -> None:
     own = {"PATH": str(tmp_path), "LODESTONE_KAFKA_BOOTSTRAP": "127.0.0.1:9092"}
-    for prepare in (setup.prepare_java, setup.prepare_kafka):
+    for prepare in (setup.prepare_java, setup.prepare_kafka, setup.prepare_classes):
         prepare(tmp_path / "data", own)
     assert not (tmp_path / "data").exists()
 

@@ -13,7 +13,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from events.brokers import Bootstrap, aiokafka_options
 from market.children import LocalServerError
-from market.local import local_kafka, local_postgres
+from market.local import kafka_classes, local_kafka, local_postgres
 from market.settings import Settings, load
 
 OWNER = """
@@ -33,11 +33,12 @@ asyncio.run(main())
 
 @pytest.fixture
 def own_settings(server_settings: Settings, topic_prefix: str) -> Settings:
-    """An instance below this session's, so that it goes with it."""
+    """An instance below this session's, so that it goes with it; its jars lie elsewhere than those of the
+    classes that were kept."""
     name = topic_prefix.rstrip(".")
     libs = server_settings.instance_dir / "kafka-tests" / "kafka"
     libs.mkdir(parents=True, exist_ok=True)
-    for shared in ("libs", "java"):
+    for shared in ("libs", "java", "classes.jsa"):
         if not (libs / shared).exists():
             (libs / shared).symlink_to(server_settings.data_dir / "kafka" / shared)
     return load(data_dir=libs.parent, instance=name, kafka_port=0)
@@ -80,6 +81,16 @@ async def test_data_survives_a_restart(own_settings: Settings) -> None:
     async with local_kafka(own_settings) as bootstrap:
         assert 1 == await send(bootstrap, "kept", b"after")
         assert [b"before", b"after"] == await read(bootstrap, "kept")
+
+
+async def test_classes_that_were_kept_are_what_java_starts_with(server_settings: Settings) -> None:
+    archive, folder = kafka_classes(server_settings.data_dir), server_settings.data_dir / "kafka"
+    command = [(folder / "java").read_text(), "-XX:+UseSerialGC", f"-XX:SharedArchiveFile={archive}"]
+    command += ["-Xshare:on", "-Xlog:class+load", "-cp", f"{folder / 'libs'}/*", "kafka.tools.StorageTool"]
+    child = await asyncio.create_subprocess_exec(*command, "--help", stdout=asyncio.subprocess.PIPE)
+    told, _ = await child.communicate()
+    assert 0 == child.returncode
+    assert b"org.apache.kafka.common.utils.Utils source: shared objects file (top)" in told
 
 
 async def test_a_guest_uses_what_runs(server_settings: Settings, kafka_bootstrap: str) -> None:
