@@ -163,9 +163,6 @@ class MatchFacts:
     def __init__(self, of: Round, section: str) -> None:
         self._of, self._section = of, section
         self._templates: dict[tuple[str, ...], dict[Hashable, bytes]] = {}
-        members = list(of.facts.members)
-        # an id's integer is hashed in a quarter of the time
-        self._organisations = dict(zip([each.int for each in members], each_encoded(members), strict=True))
         self._bought = _Bought()
 
     def struck(self, of: ToldTrades) -> list[bytes]:
@@ -221,14 +218,14 @@ class MatchFacts:
             else (sold.form, sold.incoterm, bought.recycled_min_ppb, sold.condition, sold.rex_routes, demands)
             for sold, bought, demands in zip(of.sold, of.bought, self._demands(of), strict=True)
         ]
-        limits, purity, penalties = self._bought.of(of.trades.buyer_index.tolist(), of.requirements)
+        buyer, limits, purity, penalties = self._bought.of(of.trades.buyer_index.tolist(), of.requirements)
         by_stated = self._of.planned.rule_set.splitting_by_stated is True
         columns: tuple[Iterable[bytes], ...] = (
             of.match,
             of.supply,
             of.requirement,
-            [self._organisations[order.organisation.int] for order in of.supplies],
-            [self._organisations[order.organisation.int] for order in of.requirements],
+            each_encoded([order.organisation for order in of.supplies]),
+            buyer,
             of.quantity_g,
             each_encoded([sold.packaging for sold in of.sold]),
             of.product_wet_g,
@@ -339,15 +336,16 @@ class MatchFacts:
 
 
 class _Bought(dict[int, tuple[bytes, ...]]):
-    """Of buyers by their places in the section: limits, purity and penalties, encoded."""
+    """Of buyers by their places in the section: buyer, limits, purity and penalties, encoded."""
 
     def of(
         self, places: Sequence[int], requirements: Sequence[RequirementOrder]
     ) -> Iterator[tuple[bytes, ...]]:
-        """A column of each of the three."""
+        """A column of each of the four."""
         new = {place: order for place, order in zip(places, requirements, strict=True) if place not in self}
-        terms = [order.terms for order in new.values()]
+        orders, terms = new.values(), [order.terms for order in new.values()]
         columns = (
+            [order.organisation for order in orders],
             [each.limits for each in terms],
             [each.purity for each in terms],
             [each.penalties for each in terms],

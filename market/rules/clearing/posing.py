@@ -18,17 +18,7 @@ from market.rules.clearing.columns import Keys
 from market.rules.clearing.graph import Edges, Section, edges
 from market.rules.clearing.order_limits import Share, shares
 from market.rules.clearing.prices import Anchor
-from market.rules.optimum.problem import (
-    GUARD,
-    Int32s,
-    Int64s,
-    Mask,
-    Problem,
-    Solution,
-    added_up,
-    fills_g,
-    read_only,
-)
+from market.rules.optimum.problem import GUARD, Int64s, Mask, Problem, Solution, added_up, fills_g, read_only
 from market.rules.packages import Divisibility, is_divisible
 from market.rules.rounding import Ratio
 
@@ -252,8 +242,7 @@ def tiebreak(posed: Posed, attempt: int) -> Int64s:
     nodes = len(section.sellers) + len(section.buyers) + quotas + 1
     bits = min(TIEBREAK_BITS, (GUARD // nodes).bit_length() - 1)
     head = posed.round_number.to_bytes(8, "big") + attempt.to_bytes(4, "big")
-    sellers = _hashes(head, section.seller_key, worth.seller)
-    buyers = _hashes(head, section.buyer_key, worth.buyer)
+    sellers, buyers = _hashes(head, section.seller_key), _hashes(head, section.buyer_key)
     found = np.empty(len(worth.value), dtype=np.int64)
     for start in range(0, len(found), EDGES_AT_ONCE):
         part = slice(start, start + EDGES_AT_ONCE)
@@ -266,10 +255,6 @@ def tiebreak(posed: Posed, attempt: int) -> Int64s:
     return read_only(found)
 
 
-def _hashes(head: bytes, keys: Keys, asked: Int32s) -> NDArray[np.uint64]:
-    """Of each key, 0 of those that are not asked for."""
-    places = np.flatnonzero(np.bincount(asked, minlength=len(keys)))
-    digests = b"".join([blake2b(head + key).digest() for key in keys[places].tolist()])
-    found = np.zeros(len(keys), dtype=np.uint64)
-    found[places] = np.frombuffer(digests, ">u8")[:: blake2b.MAX_DIGEST_SIZE // 8]
-    return found
+def _hashes(head: bytes, keys: Keys) -> NDArray[np.uint64]:
+    digests = b"".join([blake2b(head + key).digest() for key in keys.tolist()])
+    return np.frombuffer(digests, ">u8")[:: blake2b.MAX_DIGEST_SIZE // 8].astype(np.uint64)
