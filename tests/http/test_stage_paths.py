@@ -1,5 +1,6 @@
 """What a made lot went through before its last step is shown by its passport and lineage, and stays there."""
 
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -11,6 +12,8 @@ from market.commands import inputs
 from market.http.materials.passport_examples import TRANSFORMATION
 from market.http.wire.ids import to_text, to_uuid
 from tests.http.shop import Shop
+from tests.http.test_deliveries import FIGURES as RESULTS
+from tests.http.test_deliveries import TERMS, effective, lot, on, warnings
 from tests.http.test_passports import PATH, WORK, body, issued, work
 from tests.market_drafts import Firm, rule_set
 
@@ -126,13 +129,15 @@ FIGURES = {"basis": "dry", "of": "sample", "cells": [
 ]}  # fmt: skip
 
 
-async def alloy_of(shop: Shop, seller: Firm) -> UUID:
-    """10 t of AL-1, alloyed in FR of metal that was reduced in CN from what was mined in AU."""
-    lot = {"lot_number": "M-1", "form": "metal", "net_wet_t": "10", "moisture_percent": "0"}
-    same: dict[str, Any] = {"composition": FIGURES, "recycled": [], "assay": None}
+async def alloy_of(
+    shop: Shop, seller: Firm, form: str = "strip_cast_alloy", figures: dict[str, Any] = FIGURES
+) -> UUID:
+    """10 t of AL-1, made in FR of metal that was reduced in CN from what was mined in AU."""
+    named = {"lot_number": "M-1", "form": "metal", "net_wet_t": "10", "moisture_percent": "0"}
+    same: dict[str, Any] = {"composition": figures, "recycled": [], "assay": None}
     origin = [*body(seller)["origin"], *PROCESSED]
-    metal = await issued(shop, seller, **lot, **same, origin=origin)
-    output = {"lot_number": "AL-1", "form": "strip_cast_alloy", "net_wet_t": "10", "composition": FIGURES}
+    metal = await issued(shop, seller, **named, **same, origin=origin)
+    output = {"lot_number": "AL-1", "form": form, "net_wet_t": "10", "composition": figures}
     sent = work(seller, metal, outputs=[output], losses=[], tolerance_ppm=0)
     made = await shop.ask("POST", WORK, by=seller, body=sent)
     assert 201 == made.status_code, made.text
@@ -140,10 +145,12 @@ async def alloy_of(shop: Shop, seller: Firm) -> UUID:
 
 
 async def offered(shop: Shop, seller: Firm, alloy: UUID) -> str:
-    lot = PhysicalLot(site=seller.facility, lot_number="AL-1", passport=alloy)
+    physical = PhysicalLot(site=seller.facility, lot_number="AL-1", passport=alloy)
     places = (("extraction", "AU"), ("processing", "FR"))
     origin = tuple(OriginStep(stage=stage, country=country) for stage, country in places)  # type: ignore[arg-type]
-    order = await shop.scene.lot(seller, "AL-1", form="strip_cast_alloy", origin=origin, physical_lot=lot)
+    order = await shop.scene.lot(
+        seller, "AL-1", form="strip_cast_alloy", origin=origin, physical_lot=physical
+    )
     return f"/v1/recovered-lots/{to_text('lot', order)}"
 
 
@@ -160,6 +167,10 @@ async def test_alloy_of_the_union_is_refused_for_the_metal_that_went_in(shop: Sh
     )
     seller, choosy, other = scene.sellers[0], scene.buyers[0], scene.buyers[1]
     place = await offered(shop, seller, await alloy_of(shop, seller))
+    told = (await shop.ask("GET", place, by=seller)).json()["steps"]
+    assert [("extraction", "AU", "metal"), ("processing", "CN", "metal")] == [
+        (each["stage"], each["country"], each["form"]) for each in told[:2]
+    ]
     forms = (AcceptedForm(form="strip_cast_alloy"),)
     order = await scene.require(choosy, forms=forms, origins_excluded=("CN",))
     await scene.conclude(await scene.plan())
@@ -182,3 +193,64 @@ async def test_alloy_of_the_union_is_refused_for_the_metal_that_went_in(shop: Sh
         processing["ceiling"],
     )
     assert ("CN", "100") == tuple(processing["largest_third_country"].values())
+
+
+async def test_who_sells_a_lot_is_told_of_the_steps_that_count(shop: Shop, seller: Firm) -> None:
+    scene = shop.scene
+    await inputs.publish_rule_set(
+        scene.desk,
+        scene.operator,
+        market=scene.market,
+        rule_set=rule_set(version=2, origins_in_full=True),
+        signed_by=(scene.operator.organisation,),
+    )
+    alloy = await alloy_of(shop, seller)
+    physical = {
+        "site": to_text("fac", seller.facility),
+        "lot_number": "AL-1",
+        "passport": to_text("pass", alloy),
+    }
+    places = [{"stage": "extraction", "country": "AU"}, {"stage": "processing", "country": "FR"}]
+    sent = shop.lot_body(
+        seller,
+        form="strip_cast_alloy",
+        net_wet_t="10",
+        moisture_percent="0",
+        composition=FIGURES,
+        physical_lot=physical | {"passport": to_text("pass", alloy)},
+        origin=places,
+        footprint=None,
+        recycled=None,
+    )
+    sent["tranches"] = [{**sent["tranches"][0], "net_wet_t": "10"}]
+    posted = await shop.ask("POST", "/v1/recovered-lots?validate_only=true", by=seller, body=sent)
+    assert 200 == posted.status_code, posted.text
+    [told] = [each for each in posted.json()["warnings"] if each["code"] == "origin_step_before"]
+    assert "processing of metal in CN (100 %)" in told["detail"]
+
+
+async def test_both_sides_of_a_contract_are_told_of_the_steps_that_it_excludes(shop: Shop) -> None:
+    """A reason to reject only where they agreed on origins in full."""
+    on(shop, date(2027, 1, 1))
+    product = TERMS["product"] | {"demands": {"origins_excluded": ["CN"], "origins_in_full": False}}
+    path, seller, buyer = await effective(shop, TERMS | {"product": product})
+    on(shop, date(2027, 3, 10))
+    cells = [{**each, "state": "value"} for each in RESULTS]
+    figures = {"basis": "dry", "of": "sample", "cells": cells}
+    made = to_text("pass", await alloy_of(shop, seller, "separated_oxide", figures))
+    places = [{"stage": "extraction", "country": "AU"}, {"stage": "processing", "country": "FR"}]
+    body = lot(lot_number="AL-1", passport=made, origin=places)
+    shipped = await shop.ask("POST", f"{path}/deliveries", by=seller, body=body)
+    assert 201 == shipped.status_code, shipped.text
+    assert ("origin_step_before", "/origin") in warnings(shipped)
+    place = shipped.headers["location"]
+    weighing = {"weighed_on": "2027-03-10", "net_wet_t": "10", "moisture_percent": "0"}
+    weighed = await shop.ask("POST", f"{place}/weighing", by=buyer, body=weighing)
+    [told] = [each for each in weighed.json()["warnings"] if each["code"] == "origin_step_before"]
+    assert "processing of metal in CN, which is excluded, of 100 %" in told["detail"]
+    steps = (await shop.ask("GET", place, by=buyer)).json()["claims"]["steps"]
+    assert [("CN", "metal", "100"), ("FR", "separated_oxide", "100")] == [
+        (each["country"], each["form"], each["share_percent"])
+        for each in steps
+        if each["stage"] == "processing"
+    ]

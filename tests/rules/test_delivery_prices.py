@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
 from contracts.rules.clauses import clause_refusals
@@ -36,6 +37,7 @@ from events.market_terms import (
     RuleSet,
     SustainabilityProfile,
 )
+from events.origin_terms import StepShare
 from events.price_clauses import (
     ContractForDifference,
     CostPlusPrice,
@@ -535,3 +537,40 @@ def test_a_price_is_in_one_currency_or_names_its_rate(
 ) -> None:
     terms = delivery_terms(clause, currency=currency, penalties=penalties)
     assert [expected] == [each.code for each in clause_refusals(terms, "spot", None)]
+
+
+def share(country: str | None, *, strategic_project: bool = False) -> StepShare:
+    return StepShare(
+        stage="processing", country=country, share_ppm=MICRO, strategic_project=strategic_project
+    )
+
+
+@pytest.mark.parametrize(
+    ("steps", "worth", "origin", "unstated"),
+    [
+        (UNSET, 2, "processing:EE", ""),
+        ((share("EE"),), 2, "processing:EE", ""),
+        ((share("CN"), share("EE")), -5, "processing:EE,processing:CN", ""),
+        ((share("MY"), share("EE")), 0, "processing:EE,processing:MY", ""),
+        ((share("CA", strategic_project=True), share("EE")), 2, "processing:EE,processing:CA", ""),
+        ((share(None), share("EE")), -5, "processing:EE", "processing"),
+    ],
+)
+def test_a_rule_set_may_go_by_steps_before_the_last(
+    steps: tuple[StepShare, ...] | UnsetType, worth: int, origin: str, unstated: str
+) -> None:
+    profile = replace(
+        WIDE, eu_origin_ueur_per_kg=2 * MICRO, concentrated_origin_deduction_ueur_per_kg=5 * MICRO
+    )
+    stated = (OriginStep(stage="processing", country="EE"),)
+    of = material(evidence=DeliveryEvidence(origin=stated, steps=steps))
+    before = material(evidence=DeliveryEvidence(origin=stated))
+    for rule_set, expected in ((RULES, 2), (replace(RULES, origins_in_full=True), worth)):
+        clause = SustainabilityClause(profile=profile, rule_set=rule_set, concentrated_origins=("CN",))
+        found = price(indexed(sustainability=clause), of, at(100 * MICRO))
+        (line,) = (term for term in found.terms if term.rule == "origin.1")
+        assert expected * MICRO == line.micro_per_kg
+        if rule_set is RULES:
+            assert price(indexed(sustainability=clause), before, at(100 * MICRO)) == found
+        else:
+            assert (origin, unstated) == (line.inputs["origin"], line.inputs.get("unstated", ""))

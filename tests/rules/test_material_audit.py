@@ -18,6 +18,8 @@ from events.material_events import (
     PassportTransferred,
     PassportTransformed,
 )
+from events.passport_terms import OriginShare
+from events.vocabulary import PPB
 from market.audit.fact_progress import Folded
 from market.audit.lane_audit import LaneAudit, LaneRecord
 from market.audit.lane_progress import beginning
@@ -37,12 +39,14 @@ from tests.material_lanes import (
     RICH,
     SWARF,
     Lanes,
+    MaterialLanes,
     audited,
     changed,
     journey,
     reads_past,
     without,
 )
+from tests.passport_support import made
 from tests.rules.tampering import Path, json_like, leaves, tampered
 
 BOUNDS = ("low", "middle", "high")
@@ -363,3 +367,31 @@ def test_no_leaf_of_a_fact_is_changed_unseen(kind: type[Struct]) -> None:
             unseen.add(name)
     assert tried
     assert unseen <= FREE.get(kind.__name__, set()), unseen
+
+
+def test_paths_of_a_made_lot_are_those_of_what_went_in() -> None:
+    lanes = MaterialLanes()
+    processed = OriginShare(stage="processing", country="CN", share_ppb=PPB, source="a smelter")
+    lot, alloy, change = numbered(980), numbered(981), numbered(982)
+    lanes.root(lot, "M-1", form="metal", origin=(processed,))
+    output = made(alloy, "AL-1", form="strip_cast_alloy")
+    lanes.work(change, {lot: 1_000_000}, output, tells_paths=True)
+    assert (None, []) == (audited(lanes.records()).first, audited(lanes.records()).open)
+    [issued] = [
+        event
+        for events in lanes.lanes.values()
+        for event in events
+        if isinstance(event.data, PassportIssued) and event.data.passport == alloy
+    ]
+    assert isinstance(issued.data, PassportIssued)
+    paths = issued.data.content.paths
+    assert paths is not UNSET
+    for others in (
+        paths[1:],
+        (replace(paths[0], untold=not paths[0].untold), *paths[1:]),
+        tuple(replace(part, steps=part.steps[1:]) if len(part.steps) == 2 else part for part in paths),
+    ):
+        stated = replace(issued.data, content=replace(issued.data.content, paths=others))
+        found = first_of(changed(lanes.records(), issued, stated))
+        assert (issued.lane, issued.position) == (found.lane, found.position)
+        assert "paths" in str(found.field)

@@ -28,10 +28,12 @@ from market.http.wire.endpoint import Answer, Call, DryRun, not_found
 from market.http.wire.ids import MarketId, OrganisationId, SupplyId, to_text
 from market.http.wire.material import Body, ExchangeRate
 from market.http.wire.numbers import KILOGRAMS, SIGNED_EUR_PER_KG, TONNES, DecimalText
+from market.http.wire.origin_steps import StepShare
 from market.http.wire.patching import patch_of
 from market.http.wire.reads import Looking, as_caller, as_desk, own, viewer
 from market.http.wire.receipts import Accepted, Done, Warned, unless_unread, warned
 from market.rules.book import OrderStatus, SupplyOrder
+from market.rules.full_origins import steps_of
 from market.rules.orders.counting import capacity_cautions
 from market.rules.orders.forecast_supply import figure_g
 from market.rules.orders.supplies import stated_cautions
@@ -99,7 +101,8 @@ class SupplyView(PostSupply, frozen=True, kw_only=True):
     `rank` is the lane position that gave its place in time; `held_kg` is bound by open matches, `filled_kg`
     sold. `conversion` leads from wet mass to basis and from the ask to EUR per kg of basis, line by line.
     `capacity`: as it was counted, in a market that counts. `forecast_figure_kg`: the figure of basis that an
-    order ahead stands for, computed again from its return forecast.
+    order ahead stands for, computed again from its return forecast. `steps`: all that its lot's passport told
+    of them when it was posted, where its origin does not say all.
     """
 
     id: SupplyId
@@ -117,6 +120,7 @@ class SupplyView(PostSupply, frozen=True, kw_only=True):
     core_figures: CoreFigures | None = None
     capacity: CapacityView | None = None
     forecast_figure_kg: DecimalText | None = None
+    steps: tuple[StepShare, ...] = ()
 
     @classmethod
     def of(cls, order: SupplyOrder, basis: MarketBasis) -> Self:
@@ -139,6 +143,7 @@ class SupplyView(PostSupply, frozen=True, kw_only=True):
             core_figures=CoreFigures.of(order.terms.core),
             capacity=None if order.terms.capacity is None else CapacityView.of(order.terms.capacity),
             forecast_figure_kg=KILOGRAMS.text_optional(figure_g(order.terms, basis)),
+            steps=tuple(map(StepShare.of, steps_of(order.terms) or ())),
         )
 
 
