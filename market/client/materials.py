@@ -151,6 +151,7 @@ class Lineage(Struct, frozen=True, kw_only=True):
     cut: bool
     sources: tuple[SourceShare, ...]
     documents: tuple[LineageDocument, ...]
+    paths: tuple[dict[str, Any], ...] = ()
 
 
 class DataCarrier(Struct, frozen=True, kw_only=True):

@@ -2,6 +2,9 @@
 
 from uuid import UUID
 
+from msgspec.structs import replace
+
+from events.origin_terms import StagePath, StepTaken
 from events.passport_terms import OriginShare
 from events.vocabulary import PPB
 from market.rules.crma.suppliers import Bought, supplier_map
@@ -32,3 +35,18 @@ def test_suppliers_come_in_their_order_with_sites_as_far_as_they_are_shown() -> 
     found = supplier_map([bought(REFINER, origin("recycling", "FR", 100)), bought(MINE)])
     assert [MINE.organisation] * 2 + [REFINER.organisation] * 3 == [each.supplier for each in found]
     assert ("FR", "a site") == (found[-1].country, found[-1].site)
+
+
+def test_steps_before_the_last_stand_beside_it() -> None:
+    steps = tuple(StepTaken(country=country, form="metal") for country in ("CN", "EE"))
+    paths = (
+        StagePath(stage="processing", share_ppm=600_000, steps=steps),
+        StagePath(stage="processing", share_ppm=400_000, steps=steps[1:], untold=True),
+    )
+    lot = bought(REFINER, origin("extraction", "AU", 100), origin("processing", "EE", 100))
+    found = supplier_map([replace(lot, taken=replace(lot.taken, paths=paths))])
+    assert [
+        ("extraction", "AU", PPB, 1_001, None),
+        ("processing", "EE", PPB, 1_001, None),
+        ("processing", "CN", 600_000_000, 600, "metal"),
+    ] == [(each.stage, each.country, each.share_ppb, each.mass_mg, each.before) for each in found]

@@ -3,7 +3,7 @@
 from typing import Final, Self
 
 from events.origin_terms import OriginStage
-from events.vocabulary import MICRO
+from events.vocabulary import MICRO, ProductForm
 from market.http.materials.crma_sheets import noted, scope, told
 from market.http.materials.crma_views import PeriodView
 from market.http.wire.ids import FacilityId, OrganisationId, Prefix, to_text
@@ -22,7 +22,8 @@ PREFIXES: Final[dict[Source, Prefix]] = {
 MAP_NOTE: Final = (
     "Where what was bought was extracted, processed and recycled: Regulation (EU) 2024/1252, Article 24. An "
     "empty country: the supplier did not answer. An empty supplier: bought elsewhere, as one's own "
-    "declaration says. Recycling is at most the recycled share that is claimed of the element."
+    "declaration says. Recycling is at most the recycled share that is claimed of the element. With a form "
+    "under `before` it is a step before the last, whose mass stands beside that of the last."
 )
 MAP_LEGEND: Final[tuple[tuple[Kind, str], ...]] = (
     ("inside", "bought here"),
@@ -41,9 +42,10 @@ class MappedView(Body, frozen=True, kw_only=True):
     """A part of an element of a lot. `country` null with `did_not_answer`: a legal state.
 
     `source` says where the answer stands, `reference` in which passport, order, delivery or declaration.
-    `corrected`: the passport was, since the lot was taken. `supplier`
-    null: it was bought elsewhere; then `supplier_name` is what the declaration says, if it names anybody, and
-    `document` what it rests on.
+    `corrected`: the passport was, since the lot was taken. `before`: a step before the last of its stage, of
+    a lot of this form; its mass stands beside that of the last steps. `supplier` null: it was bought
+    elsewhere; then `supplier_name` is what the declaration says, if it names anybody, and `document` what it
+    rests on.
     """
 
     supplier: OrganisationId | None
@@ -61,6 +63,7 @@ class MappedView(Body, frozen=True, kw_only=True):
     reference: str
     document: str | None = None
     corrected: bool = False
+    before: ProductForm | None = None
 
     @classmethod
     def of(cls, value: MappedStage, name: str | None, document: str | None = None) -> Self:
@@ -80,6 +83,7 @@ class MappedView(Body, frozen=True, kw_only=True):
             reference=to_text(PREFIXES[value.source], value.reference),
             document=document,
             corrected=value.corrected,
+            before=value.before,
         )
 
 

@@ -8,8 +8,9 @@ from msgspec import Struct
 
 from events.origin_terms import OriginStage
 from events.passport_terms import ORIGIN_STAGES
-from events.vocabulary import PPB
+from events.vocabulary import MICRO, PPB, ProductForm
 from market.rules.crma.taken import SILENCE_IS_NONE, Taken
+from market.rules.stage_paths import step_shares
 
 Source = Literal["passport", "offer", "lot", "delivery", "declaration"]
 
@@ -28,7 +29,8 @@ class MappedStage(Struct, frozen=True, kw_only=True):
     `supplier` None: it is nobody of the platform.
 
     `facility` and `site` as far as the buyer may see them. `corrected`: the passport was, since the lot was
-    taken. Milligrams are rounded down.
+    taken. `before`: a step before the last, of a lot of this form, whose share stands beside those of the
+    last ones. Milligrams are rounded down.
     """
 
     supplier: UUID | None
@@ -43,6 +45,7 @@ class MappedStage(Struct, frozen=True, kw_only=True):
     site: str | None = None
     strategic_project: bool = False
     corrected: bool = False
+    before: ProductForm | None = None
 
 
 def supplier_map(bought: Iterable[Bought]) -> tuple[MappedStage, ...]:
@@ -80,6 +83,7 @@ def _parts(lot: Bought, element: str, mass_mg: int, stage: OriginStage) -> Itera
                 strategic_project=share.strategic_project,
                 corrected=lot.taken.corrected,
             )
+    yield from _before(lot, element, mass_mg, stage)
     if answered_ppb < PPB and stage not in SILENCE_IS_NONE:
         silent_ppb = PPB - answered_ppb
         yield MappedStage(
@@ -93,3 +97,26 @@ def _parts(lot: Bought, element: str, mass_mg: int, stage: OriginStage) -> Itera
             mass_mg=mass_mg * silent_ppb // PPB,
             corrected=lot.taken.corrected,
         )
+
+
+def _before(lot: Bought, element: str, mass_mg: int, stage: OriginStage) -> Iterable[MappedStage]:
+    """Steps that the origin does not name; of recycling the last ones alone count."""
+    if stage in SILENCE_IS_NONE:
+        return
+    last = {share.country for share in lot.taken.origin if share.stage == stage}
+    for step in step_shares([part for part in lot.taken.paths if part.stage == stage]):
+        if step.country is not None and step.country not in last:
+            share_ppb = step.share_ppm * (PPB // MICRO)
+            yield MappedStage(
+                supplier=None if lot.taken.declared else lot.taken.seller.organisation,
+                source=lot.source,
+                reference=lot.reference,
+                element=element,
+                stage=stage,
+                country=step.country,
+                share_ppb=share_ppb,
+                mass_mg=mass_mg * share_ppb // PPB,
+                strategic_project=step.strategic_project,
+                corrected=lot.taken.corrected,
+                before=step.form,
+            )
