@@ -309,8 +309,8 @@ async def test_credits_of_before_are_set_off_as_events_set_them_off(database: An
         await owner.execute(
             "alter table issued_invoice drop column received_cents, drop column stated_cents,"
             " drop column set_off_cents, drop column status, drop column settled_on,"
-            " drop column changed_time, drop column seller_reference, drop column seller_dated_on, drop column buyer_reference,"
-            " drop column buyer_dated_on"
+            " drop column changed_time, drop column seller_reference, drop column seller_dated_on,"
+            " drop column buyer_reference, drop column buyer_dated_on"
         )
         await owner.execute("drop index issued_invoice_by_id, issued_invoice_of_delivery")
         async with owner.transaction():
