@@ -47,24 +47,20 @@ def _written(left: int) -> bytes:
     return bytes(found)
 
 
-_SHORT = tuple(_written(number << 1) for number in range(8192))
+SHORT = tuple(_written(number << 1) for number in range(8192))
 """All varints of at most two bytes: most lengths and places are among them."""
-_SHORTS = len(_SHORT)
+SHORTS = len(SHORT)
 
 
 def varint(number: int) -> bytes:
     """A natural number as Kafka writes it: zigzag, so that negative ones may be short too."""
-    return _SHORT[number] if number < _SHORTS else _written(number << 1)
-
-
-def _signed(number: int) -> bytes:
-    return _written(number << 1 if number >= 0 else (-number << 1) - 1)
+    return SHORT[number] if number < SHORTS else _written(number << 1)
 
 
 def written_text(value: bytes) -> bytes:
     """With its length before it, as it stands in a record."""
     size = len(value)
-    return (_SHORT[size] if size < _SHORTS else varint(size)) + value
+    return (SHORT[size] if size < SHORTS else varint(size)) + value
 
 
 @lru_cache(maxsize=64)
@@ -86,7 +82,7 @@ def written_headers(headers: Headers) -> WrittenHeaders:
 
 NO_ATTRIBUTES = b"\0"
 _NO_DELAY = NO_ATTRIBUTES + b"\0"
-_STARTS = tuple(_NO_DELAY + place for place in _SHORT)
+_STARTS = tuple(_NO_DELAY + place for place in SHORT)
 """How a record begins, by its place in the batch."""
 HEADERS_COUNT = 9
 _HEADERS_ID = varint(HEADERS_COUNT) + written_text(b"ce_id") + varint(36)
@@ -241,11 +237,11 @@ class BatchWriter:
             if head != before_subject or before_time != _BEFORE_TIME or after != _AFTER_TIME:
                 cut, _, subject_length, between, behind, length = _shape(body)
                 identity, _, subject, _, time, _ = cut(body)
-            start = _STARTS[place] if place < _SHORTS else _NO_DELAY + varint(place)
-            body_length = _SHORT[len(body)] if len(body) < _SHORTS else varint(len(body))
+            start = _STARTS[place] if place < SHORTS else _NO_DELAY + varint(place)
+            body_length = SHORT[len(body)] if len(body) < SHORTS else varint(len(body))
             digits = b"%d" % position
             length += len(start) + len(body_length) + len(body) + len(digits)
-            record_length = _SHORT[length] if length < _SHORTS else varint(length)
+            record_length = SHORT[length] if length < SHORTS else varint(length)
             grown = size + len(record_length) + length
             if grown > bytes_max and place:
                 break
@@ -291,7 +287,7 @@ with their count. A tuple, which is made and taken apart in less time than a str
 def written_record(timestamp_ms: int, key: bytes, value: bytes, headers: bytes) -> WrittenRecord:
     """`key` as `written_text` has it, `headers` with their count before them."""
     size = len(value)
-    return timestamp_ms, key + (_SHORT[size] if size < _SHORTS else varint(size)), value, headers
+    return timestamp_ms, key + (SHORT[size] if size < SHORTS else varint(size)), value, headers
 
 
 class RecordWriter:
@@ -315,11 +311,14 @@ class RecordWriter:
                 if not count:
                     first_ms = last_ms = at_ms
                 delay = at_ms - first_ms
-                begun = NO_ATTRIBUTES + (_SHORT[delay] if 0 <= delay < _SHORTS else _signed(delay))
+                if 0 <= delay < SHORTS:
+                    begun = NO_ATTRIBUTES + SHORT[delay]
+                else:
+                    begun = NO_ATTRIBUTES + _written(delay << 1 if delay >= 0 else (-delay << 1) - 1)
                 begun_ms = at_ms
-            place = _SHORT[count] if count < _SHORTS else varint(count)
+            place = SHORT[count] if count < SHORTS else varint(count)
             length = len(begun) + len(place) + len(before) + len(value) + len(headers)
-            record_length = _SHORT[length] if length < _SHORTS else varint(length)
+            record_length = SHORT[length] if length < SHORTS else varint(length)
             grown = size + len(record_length) + length
             if grown > bytes_max and count:
                 break

@@ -27,7 +27,15 @@ from events.publishing import (
     moment,
     written_event,
 )
-from events.record_batches import WrittenRecord, header_name, written_headers, written_text
+from events.record_batches import (
+    SHORT,
+    SHORTS,
+    WrittenRecord,
+    header_name,
+    varint,
+    written_headers,
+    written_text,
+)
 from events.replay import BrokenRecord, from_journal
 from market.damaged_feed import tell
 from market.metrics import PARTNER_RECORDS
@@ -310,8 +318,11 @@ def _record(line: PartnerLine) -> WrittenRecord:
 
 
 def _own_record(line: PartnerLine, of_lane: bytes) -> WrittenRecord:
-    subject, kind = written_text(line.subject.encode()), _own_kind(line.type)
-    place = of_lane + written_text(b"%d" % line.position)
+    subject, position = line.subject.encode(), b"%d" % line.position
+    size = len(subject)
+    subject = (SHORT[size] if size < SHORTS else varint(size)) + subject
+    place = of_lane + SHORT[len(position)] + position
+    kind = _own_kind(line.type)
     return written_event(subject, line.event, kind, subject, moment(line.time), line.body, place)
 
 

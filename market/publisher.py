@@ -246,6 +246,9 @@ class Publisher(Generic[T]):
                 told, pass_offer = tape.passing(event, before, viewer), None
             else:
                 seen.append(event)
+                if told:
+                    left.append(_together(tape, event, told))
+                continue
             if told:
                 left += _left(tape, event, told)
         # Step by step for all of them: what a step needs is in the cache then.
@@ -304,13 +307,19 @@ class Publisher(Generic[T]):
 def _left(tape: T, event: Recorded, told: Sequence[Told]) -> list[Left]:
     """What leaves with an event, which the tape has passed, in order."""
     found: list[Left] = []
-    for (topic, market), alike in groupby(told, _topic_market):
-        lines, of = list(alike), text_of(market)
-        place = f"{topic} {of}"
-        before = tape.sequences.get(place, 0)
-        tape.sequences[place] = before + len(lines)
-        found.append(Left(topic, of, before + 1, event.time, lines))
+    for _, alike in groupby(told, _topic_market):
+        found.append(_together(tape, event, list(alike)))
     return found
+
+
+def _together(tape: T, event: Recorded, told: Sequence[Told]) -> Left:
+    """Of lines of one topic and market."""
+    first = told[0][1]
+    of = text_of(first.market)
+    place = f"{first.topic} {of}"
+    before = tape.sequences.get(place, 0)
+    tape.sequences[place] = before + len(told)
+    return Left(first.topic, of, before + 1, event.time, told)
 
 
 def _topic_market(told: Told) -> tuple[str, UUID]:

@@ -73,35 +73,33 @@ class Run(Struct, gc=False):
     market: int | None
     bytes: int
 
-    def goes_on(self, line: PartnerLine, market: int | None) -> bool:
-        lines = self.lines
-        first = lines[0]
-        return (
-            len(lines) < BLOCK_LINES_MAX
-            and market == self.market
-            and line.type == first.type
-            and line.lane == first.lane
-            and line.stream == first.stream
-            and line.time >= lines[-1].time
-            and line.position - first.position < BLOCK_POSITIONS_MAX
-            and self.bytes + len(line.body) <= BLOCK_BYTES_MAX
-        )
-
 
 def rows(lines: Iterable[PartnerLine]) -> list[Row]:
     """`lines` of one lane after another, each in order. Rows of an audience do not overlap."""
     found: list[Run] = []
     last: dict[int, Run] = {}
     for line in lines:
-        audience = line.audience.int
+        audience, size = line.audience.int, len(line.body)
         market = None if line.market is None else line.market.int
         run = last.get(audience)
-        if run is not None and run.goes_on(line, market):
-            run.lines.append(line)
-            run.bytes += len(line.body)
-        else:
-            last[audience] = run = Run([line], market, len(line.body))
-            found.append(run)
+        if run is not None:
+            of_run = run.lines
+            first = of_run[0]
+            if (
+                market == run.market
+                and line.type == first.type
+                and line.time >= of_run[-1].time
+                and line.position - first.position < BLOCK_POSITIONS_MAX
+                and len(of_run) < BLOCK_LINES_MAX
+                and run.bytes + size <= BLOCK_BYTES_MAX
+                and line.lane == first.lane
+                and line.stream == first.stream
+            ):
+                of_run.append(line)
+                run.bytes += size
+                continue
+        last[audience] = run = Run([line], market, size)
+        found.append(run)
     return [row for run in found for row in _rows(run.lines)]
 
 

@@ -12,10 +12,12 @@ from events.vocabulary import Period
 from market.publisher import Tape
 from market.rules.book import Book
 from market.rules.viewers import InitiativeViewer, PublicViewer
+from market.rules.visibility.content_bands import widened
 from market.rules.visibility.crowd import Crowd, TapeViewer, fold_crowd, pass_event
 from market.rules.visibility.mixing import Mix, Told, leaving
 from market.rules.visibility.offer_passing import PassOffer, offers_past
 from market.rules.visibility.record_visibility import Before
+from market.rules.visibility.tape import TapeOrder, in_shared_bands
 from market.rules.visibility.taping import on_tape
 from tests.blotter import EUR, MARKET, eur, ident, supply_terms
 from tests.rules.test_crowd import NAMES, Trading
@@ -159,3 +161,27 @@ def test_an_offer_under_an_id_whose_line_still_waits_takes_its_place(end: Any) -
 
 def test_a_market_that_is_not_open_has_nothing_to_pass_offers_by() -> None:
     assert Tape().offers(Before(), PUBLIC) is None
+
+
+def test_lines_that_all_are_in_one_step_are_shown_in_it() -> None:
+    """As steps that are joined would be: of one there is nothing to join, however few are in it."""
+    for seed in range(3):
+        lane = Trading(seed)
+        for number, name in enumerate(NAMES):
+            lane.offer(name, f"first {number}", ask=eur(60 * EUR))
+        book, crowd = _stands(lane)
+        seen = [
+            (book.members[event.data.organisation].group, on_tape(event.data, PUBLIC, book, crowd))
+            for event in lane.events
+            if isinstance(event.data, SupplyOffered)
+        ]
+        alike = [(group, line) for group, line in seen if isinstance(line, TapeOrder)][: seed * 2 + 1]
+        assert alike
+        steps = [(group, line.content_ppb) for group, line in alike if line.content_ppb is not None]
+        assert len(alike) == len(steps)
+        bands = widened(steps, book.terms.public_organisations_min)
+        expected = [
+            msgspec.structs.replace(line, content_ppb=bands[step.low])
+            for (_, line), (_, step) in zip(alike, steps, strict=True)
+        ]
+        assert expected == in_shared_bands(alike, book)

@@ -4,8 +4,16 @@ from decimal import Decimal
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import UNSET
 
-from market.rules.streams.wire_units import PARTNER_UNITS, PUBLIC_UNITS, decimal_text, in_units
+from market.rules.streams.wire_units import (
+    PARTNER_UNITS,
+    PUBLIC_UNITS,
+    TEXTS_KEPT_MAX,
+    DecimalTexts,
+    decimal_text,
+    in_units,
+)
 
 
 @given(st.integers(-(2**63), 2**63), st.integers(0, 7))
@@ -35,3 +43,11 @@ def test_names_tell_the_unit_of_the_figure() -> None:
         "bands_kg": {"low": "1", "high": "2"},
     } == in_units(inside, PARTNER_UNITS)
     assert {"ask_ueur_per_kg": None, "g": 5} == in_units({"ask_ueur_per_kg": None, "g": 5}, PUBLIC_UNITS)
+
+
+def test_texts_of_figures_leave_what_is_null_or_missing_however_many_came() -> None:
+    texts = DecimalTexts(3)
+    for number in range(2 * TEXTS_KEPT_MAX):
+        assert Decimal(number).scaleb(-3) == Decimal(texts[number])
+        assert (None, UNSET) == (texts[None], texts[UNSET])
+    assert len(texts) <= TEXTS_KEPT_MAX

@@ -3,7 +3,7 @@
 from functools import cache, lru_cache
 from typing import Any, Final
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 
 class Units(Struct, frozen=True, eq=False):
@@ -116,20 +116,26 @@ def scaled(member: Any, decimals: int) -> Any:
 
 def decimal_text(number: int, decimals: int) -> str:
     """`number` over 10 to the power of `decimals`, without zeros that say nothing."""
-    return decimal_texts(decimals)[number]
+    text: str = decimal_texts(decimals)[number]
+    return text
 
 
-class DecimalTexts(dict[int, str]):
+class DecimalTexts(dict[Any, Any]):
     """`decimal_text` by number. What was asked for before is kept: figures come again, in a firm's other
-    orders, when one is amended, and as nothing or all."""
+    orders, when one is amended, and as nothing or all. What is null or missing stays so."""
 
     def __init__(self, decimals: int) -> None:
         self._decimals = decimals
         self._power = POWERS[decimals]
+        self._begin()
+
+    def _begin(self) -> None:
+        self.clear()
+        self[None], self[UNSET] = None, UNSET
 
     def __missing__(self, number: int) -> str:
         if len(self) >= TEXTS_KEPT_MAX:
-            self.clear()
+            self._begin()
         text = self[number] = self._text(number)
         return text
 

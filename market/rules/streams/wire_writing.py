@@ -132,7 +132,9 @@ def _members(
     )
     if changed is None:
         changed = f"{_named(names, _by_name(name, unit, units))}({value})"
-    if changed == value or not (may_miss or is_nullable):
+    is_text = changed.endswith(f"[{value}]")
+    if changed == value or not (may_miss or is_nullable) or (is_text and (units.whole or outside == name)):
+        # Texts of figures leave what is null or missing as it is.
         return [(outside, changed)]
     blank = f"{value} is None" if is_nullable else f"{value} is UNSET"
     if is_nullable and may_miss:

@@ -6,6 +6,7 @@ then they leave at once, sorted by ids that tell nothing. Trades wait for the en
 """
 
 from itertools import islice
+from operator import attrgetter, itemgetter
 from typing import TypeAlias, assert_never
 from uuid import UUID
 
@@ -28,6 +29,7 @@ from market.rules.visibility.tape import (
 )
 from market.rules.visibility.taping import supply_of
 
+_PUBLIC_ID, _FIRST = attrgetter("id"), itemgetter(0)
 Told: TypeAlias = tuple[UUID, TapeLine]
 """The id of an event, and its line."""
 
@@ -131,8 +133,9 @@ def mixed(mix: Mix, kind: str, book: Book) -> tuple[Told, ...]:
     else:
         for order in orders:
             _taken(mix, order)
-    told = zip(events, in_shared_bands(alike, book), strict=True)
-    return tuple(sorted(told, key=lambda each: each[1].id))
+    shown = in_shared_bands(alike, book)
+    told = sorted(zip(map(_PUBLIC_ID, shown), events, shown, strict=True), key=_FIRST)
+    return tuple([(told_of, line) for _, told_of, line in told])
 
 
 def _taken(mix: Mix, order: UUID) -> WaitingOrder | None:

@@ -38,6 +38,7 @@ from market.rules.visibility.crowd import (
     shown_to,
 )
 
+TWO_STEPS = 2
 Action = Literal["posted", "amended", "withdrawn", "expired"]
 OrderTopic = Literal["public.supply-offers.v1", "public.recovered-lots.v1", "public.requirements.v1"]
 
@@ -135,6 +136,9 @@ def public_book(book: Book, viewer: TapeViewer) -> tuple[TapeOrder, ...]:
 def in_shared_bands(alike: Sequence[tuple[UUID, TapeOrder]], book: Book) -> list[TapeOrder]:
     """Lines of one kind and its forms that are shown together, each with its group, in the same order."""
     contents = [(group, line.content_ppb) for group, line in alike if line.content_ppb is not None]
+    if len({step.low for _, step in contents}) < TWO_STEPS:
+        # A step that all are in is shown as it is.
+        return [line for _, line in alike]
     bands = widened(contents, book.terms.public_organisations_min)
     found: list[TapeOrder] = []
     for _, line in alike:
