@@ -45,6 +45,7 @@ PARTNER_UNITS: Final = Units(
         ("tenths", "", 1),
         ("um", "mm", 3),
         ("g_per_year", "kg_per_year", 3),
+        ("share_ppm", "share_percent", 4),
         ("ppb", "percent", 7),
         ("g", "kg", 3),
     ),
