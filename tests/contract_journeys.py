@@ -333,6 +333,7 @@ def paid() -> ContractLane:
     lane.sign().ship(lot_number="L1")
     first = lane.newest
     half = first.total_cents // 2
+    lane.refer(first.invoice, "RE-2027/1", "seller", date(2027, 1, 9)).refer(first.invoice, "FI:51", "buyer")
     lane.pay({first.invoice: half}).withdraw_payment().pay({first.invoice: half}).deny()
     lane.confirm({first.invoice: half - 1_500}, value_on=date(2027, 1, 9))
     lane.weigh(8_000_000).lodge("seller").lodge("buyer").accept().settle()

@@ -24,6 +24,7 @@ from events.journal import initialise, read_events
 from events.lane import LaneWriter
 from events.large_appends import RowsAhead, append_large
 from events.payment_events import (
+    InvoiceReferenced,
     PaymentDenied,
     PaymentPart,
     PaymentReceived,
@@ -287,6 +288,10 @@ class Scene:
                 invoice=invoice,
                 settles="shortfall",
                 total_cents=cents,
+            ),
+            InvoiceReferenced(**named, invoice=invoice, by="seller", reference="RE-1"),
+            InvoiceReferenced(
+                **named, invoice=invoice, by="buyer", reference="FI:1", dated_on=date(2026, 6, 1)
             ),
             PaymentStated(**of, **said, payment=first, reference="first"),
             PaymentReceived(**of, **said, payment=first, reference="first"),

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from contracts.rules import payments
+from contracts.rules import payments, references
 from contracts.rules.payment import OVER, PaidInvoice, Payable, Payment, PaymentFact, fold, payable_of
 from contracts.rules.payments import PaymentState
 from events.contract_events import InvoiceSettled
@@ -73,6 +73,14 @@ class PaidLane(ContractLane):
         argument = kind(caller=CALLERS_OF_ALL[by], **given)
         state = PaymentState(lane=LANE, payables=self.payables(), alike=self.alike(argument))
         self.record(payments.open_payment(state, argument, self.moment), by)
+        return self
+
+    def refer(self, invoice: UUID, reference: str, by: str, dated_on: date | None = None) -> "PaidLane":
+        argument = references.ReferToInvoice(
+            caller=CALLERS_OF_ALL[by], invoice=invoice, reference=reference, dated_on=dated_on
+        )
+        state = references.ReferenceState(lane=LANE, invoice=self.payables().get(invoice))
+        self.record(references.refer(state, argument, self.moment), by)
         return self
 
     def alike(self, argument: payments.StatePayment) -> UUID | None:

@@ -111,6 +111,7 @@ FREE = {
     "WeighingSettled": {"survey/reference", "survey/certificate/title", "survey/certificate/sha256"},
     "ForceMajeureDeclared": {"reason", "period/end", *PAPERS},
     "IndexPublished": {"values/*/source"},
+    "InvoiceReferenced": {"reference", "dated_on"},
     "InvoiceSettled": {"invoice"},
     "QuantityNominated": {"nomination"},
     "ReturnDeclared": {"reason", "lot_number", "passport", *PAPERS},
