@@ -316,11 +316,16 @@ class DeliveryEvidence(Struct, frozen=True, kw_only=True):
     steps: Annotated[tuple[StepShare, ...], Meta(max_length=STEP_SHARES_MAX)] | UnsetType = UNSET
 
 
+FractionUnit = Literal["percent", "ppm"]
+
+
 class AnalyteResult(Struct, frozen=True, kw_only=True):
-    """An analyte as element, ppb of the dry sample."""
+    """An analyte as element, ppb of the dry sample. `unit`: the one that it was stated in; absent in records
+    of before."""
 
     analyte: Code
     fraction_ppb: FractionPpb
+    unit: FractionUnit | UnsetType = UNSET
 
 
 class SettledAnalyte(Struct, frozen=True, kw_only=True):

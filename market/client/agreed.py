@@ -257,6 +257,7 @@ class Result(Struct, frozen=True, kw_only=True):
 
     analyte: str
     fraction: dict[str, Any]
+    percent: Decimal
 
 
 class SettledResult(Struct, frozen=True, kw_only=True):
@@ -267,6 +268,7 @@ class SettledResult(Struct, frozen=True, kw_only=True):
     buyer: dict[str, Any] | None
     umpire: dict[str, Any] | None
     settled: dict[str, Any]
+    percent: Decimal
     by: str
     pays_umpire: str | None
 

@@ -170,6 +170,7 @@ def test_who_weighs_and_who_books_payments_is_named_by_these_routes_alone() -> N
         "GET /v1/invoices/totals",
         "GET /v1/invoices/ageing",
         "GET /v1/invoices/{invoice}",
+        "POST /v1/invoices/{invoice}/reference",
         "GET /v1/payments",
         f"GET {payment}",
         "POST /v1/payments",

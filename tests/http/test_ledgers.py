@@ -166,6 +166,43 @@ async def test_an_invoice_says_how_its_quantity_came_about(shop: Shop) -> None:
     assert [Decimal("9.9"), Decimal("0.5")] == [of.counts for of in read.quantity[:2]]
 
 
+async def test_figures_echo_in_the_unit_that_they_were_stated_in(shop: Shop) -> None:
+    on(shop, date(2027, 1, 1))
+    path, seller, buyer = await effective(shop)
+    on(shop, date(2027, 3, 10))
+    await publish(shop, month(2, "50.00"))
+    traces = [
+        {"analyte": "Th", "fraction": {"unit": "ppm", "amount": "6200"}},
+        {"analyte": "U", "fraction": {"unit": "percent", "amount": "0.062"}},
+    ]
+    bad = {"analyte": "Th", "fraction": {"unit": "permille", "amount": "6"}}
+    refused = await post(shop, f"{path}/deliveries", seller, lot(stated=[*FIGURES, bad]))
+    assert 400 == refused.status_code
+    sent = await post(shop, f"{path}/deliveries", seller, lot(stated=[*FIGURES, *traces]))
+    assert 201 == sent.status_code, sent.text
+    delivery = sent.headers["location"]
+    weighing = {"weighed_on": "2027-03-10", "net_wet_t": "10"}
+    assert 201 == (await post(shop, f"{delivery}/weighing", buyer, weighing)).status_code
+    in_ppm = {"analyte": "Nd", "fraction": {"unit": "ppm", "amount": "600000"}}
+    for firm, figures in ((seller, FIGURES), (buyer, [in_ppm, FIGURES[1]])):
+        assay = {"laboratory": "L", "reference": "1", "results": figures}
+        assert 201 == (await post(shop, f"{delivery}/assays", firm, assay)).status_code
+    shown = (await shop.ask("GET", delivery, by=seller)).json()
+    assert [
+        {**FIGURES[0], "percent": "60"},
+        {**FIGURES[1], "percent": "20"},
+        {**traces[0], "percent": "0.62"},
+        {**traces[1], "percent": "0.062"},
+    ] == shown["stated"]
+    assert {**in_ppm, "percent": "60"} == shown["buyer_assay"]["results"][0]
+    assert [("percent", "60", "60"), ("percent", "20", "20")] == [
+        (each["settled"]["unit"], each["settled"]["amount"], each["percent"]) for each in shown["settled"]
+    ]
+    client = await client_of(shop, buyer)
+    (listed,) = [each async for each in client.deliveries.list()]
+    assert Decimal("0.62") == listed.stated[2].percent
+
+
 async def test_what_books_call_an_invoice_is_said_by_whose_they_are(shop: Shop, database: Any) -> None:
     _, seller, buyer, outsider = await traded(shop)
     first, second, third, _ = [each["invoice"] for each in await items(shop, "/v1/invoices", buyer)]

@@ -1,9 +1,10 @@
 """Deliveries and invoices as parties and auditors read them; the other side's assay stays sealed."""
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Literal, NamedTuple, Self
 
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from contracts.rules.agreement import Agreement
 from contracts.rules.awaits import Consequence, DeliveryAct, Wait, WhoActs, waits
@@ -46,42 +47,53 @@ from market.rules.refusing.wording import Code
 
 
 class Result(Body, frozen=True, kw_only=True):
-    """An analyte as element in the dry sample."""
+    """An analyte as element in the dry sample: `fraction` in the unit that it was stated in, `percent` always
+    in percent."""
 
     analyte: Code
     fraction: Fraction
+    percent: Percent
 
     @classmethod
     def outside(cls, value: terms.AnalyteResult) -> Self:
-        return cls(analyte=value.analyte, fraction=to_fraction(value.fraction_ppb))
+        return cls(
+            analyte=value.analyte,
+            fraction=to_fraction(value.fraction_ppb, value.unit),
+            percent=PERCENT.text(value.fraction_ppb),
+        )
 
 
 class SettledResult(Body, frozen=True, kw_only=True):
-    """How an analyte's figure came about; a side's figure is null where it kept silent."""
+    """How an analyte's figure came about; a side's figure is null where it kept silent. Figures are in the
+    unit that the shipment states the analyte in; `percent` is `settled`, always in percent."""
 
     analyte: str
     seller: Fraction | None
     buyer: Fraction | None
     umpire: Fraction | None
     settled: Fraction
+    percent: Percent
     by: Literal["mean", "umpire", "nearer_party", "silence_binds"]
     pays_umpire: Side | None
 
     @classmethod
-    def outside(cls, value: terms.SettledAnalyte) -> Self:
+    def outside(cls, value: terms.SettledAnalyte, stated: Sequence[terms.AnalyteResult]) -> Self:
+        """`stated`: of the shipment."""
+        unit = next((each.unit for each in stated if each.analyte == value.analyte), UNSET)
         return cls(
             analyte=value.analyte,
-            seller=_fraction(value.seller_ppb),
-            buyer=_fraction(value.buyer_ppb),
-            umpire=_fraction(value.umpire_ppb),
-            settled=to_fraction(value.settled_ppb),
+            seller=_fraction(value.seller_ppb, unit),
+            buyer=_fraction(value.buyer_ppb, unit),
+            umpire=_fraction(value.umpire_ppb, unit),
+            settled=to_fraction(value.settled_ppb, unit),
+            percent=PERCENT.text(value.settled_ppb),
             by=value.by,
             pays_umpire=value.pays_umpire,
         )
 
 
-def _fraction(ppb: int | None) -> Fraction | None:
-    return None if ppb is None else to_fraction(ppb)
+def _fraction(ppb: int | None, unit: terms.FractionUnit | UnsetType) -> Fraction | None:
+    return None if ppb is None else to_fraction(ppb, unit)
 
 
 class PriceTermView(Body, frozen=True, kw_only=True):
@@ -361,7 +373,7 @@ class DeliveryView(Body, frozen=True, kw_only=True):
             exchange_by=None if weighed is None else weighed.exchange_by,
             seller_assay=_assay(value, "seller", viewer),
             buyer_assay=_assay(value, "buyer", viewer),
-            settled=tuple(map(SettledResult.outside, settled)),
+            settled=tuple(SettledResult.outside(each, shipped.stated) for each in settled),
             to_umpire=() if exchanged is None or value.umpire is not None else exchanged.to_umpire,
             umpire=None if value.umpire is None else UmpireView.of(value.umpire),
             objection=None if value.objected is UNSET else ObjectionView.of(value.objected),

@@ -1,10 +1,12 @@
 """How the quantity of an invoice came about, line by line, as its sides read it."""
 
+from collections.abc import Sequence
 from typing import Annotated, Final, Literal, Self
 
 from msgspec import Meta
 
 from contracts.rules.quantities import FigureOf, QuantityKind, QuantityLine
+from events.contract_terms import AnalyteResult
 from market.http.agreements.delivery_views import SettledResult
 from market.http.wire.material import Body
 from market.http.wire.numbers import (
@@ -51,7 +53,8 @@ class QuantityLineView(Body, frozen=True, kw_only=True):
     moved_amount: SignedCents | None
 
     @classmethod
-    def of(cls, value: QuantityLine) -> Self:
+    def of(cls, value: QuantityLine, stated: Sequence[AnalyteResult]) -> Self:
+        """`stated`: of the shipment."""
         unit, kind = _KINDS[value.kind]
         return cls(
             kind=value.kind,
@@ -60,7 +63,7 @@ class QuantityLineView(Body, frozen=True, kw_only=True):
             shipped=kind.text_optional(value.shipped),
             counts=kind.text(value.counts),
             figure_of=value.figure_of,
-            settled=None if value.settled is None else SettledResult.outside(value.settled),
+            settled=None if value.settled is None else SettledResult.outside(value.settled, stated),
             moved_kg=SIGNED_KILOGRAMS.text_optional(value.moved_g),
             moved_amount=SIGNED_CENTS.text_optional(value.moved_cents),
         )

@@ -69,6 +69,7 @@ def own_invoice(
     side, today = own_side(own, row, names), day_of(call.door.clock())
     past = None if row.due_on is None else (row.due_on > today) - (row.due_on < today)
     lines = () if delivered is None else quantity_lines(delivered, agreement.basis, fact)
+    stated = () if delivered is None else delivered.shipped.stated
     agreed = None if row.shipped_on is None else agreement.terms_on(row.shipped_on).delivery
     return OwnInvoiceView(
         **structs.asdict(shown),
@@ -81,7 +82,7 @@ def own_invoice(
         lot_number=row.lot_number,
         shipped_on=row.shipped_on,
         incoterm=None if agreed is None else agreed.incoterm,
-        quantity=tuple(map(QuantityLineView.of, lines)),
+        quantity=tuple(QuantityLineView.of(each, stated) for each in lines),
         updated_at=row.changed_at,
         seller_reference=row.seller_reference,
         seller_dated_on=row.seller_dated_on,

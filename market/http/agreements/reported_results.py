@@ -7,7 +7,7 @@ from events.analytes import reported_names
 from events.contract_terms import AnalyteResult
 from events.refusal import Refusal, refuse
 from events.vocabulary import PPB, REPORTED
-from market.http.orders.composition import Fraction, to_ppb
+from market.http.orders.composition import Fraction, to_ppb, unit_of
 from market.http.wire.material import Body
 from market.rules.refusing.defects import OxideNotOfElement, OxideUnknown
 from market.rules.refusing.wording import Code
@@ -41,6 +41,6 @@ def results_of(reported: Iterable[ReportedResult], pointer: str) -> tuple[Analyt
                     OxideNotOfElement(pointer=place, reported_as=oxide, element=element, analyte=each.analyte)
                 )
             ppb = round_half_even(ppb * metal_ppb, PPB)
-        found.append(AnalyteResult(analyte=each.analyte, fraction_ppb=ppb))
+        found.append(AnalyteResult(analyte=each.analyte, fraction_ppb=ppb, unit=unit_of(each.fraction)))
     refuse(refused)
     return tuple(found)

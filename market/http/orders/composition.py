@@ -5,9 +5,10 @@ from datetime import date
 from functools import lru_cache
 from typing import Annotated, Self
 
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from events import vocabulary as words
+from events.contract_terms import FractionUnit
 from events.vocabulary import Code, CompositionOf, MassBasis, Text
 from market.http.wire.material import Body
 from market.http.wire.numbers import BECQUEREL_PER_GRAM, PERCENT, PPM, BecquerelPerGram, Percent, Ppm
@@ -39,9 +40,13 @@ def to_ppb(fraction: Fraction) -> int:
     )
 
 
-def to_fraction(ppb: int) -> Fraction:
-    """In ppm below 0.1 %, else in percent."""
-    if ppb < PPM_SHOWN_BELOW_PPB:
+def unit_of(fraction: Fraction) -> FractionUnit:
+    return "ppm" if isinstance(fraction, PpmFraction) else "percent"
+
+
+def to_fraction(ppb: int, unit: FractionUnit | UnsetType = UNSET) -> Fraction:
+    """In `unit`; where it is not known in ppm below 0.1 %, else in percent."""
+    if unit == "ppm" or (unit is UNSET and ppb < PPM_SHOWN_BELOW_PPB):
         return PpmFraction(amount=PPM.text(ppb))
     return PercentFraction(amount=PERCENT.text(ppb))
 

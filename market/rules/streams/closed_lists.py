@@ -50,6 +50,7 @@ NAMED: Final[dict[str, Any]] = {
     "FigureMeasure": initiative_terms.FigureMeasure,
     "ForecastBasis": forecast_terms.ForecastBasis,
     "ForecastSupply": forecast_terms.ForecastSupply,
+    "FractionUnit": contract_terms.FractionUnit,
     "Incoterm": vocabulary.Incoterm,
     "InvoiceLineKind": contract_terms.LineKind,
     "InvoiceSettles": contract_terms.Settles,
