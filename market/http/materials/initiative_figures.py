@@ -28,6 +28,7 @@ from market.http.wire.numbers import PERCENT, SUM_KG, Percent, SumKg
 from market.http.wire.reads import as_desk, sees_all
 from market.http.wire.receipts import Accepted, done
 from market.http.wire.sheets import SHAPES, Bar, Shape, Sheet, answer
+from market.pages import words
 from market.rules.crma.shares import Verdict
 from market.rules.refusing.wording import InitiativeCode
 from market.store import initiatives as store
@@ -270,7 +271,7 @@ def figures_sheet(view: FiguresView) -> Sheet:
     ]
     bare = (None,) * 5
     bars = [
-        (f"{measure} {stage} {material}", SUM_KG.decoded(least), SUM_KG.decoded(most))
+        (words(f"{measure} {stage} {material}"), SUM_KG.decoded(least), SUM_KG.decoded(most))
         for measure, stage, material, least, most in masses
     ]
     return Sheet(

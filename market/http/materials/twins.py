@@ -15,6 +15,7 @@ from market.http.wire.material import Body
 from market.http.wire.numbers import PERCENT, TONNES, DecimalText
 from market.http.wire.reads import as_caller
 from market.http.wire.sheets import SHAPES, Bar, Shape, Sheet, answer
+from market.pages import words
 from market.rules.parties.parties import Facility
 from market.rules.refusing.wording import Code
 from market.rules.twins.capacities import quarter_of, quarter_text
@@ -180,7 +181,7 @@ def _rows(view: TwinView) -> Iterator[tuple[str | None, ...]]:
 def _bar(product: TwinProduct, each: TwinQuarter) -> Bar:
     volume = each.volume
     return Bar(
-        label=f"{product_text(product.form, product.element)} {quarter_text(each.quarter)}",
+        label=f"{words(product_text(product.form, product.element))} {quarter_text(each.quarter)}",
         parts=(
             ("low", volume.contracted_g),
             ("middle", volume.matched_g),
