@@ -235,7 +235,9 @@ def prepare_classes(data: Path, environ: Mapping[str, str]) -> None:
         check=False,
     )
     if child.returncode != 0:
-        say(f"      not kept, brokers start without: {child.stderr.strip().splitlines()[-1:]}")
+        told = child.stderr.strip().splitlines() or [f"exit code {child.returncode}"]
+        say(f"      not kept, so brokers start in twice the time until the next set-up: {told[-1]}")
+        return
     stamp.write_text(wanted)
 
 

@@ -327,7 +327,7 @@ def running_kafka(settings: Settings) -> Bootstrap:
 
 
 def _start_kafka(settings: Settings, folder: Path, log_file: Path) -> tuple[subprocess.Popen[bytes], Running]:
-    libs = settings.data_dir / "kafka" / "libs"
+    libs = (settings.data_dir / "kafka" / "libs").resolve()
     java = _java(settings)
     if java is None or not any(libs.glob("kafka_*.jar")):
         what = "Java 17 or newer is" if java is None else f"Kafka's jars in {libs} are"
@@ -392,7 +392,7 @@ def kafka_classes(data_dir: Path) -> Path:
 
 
 def _read_classes(libs: Path) -> list[str]:
-    """Java itself leaves an archive aside that other jars or another Java made."""
+    """Java itself leaves an archive aside that other jars, jars elsewhere or another Java made."""
     archive = kafka_classes(libs.parent.parent)
     return [f"-XX:SharedArchiveFile={archive}"] if archive.exists() else []
 

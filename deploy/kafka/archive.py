@@ -7,6 +7,7 @@ the processor time.
 import asyncio
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ from market.local import LocalServerError, kafka_classes, local_kafka
 from market.settings import Settings, load
 
 START_SECONDS_MAX = 150
+WRITING_SECONDS_MAX = 150
 
 
 async def main() -> int:
@@ -40,8 +42,16 @@ async def _keep(settings: Settings) -> None:
     fresh = archive.with_suffix(".new")
     archive.unlink(missing_ok=True)
     keeping = f"{settings.kafka_java_options} -XX:ArchiveClassesAtExit={fresh}"
-    async with local_kafka(settings.model_copy(update={"kafka_java_options": keeping})):
-        pass
+    started = False
+    try:
+        async with local_kafka(settings.model_copy(update={"kafka_java_options": keeping})):
+            started = True
+            os.kill(int((settings.instance_dir / "kafka" / "pid").read_text()), signal.SIGTERM)
+            # Writing takes Java longer than a broker that stops is waited for.
+            await asyncio.sleep(WRITING_SECONDS_MAX)
+    except LocalServerError:
+        if not started:
+            raise
     _check(fresh, settings.data_dir / "kafka")
     with fresh.open("rb") as written:
         os.fsync(written.fileno())
@@ -52,7 +62,7 @@ def _check(archive: Path, folder: Path) -> None:
     """Java takes a file that was cut off as it is, and dies of it. LocalServerError."""
     command = [(folder / "java").read_text(), "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:on"]
     command += ["-XX:+VerifySharedSpaces", f"-XX:SharedArchiveFile={archive}"]
-    command += ["-cp", f"{folder / 'libs'}/*", "kafka.tools.StorageTool", "--help"]
+    command += ["-cp", f"{(folder / 'libs').resolve()}/*", "kafka.tools.StorageTool", "--help"]
     checked = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     if checked.returncode != 0:
         archive.unlink(missing_ok=True)

@@ -33,12 +33,11 @@ asyncio.run(main())
 
 @pytest.fixture
 def own_settings(server_settings: Settings, topic_prefix: str) -> Settings:
-    """An instance below this session's, so that it goes with it; its jars lie elsewhere than those of the
-    classes that were kept."""
+    """An instance below this session's, so that it goes with it."""
     name = topic_prefix.rstrip(".")
     libs = server_settings.instance_dir / "kafka-tests" / "kafka"
     libs.mkdir(parents=True, exist_ok=True)
-    for shared in ("libs", "java", "classes.jsa"):
+    for shared in ("libs", "java"):
         if not (libs / shared).exists():
             (libs / shared).symlink_to(server_settings.data_dir / "kafka" / shared)
     return load(data_dir=libs.parent, instance=name, kafka_port=0)
@@ -86,7 +85,13 @@ async def test_data_survives_a_restart(own_settings: Settings) -> None:
 async def test_classes_that_were_kept_are_what_java_starts_with(server_settings: Settings) -> None:
     archive, folder = kafka_classes(server_settings.data_dir), server_settings.data_dir / "kafka"
     command = [(folder / "java").read_text(), "-XX:+UseSerialGC", f"-XX:SharedArchiveFile={archive}"]
-    command += ["-Xshare:on", "-Xlog:class+load", "-cp", f"{folder / 'libs'}/*", "kafka.tools.StorageTool"]
+    command += [
+        "-Xshare:on",
+        "-Xlog:class+load",
+        "-cp",
+        f"{(folder / 'libs').resolve()}/*",
+        "kafka.tools.StorageTool",
+    ]
     child = await asyncio.create_subprocess_exec(*command, "--help", stdout=asyncio.subprocess.PIPE)
     told, _ = await child.communicate()
     assert 0 == child.returncode
