@@ -117,7 +117,7 @@ class Solver:
 
         Raises SolverFailed or SolverLost, and Unrecordable where the record would refuse a part of it.
         """
-        frame = msgspec.msgpack.encode(_Task(book=msgspec.Raw(book), plan=_plan(plan)))
+        frame = frame_of(book, plan)
         async with self._turns:
             return await self._ask(await self._ready(), frame)
 
@@ -187,10 +187,19 @@ def _plan(event: Recorded) -> _Plan:
     return _Plan(**{name: getattr(event, name) for name in _Plan.__struct_fields__})
 
 
-def _answer(frame: bytes) -> Iterator[_Reply]:
+def frame_of(book: bytes, plan: Recorded) -> bytes:
+    """An encoded book and its plan, as the child is sent them."""
+    return msgspec.msgpack.encode(_Task(book=msgspec.Raw(book), plan=_plan(plan)))
+
+
+def task_of(frame: bytes) -> tuple[Book, Recorded]:
+    """What `frame_of` was made of. Keeps nothing of the frame, so that no round holds its book twice."""
     task = msgspec.msgpack.decode(frame, type=_Task)
     book = msgspec.msgpack.decode(task.book, type=Book)
-    plan = Recorded(**msgspec.structs.asdict(task.plan))
+    return book, Recorded(**msgspec.structs.asdict(task.plan))
+
+
+def _answer(book: Book, plan: Recorded) -> Iterator[_Reply]:
     try:
         drafts = concluded(book, plan)
         while part := tuple(islice(drafts, REPLY_DRAFTS_MAX)):
@@ -209,7 +218,7 @@ def serve(source: BinaryIO, sink: BinaryIO, alarm_seconds: int) -> None:
         signal.alarm(alarm_seconds)
         size = FRAME.unpack(head)[0]
         assert size <= FRAME_BYTES_MAX
-        for reply in _answer(source.read(size)):
+        for reply in _answer(*task_of(source.read(size))):
             frame = msgspec.msgpack.encode(reply)
             sink.write(FRAME.pack(len(frame)) + frame)
             sink.flush()

@@ -13,7 +13,7 @@ import pytest
 from events.envelope import Recorded
 from market.rules.book import Book, Books, fold
 from market.rules.clearing.clearing import conclude
-from market.solver import Solver, SolverFailed, SolverLost, child_environment
+from market.solver import Solver, SolverFailed, SolverLost, child_environment, frame_of, task_of
 from tests.conftest import Database
 from tests.market_support import Scene, scene_on
 
@@ -54,6 +54,16 @@ async def test_the_child_concludes_what_this_process_would(database: Any) -> Non
             assert drafts == await solver.conclude(encoded, plan)
         finally:
             await solver.stop()
+
+
+async def test_a_round_keeps_nothing_of_the_frame_that_it_came_in(database: Any) -> None:
+    async with scene_on(database) as scene:
+        book, plan = await planned(scene)
+    frame = frame_of(msgspec.msgpack.encode(book), plan)
+    held = sys.getrefcount(frame)
+    task = task_of(frame)
+    assert held == sys.getrefcount(frame)
+    assert conclude(book, plan) == conclude(*task)
 
 
 @pytest.mark.parametrize(
