@@ -3,7 +3,7 @@
 Read after it, and only where there is something to hold against it.
 """
 
-from collections.abc import Iterator
+from datetime import datetime
 from uuid import UUID
 
 from msgspec import UNSET
@@ -11,6 +11,7 @@ from msgspec import UNSET
 from contracts.rules.price_terms import benchmark_for, stages_unstated
 from events.market_terms import RequirementTerms, RuleSet, SupplyTerms
 from events.refusal import Caution
+from events.vocabulary import Footprint
 from market.http.wire.reads import Looking
 from market.http.wire.receipts import Warned, unless_unread, warned
 from market.rules.book import rule_set_at
@@ -31,7 +32,8 @@ async def of_claims(on: Looking, market: UUID, terms: SupplyTerms, *, unhurried:
         return ()
     fresh = on.recent.rule_sets.fresh(market)
     if fresh is not None:
-        return _claimed(on, terms, rule_set_at(fresh.found, on.clock()))
+        now = on.clock()
+        return _claimed(terms, rule_set_at(fresh.found, now), now)
     return await unless_unread(_of_claims(on, market, terms))
 
 
@@ -42,24 +44,25 @@ async def of_cap(on: Looking, market: UUID, terms: RequirementTerms) -> tuple[Wa
 
 
 async def _of_claims(on: Looking, market: UUID, terms: SupplyTerms) -> tuple[Warned, ...]:
-    return _claimed(on, terms, await _rule_set(on, market))
+    return _claimed(terms, await _rule_set(on, market), on.clock())
 
 
-def _claimed(on: Looking, terms: SupplyTerms, rules: RuleSet | None) -> tuple[Warned, ...]:
+def _claimed(terms: SupplyTerms, rules: RuleSet | None, now: datetime) -> tuple[Warned, ...]:
     if rules is None:
         return ()
     stages = stages_unstated(terms.form, origin_of(terms, rules), terms.recycled, rules)
     before = step_cautions(steps_before(terms, rules))
-    return warned([*_of_footprint(terms, rules, on), *stage_cautions(stages), *before])
+    found = [] if terms.footprint is None else _of_footprint(terms, terms.footprint, rules, now)
+    return warned([*found, *stage_cautions(stages), *before])
 
 
-def _of_footprint(terms: SupplyTerms, rules: RuleSet, on: Looking) -> Iterator[Caution]:
-    if terms.footprint is None:
-        return
+def _of_footprint(terms: SupplyTerms, footprint: Footprint, rules: RuleSet, now: datetime) -> list[Caution]:
     span = papers_span(terms)
-    yield from footprint_cautions(terms.footprint, terms.form, on.clock())
-    yield from validity_cautions(terms.footprint, span.start, span.end)
-    yield from benchmark_cautions(terms.footprint, benchmark_for(terms.form, rules))
+    return [
+        *footprint_cautions(footprint, terms.form, now),
+        *validity_cautions(footprint, span.start, span.end),
+        *benchmark_cautions(footprint, benchmark_for(terms.form, rules)),
+    ]
 
 
 async def _of_cap(on: Looking, market: UUID, terms: RequirementTerms) -> tuple[Warned, ...]:

@@ -194,14 +194,18 @@ async def warnings_of(on: Looking, fact: SupplyPosted, *, unhurried: bool) -> tu
     market, terms = fact.market, fact.terms
     named = await of_names(on, market, terms) if names_any(terms) else ()
     routes = await of_routes(on, market, terms, terms.condition) if terms.rex_routes else ()
-    order = fact.offer if isinstance(fact, SupplyOffered | SupplyOfferAmended) else fact.lot
-    left = () if terms.physical_lot is None else await of_left(on, fact.organisation, order, terms)
+    left = () if terms.physical_lot is None else await of_left(on, fact.organisation, _order(fact), terms)
     tolerance = await of_tolerance(on, market, terms) if unhurried else ()
     screened = await screening_warnings.of_order(on, market, fact.organisation) if unhurried else ()
     priced = await of_price(on, market, terms)
-    stated, of_capacity = warned(stated_cautions(terms)), warned(capacity_cautions(terms))
+    stated = warned(stated_cautions(terms))
+    of_capacity = () if terms.capacity is None else warned(capacity_cautions(terms))
     claimed = await of_claims(on, market, terms, unhurried=unhurried)
     return *stated, *priced, *claimed, *named, *routes, *left, *tolerance, *screened, *of_capacity
+
+
+def _order(fact: SupplyPosted) -> UUID:
+    return fact.offer if isinstance(fact, SupplyOffered | SupplyOfferAmended) else fact.lot
 
 
 def closed(call: Call[Any, DryRun], kind: Kind, outcome: Done, warnings: tuple[Warned, ...] = ()) -> Answer:

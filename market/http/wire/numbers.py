@@ -28,6 +28,7 @@ class DecimalKind:
 
     __slots__ = (
         "_form",
+        "_one",
         "at_most_hundred",
         "decimals",
         "digits",
@@ -60,6 +61,7 @@ class DecimalKind:
         self.positive = positive
         self.at_most_hundred = at_most_hundred
         self.pattern = self._pattern()
+        self._one = 10**decimals
         self._form = re.compile(self.pattern)
 
     def _pattern(self) -> str:
@@ -98,9 +100,8 @@ class DecimalKind:
         sign, digits = ("-", -value) if value < 0 else ("", value)
         if self.decimals == 0:
             return f"{sign}{digits}"
-        whole, fraction = divmod(digits, 10**self.decimals)
-        written = f"{fraction:0{self.decimals}d}"
-        kept = written[: self.shown] + written[self.shown :].rstrip("0")
+        whole, fraction = divmod(digits, self._one)
+        kept = str(fraction).zfill(self.decimals).rstrip("0").ljust(self.shown, "0")
         return f"{sign}{whole}.{kept}" if kept else f"{sign}{whole}"
 
     def parse_optional(self, text: str | None) -> int | None:

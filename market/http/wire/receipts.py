@@ -43,8 +43,10 @@ class Warned(Body, frozen=True, kw_only=True):
 def warned(cautions: Iterable[Caution]) -> tuple[Warned, ...]:
     """With the names of the request, as a refusal's pointers."""
     return tuple(
-        Warned(code=each.code, detail=each.text, pointer=wire_pointer(each.pointer) or "")
-        for each in cautions
+        [
+            Warned(code=each.code, detail=each.text, pointer=wire_pointer(each.pointer) or "")
+            for each in cautions
+        ]
     )
 
 

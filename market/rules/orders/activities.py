@@ -28,7 +28,7 @@ _MINERALS: Final[frozenset[ProductForm]] = frozenset({"ore", "concentrate", "res
 def activity_cautions(composition: Composition, assay: Assay) -> Iterator[Caution]:
     """A factor of two and more between what is stated and what the cell of the element comes to."""
     stated = {"Th": assay.th_mbq_per_g, "U": assay.u_mbq_per_g}
-    yield from _apart(composition, stated, "/assay/{}_mbq_per_g")
+    return _apart(composition, stated, "/assay/{}_mbq_per_g")
 
 
 def shipped_cautions(fact: DeliveryShipped) -> Iterator[Caution]:
@@ -87,7 +87,7 @@ def radioactive_cautions(composition: Composition, assay: Assay) -> Iterator[Cau
             found[element] = stated, pointer
         elif (figure := figure_share(composition, element)) is not None and not figure[1]:
             found[element] = figure[0] * MBQ_PER_G[element][1] // SHARE_SCALE, "/composition/cells"
-    if not any(mbq_per_g > CLEARED_MBQ_PER_G for mbq_per_g, _ in found.values()):
+    if not found or max(found.values())[0] <= CLEARED_MBQ_PER_G:
         return
     told = ", ".join(
         f"{becquerel_text(mbq_per_g)} of {MBQ_PER_G[element][0]}" for element, (mbq_per_g, _) in found.items()

@@ -47,8 +47,10 @@ def validity_refusals(valid_until: datetime, now: datetime) -> list[Refusal]:
 
 def validity_cautions(valid_until: datetime, delivered: datetime) -> Iterator[Caution]:
     """An order that is valid beyond the last day of its delivery: a year typed wrong, mostly."""
+    if valid_until <= delivered:
+        return
     last_day = (delivered - datetime.resolution).date()
-    if valid_until > delivered and valid_until.date() > last_day:
+    if valid_until.date() > last_day:
         yield Caution(
             code="valid_after_delivery",
             text=(
@@ -81,6 +83,8 @@ def delivered_time(terms: Deliverable) -> datetime:
     """The end of the last delivery that a supply states."""
     if terms.term is not None:
         return contract_years(terms.term).end
+    if len(terms.tranches) == 1:
+        return terms.tranches[0].window.end
     return max([tranche.window.end for tranche in terms.tranches])
 
 
@@ -90,6 +94,8 @@ def papers_span(terms: Deliverable) -> Period:
     if terms.term is not None:
         start = contract_years(terms.term).start
         return Period(start=start, end=start.replace(year=start.year + 1))
+    if len(terms.tranches) == 1:
+        return terms.tranches[0].window
     return Period(start=min(tranche.window.start for tranche in terms.tranches), end=delivered_time(terms))
 
 

@@ -198,12 +198,14 @@ def admission_refusals(
 
 
 def _treo_cautions(composition: Composition) -> Iterator[Caution]:
+    if composition.of != "treo":
+        return
     others = [
         cell.analyte
         for cell in composition.cells
         if cell.analyte not in TRADED_OXIDE and cell.state != "not_available"
     ]
-    if composition.of == "treo" and others:
+    if others:
         yield Caution(
             code="impurity_of_treo",
             text=f"{', '.join(others)} counted as fractions of TREO, like every cell, not of the sample.",

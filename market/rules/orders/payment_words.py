@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Final
 
 from contracts.rules.price_terms import DUE_DAYS, PROVISIONAL_PPB
@@ -16,8 +17,7 @@ _OF_CONTRACTS: Final = frozenset({str(DUE_DAYS), str(PROVISIONAL_PPB * 100 // PP
 def payment_cautions(stated: str, term: TermHorizon | None) -> Iterator[Caution]:
     """Of words that name another figure than the contract does, or none: nothing else reads them. A term
     match leads to a draft, where both still agree on it."""
-    figures = frozenset(_FIGURES.findall(stated))
-    if term is not None or (figures and figures <= _OF_CONTRACTS):
+    if term is not None or _is_of_contracts(stated):
         return
     yield Caution(
         code="payment_terms_not_taken_over",
@@ -26,3 +26,10 @@ def payment_cautions(stated: str, term: TermHorizon | None) -> Iterator[Caution]
         "other terms need both sides' signatures before you ship.",
         pointer="/payment_terms",
     )
+
+
+# Sellers state the same words in order after order.
+@lru_cache(maxsize=1_024)
+def _is_of_contracts(stated: str) -> bool:
+    figures = frozenset(_FIGURES.findall(stated))
+    return bool(figures) and figures <= _OF_CONTRACTS

@@ -201,12 +201,14 @@ def cautions(draft: SupplyDraft, terms: MarketTerms, inputs: MarketInputs) -> tu
 
 def stated_cautions(draft: SupplyDraft | SupplyTerms) -> tuple[Caution, ...]:
     """As far as the order alone tells it, without the market's inputs."""
-    found = [*composition_cautions(draft.composition), *activity_cautions(draft.composition, draft.assay)]
-    found += radioactive_cautions(draft.composition, draft.assay)
-    if isinstance(draft, SupplyTerms) and draft.basis_g == 0:
-        text = "It holds less than a gram of what this market counts: it can be matched with nothing."
-        found.append(Caution(code="basis_below_gram", text=text, pointer="/net_wet_g"))
+    composition, assay = draft.composition, draft.assay
+    found = [*composition_cautions(composition)]
+    found += activity_cautions(composition, assay)
+    found += radioactive_cautions(composition, assay)
     if isinstance(draft, SupplyTerms):
+        if draft.basis_g == 0:
+            text = "It holds less than a gram of what this market counts: it can be matched with nothing."
+            found.append(Caution(code="basis_below_gram", text=text, pointer="/net_wet_g"))
         found += oxide_price_cautions(draft)
         found += below_index_cautions(draft.ask.ueur_per_kg, draft.term)
     if draft.recycled is not None:
@@ -216,12 +218,17 @@ def stated_cautions(draft: SupplyDraft | SupplyTerms) -> tuple[Caution, ...]:
             found += form_claim_cautions(
                 draft.form, draft.recycled.post_consumer_ppb, draft.recycled.pre_consumer_ppb
             )
-    if isinstance(draft.forecast, ReturnForecast):
+    if draft.forecast is not UNSET and isinstance(draft.forecast, ReturnForecast):
         found += share_cautions(draft.forecast.magnets, "/forecast/returns/magnets")
     found += payment_cautions(draft.payment_terms, draft.term)
-    found += customs_cautions(draft.form, draft.cn_code, draft.place, draft.composition, draft.export_licence)
-    late = validity_cautions(draft.valid_until, delivered_time(draft))
-    return (*found, *_package_cautions(draft), *_piece_cautions(draft), *_sharing_cautions(draft), *late)
+    found += customs_cautions(draft.form, draft.cn_code, draft.place, composition, draft.export_licence)
+    found += _package_cautions(draft)
+    if draft.magnets is not UNSET or draft.core is not UNSET:
+        found += _piece_cautions(draft)
+    if draft.all_or_nothing:
+        found += _sharing_cautions(draft)
+    found += validity_cautions(draft.valid_until, delivered_time(draft))
+    return tuple(found)
 
 
 def _package_cautions(draft: SupplyDraft | SupplyTerms) -> Iterator[Caution]:
@@ -244,7 +251,8 @@ def _piece_cautions(draft: SupplyDraft | SupplyTerms) -> Iterator[Caution]:
 
 
 def _sharing_cautions(draft: SupplyDraft | SupplyTerms) -> Iterator[Caution]:
-    if draft.all_or_nothing and (len(draft.tranches) > 1 or _holds_two_parcels(draft)):
+    """Of an order that is all or nothing."""
+    if len(draft.tranches) > 1 or _holds_two_parcels(draft):
         yield Caution(
             code="all_or_nothing_of_several",
             text=(

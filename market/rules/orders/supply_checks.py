@@ -189,7 +189,9 @@ def _parcel_refusals(case: _Case) -> list[Refusal]:
 def _minimum_refusals(case: _Case) -> Iterator[Refusal]:
     draft = case.draft
     pointer = "/minimum_quantity_wet_g"
-    if draft.minimum_quantity_wet_g is not None and draft.all_or_nothing:
+    if draft.minimum_quantity_wet_g is None:
+        return
+    if draft.all_or_nothing:
         yield MinimumQuantityUnexpected(pointer=pointer)
     yield from minimum_refusals(draft.minimum_quantity_wet_g, draft.net_wet_g, pointer, tonnes_text)
 
@@ -239,15 +241,18 @@ def _verifier_refusals(case: _Case) -> list[Refusal]:
 
 
 def _certificate_refusals(case: _Case) -> list[Refusal]:
-    return duplicate_refusals("/certificates", [f"cert_{each.hex}" for each in case.draft.certificates])
+    named = case.draft.certificates
+    return duplicate_refusals("/certificates", [f"cert_{each.hex}" for each in named]) if named else []
 
 
 def _initiative_refusals(case: _Case) -> list[Refusal]:
-    return duplicate_refusals("/visible_to_initiatives", case.draft.visible_to_initiatives)
+    named = case.draft.visible_to_initiatives
+    return duplicate_refusals("/visible_to_initiatives", named) if named else []
 
 
 def _route_refusals(case: _Case) -> list[Refusal]:
-    return duplicate_refusals("/rex_routes", case.draft.rex_routes)
+    named = case.draft.rex_routes
+    return duplicate_refusals("/rex_routes", named) if named else []
 
 
 def _core_refusals(case: _Case) -> Iterable[Refusal]:
