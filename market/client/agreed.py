@@ -257,7 +257,7 @@ class Result(Struct, frozen=True, kw_only=True):
 
     analyte: str
     fraction: dict[str, Any]
-    percent: Decimal
+    fraction_percent: Decimal
 
 
 class SettledResult(Struct, frozen=True, kw_only=True):
@@ -268,7 +268,7 @@ class SettledResult(Struct, frozen=True, kw_only=True):
     buyer: dict[str, Any] | None
     umpire: dict[str, Any] | None
     settled: dict[str, Any]
-    percent: Decimal
+    settled_percent: Decimal
     by: str
     pays_umpire: str | None
 

@@ -24,13 +24,14 @@ class StandingInvoice(Invoice, frozen=True, kw_only=True):
 
 
 class QuantityLine(Struct, frozen=True, kw_only=True):
-    """A step to the quantity of an invoice, in `unit`: what left beside what counts, and what that moves."""
+    """A step to the quantity of an invoice: what left beside what counts, decimal texts in `unit`, and what
+    that moves."""
 
     kind: str
     analyte: str | None
     unit: str
-    shipped: Decimal | None
-    counts: Decimal
+    shipped: str | None
+    counts: str
     figure_of: str | None
     settled: SettledResult | None
     moved_kg: Decimal | None

@@ -163,7 +163,7 @@ async def test_an_invoice_says_how_its_quantity_came_about(shop: Shop) -> None:
     assert [9.9] == [each["net_wet_t"] for each in cells if each["settles"] == "final"]
     client = await client_of(shop, buyer)
     read = await client.invoices.read(final["invoice"])
-    assert [Decimal("9.9"), Decimal("0.5")] == [of.counts for of in read.quantity[:2]]
+    assert ["9.900", "0.5"] == [of.counts for of in read.quantity[:2]]
 
 
 async def test_figures_echo_in_the_unit_that_they_were_stated_in(shop: Shop) -> None:
@@ -189,18 +189,19 @@ async def test_figures_echo_in_the_unit_that_they_were_stated_in(shop: Shop) -> 
         assert 201 == (await post(shop, f"{delivery}/assays", firm, assay)).status_code
     shown = (await shop.ask("GET", delivery, by=seller)).json()
     assert [
-        {**FIGURES[0], "percent": "60"},
-        {**FIGURES[1], "percent": "20"},
-        {**traces[0], "percent": "0.62"},
-        {**traces[1], "percent": "0.062"},
+        {**FIGURES[0], "fraction_percent": "60"},
+        {**FIGURES[1], "fraction_percent": "20"},
+        {**traces[0], "fraction_percent": "0.62"},
+        {**traces[1], "fraction_percent": "0.062"},
     ] == shown["stated"]
-    assert {**in_ppm, "percent": "60"} == shown["buyer_assay"]["results"][0]
+    assert {**in_ppm, "fraction_percent": "60"} == shown["buyer_assay"]["results"][0]
     assert [("percent", "60", "60"), ("percent", "20", "20")] == [
-        (each["settled"]["unit"], each["settled"]["amount"], each["percent"]) for each in shown["settled"]
+        (each["settled"]["unit"], each["settled"]["amount"], each["settled_percent"])
+        for each in shown["settled"]
     ]
     client = await client_of(shop, buyer)
     (listed,) = [each async for each in client.deliveries.list()]
-    assert Decimal("0.62") == listed.stated[2].percent
+    assert Decimal("0.62") == listed.stated[2].fraction_percent
 
 
 async def test_what_books_call_an_invoice_is_said_by_whose_they_are(shop: Shop, database: Any) -> None:

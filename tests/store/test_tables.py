@@ -11,7 +11,14 @@ import pytest
 from contracts.rules.agreement import LifecycleFact
 from contracts.rules.payment import PaymentFact
 from contracts.rules.volumes import VolumeFact
-from events import contract_events, delivery_events, market_events, material_events, party_events
+from events import (
+    contract_events,
+    delivery_events,
+    market_events,
+    material_events,
+    party_events,
+    payment_events,
+)
 from events.connections import Connection
 from market.folders import DEPLOY
 from market.rules.visibility.facts import MaterialFact
@@ -156,6 +163,7 @@ def test_migrations_have_limits_of_their_own() -> None:
                 *get_args(LifecycleFact),
                 *get_args(VolumeFact),
                 *get_args(PaymentFact),
+                payment_events.InvoiceReferenced,
                 *WITHOUT_TABLES,
             ),
         ),

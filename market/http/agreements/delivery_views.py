@@ -47,32 +47,32 @@ from market.rules.refusing.wording import Code
 
 
 class Result(Body, frozen=True, kw_only=True):
-    """An analyte as element in the dry sample: `fraction` in the unit that it was stated in, `percent` always
-    in percent."""
+    """An analyte as element in the dry sample: `fraction` in the unit that it was stated in,
+    `fraction_percent` always in percent."""
 
     analyte: Code
     fraction: Fraction
-    percent: Percent
+    fraction_percent: Percent
 
     @classmethod
     def outside(cls, value: terms.AnalyteResult) -> Self:
         return cls(
             analyte=value.analyte,
             fraction=to_fraction(value.fraction_ppb, value.unit),
-            percent=PERCENT.text(value.fraction_ppb),
+            fraction_percent=PERCENT.text(value.fraction_ppb),
         )
 
 
 class SettledResult(Body, frozen=True, kw_only=True):
     """How an analyte's figure came about; a side's figure is null where it kept silent. Figures are in the
-    unit that the shipment states the analyte in; `percent` is `settled`, always in percent."""
+    unit that the shipment states the analyte in; `settled_percent` is always in percent."""
 
     analyte: str
     seller: Fraction | None
     buyer: Fraction | None
     umpire: Fraction | None
     settled: Fraction
-    percent: Percent
+    settled_percent: Percent
     by: Literal["mean", "umpire", "nearer_party", "silence_binds"]
     pays_umpire: Side | None
 
@@ -86,7 +86,7 @@ class SettledResult(Body, frozen=True, kw_only=True):
             buyer=_fraction(value.buyer_ppb, unit),
             umpire=_fraction(value.umpire_ppb, unit),
             settled=to_fraction(value.settled_ppb, unit),
-            percent=PERCENT.text(value.settled_ppb),
+            settled_percent=PERCENT.text(value.settled_ppb),
             by=value.by,
             pays_umpire=value.pays_umpire,
         )
