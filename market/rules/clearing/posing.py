@@ -256,5 +256,9 @@ def tiebreak(posed: Posed, attempt: int) -> Int64s:
 
 
 def _hashes(head: bytes, keys: Keys) -> NDArray[np.uint64]:
-    digests = b"".join([blake2b(head + key).digest() for key in keys.tolist()])
-    return np.frombuffer(digests, ">u8")[:: blake2b.MAX_DIGEST_SIZE // 8].astype(np.uint64)
+    digests, copied = [], blake2b(head).copy
+    for key in keys.tolist():
+        own = copied()
+        own.update(key)
+        digests.append(own.digest())
+    return np.frombuffer(b"".join(digests), ">u8")[:: blake2b.MAX_DIGEST_SIZE // 8].astype(np.uint64)
