@@ -197,7 +197,7 @@ async def test_figures_of_oxides_count_as_the_element_in_them(shop: Shop) -> Non
     assert 201 == shipped.status_code, shipped.text
     shown = (await shop.ask("GET", shipped.headers["location"], by=buyer)).json()
     found = {each["analyte"]: each["fraction"]["amount"] for each in shown["stated"]}
-    assert {"Nd": "57.0171", "Pr": "17.96109", "Fe": "300", "Th": "87.88"} == found
+    assert {"Nd": "57.0171", "Pr": "17.96109", "Fe": "0.03", "Th": "0.008788"} == found
     weighed = {"weighed_on": "2027-03-10", "net_wet_t": "10"}
     assert 201 == (await post(shop, f"{shipped.headers['location']}/weighing", buyer, weighed)).status_code
     assays = f"{shipped.headers['location']}/assays"
