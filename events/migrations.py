@@ -36,7 +36,7 @@ async def migrate(connection: Connection, directory: Path) -> tuple[str, ...]:
     MigrationError when an applied file has changed or gone; UnsafeDatabase before PostgreSQL 18.
     """
     check_version(await connection.fetchval(SERVER_MAJOR))
-    files = _read(directory)
+    files = read_files(directory)
     await connection.execute(LOCK, ADVISORY_LOCK)
     try:
         await connection.execute(CREATE_LEDGER)
@@ -54,14 +54,15 @@ async def migrate(connection: Connection, directory: Path) -> tuple[str, ...]:
 
 async def pending(connection: Connection, directory: Path) -> tuple[str, ...]:
     """The names of the migrations that are not applied yet."""
-    names = tuple(_read(directory))
+    names = tuple(read_files(directory))
     if await connection.fetchval("select to_regclass('ops.migration')") is None:
         return names
     applied = {row["name"] for row in await connection.fetch(APPLIED)}
     return tuple(name for name in names if name not in applied)
 
 
-def _read(directory: Path) -> dict[str, str]:
+def read_files(directory: Path) -> dict[str, str]:
+    """Text by name, in order. MigrationError where there are none."""
     files = {path.name: path.read_text("utf-8") for path in sorted(directory.glob("*.sql"))}
     if not files:
         raise MigrationError(f"no migrations in {directory.name}")
@@ -69,6 +70,13 @@ def _read(directory: Path) -> dict[str, str]:
 
 
 def _check(files: dict[str, str], applied: dict[str, str]) -> None:
+    newest = max(files)
+    later = sorted(name for name in applied if name > newest)
+    if later:
+        raise MigrationError(
+            f"this database is of a newer version: {later[-1]} is applied to it, and the newest here is "
+            f"{newest}; run that version, or restore a backup of before"
+        )
     wrong = [name for name, digest in applied.items() if name not in files or _digest(files[name]) != digest]
     if wrong:
         raise MigrationError(

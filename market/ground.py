@@ -31,6 +31,7 @@ from events.envelope import source_of
 from events.ids import new_id
 from events.journal import DEFAULT_LANES, Deployment, initialise, read_deployment
 from events.lane import LaneWriter
+from events.migration_plans import Planned, plan, plan_of_all
 from events.migrations import pending
 from market.broker_logins import acting_as
 from market.local import local_kafka, local_postgres
@@ -144,6 +145,15 @@ async def migrate_database(ground: Ground, lanes: int | None = None) -> tuple[De
             return await initialise(connection, new_id(), lanes or existing or DEFAULT_LANES), applied
     finally:
         await close_pool(owner)
+
+
+async def planned_migrations(ground: Ground) -> tuple[Planned, ...]:
+    """What `migrate_database` would do; all of it while the reader's role, or its password, is missing."""
+    try:
+        async with ground.opened_pool("reader", 1) as pool, acquire(pool) as connection:
+            return await plan(connection, MIGRATIONS)
+    except LOGIN_REFUSED:
+        return plan_of_all(MIGRATIONS)
 
 
 async def pending_migrations(ground: Ground) -> tuple[str, ...]:

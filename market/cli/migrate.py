@@ -1,16 +1,35 @@
 """`lodestone migrate`: roles, rights, migrations, the record's lanes."""
 
+from typing import Final
 from uuid import UUID
 
 import rich_click as click
 from msgspec import Struct
 
+from events.counts import counted
 from events.journal import NotInitialised
+from events.migration_plans import Lock, Planned, Takes
 from events.migrations import MigrationError
 from market.cli.console import CommandFailed, Exit, print_json, print_line, run_async, settings_of
-from market.ground import migrate_database, pending_migrations, stand_on_database
+from market.ground import migrate_database, pending_migrations, planned_migrations, stand_on_database
 from market.provision import ProvisionError
 from market.settings import Settings
+
+BYTES_A_MIB: Final = 2**20
+LOCKED: Final[dict[Lock, str]] = {
+    "rows": "others read and write other rows",
+    "no_writes": "nobody writes",
+    "none_else": "nobody reads or writes",
+}
+FOR: Final[dict[Takes, str]] = {
+    "no_time": "of itself at once",
+    "reads_all": "while all of it is read",
+    "changes_rows": "while rows of it are changed",
+}
+
+
+class Plan(Struct, frozen=True, kw_only=True):
+    migrations: tuple[Planned, ...]
 
 
 class Report(Struct, frozen=True, kw_only=True):
@@ -26,10 +45,20 @@ class Report(Struct, frozen=True, kw_only=True):
     help="Lanes per stream, fixed for life; 12 when the record is new.",
 )
 @click.option("--dry-run", is_flag=True, help="Only list what is not applied yet.")
+@click.option(
+    "--plan", "planned", is_flag=True, help="Only tell what each would lock, for what, and how large that is."
+)
 @click.option("--json", "as_json", is_flag=True, help="JSON on stdout.")
-def command(*, lanes: int | None, dry_run: bool, as_json: bool) -> None:
-    """Bring the database to this version; as often as one likes."""
+def command(*, lanes: int | None, dry_run: bool, planned: bool, as_json: bool) -> None:
+    """Bring the database to this version; as often as one likes.
+
+    With --plan nothing is written: it tells what would be applied, and which tables that are there each
+    migration would lock until it has ended. With the services stopped nobody waits for them.
+    """
     settings = settings_of()
+    if planned:
+        _tell(run_async(_plan(settings)), as_json=as_json)
+        return
     try:
         report = run_async(_pending(settings) if dry_run else _migrate(settings, lanes))
     except (MigrationError, ProvisionError, NotInitialised) as error:
@@ -43,6 +72,29 @@ def command(*, lanes: int | None, dry_run: bool, as_json: bool) -> None:
         print_line("nothing to apply")
     if not dry_run:
         print_line(f"deployment {report.deployment}, {report.lanes} lanes per stream")
+
+
+def _tell(plan: Plan, *, as_json: bool) -> None:
+    if as_json:
+        print_json(plan)
+        return
+    for each in plan.migrations:
+        print_line(f"{each.name}: {each.about}")
+        if each.creates:
+            print_line(f"  {counted(each.creates, 'new table')}")
+        for table in each.tables:
+            rows = "rows never counted" if table.rows is None else counted(table.rows, "row")
+            print_line(
+                f"  {table.table}: {LOCKED[table.lock]}, {FOR[table.takes]}; {rows}, "
+                f"{table.bytes / BYTES_A_MIB:,.1f} MiB"
+            )
+    if not plan.migrations:
+        print_line("nothing to apply")
+
+
+async def _plan(settings: Settings) -> Plan:
+    async with stand_on_database(settings) as ground:
+        return Plan(migrations=await planned_migrations(ground))
 
 
 async def _pending(settings: Settings) -> Report:
