@@ -5,6 +5,8 @@ from typing import ClassVar
 
 from msgspec import Struct
 
+from events.counts import with_counts
+
 
 class Caution(Struct, frozen=True, kw_only=True):
     """Something its caller should know about what was accepted all the same."""
@@ -26,7 +28,7 @@ class Refusal(Exception):
         super().__init__(f"{self.code}: {self.detail()}")
 
     def detail(self) -> str:
-        return " ".join((type(self).__doc__ or "").split()).format_map(self.figures)
+        return with_counts(" ".join((type(self).__doc__ or "").split()), self.figures)
 
 
 class Refusals(Exception):
@@ -50,7 +52,7 @@ class IdempotencyKeyReused(Refusal):
 
 
 class QueueFull(Refusal):
-    """{waiting} commands are waiting already; try again shortly."""
+    """{waiting:command is|commands are} waiting already; try again shortly."""
 
     code = "queue_full"
 

@@ -82,7 +82,7 @@ class PaymentBelowZero(Refusal):
 
 
 class ValueDayFar(Refusal):
-    """A payment is stated when it is ordered: {day} is more than {days} days ahead."""
+    """A payment is stated when it is ordered: {day} is more than {days:day|days} ahead."""
 
     code = "value_day_far"
 

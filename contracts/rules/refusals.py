@@ -46,7 +46,7 @@ class StatusUnfit(Refusal):
 
 
 class ProposalsMax(Refusal):
-    """An agreement takes {most} proposals; end it and draft another."""
+    """An agreement takes {most:proposal|proposals}; end it and draft another."""
 
     code = "proposals_max"
 
@@ -148,7 +148,7 @@ class DatesOutOfOrder(Refusal):
 
 
 class ExtensionsUsed(Refusal):
-    """The agreement can be extended {most} times, and was."""
+    """The agreement can be extended {most:time|times}, and was."""
 
     code = "extensions_used"
 
@@ -292,7 +292,7 @@ class ExtensionsUnstated(Refusal):
 
 
 class YearsMax(Refusal):
-    """{given} contract years with extensions are more than {most}."""
+    """{given:contract year|contract years} with extensions are more than {most}."""
 
     code = "years_max"
 

@@ -34,7 +34,7 @@ class PeriodNotAPart(Refusal):
 
 
 class NoticeOver(Refusal):
-    """The {level} word had to be in before {due}, {notice_days} days ahead."""
+    """The {level} word had to be in before {due}, {notice_days:day|days} ahead."""
 
     code = "notice_over"
 
@@ -112,7 +112,8 @@ class EarlierYearOpen(Refusal):
 
 
 class DeliveriesUnsettled(Refusal):
-    """{count} deliveries of contract year {year} are neither rejected nor finally invoiced yet."""
+    """In contract year {year} {count:delivery is|deliveries are} neither rejected nor finally
+    invoiced yet."""
 
     code = "deliveries_unsettled"
 

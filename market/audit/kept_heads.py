@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from events.checkpoints import PROOF_HASHES_MAX, HashText, decode_hashes
+from events.counts import counted
 from events.decision import LaneKey
 from events.merkle import proves_consistency
 from events.notes import VerifierKey
@@ -98,17 +99,19 @@ def judge(
     head = check_head(note, rotations, operator, ())
     told = roots.get(head.lane, {})
     size, newest = head.checkpoint.size, max(told, default=0)
+    at, to = counted(size, "event"), counted(newest, "event")
     root = told.get(size)
     if root is not None and root != head.checkpoint.root:
-        return _verdict(head, "contradicted", f"the topic has another head at {size:,} events: two histories")
+        return _verdict(head, "contradicted", f"the topic has another head at {at}: two histories")
     if root is not None:
-        return _verdict(head, "continued", f"stands on the topic, which continues it to {newest:,} events")
+        return _verdict(head, "continued", f"stands on the topic, which continues it to {to}")
     if size > newest:
-        return _verdict(head, "open", f"the topic has come to {newest:,} events only: ask again later")
+        return _verdict(head, "open", f"the topic has come to {to} only: ask again later")
     for each in continuations:
         later = told.get(each.new_size)
         if each.old_size == size and later is not None and _proves(head, each, later):
-            sentence = f"proved to be continued by the head at {each.new_size:,} events, and so to {newest:,}"
+            of_head = counted(each.new_size, "event")
+            sentence = f"proved to be continued by the head at {of_head}, and so to {newest:,}"
             return _verdict(head, "continued", sentence)
     after = min(each for each in told if each > size)
     asked = f"{head.lane.stream}/{head.lane.lane}/consistency?old_size={size}&new_size={after}"

@@ -10,6 +10,7 @@ from hashlib import sha256
 from typing import Final
 from xml.etree.ElementTree import Element, SubElement
 
+from events.counts import counted
 from market.audit.lane_verdict import Divergence, LaneVerdict
 from market.audit.report import (
     MODES,
@@ -91,7 +92,7 @@ def _asked(body: Element, report: AuditReport) -> None:
             ("begun and ended", f"{_moment(run.started_at)} to {_moment(run.finished_at)}"),
             (
                 "read",
-                f"{run.records_read:,} records in {Decimal(run.elapsed_ms) / 1_000:,.1f} s, "
+                f"{counted(run.records_read, 'record')} in {Decimal(run.elapsed_ms) / 1_000:,.1f} s, "
                 f"{run.records_per_second:,}/s"
                 + (", the others before it was broken off" if run.records_read < report.records else ""),
             ),
@@ -102,18 +103,24 @@ def _asked(body: Element, report: AuditReport) -> None:
 def _checked(body: Element, report: AuditReport) -> None:
     text(body, "h2", "What was checked")
     facts = [
-        ("records", f"{report.records:,}, of them {report.repeats:,} identical repeats"),
-        ("under checkpoints", f"{report.sealed:,} events; {report.tail:,} after them"),
+        ("records", f"{report.records:,}, of them {counted(report.repeats, 'identical repeat')}"),
+        ("under checkpoints", f"{counted(report.sealed, 'event')}; {report.tail:,} after them"),
     ]
     facts += [
-        (f"cosigned by {each.name}", f"{each.sealed:,} events, key {each.key}") for each in report.cosigners
+        (f"cosigned by {each.name}", f"{counted(each.sealed, 'event')}, key {each.key}")
+        for each in report.cosigners
     ]
     if not report.cosigners:
         facts.append(("cosigned", "by no witness: only one outside the operator tells two histories apart"))
     if report.mode != "chain":
-        facts.append(("clearings proved", f"{report.clearings:,}, with {report.matches:,} matches"))
         facts.append(
-            ("abandoned, unproved", f"{report.abandoned_unproven:,} rounds, for reasons no record can prove")
+            ("clearings proved", f"{report.clearings:,}, with {counted(report.matches, 'match', 'matches')}")
+        )
+        facts.append(
+            (
+                "abandoned, unproved",
+                f"{counted(report.abandoned_unproven, 'round')}, for reasons no record can prove",
+            )
         )
     if report.mode == "full":
         facts.append(

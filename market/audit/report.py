@@ -7,6 +7,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
+from events.counts import counted
 from events.party_events import LaneAnchor
 from events.vocabulary import Instant
 from market.audit.lane_verdict import Divergence, LaneVerdict
@@ -175,7 +176,7 @@ def _proved(verdicts: Sequence[LaneVerdict], *, keyed: bool) -> str:
         why = "no checkpoint covers the range"
     else:
         why = "no checkpoints"
-    return f"end not proven: {why}, expected ends for {proven} of {len(verdicts)} lanes"
+    return f"end not proven: {why}, expected ends for {proven} of {counted(len(verdicts), 'lane')}"
 
 
 def _sealed_and_tail(verdicts: Sequence[LaneVerdict]) -> tuple[int, int]:
@@ -223,18 +224,20 @@ def verdict_told(report: AuditReport) -> str:
 
 def facts_told(report: AuditReport) -> str:
     return (
-        f"{report.agreements:,} agreements, {report.deliveries:,} deliveries with what was invoiced as they "
-        f"left, {report.invoices:,} later invoices, {report.payments:,} receipts of payments, "
-        f"{report.years:,} contract years, {report.passports:,} passports, "
-        f"{report.transformations:,} transformations"
+        f"{counted(report.agreements, 'agreement')}, {counted(report.deliveries, 'delivery', 'deliveries')} "
+        f"with what was invoiced as they left, "
+        f"{counted(report.invoices, 'later invoice')}, {counted(report.payments, 'receipt')} of payments, "
+        f"{counted(report.years, 'contract year')}, {counted(report.passports, 'passport')}, "
+        f"{counted(report.transformations, 'transformation')}"
     )
 
 
 def former_rules_told(report: AuditReport) -> list[str]:
     """A line for each lane: whether its newest lies before an upgrade is for the operator to say."""
     return [
-        f"{lane.stream} lane {lane.lane}: {lane.former_rule.facts:,} facts follow from the rules of "
-        f"earlier versions, the newest at position {lane.former_rule.position:,}, recorded "
+        f"{lane.stream} lane {lane.lane}: "
+        f"{counted(lane.former_rule.facts, 'fact follows', 'facts follow')} from "
+        f"the rules of earlier versions, the newest at position {lane.former_rule.position:,}, recorded "
         f"{lane.former_rule.time:%Y-%m-%d %H:%M:%S} UTC"
         for lane in report.lanes
         if lane.former_rule is not None
@@ -246,7 +249,7 @@ def recovery_told(recovery: Recovery) -> str:
     anchors = recovery.anchors
     events, sealed = sum(each.position for each in anchors), sum(each.sealed for each in anchors)
     lanes = f"{len(anchors):,} lane{'s' if len(anchors) > 1 else ''} of {anchors[0].stream}"
-    held = f"{events:,} events, {sealed:,} under checkpoints"
+    held = f"{counted(events, 'event')}, {sealed:,} under checkpoints"
     before = ", ".join(recovery.old_clusters) or "an unknown one"
     what = (
         f"made anew from the journal on cluster {recovery.cluster}, before that {before}"

@@ -9,6 +9,7 @@ from uuid import UUID
 
 import rich_click as click
 
+from events.counts import counted
 from events.decision import LaneKey
 from events.ids import new_id
 from events.key_files import KeyFileError
@@ -236,7 +237,7 @@ def _require_cosigned(report: AuditReport, wanted: Sequence[str]) -> None:
         if sealed.get(key, 0) < report.sealed
     ]
     if behind:
-        told = f"{report.sealed:,} events are sealed, but {', '.join(behind)}"
+        told = f"{counted(report.sealed, 'event is', 'events are')} sealed, but {', '.join(behind)}"
         raise CommandFailed(Exit.DIVERGENCE, told)
 
 

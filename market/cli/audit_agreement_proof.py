@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from events.counts import counted
 from market.audit.agreement_proof import (
     AgreementVerdict,
     ProvenEnd,
@@ -53,7 +54,9 @@ def check_agreement_offline(
 
 def _print(verdict: AgreementVerdict) -> None:
     agreement = to_text("agr", verdict.agreement.agreement)
-    print_line(f"{agreement}: proved under the checkpoint of {verdict.size:,} events of {verdict.origin}")
+    print_line(
+        f"{agreement}: proved under the checkpoint of {counted(verdict.size, 'event')} of {verdict.origin}"
+    )
     for line in (*verdict.names.proved, *agreement_lines(verdict)):
         print_line(f"  {line}")
     print_stated_names(verdict.names.stated)

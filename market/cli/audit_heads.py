@@ -5,6 +5,7 @@ from pathlib import Path
 import rich_click as click
 from msgspec import Struct
 
+from events.counts import counted
 from events.notes import VerifierKey
 from events.public_heads import TOPIC
 from market.audit.kept_heads import Kept, KeptVerdict, judge, parse_kept
@@ -99,9 +100,9 @@ def _print(report: HeadsReport) -> None:
     for lane, size in report.newest.items():
         print_line(f"{lane:<14} {size:>12,} events under its newest head, which continues all before it")
     for cosigner in report.cosigners:
-        print_line(f"{cosigner.name} has cosigned {cosigner.sealed:,} events: {cosigner.key}")
+        print_line(f"{cosigner.name} has cosigned {counted(cosigner.sealed, 'event')}: {cosigner.key}")
     for verdict in report.kept:
-        print_line(f"{verdict.stream}/{verdict.lane} at {verdict.size:,} events: {verdict.sentence}")
+        print_line(f"{verdict.stream}/{verdict.lane} at {counted(verdict.size, 'event')}: {verdict.sentence}")
     if not report.newest:
         say("no lane has a public head yet")
 

@@ -6,6 +6,7 @@ from typing import Final
 
 from rich.table import Table
 
+from events.counts import counted
 from events.durable_files import write_durably
 from market.audit.page import page
 from market.audit.report import (
@@ -64,16 +65,18 @@ def print_report(report: AuditReport) -> None:
     taken = "as given" if report.deployment_given else "taken from the first record"
     print_line(f"deployment {report.deployment or 'unknown: the topics are empty'} ({taken})")
     print_line(
-        f"{report.records:,} records, {report.repeats:,} identical repeats, "
-        f"{report.clearings:,} clearings proved, {report.matches:,} matches"
+        f"{counted(report.records, 'record')}, {counted(report.repeats, 'identical repeat')}, "
+        f"{counted(report.clearings, 'clearing')} proved, {counted(report.matches, 'match', 'matches')}"
         if report.mode != "chain"
-        else f"{report.records:,} records, {report.repeats:,} identical repeats; hashed, not decoded"
+        else f"{counted(report.records, 'record')}, {counted(report.repeats, 'identical repeat')}; hashed, "
+        "not decoded"
     )
     if report.mode == "full":
         print_line(f"{facts_told(report)} computed again")
     if report.abandoned_unproven:
         print_line(
-            f"{report.abandoned_unproven:,} rounds were abandoned for a reason that the record cannot prove"
+            f"{counted(report.abandoned_unproven, 'round was', 'rounds were')} abandoned for a reason that "
+            "the record cannot prove"
         )
     for told in former_rules_told(report):
         print_line(told)

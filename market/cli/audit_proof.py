@@ -5,6 +5,7 @@ from typing import Final
 
 import rich_click as click
 
+from events.counts import counted
 from market.audit.agreement_proof import FORMATS as AGREEMENT_PROOFS
 from market.audit.match_proof import FORMATS as MATCH_PROOFS
 from market.audit.match_proof import Deal, ProofVerdict, check_proof, parse_proof
@@ -96,7 +97,7 @@ def _require_match_proof(file: Path, content: bytes) -> None:
 
 
 def _print(verdict: ProofVerdict) -> None:
-    checked = f"under the checkpoint of {verdict.size:,} events of {verdict.origin}"
+    checked = f"under the checkpoint of {counted(verdict.size, 'event')} of {verdict.origin}"
     if verdict.shown:
         print_line(f"{to_text('match', verdict.match)}: proved {checked}")
     else:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from events.counts import counted
 from market.audit.receipt_audit import GivenReceipt, NoReceipt, parse_receipts
 from market.audit.receipt_proof import ProvenReceipt, check_receipt_proof, parse_receipt_proof
 from market.audit.sealed_proof import ProofError
@@ -50,9 +51,8 @@ def _compare(proven: ProvenReceipt, kept: Sequence[GivenReceipt]) -> None:
 
 def _print(proven: ProvenReceipt) -> None:
     event = to_text("evt", proven.event)
-    place = (
-        f"at position {proven.position:,} under the checkpoint of {proven.size:,} events of {proven.origin}"
-    )
+    checkpoint = f"the checkpoint of {counted(proven.size, 'event')} of {proven.origin}"
+    place = f"at position {proven.position:,} under {checkpoint}"
     if proven.event_sha256 is None:
         print_line(f"an event that is said to be {event} stands {place}; only its hash is shown")
     else:

@@ -7,6 +7,7 @@ from uuid import UUID
 import rich_click as click
 from rich.table import Column, Table
 
+from events.counts import counted
 from events.envelope import Fact
 from events.market_events import ClearingAbandoned, ClearingCompleted, MatchStruck
 from market.cli.books import read_book
@@ -61,7 +62,7 @@ def print_round(facts: Sequence[Fact]) -> None:
         f"buyers pay {EUR_CENTS.text(paid)} EUR, sellers receive {EUR_CENTS.text(received)} EUR, "
         f"difference {EUR_CENTS.text(paid - received)}"
     )
-    print_line(f"evidence {len(last.evidence_sha256)} parts, matches sha256 {last.matches_sha256}")
+    print_line(f"evidence {counted(len(last.evidence_sha256), 'part')}, matches sha256 {last.matches_sha256}")
 
 
 def _sections(completed: ClearingCompleted) -> Table:

@@ -13,6 +13,7 @@ from events import clock_bounds, seals
 from events.access import Access, AccessError
 from events.brokers import Bootstrap
 from events.connections import Connection, acquire, cluster_id
+from events.counts import counted
 from events.decision import LaneKey
 from events.journal import Deployment, read_deployment
 from events.key_files import KeyFileError
@@ -119,7 +120,7 @@ def command(*, reader: str | None, reread: str | None, as_json: bool) -> None:
                 print_line(f"{'':<10} → {finding.help}")
     wrong = sum(finding.state == "wrong" for finding in findings)
     if wrong:
-        raise CommandFailed(Exit.UNAVAILABLE, f"{wrong} of {len(findings)} checks failed")
+        raise CommandFailed(Exit.UNAVAILABLE, f"{wrong} of {counted(len(findings), 'check')} failed")
 
 
 async def _resume(settings: Settings, name: str, key: LaneKey, *, again: bool) -> bool:
@@ -376,7 +377,11 @@ async def _heads_on_topics(ground: Ground) -> list[Finding]:
             lacking = await count_lacking(connection, ground.bootstrap, settings.topic_prefix, key)
     except (*SERVER_AWAY, TimeoutError, TopicError):
         return []
-    told = f"{lacking:,} heads on the topics are not stored" if lacking else "those on the topics are stored"
+    told = (
+        f"{counted(lacking, 'head on the topics is', 'heads on the topics are')} not stored"
+        if lacking
+        else "those on the topics are stored"
+    )
     return [
         Finding(
             what="checkpoints",

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
+from events.counts import counted
 from market.certificates import TOLD_BEFORE, URGENT_BEFORE, Counting
 from market.cli.findings import Finding
 
@@ -36,4 +37,4 @@ def _left(ends_at: datetime, now: datetime) -> str:
     if ends_at <= now:
         return f"the certificate has ended on {ends_at:%Y-%m-%d}"
     days = (ends_at - now) // timedelta(days=1)
-    return f"the certificate ends on {ends_at:%Y-%m-%d}, in {days:,} days"
+    return f"the certificate ends on {ends_at:%Y-%m-%d}, in {counted(days, 'day')}"

@@ -6,6 +6,7 @@ from typing import Final
 
 from contracts.store import contests
 from events.connections import Connection
+from events.counts import counted
 from market.cli.findings import Finding
 from market.watch import contest_subject
 
@@ -23,6 +24,6 @@ async def contest_findings(connection: Connection, now: datetime) -> AsyncIterat
             what=f"contests, {kind}",
             state="attention" if late else "ok",
             told=f"{waiting[kind]:,} wait to be settled, the oldest, of {contest_subject(each.contested)}, "
-            f"for {max(0, age.days):,} days",
+            f"for {counted(max(0, age.days), 'day')}",
             help="GET /v1/contests; docs/operations.md, When two parties cannot go on" if late else None,
         )

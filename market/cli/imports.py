@@ -10,6 +10,7 @@ import httpx
 import msgspec
 import rich_click as click
 
+from events.counts import counted
 from market.cli.console import (
     CommandFailed,
     Exit,
@@ -311,5 +312,5 @@ def _tell(view: View, lines: list[ImportLine], *, as_json: bool) -> None:
 def _sentence(view: View) -> str:
     refused = view["refused"]
     return _faults(msgspec.convert(view["problem"], tuple[Fault, ...])) or (
-        "1 row was refused" if refused == 1 else f"{refused:,} rows were refused"
+        "1 row was refused" if refused == 1 else f"{counted(refused, 'row was', 'rows were')} refused"
     )

@@ -4,6 +4,7 @@ from typing import Final
 
 import rich_click as click
 
+from events.counts import counted
 from events.key_files import KeyFileError
 from events.lacking_seals import SignedTwice
 from events.notes import NoteError, VerifierKey
@@ -66,13 +67,15 @@ def command(*, key: str | None, without_checkpoints: bool, as_json: bool) -> Non
 def print_recovered(done: Recovered) -> None:
     """What is back, in words."""
     print_line(
-        f"deployment {done.deployment}: {done.lanes:,} lanes, {done.events:,} events, journal, tables, views"
+        f"deployment {done.deployment}: {counted(done.lanes, 'lane')}, {counted(done.events, 'event')}, "
+        f"journal, tables, views"
     )
     print_line(
-        f"{done.sealed:,} events under {done.heads:,} signed heads with {done.cosignatures:,} cosignatures; "
+        f"{counted(done.sealed, 'event')} under {counted(done.heads, 'signed head')} with "
+        f"{counted(done.cosignatures, 'cosignature')}; "
         f"{done.tail:,} beyond them on the word of their chains"
     )
-    print_line(f"{done.requests:,} answers whose idempotency keys are known again")
+    print_line(f"{counted(done.requests, 'answer')} whose idempotency keys are known again")
 
 
 async def _recover(settings: Settings, operator: VerifierKey | None) -> Recovered:

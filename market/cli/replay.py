@@ -7,6 +7,7 @@ from typing import Final
 import rich_click as click
 
 from events.connections import Pool, acquire
+from events.counts import counted
 from events.decision import LaneKey
 from events.envelope import Recorded
 from events.key_files import KeyFileError
@@ -129,11 +130,15 @@ async def _restore_heads(ground: Ground, operator: VerifierKey | None) -> list[s
         return []
     if done.heads or done.cosignatures or done.rotations:
         print_line(
-            f"{done.heads:,} signed heads, {done.cosignatures:,} cosignatures and {done.rotations:,} changes "
+            f"{counted(done.heads, 'signed head')}, {counted(done.cosignatures, 'cosignature')} and "
+            f"{counted(done.rotations, 'change')} "
             "of key were taken back from Kafka"
         )
     for lane, count in done.beyond.items():
-        say(f"{count:,} signed heads of {lane.stream}/{lane.lane} are of events that its journal lacks")
+        say(
+            f"{counted(count, 'signed head')} of {lane.stream}/{lane.lane} belong to events that its "
+            f"journal lacks"
+        )
     if done.faults:
         done.faults.append("docs/recovery.md says what to do: a hole among the checkpoints, or two histories")
     return done.faults
@@ -173,4 +178,4 @@ def _print(report: Report, compared: str) -> None:
             changes = "; ".join(f"{c.column}: live {c.live}, rebuilt {c.rebuilt}" for c in example.changes)
             print_line(f"    {example.kind} {example.key} {changes}")
     verdict = f"all {len(report.tables)} {compared} equal" if report.equal else f"{compared} are NOT EQUAL"
-    print_line(f"{report.events:,} events replayed; {verdict}")
+    print_line(f"{counted(report.events, 'event')} replayed; {verdict}")

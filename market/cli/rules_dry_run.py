@@ -11,6 +11,7 @@ from rich.table import Column, Table
 
 from events.command import Outcome
 from events.connections import Pool, acquire
+from events.counts import counted
 from events.decision import LaneKey
 from events.market_events import RuleSetRehearsed
 from events.refusal import Refusal, Refusals
@@ -111,10 +112,11 @@ def _print(trial: _Trial) -> None:
     if not found.pairs:
         print_line("no pair trades otherwise")
         return
-    print_line(f"{len(found.pairs):,} pairs of orders trade otherwise:")
+    print_line(f"{counted(len(found.pairs), 'pair of orders trades', 'pairs of orders trade')} otherwise:")
     out.print(_pairs(trial))
     _more(len(found.pairs), PAIRS_SHOWN_MAX, "pairs")
-    print_line(f"{len(found.organisations):,} organisations trade otherwise, sales and purchases together:")
+    parties = counted(len(found.organisations), "organisation trades", "organisations trade")
+    print_line(f"{parties} otherwise, sales and purchases together:")
     out.print(_organisations(trial))
     _more(len(found.organisations), ORGANISATIONS_SHOWN_MAX, "organisations")
 

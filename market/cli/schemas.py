@@ -5,6 +5,7 @@ from typing import Final
 
 import rich_click as click
 
+from events.counts import counted
 from events.schema_documents import BreakingChange, refusals, stale, write
 from market import stream_documents
 from market.audit.report import report_schema
@@ -32,7 +33,7 @@ def command(*, check: bool) -> None:
         path.write_text(text, "utf-8")
     for name in written:
         print_line(f"written {name}")
-    say(f"{len(written)} documents were stale")
+    say(f"{counted(len(written), 'document was', 'documents were')} stale")
 
 
 def _texts() -> dict[Path, str]:

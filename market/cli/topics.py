@@ -6,6 +6,7 @@ from typing import Final
 import rich_click as click
 from msgspec import Struct
 
+from events.counts import counted
 from events.decision import LaneKey
 from events.replay import BrokenRecord
 from events.vocabulary import STREAMS
@@ -88,11 +89,13 @@ def _print_republished(done: Republished) -> None:
     if done.lanes:
         before = ", ".join(done.old_clusters) or "no cluster"
         print_line(
-            f"{done.lanes:,} lanes are published again: {done.events:,} events, {done.sealed:,} of them "
+            f"{counted(done.lanes, 'lane is', 'lanes are')} published again: "
+            f"{counted(done.events, 'event')}, {done.sealed:,} of them "
             "under checkpoints, chain and roots as they were signed"
         )
         print_line(
-            f"cluster before {before}, now {done.new_cluster}; {done.readers:,} places of readers begin anew"
+            f"cluster before {before}, now {done.new_cluster}; "
+            f"{counted(done.readers, 'place of readers begins', 'places of readers begin')} anew"
         )
     if done.tape:
         print_line("the public topics are made again, with the ids that they had")

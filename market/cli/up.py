@@ -10,6 +10,7 @@ import rich_click as click
 from msgspec import Struct
 
 from events.callers import Caller
+from events.counts import counted
 from events.migrations import MigrationError
 from events.refusal import LaneStopped, Refusal, Refusals
 from events.vocabulary import KeyRole
@@ -88,7 +89,10 @@ async def _up(settings: Settings, *, as_json: bool) -> None:
     say("starting PostgreSQL and Kafka")
     async with stand(settings) as ground:
         prepared = await prepare(ground)
-        say(f"{len(prepared.migrations)} migrations applied, {len(prepared.topics)} topics created")
+        say(
+            f"{counted(len(prepared.migrations), 'migration')} applied, "
+            f"{counted(len(prepared.topics), 'topic')} created"
+        )
         async with wire(ground) as wiring:
             await check_keys(wiring, LOCAL_SERVICES)
             with metrics_of(settings) as metrics:

@@ -8,6 +8,7 @@ from pathlib import Path
 import rich_click as click
 
 from events.connections import open_consumer, open_producer
+from events.counts import counted
 from events.key_files import KeyFileError
 from events.notes import NoteError, VerifierKey
 from events.publishing import TopicWriter
@@ -120,7 +121,7 @@ async def _witness(
             await witness.turn(consumer)
         else:
             await until(stop_event(), witness.run, witness.stop)
-        say(f"{witness.cosigned:,} heads cosigned")
+        say(f"{counted(witness.cosigned, 'head')} cosigned")
         if witness.awaited:
-            say(f"of {witness.awaited:,} lanes the topic does not hold again what was verified")
+            say(f"of {counted(witness.awaited, 'lane')} the topic does not hold again what was verified")
         return tuple(witness.faults)

@@ -200,7 +200,7 @@ def test_what_keeps_a_volume_from_being_declared(terms: VolumeTerms, expected: A
         (
             declared(),
             {"of_quarter": VOLUMES_OF_QUARTER_MAX},
-            "200 volumes of 2026-01-01 stand, as many as may: withdraw one, or correct one to hold more.",
+            "200 volumes stand for 2026-01-01, as many as may: withdraw one, or correct one to hold more.",
         ),
     ],
 )

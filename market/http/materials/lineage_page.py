@@ -6,6 +6,7 @@ from typing import Final
 from uuid import UUID
 from xml.etree.ElementTree import Element, SubElement
 
+from events.counts import counted
 from events.origin_terms import StagePath
 from events.vocabulary import form_text
 from market.http.wire.ids import to_text
@@ -77,21 +78,17 @@ def page(
 def _note(found: Lineage, shown: Sequence[LineageNode], drawn: Layers, direction: Direction) -> str:
     way = "was made of" if direction == "up" else "became part of"
     told = [
-        f"{_lots(len(shown))}. The lot stands on top; each box below another holds what that {way}.",
+        f"{counted(len(shown), 'lot')}. The lot stands on top; each box below another holds what that {way}.",
         f"In a row of more than {ROW_MAX} lots the {ROW_MAX - 1} heaviest stand alone, others share a box.",
     ]
     withheld = len(found.nodes) - len(shown)
     if withheld:
-        told.append(f"{_lots(withheld)} of others {'is' if withheld == 1 else 'are'} not shown.")
+        told.append(f"{counted(withheld, 'lot of others is', 'lots of others are')} not shown.")
     if drawn.lines_left:
-        told.append(f"{drawn.lines_left:,} lines of the fewest lots are left out.")
+        told.append(f"{counted(drawn.lines_left, 'line')} of the fewest lots are left out.")
     if found.cut:
         told.append("More lots lie beyond those that were followed.")
     return " ".join(told)
-
-
-def _lots(count: int) -> str:
-    return "1 lot" if count == 1 else f"{count:,} lots"
 
 
 def _drawing(drawn: Layers, owner: Owner, names: Mapping[UUID, str]) -> Element:

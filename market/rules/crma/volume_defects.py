@@ -40,7 +40,8 @@ class VolumeAboveLot(Refusal):
 
 
 class VolumesOfQuarterUsed(Refusal):
-    """{most} volumes of {quarter} stand, as many as may: withdraw one, or correct one to hold more."""
+    """{most:volume stands|volumes stand} for {quarter}, as many as may: withdraw one, or correct one to
+    hold more."""
 
     code = "volumes_of_quarter_used"
 

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from events.counts import counted
 from events.refusal import Caution, Refusal
 from market.rules.book import RequirementOrder, SupplyOrder
 from market.rules.refusing.refusals import (
@@ -67,10 +68,12 @@ def money_cautions(money: MoneyOpenings, *, ends: bool) -> list[Caution]:
         after = "they are due as before, whoever is a member"
     cautions: list[Caution] = []
     if invoices:
-        text = f"{len(invoices)} invoices are not settled, {after}: {_named(invoices)}."
+        open_ = counted(len(invoices), "invoice is", "invoices are")
+        text = f"{open_} not settled, {after}: {_named(invoices)}."
         cautions.append(Caution(code="invoices_open", text=text, pointer=""))
     if statements:
-        text = f"{len(statements)} payments wait for their payee's word, {after}: {_named(statements)}."
+        waiting = counted(len(statements), "payment waits", "payments wait")
+        text = f"{waiting} for the payee's word, {after}: {_named(statements)}."
         cautions.append(Caution(code="payments_open", text=text, pointer=""))
     return cautions
 

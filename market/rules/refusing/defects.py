@@ -300,7 +300,7 @@ class WindowOutsideTerm(Refusal):
 
 
 class OverlapTooLong(Refusal):
-    """A minimum overlap of {overlap_days} days does not fit into the window."""
+    """A minimum overlap of {overlap_days:day|days} does not fit into the window."""
 
     code = "overlap_too_long"
 

@@ -249,7 +249,7 @@ class PassportNotAwaited(Refusal):
 
 
 class PassportNotesUsed(Refusal):
-    """A passport takes {most} notes."""
+    """A passport takes {most:note|notes}."""
 
     code = "passport_notes_used"
 

@@ -44,7 +44,7 @@ class PolicyRetiredAlready(Refusal):
 
 
 class PolicyVersionsUsed(Refusal):
-    """A policy has {most} versions at most, and this has them: publish a new one."""
+    """A policy has {most:version|versions} at most, and this has them: publish a new one."""
 
     code = "policy_versions_used"
 
@@ -56,7 +56,7 @@ class CertificateNotRecognised(Refusal):
 
 
 class PolicyLinesMax(Refusal):
-    """Together with its policies the requirement has {count} entries here; the most is {most}."""
+    """Together with its policies the requirement has {count:entry|entries} here; the most is {most}."""
 
     code = "policy_lines_max"
 

@@ -58,13 +58,14 @@ class ReadmissionUnstated(Refusal):
 
 
 class OrdersOpen(Refusal):
-    """{count} orders are open, withdraw them first: {names}."""
+    """{count:order is|orders are} open, to be withdrawn first: {names}."""
 
     code = "orders_open"
 
 
 class MatchesOpen(Refusal):
-    """{count} matches wait for their answers, confirm or decline them first: {names}."""
+    """{count:match waits for its answer|matches wait for their answers}, confirm or decline first:
+    {names}."""
 
     code = "matches_open"
 
@@ -76,37 +77,41 @@ class ContractsToCome(Refusal):
 
 
 class AgreementsOpen(Refusal):
-    """{count} agreements bind the organisation, or have its binding signature on the table: {names}."""
+    """{count:agreement binds the organisation, or has|agreements bind the organisation, or have} its binding
+    signature on the table: {names}."""
 
     code = "agreements_open"
 
 
 class DeliveriesOpen(Refusal):
-    """{count} deliveries are neither accepted, rejected nor lost, or have a return that is open: {names}."""
+    """{count:delivery is|deliveries are} neither accepted, rejected nor lost, or with a return that is open:
+    {names}."""
 
     code = "deliveries_open"
 
 
 class PoliciesOpen(Refusal):
-    """{count} procurement policies stand, retire them first: {names}."""
+    """{count:procurement policy stands|procurement policies stand}, to be retired first: {names}."""
 
     code = "policies_open"
 
 
 class PassportsOpen(Refusal):
-    """The organisation owns or holds {count} live passports, transfer or retire them first: {names}."""
+    """The organisation owns or holds {count:live passport|live passports}, to be transferred or retired
+    first: {names}."""
 
     code = "passports_open"
 
 
 class WithdrawalsMax(Refusal):
-    """More than {most} orders are open, too many for one transaction: withdraw some of them first."""
+    """More than {most:order is|orders are} open, too many for one transaction: withdraw some of them
+    first."""
 
     code = "withdrawals_max"
 
 
 class OrdersMax(Refusal):
-    """The market holds {open_orders} open orders, its maximum is {orders_max}."""
+    """The market holds {open_orders:open order|open orders}, its maximum is {orders_max}."""
 
     code = "orders_max"
 
@@ -178,7 +183,8 @@ class RoundNotComputable(Refusal):
 
 
 class QuotesUsed(Refusal):
-    """The group of companies has asked the {most} questions of this day; the next day opens at {opens}."""
+    """The group of companies has asked the {most:question|questions} of this day; the next day opens at
+    {opens}."""
 
     code = "quotes_used"
 
@@ -535,7 +541,8 @@ class KeyUnknown(Refusal):
 
 
 class KeysMax(Refusal):
-    """{live} keys with this label are live, at most {most} may be: revoke one first."""
+    """{live:key with this label is|keys with this label are} live, at most {most} may be: revoke one
+    first."""
 
     code = "keys_max"
 

@@ -10,7 +10,7 @@ class TwinAbsent(Refusal):
 
 
 class TwinVersionsUsed(Refusal):
-    """A product twin has {most} versions at most, and this has them: state a new one."""
+    """A product twin has {most:version|versions} at most, and this has them: state a new one."""
 
     code = "twin_versions_used"
 
