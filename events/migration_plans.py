@@ -125,7 +125,7 @@ def about(text: str) -> str:
         if not line.startswith("--") or "squawk" in line:
             break
         lines.append(line.removeprefix("--").strip())
-    return re.split(r"(?<=[.:])\s", " ".join(lines), maxsplit=1)[0]
+    return re.split(r"(?<=\.)\s", " ".join(lines), maxsplit=1)[0]
 
 
 def created(text: str) -> frozenset[str]:
