@@ -19,7 +19,7 @@ from market.http.app import HANDLERS, declared
 from market.http.wire.documents import MEDIA_TYPES, VENDORED
 from market.http.wire.endpoint import Route
 from market.http.wire.material import Body
-from market.http.wire.openapi import document
+from market.http.wire.openapi import document, problem_statuses
 from market.http.wire.problems import wire_name
 from tests.http.shop import Shop
 
@@ -262,6 +262,13 @@ def test_every_error_is_documented_as_a_problem() -> None:
     for response in made["components"]["responses"].values():
         (content,) = response["content"].values()
         assert {"$ref": "#/components/schemas/Problem"} == content["schema"]
+
+
+def test_a_day_of_a_query_may_be_refused() -> None:
+    """A query that is checked as a whole is refused for its content, a GET's too."""
+    checked = [each for each in declared(HANDLERS) if hasattr(each.query, "__post_init__")]
+    assert [] == [each.path for each in checked if 422 not in problem_statuses(each)]
+    assert "/v1/product-twins/{twin}" in {each.path for each in checked}
 
 
 def test_readiness_answers_503_in_its_own_shape() -> None:

@@ -124,6 +124,7 @@ class CrmaStatementView(Body, frozen=True, kw_only=True):
     answer=CrmaStatementView,
     shapes=SHAPES,
     etagged=True,
+    problems=(422,),
     description=(
         "Article 29: the post-consumer share of Nd, Dy, Pr, Tb, B, Sm, Ni and Co in products with more than "
         "0.2 kg of magnets; pre-consumer apart. For who may read the passport; without magnets there is none."

@@ -229,6 +229,7 @@ async def state(call: Call[FiguresOrder, DryRun]) -> Answer:
     answer=FiguresView,
     shapes=SHAPES,
     etagged=True,
+    problems=(422,),
     description="For the organisation that coordinates it, operators and auditors: by stage and material "
     "what its partners offered, needed, agreed and took, inside the initiative and across; their shares of "
     "consumption against the benchmarks of the CRMA; goods by Re-X route. In bands, each of enough groups of "

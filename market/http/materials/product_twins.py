@@ -304,6 +304,7 @@ async def index(call: Call[Nothing, PageQuery]) -> Answer:
     query=ScoreQuery,
     answer=ProductTwinView,
     etagged=True,
+    problems=(422,),
     description="At its newest version.",
 )
 async def read(call: Call[Nothing, ScoreQuery]) -> Answer:
@@ -322,6 +323,7 @@ async def read(call: Call[Nothing, ScoreQuery]) -> Answer:
     tag=TAG,
     query=ScoreQuery,
     answer=ProductTwinView,
+    problems=(422,),
     description="As it was stated. What rests on it stays so until it is amended.",
 )
 async def read_version(call: Call[Nothing, ScoreQuery]) -> Answer:
