@@ -13,14 +13,14 @@ from events.record_batches import BatchWriter, RecordBatch, Rows
 READ_ENDS = "select stream, lane, next_position - 1 from record.lane"
 
 # The next rows of several lanes in one round trip; lanes that have none are not looked into. Where a lane's
-# position stands in $1 is reckoned: joining arrays takes the server as long as reading a few rows. 450 bytes:
-# what a record's headers take.
+# position stands in $1 is reckoned: joining arrays takes the server as long as reading a few rows; lanes past
+# them would have the place of another stream. 450 bytes: what a record's headers take.
 READ_NEXT = """
 select a.stream, a.lane, j.position, j.body, j.chain
 from (
     select stream, lane, next_position,
            ($1::bigint[])[(array_position($2::text[], stream) - 1) * $3::int + lane::int + 1] as after
-    from record.lane
+    from record.lane where lane < $3::int
 ) a
 cross join lateral (
     select position, body, chain,

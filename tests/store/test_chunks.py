@@ -161,6 +161,12 @@ async def test_lanes_that_are_not_asked_for_are_not_due(journal: Pool) -> None:
     assert {} == await due(journal, {})
 
 
+async def test_a_lane_past_the_last_that_is_asked_for_is_not_due(journal: Pool) -> None:
+    for lanes in range(LANES):
+        after = {LaneKey(stream, lane): 0 for stream in (STREAM, OTHER) for lane in range(lanes)}
+        assert set(await due(journal, after)) <= after.keys(), lanes
+
+
 async def test_what_is_due_is_bounded_for_each_lane(journal: Pool) -> None:
     after = {LaneKey(STREAM, 0): 0, LaneKey(STREAM, 2): 8}
     assert {LaneKey(STREAM, 0): [1, 2, 3], LaneKey(STREAM, 2): [9, 10]} == await due(
