@@ -83,6 +83,16 @@ def test_masses_of_rare_earths_weigh_what_went_in() -> None:
     assert [(666_667, ["metal AU"], False), (333_333, [], True)] == of_stage(alloy.paths, "extraction")
 
 
+def test_a_strategic_project_and_another_step_in_its_country_are_two_ways() -> None:
+    project = replace(origin("processing", "CA"), strategic_project=True)
+    other = metal("M-2", net_wet_g=500_000, origin=(origin("processing", "CA"),))
+    alloy = alloyed(metal(origin=(project,)), other)
+    processed = [part for part in alloy.paths or () if part.stage == "processing"]
+    assert [(666_667, True), (333_333, False)] == [
+        (part.share_ppm, part.steps[0].strategic_project) for part in processed
+    ]
+
+
 @pytest.mark.parametrize("custody", ["segregated", "controlled_blending", "mass_balance"])
 def test_paths_are_of_what_went_in_whatever_the_custody(custody: CustodyModel) -> None:
     account = {"method": "credit", "balance_days": 90} if custody == "mass_balance" else {}

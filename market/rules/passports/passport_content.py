@@ -7,7 +7,7 @@ from uuid import UUID
 
 from events.fractions import decimal_text, ppb_text
 from events.local_days import latest_day
-from events.origin_terms import StagePath
+from events.origin_terms import StagePath, StepTaken
 from events.passport_terms import (
     ORIGIN_STAGES,
     ClaimSupported,
@@ -176,8 +176,12 @@ def _path_refusals(content: PassportContent) -> list[Refusal]:
 
 
 def _path_text(part: StagePath) -> str:
-    steps = ", ".join(f"{step.country} {step.form}" for step in part.steps) or "no step"
+    steps = ", ".join(map(_step_text, part.steps)) or "no step"
     return f"{part.stage}: {steps}{', untold' if part.untold else ''}"
+
+
+def _step_text(step: StepTaken) -> str:
+    return f"{step.country} {step.form}{' as a strategic project' if step.strategic_project else ''}"
 
 
 def told_refusals(content: PassportContent) -> list[Refusal]:
