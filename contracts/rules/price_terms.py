@@ -241,10 +241,9 @@ def origin_in_full(
     """With steps before the last of a stage, where the rule set goes by them and a passport tells them."""
     if rule_set.origins_in_full is not True or steps is UNSET:
         return tuple(origin)
-    named = {(step.stage, step.country) for step in origin}
     before: dict[tuple[ValueChainStage, str], bool] = {}
-    for step in steps:
-        if step.country is not None and (step.stage, step.country) not in named:
+    for step in steps_unnamed(origin, steps):
+        if step.country is not None:
             key = (step.stage, step.country)
             before[key] = before.get(key, True) and step.strategic_project
     return (
@@ -254,6 +253,15 @@ def origin_in_full(
             for (stage, country), strategic in before.items()
         ),
     )
+
+
+def steps_unnamed(origin: Sequence[OriginStep], steps: Sequence[StepShare]) -> Iterator[StepShare]:
+    """Those that the origin leaves out; one that names a strategic project names no other of its country."""
+    named = {(step.stage, step.country) for step in origin}
+    named_others = {(step.stage, step.country) for step in origin if not step.strategic_project}
+    for step in steps:
+        if (step.stage, step.country) not in (named if step.strategic_project else named_others):
+            yield step
 
 
 def stages_untold(steps: Sequence[StepShare] | UnsetType, rule_set: RuleSet) -> tuple[ValueChainStage, ...]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from msgspec import UNSET, UnsetType
 
-from contracts.rules.price_terms import origin_in_full, stages_unstated
+from contracts.rules.price_terms import origin_in_full, stages_unstated, steps_unnamed
 from events.market_terms import RuleSet, SupplyTerms
 from events.origin_terms import StepShare
 from events.vocabulary import OriginStep, ValueChainStage
@@ -35,5 +35,4 @@ def steps_before(terms: SupplyTerms, rule_set: RuleSet) -> tuple[StepShare, ...]
     """Of what the rules go by, what the stated origin does not name."""
     if rule_set.origins_in_full is not True:
         return ()
-    named = {(step.stage, step.country) for step in terms.origin}
-    return tuple(step for step in steps_of(terms) or () if (step.stage, step.country) not in named)
+    return tuple(steps_unnamed(terms.origin, steps_of(terms) or ()))

@@ -574,3 +574,20 @@ def test_a_rule_set_may_go_by_steps_before_the_last(
             assert price(indexed(sustainability=clause), before, at(100 * MICRO)) == found
         else:
             assert (origin, unstated) == (line.inputs["origin"], line.inputs.get("unstated", ""))
+
+
+@pytest.mark.parametrize(("first_is_project", "worth"), [(True, 2), (False, 0)])
+def test_a_strategic_project_does_not_hide_another_step_in_its_country(
+    first_is_project: bool, worth: int
+) -> None:
+    profile = replace(WIDE, eu_origin_ueur_per_kg=2 * MICRO)
+    project = OriginStep(stage="processing", country="NO", strategic_project=True)
+    last = StepShare(
+        stage="processing", country="NO", form="strip_cast_alloy", share_ppm=MICRO, strategic_project=True
+    )
+    first = replace(last, form="metal", strategic_project=first_is_project)
+    rule_set = replace(RULES, origins_in_full=True)
+    clause = SustainabilityClause(profile=profile, rule_set=rule_set)
+    of = material(evidence=DeliveryEvidence(origin=(project,), steps=(first, last)))
+    found = price(indexed(sustainability=clause), of, at(100 * MICRO))
+    assert worth * MICRO == sum(term.micro_per_kg for term in found.terms if term.rule == "origin.1")
