@@ -270,3 +270,31 @@ def test_paths_of_a_made_lot_stay_and_are_told_where_they_were_not_kept(
         return
     ledger.write(passports.correct(state, correction, moment()))
     assert (paths if stated else before.content.paths) == ledger.passports[ALLOY].content.paths
+
+
+@pytest.mark.parametrize(
+    ("country", "expected"), [("CN", [("paths_lack_origin", "/content/paths")]), ("EE", [])]
+)
+def test_a_corrected_origin_is_held_against_the_paths_that_stay(
+    country: CountryCode, expected: list[tuple[str, str]]
+) -> None:
+    ledger = Ledger(site())
+    paths = (StagePath(stage="processing", share_ppm=MICRO, steps=(step("EE"),)),)
+    lot = metal(paths=paths, origin=(origin("extraction", "AU"), origin("processing", "EE")))
+    ledger.issue(IssuePassport(caller=SELLER_TRADER, passport=METAL, content=lot), moment())
+    before = ledger.passports[METAL]
+    correction = CorrectPassport(
+        caller=SELLER_TRADER,
+        passport=METAL,
+        expected_version=before.version,
+        corrects=before.stated_by,
+        reason="reduced elsewhere",
+        content=replace(lot, origin=(origin("processing", country),)),
+    )
+    state = replace(ledger.state(METAL), at_door=True)
+    found: list[tuple[str, str | None]] = []
+    try:
+        passports.correct(state, correction, moment())
+    except Refusals as refused:
+        found = [(each.code, each.pointer) for each in refused.refusals]
+    assert expected == found

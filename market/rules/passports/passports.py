@@ -326,7 +326,7 @@ def correct(state: PassportState, argument: CorrectPassport, moment: Moment) -> 
     if state.at_door:
         wrong += label_refusals(content.magnets, passport.organisation)
         wrong += site_refusals(content, state.sites | origin_sites(before))
-        if content.paths != before.paths:
+        if (content.paths, content.origin) != (before.paths, before.origin):
             wrong += told_refusals(content)
     refuse(reasons + at("/content", wrong))
     if (state.at_door or argument.awaited) and passport.owner != passport.organisation:
