@@ -50,3 +50,16 @@ def test_steps_before_the_last_stand_beside_it() -> None:
         ("processing", "EE", PPB, 1_001, None),
         ("processing", "CN", 600_000_000, 600, "metal"),
     ] == [(each.stage, each.country, each.share_ppb, each.mass_mg, each.before) for each in found]
+
+
+def test_a_step_before_the_last_stands_beside_a_last_step_of_its_country() -> None:
+    steps = tuple(StepTaken(country=country, form="metal") for country in ("CN", "EE"))
+    paths = (
+        StagePath(stage="processing", share_ppm=600_000, steps=steps),
+        StagePath(stage="processing", share_ppm=400_000, steps=steps[:1]),
+    )
+    lot = bought(REFINER, origin("processing", "EE", 60), origin("processing", "CN", 40))
+    found = supplier_map([replace(lot, taken=replace(lot.taken, paths=paths))])
+    assert [("EE", 600, None), ("CN", 400, None), ("CN", 600, "metal")] == [
+        (each.country, each.mass_mg, each.before) for each in found if each.stage == "processing"
+    ]

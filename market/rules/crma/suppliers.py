@@ -1,12 +1,14 @@
 """Where bought material was extracted, processed and recycled: Regulation (EU) 2024/1252, Article 24."""
 
 from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from typing import Literal
 from uuid import UUID
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from events.origin_terms import OriginStage
+from events.origin_terms import OriginStage, StagePath
 from events.passport_terms import ORIGIN_STAGES
 from events.vocabulary import MICRO, PPB, ProductForm
 from market.rules.crma.taken import SILENCE_IS_NONE, Taken
@@ -100,12 +102,13 @@ def _parts(lot: Bought, element: str, mass_mg: int, stage: OriginStage) -> Itera
 
 
 def _before(lot: Bought, element: str, mass_mg: int, stage: OriginStage) -> Iterable[MappedStage]:
-    """Steps that the origin does not name; of recycling the last ones alone count."""
+    """Steps before the last of each part, which the origin names; of recycling the last ones alone count."""
     if stage in SILENCE_IS_NONE:
         return
-    last = {share.country for share in lot.taken.origin if share.stage == stage}
-    for step in step_shares([part for part in lot.taken.paths if part.stage == stage]):
-        if step.country is not None and step.country not in last:
+    named = {share.country for share in lot.taken.origin if share.stage == stage}
+    parts = [_without_last(part, named) for part in lot.taken.paths if part.stage == stage]
+    for step in step_shares(parts):
+        if step.country is not None:
             share_ppb = step.share_ppm * (PPB // MICRO)
             yield MappedStage(
                 supplier=None if lot.taken.declared else lot.taken.seller.organisation,
@@ -120,3 +123,10 @@ def _before(lot: Bought, element: str, mass_mg: int, stage: OriginStage) -> Iter
                 corrected=lot.taken.corrected,
                 before=step.form,
             )
+
+
+def _without_last(part: StagePath, named: AbstractSet[str]) -> StagePath:
+    """As it is where the origin does not name its last step."""
+    if not part.steps or part.steps[-1].country not in named:
+        return part
+    return replace(part, steps=part.steps[:-1])
