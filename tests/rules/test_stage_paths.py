@@ -148,7 +148,15 @@ def test_paths_that_an_issuer_states_go_before_its_origin() -> None:
         ),
         (
             (StagePath(stage="processing", share_ppm=MICRO, steps=(step("EE"),)),),
-            [("paths_lack_origin", "/paths")],
+            [("paths_lack_origin", "/paths"), ("origin_lacks_paths", "/origin")],
+        ),
+        (
+            (StagePath(stage="processing", share_ppm=MICRO, steps=(step("CN"), step("EE"))),),
+            [("paths_lack_origin", "/paths"), ("origin_lacks_paths", "/origin")],
+        ),
+        (
+            (StagePath(stage="recycling", share_ppm=MICRO, steps=(step("EE"),)),),
+            [("origin_lacks_paths", "/origin")],
         ),
         ((StagePath(stage="processing", share_ppm=MICRO, steps=(step("EE"), step("CN"))),), []),
         ((StagePath(stage="extraction", share_ppm=MICRO, steps=(step("AU", "ore"),)),), []),
@@ -273,7 +281,11 @@ def test_paths_of_a_made_lot_stay_and_are_told_where_they_were_not_kept(
 
 
 @pytest.mark.parametrize(
-    ("country", "expected"), [("CN", [("paths_lack_origin", "/content/paths")]), ("EE", [])]
+    ("country", "expected"),
+    [
+        ("CN", [("paths_lack_origin", "/content/paths"), ("origin_lacks_paths", "/content/origin")]),
+        ("EE", []),
+    ],
 )
 def test_a_corrected_origin_is_held_against_the_paths_that_stay(
     country: CountryCode, expected: list[tuple[str, str]]

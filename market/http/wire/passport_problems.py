@@ -44,6 +44,7 @@ PASSPORT_REFUSED: Final[dict[type[Refusal], int]] = {
             refusals.ClaimedElementAbsent,
             refusals.BookedApart,
             refusals.OriginOverWhole,
+            refusals.OriginLacksPaths,
             refusals.OriginSourceMissing,
             refusals.PathsLackOrigin,
             refusals.PathsNotWhole,

@@ -38,6 +38,7 @@ from market.rules.refusing.passport_refusals import (
     MagnetEmpty,
     MagnetsHeavierThanLot,
     OriginFacilityUnknown,
+    OriginLacksPaths,
     OriginOverWhole,
     OriginSourceMissing,
     PathsLackOrigin,
@@ -185,15 +186,20 @@ def _step_text(step: StepTaken) -> str:
 
 
 def told_refusals(content: PassportContent) -> list[Refusal]:
-    """Of paths that are stated now: where the origin says that the last step was, they say so too."""
+    """Of paths that are stated now: they end where the origin says that the last step was."""
     paths = content.paths or ()
-    told = {(part.stage, step.country) for part in paths for step in part.steps}
     stages = {part.stage for part in paths}
+    ends = dict.fromkeys((part.stage, part.steps[-1].country) for part in paths if part.steps)
     named = dict.fromkeys((share.stage, share.country) for share in content.origin if share.share_ppb)
-    return [
+    lacking: list[Refusal] = [
         PathsLackOrigin(pointer="/paths", stage=stage, country=country)
         for stage, country in named
-        if stage in stages and (stage, country) not in told
+        if stage in stages and (stage, country) not in ends
+    ]
+    return lacking + [
+        OriginLacksPaths(pointer="/origin", stage=stage, country=country)
+        for stage, country in ends
+        if (stage, country) not in named
     ]
 
 

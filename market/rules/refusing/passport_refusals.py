@@ -96,9 +96,16 @@ class PathsNotWhole(Refusal):
 
 
 class PathsLackOrigin(Refusal):
-    """The origin names {stage} in {country}, where no part of the paths went: name it as their last step."""
+    """The origin names {stage} in {country}, where no part of the paths ends: name it as their last step."""
 
     code = "paths_lack_origin"
+
+
+class OriginLacksPaths(Refusal):
+    """The last step of a part of the paths is {stage} in {country}, which the origin does not name: state
+    there what was done last, in the paths what came before."""
+
+    code = "origin_lacks_paths"
 
 
 class OriginSourceMissing(Refusal):
