@@ -5,13 +5,13 @@ from uuid import UUID
 
 from msgspec import UNSET, Struct
 
-from contracts.rules.days import day_of
 from contracts.rules.payment import Payable
 from contracts.rules.payment_refusals import InvoiceUnknown
 from contracts.rules.refusals import DateInFuture
 from contracts.rules.steps import fact_draft
 from events.callers import Caller, role_refusals
 from events.decision import Decision, Moment
+from events.local_days import latest_day
 from events.payment_events import InvoiceReferenced
 from events.refusal import refuse
 from events.wellformed import malformed
@@ -46,7 +46,7 @@ def refer(state: ReferenceState, argument: ReferToInvoice, moment: Moment) -> De
         dated_on=UNSET if argument.dated_on is None else argument.dated_on,
     )
     refuse(malformed(fact))
-    today = day_of(moment.now)
+    today = latest_day(moment.now)
     if argument.dated_on is not None and argument.dated_on > today:
         day = argument.dated_on.isoformat()
         refuse([DateInFuture(pointer="/dated_on", day=day, today=today.isoformat())])

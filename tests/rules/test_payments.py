@@ -1,7 +1,7 @@
 """What is open of the invoices of a delivery after payments, credits and returns; and what is refused."""
 
 from collections.abc import Callable, Sequence
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import pytest
@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from contracts.rules.payment import OfDelivery, standings
-from events.payment_events import PaymentReceived
+from events.payment_events import InvoiceReferenced, PaymentReceived
 from events.price_clauses import FlatPrice
+from events.refusal import Refusals
 from tests.contract_journeys import audited, body_of, divergence_of
 from tests.contract_lane import rechained
 from tests.contract_support import MICRO
@@ -125,6 +126,24 @@ def test_an_invoice_takes_no_more_than_it_says() -> None:
     assert [("payment_status_unfit", None)] == refused(lane.deny)
     assert [("payment_status_unfit", None)] == refused(lane.withdraw_payment)
     assert [("payment_of_other", None)] == refused(lambda: lane.reverse("buyer"))
+    assert None is audited(lane.records()).divergence
+
+
+def test_a_document_of_a_day_that_has_begun_in_the_far_east_is_referred_to() -> None:
+    """On 11 January, at 10:00 UTC of the day before, in Kiritimati; a minute before it has begun nowhere."""
+    lane = shipped()
+    tomorrow, begins = DAY + timedelta(days=1), datetime.combine(DAY, time(10), UTC)
+    lane.now = begins - timedelta(minutes=1)
+    invoice = lane.newest.invoice
+    with pytest.raises(Refusals) as early:
+        lane.refer(invoice, "RE-1", "seller", tomorrow)
+    (reason,) = early.value.refusals
+    assert ("date_in_future", "/dated_on") == (reason.code, reason.pointer)
+    assert reason.detail().endswith(f"it is {DAY}.")
+    lane.now = begins
+    said = lane.refer(invoice, "RE-1", "seller", tomorrow).events[-1].data
+    assert isinstance(said, InvoiceReferenced)
+    assert tomorrow == said.dated_on
     assert None is audited(lane.records()).divergence
 
 
