@@ -18,6 +18,7 @@ from events.market_events import (
 )
 from events.material_events import LotReleased
 from events.party_events import OrganisationClosed
+from events.refusal import Refusals
 from events.vocabulary import PPB
 from market.rules.parties import closings, leaving, members
 from market.rules.parties.closings import AskClosing, CloseOrganisation, WithdrawClosing
@@ -90,13 +91,18 @@ def test_a_market_that_cannot_run_is_not_opened() -> None:
     assert [
         ("role_missing", None),
         ("market_exists", None),
-        ("amount_out_of_range", "/confirmation_seconds"),
-        ("amount_out_of_range", "/clearing_jitter_seconds"),
+        ("seconds_out_of_range", "/confirmation_seconds"),
+        ("seconds_out_of_range", "/clearing_jitter_seconds"),
     ] == blotter(
         lambda: members.open_market(
             OpeningState(lane=LANE, exists=True), replace(OPEN, terms=odd, caller=SELLER_TRADER), moment()
         )
     )
+    with pytest.raises(Refusals) as found:
+        members.open_market(OpeningState(lane=LANE, exists=False), replace(OPEN, terms=odd), moment())
+    assert ["0 s is outside 1 s to 1000000000 s.", "3601 s is outside 0 s to 3600 s."] == [
+        each.detail() for each in found.value.refusals
+    ]
     endless = replace(TERMS, orders_max=10**6, least_basis_ppb=PPB + 1)
     assert [("malformed_member", "/least_basis_ppb"), ("malformed_member", "/orders_max")] == blotter(
         lambda: members.open_market(

@@ -12,7 +12,7 @@ from events.market_terms import MarketTerms, Member
 from events.refusal import Refusal, refuse
 from events.wellformed import malformed
 from market.rules.parties.parties import OrganisationState, member_copy
-from market.rules.refusing.defects import AmountOutOfRange
+from market.rules.refusing.defects import SecondsOutOfRange
 from market.rules.refusing.refusals import (
     AlreadyMember,
     MarketExists,
@@ -82,14 +82,14 @@ def _clock_refusals(terms: MarketTerms) -> list[Refusal]:
     """Time to answer a match, and a jitter that leaves the rounds in order."""
     reasons: list[Refusal] = []
     if terms.confirmation_seconds == 0:
-        reasons.append(AmountOutOfRange(pointer="/confirmation_seconds", value=0, least=1, most=f"{10**9} s"))
+        reasons.append(SecondsOutOfRange(pointer="/confirmation_seconds", value=0, least=1, most=10**9))
     if terms.clearing_jitter_seconds > terms.clearing_interval_seconds:
         reasons.append(
-            AmountOutOfRange(
+            SecondsOutOfRange(
                 pointer="/clearing_jitter_seconds",
                 value=terms.clearing_jitter_seconds,
                 least=0,
-                most=f"{terms.clearing_interval_seconds} s",
+                most=terms.clearing_interval_seconds,
             )
         )
     return reasons

@@ -21,6 +21,12 @@ class AmountOutOfRange(Refusal):
     code = "amount_out_of_range"
 
 
+class SecondsOutOfRange(Refusal):
+    """{value} s is outside {least} s to {most} s."""
+
+    code = "seconds_out_of_range"
+
+
 class AskNegative(Refusal):
     """A spot ask cannot be negative; only a term differential can."""
 
