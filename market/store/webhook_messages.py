@@ -230,6 +230,24 @@ async def count_waiting(connection: Connection, webhook: UUID) -> int:
     return int(await connection.fetchval(COUNT_WAITING, webhook))
 
 
+# Beside the newest, what waits: a message that fails is tried again long after newer ones came through.
+READ_LAST_TRY = """
+select tries from (
+    (select tries from ops.webhook_message where webhook = $1 order by message desc limit $2)
+    union all
+    (select tries from ops.webhook_message where webhook = $1 and state = 'waiting')
+) m
+where tries <> '[]'
+order by (tries -> -1 ->> 'at')::timestamptz desc limit 1
+"""
+
+
+async def last_try(connection: Connection, webhook: UUID, *, newest: int) -> Try | None:
+    """The last attempt at one of the `newest` messages, or at one that waits."""
+    tries = await connection.fetchval(READ_LAST_TRY, webhook, newest)
+    return None if tries is None else _tries.decode(tries)[-1]
+
+
 READ_ONE = "select * from ops.webhook_message where webhook = $1 and message = $2"
 
 

@@ -82,6 +82,35 @@ async def test_an_operator_reads_how_it_goes_with_a_partners_webhooks_and_no_sec
     assert "public_key" not in told
 
 
+async def test_the_last_attempt_is_told_of_whatever_waits(shop: Shop) -> None:
+    """The oldest of eight messages that wait was tried again last, and refused otherwise than the others."""
+    partner, by = shop.scene.sellers[:2]
+    hook = await registered(shop, partner, url=URL)
+    await shop.ask("POST", f"/v1/webhooks/{hook['id']}/test", by=partner, roles=("admin",))
+    copied = """
+        insert into ops.webhook_message
+        select lpad(to_hex(n), 32, '0')::uuid, webhook, organisation, gen_random_uuid(),
+            'partner.market.opened.v1', 'market', 0, n, organisation, 'waiting', 1, not_before,
+            created_at, changed_at,
+            jsonb_build_array(jsonb_build_object(
+                'at', '2026-03-02T09:00:00Z'::timestamptz + n * interval '1 minute', 'milliseconds', 1,
+                'status', 503, 'error', 'the answer is 503'))
+            || case when n = 1 then '[{"at": "2026-03-02T12:00:00Z", "milliseconds": 2, "status": 401,
+                "error": "the answer is 401"}]'::jsonb else '[]' end
+        from ops.webhook_message, generate_series(1, 8) n
+    """
+    assert "INSERT 0 8" == await shop.scene.pool.execute(copied)
+    mine = f"/v1/organisations/{to_text('org', partner.organisation)}/webhooks"
+    (told,) = (await asked(shop, mine, by, "operator")).json()["items"]
+    assert (
+        9,
+        {"at": "2026-03-02T12:00:00Z", "milliseconds": 2, "status": 401, "error": "the answer is 401"},
+    ) == (
+        told["waiting"],
+        told["last_attempt"],
+    )
+
+
 async def test_nobody_else_reads_how_it_goes_with_webhooks(shop: Shop) -> None:
     partner, by = shop.scene.sellers[:2]
     await registered(shop, partner)

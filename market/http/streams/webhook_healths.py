@@ -23,12 +23,12 @@ from market.store.webhook_messages import Try
 from market.store.webhook_senders import Health
 
 LOOKED_AT_MAX: Final = 5
-"""Of its newest messages, for the last attempt: the newest of all may not have been tried yet."""
+"""Of its newest messages, beside all that wait: the newest of all may not have been tried yet."""
 
 
 class WebhookHealthView(Body, frozen=True, kw_only=True):
     """As its owner reads it, but for the address, of which only the `host` is told. `failures` in a row since
-    `failing_since`; `last_attempt`: of its newest messages."""
+    `failing_since`; `last_attempt`: at what waits or one of its newest messages."""
 
     id: WebhookId
     organisation: OrganisationId
@@ -86,11 +86,7 @@ async def index(call: Call[Nothing, PageQuery]) -> Answer:
         for each in page.items:
             state = await senders.health(connection, each.webhook)
             waiting = await webhook_messages.count_waiting(connection, each.webhook)
-            newest = await webhook_messages.list_messages(
-                connection, each.webhook, state=None, after=None, limit=LOOKED_AT_MAX
-            )
-            tries = [attempt for message in newest.items for attempt in message.tries]
-            last = max(tries, key=lambda attempt: attempt.at, default=None)
+            last = await webhook_messages.last_try(connection, each.webhook, newest=LOOKED_AT_MAX)
             found.append(WebhookHealthView.of(each, state, waiting, last))
     healths = {health.id: health for health in found}
     return lists.answer(
