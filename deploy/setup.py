@@ -223,7 +223,8 @@ def prepare_classes(data: Path, environ: Mapping[str, str]) -> None:
         return
     wanted = classes_wanted(java.read_text())
     stamp = data / "kafka" / "classes.sha256"
-    if stamp.is_file() and stamp.read_text() == wanted:
+    kept = data / "kafka" / "classes.jsa"
+    if kept.is_file() and stamp.is_file() and stamp.read_text() == wanted:
         return
     say("      reading Kafka's classes for quicker starts")
     child = subprocess.run(

@@ -172,6 +172,28 @@ def test_an_own_cluster_needs_neither_java_nor_jars(setup: ModuleType, tmp_path:
     assert not (tmp_path / "data").exists()
 
 
+def test_classes_that_are_gone_are_read_anew(
+    setup: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Here without jars, which a broker needs to read any: the reason is told, and asked again next time."""
+    kafka = tmp_path / "kafka"
+    kafka.mkdir()
+    found = str(java(tmp_path / "bin", "17.0.1"))
+    (kafka / "java").write_text(found)
+    stamp, classes = kafka / "classes.sha256", kafka / "classes.jsa"
+    stamp.write_text(setup.classes_wanted(found))
+    classes.touch()
+    setup.prepare_classes(tmp_path, os.environ)
+    assert "" == capsys.readouterr().out
+    classes.unlink()
+    for _ in range(2):
+        setup.prepare_classes(tmp_path, os.environ)
+        told = capsys.readouterr().out
+        assert re.search(
+            r"not kept, so brokers start in twice the time .* Kafka's jars in .* are missing", told
+        )
+
+
 def test_the_data_folder_counts_from_the_checkout(setup: ModuleType) -> None:
     assert CHECKOUT / ".lodestone" == setup.data_dir({})
     assert CHECKOUT / "elsewhere" == setup.data_dir({"LODESTONE_DATA_DIR": "elsewhere"})
