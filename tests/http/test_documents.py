@@ -16,6 +16,7 @@ import contracts.rules
 import market.http
 import market.rules
 from market.http.app import HANDLERS, declared
+from market.http.files.import_kinds import KINDS
 from market.http.wire.documents import MEDIA_TYPES, VENDORED
 from market.http.wire.endpoint import Route
 from market.http.wire.material import Body
@@ -208,9 +209,10 @@ INTERNAL = re.compile(r"(^|_)(ueur|ppb|micro|um|mg|mbq|cents|tenths|g)(_|$)")
 
 
 def test_no_refusal_points_at_a_member_that_no_body_has() -> None:
-    """Pointers as the rules write them, and members of drafts that may turn out malformed."""
+    """Nor any row of a file. Pointers as the rules write them, and members of drafts that may turn out
+    malformed."""
     bodies = [route.declared.body for route in HANDLERS if route.declared.body is not None]
-    _, shapes = msgspec.json.schema_components(bodies)
+    _, shapes = msgspec.json.schema_components([*bodies, *(kind.shape for kind in KINDS.values())])
     members = {name for shape in shapes.values() for name in shape.get("properties", ())}
     folders = [Path(rules.__path__[0]) for rules in (market.rules, contracts.rules)]
     modules = [
