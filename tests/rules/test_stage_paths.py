@@ -14,6 +14,7 @@ from events.refusal import Refusals
 from events.vocabulary import MICRO, PPB, CountryCode, CustodyModel, ProductForm
 from market.rules.custody import Batch
 from market.rules.element_masses import contained
+from market.rules.orders.materials import step_cautions
 from market.rules.passports import passports
 from market.rules.passports.passport_content import content_refusals, told_refusals
 from market.rules.passports.passports import CorrectPassport, IssuePassport
@@ -310,3 +311,11 @@ def test_a_corrected_origin_is_held_against_the_paths_that_stay(
     except Refusals as refused:
         found = [(each.code, each.pointer) for each in refused.refusals]
     assert expected == found
+
+
+def test_a_seller_is_told_that_its_order_keeps_what_was_untold() -> None:
+    untold = StepShare(stage="processing", country=None, share_ppm=MICRO // 4)
+    [told] = step_cautions([untold])
+    assert ("origin_step_untold", "/physical_lot/passport") == (told.code, told.pointer)
+    assert "every step of processing (25 %)" in told.text
+    assert "post it anew" in told.text

@@ -283,7 +283,8 @@ def step_cautions(before: Sequence[StepShare]) -> Iterator[Caution]:
             code="origin_step_untold",
             text=f"By its passport nobody states every step of {', '.join(untold)}: no premium for a "
             "European origin is paid, what is bid against listed countries is taken off, and no requirement "
-            "that excludes countries fits. Who made the lot may state its `paths` by a correction.",
+            "that excludes countries fits. Who made the lot may state its `paths` by a correction; the order "
+            "keeps what the passport told as it was posted, so withdraw it then and post it anew.",
             pointer="/physical_lot/passport",
         )
 
