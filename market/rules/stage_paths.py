@@ -43,13 +43,13 @@ _Step: TypeAlias = tuple[OriginStage, str | None, ProductForm | None]
 
 def paths_of(content: PassportContent, *, made: bool) -> tuple[StagePath, ...]:
     """What the passport states of all steps of a stage, else what its origin says: the last ones, and where
-    the lot was `made` by a transformation that kept no paths, nobody states those before."""
+    the lot was `made` by a transformation that kept no paths, nobody states those before. Who tells one stage
+    of it later has not told the others."""
     kept = content.paths or ()
-    untold = made and content.paths is UNSET
     found: list[StagePath] = []
     for stage in ORIGIN_STAGES:
         parts = [part for part in kept if part.stage == stage]
-        found += parts or _parts(stage, _stated(content, stage, made=untold))
+        found += parts or _parts(stage, _stated(content, stage, made=made))
     return tuple(found)
 
 

@@ -110,6 +110,14 @@ def test_a_lot_that_was_made_before_paths_were_kept_says_that_nobody_states_them
     assert [(MICRO, ["metal CN", "strip_cast_alloy FR"], True)] == of_stage(again)
 
 
+def test_a_stage_that_the_maker_of_such_a_lot_tells_tells_no_other() -> None:
+    mined = StagePath(stage="extraction", share_ppm=MICRO, steps=(step("AU", "ore"),))
+    told = metal(paths=(mined,))
+    assert [(MICRO, ["ore AU"], False)] == of_stage(paths_of(told, made=True), "extraction")
+    assert [(MICRO, ["metal CN"], True)] == of_stage(paths_of(told, made=True))
+    assert [(MICRO, ["metal CN"], False)] == of_stage(paths_of(told, made=False))
+
+
 def test_what_an_origin_leaves_open_is_untold_where_it_is_owed() -> None:
     ore = metal(form="ore", origin=(origin("extraction", "AU", 75),))
     assert [(750_000, ["ore AU"], False), (250_000, [], True)] == of_stage(
