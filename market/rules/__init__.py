@@ -61,10 +61,10 @@ several of them, lies beside them.
 
 Beside them: assignment (the door of the optimum), book (a lane's fold), quantities, references,
 market_inputs, footprints (which look odd), tranches, packages, rounding, goods, countries; passport (its
-fold), custody, stage_paths (steps before the last), element_masses; policy_lines (the strictest of all
-lines); matches, match_terms (for its contract), agreed_waste (papers of what ships), offered_evidence (what
-a lot shows less of than was offered), reliability (who trades firm orders alone), funnel (what became of
-all); inputs (recorded from elsewhere, and rule sets), input_changes (far from what stood before),
-rule_set_cautions (what looks odd in one), rehearsals; viewers, callers, webhook_terms; materials_remade (by
-an audit), recoveries (of the record).
+fold), custody, stage_paths (steps before the last), full_origins (which of them count), element_masses;
+policy_lines (the strictest of all lines); matches, match_terms (for its contract), agreed_waste (papers of
+what ships), offered_evidence (what a lot shows less of than was offered), reliability (who trades firm orders
+alone), funnel (what became of all); inputs (recorded from elsewhere, and rule sets), input_changes (far from
+what stood before), rule_set_cautions (what looks odd in one), rehearsals; viewers, callers, webhook_terms;
+materials_remade (by an audit), recoveries (of the record).
 """
