@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from events.origin_terms import StagePath, StepTaken
 from events.passport_terms import OriginShare
-from events.vocabulary import PPB
+from events.vocabulary import PPB, ProductForm
 from market.rules.crma.suppliers import Bought, supplier_map
 from market.rules.crma.taken import Taken
 from tests.rules.test_crma import MAKER, MINE, REFINER, origin
@@ -61,5 +61,23 @@ def test_a_step_before_the_last_stands_beside_a_last_step_of_its_country() -> No
     lot = bought(REFINER, origin("processing", "EE", 60), origin("processing", "CN", 40))
     found = supplier_map([replace(lot, taken=replace(lot.taken, paths=paths))])
     assert [("EE", 600, None), ("CN", 400, None), ("CN", 600, "metal")] == [
+        (each.country, each.mass_mg, each.before) for each in found if each.stage == "processing"
+    ]
+
+
+def test_a_country_that_a_part_went_through_twice_has_its_mass_once() -> None:
+    forms: tuple[ProductForm, ...] = ("separated_oxide", "metal", "strip_cast_alloy")
+    oxide, of_metal, alloy = (StepTaken(country="CN", form=form) for form in forms)
+    paths = (
+        StagePath(
+            stage="processing",
+            share_ppm=600_000,
+            steps=(oxide, of_metal, StepTaken(country="EE", form="strip_cast_alloy")),
+        ),
+        StagePath(stage="processing", share_ppm=400_000, steps=(oxide, of_metal, alloy)),
+    )
+    lot = bought(REFINER, origin("processing", "EE", 60), origin("processing", "CN", 40))
+    found = supplier_map([replace(lot, taken=replace(lot.taken, paths=paths))])
+    assert [("EE", 600, None), ("CN", 400, None), ("CN", 600, "separated_oxide")] == [
         (each.country, each.mass_mg, each.before) for each in found if each.stage == "processing"
     ]

@@ -43,9 +43,9 @@ class MappedView(Body, frozen=True, kw_only=True):
 
     `source` says where the answer stands, `reference` in which passport, order, delivery or declaration.
     `corrected`: the passport was, since the lot was taken. `before`: a step before the last of its stage, of
-    a lot of this form; its mass stands beside that of the last steps. `supplier` null: it was bought
-    elsewhere; then `supplier_name` is what the declaration says, if it names anybody, and `document` what it
-    rests on.
+    a lot of this form, the first in its country; its mass stands beside that of the last steps. `supplier`
+    null: it was bought elsewhere; then `supplier_name` is what the declaration says, if it names anybody, and
+    `document` what it rests on.
     """
 
     supplier: OrganisationId | None

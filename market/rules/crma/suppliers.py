@@ -102,11 +102,12 @@ def _parts(lot: Bought, element: str, mass_mg: int, stage: OriginStage) -> Itera
 
 
 def _before(lot: Bought, element: str, mass_mg: int, stage: OriginStage) -> Iterable[MappedStage]:
-    """Steps before the last of each part, which the origin names; of recycling the last ones alone count."""
+    """Countries of steps before the last of each part, which the origin names; of recycling the last ones
+    alone count."""
     if stage in SILENCE_IS_NONE:
         return
     named = {share.country for share in lot.taken.origin if share.stage == stage}
-    parts = [_without_last(part, named) for part in lot.taken.paths if part.stage == stage]
+    parts = [_before_last(part, named) for part in lot.taken.paths if part.stage == stage]
     for step in step_shares(parts):
         if step.country is not None:
             share_ppb = step.share_ppm * (PPB // MICRO)
@@ -125,8 +126,8 @@ def _before(lot: Bought, element: str, mass_mg: int, stage: OriginStage) -> Iter
             )
 
 
-def _without_last(part: StagePath, named: AbstractSet[str]) -> StagePath:
-    """As it is where the origin does not name its last step."""
-    if not part.steps or part.steps[-1].country not in named:
-        return part
-    return replace(part, steps=part.steps[:-1])
+def _before_last(part: StagePath, named: AbstractSet[str]) -> StagePath:
+    """The first step in each country but that of the last, so that no country has any mass twice."""
+    last = part.steps[-1].country if part.steps and part.steps[-1].country in named else None
+    first = {step.country: step for step in reversed(part.steps) if step.country != last}
+    return replace(part, steps=tuple(first.values()))
