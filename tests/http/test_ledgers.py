@@ -90,7 +90,7 @@ async def test_payments_are_files_too(shop: Shop) -> None:
 
 
 async def test_an_invoice_says_how_its_quantity_came_about(shop: Shop) -> None:
-    """Mass and assay both differ from what left; part of it goes back before it is settled."""
+    """Mass and assay both differ from what left."""
     on(shop, date(2027, 1, 1))
     path, seller, buyer = await effective(shop)
     on(shop, date(2027, 3, 10))
