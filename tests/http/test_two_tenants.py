@@ -691,6 +691,7 @@ async def test_another_partys_ids_are_404_for_every_change(shop: Shop) -> None:
     laid.ids["agreement"] = [to_text("agr", await agree(shop, seller, buyer))]
     sent = await deliver(shop, seller, buyer)
     laid.ids["delivery"] = [to_text("del", sent.delivery)]
+    laid.ids["invoice"] = [to_text("inv", sent.invoice)]
     laid.ids["payment"] = [to_text("pay", await pay(shop, buyer, sent))]
     tried = 0
     before = await shop.rows()
