@@ -57,6 +57,7 @@ REPEATABLE = {
     "contracts.delivery.withdrawn.v1",
     "contracts.force-majeure.declared.v1",
     "contracts.force-majeure.ended.v1",
+    "contracts.invoice.referenced.v1",  # said again, it is said the same
     "contracts.output.declared.v1",
     "contracts.proposal.withdrawn.v1",
     "contracts.quantity.nominated.v1",
