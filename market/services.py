@@ -3,16 +3,13 @@
 import asyncio
 import gc
 import logging
-import secrets
-import socket
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any, Final
 
 import structlog
-import uvicorn
 
 from contracts.follower import NAME as FOLLOWER
 from contracts.follower import Follower
@@ -28,23 +25,11 @@ from events.subscription import DEFAULT_LIMITS, Batch, Handler, Keeper, Subscrip
 from events.vocabulary import STREAMS
 from market.audit.auditor import ChainFollower
 from market.audit.schedule import audit_now_and_then
-from market.children import LocalServerError, unheard
+from market.children import LocalServerError
 from market.feed_retention import FeedRetention
 from market.feed_writer import FeedWriter
-from market.ground import Wiring, clock, new_salt, webhook_reach
-from market.http.app import create_app
-from market.http.wire.access import KeyRing
-from market.http.wire.credentials import find_credential
-from market.http.wire.door import Door
-from market.http.wire.feed_tail import FeedTail
-from market.http.wire.limits import BODY_BYTES_MAX, CallerLimits, Quota
-from market.http.wire.metrics import on_process_registry
-from market.http.wire.paging import CursorSeal
-from market.http.wire.sending import Protocol
-from market.http.wire.tokens import SECRET_BYTES
-from market.imports import run_imports
-from market.kept_keys import publisher_key, webhook_key
-from market.lookups import resolve
+from market.ground import Wiring, clock, new_salt
+from market.kept_keys import publisher_key
 from market.matcher import Matcher
 from market.metrics import SERVICE_FAILURES, SERVICE_UP
 from market.partner_topics import PartnerTopics
@@ -57,18 +42,15 @@ from market.publisher import (
     Tape,
 )
 from market.sealing import AUDITOR, run_signer, run_witness
-from market.settings import Settings
 from market.solver import Solver
 from market.stopping import until
 from market.store.applying import apply
 from market.store.feed import PUBLISHER
-from market.store.reading import DESK_SESSIONS
 from market.store.views import PROJECTOR
 from market.timers import Timers, count_command, show_refused
 from market.topic_settings import watch_topics
 from market.topics import create_partner_topic
-from market.watch import checks, watch
-from market.webhooks import run_webhooks
+from market.watch import watch
 
 log = structlog.get_logger("lodestone.services")
 
@@ -81,10 +63,6 @@ LOCAL_SERVICES: Final = (*SERVICES, "witness")
 RESTART_SECONDS_MIN: Final = 0.5
 RESTART_SECONDS_MAX: Final = 15.0
 STOP_SECONDS_MAX: Final = 15.0
-BACKLOG: Final = 2048
-WHAT_IF_SECONDS_MAX: Final = 30.0
-WHAT_IFS_AT_ONCE: Final = 1
-"""Rounds that an API process has computed again at the same time, for quotes and trials of rule sets."""
 YOUNG_OBJECTS_MAX: Final = 100_000
 
 Service = Callable[[Wiring, asyncio.Event], Awaitable[None]]
@@ -113,13 +91,12 @@ async def run_services(
     if unknown:
         raise ValueError(f"no services: {', '.join(unknown)}; there are {', '.join(LOCAL_SERVICES)}")
 
-    first = [_listen(wiring.settings)] if "api" in names else []
+    api = None
+    if "api" in names:
+        from market.serving import Api  # noqa: PLC0415  litestar and all routes
 
-    async def api(wiring: Wiring, stop: asyncio.Event) -> None:
-        with first.pop() if first else _listen(wiring.settings) as listening:
-            await _run_api(wiring, stop, listening, bound)
-
-    builders: dict[str, Service] = {**_BUILDERS, "api": api}
+        api = Api(wiring.settings, bound)
+    builders = {name: api.run if api is not None and name == "api" else _service(name) for name in names}
     tasks: list[asyncio.Task[None]] = []
     try:
         if "relay" in names:
@@ -135,8 +112,8 @@ async def run_services(
         for task in late:
             log.warning("service_stopped_late", service=task.get_name())
     finally:
-        for unused in first:
-            unused.close()
+        if api is not None:
+            api.close()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -344,107 +321,7 @@ async def _run_auditor(wiring: Wiring, stop: asyncio.Event) -> None:
         group.create_task(audit_now_and_then(wiring, stop))
 
 
-# --- the door
-
-
-def door(wiring: Wiring, solver: Solver) -> Door:
-    """What the HTTP handlers work with."""
-    settings = wiring.settings
-    return Door(
-        desk=wiring.desk,
-        reader=wiring.reader,
-        clock=wiring.clock,
-        new_id=new_id,
-        new_secret=partial(secrets.token_bytes, SECRET_BYTES),
-        public_id_key=publisher_key(settings),
-        topic_prefix=wiring.prefix,
-        webhook_key=webhook_key(settings),
-        reach=webhook_reach(settings),
-        resolve=resolve,
-        keys=KeyRing(partial(find_credential, wiring.reader), wiring.clock),
-        seal=CursorSeal(settings.cursor_secret.get_secret_value()),
-        limits=CallerLimits(Quota(requests=settings.http_requests_per_minute, burst=settings.http_burst_max)),
-        strangers=CallerLimits(
-            Quota(requests=settings.http_strangers_per_minute, burst=settings.http_strangers_per_minute),
-            policy="address",
-        ),
-        solver=solver,
-        metrics=on_process_registry(),
-        feed=FeedTail(partial(wiring.ground.pool, "reader", 1, DESK_SESSIONS)),
-        checks=checks(wiring),
-        body_bytes_max=BODY_BYTES_MAX,
-        public_url=settings.http_public_url,
-        import_bytes_max=settings.import_bytes_max,
-    )
-
-
-class _Server(uvicorn.Server):
-    """Leaves signals to the process, which stops all services together."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
-def _listen(settings: Settings) -> socket.socket:
-    """LocalServerError when the address cannot be had: uvicorn itself would end the process."""
-    host, port = settings.http_host, settings.http_port
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        return socket.create_server((host, port), family=family, backlog=BACKLOG)
-    except OSError as error:
-        raise unheard("the API", "HTTP", host, port, error) from error
-
-
-async def _run_api(
-    wiring: Wiring, stop: asyncio.Event, listening: socket.socket, bound: "asyncio.Future[int] | None"
-) -> None:
-    settings = wiring.settings
-    solver = Solver(seconds_max=WHAT_IF_SECONDS_MAX, children_max=WHAT_IFS_AT_ONCE)
-    opened = door(wiring, solver)
-    config = uvicorn.Config(
-        create_app(opened).asgi_handler,
-        loop="none",
-        lifespan="off",
-        http=Protocol,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        forwarded_allow_ips=settings.http_trusted_proxies,
-        timeout_graceful_shutdown=int(STOP_SECONDS_MAX / 2),
-    )
-    server = _Server(config)
-    # What start-up made stays, so that no collection need look at it again.
-    gc.collect()
-    gc.freeze()
-    telling = asyncio.ensure_future(_tell_port(server, listening, bound))
-    try:
-        serve = partial(server.serve, sockets=[listening])
-        await until(stop, serve, lambda: _end(server, opened))
-    finally:
-        telling.cancel()
-        await opened.feed.stop()
-        await solver.stop()
-
-
-def _end(server: uvicorn.Server, opened: Door) -> None:
-    """Streams have no end of their own, and the server waits for every answer."""
-    opened.feed.close()
-    server.should_exit = True
-
-
-async def _tell_port(
-    server: uvicorn.Server, listening: socket.socket, bound: "asyncio.Future[int] | None"
-) -> None:
-    while not server.started:  # noqa: ASYNC110  uvicorn has no event for it
-        await asyncio.sleep(0.02)
-    host, port = listening.getsockname()[:2]
-    log.info("api_listens", host=host, port=port)
-    if bound is not None and not bound.done():
-        bound.set_result(port)
-
-
-_BUILDERS: Final[dict[str, Service]] = {
+_SERVICES: Final[dict[str, Service]] = {
     "relay": _run_relay,
     "matcher": _run_matcher,
     "follower": _run_follower,
@@ -453,7 +330,18 @@ _BUILDERS: Final[dict[str, Service]] = {
     "publisher": _run_publisher,
     "auditor": _run_auditor,
     "signer": run_signer,
-    "imports": run_imports,
     "witness": run_witness,
-    "webhooks": run_webhooks,
 }
+
+
+def _service(name: str) -> Service:
+    """What only some need is read only for them: it takes a process longer to start than all else."""
+    if name == "imports":
+        from market.imports import run_imports  # noqa: PLC0415  openpyxl
+
+        return run_imports
+    if name == "webhooks":
+        from market.webhooks import run_webhooks  # noqa: PLC0415  aiohttp
+
+        return run_webhooks
+    return _SERVICES[name]

@@ -20,7 +20,6 @@ from events.watermarks import oldest_unpublished_seconds
 from market.certificates import certificates
 from market.disks import free_bytes
 from market.ground import Wiring
-from market.http.wire.door import Check
 from market.http.wire.ids import to_text
 from market.local import own_folders
 from market.metrics import (
@@ -49,6 +48,7 @@ from market.metrics import (
     WEBHOOKS_UNSERVED,
 )
 from market.provision import MIGRATIONS
+from market.readiness import Check
 from market.store import audit_runs, waiting
 from market.store.room import Trials, trial_write
 

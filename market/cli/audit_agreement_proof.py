@@ -11,7 +11,6 @@ from market.audit.agreement_proof import (
     parse_agreement_proof,
 )
 from market.audit.sealed_proof import ProofError
-from market.cli.agreement_words import agreement_lines
 from market.cli.console import CommandFailed, Exit, print_json, print_line
 from market.cli.trusted import print_cosigners, print_stated_names, trusted_keys
 from market.http.wire.ids import to_text
@@ -53,6 +52,8 @@ def check_agreement_offline(
 
 
 def _print(verdict: AgreementVerdict) -> None:
+    from market.cli.agreement_words import agreement_lines  # noqa: PLC0415  routes, which no other audit needs
+
     agreement = to_text("agr", verdict.agreement.agreement)
     print_line(
         f"{agreement}: proved under the checkpoint of {counted(verdict.size, 'event')} of {verdict.origin}"

@@ -24,7 +24,7 @@ from market.commands import parties
 from market.http.app import Outermost, create_app, state_of
 from market.http.wire.access import KeyRing
 from market.http.wire.credentials import find_credential
-from market.http.wire.door import Check, Door
+from market.http.wire.door import Door
 from market.http.wire.examples import FACILITY, LOT, MARKET, OFFER, REQUIREMENT
 from market.http.wire.feed_tail import FeedTail
 from market.http.wire.ids import to_text
@@ -32,6 +32,7 @@ from market.http.wire.limits import BODY_BYTES_MAX, CallerLimits, Quota
 from market.http.wire.metrics import DoorMetrics
 from market.http.wire.paging import CursorSeal
 from market.http.wire.tokens import mint, secret_sha256
+from market.readiness import Check
 from market.rules.parties.keys import IssueKey
 from market.rules.parties.parties import KeyDetails
 from market.rules.streams.reach import Address, Reach

@@ -8,10 +8,10 @@ import httpx
 import pytest
 from prometheus_client import generate_latest
 
-from market.http.wire.door import Check
 from market.http.wire.limits import CallerLimits, Quota, site_of
 from market.http.wire.loading import COST
 from market.http.wire.tokens import mint
+from market.readiness import Check
 from tests.http.shop import Shop, shop_on
 
 

@@ -1,6 +1,6 @@
 """What the handlers work with; built once by the wiring, or by a test, and given to `create_app`."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from datetime import datetime
 from uuid import UUID
 
@@ -14,17 +14,10 @@ from market.http.wire.limits import CallerLimits
 from market.http.wire.metrics import DoorMetrics
 from market.http.wire.paging import CursorSeal
 from market.lookups import Resolve
+from market.readiness import Check
 from market.rules.streams.reach import Reach
 from market.solver import Solver
 from market.store.recently_read import RecentTerms
-
-
-class Check(Struct, frozen=True, kw_only=True):
-    """Of readiness: `ask` gives the sentence that says what is not well, None when all is. `needed`: without
-    it this process answers no request."""
-
-    ask: Callable[[], Awaitable[str | None]]
-    needed: bool = True
 
 
 class Door(Struct, frozen=True, kw_only=True):
