@@ -15,6 +15,7 @@ import pytest
 import contracts.rules
 import market.http
 import market.rules
+from market.http.agreements.contract_reads import ReasonQuery
 from market.http.app import HANDLERS, declared
 from market.http.files.import_kinds import KINDS
 from market.http.wire.documents import MEDIA_TYPES, VENDORED
@@ -266,11 +267,12 @@ def test_every_error_is_documented_as_a_problem() -> None:
         assert {"$ref": "#/components/schemas/Problem"} == content["schema"]
 
 
-def test_a_day_of_a_query_may_be_refused() -> None:
+def test_a_day_and_a_reason_of_a_query_may_be_refused() -> None:
     """A query that is checked as a whole is refused for its content, a GET's too."""
-    checked = [each for each in declared(HANDLERS) if hasattr(each.query, "__post_init__")]
+    routes = declared(HANDLERS)
+    checked = [each for each in routes if each.query is ReasonQuery or hasattr(each.query, "__post_init__")]
     assert [] == [each.path for each in checked if 422 not in problem_statuses(each)]
-    assert "/v1/product-twins/{twin}" in {each.path for each in checked}
+    assert {"/v1/product-twins/{twin}", "/v1/invoices/{invoice}"} <= {each.path for each in checked}
 
 
 def test_readiness_answers_503_in_its_own_shape() -> None:

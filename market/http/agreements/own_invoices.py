@@ -119,6 +119,7 @@ def _key(row: IssuedInvoice, order: store.Order) -> tuple[date | datetime, UUID]
     summary="Read an invoice",
     tag=TAG,
     query=ReasonQuery,
+    problems=(422,),
     answer=InvoiceRead,
     etagged=True,
     description="For its two sides, and for an auditor with a reason, who reads it as the seller does; with "
