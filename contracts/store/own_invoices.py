@@ -14,7 +14,6 @@ from contracts.rules.payment import InvoiceStatus
 from contracts.store.issued_invoices import ALWAYS, FIRST, FOR_EVER, Issued, Issuing, known
 from events.connections import Connection
 from events.contract_events import InvoiceSettled
-from events.delivery_events import DeliveryShipped
 from events.vocabulary import Side
 
 Order: TypeAlias = Literal["due_on", "issued_at", "updated_at"]
@@ -66,14 +65,14 @@ class IssuedInvoice(Struct, frozen=True, kw_only=True):
         """Decoded anew each time; None of an invoice of no delivery."""
         return None if self.delivery_body is None else _deliveries.decode(self.delivery_body)
 
-    @property
-    def fact(self) -> Issuing:
-        """What issued it, decoded anew each time. LookupError where it was not read."""
+    def fact(self, delivered: Delivery | None) -> Issuing:
+        """What issued it, decoded anew each time; a provisional one the shipment. LookupError where it was
+        not read."""
         if self.settled_body is not None:
             return _settled.decode(self.settled_body)
-        if self.settles != "provisional" or self.delivery_body is None:
+        if self.settles != "provisional" or delivered is None:
             raise LookupError(f"invoice {self.invoice} has no fact")
-        return _shipments.decode(self.delivery_body).shipped
+        return delivered.shipped
 
     @property
     def outstanding_cents(self) -> int:
@@ -106,6 +105,15 @@ class Wanted(Struct, frozen=True, kw_only=True):
     today: date = date.min
 
 
+# What took a provisional one back.
+_CREDITED = """left join lateral (
+    select f.invoice from invoice f
+    where p.settles = 'provisional' and f.lane = p.lane and f.market = p.market
+        and f.agreement = p.agreement and f.delivery = p.delivery
+        and f.settles in ('final', 'rejection', 'non_arrival', 'withdrawal')
+    order by f.position limit 1
+) c on true"""
+
 # Beside an invoice: its body, its delivery, what took a provisional one back, and what it corrects.
 _SHOWN = """
 select p.*, i.body as settled_body, d.body as delivery_body, d.lot_number, d.shipped_on,
@@ -115,13 +123,7 @@ from (
 ) p
 left join invoice i on i.agreement = p.agreement and i.invoice = p.invoice
 left join delivery d on d.agreement = p.agreement and d.delivery = p.delivery
-left join lateral (
-    select f.invoice from invoice f
-    where p.settles = 'provisional' and f.lane = p.lane and f.market = p.market
-        and f.agreement = p.agreement and f.delivery = p.delivery
-        and f.settles in ('final', 'rejection', 'non_arrival', 'withdrawal')
-    order by f.position limit 1
-) c on true
+CREDITED
 left join lateral (
     select f.invoice from issued_invoice f
     where f.lane = p.lane and f.market = p.market and f.agreement = p.agreement and f.delivery = p.delivery
@@ -132,34 +134,31 @@ left join lateral (
     limit 1
 ) o on true
 order by p.ordered_by, p.invoice
-"""
+""".replace("CREDITED", _CREDITED)
 
-# Each side has its own index, in the order of the days: a page is read from where it begins.
+_SIDES: Final = (("seller", "buyer"), ("buyer", "seller"))
+
+
+def _of_sides(rows: str) -> str:
+    """Rows where the organisation is OWN, and where it is OTHER: each side has indexes of its own."""
+    return "\n    union all\n    ".join(
+        rows.replace("OWN", own).replace("OTHER", other) for own, other in _SIDES
+    )
+
+
+# In the order of the days: a page is read from where it begins.
 _ROWS = """(select * from issued_invoice
-     where seller = $1 and $2::text is distinct from 'buyer' and (ordered_by, invoice) > ($3, $4)
+     where OWN = $1 and $2::text is distinct from 'OTHER' and (ordered_by, invoice) > ($3, $4)
          and due_on >= $5 and due_on < $6 and issued_time >= $7 and issued_time < $15
          and changed_time >= $16
          and ($17::text is null or lower($17) in (lower(seller_reference), lower(buyer_reference)))
          and ($8::uuid is null or agreement = $8)
-         and ($9::bigint is null or contract_year = $9) and ($10::uuid is null or buyer = $10)
+         and ($9::bigint is null or contract_year = $9) and ($10::uuid is null or OTHER = $10)
          and ($11::text is null or status = $11)
          and ($12::boolean is null or $12 = (status in ('open', 'part_paid')
              and due_on < $13 and due_on > '-infinity'::date))
-     order by ordered_by, invoice limit $14)
-    union all
-    (select * from issued_invoice
-     where buyer = $1 and $2::text is distinct from 'seller' and (ordered_by, invoice) > ($3, $4)
-         and due_on >= $5 and due_on < $6 and issued_time >= $7 and issued_time < $15
-         and changed_time >= $16
-         and ($17::text is null or lower($17) in (lower(seller_reference), lower(buyer_reference)))
-         and ($8::uuid is null or agreement = $8)
-         and ($9::bigint is null or contract_year = $9) and ($10::uuid is null or seller = $10)
-         and ($11::text is null or status = $11)
-         and ($12::boolean is null or $12 = (status in ('open', 'part_paid')
-             and due_on < $13 and due_on > '-infinity'::date))
-     order by ordered_by, invoice limit $14)
-    order by ordered_by, invoice limit $14"""
-_PAGE = _SHOWN.replace("ROWS", _ROWS)
+     order by ordered_by, invoice limit $14)"""
+_PAGE = _SHOWN.replace("ROWS", f"{_of_sides(_ROWS)}\n    order by ordered_by, invoice limit $14")
 READ_BY_DUE = _PAGE.replace("ordered_by", "due_on")
 READ_BY_ISSUE = _PAGE.replace("ordered_by", "issued_time")
 READ_BY_CHANGE = _PAGE.replace("ordered_by", "changed_time")
@@ -227,15 +226,9 @@ READ_STANDINGS = """
 select p.*, null as settled_body, null as delivery_body, null as lot_number, null as shipped_on,
     c.invoice as credited_by, null as corrects
 from issued_invoice p
-left join lateral (
-    select f.invoice from invoice f
-    where p.settles = 'provisional' and f.lane = p.lane and f.market = p.market
-        and f.agreement = p.agreement and f.delivery = p.delivery
-        and f.settles in ('final', 'rejection', 'non_arrival', 'withdrawal')
-    order by f.position limit 1
-) c on true
+CREDITED
 where p.invoice = any($2::uuid[]) and p.agreement = $1
-"""
+""".replace("CREDITED", _CREDITED)
 
 
 async def load_standings(
@@ -274,6 +267,14 @@ class Total(Struct, frozen=True, kw_only=True):
     sellers_pay_cents: int
 
 
+_TOTALLED = """select 'OWN' as side, currency, total_cents, due_on from issued_invoice
+        where OWN = $1 and $2::text is distinct from 'OTHER' and due_on >= $3 and due_on < $4
+            and ($5::uuid is null or agreement = $5) and ($6::bigint is null or contract_year = $6)
+            and issued_time >= $8 and issued_time < $12 and ($9::uuid is null or OTHER = $9)
+            and ($10::text is null or status = $10)
+            and ($11::boolean is null or $11 = (status in ('open', 'part_paid')
+                and due_on < $7 and due_on > '-infinity'::date))"""
+
 # `due`: -1 the day is past, 0 it is today, 1 it is to come; null where it is not known.
 READ_TOTALS = """
 select currency, side, due, count(*) as invoices,
@@ -283,25 +284,11 @@ from (
     select t.currency, t.side, t.total_cents,
         case when t.due_on > '-infinity'::date then sign((t.due_on - $7::date)::numeric)::int end as due
     from (
-        select 'seller' as side, currency, total_cents, due_on from issued_invoice
-        where seller = $1 and $2::text is distinct from 'buyer' and due_on >= $3 and due_on < $4
-            and ($5::uuid is null or agreement = $5) and ($6::bigint is null or contract_year = $6)
-            and issued_time >= $8 and issued_time < $12 and ($9::uuid is null or buyer = $9)
-            and ($10::text is null or status = $10)
-            and ($11::boolean is null or $11 = (status in ('open', 'part_paid')
-                and due_on < $7 and due_on > '-infinity'::date))
-        union all
-        select 'buyer', currency, total_cents, due_on from issued_invoice
-        where buyer = $1 and $2::text is distinct from 'seller' and due_on >= $3 and due_on < $4
-            and ($5::uuid is null or agreement = $5) and ($6::bigint is null or contract_year = $6)
-            and issued_time >= $8 and issued_time < $12 and ($9::uuid is null or seller = $9)
-            and ($10::text is null or status = $10)
-            and ($11::boolean is null or $11 = (status in ('open', 'part_paid')
-                and due_on < $7 and due_on > '-infinity'::date))
+        SIDES
     ) t
 ) s
 group by currency, side, due order by currency, side, due nulls first
-"""
+""".replace("SIDES", _of_sides(_TOTALLED))
 
 
 async def totals(connection: Connection, wanted: Wanted, today: date) -> list[Total]:
@@ -334,12 +321,7 @@ async def totals(connection: Connection, wanted: Wanted, today: date) -> list[To
     ]
 
 
-class _Shipped(Struct, frozen=True):
-    shipped: DeliveryShipped
-
-
 _settled: Final = msgspec.json.Decoder(InvoiceSettled)
-_shipments: Final = msgspec.json.Decoder(_Shipped)
 _deliveries: Final = msgspec.json.Decoder(Delivery)
 
 

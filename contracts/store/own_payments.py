@@ -45,43 +45,27 @@ async def load_payment(
     return None if row is None else _kept(row)
 
 
-# Each side has its own index, from the newest on.
-READ_PAGE = """
-select p.body, p.changed_time from (
-    (select payment, body, changed_time from payment
-     where payer = $1 and $2::text is distinct from 'payee' and payment < $3
-         and ($4::text is null or status = $4) and ($5::uuid is null or payee = $5)
+# Each side has its own index: a page is read from where it begins.
+_SIDE = """(select payment, body, changed_time from payment
+     where OWN = $1 and $2::text is distinct from 'OTHER' and AFTER
+         and ($4::text is null or status = $4) and ($5::uuid is null or OTHER = $5)
          and counted_on >= $7 and counted_on < $8
-     order by payment desc limit $6)
+     order by ORDERED limit $6)"""
+_PAYER = _SIDE.replace("OWN", "payer").replace("OTHER", "payee")
+_PAYEE = _SIDE.replace("OWN", "payee").replace("OTHER", "payer")
+_PAGE = """
+select body, changed_time from (
+    PAYER
     union all
-    (select payment, body, changed_time from payment
-     where payee = $1 and $2::text is distinct from 'payer' and payment < $3
-         and ($4::text is null or status = $4) and ($5::uuid is null or payer = $5)
-         and counted_on >= $7 and counted_on < $8
-     order by payment desc limit $6)
+    PAYEE
 ) p
-order by p.payment desc limit $6
-"""
+order by ORDERED limit $6
+""".replace("PAYER", _PAYER).replace("PAYEE", _PAYEE)
 LAST = UUID(int=2**128 - 1)
-
-READ_CHANGED = """
-select p.body, p.changed_time from (
-    (select payment, body, changed_time from payment
-     where payer = $1 and $2::text is distinct from 'payee' and changed_time >= $9
-         and (changed_time, payment) > ($10, $3)
-         and ($4::text is null or status = $4) and ($5::uuid is null or payee = $5)
-         and counted_on >= $7 and counted_on < $8
-     order by changed_time, payment limit $6)
-    union all
-    (select payment, body, changed_time from payment
-     where payee = $1 and $2::text is distinct from 'payer' and changed_time >= $9
-         and (changed_time, payment) > ($10, $3)
-         and ($4::text is null or status = $4) and ($5::uuid is null or payer = $5)
-         and counted_on >= $7 and counted_on < $8
-     order by changed_time, payment limit $6)
-) p
-order by p.changed_time, p.payment limit $6
-"""
+READ_PAGE = _PAGE.replace("AFTER", "payment < $3").replace("ORDERED", "payment desc")
+READ_CHANGED = _PAGE.replace("AFTER", "changed_time >= $9 and (changed_time, payment) > ($10, $3)").replace(
+    "ORDERED", "changed_time, payment"
+)
 
 
 async def list_payments(

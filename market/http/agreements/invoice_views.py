@@ -59,7 +59,8 @@ def own_invoice(
     call: Call[Any, Any], own: UUID, row: IssuedInvoice, agreement: Agreement, names: Mapping[UUID, str]
 ) -> OwnInvoiceView:
     """`own`: who reads; `names`: of both sides."""
-    fact, delivered, issue = row.fact, row.delivered, None
+    delivered, issue = row.delivered, None
+    fact = row.fact(delivered)
     if row.issued_at is not None and row.due_on is not None:
         issue = IssueView(row.issued_at, row.due_on)
     if isinstance(fact, InvoiceSettled):

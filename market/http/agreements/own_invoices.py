@@ -78,10 +78,12 @@ async def index(call: Call[Nothing, OwnInvoicesQuery]) -> Answer:
     query, limit = call.query, own_lists.page_limit(call) + 1
     if query.updated_since is not None and query.order != "updated_at":
         raise InvalidInputError([_NOT_BOTH])
-    asked = structs.replace(wanted(call), reference=query.reference)
-    if query.updated_since is not None:
-        since = own_lists.since(query.updated_since, "updated_since")
-        asked = structs.replace(asked, updated_since=since)
+    since = query.updated_since
+    asked = structs.replace(
+        wanted(call),
+        reference=query.reference,
+        updated_since=ALWAYS if since is None else own_lists.since(since, "updated_since"),
+    )
     async with as_party(call) as (connection, _):
         if query.order == "due_on":
             by_day = lists.after(call, tuple[date, UUID])

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
-from typing import Annotated, Any, Final
+from operator import attrgetter
+from typing import Annotated, Any, Final, NamedTuple
 from uuid import UUID
 
 from msgspec import Meta
@@ -20,13 +21,11 @@ from market.http.agreements.sides import names_of
 from market.http.wire import lists
 from market.http.wire.access import LEDGER_READERS
 from market.http.wire.endpoint import Answer, Call, Nothing, endpoint, not_found
-from market.http.wire.ids import AgreementId, InvoiceId, MarketId, OrganisationId, PaymentId, to_uuid
+from market.http.wire.ids import OrganisationId, to_uuid
 from market.http.wire.lists import PageQuery
-from market.http.wire.material import Body
-from market.http.wire.numbers import Cents, SignedCents
 from market.http.wire.paging import Listing
 from market.http.wire.row_files import CSV, XLSX
-from market.http.wire.row_tables import Column, FileFormat, member
+from market.http.wire.row_tables import Column, FileFormat
 
 
 class PaymentsQuery(PageQuery, frozen=True, kw_only=True):
@@ -45,32 +44,40 @@ class PaymentsQuery(PageQuery, frozen=True, kw_only=True):
     ] = "json"
 
 
-class PaymentRow(Body, frozen=True, kw_only=True):
-    """A part of a payment in a file: `amount` of the whole transfer, `stated` and `received` of the part."""
+class PaymentRow(NamedTuple):
+    """A part of a payment in a file: `amount` is of the whole, `stated` and `received` of the part."""
 
-    payment: PaymentId
-    status: PaymentStatus
-    side: PaymentSide
-    counterparty: OrganisationId
-    counterparty_name: str
-    currency: str
-    amount: Cents
-    value_on: date
-    reference: str
-    stated_amount: Cents | None
-    stated_value_on: date | None
-    invoice: InvoiceId
-    agreement: AgreementId
-    stated: SignedCents | None
-    received: SignedCents | None
-    reason: str | None
-    market: MarketId
-    updated_at: Instant
+    of: PaymentView
+    part: PaymentPartView
 
 
-_FIGURES: Final = frozenset({"amount", "stated_amount", "stated", "received"})
-COLUMNS: Final[tuple[Column, ...]] = tuple(
-    member(name, number=name in _FIGURES) for name in PaymentRow.__struct_fields__
+def _whole(name: str, member: str | None = None, *, number: bool = False) -> Column:
+    return Column(name, attrgetter(f"of.{member or name}"), number)
+
+
+def _part(name: str, *, number: bool = False) -> Column:
+    return Column(name, attrgetter(f"part.{name}"), number)
+
+
+COLUMNS: Final = (
+    _whole("payment", "id"),
+    _whole("status"),
+    _whole("side"),
+    _whole("counterparty"),
+    _whole("counterparty_name"),
+    _whole("currency"),
+    _whole("amount", number=True),
+    _whole("value_on"),
+    _whole("reference"),
+    _whole("stated_amount", number=True),
+    _whole("stated_value_on"),
+    _part("invoice"),
+    _part("agreement"),
+    _part("stated", number=True),
+    _part("received", number=True),
+    _whole("reason"),
+    _whole("market"),
+    _whole("updated_at"),
 )
 
 
@@ -128,31 +135,7 @@ async def _names(call: Call[Any, Any], rows: Sequence[KeptPayment]) -> Mapping[U
 
 
 def _rows(view: PaymentView) -> Iterator[PaymentRow]:
-    for part in view.parts:
-        yield _row(view, part)
-
-
-def _row(view: PaymentView, part: PaymentPartView) -> PaymentRow:
-    return PaymentRow(
-        payment=view.id,
-        status=view.status,
-        side=view.side,
-        counterparty=view.counterparty,
-        counterparty_name=view.counterparty_name,
-        currency=view.currency,
-        amount=view.amount,
-        value_on=view.value_on,
-        reference=view.reference,
-        stated_amount=view.stated_amount,
-        stated_value_on=view.stated_value_on,
-        invoice=part.invoice,
-        agreement=part.agreement,
-        stated=part.stated,
-        received=part.received,
-        reason=view.reason,
-        market=view.market,
-        updated_at=view.updated_at,
-    )
+    return (PaymentRow(view, part) for part in view.parts)
 
 
 @endpoint(
