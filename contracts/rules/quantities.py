@@ -71,9 +71,10 @@ def quantity_lines(
 
 def _as_shipped(delivery: Delivery, basis: MarketBasis, product: InvoiceLine) -> Iterator[QuantityLine]:
     shipped = delivery.shipped
+    stated = figures(shipped.stated)
     yield from _mass_lines(shipped, None, basis, "shipped")
     for analyte in _counted(basis):
-        ppb = figures(shipped.stated).get(analyte, 0)
+        ppb = stated.get(analyte, 0)
         yield QuantityLine(kind="assay", analyte=analyte, shipped=None, counts=ppb, figure_of="stated")
     yield QuantityLine(kind="invoiced", shipped=None, counts=product.quantity_g)
 
@@ -100,20 +101,18 @@ def _as_counted(delivery: Delivery, basis: MarketBasis, product: InvoiceLine) ->
     found = delivery.fractions_ppb
     before = basis_g = _basis_g(delivery, basis, shipped.net_wet_g, shipped.moisture_ppb, left)
     stands = dict(left)
-    moved: list[QuantityLine] = []
     for line in _mass_lines(counts, shipped, basis, _figure_of(delivery)):
         if line.kind != "dry":
             moisture_ppb = shipped.moisture_ppb if line.kind == "net_wet" else counts.moisture_ppb
             after = _basis_g(delivery, basis, counts.net_wet_g, moisture_ppb, stands)
             line = _moved(line, basis_g, after, price)
             basis_g = after
-        moved.append(line)
+        yield line
     for analyte in _counted(basis):
         stands[analyte] = found.get(analyte, 0)
         after = _basis_g(delivery, basis, counts.net_wet_g, counts.moisture_ppb, stands)
-        moved.append(_moved(_assay(delivery, analyte, left.get(analyte, 0)), basis_g, after, price))
+        yield _moved(_assay(delivery, analyte, left.get(analyte, 0)), basis_g, after, price)
         basis_g = after
-    yield from moved
     if _counted(basis):
         yield QuantityLine(kind="basis", shipped=before, counts=basis_g)
     back_g = basis_g - product.quantity_g

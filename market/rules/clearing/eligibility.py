@@ -24,7 +24,7 @@ from events.vocabulary import (
 from market.rules.book import Book, RequirementOrder, SupplyOrder
 from market.rules.clearing.delivery_papers import paper_reasons
 from market.rules.clearing.readings import reading_of
-from market.rules.full_origins import origin_of, steps_of
+from market.rules.full_origins import origin_of, steps_before
 from market.rules.market_inputs import MarketInputs, qualification_key
 from market.rules.orders.forecast_supply import forecast_reasons
 from market.rules.orders.horizons import contract_years
@@ -392,8 +392,7 @@ def _origin_reasons(
     for country in sorted(stated & excluded):
         policies = stating(requirement, "origins_excluded", country)
         yield Ineligibility(code="origin_excluded", subject=country, policies=policies)
-    told = steps_of(supply) or ()
-    before = told if rule_set.origins_in_full is True else ()
+    before = steps_before(supply, rule_set)
     for step in before:
         if step.country in excluded - stated:
             yield Ineligibility(
