@@ -78,7 +78,10 @@ async def read_due(
         return []
     streams = sorted({stream for stream, _ in after})
     lanes = max((lane for _, lane in after), default=-1) + 1
-    places = [after.get((stream, lane), NOT_ASKED) for stream in streams for lane in range(lanes)]  # type: ignore[call-overload]  # a LaneKey is such a tuple
+    begins = {stream: place * lanes for place, stream in enumerate(streams)}
+    places = [NOT_ASKED] * (lanes * len(streams))
+    for (stream, lane), position in after.items():
+        places[begins[stream] + lane] = position
     rows = await connection.fetch(READ_NEXT, places, streams, lanes, rows_max, bytes_max)
     return [
         (LaneKey(*place), [row[2:] for row in found])

@@ -34,11 +34,6 @@ def text_of(identity: UUID) -> str:
     return _encoder.encode(identity)[1:-1].decode()
 
 
-def text_bytes(identity: UUID) -> bytes:
-    """As `text_of`, in ASCII."""
-    return str(identity).encode() if type(identity) is IN_C else _encoder.encode(identity)[1:-1]
-
-
 def id_of(digits: str) -> UUID:
     """The UUID of 32 hexadecimal digits, with or without hyphens between them. ValueError for other texts."""
     return pgproto.UUID(digits)

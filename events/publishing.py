@@ -161,7 +161,7 @@ def written_event(
     if size > BODY_BYTES_MAX:
         raise BodyTooLarge(f"{kind.name}: {size} bytes exceed {BODY_BYTES_MAX}")
     at_ms, time = at
-    # As `text_bytes` and `written_record`, without a call: this is done for every record.
+    # Without a call: this is done for every record.
     text = str(identity).encode() if type(identity) is IN_C else _encode(identity)[1:-1]
     length = SHORT[size] if size < SHORTS else varint(size)
     return at_ms, key + length, data, b"".join((kind.headers, text, time, subject, further))

@@ -284,12 +284,6 @@ with their count. A tuple, which is made and taken apart in less time than a str
 """
 
 
-def written_record(timestamp_ms: int, key: bytes, value: bytes, headers: bytes) -> WrittenRecord:
-    """`key` as `written_text` has it, `headers` with their count before them."""
-    size = len(value)
-    return timestamp_ms, key + (SHORT[size] if size < SHORTS else varint(size)), value, headers
-
-
 class RecordWriter:
     """Fills a batch of at most `bytes_max` with any records; a first one is taken whatever its size."""
 

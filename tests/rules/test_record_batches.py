@@ -17,9 +17,9 @@ from events.record_batches import (
     BatchWriter,
     Headers,
     RecordWriter,
+    WrittenRecord,
     varint,
     written_headers,
-    written_record,
     written_text,
 )
 
@@ -157,6 +157,10 @@ def test_a_length_reads_back(number: int) -> None:
     assert (number << 1, 0) == (zigzag, varint(number)[-1] & 0x80)
 
 
+def record(at_ms: int, key: bytes, value: bytes, headers: bytes) -> WrittenRecord:
+    return at_ms, key + varint(len(value)), value, headers
+
+
 def counted(*headers: Headers) -> bytes:
     parts = [written_headers(found) for found in headers]
     return varint(sum(part.number for part in parts)) + b"".join(part.written for part in parts)
@@ -182,7 +186,7 @@ def test_any_records_become_the_bytes_of_the_librarys_builder(
     for at_ms, key, value, found in records:
         builder.append(timestamp=at_ms, key=key, value=value, headers=found)
     given = [
-        written_record(at_ms, written_text(key), value, counted(found[:2], found[2:]))
+        record(at_ms, written_text(key), value, counted(found[:2], found[2:]))
         for at_ms, key, value, found in records
     ]
     for some in (given[: len(given) // 2], given[len(given) // 2 :]):
@@ -196,8 +200,8 @@ def test_any_records_become_the_bytes_of_the_librarys_builder(
 
 def test_what_does_not_fit_is_left_but_for_a_first_record() -> None:
     writer = RecordWriter(200)
-    first, second, short = (written_record(AT_MS, KEY, b"x" * length, counted()) for length in (100, 100, 10))
+    first, second, short = (record(AT_MS, KEY, b"x" * length, counted()) for length in (100, 100, 10))
     assert [second, short] == writer.take([first, second, short])
     assert [] == writer.take([short])
     assert writer.end().size() <= 200
-    assert not RecordWriter(200).take([written_record(AT_MS, KEY, b"x" * 300, counted())])
+    assert not RecordWriter(200).take([record(AT_MS, KEY, b"x" * 300, counted())])
