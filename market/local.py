@@ -60,6 +60,7 @@ from market.rules.streams.topic_rights import SERVICES
 from market.settings import Settings
 
 __all__ = [
+    "OF_SHORT_RUNS",
     "LocalServerError",
     "TooOld",
     "kafka_classes",
@@ -79,6 +80,8 @@ PORTS_LOW: Final = range(20_000, 32_000)
 PORTS_TRIED_MAX: Final = 100
 SOCKET_PATH_BYTES_MAX: Final = 100
 KAFKA_READY: Final = b"Kafka Server started"
+OF_SHORT_RUNS: Final = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
+"""For Java that ends before compiling more, or another collector, would pay."""
 LOGIN_MS_MAX: Final = 3_600_000
 """After so long a login at a secured broker is asked for anew."""
 
@@ -401,7 +404,7 @@ def _format_kafka(java: str, libs: Path, folder: Path, properties: Path, log_fil
     id_file = folder / "cluster-id"
     if not id_file.exists():
         write_whole(id_file, base64.urlsafe_b64encode(b"\x10" + secrets.token_bytes(15)).decode().rstrip("="))
-    options = ["-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", *_read_classes(libs)]
+    options = ["-Xmx128m", *OF_SHORT_RUNS, *_read_classes(libs)]
     tool = [java, *options, "-cp", f"{libs}/*", "kafka.tools.StorageTool", "format", "--ignore-formatted"]
     child = spawn([*tool, "--cluster-id", id_file.read_text(), "--config", str(properties)], log_file, None)
     if child.wait() != 0:

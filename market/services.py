@@ -43,7 +43,7 @@ from market.publisher import (
 )
 from market.sealing import AUDITOR, run_signer, run_witness
 from market.solver import Solver
-from market.stopping import until
+from market.stopping import STOP_SECONDS_MAX, until
 from market.store.applying import apply
 from market.store.feed import PUBLISHER
 from market.store.views import PROJECTOR
@@ -62,7 +62,6 @@ LOCAL_SERVICES: Final = (*SERVICES, "witness")
 """What `lodestone up` runs: a witness of one's own deployment is for trying out."""
 RESTART_SECONDS_MIN: Final = 0.5
 RESTART_SECONDS_MAX: Final = 15.0
-STOP_SECONDS_MAX: Final = 15.0
 YOUNG_OBJECTS_MAX: Final = 100_000
 
 Service = Callable[[Wiring, asyncio.Event], Awaitable[None]]
@@ -91,12 +90,13 @@ async def run_services(
     if unknown:
         raise ValueError(f"no services: {', '.join(unknown)}; there are {', '.join(LOCAL_SERVICES)}")
 
+    services = {name: _service(name) for name in names if name != "api"}
     api = None
     if "api" in names:
         from market.serving import Api  # noqa: PLC0415  litestar and all routes
 
         api = Api(wiring.settings, bound)
-    builders = {name: api.run if api is not None and name == "api" else _service(name) for name in names}
+        services["api"] = api.run
     tasks: list[asyncio.Task[None]] = []
     try:
         if "relay" in names:
@@ -104,7 +104,7 @@ async def run_services(
         if wiring.clock is clock and wiring.clock_bound == UNBOUNDED:
             log.warning("clock_unbounded", setting="LODESTONE_CLOCK_AHEAD_SECONDS_MAX")
         for name in names:
-            kept = _keep(name, builders[name], wiring.acting_as(name), stop)
+            kept = _keep(name, services[name], wiring.acting_as(name), stop)
             tasks.append(asyncio.create_task(kept, name=f"service-{name}"))
         tasks.append(asyncio.create_task(watch(wiring, stop), name="watch"))
         await stop.wait()

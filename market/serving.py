@@ -29,14 +29,14 @@ from market.kept_keys import publisher_key, webhook_key
 from market.lookups import resolve
 from market.settings import Settings
 from market.solver import Solver
-from market.stopping import until
+from market.stopping import STOP_SECONDS_MAX, until
 from market.store.reading import DESK_SESSIONS
 from market.watch import checks
 
 log = structlog.get_logger("lodestone.services")
 
 BACKLOG: Final = 2048
-CLOSE_SECONDS_MAX: Final = 7
+CLOSE_SECONDS_MAX: Final = int(STOP_SECONDS_MAX / 2)
 """For requests under way when it ends."""
 WHAT_IF_SECONDS_MAX: Final = 30.0
 WHAT_IFS_AT_ONCE: Final = 1

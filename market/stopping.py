@@ -2,6 +2,10 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Final
+
+STOP_SECONDS_MAX: Final = 15.0
+"""For all services of a process together."""
 
 
 async def until(stop: asyncio.Event, work: Callable[[], Awaitable[None]], end: Callable[[], object]) -> None:

@@ -12,7 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from market.local import LocalServerError, kafka_classes, local_kafka
+from market.local import OF_SHORT_RUNS, LocalServerError, kafka_classes, local_kafka
 from market.settings import Settings, load
 
 START_SECONDS_MAX = 150
@@ -60,7 +60,7 @@ async def _keep(settings: Settings) -> None:
 
 def _check(archive: Path, folder: Path) -> None:
     """Java takes a file that was cut off as it is, and dies of it. LocalServerError."""
-    command = [(folder / "java").read_text(), "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:on"]
+    command = [(folder / "java").read_text(), *OF_SHORT_RUNS, "-Xshare:on"]
     command += ["-XX:+VerifySharedSpaces", f"-XX:SharedArchiveFile={archive}"]
     command += ["-cp", f"{(folder / 'libs').resolve()}/*", "kafka.tools.StorageTool", "--help"]
     checked = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)

@@ -67,7 +67,7 @@ async def audit_in_processes(
 
     offsets = [(lane, asked.offset(lane)) for lane in asked.lanes]
     total = sum(due(max(0, lane.size - offset), lane.bounds.upto, offset) for lane, offset in offsets)
-    with told(f"{counted(len(shares), 'process', 'processes')}", total) as advance:
+    with told(counted(len(shares), "process", "processes"), total) as advance:
         try:
             async with asyncio.TaskGroup() as group:
                 for number, lanes in enumerate(shares, 1):

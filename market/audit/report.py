@@ -225,7 +225,7 @@ def verdict_told(report: AuditReport) -> str:
 def facts_told(report: AuditReport) -> str:
     return (
         f"{counted(report.agreements, 'agreement')}, {counted(report.deliveries, 'delivery', 'deliveries')} "
-        f"with what was invoiced as they left, "
+        "with what was invoiced as they left, "
         f"{counted(report.invoices, 'later invoice')}, {counted(report.payments, 'receipt')} of payments, "
         f"{counted(report.years, 'contract year')}, {counted(report.passports, 'passport')}, "
         f"{counted(report.transformations, 'transformation')}"

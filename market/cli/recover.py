@@ -68,7 +68,7 @@ def print_recovered(done: Recovered) -> None:
     """What is back, in words."""
     print_line(
         f"deployment {done.deployment}: {counted(done.lanes, 'lane')}, {counted(done.events, 'event')}, "
-        f"journal, tables, views"
+        "journal, tables, views"
     )
     print_line(
         f"{counted(done.sealed, 'event')} under {counted(done.heads, 'signed head')} with "

@@ -137,7 +137,7 @@ async def _restore_heads(ground: Ground, operator: VerifierKey | None) -> list[s
     for lane, count in done.beyond.items():
         say(
             f"{counted(count, 'signed head')} of {lane.stream}/{lane.lane} belong to events that its "
-            f"journal lacks"
+            "journal lacks"
         )
     if done.faults:
         done.faults.append("docs/recovery.md says what to do: a hole among the checkpoints, or two histories")
