@@ -1,6 +1,7 @@
 """Lanes of lots that were made before paths were kept: read, chained and audited as they were written."""
 
 from pathlib import Path
+from uuid import UUID
 
 from msgspec import UNSET
 from msgspec.structs import replace
@@ -12,7 +13,7 @@ from events.material_events import PassportIssued
 from events.origin_terms import StepShare
 from events.vocabulary import MICRO
 from market.audit.lane_audit import LaneRecord
-from market.rules.passport import Passport, fold
+from market.rules.passport import Passport, PassportFact, fold
 from market.rules.stage_paths import steps_told
 from tests.blotter import DEPLOYMENT
 from tests.desk_support import LANES, SELLER_SITE, SELLER_TRADER, moment, numbered
@@ -69,11 +70,11 @@ def test_an_audit_takes_them_as_they_are() -> None:
 
 
 def test_what_is_made_of_them_says_that_nobody_tells_all_of_it() -> None:
-    passports: dict[object, Passport] = {}
+    passports: dict[UUID, Passport] = {}
     for event in sorted(events(), key=lambda each: each.time):
-        subject = getattr(event.data, "passport", None)
-        if subject is not None:
-            passports[subject] = fold(passports.get(subject), event, event.data)  # type: ignore[arg-type]
+        if isinstance(event.data, PassportFact):
+            subject = event.data.passport
+            passports[subject] = fold(passports.get(subject), event, event.data)
     alloy = passports[ALLOY]
     steps = [step for step in steps_told(alloy) or () if step.stage == "processing"]
     assert [

@@ -146,8 +146,7 @@ async def alloy_of(
 
 async def offered(shop: Shop, seller: Firm, alloy: UUID) -> str:
     physical = PhysicalLot(site=seller.facility, lot_number="AL-1", passport=alloy)
-    places = (("extraction", "AU"), ("processing", "FR"))
-    origin = tuple(OriginStep(stage=stage, country=country) for stage, country in places)  # type: ignore[arg-type]
+    origin = (OriginStep(stage="extraction", country="AU"), OriginStep(stage="processing", country="FR"))
     order = await shop.scene.lot(
         seller, "AL-1", form="strip_cast_alloy", origin=origin, physical_lot=physical
     )

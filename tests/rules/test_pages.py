@@ -100,7 +100,8 @@ def test_every_page_has_its_language_its_title_and_boxes_of_their_own_for_tables
 def test_a_wide_table_is_printed_across_the_page(columns: int, across: str | None) -> None:
     head = tuple(f"m{number}_kg" for number in range(columns))
     root = parsed(as_page(sheet(head=head, rows=(("1",) * columns,)), NOW))
-    assert across == root.find("body/main").get("class")  # type: ignore[union-attr]
+    (main,) = root.findall("body/main")
+    assert across == main.get("class")
 
 
 def test_only_ids_and_hashes_may_be_broken() -> None:

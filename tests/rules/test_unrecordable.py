@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from contracts.rules.matched import from_match
 from events.codec import BODY_BYTES_MAX, encode_fact
+from events.contract_events import AgreementDrafted
 from events.contract_terms import SPLITTING_LIMITS_MAX
 from events.decision import Moment
 from events.market_events import ClearingAbandoned, MatchConfirmed, MatchStruck
@@ -175,7 +176,8 @@ def test_a_contract_states_as_many_splitting_limits_as_it_can_hold(paid: int) ->
     )
     (drafted, _) = from_match(0, contract, Moment(now=START, new_id=lambda: ident("agreement"))).drafts
     encode_fact(drafted.data)
-    splitting = drafted.data.terms.assay.splitting  # type: ignore[attr-defined]
+    assert isinstance(drafted.data, AgreementDrafted)
+    splitting = drafted.data.terms.assay.splitting
     assert min(paid + 2 + 32, SPLITTING_LIMITS_MAX) == len(splitting)
     assert {"Nd", "Pr", *OTHERS[:paid]} <= {limit.analyte for limit in splitting}
 

@@ -17,7 +17,7 @@ from events.heads import Heads, Stamp, append, lock_lanes
 from events.journal import JournalRow, read_head, read_rows
 from events.large_appends import RowsAhead, append_large
 from events.leases import take_leases
-from events.market_events import ClearingAbandoned, ClearingCompleted, MatchStruck
+from events.market_events import ClearingAbandoned, ClearingCompleted, ClearingPlanned, MatchStruck
 from events.positions import read_place
 from events.row_bytes import RowBytes
 from events.row_counts import RowCountWrong
@@ -287,7 +287,8 @@ async def test_a_round_that_no_reader_could_decode_is_abandoned_and_its_market_t
         await handled(scene, plan, solver)
     last = (await scene.events("market"))[-1].data
     assert isinstance(last, ClearingAbandoned)
-    assert ("unrecordable", plan.data.plan) == (last.code, last.plan)  # type: ignore[attr-defined]
+    assert isinstance(plan.data, ClearingPlanned)
+    assert ("unrecordable", plan.data.plan) == (last.code, last.plan)
     told = capsys.readouterr().out
     assert "round_unrecordable" in told
     assert str(scene.market) in told
