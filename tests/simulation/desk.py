@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from itertools import count
 from typing import Any
 from uuid import UUID
@@ -10,7 +11,7 @@ from uuid import UUID
 from events.callers import Caller
 from events.codec import decode_event
 from events.decision import Decision, Moment
-from events.envelope import Recorded
+from events.envelope import Draft, Recorded
 from events.market_events import (
     ClearingAbandoned,
     ClearingCompleted,
@@ -89,6 +90,20 @@ class Ledger:
         if isinstance(fact, ClearingCompleted):
             self.paid_cents += int(fact.buyers_pay_cents_eur)
             self.received_cents += int(fact.sellers_receive_cents_eur)
+
+
+@lru_cache(maxsize=4)
+def concluded(bodies: tuple[bytes, ...]) -> list[Draft]:
+    """Of a record up to a plan: a function of its bytes alone, so the orders of a race share what they share."""
+    books: Books = {}
+    plan = None
+    for body in bodies:
+        plan = decode_event(body, b"")
+        fold(books, plan)
+    assert plan is not None
+    drafts = conclude(books[MARKET], plan)
+    assert drafts == expected_record(posed_round(books[MARKET], plan), [draft.data for draft in drafts])
+    return drafts
 
 
 class Desk(Lane):
@@ -200,13 +215,8 @@ class Desk(Lane):
         plan = self.open_plan
         if plan is None:
             return []
-        books: Books = {}
-        for event in self.events[: plan.position]:
-            fold(books, event)
         self.open_plan = None
-        drafts = conclude(books[MARKET], plan)
-        assert drafts == expected_record(posed_round(books[MARKET], plan), [draft.data for draft in drafts])
-        return self.append(drafts)
+        return self.append(concluded(tuple(self.bodies[: plan.position])))
 
     def answer(self, match: UUID, organisation: UUID, reason: str | None = None) -> list[Recorded]:
         answer: Any = "confirmed" if reason is None else "declined"
