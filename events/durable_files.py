@@ -1,14 +1,30 @@
 """Small files that survive a power cut: written whole or not at all."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 SECRET_MODE = 0o600
 
 
 def write_durably(path: Path, data: bytes, *, mode: int = SECRET_MODE) -> None:
-    """Replaces the file: it is on the disk, under its name, when this returns."""
+    """Replaces the file: it is on the disk, under its name, when this returns.
+
+    OSError, with the file's name, when the disk is full or the folder cannot be written; the file is then as
+    it was, and nothing lies beside it.
+    """
     fresh = path.with_name(f"{path.name}.{os.getpid()}.new")
+    try:
+        _write(fresh, data, mode)
+        fresh.rename(path)
+    except OSError as error:
+        with suppress(OSError):
+            fresh.unlink()
+        raise OSError(error.errno, error.strerror, str(path)) from error
+    sync_folder(path.parent)
+
+
+def _write(fresh: Path, data: bytes, mode: int) -> None:
     handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
     try:
         os.fchmod(handle, mode)
@@ -17,8 +33,6 @@ def write_durably(path: Path, data: bytes, *, mode: int = SECRET_MODE) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-    fresh.rename(path)
-    sync_folder(path.parent)
 
 
 def sync_folder(folder: Path) -> None:

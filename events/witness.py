@@ -214,10 +214,12 @@ class Witness:
         state, ledger = await self._begin(consumer)
         await self._publish(state)
         async for records in topic_records(consumer, self._topic, 0, start=state.next_offset):
+            # What it learns it has to learn again where the folder does not take it.
+            self._ledger = None
             state = self._take(ledger, self._state or state, records)
             crash_point("witness.verified")
             self._folder.write(state)
-            self._state = state
+            self._state, self._ledger = state, ledger
             crash_point("witness.stored")
             await self._publish(state)
 

@@ -157,9 +157,8 @@ async def _until_terminated(main: Coroutine[Any, Any, T]) -> T:
 def _told_of(error: Exception) -> CommandFailed:
     """That a server is away, which one where that is known; or that a file of this machine is at fault."""
     if isinstance(error, OSError) and (error.filename is not None or error.errno in FILE_FAULTS):
-        if error.filename is None:
-            return CommandFailed(Exit.UNAVAILABLE, f"this machine: {reason_of(error)}")
-        return CommandFailed(Exit.INVALID_INPUT, f"{error.filename}: {reason_of(error)}")
+        code = Exit.UNAVAILABLE if error.errno in FILE_FAULTS else Exit.INVALID_INPUT
+        return CommandFailed(code, f"{error.filename or 'this machine'}: {reason_of(error)}")
     if isinstance(error, RecordUnavailable):
         sentence = str(error)
     elif isinstance(error, KafkaError):

@@ -41,6 +41,7 @@ def told(error: BaseException) -> tuple[Exit, str]:
     [
         (FileNotFoundError(errno.ENOENT, "none", "/x.csv"), Exit.INVALID_INPUT, "/x.csv: none"),
         (OSError(errno.ENOSPC, "full"), Exit.UNAVAILABLE, "this machine: No space left on device"),
+        (OSError(errno.ENOSPC, "full", "state.json"), Exit.UNAVAILABLE, "state.json: full"),
         (OSError(errno.EMFILE, "many"), Exit.UNAVAILABLE, "this machine: Too many open files"),
     ],
 )
