@@ -1,7 +1,9 @@
 """Forward-only SQL migrations: one transaction per file, once, under an advisory lock, checked by SHA-256."""
 
+from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
+from typing import NamedTuple
 
 from events.connections import Connection, check_version
 
@@ -10,6 +12,29 @@ ADVISORY_LOCK = 0x10DE5703
 
 class MigrationError(RuntimeError):
     """An applied file was changed, or is missing."""
+
+
+class Difference(NamedTuple):
+    """What is missing in a database, what a newer version has applied to it, what was changed or removed;
+    `newest` of these files."""
+
+    newest: str
+    missing: tuple[str, ...]
+    newer: tuple[str, ...]
+    changed: tuple[str, ...]
+
+    @property
+    def told_beyond(self) -> str | None:
+        """The sentence of a database that is not an earlier state of this version's; None where it is."""
+        if self.newer:
+            return (
+                f"this database is of a newer version: {self.newer[-1]} is applied to it, and the newest "
+                f"here is {self.newest}; run that version, or restore a backup of before"
+            )
+        if self.changed:
+            names = ", ".join(self.changed)
+            return f"applied migrations were changed or removed: {names}; they are forward-only"
+        return None
 
 
 SERVER_MAJOR = "select current_setting('server_version_num')::int / 10000"
@@ -41,24 +66,33 @@ async def migrate(connection: Connection, directory: Path) -> tuple[str, ...]:
     try:
         await connection.execute(CREATE_LEDGER)
         applied = {row["name"]: row["sha256"] for row in await connection.fetch(APPLIED)}
-        _check(files, applied)
-        new = tuple(name for name in files if name not in applied)
-        for name in new:
+        found = _difference(files, applied)
+        _check(found)
+        for name in found.missing:
             async with connection.transaction():
                 await connection.execute(files[name])
                 await connection.execute(RECORD, name, _digest(files[name]))
-        return new
+        return found.missing
     finally:
         await connection.execute(UNLOCK, ADVISORY_LOCK)
 
 
-async def pending(connection: Connection, directory: Path) -> tuple[str, ...]:
-    """The names of the migrations that are not applied yet."""
-    names = tuple(read_files(directory))
+async def compare(connection: Connection, directory: Path) -> Difference:
+    """The directory's migrations beside those that the database has. Nothing is written."""
+    files = read_files(directory)
     if await connection.fetchval("select to_regclass('ops.migration')") is None:
-        return names
-    applied = {row["name"] for row in await connection.fetch(APPLIED)}
-    return tuple(name for name in names if name not in applied)
+        return _difference(files, {})
+    return _difference(files, {row["name"]: row["sha256"] for row in await connection.fetch(APPLIED)})
+
+
+async def pending(connection: Connection, directory: Path) -> tuple[str, ...]:
+    """The names of the migrations that are not applied yet.
+
+    MigrationError as of `migrate`: where the database is of a newer version, nothing could be applied.
+    """
+    found = await compare(connection, directory)
+    _check(found)
+    return found.missing
 
 
 def read_files(directory: Path) -> dict[str, str]:
@@ -69,19 +103,25 @@ def read_files(directory: Path) -> dict[str, str]:
     return files
 
 
-def _check(files: dict[str, str], applied: dict[str, str]) -> None:
+def _difference(files: Mapping[str, str], applied: Mapping[str, str]) -> Difference:
     newest = max(files)
-    later = sorted(name for name in applied if name > newest)
-    if later:
-        raise MigrationError(
-            f"this database is of a newer version: {later[-1]} is applied to it, and the newest here is "
-            f"{newest}; run that version, or restore a backup of before"
-        )
-    wrong = [name for name, digest in applied.items() if name not in files or _digest(files[name]) != digest]
-    if wrong:
-        raise MigrationError(
-            f"applied migrations were changed or removed: {', '.join(sorted(wrong))}; they are forward-only"
-        )
+    return Difference(
+        newest=newest,
+        missing=tuple(name for name in files if name not in applied),
+        newer=tuple(sorted(name for name in applied if name > newest)),
+        changed=tuple(
+            sorted(
+                name
+                for name, digest in applied.items()
+                if name <= newest and (name not in files or _digest(files[name]) != digest)
+            )
+        ),
+    )
+
+
+def _check(found: Difference) -> None:
+    if told := found.told_beyond:
+        raise MigrationError(told)
 
 
 def _digest(text: str) -> str:

@@ -17,6 +17,7 @@ from events.brokers import Bootstrap
 from events.clock_bounds import ClockBound, bound_of
 from events.connections import (
     LOGIN_REFUSED,
+    Connection,
     Pool,
     acquire,
     cluster_id,
@@ -25,6 +26,7 @@ from events.connections import (
     open_pool,
     open_producer,
 )
+from events.counts import counted
 from events.decision import LaneKey
 from events.desk import Desk, open_desk
 from events.envelope import source_of
@@ -32,8 +34,9 @@ from events.ids import new_id
 from events.journal import DEFAULT_LANES, Deployment, initialise, read_deployment
 from events.lane import LaneWriter
 from events.migration_plans import Planned, plan, plan_of_all
-from events.migrations import pending
+from events.migrations import compare, pending
 from market.broker_logins import acting_as
+from market.children import LocalServerError
 from market.local import local_kafka, local_postgres
 from market.provision import MIGRATIONS, ProvisionError, prepare_database, role_url
 from market.rules.streams.reach import Reach
@@ -70,6 +73,10 @@ def webhook_reach(settings: Settings) -> Reach:
         networks=tuple(ip_network(network.strip()) for network in networks),
         plain=settings.webhook_plain,
     )
+
+
+class OtherVersion(LocalServerError):
+    """The database is not of this program's version, which therefore neither reads nor writes it."""
 
 
 class Ground(Struct, frozen=True, kw_only=True):
@@ -148,7 +155,10 @@ async def migrate_database(ground: Ground, lanes: int | None = None) -> tuple[De
 
 
 async def planned_migrations(ground: Ground) -> tuple[Planned, ...]:
-    """What `migrate_database` would do; all of it while the reader's role, or its password, is missing."""
+    """What `migrate_database` would do; all of it while the reader's role, or its password, is missing.
+
+    MigrationError as `pending_migrations` raises it.
+    """
     try:
         async with ground.opened_pool("reader", 1) as pool, acquire(pool) as connection:
             return await plan(connection, MIGRATIONS)
@@ -157,7 +167,10 @@ async def planned_migrations(ground: Ground) -> tuple[Planned, ...]:
 
 
 async def pending_migrations(ground: Ground) -> tuple[str, ...]:
-    """What `migrate_database` would apply; all while the reader's role, or its password, is missing."""
+    """What `migrate_database` would apply; all while the reader's role, or its password, is missing.
+
+    MigrationError where the database is of a newer version, or an applied file was changed.
+    """
     try:
         async with ground.opened_pool("reader", 1) as pool, acquire(pool) as connection:
             return await pending(connection, MIGRATIONS)
@@ -244,7 +257,10 @@ class Wiring(Struct, frozen=True, kw_only=True):
 
 @asynccontextmanager
 async def wire(ground: Ground, clock: Callable[[], datetime] = clock) -> AsyncIterator[Wiring]:
-    """Pools by role and a running lane writer. NotInitialised before the first `prepare`."""
+    """Pools by role and a running lane writer.
+
+    NotInitialised before the first `prepare`, OtherVersion on a database of an earlier or a newer version.
+    """
     async with AsyncExitStack() as stack:
         pools: dict[Role, Pool] = {}
         for role, size in POOLS.items():
@@ -253,6 +269,7 @@ async def wire(ground: Ground, clock: Callable[[], datetime] = clock) -> AsyncIt
             stack.push_async_callback(close_pool, pool)
         async with acquire(pools["writer"]) as connection:
             deployment = await read_deployment(connection)
+            await _check_version(connection)
         bound = bound_of(ground.settings.clock_ahead_seconds_max)
         writer = LaneWriter(
             pools["writer"], apply, clock=clock, new_id=new_id, new_salt=new_salt, bound=bound
@@ -269,6 +286,19 @@ async def wire(ground: Ground, clock: Callable[[], datetime] = clock) -> AsyncIt
             auditor=pools["auditor"],
             desk=await open_desk(writer, pools["writer"], new_id),
             clock=clock,
+        )
+
+
+async def _check_version(connection: Connection) -> None:
+    """OtherVersion says which, and what to do."""
+    found = await compare(connection, MIGRATIONS)
+    if found.told_beyond is not None:
+        raise OtherVersion(found.told_beyond)
+    if found.missing:
+        raise OtherVersion(
+            f"this database is of an earlier version: {counted(len(found.missing), 'migration')} of this one "
+            f"from {found.missing[0]} on are not applied to it; stop the services of before and run "
+            "`lodestone migrate`, as docs/operations.md says under Upgrading"
         )
 
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Awaitable
 from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 from typing import Final
 
 import structlog
@@ -15,7 +16,7 @@ from contracts.store import contests
 from contracts.store.due import longest_due as contracts_longest_due
 from events import clock_bounds, seals
 from events.connections import acquire
-from events.migrations import pending
+from events.migrations import compare
 from events.watermarks import oldest_unpublished_seconds
 from market.certificates import certificates
 from market.disks import free_bytes
@@ -72,7 +73,7 @@ where l.stopped_reason is not null or r.stopped_reason is not null
 
 def checks(wiring: Wiring) -> dict[str, Check]:
     """What `/readyz` asks: the database, its migrations, both clocks, room to write, how far the relay is
-    behind."""
+    behind, and whether a newer version has brought the database beyond this one."""
 
     async def database() -> str | None:
         try:
@@ -95,7 +96,7 @@ def checks(wiring: Wiring) -> dict[str, Check]:
     async def migrations() -> str | None:
         try:
             async with acquire(wiring.reader) as connection:
-                missing = await pending(connection, MIGRATIONS)
+                missing = (await compare(connection, MIGRATIONS)).missing
         except Exception as error:  # noqa: BLE001  any failure is the answer
             return f"the migrations cannot be read: {type(error).__name__}"
         return f"migrations are missing: {', '.join(missing)}" if missing else None
@@ -125,7 +126,16 @@ def checks(wiring: Wiring) -> dict[str, Check]:
         "disk": Check(ask=disk, needed=False),
         "migrations": Check(ask=migrations),
         "relay": Check(ask=relay, needed=False),
+        "version": Check(ask=partial(_version, wiring), needed=False),
     }
+
+
+async def _version(wiring: Wiring) -> str | None:
+    try:
+        async with acquire(wiring.reader) as connection:
+            return (await compare(connection, MIGRATIONS)).told_beyond
+    except Exception as error:  # noqa: BLE001  any failure is the answer
+        return f"the database's version cannot be read: {type(error).__name__}"
 
 
 def told_difference(found: timedelta) -> str:

@@ -17,6 +17,7 @@ from events.counts import counted
 from events.decision import LaneKey
 from events.journal import Deployment, read_deployment
 from events.key_files import KeyFileError
+from events.migrations import MigrationError
 from events.notes import NoteError
 from events.positions import at_work
 from events.watermarks import oldest_unpublished_seconds
@@ -148,7 +149,10 @@ async def _findings(settings: Settings) -> list[Finding]:
     if url is None:
         return findings
     ground = Ground(settings=settings, admin_url=url, bootstrap=bootstrap or "")
-    missing = await pending_migrations(ground)
+    try:
+        missing = await pending_migrations(ground)
+    except MigrationError as error:
+        return [*findings, Finding(what="migrations", state="wrong", told=str(error))]
     findings.append(_migrations(missing))
     if missing:
         return findings

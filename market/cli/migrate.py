@@ -56,10 +56,10 @@ def command(*, lanes: int | None, dry_run: bool, planned: bool, as_json: bool) -
     migration would lock until it has ended. With the services stopped nobody waits for them.
     """
     settings = settings_of()
-    if planned:
-        _tell(run_async(_plan(settings)), as_json=as_json)
-        return
     try:
+        if planned:
+            _tell(run_async(_plan(settings)), as_json=as_json)
+            return
         report = run_async(_pending(settings) if dry_run else _migrate(settings, lanes))
     except (MigrationError, ProvisionError, NotInitialised) as error:
         raise CommandFailed(Exit.INVALID_INPUT, str(error)) from error
