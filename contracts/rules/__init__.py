@@ -26,5 +26,6 @@ In the order of reading, each line from what a command meets first to what it re
                    was accepted)
     a payment      payments, payment_checks; payment (its fold, and what is open of an invoice)
     a year         shortfall (its ledger), balances, year_accounts, year_prices, statements
-    saying no      refusals, delivery_refusals, volume_refusals, payment_refusals
+    saying no      refusals, delivery_refusals, price_refusals (of indices and invoices), volume_refusals,
+                   payment_refusals
 """

@@ -5,7 +5,7 @@ from datetime import date
 from typing import Final, assert_never
 
 from contracts.rules import demands, goods
-from contracts.rules.delivery_refusals import EuroOnly, RateMissing, RateNeedless
+from contracts.rules.price_refusals import EuroOnly, RateMissing, RateNeedless
 from contracts.rules.prices import index_of
 from contracts.rules.refusals import (
     AmountBelowZero,

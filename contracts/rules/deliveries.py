@@ -30,7 +30,6 @@ from contracts.rules.delivery_refusals import (
     DeliveredFormUnfit,
     FindingsUnproven,
     GoodsNotAgreed,
-    IndexGap,
     LotDelivered,
     NothingShipped,
     OutsideContractYears,
@@ -43,6 +42,7 @@ from contracts.rules.goods import unlike_agreed
 from contracts.rules.index_units import priced_terms
 from contracts.rules.invoices import credited, line
 from contracts.rules.materials import Material
+from contracts.rules.price_refusals import IndexGap
 from contracts.rules.prices import Quotation, delivery_price, index_of, provisional_share
 from contracts.rules.quotation import IndexValues, provisional, provisional_rate, quarter_of
 from contracts.rules.replacements import made_good_g, replacement_refusals

@@ -11,8 +11,8 @@ from typing import Final, NamedTuple, TypeAlias
 from msgspec.structs import replace
 
 from contracts.rules.agreement import Agreement
-from contracts.rules.delivery_refusals import ClauseUnitDiffers
 from contracts.rules.indices import IndexUnit
+from contracts.rules.price_refusals import ClauseUnitDiffers
 from contracts.rules.prices import index_of
 from events.contract_terms import AgreementTerms
 from events.refusal import Caution, refuse

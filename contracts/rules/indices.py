@@ -7,7 +7,7 @@ from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
 from contracts.rules.days import midnight
-from contracts.rules.delivery_refusals import (
+from contracts.rules.price_refusals import (
     IndexPeriodNotDays,
     IndexPeriodsOverlap,
     IndexRestatementStale,

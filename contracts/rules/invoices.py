@@ -9,7 +9,7 @@ from uuid import UUID
 
 from contracts.rules.agreement import Agreement
 from contracts.rules.days import day_of
-from contracts.rules.delivery_refusals import AmountTooLarge
+from contracts.rules.price_refusals import AmountTooLarge
 from contracts.rules.price_terms import amount_cents
 from contracts.rules.prices import Priced
 from events.contract_events import InvoiceSettled

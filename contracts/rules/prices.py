@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from typing import NamedTuple, assert_never
 
-from contracts.rules.delivery_refusals import AmountTooLarge
 from contracts.rules.materials import Material
 from contracts.rules.price_lines import penalty_term, sustainability_terms
+from contracts.rules.price_refusals import AmountTooLarge
 from contracts.rules.price_terms import (
     co_product_ueur,
     round_half_even,

@@ -10,7 +10,7 @@ from fractions import Fraction
 from typing import Final, Literal, NamedTuple, assert_never
 
 from contracts.rules.days import midnight, months_later
-from contracts.rules.delivery_refusals import IndexGap, QuotationPeriodOpen
+from contracts.rules.price_refusals import IndexGap, QuotationPeriodOpen
 from events.contract_terms import IndexValue
 from events.price_clauses import IndexReference, QuotationPeriod
 from events.vocabulary import Code

@@ -19,7 +19,6 @@ from contracts.rules.days import instant_text
 from contracts.rules.delivery import Delivery, DeliveryState, Return, ReturnFact, known, status_refusals
 from contracts.rules.delivery_refusals import (
     NothingReturned,
-    NotSettledYet,
     ReturnAboveDelivery,
     ReturnAnswerOpen,
     ReturnAnswerUndated,
@@ -29,6 +28,7 @@ from contracts.rules.delivery_refusals import (
     ReturnUndeclared,
 )
 from contracts.rules.invoices import of_delivery, returned_line, settled_lines
+from contracts.rules.price_refusals import NotSettledYet
 from contracts.rules.quotation import quarter_of
 from contracts.rules.received_masses import moisture_ppb, moisture_unstated
 from contracts.rules.refusals import EvidenceMissing

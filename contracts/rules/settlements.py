@@ -11,16 +11,6 @@ from contracts.rules.agreement import Agreement
 from contracts.rules.assays import buyer_share_cents
 from contracts.rules.days import midnight
 from contracts.rules.delivery import OPEN, Delivery, DeliveryState, known, status_refusals
-from contracts.rules.delivery_refusals import (
-    AlreadySettled,
-    NoContractForDifference,
-    NothingDelivered,
-    NothingRestated,
-    NotSettledYet,
-    QuarterNotOver,
-    QuarterStart,
-    QuarterUndecided,
-)
 from contracts.rules.index_units import IndexUnits, priced_terms
 from contracts.rules.invoices import (
     credit,
@@ -32,6 +22,16 @@ from contracts.rules.invoices import (
     umpire_cost,
 )
 from contracts.rules.price_lines import silence_was_paid
+from contracts.rules.price_refusals import (
+    AlreadySettled,
+    NoContractForDifference,
+    NothingDelivered,
+    NothingRestated,
+    NotSettledYet,
+    QuarterNotOver,
+    QuarterStart,
+    QuarterUndecided,
+)
 from contracts.rules.prices import Priced, Quotation, delivery_price, difference_price, index_of
 from contracts.rules.quotation import (
     Days,

@@ -5,9 +5,9 @@ from datetime import date, datetime
 from msgspec.structs import replace
 
 from contracts.rules.agreement import Agreement
-from contracts.rules.delivery_refusals import IndexGap
 from contracts.rules.index_units import IndexUnits, terms_read, unlike_units
 from contracts.rules.materials import Material
+from contracts.rules.price_refusals import IndexGap
 from contracts.rules.price_terms import MICRO_G_PER_KG_PER_CENT, round_half_even
 from contracts.rules.prices import Priced, Quotation, delivery_price, index_of
 from contracts.rules.quotation import IndexValues, provisional, provisional_rate

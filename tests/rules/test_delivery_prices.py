@@ -12,9 +12,9 @@ from msgspec.structs import replace
 
 from contracts.rules.clauses import clause_refusals
 from contracts.rules.days import midnight
-from contracts.rules.delivery_refusals import AmountTooLarge
 from contracts.rules.invoices import difference, line, total_cents
 from contracts.rules.materials import Material
+from contracts.rules.price_refusals import AmountTooLarge
 from contracts.rules.price_terms import stages_unstated
 from contracts.rules.prices import (
     Priced,

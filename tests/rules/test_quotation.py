@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from contracts.rules.days import midnight
-from contracts.rules.delivery_refusals import IndexGap, QuotationPeriodOpen
+from contracts.rules.price_refusals import IndexGap, QuotationPeriodOpen
 from contracts.rules.quotation import (
     Days,
     in_force,

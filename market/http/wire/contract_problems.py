@@ -5,6 +5,7 @@ from typing import Final
 
 from contracts.rules import delivery_refusals as of_deliveries
 from contracts.rules import payment_refusals as of_payments
+from contracts.rules import price_refusals as of_prices
 from contracts.rules import refusals
 from events.refusal import Refusal
 
@@ -104,11 +105,11 @@ CONTRACT_REFUSED: Final[dict[type[Refusal], int]] = {
     ),
     **dict.fromkeys(
         (
-            of_deliveries.IndexUnitDiffers,
-            of_deliveries.ClauseUnitDiffers,
-            of_deliveries.IndexRestatementStale,
-            of_deliveries.IndexGap,
-            of_deliveries.QuotationPeriodOpen,
+            of_prices.IndexUnitDiffers,
+            of_prices.ClauseUnitDiffers,
+            of_prices.IndexRestatementStale,
+            of_prices.IndexGap,
+            of_prices.QuotationPeriodOpen,
             of_deliveries.AgreementIneffective,
             of_deliveries.DeliveryStatusUnfit,
             of_deliveries.BuyerHasSpoken,
@@ -140,12 +141,12 @@ CONTRACT_REFUSED: Final[dict[type[Refusal], int]] = {
             of_deliveries.MassOpen,
             of_deliveries.MassFinal,
             of_deliveries.SurveyContested,
-            of_deliveries.AlreadySettled,
-            of_deliveries.NothingRestated,
-            of_deliveries.QuarterNotOver,
-            of_deliveries.NothingDelivered,
-            of_deliveries.QuarterUndecided,
-            of_deliveries.NotSettledYet,
+            of_prices.AlreadySettled,
+            of_prices.NothingRestated,
+            of_prices.QuarterNotOver,
+            of_prices.NothingDelivered,
+            of_prices.QuarterUndecided,
+            of_prices.NotSettledYet,
             of_payments.PaymentStatusUnfit,
             of_payments.PaymentRepeated,
             of_payments.InvoiceOverpaid,
@@ -154,12 +155,12 @@ CONTRACT_REFUSED: Final[dict[type[Refusal], int]] = {
     ),
     **dict.fromkeys(
         (
-            of_deliveries.IndexUnitMissing,
-            of_deliveries.IndexPeriodsOverlap,
-            of_deliveries.IndexValueInFuture,
-            of_deliveries.IndexPeriodNotDays,
-            of_deliveries.IndexValueEmpty,
-            of_deliveries.NothingPublished,
+            of_prices.IndexUnitMissing,
+            of_prices.IndexPeriodsOverlap,
+            of_prices.IndexValueInFuture,
+            of_prices.IndexPeriodNotDays,
+            of_prices.IndexValueEmpty,
+            of_prices.NothingPublished,
             of_deliveries.OutsideContractYears,
             of_deliveries.LotNotOfMatch,
             of_deliveries.ReturnAboveDelivery,
@@ -187,12 +188,12 @@ CONTRACT_REFUSED: Final[dict[type[Refusal], int]] = {
             of_deliveries.GoodsNotAgreed,
             of_deliveries.ClaimNotPaid,
             of_deliveries.FindingsUnproven,
-            of_deliveries.QuarterStart,
-            of_deliveries.NoContractForDifference,
-            of_deliveries.RateMissing,
-            of_deliveries.RateNeedless,
-            of_deliveries.EuroOnly,
-            of_deliveries.AmountTooLarge,
+            of_prices.QuarterStart,
+            of_prices.NoContractForDifference,
+            of_prices.RateMissing,
+            of_prices.RateNeedless,
+            of_prices.EuroOnly,
+            of_prices.AmountTooLarge,
             of_payments.InvoiceNamedTwice,
             of_payments.PaymentSignUnfit,
             of_payments.PaymentCurrencyDiffers,
