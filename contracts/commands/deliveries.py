@@ -32,6 +32,7 @@ from contracts.store import agreements as agreement_store
 from contracts.store import deliveries as store
 from contracts.store import indices as index_store
 from contracts.store.agreements import AgreementKey
+from contracts.store.invoices import invoices_of_period, load_invoices
 from contracts.store.volumes import load_years
 from events.connections import Connection
 from events.contract_terms import InvoiceLine
@@ -89,7 +90,7 @@ async def _quarter_settled(
 ) -> bool:
     if not settles_quarterly(agreements.get(key[2]), day):
         return False
-    return bool(await store.invoices_of_period(connection, key, midnight(quarter_of(day).start)))
+    return bool(await invoices_of_period(connection, key, midnight(quarter_of(day).start)))
 
 
 async def _left_g(connection: Connection, key: AgreementKey, agreement: Agreement | None) -> int:
@@ -143,7 +144,7 @@ async def _load_settling(
             shipped = state.delivery.shipped
             keys[shipped.delivery] = (ask.lane, ask.market, shipped.agreement, shipped.delivery)
             priced.append((state.agreement, shipped.shipped_on, ask.lanes))
-    invoices = await store.load_invoices(connection, list(keys.values()))
+    invoices = await load_invoices(connection, list(keys.values()))
     units, values = await _read_indices(connection, priced)
     return [
         replace(state, invoices=tuple(invoices.get(ask.argument.delivery, ())), values=values, units=units)
@@ -171,7 +172,7 @@ async def load_returning(
             continue
         shipped = state.delivery.shipped
         key = (ask.lane, ask.market, shipped.agreement)
-        invoices = await store.load_invoices(connection, [(*key, shipped.delivery)])
+        invoices = await load_invoices(connection, [(*key, shipped.delivery)])
         states.append(
             replace(
                 state,
@@ -202,7 +203,7 @@ async def _load_quarter(
                 lane=ask.lane,
                 agreement=agreement,
                 deliveries=await store.shipped_between(connection, key, days.start, days.end),
-                invoices=await store.invoices_of_period(connection, key, midnight(days.start)),
+                invoices=await invoices_of_period(connection, key, midnight(days.start)),
                 values=await index_store.load_values(connection, windows),
                 units=units,
             )

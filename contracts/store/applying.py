@@ -7,7 +7,17 @@ from contracts.rules.delivery import DeliveryFact
 from contracts.rules.open_contests import ContestFact
 from contracts.rules.payment import PaymentFact
 from contracts.rules.volumes import VolumeFact
-from contracts.store import agreements, contests, deliveries, due, indices, issued_invoices, payments, volumes
+from contracts.store import (
+    agreements,
+    contests,
+    deliveries,
+    due,
+    indices,
+    invoices,
+    issued_invoices,
+    payments,
+    volumes,
+)
 from events.connections import Connection
 from events.contract_events import IndexPublished, InvoiceSettled
 from events.envelope import Recorded
@@ -43,7 +53,7 @@ async def apply(connection: Connection, events: Sequence[Recorded]) -> None:
     if delivery:
         await deliveries.apply(connection, delivery)
     if invoice:
-        await deliveries.apply_invoices(connection, invoice)
+        await invoices.apply(connection, invoice)
     issued = [
         (event, fact) for event, fact in (*delivery, *invoice) if isinstance(fact, issued_invoices.Issuing)
     ]

@@ -23,6 +23,7 @@ from contracts.store import deliveries as store
 from contracts.store import indices as index_store
 from contracts.store import issued_invoices, own_deliveries, own_invoices
 from contracts.store.due import due_deliveries
+from contracts.store.invoices import issues, list_invoices
 from events.contract_events import InvoiceSettled
 from events.decision import LaneKey
 from events.delivery_events import DeliveryShipped
@@ -171,9 +172,9 @@ async def test_a_delivery_from_shipment_to_a_restated_settlement(yard: Yard) -> 
     second = _invoice(answer)
     assert (800_000, first.invoice) == (second.total_cents, second.restates)
     async with yard.scene.pool.acquire() as connection:
-        kept = await store.list_invoices(connection, yard.agreement, after=None, limit=10)
+        kept = await list_invoices(connection, yard.agreement, after=None, limit=10)
         (shown,) = await store.list_deliveries(connection, yard.agreement, after=None, limit=10)
-        issued = await store.issues(
+        issued = await issues(
             connection, yard.agreement, {first.invoice, second.invoice}, {delivery, yard.agreement}
         )
     assert [second, first] == kept

@@ -12,8 +12,9 @@ from contracts.commands import deliveries as commands
 from contracts.rules.days import day_of
 from contracts.rules.invoices import below_zero_cautions, due_on
 from contracts.rules.settlements import Restate, Settle, SettleQuarter
-from contracts.store import deliveries as store
 from contracts.store.agreements import load_agreement
+from contracts.store.deliveries import list_deliveries
+from contracts.store.invoices import issues, list_invoices
 from contracts.store.own_invoices import IssuedInvoice, load_standings
 from events.contract_events import InvoiceSettled
 from events.delivery_events import DeliveryShipped
@@ -119,12 +120,10 @@ async def index(call: Call[Nothing, InvoicesQuery]) -> Answer:
     agreement, limit, after = await load(call), lists.limit(call), lists.after(call, UUID)
     shipped: list[DeliveryShipped] = []
     async with as_party(call) as (connection, _):
-        rows = await store.list_invoices(connection, agreement.agreement, after=after, limit=limit + 1)
+        rows = await list_invoices(connection, agreement.agreement, after=after, limit=limit + 1)
         if call.query.provisional:
             # A delivery's id is made just before that of its invoice: of one they may lie around `after`.
-            deliveries = await store.list_deliveries(
-                connection, agreement.agreement, after=after, limit=limit + 2
-            )
+            deliveries = await list_deliveries(connection, agreement.agreement, after=after, limit=limit + 2)
             shipped = [each.shipped for each in deliveries if after is None or each.shipped.invoice < after]
     found: list[InvoiceSettled | DeliveryShipped] = sorted(
         [*rows, *shipped], key=lambda each: each.invoice, reverse=True
@@ -150,7 +149,7 @@ async def _issues(
     invoices = [each.invoice for each in facts if isinstance(each, InvoiceSettled)]
     async with as_party(call) as (connection, organisation):
         agreed = await load_agreement(connection, organisation, agreement)
-        found = await store.issues(connection, agreement, invoices, deliveries)
+        found = await issues(connection, agreement, invoices, deliveries)
     if agreed is None:
         raise not_found()
     return {
