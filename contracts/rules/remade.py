@@ -76,7 +76,6 @@ from events.contract_events import (
     ShortfallNotified,
     YearAssessed,
 )
-from events.contract_terms import AnalyteResult
 from events.decision import Decision, Moment
 from events.delivery_events import (
     AssayLodged,
@@ -253,38 +252,18 @@ def _stepped(
                 capacity=fact.capacity,
             )
             return agreements.sign(state, signed, moment)
-        case ConditionSettled():
-            met = standing.SettleCondition(
-                **named, condition=fact.condition, outcome=fact.outcome, on=fact.on, evidence=fact.evidence
-            )
-            return standing.settle_condition(state, met, moment)
-        case AgreementExtended():
-            return standing.extend(state, standing.Extend(**named), moment)
-        case ForceMajeureDeclared():
-            suspended = standing.Suspend(
-                **named, period=fact.period, reason=fact.reason, evidence=fact.evidence
-            )
-            return standing.suspend(state, suspended, moment)
-        case ForceMajeureEnded():
-            return standing.resume(state, standing.Resume(**named), moment)
-        case AgreementTerminated():
-            reason = _reason(fact)
-            return standing.terminate(
-                state,
-                standing.Terminate(**named, reason=reason, note=fact.note, evidence=fact.evidence),
-                moment,
-            )
+        case (
+            ConditionSettled()
+            | AgreementExtended()
+            | ForceMajeureDeclared()
+            | ForceMajeureEnded()
+            | AgreementTerminated()
+        ):
+            return standing.decided_again(state, fact, caller, agreement.version, moment)
         case DeclarationContested() | ContestSettled():
             return contests.decided_again(state, fact, caller, moment)
         case _:
             assert_never(fact)
-
-
-def _reason(fact: AgreementTerminated) -> standing.TerminationReason:
-    for reason in standing.REASONS:
-        if reason == fact.reason:
-            return reason
-    raise LookupError(f"no side ends an agreement for {fact.reason}")
 
 
 def _counted(
@@ -367,31 +346,12 @@ def _delivered(
             return deliveries.ship(
                 state, _shipment(fact, caller), _moment(event.time, fact.delivery, fact.invoice)
             )
-        case DeliveryWeighed():
-            return weighings.weigh(state, _weighing(fact, caller), moment)
-        case WeighingObjected() | WeighingSettled():
+        case DeliveryWeighed() | WeighingObjected() | WeighingSettled():
             return weighings.decided_again(state, fact, caller, moment)
         case NonArrivalDeclared() | NonArrivalContested() | NonArrivalSettled():
             return non_arrivals.decided_again(state, fact, caller, moment)
-        case AssayLodged():
-            lodged = results.LodgeAssay(
-                caller=caller,
-                delivery=fact.delivery,
-                laboratory=fact.laboratory,
-                reference=fact.reference,
-                results=fact.results,
-            )
-            return results.lodge(state, lodged, moment)
-        case AssaysExchanged():
-            exchanged = results.ExchangeAssays(caller=caller, delivery=fact.delivery)
-            return results.exchange(state, exchanged, moment)
-        case UmpireDecided():
-            return results.umpire(state, _umpire(fact, caller), moment)
-        case UmpireObjected():
-            objected = results.ObjectToUmpire(
-                caller=caller, delivery=fact.delivery, reason=fact.reason, evidence=fact.evidence
-            )
-            return results.object_to_umpire(state, objected, moment)
+        case AssayLodged() | AssaysExchanged() | UmpireDecided() | UmpireObjected():
+            return results.decided_again(state, fact, caller, moment)
         case DeliveryAccepted() | DeliveryRejected() | DeliveryWithdrawn():
             return deliveries.decided_again(state, fact, caller, moment)
         case _:
@@ -423,46 +383,11 @@ def _shipment(fact: DeliveryShipped, caller: Caller) -> deliveries.Ship:
     )
 
 
-def _weighing(fact: DeliveryWeighed, caller: Caller) -> weighings.Weigh:
-    return weighings.Weigh(
-        caller=caller,
-        delivery=fact.delivery,
-        weighed_on=fact.weighed_on,
-        net_wet_g=fact.net_wet_g,
-        moisture_ppb=fact.moisture_ppb,
-        evidence=fact.evidence,
-    )
-
-
-def _umpire(fact: UmpireDecided, caller: Caller) -> results.DecideAsUmpire:
-    return results.DecideAsUmpire(
-        caller=caller,
-        delivery=fact.delivery,
-        laboratory=fact.laboratory,
-        reference=fact.reference,
-        results=tuple(
-            AnalyteResult(analyte=each.analyte, fraction_ppb=each.umpire_ppb)
-            for each in fact.settled
-            if each.umpire_ppb is not None
-        ),
-        cost_cents=fact.cost_cents,
-        certificate=fact.certificate,
-    )
-
-
 def _invoiced(before: Before, event: Recorded, fact: InvoiceSettled, caller: Caller) -> Decision:
     """An invoice that a side asked for; one that follows from another fact comes right after it."""
     moment = _moment(event.time, fact.invoice)
     if fact.delivery is not None:
-        state = DeliveryState(
-            lane=event.lane,
-            agreement=before.agreement,
-            delivery=before.delivery,
-            invoices=before.invoices,
-            values=before.values,
-            units=before.units,
-            silence_paid=before.silence_paid,
-        )
+        state = _delivery_state(before, event)
         if before.invoices:
             restated = settlements.Restate(caller=caller, delivery=fact.delivery)
             return settlements.restate(state, restated, moment)

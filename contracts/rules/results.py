@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, assert_never
 from uuid import UUID
 
 from msgspec import UNSET, Struct, UnsetType
@@ -314,4 +314,50 @@ def _exchange(agreement: Agreement, delivery: Delivery) -> AssaysExchanged:
         settled=found.settled,
         to_umpire=found.to_umpire,
         silent=found.silent,
+    )
+
+
+def decided_again(
+    state: DeliveryState,
+    fact: AssayLodged | AssaysExchanged | UmpireDecided | UmpireObjected,
+    caller: Caller,
+    moment: Moment,
+) -> Decision:
+    """What the fact's inputs lead to. Raises Refusals."""
+    match fact:
+        case AssayLodged():
+            lodged = LodgeAssay(
+                caller=caller,
+                delivery=fact.delivery,
+                laboratory=fact.laboratory,
+                reference=fact.reference,
+                results=fact.results,
+            )
+            return lodge(state, lodged, moment)
+        case AssaysExchanged():
+            return exchange(state, ExchangeAssays(caller=caller, delivery=fact.delivery), moment)
+        case UmpireDecided():
+            return umpire(state, _handed_in(fact, caller), moment)
+        case UmpireObjected():
+            objected = ObjectToUmpire(
+                caller=caller, delivery=fact.delivery, reason=fact.reason, evidence=fact.evidence
+            )
+            return object_to_umpire(state, objected, moment)
+        case _:
+            assert_never(fact)
+
+
+def _handed_in(fact: UmpireDecided, caller: Caller) -> DecideAsUmpire:
+    return DecideAsUmpire(
+        caller=caller,
+        delivery=fact.delivery,
+        laboratory=fact.laboratory,
+        reference=fact.reference,
+        results=tuple(
+            AnalyteResult(analyte=each.analyte, fraction_ppb=each.umpire_ppb)
+            for each in fact.settled
+            if each.umpire_ppb is not None
+        ),
+        cost_cents=fact.cost_cents,
+        certificate=fact.certificate,
     )

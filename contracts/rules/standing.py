@@ -1,7 +1,7 @@
 """What happens to an agreement that both have signed: conditions, extension, force majeure, its end."""
 
 from datetime import date, datetime, timedelta
-from typing import Final, Literal
+from typing import Any, Final, Literal, assert_never
 from uuid import UUID
 
 from msgspec import UNSET, Struct, UnsetType
@@ -348,3 +348,48 @@ def _status_refusals(agreement: Agreement, *needed: AgreementStatus) -> list[Ref
     if agreement.status in needed:
         return []
     return [StatusUnfit(status=agreement.status, needed=" or ".join(sorted(needed)))]
+
+
+def decided_again(
+    state: AgreementState,
+    fact: ConditionSettled
+    | AgreementExtended
+    | ForceMajeureDeclared
+    | ForceMajeureEnded
+    | AgreementTerminated,
+    caller: Caller,
+    expected_version: int,
+    moment: Moment,
+) -> Decision:
+    """What the inputs of a fact that a side made lead to. Raises Refusals, LookupError for a reason that no
+    side has."""
+    named: dict[str, Any] = {
+        "caller": caller,
+        "agreement": fact.agreement,
+        "expected_version": expected_version,
+    }
+    match fact:
+        case ConditionSettled():
+            met = SettleCondition(
+                **named, condition=fact.condition, outcome=fact.outcome, on=fact.on, evidence=fact.evidence
+            )
+            return settle_condition(state, met, moment)
+        case AgreementExtended():
+            return extend(state, Extend(**named), moment)
+        case ForceMajeureDeclared():
+            declared = Suspend(**named, period=fact.period, reason=fact.reason, evidence=fact.evidence)
+            return suspend(state, declared, moment)
+        case ForceMajeureEnded():
+            return resume(state, Resume(**named), moment)
+        case AgreementTerminated():
+            ended = Terminate(**named, reason=_reason(fact), note=fact.note, evidence=fact.evidence)
+            return terminate(state, ended, moment)
+        case _:
+            assert_never(fact)
+
+
+def _reason(fact: AgreementTerminated) -> TerminationReason:
+    for reason in REASONS:
+        if reason == fact.reason:
+            return reason
+    raise LookupError(f"no side ends an agreement for {fact.reason}")

@@ -246,7 +246,10 @@ def survey(state: DeliveryState, argument: HandInSurvey, moment: Moment) -> Deci
 
 
 def decided_again(
-    state: DeliveryState, fact: WeighingObjected | WeighingSettled, caller: Caller, moment: Moment
+    state: DeliveryState,
+    fact: DeliveryWeighed | WeighingObjected | WeighingSettled,
+    caller: Caller,
+    moment: Moment,
 ) -> Decision:
     """What the fact's inputs lead to. Raises Refusals."""
     named: dict[str, Any] = {
@@ -255,6 +258,8 @@ def decided_again(
         "net_wet_g": fact.net_wet_g,
         "moisture_ppb": fact.moisture_ppb,
     }
+    if isinstance(fact, DeliveryWeighed):
+        return weigh(state, Weigh(**named, weighed_on=fact.weighed_on, evidence=fact.evidence), moment)
     if isinstance(fact, WeighingObjected):
         objected = ObjectToMass(**named, reason=fact.reason, evidence=fact.evidence)
         return object_to_mass(state, objected, moment)
