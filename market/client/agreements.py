@@ -1,4 +1,4 @@
-"""Agreements and their deliveries: negotiated, performed, paid."""
+"""Agreements: negotiated, nominated under, stated year by year."""
 
 from collections.abc import AsyncIterator
 from datetime import date, datetime
@@ -10,20 +10,17 @@ from market.client.agreed import (
     AgreementStep,
     AgreementSummary,
     ContestAccepted,
-    Delivery,
-    DeliveryAccepted,
     Differences,
-    InvoiceAccepted,
     Nomination,
     NominationAccepted,
     Nominations,
-    OwnDelivery,
     OwnNomination,
     Proposed,
     Statement,
     YearAccepted,
 )
 from market.client.calls import Body, Calls, Query
+from market.client.delivered import Delivery, DeliveryAccepted, InvoiceAccepted
 from market.client.operations import Operation, change, keyed, pages, read
 from market.client.paid import StandingInvoice
 
@@ -53,37 +50,13 @@ STATEMENT: Final = read(f"{_AGREEMENT}/statement", Statement)
 PROOF: Final[Operation[dict[str, Any]]] = read(f"{_AGREEMENT}/proof", dict)
 SETTLE_QUARTER: Final = keyed(f"{_AGREEMENT}/quarters", InvoiceAccepted)
 INVOICES: Final = pages(f"{_AGREEMENT}/invoices", StandingInvoice)
-
-_DELIVERY: Final = "/v1/deliveries/{delivery}"
 DELIVERIES: Final = pages(f"{_AGREEMENT}/deliveries", Delivery)
 SHIP: Final = keyed(f"{_AGREEMENT}/deliveries", DeliveryAccepted)
-DELIVERY: Final = read(_DELIVERY, Delivery)
-WEIGH: Final = keyed(f"{_DELIVERY}/weighing", DeliveryAccepted)
-OBJECT_TO_MASS: Final = keyed(f"{_DELIVERY}/weighing/objection", DeliveryAccepted)
-AGREE_ON_MASS: Final = keyed(f"{_DELIVERY}/weighing/agreement", DeliveryAccepted)
-SURVEY: Final = keyed(f"{_DELIVERY}/weighing/survey", DeliveryAccepted)
-NON_ARRIVAL: Final = keyed(f"{_DELIVERY}/non-arrival", DeliveryAccepted)
-CONTEST_NON_ARRIVAL: Final = keyed(f"{_DELIVERY}/non-arrival/contest", DeliveryAccepted)
-SETTLE_NON_ARRIVAL: Final = keyed(f"{_DELIVERY}/non-arrival/settlement", DeliveryAccepted)
-RETURN: Final = keyed(f"{_DELIVERY}/returns", DeliveryAccepted)
-CONTEST_RETURN: Final = keyed(f"{_DELIVERY}/returns/contest", DeliveryAccepted)
-SETTLE_RETURN: Final = keyed(f"{_DELIVERY}/returns/settlement", DeliveryAccepted)
-ASSAY: Final = keyed(f"{_DELIVERY}/assays", DeliveryAccepted)
-EXCHANGE: Final = keyed(f"{_DELIVERY}/exchange", DeliveryAccepted)
-UMPIRE: Final = keyed(f"{_DELIVERY}/umpire", DeliveryAccepted)
-OBJECT: Final = keyed(f"{_DELIVERY}/umpire/objection", DeliveryAccepted)
-ACCEPT: Final = keyed(f"{_DELIVERY}/acceptance", DeliveryAccepted)
-REJECT: Final = keyed(f"{_DELIVERY}/rejection", DeliveryAccepted)
-WITHDRAW_LOT: Final = keyed(f"{_DELIVERY}/withdrawal", DeliveryAccepted)
-SETTLE: Final = keyed(f"{_DELIVERY}/settlement", InvoiceAccepted)
-RESTATE: Final = keyed(f"{_DELIVERY}/restatements", InvoiceAccepted)
-
-OWN_DELIVERIES: Final = pages("/v1/deliveries", OwnDelivery)
 OWN_NOMINATIONS: Final = pages("/v1/nominations", OwnNomination)
 
 
 class Agreements:
-    """Own agreements. Every step is meant for a version and answers the next one."""
+    """Own agreements. What changes one is meant for a version of it, and answers the next."""
 
     def __init__(self, calls: Calls) -> None:
         self._calls = calls
@@ -216,106 +189,3 @@ class Agreements:
 
     async def ship(self, agreement: str, body: Body, *, key: str | None = None) -> DeliveryAccepted:
         return (await self._calls.ask(SHIP, agreement, body=body, key=key)).body
-
-
-class Deliveries:
-    """Own deliveries of all agreements, and what happens to one, in this order."""
-
-    def __init__(self, calls: Calls) -> None:
-        self._calls = calls
-
-    def list(
-        self,
-        *,
-        agreement: str | None = None,
-        contract_year: int | None = None,
-        side: str | None = None,
-        status: str | None = None,
-        updated_since: datetime | None = None,
-        awaits: str | None = None,
-    ) -> AsyncIterator[OwnDelivery]:
-        """The newest first; with `updated_since` what changed since, in that order; with `awaits="me"`
-        what waits for one's own side."""
-        query: Query = {
-            "agreement": agreement,
-            "contract_year": contract_year,
-            "side": side,
-            "status": status,
-            "updated_since": None if updated_since is None else updated_since.isoformat(),
-            "awaits": awaits,
-        }
-        return self._calls.pages(OWN_DELIVERIES, query=query)
-
-    async def read(self, delivery: str) -> Delivery:
-        return (await self._calls.ask(DELIVERY, delivery)).body
-
-    async def weigh(self, delivery: str, body: Body, *, key: str | None = None) -> DeliveryAccepted:
-        return (await self._calls.ask(WEIGH, delivery, body=body, key=key)).body
-
-    async def object_to_mass(self, delivery: str, body: Body, *, key: str | None = None) -> DeliveryAccepted:
-        """To the buyer's weighing, or to a surveyor's certificate that the other side handed in."""
-        return (await self._calls.ask(OBJECT_TO_MASS, delivery, body=body, key=key)).body
-
-    async def agree_on_mass(self, delivery: str, *, key: str | None = None) -> DeliveryAccepted:
-        """The other side's figure."""
-        return (await self._calls.ask(AGREE_ON_MASS, delivery, key=key)).body
-
-    async def lodge_survey(self, delivery: str, body: Body, *, key: str | None = None) -> DeliveryAccepted:
-        return (await self._calls.ask(SURVEY, delivery, body=body, key=key)).body
-
-    async def declare_non_arrival(
-        self, delivery: str, body: Body, *, key: str | None = None
-    ) -> DeliveryAccepted:
-        """A lot that never came, by its buyer."""
-        return (await self._calls.ask(NON_ARRIVAL, delivery, body=body, key=key)).body
-
-    async def contest_non_arrival(
-        self, delivery: str, body: Body, *, key: str | None = None
-    ) -> DeliveryAccepted:
-        return (await self._calls.ask(CONTEST_NON_ARRIVAL, delivery, body=body, key=key)).body
-
-    async def settle_non_arrival(
-        self, delivery: str, body: Body, *, key: str | None = None
-    ) -> DeliveryAccepted:
-        return (await self._calls.ask(SETTLE_NON_ARRIVAL, delivery, body=body, key=key)).body
-
-    async def declare_return(self, delivery: str, body: Body, *, key: str | None = None) -> DeliveryAccepted:
-        """That an accepted lot, or a part of it, goes back; the other side agrees or contests it."""
-        return (await self._calls.ask(RETURN, delivery, body=body, key=key)).body
-
-    async def contest_return(self, delivery: str, body: Body, *, key: str | None = None) -> DeliveryAccepted:
-        return (await self._calls.ask(CONTEST_RETURN, delivery, body=body, key=key)).body
-
-    async def settle_return(self, delivery: str, body: Body, *, key: str | None = None) -> DeliveryAccepted:
-        return (await self._calls.ask(SETTLE_RETURN, delivery, body=body, key=key)).body
-
-    async def lodge_assay(self, delivery: str, body: Body, *, key: str | None = None) -> DeliveryAccepted:
-        return (await self._calls.ask(ASSAY, delivery, body=body, key=key)).body
-
-    async def exchange(self, delivery: str, *, key: str | None = None) -> DeliveryAccepted:
-        """Both assays, once the time to lodge them is out."""
-        return (await self._calls.ask(EXCHANGE, delivery, key=key)).body
-
-    async def lodge_umpire(self, delivery: str, body: Body, *, key: str | None = None) -> DeliveryAccepted:
-        return (await self._calls.ask(UMPIRE, delivery, body=body, key=key)).body
-
-    async def object_to_umpire(
-        self, delivery: str, body: Body, *, key: str | None = None
-    ) -> DeliveryAccepted:
-        return (await self._calls.ask(OBJECT, delivery, body=body, key=key)).body
-
-    async def accept(self, delivery: str, body: Body, *, key: str | None = None) -> DeliveryAccepted:
-        return (await self._calls.ask(ACCEPT, delivery, body=body, key=key)).body
-
-    async def reject(self, delivery: str, body: Body, *, key: str | None = None) -> DeliveryAccepted:
-        return (await self._calls.ask(REJECT, delivery, body=body, key=key)).body
-
-    async def withdraw(self, delivery: str, body: Body, *, key: str | None = None) -> DeliveryAccepted:
-        return (await self._calls.ask(WITHDRAW_LOT, delivery, body=body, key=key)).body
-
-    async def settle(self, delivery: str, *, key: str | None = None) -> InvoiceAccepted:
-        return (await self._calls.ask(SETTLE, delivery, key=key)).body
-
-    async def restate(self, delivery: str, *, key: str | None = None) -> InvoiceAccepted:
-        """The invoice with what was published since."""
-        return (await self._calls.ask(RESTATE, delivery, key=key)).body

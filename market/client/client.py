@@ -8,9 +8,10 @@ from uuid import uuid4
 
 import httpx
 
-from market.client.agreements import Agreements, Deliveries
+from market.client.agreements import Agreements
 from market.client.calls import Bearer, Body, Calls, Patience, Query
 from market.client.deals import Markets, Matches
+from market.client.deliveries import Deliveries
 from market.client.feed import Feed
 from market.client.hooks import UNKEYED, Webhooks
 from market.client.imports import Imports

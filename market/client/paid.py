@@ -5,8 +5,9 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from market.client.agreed import Invoice, Parties, SettledResult
+from market.client.agreed import Parties
 from market.client.answers import Accepted
+from market.client.delivered import Invoice, SettledResult
 
 
 class StandingInvoice(Invoice, frozen=True, kw_only=True):

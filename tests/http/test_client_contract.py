@@ -14,6 +14,7 @@ from msgspec import Struct
 from market.client import (
     agreements,
     deals,
+    deliveries,
     feed,
     hooks,
     imports,
@@ -58,6 +59,7 @@ def operations() -> dict[str, Operation[Any]]:
     for module in (
         agreements,
         deals,
+        deliveries,
         feed,
         hooks,
         imports,
