@@ -27,9 +27,10 @@ from market.commands.party_steps import MembershipsMoved
 from market.http.files.import_kinds import Kind, place_in
 from market.http.wire.faults import Fault, InvalidInputError
 from market.http.wire.import_rows import ReadRow, dotted
-from market.http.wire.problems import BUSY, refusal_faults, status_of
+from market.http.wire.problems import refusal_faults
 from market.http.wire.reads import Looking
 from market.http.wire.receipts import Warned
+from market.http.wire.statuses import BUSY, status_of
 from market.store.imports import ACCEPTABLE, ACCEPTED, ReportLine
 
 log = structlog.get_logger("lodestone.imports")

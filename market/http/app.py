@@ -81,9 +81,10 @@ from market.http.wire.door import Door
 from market.http.wire.endpoint import Answer, Call, Endpoint, Nothing, Route, endpoint
 from market.http.wire.loading import BookLoads
 from market.http.wire.logs import Trace, begin_trace, write_line, write_unhandled
-from market.http.wire.problems import exception_to_response, unmapped
+from market.http.wire.problems import exception_to_response
 from market.http.wire.rounds import RoundBooks
 from market.http.wire.routing import WholePaths, of_litestar
+from market.http.wire.statuses import unmapped
 
 HANDLERS: Final[tuple[Route, ...]] = (
     *initiatives.HANDLERS,
@@ -170,7 +171,7 @@ def create_app(door: Door) -> Litestar:
     """
     check_declared(HANDLERS)
     if missing := unmapped():
-        raise RuntimeError(f"refusals without an HTTP status in problems.py: {', '.join(missing)}")
+        raise RuntimeError(f"refusals without an HTTP status in statuses.py: {', '.join(missing)}")
     routes = (*options_handlers(declared(HANDLERS)), *HANDLERS)
     app = Litestar(
         route_handlers=tuple(map(of_litestar, routes)),

@@ -22,7 +22,7 @@ from market.http.wire.documents import MEDIA_TYPES, VENDORED
 from market.http.wire.endpoint import Route
 from market.http.wire.material import Body
 from market.http.wire.openapi import document, problem_statuses
-from market.http.wire.problems import wire_name
+from market.http.wire.wire_names import wire_name
 from tests.http.shop import Shop
 
 

@@ -12,8 +12,9 @@ from msgspec import Struct
 
 from events.refusal import Refusal, Refusals
 from market.http.wire.faults import Fault, InvalidInputError
-from market.http.wire.problems import refusal_faults, wire_name
+from market.http.wire.problems import refusal_faults
 from market.http.wire.validation import parse_json
+from market.http.wire.wire_names import wire_name
 from market.rules.refusing.unread import UNREAD
 
 D_co = TypeVar("D_co", bound=Struct, covariant=True)

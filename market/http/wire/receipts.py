@@ -14,7 +14,7 @@ from events.vocabulary import Instant
 from market.http.wire.endpoint import Call, DryRun
 from market.http.wire.ids import EventId, to_text
 from market.http.wire.material import Body
-from market.http.wire.problems import wire_pointer
+from market.http.wire.wire_names import wire_pointer
 
 F = TypeVar("F", bound=Struct)
 Result: TypeAlias = Outcome | Sequence[Draft]
