@@ -13,8 +13,8 @@ from events.vocabulary import KeyRole
 from market.commands import parties
 from market.http.app import HANDLERS, check_declared, declared
 from market.http.wire.access import EVERY_ROLE, PUBLIC, READS_ONLY, Credential, KeyRing
-from market.http.wire.endpoint import PATH_IDS, Endpoint
-from market.http.wire.ids import to_text
+from market.http.wire.endpoint import Endpoint
+from market.http.wire.ids import PATH_IDS, to_text
 from market.http.wire.problems import DoorError
 from market.http.wire.tokens import mint, secret_sha256
 from market.rules.parties.keys import RevokeKey

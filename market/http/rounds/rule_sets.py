@@ -18,7 +18,8 @@ from market.http.rounds.markets import load as load_market
 from market.http.wire import lists
 from market.http.wire.access import OPERATORS, READERS, require
 from market.http.wire.countries import CountryCode
-from market.http.wire.endpoint import Answer, Call, DryRun, Nothing, admit_stranger, endpoint, not_found
+from market.http.wire.endpoint import Answer, Call, DryRun, Nothing, endpoint, not_found
+from market.http.wire.gates import admit_stranger
 from market.http.wire.ids import KeyId, to_text
 from market.http.wire.lists import PageQuery
 from market.http.wire.material import Body, utc

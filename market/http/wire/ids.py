@@ -38,6 +38,35 @@ Prefix = Literal[
     "msg",
 ]
 
+PATH_IDS: Final[dict[str, Prefix]] = {
+    "organisation": "org",
+    "facility": "fac",
+    "certificate": "cert",
+    "licence": "lic",
+    "key": "key",
+    "market": "mkt",
+    "offer": "offer",
+    "lot": "lot",
+    "requirement": "req",
+    "plan": "plan",
+    "match": "match",
+    "agreement": "agr",
+    "delivery": "del",
+    "invoice": "inv",
+    "payment": "pay",
+    "event": "evt",
+    "run": "run",
+    "passport": "pass",
+    "transformation": "tra",
+    "policy": "pol",
+    "twin": "twin",
+    "volume": "vol",
+    "import": "imp",
+    "webhook": "hook",
+    "message": "msg",
+}
+"""The prefix of an id, by the name of its parameter in a path."""
+
 _FORMS: Final[dict[str, re.Pattern[str]]] = {}
 
 

@@ -14,8 +14,9 @@ from msgspec import Struct
 
 from market.http.wire.answer_schemas import opened
 from market.http.wire.conditions import IF_MATCH_PATTERN
-from market.http.wire.endpoint import PATH_IDS, Endpoint, Nothing
+from market.http.wire.endpoint import Endpoint, Nothing
 from market.http.wire.idempotency import HEADER, PATTERN
+from market.http.wire.ids import PATH_IDS
 from market.http.wire.numbers import END
 from market.http.wire.paging import Listing
 from market.http.wire.problems import MEDIA_TYPE, Problem

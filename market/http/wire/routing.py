@@ -1,7 +1,7 @@
 """How a route is found: a path without parameters by its name, any other by Litestar.
 
 Litestar makes a request, arguments and a response object for every call, which takes longer than all gates of
-`market.http.wire.endpoint`. Orders are posted to paths without parameters.
+`market.http.wire.gates`. Orders are posted to paths without parameters.
 """
 
 import re
@@ -13,6 +13,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from market.http.wire.endpoint import Route
+from market.http.wire.gates import respond
 from market.http.wire.logs import trace_of
 from market.http.wire.problems import MEDIA_TYPE, NO_PATH, DoorError, answer_to
 from market.http.wire.rendered import Rendered
@@ -46,7 +47,7 @@ class WholePaths:
         trace.route = found.declared.path
         http["path_params"] = {}
         try:
-            answer = await found.respond(http, receive)
+            answer = await respond(found, http, receive)
         except Exception as error:  # noqa: BLE001 - every error is a problem document
             answer = Rendered(*answer_to(trace, error), MEDIA_TYPE)
         await answer(scope, receive, send)
@@ -63,6 +64,6 @@ def of_litestar(known: Route) -> HTTPRouteHandler:
     )
     async def handle(request: Request[Any, Any, Any]) -> Rendered:
         trace_of(request.scope).route = known.declared.path
-        return await known.respond(request.scope, request.receive)
+        return await respond(known, request.scope, request.receive)
 
     return handle
