@@ -17,7 +17,8 @@ from uuid_utils.compat import uuid7
 
 from events.journal import DEFAULT_LANES, initialise
 from market.children import exclusive_lock, stop_orphan
-from market.local import local_kafka, local_postgres
+from market.embedded_kafka import local_kafka
+from market.embedded_postgres import local_postgres
 from market.provision import prepare_database, role_url
 from market.settings import Role, Settings, load
 

@@ -37,7 +37,8 @@ from events.migration_plans import Planned, plan, plan_of_all
 from events.migrations import compare, pending
 from market.broker_logins import acting_as
 from market.children import LocalServerError
-from market.local import local_kafka, local_postgres
+from market.embedded_kafka import local_kafka
+from market.embedded_postgres import local_postgres
 from market.provision import MIGRATIONS, ProvisionError, prepare_database, role_url
 from market.rules.streams.reach import Reach
 from market.settings import Role, Settings

@@ -3,10 +3,11 @@
 import asyncio
 import math
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from contextlib import suppress
 from datetime import timedelta
 from functools import partial
+from pathlib import Path
 from typing import Final
 
 import structlog
@@ -22,7 +23,6 @@ from market.certificates import certificates
 from market.disks import free_bytes
 from market.ground import Wiring
 from market.http.wire.ids import to_text
-from market.local import own_folders
 from market.metrics import (
     AUDIT_DIVERGENCES,
     AUDIT_RUN_AGE,
@@ -50,6 +50,7 @@ from market.metrics import (
 )
 from market.provision import MIGRATIONS
 from market.readiness import Check
+from market.settings import Settings
 from market.store import audit_runs, waiting
 from market.store.room import Trials, trial_write
 
@@ -284,3 +285,12 @@ def _labels(contested: Contested) -> tuple[str, str, str]:
 def _seconds(age: timedelta) -> float:
     """A metric's; never below zero, where clocks differ."""
     return max(0.0, age.total_seconds())
+
+
+def own_folders(settings: Settings) -> Mapping[str, Path]:
+    """Where the embedded servers keep their data, by server: none of what the settings name elsewhere."""
+    named = {"postgres": settings.postgresql_url, "kafka": settings.kafka_bootstrap}
+    folders = {server: settings.instance_dir / server for server in named}
+    return {
+        server: folders[server] for server, url in named.items() if url is None and folders[server].exists()
+    }

@@ -16,7 +16,8 @@ import hypothesis
 import pytest
 
 from market.children import exclusive_lock, stop_orphan
-from market.local import local_kafka, local_postgres
+from market.embedded_kafka import local_kafka
+from market.embedded_postgres import local_postgres
 from market.provision import prepare_database, role_url
 from market.settings import Role, Settings, load
 from tests.market_support import OpenMarket, scene_on

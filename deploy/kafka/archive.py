@@ -12,7 +12,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from market.local import OF_SHORT_RUNS, LocalServerError, kafka_classes, local_kafka
+from market.children import LocalServerError
+from market.embedded_kafka import OF_SHORT_RUNS, kafka_classes, local_kafka
 from market.settings import Settings, load
 
 START_SECONDS_MAX = 150

@@ -10,7 +10,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from market.local import local_postgres
+from market.embedded_postgres import local_postgres
 from market.provision import prepare_database
 from market.settings import load
 

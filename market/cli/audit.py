@@ -32,8 +32,8 @@ from market.cli.console import (
     settings_of,
 )
 from market.cli.lanes import written_lane
+from market.embedded_kafka import kafka_at
 from market.ground import clock, stand_on_database
-from market.local import kafka_at
 from market.settings import Settings
 
 PROCESSES_MAX: Final = 64

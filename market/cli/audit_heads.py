@@ -14,7 +14,7 @@ from market.audit.sealed_heads import SealedHeads, read_sealed
 from market.audit.sealed_proof import ProofError
 from market.cli.console import CommandFailed, Exit, print_json, print_line, run_async, say, settings_of
 from market.cli.trusted import content_of, trusted_keys
-from market.local import kafka_at
+from market.embedded_kafka import kafka_at
 from market.settings import Settings
 from market.topics import TopicError
 

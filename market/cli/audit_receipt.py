@@ -15,7 +15,7 @@ from market.checkpoint_keys import operator_key
 from market.cli.audit_receipt_proof import check_offline
 from market.cli.console import CommandFailed, Exit, print_json, print_line, run_async, settings_of
 from market.cli.trusted import content_of
-from market.local import kafka_at
+from market.embedded_kafka import kafka_at
 from market.settings import Settings
 from market.topics import TopicError
 

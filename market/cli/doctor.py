@@ -24,6 +24,7 @@ from events.watermarks import oldest_unpublished_seconds
 from market.broker_logins import partner_servers
 from market.certificates import certificates
 from market.checkpoint_keys import operator_key
+from market.children import LocalServerError
 from market.cli.console import (
     SERVER_AWAY,
     CommandFailed,
@@ -38,9 +39,10 @@ from market.cli.doctor_contests import contest_findings
 from market.cli.doctor_room import room_findings
 from market.cli.findings import Finding
 from market.cli.lanes import check_lane
+from market.embedded_kafka import running_kafka
+from market.embedded_postgres import TooOld, running_postgres
 from market.ground import Ground, clock, pending_migrations, wire
 from market.lacking_heads import count_lacking
-from market.local import LocalServerError, TooOld, running_kafka, running_postgres
 from market.rules.streams.topic_rights import service_rights
 from market.sealing import AUDITOR
 from market.settings import Settings

@@ -5,9 +5,9 @@ from typing import Final
 from events.connections import Connection
 from market.cli.findings import Finding
 from market.disks import FREE_BYTES_MIN, free_bytes, in_gib
-from market.local import own_folders
 from market.settings import Settings
 from market.store.room import trial_write
+from market.watch import own_folders
 
 PAGE: Final = "docs/operations.md, Disks"
 

@@ -15,7 +15,7 @@ from events.topics import record_topic
 from events.vocabulary import STREAMS
 from market.cli.console import CommandFailed, Exit, print_line, run_async, settings_of, stop_event
 from market.cli.lanes import LANE, check_lane
-from market.local import local_kafka
+from market.embedded_kafka import local_kafka
 from market.settings import Settings
 from market.topics import TopicError, TopicRecord, open_reading
 

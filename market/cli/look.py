@@ -12,8 +12,8 @@ import rich_click as click
 from market.cli.console import CommandFailed, Exit, print_json, print_line, run_async, say, settings_of
 from market.cli.look_found import ASKED, Looked, by_id, by_name, by_place, by_uuid, of_request
 from market.cli.look_requests import lines_of
+from market.embedded_postgres import running_postgres
 from market.ground import Ground, clock
-from market.local import running_postgres
 from market.settings import Settings
 
 _ID: Final = re.compile(r"([a-z]+)_([0-9a-f]{32})")

@@ -15,8 +15,8 @@ from events.publishing import TopicWriter
 from events.witness import Folder, Witness, WitnessError
 from market.checkpoint_keys import WITNESS, operator_key
 from market.cli.console import CommandFailed, Exit, print_line, run_async, say, settings_of, stop_event
+from market.embedded_kafka import kafka_at
 from market.ground import clock
-from market.local import kafka_at
 from market.logs import configure
 from market.settings import Settings
 from market.stopping import until

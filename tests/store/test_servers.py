@@ -10,8 +10,8 @@ import pytest
 
 from events.connections import acquire
 from market.children import LocalServerError
+from market.embedded_postgres import local_postgres
 from market.ground import migrate_database, pending_migrations, stand_on_database, wire
-from market.local import local_postgres
 from market.provision import (
     MIGRATIONS,
     ProvisionError,

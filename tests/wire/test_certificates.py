@@ -27,8 +27,8 @@ from market.certificate_renewal import renewing
 from market.certificates import Counting, certificates
 from market.cli.doctor_certificates import PAGE, certificate_findings
 from market.cli.findings import Finding
+from market.embedded_kafka import local_kafka
 from market.folders import CHECKOUT
-from market.local import local_kafka
 from market.rules.streams.topic_rights import SERVICES
 from market.settings import Settings, load
 from tests.process_support import eventually, wired

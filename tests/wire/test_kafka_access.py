@@ -37,8 +37,8 @@ from market.cli.commands import commands
 from market.cli.console import CommandFailed
 from market.cli.streams import Handed
 from market.commands import parties
+from market.embedded_kafka import local_kafka
 from market.ground import Ground, wire
-from market.local import local_kafka
 from market.rules.parties.closings import AskClosing, CloseOrganisation
 from market.rules.streams.streams import OpenStream, partner_topic
 from market.services import LOCAL_SERVICES

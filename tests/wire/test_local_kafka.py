@@ -13,12 +13,14 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from events.brokers import Bootstrap, aiokafka_options
 from market.children import LocalServerError
-from market.local import kafka_classes, local_kafka, local_postgres
+from market.embedded_kafka import kafka_classes, local_kafka
+from market.embedded_postgres import local_postgres
 from market.settings import Settings, load
 
 OWNER = """
 import asyncio, sys
-from market.local import local_kafka, local_postgres
+from market.embedded_kafka import local_kafka
+from market.embedded_postgres import local_postgres
 from market.settings import load
 
 async def main():

@@ -28,14 +28,13 @@ from market.cli.findings import Finding
 from market.commands import markets, webhooks
 from market.ground import Wiring
 from market.http.wire.ids import to_text
-from market.local import own_folders
 from market.metrics import RELAY_OLDEST_SECONDS, WATCHED_AT
 from market.rules.streams.reach import Reach
 from market.rules.streams.webhooks import RegisterWebhook
 from market.rules.webhook_terms import WebhookTerms
 from market.settings import load
 from market.store import room
-from market.watch import checks, watch
+from market.watch import checks, own_folders, watch
 from tests.agreement_support import STEADY, signed
 from tests.contract_support import agreement_terms
 from tests.market_drafts import market_terms
