@@ -93,8 +93,8 @@ class Ledger:
 
 
 @lru_cache(maxsize=4)
-def concluded(bodies: tuple[bytes, ...]) -> list[Draft]:
-    """Of a record up to a plan: a function of its bytes alone, so the orders of a race share what they share."""
+def concluded(bodies: tuple[bytes, ...]) -> tuple[Draft, ...]:
+    """Of a record up to a plan: a function of its bytes alone, so the orders of a race share it."""
     books: Books = {}
     plan = None
     for body in bodies:
