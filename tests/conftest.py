@@ -65,6 +65,10 @@ class Database:
     def dsn(self, role: Role) -> str:
         return role_url(self.settings, self.admin_dsn, role)
 
+    @property
+    def name(self) -> str:
+        return name_of(self.admin_dsn)
+
 
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Folders of killed sessions go, before any process of tests of this one makes its own."""
@@ -132,7 +136,7 @@ async def database(
     server_settings: Settings, postgres_admin_dsn: str, template_database: str
 ) -> AsyncIterator[Database]:
     """A fresh migrated database."""
-    async with _copy(postgres_admin_dsn, template_database) as dsn:
+    async with copy_of(postgres_admin_dsn, template_database) as dsn:
         yield Database(settings=server_settings, admin_dsn=dsn)
 
 
@@ -141,10 +145,10 @@ async def template_market(
     server_settings: Settings, postgres_admin_dsn: str, template_database: str
 ) -> AsyncIterator[tuple[str, OpenMarket]]:
     """Name of a database with an open market that is copied for each test that begins there."""
-    async with _copy(postgres_admin_dsn, template_database) as dsn:
+    async with copy_of(postgres_admin_dsn, template_database) as dsn:
         async with scene_on(Database(settings=server_settings, admin_dsn=dsn)) as scene:
             known = scene.known()
-        yield urlsplit(dsn).path.removeprefix("/"), known
+        yield name_of(dsn), known
 
 
 @pytest.fixture
@@ -152,7 +156,7 @@ async def market_database(
     server_settings: Settings, postgres_admin_dsn: str, template_market: tuple[str, OpenMarket]
 ) -> AsyncIterator[Database]:
     """A database in which two sellers and two buyers may trade."""
-    async with _market_copy(server_settings, postgres_admin_dsn, template_market) as database:
+    async with market_copy(server_settings, postgres_admin_dsn, template_market) as database:
         yield database
 
 
@@ -161,7 +165,7 @@ async def shared_market_database(
     server_settings: Settings, postgres_admin_dsn: str, template_market: tuple[str, OpenMarket]
 ) -> AsyncIterator[Database]:
     """The same for tests of one file that change nothing in it."""
-    async with _market_copy(server_settings, postgres_admin_dsn, template_market) as database:
+    async with market_copy(server_settings, postgres_admin_dsn, template_market) as database:
         yield database
 
 
@@ -182,8 +186,13 @@ def with_database(dsn: str, name: str) -> str:
     return urlunsplit(urlsplit(dsn)._replace(path=f"/{name}"))
 
 
+def name_of(dsn: str) -> str:
+    return urlsplit(dsn).path.removeprefix("/")
+
+
 @asynccontextmanager
-async def _copy(admin_dsn: str, template: str) -> AsyncIterator[str]:
+async def copy_of(admin_dsn: str, template: str) -> AsyncIterator[str]:
+    """A copy of a database to which nobody is connected; dropped at the end."""
     name = f"lodestone_test_{os.getpid()}_{next(counter)}"
     await _execute(admin_dsn, COPY.format(name=name, template=template))
     yield with_database(admin_dsn, name)
@@ -191,11 +200,12 @@ async def _copy(admin_dsn: str, template: str) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def _market_copy(
+async def market_copy(
     settings: Settings, admin_dsn: str, template_market: tuple[str, OpenMarket]
 ) -> AsyncIterator[Database]:
+    """A copy with its market, as `template_market` and the templates made from it name them."""
     template, market = template_market
-    async with _copy(admin_dsn, template) as dsn:
+    async with copy_of(admin_dsn, template) as dsn:
         yield Database(settings=settings, admin_dsn=dsn, market=market)
 
 

@@ -81,6 +81,7 @@ class OpenMarket(NamedTuple):
     market: UUID
     sellers: tuple[Firm, ...]
     buyers: tuple[Firm, ...]
+    now: datetime = START
 
 
 async def nothing_happens() -> None:
@@ -302,7 +303,7 @@ class Scene:
         ]
 
     def known(self) -> "OpenMarket":
-        return OpenMarket(self.operator, self.market, tuple(self.sellers), tuple(self.buyers))
+        return OpenMarket(self.operator, self.market, tuple(self.sellers), tuple(self.buyers), self.clock.now)
 
     async def events(self, stream: str) -> list[Recorded]:
         """Every event of a stream, lane by lane."""
@@ -342,6 +343,7 @@ async def scene_on(database: Any, *, sellers: int = 2, buyers: int = 2) -> Async
         assert (sellers, buyers) == (len(known.sellers), len(known.buyers))
         async with _scene(database, known.operator) as scene:
             scene.market = known.market
+            scene.clock.now = known.now
             scene.sellers, scene.buyers = list(known.sellers), list(known.buyers)
             yield scene
         return

@@ -15,7 +15,6 @@ from events.writes import send
 from market.store import views
 from market.store.applying import apply
 from tests.conftest import Database
-from tests.market_days import trade_for_a_while
 from tests.market_drafts import DELIVERY
 from tests.market_support import Scene, project, scene_on
 
@@ -23,14 +22,13 @@ PARTED = (RowCountWrong, LookupError, AssertionError, asyncpg.IntegrityConstrain
 
 
 @pytest.fixture
-def database(market_database: Database) -> Database:
-    return market_database
+def database(traded_database: Database) -> Database:
+    return traded_database
 
 
 @pytest.fixture
 async def scene(database: Database) -> AsyncIterator[Scene]:
     async with scene_on(database) as opened:
-        await trade_for_a_while(opened)
         yield opened
 
 

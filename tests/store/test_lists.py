@@ -12,19 +12,17 @@ from market.store import clearings, initiatives, inputs, lists, markets, members
 from market.store.reading import Page
 from market.store.snapshots import Snapshot
 from tests.conftest import Database
-from tests.market_days import trade_for_a_while
 from tests.market_support import Scene, project, scene_on
 
 
 @pytest.fixture
-def database(market_database: Database) -> Database:
-    return market_database
+def database(traded_database: Database) -> Database:
+    return traded_database
 
 
 @pytest.fixture
 async def scene(database: Database) -> AsyncIterator[Scene]:
     async with scene_on(database) as opened:
-        await trade_for_a_while(opened)
         await project(opened)
         yield opened
 

@@ -25,6 +25,7 @@ from events import chunks
 from events.connections import Connection
 from events.timetable import BEGINNING, START
 from market.rules.streams.partner_lines import ALL
+from market.settings import Settings
 from market.store import (
     claims,
     crma,
@@ -52,6 +53,7 @@ from market.store import (
     webhook_messages,
 )
 from market.store.reading import SET_READER
+from tests.conftest import Database, copy_of, name_of
 
 ORDERS = 20_000
 NOW = datetime(2026, 3, 2, tzinfo=UTC)
@@ -242,10 +244,27 @@ analyze;
 """
 
 
+@pytest.fixture(scope="module")
+async def template_filled(postgres_admin_dsn: str, template_database: str) -> AsyncIterator[str]:
+    """Name of a database of realistic size, with its statistics, that is copied for each test."""
+    async with copy_of(postgres_admin_dsn, template_database) as dsn:
+        admin = await asyncpg.connect(dsn)
+        await admin.execute(FILL.replace("$1::int", str(ORDERS)))
+        await admin.close()
+        yield name_of(dsn)
+
+
 @pytest.fixture
-async def filled(database: Any) -> AsyncIterator[Any]:
+async def database(
+    server_settings: Settings, postgres_admin_dsn: str, template_filled: str
+) -> AsyncIterator[Database]:
+    async with copy_of(postgres_admin_dsn, template_filled) as dsn:
+        yield Database(settings=server_settings, admin_dsn=dsn)
+
+
+@pytest.fixture
+async def filled(database: Database) -> AsyncIterator[Connection]:
     admin = await asyncpg.connect(database.admin_dsn)
-    await admin.execute(FILL.replace("$1::int", str(ORDERS)))
     yield admin
     await admin.close()
 

@@ -12,20 +12,18 @@ from market.rebuild import Report, SourceIncomplete, compare_with_record
 from market.store import tables
 from tests.conftest import Database
 from tests.feed_support import publish
-from tests.market_days import trade_for_a_while
 from tests.market_drafts import DELIVERY
 from tests.market_support import Scene, project, scene_on
 
 
 @pytest.fixture
-def database(market_database: Database) -> Database:
-    return market_database
+def database(traded_database: Database) -> Database:
+    return traded_database
 
 
 @pytest.fixture
 async def scene(database: Database) -> AsyncIterator[Scene]:
     async with scene_on(database) as opened:
-        await trade_for_a_while(opened)
         yield opened
 
 

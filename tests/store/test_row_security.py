@@ -17,7 +17,6 @@ from market.store import lists, matches, members, orders, party_reads, requireme
 from market.store.reading import ReaderRole, reading
 from tests.conftest import Database
 from tests.feed_support import publish
-from tests.market_days import trade_for_a_while
 from tests.market_support import Scene, done, project, scene_on
 
 INDICES = {"price_index", "index_value"}
@@ -27,14 +26,13 @@ OF_TWO_PARTIES = [name for name in contracts.STATE if name not in INDICES]
 
 
 @pytest.fixture
-def database(market_database: Database) -> Database:
-    return market_database
+def database(traded_database: Database) -> Database:
+    return traded_database
 
 
 @pytest.fixture
 async def scene(database: Database) -> AsyncIterator[Scene]:
     async with scene_on(database) as opened:
-        await trade_for_a_while(opened)
         await project(opened)
         await publish(opened)
         yield opened
