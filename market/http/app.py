@@ -32,7 +32,7 @@ from market.http.agreements import (
     statements,
     weighings,
 )
-from market.http.files import imports
+from market.http.files import import_reports, imports
 from market.http.materials import (
     crma,
     crma_statement,
@@ -149,6 +149,7 @@ HANDLERS: Final[tuple[Route, ...]] = (
     *own_payments.HANDLERS,
     *indices.HANDLERS,
     *imports.HANDLERS,
+    *import_reports.HANDLERS,
     *nominations.HANDLERS,
     *own_nominations.HANDLERS,
     *statements.HANDLERS,

@@ -9,9 +9,6 @@ from typing import Any, Final, Literal, Protocol
 
 from msgspec import Struct
 
-from contracts.commands import deliveries as delivery_commands
-from contracts.commands import indices as index_commands
-from contracts.rules.indices import IndexUnit, PublishIndex
 from events.callers import Caller
 from events.contract_events import IndexPublished
 from events.decision import Request
@@ -31,15 +28,11 @@ from events.market_events import (
     SupplyOfferWithdrawn,
 )
 from events.party_events import FacilityRegistered, OrganisationRegistered
-from events.vocabulary import Denominator, KeyRole
+from events.vocabulary import KeyRole
 from market.commands.orders import lot_of
 from market.http.agreements import deliveries
-from market.http.agreements.deliveries import LodgedAssay
-from market.http.agreements.delivery_warnings import of_assay
-from market.http.agreements.index_values import ValueBody
-from market.http.agreements.index_warnings import of_values
 from market.http.agreements.indices import VALUE
-from market.http.files import order_changes, party_rows
+from market.http.files import contract_rows, order_changes, party_rows
 from market.http.files.order_changes import (
     LotAmendment,
     LotVersion,
@@ -56,10 +49,9 @@ from market.http.parties import facilities, organisations
 from market.http.parties.organisations import OrganisationTerms
 from market.http.wire import examples
 from market.http.wire.access import OPERATORS, READS_ONLY, TRADERS
-from market.http.wire.ids import DeliveryId, to_text, to_uuid
+from market.http.wire.ids import to_text
 from market.http.wire.reads import Looking
-from market.http.wire.receipts import Warned, unless_unread
-from market.rules.refusing.wording import Code, CurrencyCode
+from market.http.wire.receipts import Warned
 
 KindName = Literal[
     "offers",
@@ -77,27 +69,11 @@ KindName = Literal[
     "facilities",
     "memberships",
 ]
-DELIVERY: Final = "del_0199b3c2d4e57f60a1b2c3d4e5f60718"
 OFFER: Final = {"id": "offer_0199b3c2d4e57f60a1b2c3d4e5f60718", "version": 1}
 LOT: Final = {"id": "lot_0199b3c2d4e57f60a1b2c3d4e5f60718", "version": 1}
 REQUIREMENT: Final = {"id": "req_0199b3c2d4e57f60a1b2c3d4e5f60718", "version": 1}
 ASK: Final = {"ask": {"amount": "67.50", "currency": "USD", "per": "oxide"}}
 LESS: Final = {"basis_kg": "4000.000"}
-
-
-class IndexValueRow(ValueBody, frozen=True, kw_only=True):
-    """One value of an index, and what the index counts."""
-
-    index: Code
-    currency: CurrencyCode
-    per: Denominator | None = None
-    rate_of: CurrencyCode | None = None
-
-
-class AssayRow(LodgedAssay, frozen=True, kw_only=True):
-    """A side's figures of one delivery."""
-
-    delivery: DeliveryId
 
 
 Warn = Callable[[Looking, Any], Awaitable[tuple[Warned, ...]]]
@@ -157,26 +133,6 @@ def _nothing(_caller: Caller, _row: PostRequirement) -> None:
     return None
 
 
-def _unit(row: IndexValueRow) -> tuple[str, IndexUnit]:
-    return row.index, IndexUnit(currency=row.currency, per=row.per, rate_of=row.rate_of)
-
-
-async def _publish(
-    desk: Desk, caller: Caller, rows: Sequence[IndexValueRow], *, request: Request | None, dry_run: bool
-) -> Answer:
-    index, unit = _unit(rows[0])
-    values = tuple(row.inside() for row in rows)
-    argument = PublishIndex(caller=caller, index=index, unit=unit, values=values)
-    return await index_commands.publish(desk, argument, request=request, dry_run=dry_run)
-
-
-async def _lodge(
-    desk: Desk, caller: Caller, row: AssayRow, *, request: Request | None, dry_run: bool
-) -> Answer:
-    argument = deliveries.lodging(caller, to_uuid(row.delivery), row)
-    return await delivery_commands.lodge(desk, argument, request=request, dry_run=dry_run)
-
-
 def _made_offer(event: Recorded) -> str:
     assert isinstance(event.data, SupplyOffered | SupplyOfferAmended | SupplyOfferWithdrawn)
     return to_text("offer", event.data.offer)
@@ -198,24 +154,6 @@ async def _warn_of_supply(on: Looking, fact: Any) -> tuple[Warned, ...]:
 
 async def _warn_of_requirement(on: Looking, fact: Any) -> tuple[Warned, ...]:
     return await requirements.warnings_of(on, fact, unhurried=True)
-
-
-async def _warn_of_assay(on: Looking, fact: AssayLodged) -> tuple[Warned, ...]:
-    return await unless_unread(of_assay(on, fact))
-
-
-async def _warn_of_values(on: Looking, fact: IndexPublished) -> tuple[Warned, ...]:
-    unit = IndexUnit(currency=fact.currency, per=fact.per, rate_of=fact.rate_of)
-    return await of_values(on, fact.index, unit, fact.values)
-
-
-def _made_assay(event: Recorded) -> str:
-    assert isinstance(event.data, AssayLodged)
-    return to_text("del", event.data.delivery)
-
-
-def _event(event: Recorded) -> str:
-    return to_text("evt", event.id)
 
 
 def _change(
@@ -329,28 +267,28 @@ _KINDS: Final = (
     ),
     Kind(
         name="index-values",
-        shape=IndexValueRow,
+        shape=contract_rows.IndexValueRow,
         roles=OPERATORS,
         example={"index": "ndpr-oxide", "currency": "USD", "per": "oxide", **VALUE},
         names_market=False,
         fact=IndexPublished,
-        give=_publish,
-        made=_event,
-        warn=_warn_of_values,
+        give=contract_rows.publish,
+        made=contract_rows.made_values,
+        warn=contract_rows.warn_of_values,
         rows_max=100,
-        group=_unit,
+        group=contract_rows.unit_of,
         subject=lambda _, row: row.index,
     ),
     Kind(
         name="assays",
-        shape=AssayRow,
+        shape=contract_rows.AssayRow,
         roles=TRADERS,
-        example={"delivery": DELIVERY, **deliveries.ASSAY},
+        example={"delivery": contract_rows.DELIVERY, **deliveries.ASSAY},
         names_market=False,
         fact=AssayLodged,
-        give=_alone(_lodge),
-        made=_made_assay,
-        warn=_warn_of_assay,
+        give=_alone(contract_rows.lodge),
+        made=contract_rows.made_assay,
+        warn=contract_rows.warn_of_assay,
         subject=lambda _, row: row.delivery,
     ),
     Kind(

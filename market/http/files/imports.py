@@ -1,10 +1,10 @@
-"""Files of rows: handed in, followed, reported on row by row, cancelled; and templates to begin with."""
+"""Files of rows: handed in, followed, cancelled; and templates to begin with."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncIterator
 from datetime import datetime
 from hashlib import sha256
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, Final, Self
 from uuid import UUID
 
 import msgspec
@@ -28,9 +28,8 @@ from market.http.wire.problems import DoorError
 from market.http.wire.reads import as_caller
 from market.http.wire.receiving import receive_parts
 from market.http.wire.row_files import CSV, NDJSON, XLSX
-from market.http.wire.row_tables import written_csv
 from market.store import imports as store
-from market.store.imports import FileFormat, Import, Mode, ReportLine, Separator, State
+from market.store.imports import FileFormat, Import, Mode, Separator, State
 
 TAG: Final = "Imports"
 OPEN_MAX: Final = 4
@@ -254,6 +253,14 @@ async def index(call: Call[Nothing, PageQuery]) -> Answer:
     )
 
 
+async def load(call: Call[Any, Any]) -> Import:
+    async with as_caller(call) as connection:
+        found = await store.load(connection, call.ids["import"])
+    if found is None or found.state == "receiving":
+        raise not_found()
+    return found
+
+
 @endpoint(
     "GET",
     "/v1/imports/{import}",
@@ -269,7 +276,7 @@ async def read(call: Call[Nothing, Nothing]) -> Answer:
 
 
 async def _state(call: Call[Nothing, Nothing]) -> Answer:
-    return Answer(body=ImportView.of(await _load(call), call.door.clock()))
+    return Answer(body=ImportView.of(await load(call), call.door.clock()))
 
 
 @endpoint(
@@ -282,102 +289,10 @@ async def _state(call: Call[Nothing, Nothing]) -> Answer:
     description="No further row is stored; what was accepted before stays, and the report tells it.",
 )
 async def cancel(call: Call[Nothing, Nothing]) -> Answer:
-    found = await _load(call)
+    found = await load(call)
     async with call.door.desk.looking() as connection:
         await store.cancel(connection, found.id, call.caller.organisation, call.door.clock())
     return await _state(call)
-
-
-class ReportQuery(Struct, frozen=True, kw_only=True):
-    """Shape of the report."""
-
-    format: Literal["csv", "ndjson"] = "csv"
-
-
-LineKind = Literal["accepted", "warning", "fault"]
-
-
-class ReportRow(Body, frozen=True, kw_only=True):
-    """`code` is `accepted`, `acceptable`, or what is wrong or unusual; `column` is empty of a whole row."""
-
-    row: int
-    column: str
-    code: str
-    sentence: str
-    id: str | None
-    kind: LineKind
-
-
-@endpoint(
-    "GET",
-    "/v1/imports/{import}/report",
-    roles=IMPORT_READERS,
-    summary="Read what became of each row",
-    tag=TAG,
-    query=ReportQuery,
-    answer=str,
-    media_type=CSV,
-    shapes=(NDJSON,),
-    description="Every row up to where the import is: the id of what it made, with a further line for each "
-    "warning, or one line for each fault.",
-)
-async def report(call: Call[Nothing, ReportQuery]) -> Answer:
-    found = await _load(call)
-    media = CSV if call.query.format == "csv" else NDJSON
-    headers = {
-        "Content-Disposition": f'attachment; filename="{to_text("imp", found.id)}.{call.query.format}"'
-    }
-    if call.trace.head:
-        return Answer(body=b"", media_type=media, headers=headers)
-    lines = _csv_report(call, found.id) if media == CSV else _json_report(call, found.id)
-    return Answer(body=lines, media_type=media, headers=headers)
-
-
-async def _lines(call: Call[Any, Any], found: UUID) -> AsyncGenerator[tuple[ReportLine, ...]]:
-    after = 0
-    while True:
-        async with as_caller(call) as connection:
-            lines = await store.read_lines(connection, found, after)
-        if not lines:
-            return
-        after = lines[0].row
-        yield lines
-
-
-async def _csv_report(call: Call[Any, Any], found: UUID) -> AsyncGenerator[bytes]:
-    yield written_csv([ReportRow.__struct_fields__])
-    async for lines in _lines(call, found):
-        yield written_csv(
-            [
-                (str(line.row), line.column, line.code, line.sentence, line.made or "", _kind(line))
-                for line in lines
-            ]
-        )
-
-
-async def _json_report(call: Call[Any, Any], found: UUID) -> AsyncGenerator[bytes]:
-    async for lines in _lines(call, found):
-        yield b"".join(b"%b\n" % _encode(_shown(line)) for line in lines)
-
-
-_encode: Final = msgspec.json.Encoder().encode
-
-
-def _shown(line: ReportLine) -> ReportRow:
-    return ReportRow(
-        row=line.row,
-        column=line.column,
-        code=line.code,
-        sentence=line.sentence,
-        id=line.made,
-        kind=_kind(line),
-    )
-
-
-def _kind(line: ReportLine) -> LineKind:
-    if line.accepted:
-        return "accepted"
-    return "warning" if line.warning else "fault"
 
 
 class TemplateQuery(Struct, frozen=True, kw_only=True):
@@ -409,12 +324,4 @@ async def read_template(call: Call[Nothing, TemplateQuery]) -> Answer:
     )
 
 
-async def _load(call: Call[Any, Any]) -> Import:
-    async with as_caller(call) as connection:
-        found = await store.load(connection, call.ids["import"])
-    if found is None or found.state == "receiving":
-        raise not_found()
-    return found
-
-
-HANDLERS: Final = (post, index, read, cancel, report, read_template)
+HANDLERS: Final = (post, index, read, cancel, read_template)
