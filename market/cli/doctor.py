@@ -2,28 +2,24 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Collection, Iterable
-from datetime import datetime, timedelta
-from itertools import groupby
+from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Final
 
 import rich_click as click
 
-from events import clock_bounds, seals
+from events import clock_bounds
 from events.access import Access, AccessError
 from events.brokers import Bootstrap
 from events.connections import Connection, acquire, cluster_id
 from events.counts import counted
 from events.decision import LaneKey
 from events.journal import Deployment, read_deployment
-from events.key_files import KeyFileError
 from events.migrations import MigrationError
-from events.notes import NoteError
 from events.positions import at_work
 from events.watermarks import oldest_unpublished_seconds
 from market.broker_logins import partner_servers
 from market.certificates import certificates
-from market.checkpoint_keys import operator_key
 from market.children import LocalServerError
 from market.cli.console import (
     SERVER_AWAY,
@@ -37,26 +33,19 @@ from market.cli.console import (
 from market.cli.doctor_certificates import certificate_findings
 from market.cli.doctor_contests import contest_findings
 from market.cli.doctor_room import room_findings
+from market.cli.doctor_seals import checkpoint_findings, heads_on_topics
+from market.cli.doctor_topics import topic_findings
 from market.cli.findings import Finding
 from market.cli.lanes import check_lane
 from market.embedded_kafka import running_kafka
 from market.embedded_postgres import TooOld, running_postgres
 from market.ground import Ground, clock, pending_migrations, wire
-from market.lacking_heads import count_lacking
-from market.rules.streams.topic_rights import service_rights
-from market.sealing import AUDITOR
 from market.settings import Settings
-from market.topic_access import seen_by_services
-from market.topic_settings import compare_topics, mended_by
-from market.topics import TopicError, inspect_topics
 from market.watch import told_difference
 
 RELAY_SECONDS_MAX: Final = 30.0
 KAFKA_SECONDS_MAX: Final = 10.0
 WHY_SECONDS_MAX: Final = 3.0
-UNSIGNED_INTERVALS_MAX: Final = 6
-"""So many times `checkpoint_seconds` may pass before a missing signature or cosignature is told."""
-
 LANE_AHEAD_MAX: Final = timedelta(seconds=60)
 CLOCKS_PAGE: Final = "docs/operations.md, Clocks"
 
@@ -167,12 +156,13 @@ async def _findings(settings: Settings) -> list[Finding]:
         findings += [finding async for finding in _clocks(connection, settings.clock_ahead_seconds_max)]
         findings += await room_findings(connection, settings)
     async with ground.opened_pool("auditor", 1) as pool, acquire(pool) as connection:
-        patience = timedelta(seconds=settings.checkpoint_seconds * UNSIGNED_INTERVALS_MAX)
-        findings += [finding async for finding in _checkpoints(connection, clock(), patience)]
+        findings += [
+            finding async for finding in checkpoint_findings(connection, clock(), settings.checkpoint_seconds)
+        ]
         findings += [finding async for finding in contest_findings(connection, clock())]
     if bootstrap is not None:
-        findings += [finding async for finding in _topics(ground, deployment)]
-        findings += await _heads_on_topics(ground)
+        findings += [finding async for finding in topic_findings(ground, deployment)]
+        findings += await heads_on_topics(ground)
     return findings
 
 
@@ -302,132 +292,6 @@ async def _clocks(connection: Connection, seconds_max: int) -> AsyncIterator[Fin
                 told=f"its last event is {ahead.total_seconds():,.0f} s ahead of the database's clock",
                 help=CLOCKS_PAGE,
             )
-
-
-async def _checkpoints(connection: Connection, now: datetime, patience: timedelta) -> AsyncIterator[Finding]:
-    """Signer and witnesses, as what they have stored tells."""
-    signed_at = await seals.newest_signed_at(connection)
-    standings = await seals.read_standings(connection, AUDITOR)
-    waiting = sum(max(0, standing.position - standing.sealed) for standing in standings)
-    since = await seals.oldest_waiting_at(connection, AUDITOR)
-    late = since is not None and now - since > patience
-    newest = "no checkpoint yet" if signed_at is None else f"newest checkpoint {_age(now, signed_at)} old"
-    yield Finding(
-        what="signer",
-        state="attention" if late else "ok",
-        told=f"{newest}, {waiting:,} audited events wait for one",
-        help="where a signer runs, its log says why; where none does: lodestone run signer" if late else None,
-    )
-    for refused in await seals.read_refusals(connection):
-        yield Finding(
-            what=f"signer {refused.stream}/{refused.lane}",
-            state="wrong",
-            told=f"refuses to sign for {_age(now, refused.refused_at)}: {refused.reason}",
-            help="docs/operations.md, Checkpoints and witnesses; never delete rows of record.checkpoint",
-        )
-    if signed_at is None:
-        return
-    witnesses = await seals.witnessed_at(connection)
-    if not witnesses:
-        told = "nobody has cosigned the newest checkpoints: one history is the operator's word alone"
-        yield Finding(what="witness", state="attention", told=told, help="a partner runs lodestone witness")
-    for witness, newest_at in witnesses.items():
-        behind = signed_at - newest_at > patience
-        yield Finding(
-            what=f"witness {witness.partition('+')[0]}",
-            state="attention" if behind else "ok",
-            told=f"newest cosigned checkpoint {_age(now, newest_at)} old",
-            help="ask those who run it" if behind else None,
-        )
-
-
-def _age(now: datetime, then: datetime) -> str:
-    return f"{max(0, (now - then) // timedelta(seconds=1)):,} s"
-
-
-async def _topics(ground: Ground, deployment: Deployment) -> AsyncIterator[Finding]:
-    settings = ground.settings
-    states = await inspect_topics(ground.bootstrap, deployment.lanes, prefix=settings.topic_prefix)
-    seen = await seen_by_services(settings, ground.bootstrap)
-    shown = {state.topic.name for state in states if state.partitions is not None}
-    for topics in seen.values():
-        shown |= frozenset() if isinstance(topics, str) else topics
-    absent = [state.topic.name for state in states if state.topic.name not in shown]
-    hidden = "" if isinstance(ground.bootstrap, str) else ", or hidden from this login"
-    yield Finding(
-        what="topics",
-        state="wrong" if absent else "ok",
-        told=f"missing{hidden}: {', '.join(absent)}" if absent else f"{len(states)} exist",
-        help="lodestone topics" if absent else None,
-    )
-    async for finding in _topic_settings(ground, deployment, absent):
-        yield finding
-    for service, topics in seen.items():
-        told = topics if isinstance(topics, str) else _without_right(settings, service, shown - topics)
-        if told:
-            what = f"Kafka as {service}"
-            yield Finding(what=what, state="wrong", told=told, help="lodestone topics, as the super user")
-
-
-async def _heads_on_topics(ground: Ground) -> list[Finding]:
-    """Whether what was published is stored; nothing where no key of the operator is known."""
-    settings = ground.settings
-    try:
-        key = operator_key(settings, None)
-    except (NoteError, KeyFileError):
-        return []
-    if key is None:
-        return []
-    try:
-        async with ground.opened_pool("auditor", 1) as pool, acquire(pool) as connection:
-            lacking = await count_lacking(connection, ground.bootstrap, settings.topic_prefix, key)
-    except (*SERVER_AWAY, TimeoutError, TopicError):
-        return []
-    told = (
-        f"{counted(lacking, 'head on the topics is', 'heads on the topics are')} not stored"
-        if lacking
-        else "those on the topics are stored"
-    )
-    return [
-        Finding(
-            what="checkpoints",
-            state="attention" if lacking else "ok",
-            told=told,
-            help="lodestone replay --restore all" if lacking else None,
-        )
-    ]
-
-
-async def _topic_settings(
-    ground: Ground, deployment: Deployment, absent: Collection[str]
-) -> AsyncIterator[Finding]:
-    """Topics that are set otherwise than declared; wrong where one that is proof loses events."""
-    seen = await compare_topics(ground.bootstrap, deployment.lanes, prefix=ground.settings.topic_prefix)
-    hidden = [topic for topic in seen.hidden if topic not in absent]
-    if hidden:
-        yield Finding(
-            what="topic settings",
-            state="attention",
-            told=f"not shown to this login: {', '.join(hidden)}",
-            help="run it with a login that may describe their configuration",
-        )
-    elif not seen.differences:
-        yield Finding(what="topic settings", state="ok", told="as deploy/kafka/topics.toml declares them")
-    for topic, group in groupby(seen.differences, key=lambda each: each.topic):
-        found = tuple(group)
-        yield Finding(
-            what=f"topic {topic}",
-            state="wrong" if any(each.loses_events for each in found) else "attention",
-            told="; ".join(map(str, found)),
-            help=mended_by(ground.bootstrap, found),
-        )
-
-
-def _without_right(settings: Settings, service: str, hidden: Iterable[str]) -> str | None:
-    """The topics among those hidden from a service that it works with."""
-    rights = service_rights(settings.topic_prefix, service)
-    lacking = [name for name in sorted(hidden) if any(right.covers(name) for right in rights)]
-    return f"no right to {', '.join(lacking)}" if lacking else None
 
 
 def _help(name: str, lane: str) -> str | None:
