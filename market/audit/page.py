@@ -32,8 +32,11 @@ LABEL_PX: Final = 110
 BARS_PX: Final = 640
 
 
-def page(report: AuditReport) -> str:
-    """One HTML document without a script, a link or anything else from outside."""
+def page(report: AuditReport, encoded: bytes | None = None) -> str:
+    """One HTML document without a script, a link or anything else from outside.
+
+    `encoded`: the report's JSON as it was kept, which a version before wrote without members of later.
+    """
     root, body = page_of(f"Audit of {report.deployment or 'an empty record'}")
     text(body, "p", "made from the record's Kafka topics alone; no database was read")
     _verdict(body, report)
@@ -41,7 +44,7 @@ def page(report: AuditReport) -> str:
     _checked(body, report)
     _recoveries(body, report)
     _lanes(body, report)
-    _signatures(body, report)
+    _signatures(body, encode_report(report) if encoded is None else encoded)
     return as_html(root).decode()
 
 
@@ -204,9 +207,9 @@ def _bar(drawing: Element, top: int, start: int, events: int, longest: int, kind
         )
 
 
-def _signatures(body: Element, report: AuditReport) -> None:
+def _signatures(body: Element, encoded: bytes) -> None:
     text(body, "h2", "Signed")
-    digest = sha256(encode_report(report)).hexdigest()
+    digest = sha256(encoded).hexdigest()
     text(body, "p", f"SHA-256 of this report as JSON: {digest}", **{"class": "code"})
     table = SubElement(body, "table", {"class": "signature"})
     empty, names = SubElement(table, "tr"), SubElement(table, "tr")

@@ -1,15 +1,17 @@
 """Recorded audits through the door: for operators and auditors, page by page, and as a page to sign."""
 
+from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
 import asyncpg
+import msgspec
 import pytest
 from msgspec.structs import replace
 
 from events.vocabulary import KeyRole
 from market.audit.page import page
-from market.audit.report import AuditReport
+from market.audit.report import AuditReport, encode_report
 from market.audit.schedule import run_of
 from market.http.wire.ids import to_text
 from market.pages import POLICY
@@ -60,6 +62,27 @@ async def test_runs_are_listed_the_newest_first(
     one = (await shop.ask("GET", f"/v1/audit/runs/{ids[0]}", by=shop.scene.sellers[0], roles=roles)).json()
     assert one == {**whole, "report": one["report"]}
     assert "ab" * 32 == one["report"]["lanes"][0]["head"]
+
+
+async def test_a_run_that_a_version_before_kept_is_read_and_printed(shop: Shop, database: Any) -> None:
+    of = report(lane(0))
+    run = await recorded(database, 1, of)
+    kept = msgspec.json.decode(encode_report(of))
+    del kept["payments"], kept["strangers"], kept["former_rule"]
+    before = msgspec.json.encode(kept, order="sorted")
+    connection = await asyncpg.connect(database.admin_dsn)
+    try:
+        await connection.execute("update record.audit_run set report = $1", before)
+    finally:
+        await connection.close()
+    paths = ("", f"/{run}", f"/{run}/report")
+    answers = [
+        await shop.ask("GET", f"/v1/audit/runs{path}", by=shop.scene.sellers[0], roles=("auditor",))
+        for path in paths
+    ]
+    assert [200] * 3 == [answer.status_code for answer in answers]
+    assert msgspec.json.decode(encode_report(of)) == answers[1].json()["report"]
+    assert sha256(before).hexdigest() in answers[2].text
 
 
 async def test_a_report_is_a_page_that_loads_nothing(shop: Shop, database: Any) -> None:

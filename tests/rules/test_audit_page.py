@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import pytest
 from msgspec.structs import fields, replace
 
@@ -126,6 +127,18 @@ def test_the_page_states_the_hash_of_its_own_report() -> None:
     of = report(lane(0))
     assert sha256(encode_report(of)).hexdigest() in page(of)
     assert of == decode_report(encode_report(of))
+
+
+def test_a_report_of_a_version_before_is_read_and_its_page_keeps_the_hash_that_was_signed() -> None:
+    of = report(lane(0), lane(1, divergence=divergence("price is 1, has to be 2")))
+    kept = msgspec.json.decode(encode_report(of))
+    for later in ("payments", "strangers", "former_rule"):
+        del kept[later]
+    for verdict in kept["lanes"]:
+        del verdict["payments"], verdict["former_rule"]
+    before = msgspec.json.encode(kept, order="sorted")
+    assert of == decode_report(before)
+    assert sha256(before).hexdigest() in page(decode_report(before), before)
 
 
 @pytest.mark.parametrize("text", [HOSTILE, "</title></style><b>", "&#x3c;script&#x3e;"])

@@ -146,7 +146,7 @@ async def read(call: Call[Nothing, Nothing]) -> Answer:
 async def report(call: Call[Nothing, Nothing]) -> Answer:
     run = await _load(call)
     return Answer(
-        body=page(decode_report(run.report)).encode(),
+        body=page(decode_report(run.report), run.report).encode(),
         media_type=HTML,
         headers={"Content-Security-Policy": POLICY},
     )
