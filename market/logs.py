@@ -3,8 +3,10 @@
 import json
 import logging
 import sys
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 import msgspec
 import structlog
@@ -21,29 +23,88 @@ CONSOLE_FORMAT: Final = "%(levelname)s %(name)s %(message)s"
 RETRYING: Final = ("aiokafka.producer.sender",)
 
 
-def configure(settings: Settings, *, level: str | None = None) -> None:
-    """Once per process. The libraries' own lines appear from warnings on.
+def configure(
+    settings: Settings, *, level: str | None = None, lost: Callable[[], object] = lambda: None
+) -> None:
+    """Once per process. The libraries' own lines appear from warnings on; `lost` is called for each line that
+    could not be written.
 
     The Kafka client's own retries stay silent: what it cannot mend reaches the relay as an exception.
     """
     threshold = LEVELS[level or settings.log_level]
     log_as_json = settings.log_format == "json"
-    to_stderr = (
-        structlog.BytesLoggerFactory(sys.stderr.buffer)
-        if log_as_json
-        else structlog.PrintLoggerFactory(sys.stderr)
-    )
+    rendering = [_json_line] if log_as_json else [*_console_rendering(), _encoded]
+
+    def told(lines: int) -> bytes:
+        line: Any = {"event": "log_lines_lost", "lines": lines}
+        for processor in rendering:
+            line = processor(None, "warning", line)
+        return bytes(line)
+
+    sink = Sink(sys.stderr.buffer, told, lost)
     structlog.configure(
-        processors=[_json_line] if log_as_json else _console_rendering(),
+        processors=rendering,
         wrapper_class=structlog.make_filtering_bound_logger(threshold),
-        logger_factory=to_stderr,
+        logger_factory=structlog.BytesLoggerFactory(sink),  # type: ignore[arg-type]  # it writes and flushes
         cache_logger_on_first_use=True,
     )
-    of_libraries = logging.StreamHandler(sys.stderr)
+    of_libraries = _Handler(sink)
     of_libraries.setFormatter(_OfLibraries() if log_as_json else logging.Formatter(CONSOLE_FORMAT))
     logging.basicConfig(level=max(threshold, logging.WARNING), handlers=[of_libraries])
     for name in RETRYING:
         logging.getLogger(name).setLevel(logging.ERROR)
+
+
+class Sink:
+    """A file of lines that a full disk, or a reader that has gone, may refuse: that costs lines, and no work
+    that is logged. `told` gives the line that says how many, once there is room again."""
+
+    def __init__(self, file: BinaryIO, told: Callable[[int], bytes], lost: Callable[[], object]) -> None:
+        self._file = file
+        self._told = told
+        self._lost = lost
+        self._rest = b""
+        self._lines_lost = 0
+
+    def write(self, line: bytes) -> int:
+        """The line with its end: it comes whole, if not at once, or is lost whole."""
+        try:
+            if self._lines_lost:
+                self._put(self._told(self._lines_lost) + b"\n")
+                self._lines_lost = 0
+            self._put(line)
+        except OSError:
+            self._lines_lost += 1
+            self._lost()
+        return len(line)
+
+    def _put(self, line: bytes) -> None:
+        """Takes all of the line, or OSError: a disk that fills takes a part of it at first."""
+        self._rest = self._rest[self._written(self._rest) :]
+        if self._rest:
+            raise BlockingIOError
+        self._rest = line[self._written(line) :]
+
+    def _written(self, data: bytes) -> int:
+        return (self._file.write(data) or 0) if data else 0
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            self._file.flush()
+
+
+class _Handler(logging.Handler):
+    def __init__(self, sink: Sink) -> None:
+        super().__init__()
+        self._sink = sink
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._sink.write(_encoded(None, "", self.format(record)) + b"\n")
+        self._sink.flush()
+
+
+def _encoded(_logger: Any, _level: str, text: Any) -> bytes:
+    return str(text).encode(errors="backslashreplace")
 
 
 # The library's own `dict_tracebacks` writes the local variables of every frame: keys, bodies, prices.

@@ -15,6 +15,9 @@ SERVICE_UP: Final = Gauge(
 SERVICE_FAILURES: Final = Counter(
     "lodestone_service_failures", "Times a service ended by an error and was started again.", ("service",)
 )
+LOG_LINES_LOST: Final = Counter(
+    "lodestone_log_lines_lost", "Lines of this process's log that could not be written."
+)
 RELAY_OLDEST_SECONDS: Final = Gauge(
     "lodestone_relay_oldest_unpublished_seconds", "Age of the oldest event that Kafka has not acknowledged."
 )

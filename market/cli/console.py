@@ -9,7 +9,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from enum import IntEnum
 from typing import Any, Final, TypeVar
 
@@ -73,7 +73,8 @@ class CommandFailed(Exception):
 
 def explain(failure: CommandFailed) -> int:
     """Says what failed on stderr; the exit code."""
-    err.print(f"[bold red]error:[/] {_escape(failure.sentence)}")
+    with suppress(OSError):
+        err.print(f"[bold red]error:[/] {_escape(failure.sentence)}")
     return int(failure.code)
 
 
@@ -82,8 +83,9 @@ def _escape(text: str) -> str:
 
 
 def say(text: str) -> None:
-    """A message for a person, on stderr."""
-    err.print(_escape(text))
+    """A message for a person, on stderr, where somebody can read it: a full disk stops nothing."""
+    with suppress(OSError):
+        err.print(_escape(text))
 
 
 def print_line(text: str) -> None:

@@ -12,7 +12,7 @@ from market.cli.console import run_async, say, settings_of, stop_event
 from market.ground import stand, wire
 from market.kept_keys import check_keys
 from market.logs import configure
-from market.metrics import showing_metrics
+from market.metrics import LOG_LINES_LOST, showing_metrics
 from market.services import SERVICES, collect_less, run_services
 from market.settings import Settings
 
@@ -31,7 +31,7 @@ def command(*, services: tuple[str, ...]) -> None:
     Exit code 5: a server is away, or the address of the API or of the metrics is taken.
     """
     settings = settings_of()
-    configure(settings)
+    configure(settings, lost=LOG_LINES_LOST.inc)
     chosen = SERVICES if "all" in services else tuple(dict.fromkeys(services))
     run_async(_run(settings, chosen))
 

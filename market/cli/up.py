@@ -32,6 +32,7 @@ from market.http.wire.ids import to_text
 from market.http.wire.tokens import SECRET_BYTES
 from market.kept_keys import check_keys
 from market.logs import configure
+from market.metrics import LOG_LINES_LOST
 from market.operators import ensure_operator, issue_key, revoke_labelled, told
 from market.provision import ProvisionError
 from market.sandbox import ensure_sandbox
@@ -67,7 +68,8 @@ class Printed(Struct, frozen=True, kw_only=True):
 def command(*, as_json: bool) -> None:
     """PostgreSQL, Kafka, migrations, topics and all services; prints URLs and ready trader keys."""
     settings = settings_of()
-    configure(settings, level="warning" if settings.log_format == "console" else None)
+    level = "warning" if settings.log_format == "console" else None
+    configure(settings, level=level, lost=LOG_LINES_LOST.inc)
     try:
         with exclusive_lock(settings.instance_dir, "up") as free:
             if not free:

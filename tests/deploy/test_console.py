@@ -6,6 +6,8 @@ import os
 import signal
 import socket
 import ssl
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -231,3 +233,11 @@ def test_a_table_is_cut_nowhere_but_by_a_terminal(capsys: pytest.CaptureFixture[
     table.add_row("default_profile/" + "x" * 90, "y" * 90)
     print_table(table)
     assert "default_profile/" + "x" * 90 + "  " + "y" * 90 == capsys.readouterr().out.splitlines()[1].strip()
+
+
+def test_what_nobody_can_read_ends_nothing() -> None:
+    said = "from market.cli import console; console.say('a'); console.say('b'); print('done')"
+    with Path("/dev/full").open("wb") as full:
+        command = [sys.executable, "-c", said]
+        ran = subprocess.run(command, stdout=subprocess.PIPE, stderr=full, check=True, timeout=60)
+    assert b"done\n" == ran.stdout

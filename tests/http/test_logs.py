@@ -1,8 +1,10 @@
 """One canonical line per request, and no secret in any line."""
 
 import json
+import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -127,6 +129,54 @@ def test_a_line_is_json_whatever_stands_in_it() -> None:
     assert ["<module>", "verify"] == [frame["name"] for frame in failed["exception"][0]["frames"]]
     assert b"s3cret" not in spoken.stderr
     assert failed["time"].endswith("Z")
+
+
+UNWRITTEN = """
+import logging
+import resource
+import sys
+import structlog
+from market.logs import configure
+from market.metrics import LOG_LINES_LOST
+from market.settings import load
+configure(load(log_format=sys.argv[1]), lost=LOG_LINES_LOST.inc)
+log = structlog.get_logger()
+log.info("before")
+most = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+resource.setrlimit(resource.RLIMIT_FSIZE, (2_000, most))
+for number in range(500):
+    log.info("full", number=number, filled="x" * 100)
+    logging.getLogger("library").warning("full %d", number)
+lost = LOG_LINES_LOST.collect()[0].samples[0].value
+resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+log.info("after", lost=lost)
+"""
+
+
+@pytest.mark.parametrize("form", ["json", "console"])
+def test_a_log_that_cannot_be_written_costs_its_lines_alone(tmp_path: Path, form: str) -> None:
+    """No line is cut where the room ended; once there is room again it says how many are missing."""
+    file = tmp_path / "log"
+    with file.open("wb") as log:
+        subprocess.run([sys.executable, "-c", UNWRITTEN, form], stderr=log, check=True, timeout=60)
+    lines = file.read_text().splitlines()
+    kept = [line for line in lines if "full" in line]
+    assert "before" in lines[0]
+    assert 0 < len(kept) < 1_000
+    assert all("full" in line for line in lines[1:-2])
+    assert "log_lines_lost" in lines[-2]
+    assert "after" in lines[-1]
+    if form == "json":
+        *_, told, after = map(json.loads, lines)
+        assert ("warning", 1_000 - len(kept)) == (told["level"], told["lines"])
+        assert told["lines"] == after["lost"]
+
+
+def test_a_log_whose_reader_has_gone_ends_nothing() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "wb") as log:
+        subprocess.run([sys.executable, "-c", UNWRITTEN, "json"], stderr=log, check=True, timeout=60)
 
 
 @pytest.mark.parametrize(
