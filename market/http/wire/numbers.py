@@ -137,7 +137,7 @@ class DecimalKind:
             )
         if whole != "0" and whole.startswith("0"):
             return "not_decimal", "no leading zeros"
-        if self.positive and not int(whole + fraction):
+        if self.positive and not (whole + fraction).strip("0"):
             return "not_positive", f"this has to be more than 0 {self.unit}"
         most = "at most 100" if self.at_most_hundred else f"below {10**self.digits}"
         return "out_of_range", f"this has to be {most} {self.unit}"

@@ -9,8 +9,9 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from functools import cache, lru_cache
+from itertools import islice
 from types import NoneType, UnionType
 from typing import Annotated, Any, Final, TypeVar, Union, get_args, get_origin, get_type_hints
 from urllib.parse import parse_qsl
@@ -54,9 +55,9 @@ def decode(raw: bytes, shape: type[T]) -> T:
         slowly: T = _slowly(raw, shape, error)
         return slowly
     if _is_suspect(raw):
-        faults = list(_walk(json.loads(raw), shape, ""))
+        faults = _faults(json.loads(raw), shape)
         if faults:
-            raise InvalidInputError(faults[:FAULTS_MAX])
+            raise InvalidInputError(faults)
     return value
 
 
@@ -73,10 +74,15 @@ def may_hide_a_fault(text: str) -> bool:
 
 def convert(value: Any, shape: type[T]) -> T:
     """The struct that JSON-like `value` holds. InvalidInputError with every fault."""
-    faults = list(_walk(value, shape, ""))
+    faults = _faults(value, shape)
     if faults:
-        raise InvalidInputError(faults[:FAULTS_MAX])
+        raise InvalidInputError(faults)
     return msgspec.convert(value, shape)
+
+
+def _faults(value: Any, shape: Any) -> list[Fault]:
+    """The first of them: nothing is looked at any more once they are as many as are told."""
+    return list(islice(_walk(value, shape, ""), FAULTS_MAX))
 
 
 @lru_cache(maxsize=512)
@@ -88,7 +94,7 @@ def _slowly(raw: bytes, shape: Any, error: Exception) -> Any:
     """What the fast path refused, member by member: every fault, or the struct where 5.0 stands for 5."""
     try:
         value = parse_json(raw)
-        faults = list(_walk(value, shape, ""))
+        faults = _faults(value, shape)
         if not faults:
             return msgspec.convert(value, shape)
     except RecursionError:
@@ -98,7 +104,7 @@ def _slowly(raw: bytes, shape: Any, error: Exception) -> Any:
     except ValueError as reason:
         told = f"the body is no JSON text: {reason}" if raw.strip() else "the body is empty: send JSON"
         faults = [Fault(code="malformed_json", detail=told, pointer="")]
-    raise InvalidInputError(faults[:FAULTS_MAX])
+    raise InvalidInputError(faults)
 
 
 def parse_json(raw: bytes) -> Any:
@@ -110,7 +116,10 @@ def parse_json(raw: bytes) -> Any:
 
 def _whole_number(text: str) -> int | _Unrepresentable:
     """JSON Schema counts 5.0 and 5e0 as integers; the value is exact, so nothing is rounded."""
-    number = Decimal(text)
+    try:
+        number = Decimal(text)
+    except InvalidOperation:  # its exponent has more digits than decimals can
+        return _Unrepresentable(text)
     if number.adjusted() < INTEGER_DIGITS_MAX and number == number.to_integral_value():
         return int(number)
     return _Unrepresentable(text)
@@ -224,7 +233,8 @@ def _walk_array(value: Any, annotation: Any, metas: tuple[Meta, ...], pointer: s
         if meta.max_length is not None and len(value) > meta.max_length:
             yield Fault(code="too_long", detail=f"at most {meta.max_length} items", pointer=pointer)
     item = get_args(annotation)[0]
-    for index, member in enumerate(value):
+    most = min((meta.max_length for meta in metas if meta.max_length is not None), default=None)
+    for index, member in enumerate(value[:most]):  # what is too long is refused whatever the rest is
         yield from _walk(member, item, f"{pointer}/{index}")
 
 
