@@ -282,6 +282,24 @@ def test_no_text_in_a_written_file_begins_as_a_formula() -> None:
     assert ["'=HYPERLINK(1)", "'@SUM(A1)", "'-cmd", "'+1 t", "-0.25", "+3", "", "", "plain"] == written
 
 
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("Smelter;=HYPERLINK(1)", "Smelter;'=HYPERLINK(1)"),
+        ('Smelter; "@SUM(A1);-1', "Smelter;' \"@SUM(A1);'-1"),
+        (" =1+1", "' =1+1"),
+        ("\uff1d1+1", "'\uff1d1+1"),
+        ("\nplain", "'\nplain"),
+        ("grade A; grade B-2 = 45", "grade A; grade B-2 = 45"),
+    ],
+)
+def test_no_part_of_a_written_text_begins_as_a_formula_where_semicolons_separate(
+    text: str, written: str
+) -> None:
+    """As a spreadsheet with a decimal comma opens the file."""
+    assert [[written]] == [*csv.reader(StringIO(written_csv([[text]]).decode(), newline=""))]
+
+
 def test_a_formula_hides_no_other_fault_of_its_row_and_makes_none() -> None:
     bad = changed(amount="=1+1", as_of="31.07.2026", currency="")
     expected = [(2, "amount", "formula_cell"), (2, "as_of", "malformed_time"), (2, "currency", "missing")]

@@ -16,7 +16,9 @@ from msgspec import to_builtins
 from market.http.wire.row_files import CSV, XLSX
 
 FileFormat = Literal["json", "csv", "xlsx"]
-_FORMULA_SIGNS: Final = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA: Final = re.compile(r"(?:^|;)(?=[\s\"']*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n])")
+"""Where a spreadsheet may begin one: at a cell, and where semicolons separate, as they do with a decimal
+comma, behind each of them. The last four are the same signs in full width."""
 DAY: Final = "yyyy-mm-dd"
 INSTANT: Final = "yyyy-mm-dd hh:mm:ss"
 FIGURE: Final = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
@@ -38,7 +40,7 @@ def member(name: str, *, number: bool = False) -> Column:
 def written_csv(rows: Iterable[Iterable[Any]]) -> bytes:
     """RFC 4180, UTF-8; what is not known is empty.
 
-    A text that a spreadsheet would take for a formula begins with an apostrophe: names are chosen by others.
+    What a spreadsheet would take for a formula begins with an apostrophe: names are chosen by others.
     """
     written = StringIO(newline="")
     csv.writer(written).writerows([_harmless(cell) for cell in row] for row in rows)
@@ -46,8 +48,8 @@ def written_csv(rows: Iterable[Iterable[Any]]) -> bytes:
 
 
 def _harmless(cell: Any) -> Any:
-    if isinstance(cell, str) and cell.startswith(_FORMULA_SIGNS) and not FIGURE.fullmatch(cell):
-        return f"'{cell}"
+    if isinstance(cell, str) and not FIGURE.fullmatch(cell):
+        return _FORMULA.sub(r"\g<0>'", cell)
     return cell
 
 
