@@ -59,6 +59,7 @@ class Stream:
         self.status = 0
         self.body = b""
         self.ended = False
+        self.finished = asyncio.Event()
         self._free = asyncio.Event()
         self._free.set()
         self._gone = asyncio.Event()
@@ -141,6 +142,7 @@ async def streaming(shop: Shop, firm: Firm, address: str = FEED, **headers: str)
     stream = Stream()
     app: Any = shop.app
     running = asyncio.create_task(app(scope, stream.receive, stream.send))
+    running.add_done_callback(lambda _: stream.finished.set())
     try:
         yield stream
     finally:
@@ -442,6 +444,31 @@ async def test_a_stream_ends_with_its_key(shop: Shop, monkeypatch: Any) -> None:
         shop.app.state.door.keys.forget(key)
         await stream.end()
     assert b": quiet" in stream.body
+
+
+@pytest.mark.parametrize("accept", [EVENT_STREAM, LINES])
+async def test_what_was_is_sent_no_further_once_the_key_is_revoked(
+    shop: Shop, monkeypatch: Any, accept: str
+) -> None:
+    """A client that takes its history slowly read on for as long as it liked."""
+    monkeypatch.setattr(door_feed, "QUIET_SECONDS", 0.0)
+    monkeypatch.setattr(door_feed, "PAGE_LINES", 1)
+    firm = shop.scene.sellers[0]
+    for _ in range(4):
+        await shop.scene.offer(firm)
+    await publish(shop.scene)
+    whole = (await shop.ask("GET", FEED, by=firm, headers={"Accept": LINES})).content.splitlines()
+    key = UUID(hex=(await shop.token(firm, "trader")).split("_")[2])
+    async with streaming(shop, firm, accept=accept) as stream:
+        stream.stick()
+        await parties.revoke_key(
+            shop.scene.desk, RevokeKey(caller=firm.trader, organisation=firm.organisation, key=key)
+        )
+        shop.app.state.door.keys.forget(key)
+        stream.go_on()
+        async with asyncio.timeout(20):
+            await stream.finished.wait()
+    assert 0 < stream.body.count(b'"specversion"') <= 2 < len(whole)
 
 
 async def test_streams_end_when_the_tail_fails_and_the_next_one_looks_again(

@@ -39,7 +39,8 @@ LINES: Final = "application/x-ndjson"
 LIMIT_DEFAULT: Final = 100
 PAGE_LINES: Final = 200
 QUIET_SECONDS: Final = 15.0
-"""A stream with nothing to tell says so this often; each looks so often whether its key still holds."""
+"""A stream with nothing to tell says so this often; what is sent in parts looks so often whether its key
+still holds."""
 RETRY_MILLISECONDS: Final = 1_000
 _ONLY_OF: Final = {"until": LINES, "timeout": BATCH, "limit": BATCH}
 
@@ -287,14 +288,17 @@ async def _comes(follower: Follower, wanted: Wanted, seconds: float) -> bool:
 async def _lines(
     call: Call[Any, FeedQuery], place: Place, wanted: Wanted, upto: Vector, page: Page
 ) -> AsyncGenerator[bytes]:
-    """A record that cannot be read on breaks the answer off, so that nobody takes a part for the whole.
+    """A record that cannot be read on, or a key that does not hold any more, breaks the answer off, so that
+    nobody takes a part for the whole.
 
     `page` is the first.
     """
+    key = _Key(call)
     while page.told:
         yield b"".join(b"%b\n" % each.event for each in page.told)
         if page.is_last:
             return
+        await key.check()
         page = await _read(call, place, wanted, PAGE_LINES, upto)
 
 
@@ -304,6 +308,7 @@ async def _events(
     """Until the process stops, the key does not hold any more, the client takes too little, or what is next
     cannot be read. `page` is the first."""
     yield b"retry: %d\n\n" % RETRY_MILLISECONDS
+    key = _Key(call)
     with suppress(RecordUnavailable, DoorError):
         async with call.door.feed.following(place.organisation) as follower:
             if page.told:
@@ -311,15 +316,28 @@ async def _events(
             # What came between the first page and the queue is seen by a second look.
             while told := (await _read(call, place, wanted, PAGE_LINES, None)).told:
                 yield b"".join(map(_frame, told))
-            clock = asyncio.get_running_loop().time
-            known_at = clock()
+                await key.check()
             while (part := await _live(call, place, wanted, follower)) is not None:
                 yield part
-                if clock() - known_at >= QUIET_SECONDS:
-                    await call.door.keys.credential(call.header(b"authorization"), lambda: None)
-                    known_at = clock()
+                await key.check()
             if follower.overrun:
                 yield b"id: %b\nevent: overrun\ndata: {}\n\n" % place.sealed(call).encode()
+
+
+class _Key:
+    """The key of an answer that is sent in parts."""
+
+    def __init__(self, call: Call[Any, Any]) -> None:
+        self._call = call
+        self._clock = asyncio.get_running_loop().time
+        self._known_at = self._clock()
+
+    async def check(self) -> None:
+        """DoorError `unauthenticated` once it does not hold any more."""
+        if self._clock() - self._known_at < QUIET_SECONDS:
+            return
+        await self._call.door.keys.credential(self._call.header(b"authorization"), lambda: None)
+        self._known_at = self._clock()
 
 
 async def _live(call: Call[Any, FeedQuery], place: Place, wanted: Wanted, follower: Follower) -> bytes | None:
