@@ -331,6 +331,10 @@ async def test_body_query_and_header_faults_come_together(shop: Shop) -> None:
                 "is: members within it that are left out are gone, where a merge patch would keep them."
             ),
         ),
+        (
+            {"Content-Type": "application/json; charset*" + "9" * 5_000 + "=x"},
+            "Send a Content-Type of at most 200 characters, such as application/json.",
+        ),
         ({"Content-Encoding": "gzip"}, "Send the body as it is, without the Content-Encoding 'gzip'."),
     ],
 )

@@ -8,6 +8,9 @@ from market.http.wire.problems import DoorError
 READ: Final = frozenset({"utf-8", "utf8", "us-ascii", "ascii", ""})
 """Charsets of which the bytes are those of UTF-8."""
 
+CHARACTERS_MAX: Final = 200
+"""Of a Content-Type: a quote with thousands of semicolons takes seconds to read."""
+
 _WHY: Final = {
     "application/merge-patch+json": " A member that is given is replaced whole, as an array is: members "
     "within it that are left out are gone, where a merge patch would keep them."
@@ -27,6 +30,9 @@ def check_media_type(content_type: str | None, coding: str | None, accepted: tup
     if coding != "identity":
         told = f"Send the body as it is, without the Content-Encoding {coding[:40]!r}."
         raise DoorError("unsupported_media_type", told, headers={"Accept-Encoding": "identity"})
+    if len(content_type or "") > CHARACTERS_MAX:
+        told = f"Send a Content-Type of at most {CHARACTERS_MAX} characters, such as {accepted[0]}."
+        raise DoorError("unsupported_media_type", told, headers={"Accept": ", ".join(accepted)})
     if media_type_of(content_type) not in accepted:
         named = ", ".join(accepted)
         told = f"Send the body as {named}.{_WHY.get(media_type_of(content_type), '')}"
