@@ -2,12 +2,16 @@
 
 import asyncio
 import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
 
 import httpx
 import pytest
 import uvicorn
 
-from market.http.wire.sending import HELD_BYTES_MAX, OncePerTurn, Protocol
+from market.http.wire import sending as door_sending
+from market.http.wire.sending import HEAD_BYTES_MAX, HELD_BYTES_MAX, OncePerTurn, Protocol
 from tests.http.shop import Shop
 
 
@@ -100,21 +104,108 @@ async def test_nothing_is_written_to_a_connection_that_is_gone() -> None:
 async def test_a_real_server_sends_large_answers_whole_and_heads_without_bodies(
     shop: Shop, caplog: pytest.LogCaptureFixture
 ) -> None:
+    async with (
+        served(shop) as port,
+        httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30) as client,
+    ):
+        for path in ("/livez", "/schema/files/swagger-ui-bundle.js"):
+            whole, head = await client.get(path), await client.head(path)
+            assert (200, 200) == (whole.status_code, head.status_code)
+            assert str(len(whole.content)) == whole.headers["content-length"]
+            assert (b"", whole.headers["content-length"]) == (
+                head.content,
+                head.headers["content-length"],
+            )
+        upgraded = await client.get("/livez", headers={"connection": "Upgrade", "upgrade": "h2c"})
+        assert (200, []) == (upgraded.status_code, caplog.messages)
+
+
+@asynccontextmanager
+async def served(shop: Shop) -> AsyncIterator[int]:
+    """The port of a real server."""
     config = uvicorn.Config(shop.app, http=Protocol, loop="none", lifespan="off", log_config=None)
     server = uvicorn.Server(config)
     with socket.create_server(("127.0.0.1", 0)) as listening:
         serving = asyncio.create_task(server.serve(sockets=[listening]))
-        address = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        async with httpx.AsyncClient(base_url=address, timeout=30) as client:
-            for path in ("/livez", "/schema/files/swagger-ui-bundle.js"):
-                whole, head = await client.get(path), await client.head(path)
-                assert (200, 200) == (whole.status_code, head.status_code)
-                assert str(len(whole.content)) == whole.headers["content-length"]
-                assert (b"", whole.headers["content-length"]) == (
-                    head.content,
-                    head.headers["content-length"],
-                )
-            upgraded = await client.get("/livez", headers={"connection": "Upgrade", "upgrade": "h2c"})
-            assert (200, []) == (upgraded.status_code, caplog.messages)
-        server.should_exit = True
-        await serving
+        try:
+            yield listening.getsockname()[1]
+        finally:
+            server.should_exit = True
+            await serving
+
+
+async def answered(port: int, *sent: bytes) -> bytes:
+    """All that comes until the server closes the connection, of which nothing more is sent."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        for part in sent:
+            writer.write(part)
+            await asyncio.sleep(0.05)
+        async with asyncio.timeout(20):
+            return await reader.read()
+    except ConnectionResetError:
+        return b"reset"
+    finally:
+        writer.close()
+
+
+HEAD = b"GET /livez HTTP/1.1\r\nhost: door\r\nconnection: close\r\n"
+
+
+async def test_a_head_has_a_bound_whether_it_ends_or_not(shop: Shop) -> None:
+    """Nobody has shown a key yet, and the server kept all of it."""
+    much = b"x" * (HEAD_BYTES_MAX - 1_000)
+    async with served(shop) as port:
+        assert (await answered(port, HEAD + b"x-much: " + much + b"\r\n\r\n")).startswith(b"HTTP/1.1 200 ")
+        for sent in (
+            [HEAD + b"x-much: " + much + b"\r\nx-more: " + b"y" * 2_000 + b"\r\n\r\n"],
+            [HEAD + b"x-much: ", much, b"y" * 2_000],
+            [b"GET /" + much, b"y" * 2_000],
+        ):
+            found = await answered(port, *sent)
+            assert found.startswith(b"HTTP/1.1 431 Request Header Fields Too Large\r\n"), found
+            assert found.endswith(b"at most 65536 bytes.\n")
+
+
+async def test_who_sends_no_request_in_time_is_left(shop: Shop, monkeypatch: Any) -> None:
+    monkeypatch.setattr(door_sending, "HEAD_SECONDS_MAX", 0.2)
+    async with served(shop) as port:
+        for sent in ([], [b"GET /livez HT"], [HEAD, b"x-slow: 1\r\n", b"x-slow: 2\r\n"]):
+            assert (await answered(port, *sent)) in (b"", b"reset")
+
+
+async def test_a_body_comes_on_in_time(shop: Shop, monkeypatch: Any) -> None:
+    monkeypatch.setattr(door_sending, "PART_SECONDS_MAX", 0.3)
+    token = await shop.token(shop.scene.sellers[0])
+    head = (
+        b"POST /v1/supply-offers HTTP/1.1\r\nhost: door\r\nconnection: close\r\nidempotency-key: 1\r\n"
+        b"content-type: application/json\r\ncontent-length: 6\r\nauthorization: Bearer %b\r\n\r\n"
+    ) % token.encode()
+    async with served(shop) as port:
+        slowly = [part for each in (b"{", b" ", b" ", b" ", b" ", b"}") for part in (each, b"", b"")]
+        assert (await answered(port, head, *slowly)).startswith(b"HTTP/1.1 400 ")
+        assert (await answered(port, head, b"{")) in (b"", b"reset")
+
+
+class Draining(Recording):
+    """As a client takes what was sent: so much is left each time it is looked at."""
+
+    def __init__(self, *left: int) -> None:
+        super().__init__()
+        self._left = list(left)
+
+    def get_write_buffer_size(self) -> int:
+        return self._left.pop(0) if len(self._left) > 1 else self._left[0]
+
+
+@pytest.mark.parametrize(
+    ("left", "packets"), [((9, 9), [b"", b"!"]), ((9, 5, 5), [b"", b"!"]), ((9, 5, 0), [b""]), ((0,), [b""])]
+)
+async def test_a_closed_connection_that_takes_nothing_more_is_torn_off(
+    monkeypatch: Any, left: tuple[int, ...], packets: list[bytes]
+) -> None:
+    monkeypatch.setattr(door_sending, "STUCK_SECONDS_MAX", 0.01)
+    sent = Draining(*left)
+    OncePerTurn(sent, asyncio.get_running_loop()).close()
+    await asyncio.sleep(0.1)
+    assert packets == sent.packets

@@ -1,19 +1,101 @@
-"""The server's protocol, with head and body of an answer in one packet: uvicorn writes them one by one."""
+"""The server's protocol: head and body of an answer in one packet, which uvicorn writes one by one; heads with
+a bound that come in time, where uvicorn lets them grow and waits."""
 
 import asyncio
-from typing import Any, Final
+from typing import Any, Final, Literal, TypeAlias
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 HELD_BYTES_MAX: Final = 64 * 1024
+HEAD_BYTES_MAX: Final = 64 * 1024
+"""Of the address and all fields of a request together."""
+HEAD_SECONDS_MAX: Final = 20.0
+PART_SECONDS_MAX: Final = 30.0
+"""Between parts of a body."""
+STUCK_SECONDS_MAX: Final = 30.0
+"""For a connection that is closed to take the next of what is left to send."""
+_TOO_LARGE: Final = b"The address and header fields of a request have at most %d bytes.\n" % HEAD_BYTES_MAX
+HEAD_TOO_LARGE: Final = (
+    b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-type: text/plain; charset=utf-8\r\n"
+    b"content-length: %d\r\nconnection: close\r\n\r\n%b" % (len(_TOO_LARGE), _TOO_LARGE)
+)
+Arriving: TypeAlias = Literal["nothing", "head", "body"]
+
+
+class _HeadTooLarge(Exception):
+    """Ends the reading of a request."""
 
 
 class Protocol(HttpToolsProtocol):
-    """uvicorn's, on a transport that sends once a turn of the loop."""
+    """uvicorn's, on a transport that sends once a turn of the loop.
+
+    A head that is too large is answered with 431; who does not send on in time is left.
+    """
+
+    _arriving: Arriving = "head"
+    _head_bytes = 0
+    _too_large = False
+    _due: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn
         super().connection_made(transport)
         self.transport = OncePerTurn(transport, self.loop)
+        self._due = self.loop.call_later(HEAD_SECONDS_MAX, self._late)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._wait_no_more()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self._arriving != "body":
+            self._head_bytes += len(data)
+        super().data_received(data)
+        if self._arriving == "nothing":
+            self._wait_no_more()
+        elif self._arriving == "body":
+            self._wait_no_more()
+            self._due = self.loop.call_later(PART_SECONDS_MAX, self._late)
+        elif self._head_bytes > HEAD_BYTES_MAX:
+            self._too_large = True
+            self.send_400_response("")
+        elif self._due is None:
+            self._due = self.loop.call_later(HEAD_SECONDS_MAX, self._late)
+
+    def on_message_begin(self) -> None:
+        self._arriving = "head"
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        self._arriving, self._head_bytes = "body", 0
+        if len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > HEAD_BYTES_MAX:
+            self._too_large = True
+            raise _HeadTooLarge
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        self._arriving = "nothing"
+        super().on_message_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Of what cannot be read as a request; of a head that is too large 431."""
+        if not self._too_large:
+            super().send_400_response(msg)
+            return
+        self.transport.write(HEAD_TOO_LARGE)
+        self.transport.close()
+
+    def _late(self) -> None:
+        """The client sends nothing, unless it is not read from."""
+        self._due = None
+        if self.flow.read_paused:
+            self._due = self.loop.call_later(PART_SECONDS_MAX, self._late)
+        else:
+            self.transport.abort()
+
+    def _wait_no_more(self) -> None:
+        if self._due is not None:
+            self._due.cancel()
+            self._due = None
 
     # Java's client asks every connection for HTTP/2 so: a line of the log each, for whoever has no key.
     def _unsupported_upgrade_warning(self) -> None:
@@ -54,6 +136,16 @@ class OncePerTurn(asyncio.Transport):
     def close(self) -> None:
         self._send()
         self._transport.close()
+        if left := self._transport.get_write_buffer_size():
+            self._loop.call_later(STUCK_SECONDS_MAX, self._leave, left)
+
+    def _leave(self, before: int) -> None:
+        """What a client does not take is kept for it no longer."""
+        left = self._transport.get_write_buffer_size()
+        if left >= before:
+            self._transport.abort()
+        elif left:
+            self._loop.call_later(STUCK_SECONDS_MAX, self._leave, left)
 
     def abort(self) -> None:
         self._held = b""
