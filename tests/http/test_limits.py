@@ -143,6 +143,24 @@ async def test_what_costs_more_than_the_burst_passes_alone(database: Any) -> Non
         assert [200, 429] == [answer.status_code for answer in answers]
 
 
+@pytest.mark.parametrize("path", ["/v1/invoices", "/v1/payments", "/v1/deliveries", "/v1/nominations"])
+async def test_a_file_takes_more_of_the_rate_than_a_page(database: Any, path: str) -> None:
+    asked = (path, f"{path}?format=csv", f"{path}?format=xlsx", path)
+    async with shop_on(database, quota=Quota(requests=60, seconds=60, burst=COST + 2)) as shop:
+        answers = [await shop.ask("GET", each, by=shop.scene.sellers[0]) for each in asked]
+        assert [200, 200, 429, 429] == [answer.status_code for answer in answers]
+        left = [f"r={COST + 1}", "r=1", "r=0", "r=0"]
+        assert left == [answer.headers["ratelimit"].split(";")[1] for answer in answers]
+
+
+async def test_a_file_that_costs_more_than_the_burst_passes_alone(database: Any) -> None:
+    async with shop_on(database, quota=Quota(requests=60, seconds=60, burst=2)) as shop:
+        answers = [
+            await shop.ask("GET", "/v1/invoices?format=csv", by=shop.scene.sellers[0]) for _ in range(2)
+        ]
+        assert [200, 429] == [answer.status_code for answer in answers]
+
+
 async def test_readiness_names_what_fails(database: Any) -> None:
     async def well() -> str | None:
         return None

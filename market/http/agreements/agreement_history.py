@@ -204,7 +204,7 @@ COLUMNS: Final[tuple[Column, ...]] = (
 async def history(call: Call[Nothing, HistoryQuery]) -> Answer:
     agreement = await _readable(call)
     position, version = lists.after(call, tuple[int, int]) or (0, 0)
-    place, limit = (agreement.lane, agreement.agreement), own_lists.page_limit(call) + 1
+    place, limit = (agreement.lane, agreement.agreement), own_lists.rows_wanted(call)
     async with call.door.desk.looking() as connection:
         life = await agreement_events.load_life(
             connection, *place, after=position, to=INTEGER_MAX, limit=limit

@@ -90,7 +90,7 @@ _NOT_BOTH: Final = Fault(
     f"record side by side. {FILES}",
 )
 async def index(call: Call[Nothing, OwnDeliveriesQuery]) -> Answer:
-    query, limit = call.query, own_lists.page_limit(call) + 1
+    query, limit = call.query, own_lists.rows_wanted(call)
     if query.awaits is not None and query.updated_since is not None:
         raise InvalidInputError([_NOT_BOTH])
     own_lists.check_order(query.shipped_from, query.shipped_before, "shipped_before")

@@ -75,7 +75,7 @@ class InvoiceRead(OwnInvoiceView, frozen=True, kw_only=True):
     f"minutes for markets that record side by side. {STATES} {FILES}",
 )
 async def index(call: Call[Nothing, OwnInvoicesQuery]) -> Answer:
-    query, limit = call.query, own_lists.page_limit(call) + 1
+    query, limit = call.query, own_lists.rows_wanted(call)
     if query.updated_since is not None and query.order != "updated_at":
         raise InvalidInputError([_NOT_BOTH])
     since = query.updated_since

@@ -1,6 +1,5 @@
 """Lists over all of one's agreements: what both have of query, page and file."""
 
-import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from functools import partial
@@ -15,8 +14,10 @@ from market.http.agreements.sides import names_of
 from market.http.wire import lists, row_tables
 from market.http.wire.endpoint import Answer, Call
 from market.http.wire.faults import Fault, InvalidInputError
+from market.http.wire.gates import charge
 from market.http.wire.ids import AgreementId, OrganisationId, to_text
 from market.http.wire.lists import PageQuery
+from market.http.wire.loading import COST, BookLoads
 from market.http.wire.material import utc
 from market.http.wire.problems import DoorError
 from market.http.wire.row_tables import Column, FileFormat
@@ -25,7 +26,8 @@ Row = TypeVar("Row")
 FILE_ROWS_MAX: Final = 2_000
 FILES: Final = (
     f"`format=csv` and `format=xlsx` answer a file of at most {FILE_ROWS_MAX:,} rows from the cursor on; "
-    "where there are more, its Link header names the next one."
+    f"where there are more, its Link header names the next one. A file counts as {COST} requests in the "
+    "organisation's rate."
 )
 
 
@@ -71,7 +73,14 @@ async def names_of_others(call: Call[Any, Any], rows: Iterable[Sides]) -> Mappin
     return await names_of(call, (row.buyer if row.seller == own else row.seller for row in rows))
 
 
-def page_limit(call: Call[Any, Any]) -> int:
+def rows_wanted(call: Call[Any, Any]) -> int:
+    """One more than the answer holds. DoorError `too_many_requests`: a file takes what ten pages take."""
+    if call.query.format != "json":
+        charge(call, COST - 1)
+    return _held(call) + 1
+
+
+def _held(call: Call[Any, Any]) -> int:
     return lists.limit(call) if call.query.format == "json" else FILE_ROWS_MAX
 
 
@@ -102,13 +111,15 @@ async def answer(
     columns: Sequence[Column],
     rows_of: Callable[[Any], Iterable[Any]] | None = None,
 ) -> Answer:
-    """`rows`: one more than `page_limit` where there are more. A file is made in a thread: it takes long.
+    """`rows`: as many as `rows_wanted` where there are more. A file is made in a thread, in its turn: it
+    takes a second.
     `rows_of`: the rows that a view has in a file, where it is not itself one."""
-    limit, asked = page_limit(call), call.query.format
+    limit, asked = _held(call), call.query.format
     listed = partial(lists.answer, call, rows[:limit], more=len(rows) > limit, key=key, view=view)
     if asked == "json":
         return listed()
-    return await asyncio.to_thread(_file, listed, asked, name, columns, rows_of)
+    loads: BookLoads = call.state.loads
+    return await loads.work(partial(_file, listed, asked, name, columns, rows_of))
 
 
 def _file(

@@ -101,7 +101,7 @@ COLUMNS: Final[tuple[Column, ...]] = tuple(
     f"markets that record side by side. {FILES}",
 )
 async def index(call: Call[Nothing, OwnNominationsQuery]) -> Answer:
-    query, limit = call.query, own_lists.page_limit(call) + 1
+    query, limit = call.query, own_lists.rows_wanted(call)
     own_lists.check_order(query.begins_from, query.begins_before, "begins_before")
     changes = query.updated_since is not None
     wanted = Wanted(

@@ -23,6 +23,7 @@ from market.http.wire.access import LEDGER_READERS
 from market.http.wire.endpoint import Answer, Call, Nothing, endpoint, not_found
 from market.http.wire.ids import OrganisationId, to_uuid
 from market.http.wire.lists import PageQuery
+from market.http.wire.loading import COST
 from market.http.wire.paging import Listing
 from market.http.wire.row_files import CSV, XLSX
 from market.http.wire.row_tables import Column, FileFormat
@@ -93,10 +94,11 @@ COLUMNS: Final = (
     shapes=(CSV, XLSX),
     description="Made and received, the newest first; with `updated_since` what changed first before. "
     f"`format=csv` and `format=xlsx` answer a file of at most {FILE_ROWS_MAX:,} payments from the cursor on, "
-    "a row for each invoice of each; where there are more, its Link header names the next one.",
+    "a row for each invoice of each; where there are more, its Link header names the next one. A file "
+    f"counts as {COST} requests in the organisation's rate.",
 )
 async def index(call: Call[Nothing, PaymentsQuery]) -> Answer:
-    query, limit = call.query, own_lists.page_limit(call) + 1
+    query, limit = call.query, own_lists.rows_wanted(call)
     own_lists.check_order(query.value_from, query.value_before, "value_before")
     wanted = WantedPayments(
         organisation=call.caller.organisation,

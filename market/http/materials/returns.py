@@ -1,8 +1,8 @@
 """Return forecasts: when a product's magnets come back. Computed on what is posted; nothing is kept."""
 
-import asyncio
 from collections.abc import Callable, Iterator
 from fractions import Fraction
+from functools import partial
 from typing import Annotated, Any, Final
 
 from msgspec import Meta, Struct
@@ -29,7 +29,7 @@ from market.http.orders.return_terms import (
 from market.http.wire.access import READERS
 from market.http.wire.endpoint import Answer, Call, endpoint
 from market.http.wire.faults import Fault
-from market.http.wire.loading import COST, RATE
+from market.http.wire.loading import COST, RATE, BookLoads
 from market.http.wire.material import Body, NamedTwin
 from market.http.wire.numbers import PERCENT, DecimalKind
 from market.http.wire.problems import DoorError, told
@@ -158,7 +158,8 @@ async def read(call: Call[ReturnsTerms, ReturnsQuery]) -> Answer:
             reuse_ppb=None if body.reuse is None else body.reuse.span,
         ),
     )
-    found = await asyncio.to_thread(_computed, fleet, quarter_number(body.first), body.quarters)
+    loads: BookLoads = call.state.loads
+    found = await loads.work(partial(_computed, fleet, quarter_number(body.first), body.quarters))
     _check_basis(found, call.query.basis)
     view = ReturnsView(
         twin=body.twin,

@@ -81,6 +81,13 @@ def admit_stranger(call: Call[Any, Any]) -> None:
     _check_rate(call, call.door.strangers, site_of(client[0] if client is not None else ""))
 
 
+def charge(call: Call[Any, Any], cost: int) -> None:
+    """What a request takes of its organisation's rate beyond the one of its route. DoorError
+    `too_many_requests`; with what the route took at most the whole burst, else it never passed."""
+    limits = call.door.limits
+    _check_rate(call, limits, call.caller.organisation, min(cost, limits.burst - 1))
+
+
 def _check_rate(call: Call[Any, Any], limits: CallerLimits, caller: UUID | str, cost: int = 1) -> None:
     verdict = limits.take(caller, cost)
     call.trace.rate_limit = verdict.fields

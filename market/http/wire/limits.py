@@ -52,7 +52,7 @@ class CallerLimits:
         """`clock_ns` counts nanoseconds since whenever, and never goes back."""
         self._request_ns = quota.seconds * _NS // quota.requests
         self._ahead_ns_max = self._request_ns * quota.burst
-        self._burst = quota.burst
+        self.burst = quota.burst
         self._callers_max = callers_max
         self._clock_ns = clock_ns
         self._paid_ns: OrderedDict[UUID | str, int] = OrderedDict()
@@ -67,7 +67,7 @@ class CallerLimits:
         """`cost` in requests; what costs more than the burst takes the whole burst, else it never passed."""
         now_ns = self._clock_ns()
         ahead_ns = max(self._paid_ns.get(caller, 0) - now_ns, 0)
-        wanted_ns = ahead_ns + min(cost, self._burst) * self._request_ns
+        wanted_ns = ahead_ns + min(cost, self.burst) * self._request_ns
         excess_ns = wanted_ns - self._ahead_ns_max
         if excess_ns <= 0:
             ahead_ns = wanted_ns

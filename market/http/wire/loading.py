@@ -1,4 +1,4 @@
-"""Whole books for one request: the dearest reads of the door, few at a time and never the same one twice."""
+"""Whole books for one request, never the same one twice, and files: what is dearest, few at a time."""
 
 import asyncio
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from market.store.reading import reading
 T = TypeVar("T")
 
 AT_ONCE: Final = 2
-"""Books, and events of agreements, being loaded or read through at the same time in one API process."""
+"""Books, events of agreements, files and forecasts being read or made at the same time in one API process."""
 COST: Final = 10
 """What such a request takes of its organisation's rate, in requests."""
 RATE: Final = f"A request counts as {COST} in the organisation's rate."

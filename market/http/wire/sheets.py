@@ -3,10 +3,10 @@
 Pages and plots are built as trees of elements, so that no text can become markup, and load nothing.
 """
 
-import asyncio
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from operator import itemgetter
 from typing import Any, Final, Literal, TypeAlias, TypeVar
 from xml.etree.ElementTree import Element, SubElement, tostring
@@ -14,6 +14,7 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 from msgspec import Struct, structs
 
 from market.http.wire.endpoint import JSON, Answer, Call
+from market.http.wire.loading import BookLoads
 from market.http.wire.row_files import XLSX
 from market.http.wire.row_tables import FIGURE, Column, as_xlsx, written_csv
 from market.pages import (
@@ -135,7 +136,7 @@ READ_AT: Final = frozenset({"as_of", "as_of_positions"})
 
 async def answer(call: Call[Any, Any], view: Struct, sheet: Sheet, asked: Shape | None) -> Answer:
     """In the shape that `format` names, else the first of the Accept header that is offered, else JSON. A
-    workbook is written in a thread: of thousands of rows it takes a second."""
+    workbook is written in a thread, in its turn: of thousands of rows it takes a second."""
     shape = asked or accepted(call.header(b"accept"), MEDIA_TYPES)
     headers = {"Vary": "Accept"}
     if shape == "json":
@@ -145,7 +146,8 @@ async def answer(call: Call[Any, Any], view: Struct, sheet: Sheet, asked: Shape 
         return Answer(body=view, alike=alike, headers=headers)
     if shape in ("csv", "xlsx"):
         headers["Content-Disposition"] = f'attachment; filename="{sheet.name}.{shape}"'
-        written = as_csv(sheet) if shape == "csv" else await asyncio.to_thread(as_workbook, sheet)
+        loads: BookLoads = call.state.loads
+        written = as_csv(sheet) if shape == "csv" else await loads.work(partial(as_workbook, sheet))
         return Answer(body=written, media_type=MEDIA_TYPES[shape], headers=headers)
     headers["Content-Security-Policy"] = POLICY
     content = as_svg(sheet) if shape == "svg" else as_page(sheet, call.door.clock())
