@@ -1,13 +1,12 @@
 """Which type text names which struct, in which stream; lifts facts of old versions to the newest."""
 
 from collections.abc import Callable
-from itertools import chain
 from typing import NamedTuple
 
 import msgspec
 from msgspec import Struct
 
-from events import contract_events, market_events, material_events, party_events
+from events.facts import FACTS
 
 Members = dict[str, object]
 
@@ -47,11 +46,7 @@ def _types(facts: tuple[type[Struct], ...]) -> dict[str, type[Struct]]:
     return types
 
 
-FACT_TYPES: dict[str, type[Struct]] = _types(
-    tuple(
-        chain(party_events.FACTS, market_events.FACTS, contract_events.FACTS, material_events.FACTS),
-    )
-)
+FACT_TYPES: dict[str, type[Struct]] = _types(FACTS)
 _NAMES: dict[type[Struct], str] = {fact: name for name, fact in FACT_TYPES.items()}
 
 

@@ -221,22 +221,3 @@ class VolumeWithdrawn(Struct, frozen=True, kw_only=True):
     volume: UUID
     organisation: UUID
     reason: LongText
-
-
-FACTS: tuple[type[Struct], ...] = (
-    LotReserved,
-    LotReleased,
-    PassportIssued,
-    PassportTransferred,
-    PassportAcknowledged,
-    PassportDrawn,
-    PassportCorrected,
-    PassportNoted,
-    PassportRetired,
-    PassportTransformed,
-    MassBalanceMoved,
-    ProductTwinStated,
-    VolumeDeclared,
-    VolumeCorrected,
-    VolumeWithdrawn,
-)

@@ -428,38 +428,3 @@ class RecordRestored(Struct, frozen=True, kw_only=True):
     organisation: UUID
     cluster: Text
     anchors: Annotated[tuple[LaneAnchor, ...], Meta(min_length=1, max_length=LANES_MAX)]
-
-
-FACTS: tuple[type[Struct], ...] = (
-    OrganisationRegistered,
-    OrganisationChanged,
-    ClosingAsked,
-    ClosingWithdrawn,
-    OrganisationClosed,
-    FacilityRegistered,
-    FacilityChanged,
-    FacilityRevoked,
-    CertificateRegistered,
-    CertificateRevoked,
-    LicenceRegistered,
-    LicenceRevoked,
-    ApiKeyIssued,
-    ApiKeyRevoked,
-    StreamOpened,
-    StreamClosed,
-    WebhookRegistered,
-    WebhookChanged,
-    WebhookSecretRotated,
-    WebhookDisabled,
-    WebhookRemoved,
-    InitiativeRegistered,
-    InitiativeChanged,
-    InitiativeRevoked,
-    PartnerInvited,
-    InvitationEnded,
-    InitiativeFiguresStated,
-    PolicyPublished,
-    PolicyRetired,
-    RecordRepublished,
-    RecordRestored,
-)

@@ -24,11 +24,11 @@ from contracts.rules import (
     weighings,
 )
 from contracts.rules import year_accounts as accounts
-from contracts.rules.agreement import Agreement, LifecycleFact, fold
+from contracts.rules.agreement import Agreement, fold
 from contracts.rules.balances import FormerBalances
 from contracts.rules.days import midnight
 from contracts.rules.delivered import left_g
-from contracts.rules.delivery import Delivery, DeliveryFact, DeliveryState
+from contracts.rules.delivery import Delivery, DeliveryState
 from contracts.rules.delivery import fold as fold_delivery
 from contracts.rules.effective_days import AmendingState, Settled, settled_by
 from contracts.rules.indices import IndexState, IndexUnit
@@ -46,6 +46,7 @@ from events.contract_events import IndexPublished, InvoiceSettled
 from events.contract_terms import AgreementTerms, Evidence, IndexValue, NominatedPart, Survey
 from events.decision import Decision, LaneKey, Moment
 from events.envelope import Recorded, source_of
+from events.facts import DeliveryFact, LifecycleFact
 from events.refusal import NotDue
 from events.vocabulary import Period
 from market.audit.lane_audit import LaneRecord

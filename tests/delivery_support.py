@@ -13,7 +13,7 @@ from contracts.rules.days import midnight
 from contracts.rules.deemed import PassDelivery
 from contracts.rules.delivered import left_g
 from contracts.rules.deliveries import Accept, Reject, Ship, Withdraw
-from contracts.rules.delivery import GONE, Delivery, DeliveryFact, DeliveryState, Replaced, fold
+from contracts.rules.delivery import GONE, Delivery, DeliveryState, Replaced, fold
 from contracts.rules.materials import Material
 from contracts.rules.quotation import Days, quarter_of
 from contracts.rules.replacements import rejected_last, replaced_in
@@ -34,6 +34,7 @@ from events.contract_terms import (
 )
 from events.decision import Decision
 from events.delivery_events import DeliveryShipped
+from events.facts import DeliveryFact
 from events.price_clauses import ContractForDifference, FlatPrice, IndexReference, PriceClause
 from events.vocabulary import Period
 from tests.contract_support import CALLERS, MICRO, TONNE_G, Paper, spot_terms

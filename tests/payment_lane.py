@@ -8,12 +8,13 @@ from uuid import UUID
 from msgspec import Struct
 
 from contracts.rules import payments, references
-from contracts.rules.payment import OVER, PaidInvoice, Payable, Payment, PaymentFact, fold, payable_of
+from contracts.rules.payment import OVER, PaidInvoice, Payable, Payment, fold, payable_of
 from contracts.rules.payments import PaymentState
 from events.contract_events import InvoiceSettled
 from events.decision import Decision
 from events.delivery_events import DeliveryShipped
 from events.envelope import Recorded
+from events.facts import PaymentFact
 from tests.contract_lane import CALLERS_OF_ALL, ContractLane
 from tests.desk_support import LANE
 

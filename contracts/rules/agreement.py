@@ -2,7 +2,7 @@
 
 from datetime import date, datetime, timedelta
 from hashlib import sha256
-from typing import Final, Literal, TypeAlias, assert_never
+from typing import Final, Literal, assert_never
 from uuid import UUID
 
 import msgspec
@@ -28,6 +28,7 @@ from events.contract_events import (
 )
 from events.contract_terms import AgreementKind, AgreementStatus, AgreementTerms, ContestOutcome, Evidence
 from events.envelope import Recorded
+from events.facts import LifecycleFact, LifecycleStep
 from events.vocabulary import MarketBasis, Period, Side
 
 SignatureLevel = Literal["term_sheet", "binding"]
@@ -37,21 +38,6 @@ BOUND: Final[frozenset[AgreementStatus]] = frozenset({"binding_subject_to_cp", "
 RUNNING: Final[frozenset[AgreementStatus]] = frozenset({"effective", "suspended_fm"})
 """Its contract years run."""
 ENDED: Final[frozenset[AgreementStatus]] = frozenset({"expired", "terminated"})
-
-LifecycleStep: TypeAlias = (
-    AgreementProposed
-    | ProposalWithdrawn
-    | AgreementSigned
-    | AgreementAdvanced
-    | ConditionSettled
-    | AgreementExtended
-    | ForceMajeureDeclared
-    | ForceMajeureEnded
-    | AgreementTerminated
-    | DeclarationContested
-    | ContestSettled
-)
-LifecycleFact: TypeAlias = AgreementDrafted | LifecycleStep
 
 
 class Proposal(Struct, frozen=True, kw_only=True):

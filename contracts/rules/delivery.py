@@ -38,6 +38,7 @@ from events.delivery_events import (
     WeighingObjected,
     WeighingSettled,
 )
+from events.facts import DeliveryFact, DeliveryStep, ReturnFact
 from events.local_days import latest_day
 from events.refusal import Refusal
 from events.vocabulary import PPB, MarketBasis, Side
@@ -45,25 +46,6 @@ from events.vocabulary import PPB, MarketBasis, Side
 DeliveryStatus = Literal[
     "shipped", "weighed", "before_umpire", "assayed", "accepted", "rejected", "lost", "withdrawn"
 ]
-ReturnFact: TypeAlias = ReturnDeclared | ReturnContested | ReturnSettled
-Step: TypeAlias = (
-    DeliveryWeighed
-    | WeighingObjected
-    | WeighingSettled
-    | NonArrivalDeclared
-    | NonArrivalContested
-    | NonArrivalSettled
-    | BuyerCalled
-    | AssayLodged
-    | AssaysExchanged
-    | UmpireDecided
-    | UmpireObjected
-    | DeliveryAccepted
-    | DeliveryRejected
-    | DeliveryWithdrawn
-)
-"""What stands as one member of the delivery."""
-DeliveryFact: TypeAlias = DeliveryShipped | Step | ReturnFact
 DeliveryMass: TypeAlias = DeliveryShipped | DeliveryWeighed | WeighingSettled
 """What says a net wet mass and its moisture."""
 OPEN: Final[frozenset[DeliveryStatus]] = frozenset({"shipped", "weighed", "before_umpire", "assayed"})
@@ -296,7 +278,7 @@ def _returning(delivery: Delivery, fact: ReturnFact) -> Mapping[str, tuple[Retur
     return {"returns": (*before[:-1], changed)}
 
 
-def _changes(fact: Step) -> Mapping[str, Struct | UnsetType | None]:
+def _changes(fact: DeliveryStep) -> Mapping[str, Struct | UnsetType | None]:
     match fact:
         case DeliveryWeighed():
             return {"weighed": fact, "weighing_objected": UNSET}

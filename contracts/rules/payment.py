@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
-from typing import Final, Literal, TypeAlias, assert_never
+from typing import Final, Literal, assert_never
 from uuid import UUID
 
 from msgspec import Struct
@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from events.contract_events import InvoiceSettled
 from events.delivery_events import DeliveryShipped
+from events.facts import PaymentFact
 from events.payment_events import (
     PaymentDenied,
     PaymentPart,
@@ -19,7 +20,6 @@ from events.payment_events import (
     PaymentWithdrawn,
 )
 
-PaymentFact: TypeAlias = PaymentStated | PaymentReceived | PaymentDenied | PaymentWithdrawn | PaymentReversed
 PaymentStatus = Literal["stated", "denied", "received", "withdrawn", "reversed"]
 InvoiceStatus = Literal["open", "part_paid", "paid", "set_off"]
 OVER: Final[frozenset[PaymentStatus]] = frozenset({"withdrawn", "reversed"})

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from msgspec import UNSET, Struct
 
-from contracts.rules.payment import BEFORE, PaidInvoice, Payable, Payment, PaymentFact
+from contracts.rules.payment import BEFORE, PaidInvoice, Payable, Payment
 from contracts.rules.payment_checks import (
     above_refusals,
     between_refusals,
@@ -30,6 +30,7 @@ from contracts.rules.payment_refusals import (
 from contracts.rules.steps import fact_draft
 from events.callers import Caller, role_refusals
 from events.decision import Decision, Moment
+from events.facts import PaymentFact
 from events.payment_events import (
     PaymentDenied,
     PaymentPart,

@@ -5,7 +5,7 @@ input and computes the second, so that a figure which does not follow shows with
 """
 
 from datetime import datetime
-from typing import Any, Final, TypeAlias, assert_never
+from typing import Any, Final, assert_never
 from uuid import UUID
 
 from msgspec import UNSET, Struct
@@ -27,15 +27,15 @@ from contracts.rules import (
     standing,
     weighings,
 )
-from contracts.rules.agreement import Agreement, LifecycleFact, LifecycleStep
+from contracts.rules.agreement import Agreement
 from contracts.rules.balances import FormerBalances
-from contracts.rules.delivery import Delivery, DeliveryFact, DeliveryState, Replaced, ReturnFact, Step
+from contracts.rules.delivery import Delivery, DeliveryState, Replaced
 from contracts.rules.effective_days import NOTHING_SETTLED, AmendingState, Settled
 from contracts.rules.index_units import IndexUnits
 from contracts.rules.indices import IndexState
 from contracts.rules.matched import from_match
 from contracts.rules.nominations import VolumeState
-from contracts.rules.payment import Payable, PaymentFact
+from contracts.rules.payment import Payable
 from contracts.rules.payments import PaymentState
 from contracts.rules.prices import Priced
 from contracts.rules.quotation import IndexValues
@@ -95,21 +95,16 @@ from events.delivery_events import (
     WeighingSettled,
 )
 from events.envelope import Recorded
+from events.facts import (
+    AgreementFact,
+    DeliveryFact,
+    DeliveryStep,
+    LifecycleStep,
+    PaymentFact,
+    ReturnFact,
+)
 from events.market_events import MatchConfirmed
 from events.payment_events import InvoiceReferenced
-
-ContractFact: TypeAlias = (
-    LifecycleFact
-    | OutputDeclared
-    | QuantityNominated
-    | ShortfallNotified
-    | DeliveryFact
-    | InvoiceSettled
-    | PaymentFact
-    | InvoiceReferenced
-    | YearAssessed
-)
-"""What is said of one agreement; an index is nobody's."""
 
 UNTOLD: Final = UUID(int=0)
 """Stands for an id that only a fact which is still to come will tell."""
@@ -151,7 +146,7 @@ class Before(Struct, frozen=True, kw_only=True):
     referred: Payable | None = None
 
 
-def remade(before: Before, event: Recorded, fact: ContractFact) -> Decision:
+def remade(before: Before, event: Recorded, fact: AgreementFact) -> Decision:
     """What the rule decides from the fact's inputs: the fact itself first, if it follows from them.
 
     Who acted is taken from the event, so that a side which it does not speak for shows too. Raises Refusals
@@ -336,7 +331,7 @@ def _delivery_state(before: Before, event: Recorded) -> DeliveryState:
 
 
 def _delivered(
-    state: DeliveryState, event: Recorded, fact: DeliveryShipped | Step, caller: Caller
+    state: DeliveryState, event: Recorded, fact: DeliveryShipped | DeliveryStep, caller: Caller
 ) -> Decision:
     moment = _moment(event.time)
     if isinstance(fact, BuyerCalled) or getattr(fact, "deemed", UNSET) is not UNSET or _by_clock(fact):

@@ -16,7 +16,7 @@ from contracts.rules.agreement import Agreement, other_side
 from contracts.rules.calls import notice_over
 from contracts.rules.contests import evidence_refusals
 from contracts.rules.days import instant_text
-from contracts.rules.delivery import Delivery, DeliveryState, Return, ReturnFact, known, status_refusals
+from contracts.rules.delivery import Delivery, DeliveryState, Return, known, status_refusals
 from contracts.rules.delivery_refusals import (
     NothingReturned,
     ReturnAboveDelivery,
@@ -39,6 +39,7 @@ from events.contract_events import InvoiceSettled
 from events.contract_terms import ContestOutcome, Evidence
 from events.decision import Decision, Moment
 from events.delivery_events import ReturnContested, ReturnDeclared, ReturnSettled
+from events.facts import ReturnFact
 from events.fractions import tonnes_text
 from events.refusal import Caution, Refusal, refuse
 from events.vocabulary import Side

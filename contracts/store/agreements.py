@@ -9,7 +9,7 @@ import asyncpg
 import msgspec
 from msgspec import Struct
 
-from contracts.rules.agreement import Agreement, LifecycleFact, fold
+from contracts.rules.agreement import Agreement, fold
 from contracts.rules.standing import next_due
 from contracts.rules.volumes import VolumeFact
 from contracts.store import bodies
@@ -17,6 +17,7 @@ from events.connections import Connection
 from events.contract_events import AgreementDrafted, AgreementProposed
 from events.contract_terms import AgreementStatus, AgreementTerms
 from events.envelope import Recorded
+from events.facts import LifecycleFact
 from events.row_counts import expect_rows
 from events.vocabulary import Side
 

@@ -2,10 +2,7 @@
 
 from collections.abc import Sequence
 
-from contracts.rules.agreement import LifecycleFact
-from contracts.rules.delivery import DeliveryFact
 from contracts.rules.open_contests import ContestFact
-from contracts.rules.payment import PaymentFact
 from contracts.rules.volumes import VolumeFact
 from contracts.store import (
     agreements,
@@ -21,6 +18,7 @@ from contracts.store import (
 from events.connections import Connection
 from events.contract_events import IndexPublished, InvoiceSettled
 from events.envelope import Recorded
+from events.facts import DeliveryFact, LifecycleFact, PaymentFact
 from events.payment_events import InvoiceReferenced
 
 

@@ -10,12 +10,13 @@ from msgspec import UNSET, Struct
 
 from contracts.rules.calls import next_due
 from contracts.rules.days import midnight
-from contracts.rules.delivery import Delivery, DeliveryFact, fold
+from contracts.rules.delivery import Delivery, fold
 from contracts.store import bodies
 from contracts.store.agreements import AgreementKey, load_agreements
 from events.connections import Connection
 from events.delivery_events import DeliveryShipped
 from events.envelope import Recorded
+from events.facts import DeliveryFact
 from events.row_counts import expect_rows
 
 DeliveryKey: TypeAlias = tuple[int, UUID, UUID]

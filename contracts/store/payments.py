@@ -13,20 +13,13 @@ from msgspec import Struct
 
 from contracts.rules.days import day_of
 from contracts.rules.invoices import total_cents
-from contracts.rules.payment import (
-    OfDelivery,
-    Payable,
-    Payment,
-    PaymentFact,
-    agreements_of,
-    fold,
-    standings,
-)
+from contracts.rules.payment import OfDelivery, Payable, Payment, agreements_of, fold, standings
 from contracts.store import bodies
 from contracts.store.issued_invoices import Issuing, known
 from events.connections import Connection
 from events.contract_events import InvoiceSettled
 from events.envelope import Recorded
+from events.facts import PaymentFact
 from events.row_counts import expect_rows
 
 PaymentKey: TypeAlias = tuple[int, UUID, UUID]

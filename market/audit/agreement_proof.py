@@ -13,7 +13,7 @@ from uuid import UUID
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from contracts.rules.agreement import BOUND, ENDED, Agreement, LifecycleFact, fold, open_conditions
+from contracts.rules.agreement import BOUND, ENDED, Agreement, fold, open_conditions
 from contracts.rules.agreement_times import times_of
 from contracts.rules.invoices import due_on, total_cents
 from events.contract_events import (
@@ -28,6 +28,7 @@ from events.contract_events import (
 from events.contract_terms import YearLedger
 from events.delivery_events import DeliveryShipped
 from events.envelope import Recorded
+from events.facts import LifecycleFact
 from events.notes import VerifierKey
 from events.vocabulary import Instant, Side
 from market.audit.proven_parties import NamedParties, Names, check_parties

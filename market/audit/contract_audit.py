@@ -14,19 +14,18 @@ import msgspec
 from msgspec import UnsetType
 from msgspec.structs import replace
 
-from contracts.rules.agreement import Agreement, LifecycleFact
+from contracts.rules.agreement import Agreement
 from contracts.rules.agreement import fold as fold_agreement
 from contracts.rules.balances import FORMER_BALANCES
 from contracts.rules.days import day_of
 from contracts.rules.delivered import left_g, of_match
-from contracts.rules.delivery import GONE, DeliveryFact, Replaced, ReturnFact
+from contracts.rules.delivery import GONE, Replaced
 from contracts.rules.delivery import fold as fold_delivery
 from contracts.rules.effective_days import NOTHING_SETTLED, Settled, reaches_back, settled_by
 from contracts.rules.index_units import clause_units, terms_read, unlike_units
 from contracts.rules.indices import IndexState
-from contracts.rules.payment import PaymentFact
 from contracts.rules.quotation import IndexValues, quarter_of
-from contracts.rules.remade import UNTOLD, Before, ContractFact, published_again, remade
+from contracts.rules.remade import UNTOLD, Before, published_again, remade
 from contracts.rules.replacements import rejected_last, replaced_in
 from contracts.rules.settlements import settles_quarterly, terms_between
 from contracts.rules.volumes import VolumeFact, fold_volume
@@ -54,6 +53,7 @@ from events.delivery_events import (
     WeighingSettled,
 )
 from events.envelope import Draft, Recorded
+from events.facts import AgreementFact, DeliveryFact, LifecycleFact, PaymentFact, ReturnFact
 from events.payment_events import InvoiceReferenced, PaymentReceived
 from events.refusal import Refusal, Refusals
 from market.audit.fact_faults import FactFault, difference_between, said, said_by
@@ -111,7 +111,7 @@ class ContractAudit:
         return fault
 
     def _decided(
-        self, dossier: Dossier | None, event: Recorded, fact: ContractFact
+        self, dossier: Dossier | None, event: Recorded, fact: AgreementFact
     ) -> tuple[FactFault | None, tuple[Following, ...]]:
         """Whether today's rule makes the same of it, or a former one did, and what it makes beside it."""
         if self._of_unread_match(dossier, event, fact):
@@ -128,7 +128,7 @@ class ContractAudit:
         return first, ()
 
     def _asked(
-        self, before: Before, event: Recorded, fact: ContractFact
+        self, before: Before, event: Recorded, fact: AgreementFact
     ) -> tuple[FactFault | None, tuple[Following, ...]]:
         first: FactFault | None = None
         for reading in self._readings(before):
@@ -151,7 +151,7 @@ class ContractAudit:
         if any(unlike_units(terms, units) for terms in stood):
             yield replace(before, units=units)
 
-    def _of_unread_match(self, dossier: Dossier | None, event: Recorded, fact: ContractFact) -> bool:
+    def _of_unread_match(self, dossier: Dossier | None, event: Recorded, fact: AgreementFact) -> bool:
         """What the market's lane alone can prove, when it was not read, or not to its end."""
         if self._shelf.matches_known(event.lane):
             return False
@@ -165,7 +165,7 @@ class ContractAudit:
             and fact.reason == "match_confirmed"
         )
 
-    def _before(self, dossier: Dossier | None, event: Recorded, fact: ContractFact) -> Before:
+    def _before(self, dossier: Dossier | None, event: Recorded, fact: AgreementFact) -> Before:
         if isinstance(fact, AgreementDrafted):
             return self._before_draft(dossier, event, fact)
         assert dossier is not None
@@ -241,7 +241,7 @@ class ContractAudit:
             return Before(agreement=agreement)
         return Before(agreement=agreement, match=confirmed.fact, match_time=confirmed.time)
 
-    def _known(self, before: Before, fact: ContractFact, now: datetime) -> dict[str, list[KnownValue]]:
+    def _known(self, before: Before, fact: AgreementFact, now: datetime) -> dict[str, list[KnownValue]]:
         """Index values that the fact may rest on, by code."""
         agreement = before.agreement
         if agreement is None or agreement.standing is None:
@@ -264,7 +264,7 @@ class ContractAudit:
         return self._shelf.known_values(terms_read(agreement, day, before.units), [day])
 
     def _fold(
-        self, dossier: Dossier | None, event: Recorded, fact: ContractFact, following: tuple[Following, ...]
+        self, dossier: Dossier | None, event: Recorded, fact: AgreementFact, following: tuple[Following, ...]
     ) -> None:
         if isinstance(fact, LifecycleFact):
             after = fold_agreement(None if dossier is None else dossier.agreement, event, fact)
@@ -310,7 +310,7 @@ OF_BEFORE: Final = (
 )
 
 
-def _by_former_rules(before: Before, fact: ContractFact) -> Iterator[Before]:
+def _by_former_rules(before: Before, fact: AgreementFact) -> Iterator[Before]:
     """As earlier versions decided the fact, the last of them first."""
     if isinstance(fact, AgreementDrafted):
         yield replace(before, pieces_as_bulk=True)

@@ -14,6 +14,7 @@ from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
 from events.envelope import Recorded
+from events.facts import PassportFact
 from events.material_events import (
     LotReleased,
     LotReserved,
@@ -45,7 +46,7 @@ from market.rules.materials_remade import (
     transformed_again,
 )
 from market.rules.orders import reservations
-from market.rules.passport import Passport, PassportFact, fold
+from market.rules.passport import Passport, fold
 from market.rules.twins.product_twins import stated
 
 

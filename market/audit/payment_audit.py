@@ -1,11 +1,12 @@
 """What an audit remembers of invoices and payments, from their lane alone."""
 
 from contracts.rules.agreement import Agreement
-from contracts.rules.payment import Payable, Payment, PaymentFact, fold, payable_of
+from contracts.rules.payment import Payable, Payment, fold, payable_of
 from contracts.rules.payments import PaymentState
 from events.contract_events import InvoiceSettled
 from events.delivery_events import DeliveryShipped
 from events.envelope import Recorded
+from events.facts import PaymentFact
 from events.payment_events import PaymentReceived, PaymentStated
 from market.audit.shelf import AuditShelf
 

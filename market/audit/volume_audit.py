@@ -1,12 +1,13 @@
 """Declared volumes checked from their records: those of an organisation are whole in one lane."""
 
 from events.envelope import Recorded
+from events.facts import DeclaredVolumeFact
 from events.material_events import VolumeDeclared, VolumeWithdrawn
 from market.audit.asked_again import asked_again
 from market.audit.fact_faults import FactFault
 from market.audit.material_shelf import MaterialShelf
 from market.rules.clearing.differences import Difference
-from market.rules.crma.declared_volumes import DeclaredVolume, DeclaredVolumeFact, VolumeState, fold
+from market.rules.crma.declared_volumes import DeclaredVolume, VolumeState, fold
 from market.rules.materials_remade import ANY_LANES, declared_again
 
 

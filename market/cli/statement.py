@@ -6,7 +6,7 @@ from uuid import UUID
 import rich_click as click
 from rich.table import Table
 
-from contracts.rules.agreement import Agreement, LifecycleFact, fold
+from contracts.rules.agreement import Agreement, fold
 from contracts.rules.statements import Statement, statement
 from contracts.rules.volumes import VolumeFact, Volumes, fold_volume
 from contracts.store.agreements import load_agreement
@@ -15,6 +15,7 @@ from contracts.store.volumes import load_volumes
 from events.connections import Pool, acquire
 from events.decision import LaneKey
 from events.delivery_events import ReturnSettled
+from events.facts import LifecycleFact
 from events.journal import read_head
 from events.replay import BrokenRecord, from_journal
 from market.cli.console import (

@@ -52,7 +52,7 @@ several of them, lies beside them.
                  tape, taping, crowd, content_bands, mixing (what leaves for the tape together),
                  offer_passing (an offer past all of these at once);
                  initiative_figures (what an initiative is told of its partners together), rex_visibility;
-                 contract_visibility, deal_tape, deal_mixing, deals; party_visibility, facts
+                 contract_visibility, deal_tape, deal_mixing, deals; party_visibility
     streams      streams (on and off), topic_rights, partner_events, partner_lines, wire_units, wire_writing,
                  wire_schemas, closed_lists; webhooks (the endpoints), webhook_signing, webhook_retries;
                  reach (which addresses)

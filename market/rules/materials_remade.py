@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from events.callers import Caller
 from events.decision import Decision, Moment
 from events.envelope import Recorded
+from events.facts import DeclaredVolumeFact
 from events.material_events import (
     MassBalanceMoved,
     PassportAcknowledged,
@@ -34,7 +35,6 @@ from events.passport_terms import ClaimKind, PassportContent
 from market.rules.crma import declared_volumes
 from market.rules.crma.declared_volumes import (
     CorrectVolume,
-    DeclaredVolumeFact,
     DeclareVolume,
     VolumeState,
     WithdrawVolume,

@@ -1,7 +1,7 @@
 """A passport as its facts have made it: the fold that tables, replay and audit share."""
 
 from datetime import datetime
-from typing import Literal, TypeAlias, assert_never
+from typing import Literal, assert_never
 from uuid import UUID
 
 from msgspec import UNSET, Struct, UnsetType
@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from events.contract_terms import Evidence
 from events.envelope import Recorded
+from events.facts import PassportFact
 from events.material_events import (
     PassportAcknowledged,
     PassportCorrected,
@@ -20,15 +21,6 @@ from events.material_events import (
 )
 from events.passport_terms import PassportContent, RetireReason
 
-PassportFact: TypeAlias = (
-    PassportIssued
-    | PassportTransferred
-    | PassportAcknowledged
-    | PassportDrawn
-    | PassportCorrected
-    | PassportNoted
-    | PassportRetired
-)
 PassportStatus = Literal["live", "consumed", "retired"]
 
 

@@ -8,6 +8,7 @@ from uuid import UUID
 from contracts.store import applying as contracts
 from events.connections import Connection
 from events.envelope import Recorded
+from events.facts import DeclaredVolumeFact, MaterialFact, PassportFact
 from events.material_events import (
     LotReleased,
     LotReserved,
@@ -26,9 +27,6 @@ from events.material_events import (
     VolumeWithdrawn,
 )
 from events.writes import Write
-from market.rules.crma.declared_volumes import DeclaredVolumeFact
-from market.rules.passport import PassportFact
-from market.rules.visibility.facts import MaterialFact
 from market.store import (
     clearings,
     declared_volumes,

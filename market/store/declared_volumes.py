@@ -11,10 +11,11 @@ from msgspec import Struct
 
 from events.connections import Connection
 from events.envelope import Recorded
+from events.facts import DeclaredVolumeFact
 from events.material_events import VolumeCorrected, VolumeDeclared, VolumeWithdrawn
 from events.row_counts import expect_rows
 from events.volume_terms import VolumeTerms
-from market.rules.crma.declared_volumes import DeclaredVolume, DeclaredVolumeFact, fold
+from market.rules.crma.declared_volumes import DeclaredVolume, fold
 from market.store import bodies
 from market.store.reading import Page, page
 

@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from datetime import date
-from typing import TypeAlias, assert_never, cast
+from typing import assert_never, cast
 
 import asyncpg
 import msgspec
 
 from events.connections import Connection
 from events.envelope import Recorded
+from events.facts import InitiativeFact
 from events.party_events import (
     InitiativeChanged,
     InitiativeFiguresStated,
@@ -19,10 +20,6 @@ from events.row_counts import expect_rows
 from market.rules.orders.initiatives import Initiative, InitiativeDetails
 from market.store import bodies
 from market.store.reading import Page, page
-
-InitiativeFact: TypeAlias = (
-    InitiativeRegistered | InitiativeChanged | InitiativeRevoked | InitiativeFiguresStated
-)
 
 INSERT = """
 insert into initiative (lane, initiative, version, position, revoked, body) values ($1, $2, 1, $3, false, $4)

@@ -7,6 +7,7 @@ from typing import TypeAlias, assert_never, cast
 from uuid import UUID
 
 from events.envelope import Draft, Recorded
+from events.facts import MarketFact
 from events.market_events import (
     ClearingAbandoned,
     ClearingCompleted,
@@ -52,41 +53,6 @@ from market.store.members import Failing, MemberChange
 from market.store.order_changes import OrderChange, OrderKey, amended, closed, moved, opened
 from market.store.quotes import QuoteRow
 
-MarketFact: TypeAlias = (
-    MarketOpened
-    | MemberAdmitted
-    | MemberChanged
-    | MemberSuspended
-    | MemberLeft
-    | InputRecorded
-    | RuleSetPublished
-    | SupplyOffered
-    | SupplyOfferAmended
-    | SupplyOfferWithdrawn
-    | SupplyOfferExpired
-    | RecoveredLotListed
-    | RecoveredLotGraded
-    | RecoveredLotAmended
-    | RecoveredLotWithdrawn
-    | RecoveredLotExpired
-    | RequirementPosted
-    | RequirementAmended
-    | RequirementWithdrawn
-    | RequirementExpired
-    | ClearingPlanned
-    | ClearingEvidence
-    | ClearingCompleted
-    | ClearingAbandoned
-    | MatchStruck
-    | MatchAnswered
-    | MatchConfirmed
-    | MatchDeclined
-    | MatchLapsed
-    | RuleSetRehearsed
-    | QuoteAsked
-    | MarketHalted
-    | MarketResumed
-)
 OfferFact: TypeAlias = SupplyOfferAmended | SupplyOfferWithdrawn | SupplyOfferExpired
 LotFact: TypeAlias = RecoveredLotAmended | RecoveredLotGraded | RecoveredLotWithdrawn | RecoveredLotExpired
 RequirementFact: TypeAlias = RequirementAmended | RequirementWithdrawn | RequirementExpired

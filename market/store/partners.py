@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from events.connections import Connection
 from events.envelope import Recorded
+from events.facts import InvitationFact
 from events.party_events import (
     InvitationEnded,
     OrganisationChanged,
@@ -19,7 +20,6 @@ from market.rules.parties.parties import Facility, Organisation
 from market.store.parties import facility, organisation
 from market.store.reading import Page, page
 
-InvitationFact: TypeAlias = PartnerInvited | InvitationEnded
 NamingFact: TypeAlias = OrganisationRegistered | OrganisationChanged
 
 DROP_OTHERS = """

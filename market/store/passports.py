@@ -11,13 +11,14 @@ from msgspec import Struct
 
 from events.connections import Connection
 from events.envelope import Recorded
+from events.facts import PassportFact
 from events.material_events import (
     PassportIssued,
     PassportTransferred,
     PassportTransformed,
 )
 from events.row_counts import expect_rows
-from market.rules.passport import Passport, PassportFact, fold
+from market.rules.passport import Passport, fold
 from market.rules.passports.passports import LotDays
 from market.store import bodies
 from market.store.reading import Page, page

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TypeAlias, assert_never, cast
+from typing import assert_never, cast
 from uuid import UUID
 
 import asyncpg
@@ -11,13 +11,12 @@ from msgspec import Struct
 
 from events.connections import Connection
 from events.envelope import Recorded
+from events.facts import PolicyFact
 from events.party_events import PolicyPublished, PolicyRetired
 from events.row_counts import expect_rows
 from market.rules.orders.policies import Policy, PolicyDetails
 from market.store import bodies
 from market.store.reading import Page, page
-
-PolicyFact: TypeAlias = PolicyPublished | PolicyRetired
 
 
 class PolicyVersionRow(Struct, frozen=True, kw_only=True):

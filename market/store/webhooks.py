@@ -1,7 +1,7 @@
 """Webhooks: table `webhook`."""
 
 from collections.abc import Sequence
-from typing import TypeAlias, assert_never, cast
+from typing import assert_never, cast
 from uuid import UUID
 
 import asyncpg
@@ -9,6 +9,7 @@ import msgspec
 
 from events.connections import Connection
 from events.envelope import Recorded
+from events.facts import WebhookFact
 from events.party_events import (
     WebhookChanged,
     WebhookDisabled,
@@ -20,10 +21,6 @@ from events.row_counts import expect_rows
 from market.rules.webhook_terms import Webhook, WebhookTerms
 from market.store import bodies
 from market.store.reading import Page, page
-
-WebhookFact: TypeAlias = (
-    WebhookRegistered | WebhookChanged | WebhookSecretRotated | WebhookDisabled | WebhookRemoved
-)
 
 INSERT = """
 insert into webhook (

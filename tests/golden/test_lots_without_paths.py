@@ -9,11 +9,12 @@ from msgspec.structs import replace
 from events.chain import genesis, next_head
 from events.codec import decode_event, encode_event
 from events.envelope import Recorded, source_of
+from events.facts import PassportFact
 from events.material_events import PassportIssued
 from events.origin_terms import StepShare
 from events.vocabulary import MICRO
 from market.audit.lane_audit import LaneRecord
-from market.rules.passport import Passport, PassportFact, fold
+from market.rules.passport import Passport, fold
 from market.rules.stage_paths import steps_told
 from tests.blotter import DEPLOYMENT
 from tests.desk_support import LANES, SELLER_SITE, SELLER_TRADER, moment, numbered

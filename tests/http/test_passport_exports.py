@@ -17,6 +17,7 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from events.envelope import Recorded
+from events.facts import PassportFact
 from events.material_events import PassportCorrected, PassportIssued, PassportRetired, PassportTransferred
 from events.party_events import PostalAddress
 from events.passport_terms import DataCarrier, OriginShare, PassportContent
@@ -24,7 +25,7 @@ from events.vocabulary import PPB, Cell, Composition, Footprint
 from market.http.materials import epcis_events, export_examples, label_page, product_passport
 from market.http.materials.passport_views import LabelView
 from market.http.wire.ids import to_text
-from market.rules.passport import Passport, PassportFact, PassportNote, fold
+from market.rules.passport import Passport, PassportNote, fold
 from market.rules.passports.data_carriers import CarrierFault, carrier_fault, stated_link
 from market.rules.passports.magnet_labels import Responsible
 from market.rules.viewers import AuditorViewer, OperatorViewer, OrganisationViewer, Viewer

@@ -5,9 +5,9 @@ from typing import get_args
 
 from msgspec.structs import replace
 
-from contracts.rules.agreement import LifecycleFact
 from contracts.rules.agreement_times import last_ends_on, times_of
 from events.contract_events import AgreementDrafted
+from events.facts import LifecycleFact
 from market.http.agreements.history_words import sentence
 from tests.contract_journeys import never_begun, offtake, share
 from tests.contract_lane import ContractLane

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from contracts.rules.agreement import LifecycleFact, Suspension, fold
+from contracts.rules.agreement import Suspension, fold
 from contracts.rules.clock import SILENCES_MAX, next_volume_due, pass_time
 from contracts.rules.standing import PassTime
 from contracts.rules.volumes import VolumeFact, Volumes, YearVolume, fold_volume
@@ -16,6 +16,7 @@ from events.contract_terms import FixedVolume, InvoiceLine, TermClause
 from events.delivery_events import DeliveryAccepted, DeliveryRejected
 from events.delivery_events import DeliveryShipped as Shipped
 from events.envelope import Recorded
+from events.facts import LifecycleFact
 from events.refusal import NotDue
 from tests.desk_support import (
     BUYER_TRADER,

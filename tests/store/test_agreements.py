@@ -12,9 +12,7 @@ import pytest
 
 from contracts.commands import agreements, volumes
 from contracts.commands.steps import find
-from contracts.rules.agreement import LifecycleFact
 from contracts.rules.agreement_times import DATED
-from contracts.rules.payment import PaymentFact
 from contracts.rules.refusals import AgreementUnknown
 from contracts.rules.standing import Extend, PassTime
 from contracts.store import agreement_events
@@ -24,6 +22,7 @@ from contracts.store.due import due_agreements
 from contracts.store.volumes import load_volumes
 from events.callers import Caller
 from events.contract_events import QuantityNominated
+from events.facts import LifecycleFact, PaymentFact
 from events.refusal import NotDue, Refusals
 from events.replay import from_journal
 from market.commands import agreement_signing

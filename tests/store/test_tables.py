@@ -8,27 +8,26 @@ from typing import Any, get_args
 import asyncpg
 import pytest
 
-from contracts.rules.agreement import LifecycleFact
-from contracts.rules.payment import PaymentFact
 from contracts.rules.volumes import VolumeFact
 from events import (
     contract_events,
     delivery_events,
-    market_events,
-    material_events,
+    facts,
     party_events,
     payment_events,
 )
 from events.connections import Connection
+from events.facts import (
+    InitiativeFact,
+    InvitationFact,
+    LifecycleFact,
+    PaymentFact,
+    PolicyFact,
+    WebhookFact,
+)
 from market.folders import DEPLOY
-from market.rules.visibility.facts import MaterialFact
 from market.store import tables
-from market.store.initiatives import InitiativeFact
-from market.store.market_facts import MarketFact
 from market.store.parties import PartyFact
-from market.store.partners import InvitationFact
-from market.store.policies import PolicyFact
-from market.store.webhooks import WebhookFact
 
 POSTGRES = DEPLOY / "postgres"
 WITHOUT_TABLES = (
@@ -142,11 +141,10 @@ def test_migrations_have_limits_of_their_own() -> None:
 
 
 @pytest.mark.parametrize(
-    ("facts", "placed"),
+    ("said", "placed"),
     [
-        (market_events.FACTS, get_args(MarketFact)),
         (
-            party_events.FACTS,
+            get_args(facts.PartyFact),
             (
                 *get_args(PartyFact),
                 *get_args(InitiativeFact),
@@ -156,9 +154,8 @@ def test_migrations_have_limits_of_their_own() -> None:
                 *OF_THE_RECORD,
             ),
         ),
-        (material_events.FACTS, get_args(MaterialFact)),
         (
-            contract_events.FACTS,
+            get_args(facts.ContractFact),
             (
                 *get_args(LifecycleFact),
                 *get_args(VolumeFact),
@@ -169,5 +166,5 @@ def test_migrations_have_limits_of_their_own() -> None:
         ),
     ],
 )
-def test_every_fact_has_its_rows(facts: tuple[type, ...], placed: tuple[type, ...]) -> None:
-    assert set(facts) == set(placed)
+def test_every_fact_has_its_rows(said: tuple[type, ...], placed: tuple[type, ...]) -> None:
+    assert set(said) == set(placed)

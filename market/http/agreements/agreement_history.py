@@ -7,9 +7,8 @@ from uuid import UUID
 
 from msgspec import UNSET, Meta
 
-from contracts.rules.agreement import Agreement, LifecycleFact
+from contracts.rules.agreement import Agreement
 from contracts.rules.contests import is_contested
-from contracts.rules.payment import PaymentFact
 from contracts.store import agreement_events
 from contracts.store import agreements as store
 from events.contract_events import (
@@ -28,6 +27,7 @@ from events.contract_events import (
 )
 from events.contract_terms import AgreementStatus
 from events.envelope import Recorded
+from events.facts import LifecycleFact, PaymentFact
 from events.payment_events import (
     PaymentDenied,
     PaymentReceived,

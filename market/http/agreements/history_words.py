@@ -5,8 +5,7 @@ from typing import assert_never
 
 from msgspec import UNSET, UnsetType
 
-from contracts.rules.agreement import LifecycleFact, counts_from
-from contracts.rules.payment import PaymentFact
+from contracts.rules.agreement import counts_from
 from events.contract_events import (
     AgreementAdvanced,
     AgreementDrafted,
@@ -22,6 +21,7 @@ from events.contract_events import (
     ProposalWithdrawn,
 )
 from events.contract_terms import Evidence
+from events.facts import LifecycleFact, PaymentFact
 from events.payment_events import (
     PaymentDenied,
     PaymentReceived,

@@ -13,6 +13,7 @@ from events.contract_events import InvoiceSettled
 from events.decision import LaneKey
 from events.delivery_events import DeliveryShipped
 from events.envelope import Recorded
+from events.facts import ContractFact
 from market.audit.agreement_proof import EVENTS_MAX, FORMAT, NAMED, TYPES, AgreementProof
 from market.http.proofs.checkpoints import views
 from market.http.proofs.party_names import named_parties
@@ -22,7 +23,6 @@ from market.http.wire.endpoint import Answer, Call, Nothing, endpoint, not_found
 from market.http.wire.loading import COST, RATE, BookLoads
 from market.http.wire.reads import as_caller, as_desk
 from market.rules.visibility.contract_visibility import shown_to_party
-from market.rules.visibility.deals import ContractFact
 from market.rules.visibility.proof_visibility import is_known_to_both, named_sides
 
 TAG: Final = "Agreements"

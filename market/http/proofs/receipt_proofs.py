@@ -15,6 +15,7 @@ from events.connections import Connection
 from events.contract_events import IndexPublished
 from events.decision import LaneKey
 from events.envelope import Recorded
+from events.facts import ContractFact
 from events.journal import read_by_ids
 from events.merkle import inclusion_spans, leaf_hash
 from events.seals import Seal
@@ -27,7 +28,6 @@ from market.http.wire.endpoint import Answer, Call, Nothing, endpoint, not_found
 from market.http.wire.problems import DoorError
 from market.http.wire.reads import as_caller, as_desk
 from market.rules.visibility.contract_visibility import shown_to_party
-from market.rules.visibility.deals import ContractFact
 from market.rules.visibility.proof_visibility import has_receipt, shown_to_actor
 
 RETRY_AFTER_SECONDS: Final = 10

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from typing import Literal, TypeAlias, assert_never
+from typing import Literal, assert_never
 from uuid import UUID
 
 from msgspec import Struct
@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from events.callers import Caller, role_refusals
 from events.decision import Decision, Moment
 from events.envelope import Draft, Fact, Recorded
+from events.facts import DeclaredVolumeFact
 from events.fractions import decimal_text
 from events.material_events import VolumeCorrected, VolumeDeclared, VolumeWithdrawn
 from events.refusal import NoChange, Refusal, VersionStale, refuse
@@ -32,7 +33,6 @@ from market.rules.parties.alike_names import reading_of
 from market.rules.passports.passport_content import at
 from market.rules.refusing.passport_refusals import PassportUnknown
 
-DeclaredVolumeFact: TypeAlias = VolumeDeclared | VolumeCorrected | VolumeWithdrawn
 GOODS = ("direction", "quarter", "masses", "lot_number", "passport")
 VOLUMES_OF_QUARTER_MAX = 200
 """Of one organisation, that stand."""

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from events.catalog import FACT_TYPES
 from events.envelope import Recorded
+from events.facts import OwnFact
 from events.market_events import (
     ClearingAbandoned,
     ClearingCompleted,
@@ -26,7 +27,6 @@ from market.rules.streams.wire_writing import Encode, encoded, line_encoder
 from market.rules.viewers import OrganisationViewer
 from market.rules.visibility.audience import EVERYBODY
 from market.rules.visibility.deals import Deals, fold_deal
-from market.rules.visibility.facts import OwnFact
 from market.rules.visibility.record_visibility import Before, audience_of, see_event
 
 ALL: Final = UUID(int=0)

@@ -47,6 +47,7 @@ from events.delivery_events import (
     WeighingObjected,
     WeighingSettled,
 )
+from events.facts import ContractFact, MarketFact, MaterialFact, OwnFact, PartyFact
 from events.market_events import (
     ClearingAbandoned,
     ClearingCompleted,
@@ -101,8 +102,6 @@ from events.payment_events import (
 )
 from market.rules.book import Book
 from market.rules.passport import LotParties
-from market.rules.visibility.deals import ContractFact
-from market.rules.visibility.facts import MarketFact, MaterialFact, OwnFact, PartyFact
 
 EVERYBODY: Final = "everybody"
 Audience: TypeAlias = frozenset[UUID] | Literal["everybody"]

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from events.contract_events import AgreementSigned, IndexPublished
 from events.envelope import Recorded
+from events.facts import ContractFact
 from market.rules.viewers import (
     AuditorViewer,
     InitiativeViewer,
@@ -19,7 +20,7 @@ from market.rules.viewers import (
 )
 from market.rules.visibility.audience import DealParties, concerns, contract_audience
 from market.rules.visibility.deal_tape import on_deal_tape
-from market.rules.visibility.deals import ContractFact, Deals
+from market.rules.visibility.deals import Deals
 
 
 def see_contract(event: Recorded, viewer: Viewer, deals: Deals) -> Struct | None:

@@ -7,6 +7,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from events.envelope import Recorded
+from events.facts import MarketFact
 from events.market_events import (
     ClearingAbandoned,
     ClearingCompleted,
@@ -46,7 +47,6 @@ from events.market_terms import RequirementTerms, SupplyTerms
 from events.vocabulary import ProductForm, Side
 from market.rules.book import Book, Books, RequirementOrder, SupplyOrder, fold, fold_into
 from market.rules.viewers import InitiativeViewer, PublicViewer
-from market.rules.visibility.facts import MarketFact
 
 TapeViewer = PublicViewer | InitiativeViewer
 HALF = 2

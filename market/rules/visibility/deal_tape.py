@@ -18,47 +18,14 @@ from events.contract_events import (
     DeclarationContested,
     ForceMajeureDeclared,
     ForceMajeureEnded,
-    IndexPublished,
-    InvoiceSettled,
-    OutputDeclared,
     ProposalWithdrawn,
-    QuantityNominated,
-    ShortfallNotified,
-    YearAssessed,
 )
 from events.contract_terms import AgreementStatus
-from events.delivery_events import (
-    AssayLodged,
-    AssaysExchanged,
-    BuyerCalled,
-    DeliveryAccepted,
-    DeliveryRejected,
-    DeliveryShipped,
-    DeliveryWeighed,
-    DeliveryWithdrawn,
-    NonArrivalContested,
-    NonArrivalDeclared,
-    NonArrivalSettled,
-    ReturnContested,
-    ReturnDeclared,
-    ReturnSettled,
-    UmpireDecided,
-    UmpireObjected,
-    WeighingObjected,
-    WeighingSettled,
-)
-from events.payment_events import (
-    InvoiceReferenced,
-    PaymentDenied,
-    PaymentReceived,
-    PaymentReversed,
-    PaymentStated,
-    PaymentWithdrawn,
-)
+from events.facts import ContractFact, LifecycleFact
 from events.vocabulary import ProductForm
 from market.rules.viewers import Band, InitiativeViewer, PublicViewer, mass_band_g, public_id
 from market.rules.visibility.crowd import is_crowd
-from market.rules.visibility.deals import STANDING, UNCHANGED, ContractFact, Deal, Deals, DealTerms
+from market.rules.visibility.deals import STANDING, UNCHANGED, Deal, Deals, DealTerms
 
 GROUPS_MIN: Final = 5
 TOPIC: Final = "public.offtake-agreements.v1"
@@ -103,6 +70,8 @@ def on_deal_tape(
     Negotiations, deliveries, settlements and payments have no line; spot contracts stand on the tape of
     trades.
     """
+    if not isinstance(fact, LifecycleFact):
+        return None
     match fact:
         case AgreementAdvanced():
             deal = deals[fact.agreement]
@@ -120,36 +89,6 @@ def on_deal_tape(
         case AgreementDrafted() | AgreementProposed() | ProposalWithdrawn() | AgreementSigned():
             return None
         case ConditionSettled() | DeclarationContested() | ContestSettled():
-            return None
-        case OutputDeclared() | QuantityNominated() | ShortfallNotified() | InvoiceSettled() | YearAssessed():
-            return None
-        case (
-            DeliveryShipped()
-            | DeliveryWeighed()
-            | WeighingObjected()
-            | WeighingSettled()
-            | NonArrivalDeclared()
-            | NonArrivalContested()
-            | NonArrivalSettled()
-            | DeliveryAccepted()
-            | DeliveryRejected()
-            | ReturnDeclared()
-            | ReturnContested()
-            | ReturnSettled()
-            | DeliveryWithdrawn()
-        ):
-            return None
-        case BuyerCalled() | AssayLodged() | AssaysExchanged() | UmpireDecided() | UmpireObjected():
-            return None
-        case (
-            InvoiceReferenced()
-            | PaymentStated()
-            | PaymentReceived()
-            | PaymentDenied()
-            | PaymentWithdrawn()
-            | PaymentReversed()
-            | IndexPublished()
-        ):
             return None
         case _:
             assert_never(fact)

@@ -1,6 +1,6 @@
 """Agreements as far as the public tape has to know them: a pure fold of a lane of the contracts stream."""
 
-from typing import Final, TypeAlias
+from typing import Final
 from uuid import UUID
 
 from msgspec import Struct
@@ -9,98 +9,15 @@ from msgspec.structs import replace
 from events.contract_events import (
     AgreementAdvanced,
     AgreementDrafted,
-    AgreementExtended,
     AgreementProposed,
     AgreementSigned,
     AgreementTerminated,
-    ConditionSettled,
-    ContestSettled,
-    DeclarationContested,
     ForceMajeureDeclared,
     ForceMajeureEnded,
-    IndexPublished,
-    InvoiceSettled,
-    OutputDeclared,
-    ProposalWithdrawn,
-    QuantityNominated,
-    ShortfallNotified,
-    YearAssessed,
 )
 from events.contract_terms import AgreementKind, AgreementStatus, AgreementTerms, FixedVolume
-from events.delivery_events import (
-    AssayLodged,
-    AssaysExchanged,
-    BuyerCalled,
-    DeliveryAccepted,
-    DeliveryRejected,
-    DeliveryShipped,
-    DeliveryWeighed,
-    DeliveryWithdrawn,
-    NonArrivalContested,
-    NonArrivalDeclared,
-    NonArrivalSettled,
-    ReturnContested,
-    ReturnDeclared,
-    ReturnSettled,
-    UmpireDecided,
-    UmpireObjected,
-    WeighingObjected,
-    WeighingSettled,
-)
-from events.payment_events import (
-    InvoiceReferenced,
-    PaymentDenied,
-    PaymentReceived,
-    PaymentReversed,
-    PaymentStated,
-    PaymentWithdrawn,
-)
+from events.facts import ContractFact
 from events.vocabulary import MassG, ProductForm
-
-ContractFact: TypeAlias = (
-    AgreementDrafted
-    | AgreementProposed
-    | ProposalWithdrawn
-    | AgreementSigned
-    | AgreementAdvanced
-    | ConditionSettled
-    | AgreementExtended
-    | ForceMajeureDeclared
-    | ForceMajeureEnded
-    | AgreementTerminated
-    | DeclarationContested
-    | ContestSettled
-    | OutputDeclared
-    | QuantityNominated
-    | ShortfallNotified
-    | DeliveryShipped
-    | DeliveryWeighed
-    | WeighingObjected
-    | WeighingSettled
-    | NonArrivalDeclared
-    | NonArrivalContested
-    | NonArrivalSettled
-    | BuyerCalled
-    | AssayLodged
-    | AssaysExchanged
-    | UmpireDecided
-    | UmpireObjected
-    | DeliveryAccepted
-    | DeliveryRejected
-    | ReturnDeclared
-    | ReturnContested
-    | ReturnSettled
-    | DeliveryWithdrawn
-    | InvoiceSettled
-    | InvoiceReferenced
-    | PaymentStated
-    | PaymentReceived
-    | PaymentDenied
-    | PaymentWithdrawn
-    | PaymentReversed
-    | YearAssessed
-    | IndexPublished
-)
 
 STANDING: Final[frozenset[AgreementStatus]] = frozenset(
     {"term_sheet", "binding_subject_to_cp", "effective", "suspended_fm"}

@@ -14,9 +14,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from events.envelope import Recorded
+from events.facts import OrderFact, SupplyFact
 from events.vocabulary import ProductForm
 from market.rules.book import Book
-from market.rules.visibility.facts import OrderFact, SupplyFact
 from market.rules.visibility.tape import (
     OrderTopic,
     TapeClearing,

@@ -6,6 +6,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from events.envelope import Recorded
+from events.facts import PartyFact
 from events.party_events import ApiKeyIssued
 from events.vocabulary import Instant, KeyRole, Text
 from market.rules.viewers import (
@@ -17,7 +18,6 @@ from market.rules.viewers import (
     Viewer,
 )
 from market.rules.visibility.audience import concerns, party_audience
-from market.rules.visibility.facts import PartyFact
 
 
 class KeyIssued(Struct, frozen=True, kw_only=True):

@@ -13,6 +13,7 @@ from uuid import UUID
 from msgspec import Struct
 from msgspec.structs import replace
 
+from events.facts import MaterialFact
 from events.material_events import PassportCorrected, PassportIssued, PassportRetired
 from events.passport_terms import MagnetRecord, OriginShare, PassportContent, RetireReason
 from events.vocabulary import ProductForm
@@ -28,7 +29,6 @@ from market.rules.viewers import (
     Viewer,
 )
 from market.rules.visibility.audience import concerns, material_audience
-from market.rules.visibility.facts import MaterialFact
 
 Tier = Literal["authority", "party", "issuer", "counterparty"]
 ON_LABEL: tuple[str, ...] = ("Nd", "Dy", "Pr", "Tb", "B", "Sm", "Ni", "Co")

@@ -10,8 +10,9 @@ from uuid import UUID
 from msgspec import Struct
 
 from events.envelope import Recorded
+from events.facts import MaterialFact, PassportFact
 from market.rules.book import Book
-from market.rules.passport import LotParties, Lots, PassportFact, parties_after
+from market.rules.passport import LotParties, Lots, parties_after
 from market.rules.viewers import Viewer
 from market.rules.visibility.audience import (
     Audience,
@@ -23,7 +24,6 @@ from market.rules.visibility.audience import (
 from market.rules.visibility.contract_visibility import see_contract
 from market.rules.visibility.crowd import Crowd
 from market.rules.visibility.deals import Deals
-from market.rules.visibility.facts import MaterialFact
 from market.rules.visibility.party_visibility import see_party
 from market.rules.visibility.passport_visibility import see_material
 from market.rules.visibility.visibility import see

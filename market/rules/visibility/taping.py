@@ -3,6 +3,7 @@
 from typing import assert_never
 from uuid import UUID
 
+from events.facts import MarketFact, OfferFact, RequirementFact, SupplyFact
 from events.market_events import (
     ClearingAbandoned,
     ClearingCompleted,
@@ -40,7 +41,6 @@ from events.market_events import (
 )
 from market.rules.book import Book
 from market.rules.visibility.crowd import Crowd, TapeViewer
-from market.rules.visibility.facts import MarketFact, OfferFact, RequirementFact, SupplyFact
 from market.rules.visibility.tape import (
     Action,
     OrderTopic,

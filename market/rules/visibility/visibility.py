@@ -8,6 +8,7 @@ from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
 from events.envelope import Recorded
+from events.facts import MarketFact, OwnFact
 from events.market_events import (
     ClearingAbandoned,
     ClearingCompleted,
@@ -58,7 +59,6 @@ from market.rules.viewers import (
 from market.rules.visibility.audience import concerns, market_audience
 from market.rules.visibility.crowd import Crowd, crowd_of
 from market.rules.visibility.explanations import Candidates, MatchExplanation, Verdict, price_standing
-from market.rules.visibility.facts import MarketFact, OwnFact
 from market.rules.visibility.own_round import OwnOrderInRound, OwnQuote, own_order_in_round, own_quote
 from market.rules.visibility.own_side import (
     OwnCandidates,
