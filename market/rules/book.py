@@ -1,13 +1,14 @@
 """The book: what a lane's events have made of its markets. A pure fold, the only input of a clearing."""
 
 from datetime import datetime, timedelta
-from typing import Any, Literal, assert_never
+from typing import Literal, TypeVar, assert_never
 from uuid import UUID
 
 from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
 from events.envelope import Recorded
+from events.facts import MarketFact, MatchFact, RequirementFact, SupplyFact
 from events.market_events import (
     ClearingAbandoned,
     ClearingCompleted,
@@ -96,6 +97,9 @@ class RequirementOrder(Struct, frozen=True, kw_only=True, gc=False):
         return self.terms.basis_g - self.held_g - self.filled_g if self.status == "open" else 0
 
 
+Order = TypeVar("Order", SupplyOrder, RequirementOrder)
+
+
 class OpenMatch(Struct, frozen=True, kw_only=True):
     """A struck match until it is confirmed, declined or lapsed; an answer is None until it is given."""
 
@@ -161,7 +165,7 @@ def fold(books: Books, event: Recorded) -> None:
 
     Raises KeyError when an event names a market or order that the lane never opened: a broken record.
     """
-    fact: Any = event.data
+    fact: MarketFact = event.data  # type: ignore[assignment]  # of the market, and a cast is a call
     if isinstance(fact, MarketOpened):
         books[fact.market] = Book(
             market=fact.market,
@@ -176,7 +180,7 @@ def fold(books: Books, event: Recorded) -> None:
 
 def fold_into(book: Book, event: Recorded) -> None:
     """As `fold`, of an event of the book's own market, which it does not open."""
-    _fold_fact(book, event, event.data)
+    _fold_fact(book, event, event.data)  # type: ignore[arg-type]  # of the market, and a cast is a call
     book.position = event.position
     if event.time > book.last_time:
         book.last_time = event.time
@@ -205,20 +209,20 @@ def fold_offered(book: Book, event: Recorded, fact: SupplyOffered, organisation:
     return True
 
 
-def _fold_fact(book: Book, event: Recorded, fact: Any) -> None:
+def _fold_fact(book: Book, event: Recorded, fact: MarketFact) -> None:
     match fact:
-        case SupplyOffered() | RecoveredLotListed():
-            _open_supply(book, event.position, fact)
-        case SupplyOfferAmended() | RecoveredLotAmended() | RecoveredLotGraded():
-            _amend_supply(book, event.position, fact)
-        case SupplyOfferWithdrawn():
-            _close_supply(book, fact.offer, "withdrawn")
-        case SupplyOfferExpired():
-            _close_supply(book, fact.offer, "expired")
-        case RecoveredLotWithdrawn():
-            _close_supply(book, fact.lot, "withdrawn")
-        case RecoveredLotExpired():
-            _close_supply(book, fact.lot, "expired")
+        case (
+            SupplyOffered()
+            | SupplyOfferAmended()
+            | SupplyOfferWithdrawn()
+            | SupplyOfferExpired()
+            | RecoveredLotListed()
+            | RecoveredLotAmended()
+            | RecoveredLotGraded()
+            | RecoveredLotWithdrawn()
+            | RecoveredLotExpired()
+        ):
+            _fold_supply(book, event.position, fact)
         case RequirementPosted() | RequirementAmended() | RequirementWithdrawn() | RequirementExpired():
             _fold_requirement(book, event.position, fact)
         case ClearingPlanned() | ClearingEvidence() | ClearingCompleted() | ClearingAbandoned():
@@ -238,6 +242,8 @@ def _fold_fact(book: Book, event: Recorded, fact: Any) -> None:
             _fold_surroundings(book, event, fact)
         case RuleSetRehearsed() | QuoteAsked():
             pass
+        case MarketOpened():
+            raise ValueError(f"market {fact.market} is opened once more at position {event.position}")
         case _:
             assert_never(fact)
 
@@ -293,32 +299,35 @@ def _fold_clearing(
             assert_never(fact)
 
 
+def _fold_supply(book: Book, position: int, fact: SupplyFact) -> None:
+    match fact:
+        case SupplyOffered() | RecoveredLotListed():
+            _open_supply(book, position, fact)
+        case SupplyOfferAmended() | RecoveredLotAmended() | RecoveredLotGraded():
+            _amend_supply(book, position, fact)
+        case SupplyOfferWithdrawn():
+            _close_supply(book, fact.offer, "withdrawn")
+        case SupplyOfferExpired():
+            _close_supply(book, fact.offer, "expired")
+        case RecoveredLotWithdrawn():
+            _close_supply(book, fact.lot, "withdrawn")
+        case RecoveredLotExpired():
+            _close_supply(book, fact.lot, "expired")
+        case _:
+            assert_never(fact)
+
+
 def _open_supply(book: Book, position: int, fact: SupplyOffered | RecoveredLotListed) -> None:
-    if isinstance(fact, SupplyOffered):
-        book.supplies[fact.offer] = _opened(
-            book, position, fact.offer, "offer", fact.organisation, fact.terms
-        )
-    else:
-        book.supplies[fact.lot] = _opened(book, position, fact.lot, "lot", fact.organisation, fact.terms)
-
-
-def _opened(
-    book: Book,
-    position: int,
-    order: UUID,
-    kind: Literal["offer", "lot"],
-    organisation: UUID,
-    terms: SupplyTerms,
-) -> SupplyOrder:
-    return SupplyOrder(
+    order = fact.offer if isinstance(fact, SupplyOffered) else fact.lot
+    book.supplies[order] = SupplyOrder(
         order=order,
-        kind=kind,
+        kind="offer" if isinstance(fact, SupplyOffered) else "lot",
         market=book.market,
-        organisation=organisation,
+        organisation=fact.organisation,
         rank=position,
         version=1,
         status="open",
-        terms=terms,
+        terms=fact.terms,
     )
 
 
@@ -337,22 +346,18 @@ def _amend_supply(
     else:
         terms, rank = fact.terms, order.rank if fact.keeps_rank else position
     committed = carried_tranches(order.tranche_committed_g, order.terms.tranches, terms.tranches)
-    _keep_supply(
-        book,
+    _keep(
+        book.supplies,
         replace(order, terms=terms, rank=rank, version=order.version + 1, tranche_committed_g=committed),
     )
 
 
 def _close_supply(book: Book, order_id: UUID, status: OrderStatus) -> None:
     order = book.supplies[order_id]
-    _keep_supply(book, replace(order, status=status, version=order.version + 1))
+    _keep(book.supplies, replace(order, status=status, version=order.version + 1))
 
 
-def _fold_requirement(
-    book: Book,
-    position: int,
-    fact: RequirementPosted | RequirementAmended | RequirementWithdrawn | RequirementExpired,
-) -> None:
+def _fold_requirement(book: Book, position: int, fact: RequirementFact) -> None:
     if isinstance(fact, RequirementPosted | RequirementAmended):
         assert obeys(fact.terms), f"the terms of {fact.requirement} are not the strictest of its policies"
     if isinstance(fact, RequirementPosted):
@@ -365,18 +370,18 @@ def _fold_requirement(
             status="open",
             terms=fact.terms,
         )
-        _keep_requirement(book, posted)
+        _keep(book.requirements, posted)
         return
     order = book.requirements[fact.requirement]
     version = order.version + 1
     match fact:
         case RequirementAmended():
             rank = order.rank if fact.keeps_rank else position
-            _keep_requirement(book, replace(order, terms=fact.terms, rank=rank, version=version))
+            _keep(book.requirements, replace(order, terms=fact.terms, rank=rank, version=version))
         case RequirementWithdrawn():
-            _keep_requirement(book, replace(order, status="withdrawn", version=version))
+            _keep(book.requirements, replace(order, status="withdrawn", version=version))
         case RequirementExpired():
-            _keep_requirement(book, replace(order, status="expired", version=version))
+            _keep(book.requirements, replace(order, status="expired", version=version))
         case _:
             assert_never(fact)
 
@@ -386,26 +391,16 @@ def settled_status(status: OrderStatus, basis_g: int, held_g: int, filled_g: int
     return "sold" if status == "open" and held_g == 0 and filled_g >= basis_g else status
 
 
-def _keep_supply(book: Book, order: SupplyOrder) -> None:
+def _keep(orders: dict[UUID, Order], order: Order) -> None:
+    """The order as it stands now; one that is closed and holds nothing leaves the book."""
     assert order.held_g >= 0
     assert order.filled_g >= 0
     assert order.held_g + order.filled_g <= order.terms.basis_g
     status = settled_status(order.status, order.terms.basis_g, order.held_g, order.filled_g)
     if status != "open" and order.held_g == 0:
-        book.supplies.pop(order.order, None)
+        orders.pop(order.order, None)
     else:
-        book.supplies[order.order] = replace(order, status=status)
-
-
-def _keep_requirement(book: Book, order: RequirementOrder) -> None:
-    assert order.held_g >= 0
-    assert order.filled_g >= 0
-    assert order.held_g + order.filled_g <= order.terms.basis_g
-    status = settled_status(order.status, order.terms.basis_g, order.held_g, order.filled_g)
-    if status != "open" and order.held_g == 0:
-        book.requirements.pop(order.order, None)
-    else:
-        book.requirements[order.order] = replace(order, status=status)
+        orders[order.order] = replace(order, status=status)
 
 
 def _move_quantity(book: Book, struck: MatchStruck, held_g: int, filled_g: int) -> None:
@@ -414,8 +409,8 @@ def _move_quantity(book: Book, struck: MatchStruck, held_g: int, filled_g: int) 
     committed = move_tranche(
         supply.tranche_committed_g, struck.tranche, len(supply.terms.tranches), held_g + filled_g
     )
-    _keep_supply(
-        book,
+    _keep(
+        book.supplies,
         replace(
             supply,
             held_g=supply.held_g + held_g,
@@ -423,17 +418,13 @@ def _move_quantity(book: Book, struck: MatchStruck, held_g: int, filled_g: int) 
             tranche_committed_g=committed,
         ),
     )
-    _keep_requirement(
-        book,
+    _keep(
+        book.requirements,
         replace(requirement, held_g=requirement.held_g + held_g, filled_g=requirement.filled_g + filled_g),
     )
 
 
-def _fold_match(
-    book: Book,
-    event: Recorded,
-    fact: MatchStruck | MatchAnswered | MatchConfirmed | MatchDeclined | MatchLapsed,
-) -> None:
+def _fold_match(book: Book, event: Recorded, fact: MatchFact) -> None:
     if isinstance(fact, MatchStruck):
         book.matches[fact.match] = OpenMatch(
             struck=fact,

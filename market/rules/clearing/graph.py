@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 from operator import attrgetter
-from typing import Literal, NamedTuple, TypeVar
+from typing import Literal, NamedTuple
 from uuid import UUID
 
 import numpy as np
 
 from contracts.rules.price_terms import MICRO_G_PER_KG_PER_CENT
-from market.rules.book import Book, RequirementOrder, SupplyOrder
+from market.rules.book import Book, Order, RequirementOrder, SupplyOrder
 from market.rules.clearing.assay_columns import AssayColumns
 from market.rules.clearing.candidates import Moments, batches, ways, window_moments
 from market.rules.clearing.columns import Keys, alike_rows, int64s
@@ -34,7 +34,6 @@ from market.rules.packages import Divisibility, carried_g, tradable
 INDEX_NAME_MAX = 40
 SELLER_KEY = np.dtype([("order", "V16"), ("tranche", ">u4")])
 
-Order = TypeVar("Order", SupplyOrder, RequirementOrder)
 Part = Literal["firm", "all"]
 
 Horizon = tuple[str, int] | None

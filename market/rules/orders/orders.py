@@ -12,7 +12,7 @@ from events.envelope import Draft, Fact
 from events.market_terms import MarketTerms, Member, RuleSet
 from events.refusal import NotDue, Refusal, VersionStale, refuse
 from events.vocabulary import Commitment, TwinReference
-from market.rules.book import Halt, RequirementOrder, SupplyOrder
+from market.rules.book import Halt, Order, RequirementOrder, SupplyOrder
 from market.rules.market_inputs import MarketInputs
 from market.rules.orders.policies import Policy
 from market.rules.passport import Passport
@@ -35,8 +35,6 @@ from market.rules.twins.committed import Claim, ContractClaim
 from market.rules.twins.product_twins import ProductTwin
 
 RETRY_AFTER_SECONDS = 1
-
-Order = TypeVar("Order", SupplyOrder, RequirementOrder)
 
 
 class Reservation(Struct, frozen=True, kw_only=True):
