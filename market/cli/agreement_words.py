@@ -13,7 +13,7 @@ from events.contract_terms import YearLedger
 from events.delivery_events import DeliveryShipped
 from market.audit.agreement_proof import AgreementVerdict, ProvenEnd, ProvenInvoice, stands_by_match
 from market.http.agreements.agreement_terms import AgreementTerms
-from market.http.agreements.delivery_views import InvoiceView, IssueView
+from market.http.agreements.invoice_views import InvoiceView, IssueView
 from market.http.agreements.statement_views import LedgerView
 from market.http.wire.ids import to_text
 from market.http.wire.numbers import KILOGRAMS

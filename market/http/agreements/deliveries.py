@@ -12,42 +12,39 @@ from contracts.rules.agreement import Agreement
 from contracts.rules.deliveries import Accept, Reject, Ship, Withdraw
 from contracts.rules.delivery import Delivery
 from contracts.rules.non_arrivals import is_operators as loss_is_operators
-from contracts.rules.results import DecideAsUmpire, ExchangeAssays, LodgeAssay, ObjectToUmpire, is_operators
+from contracts.rules.results import is_operators
 from contracts.rules.returns import is_operators as return_is_operators
 from contracts.rules.weighings import is_operators as mass_is_operators
 from contracts.store import deliveries as store
 from contracts.store.agreements import load_agreement as stored_agreement
 from contracts.store.own_deliveries import invoiced
 from events import contract_terms as terms
-from events.callers import Caller
-from events.delivery_events import AssayLodged, DeliveryShipped
 from events.delivery_events import DeliveryAccepted as AcceptedFact
+from events.delivery_events import DeliveryShipped
 from events.market_terms import MemberCertificate
 from events.vocabulary import ProductForm, RexRoute
 from market.commands.shipping import ship as ship_lot
 from market.http.agreements.agreement_steps import Papers
-from market.http.agreements.agreement_views import Evidence
+from market.http.agreements.assays import RESULTS, Results
 from market.http.agreements.consignments import Consignment
 from market.http.agreements.contract_reads import ReasonedPage, ReasonQuery, as_party
 from market.http.agreements.contract_reads import load as load_agreement
 from market.http.agreements.delivery_steps import TAG, DeliveryAccepted, answer, delivery_step, given_of
 from market.http.agreements.delivery_views import DeliveryView
-from market.http.agreements.delivery_warnings import matched_lot, of_acceptance, of_assay, of_shipment
+from market.http.agreements.delivery_warnings import matched_lot, of_acceptance, of_shipment
 from market.http.agreements.goods_terms import FoundGoods
-from market.http.agreements.reported_results import ReportedResult, results_of
+from market.http.agreements.reported_results import results_of
 from market.http.wire import lists
-from market.http.wire.access import DELIVERY_READERS, INSPECTORS, OPERATORS, READERS
+from market.http.wire.access import DELIVERY_READERS, READERS
 from market.http.wire.contract_steps import given
 from market.http.wire.endpoint import Answer, Call, DryRun, Nothing, endpoint, not_found
 from market.http.wire.ids import CertificateId, DeliveryId, PassportId, to_text, to_uuid
 from market.http.wire.material import Body, Dated, Footprint, OriginStep, RecycledContent
 from market.http.wire.numbers import (
     BECQUEREL_PER_GRAM,
-    EUR_CENTS,
     PERCENT,
     TONNES_POSITIVE,
     BecquerelPerGram,
-    Eur,
     Percent,
     TonnesPositive,
 )
@@ -55,14 +52,9 @@ from market.http.wire.paging import Listing
 from market.http.wire.reads import as_desk
 from market.http.wire.receipts import unless_unread
 from market.rules.refusing.defects import CertificateNotOwned
-from market.rules.refusing.wording import Code, LongText, Text
+from market.rules.refusing.wording import Code, LongText
 from market.store import members
 
-Results = Annotated[tuple[ReportedResult, ...], Meta(min_length=1, max_length=64)]
-RESULTS: Final = [
-    {"analyte": "Nd", "fraction": {"unit": "percent", "amount": "64.3"}},
-    {"analyte": "Pr", "fraction": {"unit": "percent", "amount": "20.7"}},
-]
 EXAMPLE: Final = {
     "lot_number": "LOT-2028-031",
     "form": "separated_oxide",
@@ -74,9 +66,7 @@ EXAMPLE: Final = {
     "consignment": {"carrier": "Carrier Ltd", "consignment_note": "CMR 2028-0311", "seals": ["EU-20311"]},
     "documents": [{"title": "CMR 2028-0311", "sha256": "4c" * 32, "dated_on": "2028-03-01"}],
 }
-CERTIFICATE: Final = {"title": "Certificate AHK-2028-5", "sha256": "5d" * 32, "dated_on": "2028-03-15"}
 INSPECTION: Final = {"title": "Inspection 88-3", "sha256": "6e" * 32, "dated_on": "2028-03-16"}
-ASSAY: Final = {"laboratory": "Independent Laboratory", "reference": "A-2028-77", "results": RESULTS}
 
 
 class ShipLot(Dated, frozen=True, kw_only=True):
@@ -118,29 +108,6 @@ class ShipLot(Dated, frozen=True, kw_only=True):
 
 def _activity(stated: str | None) -> int | UnsetType:
     return UNSET if stated is None else BECQUEREL_PER_GRAM.parse(stated)
-
-
-class LodgedAssay(Body, frozen=True, kw_only=True):
-    """A side's figures of every analyte that the agreement exchanges."""
-
-    laboratory: Text
-    reference: Text
-    results: Results
-
-
-class UmpireAssay(LodgedAssay, frozen=True, kw_only=True):
-    """`certificate`: the laboratory's own document, which both parties have of it. `cost`: its bill in the
-    agreement's currency; the farther party bears it."""
-
-    certificate: Evidence
-    cost: Eur = "0.00"
-
-
-class Objection(Body, frozen=True, kw_only=True):
-    """Why the figures, the bill or the document are not the umpire's, and the document that shows it."""
-
-    reason: LongText
-    evidence: Annotated[tuple[Evidence, ...], Meta(max_length=8)] = ()
 
 
 class RejectLot(Body, frozen=True, kw_only=True):
@@ -234,85 +201,6 @@ async def _certificates(call: Call[ShipLot, DryRun]) -> tuple[MemberCertificate,
             raise CertificateNotOwned(pointer=f"/certificates/{index}")
         found.append(held[certificate])
     return tuple(found)
-
-
-@delivery_step(
-    "/v1/deliveries/{delivery}/assays",
-    summary="Lodge a sealed assay",
-    body=LodgedAssay,
-    roles=INSPECTORS,
-    description="Shown to the other side when both are in or the time is out. Until the other side has "
-    "lodged its own, another may be lodged in its place. A figure of an oxide names it in `reported_as` and "
-    "counts as the element in it. Of an oxide, carbonate or ore its figures cannot come to more than 105 % "
-    "as oxides. A figure that is twice or half of what was stated, or more than ten splitting limits from "
-    "it, that looks like the oxide of what was stated, and none of what is paid for, are warned of.",
-    example=ASSAY,
-)
-async def lodge(call: Call[LodgedAssay, DryRun]) -> Answer:
-    outcome = await given(call, commands.lodge, lodging(call.caller, call.ids["delivery"], call.body))
-    warnings = await unless_unread(of_assay(call.door, outcome.fact(AssayLodged)))
-    return answer(call, outcome, warnings)
-
-
-def lodging(caller: Caller, delivery: UUID, body: LodgedAssay) -> LodgeAssay:
-    return LodgeAssay(
-        caller=caller,
-        delivery=delivery,
-        laboratory=body.laboratory,
-        reference=body.reference,
-        results=results_of(body.results, "/results"),
-    )
-
-
-@delivery_step(
-    "/v1/deliveries/{delivery}/exchange",
-    summary="Exchange assays when the time is out",
-    description="Who lodged none in time is bound by the other's figures.",
-)
-async def exchange(call: Call[Nothing, DryRun]) -> Answer:
-    argument = ExchangeAssays(caller=call.caller, delivery=call.ids["delivery"])
-    return await given_of(call, commands.exchange, argument)
-
-
-@delivery_step(
-    "/v1/deliveries/{delivery}/umpire",
-    summary="Hand in the umpire's assay",
-    body=UmpireAssay,
-    roles=INSPECTORS | OPERATORS,
-    description="By either party, all analytes that stand before the agreed umpire at once. The other side "
-    "may object for 7 days; until then a buyer that handed it in neither accepts nor rejects. After an "
-    "objection, and where no umpire is named, the operator hands it in, and that is final.",
-    example={**ASSAY, "results": RESULTS[:1], "certificate": CERTIFICATE, "cost": "1200.00"},
-)
-async def umpire(call: Call[UmpireAssay, DryRun]) -> Answer:
-    argument = DecideAsUmpire(
-        caller=call.caller,
-        delivery=call.ids["delivery"],
-        laboratory=call.body.laboratory,
-        reference=call.body.reference,
-        results=results_of(call.body.results, "/results"),
-        cost_cents=EUR_CENTS.parse(call.body.cost),
-        certificate=call.body.certificate.inside(),
-    )
-    return await given_of(call, commands.umpire, argument)
-
-
-@delivery_step(
-    "/v1/deliveries/{delivery}/umpire/objection",
-    summary="Object to the umpire's assay",
-    body=Objection,
-    description="By the side that did not hand it in, while it may. Its figures count no longer, so a "
-    "document has to show others; the operator asks the laboratory and hands in what it confirms.",
-    example={"reason": "Our copy of AHK-2028-5 reads 64.1 % Nd", "evidence": [CERTIFICATE]},
-)
-async def object_to_umpire(call: Call[Objection, DryRun]) -> Answer:
-    argument = ObjectToUmpire(
-        caller=call.caller,
-        delivery=call.ids["delivery"],
-        reason=call.body.reason,
-        evidence=tuple(each.inside() for each in call.body.evidence),
-    )
-    return await given_of(call, commands.object_to_umpire, argument)
 
 
 @delivery_step(
@@ -437,4 +325,4 @@ def _is_operators(agreement: Agreement, row: Delivery) -> bool:
     return assayed_or_weighed or loss_is_operators(row) or return_is_operators(row)
 
 
-HANDLERS: Final = (ship, index, read, lodge, exchange, umpire, object_to_umpire, accept, reject, withdraw)
+HANDLERS: Final = (ship, index, read, accept, reject, withdraw)

@@ -1,8 +1,8 @@
-"""Deliveries and invoices as parties and auditors read them; the other side's assay stays sealed."""
+"""Deliveries as parties and auditors read them; the other side's assay stays sealed."""
 
 from collections.abc import Sequence
 from datetime import date, datetime
-from typing import Literal, NamedTuple, Self
+from typing import Literal, Self
 
 from msgspec import UNSET, UnsetType
 
@@ -11,38 +11,32 @@ from contracts.rules.awaits import Consequence, DeliveryAct, Wait, WhoActs, wait
 from contracts.rules.calls import awaited, deemed_acts
 from contracts.rules.delivered import broken
 from contracts.rules.delivery import Delivery, DeliveryStatus
-from contracts.rules.invoices import total_cents
 from contracts.rules.replacements import RETURN_FREIGHT, made_good_by
 from events import contract_terms as terms
-from events.contract_events import InvoiceSettled
-from events.contract_terms import BuyerAct, InvoiceLine, LineKind, Settles
-from events.delivery_events import AssayLodged, DeliveryShipped, UmpireDecided, UmpireObjected
+from events.contract_terms import BuyerAct
+from events.delivery_events import AssayLodged, UmpireDecided, UmpireObjected
 from events.vocabulary import Instant, ProductForm, Side
 from market.http.agreements.agreement_views import Evidence, evidence_view
 from market.http.agreements.consignments import Consignment
 from market.http.agreements.delivery_claims import ClaimsView
 from market.http.agreements.goods_terms import FoundGoods
+from market.http.agreements.invoice_views import InvoiceLineView
 from market.http.agreements.lot_returns import ReturnView
 from market.http.agreements.non_arrivals import NonArrivalView
 from market.http.agreements.weighing_views import WeighingView
 from market.http.orders.composition import Fraction, to_fraction
 from market.http.wire.ids import AgreementId, DeliveryId, InvoiceId, PassportId, to_text
-from market.http.wire.material import Body, Window
+from market.http.wire.material import Body
 from market.http.wire.numbers import (
-    EXACT_CENTS,
     KILOGRAMS,
     PERCENT,
     SIGNED_CENTS,
-    SIGNED_PRICE,
     TONNES,
-    ExactCents,
     Kilograms,
     Percent,
-    SignedAmount,
     SignedCents,
     Tonnes,
 )
-from market.http.wire.term_inputs import in_traders_units
 from market.rules.refusing.wording import Code
 
 
@@ -94,115 +88,6 @@ class SettledResult(Body, frozen=True, kw_only=True):
 
 def _fraction(ppb: int | None, unit: terms.FractionUnit | UnsetType) -> Fraction | None:
     return None if ppb is None else to_fraction(ppb, unit)
-
-
-class PriceTermView(Body, frozen=True, kw_only=True):
-    """One term of a price per kg: what it adds, and the price after it."""
-
-    rule: str
-    per_kg: SignedAmount
-    after_per_kg: SignedAmount
-    inputs: dict[str, str]
-    evidence: tuple[str, ...]
-
-    @classmethod
-    def outside(cls, value: terms.FormulaTerm) -> Self:
-        return cls(
-            rule=value.rule,
-            per_kg=SIGNED_PRICE.text(value.micro_per_kg),
-            after_per_kg=SIGNED_PRICE.text(value.after_micro_per_kg),
-            inputs=in_traders_units(value.rule, value.inputs),
-            evidence=value.evidence,
-        )
-
-
-class InvoiceLineView(Body, frozen=True, kw_only=True):
-    """quantity × price = amount + remainder, in the invoice's currency; below zero the seller pays. `amount`
-    is rounded to cents half to even: 0.005 to 0.00, 0.015 to 0.02."""
-
-    kind: LineKind
-    quantity_kg: Kilograms
-    price_per_kg: SignedAmount
-    amount: SignedCents
-    remainder: ExactCents
-    terms: tuple[PriceTermView, ...]
-
-    @classmethod
-    def outside(cls, value: InvoiceLine) -> Self:
-        return cls(
-            kind=value.kind,
-            quantity_kg=KILOGRAMS.text(value.quantity_g),
-            price_per_kg=SIGNED_PRICE.text(value.price_micro_per_kg),
-            amount=SIGNED_CENTS.text(value.amount_cents),
-            remainder=EXACT_CENTS.text(value.remainder_micro_g_per_kg),
-            terms=tuple(map(PriceTermView.outside, value.terms)),
-        )
-
-
-class IssueView(NamedTuple):
-    """When an invoice was recorded, and by which day it is paid."""
-
-    issued_at: Instant
-    due_on: date
-
-
-class InvoiceView(Body, frozen=True, kw_only=True):
-    """An invoice as data. It never changes: what restates it names it, and a `provisional` one is credited by
-    the final one of its delivery, or by that of its rejection or loss. What `settles` a `return` credits what
-    went back after it was accepted.
-
-    `invoice` is what it is booked by: no other of any seller has it. `issued_at` is when it was recorded,
-    `due_on` the day of UTC then and `due_days` of the payment clause more, weekends and holidays counted.
-    Both are null in a rehearsal, which issues nothing, and beside `warnings_unread`.
-    """
-
-    invoice: InvoiceId
-    issued_at: Instant | None
-    due_on: date | None
-    agreement: AgreementId
-    delivery: DeliveryId | None
-    contract_year: int | None
-    period: Window | None
-    settles: Settles | Literal["provisional"]
-    restates: InvoiceId | None
-    currency: str
-    lines: tuple[InvoiceLineView, ...]
-    total: SignedCents
-
-    @classmethod
-    def outside(cls, value: InvoiceSettled, issue: IssueView | None) -> Self:
-        return cls(
-            invoice=to_text("inv", value.invoice),
-            issued_at=None if issue is None else issue.issued_at,
-            due_on=None if issue is None else issue.due_on,
-            agreement=to_text("agr", value.agreement),
-            delivery=None if value.delivery is None else to_text("del", value.delivery),
-            contract_year=value.year,
-            period=None if value.period is None else Window.outside(value.period),
-            settles=value.settles,
-            restates=None if value.restates is None else to_text("inv", value.restates),
-            currency=value.currency,
-            lines=tuple(map(InvoiceLineView.outside, value.lines)),
-            total=SIGNED_CENTS.text(value.total_cents),
-        )
-
-    @classmethod
-    def provisional(cls, value: DeliveryShipped, issue: IssueView | None) -> Self:
-        """What goes with a shipment."""
-        return cls(
-            invoice=to_text("inv", value.invoice),
-            issued_at=None if issue is None else issue.issued_at,
-            due_on=None if issue is None else issue.due_on,
-            agreement=to_text("agr", value.agreement),
-            delivery=to_text("del", value.delivery),
-            contract_year=value.year,
-            period=None,
-            settles="provisional",
-            restates=None,
-            currency=value.currency,
-            lines=tuple(map(InvoiceLineView.outside, value.lines)),
-            total=SIGNED_CENTS.text(total_cents(value.lines)),
-        )
 
 
 class AssayView(Body, frozen=True, kw_only=True):

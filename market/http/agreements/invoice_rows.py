@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from contracts.rules.quantities import QuantityKind
-from market.http.agreements.invoice_views import OwnInvoiceView
+from market.http.agreements.own_invoice_views import OwnInvoiceView
 from market.http.wire.row_tables import Column, member
 
 _FIGURES: Final = frozenset(

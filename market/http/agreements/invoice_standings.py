@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from contracts.rules.payment import InvoiceStatus
 from contracts.store.own_invoices import IssuedInvoice
-from market.http.agreements.delivery_views import InvoiceView
+from market.http.agreements.invoice_views import InvoiceView
 from market.http.wire.ids import InvoiceId, to_text
 from market.http.wire.numbers import SIGNED_CENTS, SignedCents
 

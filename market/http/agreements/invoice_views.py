@@ -1,92 +1,133 @@
-"""An invoice of one's own as it stands, with the lot that it is of and how its quantity came about."""
+"""Invoices as data: what is owed, line by line."""
 
-from collections.abc import Mapping
 from datetime import date
-from typing import Any
-from uuid import UUID
+from typing import Literal, NamedTuple, Self
 
-from msgspec import structs
-
-from contracts.rules.agreement import Agreement
-from contracts.rules.days import day_of
-from contracts.rules.quantities import quantity_lines
-from contracts.store.own_invoices import IssuedInvoice
+from contracts.rules.invoices import total_cents
+from events import contract_terms as terms
 from events.contract_events import InvoiceSettled
-from events.vocabulary import Incoterm, Instant, Side
-from market.http.agreements.delivery_views import InvoiceView, IssueView
-from market.http.agreements.invoice_quantities import QuantityLineView
-from market.http.agreements.invoice_queries import FALLS, Falls
-from market.http.agreements.invoice_standings import StandingInvoiceView, standing
-from market.http.agreements.own_lists import own_side
-from market.http.wire.endpoint import Call
-from market.http.wire.ids import InvoiceId, MarketId, OrganisationId, to_text
-from market.http.wire.numbers import SIGNED_CENTS, SignedCents
-from market.rules.refusing.wording import Code
+from events.contract_terms import InvoiceLine, LineKind, Settles
+from events.delivery_events import DeliveryShipped
+from events.vocabulary import Instant
+from market.http.wire.ids import AgreementId, DeliveryId, InvoiceId, to_text
+from market.http.wire.material import Body, Window
+from market.http.wire.numbers import (
+    EXACT_CENTS,
+    KILOGRAMS,
+    SIGNED_CENTS,
+    SIGNED_PRICE,
+    ExactCents,
+    Kilograms,
+    SignedAmount,
+    SignedCents,
+)
+from market.http.wire.term_inputs import in_traders_units
 
 
-class OwnInvoiceView(StandingInvoiceView, frozen=True, kw_only=True):
-    """As it stands for the caller: `own_total` is below zero where the caller pays it, `state` null where the
-    day is not known.
+class PriceTermView(Body, frozen=True, kw_only=True):
+    """One term of a price per kg: what it adds, and the price after it."""
 
-    `corrects`: the provisional one that it takes back, or the final one of what went back. `lot_number`,
-    `shipped_on` and `incoterm` of its delivery, and `quantity`: how the quantity of its first line came
-    about; empty where it is of no delivery. `updated_at`: when it or another of its delivery was issued, or
-    something was said of a payment that names one, or of what books call it; null where the journal held that
-    no longer.
-    `seller_reference` is what the seller's books call it, such as the number of the invoice that it issues by
-    this one, `buyer_reference` what the buyer's do; `…_dated_on` of the document.
+    rule: str
+    per_kg: SignedAmount
+    after_per_kg: SignedAmount
+    inputs: dict[str, str]
+    evidence: tuple[str, ...]
+
+    @classmethod
+    def outside(cls, value: terms.FormulaTerm) -> Self:
+        return cls(
+            rule=value.rule,
+            per_kg=SIGNED_PRICE.text(value.micro_per_kg),
+            after_per_kg=SIGNED_PRICE.text(value.after_micro_per_kg),
+            inputs=in_traders_units(value.rule, value.inputs),
+            evidence=value.evidence,
+        )
+
+
+class InvoiceLineView(Body, frozen=True, kw_only=True):
+    """quantity × price = amount + remainder, in the invoice's currency; below zero the seller pays. `amount`
+    is rounded to cents half to even: 0.005 to 0.00, 0.015 to 0.02."""
+
+    kind: LineKind
+    quantity_kg: Kilograms
+    price_per_kg: SignedAmount
+    amount: SignedCents
+    remainder: ExactCents
+    terms: tuple[PriceTermView, ...]
+
+    @classmethod
+    def outside(cls, value: InvoiceLine) -> Self:
+        return cls(
+            kind=value.kind,
+            quantity_kg=KILOGRAMS.text(value.quantity_g),
+            price_per_kg=SIGNED_PRICE.text(value.price_micro_per_kg),
+            amount=SIGNED_CENTS.text(value.amount_cents),
+            remainder=EXACT_CENTS.text(value.remainder_micro_g_per_kg),
+            terms=tuple(map(PriceTermView.outside, value.terms)),
+        )
+
+
+class IssueView(NamedTuple):
+    """When an invoice was recorded, and by which day it is paid."""
+
+    issued_at: Instant
+    due_on: date
+
+
+class InvoiceView(Body, frozen=True, kw_only=True):
+    """An invoice as data. It never changes: what restates it names it, and a `provisional` one is credited by
+    the final one of its delivery, or by that of its rejection or loss. What `settles` a `return` credits what
+    went back after it was accepted.
+
+    `invoice` is what it is booked by: no other of any seller has it. `issued_at` is when it was recorded,
+    `due_on` the day of UTC then and `due_days` of the payment clause more, weekends and holidays counted.
+    Both are null in a rehearsal, which issues nothing, and beside `warnings_unread`.
     """
 
-    market: MarketId
-    side: Side
-    counterparty: OrganisationId
-    counterparty_name: str
-    state: Falls | None
-    own_total: SignedCents
-    corrects: InvoiceId | None
-    lot_number: str | None
-    shipped_on: date | None
-    incoterm: Incoterm | None
-    quantity: tuple[QuantityLineView, ...]
-    updated_at: Instant | None
-    seller_reference: Code | None
-    seller_dated_on: date | None
-    buyer_reference: Code | None
-    buyer_dated_on: date | None
+    invoice: InvoiceId
+    issued_at: Instant | None
+    due_on: date | None
+    agreement: AgreementId
+    delivery: DeliveryId | None
+    contract_year: int | None
+    period: Window | None
+    settles: Settles | Literal["provisional"]
+    restates: InvoiceId | None
+    currency: str
+    lines: tuple[InvoiceLineView, ...]
+    total: SignedCents
 
+    @classmethod
+    def outside(cls, value: InvoiceSettled, issue: IssueView | None) -> Self:
+        return cls(
+            invoice=to_text("inv", value.invoice),
+            issued_at=None if issue is None else issue.issued_at,
+            due_on=None if issue is None else issue.due_on,
+            agreement=to_text("agr", value.agreement),
+            delivery=None if value.delivery is None else to_text("del", value.delivery),
+            contract_year=value.year,
+            period=None if value.period is None else Window.outside(value.period),
+            settles=value.settles,
+            restates=None if value.restates is None else to_text("inv", value.restates),
+            currency=value.currency,
+            lines=tuple(map(InvoiceLineView.outside, value.lines)),
+            total=SIGNED_CENTS.text(value.total_cents),
+        )
 
-def own_invoice(
-    call: Call[Any, Any], own: UUID, row: IssuedInvoice, agreement: Agreement, names: Mapping[UUID, str]
-) -> OwnInvoiceView:
-    """`own`: who reads; `names`: of both sides."""
-    delivered, issue = row.delivered, None
-    fact = row.fact(delivered)
-    if row.issued_at is not None and row.due_on is not None:
-        issue = IssueView(row.issued_at, row.due_on)
-    if isinstance(fact, InvoiceSettled):
-        shown = InvoiceView.outside(fact, issue)
-    else:
-        shown = InvoiceView.provisional(fact, issue)
-    side, today = own_side(own, row, names), day_of(call.door.clock())
-    past = None if row.due_on is None else (row.due_on > today) - (row.due_on < today)
-    lines = () if delivered is None else quantity_lines(delivered, agreement.basis, fact)
-    stated = () if delivered is None else delivered.shipped.stated
-    agreed = None if row.shipped_on is None else agreement.terms_on(row.shipped_on).delivery
-    return OwnInvoiceView(
-        **structs.asdict(shown),
-        **standing(row, today),
-        market=to_text("mkt", row.market),
-        **structs.asdict(side),
-        state=None if past is None else FALLS[past],
-        own_total=SIGNED_CENTS.text(row.total_cents if side.side == "seller" else -row.total_cents),
-        corrects=None if row.corrects is None else to_text("inv", row.corrects),
-        lot_number=row.lot_number,
-        shipped_on=row.shipped_on,
-        incoterm=None if agreed is None else agreed.incoterm,
-        quantity=tuple(QuantityLineView.of(each, stated) for each in lines),
-        updated_at=row.changed_at,
-        seller_reference=row.seller_reference,
-        seller_dated_on=row.seller_dated_on,
-        buyer_reference=row.buyer_reference,
-        buyer_dated_on=row.buyer_dated_on,
-    )
+    @classmethod
+    def provisional(cls, value: DeliveryShipped, issue: IssueView | None) -> Self:
+        """What goes with a shipment."""
+        return cls(
+            invoice=to_text("inv", value.invoice),
+            issued_at=None if issue is None else issue.issued_at,
+            due_on=None if issue is None else issue.due_on,
+            agreement=to_text("agr", value.agreement),
+            delivery=to_text("del", value.delivery),
+            contract_year=value.year,
+            period=None,
+            settles="provisional",
+            restates=None,
+            currency=value.currency,
+            lines=tuple(map(InvoiceLineView.outside, value.lines)),
+            total=SIGNED_CENTS.text(total_cents(value.lines)),
+        )

@@ -20,7 +20,7 @@ from market.http.agreements import own_lists
 from market.http.agreements.contract_reads import ReasonQuery, as_party
 from market.http.agreements.invoice_queries import STATES, TAG, OwnInvoicesQuery, wanted
 from market.http.agreements.invoice_rows import COLUMNS
-from market.http.agreements.invoice_views import OwnInvoiceView, own_invoice
+from market.http.agreements.own_invoice_views import OwnInvoiceView, own_invoice
 from market.http.agreements.own_lists import FILES, names_of_others
 from market.http.agreements.payment_views import PaymentView
 from market.http.agreements.sides import PartiesView, parties_of

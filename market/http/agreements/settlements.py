@@ -20,8 +20,8 @@ from events.contract_events import InvoiceSettled
 from events.delivery_events import DeliveryShipped
 from events.refusal import RecordUnavailable
 from market.http.agreements.contract_reads import ReasonedPage, as_party, load
-from market.http.agreements.delivery_views import InvoiceView, IssueView
 from market.http.agreements.invoice_standings import PAID, StandingInvoiceView, standing
+from market.http.agreements.invoice_views import InvoiceView, IssueView
 from market.http.wire import lists
 from market.http.wire.access import READERS
 from market.http.wire.contract_steps import Step, given, step_endpoint

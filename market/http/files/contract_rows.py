@@ -13,8 +13,7 @@ from events.delivery_events import AssayLodged
 from events.desk import Answer, Desk
 from events.envelope import Recorded
 from events.vocabulary import Denominator
-from market.http.agreements import deliveries
-from market.http.agreements.deliveries import LodgedAssay
+from market.http.agreements.assays import LodgedAssay, lodging
 from market.http.agreements.delivery_warnings import of_assay
 from market.http.agreements.index_values import ValueBody
 from market.http.agreements.index_warnings import of_values
@@ -57,7 +56,7 @@ async def publish(
 async def lodge(
     desk: Desk, caller: Caller, row: AssayRow, *, request: Request | None, dry_run: bool
 ) -> Answer:
-    argument = deliveries.lodging(caller, to_uuid(row.delivery), row)
+    argument = lodging(caller, to_uuid(row.delivery), row)
     return await delivery_commands.lodge(desk, argument, request=request, dry_run=dry_run)
 
 

@@ -30,7 +30,7 @@ from events.market_events import (
 from events.party_events import FacilityRegistered, OrganisationRegistered
 from events.vocabulary import KeyRole
 from market.commands.orders import lot_of
-from market.http.agreements import deliveries
+from market.http.agreements import assays
 from market.http.agreements.indices import VALUE
 from market.http.files import contract_rows, order_changes, party_rows
 from market.http.files.order_changes import (
@@ -283,7 +283,7 @@ _KINDS: Final = (
         name="assays",
         shape=contract_rows.AssayRow,
         roles=TRADERS,
-        example={"delivery": contract_rows.DELIVERY, **deliveries.ASSAY},
+        example={"delivery": contract_rows.DELIVERY, **assays.ASSAY},
         names_market=False,
         fact=AssayLodged,
         give=_alone(contract_rows.lodge),
