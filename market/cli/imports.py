@@ -24,14 +24,10 @@ from market.cli.console import (
 from market.cli.files import check_writable
 from market.client.client import keyed_origin
 from market.client.faults import Fault, Problem
-from market.client.imports import ImportLine
+from market.client.imports import CSV, NDJSON, OVER, XLSX, ImportLine
 from market.store.imports import FileFormat
 
-MEDIA: Final[dict[FileFormat, str]] = {
-    "csv": "text/csv",
-    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-    "ndjson": "application/x-ndjson",
-}
+MEDIA: Final[dict[FileFormat, str]] = {"csv": CSV, "xlsx": XLSX, "ndjson": NDJSON}
 SUFFIXES: Final[dict[str, FileFormat]] = {
     ".csv": "csv", ".tsv": "csv", ".xlsx": "xlsx", ".ndjson": "ndjson", ".jsonl": "ndjson",
 }  # fmt: skip
@@ -42,7 +38,6 @@ TRIES: Final = 4
 SHOWN_MAX: Final = 20
 FAULTS_MAX: Final = 5
 HEAD_ROW: Final = "1"
-OVER: Final = ("completed", "refused", "cancelled", "failed")
 AGAIN: Final = (429, 503)
 _BUSY_SECONDS: Final = 2.0
 
@@ -58,7 +53,13 @@ View = dict[str, Any]
     "organisations, facilities, memberships.",
 )
 @click.option("--market", help="Market of rows that name none.")
-@click.option("--mode", default="all_or_nothing", type=click.Choice(["all_or_nothing", "partial", "dry_run"]))
+@click.option(
+    "--mode",
+    default="all_or_nothing",
+    show_default=True,
+    type=click.Choice(["all_or_nothing", "partial", "dry_run"]),
+    help="All rows or none, or each for itself; dry_run stores none and tells what would be refused.",
+)
 @click.option("--format", "form", type=click.Choice([*MEDIA]), help="Otherwise told by the file's ending.")
 @click.option(
     "--separator", type=click.Choice(["comma", "semicolon", "tab"]), help="Otherwise as the head shows."

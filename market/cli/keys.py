@@ -37,7 +37,7 @@ for verb in (checkpoint_keys.make, checkpoint_keys.show, checkpoint_keys.rotate)
 @click.option(
     "--role", "roles", multiple=True, required=True, type=click.Choice(ROLES), help="May be repeated."
 )
-@click.option("--label", default="command line", show_default=True)
+@click.option("--label", default="command line", show_default=True, help="What lists call it.")
 @click.option(
     "--days", type=click.IntRange(1, 3650), default=365, show_default=True, help="Until it expires."
 )
