@@ -92,15 +92,21 @@ class Sign(Body, frozen=True, kw_only=True):
     tag=TAG,
     body=DraftAgreement,
     answer=AgreementAccepted,
-    description="Both parties are members of the market. Nothing binds before both have signed. What may not "
-    "be meant is warned of: an analyte that is paid, penalised or limited and that assays do not exchange, a "
-    "limit that limits nothing, a factor of 0, a form without one, a rate of other currencies, an index that "
-    "nothing was published under, an umpire that is a party, a splitting limit above 5 % or below what "
-    "laboratories agree within, a flat price of 0 or five times from the market's reference price, payment "
-    "after more than 60 days, waste without "
-    "its status, and told to the buyer, a permit or a consent for it that it lacks. Amounts have "
-    "two decimals: currencies that ISO 4217 gives others are refused. An agreement stays with its parties: "
-    "nothing assigns it to another company, nor sets its invoices off against those of another.",
+    description="""Both parties are members of the market. Nothing binds before both have signed.
+Amounts have two decimals: currencies that ISO 4217 gives others are refused. An agreement stays with
+its parties: nothing assigns it to another company, nor sets its invoices off against those of another.
+
+Warned of, since it may not be meant:
+
+- an analyte that is paid, penalised or limited and that assays do not exchange; a limit that limits
+  nothing
+- a factor of 0, a form without one
+- a rate of other currencies, an index that nothing was published under
+- a flat price of 0, or five times from the market's reference price
+- an umpire that is a party; a splitting limit above 5 %, or below what laboratories agree within
+- payment after more than 60 days
+- waste without its status; the buyer is told of a permit or a consent for it that it lacks
+""",
     example=AGREEMENT,
 )
 async def draft(call: Call[DraftAgreement, DryRun]) -> Answer:

@@ -133,28 +133,34 @@ class AcceptLot(Dated, frozen=True, kw_only=True):
     "/v1/agreements/{agreement}/deliveries",
     summary="Ship a lot",
     body=ShipLot,
-    description="By the seller, under an effective agreement; the provisional invoice goes with it, or none, "
-    "where its index has no value yet, and the final one is of the whole. The "
-    "contract of a match takes its lot, or parts of it, up to its quantity and tolerance (10 % where none is "
-    "stated). A day outside the delivery window, more than is agreed for the year, a lot number that left "
-    "before under any agreement of the seller, whatever its case, or that stands in an open order of it, "
-    "more than two agreed lots, an origin that "
-    "is left out where the price rests on it (no premium is paid then, and what is bid against listed "
-    "countries is taken off), claims that are paid for without a passport, a footprint that cannot be "
-    "compared or looks odd, an activity of Th-232 or U-238 twice or half of what the stated mass of Th or U "
-    "comes to, a form that the price states no factor of, a day before the newest terms count, "
-    "so that former ones price the lot, "
-    "waste for which the buyer's "
-    "site has no permit or no consent on that day, what "
-    "`product.demands` asks and the lot does not show, and `goods` that are not as agreed, or not stated "
-    "where they are agreed, are warned of. A "
-    "passport that is named is the seller's own and lives; it is of that lot, or the one that the number of "
-    "a part begins with, and proves form, footprint, recycled shares and origins that are stated. Mass "
-    "and basis may be 5 % above it, and are then warned of. What one contract takes of a lot no other takes. "
-    "A lot that was rejected is presented again by the same number, not before the day it was weighed, with "
-    "its new figures; so is a lot of another number that names what it `replaces`. What stands in for a "
-    "rejected quantity within its contract year makes that good: it lowers what the year has to take no "
-    "longer.",
+    description="""By the seller, under an effective agreement. The provisional invoice goes with it;
+where its index has no value yet there is none, and the final one is of the whole. The contract of a
+match takes its lot, or parts of it, up to its quantity and tolerance (10 % where none is stated); what
+one contract takes of a lot no other takes.
+
+A `passport` is the seller's own and lives; it is of that lot, or of the one that the number of a part
+begins with, and proves form, footprint, recycled shares and origins that are stated. Mass and basis may
+be 5 % above it.
+
+A lot that was rejected is presented again by the same number, not before the day it was weighed, with
+its new figures; so is a lot of another number that names what it `replaces`. Within the contract year
+that makes the rejected quantity good: it lowers what the year has to take no longer.
+
+Warned of, and not refused:
+
+- a day outside the delivery window, or before the newest terms count, so that former ones price the lot
+- more than is agreed for the year, more than two agreed lots, mass or basis above the passport
+- a lot number that left before under any agreement of the seller, whatever its case, or stands in an
+  open order
+- an origin that is left out where the price rests on it: no premium is paid then, and what is bid
+  against listed countries is taken off
+- claims that are paid for without a passport; a footprint that cannot be compared or looks odd
+- an activity of Th-232 or U-238 twice or half of what the stated mass of Th or U comes to
+- a form that the price states no factor of
+- waste for which the buyer's site has no permit or no consent on that day
+- what `product.demands` asks and the lot does not show
+- `goods` that are not as agreed, or not stated where they are agreed
+""",
     example=EXAMPLE,
 )
 async def ship(call: Call[ShipLot, DryRun]) -> Answer:

@@ -68,11 +68,16 @@ class InvoiceRead(OwnInvoiceView, frozen=True, kw_only=True):
     problems=(422,),
     answer=Listing[OwnInvoiceView],
     shapes=(CSV, XLSX),
-    description="Where the caller's organisation buys or sells: all kinds of them, the provisional ones of "
-    "shipments too, by `due_on` or, with `sort=issued_at`, in the order in which they were issued: who keeps "
-    "the newest `issued_at` asks for what came since with `issued_since`, and who keeps the newest "
-    "`updated_at` for what changed since, paid, set off or credited, with `updated_since`: an overlap of "
-    f"minutes for markets that record side by side. {STATES} {FILES}",
+    description=f"""Where the caller's organisation buys or sells: all kinds of them, the provisional
+ones of shipments too, by `due_on` or, with `sort=issued_at`, in the order in which they were issued.
+
+Who keeps the newest `issued_at` asks with `issued_since` for what came since; who keeps the newest
+`updated_at`, with `updated_since` for what changed since: paid, set off or credited. Both with an
+overlap of minutes, for markets that record side by side.
+
+{STATES}
+
+{FILES}""",
 )
 async def index(call: Call[Nothing, OwnInvoicesQuery]) -> Answer:
     query, limit = call.query, own_lists.rows_wanted(call)

@@ -113,17 +113,19 @@ def dated_rules() -> tuple[DatedRule, ...]:
     etagged=True,
     cost=COST,
     problems=(422,),
-    description=(
-        "Of each strategic element: what the Union and each country extracted, processed and recycled of "
-        "what was taken, against the benchmarks and the ceiling of Article 5, and stocks as days of net "
-        "imports. Trades and volumes that were declared beside them are told apart and together; of a market "
-        "the latter are those of its members, in the elements of its basis. What a magnet producer sold on "
-        "in the period is no consumption, and stands beside it; magnets that are used again stand apart, by "
-        f"route. {TAKEN} Without `counted` an answer about oneself has `taken`, one about the Union "
-        "`confirmed`. A company's own whole; the Union's or a market's confirmed matches whole for operators "
-        "and auditors, its deliveries for auditors, for everybody else trades alone, in bands, of finished "
-        f"quarters, and of elements that enough groups of companies stand behind. {RATE}"
-    ),
+    description=f"""Of each strategic element: what the Union and each country extracted, processed and
+recycled of what was taken, against the benchmarks and the ceiling of Article 5, and stocks as days of
+net imports.
+
+Trades and volumes that were declared beside them are told apart and together; of a market the latter
+are those of its members, in the elements of its basis. What a magnet producer sold on in the period is
+no consumption, and stands beside it; magnets that are used again stand apart, by route.
+
+{TAKEN} Without `counted` an answer about oneself has `taken`, one about the Union `confirmed`.
+
+A company's own is told whole. Of the Union or a market, operators and auditors are told confirmed
+matches whole, auditors deliveries too; everybody else trades alone, in bands, of finished quarters, and
+of elements that enough groups of companies stand behind. {RATE}""",
 )
 async def read_shares(call: Call[Nothing, SharesQuery]) -> Answer:
     query = call.query

@@ -129,18 +129,22 @@ class ReturnsQuery(Struct, frozen=True, kw_only=True):
     shapes=SHAPES,
     cost=COST,
     example=EXAMPLE,
-    description=(
-        "Of units placed on the market by quarter: how many reach their end of life (Weibull), and how much "
-        "of each element, and of each market's basis, collection, disassembly and recovery leave. Two kinds "
-        "of uncertainty, told apart: least, middle and most are expected amounts at the bounds of what was "
-        "stated or published, no probabilities; `quantiles` are what chance leaves, unit by unit, at the "
-        "middle of all that is stated: in 10 of 100 cases no more than `p10` comes. `p10_least` and "
-        "`p90_most` are both together: the tenth percentile at the least of everything, the ninetieth at the "
-        "most. Units are taken as independent: what befalls many at once, a recall or a price, spreads more. "
-        "By quarter, by calendar year as far as asked for, and in total. A quarter's least and most are "
-        "of the three lives; `until_now_kg` has exact bounds where `first` is no later than the first unit. "
-        f"A pure computation: nothing is recorded. {RATE}"
-    ),
+    description=f"""Of units placed on the market by quarter: how many reach their end of life
+(Weibull), and how much of each element, and of each market's basis, collection, disassembly and
+recovery leave. By quarter, by calendar year as far as asked for, and in total. A pure computation:
+nothing is recorded.
+
+Two kinds of uncertainty, told apart:
+
+- least, middle and most are expected amounts at the bounds of what was stated or published, no
+  probabilities. A quarter's are of the three lives; `until_now_kg` has exact bounds where `first` is no
+  later than the first unit
+- `quantiles` are what chance leaves, unit by unit, at the middle of all that is stated: in 10 of 100
+  cases no more than `p10` comes. Units are taken as independent: what befalls many at once, a recall or
+  a price, spreads more
+
+`p10_least` and `p90_most` are both together: the tenth percentile at the least of everything, the
+ninetieth at the most. {RATE}""",
 )
 async def read(call: Call[ReturnsTerms, ReturnsQuery]) -> Answer:
     body = call.body

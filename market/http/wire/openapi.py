@@ -235,7 +235,7 @@ def _operation_id(declared: Endpoint) -> str:
 
 def _description(declared: Endpoint) -> str:
     roles = f"Roles: {', '.join(sorted(declared.roles))}." if declared.roles else "No credentials needed."
-    return f"{declared.description} {roles}".strip()
+    return "\n\n".join(filter(None, (declared.description.strip(), roles)))
 
 
 def _success(declared: Endpoint, schemas: dict[str, Any]) -> dict[str, Any]:
