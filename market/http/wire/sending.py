@@ -1,5 +1,5 @@
-"""The server's protocol: head and body of an answer in one packet, which uvicorn writes one by one; heads with
-a bound that come in time, where uvicorn lets them grow and waits."""
+"""The server's protocol: head and body of an answer in one packet, which uvicorn writes one by one; heads
+with a bound that come in time, where uvicorn lets them grow and waits."""
 
 import asyncio
 from typing import Any, Final, Literal, TypeAlias
