@@ -12,12 +12,12 @@ import xlsxwriter
 from uuid_utils.compat import uuid7
 
 from contracts.rules.matched import from_match
-from contracts.store import deliveries as store
 from contracts.timers import Timers
 from events.contract_events import AgreementDrafted
 from events.decision import LaneKey, Moment
 from events.heads import append, lock_lanes
 from events.market_events import MatchConfirmed
+from market.http.agreements import settlements
 from market.http.agreements.deliveries import INSPECTION
 from market.http.rounds.rule_sets import EXAMPLE as RULE_SET
 from market.http.wire.examples import AGREEMENT_TERMS, OFFER
@@ -341,7 +341,7 @@ async def restated_unread(shop: Shop, delivery: str, by: Firm) -> Any:
         raise ConnectionRefusedError
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(store, "issues", gone)
+        patch.setattr(settlements, "issues", gone)
         answer = await post(shop, f"{delivery}/restatements", by)
     assert 201 == answer.status_code, answer.text
     found = answer.json()
