@@ -5,7 +5,9 @@ import asyncio
 import itertools
 import json
 import re
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any, Literal, get_args, get_type_hints
 from uuid import UUID
@@ -49,15 +51,17 @@ from market.rules.parties.papers import RegisterCertificate, RegisterLicence
 from market.rules.parties.parties import CertificateDetails, LicenceDetails
 from market.rules.passports.passports import IssuePassport, TransferPassport
 from market.rules.twins.product_twins import StateTwin
+from market.settings import Settings
 from tests.agreement_support import drafted, signed
+from tests.conftest import Database, market_copy
 from tests.contract_support import PERMIT, agreement_terms
 from tests.delivery_support import FLAT, NDPR, figures
 from tests.http.seals import fill, sealed
-from tests.http.shop import Asker, Shop
+from tests.http.shop import Asker, Shop, shop_on
 from tests.http.test_feed import FEED, streaming
 from tests.market_days import publish_values, published
 from tests.market_drafts import START, Firm, rule_set
-from tests.market_support import Scene, done, fact_of
+from tests.market_support import OpenMarket, Scene, done, fact_of
 from tests.passport_support import content, made, magnet_record, product, transform
 from tests.passport_support import declared as volume_terms
 from tests.process_support import eventually
@@ -71,7 +75,7 @@ READING = [e for e in ENDPOINTS if e.method == "GET"]
 TENANT_ROLES: tuple[KeyRole, ...] = ("trader", "compliance", "admin")
 LED = {f"/v1/initiatives/{{initiative}}/{of}" for of in ("members", "invitations", "figures")}
 """Nobody here coordinates an initiative: test_partners asks as one that does."""
-TENANTS_READING = [e for e in READING if not e.roles or e.roles.intersection(TENANT_ROLES)]
+TENANTS_READING = {e.path for e in READING if not e.roles or e.roles.intersection(TENANT_ROLES)}
 FILLED = 130
 """Events of the market's lane, so that everybody may know of some."""
 UNTIL = START.replace(year=2028)
@@ -108,6 +112,7 @@ class Street:
     """A market with a struck match, and every id that a path can name."""
 
     shop: Shop
+    database: Database
     parties: dict[str, Sentinel]
     ids: dict[str, list[str]]
     match: UUID
@@ -129,7 +134,7 @@ class Street:
         await self.shop.project()
 
 
-async def street(shop: Shop) -> Street:
+async def street(shop: Shop, database: Database) -> Street:
     scene = shop.scene
     (seller, outsider), (buyer, late) = scene.sellers, scene.buyers
     await inputs.publish_rule_set(
@@ -215,7 +220,41 @@ async def street(shop: Shop) -> Street:
         "webhook": [webhook for webhook, _ in hooked.values()],
         "message": [message for _, message in hooked.values()],
     }
-    return Street(shop=shop, parties=parties_, ids=ids, match=match)
+    return Street(shop=shop, database=database, parties=parties_, ids=ids, match=match)
+
+
+@pytest.fixture(scope="module")
+async def first_street(
+    server_settings: Settings, postgres_admin_dsn: str, template_market: tuple[str, OpenMarket]
+) -> AsyncIterator[Street]:
+    """Laid once; its database is copied, and its shop is closed."""
+    async with market_copy(server_settings, postgres_admin_dsn, template_market) as database:
+        async with shop_on(database) as shop:
+            laid = await street(shop, database)
+        yield laid
+
+
+@asynccontextmanager
+async def laid_again(first: Street, admin_dsn: str) -> AsyncIterator[Street]:
+    """A copy behind a door of its own."""
+    template = first.database.name, first.shop.scene.known()
+    async with (
+        market_copy(first.database.settings, admin_dsn, template) as database,
+        shop_on(database) as shop,
+    ):
+        shop.tokens, shop.keys = dict(first.shop.tokens), first.shop.keys
+        parties_ = {
+            name: replace(each, secret=[*each.secret], named=[*each.named])
+            for name, each in first.parties.items()
+        }
+        ids = {name: [*each] for name, each in first.ids.items()}
+        yield replace(first, shop=shop, database=database, parties=parties_, ids=ids)
+
+
+@pytest.fixture
+async def laid(first_street: Street, postgres_admin_dsn: str) -> AsyncIterator[Street]:
+    async with laid_again(first_street, postgres_admin_dsn) as opened:
+        yield opened
 
 
 async def hand_in(shop: Shop, firm: Firm) -> str:
@@ -487,23 +526,57 @@ def hidden_from(who: str, laid: Street, state: State) -> list[str]:
     return hidden
 
 
-@pytest.mark.parametrize("state", ["struck", "answered", "declined", "confirmed"])
-async def test_no_reader_finds_anything_of_another_party(shop: Shop, database: Any, state: State) -> None:
-    laid = await street(shop)
-    await laid.bring_to(state)
-    await fill(shop.scene, FILLED)
-    laid.sealed = public_size(await sealed(shop, database))
-    await sealed(shop, database, stream="contracts")
+@dataclass(frozen=True)
+class Read:
+    """What a route has told; `bare` of an address without a query."""
+
+    route: str
+    path: str
+    status: int
+    told: str
+    bare: bool
+
+
+@dataclass
+class Crawl:
+    """All that each party reads of a street in one state; `bought` is the match as the buyer's trader reads
+    it."""
+
+    street: Street
+    reads: dict[str, list[Read]]
+    bought: str
+
+
+@pytest.fixture(scope="module", params=get_args(State))
+async def crawl(first_street: Street, postgres_admin_dsn: str, request: pytest.FixtureRequest) -> Crawl:
+    async with laid_again(first_street, postgres_admin_dsn) as laid:
+        shop = laid.shop
+        await laid.bring_to(request.param)
+        await fill(shop.scene, FILLED)
+        laid.sealed = public_size(await sealed(shop, laid.database))
+        await sealed(shop, laid.database, stream="contracts")
+        reads: dict[str, list[Read]] = {who: [] for who in laid.parties}
+        for e in READING:
+            bare = set(addresses(laid, e))
+            for path, (who, reader) in itertools.product(with_queries(laid, e), laid.parties.items()):
+                answer = await shop.ask("GET", path, by=reader.firm, roles=TENANT_ROLES)
+                reads[who].append(Read(e.path, path, answer.status_code, told(answer), path in bare))
+        match = f"/v1/matches/{laid.ids['match'][0]}"
+        bought = (await shop.ask("GET", match, by=laid.parties["buyer"].firm)).text
+    return Crawl(street=laid, reads=reads, bought=bought)
+
+
+def test_no_reader_finds_anything_of_another_party(crawl: Crawl) -> None:
     crawled = set()
-    for e in READING:
-        for path, (who, reader) in itertools.product(with_queries(laid, e), laid.parties.items()):
-            answer = await shop.ask("GET", path, by=reader.firm, roles=TENANT_ROLES)
-            expected = (200, 404) if e in TENANTS_READING else (403,)
-            assert answer.status_code in expected, (path, answer.text)
-            assert [] == found(hidden_from(who, laid, state), told(answer)), (who, path, answer.text)
-            if answer.status_code == 200:
-                crawled.add(e.path)
-    assert {e.path for e in TENANTS_READING} - LED == crawled
+    for who, reads in crawl.reads.items():
+        hidden = hidden_from(who, crawl.street, crawl.street.state)
+        for read in reads:
+            expected = (200, 404) if read.route in TENANTS_READING else (403,)
+            assert read.status in expected, (read.path, read.told)
+            assert [] == found(hidden, read.told), (who, read.path, read.told)
+            if read.status == 200:
+                crawled.add(read.route)
+    assert TENANTS_READING - LED == crawled
 
 
 async def sent(shop: Shop, firm: Firm, hooked: Hook, receiver: Receiver) -> str:
@@ -531,7 +604,7 @@ async def sent(shop: Shop, firm: Firm, hooked: Hook, receiver: Receiver) -> str:
     return OWN_EXCLUSIONS.sub("", "\n".join(texts))
 
 
-async def test_nothing_that_is_sent_tells_anything_of_another_party(shop: Shop) -> None:
+async def test_nothing_that_is_sent_tells_anything_of_another_party(shop: Shop, database: Database) -> None:
     """Ranges, streams, posts to webhooks and their logs, while an answer is sealed and once names are
     exchanged."""
     scene = shop.scene
@@ -540,7 +613,7 @@ async def test_nothing_that_is_sent_tells_anything_of_another_party(shop: Shop) 
         await shop.token(firm, "trader")
     async with receiving() as receiver:
         hooked = {who: await hook_to(scene, firm, receiver) for who, firm in firms.items()}
-        laid = await street(shop)
+        laid = await street(shop, database)
         for who, each in hooked.items():
             laid.parties[who].secret += identity(each.id)
         async with posting(scene, receiver, schedule_seconds=(3_600,)):
@@ -561,32 +634,23 @@ async def hook_to(scene: Scene, firm: Firm, receiver: Receiver) -> Hook:
     )
 
 
-@pytest.mark.parametrize("state", ["struck", "answered", "declined", "confirmed"])
-async def test_the_crawl_would_find_what_it_looks_for(shop: Shop, database: Any, state: State) -> None:
+def test_the_crawl_would_find_what_it_looks_for(crawl: Crawl) -> None:
     """Its owner finds every figure and id, and the parties of a confirmed match find each other."""
-    laid = await street(shop)
-    await laid.bring_to(state)
-    await fill(shop.scene, FILLED)
-    laid.sealed = public_size(await sealed(shop, database))
+    laid = crawl.street
     for who, reader in laid.parties.items():
-        texts = ""
-        for e in READING:
-            for path in addresses(laid, e):
-                texts += told(await shop.ask("GET", path, by=reader.firm, roles=TENANT_ROLES))
+        texts = "".join(read.told for read in crawl.reads[who] if read.bare)
         wanted = [figure(each)[1] for each in FIGURES[who]]
         wanted += {"seller": (*FOOTPRINT_TEXTS[1:], *LOOP_TEXTS), "buyer": CARBON_TEXTS[1:]}.get(who, ())
         wanted += [each.partition("_")[2] for each in laid.ids["organisation"] if each[4:] in reader.named]
         assert wanted == found(wanted, texts), who
-        assert (AGREED[1:] if who in CONTRACTED else []) == found(AGREED, texts), who
-    match = f"/v1/matches/{laid.ids['match'][0]}"
-    bought = (await shop.ask("GET", match, by=laid.parties["buyer"].firm)).text
+        assert (AGREED if who in CONTRACTED else []) == found(AGREED, texts), who
     names = ["seller-0", "extraction:NO", FOOTPRINT_TEXTS[1]]
-    assert (names if state == "confirmed" else []) == found(names, bought)
+    assert (names if laid.state == "confirmed" else []) == found(names, crawl.bought)
 
 
-async def test_no_route_shows_an_operator_a_price_before_the_cut(shop: Shop) -> None:
+async def test_no_route_shows_an_operator_a_price_before_the_cut(laid: Street) -> None:
     """There is no breaking of the glass: what no cut has taken, operators see sealed on every route."""
-    laid = await street(shop)
+    shop = laid.shop
     scene = shop.scene
     operator = await scene.register("overseer")
     asked, bid = 71_993_117, 53_119_937
@@ -615,13 +679,13 @@ async def test_no_route_shows_an_operator_a_price_before_the_cut(shop: Shop) -> 
     assert [figure(61_377_301)[1]] == found([figure(61_377_301)[1]], seen["operator"])
 
 
-async def test_a_sealed_answer_moves_nothing_that_the_other_side_can_read(shop: Shop, database: Any) -> None:
+async def test_a_sealed_answer_moves_nothing_that_the_other_side_can_read(laid: Street) -> None:
     """Not a position, not a count, not an ETag, not a checkpoint: every route answers as before, but for when
     a figure says that it was read, which its ETag covers."""
-    laid = await street(shop)
+    shop = laid.shop
     await fill(shop.scene, FILLED)
     await shop.project()
-    laid.sealed = public_size(await sealed(shop, database))
+    laid.sealed = public_size(await sealed(shop, laid.database))
     buyer = laid.parties["buyer"].firm
 
     async def everything() -> dict[str, tuple[int, str, tuple[str | None, str | None]]]:
@@ -643,15 +707,15 @@ async def test_a_sealed_answer_moves_nothing_that_the_other_side_can_read(shop: 
 
     before = await everything()
     await laid.bring_to("answered")
-    assert laid.sealed < await sealed(shop, database)
+    assert laid.sealed < await sealed(shop, laid.database)
     shop.scene.clock.pass_seconds(1)
     assert before == await everything()
 
 
 @pytest.mark.parametrize("limit", ["11.00", "250.00"])
-async def test_no_question_finds_anything_of_another_party(shop: Shop, limit: str) -> None:
+async def test_no_question_finds_anything_of_another_party(laid: Street, limit: str) -> None:
     """Neither of who would meet the order nor of who would outbid it."""
-    laid = await street(shop)
+    shop = laid.shop
     for who, reader in laid.parties.items():
         sides = {
             "requirement": shop.requirement_body(
@@ -677,8 +741,8 @@ async def test_no_tenant_reads_the_metrics(shop: Shop) -> None:
         assert 404 == (await shop.ask("GET", "/metrics", by=by, roles=TENANT_ROLES)).status_code
 
 
-async def test_another_partys_ids_are_404_for_every_change(shop: Shop) -> None:
-    laid = await street(shop)
+async def test_another_partys_ids_are_404_for_every_change(laid: Street) -> None:
+    shop = laid.shop
     outsider = laid.parties["outsider"].firm
     own = [text for text in laid.parties["outsider"].named + laid.parties["outsider"].secret if text]
     foreign = {
@@ -714,8 +778,8 @@ async def test_another_partys_ids_are_404_for_every_change(shop: Shop) -> None:
     assert tried >= 60
 
 
-async def test_another_partys_site_in_a_body_is_as_unknown_as_none(shop: Shop) -> None:
-    laid = await street(shop)
+async def test_another_partys_site_in_a_body_is_as_unknown_as_none(laid: Street) -> None:
+    shop = laid.shop
     outsider, seller = laid.parties["outsider"].firm, laid.parties["seller"].firm
     bodies = {
         "supply-offers": shop.offer_body,
@@ -761,8 +825,8 @@ async def test_a_buyers_qualifications_are_its_own(shop: Shop) -> None:
     assert "qualification" not in seen["seller"] + seen["outsider"]
 
 
-async def test_the_anonymised_book_shows_nothing_below_five_organisations(shop: Shop) -> None:
-    laid = await street(shop)
+async def test_the_anonymised_book_shows_nothing_below_five_organisations(laid: Street) -> None:
+    shop = laid.shop
     answer = await shop.ask("GET", f"/v1/markets/{shop.market}/book", by=laid.parties["late"].firm)
     assert (200, []) == (answer.status_code, answer.json()["items"])
 
