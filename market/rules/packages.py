@@ -12,7 +12,6 @@ from typing import Any, NamedTuple, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from events.vocabulary import PackagingUnit
 from market.rules.optimum.problem import (
     GUARD,
     NAMED_AT_MOST,
@@ -22,9 +21,6 @@ from market.rules.optimum.problem import (
     Mask,
     Problem,
 )
-
-UNPACKED_UNITS: frozenset[PackagingUnit] = frozenset({"bulk"})
-"""Product in bulk is divided at will, whatever mass its order names as one unit."""
 
 PAIRS_AT_ONCE = 1 << 14
 """Whose columns stay in a core's cache, and on pages that are there already."""

@@ -27,6 +27,7 @@ from events.vocabulary import (
     ConvertedPrice,
     InputReference,
     MarketBasis,
+    PackagingUnit,
     PriceUnit,
     StatedPrice,
 )
@@ -39,6 +40,8 @@ ND2O3_IN_NDPR_OXIDE_PPB = 750_000_000
 METAL_PPB = {name: element_ppb for name, (_, element_ppb) in REPORTED.items()}
 """What is reported as anything else is the element itself."""
 SHARE_SCALE = PPB**3
+UNPACKED_UNITS: frozenset[PackagingUnit] = frozenset({"bulk"})
+"""Product in bulk is divided at will, whatever mass its order names as one unit."""
 OXIDES_PER_METAL_SCALE = lcm(*(metal_ppb for _, metal_ppb in OXIDES.values()))
 OXIDE_SCALE = SHARE_SCALE * OXIDES_PER_METAL_SCALE
 """Over this, oxide shares of any composition are integers, so that they add up without fractions."""

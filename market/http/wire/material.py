@@ -41,7 +41,7 @@ from market.http.wire.numbers import (
     SignedFloorEurPerKg,
     TonnesPositive,
 )
-from market.rules.packages import UNPACKED_UNITS
+from market.rules.quantities import UNPACKED_UNITS
 from market.rules.refusing.wording import Code, CurrencyCode, Name, Text
 
 YEARS: Final = range(1900, 3000)

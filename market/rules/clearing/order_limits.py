@@ -17,13 +17,13 @@ from market.rules.clearing.supply_columns import Nodes, Supplies
 from market.rules.full_origins import origin_of
 from market.rules.optimum.problem import GUARD, Int32s, Int64s, Mask, added_up
 from market.rules.packages import (
-    UNPACKED_UNITS,
     Divisibility,
     PackagesOf,
     Ratios,
     exact_columns,
     ratio_columns,
 )
+from market.rules.quantities import UNPACKED_UNITS
 from market.rules.rounding import Ratio
 from market.rules.tranches import tranche_shares_g
 

@@ -17,7 +17,7 @@ from market.rules.clearing.columns import NEVER, Keys, alike, int64s, microsecon
 from market.rules.clearing.eligibility import seller_parcel_g
 from market.rules.full_origins import origin_of, steps_of
 from market.rules.optimum.problem import Int64s, Mask
-from market.rules.packages import UNPACKED_UNITS
+from market.rules.quantities import UNPACKED_UNITS
 from market.rules.tranches import left_of_shares_g, tranche_shares_g
 
 READ_TOGETHER = 256

@@ -19,8 +19,7 @@ from events.vocabulary import (
 )
 from market.rules.element_masses import MG_PER_G
 from market.rules.orders.unlikely_magnets import is_ferrite
-from market.rules.packages import UNPACKED_UNITS
-from market.rules.quantities import SHARE_SCALE, figure_shares, net_dry_g
+from market.rules.quantities import SHARE_SCALE, UNPACKED_UNITS, figure_shares, net_dry_g
 from market.rules.refusing.defects import BasisAboveBill, BillAboveLot, CoreOfOtherForm
 from market.rules.refusing.ineligibility import kg_text
 

@@ -55,8 +55,7 @@ from market.rules.orders.oxide_prices import oxide_price_cautions
 from market.rules.orders.payment_words import payment_cautions
 from market.rules.orders.unlikely_magnets import share_cautions
 from market.rules.orders.whole_magnets import magnet_cautions
-from market.rules.packages import UNPACKED_UNITS
-from market.rules.quantities import basis_g, fx_for, kg_per_basis_kg, to_ueur_per_basis_kg
+from market.rules.quantities import UNPACKED_UNITS, basis_g, fx_for, kg_per_basis_kg, to_ueur_per_basis_kg
 from market.rules.refusing.defects import AmountOutOfRange, MinimumQuantityTooLarge, QuantityNotPositive
 from market.rules.refusing.ineligibility import eur_per_kg_text, kg_text
 from market.rules.refusing.wording import EWC_PATTERN, Code, Text

@@ -35,8 +35,7 @@ from market.rules.orders.supplies import (
     range_refusals,
 )
 from market.rules.orders.whole_magnets import magnet_refusals
-from market.rules.packages import UNPACKED_UNITS
-from market.rules.quantities import EUR, fx_for, reo_unstated, to_ueur_per_basis_kg
+from market.rules.quantities import EUR, UNPACKED_UNITS, fx_for, reo_unstated, to_ueur_per_basis_kg
 from market.rules.refusing.defects import (
     AskNegative,
     CertificateNotOwned,

@@ -31,8 +31,8 @@ from events.vocabulary import (
 )
 from market.rules.goods import pieces_of
 from market.rules.orders.forecast_supply import mark_text
-from market.rules.packages import UNPACKED_UNITS
 from market.rules.quantities import (
+    UNPACKED_UNITS,
     element_fractions,
     requirement_kg_per_basis_kg,
     supply_kg_per_basis_kg,
