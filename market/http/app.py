@@ -81,7 +81,7 @@ from market.http.wire.access import PUBLIC
 from market.http.wire.door import Door
 from market.http.wire.endpoint import Answer, Call, Endpoint, Nothing, Route, endpoint
 from market.http.wire.loading import BookLoads
-from market.http.wire.logs import Trace, begin_trace, write_line, write_unhandled
+from market.http.wire.logs import Trace, begin_trace, canonical_lines, write_line, write_unhandled
 from market.http.wire.problems import exception_to_response
 from market.http.wire.rounds import RoundBooks
 from market.http.wire.routing import WholePaths, of_litestar
@@ -242,6 +242,7 @@ class Outermost:
         self._litestar = litestar
         self._app = app
         self._door = door
+        self._lines = canonical_lines()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != ScopeType.HTTP:
@@ -260,7 +261,7 @@ class Outermost:
         finally:
             seconds = perf_counter() - started
             trace.duration_us = int(seconds * 1_000_000)
-            write_line(trace)
+            write_line(self._lines, trace)
             method = "HEAD" if trace.head else trace.method
             self._door.metrics.answered(method, trace.route, trace.status, seconds, trace.codes)
 

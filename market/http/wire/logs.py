@@ -52,7 +52,12 @@ def trace_of(scope: Any) -> Trace:
     return trace
 
 
-def write_line(trace: Trace) -> None:
+def canonical_lines() -> structlog.stdlib.BoundLogger:
+    """The logger of `write_line`, bound once and not for every line. As logging is configured now."""
+    return log.bind()
+
+
+def write_line(lines: structlog.stdlib.BoundLogger, trace: Trace) -> None:
     """Fields that say nothing are left out."""
     fields: dict[str, Any] = {
         "request_id": trace.request_id,
@@ -79,7 +84,7 @@ def write_line(trace: Trace) -> None:
         fields["replayed"] = True
     if trace.validate_only:
         fields["validate_only"] = True
-    log.info(EVENT, **fields)
+    lines.info(EVENT, **fields)
 
 
 def write_unhandled(trace: Trace, error: BaseException) -> None:
