@@ -226,7 +226,7 @@ def _decode_carefully(body: bytes, chain: bytes) -> Recorded:
         raise Undecodable(f"{where} cannot be lifted: {error!r}") from error
     decoder = _decoders.get(name)
     if decoder is None:
-        raise Undecodable(f"type {name} is not in the catalog")
+        raise Undecodable(f"type {name} is not in the catalog: unless forged, a newer version recorded it")
     try:
         fact = decoder.decode(data)
     except _UNREADABLE as error:
