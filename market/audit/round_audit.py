@@ -18,6 +18,7 @@ from market.rules.clearing.differences import Difference, first_difference
 from market.rules.clearing.round_events import planned_of
 from market.rules.clearing.round_record import tried_again
 from market.rules.clearing.rounds import ALGORITHM, ClearingImpossible, ImpossibleCode, posed_round
+from market.rules.clearing.sections import clear_section
 
 GIVEN_BY_THE_ROUND: Final[frozenset[str]] = frozenset(get_args(ImpossibleCode))
 """Reasons to abandon a round that lie in the round; any other one is somebody's word."""
@@ -49,7 +50,7 @@ class RoundCheck(Struct, frozen=True, kw_only=True):
 def _proved(book: Book, plan: Recorded, facts: Sequence[Fact]) -> Sequence[Draft]:
     if tried_again(facts):
         return conclude(book, plan)
-    return expected_record(posed_round(book, plan), facts)
+    return expected_record(posed_round(book, plan), facts, clear_section)
 
 
 def _is_unknown(book: Book, plan: Recorded, code: str) -> bool:
@@ -62,9 +63,9 @@ def _is_known(book: Book, plan: Recorded, code: str) -> bool:
 
 
 BY_CERTIFICATE: Final = RoundCheck(expect=_proved, confirms=_is_unknown, refutes=_is_known)
-"""Nothing is solved but a round that says that its first tie-break left ties. Only a solver can say whether a
-round had no unique optimum, was beyond the guards of the assignment, or had more to tell of its sections than
-a record holds."""
+"""A round that says that its first tie-break left ties, and sections that leave orders out or cut them
+short, are cleared again; nothing else is. Only a solver can say whether a round had no unique optimum, was
+beyond the guards of the assignment, or had more to tell of its sections than a record holds."""
 
 
 def _computed(book: Book, plan: Recorded, facts: Sequence[Fact]) -> Sequence[Draft]:

@@ -1,19 +1,23 @@
 """`lodestone verify`: a certificate against an exported book, without a solver."""
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import rich_click as click
 from msgspec import Struct
 
 from events.catalog import FACT_TYPES
+from events.counts import counted
 from events.envelope import Fact
-from events.market_events import ClearingCompleted
+from events.market_events import ClearingCompleted, ClearingEvidence
 from market.cli.books import read_book
 from market.cli.clear import print_round
 from market.cli.console import CommandFailed, Exit, print_json, print_line
 from market.cli.files import read, typed
+from market.http.wire.numbers import WELFARE
 from market.rules.clearing import exports
 from market.rules.clearing.exports import BookFile, CertificateFile, Fault, NoRuleSet
+from market.rules.clearing.posing import TOLERANCE
 from market.rules.clearing.rounds import ClearingImpossible
 
 
@@ -40,10 +44,30 @@ def command(*, certificate: Path, book: Path, as_json: bool) -> None:
         print_json(Verdict(proved=not found, faults=found))
     elif not found:
         print_round(facts)
-        print_line("proved: no set of trades is better, and every price and cent follows from the book")
+        for line in told_proof(facts):
+            print_line(line)
     if found:
         told = "\n  ".join(fault.sentence for fault in found)
         raise CommandFailed(Exit.DIVERGENCE, f"{len(found)} fault{'s' if len(found) > 1 else ''}\n  {told}")
+
+
+def told_proof(facts: Sequence[Fact]) -> Iterator[str]:
+    """What a certificate without faults proves, and what of it a solver alone can tell."""
+    completed = facts[-1]
+    assert isinstance(completed, ClearingCompleted)
+    gap = sum(int(result.gap or 0) for result in completed.sections)
+    better = f"better by more than {WELFARE.text(gap)} EUR" if gap else "better"
+    yield f"proved: no set of trades is {better}, and every price and cent follows from the book"
+    parts = [fact for fact in facts if isinstance(fact, ClearingEvidence)]
+    reduced = {
+        (part.section, dual.order, dual.tranche)
+        for part in parts
+        for dual in (*part.duals, *part.quotas)
+        if dual.effective_reason is not None and (dual.filled_g == 0 or dual.effective_reason != TOLERANCE)
+    }
+    if reduced:
+        orders = counted(len({order for _, order, _ in reduced}), "order")
+        yield f"not proved: that {orders} had to be left out or to stop short; `lodestone clear` shows that"
 
 
 def _faults(path: Path, book: BookFile, certificate: CertificateFile, facts: list[Fact]) -> tuple[Fault, ...]:

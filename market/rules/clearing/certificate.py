@@ -61,15 +61,21 @@ _DUAL_FIELDS = {
 
 _Entry = tuple[str, OrderDual]
 """What is recorded of a node, and its path in the record."""
+Again = Callable[[Posed, datetime], ClearedSection]
+"""Clears a section; whoever gives it has a solver."""
 
 
-def expected_record(of: Round, facts: Sequence[Struct]) -> tuple[Draft, ...]:
+def expected_record(of: Round, facts: Sequence[Struct], again: Again | None = None) -> tuple[Draft, ...]:
     """The drafts that the round `of` must have recorded, if `facts` hold what proves it.
 
     facts: of all its events, in order. CertificateBroken names what does not hold; whatever else the record
     says differently from these drafts is wrong. That a tie-break after the first was needed takes a solver
     to prove: such a record is broken here. ClearingImpossible where a completed round could not list its
     sections.
+
+    That orders had to be left out, or to count with less than they brought, no proof without a solver shows:
+    `again` clears the sections that say so. Without it their gap bounds what it cost. Where buyers have
+    portfolio limits the gap bounds it in any case, since another machine may propose other quotas.
     """
     completed = completed_of(facts)
     evidence = [fact for fact in facts if isinstance(fact, ClearingEvidence)]
@@ -77,7 +83,10 @@ def expected_record(of: Round, facts: Sequence[Struct]) -> tuple[Draft, ...]:
     refuse(unknown_sections(evidence, completed))
 
     def prove(posed: Posed, at: datetime) -> ClearedSection:
-        return _proved(posed, section_record(posed.section.name, evidence, completed), at)
+        cleared = _proved(posed, section_record(posed.section.name, evidence, completed), at)
+        if again is not None and cleared.quotas is None and is_reduced(cleared.proof):
+            refuse(_otherwise(cleared, again(posed, at)))
+        return cleared
 
     try:
         return tuple(drafts(of, in_turn(of, prove)))
@@ -126,6 +135,35 @@ def _proved(posed: Posed, record: RecordedSection, at: datetime) -> ClearedSecti
     cleared = priced(quoted, proof, at, quotas, problem)
     refuse(limit_breaches(cleared))
     return cleared
+
+
+def is_reduced(proof: Proof) -> bool:
+    """Whether an order was left out, or counts with less than it brought because no package fits its rest."""
+    return any(proof.removed) or any(proof.cut)
+
+
+def _otherwise(recorded: ClearedSection, solved: ClearedSection) -> Iterator[Breach]:
+    """Orders that the solver does not leave out or cut, or does; else trades that it does not find."""
+    name, sellers = recorded.name, len(recorded.problem.supply)
+    own, others = recorded.proof, solved.proof
+    for found, wanted in ((own.removed, others.removed), (own.cut, others.cut)):
+        for side, start in ((0, 0), (1, sellers)):
+            for place in sorted(found[side].keys() | wanted[side].keys()):
+                pair = found[side].get(place), wanted[side].get(place)
+                if pair[0] != pair[1]:
+                    field = f"duals/{start + place}/effective_reason"
+                    yield breach_of(name, field, "clearing it again", *(each or "none" for each in pair))
+    of_pair = [_grams(each) for each in (recorded, solved)]
+    for pair_key in sorted(of_pair[0].keys() | of_pair[1].keys()):
+        quantities = of_pair[0].get(pair_key, 0), of_pair[1].get(pair_key, 0)
+        if quantities[0] != quantities[1]:
+            yield breach_of(name, "waterfalls/quantity_basis_g", "clearing it again", *quantities)
+
+
+def _grams(cleared: ClearedSection) -> dict[tuple[int, int], int]:
+    trades = cleared.trades
+    columns = (trades.seller_index.tolist(), trades.buyer_index.tolist(), trades.quantity_g.tolist())
+    return {(seller, buyer): grams for seller, buyer, grams in zip(*columns, strict=True)}
 
 
 def _misplaced(posed: Posed, duals: Sequence[OrderDual]) -> Iterator[Breach]:
