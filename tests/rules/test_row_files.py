@@ -255,6 +255,7 @@ def test_formulas_are_refused_by_their_cell() -> None:
         ("0.0%", "as a percentage"),
         ('[Red]0 %;-0" kg"', "as a percentage"),
         ("#,##0,", "in thousands"),
+        ("[" * 300, "by a format of more than 255 characters"),
         ("#,##0.00", None),
         ('0.0" % of TREO"', None),
         ("[$€-407] 0.00", None),

@@ -29,6 +29,12 @@ OTHER_BYTES_MAX: Final = 64 * 1024 * 1024
 RATIO_MAX: Final = 200
 """How many bytes may come of one; sheets of real figures give 5 to 30."""
 RATIO_COUNTS_FROM_BYTES: Final = 1024 * 1024
+HELD_ELEMENTS_MAX: Final = 300_000
+"""Of a part, those that are in memory together: all of a row or of a string, and whatever stands outside. A
+row of all 16,384 columns has 65,536 at most, each hundreds of bytes."""
+ELEMENT_BYTES_LEAST: Final = 4
+TEXT_BYTES_MAX: Final = 4 * 1024 * 1024
+"""Between one element and the next; a cell holds 32,767 characters at most."""
 ROWS_MAX: Final = 1_048_576
 """As many as a sheet can have."""
 _SHEETS: Final = "xl/worksheets/"
@@ -37,10 +43,17 @@ _LITERALS: Final = re.compile(r'"[^"]*"|\\.|\[[^]]*\]|_.')
 """What a number format shows as it is: words, colours, conditions, spaces."""
 _SCALED: Final = re.compile(r"[0#?],+(?![0#?,])")
 """Thousands that a number format leaves out: "0.0," shows 20000 as 20.0."""
-_MERGED: Final = re.compile(rb'<(?:\w+:)?mergeCell\s[^>]*?ref=["\']([A-Z]+[0-9]+:[A-Z]+[0-9]+)["\']')
+FORMAT_CHARACTERS_MAX: Final = 255
+"""As many as a number format can have; reading one of unclosed brackets takes their number squared."""
+_MERGED: Final = re.compile(
+    rb'<(?:\w{1,40}:)?mergeCell\s[^<>]{0,160}?ref=["\']([A-Z]{1,3}[0-9]{1,7}:[A-Z]{1,3}[0-9]{1,7})["\']'
+)
 MERGED_SHOWN_MAX: Final = 10
 _TAG_BYTES_MAX: Final = 256
 _READ: Final = 64 * 1024
+_MAIN: Final = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+_STRINGS: Final = "xl/sharedStrings.xml"
+_MARKS: Final = b"\xef\xbb\xbf\xff\xfe\x00 \t\r\n"
 _UNREADABLE: Final = (
     InvalidFileException, zipfile.BadZipFile, zlib.error, SyntaxError, KeyError, ValueError, IndexError,
     TypeError, AttributeError, NotImplementedError, EOFError, RuntimeError, UserWarning,
@@ -104,6 +117,8 @@ def _row(number: int, found: Sequence[Any]) -> CellRow:
 @lru_cache(maxsize=1024)
 def _shown_otherwise(number_format: str) -> str | None:
     """How a cell shows another number than it holds, of which one cannot know which is meant."""
+    if len(number_format) > FORMAT_CHARACTERS_MAX:
+        return f"by a format of more than {FORMAT_CHARACTERS_MAX} characters"
     plain = _LITERALS.sub("", number_format)
     if "%" in plain:
         return "as a percentage"
@@ -160,8 +175,9 @@ def _check_archive(file: BinaryIO) -> None:
         _check_bytes("sheets", [part for part in parts if _is_sheet(part)], SHEET_BYTES_MAX)
         _check_bytes("other parts", [part for part in parts if not _is_sheet(part)], OTHER_BYTES_MAX)
         for part in parts:
-            if part.filename.endswith((".xml", ".rels")):
+            if _is_document(archive, part):
                 _check_document(archive, part)
+                _check_elements(archive, part)
 
 
 def _is_sheet(part: zipfile.ZipInfo) -> bool:
@@ -181,6 +197,14 @@ def _check_bytes(what: str, parts: Sequence[zipfile.ZipInfo], most: int) -> None
         raise unreadable("archive_too_large", f"the {what} unpack to {total} bytes, more than {most}")
 
 
+def _is_document(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> bool:
+    """Whether anybody may read it as XML, however it is called."""
+    if part.filename.endswith((".xml", ".rels")):
+        return True
+    with archive.open(part) as stream:
+        return stream.read(_READ).lstrip(_MARKS).startswith(b"<")
+
+
 def _check_document(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> None:
     """Up to the first element: what could define entities stands before it."""
     begun: list[str] = []
@@ -193,6 +217,63 @@ def _check_document(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> None:
                 parser.Parse(read)
             except expat.ExpatError as error:
                 raise ValueError(f"{part.filename[:100]}: {error}") from None
+
+
+def _check_elements(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> None:
+    """What openpyxl holds of a part at a time: it lets go of a row and of a string when they end."""
+    if part.file_size < HELD_ELEMENTS_MAX * ELEMENT_BYTES_LEAST:
+        return
+    freed = f"{_MAIN} row" if _is_sheet(part) else f"{_MAIN} si" if part.filename == _STRINGS else ""
+    counted = _Held(part, freed)
+    parser = expat.ParserCreate(namespace_separator=" ")
+    parser.StartElementHandler = counted.begin
+    parser.EndElementHandler = counted.end
+    quiet_bytes, begun = 0, 0
+    with archive.open(part) as stream:
+        while read := stream.read(_READ):
+            try:
+                parser.Parse(read)
+            except expat.ExpatError as error:
+                raise ValueError(f"{part.filename[:100]}: {error}") from None
+            quiet_bytes = quiet_bytes + len(read) if begun == counted.begun else 0
+            begun = counted.begun
+            if quiet_bytes > TEXT_BYTES_MAX:
+                raise _too_many(part, f"a text of more than {TEXT_BYTES_MAX} bytes")
+
+
+class _Held:
+    """Elements of a part as they come; `freed`: the name of those that are let go of when they end."""
+
+    __slots__ = ("_depth", "_freed", "_outside", "_part", "_within", "begun")
+
+    def __init__(self, part: zipfile.ZipInfo, freed: str) -> None:
+        self._part = part
+        self._freed = freed
+        self._outside = self._within = self._depth = 0
+        self.begun = 0
+
+    def begin(self, name: str, _attributes: object) -> None:
+        self.begun += 1
+        if name == self._freed:
+            self._within = self._within if self._depth else 0
+            self._depth += 1
+        elif self._depth:
+            self._within += 1
+            if self._within > HELD_ELEMENTS_MAX:
+                raise _too_many(self._part, f"a row of more than {HELD_ELEMENTS_MAX} cells and their parts")
+        else:
+            self._outside += 1
+            if self._outside > HELD_ELEMENTS_MAX:
+                raise _too_many(self._part, f"more than {HELD_ELEMENTS_MAX} elements that are no cells")
+
+    def end(self, name: str) -> None:
+        if name == self._freed:
+            self._depth -= 1
+
+
+def _too_many(part: zipfile.ZipInfo, what: str) -> Exception:
+    detail = f"{part.filename[:100]} holds {what}: save its rows alone, as .xlsx or as CSV"
+    return unreadable("archive_too_large", detail)
 
 
 def _refuse_doctype(part: zipfile.ZipInfo) -> None:
