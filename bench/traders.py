@@ -23,12 +23,8 @@ from market.http.wire.ids import to_text
 from market.http.wire.tokens import SECRET_BYTES
 from market.operators import ensure_operator, issue_key
 from market.rules.clearing.clearing import ALGORITHM
-from market.rules.parties.parties import (
-    FacilityDetails,
-    OrganisationDetails,
-    RegisterFacility,
-    RegisterOrganisation,
-)
+from market.rules.parties.facilities import RegisterFacility
+from market.rules.parties.parties import FacilityDetails, OrganisationDetails, RegisterOrganisation
 from market.store.party_reads import list_facilities
 
 # The door lets an organisation pass 100 requests a second and process: together these may ask enough.

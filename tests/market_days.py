@@ -60,17 +60,10 @@ from market.rules.orders.offers import PostSupply
 from market.rules.orders.policies import NewPolicy, PolicyDetails
 from market.rules.orders.requirements import PostRequirement
 from market.rules.parties.closings import AskClosing, CloseOrganisation, WithdrawClosing
+from market.rules.parties.facilities import ChangeFacility, RegisterFacility, RevokeFacility
 from market.rules.parties.keys import IssueKey, RevokeKey
 from market.rules.parties.papers import RegisterCertificate, RegisterLicence, RevokeCertificate, RevokeLicence
-from market.rules.parties.parties import (
-    CertificateDetails,
-    ChangeFacility,
-    ChangeOrganisation,
-    KeyDetails,
-    LicenceDetails,
-    RegisterFacility,
-    RevokeFacility,
-)
+from market.rules.parties.parties import CertificateDetails, ChangeOrganisation, KeyDetails, LicenceDetails
 from market.rules.parties.partners import (
     AnswerInvitation,
     InvitePartner,

@@ -46,7 +46,8 @@ from market.commands import (
 from market.matcher import ahead_of_lock
 from market.rules.book import Book, Books, fold
 from market.rules.clearing.clearing import conclude
-from market.rules.parties.parties import RegisterFacility, RegisterOrganisation
+from market.rules.parties.facilities import RegisterFacility
+from market.rules.parties.parties import RegisterOrganisation
 from market.store import books, views
 from market.store.applying import apply
 from market.store.round_tables import RoundTables

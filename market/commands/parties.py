@@ -11,7 +11,7 @@ from events.decision import LaneKey, Moment
 from events.desk import Desk
 from market.commands import openings
 from market.commands.party_steps import Asked, PartyStep, load_organisation
-from market.rules.parties import closings, keys, papers
+from market.rules.parties import closings, facilities, keys, papers
 from market.rules.parties import parties as rules
 from market.rules.parties.closings import CloseOrganisation
 from market.rules.parties.parties import (
@@ -108,9 +108,9 @@ close_organisation = PartyStep(
 change_organisation = PartyStep(
     "organisation.change", rules.change_organisation, load_with_named, named_by, followers_of
 )
-register_facility = PartyStep("facility.register", rules.register_facility)
-change_facility = PartyStep("facility.change", rules.change_facility)
-revoke_facility = PartyStep("facility.revoke", rules.revoke_facility)
+register_facility = PartyStep("facility.register", facilities.register_facility)
+change_facility = PartyStep("facility.change", facilities.change_facility)
+revoke_facility = PartyStep("facility.revoke", facilities.revoke_facility)
 register_certificate = PartyStep("certificate.register", papers.register_certificate)
 revoke_certificate = PartyStep("certificate.revoke", papers.revoke_certificate)
 register_licence = PartyStep("licence.register", papers.register_licence)

@@ -24,7 +24,8 @@ from events.party_events import (
     OrganisationRegistered,
 )
 from events.refusal import Refusals
-from market.rules.parties import keys, papers, parties
+from market.rules.parties import facilities, keys, papers, parties
+from market.rules.parties.facilities import ChangeFacility, RegisterFacility, RevokeFacility
 from market.rules.parties.keys import IssueKey, RevokeKey
 from market.rules.parties.licence_kinds import LICENCE_KINDS, counts_as
 from market.rules.parties.papers import (
@@ -38,7 +39,6 @@ from market.rules.parties.parties import (
     ApiKey,
     Certificate,
     CertificateDetails,
-    ChangeFacility,
     ChangeOrganisation,
     Facility,
     FacilityDetails,
@@ -49,9 +49,7 @@ from market.rules.parties.parties import (
     Organisation,
     OrganisationDetails,
     OrganisationState,
-    RegisterFacility,
     RegisterOrganisation,
-    RevokeFacility,
     member_copy,
 )
 from tests.desk_support import (
@@ -133,9 +131,9 @@ def copies(decision: Decision) -> list[tuple[int, MemberChanged]]:
 
 
 OWN_DOORS = [
-    (parties.register_facility, REGISTER_SITE),
-    (parties.change_facility, CHANGE_SITE),
-    (parties.revoke_facility, REVOKE_SITE),
+    (facilities.register_facility, REGISTER_SITE),
+    (facilities.change_facility, CHANGE_SITE),
+    (facilities.revoke_facility, REVOKE_SITE),
     (papers.register_certificate, REGISTER_PAPER),
     (papers.revoke_certificate, REVOKE_PAPER),
     (papers.register_licence, REGISTER_PERMIT),
@@ -258,50 +256,50 @@ def test_a_change_is_copied_into_every_market_in_lane_order() -> None:
 
 
 def test_a_site_is_registered_changed_and_revoked() -> None:
-    decision = parties.register_facility(STATE, REGISTER_SITE, moment())
+    decision = facilities.register_facility(STATE, REGISTER_SITE, moment())
     assert isinstance(decision.drafts[0].data, FacilityRegistered)
     assert [SELLER_SITE, numbered(1_000)] == [
         site.facility for site in copies(decision)[0][1].member.facilities
     ]
-    moved = parties.change_facility(
+    moved = facilities.change_facility(
         STATE, replace(CHANGE_SITE, details=replace(SITE, country="DE")), moment()
     )
     assert isinstance(moved.drafts[0].data, FacilityChanged)
     assert "DE" == copies(moved)[0][1].member.facilities[0].country
     bare = replace(STATE, certificates=(), licences=())
-    revoked = parties.revoke_facility(bare, REVOKE_SITE, moment())
+    revoked = facilities.revoke_facility(bare, REVOKE_SITE, moment())
     assert isinstance(revoked.drafts[0].data, FacilityRevoked)
     assert () == copies(revoked)[0][1].member.facilities
 
 
 def test_a_new_plant_manager_is_no_news_for_the_markets() -> None:
     renamed = replace(CHANGE_SITE, details=replace(SITE, name="Lyon works", readiness_level=8))
-    assert [] == copies(parties.change_facility(STATE, renamed, moment()))
+    assert [] == copies(facilities.change_facility(STATE, renamed, moment()))
 
 
 def test_a_site_with_live_papers_stays() -> None:
     for state in (STATE, replace(STATE, certificates=()), replace(STATE, licences=())):
         assert [("facility_in_use", None)] == blotter(
-            lambda state=state: parties.revoke_facility(state, REVOKE_SITE, moment())  # type: ignore[misc]  # bound by its default
+            lambda state=state: facilities.revoke_facility(state, REVOKE_SITE, moment())  # type: ignore[misc]  # bound by its default
         )
 
 
 def test_defects_of_a_site() -> None:
     gone = replace(STATE, facilities=(replace(STATE.facilities[0], revoked=True),))
-    many = replace(STATE, facilities=STATE.facilities * parties.FACILITIES_MAX)
+    many = replace(STATE, facilities=STATE.facilities * facilities.FACILITIES_MAX)
     odd = replace(SITE, readiness_level=10, stages=("recycling", "recycling"))
     assert [("malformed_member", "/readiness_level"), ("duplicate_entry", "/stages/1")] == blotter(
-        lambda: parties.register_facility(STATE, replace(REGISTER_SITE, details=odd), moment())
+        lambda: facilities.register_facility(STATE, replace(REGISTER_SITE, details=odd), moment())
     )
     assert [("entries_max", None)] == blotter(
-        lambda: parties.register_facility(many, REGISTER_SITE, moment())
+        lambda: facilities.register_facility(many, REGISTER_SITE, moment())
     )
     assert [("facility_unknown", None)] == blotter(
-        lambda: parties.change_facility(gone, CHANGE_SITE, moment())
+        lambda: facilities.change_facility(gone, CHANGE_SITE, moment())
     )
-    assert [("no_change", None)] == blotter(lambda: parties.change_facility(STATE, CHANGE_SITE, moment()))
+    assert [("no_change", None)] == blotter(lambda: facilities.change_facility(STATE, CHANGE_SITE, moment()))
     assert [("version_stale", None)] == blotter(
-        lambda: parties.change_facility(STATE, replace(CHANGE_SITE, expected_version=2), moment())
+        lambda: facilities.change_facility(STATE, replace(CHANGE_SITE, expected_version=2), moment())
     )
 
 

@@ -20,7 +20,8 @@ from events.material_events import LotReleased, LotReserved
 from events.refusal import IdempotencyKeyReused, Refusal, Refusals, VersionStale
 from events.timetable import START
 from market.commands import clearings, inputs, lots, matches, members, offers, parties, requirements
-from market.rules.parties.parties import ChangeOrganisation, RegisterFacility
+from market.rules.parties.facilities import RegisterFacility
+from market.rules.parties.parties import ChangeOrganisation
 from market.rules.refusing.refusals import (
     LotAlreadyReserved,
     LotAlreadySold,

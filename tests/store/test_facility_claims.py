@@ -23,7 +23,8 @@ from events.party_events import FacilityRegistered
 from events.refusal import Refusals
 from events.vocabulary import PPB, Period, TermHorizon, Tranche
 from market.commands import agreement_signing, inputs, lots, matches, members, offers, parties
-from market.rules.parties.parties import ChangeFacility, FacilityDetails, RegisterFacility, RevokeFacility
+from market.rules.parties.facilities import ChangeFacility, RegisterFacility, RevokeFacility
+from market.rules.parties.parties import FacilityDetails
 from market.rules.twins.committed import Claim, ContractClaim, Volume, claimed, committed
 from market.store.claims import read_claims
 from tests.agreement_support import drafted, of_match, signature

@@ -19,7 +19,7 @@ from market.commands import parties
 from market.feed_retention import FeedRetention
 from market.ground import Wiring
 from market.metrics import FEED_DAMAGED
-from market.rules.parties.parties import RegisterFacility
+from market.rules.parties.facilities import RegisterFacility
 from market.rules.streams.partner_lines import ALL, PartnerLine, ShownLane
 from market.rules.streams.streams import CloseStream, OpenStream, partner_topic
 from market.store import feed_blocks

@@ -17,7 +17,8 @@ from market.http.wire import screening_warnings
 from market.http.wire.ids import MarketId, OrganisationId, to_text, to_uuid
 from market.http.wire.reads import Looking
 from market.http.wire.receipts import Warned
-from market.rules.parties.parties import RegisterFacility, RegisterOrganisation
+from market.rules.parties.facilities import RegisterFacility
+from market.rules.parties.parties import RegisterOrganisation
 
 ORGANISATION: Final = "org_0199b3c2d4e57f60a1b2c3d4e5f60718"
 MARKET: Final = "mkt_0199b3c2d4e57f60a1b2c3d4e5f60718"

@@ -22,13 +22,8 @@ from market.http.wire.paging import Listing
 from market.http.wire.patching import patch_of, patched
 from market.http.wire.reads import as_caller
 from market.http.wire.receipts import Accepted, done
-from market.rules.parties.parties import (
-    ChangeFacility,
-    Facility,
-    FacilityDetails,
-    RegisterFacility,
-    RevokeFacility,
-)
+from market.rules.parties.facilities import ChangeFacility, RegisterFacility, RevokeFacility
+from market.rules.parties.parties import Facility, FacilityDetails
 from market.rules.refusing.wording import Code, Name
 from market.store import party_reads
 
