@@ -44,8 +44,9 @@ from market.rules.clearing.clearing import ALGORITHM
 from market.rules.market_inputs import MarketInputs, RecordedFx, RecordedReference
 from market.rules.orders.offers import AmendSupply, PostSupply
 from market.rules.orders.orders import PostingState, RequirementState, SupplyState
-from market.rules.orders.requirements import AmendRequirement, PostRequirement, RequirementDraft
-from market.rules.orders.requirements import terms_of as requirement_terms_of
+from market.rules.orders.requirement_drafts import RequirementDraft
+from market.rules.orders.requirement_drafts import terms_of as requirement_terms_of
+from market.rules.orders.requirements import AmendRequirement, PostRequirement
 from market.rules.orders.supplies import SupplyDraft
 from market.rules.orders.supplies import terms_of as supply_terms_of
 

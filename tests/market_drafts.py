@@ -32,7 +32,7 @@ from events.vocabulary import (
 )
 from market.rules.clearing.clearing import ALGORITHM
 from market.rules.orders.initiatives import NewInitiative
-from market.rules.orders.requirements import RequirementDraft
+from market.rules.orders.requirement_drafts import RequirementDraft
 from market.rules.orders.supplies import SupplyDraft
 from market.rules.parties.parties import (
     FacilityDetails,

@@ -33,7 +33,7 @@ from market.audit.fact_faults import FactFault
 from market.rules.book import Book, RequirementOrder, SupplyOrder
 from market.rules.clearing.differences import Difference, first_difference
 from market.rules.orders import offers, requirements
-from market.rules.orders.requirements import converted_limit
+from market.rules.orders.requirement_drafts import converted_limit
 from market.rules.orders.supplies import converted_ask
 from market.rules.quantities import basis_g
 

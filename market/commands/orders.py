@@ -24,7 +24,8 @@ from market.rules.orders.orders import (
     Withdraw,
 )
 from market.rules.orders.policies import Policy
-from market.rules.orders.requirements import AmendRequirement, PostRequirement, RequirementDraft
+from market.rules.orders.requirement_drafts import RequirementDraft
+from market.rules.orders.requirements import AmendRequirement, PostRequirement
 from market.rules.orders.reservations import identity, number_identity
 from market.rules.orders.supplies import SupplyDraft
 from market.rules.orders.twin_references import named_twins

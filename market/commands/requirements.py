@@ -16,7 +16,8 @@ from market.commands.orders import (
 )
 from market.rules.orders import requirements
 from market.rules.orders.orders import Expire, Withdraw
-from market.rules.orders.requirements import AmendRequirement, PostRequirement, RequirementDraft
+from market.rules.orders.requirement_drafts import RequirementDraft
+from market.rules.orders.requirements import AmendRequirement, PostRequirement
 
 POST = in_market("requirement.post", load_posting, requirements.post)
 JUDGE = in_market("requirement.judge", load_posting, requirements.judge)

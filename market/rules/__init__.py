@@ -4,16 +4,17 @@ In the order of reading, each package from what a command or an event meets firs
 may import which, and none in a circle, says `pyproject.toml`; what several of them stand on, or what asks
 several of them, lies beside them.
 
-    orders       offers, lots, requirements; supplies, supply_checks, bids, horizons, materials, oxide_forms
-                 (what a form can hold), oxide_prices (which oxides a price is per), activities (of Th and U),
-                 payment_words (which no contract keeps), value_shares; orders, reservations; rex (routes,
-                 steps down), rex_steps (where goods went), cores (bills of magnets), whole_magnets,
-                 magnet_grades; policies (the documents), policy_references (who may name
-                 them), initiatives; forecast_supply (what is not there yet), forecast_units (no unit twice);
-                 counting, agreement_counting (against what a facility can make); twin_references; tolerance
-                 (what a round would not count); customs (CN codes, export licences); passport_evidence;
-                 unknown_names (of initiatives, schemes, members), left_lots (what is offered and has left);
-                 far_prices (from the reference), unlikely_magnets (of twins and forecasts)
+    orders       offers, lots, requirements; requirement_drafts; supplies, supply_checks; bids, horizons,
+                 materials, oxide_forms (what a form can hold), oxide_prices (which oxides a price is per),
+                 activities (of Th and U), payment_words (which no contract keeps), value_shares; orders,
+                 reservations; rex (routes, steps down), rex_steps (where goods went), cores (bills of
+                 magnets), whole_magnets, magnet_grades; policies (the documents), policy_references (who may
+                 name them), initiatives; forecast_supply (what is not there yet), forecast_units (no unit
+                 twice); counting, agreement_counting (against what a facility can make); twin_references;
+                 tolerance (what a round would not count); customs (CN codes, export licences);
+                 passport_evidence; unknown_names (of initiatives, schemes, members), left_lots (what is
+                 offered and has left); far_prices (from the reference), unlikely_magnets (of twins and
+                 forecasts)
     twins        capacities (what a facility makes), committed (what orders have of it), twins (both);
                  product_twins, magnet_shares, disassembly (its score), dated_rules;
                  returns (of products, years ahead), return_chances, poisson_binomial, weibull
@@ -42,9 +43,9 @@ several of them, lies beside them.
                  days of cover), suppliers (who took it from where), statement (of a product's magnets),
                  dated (what applies when); declared_volumes, declared, volume_content,
                  volume_defects (bought or sold elsewhere), volume_doubles (what trades here count already)
-    parties      parties, partners (of initiatives), papers, licence_kinds (which open waste), keys, members,
-                 alike_names (names that read the same); openings (what is not over), leaving (a market),
-                 closings (the whole)
+    parties      parties, facilities, partners (of initiatives), papers, licence_kinds (which open waste),
+                 keys, members, alike_names (names that read the same); openings (what is not over), leaving
+                 (a market), closings (the whole)
     visibility   record_visibility, audience; visibility, proof_visibility, passport_visibility,
                  crma_visibility; own_side, own_round, own_refusals (told at once), explanations, standings,
                  tickets, term_matches;

@@ -13,7 +13,7 @@ from market.rules.orders.activities import (
     radioactive_cautions,
     unbounded_cautions,
 )
-from market.rules.orders.requirements import cautions
+from market.rules.orders.requirement_drafts import cautions
 from market.rules.orders.supplies import stated_cautions
 from tests.desk_support import below, cell, need, sample, swarf
 

@@ -18,7 +18,7 @@ from events.vocabulary import (
     StatedPrice,
 )
 from market.rules.orders import requirements
-from market.rules.orders.requirements import RequirementDraft
+from market.rules.orders.requirement_drafts import RequirementDraft
 from tests.desk_support import (
     BUYER,
     MILLION,

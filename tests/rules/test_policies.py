@@ -39,7 +39,7 @@ from market.rules.orders.policies import (
     RevisePolicy,
 )
 from market.rules.orders.policy_references import PolicyReference
-from market.rules.orders.requirements import RequirementDraft
+from market.rules.orders.requirement_drafts import RequirementDraft
 from market.rules.policy_lines import effective_lines, obeys, resolved, without_policies
 from market.rules.visibility.explanations import Candidates, candidates
 from market.rules.visibility.own_side import own_candidates

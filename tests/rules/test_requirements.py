@@ -31,7 +31,7 @@ from events.vocabulary import (
 )
 from market.rules.orders import requirements
 from market.rules.orders.orders import Expire, Withdraw
-from market.rules.orders.requirements import RequirementDraft, cautions, terms_of
+from market.rules.orders.requirement_drafts import RequirementDraft, cautions, terms_of
 from market.rules.orders.tolerance import may_pass_over, tolerance_cautions
 from market.rules.orders.unknown_names import Known, name_cautions, names_any
 from tests.desk_support import (

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from events.decision import Decision
 from events.refusal import Refusal
 from market.rules.orders import lots, offers, requirements
-from market.rules.orders.requirements import RequirementDraft
+from market.rules.orders.requirement_drafts import RequirementDraft
 from market.rules.orders.supplies import SupplyDraft
 from market.rules.refusing.defects import ValidityPast
 from market.rules.refusing.unread import UNREAD, UnreadError, judged

@@ -41,7 +41,8 @@ from market.rules.clearing.rounds import posed_round
 from market.rules.orders import lots, offers, requirements
 from market.rules.orders.offers import AmendSupply, PostSupply
 from market.rules.orders.orders import Expire, PostingState, RequirementState, SupplyState, Withdraw
-from market.rules.orders.requirements import AmendRequirement, PostRequirement, RequirementDraft
+from market.rules.orders.requirement_drafts import RequirementDraft
+from market.rules.orders.requirements import AmendRequirement, PostRequirement
 from market.rules.orders.supplies import SupplyDraft
 from market.rules.reliability import failed_times
 from market.rules.tranches import tranche_shares_g

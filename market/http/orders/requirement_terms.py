@@ -35,7 +35,7 @@ from market.http.wire.numbers import (
     Ratio,
     SignedEurPerKg,
 )
-from market.rules.orders.requirements import RequirementDraft
+from market.rules.orders.requirement_drafts import RequirementDraft
 from market.rules.policy_lines import own_lines
 from market.rules.refusing.wording import Code
 

@@ -34,7 +34,7 @@ from market.http.wire.patching import patch_of, patched
 from market.http.wire.reads import Looking, as_caller, own, viewer
 from market.http.wire.receipts import Accepted, Done, Result, Warned, done, warned
 from market.rules.book import OrderStatus, RequirementOrder, SupplyOrder
-from market.rules.orders.requirements import cautions
+from market.rules.orders.requirement_drafts import cautions
 from market.rules.policy_lines import effective_lines
 from market.rules.visibility.visibility import SealedOrder, see_order
 from market.store import requirements as store
