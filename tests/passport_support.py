@@ -46,8 +46,9 @@ from market.rules.orders.orders import Reservation
 from market.rules.parties.parties import Facility, FacilityDetails
 from market.rules.passport import Passport, fold
 from market.rules.passports import passports, transformations
+from market.rules.passports.lot_checks import LotDays
 from market.rules.passports.mass_balance import Account, Credit
-from market.rules.passports.passports import IssuePassport, IssueState, LotDays, PassportState
+from market.rules.passports.passports import IssuePassport, IssueState, PassportState
 from market.rules.passports.transformations import DrawnPart, MadeLot, Transform, TransformState
 from market.rules.twins.product_twins import ProductTwin, stated
 from tests.desk_support import LANES, NOW, SELLER, SELLER_SITE

@@ -26,6 +26,7 @@ from market.rules.passports.delivered_lots import (
     DeliveryState,
     WetMass,
 )
+from market.rules.passports.lot_checks import LotDays
 from market.rules.passports.passport_content import origin_sites
 from market.rules.passports.passports import (
     AcknowledgeCorrection,
@@ -33,7 +34,6 @@ from market.rules.passports.passports import (
     CorrectPassport,
     IssuePassport,
     IssueState,
-    LotDays,
     NotePassport,
     PassportState,
     RetirePassport,

@@ -31,11 +31,11 @@ several of them, lies beside them.
       again        rounds_again, rule_set_changes, whole_ticks
     optimum      problem, solve, resolve, lowered (less demand), bounds, check, levels, components;
                  network_simplex, transport_graph, compiled
-    passports    passports, passport_content; bound_lots (what is sold of them), shipped_lots (what leaves
-                 beside what is proven), shipped_claims (of its footprint), delivered_lots (what
-                 arrives), returned_lots (what goes back), settled_lots (what stays of it);
-                 plausible_masses (what is told), stated_papers (which look odd);
-                 transformations, yields (what they lose), mass_balance;
+    passports    passports, lot_checks, passport_cautions, passport_content; bound_lots (what is sold of
+                 them), shipped_lots (what leaves beside what is proven), shipped_claims (of its footprint),
+                 delivered_lots (what arrives), returned_lots (what goes back), settled_lots (what stays of
+                 it); plausible_masses (what is told), stated_papers (which look odd);
+                 transformations, element_balance, yields (what they lose), mass_balance;
                  lineage (where its elements come from), lineage_layers;
                  data_carriers (where its code leads), magnet_types (by what they
                  hold), magnet_labels (what a label owes)

@@ -19,7 +19,7 @@ from events.material_events import (
 )
 from events.row_counts import expect_rows
 from market.rules.passport import Passport, fold
-from market.rules.passports.passports import LotDays
+from market.rules.passports.lot_checks import LotDays
 from market.store import bodies
 from market.store.reading import Page, page
 

@@ -38,13 +38,14 @@ from market.rules.crma.statement import statement
 from market.rules.element_masses import contained
 from market.rules.orders.orders import Reservation
 from market.rules.passport import Passport, awaited_after, fold
-from market.rules.passports import delivered_lots, passports
+from market.rules.passports import delivered_lots, passport_cautions, passports
 from market.rules.passports.delivered_lots import (
     AcceptedDelivery,
     DeliverPassport,
     DeliveryState,
     WetMass,
 )
+from market.rules.passports.lot_checks import LotDays
 from market.rules.passports.magnet_labels import Responsible, label_cautions, unstated_parts
 from market.rules.passports.magnet_types import type_cautions
 from market.rules.passports.passports import (
@@ -54,7 +55,6 @@ from market.rules.passports.passports import (
     CorrectPassport,
     IssuePassport,
     IssueState,
-    LotDays,
     NotePassport,
     RetirePassport,
     TransferPassport,
@@ -430,19 +430,19 @@ def test_who_is_named_in_a_transfer_has_its_word() -> None:
     before = passports.transfer(found.state(A, BUYER), transferring(), moment())
     (told,) = facts(before)
     assert isinstance(told, PassportTransferred)
-    assert [] == list(passports.transfer_cautions(told))
+    assert [] == list(passport_cautions.transfer_cautions(told))
     assert b"acceptance" not in msgspec.json.encode(told)
     door = replace(found.state(A, BUYER), at_door=True)
     given = found.write(passports.transfer(door, transferring(), moment()))
     (told,) = facts(given)
     assert isinstance(told, PassportTransferred)
-    assert ["acceptance_awaited"] == [each.code for each in passports.transfer_cautions(told)]
+    assert ["acceptance_awaited"] == [each.code for each in passport_cautions.transfer_cautions(told)]
     for issued_at, expected in (
         (NOW, []),
         (NOW + timedelta(days=1), ["1 day before"]),
         (NOW + timedelta(days=2_000), ["2,000 days before"]),
     ):
-        early = [each.text for each in passports.day_cautions(told, issued_at)]
+        early = [each.text for each in passport_cautions.day_cautions(told, issued_at)]
         assert expected == [each.partition(" is ")[2][: len(expected[0])] for each in early]
     assert (BUYER,) == found.passports[A].awaited
     audited = replace(transferring(), awaited=True)
@@ -661,7 +661,7 @@ def test_a_lot_that_is_sold_is_corrected_by_its_owners_word() -> None:
 
     (own,) = facts(passports.correct(replace(found.state(A), at_door=True), argument, moment()))
     assert isinstance(own, PassportCorrected)
-    assert [] == list(passports.correction_cautions(own))
+    assert [] == list(passport_cautions.correction_cautions(own))
     assert b"acceptance" not in msgspec.json.encode(own)
     found.write(passports.transfer(found.state(A, BUYER), transferring(), moment()))
     assert [("correction_not_proposed", None)] == word()
@@ -674,7 +674,7 @@ def test_a_lot_that_is_sold_is_corrected_by_its_owners_word() -> None:
     stood = found.passports[A]
     found.write(given)
     assert isinstance(told, PassportCorrected)
-    assert ["correction_awaited"] == [each.code for each in passports.correction_cautions(told)]
+    assert ["correction_awaited"] == [each.code for each in passport_cautions.correction_cautions(told)]
     waits = found.passports[A]
     assert (stood.content, stood.stated_by, 0) == (waits.content, waits.stated_by, waits.corrections)
     assert waits.proposed is not UNSET

@@ -13,7 +13,8 @@ from events.passport_terms import ElementLoss, OriginShare
 from events.refusal import Refusal, Refusals
 from events.vocabulary import PPB, Cell, Composition
 from market.rules.orders.orders import Reservation
-from market.rules.passports.passports import IssuePassport, LotDays
+from market.rules.passports.lot_checks import LotDays
+from market.rules.passports.passports import IssuePassport
 from market.rules.passports.transformations import MadeLot, Transform
 from tests.desk_support import (
     BUYER,

@@ -33,6 +33,12 @@ from market.rules.orders.activities import activity_cautions, radioactive_cautio
 from market.rules.parties.parties import Facility
 from market.rules.passport import Passport
 from market.rules.passports.magnet_labels import label_cautions, stated_cautions
+from market.rules.passports.passport_cautions import (
+    correction_cautions,
+    day_cautions,
+    delivered_cautions,
+    transfer_cautions,
+)
 from market.rules.passports.passport_content import origin_sites
 from market.rules.passports.passports import (
     AcknowledgeCorrection,
@@ -42,10 +48,6 @@ from market.rules.passports.passports import (
     NotePassport,
     RetirePassport,
     TransferPassport,
-    correction_cautions,
-    day_cautions,
-    delivered_cautions,
-    transfer_cautions,
 )
 from market.rules.passports.plausible_masses import magnet_cautions, origin_cautions
 from market.rules.passports.stated_papers import paper_cautions

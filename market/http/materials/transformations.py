@@ -31,8 +31,9 @@ from market.http.wire.numbers import (
 )
 from market.http.wire.reads import as_desk
 from market.http.wire.receipts import Accepted, Done, Warned, unless_unread, warned
+from market.rules.passports.element_balance import TOLERANCE_PPM_MAX
 from market.rules.passports.plausible_masses import loss_cautions, mass_cautions, place_cautions
-from market.rules.passports.transformations import TOLERANCE_PPM_MAX, DrawnPart, MadeLot, Transform
+from market.rules.passports.transformations import DrawnPart, MadeLot, Transform
 from market.rules.passports.yields import ElementYield, element_yields
 from market.rules.refusing.wording import Code
 from market.rules.visibility.passport_visibility import see_material

@@ -18,7 +18,7 @@ from events.refusal import refuse
 from events.vocabulary import PPB
 from market.rules.passport import Passport
 from market.rules.passports.bound_lots import DELIVERED_LEAST_PPB, lot_g
-from market.rules.passports.passports import over_refusals, passport_draft
+from market.rules.passports.lot_checks import over_refusals, passport_draft
 from market.rules.refusing.passport_refusals import (
     DeliveryNotOfPassport,
     LotDeliveredInPart,

@@ -1,7 +1,6 @@
 """Material passports: issue one for a lot of one's own, transfer, acknowledge, correct, retire."""
 
-from collections.abc import Iterable, Iterator
-from datetime import date, datetime
+from datetime import date
 from uuid import UUID
 
 from msgspec import UNSET, Struct
@@ -10,9 +9,6 @@ from msgspec.structs import replace
 from events.callers import Caller, role_refusals
 from events.contract_terms import Evidence
 from events.decision import Decision, Moment
-from events.delivery_events import DeliveryShipped
-from events.envelope import Draft, Fact
-from events.local_days import latest_day
 from events.material_events import (
     PassportAcknowledged,
     PassportCorrected,
@@ -22,13 +18,22 @@ from events.material_events import (
     PassportTransferred,
 )
 from events.passport_terms import PassportContent, RetireReason
-from events.refusal import Caution, NoChange, Refusal, VersionStale, refuse
-from events.vocabulary import lane_of
+from events.refusal import NoChange, Refusal, VersionStale, refuse
 from events.wellformed import malformed
 from market.rules.orders.orders import Reservation
 from market.rules.parties.parties import Facility
 from market.rules.passport import Passport, awaited_after
 from market.rules.passports.bound_lots import Sales, retirement_refusals, title_refusals
+from market.rules.passports.lot_checks import (
+    LotDays,
+    day_refusals,
+    facility_refusals,
+    number_refusals,
+    order_refusals,
+    over_refusals,
+    passport_draft,
+    sequence_refusals,
+)
 from market.rules.passports.magnet_labels import label_refusals
 from market.rules.passports.passport_content import (
     at,
@@ -40,25 +45,18 @@ from market.rules.passports.passport_content import (
     told_refusals,
 )
 from market.rules.passports.settled_lots import SettledLot, delivery_refusals
-from market.rules.refusing.defects import FacilityNotOwned
 from market.rules.refusing.passport_refusals import (
     CorrectionMoves,
     CorrectionNotProposed,
     CorrectionOfBalance,
     CorrectsOther,
-    DayBeforeLot,
-    FacilityRevoked,
     GoodsHeldByOther,
     GoodsNotBack,
-    LotNumberInOrder,
     LotNumberTaken,
-    PassportInOrder,
     PassportNotAwaited,
     PassportNotesUsed,
     PassportOfOther,
-    PassportOver,
     PassportUnknown,
-    TransferInFuture,
     TransferToSelf,
 )
 from market.rules.refusing.refusals import OrganisationUnknown
@@ -75,15 +73,6 @@ BALANCED_MEMBERS = (
     "certificates",
 )
 """What a transformation rests on: of a lot that was made, or that something was made of, they stay."""
-
-
-class LotDays(Struct, frozen=True, kw_only=True):
-    """When a lot was made of others, last went to another party, and was last drawn on. None: never, or
-    nobody said."""
-
-    made_on: date | None = None
-    transferred_on: date | None = None
-    drawn_on: date | None = None
 
 
 class IssueState(Struct, frozen=True, kw_only=True):
@@ -245,46 +234,6 @@ def _held_by_other(passport: Passport) -> bool:
     return passport.holder != passport.owner and passport.holder not in (passport.awaited or ())
 
 
-def transfer_cautions(fact: PassportTransferred) -> Iterator[Caution]:
-    """What the giver of a lot should know."""
-    if fact.acceptance is UNSET:
-        return
-    yield Caution(
-        code="acceptance_awaited",
-        text="Outside a delivery, who gets title or goods has to say so: until their new holder has "
-        "acknowledged the transfer, or made something of the lot, goods count in nobody's stock.",
-        pointer="/owner",
-    )
-
-
-def delivered_cautions(passport: Passport, left: Iterable[DeliveryShipped]) -> Iterator[Caution]:
-    """`left`: what its giver shipped by the number of the lot and did not get back."""
-    for each in left:
-        if isinstance(each.passport, UUID) and each.passport != passport.passport:
-            yield Caution(
-                code="lot_delivered_by_other",
-                text=f"Lot {each.lot_number} left on {each.shipped_on} under agr_{each.agreement.hex} by "
-                f"pass_{each.passport.hex}, which goes to its buyer for it: if it is the same, two passports "
-                "tell of the same goods.",
-                pointer="/owner",
-            )
-            return
-
-
-def day_cautions(fact: PassportTransferred, issued_at: datetime) -> Iterator[Caution]:
-    """A lot may be older than its passport: books that are brought over tell of last month."""
-    issued_on = issued_at.date()
-    before_days = (issued_on - fact.transferred_on).days
-    if before_days > 0:
-        days = "1 day" if before_days == 1 else f"{before_days:,} days"
-        yield Caution(
-            code="transferred_before_issue",
-            text=f"{fact.transferred_on} is {days} before {issued_on}, when the passport was issued: right "
-            "for a lot that is older than its passport, else a wrong day.",
-            pointer="/transferred_on",
-        )
-
-
 def acknowledge(state: PassportState, argument: AcknowledgePassport, moment: Moment) -> Decision:
     """Who was named in a transfer takes title or goods for its own. Raises Refusals."""
     del moment
@@ -334,18 +283,6 @@ def correct(state: PassportState, argument: CorrectPassport, moment: Moment) -> 
     return Decision(drafts=(passport_draft(passport.passport, state.lanes, fact),))
 
 
-def correction_cautions(fact: PassportCorrected) -> Iterator[Caution]:
-    """What who corrects a passport should know."""
-    if fact.acceptance is UNSET:
-        return
-    yield Caution(
-        code="correction_awaited",
-        text="Title to this lot is another's: what was stated stands until its owner has acknowledged the "
-        "correction.",
-        pointer="/content",
-    )
-
-
 def acknowledge_correction(state: PassportState, argument: AcknowledgeCorrection, moment: Moment) -> Decision:
     """The owner lets the correction that waits stand, unless lots rest on it by now or an order offers it.
 
@@ -391,60 +328,6 @@ def retire(state: PassportState, argument: RetirePassport, moment: Moment) -> De
     return Decision(drafts=(passport_draft(passport.passport, state.lanes, fact),))
 
 
-def passport_draft(passport: UUID, lanes: int, fact: Fact) -> Draft:
-    """A fact of one passport, in its own lane."""
-    return Draft(stream="materials", lane=lane_of(str(passport), lanes), subject=str(passport), data=fact)
-
-
-def facility_refusals(facility: Facility | None) -> list[Refusal]:
-    if facility is None:
-        return [FacilityNotOwned(pointer="/facility")]
-    return [FacilityRevoked(pointer="/facility")] if facility.revoked else []
-
-
-def order_refusals(reservation: Reservation | None) -> list[Refusal]:
-    """A lot that an open order offers stays as it is; one that was sold may go to its buyer."""
-    if reservation is None or reservation.released:
-        return []
-    return [PassportInOrder()]
-
-
-def number_refusals(reservation: Reservation | None, lot_number: str, pointer: str) -> list[Refusal]:
-    """A lot that stands in an order by its number gets no passport that it could be offered by as well."""
-    if reservation is None or reservation.released:
-        return []
-    return [LotNumberInOrder(pointer=pointer, lot_number=lot_number)]
-
-
-def day_refusals(day: date, pointer: str, now: datetime) -> list[Refusal]:
-    today = latest_day(now)
-    if day <= today:
-        return []
-    return [TransferInFuture(pointer=pointer, day=day.isoformat(), today=today.isoformat())]
-
-
-def sequence_refusals(passport: UUID, day: date, pointer: str, days: LotDays) -> list[Refusal]:
-    """A lot goes nowhere before the day on which it came to be, or on which it last went elsewhere."""
-    passed = (
-        (days.made_on, "was made"),
-        (days.transferred_on, "was transferred"),
-        (days.drawn_on, "was drawn on"),
-    )
-    later = [(each, what) for each, what in passed if each is not None and each > day]
-    if not later:
-        return []
-    earliest, what = max(later)
-    return [
-        DayBeforeLot(
-            pointer=pointer,
-            day=day.isoformat(),
-            earliest=earliest.isoformat(),
-            passport=f"pass_{passport.hex}",
-            happened=what,
-        )
-    ]
-
-
 def _standing(state: PassportState, caller: Caller, expected_version: int) -> Passport:
     passport = state.passport
     if passport is None or caller.organisation not in passport.parties:
@@ -460,20 +343,16 @@ def _party_refusals(caller: Caller, party: str, organisation: UUID) -> list[Refu
     return reasons if caller.organisation == organisation else [*reasons, PassportOfOther(party=party)]
 
 
-def over_refusals(passport: Passport) -> list[Refusal]:
-    return [] if passport.status == "live" else [PassportOver(status=passport.status)]
-
-
 def _balance_refusals(passport: Passport, content: PassportContent) -> list[Refusal]:
     """Of which transformation, is for its organisation to say. A lot that was made before paths were kept may
     be told of later."""
+    if not _balanced(passport):
+        return []
     before = passport.content
     changed = [m for m in BALANCED_MEMBERS if getattr(content, m) != getattr(before, m)]
     later = passport.transformation is not None and before.paths is UNSET
     if content.paths != before.paths and not later:
         changed.append("paths")
-    if not _balanced(passport):
-        return []
     return [CorrectionOfBalance(pointer=f"/content/{member}") for member in changed]
 
 

@@ -12,7 +12,7 @@ from events.refusal import Caution
 from events.vocabulary import MICRO, PPB
 from market.rules.element_masses import MG_PER_G, SCALE_PER_MG, contained
 from market.rules.parties.parties import Facility
-from market.rules.passports.transformations import TOLERANCE_PPM_MAX
+from market.rules.passports.element_balance import TOLERANCE_PPM_MAX
 from market.rules.passports.yields import USUAL_LOSS_PPB, element_yields
 from market.rules.quantities import figure_shares
 

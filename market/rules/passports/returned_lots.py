@@ -13,8 +13,8 @@ from events.vocabulary import MICRO, PPB, is_of_lot
 from market.rules.orders.orders import Reservation
 from market.rules.passport import Passport
 from market.rules.passports.bound_lots import DELIVERED_LEAST_PPB, Sales, lot_g, title_refusals
-from market.rules.passports.passports import order_refusals, over_refusals, passport_draft
-from market.rules.passports.transformations import TOLERANCE_PPM_MAX
+from market.rules.passports.element_balance import TOLERANCE_PPM_MAX
+from market.rules.passports.lot_checks import order_refusals, over_refusals, passport_draft
 from market.rules.refusing.passport_refusals import (
     DeliveryNotOfPassport,
     LotAbovePassport,

@@ -18,7 +18,7 @@ from market.rules.orders.passport_evidence import claim_refusals, evidence_of, o
 from market.rules.passport import Passport
 from market.rules.passports.bound_lots import DELIVERED_LEAST_PPB, Sale, Sales, bound_g, lot_g
 from market.rules.passports.delivered_lots import comes_late
-from market.rules.passports.transformations import TOLERANCE_PPM_MAX
+from market.rules.passports.element_balance import TOLERANCE_PPM_MAX
 from market.rules.quantities import basis_share
 from market.rules.refusing.passport_refusals import (
     BasisAbovePassport,

@@ -1,6 +1,5 @@
 """A transformation: parts of n lots become m lots. Elements are conserved, and no claim grows."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from uuid import UUID
@@ -30,7 +29,6 @@ from events.passport_terms import (
 from events.refusal import Refusal, refuse
 from events.vocabulary import (
     GRAMS_PER_KG,
-    MICRO,
     PPB,
     Assay,
     Composition,
@@ -43,22 +41,15 @@ from events.vocabulary import (
 from events.wellformed import duplicate_refusals, malformed
 from market.rules.custody import Batch, as_returned, custody_refusals, is_return, mixed_origin, weakest
 from market.rules.element_masses import (
-    BALANCED,
-    SCALE_PER_MG,
-    Contained,
     contained,
-    grams_text,
     shown,
-    summed,
 )
 from market.rules.orders.orders import Reservation
 from market.rules.parties.parties import Facility
 from market.rules.passport import Passport
 from market.rules.passports.bound_lots import Sales, use_refusals
-from market.rules.passports.magnet_labels import label_refusals
-from market.rules.passports.mass_balance import Account, Movement, move
-from market.rules.passports.passport_content import at, content_refusals, made_refusals
-from market.rules.passports.passports import (
+from market.rules.passports.element_balance import balance_refusals
+from market.rules.passports.lot_checks import (
     LotDays,
     day_refusals,
     facility_refusals,
@@ -67,12 +58,12 @@ from market.rules.passports.passports import (
     passport_draft,
     sequence_refusals,
 )
+from market.rules.passports.magnet_labels import label_refusals
+from market.rules.passports.mass_balance import Account, Movement, move
+from market.rules.passports.passport_content import at, content_refusals, made_refusals
 from market.rules.refusing.passport_refusals import (
     DrawnEmpty,
     DrawnTwice,
-    ElementNotBalanced,
-    ElementUnbalanced,
-    ElementUnmeasured,
     LineageCycle,
     LotNumberDelivered,
     LotNumberTaken,
@@ -83,13 +74,8 @@ from market.rules.refusing.passport_refusals import (
     PassportOver,
     PassportUnknown,
     StageNotOfFacility,
-    ToleranceTooWide,
 )
 from market.rules.stage_paths import mixed_paths
-
-TOLERANCE_PPM_MAX = 50_000
-LOTS_NAMED = 8
-"""Of those that a refusal is about."""
 
 
 class DrawnPart(Struct, frozen=True, kw_only=True):
@@ -216,57 +202,6 @@ def _taken(
     if is_return(argument.stage, *forms):
         return argument.custody, tuple(map(as_returned, batches))
     return weakest((argument.custody, *(each.custody for each in contents))), batches
-
-
-def balance_refusals(
-    inputs: Sequence[Batch], outputs: Sequence[Batch], losses: Sequence[ElementLoss], tolerance_ppm: int
-) -> list[Refusal]:
-    """Per element: outputs and losses are what came in, within the tolerance of what came in.
-
-    An element that nobody measured counts nothing; one below detection anything up to its limit.
-    """
-    reasons = duplicate_refusals("/losses", [loss.element for loss in losses])
-    reasons += [
-        ElementNotBalanced(
-            pointer=f"/losses/{index}/element", element=loss.element, balanced=", ".join(BALANCED)
-        )
-        for index, loss in enumerate(losses)
-        if loss.element not in BALANCED
-    ]
-    if tolerance_ppm > TOLERANCE_PPM_MAX:
-        reasons.append(
-            ToleranceTooWide(pointer="/tolerance_ppm", stated=tolerance_ppm, most=TOLERANCE_PPM_MAX)
-        )
-    came = summed(each.masses for each in inputs)
-    went = summed(each.masses for each in outputs)
-    lost = Counter({loss.element: loss.mass_mg * SCALE_PER_MG for loss in losses})
-    for element in BALANCED:
-        of_inputs, of_outputs = (found.get(element, Contained(0, 0)) for found in (came, went))
-        tolerance = of_inputs.most * min(tolerance_ppm, TOLERANCE_PPM_MAX) // MICRO
-        too_much = of_outputs.least + lost[element] > of_inputs.most + tolerance
-        too_little = of_outputs.most + lost[element] < of_inputs.least - tolerance
-        unmeasured = [each.content.lot_number for each in inputs if element not in each.masses]
-        if too_much and unmeasured:
-            reasons.append(
-                ElementUnmeasured(
-                    pointer="/outputs",
-                    element=element,
-                    lots=", ".join(unmeasured[:LOTS_NAMED]),
-                    outputs=grams_text(of_outputs.least),
-                )
-            )
-        elif too_much or too_little:
-            reasons.append(
-                ElementUnbalanced(
-                    pointer="/outputs",
-                    element=element,
-                    inputs=grams_text(of_inputs.most),
-                    outputs=grams_text(of_outputs.least),
-                    losses=grams_text(lost[element]),
-                    tolerance=grams_text(tolerance),
-                )
-            )
-    return reasons
 
 
 def _input_refusals(state: TransformState, argument: Transform) -> list[Refusal]:
