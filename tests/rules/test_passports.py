@@ -38,7 +38,7 @@ from market.rules.crma.statement import statement
 from market.rules.element_masses import contained
 from market.rules.orders.orders import Reservation
 from market.rules.passport import Passport, awaited_after, fold
-from market.rules.passports import delivered_lots, passport_cautions, passports
+from market.rules.passports import delivered_lots, lot_checks, passport_cautions, passports
 from market.rules.passports.delivered_lots import (
     AcceptedDelivery,
     DeliverPassport,
@@ -452,7 +452,7 @@ def test_who_is_named_in_a_transfer_has_its_word() -> None:
     assert [("passport_not_awaited", None)] == word(caller=SELLER_TRADER)
     unasked = found.passports[A]
     drawn = PassportDrawn(passport=A, transformation=T, net_wet_g=1)
-    used = fold(unasked, found.event(passports.passport_draft(A, LANES, drawn)), drawn)
+    used = fold(unasked, found.event(lot_checks.passport_draft(A, LANES, drawn)), drawn)
     assert UNSET is used.awaited
     found.write(passports.acknowledge(found.state(A), acknowledging, moment()))
     assert UNSET is found.passports[A].awaited
@@ -682,7 +682,7 @@ def test_a_lot_that_is_sold_is_corrected_by_its_owners_word() -> None:
     assert [("version_stale", None)] == word()
     assert [("passport_of_other", None)] == word(caller=SELLER_TRADER, expected_version=3)
     drawn = PassportDrawn(passport=A, transformation=T, net_wet_g=1)
-    used = fold(waits, found.event(passports.passport_draft(A, LANES, drawn)), drawn)
+    used = fold(waits, found.event(lot_checks.passport_draft(A, LANES, drawn)), drawn)
     state = replace(found.state(A), passport=used)
     assert [("correction_of_balance", "/content/custody")] == blotter(
         lambda: passports.acknowledge_correction(state, replace(by_owner, expected_version=4), moment())
@@ -1020,4 +1020,4 @@ def test_facts_that_cannot_follow_are_no_state() -> None:
         (ledger(), issued, AssertionError),
     ):
         with pytest.raises(error):
-            found.write(Decision(drafts=(passports.passport_draft(A, LANES, fact),)))
+            found.write(Decision(drafts=(lot_checks.passport_draft(A, LANES, fact),)))
