@@ -23,7 +23,7 @@ several of them, lies beside them.
       its record   round_events, match_facts, told_sections, told_trades, lot_products;
                    waterfalls (of all trades), waterfall_lines, bid_columns; evidence, written;
                    certificate (checks it without a solver), round_record, breaches, differences, exports
-      a pair       eligibility, delivery_papers; pricing, amounts, readings
+      a pair       eligibility, material_reasons, delivery_papers; pricing, amounts, readings
       many pairs   candidates, screening, rex_columns, paper_columns, valuation, carbon_columns;
                    assay_columns, supply_columns (each read once), exact_floors, columns
       whole lots   order_limits; indivisible, stages; packages_check, effective

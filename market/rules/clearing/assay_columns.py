@@ -16,8 +16,8 @@ from events.vocabulary import (
     MarketBasis,
 )
 from market.rules.clearing.columns import BEYOND
-from market.rules.clearing.eligibility import carries_treo
 from market.rules.clearing.exact_floors import NOTHING, AboutFloors, Floats, Ratio
+from market.rules.clearing.material_reasons import carries_treo
 from market.rules.clearing.supply_columns import Supplies
 from market.rules.optimum.problem import Int64s
 from market.rules.quantities import METAL_PPB, kg_per_basis_kg, purity_ppb

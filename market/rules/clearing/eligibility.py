@@ -16,14 +16,13 @@ from events.vocabulary import (
     MICRO,
     PPB,
     QUALIFICATION_LADDER,
-    Composition,
     MarketBasis,
     Period,
     TermHorizon,
 )
 from market.rules.book import Book, RequirementOrder, SupplyOrder
 from market.rules.clearing.delivery_papers import paper_reasons
-from market.rules.clearing.readings import reading_of
+from market.rules.clearing.material_reasons import material_reasons
 from market.rules.full_origins import origin_of, steps_before
 from market.rules.market_inputs import MarketInputs, qualification_key
 from market.rules.orders.forecast_supply import forecast_reasons
@@ -31,11 +30,8 @@ from market.rules.orders.horizons import contract_years
 from market.rules.orders.rex import route_reasons
 from market.rules.orders.whole_magnets import magnet_reasons
 from market.rules.policy_lines import stating
-from market.rules.quantities import FULL_PANEL, DryAnalyte, purity_ppb
 from market.rules.refusing.ineligibility import (
     Ineligibility,
-    analyte_text,
-    becquerel_text,
     day_text,
     eur_per_kg_text,
     kg_text,
@@ -184,7 +180,7 @@ def _pair_reasons(
     if all(accepted.form != supply.terms.form for accepted in requirement.terms.forms):
         yield Ineligibility(code="form_not_accepted", subject=supply.terms.form)
     yield from _party_reasons(supply, requirement, seller, buyer, facts.at)
-    yield from _material_reasons(supply.terms, requirement.terms, facts.basis)
+    yield from material_reasons(supply.terms, requirement.terms, facts.basis)
     yield from _provenance_reasons(supply.terms, requirement.terms, facts.rule_set)
     yield from forecast_reasons(supply.terms, requirement.terms)
     yield from _qualification_reasons(supply, requirement, facts)
@@ -285,77 +281,6 @@ def _party_reasons(
             seller_figure=day_text(seller.sanctions_screened_until) if expired[0] else None,
             buyer_figure=day_text(buyer.sanctions_screened_until) if expired[1] else None,
         )
-
-
-def _material_reasons(
-    supply: SupplyTerms, requirement: RequirementTerms, basis: MarketBasis
-) -> Iterator[Ineligibility]:
-    found = reading_of(supply, basis).analytes
-    asked = [limit.analyte for limit in requirement.limits]
-    asked += [penalty.analyte for penalty in requirement.penalties]
-    for analyte in dict.fromkeys(asked):
-        if analyte not in found:
-            yield Ineligibility(code="assay_missing", subject=analyte)
-    for limit in requirement.limits:
-        measured = found.get(limit.analyte)
-        if measured is None:
-            continue
-        if limit.max_ppb is not None and measured.high_ppb > limit.max_ppb:
-            yield _limit_reason("above_max", limit.analyte, measured, ">", limit.max_ppb)
-        if limit.min_ppb is not None and measured.low_ppb < limit.min_ppb:
-            yield _limit_reason("below_min", limit.analyte, measured, "<", limit.min_ppb)
-    if requirement.purity is not None:
-        yield from _purity_reasons(supply, requirement.purity.elements, requirement.purity.min_ppb)
-    for subject, activity, most_allowed in (
-        ("Th-activity", supply.assay.th_mbq_per_g, requirement.th_max_mbq_per_g),
-        ("U-activity", supply.assay.u_mbq_per_g, requirement.u_max_mbq_per_g),
-    ):
-        if most_allowed is None:
-            continue
-        if activity is None:
-            yield Ineligibility(code="assay_missing", subject=subject)
-        elif activity > most_allowed:
-            yield Ineligibility(
-                code="above_max",
-                subject=subject,
-                seller_figure=becquerel_text(activity),
-                relation=">",
-                buyer_figure=becquerel_text(most_allowed),
-            )
-
-
-def _limit_reason(
-    code: str, analyte: str, measured: DryAnalyte, relation: str, limit_ppb: int
-) -> Ineligibility:
-    return Ineligibility(
-        code=code,
-        subject=analyte,
-        seller_figure=analyte_text(measured),
-        relation=relation,
-        buyer_figure=ppb_text(limit_ppb),
-    )
-
-
-def _purity_reasons(supply: SupplyTerms, elements: tuple[str, ...], min_ppb: int) -> Iterator[Ineligibility]:
-    share_ppb = purity_ppb(supply.composition, elements)
-    if share_ppb is None or not carries_treo(supply.composition):
-        yield Ineligibility(
-            code="assay_missing", subject="TREO" if share_ppb is not None else "".join(elements)
-        )
-    elif share_ppb < min_ppb:
-        yield Ineligibility(
-            code="below_min",
-            subject=f"{''.join(elements)}/TREO",
-            seller_figure=ppb_text(share_ppb),
-            relation="<",
-            buyer_figure=ppb_text(min_ppb),
-        )
-
-
-def carries_treo(composition: Composition) -> bool:
-    """Whether TREO is stated, or every rare earth that has to be measured before their sum counts as it."""
-    figures = {cell.analyte for cell in composition.cells if cell.state != "not_available"}
-    return bool(composition.treo_ppb) or figures >= FULL_PANEL
 
 
 def _provenance_reasons(
