@@ -342,9 +342,14 @@ def refusals(decide: Callable[[], object]) -> list[Refusal]:
     return found
 
 
-def blotter(decide: Callable[[], Decision]) -> list[tuple[str, str | None]]:
+def blotter(decide: Callable[[], object]) -> list[tuple[str, str | None]]:
     """(code, pointer) of each refusal, in order."""
     return [(refusal.code, refusal.pointer) for refusal in refusals(decide)]
+
+
+def codes_of(decide: Callable[[], object]) -> list[str]:
+    """The code of each refusal, in order."""
+    return [code for code, _ in blotter(decide)]
 
 
 def facts(decision: Decision) -> tuple[Fact, ...]:

@@ -1,6 +1,5 @@
 """How an agreement comes to stand: proposals, signatures, amendments, and what refuses each."""
 
-from collections.abc import Callable
 from datetime import date
 from typing import Any
 
@@ -44,10 +43,6 @@ CHEAPER = agreement_terms(payment=PaymentClause(currency="EUR", provisional_ppb=
 INDEX = IndexReference(code="x", currency="EUR", per="oxide", quotation_period="month_of_shipment")
 
 
-def refused(step: Callable[[], Any]) -> list[tuple[str, str | None]]:
-    return blotter(step)
-
-
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
@@ -63,7 +58,7 @@ def refused(step: Callable[[], Any]) -> list[tuple[str, str | None]]:
     ],
 )
 def test_a_draft_needs_two_members_and_the_basis_of_its_market(changes: Any, expected: Any) -> None:
-    assert expected == refused(
+    assert expected == blotter(
         lambda: agreements.draft(AgreementState(lane=LANE), drafting(**changes), moment())
     )
 
@@ -90,12 +85,12 @@ def test_an_analyte_that_nobody_can_state_is_refused_at_the_door_alone() -> None
         )
     ]
     drafted = replace(drafting(terms=naming("fe")), at_door=True)
-    assert found == refused(lambda: agreements.draft(AgreementState(lane=LANE), drafted, moment()))
+    assert found == blotter(lambda: agreements.draft(AgreementState(lane=LANE), drafted, moment()))
     paper = Paper().draft(terms=naming("Nd"))
-    assert found == refused(lambda: paper.propose("buyer", naming("fe"), at_door=True))
+    assert found == blotter(lambda: paper.propose("buyer", naming("fe"), at_door=True))
     paper.propose("buyer", naming("fe")).sign_both(binding=False)
     paper.propose("seller", replace(naming("fe"), shortfall_notice_days=7), at_door=True)
-    assert found == refused(lambda: paper.propose("seller", naming("FE"), at_door=True))
+    assert found == blotter(lambda: paper.propose("seller", naming("FE"), at_door=True))
 
 
 def paid_in(currency: str) -> AgreementTerms:
@@ -109,11 +104,11 @@ def test_money_without_cents_is_refused_at_the_door_alone(currency: str, decimal
     terms = paid_in(currency)
     found = [("currency_without_cents", "/terms/payment/currency")]
     drafted = drafting(terms=terms)
-    assert found == refused(
+    assert found == blotter(
         lambda: agreements.draft(AgreementState(lane=LANE), replace(drafted, at_door=True), moment())
     )
     paper = Paper().draft(terms=paid_in("USD"))
-    assert found == refused(lambda: paper.propose("buyer", terms, at_door=True))
+    assert found == blotter(lambda: paper.propose("buyer", terms, at_door=True))
     paper.propose("buyer", terms).sign_both(binding=False)
     paper.propose("seller", replace(terms, shortfall_notice_days=7), at_door=True)
     (refusal,) = currency_refusals(terms)
@@ -225,11 +220,11 @@ TERM = agreement_terms().term
 )
 def test_every_fault_of_the_clauses_is_told_with_its_place(changes: Any, expected: Any) -> None:
     given = drafting(terms=agreement_terms(**changes))
-    assert expected == refused(lambda: agreements.draft(AgreementState(lane=LANE), given, moment()))
+    assert expected == blotter(lambda: agreements.draft(AgreementState(lane=LANE), given, moment()))
 
 
 def test_a_spot_contract_has_one_delivery() -> None:
-    reasons = refused(lambda: Paper().draft(kind="spot"))
+    reasons = blotter(lambda: Paper().draft(kind="spot"))
     assert [
         ("not_of_spot", "/terms/take_or_pay"),
         ("not_of_spot", "/terms/nominations"),
@@ -240,8 +235,8 @@ def test_a_spot_contract_has_one_delivery() -> None:
 def test_to_anyone_but_its_parties_an_agreement_does_not_exist() -> None:
     paper = Paper().draft()
     stranger: Caller = STRANGER_TRADER
-    assert [("agreement_unknown", None)] == refused(lambda: paper.sign("stranger", caller=stranger))
-    assert [("agreement_unknown", None)] == refused(
+    assert [("agreement_unknown", None)] == blotter(lambda: paper.sign("stranger", caller=stranger))
+    assert [("agreement_unknown", None)] == blotter(
         lambda: paper._step(
             agreements.withdraw, agreements.WithdrawProposal, "stranger", caller=stranger, proposal=1
         )
@@ -250,30 +245,30 @@ def test_to_anyone_but_its_parties_an_agreement_does_not_exist() -> None:
 
 def test_who_read_an_older_version_reads_again() -> None:
     paper = Paper().draft().propose("buyer", CHEAPER)
-    assert [("version_stale", None)] == refused(lambda: paper.sign("seller", expected_version=1))
+    assert [("version_stale", None)] == blotter(lambda: paper.sign("seller", expected_version=1))
 
 
 def test_nobody_signs_its_own_proposal_into_force() -> None:
     paper = Paper().draft(terms=spot_terms(), kind="spot").sign("seller")
     assert "draft" == paper.stands.status
-    assert [("own_proposal", "/proposal")] == refused(lambda: paper.sign("seller"))
-    assert [("other_side_signs", "/side"), ("own_proposal", "/proposal")] == refused(
+    assert [("own_proposal", "/proposal")] == blotter(lambda: paper.sign("seller"))
+    assert [("other_side_signs", "/side"), ("own_proposal", "/proposal")] == blotter(
         lambda: paper.sign("seller", side="buyer")
     )
 
 
 def test_a_side_signs_a_proposal_once() -> None:
     paper = Paper().draft().sign("buyer")
-    assert [("already_signed", "/proposal")] == refused(lambda: paper.sign("buyer"))
-    assert [("already_signed", "/proposal")] == refused(lambda: paper.sign("buyer", binding=False))
+    assert [("already_signed", "/proposal")] == blotter(lambda: paper.sign("buyer"))
+    assert [("already_signed", "/proposal")] == blotter(lambda: paper.sign("buyer", binding=False))
 
 
 def test_only_what_is_on_the_table_can_be_signed_or_withdrawn() -> None:
     paper = Paper().draft().propose("buyer", CHEAPER)
-    assert [("proposal_replaced", "/proposal")] == refused(lambda: paper.sign("seller", proposal=1))
-    assert [("proposal_of_other", None)] == refused(lambda: paper.withdraw("seller", 2))
+    assert [("proposal_replaced", "/proposal")] == blotter(lambda: paper.sign("seller", proposal=1))
+    assert [("proposal_of_other", None)] == blotter(lambda: paper.withdraw("seller", 2))
     paper.withdraw("buyer", 2)
-    assert [("nothing_proposed", None)] == refused(lambda: paper.sign("seller", proposal=2))
+    assert [("nothing_proposed", None)] == blotter(lambda: paper.sign("seller", proposal=2))
 
 
 def test_a_counter_proposal_takes_the_signatures_with_it() -> None:
@@ -286,15 +281,15 @@ def test_a_counter_proposal_takes_the_signatures_with_it() -> None:
 
 
 def test_the_same_terms_again_are_no_proposal() -> None:
-    assert [("no_change", "/terms")] == refused(lambda: Paper().draft().propose("buyer", agreement_terms()))
+    assert [("no_change", "/terms")] == blotter(lambda: Paper().draft().propose("buyer", agreement_terms()))
 
 
 def test_a_term_sheet_is_what_both_have_reached() -> None:
     paper = Paper().draft().sign("seller", binding=True).sign("buyer", binding=False)
     assert "term_sheet" == paper.stands.status
-    assert [("proposal_stands", None)] == refused(lambda: paper.withdraw("seller", 1))
+    assert [("proposal_stands", None)] == blotter(lambda: paper.withdraw("seller", 1))
     assert "binding_subject_to_cp" == paper.sign("buyer", binding=True).stands.status
-    assert [("nothing_proposed", None)] == refused(lambda: paper.sign("buyer"))
+    assert [("nothing_proposed", None)] == blotter(lambda: paper.sign("buyer"))
 
 
 def test_a_term_sheet_stands_until_another_is_signed() -> None:
@@ -325,7 +320,7 @@ def test_an_amendment_binds_when_both_have_signed_it() -> None:
         term=replace(TERM, years=4), volume=FixedVolume(acq_g=(600 * TONNE_G, *(TONNE_G,) * 4))
     )
     paper.propose("buyer", longer)
-    assert [("binding_only", "/binding")] == refused(lambda: paper.sign("seller", binding=False))
+    assert [("binding_only", "/binding")] == blotter(lambda: paper.sign("seller", binding=False))
     paper.sign("buyer")
     assert ("effective", agreement_terms()) == (paper.stands.status, paper.stands.terms)
     paper.sign("seller")
@@ -355,7 +350,7 @@ def test_an_amendment_binds_when_both_have_signed_it() -> None:
 )
 def test_an_effective_agreement_keeps_what_its_ledger_stands_on(changes: Any, expected: str) -> None:
     paper = Paper().effective().on(date(2027, 5, 1))
-    assert [("field_fixed", expected)] == refused(lambda: paper.propose("buyer", agreement_terms(**changes)))
+    assert [("field_fixed", expected)] == blotter(lambda: paper.propose("buyer", agreement_terms(**changes)))
 
 
 def test_an_amendment_cannot_end_the_agreement_in_the_past() -> None:
@@ -369,7 +364,7 @@ def test_an_amendment_cannot_end_the_agreement_in_the_past() -> None:
             long_stop_on=date(2026, 12, 31),
         )
     )
-    assert [("term_over", "/terms/term/years")] == refused(lambda: paper.propose("buyer", shorter))
+    assert [("term_over", "/terms/term/years")] == blotter(lambda: paper.propose("buyer", shorter))
 
 
 def test_while_conditions_are_open_they_may_be_amended() -> None:
@@ -386,7 +381,7 @@ def test_while_conditions_are_open_they_may_be_amended() -> None:
 def test_an_agreement_takes_so_many_proposals_and_no_more() -> None:
     paper = Paper().draft()
     paper.agreement = replace(paper.stands, proposals=agreements.PROPOSALS_MAX)
-    assert [("proposals_max", None)] == refused(lambda: paper.propose("buyer", CHEAPER))
+    assert [("proposals_max", None)] == blotter(lambda: paper.propose("buyer", CHEAPER))
 
 
 def test_events_that_fit_nothing_are_a_broken_record() -> None:

@@ -1,6 +1,5 @@
 """Force majeure and terminations that the other side contests: who may, until when, and what it costs."""
 
-from collections.abc import Callable
 from datetime import date, timedelta
 from typing import Any
 
@@ -38,10 +37,6 @@ TERMS = agreement_terms(
 YEAR_END = date(2028, 1, 1)
 
 
-def refused(step: Callable[[], Any]) -> list[tuple[str, str | None]]:
-    return blotter(step)
-
-
 def running() -> ContractLane:
     return ContractLane().draft(TERMS).sign().on(date(2027, 12, 3))
 
@@ -57,33 +52,33 @@ def ledgers(lane: ContractLane) -> list[YearLedger]:
 
 def test_who_declared_it_does_not_contest_it_nor_does_anybody_twice_or_late() -> None:
     lane = declared()
-    assert [("declaration_unknown", "/suspension")] == refused(lambda: lane.contest("seller", 2))
-    assert [("declaration_unknown", "/suspension")] == refused(lambda: lane.contest("seller", None))
-    assert [("side_wrong", None)] == refused(lambda: lane.contest("buyer", 1))
-    assert [("nothing_contested", None)] == refused(lambda: lane.settle_contest("buyer", 1, "falls"))
+    assert [("declaration_unknown", "/suspension")] == blotter(lambda: lane.contest("seller", 2))
+    assert [("declaration_unknown", "/suspension")] == blotter(lambda: lane.contest("seller", None))
+    assert [("side_wrong", None)] == blotter(lambda: lane.contest("buyer", 1))
+    assert [("nothing_contested", None)] == blotter(lambda: lane.settle_contest("buyer", 1, "falls"))
     late = declared().on(date(2028, 1, 2))
-    assert [("contest_over", None)] == refused(lambda: late.contest("seller", 1))
+    assert [("contest_over", None)] == blotter(lambda: late.contest("seller", 1))
     assert not is_contested(lane.stands)
     lane.contest("seller", 1)
     assert is_contested(lane.stands)
-    assert [("contested_before", None)] == refused(lambda: lane.contest("seller", 1))
+    assert [("contested_before", None)] == blotter(lambda: lane.contest("seller", 1))
 
 
 def test_each_side_gives_in_for_itself_and_the_operator_shows_by_what_it_decides() -> None:
     lane = declared().contest("seller", 1)
-    assert [("side_wrong", None)] == refused(lambda: lane.settle_contest("buyer", 1, "stands"))
-    assert [("side_wrong", None)] == refused(lambda: lane.settle_contest("seller", 1, "falls"))
+    assert [("side_wrong", None)] == blotter(lambda: lane.settle_contest("buyer", 1, "stands"))
+    assert [("side_wrong", None)] == blotter(lambda: lane.settle_contest("seller", 1, "falls"))
     bare = lane.settle_contest
     lane.papers = lambda: ()  # type: ignore[method-assign]  # no documents
-    assert [("evidence_missing", "/evidence")] == refused(lambda: bare("operator", 1, "falls"))
+    assert [("evidence_missing", "/evidence")] == blotter(lambda: bare("operator", 1, "falls"))
     lane.settle_contest("seller", 1, "stands")
     assert not is_contested(lane.stands)
-    assert [("nothing_contested", None)] == refused(lambda: lane.settle_contest("buyer", 1, "falls"))
+    assert [("nothing_contested", None)] == blotter(lambda: lane.settle_contest("buyer", 1, "falls"))
 
 
 def test_what_was_declared_before_it_could_be_contested_is_final() -> None:
     lane = running().suspend("buyer", 20)
-    assert [("declaration_final", None)] == refused(lambda: lane.contest("seller", 1))
+    assert [("declaration_final", None)] == blotter(lambda: lane.contest("seller", 1))
     assert [] == ledgers(lane)
     lane.on(YEAR_END).pass_time()
     assert [20 * TONNE_G] == [each.force_majeure_g for each in ledgers(lane)]
@@ -154,7 +149,7 @@ def test_force_majeure_that_falls_is_over() -> None:
         declared(length=400).contest("seller", 1).on(date(2027, 12, 20)).settle_contest("buyer", 1, "falls")
     )
     assert ("effective", lane.now) == (lane.stands.status, lane.stands.suspensions[0].ended_at)
-    assert [("nothing_contested", None)] == refused(lambda: lane.settle_contest("buyer", 1, "falls"))
+    assert [("nothing_contested", None)] == blotter(lambda: lane.settle_contest("buyer", 1, "falls"))
 
 
 def test_force_majeure_that_falls_after_its_period_lasted_no_longer_than_that() -> None:
@@ -194,20 +189,20 @@ def test_a_contest_outlasts_the_term_and_its_year_is_assessed_after_it() -> None
 def test_a_contested_termination_stays_one() -> None:
     lane = running()
     lane.terminate("buyer", "breach", evidence=())
-    assert [("side_wrong", None)] == refused(lambda: lane.contest("buyer", None))
+    assert [("side_wrong", None)] == blotter(lambda: lane.contest("buyer", None))
     lane.contest("seller", None)
     assert ("terminated", "seller") == (lane.stands.status, lane.stands.end_contest.by)  # type: ignore[union-attr]  # was contested
     lane.settle_contest("buyer", None, "falls")
     assert "terminated" == lane.stands.status
     before = running().terminate("buyer", "breach")
-    assert [("declaration_final", None)] == refused(lambda: before.contest("seller", None))
+    assert [("declaration_final", None)] == blotter(lambda: before.contest("seller", None))
 
 
 def test_who_declared_force_majeure_does_not_end_the_agreement_for_it() -> None:
     lane = declared("seller")
     reason = "prolonged_force_majeure"
     own = [("own_force_majeure", "/reason")]
-    assert own == refused(lambda: lane.terminate("seller", reason, evidence=(), at_door=True))
+    assert own == blotter(lambda: lane.terminate("seller", reason, evidence=(), at_door=True))
     assert "terminated" == lane.terminate("buyer", reason, evidence=(), at_door=True).stands.status
 
 

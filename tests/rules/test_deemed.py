@@ -1,9 +1,7 @@
 """A buyer that neither weighs nor accepts is called upon, then deemed to have: what is too early or too late
 first."""
 
-from collections.abc import Callable
 from datetime import UTC, date, datetime
-from typing import Any
 
 import pytest
 from msgspec import UNSET, UnsetType
@@ -14,16 +12,12 @@ from events.contract_terms import AssayClause
 from events.delivery_events import BuyerCalled
 from tests.contract_support import TONNE_G
 from tests.delivery_support import CERTIFICATE, FLAT, NDPR, PPM_PPB, UMPIRE, Deliveries, figures
-from tests.desk_support import BUYER_TRADER, OPERATOR_CALLER, PERCENT_PPB, blotter
+from tests.desk_support import BUYER_TRADER, OPERATOR_CALLER, PERCENT_PPB, codes_of
 from tests.rules.test_deliveries import SHIPPED, SPEC, begun, disputed
 
 CALLED, OVER = date(2027, 5, 1), date(2027, 6, 1)
 """60 days after 1 March are over; 30 days after the call."""
 LIMITED = replace(SPEC, product=replace(SPEC.product, purity=None))
-
-
-def refused(step: Callable[[], Any]) -> list[str]:
-    return [code for code, _ in blotter(step)]
 
 
 def called() -> Deliveries:
@@ -32,9 +26,9 @@ def called() -> Deliveries:
 
 def test_nothing_is_deemed_before_its_time_nor_by_a_party() -> None:
     of = begun().ship().on(date(2027, 4, 30))
-    assert ["not_due"] == refused(of.pass_time)
-    assert ["role_missing"] == refused(lambda: of.on(CALLED).pass_time(caller=BUYER_TRADER))
-    assert ["not_due"] == refused(of.pass_time().on(date(2027, 5, 31)).pass_time)
+    assert ["not_due"] == codes_of(of.pass_time)
+    assert ["role_missing"] == codes_of(lambda: of.on(CALLED).pass_time(caller=BUYER_TRADER))
+    assert ["not_due"] == codes_of(of.pass_time().on(date(2027, 5, 31)).pass_time)
     assert "shipped" == of.delivery.status
 
 
@@ -54,7 +48,7 @@ def test_the_day_is_known_before_the_call_and_a_late_call_leaves_as_much_time(da
 def test_a_buyer_that_is_called_still_weighs_in_time_and_no_longer_later() -> None:
     assert "weighed" == called().on(date(2027, 5, 31)).weigh().delivery.status
     late = called().on(OVER)
-    assert ["buyer_act_over"] == refused(late.weigh)
+    assert ["buyer_act_over"] == codes_of(late.weigh)
     weighed = late.pass_time().delivery
     assert weighed.weighed is not None
     assert (11 * TONNE_G, OVER, True, datetime(2027, 6, 16, tzinfo=UTC)) == (
@@ -63,7 +57,7 @@ def test_a_buyer_that_is_called_still_weighs_in_time_and_no_longer_later() -> No
         weighed.weighed.deemed,
         weighed.weighed.exchange_by,
     )
-    assert ["delivery_status_unfit"] == refused(late.weigh)
+    assert ["delivery_status_unfit"] == codes_of(late.weigh)
 
 
 def test_after_a_deemed_weighing_the_sellers_assay_stands_and_the_lot_is_deemed_accepted() -> None:
@@ -71,7 +65,7 @@ def test_after_a_deemed_weighing_the_sellers_assay_stands_and_the_lot_is_deemed_
     of.on(date(2027, 6, 16)).pass_time()
     assert of.delivery.exchanged is not None
     assert (("buyer",), 61 * PERCENT_PPB) == (of.delivery.exchanged.silent, of.delivery.fractions_ppb["Nd"])
-    assert ["delivery_status_unfit"] == refused(of.settle)
+    assert ["delivery_status_unfit"] == codes_of(of.settle)
     of.pass_time().on(date(2027, 7, 17)).pass_time()
     accepted = of.delivery.accepted
     assert accepted is not None
@@ -93,7 +87,7 @@ def test_what_is_off_spec_is_rejected_before_the_day_and_deemed_taken_from_it_on
     def off() -> Deliveries:
         dirty = figures(**{**NDPR, "Th": 60 * PPM_PPB})
         of = begun(SPEC).ship(stated=dirty).weigh().on(date(2027, 3, 16)).pass_time()
-        assert ["not_due"] == refused(of.on(date(2027, 3, 15)).pass_time)
+        assert ["not_due"] == codes_of(of.on(date(2027, 3, 15)).pass_time)
         return of.on(date(2027, 3, 16)).pass_time()
 
     in_time = off().on(date(2027, 4, 15)).reject()
@@ -102,9 +96,9 @@ def test_what_is_off_spec_is_rejected_before_the_day_and_deemed_taken_from_it_on
         next_due(in_time.delivery),
         awaited(in_time.delivery, in_time.paper.now),
     )
-    assert ["not_due"] == refused(in_time.on(date(2028, 1, 1)).pass_time)
+    assert ["not_due"] == codes_of(in_time.on(date(2028, 1, 1)).pass_time)
     late = off().on(date(2027, 4, 16))
-    assert ["buyer_act_over"] == refused(late.reject)
+    assert ["buyer_act_over"] == codes_of(late.reject)
     assert "accepted" == late.pass_time().delivery.status
     assert "accepted" == off().on(date(2027, 4, 16)).accept().delivery.status
 
@@ -112,9 +106,9 @@ def test_what_is_off_spec_is_rejected_before_the_day_and_deemed_taken_from_it_on
 def test_the_clock_stands_for_an_umpire_and_begins_anew_with_the_operators_word() -> None:
     of = disputed().on(date(2028, 1, 1))
     assert ("before_umpire", None) == (of.delivery.status, next_due(of.delivery))
-    assert ["not_due"] == refused(of.pass_time)
+    assert ["not_due"] == codes_of(of.pass_time)
     of.umpire("buyer", results=figures(Nd=61 * PERCENT_PPB), certificate=CERTIFICATE)
-    assert ["not_due"] == refused(of.on(date(2028, 1, 7)).pass_time)
+    assert ["not_due"] == codes_of(of.on(date(2028, 1, 7)).pass_time)
     of.object_to_umpire("seller")
     assert (None, None) == (next_due(of.delivery), awaited(of.delivery, of.paper.now))
     of.umpire(caller=OPERATOR_CALLER, results=figures(Nd=60 * PERCENT_PPB), certificate=CERTIFICATE)

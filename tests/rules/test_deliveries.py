@@ -1,7 +1,6 @@
 """A delivery from shipment to title, every refusal first."""
 
 import re
-from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
@@ -61,10 +60,6 @@ SPEC = replace(
 CLEAN = {"Nd": 60 * PERCENT_PPB, "Pr": 20 * PERCENT_PPB, "Th": 10 * PPM_PPB}
 
 
-def refused(step: Callable[[], Any]) -> list[tuple[str, str | None]]:
-    return blotter(step)
-
-
 def begun(terms: Any = FLAT) -> Deliveries:
     return Deliveries(terms).on(SHIPPED)
 
@@ -107,22 +102,22 @@ SHIPMENTS: dict[str, tuple[dict[str, Any], list[tuple[str, str | None]]]] = {
 
 @pytest.mark.parametrize(("changes", "expected"), SHIPMENTS.values(), ids=SHIPMENTS)
 def test_what_cannot_be_shipped(changes: dict[str, Any], expected: list[tuple[str, str | None]]) -> None:
-    assert expected == refused(lambda: begun().ship(**changes))
+    assert expected == blotter(lambda: begun().ship(**changes))
 
 
 def test_nothing_is_delivered_before_the_agreement_is_effective_or_after_it() -> None:
     before = begun()
     before.paper.agreement = replace(before.paper.stands, status="binding_subject_to_cp", starts_on=None)
-    assert [("agreement_ineffective", None)] == refused(before.ship)
+    assert [("agreement_ineffective", None)] == blotter(before.ship)
     suspended = begun()
     suspended.paper.suspend("seller")
-    assert [("agreement_ineffective", None)] == refused(suspended.ship)
+    assert [("agreement_ineffective", None)] == blotter(suspended.ship)
     late = begun().on(date(2028, 1, 1))
-    assert [("outside_contract_years", "/shipped_on")] == refused(late.ship)
+    assert [("outside_contract_years", "/shipped_on")] == blotter(late.ship)
 
 
 def test_a_lot_is_delivered_once() -> None:
-    assert [("lot_delivered", "/lot_number")] == refused(lambda: begun().ship().ship(lot_number="L1"))
+    assert [("lot_delivered", "/lot_number")] == blotter(lambda: begun().ship().ship(lot_number="L1"))
 
 
 def of_match(terms: Any = FLAT) -> Deliveries:
@@ -140,14 +135,14 @@ def test_the_contract_of_a_match_takes_what_is_left_and_its_tolerance(
     volume = FixedVolume(acq_g=(20 * TONNE_G,), tolerance_ppb=tolerance_ppb)
     of = of_match(replace(FLAT, volume=volume)).ship().ship()
     passed = [("quantity_of_match_passed", "/net_wet_g")]
-    assert passed == refused(of.ship)
-    assert passed == refused(lambda: of.ship(net_wet_g=last_wet_g + 2))
+    assert passed == blotter(of.ship)
+    assert passed == blotter(lambda: of.ship(net_wet_g=last_wet_g + 2))
     of.ship(net_wet_g=last_wet_g)
-    assert passed == refused(lambda: of.ship(net_wet_g=2))
+    assert passed == blotter(lambda: of.ship(net_wet_g=2))
     assert 8_000_000 == begun().ship().ship().ship().delivery.shipped.quantity_g
     both_years = replace(volume, acq_g=(4 * TONNE_G, 16 * TONNE_G))
     longer = of_match(replace(FLAT, volume=both_years, term=replace(FLAT.term, years=2))).ship().ship()
-    assert passed == refused(lambda: longer.ship(net_wet_g=last_wet_g + 2))
+    assert passed == blotter(lambda: longer.ship(net_wet_g=last_wet_g + 2))
     longer.ship(net_wet_g=last_wet_g)
 
 
@@ -174,7 +169,7 @@ def test_what_was_rejected_may_be_replaced_and_what_was_settled_counts_as_settle
 def test_the_contract_of_a_match_takes_its_lot_or_parts_of_it(lot_number: str, codes: list[str]) -> None:
     matched = PhysicalLot(site=numbered(7), lot_number="HOARD-1")
     named: dict[str, Any] = {"lot_number": lot_number, "matched": matched}
-    assert [(code, "/lot_number") for code in codes] == refused(lambda: of_match().ship(**named))
+    assert [(code, "/lot_number") for code in codes] == blotter(lambda: of_match().ship(**named))
     dearer = replace(FLAT, price=FlatPrice(price_micro_per_kg=120 * MICRO))
     later = amended(of_match(), dearer).on(SHIPPED + timedelta(days=1))
     assert lot_number == later.ship(**named).delivery.shipped.lot_number
@@ -241,18 +236,18 @@ def test_a_weighing_far_from_the_shipment_is_told(
 def test_every_figure_that_the_price_and_the_limits_need_is_stated() -> None:
     dirty = PenaltyRule(analyte="U", threshold_ppb=0, step_ppb=1, ueur_per_kg_per_step=1)
     terms = replace(SPEC, penalties=(dirty,))
-    assert [("analyte_missing", "/stated")] * 2 == refused(begun(terms).ship)
+    assert [("analyte_missing", "/stated")] * 2 == blotter(begun(terms).ship)
 
 
 def test_36_percent_recycled_has_to_be_shown() -> None:
     """Stellantis and Carester: the agreed share of post-consumer content, by evidence of the lot."""
     terms = replace(FLAT, product=replace(FLAT.product, post_consumer_min_ppb=36 * PERCENT_PPB))
     expected = [("recycled_share_too_low", "/recycled")]
-    assert expected == refused(begun(terms).ship)
+    assert expected == blotter(begun(terms).ship)
     short = DeliveryEvidence(
         recycled=RecycledContent(post_consumer_ppb=36 * PERCENT_PPB - 1, pre_consumer_ppb=50 * PERCENT_PPB)
     )
-    assert expected == refused(lambda: begun(terms).ship(evidence=short))
+    assert expected == blotter(lambda: begun(terms).ship(evidence=short))
     shown = DeliveryEvidence(recycled=RecycledContent(post_consumer_ppb=36 * PERCENT_PPB))
     assert shown == begun(terms).ship(evidence=shown).delivery.shipped.evidence
 
@@ -283,22 +278,22 @@ def test_a_shipment_is_invoiced_at_90_percent_on_documents() -> None:
     ],
 )
 def test_what_cannot_be_weighed(changes: Any, expected: Any) -> None:
-    assert expected == refused(lambda: begun().ship().weigh(**changes))
+    assert expected == blotter(lambda: begun().ship().weigh(**changes))
 
 
 def test_steps_come_in_order_and_once() -> None:
-    assert [("delivery_unknown", None)] == refused(begun().weigh)
+    assert [("delivery_unknown", None)] == blotter(begun().weigh)
     unfit = [("delivery_status_unfit", None)]
     shipped = begun().ship()
     for step in (lambda: shipped.lodge("seller"), shipped.exchange, shipped.umpire, shipped.accept):
-        assert unfit == refused(step)
-    assert unfit == refused(shipped.reject)
-    assert unfit == refused(shipped.settle)
+        assert unfit == blotter(step)
+    assert unfit == blotter(shipped.reject)
+    assert unfit == blotter(shipped.settle)
     weighed = shipped.weigh()
-    assert unfit == refused(weighed.weigh)
+    assert unfit == blotter(weighed.weigh)
     accepted = weighed.lodge("seller").lodge("buyer").accept()
     for step in (accepted.accept, accepted.reject, accepted.exchange, accepted.umpire):
-        assert unfit == refused(step)
+        assert unfit == blotter(step)
 
 
 @pytest.mark.parametrize(
@@ -319,14 +314,14 @@ def test_steps_come_in_order_and_once() -> None:
     ],
 )
 def test_what_cannot_be_lodged(changes: Any, expected: Any) -> None:
-    assert expected == refused(lambda: begun().ship().weigh().lodge("seller", **changes))
+    assert expected == blotter(lambda: begun().ship().weigh().lodge("seller", **changes))
 
 
 def test_a_shipment_is_withdrawn_by_its_seller_until_its_buyer_has_spoken() -> None:
     of = begun().ship(lot_number="L1", net_wet_g=10 * TONNE_G)
     provisional = of.delivery.shipped.lines[0].amount_cents
-    assert [("side_wrong", None)] == refused(lambda: of.withdraw("buyer"))
-    assert [("malformed_member", "/reason")] == refused(lambda: of.withdraw(reason=""))
+    assert [("side_wrong", None)] == blotter(lambda: of.withdraw("buyer"))
+    assert [("malformed_member", "/reason")] == blotter(lambda: of.withdraw(reason=""))
     (taken_back,) = of.withdraw().invoices
     assert ("withdrawn", "withdrawal", -provisional) == (
         of.delivery.status,
@@ -334,18 +329,18 @@ def test_a_shipment_is_withdrawn_by_its_seller_until_its_buyer_has_spoken() -> N
         taken_back.total_cents,
     )
     for step in (of.withdraw, of.weigh, of.accept, of.declare_non_arrival, of.pass_time):
-        assert refused(step)
+        assert blotter(step)
     assert (0, None) == (of.state.left_g, next_due(of.delivery))
     again = of.ship(lot_number="L1").delivery
     assert ("shipped", UNSET) == (again.status, again.shipped.replaces)
-    assert [("lot_delivered", "/lot_number")] == refused(lambda: of.ship(lot_number="L1"))
+    assert [("lot_delivered", "/lot_number")] == blotter(lambda: of.ship(lot_number="L1"))
     of.weigh()
-    assert [("delivery_status_unfit", None)] == refused(of.withdraw)
+    assert [("delivery_status_unfit", None)] == blotter(of.withdraw)
 
 
 def test_a_shipment_that_never_came_by_its_buyers_word_is_not_withdrawn() -> None:
     of = begun().ship().on(date(2027, 6, 1)).declare_non_arrival()
-    assert [("buyer_has_spoken", None)] == refused(of.withdraw)
+    assert [("buyer_has_spoken", None)] == blotter(of.withdraw)
 
 
 def test_what_was_withdrawn_stands_in_for_nothing() -> None:
@@ -375,14 +370,14 @@ def test_a_sealed_assay_is_lodged_anew_while_nobody_has_seen_it_and_comes_in_tim
     """64 ppm of what was meant as percent: the one that was lodged last is exchanged."""
     weighed = begun().ship().weigh().lodge("seller", results=figures(Nd=64_000, Pr=0))
     weighed.lodge("seller")
-    assert [("assay_lodged_before", None)] == refused(lambda: weighed.lodge("seller"))
+    assert [("assay_lodged_before", None)] == blotter(lambda: weighed.lodge("seller"))
     weighed.lodge("buyer")
     assert NDPR == weighed.delivery.settled_ppb
     opened = [("delivery_status_unfit", None)]
-    assert opened == refused(lambda: weighed.lodge("seller", reference="A-2"))
-    assert opened == refused(lambda: weighed.lodge("buyer", reference="A-2"))
+    assert opened == blotter(lambda: weighed.lodge("seller", reference="A-2"))
+    assert opened == blotter(lambda: weighed.lodge("buyer", reference="A-2"))
     late = begun().ship().weigh().lodge("seller").on(date(2027, 3, 16))
-    assert [("exchange_over", None)] == refused(lambda: late.lodge("buyer"))
+    assert [("exchange_over", None)] == blotter(lambda: late.lodge("buyer"))
 
 
 @pytest.mark.parametrize(
@@ -464,8 +459,8 @@ def test_the_exchange_waits_for_both_or_for_the_time_to_be_out() -> None:
     assert weighed.delivery.weighed is not None
     assert datetime(2027, 3, 16, tzinfo=UTC) == weighed.delivery.weighed.exchange_by
     weighed.lodge("seller").on(date(2027, 3, 15))
-    assert [("exchange_not_due", None)] == refused(weighed.exchange)
-    assert [("agreement_unknown", None)] == refused(lambda: weighed.exchange(caller=STRANGER_TRADER))
+    assert [("exchange_not_due", None)] == blotter(weighed.exchange)
+    assert [("agreement_unknown", None)] == blotter(lambda: weighed.exchange(caller=STRANGER_TRADER))
     weighed.on(date(2027, 3, 16)).exchange(caller=OPERATOR_CALLER)
     exchanged = weighed.delivery.exchanged
     assert exchanged is not None
@@ -507,7 +502,7 @@ def disputed(terms: Any = FLAT) -> Deliveries:
     ],
 )
 def test_what_is_no_word_of_the_umpire(changes: Any, expected: Any) -> None:
-    assert expected == refused(lambda: disputed().umpire(**changes))
+    assert expected == blotter(lambda: disputed().umpire(**changes))
 
 
 @pytest.mark.parametrize("laboratory", ["Umpire Labs Antwerp", UMPIRE_UNNAMED])
@@ -516,9 +511,9 @@ def test_who_is_named_while_a_delivery_is_in_dispute_is_its_umpire(laboratory: s
     unnamed = replace(FLAT, assay=replace(FLAT.assay, umpire=UMPIRE_UNNAMED))
     before = disputed(unnamed)
     given: dict[str, Any] = {"results": figures(Nd=1), "laboratory": laboratory}
-    assert [("umpire_not_named", "/laboratory")] == refused(lambda: before.umpire(**given))
+    assert [("umpire_not_named", "/laboratory")] == blotter(lambda: before.umpire(**given))
     after = amended(disputed(unnamed), FLAT)
-    assert [("umpire_not_agreed", "/laboratory")] == refused(lambda: after.umpire(**given))
+    assert [("umpire_not_agreed", "/laboratory")] == blotter(lambda: after.umpire(**given))
     assert "assayed" == after.umpire(results=figures(Nd=1), laboratory=UMPIRE).delivery.status
 
 
@@ -543,7 +538,7 @@ def test_a_day_that_has_begun_in_the_far_east_is_taken() -> None:
     tomorrow, begins = SHIPPED + timedelta(days=1), datetime.combine(SHIPPED, time(10), UTC)
     of = begun()
     of.paper.now = begins - timedelta(minutes=1)
-    assert [("date_in_future", "/shipped_on")] == refused(lambda: of.ship(shipped_on=tomorrow))
+    assert [("date_in_future", "/shipped_on")] == blotter(lambda: of.ship(shipped_on=tomorrow))
     of.paper.now = begins
     delivery = of.ship(shipped_on=tomorrow).weigh(weighed_on=tomorrow).delivery
     assert delivery.weighed is not None
@@ -555,53 +550,53 @@ def test_a_certificate_is_of_a_day_between_shipment_and_now(days: int) -> None:
     dated = replace(CERTIFICATE, dated_on=SHIPPED + timedelta(days=days))
     code = "date_in_future" if days > 0 else "dates_out_of_order"
     given: dict[str, Any] = {"results": figures(Nd=1), "certificate": dated}
-    assert [(code, "/certificate/dated_on")] == refused(lambda: disputed().umpire(**given))
+    assert [(code, "/certificate/dated_on")] == blotter(lambda: disputed().umpire(**given))
 
 
 def test_who_hands_in_the_umpires_figures_waits_for_the_other_side() -> None:
     """The buyer could otherwise take title, or send the lot back, by figures that nobody else has seen."""
     for step in (handed_in("buyer").accept, handed_in("buyer").reject):
-        assert [("objection_open", None)] == refused(step)
+        assert [("objection_open", None)] == blotter(step)
     late = handed_in("buyer").on(SHIPPED + timedelta(days=OBJECTION_DAYS + 1))
     assert 8_120_000 == late.accept().delivery.accepted.quantity_g  # type: ignore[union-attr]  # was accepted
     assert "accepted" == handed_in("seller").accept().delivery.status
 
 
 def test_what_is_no_objection() -> None:
-    assert [("umpire_handed_in", None)] == refused(lambda: handed_in().object_to_umpire("seller"))
+    assert [("umpire_handed_in", None)] == blotter(lambda: handed_in().object_to_umpire("seller"))
     late = handed_in().on(SHIPPED + timedelta(days=OBJECTION_DAYS + 1))
-    assert [("objection_over", None)] == refused(late.object_to_umpire)
-    assert [("delivery_status_unfit", None)] == refused(disputed().object_to_umpire)
-    assert [("delivery_status_unfit", None)] == refused(handed_in().accept().object_to_umpire)
-    assert [("malformed_member", "/reason")] == refused(lambda: handed_in().object_to_umpire(reason=""))
-    assert [("agreement_unknown", None)] == refused(
+    assert [("objection_over", None)] == blotter(late.object_to_umpire)
+    assert [("delivery_status_unfit", None)] == blotter(disputed().object_to_umpire)
+    assert [("delivery_status_unfit", None)] == blotter(handed_in().accept().object_to_umpire)
+    assert [("malformed_member", "/reason")] == blotter(lambda: handed_in().object_to_umpire(reason=""))
+    assert [("agreement_unknown", None)] == blotter(
         lambda: handed_in().object_to_umpire(caller=STRANGER_TRADER)
     )
     of = handed_in()
-    assert [("objection_unfounded", "/evidence")] == refused(lambda: of.object_to_umpire(evidence=()))
+    assert [("objection_unfounded", "/evidence")] == blotter(lambda: of.object_to_umpire(evidence=()))
     early = replace(CERTIFICATE, dated_on=SHIPPED + timedelta(days=3))
-    assert [("date_in_future", "/evidence/0/dated_on")] == refused(
+    assert [("date_in_future", "/evidence/0/dated_on")] == blotter(
         lambda: handed_in().object_to_umpire(evidence=(early,))
     )
     of_before = disputed().umpire(results=figures(Nd=1))
-    assert [("umpire_final", None)] == refused(of_before.object_to_umpire)
+    assert [("umpire_final", None)] == blotter(of_before.object_to_umpire)
 
 
 def test_an_objection_takes_the_figures_away_and_the_operator_has_the_last_word() -> None:
     objected = handed_in().object_to_umpire()
     assert ("before_umpire", None) == (objected.delivery.status, objected.delivery.umpire)
     assert "Nd" in objected.delivery.exchanged.to_umpire  # type: ignore[union-attr]  # was exchanged
-    assert [("umpire_contested", None)] == refused(lambda: objected.umpire(results=figures(Nd=1)))
+    assert [("umpire_contested", None)] == blotter(lambda: objected.umpire(results=figures(Nd=1)))
     decided = objected.umpire(
         caller=OPERATOR_CALLER, certificate=CERTIFICATE, results=figures(Nd=60 * PERCENT_PPB)
     )
     assert 60 * PERCENT_PPB == decided.delivery.fractions_ppb["Nd"]
-    assert [("umpire_final", None)] == refused(decided.object_to_umpire)
+    assert [("umpire_final", None)] == blotter(decided.object_to_umpire)
     assert "accepted" == decided.accept().delivery.status
 
 
 def test_the_operator_decides_only_where_the_parties_cannot() -> None:
-    assert [("umpire_of_parties", None)] == refused(lambda: disputed().umpire(**OPERATOR))
+    assert [("umpire_of_parties", None)] == blotter(lambda: disputed().umpire(**OPERATOR))
     unnamed = replace(FLAT, assay=replace(FLAT.assay, umpire=UMPIRE_UNNAMED))
     named = disputed(unnamed).umpire(**OPERATOR | {"laboratory": "SGS Geneva"})
     assert ("assayed", "SGS Geneva") == (
@@ -614,7 +609,7 @@ def test_the_umpire_settles_what_the_two_could_not() -> None:
     """61 % lies between: 8.12 t instead of 8 t of basis, the buyer was farther off."""
     before = disputed()
     assert "before_umpire" == before.delivery.status
-    assert [("delivery_status_unfit", None)] == refused(before.accept)
+    assert [("delivery_status_unfit", None)] == blotter(before.accept)
     decided = before.umpire(results=figures(Nd=61 * PERCENT_PPB), cost_cents=120_000).delivery
     assert decided.umpire is not None
     assert "buyer" == decided.umpire.settled[0].pays_umpire
@@ -631,13 +626,13 @@ def test_the_umpire_settles_what_the_two_could_not() -> None:
     ],
 )
 def test_what_cannot_be_accepted(changes: Any, expected: Any) -> None:
-    assert expected == refused(lambda: begun().assayed().accept(**changes))
+    assert expected == blotter(lambda: begun().assayed().accept(**changes))
 
 
 def test_what_is_within_its_limits_cannot_be_rejected() -> None:
     clean = begun(SPEC).assayed(stated=figures(**CLEAN))
-    assert [("within_specification", None)] == refused(clean.reject)
-    assert [("side_wrong", None)] == refused(lambda: clean.reject("seller"))
+    assert [("within_specification", None)] == blotter(clean.reject)
+    assert [("side_wrong", None)] == blotter(lambda: clean.reject("seller"))
 
 
 def test_a_rejection_names_the_broken_limits_and_gives_the_money_back() -> None:
@@ -679,7 +674,7 @@ def test_what_is_agreed_after_a_shipment_is_not_asked_of_it() -> None:
     of = amended(begun().ship().weigh().lodge("seller"), more).lodge("buyer")
     assert of.delivery.exchanged is not None
     assert ["Nd", "Pr"] == [each.analyte for each in of.delivery.exchanged.settled]
-    assert [("within_specification", None)] == refused(of.reject)
+    assert [("within_specification", None)] == blotter(of.reject)
 
 
 def closed(of: Deliveries, **changes: Any) -> list[tuple[str, str | None]]:
@@ -695,7 +690,7 @@ def closed(of: Deliveries, **changes: Any) -> list[tuple[str, str | None]]:
         moisture_ppb=0,
         stated=figures(**NDPR),
     )
-    return refused(lambda: ship(state, argument, of.paper.moment))
+    return blotter(lambda: ship(state, argument, of.paper.moment))
 
 
 def test_nothing_is_shipped_into_a_year_or_quarter_whose_account_is_closed() -> None:

@@ -1,6 +1,6 @@
 """An amendment that states from which day it counts: ahead, back, and what else goes by the day."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -38,10 +38,6 @@ from tests.rules.test_agreement_proof import checked, proof_of
 from tests.volume_support import days
 
 NEW_YEAR = date(2028, 1, 1)
-
-
-def refused(step: Callable[[], Any]) -> list[tuple[str, str | None]]:
-    return blotter(step)
 
 
 def of_price(eur: int, splitting_ppb: int = 5_000_000, **changes: Any) -> AgreementTerms:
@@ -170,15 +166,15 @@ def test_a_day_lies_within_the_term_and_behind_what_is_settled(
     lane = begun().on(date(2027, 5, 3)).ship().on(date(2027, 5, 10))
     stated = replace(terms, effective_from=day)
     pointer = "/terms/effective_from"
-    assert [(code, pointer) for code in expected] == refused(lambda: lane.propose("buyer", stated))
+    assert [(code, pointer) for code in expected] == blotter(lambda: lane.propose("buyer", stated))
 
 
 def test_a_draft_and_an_agreement_that_is_not_effective_state_no_day() -> None:
     stated = replace(of_price(100), effective_from=NEW_YEAR)
     told = [("day_stated_early", "/terms/effective_from")]
-    assert told == refused(lambda: ContractLane().draft(stated))
+    assert told == blotter(lambda: ContractLane().draft(stated))
     lane = ContractLane().draft(of_price(100)).sign(binding=False)
-    assert told == refused(lambda: lane.propose("buyer", stated))
+    assert told == blotter(lambda: lane.propose("buyer", stated))
 
 
 def test_what_is_settled_is_named() -> None:
@@ -203,7 +199,7 @@ def test_a_proposal_for_a_day_that_something_left_on_meanwhile_is_not_signed() -
         .propose("seller", replace(of_price(120), effective_from=date(2027, 5, 9)))
     )
     lane.sign("seller").ship()
-    assert [("day_settled", "/terms/effective_from")] == refused(lambda: lane.sign("buyer"))
+    assert [("day_settled", "/terms/effective_from")] == blotter(lambda: lane.sign("buyer"))
 
 
 def test_an_amendment_may_reach_back_to_where_nothing_is_settled() -> None:
@@ -218,7 +214,7 @@ def test_an_amendment_may_reach_back_to_where_nothing_is_settled() -> None:
         (due_on(lane.stands, each, None) - each.date()).days for each in (issued, issued + timedelta(days=1))
     ]
     early = replace(of_price(130), effective_from=date(2027, 5, 9))
-    again = refused(lambda: lane.propose("buyer", early))
+    again = blotter(lambda: lane.propose("buyer", early))
     assert [
         ("dates_out_of_order", "/terms/effective_from"),
         ("day_settled", "/terms/effective_from"),
@@ -278,7 +274,7 @@ def test_a_contract_year_goes_by_the_terms_of_its_last_day() -> None:
     """Quantities of years that have begun by the day stay; of later ones they change with it."""
     more = FixedVolume(acq_g=tuple(each * TONNE_G for each in (100, 100, 130, 130, 130)), tolerance_ppb=1)
     lane = begun().on(date(2027, 5, 10))
-    told = refused(lambda: amended(lane, of_price(100, volume=more), date(2029, 1, 2)))
+    told = blotter(lambda: amended(lane, of_price(100, volume=more), date(2029, 1, 2)))
     assert [("field_fixed", "/terms/volume")] == told
     amended(lane, of_price(100, volume=more, shortfall_notice_days=9), date(2029, 1, 1))
     assert [0, 0, 9, 9] == [year_terms(lane.stands, year).shortfall_notice_days for year in range(1, 5)]
@@ -295,9 +291,9 @@ def test_a_period_is_nominated_by_the_terms_of_its_first_day() -> None:
     lane = begun(nominations=annual).pass_time()
     amended(lane.on(date(2027, 5, 10)), of_price(100, nominations=quarterly, product=product), NEW_YEAR)
     whole = NominatedPart(period=days(date(2028, 1, 1), date(2029, 1, 1)), quantity_g=TONNE_G, form="metal")
-    assert [("level_not_agreed", "/level")] == refused(lambda: lane.nominate("annual", whole))
+    assert [("level_not_agreed", "/level")] == blotter(lambda: lane.nominate("annual", whole))
     first = replace(whole, period=days(date(2028, 1, 1), date(2028, 4, 1)), quantity_g=30 * TONNE_G)
-    assert [("form_not_agreed", "/form")] == refused(
+    assert [("form_not_agreed", "/form")] == blotter(
         lambda: lane.nominate("quarterly", replace(first, form="separated_oxide"))
     )
     lane.nominate("quarterly", first)
@@ -324,7 +320,7 @@ def test_a_level_that_begins_within_a_year_has_none_above_it_that_was_never_agre
     assert found is not None
     assert ("2028-07-22", "monthly") == (str(found[0].date()), found[1].level)
     january = replace(july, period=days(date(2029, 1, 1), date(2029, 2, 1)))
-    assert [("level_above_missing", "/level")] == refused(lambda: lane.nominate("monthly", january))
+    assert [("level_above_missing", "/level")] == blotter(lambda: lane.nominate("monthly", january))
 
 
 def test_a_stated_day_mends_no_umpire_before_it() -> None:

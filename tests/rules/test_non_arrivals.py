@@ -1,7 +1,6 @@
 """A lot that never came: declared in time and with a document, contested, settled, and borne by whom the
 Incoterm says."""
 
-from collections.abc import Callable
 from datetime import date, timedelta
 from typing import Any, get_args
 
@@ -19,16 +18,12 @@ from events.contract_terms import Evidence
 from events.vocabulary import Incoterm
 from tests.contract_support import TONNE_G
 from tests.delivery_support import FLAT, Deliveries
-from tests.desk_support import OPERATOR_CALLER, STRANGER_TRADER, blotter
+from tests.desk_support import OPERATOR_CALLER, STRANGER_TRADER, codes_of
 from tests.rules.test_deliveries import SHIPPED, begun
 
 REPORT = Evidence(title="Report of loss", sha256="ab" * 32, dated_on=SHIPPED)
 LOST = SHIPPED + timedelta(days=61)
 OVER = SHIPPED + timedelta(days=OBJECTION_DAYS + 1)
-
-
-def refused(step: Callable[[], Any]) -> list[str]:
-    return [code for code, _ in blotter(step)]
 
 
 def under(incoterm: Any) -> Any:
@@ -54,7 +49,7 @@ def test_who_bears_a_lot_that_nobody_says_has_come(incoterm: Incoterm) -> None:
     shipped: 8 t × 100 EUR, less 90 % paid before."""
     of = missing(incoterm)
     assert next_due(of.delivery) == of.delivery.missing.contest_by  # type: ignore[union-attr]
-    assert ["not_due"] == refused(of.pass_time)
+    assert ["not_due"] == codes_of(of.pass_time)
     of.on(OVER).pass_time()
     settled = of.delivery.missing_settled
     assert settled is not UNSET
@@ -63,13 +58,13 @@ def test_who_bears_a_lot_that_nobody_says_has_come(incoterm: Incoterm) -> None:
     assert (None, None) == (next_due(of.delivery), awaited(of.delivery, of.paper.now))
     if risk == "seller":
         assert [("non_arrival", -72_000_000)] == [(each.settles, each.total_cents) for each in of.invoices]
-        assert ["already_settled"] == refused(of.settle)
+        assert ["already_settled"] == codes_of(of.settle)
         assert (None, 0) == (of.delivery.taken_g, left_g(of.paper.stands, [of.delivery]))
     else:
         assert [("final", 8_000_000)] == [(each.settles, each.total_cents) for each in of.settle().invoices]
         assert 8 * TONNE_G == of.delivery.taken_g == left_g(of.paper.stands, [of.delivery])
     for step in (of.weigh, of.accept, of.reject, of.declare_non_arrival):
-        assert "delivery_status_unfit" in refused(step)
+        assert "delivery_status_unfit" in codes_of(step)
 
 
 @pytest.mark.parametrize("incoterm", get_args(Incoterm))
@@ -101,50 +96,50 @@ def test_before_the_goods_are_with_the_carrier_the_loss_is_the_sellers() -> None
 
 def test_who_declares_when_and_with_what() -> None:
     of = begun().ship()
-    assert ["side_wrong"] == refused(lambda: of.declare_non_arrival("seller", evidence=(REPORT,)))
-    assert ["agreement_unknown"] == refused(lambda: of.declare_non_arrival(caller=STRANGER_TRADER))
-    assert ["loss_unproven"] == refused(of.declare_non_arrival)
+    assert ["side_wrong"] == codes_of(lambda: of.declare_non_arrival("seller", evidence=(REPORT,)))
+    assert ["agreement_unknown"] == codes_of(lambda: of.declare_non_arrival(caller=STRANGER_TRADER))
+    assert ["loss_unproven"] == codes_of(of.declare_non_arrival)
     late = replace(REPORT, dated_on=SHIPPED + timedelta(days=1))
-    assert ["date_in_future"] == refused(lambda: of.declare_non_arrival(evidence=(late,)))
-    assert ["malformed_member"] == refused(lambda: of.declare_non_arrival(reason=""))
-    assert ["loss_unproven"] == refused(of.on(LOST - timedelta(days=1)).declare_non_arrival)
+    assert ["date_in_future"] == codes_of(lambda: of.declare_non_arrival(evidence=(late,)))
+    assert ["malformed_member"] == codes_of(lambda: of.declare_non_arrival(reason=""))
+    assert ["loss_unproven"] == codes_of(of.on(LOST - timedelta(days=1)).declare_non_arrival)
     assert of.on(LOST).declare_non_arrival().delivery.missing_pending
-    assert ["non_arrival_declared_before"] == refused(of.declare_non_arrival)
+    assert ["non_arrival_declared_before"] == codes_of(of.declare_non_arrival)
     weighed = begun().ship().weigh()
-    assert ["delivery_status_unfit"] == refused(lambda: weighed.declare_non_arrival(evidence=(REPORT,)))
+    assert ["delivery_status_unfit"] == codes_of(lambda: weighed.declare_non_arrival(evidence=(REPORT,)))
     called = begun().ship().on(LOST).pass_time().on(date(2027, 6, 1))
-    assert ["buyer_act_over"] == refused(called.declare_non_arrival)
+    assert ["buyer_act_over"] == codes_of(called.declare_non_arrival)
 
 
 def test_a_declaration_after_the_call_stops_the_clock_of_the_weighing() -> None:
     of = begun().ship().on(LOST).pass_time().on(date(2027, 5, 31)).declare_non_arrival()
     assert awaited(of.delivery, of.paper.now) is None
     of.contest_non_arrival().on(date(2028, 1, 1))
-    assert (None, ["not_due"]) == (next_due(of.delivery), refused(of.pass_time))
+    assert (None, ["not_due"]) == (next_due(of.delivery), codes_of(of.pass_time))
     of.settle_non_arrival("operator", "falls", caller=OPERATOR_CALLER, evidence=(REPORT,))
     assert ("shipped", UNSET) == (of.delivery.status, of.delivery.called)
     of.pass_time().on(date(2028, 2, 1))
-    assert ["buyer_act_over"] == refused(of.weigh)
+    assert ["buyer_act_over"] == codes_of(of.weigh)
     of.pass_time()
     assert ("weighed", True) == (of.delivery.status, of.delivery.weighed.deemed)  # type: ignore[union-attr]
 
 
 def test_who_contests_and_until_when() -> None:
-    assert ["side_wrong"] == refused(lambda: missing().contest_non_arrival("buyer"))
-    assert ["non_arrival_undeclared"] == refused(begun().ship().contest_non_arrival)
-    assert ["non_arrival_contested_before"] == refused(contested().contest_non_arrival)
-    assert ["objection_over"] == refused(missing().on(OVER).contest_non_arrival)
-    assert ["malformed_member"] == refused(lambda: missing().contest_non_arrival(reason=""))
+    assert ["side_wrong"] == codes_of(lambda: missing().contest_non_arrival("buyer"))
+    assert ["non_arrival_undeclared"] == codes_of(begun().ship().contest_non_arrival)
+    assert ["non_arrival_contested_before"] == codes_of(contested().contest_non_arrival)
+    assert ["objection_over"] == codes_of(missing().on(OVER).contest_non_arrival)
+    assert ["malformed_member"] == codes_of(lambda: missing().contest_non_arrival(reason=""))
 
 
 def test_a_side_gives_in_and_the_operator_settles_what_is_contested() -> None:
-    assert ["side_wrong"] == refused(lambda: contested().settle_non_arrival("buyer", "stands"))
-    assert ["side_wrong"] == refused(lambda: contested().settle_non_arrival("seller", "falls"))
+    assert ["side_wrong"] == codes_of(lambda: contested().settle_non_arrival("buyer", "stands"))
+    assert ["side_wrong"] == codes_of(lambda: contested().settle_non_arrival("seller", "falls"))
     operator: dict[str, Any] = {"caller": OPERATOR_CALLER, "evidence": (REPORT,)}
-    assert ["non_arrival_undeclared"] == refused(
+    assert ["non_arrival_undeclared"] == codes_of(
         lambda: missing().settle_non_arrival("operator", "stands", **operator)
     )
-    assert ["evidence_missing"] == refused(
+    assert ["evidence_missing"] == codes_of(
         lambda: contested().settle_non_arrival("operator", "stands", caller=OPERATOR_CALLER)
     )
     assert "lost" == contested().settle_non_arrival("seller", "stands").delivery.status
@@ -152,13 +147,13 @@ def test_a_side_gives_in_and_the_operator_settles_what_is_contested() -> None:
     assert ("lost", 1) == (decided.delivery.status, len(decided.invoices))
     found = contested().settle_non_arrival("buyer", "falls")
     assert ("shipped", []) == (found.delivery.status, found.invoices)
-    assert ["non_arrival_declared_before"] == refused(lambda: found.declare_non_arrival(evidence=(REPORT,)))
+    assert ["non_arrival_declared_before"] == codes_of(lambda: found.declare_non_arrival(evidence=(REPORT,)))
     assert "accepted" == found.weigh().lodge("seller").lodge("buyer").accept().delivery.status
 
 
 def test_a_lot_that_comes_after_all_is_weighed() -> None:
     of = contested().weigh().lodge("seller").lodge("buyer")
-    assert ["non_arrival_undeclared"] == refused(lambda: of.settle_non_arrival("seller", "stands"))
+    assert ["non_arrival_undeclared"] == codes_of(lambda: of.settle_non_arrival("seller", "stands"))
     assert ("accepted", False) == (of.accept().delivery.status, of.delivery.missing_pending)
 
 

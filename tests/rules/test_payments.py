@@ -1,6 +1,6 @@
 """What is open of the invoices of a delivery after payments, credits and returns; and what is refused."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
@@ -21,10 +21,6 @@ from tests.desk_support import blotter
 from tests.payment_lane import PaidLane
 
 DAY = date(2027, 1, 10)
-
-
-def refused(call: Callable[[], Any]) -> list[tuple[str, str | None]]:
-    return blotter(call)
 
 
 def issued(*figures: tuple[int, int]) -> list[OfDelivery]:
@@ -110,22 +106,22 @@ def test_an_invoice_takes_no_more_than_it_says() -> None:
     """With what waits for its payee's word, and however it is cut."""
     lane = shipped()
     invoice, cents = lane.newest.invoice, lane.newest.total_cents
-    assert ["invoice_overpaid"] == [code for code, _ in refused(lambda: lane.pay({invoice: cents + 1}))]
+    assert ["invoice_overpaid"] == [code for code, _ in blotter(lambda: lane.pay({invoice: cents + 1}))]
     lane.pay({invoice: cents - 1})
-    assert [("invoice_overpaid", "/parts/0/amount")] == refused(lambda: lane.pay({invoice: 2}))
+    assert [("invoice_overpaid", "/parts/0/amount")] == blotter(lambda: lane.pay({invoice: 2}))
     first = lane.paying
     lane.pay({invoice: cents}, "seller", receives=True)
     second = lane.paying
-    assert [("invoice_overpaid", "/parts/0/amount")] == refused(lambda: lane.pay({invoice: 1}))
+    assert [("invoice_overpaid", "/parts/0/amount")] == blotter(lambda: lane.pay({invoice: 1}))
     lane.paying = first
-    assert [("invoice_overpaid", "/parts/0/amount")] == refused(lane.confirm)
+    assert [("invoice_overpaid", "/parts/0/amount")] == blotter(lane.confirm)
     lane.paying = second
     lane.reverse()
     lane.paying = first
     assert cents - 1 == lane.confirm().payables()[invoice].received_cents
-    assert [("payment_status_unfit", None)] == refused(lane.deny)
-    assert [("payment_status_unfit", None)] == refused(lane.withdraw_payment)
-    assert [("payment_of_other", None)] == refused(lambda: lane.reverse("buyer"))
+    assert [("payment_status_unfit", None)] == blotter(lane.deny)
+    assert [("payment_status_unfit", None)] == blotter(lane.withdraw_payment)
+    assert [("payment_of_other", None)] == blotter(lambda: lane.reverse("buyer"))
     assert None is audited(lane.records()).divergence
 
 
@@ -152,7 +148,7 @@ def test_a_payment_is_repeated_by_its_day_and_reference() -> None:
     invoice = lane.newest.invoice
     same: dict[str, Any] = {"reference": "E2E", "value_on": DAY}
     lane.pay({invoice: 5}, **same)
-    assert [("payment_repeated", "/reference")] == refused(lambda: lane.pay({invoice: 7}, **same))
+    assert [("payment_repeated", "/reference")] == blotter(lambda: lane.pay({invoice: 7}, **same))
     lane.pay({invoice: 7}, reference="E2E", value_on=DAY + timedelta(days=1)).confirm(
         {invoice: 6}, value_on=DAY
     )
@@ -169,10 +165,10 @@ def test_a_set_off_of_two_invoices_needs_no_money_but_its_payees_word() -> None:
     parts = {first.invoice: -credit.total_cents, credit.invoice: credit.total_cents}
     assert 0 == sum(parts.values())
     lane.pay(parts)
-    assert [("received_above_transfer", "/parts")] == refused(lambda: lane.confirm({first.invoice: 1}))
+    assert [("received_above_transfer", "/parts")] == blotter(lambda: lane.confirm({first.invoice: 1}))
     lane.confirm()
     assert 0 == lane.payables()[credit.invoice].total_cents - lane.payables()[credit.invoice].received_cents
-    assert ["payment_sign_unfit"] * 2 == [code for code, _ in refused(lambda: lane.pay(parts, "seller"))]
+    assert ["payment_sign_unfit"] * 2 == [code for code, _ in blotter(lambda: lane.pay(parts, "seller"))]
 
 
 def test_an_audit_finds_a_receipt_that_nobody_could_record() -> None:

@@ -1,6 +1,5 @@
 """A rejected lot presented again, or replaced: what is refused, and that a quantity counts once in a year."""
 
-from collections.abc import Callable
 from datetime import date, timedelta
 from typing import Any
 
@@ -22,10 +21,6 @@ from tests.rules.test_deliveries import CLEAN, SHIPPED, SPEC, begun
 
 OFF_SPEC = figures(Nd=50 * PERCENT_PPB, Pr=30 * PERCENT_PPB, Th=0)
 LATER = SHIPPED + timedelta(days=20)
-
-
-def refused(step: Callable[[], Any]) -> list[tuple[str, str | None]]:
-    return blotter(step)
 
 
 def rejected(of: Deliveries | None = None, **changes: Any) -> Deliveries:
@@ -57,7 +52,7 @@ def test_a_rejected_lot_is_presented_again_and_counts_once() -> None:
     year = volumes_of(with_new_figures).year(1)
     assert (8 * TONNE_G, 0) == (year.taken_g, year.off_spec_g)
     assert 8 * TONNE_G == made_good_by(of.delivery)
-    assert [("lot_delivered", "/lot_number")] == refused(
+    assert [("lot_delivered", "/lot_number")] == blotter(
         lambda: of.ship(lot_number="L1", stated=figures(**CLEAN))
     )
     assert left_g(of.paper.stands, of.deliveries.values()) == 8 * TONNE_G
@@ -85,7 +80,7 @@ def test_a_heavier_lot_makes_no_more_good_than_was_rejected_and_a_part_its_part(
     taken(of, lot_number="L8", net_wet_g=8 * TONNE_G, replaces=first)
     assert (9_600_000, 0) == (volumes_of(of).year(1).taken_g, volumes_of(of).year(1).off_spec_g)
     told = [("replaced_in_full", "/replaces")]
-    assert told == refused(lambda: of.ship(lot_number="L9", replaces=first, stated=figures(**CLEAN)))
+    assert told == blotter(lambda: of.ship(lot_number="L9", replaces=first, stated=figures(**CLEAN)))
 
 
 def test_what_went_back_of_a_replacement_is_replaced_under_its_own_name() -> None:
@@ -96,7 +91,7 @@ def test_what_went_back_of_a_replacement_is_replaced_under_its_own_name() -> Non
     of.declare_return(lot_number="L7").settle_return()
     assert 8 * TONNE_G == volumes_of(of).year(1).off_spec_g
     told = [("replaced_in_full", "/replaces")]
-    assert told == refused(lambda: of.ship(lot_number="L8", replaces=first, stated=figures(**CLEAN)))
+    assert told == blotter(lambda: of.ship(lot_number="L8", replaces=first, stated=figures(**CLEAN)))
     taken(of, lot_number="L8", replaces=second)
     year = volumes_of(of).year(1)
     assert (8 * TONNE_G, 0) == (year.taken_g, year.off_spec_g)
@@ -142,24 +137,24 @@ def test_what_cannot_replace() -> None:
     first = of.last
     early = SHIPPED - timedelta(days=1)
     told = [("dates_out_of_order", "/shipped_on")]
-    assert told == refused(lambda: of.ship(lot_number="L1", shipped_on=early, **clean))
+    assert told == blotter(lambda: of.ship(lot_number="L1", shipped_on=early, **clean))
     # another lot may have left before anybody knew
-    assert [] == refused(lambda: of.ship(lot_number="L0", replaces=first, shipped_on=early, **clean))
+    assert [] == blotter(lambda: of.ship(lot_number="L0", replaces=first, shipped_on=early, **clean))
     of = rejected()
     other = rejected(of, lot_number="L2").last
     of.on(LATER)
     told = [("lot_rejected_last", "/replaces")]
-    assert told == refused(lambda: of.ship(lot_number="L1", replaces=other, **clean))
+    assert told == blotter(lambda: of.ship(lot_number="L1", replaces=other, **clean))
     told = [("replaced_unknown", "/replaces"), ("delivered_form_unfit", "/form")]
     unknown = numbered(99)
-    assert told == refused(lambda: of.ship(lot_number="L3", replaces=unknown, form="swarf", **clean))
+    assert told == blotter(lambda: of.ship(lot_number="L3", replaces=unknown, form="swarf", **clean))
     accepted = taken(of, lot_number="L4").last
     told = [("replaced_not_rejected", "/replaces")]
-    assert told == refused(lambda: of.ship(lot_number="L5", replaces=accepted, **clean))
+    assert told == blotter(lambda: of.ship(lot_number="L5", replaces=accepted, **clean))
     of.ship(lot_number="L2", **clean)
-    assert [("lot_delivered", "/lot_number")] == refused(lambda: of.ship(lot_number="L2", **clean))
+    assert [("lot_delivered", "/lot_number")] == blotter(lambda: of.ship(lot_number="L2", **clean))
     told = [("replaced_in_full", "/replaces")]
-    assert told == refused(lambda: of.ship(lot_number="L6", replaces=other, **clean))
+    assert told == blotter(lambda: of.ship(lot_number="L6", replaces=other, **clean))
 
 
 def test_a_journey_says_what_the_years_owe() -> None:

@@ -1,6 +1,5 @@
 """Final invoices, restatements, a quarter's difference: settled once, changed never."""
 
-from collections.abc import Callable
 from datetime import date, timedelta
 from typing import Any
 
@@ -35,10 +34,6 @@ INDEXED = delivery_terms(IndexedPrice(index=INDEX))
 STRIKE = delivery_terms(CFD, currency="USD", assay=AssayClause(umpire=UMPIRE))
 
 
-def refused(step: Callable[[], Any]) -> list[tuple[str, str | None]]:
-    return blotter(step)
-
-
 def accepted(terms: Any = INDEXED, *values: IndexValue) -> Deliveries:
     """8 t, shipped and accepted on 10 March; February's value is known."""
     known = {INDEX.code: [quoted(date(2027, 2, 1), 50 * MICRO), *values]}
@@ -56,7 +51,7 @@ def test_a_shipment_without_any_index_value_is_recorded_and_its_final_invoice_is
         each.code for each in shipment_cautions(bare.paper.stands, Volumes(), (), bare.delivery.shipped)
     ]
     bare.on(APRIL)
-    assert [("index_gap", None)] == refused(bare.settle)
+    assert [("index_gap", None)] == blotter(bare.settle)
     bare.values = {INDEX.code: [quoted(MARCH, 60 * MICRO)]}
     (final,) = bare.settle().invoices[0].lines
     assert ("final", 8 * TONNE_G) == (final.kind, final.quantity_g)
@@ -73,9 +68,9 @@ def test_a_lot_that_was_never_invoiced_is_rejected_without_a_credit() -> None:
 
 def test_a_final_price_waits_for_its_quotation_period_and_its_values() -> None:
     of = accepted()
-    assert [("quotation_period_open", None)] == refused(of.settle)
+    assert [("quotation_period_open", None)] == blotter(of.settle)
     of.on(APRIL)
-    assert [("index_gap", None)] == refused(of.settle)
+    assert [("index_gap", None)] == blotter(of.settle)
     assert [] == of.invoices
 
 
@@ -112,12 +107,12 @@ def test_a_final_invoice_takes_the_provisional_one_back() -> None:
 def test_a_price_without_an_index_is_settled_at_once() -> None:
     of = Deliveries(FLAT).on(MARCH).assayed().accept().settle()
     assert 8_000_000 == of.invoices[0].total_cents
-    assert [("nothing_restated", None)] == refused(of.restate)
+    assert [("nothing_restated", None)] == blotter(of.restate)
 
 
 def test_a_delivery_is_settled_once() -> None:
     of = accepted(INDEXED, quoted(MARCH, 60 * MICRO)).on(APRIL).settle()
-    assert [("already_settled", None)] == refused(lambda: of.settle("buyer"))
+    assert [("already_settled", None)] == blotter(lambda: of.settle("buyer"))
 
 
 def test_the_buyers_share_of_the_umpire_stands_on_the_invoice() -> None:
@@ -137,13 +132,13 @@ def test_the_buyers_share_of_the_umpire_stands_on_the_invoice() -> None:
 
 def test_a_restated_index_gives_a_difference_line_and_leaves_the_invoice() -> None:
     of = accepted(INDEXED, quoted(MARCH, 60 * MICRO))
-    assert [("not_settled_yet", None)] == refused(of.restate)
+    assert [("not_settled_yet", None)] == blotter(of.restate)
     of.on(APRIL).settle()
-    assert [("nothing_restated", None)] == refused(of.restate)
+    assert [("nothing_restated", None)] == blotter(of.restate)
     settled = of.invoices[0]
     of.values[INDEX.code].append(quoted(MARCH, 61 * MICRO, published=date(2027, 5, 2)))
     of.on(date(2027, 5, 1))
-    assert [("nothing_restated", None)] == refused(of.restate)
+    assert [("nothing_restated", None)] == blotter(of.restate)
     of.on(date(2027, 5, 3)).restate()
     assert settled == of.invoices[0]
     second = of.invoices[1]
@@ -169,14 +164,14 @@ Q1 = date(2027, 1, 1)
 
 def test_a_quarter_that_cannot_be_settled() -> None:
     fixed = accepted(INDEXED)
-    assert [("no_contract_for_difference", None)] == refused(lambda: fixed.settle_quarter(Q1))
+    assert [("no_contract_for_difference", None)] == blotter(lambda: fixed.settle_quarter(Q1))
     of = quarter(62 * MICRO, (date(2027, 2, 1), 10))
-    assert [("quarter_start", "/quarter")] == refused(lambda: of.settle_quarter(date(2027, 2, 1)))
-    assert [("quarter_not_over", None)] == refused(lambda: of.settle_quarter(Q1))
+    assert [("quarter_start", "/quarter")] == blotter(lambda: of.settle_quarter(date(2027, 2, 1)))
+    assert [("quarter_not_over", None)] == blotter(lambda: of.settle_quarter(Q1))
     of.ship(lot_number="late").on(APRIL)
-    assert [("quarter_undecided", None)] == refused(lambda: of.settle_quarter(Q1))
+    assert [("quarter_undecided", None)] == blotter(lambda: of.settle_quarter(Q1))
     empty = quarter(62 * MICRO).on(APRIL)
-    assert [("nothing_delivered", None)] == refused(lambda: empty.settle_quarter(Q1))
+    assert [("nothing_delivered", None)] == blotter(lambda: empty.settle_quarter(Q1))
 
 
 def test_two_deliveries_of_a_quarter_at_strike_110() -> None:
@@ -189,7 +184,7 @@ def test_two_deliveries_of_a_quarter_at_strike_110() -> None:
         invoice.currency,
     )
     assert (24_000_000, 48 * MICRO) == (invoice.lines[0].quantity_g, invoice.lines[0].price_micro_per_kg)
-    assert [("already_settled", None)] == refused(lambda: of.settle_quarter(Q1))
+    assert [("already_settled", None)] == blotter(lambda: of.settle_quarter(Q1))
 
 
 def test_a_quarter_with_an_amended_strike_has_a_line_for_each() -> None:
@@ -235,7 +230,7 @@ def test_all_invoices_together_are_what_the_last_value_gives(amounts: list[int],
         published = date(2027, month, 1)
         of.values[INDEX.code].append(quoted(MARCH, amount, published=published))
         of.on(published)
-        if refused(of.restate) == [("nothing_restated", None)]:
+        if blotter(of.restate) == [("nothing_restated", None)]:
             continue
     paid = sum(line.amount_cents for line in of.delivery.shipped.lines)
     (whole,) = settled_lines(of.invoices, "final")

@@ -16,10 +16,6 @@ from tests.contract_support import CERTIFICATE, Paper, agreement_terms, spot_ter
 from tests.desk_support import BUYER_TRADER, STRANGER_TRADER, blotter
 
 
-def refused(step: Callable[[], Any]) -> list[tuple[str, str | None]]:
-    return blotter(step)
-
-
 def bound() -> Paper:
     return Paper().draft().sign_both()
 
@@ -50,17 +46,17 @@ def bound() -> Paper:
 def test_a_condition_is_met_by_who_brings_it_with_evidence(
     by: str, condition: str, changes: Any, expected: Any
 ) -> None:
-    assert expected == refused(lambda: bound().settle(by, condition, **changes))
+    assert expected == blotter(lambda: bound().settle(by, condition, **changes))
 
 
 def test_conditions_wait_for_both_signatures() -> None:
-    reasons = refused(lambda: Paper().draft().settle("seller", "permit"))
+    reasons = blotter(lambda: Paper().draft().settle("seller", "permit"))
     assert [("status_unfit", None)] == reasons
 
 
 def test_an_overdue_condition_is_waived_or_amended_but_not_met() -> None:
     paper = bound().on(date(2026, 7, 1))
-    assert [("condition_overdue", "/on")] == refused(lambda: paper.settle("seller", "permit"))
+    assert [("condition_overdue", "/on")] == blotter(lambda: paper.settle("seller", "permit"))
     paper.settle("buyer", "permit", outcome="waived", evidence=())
     assert "binding_subject_to_cp" == paper.stands.status
     paper.settle("buyer", "financing")
@@ -69,9 +65,9 @@ def test_an_overdue_condition_is_waived_or_amended_but_not_met() -> None:
 
 def test_a_condition_is_settled_once_and_nothing_after_the_long_stop() -> None:
     paper = bound().settle("seller", "permit")
-    assert [("condition_done", None)] == refused(lambda: paper.settle("seller", "permit"))
+    assert [("condition_done", None)] == blotter(lambda: paper.settle("seller", "permit"))
     paper.on(date(2027, 1, 1))
-    assert [("long_stop_passed", None), ("condition_overdue", "/on")] == refused(
+    assert [("long_stop_passed", None), ("condition_overdue", "/on")] == blotter(
         lambda: paper.settle("buyer", "financing")
     )
 
@@ -87,13 +83,13 @@ def test_the_long_stop_date_ends_what_is_not_effective() -> None:
     paper = bound()
     due = next_due(paper.stands)
     assert datetime(2027, 1, 1, tzinfo=UTC) == due
-    assert [("not_due", None)] == refused(paper.on(date(2026, 12, 31)).pass_time)
+    assert [("not_due", None)] == blotter(paper.on(date(2026, 12, 31)).pass_time)
     paper.on(date(2027, 1, 1)).pass_time()
     ended = paper.facts[-1]
     assert isinstance(ended, AgreementTerminated)
     assert (None, "long_stop_passed") == (ended.by, ended.reason)
-    assert [("not_due", None)] == refused(paper.pass_time)
-    assert [("agreement_ended", None), ("status_unfit", None)] == refused(
+    assert [("not_due", None)] == blotter(paper.pass_time)
+    assert [("agreement_ended", None), ("status_unfit", None)] == blotter(
         lambda: paper.settle("seller", "permit")
     )
 
@@ -101,7 +97,7 @@ def test_the_long_stop_date_ends_what_is_not_effective() -> None:
 def test_the_clock_is_the_operators() -> None:
     paper = bound().on(date(2027, 1, 1))
     argument = PassTime(caller=BUYER_TRADER, agreement=paper.stands.agreement)
-    assert [("role_missing", None)] == refused(
+    assert [("role_missing", None)] == blotter(
         lambda: standing.pass_time(paper.state, argument, paper.moment)
     )
 
@@ -109,13 +105,13 @@ def test_the_clock_is_the_operators() -> None:
 def test_an_extension_is_the_option_of_one_side_in_time() -> None:
     paper = Paper().effective()
     assert date(2030, 1, 1) == paper.stands.ends_on
-    assert [("extension_of_other", None)] == refused(lambda: paper.extend("seller"))
+    assert [("extension_of_other", None)] == blotter(lambda: paper.extend("seller"))
     paper.on(date(2029, 10, 3))
-    assert [("extension_late", None)] == refused(lambda: paper.extend("buyer"))
+    assert [("extension_late", None)] == blotter(lambda: paper.extend("buyer"))
     paper.on(date(2029, 10, 2)).extend("buyer")
     assert (1, date(2031, 1, 1)) == (paper.stands.extensions, paper.stands.ends_on)
-    assert [("extensions_used", None)] == refused(lambda: paper.extend("buyer"))
-    assert [("status_unfit", None)] == refused(lambda: bound().extend("buyer"))
+    assert [("extensions_used", None)] == blotter(lambda: paper.extend("buyer"))
+    assert [("status_unfit", None)] == blotter(lambda: bound().extend("buyer"))
 
 
 def test_an_expired_agreement_takes_no_step() -> None:
@@ -127,7 +123,7 @@ def test_an_expired_agreement_takes_no_step() -> None:
         lambda: paper.terminate("seller", "breach"),
         lambda: paper.propose("seller", spot_terms()),
     ):
-        assert ("agreement_ended", None) == refused(step)[0]
+        assert ("agreement_ended", None) == blotter(step)[0]
 
 
 def running() -> Paper:
@@ -145,18 +141,18 @@ def running() -> Paper:
 def test_force_majeure_is_declared_while_it_lasts(period: tuple[int, int], expected: Any) -> None:
     paper = running()
     start, end = (paper.now + timedelta(days=days) for days in period)
-    reasons = refused(lambda: paper.suspend("seller", period=Period(start=start, end=end)))
+    reasons = blotter(lambda: paper.suspend("seller", period=Period(start=start, end=end)))
     assert expected == reasons
 
 
 def test_suspensions_do_not_overlap() -> None:
     paper = running().suspend("seller", days=10)
     assert "suspended_fm" == paper.stands.status
-    assert [("status_unfit", None)] == refused(lambda: paper.suspend("buyer"))
-    assert [("suspension_of_other", None)] == refused(lambda: paper.resume("buyer"))
+    assert [("status_unfit", None)] == blotter(lambda: paper.suspend("buyer"))
+    assert [("suspension_of_other", None)] == blotter(lambda: paper.resume("buyer"))
     assert "effective" == paper.on(date(2027, 3, 6)).resume("seller").stands.status
     overlapping = Period(start=paper.now - timedelta(days=1), end=paper.now + timedelta(days=9))
-    assert [("periods_overlap", "/period")] == refused(lambda: paper.suspend("buyer", period=overlapping))
+    assert [("periods_overlap", "/period")] == blotter(lambda: paper.suspend("buyer", period=overlapping))
     paper.suspend("buyer", days=5)
     assert 2 == len(paper.stands.suspensions)
 
@@ -169,7 +165,7 @@ def test_a_suspension_ends_with_its_period() -> None:
     ended = paper.facts[-1]
     assert isinstance(ended, ForceMajeureEnded)
     assert (end, "effective") == (ended.ended_at, paper.stands.status)
-    assert [("status_unfit", None)] == refused(lambda: paper.resume("seller"))
+    assert [("status_unfit", None)] == blotter(lambda: paper.resume("seller"))
 
 
 def test_a_suspended_agreement_expires_all_the_same() -> None:
@@ -205,7 +201,7 @@ def test_an_agreement_ends_for_reasons_that_fit_its_status(reason: str, status: 
         assert ("terminated", reason) == (paper.stands.status, paper.stands.ended_reason)
         assert next_due(paper.stands) is None
     else:
-        assert [("reason_unfit", "/reason")] == refused(lambda: paper.terminate("buyer", reason))
+        assert [("reason_unfit", "/reason")] == blotter(lambda: paper.terminate("buyer", reason))
 
 
 def test_a_leap_day_has_its_anniversaries() -> None:
