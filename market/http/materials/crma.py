@@ -30,7 +30,7 @@ from market.http.materials.crma_views import (
     ReusedView,
     SharesView,
 )
-from market.http.materials.passports import viewer
+from market.http.materials.passport_reads import viewer
 from market.http.wire.access import READERS
 from market.http.wire.endpoint import Answer, Call, Nothing, endpoint
 from market.http.wire.faults import Fault

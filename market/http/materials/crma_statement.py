@@ -9,7 +9,7 @@ from contracts.rules.days import day_of
 from events.vocabulary import PPB, CustodyModel, Instant
 from market.http.materials.crma import TAG, dated_rules
 from market.http.materials.crma_sheets import told
-from market.http.materials.passports import load
+from market.http.materials.passport_reads import load
 from market.http.wire.access import READERS
 from market.http.wire.endpoint import Answer, Call, Nothing, endpoint
 from market.http.wire.ids import PassportId, to_text

@@ -14,7 +14,7 @@ from events.passport_terms import ClaimSupported
 from events.vocabulary import ProductForm
 from market.http.materials import lineage_page
 from market.http.materials.labels import TAG
-from market.http.materials.passports import load, viewer
+from market.http.materials.passport_reads import load, viewer
 from market.http.materials.path_terms import StagePath
 from market.http.wire.access import READERS
 from market.http.wire.endpoint import JSON, Answer, Call, Nothing, endpoint

@@ -18,7 +18,7 @@ from events.passport_terms import MagnetRecord
 from market.http.materials import epcis_events, product_passport
 from market.http.materials.export_examples import EPCIS, PRODUCT_PASSPORT
 from market.http.materials.labels import TAG, load_label
-from market.http.materials.passports import load, viewer
+from market.http.materials.passport_reads import load, viewer
 from market.http.materials.transformations import load as load_transformation
 from market.http.wire.access import PUBLIC, READERS
 from market.http.wire.endpoint import JSON, Answer, Call, Nothing, endpoint

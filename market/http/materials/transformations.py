@@ -13,8 +13,9 @@ from events.vocabulary import CustodyModel, ValueChainStage
 from market.commands import transformations as commands
 from market.http.materials.labels import TAG
 from market.http.materials.passport_examples import TRANSFORMATION
+from market.http.materials.passport_reads import viewer
 from market.http.materials.passport_terms import LotTerms, PassportTerms
-from market.http.materials.passports import cautioned, viewer
+from market.http.materials.passports import cautioned
 from market.http.wire.access import KEEPERS, READERS
 from market.http.wire.contract_steps import given
 from market.http.wire.endpoint import Answer, Call, DryRun, Nothing, endpoint, not_found
