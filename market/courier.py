@@ -8,38 +8,29 @@ is asked ever more seldom. While too many wait, no further line is taken.
 
 import asyncio
 import secrets
-import ssl
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta
 from typing import Final, Literal
 from uuid import UUID
 
 import structlog
-from msgspec import Struct
 
 from events.callers import Caller
-from events.connections import DATABASE_ERRORS, Connection, Pool, acquire
+from events.connections import DATABASE_ERRORS, Connection, acquire
 from events.decision import LaneKey
-from events.desk import Desk
 from events.faults import crash_point
 from events.refusal import Refusal, Refusals
 from market.commands import webhooks as commands
 from market.damaged_feed import tell
-from market.lookups import Resolve
-from market.metrics import WEBHOOK_POSTS
-from market.outgoing import Postman
-from market.rules.streams.partner_events import MEDIA_TYPE, encoded, encoded_test
+from market.posting import Sender, Shared
+from market.rules.streams.partner_events import encoded, encoded_test
 from market.rules.streams.partner_lines import PartnerLine
-from market.rules.streams.reach import Reach
 from market.rules.streams.webhook_retries import (
     ATTEMPTS_MAX,
-    SCHEDULE_SECONDS,
-    asked_seconds,
     has_failed_too_long,
     pause_milliseconds,
 )
-from market.rules.streams.webhook_signing import Secrets, derive, signature
 from market.rules.streams.webhooks import DisableWebhook
 from market.rules.webhook_terms import Webhook
 from market.store import feed, feed_pages, webhook_messages, webhook_senders, webhooks
@@ -60,42 +51,21 @@ IDLE_SECONDS: Final = 60.0
 GONE: Final = 410
 
 
-class Round(Struct, frozen=True, kw_only=True):
-    """What couriers of one process share. `slots` bounds how many post at once."""
-
-    pool: Pool
-    desk: Desk
-    operator: UUID
-    owner: str
-    key: bytes
-    reach: Reach
-    resolve: Resolve
-    tls: ssl.SSLContext
-    clock: Callable[[], datetime]
-    new_id: Callable[[], UUID]
-    slots: asyncio.Semaphore
-    post_seconds_max: float
-    schedule_seconds: tuple[int, ...] = SCHEDULE_SECONDS
-
-
 class Courier:
     """Of one webhook, while its process holds the lease."""
 
     def __init__(
-        self, shared: Round, webhook: UUID, organisation: UUID, of_organisation: asyncio.Semaphore
+        self, shared: Shared, webhook: UUID, organisation: UUID, of_organisation: asyncio.Semaphore
     ) -> None:
         self.organisation = organisation
         self._shared = shared
         self._id = webhook
-        self._slots = (of_organisation, shared.slots)
+        self._sender = Sender(shared, webhook, of_organisation)
         self._changed = asyncio.Event()
         self._ending = False
         self._places: dict[LaneKey, int] | None = None
         self._stored: dict[LaneKey, int] = {}
         self._again_next = False
-        self._secrets: dict[int, Secrets] = {}
-        self._postman: Postman | None = None
-        self._version = 0
         self._damaged: set[LaneKey] = set()
 
     def wake(self) -> None:
@@ -124,8 +94,7 @@ class Courier:
         except NotSender:
             log.info("webhook_left", webhook=str(self._id))
         finally:
-            if self._postman is not None:
-                await self._postman.close()
+            await self._sender.close()
 
     async def _next(self) -> float:
         """Post what comes next; seconds until there may be more, 0: at once."""
@@ -235,7 +204,7 @@ class Courier:
             self._stored = dict(self._places)
 
     async def _post_line(self, webhook: Webhook, line: PartnerLine) -> Posted:
-        attempt = await self._post(webhook, line.event, line.type, encoded(line))
+        attempt = await self._sender.post(webhook, line.event, line.type, encoded(line))
         state, pause_seconds = self._verdict(attempt, attempts=1)
         return Posted(
             message=self._shared.new_id(),
@@ -277,7 +246,7 @@ class Courier:
         if body is None:
             await self._give_up(message)
             return
-        attempt = await self._post(webhook, message.event, message.type, body)
+        attempt = await self._sender.post(webhook, message.event, message.type, body)
         attempts = ATTEMPTS_MAX if message.is_test else message.attempts + 1
         state, pause_seconds = self._verdict(attempt, attempts)
         async with self._concluding(webhook, failures, attempt, test=message.is_test) as (connection, _):
@@ -305,64 +274,6 @@ class Courier:
         async with acquire(self._shared.pool) as connection, connection.transaction():
             await webhook_senders.hold(connection, self._id, self._shared.owner)
             await webhook_messages.put_off(connection, message.message, unread, pause_seconds)
-
-    async def _post(self, webhook: Webhook, event: UUID, kind: str, body: bytes) -> Try:
-        shared = self._shared
-        postman = await self._postman_for(webhook)
-        async with AsyncExitStack() as stack:
-            for slots in self._slots:
-                await stack.enter_async_context(slots)
-            now = shared.clock()
-            timestamp = int(now.timestamp())
-            held = [self._secrets_of(generation) for generation in webhook.generations(now)]
-            headers = {
-                "content-type": MEDIA_TYPE,
-                "user-agent": "Lodestone-Webhooks/1.0",
-                "webhook-id": str(event),
-                "webhook-timestamp": str(timestamp),
-                "webhook-signature": signature(held, str(event), timestamp, body),
-            }
-            answered = await postman.post(webhook.terms.url, headers, body)
-        crash_point("webhooks.posted")
-        attempt = Try(
-            at=now,
-            milliseconds=answered.milliseconds,
-            status=answered.status,
-            error=answered.error if answered.status is None else _error(answered.status),
-            asked_seconds=asked_seconds(
-                answered.status, answered.retry_after, now, shared.schedule_seconds[-1]
-            ),
-        )
-        outcome = "delivered" if attempt.delivered else "failed"
-        WEBHOOK_POSTS.labels(outcome).inc()
-        log.info(
-            "webhook_posted",
-            webhook=str(self._id),
-            event_id=str(event),
-            type=kind,
-            outcome=outcome,
-            status=attempt.status,
-            error=attempt.error,
-            milliseconds=attempt.milliseconds,
-        )
-        return attempt
-
-    async def _postman_for(self, webhook: Webhook) -> Postman:
-        """Another one after each change: a kept connection is of the address that was."""
-        if self._postman is None or self._version != webhook.version:
-            if self._postman is not None:
-                await self._postman.close()
-            shared = self._shared
-            self._postman = Postman(
-                shared.reach, shared.resolve, shared.tls, seconds_max=shared.post_seconds_max
-            )
-            self._version = webhook.version
-        return self._postman
-
-    def _secrets_of(self, generation: int) -> Secrets:
-        if generation not in self._secrets:
-            self._secrets[generation] = derive(self._shared.key, self._id, generation)
-        return self._secrets[generation]
 
     def _verdict(self, attempt: Try, attempts: int) -> tuple[State, float]:
         """What becomes of the message, and after how many seconds it is tried again."""
@@ -420,10 +331,3 @@ class Courier:
             log.info("webhook_not_disabled", webhook=str(self._id), error=str(refused))
         else:
             log.warning("webhook_disabled", webhook=str(self._id), reason=reason)
-
-
-def _error(status: int) -> str | None:
-    """None when the receiver has taken the message."""
-    if 200 <= status < 300:
-        return None
-    return f"answered {status}" + ("; redirects are not followed" if 300 <= status < 400 else "")

@@ -20,11 +20,12 @@ from events.connections import DATABASE_ERRORS, Pool, acquire
 from events.decision import LaneKey
 from events.desk import Desk
 from events.ids import new_id
-from market.courier import Courier, Round
+from market.courier import Courier
 from market.ground import Wiring, webhook_reach
 from market.kept_keys import webhook_key
 from market.lookups import Resolve, resolve
 from market.outgoing import SECONDS_MAX
+from market.posting import Shared
 from market.rules.streams.partner_lines import ALL
 from market.rules.streams.reach import Reach
 from market.rules.streams.webhook_retries import SCHEDULE_SECONDS
@@ -80,7 +81,7 @@ class Webhooks:
         schedule_seconds: tuple[int, ...] = SCHEDULE_SECONDS,
     ) -> None:
         """`key` is what secrets are derived from; `tls`: whose certificates receivers may have."""
-        self._shared = Round(
+        self._shared = Shared(
             pool=pool,
             desk=desk,
             operator=operator,
