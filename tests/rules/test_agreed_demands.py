@@ -22,7 +22,8 @@ from events.origin_terms import StepShare
 from events.vocabulary import MICRO, PPB, Footprint, OriginStep, RecycledContent
 from tests.blotter import ident
 from tests.delivery_support import FLAT
-from tests.rules.test_deliveries import SHIPPED, begun, refused
+from tests.desk_support import blotter
+from tests.rules.test_deliveries import SHIPPED, begun
 
 DEMANDED = replace(
     FLAT,
@@ -130,7 +131,7 @@ def test_what_is_demanded_and_not_shown_is_told_to_both_and_may_be_rejected(
     assert all("; ".join(expected) in each.text for each in of_buyer)
     assayed = begun(DEMANDED).assayed(evidence=evidence)
     if not expected:
-        assert [("within_specification", None)] == refused(assayed.reject)
+        assert [("within_specification", None)] == blotter(assayed.reject)
         return
     fact = assayed.reject().delivery.rejected
     assert fact is not None
@@ -238,7 +239,7 @@ def test_a_share_outside_its_bounds_and_a_footprint_of_something_else_may_be_rej
     assert all(text in each.text for each, text in zip(told, expected, strict=True))
     assayed = begun(IN_FULL).assayed(evidence=evidence)
     if not expected:
-        assert [("within_specification", None)] == refused(assayed.reject)
+        assert [("within_specification", None)] == blotter(assayed.reject)
         return
     fact = assayed.reject().delivery.rejected
     assert fact is not None
@@ -326,7 +327,7 @@ def test_steps_before_the_last_are_told_and_a_reason_where_the_contract_goes_by_
         assert bool(expected) == bool(of_buyer)
         assert {code} >= {each.code for each in of_buyer}
     by_last = begun(DEMANDED).assayed(evidence=shown)
-    assert [("within_specification", None)] == refused(by_last.reject)
+    assert [("within_specification", None)] == blotter(by_last.reject)
     if expected:
         rejected = begun(full).assayed(evidence=shown).reject().delivery.rejected
         assert rejected is not None

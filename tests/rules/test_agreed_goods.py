@@ -14,7 +14,8 @@ from events.refusal import Refusals
 from events.rex_terms import AgreedGoods, FoundGoods, MagnetDimension
 from tests.contract_support import CALLERS, TONNE_G
 from tests.delivery_support import FLAT, Deliveries, figures
-from tests.rules.test_deliveries import SHIPPED, begun, refused
+from tests.desk_support import blotter
+from tests.rules.test_deliveries import SHIPPED, begun
 from tests.rules.test_rex import BLOCKS
 
 WHOLE = replace(
@@ -68,12 +69,12 @@ def test_goods_that_are_not_as_agreed_are_told_and_may_be_rejected(
     assert (["goods_unlike_agreed"] if expected else []) == [each.code for each in told]
     by_seller, by_buyer = begun(WHOLE).assayed(goods=found), begun(WHOLE).assayed()
     if not expected:
-        assert [("within_specification", None)] == refused(by_seller.reject)
-        assert [("within_specification", None)] == refused(
+        assert [("within_specification", None)] == blotter(by_seller.reject)
+        assert [("within_specification", None)] == blotter(
             lambda: by_buyer.reject(found=found, evidence=INSPECTED)
         )
         return
-    assert [("within_specification", None)] == refused(by_buyer.reject)
+    assert [("within_specification", None)] == blotter(by_buyer.reject)
     for rejected in (by_seller.reject(), by_buyer.reject(found=found, evidence=INSPECTED)):
         fact = rejected.delivery.rejected
         assert fact is not None
@@ -86,13 +87,13 @@ def test_goods_that_are_not_as_agreed_are_told_and_may_be_rejected(
 def test_what_is_found_is_of_goods_that_are_agreed_and_has_a_document_of_before() -> None:
     found = FoundGoods(pieces=1)
     late = (replace(INSPECTED[0], dated_on=SHIPPED + timedelta(days=1)),)
-    assert [("goods_not_agreed", "/found"), ("findings_unproven", "/evidence")] == refused(
+    assert [("goods_not_agreed", "/found"), ("findings_unproven", "/evidence")] == blotter(
         lambda: begun().assayed().reject(found=found)
     )
-    assert [("date_in_future", "/evidence/0/dated_on")] == refused(
+    assert [("date_in_future", "/evidence/0/dated_on")] == blotter(
         lambda: begun(WHOLE).assayed().reject(found=found, evidence=late)
     )
-    assert [("malformed_member", "/goods/pieces")] == refused(
+    assert [("malformed_member", "/goods/pieces")] == blotter(
         lambda: begun(WHOLE).ship(goods=FoundGoods(pieces=0))
     )
     silent = begun(WHOLE).ship()
@@ -104,7 +105,7 @@ def test_goods_by_the_piece_are_accepted_or_rejected_from_the_weighing_on() -> N
     """By the seller's own figures; what has no agreed pieces waits for its assays."""
     found = FoundGoods(condition="C")
     weighed = begun(WHOLE).ship().weigh()
-    assert [("delivery_status_unfit", None)] == refused(weighed.reject)
+    assert [("delivery_status_unfit", None)] == blotter(weighed.reject)
     fact = weighed.reject(found=found, evidence=INSPECTED).delivery.rejected
     assert fact is not None
     assert ("condition:C, agreed B",) == fact.reasons
@@ -112,11 +113,11 @@ def test_goods_by_the_piece_are_accepted_or_rejected_from_the_weighing_on() -> N
     expected = again.delivery.material(WHOLE).basis_g
     later = again.on(SHIPPED + timedelta(days=9))
     assert expected == later.accept().delivery.taken_g
-    assert [("delivery_status_unfit", None)] == refused(lambda: later.lodge("seller"))
+    assert [("delivery_status_unfit", None)] == blotter(lambda: later.lodge("seller"))
     unpieced = replace(WHOLE, product=replace(WHOLE.product, goods=AgreedGoods(condition="B")))
     for terms in (FLAT, unpieced):
         waiting = begun(terms).ship().weigh().on(SHIPPED + timedelta(days=9))
-        assert [("delivery_status_unfit", None)] == refused(waiting.accept)
+        assert [("delivery_status_unfit", None)] == blotter(waiting.accept)
 
 
 def test_a_clause_of_goods_measures_what_its_shape_has() -> None:

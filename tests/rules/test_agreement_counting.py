@@ -14,8 +14,7 @@ from market.rules.orders.agreement_counting import capacity_count, contract_volu
 from market.rules.twins.committed import ContractClaim, ContractVolume, Volume, agreed, committed
 from market.rules.twins.twins import twin
 from tests.contract_support import TONNE_G, Paper, agreement_terms
-from tests.desk_support import LANE, MEMBERS, SELLER, SELLER_SITE, moment, numbered
-from tests.rules.test_agreements import refused
+from tests.desk_support import LANE, MEMBERS, SELLER, SELLER_SITE, blotter, moment, numbered
 from tests.rules.test_matched import GIVEN, confirmed
 
 NAMED = SourceClause(facility=SELLER_SITE, basis_ppb=PPB // 2)
@@ -106,7 +105,7 @@ def test_what_was_counted_refuses_a_signature_or_stands_in_it(
 ) -> None:
     paper = Paper().draft(terms=agreement_terms(source=NAMED))
     count = CapacityCount(rule=rule, position=1, quarters=(PASSED,))
-    assert expected == refused(lambda: paper.sign("seller", capacity=count))
+    assert expected == blotter(lambda: paper.sign("seller", capacity=count))
     if not expected:
         signed = paper.facts[-1]
         assert isinstance(signed, AgreementSigned)
@@ -116,4 +115,4 @@ def test_what_was_counted_refuses_a_signature_or_stands_in_it(
 def test_an_agreement_of_a_match_names_no_source() -> None:
     paper = Paper().record(from_match(LANE, confirmed(GIVEN), moment()))
     amended = replace(paper.stands.terms, source=NAMED)
-    assert [("field_fixed", "/terms/source")] == refused(lambda: paper.propose("seller", amended))
+    assert [("field_fixed", "/terms/source")] == blotter(lambda: paper.propose("seller", amended))

@@ -16,8 +16,8 @@ from tests.contract_journeys import audited, body_of, divergence_of
 from tests.contract_lane import ContractLane, rechained
 from tests.contract_support import MICRO, agreement_terms
 from tests.delivery_support import FLAT, NDPR
-from tests.desk_support import PERCENT_PPB, numbered
-from tests.rules.test_deliveries import SHIPPED, begun, refused
+from tests.desk_support import PERCENT_PPB, blotter, numbered
+from tests.rules.test_deliveries import SHIPPED, begun
 
 CARBON = SustainabilityClause(
     profile=SustainabilityProfile(carbon_cents_per_t=8_000, cap_ueur_per_kg=9 * MICRO), rule_set=rule_set()
@@ -83,11 +83,11 @@ def test_what_the_price_pays_for_without_a_passport_is_told() -> None:
 
 def test_a_buyer_rejects_by_a_document_what_was_stated_and_paid_for() -> None:
     assayed = begun(SHARE_ASKED).assayed(evidence=stating(recycled=RECYCLED))
-    assert [("findings_unproven", "/evidence")] == refused(lambda: assayed.reject(claims=("recycled",)))
-    assert [("claim_not_paid", "/claims/0")] == refused(
+    assert [("findings_unproven", "/evidence")] == blotter(lambda: assayed.reject(claims=("recycled",)))
+    assert [("claim_not_paid", "/claims/0")] == blotter(
         lambda: assayed.reject(claims=("origin",), evidence=DOCUMENT)
     )
-    assert [("within_specification", None)] == refused(lambda: assayed.reject(evidence=DOCUMENT))
+    assert [("within_specification", None)] == blotter(lambda: assayed.reject(evidence=DOCUMENT))
     fact = assayed.reject(claims=("recycled",), evidence=DOCUMENT).delivery.rejected
     assert fact is not None
     assert (("claim:recycled",), ("recycled",), DOCUMENT) == (fact.reasons, fact.claims, fact.evidence)

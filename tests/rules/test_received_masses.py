@@ -14,8 +14,8 @@ from tests.contract_journeys import audited
 from tests.contract_lane import ContractLane
 from tests.contract_support import TONNE_G
 from tests.delivery_support import FLAT, Deliveries
-from tests.desk_support import PERCENT_PPB, supply_order
-from tests.rules.test_deliveries import begun, refused
+from tests.desk_support import PERCENT_PPB, blotter, supply_order
+from tests.rules.test_deliveries import begun
 from tests.rules.test_weighings import NAMED, TICKET
 
 SWARF_PPB = 15 * PERCENT_PPB
@@ -49,8 +49,8 @@ def test_moisture_is_stated_where_the_shipment_stated_any_and_tonnes_are_tonnes(
     step: Callable[..., Any],
 ) -> None:
     given = {"net_wet_g": 4_980 * TONNE_G, "moisture_ppb": UNSET}
-    assert [UNSTATED, FAR] == refused(lambda: step(**given))
-    assert [FAR] == refused(lambda: step(net_wet_g=50 * TONNE_G + 1, moisture_ppb=0))
+    assert [UNSTATED, FAR] == blotter(lambda: step(**given))
+    assert [FAR] == blotter(lambda: step(net_wet_g=50 * TONNE_G + 1, moisture_ppb=0))
     step(net_wet_g=50 * TONNE_G, moisture_ppb=SWARF_PPB)
 
 
@@ -63,7 +63,7 @@ def test_of_a_lot_that_was_shipped_dry_moisture_may_be_left_out() -> None:
 def test_a_return_states_moisture_where_the_lot_has_any() -> None:
     of = shipped().weigh(net_wet_g=5 * TONNE_G, moisture_ppb=SWARF_PPB).lodge("seller").lodge("buyer")
     of.accept().settle()
-    assert [UNSTATED] == refused(lambda: of.declare_return(net_wet_g=TONNE_G, moisture_ppb=UNSET))
+    assert [UNSTATED] == blotter(lambda: of.declare_return(net_wet_g=TONNE_G, moisture_ppb=UNSET))
     assert of.declare_return(net_wet_g=TONNE_G, moisture_ppb=SWARF_PPB).delivery.returning is not None
 
 

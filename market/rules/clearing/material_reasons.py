@@ -30,7 +30,7 @@ def material_reasons(
 def _analyte_reasons(
     supply: SupplyTerms, requirement: RequirementTerms, basis: MarketBasis
 ) -> Iterator[Ineligibility]:
-    """What is limited or penalised has to be measured; limits hold for all that the measurement leaves open."""
+    """What is limited or penalised has to be measured; limits hold for all that the figure leaves open."""
     found = reading_of(supply, basis).analytes
     asked = [limit.analyte for limit in requirement.limits]
     asked += [penalty.analyte for penalty in requirement.penalties]
