@@ -3,8 +3,8 @@
 import asyncio
 import math
 import time
-from collections.abc import Awaitable, Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Mapping
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -16,7 +16,7 @@ from contracts.rules.open_contests import Contested
 from contracts.store import contests
 from contracts.store.due import longest_due as contracts_longest_due
 from events import clock_bounds, seals
-from events.connections import acquire
+from events.connections import Connection, Pool, acquire
 from events.migrations import compare
 from events.watermarks import oldest_unpublished_seconds
 from market.certificates import certificates
@@ -78,8 +78,8 @@ def checks(wiring: Wiring) -> dict[str, Check]:
 
     async def database() -> str | None:
         try:
-            async with acquire(wiring.reader, seconds_max=READY_SECONDS_MAX) as connection:
-                await connection.fetchval("select 1", timeout=READY_SECONDS_MAX)
+            async with _asking(wiring.reader) as connection:
+                await connection.fetchval("select 1")
         except Exception as error:  # noqa: BLE001  any failure is the answer
             return f"the database does not answer: {type(error).__name__}"
         return None
@@ -88,7 +88,7 @@ def checks(wiring: Wiring) -> dict[str, Check]:
 
     async def disk() -> str | None:
         try:
-            async with acquire(wiring.reader, seconds_max=READY_SECONDS_MAX) as connection:
+            async with _asking(wiring.reader) as connection:
                 told = await trials.told(connection)
         except Exception as error:  # noqa: BLE001  any failure is the answer
             return f"whether the database can write cannot be asked: {type(error).__name__}"
@@ -96,7 +96,7 @@ def checks(wiring: Wiring) -> dict[str, Check]:
 
     async def migrations() -> str | None:
         try:
-            async with acquire(wiring.reader) as connection:
+            async with _asking(wiring.reader) as connection:
                 missing = (await compare(connection, MIGRATIONS)).missing
         except Exception as error:  # noqa: BLE001  any failure is the answer
             return f"the migrations cannot be read: {type(error).__name__}"
@@ -104,7 +104,7 @@ def checks(wiring: Wiring) -> dict[str, Check]:
 
     async def clocks() -> str | None:
         try:
-            async with acquire(wiring.reader, seconds_max=READY_SECONDS_MAX) as connection:
+            async with _asking(wiring.reader) as connection:
                 found = await clock_bounds.difference(connection, wiring.clock)
         except Exception as error:  # noqa: BLE001  any failure is the answer
             return f"the database's clock cannot be read: {type(error).__name__}"
@@ -112,7 +112,7 @@ def checks(wiring: Wiring) -> dict[str, Check]:
 
     async def relay() -> str | None:
         try:
-            async with acquire(wiring.relay) as connection:
+            async with _asking(wiring.relay) as connection:
                 stopped = await connection.fetchval(STOPPED)
                 age = await oldest_unpublished_seconds(connection)
         except Exception as error:  # noqa: BLE001  any failure is the answer
@@ -133,10 +133,18 @@ def checks(wiring: Wiring) -> dict[str, Check]:
 
 async def _version(wiring: Wiring) -> str | None:
     try:
-        async with acquire(wiring.reader) as connection:
+        async with _asking(wiring.reader) as connection:
             return (await compare(connection, MIGRATIONS)).told_beyond
     except Exception as error:  # noqa: BLE001  any failure is the answer
         return f"the database's version cannot be read: {type(error).__name__}"
+
+
+@asynccontextmanager
+async def _asking(pool: Pool) -> AsyncIterator[Connection]:
+    """A connection for a short while. TimeoutError: a database that stands still, or is cut off, refuses
+    nothing."""
+    async with asyncio.timeout(READY_SECONDS_MAX), acquire(pool, seconds_max=READY_SECONDS_MAX) as connection:
+        yield connection
 
 
 def told_difference(found: timedelta) -> str:

@@ -8,6 +8,7 @@ import httpx
 import pytest
 from prometheus_client import generate_latest
 
+from market.http.wire import health
 from market.http.wire.limits import CallerLimits, Quota, site_of
 from market.http.wire.loading import COST
 from market.http.wire.tokens import mint
@@ -181,6 +182,25 @@ async def test_readiness_names_what_fails(database: Any) -> None:
             "failing": {"relay": "the oldest unpublished event is 40 s old"},
         } == answer.json()
         assert {"status": "ok"} == (await shop.client.get("/livez")).json()
+
+
+async def test_readiness_is_answered_although_a_check_is_not(
+    database: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def hangs() -> str | None:
+        await asyncio.Event().wait()
+        return None
+
+    async def well() -> str | None:
+        return None
+
+    monkeypatch.setattr(health, "ANSWERED_SECONDS_MAX", 0.2)
+    async with shop_on(database, checks={"database": Check(ask=hangs), "relay": Check(ask=well)}) as shop:
+        for _ in range(2):
+            answer = await shop.client.get("/readyz")
+            told = (answer.status_code, answer.json()["failing"])
+            assert (503, {"database": "no answer within 0.2 s"}) == told
+            shop.scene.clock.pass_seconds(1)
 
 
 async def test_probes_ask_the_checks_once_a_second_however_many_they_are(database: Any) -> None:

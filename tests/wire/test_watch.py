@@ -3,6 +3,8 @@
 import asyncio
 import json
 import math
+import os
+import signal
 import time
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -45,6 +47,7 @@ from tests.wire.test_imports import hand_in
 
 HOUR_SECONDS = 3600.0
 ONCE = room.TRIAL.replace("$1", str(room.TRIAL_ROWS))
+BACKENDS = "select pid from pg_stat_activity where datname = current_database() and usename = any($1)"
 FULL = "select public.full_disk($1::int)"
 FULL_DISK = """
 create function public.full_disk(int) returns int language plpgsql as $$ begin
@@ -236,3 +239,27 @@ async def room_of(wiring: Wiring) -> list[Finding]:
 
 async def above(least: float, name: str) -> bool:
     return read(name) > least
+
+
+async def test_a_database_that_stands_still_is_told_in_time(
+    database: Any, kafka_bootstrap: str, topic_prefix: str
+) -> None:
+    async with wired(database, kafka_bootstrap, topic_prefix) as wiring:
+        asked = checks(wiring)
+        assert None is await asked["database"].ask()
+        admin = await asyncpg.connect(database.admin_dsn)
+        # The next ask goes to these; others of the pools are made anew, on a server that takes connections.
+        held = await admin.fetch(BACKENDS, ["lodestone_reader", "lodestone_relay"])
+        assert 2 == len(held)
+        try:
+            for row in held:
+                os.kill(row["pid"], signal.SIGSTOP)
+            started = time.monotonic()
+            told = await asyncio.gather(*(check.ask() for check in asked.values()))
+            assert time.monotonic() - started < 4 * watching.READY_SECONDS_MAX
+        finally:
+            for row in held:
+                os.kill(row["pid"], signal.SIGCONT)
+            await admin.close()
+        assert len(held) == sum("TimeoutError" in (sentence or "") for sentence in told), told
+        assert [None] * len(asked) == [await check.ask() for check in asked.values()]

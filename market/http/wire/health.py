@@ -13,6 +13,8 @@ from market.http.wire.endpoint import Answer, Call, Nothing, endpoint
 
 TAG: Final = "Operations"
 ASKED_AGAIN: Final = timedelta(seconds=1)
+ANSWERED_SECONDS_MAX: Final = 3.0
+"""Who waits for `/readyz` is told which check does not answer, before it gives up itself."""
 
 
 class Liveness(Struct, frozen=True, kw_only=True):
@@ -34,15 +36,32 @@ class Probe:
         self._asking = asyncio.Lock()
         self._asked_at: datetime | None = None
         self._failing: dict[str, str] = {}
+        self._late: set[asyncio.Task[str | None]] = set()
 
     async def failing(self, door: Door) -> dict[str, str]:
         """The sentence of each check that fails."""
         async with self._asking:
             if self._asked_at is None or door.clock() - self._asked_at >= ASKED_AGAIN:
-                found = {name: await check.ask() for name, check in door.checks.items()}
+                found = await self._asked(door)
                 self._failing = {name: sentence for name, sentence in found.items() if sentence is not None}
                 self._asked_at = door.clock()
             return self._failing
+
+    async def _asked(self, door: Door) -> dict[str, str | None]:
+        """All at once; one that takes too long is ended, and not waited for."""
+        asking = {name: asyncio.ensure_future(check.ask()) for name, check in door.checks.items()}
+        if asking:
+            await asyncio.wait(asking.values(), timeout=ANSWERED_SECONDS_MAX)
+        found: dict[str, str | None] = {}
+        for name, task in asking.items():
+            if task.done():
+                found[name] = task.result()
+            else:
+                found[name] = f"no answer within {ANSWERED_SECONDS_MAX:g} s"
+                task.cancel()
+                self._late.add(task)
+                task.add_done_callback(self._late.discard)
+        return found
 
 
 @endpoint(
