@@ -90,7 +90,7 @@ class Protocol(HttpToolsProtocol):
         if self.flow.read_paused:
             self._due = self.loop.call_later(PART_SECONDS_MAX, self._late)
         else:
-            self.transport.abort()
+            self.transport.close()
 
     def _wait_no_more(self) -> None:
         if self._due is not None:
