@@ -163,7 +163,7 @@ select json_build_object('lane', w.lane, 'position', w.position, 'version', w.ve
         when w.active then 'active' else 'resting' end,
     'parties', json_build_object('owner', w.organisation), 'subjects', json_build_array(w.organisation),
     'said', json_build_object('registered_at', w.registered_at,
-        'url', convert_from(w.body, 'UTF8')::jsonb ->> 'url',
+        'host', substring(convert_from(w.body, 'UTF8')::jsonb ->> 'url' from '^[a-z]+://([^/?#]+)'),
         'types', convert_from(w.body, 'UTF8')::jsonb -> 'types',
         'failures_in_a_row', s.failures, 'failing_since', s.failing_since, 'not_before', s.not_before,
         'served', coalesce(s.leased_until > clock_timestamp(), false),

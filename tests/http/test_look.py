@@ -3,6 +3,7 @@
 import io
 import json
 import re
+from urllib.parse import urlsplit
 from uuid import UUID
 
 import pytest
@@ -22,7 +23,7 @@ from tests.http.test_order_explanations import ASKS, cleared, euro, market_of
 from tests.http.test_own_lists import items, traded
 from tests.http.test_passports import issued
 from tests.http.test_payments import transfer
-from tests.http.test_webhooks import registered
+from tests.http.test_webhooks import URL, registered
 from tests.process_support import settings_for
 from tests.sentinels import figure, found
 
@@ -156,6 +157,8 @@ async def test_what_a_market_holds_leads_on(shop: Shop, database: Database) -> N
     seen = await walked(shop, database, *begun)
     assert {"fac", "hook", "imp", "key", "lot", "match", "offer", "pass", "plan", "req"} == kinds(seen)
     assert ("active", 0) == (seen[hook["id"]].standing, seen[hook["id"]].said["waiting"])
+    told = text_of(seen[hook["id"]])
+    assert (f"host: {urlsplit(URL).netloc}" in told, URL in told) == (True, False), "a path may hold a secret"
     assert ("completed", 1, 0) == (
         seen[made["id"]].standing,
         seen[made["id"]].said["accepted"],
