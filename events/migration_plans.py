@@ -8,7 +8,7 @@ from typing import Final, Literal, NamedTuple
 from msgspec import Struct
 
 from events.connections import Connection
-from events.migrations import pending, read_files
+from events.migrations import checked, read_files
 
 Lock = Literal["rows", "no_writes", "none_else"]
 """While it is held, the others: change other rows; read alone; wait, whatever they want of the table."""
@@ -92,8 +92,9 @@ async def plan(connection: Connection, directory: Path) -> tuple[Planned, ...]:
     found = {row["name"]: row for row in await connection.fetch(SIZES)}
     indexes = {row["index"]: row["name"] for row in await connection.fetch(INDEXES)}
     planned = []
-    for name in await pending(connection, directory):
-        touches = touched(files[name], indexes)
+    for name, given in (await checked(connection, directory)).to_apply.items():
+        text = files[name] if given is None else given
+        touches = touched(text, indexes)
         tables = tuple(
             Touched(
                 table=each.table,
@@ -105,8 +106,8 @@ async def plan(connection: Connection, directory: Path) -> tuple[Planned, ...]:
             for each in touches
             if each.table in found
         )
-        creates = len(created(files[name]))
-        planned.append(Planned(name=name, about=about(files[name]), creates=creates, tables=tables))
+        creates = len(created(text))
+        planned.append(Planned(name=name, about=about(text), creates=creates, tables=tables))
     return tuple(planned)
 
 

@@ -8,20 +8,37 @@ from typing import NamedTuple
 from events.connections import Connection, check_version
 
 ADVISORY_LOCK = 0x10DE5703
+FORMER = "former"
+FORMER_DIGITS = 12
 
 
 class MigrationError(RuntimeError):
     """An applied file was changed, or is missing."""
 
 
+class Former(NamedTuple):
+    """A migration that a database has by a former name or text: what its ledger calls it, its name here, and
+    the statements that bring what the former text lacked."""
+
+    applied: str
+    target: str
+    text: str
+
+
 class Difference(NamedTuple):
-    """What is missing in a database, what a newer version has applied to it, what was changed or removed;
-    `newest` of these files."""
+    """What is missing in a database, what it has in a former state, what a newer version has applied to it,
+    what was changed or removed; `newest` of these files."""
 
     newest: str
     missing: tuple[str, ...]
+    former: tuple[Former, ...]
     newer: tuple[str, ...]
     changed: tuple[str, ...]
+
+    @property
+    def to_apply(self) -> dict[str, str | None]:
+        """By name, in order; the text where it is not the file's own."""
+        return {each.target: each.text for each in self.former} | dict.fromkeys(self.missing)
 
     @property
     def told_beyond(self) -> str | None:
@@ -52,11 +69,16 @@ create table if not exists ops.migration (
 
 APPLIED = "select name, sha256 from ops.migration"
 
+RENAME = "update ops.migration set name = $2, sha256 = $3, applied_at = clock_timestamp() where name = $1"
+
 RECORD = "insert into ops.migration (name, sha256, applied_at) values ($1, $2, clock_timestamp())"
 
 
 async def migrate(connection: Connection, directory: Path) -> tuple[str, ...]:
     """Apply every new `*.sql` of the directory in order of name; returns the names applied now.
+
+    Before them comes what those lack that the database has in a former state: as the files of `former` say,
+    whose names end with the first twelve digits of the former text's SHA-256.
 
     MigrationError when an applied file has changed or gone; UnsafeDatabase before PostgreSQL 18.
     """
@@ -66,13 +88,18 @@ async def migrate(connection: Connection, directory: Path) -> tuple[str, ...]:
     try:
         await connection.execute(CREATE_LEDGER)
         applied = {row["name"]: row["sha256"] for row in await connection.fetch(APPLIED)}
-        found = _difference(files, applied)
+        found = _difference(files, applied, _read_former(directory))
         _check(found)
+        for each in found.former:
+            async with connection.transaction():
+                if any(not line.startswith("--") for line in each.text.splitlines()):
+                    await connection.execute(each.text)
+                await connection.execute(RENAME, each.applied, each.target, _digest(files[each.target]))
         for name in found.missing:
             async with connection.transaction():
                 await connection.execute(files[name])
                 await connection.execute(RECORD, name, _digest(files[name]))
-        return found.missing
+        return tuple(found.to_apply)
     finally:
         await connection.execute(UNLOCK, ADVISORY_LOCK)
 
@@ -81,18 +108,24 @@ async def compare(connection: Connection, directory: Path) -> Difference:
     """The directory's migrations beside those that the database has. Nothing is written."""
     files = read_files(directory)
     if await connection.fetchval("select to_regclass('ops.migration')") is None:
-        return _difference(files, {})
-    return _difference(files, {row["name"]: row["sha256"] for row in await connection.fetch(APPLIED)})
+        return _difference(files, {}, {})
+    applied = {row["name"]: row["sha256"] for row in await connection.fetch(APPLIED)}
+    return _difference(files, applied, _read_former(directory))
 
 
 async def pending(connection: Connection, directory: Path) -> tuple[str, ...]:
-    """The names of the migrations that are not applied yet.
+    """The names of the migrations that are not applied yet, or only in a former state.
 
     MigrationError as of `migrate`: where the database is of a newer version, nothing could be applied.
     """
+    return tuple((await checked(connection, directory)).to_apply)
+
+
+async def checked(connection: Connection, directory: Path) -> Difference:
+    """As `compare`. MigrationError as of `migrate`."""
     found = await compare(connection, directory)
     _check(found)
-    return found.missing
+    return found
 
 
 def read_files(directory: Path) -> dict[str, str]:
@@ -103,19 +136,37 @@ def read_files(directory: Path) -> dict[str, str]:
     return files
 
 
-def _difference(files: Mapping[str, str], applied: Mapping[str, str]) -> Difference:
+def _read_former(directory: Path) -> dict[str, tuple[str, str]]:
+    """By the first digits of the former text's hash: the migration's name here, and what that text lacked."""
+    found = {}
+    for path in sorted((directory / FORMER).glob("*.sql")):
+        name, digits, _ = path.name.split(".")
+        found[digits] = f"{name}.sql", path.read_text("utf-8")
+    return found
+
+
+def _difference(
+    files: Mapping[str, str], applied: Mapping[str, str], known: Mapping[str, tuple[str, str]]
+) -> Difference:
     newest = max(files)
+    digests = {name: _digest(text) for name, text in files.items()}
+    names = {digest: name for name, digest in digests.items()}
+    former, others = [], []
+    for name, digest in sorted(applied.items()):
+        if digests.get(name) == digest:
+            continue
+        target, text = known.get(digest[:FORMER_DIGITS]) or (names.get(digest), "")
+        if target is None or (target != name and target in applied):
+            others.append(name)
+        else:
+            former.append(Former(name, target, text))
+    there = {*applied, *(each.target for each in former)}
     return Difference(
         newest=newest,
-        missing=tuple(name for name in files if name not in applied),
-        newer=tuple(sorted(name for name in applied if name > newest)),
-        changed=tuple(
-            sorted(
-                name
-                for name, digest in applied.items()
-                if name <= newest and (name not in files or _digest(files[name]) != digest)
-            )
-        ),
+        missing=tuple(name for name in files if name not in there),
+        former=tuple(former),
+        newer=tuple(name for name in others if name > newest),
+        changed=tuple(name for name in others if name <= newest),
     )
 
 

@@ -295,10 +295,10 @@ async def _check_version(connection: Connection) -> None:
     found = await compare(connection, MIGRATIONS)
     if found.told_beyond is not None:
         raise OtherVersion(found.told_beyond)
-    if found.missing:
+    if names := tuple(found.to_apply):
         raise OtherVersion(
-            f"this database is of an earlier version: {counted(len(found.missing), 'migration')} of this one "
-            f"from {found.missing[0]} on are not applied to it; stop the services of before and run "
+            f"this database is of an earlier version: {counted(len(names), 'migration')} of this one "
+            f"from {min(names)} on are not applied to it; stop the services of before and run "
             "`lodestone migrate`, as docs/operations.md says under Upgrading"
         )
 

@@ -97,7 +97,7 @@ def checks(wiring: Wiring) -> dict[str, Check]:
     async def migrations() -> str | None:
         try:
             async with _asking(wiring.reader) as connection:
-                missing = (await compare(connection, MIGRATIONS)).missing
+                missing = (await compare(connection, MIGRATIONS)).to_apply
         except Exception as error:  # noqa: BLE001  any failure is the answer
             return f"the migrations cannot be read: {type(error).__name__}"
         return f"migrations are missing: {', '.join(missing)}" if missing else None

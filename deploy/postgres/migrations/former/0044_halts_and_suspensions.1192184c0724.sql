@@ -1,0 +1,1 @@
+-- It read every lane's journal, and came to the same.

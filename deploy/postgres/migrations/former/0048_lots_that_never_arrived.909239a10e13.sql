@@ -1,0 +1,1 @@
+-- It validated the same constraint in a statement of its own.

@@ -1,0 +1,1 @@
+-- Only its comment has changed.

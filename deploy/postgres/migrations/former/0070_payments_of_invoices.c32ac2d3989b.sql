@@ -1,0 +1,1 @@
+-- Its days of set-off are the same where its product of two amounts did not end it.
