@@ -66,6 +66,9 @@ DATABASE_AWAY = (
 )
 """It cannot be used now, whoever asks for whatever: restarting, full, a replica; or the session was ended."""
 
+LOCK_HELD = asyncpg.LockNotAvailableError
+BROKEN_OFF = asyncpg.QueryCanceledError
+
 LOGIN_REFUSED = (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError)
 """No such role or database, or another password."""
 

@@ -1,19 +1,29 @@
 """Forward-only SQL migrations: one transaction per file, once, under an advisory lock, checked by SHA-256."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
-from events.connections import Connection, check_version
+from events.connections import BROKEN_OFF, LOCK_HELD, Connection, check_version
 
 ADVISORY_LOCK = 0x10DE5703
 FORMER = "former"
 FORMER_DIGITS = 12
+RENAMED = "-- Applied under another name, which alone changes."
+
+
+Told = Callable[[str, int, int], None]
+"""A migration's name, which it is of those to apply, and how many they are."""
+
+
+def untold(_name: str, _number: int, _count: int) -> None:
+    return None
 
 
 class MigrationError(RuntimeError):
-    """An applied file was changed, or is missing."""
+    """An applied file was changed, or is missing; or one cannot be applied now."""
 
 
 class Former(NamedTuple):
@@ -74,13 +84,15 @@ RENAME = "update ops.migration set name = $2, sha256 = $3, applied_at = clock_ti
 RECORD = "insert into ops.migration (name, sha256, applied_at) values ($1, $2, clock_timestamp())"
 
 
-async def migrate(connection: Connection, directory: Path) -> tuple[str, ...]:
+async def migrate(connection: Connection, directory: Path, told: Told = untold) -> tuple[str, ...]:
     """Apply every new `*.sql` of the directory in order of name; returns the names applied now.
 
     Before them comes what those lack that the database has in a former state: as the files of `former` say,
     whose names end with the first twelve digits of the former text's SHA-256.
 
-    MigrationError when an applied file has changed or gone; UnsafeDatabase before PostgreSQL 18.
+    `told` of each before it begins, where the database has some already: one may take long, and none is seen.
+    MigrationError when an applied file has changed or gone, or when one waits in vain for a table or takes
+    longer than it gives itself, which takes back that one; UnsafeDatabase before PostgreSQL 18.
     """
     check_version(await connection.fetchval(SERVER_MAJOR))
     files = read_files(directory)
@@ -90,18 +102,38 @@ async def migrate(connection: Connection, directory: Path) -> tuple[str, ...]:
         applied = {row["name"]: row["sha256"] for row in await connection.fetch(APPLIED)}
         found = _difference(files, applied, _read_former(directory))
         _check(found)
-        for each in found.former:
-            async with connection.transaction():
-                if any(not line.startswith("--") for line in each.text.splitlines()):
-                    await connection.execute(each.text)
-                await connection.execute(RENAME, each.applied, each.target, _digest(files[each.target]))
-        for name in found.missing:
-            async with connection.transaction():
-                await connection.execute(files[name])
-                await connection.execute(RECORD, name, _digest(files[name]))
+        names = {each.target: each.applied for each in found.former}
+        for number, (name, given) in enumerate(found.to_apply.items(), 1):
+            if applied:
+                told(name, number, len(found.to_apply))
+            text, digest = files[name] if given is None else given, _digest(files[name])
+            async with _named(name), connection.transaction():
+                if any(not line.startswith("--") for line in text.splitlines()):
+                    await connection.execute(text)
+                if name in names:
+                    await connection.execute(RENAME, names[name], name, digest)
+                else:
+                    await connection.execute(RECORD, name, digest)
         return tuple(found.to_apply)
     finally:
         await connection.execute(UNLOCK, ADVISORY_LOCK)
+
+
+@asynccontextmanager
+async def _named(name: str) -> AsyncIterator[None]:
+    """MigrationError of what PostgreSQL breaks off."""
+    try:
+        yield
+    except LOCK_HELD as error:
+        raise MigrationError(
+            f"{name} was taken back, as another connection holds a table that it changes: stop all services, "
+            "then run it again; those before it stay applied"
+        ) from error
+    except BROKEN_OFF as error:
+        raise MigrationError(
+            f"{name} was taken back: {error}. Those before it stay applied; run it again when the database "
+            "has less to do"
+        ) from error
 
 
 async def compare(connection: Connection, directory: Path) -> Difference:
@@ -155,7 +187,7 @@ def _difference(
     for name, digest in sorted(applied.items()):
         if digests.get(name) == digest:
             continue
-        target, text = known.get(digest[:FORMER_DIGITS]) or (names.get(digest), "")
+        target, text = known.get(digest[:FORMER_DIGITS]) or (names.get(digest), RENAMED)
         if target is None or (target != name and target in applied):
             others.append(name)
         else:

@@ -34,7 +34,7 @@ from events.ids import new_id
 from events.journal import DEFAULT_LANES, Deployment, initialise, read_deployment
 from events.lane import LaneWriter
 from events.migration_plans import Planned, plan, plan_of_all
-from events.migrations import compare, pending
+from events.migrations import Told, compare, pending, untold
 from market.broker_logins import acting_as
 from market.children import LocalServerError
 from market.embedded_kafka import local_kafka
@@ -141,9 +141,11 @@ async def stand(settings: Settings) -> AsyncIterator[Ground]:
         yield Ground(settings=settings, admin_url=admin_url, bootstrap=bootstrap)
 
 
-async def migrate_database(ground: Ground, lanes: int | None = None) -> tuple[Deployment, tuple[str, ...]]:
+async def migrate_database(
+    ground: Ground, lanes: int | None = None, told: Told = untold
+) -> tuple[Deployment, tuple[str, ...]]:
     """Roles, migrations and the record's lanes; `lanes` counts only when the record is made now."""
-    applied = await prepare_database(ground.settings, ground.admin_url)
+    applied = await prepare_database(ground.settings, ground.admin_url, told)
     owner = await ground.pool("owner", 1)
     try:
         async with acquire(owner) as connection:
@@ -179,9 +181,9 @@ async def pending_migrations(ground: Ground) -> tuple[str, ...]:
         return tuple(sorted(path.name for path in MIGRATIONS.glob("*.sql")))
 
 
-async def prepare(ground: Ground, lanes: int | None = None) -> Prepared:
+async def prepare(ground: Ground, lanes: int | None = None, told: Told = untold) -> Prepared:
     """Database and topics, as often as one likes."""
-    deployment, applied = await migrate_database(ground, lanes)
+    deployment, applied = await migrate_database(ground, lanes, told)
     topics = await prepare_kafka(ground, deployment.lanes)
     return Prepared(deployment=deployment, migrations=applied, topics=topics)
 

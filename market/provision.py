@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsp
 
 import asyncpg
 
-from events.migrations import migrate
+from events.migrations import Told, migrate, untold
 from market.folders import DEPLOY
 from market.settings import ROLES, Role, Settings
 
@@ -61,8 +61,9 @@ def role_url(settings: Settings, admin_url: str, role: Role) -> str:
     )
 
 
-async def prepare_database(settings: Settings, admin_url: str) -> tuple[str, ...]:
-    """Roles, rights and migrations, as often as one likes; the names of the migrations applied now.
+async def prepare_database(settings: Settings, admin_url: str, told: Told = untold) -> tuple[str, ...]:
+    """Roles, rights and migrations, as often as one likes; the names of the migrations applied now, `told` of
+    each as `events.migrations.migrate` tells it.
 
     Raises ProvisionError, and what `events.migrations.migrate` raises.
     """
@@ -75,7 +76,7 @@ async def prepare_database(settings: Settings, admin_url: str) -> tuple[str, ...
             await connection.execute(LOCK, ROLES_LOCK)
             await connection.execute(await connection.fetchval(DATABASE_RIGHTS))
         await connection.execute("set role lodestone_owner")
-        return await migrate(connection, MIGRATIONS)
+        return await migrate(connection, MIGRATIONS, told)
     except asyncpg.InsufficientPrivilegeError as error:
         raise ProvisionError(
             f"the database cannot be prepared: {error}; LODESTONE_DATABASE_URL must own it"

@@ -10,7 +10,7 @@ from events.counts import counted
 from events.journal import NotInitialised
 from events.migration_plans import Lock, Planned, Takes
 from events.migrations import MigrationError
-from market.cli.console import CommandFailed, Exit, print_json, print_line, run_async, settings_of
+from market.cli.console import CommandFailed, Exit, print_json, print_line, run_async, say, settings_of
 from market.ground import migrate_database, pending_migrations, planned_migrations, stand_on_database
 from market.provision import ProvisionError
 from market.settings import Settings
@@ -74,6 +74,10 @@ def command(*, lanes: int | None, dry_run: bool, planned: bool, as_json: bool) -
         print_line(f"deployment {report.deployment}, {report.lanes} lanes per stream")
 
 
+def say_applying(name: str, number: int, count: int) -> None:
+    say(f"applying {name}, {number} of {count}")
+
+
 def _tell(plan: Plan, *, as_json: bool) -> None:
     if as_json:
         print_json(plan)
@@ -104,5 +108,5 @@ async def _pending(settings: Settings) -> Report:
 
 async def _migrate(settings: Settings, lanes: int | None) -> Report:
     async with stand_on_database(settings) as ground:
-        deployment, applied = await migrate_database(ground, lanes)
+        deployment, applied = await migrate_database(ground, lanes, say_applying)
     return Report(migrations=applied, deployment=deployment.deployment_id, lanes=deployment.lanes)

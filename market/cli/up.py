@@ -26,6 +26,7 @@ from market.cli.console import (
     settings_of,
     stop_event,
 )
+from market.cli.migrate import say_applying
 from market.cli.run import metrics_of
 from market.ground import Ground, Wiring, prepare, stand, wire
 from market.http.wire.ids import to_text
@@ -90,7 +91,7 @@ def command(*, as_json: bool) -> None:
 async def _up(settings: Settings, *, as_json: bool) -> None:
     say("starting PostgreSQL and Kafka")
     async with stand(settings) as ground:
-        prepared = await prepare(ground)
+        prepared = await prepare(ground, told=say_applying)
         say(
             f"{counted(len(prepared.migrations), 'migration')} applied, "
             f"{counted(len(prepared.topics), 'topic')} created"

@@ -228,6 +228,7 @@ async def test_a_migration_that_was_given_another_number_is_not_applied_again(
     await migrate(empty, tmp_path)
     (tmp_path / "0002_two.sql").rename(tmp_path / "0003_two.sql")
     (tmp_path / "0002_between.sql").write_text("insert into state.one values (1);", "utf-8")
+    assert "Applied under another name, which alone changes." == (await plan(empty, tmp_path))[0].about
     assert ("0003_two.sql", "0002_between.sql") == await migrate(empty, tmp_path)
     assert [2, 1] == [row["n"] for row in await empty.fetch("select n from state.one")]
     names = await empty.fetch("select name from ops.migration order by name")

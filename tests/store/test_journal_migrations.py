@@ -56,6 +56,41 @@ async def test_an_applied_file_may_not_change(empty: Any, folder: Path, change: 
         await migrate(empty, folder)
 
 
+async def test_what_a_database_lacks_is_told_before_it_is_applied(empty: Any, folder: Path) -> None:
+    told: list[tuple[str, int, int]] = []
+    await migrate(empty, folder, lambda *each: told.append(each))
+    assert [] == told
+    for name in ("0003_three.sql", "0004_four.sql"):
+        (folder / name).write_text("insert into public.one values (3);", "utf-8")
+    await migrate(empty, folder, lambda *each: told.append(each))
+    assert [("0003_three.sql", 1, 2), ("0004_four.sql", 2, 2)] == told
+
+
+@pytest.mark.parametrize(
+    ("limit", "reason"),
+    [
+        ("lock_timeout = '50ms'", "another connection holds a table that it changes: stop all services"),
+        ("statement_timeout = '50ms'", "canceling statement due to statement timeout"),
+    ],
+)
+async def test_what_postgresql_breaks_off_is_told_and_taken_back(
+    empty: Any, folder: Path, database: Any, limit: str, reason: str
+) -> None:
+    await migrate(empty, folder)
+    (folder / "0003_three.sql").write_text("insert into public.one values (3);", "utf-8")
+    (folder / "0004_four.sql").write_text(f"set local {limit}; alter table public.one add k bigint;", "utf-8")
+    other = await asyncpg.connect(database.admin_dsn)
+    try:
+        async with other.transaction():
+            await other.execute("lock table public.one in access share mode")
+            with pytest.raises(MigrationError, match=f"^0004_four.sql was taken back.*{reason}"):
+                await migrate(empty, folder)
+        assert ("0004_four.sql",) == await pending(empty, folder)
+        assert ("0004_four.sql",) == await migrate(empty, folder)
+    finally:
+        await other.close()
+
+
 async def test_two_at_once_wait_for_each_other(empty: Any, folder: Path, database: Any) -> None:
     others = [await asyncpg.connect(database.admin_dsn) for _ in range(3)]
     results = await asyncio.gather(*(migrate(connection, folder) for connection in others))
