@@ -137,3 +137,21 @@ def test_of_each_market_only_the_newest_book_is_kept() -> None:
         kept.find(UUID(int=1), None, 1),
         len(kept._kept),
     )
+
+
+async def test_an_organisation_has_one_turn_at_a_time_and_keeps_nobody_waiting() -> None:
+    loads, made = BookLoads(), list[str]()
+    many, few = UUID(int=1), UUID(int=2)
+    go_on = threading.Event()
+
+    def slow() -> None:
+        go_on.wait(20)
+        made.append("many")
+
+    waiting = [asyncio.create_task(loads.work_of(many, slow)) for _ in range(5)]
+    await asyncio.sleep(0.05)
+    await asyncio.wait_for(loads.work_of(few, lambda: made.append("few")), 10)
+    assert ["few"] == made
+    go_on.set()
+    await asyncio.gather(*waiting)
+    assert (["few", *["many"] * 5], 0) == (made, len(loads._turns))

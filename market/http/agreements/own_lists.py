@@ -119,7 +119,9 @@ async def answer(
     if asked == "json":
         return listed()
     loads: BookLoads = call.state.loads
-    return await loads.work(partial(_file, listed, asked, name, columns, rows_of))
+    return await loads.work_of(
+        call.caller.organisation, partial(_file, listed, asked, name, columns, rows_of)
+    )
 
 
 def _file(

@@ -163,7 +163,8 @@ async def read(call: Call[ReturnsTerms, ReturnsQuery]) -> Answer:
         ),
     )
     loads: BookLoads = call.state.loads
-    found = await loads.work(partial(_computed, fleet, quarter_number(body.first), body.quarters))
+    computed = partial(_computed, fleet, quarter_number(body.first), body.quarters)
+    found = await loads.work_of(call.caller.organisation, computed)
     _check_basis(found, call.query.basis)
     view = ReturnsView(
         twin=body.twin,

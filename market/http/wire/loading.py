@@ -6,6 +6,7 @@ from contextlib import AbstractAsyncContextManager
 from functools import partial
 from typing import Final, TypeVar
 from uuid import UUID
+from weakref import WeakValueDictionary
 
 from events.connections import Pool
 from market.rules.book import Book
@@ -27,6 +28,7 @@ class BookLoads:
     def __init__(self) -> None:
         self._free = asyncio.Semaphore(AT_ONCE)
         self._loading: dict[UUID, asyncio.Task[Book | None]] = {}
+        self._turns: WeakValueDictionary[UUID, asyncio.Lock] = WeakValueDictionary()
 
     async def load(self, reader: Pool, market: UUID, *, at_least: int) -> Book | None:
         """The book at lane position `at_least` or later; None when there is no such market.
@@ -51,6 +53,12 @@ class BookLoads:
         """`read` in a thread, when its turn comes."""
         async with self._free:
             return await asyncio.to_thread(read)
+
+    async def work_of(self, organisation: UUID, read: Callable[[], T]) -> T:
+        """As `work`, one at a time of an organisation: who asks for many files keeps nobody else waiting."""
+        turn = self._turns.setdefault(organisation, asyncio.Lock())
+        async with turn:
+            return await self.work(read)
 
     def _ended(self, market: UUID, task: asyncio.Task[Book | None]) -> None:
         self._loading.pop(market, None)

@@ -147,7 +147,10 @@ async def answer(call: Call[Any, Any], view: Struct, sheet: Sheet, asked: Shape 
     if shape in ("csv", "xlsx"):
         headers["Content-Disposition"] = f'attachment; filename="{sheet.name}.{shape}"'
         loads: BookLoads = call.state.loads
-        written = as_csv(sheet) if shape == "csv" else await loads.work(partial(as_workbook, sheet))
+        if shape == "csv":
+            written = as_csv(sheet)
+        else:
+            written = await loads.work_of(call.caller.organisation, partial(as_workbook, sheet))
         return Answer(body=written, media_type=MEDIA_TYPES[shape], headers=headers)
     headers["Content-Security-Policy"] = POLICY
     content = as_svg(sheet) if shape == "svg" else as_page(sheet, call.door.clock())
