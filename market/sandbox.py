@@ -26,7 +26,7 @@ from market.rules.clearing.clearing import ALGORITHM
 from market.rules.orders.rex import STANDARD_CEILINGS
 from market.rules.parties.facilities import RegisterFacility
 from market.rules.parties.parties import FacilityDetails, OrganisationDetails
-from market.rules.refusing.refusals import AlreadyMember
+from market.rules.refusing.party_refusals import AlreadyMember
 from market.store.inputs import input_key, list_inputs, load_rule_set
 from market.store.markets import load_market
 from market.store.party_reads import list_facilities

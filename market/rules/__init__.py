@@ -57,8 +57,9 @@ several of them, lies beside them.
     streams      streams (on and off), topic_rights, partner_events, partner_lines, wire_units, wire_writing,
                  wire_schemas, closed_lists; webhooks (the endpoints), webhook_signing, webhook_retries;
                  reach (which addresses)
-    refusing     refusals (the desk), defects (a draft's content), policy_defects, forecast_defects,
-                 twin_defects, passport_refusals; ineligibility, reason_sentences; wellformed, unread, wording
+    refusing     refusals (the desk), party_refusals (the register), defects (a draft's content),
+                 policy_defects, forecast_defects, twin_defects, passport_refusals; ineligibility,
+                 reason_sentences; wellformed, unread, wording
 
 Beside them: assignment (the door of the optimum), book (a lane's fold), quantities, references,
 market_inputs, footprints (which look odd), tranches, packages, rounding, goods, countries; passport (its

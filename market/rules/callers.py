@@ -5,7 +5,7 @@ from uuid import UUID
 from events.callers import Caller, role_refusals
 from events.refusal import Refusal
 from events.vocabulary import KeyRole
-from market.rules.refusing.refusals import OrganisationUnknown
+from market.rules.refusing.party_refusals import OrganisationUnknown
 
 
 def party_refusals(caller: Caller, organisation: UUID, *accepted: KeyRole) -> list[Refusal]:

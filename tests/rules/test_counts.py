@@ -12,12 +12,12 @@ from events import refusal
 from events.counts import counted, with_counts
 from events.refusal import Refusal
 from market.rules.parties.openings import MoneyOpenings, money_cautions
-from market.rules.refusing import passport_refusals, policy_defects, refusals, twin_defects
+from market.rules.refusing import party_refusals, passport_refusals, policy_defects, refusals, twin_defects
 
 ONE, TWO = UUID(int=1), UUID(int=2)
 MODULES = (
-    refusal, refusals, policy_defects, twin_defects, passport_refusals, contract_refusals, payment_refusals,
-    volume_refusals,
+    refusal, refusals, party_refusals, policy_defects, twin_defects, passport_refusals, contract_refusals,
+    payment_refusals, volume_refusals,
 )  # fmt: skip
 
 

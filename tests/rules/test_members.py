@@ -26,7 +26,7 @@ from market.rules.parties.leaving import LeaveMarket, LeavingState
 from market.rules.parties.members import AdmitMember, MembershipState, OpeningState, OpenMarket, SuspendMember
 from market.rules.parties.openings import MarketOpenings, MoneyOpenings, Openings, money_cautions
 from market.rules.parties.parties import Facility, FacilityDetails, Organisation, OrganisationState
-from market.rules.refusing.refusals import ReadmissionUnstated
+from market.rules.refusing.party_refusals import ReadmissionUnstated
 from tests.desk_support import (
     BUYER,
     LANE,

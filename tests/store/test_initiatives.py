@@ -13,7 +13,7 @@ from events.refusal import Refusals, VersionStale
 from market.commands import initiatives, parties
 from market.rules.orders.initiatives import Initiative, InitiativeDetails
 from market.rules.parties.parties import ChangeOrganisation, RegisterOrganisation
-from market.rules.refusing.refusals import InitiativeAbsent
+from market.rules.refusing.party_refusals import InitiativeAbsent
 from market.store import initiatives as store
 from tests.conftest import Database
 from tests.market_drafts import initiative, organisation_details

@@ -20,7 +20,7 @@ from market.http.wire.paging import Listing
 from market.http.wire.reads import as_caller
 from market.http.wire.receipts import Accepted, Done, Warned, done, secret_shown_before, warned
 from market.lookups import forbidden
-from market.rules.refusing.refusals import AddressForbidden
+from market.rules.refusing.party_refusals import AddressForbidden
 from market.rules.refusing.wording import Code
 from market.rules.streams.reach import Unusable, target_of
 from market.rules.streams.webhook_signing import derive

@@ -18,7 +18,7 @@ from events.party_events import InitiativeChanged, InitiativeRegistered, Initiat
 from events.refusal import NoChange, Refusal, VersionStale, refuse
 from events.wellformed import malformed
 from market.rules.refusing.defects import CoordinatorUnknown, InitiativeUnknown
-from market.rules.refusing.refusals import InitiativeAbsent, InitiativeExists
+from market.rules.refusing.party_refusals import InitiativeAbsent, InitiativeExists
 from market.rules.refusing.wording import InitiativeCode, Text
 
 

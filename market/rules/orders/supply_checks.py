@@ -53,7 +53,8 @@ from market.rules.refusing.defects import (
     VerifierMissing,
 )
 from market.rules.refusing.ineligibility import kg_text
-from market.rules.refusing.refusals import CertificateExpired, FxMissing
+from market.rules.refusing.party_refusals import CertificateExpired
+from market.rules.refusing.refusals import FxMissing
 from market.rules.refusing.unread import judged
 from market.rules.refusing.wellformed import readable
 

@@ -19,7 +19,7 @@ from events.refusal import refuse
 from market.rules.parties.leaving import left
 from market.rules.parties.openings import openings_refusals
 from market.rules.parties.parties import Organisation, OrganisationState, party_draft, registered
-from market.rules.refusing.refusals import (
+from market.rules.refusing.party_refusals import (
     ClosedByItself,
     ClosingAskedBefore,
     ClosingNotAsked,

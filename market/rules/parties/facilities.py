@@ -24,11 +24,7 @@ from market.rules.parties.parties import (
     registered,
     version_refusals,
 )
-from market.rules.refusing.refusals import (
-    EntriesMax,
-    FacilityInUse,
-    FacilityUnknown,
-)
+from market.rules.refusing.party_refusals import EntriesMax, FacilityInUse, FacilityUnknown
 from market.rules.twins.capacities import capacity_refusals
 
 FACILITIES_MAX = 200

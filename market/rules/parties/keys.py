@@ -14,7 +14,7 @@ from events.vocabulary import KeyRole
 from events.wellformed import duplicate_refusals, malformed
 from market.rules.callers import party_refusals
 from market.rules.parties.parties import ApiKey, KeyDetails, OrganisationState, decision, registered
-from market.rules.refusing.refusals import EntriesMax, ExpiryPast, KeysMax, KeyUnknown
+from market.rules.refusing.party_refusals import EntriesMax, ExpiryPast, KeysMax, KeyUnknown
 
 LIVE_WITH_ONE_LABEL_MAX = 2
 KEYS_MAX = 100

@@ -14,13 +14,8 @@ from market.rules.book import RequirementOrder, SupplyOrder
 from market.rules.orders.orders import RETRY_AFTER_SECONDS
 from market.rules.orders.reservations import release_with
 from market.rules.parties.openings import MarketOpenings, dealt_refusals, orders_refusals
-from market.rules.refusing.refusals import (
-    ClearingInProgress,
-    MarketUnknown,
-    NotAMember,
-    OrganisationUnknown,
-    WithdrawalsMax,
-)
+from market.rules.refusing.party_refusals import OrganisationUnknown, WithdrawalsMax
+from market.rules.refusing.refusals import ClearingInProgress, MarketUnknown, NotAMember
 
 WITHDRAWALS_MAX = 500
 

@@ -13,16 +13,14 @@ from events.refusal import Refusal, refuse
 from events.wellformed import malformed
 from market.rules.parties.parties import OrganisationState, member_copy
 from market.rules.refusing.defects import SecondsOutOfRange
-from market.rules.refusing.refusals import (
+from market.rules.refusing.party_refusals import (
     AlreadyMember,
-    MarketExists,
-    MarketUnknown,
-    NotAMember,
     OrganisationIsClosed,
     OrganisationUnknown,
     ReadmissionUnstated,
     SuspendedBefore,
 )
+from market.rules.refusing.refusals import MarketExists, MarketUnknown, NotAMember
 from market.rules.refusing.wording import Text
 
 

@@ -8,7 +8,7 @@ from msgspec import Struct
 from events.counts import counted
 from events.refusal import Caution, Refusal
 from market.rules.book import RequirementOrder, SupplyOrder
-from market.rules.refusing.refusals import (
+from market.rules.refusing.party_refusals import (
     AgreementsOpen,
     ContractsToCome,
     DeliveriesOpen,

@@ -36,7 +36,7 @@ from market.rules.refusing.defects import (
     FacilityNotOwned,
     WindowEmpty,
 )
-from market.rules.refusing.refusals import CertificateUnknown, EntriesMax, ExpiryPast, LicenceUnknown
+from market.rules.refusing.party_refusals import CertificateUnknown, EntriesMax, ExpiryPast, LicenceUnknown
 
 PAPERS_MAX = 400
 

@@ -35,7 +35,7 @@ from market.rules.orders.initiatives import Initiative, initiative_refusals
 from market.rules.parties.licence_kinds import counts_as
 from market.rules.parties.openings import Openings
 from market.rules.refusing.defects import GroupNotUltimate
-from market.rules.refusing.refusals import (
+from market.rules.refusing.party_refusals import (
     EntriesMax,
     OrganisationExists,
     OrganisationIsClosed,

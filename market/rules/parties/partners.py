@@ -19,7 +19,7 @@ from market.rules.parties.parties import (
     registered,
     with_details,
 )
-from market.rules.refusing.refusals import (
+from market.rules.refusing.party_refusals import (
     AlreadyPartner,
     EntriesMax,
     InitiativeAbsent,

@@ -25,6 +25,7 @@ from market.rules.element_masses import BALANCED, MG_PER_G
 from market.rules.orders import oxide_forms
 from market.rules.orders.materials import assay_refusals, cell_refusals, moisture_refusals, sum_refusals
 from market.rules.refusing.defects import QuantityNotPositive, VerifierMissing
+from market.rules.refusing.party_refusals import CertificateExpired
 from market.rules.refusing.passport_refusals import (
     BookedApart,
     CertificateNotYetValid,
@@ -44,7 +45,6 @@ from market.rules.refusing.passport_refusals import (
     PathsLackOrigin,
     PathsNotWhole,
 )
-from market.rules.refusing.refusals import CertificateExpired
 
 
 def at(prefix: str, reasons: Iterable[Refusal]) -> list[Refusal]:

@@ -45,6 +45,7 @@ from market.rules.passports.passport_content import (
     told_refusals,
 )
 from market.rules.passports.settled_lots import SettledLot, delivery_refusals
+from market.rules.refusing.party_refusals import OrganisationUnknown
 from market.rules.refusing.passport_refusals import (
     CorrectionMoves,
     CorrectionNotProposed,
@@ -59,7 +60,6 @@ from market.rules.refusing.passport_refusals import (
     PassportUnknown,
     TransferToSelf,
 )
-from market.rules.refusing.refusals import OrganisationUnknown
 
 NOTES_MAX = 20
 BALANCED_MEMBERS = (

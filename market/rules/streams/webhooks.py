@@ -21,7 +21,7 @@ from events.vocabulary import Instant
 from events.wellformed import duplicate_refusals, malformed
 from market.rules.callers import party_refusals
 from market.rules.parties.parties import OrganisationState, decision, registered, version_refusals
-from market.rules.refusing.refusals import (
+from market.rules.refusing.party_refusals import (
     AddressForbidden,
     EntriesMax,
     EventTypesUnknown,

@@ -37,7 +37,7 @@ from events.vocabulary import (
 )
 from market.rules.crma.shares import ElementShares
 from market.rules.orders.initiatives import Initiative
-from market.rules.refusing.refusals import (
+from market.rules.refusing.party_refusals import (
     FiguresStatedBefore,
     FiguresWouldDiffer,
     InitiativeAbsent,

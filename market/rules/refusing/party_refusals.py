@@ -1,0 +1,244 @@
+"""Why the register says no: members, organisations, papers, keys, webhooks, initiatives; one class per
+reason, told as its docstring."""
+
+from events.refusal import Refusal
+
+
+class AlreadyMember(Refusal):
+    """The organisation is a member of this market already."""
+
+    code = "already_member"
+
+
+class SuspendedBefore(Refusal):
+    """The organisation is suspended in this market already; admitting it once more ends that."""
+
+    code = "suspended_before"
+
+
+class ReadmissionUnstated(Refusal):
+    """The organisation is {how} this market: a file admits it again only where its row states readmit."""
+
+    code = "readmission_unstated"
+
+
+class OrdersOpen(Refusal):
+    """{count:order is|orders are} open, to be withdrawn first: {names}."""
+
+    code = "orders_open"
+
+
+class MatchesOpen(Refusal):
+    """{count:match waits for its answer|matches wait for their answers}, confirm or decline first:
+    {names}."""
+
+    code = "matches_open"
+
+
+class ContractsToCome(Refusal):
+    """Contracts of these matches are being made and bind: {names}."""
+
+    code = "contracts_to_come"
+
+
+class AgreementsOpen(Refusal):
+    """{count:agreement binds the organisation, or has|agreements bind the organisation, or have} its binding
+    signature on the table: {names}."""
+
+    code = "agreements_open"
+
+
+class DeliveriesOpen(Refusal):
+    """{count:delivery is|deliveries are} neither accepted, rejected nor lost, or with a return that is open:
+    {names}."""
+
+    code = "deliveries_open"
+
+
+class PoliciesOpen(Refusal):
+    """{count:procurement policy stands|procurement policies stand}, to be retired first: {names}."""
+
+    code = "policies_open"
+
+
+class PassportsOpen(Refusal):
+    """The organisation owns or holds {count:live passport|live passports}, to be transferred or retired
+    first: {names}."""
+
+    code = "passports_open"
+
+
+class WithdrawalsMax(Refusal):
+    """More than {most:order is|orders are} open, too many for one transaction: withdraw some of them
+    first."""
+
+    code = "withdrawals_max"
+
+
+class FacilityUnknown(Refusal):
+    """The organisation has no such facility."""
+
+    code = "facility_unknown"
+
+
+class CertificateUnknown(Refusal):
+    """The organisation has no such certificate."""
+
+    code = "certificate_unknown"
+
+
+class CertificateExpired(Refusal):
+    """The certificate was valid until {valid_until}."""
+
+    code = "certificate_expired"
+
+
+class LicenceUnknown(Refusal):
+    """The organisation has no such licence."""
+
+    code = "licence_unknown"
+
+
+class OrganisationUnknown(Refusal):
+    """There is no such organisation."""
+
+    code = "organisation_unknown"
+
+
+class OrganisationIsClosed(Refusal):
+    """The organisation is closed, for good."""
+
+    code = "organisation_closed"
+
+
+class ClosingNotAsked(Refusal):
+    """No admin of the organisation has asked that it be closed."""
+
+    code = "closing_not_asked"
+
+
+class ClosingAskedBefore(Refusal):
+    """The organisation's closing is asked for already."""
+
+    code = "closing_asked_before"
+
+
+class ClosedByItself(Refusal):
+    """An operator of another organisation closes this one: it takes two."""
+
+    code = "closed_by_itself"
+
+
+class OrganisationExists(Refusal):
+    """This organisation is registered already."""
+
+    code = "organisation_exists"
+
+
+class InitiativeExists(Refusal):
+    """The code {initiative} is taken, for ever, by an initiative that stands or was revoked."""
+
+    code = "initiative_exists"
+
+
+class InitiativeAbsent(Refusal):
+    """There is no such initiative, or it was revoked."""
+
+    code = "initiative_absent"
+
+
+class AlreadyPartner(Refusal):
+    """The organisation is a partner of {initiative} already."""
+
+    code = "already_partner"
+
+
+class NotAPartner(Refusal):
+    """The organisation is no partner of {initiative}."""
+
+    code = "not_a_partner"
+
+
+class InvitedBefore(Refusal):
+    """The organisation is invited into {initiative} already, and has not answered."""
+
+    code = "invited_before"
+
+
+class InvitationUnknown(Refusal):
+    """No invitation of the organisation into {initiative} is open."""
+
+    code = "invitation_unknown"
+
+
+class QuarterNotOver(Refusal):
+    """Figures are stated of quarters that are over, by their first day."""
+
+    code = "quarter_not_over"
+
+
+class FiguresStatedBefore(Refusal):
+    """The figures of {initiative} of that quarter are stated already, once and for good."""
+
+    code = "figures_stated_before"
+
+
+class FiguresWouldDiffer(Refusal):
+    """Partners of {other}, which the same company coordinates, differ by fewer groups than {least}."""
+
+    code = "figures_would_differ"
+
+
+class FacilityInUse(Refusal):
+    """Certificates or licences of this facility stand: revoke them first."""
+
+    code = "facility_in_use"
+
+
+class EntriesMax(Refusal):
+    """The organisation has the most {kind} there may be: {most}."""
+
+    code = "entries_max"
+
+
+class WebhookUnknown(Refusal):
+    """The organisation has no such webhook."""
+
+    code = "webhook_unknown"
+
+
+class WebhookUrlUnusable(Refusal):
+    """Nothing can be posted there: {why}."""
+
+    code = "webhook_url_unusable"
+
+
+class AddressForbidden(Refusal):
+    """{host} has an address that is not public; nothing is posted there."""
+
+    code = "address_forbidden"
+
+
+class EventTypesUnknown(Refusal):
+    """No types of the feed: {unknown}."""
+
+    code = "event_types_unknown"
+
+
+class KeyUnknown(Refusal):
+    """The organisation has no such key."""
+
+    code = "key_unknown"
+
+
+class KeysMax(Refusal):
+    """{live:key with this label is|keys with this label are} live, at most {most} may be: revoke one
+    first."""
+
+    code = "keys_max"
+
+
+class ExpiryPast(Refusal):
+    """This would have expired at {until}."""
+
+    code = "expiry_past"
