@@ -58,8 +58,8 @@ several of them, lies beside them.
                  wire_schemas, closed_lists; webhooks (the endpoints), webhook_signing, webhook_retries;
                  reach (which addresses)
     refusing     refusals (the desk), party_refusals (the register), defects (a draft's content),
-                 policy_defects, forecast_defects, twin_defects, passport_refusals; ineligibility,
-                 reason_sentences; wellformed, unread, wording
+                 material_defects (its goods), policy_defects, forecast_defects, twin_defects,
+                 passport_refusals; ineligibility, reason_sentences; wellformed, unread, wording
 
 Beside them: assignment (the door of the optimum), book (a lane's fold), quantities, references,
 market_inputs, footprints (which look odd), tranches, packages, rounding, goods, countries; passport (its

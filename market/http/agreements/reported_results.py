@@ -9,7 +9,7 @@ from events.refusal import Refusal, refuse
 from events.vocabulary import PPB, REPORTED
 from market.http.orders.composition import Fraction, to_ppb, unit_of
 from market.http.wire.material import Body
-from market.rules.refusing.defects import OxideNotOfElement, OxideUnknown
+from market.rules.refusing.material_defects import OxideNotOfElement, OxideUnknown
 from market.rules.refusing.wording import Code
 
 

@@ -13,7 +13,14 @@ from events.refusal import Refusal
 from market.http.wire.contract_problems import CONTRACT_REFUSED
 from market.http.wire.passport_problems import DECLARED_REFUSED, PASSPORT_REFUSED
 from market.http.wire.volume_problems import VOLUME_REFUSED
-from market.rules.refusing import defects, forecast_defects, policy_defects, refusals, twin_defects
+from market.rules.refusing import (
+    defects,
+    forecast_defects,
+    material_defects,
+    policy_defects,
+    refusals,
+    twin_defects,
+)
 from market.rules.refusing import party_refusals as of_parties
 
 DOOR: Final[dict[str, int]] = {
@@ -185,7 +192,7 @@ REFUSED: Final[dict[type[Refusal], int]] = {
     **dict.fromkeys(
         (
             found
-            for of in (defects, policy_defects, forecast_defects, twin_defects)
+            for of in (defects, material_defects, policy_defects, forecast_defects, twin_defects)
             for found in vars(of).values()
             if isinstance(found, type) and issubclass(found, Refusal) and found is not Refusal
         ),
@@ -196,7 +203,7 @@ REFUSED: Final[dict[type[Refusal], int]] = {
     policy_defects.PolicyVersionsUsed: CONFLICT,
 }
 """Every reason has its status; what is wrong with the content of a draft, a policy or a twin
-(`defects`, `forecast_defects`, `policy_defects` and `twin_defects` of `rules/refusing`) is 422 throughout."""
+(`defects` and what ends in `_defects` in `rules/refusing`) is 422 throughout."""
 
 PRECEDENCE: Final = (BUSY, UNKNOWN, FORBIDDEN, STALE, MANY, CONFLICT, UNFIT)
 """Which status answers when several refusals come together."""

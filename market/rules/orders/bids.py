@@ -30,7 +30,6 @@ from market.rules.references import is_price_of
 from market.rules.refusing.defects import (
     AmountNegative,
     AmountOutOfRange,
-    AnalyteUnknown,
     CoProductIsBasis,
     CoProductPriceAmbiguous,
     CoProductReferenceOfOther,
@@ -39,6 +38,7 @@ from market.rules.refusing.defects import (
     RexHierarchyBroken,
 )
 from market.rules.refusing.ineligibility import eur_per_kg_text
+from market.rules.refusing.material_defects import AnalyteUnknown
 from market.rules.refusing.refusals import FxMissing
 
 

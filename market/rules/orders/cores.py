@@ -20,8 +20,8 @@ from events.vocabulary import (
 from market.rules.element_masses import MG_PER_G
 from market.rules.orders.unlikely_magnets import is_ferrite
 from market.rules.quantities import SHARE_SCALE, UNPACKED_UNITS, figure_shares, net_dry_g
-from market.rules.refusing.defects import BasisAboveBill, BillAboveLot, CoreOfOtherForm
 from market.rules.refusing.ineligibility import kg_text
+from market.rules.refusing.material_defects import BasisAboveBill, BillAboveLot, CoreOfOtherForm
 
 LEAST_OF_BILL_PERCENT: Final = 15
 """Half of what magnets of NdFeB or SmCo have of rare earths."""

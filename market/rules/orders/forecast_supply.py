@@ -35,7 +35,6 @@ from events.vocabulary import (
 )
 from events.wellformed import duplicate_refusals
 from market.rules.element_masses import MG_PER_G
-from market.rules.refusing.defects import ElementUnknown
 from market.rules.refusing.forecast_defects import (
     ForecastBeforePlaced,
     ForecastExceeded,
@@ -48,6 +47,7 @@ from market.rules.refusing.forecast_defects import (
     ReuseShareMissing,
 )
 from market.rules.refusing.ineligibility import Ineligibility, kg_text
+from market.rules.refusing.material_defects import ElementUnknown
 from market.rules.twins.capacities import QUARTERS, nameplate_g, quarter_start, quarter_text, ramp_ppb
 from market.rules.twins.committed import element_g
 from market.rules.twins.magnet_shares import share_refusals

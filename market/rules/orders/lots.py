@@ -48,7 +48,8 @@ from market.rules.orders.orders import (
 )
 from market.rules.orders.rex import note_refusals, route_refusals
 from market.rules.orders.supplies import SupplyDraft
-from market.rules.refusing.defects import PhysicalLotMissing, StepDownReasonMissing
+from market.rules.refusing.defects import StepDownReasonMissing
+from market.rules.refusing.material_defects import PhysicalLotMissing
 from market.rules.refusing.refusals import (
     ConditionByGrading,
     GoodsHeld,

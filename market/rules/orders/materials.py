@@ -29,7 +29,7 @@ from events.vocabulary import (
 from market.rules.market_inputs import MarketInputs
 from market.rules.orders.value_shares import value_share
 from market.rules.quantities import FULL_PANEL, basis_share, reo_sum_ppb
-from market.rules.refusing.defects import (
+from market.rules.refusing.material_defects import (
     AnalyteInTwoForms,
     AnalyteUnknown,
     AssayInFuture,

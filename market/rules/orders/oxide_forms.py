@@ -13,7 +13,7 @@ from contracts.rules.oxides import (
 )
 from events.refusal import Refusal
 from events.vocabulary import TRADED_OXIDE, Composition, ProductForm, form_text
-from market.rules.refusing.defects import ElementsOverOxide
+from market.rules.refusing.material_defects import ElementsOverOxide
 
 
 def composition_refusals(form: ProductForm, composition: Composition, moisture_ppb: int) -> list[Refusal]:

@@ -39,20 +39,22 @@ from market.rules.quantities import EUR, UNPACKED_UNITS, fx_for, reo_unstated, t
 from market.rules.refusing.defects import (
     AskNegative,
     CertificateNotOwned,
-    CnCodeMalformed,
     DenominatorNotConvertible,
-    EwcCodeMalformed,
-    EwcCodeMissing,
     FacilityNotOwned,
     MinimumParcelTooLarge,
     MinimumQuantityUnexpected,
     PackageTooLarge,
     QuantityNotPositive,
-    RareEarthOxidesUnstated,
     TranchesNotSum,
-    VerifierMissing,
 )
 from market.rules.refusing.ineligibility import kg_text
+from market.rules.refusing.material_defects import (
+    CnCodeMalformed,
+    EwcCodeMalformed,
+    EwcCodeMissing,
+    RareEarthOxidesUnstated,
+    VerifierMissing,
+)
 from market.rules.refusing.party_refusals import CertificateExpired
 from market.rules.refusing.refusals import FxMissing
 from market.rules.refusing.unread import judged

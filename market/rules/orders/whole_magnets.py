@@ -15,14 +15,14 @@ from events.wellformed import duplicate_refusals
 from market.rules.element_masses import MG_PER_G
 from market.rules.orders.magnet_grades import grade_reasons, ranked, spelt
 from market.rules.orders.materials import WHOLE_MAGNETS
-from market.rules.refusing.defects import (
+from market.rules.refusing.ineligibility import Ineligibility
+from market.rules.refusing.material_defects import (
     DimensionsNotOfShape,
     DimensionUnbounded,
     GradeWithoutOrder,
     InnerNotInside,
     MagnetsOfOtherForm,
 )
-from market.rules.refusing.ineligibility import Ineligibility
 
 UM_PER_MM = 1_000
 UG_PER_MG: Final = 1_000

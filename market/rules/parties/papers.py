@@ -30,12 +30,8 @@ from market.rules.parties.parties import (
     decision,
     registered,
 )
-from market.rules.refusing.defects import (
-    ConsentCountriesMissing,
-    EwcCodeMalformed,
-    FacilityNotOwned,
-    WindowEmpty,
-)
+from market.rules.refusing.defects import ConsentCountriesMissing, FacilityNotOwned, WindowEmpty
+from market.rules.refusing.material_defects import EwcCodeMalformed
 from market.rules.refusing.party_refusals import CertificateUnknown, EntriesMax, ExpiryPast, LicenceUnknown
 
 PAPERS_MAX = 400

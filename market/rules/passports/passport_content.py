@@ -24,7 +24,8 @@ from market.rules.custody import RETURNED
 from market.rules.element_masses import BALANCED, MG_PER_G
 from market.rules.orders import oxide_forms
 from market.rules.orders.materials import assay_refusals, cell_refusals, moisture_refusals, sum_refusals
-from market.rules.refusing.defects import QuantityNotPositive, VerifierMissing
+from market.rules.refusing.defects import QuantityNotPositive
+from market.rules.refusing.material_defects import VerifierMissing
 from market.rules.refusing.party_refusals import CertificateExpired
 from market.rules.refusing.passport_refusals import (
     BookedApart,

@@ -9,7 +9,7 @@ from events.price_clauses import SustainabilityClause
 from events.refusal import Caution, Refusal
 from events.vocabulary import Footprint, ProductForm
 from market.rules.footprints import benchmark_cautions, footprint_cautions, spelling_cautions
-from market.rules.refusing.defects import VerifierMissing
+from market.rules.refusing.material_defects import VerifierMissing
 
 
 def stated_refusals(evidence: DeliveryEvidence) -> list[Refusal]:

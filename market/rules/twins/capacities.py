@@ -12,7 +12,8 @@ from events.capacity_terms import FacilityCapacity, RampStep
 from events.refusal import Refusal
 from events.vocabulary import ELEMENTS, PPB, FacilityStatus
 from events.wellformed import duplicate_refusals
-from market.rules.refusing.defects import ElementUnknown, RampMissing, RampNotAscending
+from market.rules.refusing.defects import RampMissing, RampNotAscending
+from market.rules.refusing.material_defects import ElementUnknown
 
 QUARTERS = 4
 MONTHS = 3

@@ -20,7 +20,7 @@ from events.twin_terms import ProductTwinTerms, TwinMagnet
 from events.vocabulary import ELEMENTS, TWIN_VERSIONS_MAX, Position, TwinVersion, lane_of
 from events.wellformed import duplicate_refusals, malformed
 from market.rules.element_masses import MG_PER_G
-from market.rules.refusing.defects import ElementUnknown
+from market.rules.refusing.material_defects import ElementUnknown
 from market.rules.refusing.passport_refusals import PassportUnknown
 from market.rules.refusing.twin_defects import BillNotOfRecord, RecordMissing, TwinAbsent, TwinVersionsUsed
 from market.rules.twins.magnet_shares import share_refusals
