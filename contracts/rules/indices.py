@@ -1,6 +1,6 @@
 """Index values as they are published: whole days, never overlapping, restated by what is published later."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, time, timedelta
 
 from msgspec import UNSET, Struct
@@ -125,28 +125,24 @@ def _value_refusals(value: IndexValue, pointer: str, now: datetime) -> list[Refu
     return reasons
 
 
-def _place_refusals(value: IndexValue, known: Sequence[IndexValue], pointer: str) -> list[Refusal]:
-    """A period is restated whole, or lies apart from every other."""
-    reasons: list[Refusal] = []
+def _place_refusals(value: IndexValue, known: Iterable[IndexValue], pointer: str) -> Iterator[Refusal]:
+    """A period is restated whole, or lies apart from every other: of those it does not, the first is told."""
     period = value.period
     for other in known:
         if other.period == period:
             if other.published_at >= value.published_at:
                 published_at = other.published_at.isoformat()
-                reasons.append(
-                    IndexRestatementStale(pointer=f"{pointer}/published_at", published_at=published_at)
-                )
+                yield IndexRestatementStale(pointer=f"{pointer}/published_at", published_at=published_at)
+                return
         elif other.period.start < period.end and period.start < other.period.end:
-            reasons.append(
-                IndexPeriodsOverlap(
-                    pointer=f"{pointer}/first_day",
-                    first=period.start.date().isoformat(),
-                    last=_last_day(period),
-                    other_first=other.period.start.date().isoformat(),
-                    other_last=_last_day(other.period),
-                )
+            yield IndexPeriodsOverlap(
+                pointer=f"{pointer}/first_day",
+                first=period.start.date().isoformat(),
+                last=_last_day(period),
+                other_first=other.period.start.date().isoformat(),
+                other_last=_last_day(other.period),
             )
-    return reasons[:1]
+            return
 
 
 def _last_day(period: Period) -> str:

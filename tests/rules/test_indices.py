@@ -61,6 +61,11 @@ DEFECTS: dict[str, tuple[IndexState, PublishIndex, list[tuple[str, str | None]]]
         [("dates_out_of_order", "/values/0/published_at")],
     ),
     "the same once more": (HELD, asked(JANUARY), [("index_restatement_stale", "/values/0/published_at")]),
+    "each fault of a value once": (
+        HELD,
+        asked(*[JANUARY] * 500),
+        [("index_restatement_stale", f"/values/{place}/published_at") for place in range(500)],
+    ),
     "across January": (
         HELD,
         asked(quoted(date(2026, 1, 15), 1, days=30)),
