@@ -105,9 +105,10 @@ async def begun(
 
 @asynccontextmanager
 async def supervised(
-    name: str, child: subprocess.Popen[bytes], stop: signal.Signals, log_file: Path
+    name: str, child: subprocess.Popen[bytes], stop: signal.Signals, log_file: Path, folder: Path
 ) -> AsyncIterator[None]:
-    """Stops the child at the end; if it ends by itself, the body is cancelled and LocalServerError raised."""
+    """Stops the child, whose data is in `folder`, at the end; if it ends by itself, the body is cancelled and
+    LocalServerError raised."""
     task = asyncio.current_task()
     ended = asyncio.Event()
 
@@ -125,8 +126,9 @@ async def supervised(
         if not ended.is_set() or task is None:
             raise
         task.uncancel()
+        room = crammed(folder, log_file.parent)
         raise LocalServerError(
-            f"{name} ended by itself ({_how_ended(child)}); its log is {log_file}{crammed(log_file.parent)}"
+            f"{name} ended by itself ({_how_ended(child)}); its log is {log_file}{room}"
         ) from None
     finally:
         watcher.cancel()
@@ -178,7 +180,7 @@ async def wait_until(
     deadline = time.monotonic() + seconds_max
     while not await probe():
         if child is not None and child.poll() is not None:
-            room = "" if folder is None else crammed(folder)
+            room = "" if folder is None else crammed(folder, folder.parent)
             raise LocalServerError(f"{what} did not start ({_how_ended(child)}){room}")
         if time.monotonic() > deadline:
             raise LocalServerError(f"{what} was not ready within {seconds_max:g} seconds")
@@ -186,6 +188,10 @@ async def wait_until(
 
 
 def write_whole(path: Path, text: str) -> None:
+    """LocalServerError names the file, which is then as it was."""
     fresh = path.with_name(path.name + ".new")
-    fresh.write_text(text)
-    fresh.rename(path)
+    try:
+        fresh.write_text(text)
+        fresh.rename(path)
+    except OSError as error:
+        raise LocalServerError(f"{path} cannot be written ({error.strerror})") from error

@@ -15,10 +15,14 @@ def free_bytes(folder: Path) -> int:
     return shutil.disk_usage(folder).free
 
 
-def crammed(folder: Path) -> str:
-    """What a server's end may come from: a clause for its sentence, empty where its disk has room."""
-    left = free_bytes(folder)
-    return f"; the disk of {folder} has {left // 2**20:,} MiB left" if left < CRAMMED_BYTES_MAX else ""
+def crammed(*folders: Path) -> str:
+    """What a server's end may come from: a clause for its sentence that names the first of its folders whose
+    disk has no room; empty where all have."""
+    for folder in folders:
+        left = free_bytes(folder)
+        if left < CRAMMED_BYTES_MAX:
+            return f"; the disk of {folder} has {left // 2**20:,} MiB left"
+    return ""
 
 
 def in_gib(size_bytes: int) -> str:

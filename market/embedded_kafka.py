@@ -47,6 +47,7 @@ from market.children import (
     wait_until,
     write_whole,
 )
+from market.disks import crammed
 from market.folders import CHECKOUT, DEPLOY
 from market.rules.streams.topic_rights import SERVICES
 from market.settings import Settings
@@ -97,13 +98,13 @@ async def local_kafka(settings: Settings) -> AsyncIterator[Bootstrap]:
         log_file = settings.instance_dir / "kafka.log"
         start = partial(_start_kafka, settings, folder, log_file)
         child, running = await begun(start, itemgetter(0), signal.SIGTERM)
-        async with supervised("Kafka", child, signal.SIGTERM, log_file):
+        async with supervised("Kafka", child, signal.SIGTERM, log_file, folder):
 
             async def ready() -> bool:
                 return KAFKA_READY in log_file.read_bytes()
 
             what = f"Kafka (log: {log_file})"
-            await wait_until(ready, settings.start_seconds_max, child, what, folder=settings.instance_dir)
+            await wait_until(ready, settings.start_seconds_max, child, what, folder=folder)
             write_whole(noted, msgspec.json.encode(running).decode())
             bootstrap = embedded(settings, running)
             try:
@@ -153,7 +154,13 @@ def _start_kafka(settings: Settings, folder: Path, log_file: Path) -> tuple[subp
     child = spawn(
         [java, *options, logging, "-cp", f"{libs}/*", "kafka.Kafka", str(properties)], log_file, None
     )
-    write_whole(pid_file, str(child.pid))
+    try:
+        write_whole(pid_file, str(child.pid))
+    except LocalServerError:
+        # Nobody would find it again.
+        child.kill()
+        child.wait()
+        raise
     provision = f"127.0.0.1:{ports.internal}" if _secured(settings) else None
     return child, Running(pid=child.pid, bootstrap=f"127.0.0.1:{ports.broker}", provision=provision)
 
@@ -199,7 +206,10 @@ def _format_kafka(java: str, libs: Path, folder: Path, properties: Path, log_fil
     tool = [java, *options, "-cp", f"{libs}/*", "kafka.tools.StorageTool", "format", "--ignore-formatted"]
     child = spawn([*tool, "--cluster-id", id_file.read_text(), "--config", str(properties)], log_file, None)
     if child.wait() != 0:
-        raise LocalServerError(f"Kafka's data folder could not be formatted; the output is in {log_file}")
+        room = crammed(folder, log_file.parent)
+        raise LocalServerError(
+            f"Kafka's data folder could not be formatted; the output is in {log_file}{room}"
+        )
 
 
 def _java(settings: Settings) -> str | None:

@@ -72,14 +72,14 @@ async def local_postgres(settings: Settings, *, conf: str = "") -> AsyncIterator
         log_file = settings.instance_dir / "postgres.log"
         start = partial(_start_postgres, folder, sockets, conf, log_file)
         child = await begun(start, lambda started: started, signal.SIGINT)
-        async with supervised("PostgreSQL", child, signal.SIGINT, log_file):
+        async with supervised("PostgreSQL", child, signal.SIGINT, log_file, folder):
             maintenance = f"postgresql://postgres@/postgres?host={sockets}"
             await wait_until(
                 _answers(maintenance),
                 settings.start_seconds_max,
                 child,
                 f"PostgreSQL (log: {log_file})",
-                folder=settings.instance_dir,
+                folder=folder,
             )
             await _ensure_database(maintenance)
             yield url

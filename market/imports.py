@@ -36,6 +36,7 @@ log = structlog.get_logger("lodestone.imports")
 T = TypeVar("T")
 
 LOOK_SECONDS: Final = 0.5
+RETRY_SECONDS_MAX: Final = 2.0
 LEASE_SECONDS: Final = 30.0
 AT_ONCE: Final = 2
 """Imports that a process works on at a time."""
@@ -88,14 +89,16 @@ class Imports:
             group.create_task(self._sweep(stop))
 
     async def _work(self, owner: str, stop: asyncio.Event) -> None:
+        pause = self._look_seconds
         while not stop.is_set():
-            found = False
             try:
                 found = await self.work_once(owner, stop)
+                pause = 0.0 if found else self._look_seconds
             except (LeaseLost, RecordUnavailable, *DATABASE_ERRORS) as error:
-                log.warning("import_waits", error=repr(error))
+                pause = min(max(pause, self._look_seconds) * 2, RETRY_SECONDS_MAX)
+                log.warning("import_waits", error=repr(error), seconds=pause)
             with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), 0.0 if found else self._look_seconds)
+                await asyncio.wait_for(stop.wait(), pause)
 
     async def _sweep(self, stop: asyncio.Event) -> None:
         while not stop.is_set():

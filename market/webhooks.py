@@ -38,6 +38,7 @@ LEASE_SECONDS: Final = 30.0
 TAKE_SECONDS: Final = 1.0
 LOOK_SECONDS: Final = 0.05
 LOOKS_PER_DUE: Final = 10
+RETRY_SECONDS_MAX: Final = 2.0
 POSTS_MAX: Final = 128
 POSTS_OF_ORGANISATION_MAX: Final = 4
 WEBHOOKS_MAX: Final = 2_000
@@ -112,13 +113,16 @@ class Webhooks:
             await self._leave()
 
     async def _every(self, seconds: float, work: Callable[[], Awaitable[None]], stop: asyncio.Event) -> None:
+        pause = seconds
         while not stop.is_set():
             try:
                 await work()
+                pause = seconds
             except DATABASE_ERRORS as error:
-                log.warning("webhooks_wait", error=repr(error))
+                pause = max(seconds, min(pause * 2, RETRY_SECONDS_MAX))
+                log.warning("webhooks_wait", error=repr(error), seconds=pause)
             with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), seconds)
+                await asyncio.wait_for(stop.wait(), pause)
 
     async def _take(self) -> None:
         """Lease webhooks, and have a courier for each that is held."""

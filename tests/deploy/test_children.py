@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from market.children import begun, spawn
+from market import disks
+from market.children import LocalServerError, begun, spawn, write_whole
+from market.disks import crammed
 
 
 @pytest.mark.parametrize("times", [1, 2])
@@ -91,3 +93,19 @@ async def test_a_start_that_fails_once_it_was_given_up_is_cancelled_all_the_same
     cancelled.set()
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+def test_the_disk_that_has_no_room_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for room_bytes_min, told in ((2**60, f"; the disk of {tmp_path} has "), (0, "")):
+        monkeypatch.setattr(disks, "CRAMMED_BYTES_MAX", room_bytes_min)
+        assert crammed(tmp_path, Path("/")).startswith(told)
+        assert bool(told) == bool(crammed(tmp_path, Path("/")))
+
+
+def test_a_file_that_cannot_be_written_is_named_and_stays(tmp_path: Path) -> None:
+    file = tmp_path / "pid"
+    write_whole(file, "1")
+    (tmp_path / "pid.new").mkdir()
+    with pytest.raises(LocalServerError, match=r"pid cannot be written \(Is a directory\)"):
+        write_whole(file, "2")
+    assert "1" == file.read_text()

@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
 
 from market.http.files.import_kinds import KINDS
 from market.http.files.import_templates import template
@@ -606,3 +607,16 @@ async def test_counted_orders_go_row_by_row(shop: Shop) -> None:
     assert "counted_row_by_row" == view["problem"][0]["code"]
     view, _ = await imported(shop, raised, "offer-amendments", query="&mode=partial")
     assert ("completed", 1, 1, 0) == counts(view)
+
+
+async def test_a_database_that_is_away_is_told_now_and_then(shop: Shop) -> None:
+    shop.scene.pool.terminate()
+    stop = asyncio.Event()
+    with capture_logs() as lines:
+        running = asyncio.create_task(worker(shop).run(stop))
+        await asyncio.sleep(2)
+        stop.set()
+        await running
+    told = [line["seconds"] for line in lines if line["event"] == "import_waits"]
+    assert 2 <= len(told) <= 2 * 9
+    assert 1 < max(told)

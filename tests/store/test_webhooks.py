@@ -13,6 +13,7 @@ from uuid import UUID
 import jsonschema_rs
 import pytest
 from msgspec import Struct
+from structlog.testing import capture_logs
 from uuid_utils.compat import uuid7
 
 from market.commands import webhooks as commands
@@ -26,7 +27,7 @@ from market.rules.streams.webhooks import ChangeWebhook, RegisterWebhook, Rotate
 from market.rules.webhook_terms import Webhook, WebhookTerms
 from market.store import feed, webhook_messages, webhook_senders, webhooks
 from market.stream_documents import WEBHOOK_HEADERS
-from market.webhooks import Webhooks
+from market.webhooks import RETRY_SECONDS_MAX, Webhooks
 from tests.feed_support import damaged, publish
 from tests.market_drafts import Firm
 from tests.market_support import Scene, done, scene_on
@@ -645,3 +646,13 @@ async def test_whatever_dies_every_event_arrives_with_the_same_id(
         got.check(held.shared_text, held.public_text)
         assert got.body == bodies.setdefault(got.id, got.body)
     assert len(receiver.taken) > len(receiver.ids)
+
+
+async def test_a_database_that_is_away_is_told_now_and_then(scene: Scene) -> None:
+    scene.pool.terminate()
+    with capture_logs() as lines:
+        async with posting(scene):
+            await asyncio.sleep(3)
+    told = [line["seconds"] for line in lines if line["event"] == "webhooks_wait"]
+    assert 3 <= len(told) <= 12
+    assert RETRY_SECONDS_MAX in told

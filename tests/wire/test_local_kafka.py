@@ -143,6 +143,26 @@ async def test_a_broker_that_cannot_start_is_an_error_that_names_its_log(own_set
             pass
 
 
+async def test_a_broker_whose_pid_cannot_be_kept_does_not_stay(own_settings: Settings) -> None:
+    folder = own_settings.instance_dir / "kafka"
+    (folder / "pid.new").mkdir(parents=True)
+    with pytest.raises(LocalServerError, match=r"kafka/pid cannot be written \(Is a directory\)"):
+        async with local_kafka(own_settings):
+            pass
+    properties = str(folder / "server.properties").encode()
+    assert [] == [pid for pid in Path("/proc").glob("[0-9]*/cmdline") if properties in _command(pid)]
+    (folder / "pid.new").rmdir()
+    async with local_kafka(own_settings) as bootstrap:
+        await create(bootstrap, "kept")
+
+
+def _command(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError:
+        return b""
+
+
 async def test_missing_jars_name_the_set_up(tmp_path: Path) -> None:
     settings = load(data_dir=tmp_path, instance="empty", kafka_port=0)
     with pytest.raises(
