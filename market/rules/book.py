@@ -8,7 +8,7 @@ from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
 from events.envelope import Recorded
-from events.facts import MarketFact, MatchFact, RequirementFact, SupplyFact
+from events.facts import MarketFact, MatchFact, RequirementFact
 from events.market_events import (
     ClearingAbandoned,
     ClearingCompleted,
@@ -211,18 +211,14 @@ def fold_offered(book: Book, event: Recorded, fact: SupplyOffered, organisation:
 
 def _fold_fact(book: Book, event: Recorded, fact: MarketFact) -> None:
     match fact:
-        case (
-            SupplyOffered()
-            | SupplyOfferAmended()
-            | SupplyOfferWithdrawn()
-            | SupplyOfferExpired()
-            | RecoveredLotListed()
-            | RecoveredLotAmended()
-            | RecoveredLotGraded()
-            | RecoveredLotWithdrawn()
-            | RecoveredLotExpired()
-        ):
-            _fold_supply(book, event.position, fact)
+        case SupplyOffered() | RecoveredLotListed():
+            _open_supply(book, event.position, fact)
+        case SupplyOfferAmended() | RecoveredLotAmended() | RecoveredLotGraded():
+            _amend_supply(book, event.position, fact)
+        case SupplyOfferWithdrawn() | RecoveredLotWithdrawn():
+            _close_supply(book, fact, "withdrawn")
+        case SupplyOfferExpired() | RecoveredLotExpired():
+            _close_supply(book, fact, "expired")
         case RequirementPosted() | RequirementAmended() | RequirementWithdrawn() | RequirementExpired():
             _fold_requirement(book, event.position, fact)
         case ClearingPlanned() | ClearingEvidence() | ClearingCompleted() | ClearingAbandoned():
@@ -299,24 +295,6 @@ def _fold_clearing(
             assert_never(fact)
 
 
-def _fold_supply(book: Book, position: int, fact: SupplyFact) -> None:
-    match fact:
-        case SupplyOffered() | RecoveredLotListed():
-            _open_supply(book, position, fact)
-        case SupplyOfferAmended() | RecoveredLotAmended() | RecoveredLotGraded():
-            _amend_supply(book, position, fact)
-        case SupplyOfferWithdrawn():
-            _close_supply(book, fact.offer, "withdrawn")
-        case SupplyOfferExpired():
-            _close_supply(book, fact.offer, "expired")
-        case RecoveredLotWithdrawn():
-            _close_supply(book, fact.lot, "withdrawn")
-        case RecoveredLotExpired():
-            _close_supply(book, fact.lot, "expired")
-        case _:
-            assert_never(fact)
-
-
 def _open_supply(book: Book, position: int, fact: SupplyOffered | RecoveredLotListed) -> None:
     order = fact.offer if isinstance(fact, SupplyOffered) else fact.lot
     book.supplies[order] = SupplyOrder(
@@ -352,8 +330,13 @@ def _amend_supply(
     )
 
 
-def _close_supply(book: Book, order_id: UUID, status: OrderStatus) -> None:
-    order = book.supplies[order_id]
+def _close_supply(
+    book: Book,
+    fact: SupplyOfferWithdrawn | SupplyOfferExpired | RecoveredLotWithdrawn | RecoveredLotExpired,
+    status: OrderStatus,
+) -> None:
+    named = fact.offer if isinstance(fact, SupplyOfferWithdrawn | SupplyOfferExpired) else fact.lot
+    order = book.supplies[named]
     _keep(book.supplies, replace(order, status=status, version=order.version + 1))
 
 
