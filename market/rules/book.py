@@ -383,7 +383,7 @@ def _keep(orders: dict[UUID, Order], order: Order) -> None:
     if status != "open" and order.held_g == 0:
         orders.pop(order.order, None)
     else:
-        orders[order.order] = replace(order, status=status)
+        orders[order.order] = order if status == order.status else replace(order, status=status)
 
 
 def _move_quantity(book: Book, struck: MatchStruck, held_g: int, filled_g: int) -> None:
