@@ -7,7 +7,7 @@ bought what was used or given away. Who acted is the event's actor.
 
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import assert_never
+from typing import Any, assert_never
 from uuid import UUID
 
 from msgspec import UNSET, Struct
@@ -102,71 +102,43 @@ def stepped_again(
     fact: PassportTransferred | PassportAcknowledged | PassportCorrected | PassportNoted | PassportRetired,
 ) -> Decision:
     """A fact of a passport that stands, but a transfer by a delivery. Raises what the rule raises."""
-    caller, moment = _caller(event), _moment(event)
+    moment = _moment(event)
     state = PassportState(lanes=ANY_LANES, passport=passport, reservation=reservation)
-    version = passport.version
+    named: dict[str, Any] = {
+        "caller": _caller(event),
+        "passport": fact.passport,
+        "expected_version": passport.version,
+    }
     match fact:
         case PassportTransferred():
-            receivers = frozenset((fact.owner, fact.holder))
-            return passports.transfer(
-                PassportState(
-                    lanes=ANY_LANES, passport=passport, reservation=reservation, receivers=receivers
-                ),
-                TransferPassport(
-                    caller=caller,
-                    passport=fact.passport,
-                    expected_version=version,
-                    owner=fact.owner,
-                    holder=fact.holder,
-                    transferred_on=fact.transferred_on,
-                    awaited=fact.acceptance is not UNSET,
-                ),
-                moment,
+            given = TransferPassport(
+                **named,
+                owner=fact.owner,
+                holder=fact.holder,
+                transferred_on=fact.transferred_on,
+                awaited=fact.acceptance is not UNSET,
             )
+            receivers = frozenset((fact.owner, fact.holder))
+            return passports.transfer(replace(state, receivers=receivers), given, moment)
         case PassportAcknowledged():
             if fact.correction is not UNSET:
-                taken = AcknowledgeCorrection(caller=caller, passport=fact.passport, expected_version=version)
-                return passports.acknowledge_correction(state, taken, moment)
-            argument = AcknowledgePassport(caller=caller, passport=fact.passport, expected_version=version)
-            return passports.acknowledge(state, argument, moment)
+                return passports.acknowledge_correction(state, AcknowledgeCorrection(**named), moment)
+            return passports.acknowledge(state, AcknowledgePassport(**named), moment)
         case PassportCorrected():
-            return passports.correct(
-                state,
-                CorrectPassport(
-                    caller=caller,
-                    passport=fact.passport,
-                    expected_version=version,
-                    corrects=fact.corrects,
-                    reason=fact.reason,
-                    content=fact.content,
-                    awaited=fact.acceptance is not UNSET,
-                ),
-                moment,
+            corrected = CorrectPassport(
+                **named,
+                corrects=fact.corrects,
+                reason=fact.reason,
+                content=fact.content,
+                awaited=fact.acceptance is not UNSET,
             )
+            return passports.correct(state, corrected, moment)
         case PassportNoted():
-            return passports.note(
-                state,
-                NotePassport(
-                    caller=caller,
-                    passport=fact.passport,
-                    expected_version=version,
-                    note=fact.note,
-                    evidence=fact.evidence,
-                ),
-                moment,
-            )
+            noted = NotePassport(**named, note=fact.note, evidence=fact.evidence)
+            return passports.note(state, noted, moment)
         case PassportRetired():
-            return passports.retire(
-                state,
-                RetirePassport(
-                    caller=caller,
-                    passport=fact.passport,
-                    expected_version=version,
-                    reason=fact.reason,
-                    note=fact.note,
-                ),
-                moment,
-            )
+            retired = RetirePassport(**named, reason=fact.reason, note=fact.note)
+            return passports.retire(state, retired, moment)
         case _:
             assert_never(fact)
 
