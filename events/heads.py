@@ -76,7 +76,11 @@ class Heads:
 
     def now(self, clock: datetime, keys: Sequence[LaneKey]) -> datetime:
         """The clock's time, but never before the last event of these lanes."""
-        return max([clock, *(time for key in keys if (time := self[key].last_time) is not None)])
+        now = clock
+        for key in keys:
+            if (time := self[key].last_time) is not None and time > now:
+                now = time
+        return now
 
     def write(
         self, drafts: Sequence[Draft], stamp: Stamp, request: Request | None = None

@@ -156,8 +156,13 @@ Books = dict[UUID, Book]
 
 def rule_set_at(rule_sets: list[PublishedRuleSet], now: datetime) -> RuleSet | None:
     """The newest rule set in effect at `now`; none when the market has not published one yet."""
-    in_effect = [published for published in rule_sets if published.rule_set.effective_from <= now]
-    return max(in_effect, key=lambda published: published.position).rule_set if in_effect else None
+    newest = None
+    for published in rule_sets:
+        if published.rule_set.effective_from <= now and (
+            newest is None or published.position > newest.position
+        ):
+            newest = published
+    return None if newest is None else newest.rule_set
 
 
 def fold(books: Books, event: Recorded) -> None:

@@ -50,10 +50,12 @@ async def _of_claims(on: Looking, market: UUID, terms: SupplyTerms) -> tuple[War
 def _claimed(terms: SupplyTerms, rules: RuleSet | None, now: datetime) -> tuple[Warned, ...]:
     if rules is None:
         return ()
-    stages = stages_unstated(terms.form, origin_of(terms, rules), terms.recycled, rules)
-    before = step_cautions(steps_before(terms, rules))
     found = [] if terms.footprint is None else _of_footprint(terms, terms.footprint, rules, now)
-    return warned([*found, *stage_cautions(stages), *before])
+    if stages := stages_unstated(terms.form, origin_of(terms, rules), terms.recycled, rules):
+        found += stage_cautions(stages)
+    if before := steps_before(terms, rules):
+        found += step_cautions(before)
+    return warned(found)
 
 
 def _of_footprint(terms: SupplyTerms, footprint: Footprint, rules: RuleSet, now: datetime) -> list[Caution]:

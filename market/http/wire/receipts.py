@@ -42,12 +42,11 @@ class Warned(Body, frozen=True, kw_only=True):
 
 def warned(cautions: Iterable[Caution]) -> tuple[Warned, ...]:
     """With the names of the request, as a refusal's pointers."""
-    return tuple(
-        [
-            Warned(code=each.code, detail=each.text, pointer=wire_pointer(each.pointer) or "")
-            for each in cautions
-        ]
-    )
+    return tuple(map(_warned, cautions))
+
+
+def _warned(caution: Caution) -> Warned:
+    return Warned(code=caution.code, detail=caution.text, pointer=wire_pointer(caution.pointer) or "")
 
 
 UNREAD: Final = Warned(
@@ -131,7 +130,7 @@ def done(call: Call[Any, DryRun], result: Result) -> Done:
         first = result.events[0]
         call.trace.stream, call.trace.lane, call.trace.position = first.stream, first.lane, first.position
     return Done(
-        facts=tuple(event.data for event in result.events),
+        facts=tuple([event.data for event in result.events]),
         events=result.events,
         validated_only=False,
         replayed=result.replayed,
