@@ -9,6 +9,7 @@ from msgspec import Struct
 from rich.table import Column, Table
 
 from events.command import Outcome
+from events.connections import Pool
 from events.refusal import Refusal, Refusals
 from market.cli.console import (
     CommandFailed,
@@ -42,7 +43,9 @@ from market.store.reading import PAGE_MAX, reading
 VERSION = click.IntRange(1, 10**6)
 
 
-@click.group("rules", cls=Verbs, modules={"dry-run": "market.cli.rules_dry_run"})
+@click.group(
+    "rules", cls=Verbs, modules={"dry-run": "market.cli.rules_dry_run", "next": "market.cli.rules_next"}
+)
 def command() -> None:
     """Pricing rule sets of a market, by the database's rights; trying and publishing take operators' keys."""
 
@@ -158,16 +161,20 @@ def _version(rows: dict[int, RuleSetRow], version: int) -> RuleSetRow:
 
 
 async def _load(settings: Settings, market: UUID) -> Sequence[RuleSetRow]:
-    """All pages; a market without a rule set, or an unknown one, ends the command."""
-    found: list[RuleSetRow] = []
     async with stand_on_database(settings) as ground, ground.opened_pool("reader", 1) as pool:
-        more = True
-        while more:
-            async with reading(pool, organisation=None, role="operator") as connection:
-                after = found[-1].rule_set.version if found else None
-                page = await inputs.list_rule_sets(connection, market, after=after, limit=PAGE_MAX)
-            found += page.items
-            more = page.more
+        return await rule_sets(pool, market)
+
+
+async def rule_sets(pool: Pool, market: UUID) -> Sequence[RuleSetRow]:
+    """All pages, the oldest first; a market without a rule set, or an unknown one, ends the command."""
+    found: list[RuleSetRow] = []
+    more = True
+    while more:
+        async with reading(pool, organisation=None, role="operator") as connection:
+            after = found[-1].rule_set.version if found else None
+            page = await inputs.list_rule_sets(connection, market, after=after, limit=PAGE_MAX)
+        found += page.items
+        more = page.more
     if not found:
         raise CommandFailed(Exit.INVALID_INPUT, f"no rule set of a market mkt_{market.hex}")
     return found

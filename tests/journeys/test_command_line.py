@@ -361,6 +361,11 @@ async def test_a_rule_set_is_published_from_a_file_with_the_keys_of_two_operator
         assert (Exit.OK, True) == (code, "is published at position" in out)
         code, out, _ = await ran(*servers, "rules", "list", market, "--json")
         assert [(1, 2)] == [(each["version"], len(each["signed_by"])) for each in json.loads(out)]
+        code, out, err = await ran(*servers, "rules", "next", market)
+        assert (Exit.OK, True) == (code, "version 1 has every rule of this version" in err)
+        file.write_text(out, "utf-8")
+        code, out, _ = await ran(*publish, *keys[:4], "--check")
+        assert (Exit.OK, "version 2 may be published") == (code, out.splitlines()[-1])
         halt = (*servers, "halt", market, "--reason", "an audit", "--key-file")
         code, _, err = await ran(*halt, keys[5])
         assert (Exit.INVALID_INPUT, True) == (code, "role" in err)

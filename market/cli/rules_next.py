@@ -1,0 +1,65 @@
+"""`lodestone rules next`: the last rule set of a market as the file of the next, with all rules of now."""
+
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+import rich_click as click
+from msgspec import structs
+
+from market.cli.console import print_json, run_async, say, settings_of
+from market.cli.rule_arguments import MARKET
+from market.cli.rules import rule_sets
+from market.ground import clock, stand_on_database
+from market.http.rounds.rule_sets import RuleSetTerms
+from market.settings import Settings
+from market.store.markets import load_market
+from market.store.reading import reading
+
+SWITCHES: Final = (
+    "conditional_orders_rest",
+    "goods_agreed",
+    "origins_by_stage",
+    "caps_by_benchmark",
+    "demands_agreed",
+    "demands_in_full",
+    "splitting_by_stated",
+    "origins_in_full",
+)
+"""Members that came with a rule of later: true of what is published without them, false of what stands."""
+TO_SIGN: Final = timedelta(hours=1)
+
+
+@click.command("next")
+@click.argument("market", type=MARKET)
+def command(*, market: UUID) -> None:
+    """The last rule set of MARKET (mkt_… or UUID) as JSON for `rules publish`, with the next version.
+
+    All amounts stay; each rule that came with a later version of the program and does not apply yet is put
+    into effect, and named on stderr. It takes effect an hour after the market's notice. Nothing is stored.
+    """
+    stands, notice = run_async(_read(settings_of(), market))
+    print_json(following(stands, clock() + notice + TO_SIGN))
+    lacking = [name for name in SWITCHES if not getattr(stands, name)]
+    if lacking:
+        say(f"version {stands.version} is without {', '.join(lacking)}; this one has them")
+    else:
+        say(f"version {stands.version} has every rule of this version")
+
+
+def following(stands: RuleSetTerms, earliest: datetime) -> RuleSetTerms:
+    """`earliest` is rounded up to the minute."""
+    begins = earliest.replace(second=0, microsecond=0) + timedelta(minutes=1)
+    return structs.replace(
+        stands, version=stands.version + 1, effective_from=begins, **dict.fromkeys(SWITCHES, True)
+    )
+
+
+async def _read(settings: Settings, market: UUID) -> tuple[RuleSetTerms, timedelta]:
+    """The last rule set, and how long before it takes effect the market has one published."""
+    async with stand_on_database(settings) as ground, ground.opened_pool("reader", 1) as pool:
+        rows = await rule_sets(pool, market)
+        async with reading(pool, organisation=None, role="operator") as connection:
+            found = await load_market(connection, market)
+    assert found is not None
+    return RuleSetTerms.outside(rows[-1].rule_set), timedelta(seconds=found.terms.rule_notice_seconds)

@@ -1,0 +1,28 @@
+"""The file of a next rule set: what stands, and every rule that came after it."""
+
+from datetime import UTC, datetime
+
+from msgspec import structs
+
+from market.cli.rules_next import SWITCHES, following
+from market.http.rounds.rule_sets import RuleSetTerms
+from tests.market_drafts import rule_set
+
+EARLIEST = datetime(2026, 3, 2, 9, 30, 20, tzinfo=UTC)
+
+
+def test_amounts_stay_and_every_later_rule_is_put_into_effect() -> None:
+    stands = structs.replace(RuleSetTerms.outside(rule_set()), **dict.fromkeys(SWITCHES, False))
+    found = following(stands, EARLIEST)
+    expected = structs.replace(
+        stands,
+        version=stands.version + 1,
+        effective_from=datetime(2026, 3, 2, 9, 31, tzinfo=UTC),
+        **dict.fromkeys(SWITCHES, True),
+    )
+    assert expected == found
+
+
+def test_every_switch_of_a_rule_set_is_known() -> None:
+    defaults = {each.name for each in structs.fields(RuleSetTerms) if each.default is True}
+    assert {"only_larger_of_recycled_and_rex", *SWITCHES} == defaults
