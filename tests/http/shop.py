@@ -2,6 +2,7 @@
 trade."""
 
 import json
+import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -21,7 +22,7 @@ from uuid_utils.compat import uuid7
 from events.connections import open_pool
 from events.vocabulary import KeyRole
 from market.commands import parties
-from market.http.app import Outermost, create_app, state_of
+from market.http.app import HANDLERS, Outermost, create_app, declared, state_of
 from market.http.wire.access import KeyRing
 from market.http.wire.credentials import find_credential
 from market.http.wire.door import Door
@@ -62,6 +63,19 @@ async def resolve(host: str, port: int) -> list[Address]:
 
 AMPLE = Quota(requests=600_000, seconds=60, burst=600_000)
 secrets_made = count(1)
+
+
+POSTS = [
+    (re.compile(re.sub(r"\{\w+\}", "[^/]+", each.path)), each.located)
+    for each in declared(HANDLERS)
+    if each.method == "POST"
+]
+
+
+def made_at(path: str) -> bool:
+    """Whether what is posted to a path is made at an address, as its route declares."""
+    (located,) = {located for form, located in POSTS if form.fullmatch(path.partition("?")[0])}
+    return located
 
 
 @dataclass
@@ -128,7 +142,10 @@ class Shop:
         content = body if isinstance(body, bytes | None) else json.dumps(body).encode()
         if content is not None:
             sent.setdefault("Content-Type", "application/json")
-        return await self.client.request(method, path, content=content, headers=sent)
+        answer = await self.client.request(method, path, content=content, headers=sent)
+        if answer.status_code == 201:
+            assert made_at(path) == ("location" in answer.headers), path
+        return answer
 
     async def rows(self) -> dict[str, int]:
         """Row counts of everything a request could store."""

@@ -267,6 +267,21 @@ def test_every_error_is_documented_as_a_problem() -> None:
         assert {"$ref": "#/components/schemas/Problem"} == content["schema"]
 
 
+def test_what_can_be_read_below_the_path_that_makes_it_has_a_location() -> None:
+    routes = declared(HANDLERS)
+    read = {route.path.rpartition("/{")[0] for route in routes if route.method == "GET" and route.etagged}
+    makes = {route.path for route in routes if route.status == 201}
+    assert {"/v1/requirements", "/v1/webhooks"} <= read & makes
+    located = {route.path for route in routes if route.located}
+    assert set() == read & makes - located
+    assert located <= makes
+    paths = document(routes)["paths"]
+    told = {
+        path for path in makes if "Location" in paths[path]["post"]["responses"]["201"].get("headers", {})
+    }
+    assert located == told
+
+
 def test_a_day_and_a_reason_of_a_query_may_be_refused() -> None:
     """A query that is checked as a whole is refused for its content, a GET's too."""
     routes = declared(HANDLERS)

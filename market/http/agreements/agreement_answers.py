@@ -42,8 +42,9 @@ def accepted(call: Call[Any, DryRun], outcome: Done, warnings: tuple[Warned, ...
     """The answer to a step of the agreement in the path."""
     version = call.expected_version + len(outcome.facts)
     proposed = next((fact for fact in outcome.facts if isinstance(fact, AgreementProposed)), None)
+    agreement = to_text("agr", call.ids["agreement"])
     body = AgreementAccepted(
-        id=to_text("agr", call.ids["agreement"]),
+        id=agreement,
         version=version,
         status=_status(outcome),
         proposal=None if proposed is None else proposed.proposal,
@@ -56,6 +57,9 @@ def accepted(call: Call[Any, DryRun], outcome: Done, warnings: tuple[Warned, ...
         status=outcome.status,
         version=None if outcome.validated_only else version,
         replayed=outcome.replayed,
+        headers={}
+        if proposed is None or outcome.validated_only
+        else {"Location": f"/v1/agreements/{agreement}/proposals/{proposed.proposal}"},
     )
 
 

@@ -89,6 +89,7 @@ class Sign(Body, frozen=True, kw_only=True):
 @step_endpoint(
     "/v1/agreements",
     summary="Draft an agreement",
+    located=True,
     tag=TAG,
     body=DraftAgreement,
     answer=AgreementAccepted,
@@ -235,6 +236,7 @@ async def read(call: Call[Nothing, ReasonQuery]) -> Answer:
 @agreement_step(
     "/v1/agreements/{agreement}/proposals",
     summary="Propose other terms",
+    located=True,
     body=ProposeTerms,
     description="Replaces what is on the table and its signatures; what both have signed stands meanwhile. "
     "An amendment of a running agreement counts for shipments from the day in `terms.effective_from`, else "

@@ -132,6 +132,7 @@ class AcceptLot(Dated, frozen=True, kw_only=True):
 @delivery_step(
     "/v1/agreements/{agreement}/deliveries",
     summary="Ship a lot",
+    located=True,
     body=ShipLot,
     description="""By the seller, under an effective agreement. The provisional invoice goes with it;
 where its index has no value yet there is none, and the final one is of the whole. The contract of a

@@ -79,6 +79,7 @@ async def _opened(
 @payment_step(
     "/v1/payments",
     summary="State that invoices were paid",
+    located=True,
     body=PaymentBody,
     description="By the payer, when it has ordered the transfer: for invoices of one counterparty in one "
     "market and one currency, of whichever agreements. What the counterparty owes, such as a credit note, is "
@@ -94,6 +95,7 @@ async def state(call: Call[PaymentBody, DryRun]) -> Answer:
 @payment_step(
     "/v1/incoming-payments",
     summary="Record a payment that has come",
+    located=True,
     body=PaymentBody,
     description="By the payee, of what its payer has not stated here: the invoices are paid by it at once. "
     "Amounts are above zero for what the payer owed. Of a payment that its payer has stated, confirm that.",

@@ -259,6 +259,7 @@ step_endpoint: Final = partial(
 @step_endpoint(
     PATH,
     summary="Declare a volume that was not traded here",
+    located=True,
     body=VolumeDocument,
     answer=VolumeAccepted,
     description=(

@@ -99,6 +99,7 @@ step_endpoint: Final = partial(
 @step_endpoint(
     "/v1/passports",
     summary="Issue a passport",
+    located=True,
     body=PassportTerms,
     answer=PassportAccepted,
     description="For a lot at a facility of one's own that no other passport went into. Recycled shares, "

@@ -213,6 +213,7 @@ def dated_rules() -> tuple[DatedRule, ...]:
     query=DryRun,
     answer=ProductTwinAccepted,
     status=201,
+    located=True,
     idempotent=True,
     description="Return forecasts and lots of cores may rest on it.",
     example=EXAMPLE,
@@ -231,6 +232,7 @@ async def state(call: Call[ProductTwinDocument, DryRun]) -> Answer:
     query=DryRun,
     answer=ProductTwinAccepted,
     status=201,
+    located=True,
     idempotent=True,
     versioned=True,
     description="Whole. What rests on an earlier version stays so until it is amended to name this.",
@@ -249,6 +251,7 @@ async def _stated(call: Call[ProductTwinDocument, DryRun], twin: UUID, expected_
     new = outcome.validated_only and expected_version == 0
     found = to_text("twin", fact.twin)
     version = None if outcome.validated_only else fact.version
+    of_version = f"/versions/{version}" if expected_version else ""
     return Answer(
         body=ProductTwinAccepted(
             id=None if new else found,
@@ -259,7 +262,7 @@ async def _stated(call: Call[ProductTwinDocument, DryRun], twin: UUID, expected_
         status=outcome.status,
         version=version,
         replayed=outcome.replayed,
-        headers={} if version is None else {"Location": f"/v1/product-twins/{found}"},
+        headers={} if version is None else {"Location": f"/v1/product-twins/{found}{of_version}"},
     )
 
 

@@ -186,6 +186,7 @@ class TransformationView(Body, frozen=True, kw_only=True):
     query=DryRun,
     answer=TransformationAccepted,
     status=201,
+    located=True,
     idempotent=True,
     description="By who holds the inputs, at a facility of its own. What is made belongs to the owner of the "
     "inputs, who reads the whole of it. A loss of more than a fifth of an element is warned of. "

@@ -166,6 +166,7 @@ async def judge(call: Call[PostRequirement, DryRun], body: PostRequirement, unre
     query=DryRun,
     answer=RequirementAccepted,
     status=201,
+    located=True,
     idempotent=True,
     description="The limit and all sustainability amounts are the buyer's own bid; nobody else sees them.",
     example=REQUIREMENT,

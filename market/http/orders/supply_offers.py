@@ -52,6 +52,7 @@ async def judge(call: Call[PostSupply, DryRun], body: PostSupply, unread: frozen
     query=DryRun,
     answer=SupplyAccepted,
     status=201,
+    located=True,
     idempotent=True,
     description="The answer shows the quantity and the ask as the market counts them, and the receipt. A lot "
     "without a passport that left by the same number under an agreement of the seller is warned of.",

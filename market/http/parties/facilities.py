@@ -191,6 +191,7 @@ class FacilityAccepted(Accepted, frozen=True, kw_only=True):
     query=DryRun,
     answer=FacilityAccepted,
     status=201,
+    located=True,
     idempotent=True,
     description="A site, which offers, requirements and passports name by its id. Each market of the "
     "organisation has it at once.",

@@ -102,6 +102,7 @@ class InitiativeAccepted(Accepted, frozen=True, kw_only=True):
     query=DryRun,
     answer=InitiativeAccepted,
     status=201,
+    located=True,
     idempotent=True,
     description="A project or an alliance, whose code organisations, orders and policies name.",
     example=EXAMPLE,

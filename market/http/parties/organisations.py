@@ -141,6 +141,7 @@ class OrganisationAccepted(Accepted, frozen=True, kw_only=True):
     query=DryRun,
     answer=OrganisationAccepted,
     status=201,
+    located=True,
     idempotent=True,
     description="A legal entity that may then have sites, papers and keys; it trades in the markets "
     "that admit it. A name that reads like another's, a group that is no organisation, and a day of "

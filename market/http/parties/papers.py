@@ -158,6 +158,7 @@ class LicenceAccepted(Accepted, frozen=True, kw_only=True):
     query=DryRun,
     answer=CertificateAccepted,
     status=201,
+    located=True,
     idempotent=True,
     description="Of one site under a scheme, for a time. A certificate never changes: register its "
     "successor, and revoke it.",
@@ -202,6 +203,7 @@ async def register_certificate(call: Call[CertificateTerms, DryRun]) -> Answer:
     query=DryRun,
     answer=LicenceAccepted,
     status=201,
+    located=True,
     idempotent=True,
     description="What a site may do with waste, for a time. A licence never changes: register its "
     "successor, and revoke it. Markets ask for waste_treatment and shipment_consent; a kind that is not on "

@@ -156,6 +156,7 @@ def _totals(row: ClearingRow) -> ClearingTotals | None:
     query=DryRun,
     answer=ClearingAccepted,
     status=201,
+    located=True,
     idempotent=True,
     description="The matcher computes the round from the record up to the plan's position.",
     example={},

@@ -149,6 +149,7 @@ class MarketAccepted(Accepted, frozen=True, kw_only=True):
     query=DryRun,
     answer=MarketAccepted,
     status=201,
+    located=True,
     idempotent=True,
     description="How it counts and how it clears. Orders come in once it has members, a rule "
     "set that is in force and the reference prices (inputs) that its basis is counted by.",

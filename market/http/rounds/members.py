@@ -97,6 +97,7 @@ class MembershipAccepted(Accepted, frozen=True, kw_only=True):
     query=DryRun,
     answer=MembershipAccepted,
     status=201,
+    located=True,
     idempotent=True,
     description="From then on it may post and be matched; so is one admitted again that was suspended or "
     "had left.",
@@ -113,10 +114,12 @@ async def admit(call: Call[Admission, DryRun]) -> Answer:
     )
     outcome = done(call, result)
     warnings = screening_warnings.of_member(outcome.fact(MemberAdmitted).member, call.door.clock())
+    market = f"/v1/markets/{to_text('mkt', call.ids['market'])}"
     return Answer(
         body=MembershipAccepted(organisation=call.body.organisation, warnings=warnings, **outcome.accepted()),
         status=outcome.status,
         replayed=outcome.replayed,
+        headers={} if outcome.validated_only else {"Location": f"{market}/members/{call.body.organisation}"},
     )
 
 

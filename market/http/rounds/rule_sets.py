@@ -254,6 +254,7 @@ async def _signatures(call: Call[Any, Any]) -> tuple[UUID, ...]:
     query=DryRun,
     answer=RuleSetAccepted,
     status=201,
+    located=True,
     idempotent=True,
     description=(
         f"Two operators sign, except in a sandbox: the second one's key goes into the header `{COSIGNER}`. "
@@ -275,6 +276,7 @@ async def publish(call: Call[RuleSetTerms, DryRun]) -> Answer:
         dry_run=call.query.validate_only,
     )
     outcome = done(call, result)
+    market = f"/v1/markets/{to_text('mkt', call.ids['market'])}"
     return Answer(
         body=RuleSetAccepted(
             version=call.body.version,
@@ -284,6 +286,7 @@ async def publish(call: Call[RuleSetTerms, DryRun]) -> Answer:
         ),
         status=outcome.status,
         replayed=outcome.replayed,
+        headers={} if outcome.validated_only else {"Location": f"{market}/rule-sets/{call.body.version}"},
     )
 
 

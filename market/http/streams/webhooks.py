@@ -141,6 +141,7 @@ class WebhookAccepted(Accepted, frozen=True, kw_only=True):
     query=DryRun,
     answer=WebhookAccepted,
     status=201,
+    located=True,
     idempotent=True,
     description="Signed by Standard Webhooks 1.0: `v1` with `secret`, `v1a` for `public_key`.",
     example=EXAMPLE,
@@ -172,6 +173,7 @@ async def register(call: Call[WebhookBody, DryRun]) -> Answer:
         body=_shown(call, outcome, registered, generation, told),
         status=outcome.status,
         replayed=outcome.replayed,
+        headers={"Location": f"{PATH}/{to_text('hook', registered)}"},
     )
 
 

@@ -67,6 +67,7 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     answer_example: Any
     streamed: bool
     body_required: bool
+    located: bool
 
 
 class Answer(Struct, kw_only=True):
@@ -209,6 +210,7 @@ def endpoint(
     answer_example: Any = None,
     streamed: bool = False,
     body_required: bool = True,
+    located: bool = False,
 ) -> Callable[[Handler[B, Q]], Route]:
     """Make a route of a handler. `versioned` needs If-Match, `idempotent` an Idempotency-Key.
 
@@ -219,7 +221,7 @@ def endpoint(
     `takes`: media types of a file that the handler reads from `raw_body`, or when it is `streamed` part by
     part from `receive`; then `example` has texts by media type. `shapes`: media types of texts in which the
     answer comes besides JSON. `answer_example`: where another's standard says what is in an answer. Without
-    `body_required` none stands for `{}`.
+    `body_required` none stands for `{}`. `located`: what is made has an address, which Location tells.
     """
     declared = Endpoint(
         method=method,
@@ -249,6 +251,7 @@ def endpoint(
         answer_example=answer_example,
         streamed=streamed,
         body_required=body_required,
+        located=located,
     )
 
     return lambda handler: Route(declared=declared, handler=handler)

@@ -270,7 +270,7 @@ def _answer(declared: Endpoint, schemas: dict[str, Any]) -> dict[str, Any]:
     headers: dict[str, Any] = {}
     if declared.etagged or declared.versioned:
         headers["ETag"] = {"description": "For If-Match and If-None-Match.", "schema": {"type": "string"}}
-    if declared.status == 201:
+    if declared.located:
         headers["Location"] = {"description": "Address of what was made.", "schema": {"type": "string"}}
     if declared.idempotent:
         headers["Idempotent-Replayed"] = {
