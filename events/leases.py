@@ -46,16 +46,22 @@ on conflict do nothing
 
 # All count the same processes in the same order, so that each lane is one's; where they do not yet, it is
 # whose it was. Ours are renewed until we give them back; a stopped lane waits for an operator.
+# What lies further ahead than any lease was given by a clock that was wrong, and counts for nobody.
 # Whoever locks several lanes of one reader does it ascending, so that no two wait for each other.
 TAKE = """
 with share as (
     select count(*) as processes, count(*) filter (where owner < $3) as place from ops.reader_process
-    where name = $1 and stream = $2 and (present_until > clock_timestamp() or owner = $3)
+    where name = $1 and stream = $2 and (
+        present_until between clock_timestamp() and clock_timestamp() + interval '2 minutes' or owner = $3
+    )
 ), free as (
     select c.lane, c.lane % s.processes = s.place as stays from record.consumer c cross join share s
     where c.name = $1 and c.stream = $2 and c.lane = any($4) and c.stopped_reason is null and (
         c.owner = $3
-        or c.lane % s.processes = s.place and (c.owner is null or c.leased_until < clock_timestamp())
+        or c.lane % s.processes = s.place and (
+            c.owner is null
+            or c.leased_until not between clock_timestamp() and clock_timestamp() + interval '2 minutes'
+        )
     )
     order by c.lane for update of c
 ), taken as (
@@ -83,7 +89,10 @@ from held h where c.name = $1 and c.stream = $2 and c.lane = h.lane
 LEAVE = """
 with gone as (
     select owner from ops.reader_process
-    where name = $1 and stream = $2 and (owner = $3 or present_until < clock_timestamp())
+    where name = $1 and stream = $2 and (
+        owner = $3
+        or present_until not between clock_timestamp() and clock_timestamp() + interval '2 minutes'
+    )
     for update skip locked
 )
 delete from ops.reader_process p using gone g where p.name = $1 and p.stream = $2 and p.owner = g.owner

@@ -179,8 +179,10 @@ async def forget(connection: Connection, name: str) -> int:
 
 # A service that was killed stays in it for as long as the rest of its leases lasts.
 AT_WORK = """
-select distinct name from record.consumer where leased_until > clock_timestamp()
-union select 'relay' from record.relay where leased_until > clock_timestamp()
+select distinct name from record.consumer
+where leased_until between clock_timestamp() and clock_timestamp() + interval '2 minutes'
+union select 'relay' from record.relay
+where leased_until between clock_timestamp() and clock_timestamp() + interval '2 minutes'
 order by name
 """
 

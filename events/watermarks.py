@@ -32,10 +32,11 @@ class Move(NamedTuple):
         return Move(self.key, self.before, later.after, self.first_offset, later.last_offset)
 
 
-# Lanes whose lease is free, expired or ours; renews what we hold.
+# Lanes whose lease is free, expired, of a clock that was wrong, or ours; renews what we hold.
 TAKE_LEASES = """
 update record.relay r set owner = $1, leased_until = clock_timestamp() + make_interval(secs => $2)
-where r.owner is null or r.owner = $1 or r.leased_until < clock_timestamp()
+where r.owner is null or r.owner = $1
+or r.leased_until not between clock_timestamp() and clock_timestamp() + interval '2 minutes'
 returning r.stream, r.lane, r.position, r.kafka_offset, r.cluster_id, r.stopped_reason
 """
 

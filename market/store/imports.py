@@ -183,11 +183,12 @@ update ops.import set owner = $1, leased_until = now() + make_interval(secs => $
 where import = (
     select i.import from ops.import i
     where i.state in ('waiting', 'checking', 'storing')
-        and (i.leased_until is null or i.leased_until < now())
+        and (i.leased_until is null or i.leased_until not between now() and now() + interval '2 minutes')
         and not exists (
             select from ops.import o
             where o.organisation = i.organisation and o.import <> i.import
-                and o.state in ('waiting', 'checking', 'storing') and o.leased_until >= now()
+                and o.state in ('waiting', 'checking', 'storing')
+                and o.leased_until between now() and now() + interval '2 minutes'
         )
     order by i.import
     limit 1

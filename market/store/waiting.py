@@ -40,7 +40,10 @@ where m.state = 'waiting' and w.active and not w.removed
 
 UNSERVED = """
 select count(*) from webhook w left join ops.webhook_sender s using (webhook)
-where not w.removed and w.active and (s.leased_until is null or s.leased_until < clock_timestamp())
+where not w.removed and w.active and (
+    s.leased_until is null
+    or s.leased_until not between clock_timestamp() and clock_timestamp() + interval '2 minutes'
+)
 """
 
 

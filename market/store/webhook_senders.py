@@ -71,7 +71,10 @@ returning s.webhook, s.organisation
 TAKE = """
 with wanted as (
     select s.webhook from ops.webhook_sender s join webhook w using (webhook)
-    where not w.removed and (s.owner is null or s.leased_until < clock_timestamp())
+    where not w.removed and (
+        s.owner is null
+        or s.leased_until not between clock_timestamp() and clock_timestamp() + interval '2 minutes'
+    )
     order by s.webhook
     limit $3
     for update of s skip locked

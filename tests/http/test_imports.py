@@ -526,12 +526,14 @@ async def test_a_worker_that_stops_leaves_the_rest_to_the_next(
     assert [1, 2, 3, 4, 5] == [line["row"] for line in await lines(shop, answer)]
 
 
-async def test_nobody_takes_what_another_works_on(shop: Shop) -> None:
+@pytest.mark.parametrize("past", [timedelta(seconds=-1), timedelta(hours=1)])
+async def test_nobody_takes_what_another_works_on(shop: Shop, past: timedelta) -> None:
+    """No lease lies an hour ahead: the clock that gave it was wrong."""
     answer = await send(shop, [offer(shop)])
     held = "update ops.import set owner = 'other', leased_until = now() + $1::interval, state = 'storing'"
     await shop.scene.pool.execute(held, timedelta(seconds=30))
     assert not await worker(shop).work_once("test", asyncio.Event())
-    await shop.scene.pool.execute(held, timedelta(seconds=-1))
+    await shop.scene.pool.execute(held, past)
     await work(shop)
     assert "completed" == (await see(shop, answer)).json()["state"]
 

@@ -594,7 +594,9 @@ async def test_who_has_lost_the_lease_writes_nothing(scene: Scene, receiver: Rec
     async with posting(scene, receiver, owner="one", post_seconds_max=60.0):
         lines = await trade(scene, firm)
         await receiver.asked(1)
-        await scene.pool.execute("update ops.webhook_sender set owner = 'two', leased_until = 'infinity'")
+        await scene.pool.execute(
+            "update ops.webhook_sender set owner = 'two', leased_until = now() + interval '1 minute'"
+        )
         async with posting(scene, receiver, owner="two"):
             await receiver.until(hooked.wants(lines))
             await hooked.settled(dict.fromkeys(hooked.wants(lines), "delivered"))
@@ -656,3 +658,17 @@ async def test_a_database_that_is_away_is_told_now_and_then(scene: Scene) -> Non
     told = [line["seconds"] for line in lines if line["event"] == "webhooks_wait"]
     assert 3 <= len(told) <= 12
     assert RETRY_SECONDS_MAX in told
+
+
+async def test_a_lease_of_a_clock_that_was_wrong_keeps_no_post_back(scene: Scene, receiver: Receiver) -> None:
+    firm = scene.sellers[0]
+    await publish(scene)
+    hooked = await hook(scene, firm, receiver)
+    async with posting(scene, receiver, owner="dead"):
+        await receiver.until(hooked.wants(await trade(scene, firm)))
+    await scene.pool.execute(
+        "update ops.webhook_sender set owner = 'dead', leased_until = clock_timestamp() + interval '1 hour'"
+    )
+    lines = await trade(scene, firm)
+    async with posting(scene, receiver, owner="heir"):
+        await receiver.until(hooked.wants(lines))

@@ -196,6 +196,17 @@ async def test_two_relays_share_the_work_by_lease_and_a_zombie_only_repeats(
     await check_topic(database.dsn("writer"), kafka_bootstrap, topic)
 
 
+async def test_a_lease_of_a_clock_that_was_wrong_holds_nothing_up(
+    writer: LaneWriter, relay_pool: Pool, kafka_bootstrap: str, topic_prefix: str
+) -> None:
+    await write_notes(writer, "a", 20)
+    await relay_pool.execute(
+        "update record.relay set owner = 'killed', leased_until = clock_timestamp() + interval '1 hour'"
+    )
+    async with running(relay_on(relay_pool, kafka_bootstrap, topic_prefix)):
+        await eventually(lambda: level(relay_pool))
+
+
 async def test_a_journal_older_than_its_topic_stops_the_lane_and_can_be_restored(
     database: Any, writer: LaneWriter, relay_pool: Pool, kafka_bootstrap: str, topic_prefix: str, topic: str
 ) -> None:

@@ -8,10 +8,11 @@ from typing import Any
 import asyncpg
 import pytest
 
-from events.connections import DATABASE_LOST
+from events.connections import DATABASE_LOST, acquire
 from events.decision import LaneKey
 from events.journal import read_head
 from events.leases import SHARED_LOOK_SECONDS_MAX, Leases, take_leases
+from events.positions import at_work
 from events.subscription import Batch, Subscription
 from tests.record_support import (
     KeepingHandler,
@@ -227,7 +228,7 @@ async def test_who_was_killed_is_counted_until_its_time_is_out(wire: Wire) -> No
     async def all_are_ours() -> bool:
         return 4 == len((await take("heir", 60.0)).staying)
 
-    assert 4 == len((await take("dead", 600.0)).staying)
+    assert 4 == len((await take("dead", 100.0)).staying)
     heir = await take("heir", 60.0)
     assert (0, 2) == (len(heir.held), heir.processes)
     assert SHARED_LOOK_SECONDS_MAX == heir.look_seconds(60.0)
@@ -235,6 +236,28 @@ async def test_who_was_killed_is_counted_until_its_time_is_out(wire: Wire) -> No
         await wire.pool.execute(f"update {table} set {until} = clock_timestamp() where owner = 'dead'")
     assert await all_are_ours()
     assert 20.0 == (await take("heir", 60.0)).look_seconds(60.0)
+
+
+async def test_a_lease_of_a_clock_that_was_wrong_keeps_nobody_out(wire: Wire) -> None:
+    """Of who was killed after an hour's leap, which was taken back."""
+
+    async def take(owner: str) -> Leases:
+        return await take_leases(
+            wire.pool, "reader", owner, FIRST.stream, range(4), wire.deployment.deployment_id, 10.0
+        )
+
+    assert 4 == len((await take("dead")).staying)
+    for table, until in (("record.consumer", "leased_until"), ("ops.reader_process", "present_until")):
+        await wire.pool.execute(f"update {table} set {until} = {until} + interval '1 hour'")
+    assert [] == await at_work_on(wire)
+    heir = await take("heir")
+    assert (4, 1) == (len(heir.staying), heir.processes)
+    assert ["reader"] == await at_work_on(wire)
+
+
+async def at_work_on(wire: Wire) -> list[str]:
+    async with acquire(wire.pool) as connection:
+        return await at_work(connection)
 
 
 class Hampered:
