@@ -16,6 +16,7 @@ from market.rules.clearing.clearing import conclude
 from market.solver import Solver, SolverFailed, SolverLost, child_environment, frame_of, task_of
 from tests.conftest import Database
 from tests.market_support import Scene, scene_on
+from tests.process_support import eventually
 
 
 @pytest.fixture
@@ -102,9 +103,14 @@ async def test_a_child_that_died_is_replaced_and_an_error_is_told(
             await solver.start()
             (pid,) = children() - before
             assert os.getsid(0) != os.getsid(pid), "Ctrl-C would reach it"
-            # A loader that reads them ends each with a NUL where a colon stood.
-            given = Path(f"/proc/{pid}/environ").read_bytes().replace(b"\0", b":")
-            assert b"GLIBC_TUNABLES=glibc.malloc.tcache_count=7:glibc.malloc.hugetlb=1:" in given
+
+            async def given() -> bool:
+                """A loader that reads them ends each with a NUL where a colon stood."""
+                found = Path(f"/proc/{pid}/environ").read_bytes().replace(b"\0", b":")
+                return b"GLIBC_TUNABLES=glibc.malloc.tcache_count=7:glibc.malloc.hugetlb=1:" in found
+
+            # A program that has only begun to be loaded shows none yet.
+            await eventually("the child has its own tunables behind the operator's", given)
             os.kill(pid, signal.SIGSTOP)
             waiting = asyncio.create_task(solver.conclude(encoded, plan))
             await asyncio.sleep(0.1)
