@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO, Final, cast
 
 import msgspec
 import structlog
@@ -41,7 +41,9 @@ def configure(
             line = processor(None, "warning", line)
         return bytes(line)
 
-    sink = Sink(sys.stderr.buffer, told, lost)
+    # Behind its buffer, which would keep what a full disk refused and fail once more at the end.
+    file = cast(BinaryIO, getattr(sys.stderr.buffer, "raw", sys.stderr.buffer))
+    sink = Sink(file, told, lost)
     structlog.configure(
         processors=rendering,
         wrapper_class=structlog.make_filtering_bound_logger(threshold),

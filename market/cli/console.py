@@ -1,16 +1,19 @@
 """How every verb speaks: data on stdout, messages and progress on stderr, the meaning of exit codes."""
 
 import asyncio
+import atexit
 import errno
 import logging
 import os
 import signal
 import ssl
+import sys
 import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from enum import IntEnum
+from functools import cache
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -73,8 +76,7 @@ class CommandFailed(Exception):
 
 def explain(failure: CommandFailed) -> int:
     """Says what failed on stderr; the exit code."""
-    with suppress(OSError):
-        err.print(f"[bold red]error:[/] {_escape(failure.sentence)}")
+    _print(f"[bold red]error:[/] {_escape(failure.sentence)}")
     return int(failure.code)
 
 
@@ -84,8 +86,27 @@ def _escape(text: str) -> str:
 
 def say(text: str) -> None:
     """A message for a person, on stderr, where somebody can read it: a full disk stops nothing."""
-    with suppress(OSError):
-        err.print(_escape(text))
+    _print(_escape(text))
+
+
+def _print(markup: str) -> None:
+    try:
+        err.print(markup)
+    except OSError:
+        _end_without_it()
+
+
+@cache
+def _end_without_it() -> None:
+    """What stderr refused stays in its buffer, and Python would end with another exit code for it."""
+
+    def leave() -> None:
+        try:
+            sys.stderr.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+
+    atexit.register(leave)
 
 
 def print_line(text: str) -> None:

@@ -197,7 +197,7 @@ async def test_two_relays_share_the_work_by_lease_and_a_zombie_only_repeats(
 
 
 async def test_a_lease_of_a_clock_that_was_wrong_holds_nothing_up(
-    writer: LaneWriter, relay_pool: Pool, kafka_bootstrap: str, topic_prefix: str
+    writer: LaneWriter, relay_pool: Pool, kafka_bootstrap: str, topic_prefix: str, topic: str
 ) -> None:
     await write_notes(writer, "a", 20)
     await relay_pool.execute(

@@ -264,6 +264,7 @@ async def test_a_database_that_stands_still_is_told_in_time(
         assert len(held) <= sum("TimeoutError" in (sentence or "") for sentence in told), told
 
         async def well() -> bool:
-            return [None] * len(asked) == [await check.ask() for check in asked.values()]
+            # No relay runs, so what was written here grows old.
+            return all([await check.ask() is None for name, check in asked.items() if name != "relay"])
 
         await eventually("every check is well again", well)
