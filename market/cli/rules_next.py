@@ -36,7 +36,8 @@ def command(*, market: UUID) -> None:
     """The last rule set of MARKET (mkt_… or UUID) as JSON for `rules publish`, with the next version.
 
     All amounts stay; each rule that came with a later version of the program and does not apply yet is put
-    into effect, and named on stderr. It takes effect an hour after the market's notice. Nothing is stored.
+    into effect, and named on stderr. It takes effect an hour after the market's notice, or with the last rule
+    set where that is later. Nothing is stored.
     """
     stands, notice = run_async(_read(settings_of(), market))
     print_json(following(stands, clock() + notice + TO_SIGN))
@@ -48,8 +49,8 @@ def command(*, market: UUID) -> None:
 
 
 def following(stands: RuleSetTerms, earliest: datetime) -> RuleSetTerms:
-    """`earliest` is rounded up to the minute."""
-    begins = earliest.replace(second=0, microsecond=0) + timedelta(minutes=1)
+    """`earliest` is rounded up to the minute; what was announced for a later day does not begin before it."""
+    begins = max(earliest.replace(second=0, microsecond=0) + timedelta(minutes=1), stands.effective_from)
     return structs.replace(
         stands, version=stands.version + 1, effective_from=begins, **dict.fromkeys(SWITCHES, True)
     )

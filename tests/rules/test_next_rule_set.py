@@ -23,6 +23,12 @@ def test_amounts_stay_and_every_later_rule_is_put_into_effect() -> None:
     assert expected == found
 
 
+def test_amounts_that_were_announced_for_a_later_day_do_not_begin_before_it() -> None:
+    announced = datetime(2026, 4, 1, tzinfo=UTC)
+    stands = structs.replace(RuleSetTerms.outside(rule_set()), effective_from=announced)
+    assert announced == following(stands, EARLIEST).effective_from
+
+
 def test_every_switch_of_a_rule_set_is_known() -> None:
     defaults = {each.name for each in structs.fields(RuleSetTerms) if each.default is True}
     assert {"only_larger_of_recycled_and_rex", *SWITCHES} == defaults
