@@ -39,3 +39,16 @@ def test_modules_that_a_page_names_exist(page: str) -> None:
     assert named
     gone = [name for name in named if not any(f"/{module}".endswith(f"/{name}") for module in MODULES)]
     assert [] == gone
+
+
+def test_modules_that_files_of_deploy_name_exist() -> None:
+    named = {
+        (str(file.relative_to(CHECKOUT)), name)
+        for file in (CHECKOUT / "deploy").rglob("*")
+        if file.suffix in (".properties", ".toml", ".xml", ".yaml", ".sql", ".py")
+        for name in re.findall(
+            r"\b(?:market|contracts|events)/[\w/]+\.py\b", file.read_text(encoding="utf-8")
+        )
+    }
+    assert named
+    assert [] == sorted((file, name) for file, name in named if name not in MODULES)
