@@ -23,7 +23,6 @@ from events.faults import crash_point
 from events.refusal import Refusal, Refusals
 from market.commands import webhooks as commands
 from market.damaged_feed import tell
-from market.posting import Sender, Shared
 from market.rules.streams.partner_events import encoded, encoded_test
 from market.rules.streams.partner_lines import PartnerLine
 from market.rules.streams.webhook_retries import (
@@ -37,6 +36,7 @@ from market.store import feed, feed_pages, webhook_messages, webhook_senders, we
 from market.store.feed_blocks import BlockDamaged
 from market.store.webhook_messages import Message, Posted, State, Try
 from market.store.webhook_senders import NotSender
+from market.webhook_attempts import Sender, Shared
 
 log = structlog.get_logger("lodestone.webhooks")
 

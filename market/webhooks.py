@@ -25,11 +25,11 @@ from market.ground import Wiring, webhook_reach
 from market.kept_keys import webhook_key
 from market.lookups import Resolve, resolve
 from market.outgoing import SECONDS_MAX
-from market.posting import Shared
 from market.rules.streams.partner_lines import ALL
 from market.rules.streams.reach import Reach
 from market.rules.streams.webhook_retries import SCHEDULE_SECONDS
 from market.store import feed, webhook_messages, webhook_senders
+from market.webhook_attempts import Shared
 
 log = structlog.get_logger("lodestone.webhooks")
 
