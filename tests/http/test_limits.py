@@ -9,7 +9,7 @@ import pytest
 from prometheus_client import generate_latest
 
 from market.http.wire import health
-from market.http.wire.limits import CallerLimits, Quota, site_of
+from market.http.wire.limits import CallerLimits, Quota, Verdict, site_of
 from market.http.wire.loading import COST
 from market.http.wire.tokens import mint
 from market.readiness import Check
@@ -152,6 +152,30 @@ async def test_a_file_takes_more_of_the_rate_than_a_page(database: Any, path: st
         assert [200, 200, 429, 429] == [answer.status_code for answer in answers]
         left = [f"r={COST + 1}", "r=1", "r=0", "r=0"]
         assert left == [answer.headers["ratelimit"].split(";")[1] for answer in answers]
+
+
+async def test_a_file_is_told_to_come_back_when_its_page_too_may_pass_again(database: Any) -> None:
+    """Of 12 requests, one a second, 11 are taken when it asks for 9 more; when it comes back it takes 10."""
+    async with shop_on(database, quota=Quota(requests=60, seconds=60, burst=COST + 2)) as shop:
+        path, seller = "/v1/invoices?format=csv", shop.scene.sellers[0]
+        first, refused = [await shop.ask("GET", path, by=seller) for _ in range(2)]
+        assert [200, 429] == [first.status_code, refused.status_code]
+        assert str(COST + 1 + COST - (COST + 2)) == refused.headers["retry-after"]
+
+
+def test_what_is_taken_in_two_steps_passes_when_it_was_told_to_come_back() -> None:
+    now_ns = 0
+    limits = CallerLimits(Quota(requests=60, seconds=60, burst=5), clock_ns=lambda: now_ns)
+
+    def asked() -> Verdict:
+        first = limits.take("firm")
+        return limits.take("firm", 3, before=1) if first.allowed else first
+
+    assert asked().allowed
+    refused = asked()
+    assert not refused.allowed
+    now_ns += refused.retry_after_seconds * 1_000_000_000
+    assert asked().allowed
 
 
 async def test_a_file_that_costs_more_than_the_burst_passes_alone(database: Any) -> None:

@@ -85,11 +85,13 @@ def charge(call: Call[Any, Any], cost: int) -> None:
     """What a request takes of its organisation's rate beyond the one of its route. DoorError
     `too_many_requests`; with what the route took at most the whole burst, else it never passed."""
     limits = call.door.limits
-    _check_rate(call, limits, call.caller.organisation, min(cost, limits.burst - 1))
+    _check_rate(call, limits, call.caller.organisation, min(cost, limits.burst - 1), before=1)
 
 
-def _check_rate(call: Call[Any, Any], limits: CallerLimits, caller: UUID | str, cost: int = 1) -> None:
-    verdict = limits.take(caller, cost)
+def _check_rate(
+    call: Call[Any, Any], limits: CallerLimits, caller: UUID | str, cost: int = 1, *, before: int = 0
+) -> None:
+    verdict = limits.take(caller, cost, before=before)
     call.trace.rate_limit = verdict.fields
     if not verdict.allowed:
         raise DoorError(

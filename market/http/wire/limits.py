@@ -63,8 +63,11 @@ class CallerLimits:
             f'"{policy}";q={quota.burst};w={window_seconds}'.encode(),
         )
 
-    def take(self, caller: UUID | str, cost: int = 1) -> Verdict:
-        """`cost` in requests; what costs more than the burst takes the whole burst, else it never passed."""
+    def take(self, caller: UUID | str, cost: int = 1, *, before: int = 0) -> Verdict:
+        """`cost` in requests; what costs more than the burst takes the whole burst, else it never passed.
+
+        `before`: what the same request took already, and takes again when it comes back.
+        """
         now_ns = self._clock_ns()
         ahead_ns = max(self._paid_ns.get(caller, 0) - now_ns, 0)
         wanted_ns = ahead_ns + min(cost, self.burst) * self._request_ns
@@ -74,9 +77,8 @@ class CallerLimits:
             self._remember(caller, now_ns + ahead_ns)
         remaining = (self._ahead_ns_max - ahead_ns) // self._request_ns
         told = f'"{self._name}";r={remaining};t={-(-ahead_ns // _NS)}'
-        return Verdict(
-            excess_ns <= 0, max(1, -(-excess_ns // _NS)), (self._policy, (b"ratelimit", told.encode()))
-        )
+        again_seconds = max(1, -(-(excess_ns + before * self._request_ns) // _NS))
+        return Verdict(excess_ns <= 0, again_seconds, (self._policy, (b"ratelimit", told.encode())))
 
     def _remember(self, caller: UUID | str, paid_ns: int) -> None:
         self._paid_ns[caller] = paid_ns
