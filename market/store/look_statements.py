@@ -166,7 +166,8 @@ select json_build_object('lane', w.lane, 'position', w.position, 'version', w.ve
         'host', substring(convert_from(w.body, 'UTF8')::jsonb ->> 'url' from '^[a-z]+://([^/?#]+)'),
         'types', convert_from(w.body, 'UTF8')::jsonb -> 'types',
         'failures_in_a_row', s.failures, 'failing_since', s.failing_since, 'not_before', s.not_before,
-        'served', coalesce(s.leased_until > clock_timestamp(), false),
+        'served', coalesce(s.leased_until between clock_timestamp()
+            and clock_timestamp() + interval '2 minutes', false),
         'waiting', (select count(*) from ops.webhook_message m where m.webhook = w.webhook
             and m.state = 'waiting'),
         'last_delivered_at', (select max(m.changed_at) from ops.webhook_message m
@@ -257,7 +258,8 @@ select json_build_object('standing', i.state, 'parties', json_build_object('owne
     'said', json_build_object('kind', i.kind, 'mode', i.mode, 'rows_read', i.rows_read,
         'rows_total', i.rows_total, 'accepted', i.accepted, 'refused', i.refused, 'warned', i.warned,
         'created_at', i.created_at, 'finished_at', i.finished_at,
-        'worked_on', coalesce(i.leased_until > clock_timestamp(), false)),
+        'worked_on', coalesce(i.leased_until between clock_timestamp()
+            and clock_timestamp() + interval '2 minutes', false)),
     'related', json_build_array(json_build_array('key', i.key)))
 from ops.import i where i.import = $1
 """,

@@ -58,7 +58,10 @@ left join unnest($2::text[], $3::bigint[], $4::bigint[]) as f (stream, lane, pos
 
 FORGET = """
 delete from ops.webhook_sender s using webhook w
-where w.webhook = s.webhook and w.removed and (s.leased_until is null or s.leased_until < clock_timestamp())
+where w.webhook = s.webhook and w.removed and (
+    s.leased_until is null
+    or s.leased_until not between clock_timestamp() and clock_timestamp() + interval '2 minutes'
+)
 """
 
 KEEP = """

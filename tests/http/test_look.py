@@ -14,6 +14,7 @@ from market.cli.look import look_up, told_lines
 from market.cli.look_found import NOUNS, PATHS, Looked
 from market.commands import clearings
 from market.http.wire.ids import to_text
+from market.store import webhook_senders
 from market.store.look_statements import READ
 from tests.conftest import Database
 from tests.http.shop import Shop
@@ -140,6 +141,18 @@ async def walked(shop: Shop, database: Database, *begun: str) -> dict[str, Looke
 
 def kinds(seen: dict[str, Looked]) -> set[str]:
     return {text.partition("_")[0] for text in seen}
+
+
+async def test_a_lease_of_a_clock_that_was_wrong_serves_nothing(shop: Shop, database: Database) -> None:
+    hook = await registered(shop, shop.scene.sellers[0])
+    async with shop.scene.pool.acquire() as connection:
+        await webhook_senders.take(connection, "dead", seconds=30.0, webhooks_max=10)
+    served = [(await one(shop, database, hook["id"])).said["served"]]
+    await shop.scene.pool.execute(
+        "update ops.webhook_sender set leased_until = leased_until + interval '1 hour'"
+    )
+    served.append((await one(shop, database, hook["id"])).said["served"])
+    assert [True, False] == served
 
 
 async def test_what_a_market_holds_leads_on(shop: Shop, database: Database) -> None:

@@ -23,7 +23,7 @@ from market.rules.streams.partner_lines import ALL, PartnerLine
 from market.rules.streams.reach import Address, Reach
 from market.rules.streams.webhook_retries import ATTEMPTS_MAX
 from market.rules.streams.webhook_signing import TEST_TYPE, Secrets, derive, signature
-from market.rules.streams.webhooks import ChangeWebhook, RegisterWebhook, RotateWebhook
+from market.rules.streams.webhooks import ChangeWebhook, RegisterWebhook, RemoveWebhook, RotateWebhook
 from market.rules.webhook_terms import Webhook, WebhookTerms
 from market.store import feed, webhook_messages, webhook_senders, webhooks
 from market.stream_documents import WEBHOOK_HEADERS
@@ -672,3 +672,20 @@ async def test_a_lease_of_a_clock_that_was_wrong_keeps_no_post_back(scene: Scene
     lines = await trade(scene, firm)
     async with posting(scene, receiver, owner="heir"):
         await receiver.until(hooked.wants(lines))
+
+
+@pytest.mark.parametrize(("left", "senders"), [("1 minute", 1), ("-1 seconds", 0), ("1 hour", 0)])
+async def test_the_sender_of_a_removed_webhook_goes_with_its_lease(
+    scene: Scene, receiver: Receiver, left: str, senders: int
+) -> None:
+    firm = scene.sellers[0]
+    hooked = await hook(scene, firm, receiver)
+    removal = RemoveWebhook(caller=firm.trader, organisation=firm.organisation, webhook=hooked.id)
+    async with scene.pool.acquire() as connection:
+        await webhook_senders.take(connection, "dead", seconds=30.0, webhooks_max=10)
+        await connection.execute(
+            "update ops.webhook_sender set leased_until = clock_timestamp() + $1::text::interval", left
+        )
+        done(await commands.remove(scene.desk, removal))
+        assert {} == await webhook_senders.take(connection, "heir", seconds=30.0, webhooks_max=10)
+        assert senders == await connection.fetchval("select count(*) from ops.webhook_sender")
