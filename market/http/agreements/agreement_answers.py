@@ -52,15 +52,8 @@ def accepted(call: Call[Any, DryRun], outcome: Done, warnings: tuple[Warned, ...
         warnings=warnings,
         **outcome.accepted(),
     )
-    return Answer(
-        body=body,
-        status=outcome.status,
-        version=None if outcome.validated_only else version,
-        replayed=outcome.replayed,
-        headers={}
-        if proposed is None or outcome.validated_only
-        else {"Location": f"/v1/agreements/{agreement}/proposals/{proposed.proposal}"},
-    )
+    location = "" if proposed is None else f"/v1/agreements/{agreement}/proposals/{proposed.proposal}"
+    return outcome.answer(body, version=version, location=location)
 
 
 def _counts_from(call: Call[Any, DryRun], outcome: Done) -> date | None:

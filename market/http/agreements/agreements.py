@@ -38,7 +38,7 @@ from market.http.wire.access import READERS, TRADERS
 from market.http.wire.contract_steps import given, step_endpoint
 from market.http.wire.endpoint import Answer, Call, DryRun, Nothing, endpoint, not_found
 from market.http.wire.examples import AGREEMENT, AGREEMENT_TERMS
-from market.http.wire.ids import MarketId, OrganisationId, to_text, to_uuid
+from market.http.wire.ids import MarketId, OrganisationId, to_uuid
 from market.http.wire.material import Body
 from market.http.wire.paging import Listing
 from market.http.wire.reads import as_desk
@@ -127,9 +127,9 @@ async def draft(call: Call[DraftAgreement, DryRun]) -> Answer:
     )
     outcome = await given(call, commands.draft, argument)
     fact = outcome.fact(AgreementDrafted)
-    found = None if outcome.validated_only else to_text("agr", fact.agreement)
-    return Answer(
-        body=AgreementAccepted(
+    found = outcome.made("agr", fact.agreement)
+    return outcome.answer(
+        AgreementAccepted(
             id=found,
             version=1,
             status="draft",
@@ -144,10 +144,8 @@ async def draft(call: Call[DraftAgreement, DryRun]) -> Answer:
             ),
             **outcome.accepted(),
         ),
-        status=outcome.status,
-        version=None if found is None else 1,
-        replayed=outcome.replayed,
-        headers={} if found is None else {"Location": f"/v1/agreements/{found}"},
+        version=1,
+        location=f"/v1/agreements/{found}",
     )
 
 

@@ -98,7 +98,7 @@ def _answer(call: Call[ContestDeclaration, DryRun] | Call[SettleContest, DryRun]
         status="effective" if ended else None,
         **outcome.accepted(),
     )
-    return Answer(body=body, status=outcome.status, replayed=outcome.replayed)
+    return outcome.answer(body)
 
 
 HANDLERS: Final = (contest, settle)

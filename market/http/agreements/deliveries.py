@@ -38,7 +38,7 @@ from market.http.wire import lists
 from market.http.wire.access import DELIVERY_READERS, READERS
 from market.http.wire.contract_steps import given
 from market.http.wire.endpoint import Answer, Call, DryRun, Nothing, endpoint, not_found
-from market.http.wire.ids import CertificateId, DeliveryId, PassportId, to_text, to_uuid
+from market.http.wire.ids import CertificateId, DeliveryId, PassportId, to_uuid
 from market.http.wire.material import Body, Dated, Footprint, OriginStep, RecycledContent
 from market.http.wire.numbers import (
     BECQUEREL_PER_GRAM,
@@ -185,12 +185,10 @@ async def ship(call: Call[ShipLot, DryRun]) -> Answer:
     )
     outcome = await given(call, ship_lot, argument)
     fact = outcome.fact(DeliveryShipped)
-    found = None if outcome.validated_only else to_text("del", fact.delivery)
-    return Answer(
-        body=DeliveryAccepted(id=found, warnings=await of_shipment(call, fact), **outcome.accepted()),
-        status=outcome.status,
-        replayed=outcome.replayed,
-        headers={} if found is None else {"Location": f"/v1/deliveries/{found}"},
+    found = outcome.made("del", fact.delivery)
+    return outcome.answer(
+        DeliveryAccepted(id=found, warnings=await of_shipment(call, fact), **outcome.accepted()),
+        location=f"/v1/deliveries/{found}",
     )
 
 

@@ -41,4 +41,4 @@ async def given_of(call: Call[Any, DryRun], step: Step[A], argument: A) -> Answe
 def answer(call: Call[Any, DryRun], outcome: Done, warnings: tuple[Warned, ...] = ()) -> Answer:
     delivery = to_text("del", call.ids["delivery"])
     body = DeliveryAccepted(id=delivery, warnings=warnings, **outcome.accepted())
-    return Answer(body=body, status=outcome.status, replayed=outcome.replayed)
+    return outcome.answer(body)

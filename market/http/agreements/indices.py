@@ -170,7 +170,7 @@ async def _publish(
     outcome = await given(call, commands.publish, argument)
     told = await of_values(call.door, index, unit, values, rows)
     body = IndexAccepted(index=index, values=len(values), warnings=told, **outcome.accepted())
-    return Answer(body=body, status=outcome.status, replayed=outcome.replayed)
+    return outcome.answer(body)
 
 
 def _code(call: Call[Any, Any]) -> str:

@@ -46,7 +46,7 @@ async def state(call: Call[ReferenceBody, DryRun]) -> Answer:
     outcome = await given(call, refer, argument)
     warnings = await unless_unread(_cautions(call, invoice))
     body = Accepted(**{**outcome.accepted(), "warnings": warnings})
-    return Answer(body=body, status=outcome.status, replayed=outcome.replayed)
+    return outcome.answer(body)
 
 
 async def _cautions(call: Call[ReferenceBody, DryRun], invoice: UUID) -> tuple[Warned, ...]:

@@ -122,9 +122,9 @@ async def nominate(call: Call[Nominate, DryRun]) -> Answer:
     )
     outcome = await given(call, commands.nominate, argument)
     fact = outcome.fact(QuantityNominated)
-    shown = None if outcome.validated_only else to_text("nom", fact.nomination)
+    shown = outcome.made("nom", fact.nomination)
     accepted = NominationAccepted(id=shown, year=fact.year, **outcome.accepted())
-    return Answer(body=accepted, status=outcome.status, replayed=outcome.replayed)
+    return outcome.answer(accepted)
 
 
 @endpoint(
@@ -162,7 +162,7 @@ async def declare_output(call: Call[DeclareOutput, DryRun]) -> Answer:
     )
     outcome = await given(call, commands.declare_output, argument)
     accepted = YearAccepted(year=outcome.fact(OutputDeclared).year, **outcome.accepted())
-    return Answer(body=accepted, status=outcome.status, replayed=outcome.replayed)
+    return outcome.answer(accepted)
 
 
 @step_endpoint(
@@ -184,7 +184,7 @@ async def notify_shortfall(call: Call[NotifyShortfall, DryRun]) -> Answer:
     )
     outcome = await given(call, commands.notify_shortfall, argument)
     accepted = YearAccepted(year=outcome.fact(ShortfallNotified).year, **outcome.accepted())
-    return Answer(body=accepted, status=outcome.status, replayed=outcome.replayed)
+    return outcome.answer(accepted)
 
 
 HANDLERS: Final = (nominate, index, declare_output, notify_shortfall)

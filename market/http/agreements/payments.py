@@ -2,7 +2,6 @@
 
 from functools import partial
 from typing import Any, Final, TypeVar
-from uuid import UUID
 
 from contracts.commands import payments as commands
 from contracts.rules import payments as rules
@@ -18,7 +17,7 @@ from market.http.wire.contract_steps import Step, given, step_endpoint
 from market.http.wire.endpoint import Answer, Call, DryRun
 from market.http.wire.ids import PaymentId, to_text
 from market.http.wire.numbers import CENTS
-from market.http.wire.receipts import Accepted, Done
+from market.http.wire.receipts import Accepted
 
 TAG: Final = "Payments"
 A = TypeVar("A")
@@ -44,17 +43,6 @@ payment_step: Final = partial(step_endpoint, roles=ACCOUNTANTS, tag=TAG, answer=
 later_step: Final = partial(payment_step, versioned=True)
 
 
-def _answer(outcome: Done, payment: UUID | None, version: int, headers: dict[str, str]) -> Answer:
-    shown = None if payment is None else to_text("pay", payment)
-    return Answer(
-        body=PaymentAccepted(id=shown, version=version, **outcome.accepted()),
-        status=outcome.status,
-        version=None if outcome.validated_only else version,
-        replayed=outcome.replayed,
-        headers=headers,
-    )
-
-
 async def _opened(
     call: Call[PaymentBody, DryRun],
     step: Step[Any],
@@ -71,9 +59,9 @@ async def _opened(
         parts=tuple(part.inside() for part in body.parts),
     )
     outcome = await given(call, step, argument)
-    payment = None if outcome.validated_only else outcome.fact(fact).payment
-    headers = {} if payment is None else {"Location": f"/v1/payments/{to_text('pay', payment)}"}
-    return _answer(outcome, payment, 1, headers)
+    found = outcome.made("pay", outcome.fact(fact).payment)
+    accepted = PaymentAccepted(id=found, version=1, **outcome.accepted())
+    return outcome.answer(accepted, version=1, location=f"/v1/payments/{found}")
 
 
 @payment_step(
@@ -107,7 +95,9 @@ async def record(call: Call[PaymentBody, DryRun]) -> Answer:
 
 async def _stepped(call: Call[Any, DryRun], step: Step[A], argument: A) -> Answer:
     outcome = await given(call, step, argument)
-    return _answer(outcome, call.ids["payment"], call.expected_version + 1, {})
+    version = call.expected_version + 1
+    body = PaymentAccepted(id=to_text("pay", call.ids["payment"]), version=version, **outcome.accepted())
+    return outcome.answer(body, version=version)
 
 
 @later_step(

@@ -63,12 +63,8 @@ async def _settled(call: Call[Any, DryRun], step: Step[A], argument: A) -> Answe
             issue = (await _issues(call, fact.agreement, [fact])).get(fact.invoice)
         except RecordUnavailable:
             warnings = (*warnings, UNREAD)
-    return Answer(
-        body=InvoiceAccepted(
-            invoice=InvoiceView.outside(fact, issue), warnings=warnings, **outcome.accepted()
-        ),
-        status=outcome.status,
-        replayed=outcome.replayed,
+    return outcome.answer(
+        InvoiceAccepted(invoice=InvoiceView.outside(fact, issue), warnings=warnings, **outcome.accepted())
     )
 
 

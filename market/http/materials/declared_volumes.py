@@ -273,18 +273,16 @@ step_endpoint: Final = partial(
 async def declare(call: Call[VolumeDocument, DryRun]) -> Answer:
     argument = DeclareVolume(caller=call.caller, volume=call.door.desk.new_id(), terms=call.body.inside())
     outcome = await given(call, commands.declare, argument)
-    found = None if outcome.validated_only else to_text("vol", outcome.fact(VolumeDeclared).volume)
-    return Answer(
-        body=VolumeAccepted(
+    found = outcome.made("vol", outcome.fact(VolumeDeclared).volume)
+    return outcome.answer(
+        VolumeAccepted(
             id=found,
             version=1,
             warnings=await volume_warnings.of_volume(call, argument.terms),
             **outcome.accepted(),
         ),
-        status=outcome.status,
-        version=None if found is None else 1,
-        replayed=outcome.replayed,
-        headers={} if found is None else {"Location": f"{PATH}/{found}"},
+        version=1,
+        location=f"{PATH}/{found}",
     )
 
 
@@ -331,13 +329,11 @@ async def withdraw(call: Call[VolumeWithdrawal, DryRun]) -> Answer:
 
 def _stepped(call: Call[Any, DryRun], outcome: Done, warnings: tuple[Warned, ...] = ()) -> Answer:
     version = call.expected_version + 1
-    return Answer(
-        body=VolumeAccepted(
+    return outcome.answer(
+        VolumeAccepted(
             id=to_text("vol", call.ids["volume"]), version=version, warnings=warnings, **outcome.accepted()
         ),
-        status=outcome.status,
-        version=None if outcome.validated_only else version,
-        replayed=outcome.replayed,
+        version=version,
     )
 
 

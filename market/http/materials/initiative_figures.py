@@ -212,10 +212,8 @@ async def state(call: Call[FiguresOrder, DryRun]) -> Answer:
     )
     outcome = done(call, result)
     stated = outcome.fact(InitiativeFiguresStated)
-    return Answer(
-        body=FiguresAccepted(initiative=stated.initiative, since=stated.since, **outcome.accepted()),
-        status=outcome.status,
-        replayed=outcome.replayed,
+    return outcome.answer(
+        FiguresAccepted(initiative=stated.initiative, since=stated.since, **outcome.accepted())
     )
 
 

@@ -110,13 +110,11 @@ async def issue(call: Call[PassportTerms, DryRun]) -> Answer:
     argument = IssuePassport(caller=call.caller, passport=call.door.desk.new_id(), content=call.body.inside())
     outcome = await given(call, commands.issue, argument)
     warnings = await unless_unread(cautioned(call, argument.content))
-    found = None if outcome.validated_only else to_text("pass", outcome.fact(PassportIssued).passport)
-    return Answer(
-        body=PassportAccepted(id=found, version=1, warnings=warnings, **outcome.accepted()),
-        status=outcome.status,
-        version=None if found is None else 1,
-        replayed=outcome.replayed,
-        headers={} if found is None else {"Location": f"/v1/passports/{found}"},
+    found = outcome.made("pass", outcome.fact(PassportIssued).passport)
+    return outcome.answer(
+        PassportAccepted(id=found, version=1, warnings=warnings, **outcome.accepted()),
+        version=1,
+        location=f"/v1/passports/{found}",
     )
 
 
@@ -267,11 +265,8 @@ async def retire(call: Call[RetirementTerms, DryRun]) -> Answer:
 
 def _stepped(call: Call[Any, DryRun], outcome: Done, warnings: tuple[Warned, ...] = ()) -> Answer:
     version, found = call.expected_version + 1, to_text("pass", call.ids["passport"])
-    return Answer(
-        body=PassportAccepted(id=found, version=version, warnings=warnings, **outcome.accepted()),
-        status=outcome.status,
-        version=None if outcome.validated_only else version,
-        replayed=outcome.replayed,
+    return outcome.answer(
+        PassportAccepted(id=found, version=version, warnings=warnings, **outcome.accepted()), version=version
     )
 
 

@@ -250,19 +250,16 @@ async def _stated(call: Call[ProductTwinDocument, DryRun], twin: UUID, expected_
     fact = outcome.fact(ProductTwinStated)
     new = outcome.validated_only and expected_version == 0
     found = to_text("twin", fact.twin)
-    version = None if outcome.validated_only else fact.version
-    of_version = f"/versions/{version}" if expected_version else ""
-    return Answer(
-        body=ProductTwinAccepted(
+    of_version = f"/versions/{fact.version}" if expected_version else ""
+    return outcome.answer(
+        ProductTwinAccepted(
             id=None if new else found,
             version=fact.version,
             warnings=warned([*share_cautions(fact.terms.magnets, "/magnets"), *_cautions(fact.terms)]),
             **outcome.accepted(),
         ),
-        status=outcome.status,
-        version=version,
-        replayed=outcome.replayed,
-        headers={} if version is None else {"Location": f"/v1/product-twins/{found}{of_version}"},
+        version=fact.version,
+        location=f"/v1/product-twins/{found}{of_version}",
     )
 
 

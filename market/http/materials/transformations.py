@@ -198,19 +198,17 @@ async def transform(call: Call[TransformationTerms, DryRun]) -> Answer:
     outcome = await given(call, commands.transform, _argument(call))
     fact = outcome.fact(PassportTransformed)
     warnings = await unless_unread(_warnings(call, outcome))
-    found = None if outcome.validated_only else to_text("tra", fact.transformation)
+    found = outcome.made("tra", fact.transformation)
     made = () if found is None else tuple(to_text("pass", part.passport) for part in fact.outputs)
-    return Answer(
-        body=TransformationAccepted(
+    return outcome.answer(
+        TransformationAccepted(
             id=found,
             custody=fact.custody,
             outputs=made,
             warnings=warnings,
             **outcome.accepted(),
         ),
-        status=outcome.status,
-        replayed=outcome.replayed,
-        headers={} if found is None else {"Location": f"/v1/transformations/{found}"},
+        location=f"/v1/transformations/{found}",
     )
 
 

@@ -136,13 +136,9 @@ async def publish(call: Call[NewPolicyDocument, DryRun]) -> Answer:
     )
     outcome = done(call, result)
     fact = outcome.fact(PolicyPublished)
-    found = None if outcome.validated_only else to_text("pol", fact.policy)
-    return Answer(
-        body=PolicyAccepted(id=found, version=1, **outcome.accepted()),
-        status=outcome.status,
-        version=None if found is None else 1,
-        replayed=outcome.replayed,
-        headers={} if found is None else {"Location": f"/v1/policies/{found}"},
+    found = outcome.made("pol", fact.policy)
+    return outcome.answer(
+        PolicyAccepted(id=found, version=1, **outcome.accepted()), version=1, location=f"/v1/policies/{found}"
     )
 
 
@@ -252,12 +248,10 @@ async def revise(call: Call[PolicyDocument, DryRun]) -> Answer:
     outcome = done(call, result)
     version = outcome.fact(PolicyPublished).version
     found = to_text("pol", call.ids["policy"])
-    return Answer(
-        body=PolicyAccepted(id=found, version=version, **outcome.accepted()),
-        status=outcome.status,
-        version=None if outcome.validated_only else version,
-        replayed=outcome.replayed,
-        headers={} if outcome.validated_only else {"Location": f"/v1/policies/{found}/versions/{version}"},
+    return outcome.answer(
+        PolicyAccepted(id=found, version=version, **outcome.accepted()),
+        version=version,
+        location=f"/v1/policies/{found}/versions/{version}",
     )
 
 
@@ -282,9 +276,9 @@ async def retire(call: Call[Nothing, DryRun]) -> Answer:
     )
     outcome = done(call, result)
     found = to_text("pol", call.ids["policy"])
-    return Answer(
-        body=PolicyAccepted(id=found, version=call.expected_version, **outcome.accepted()),
-        version=None if outcome.validated_only else call.expected_version + 1,
+    return outcome.answer(
+        PolicyAccepted(id=found, version=call.expected_version, **outcome.accepted()),
+        version=call.expected_version + 1,
     )
 
 

@@ -182,14 +182,12 @@ async def post(call: Call[PostRequirement, DryRun]) -> Answer:
     )
     outcome = done(call, result)
     fact = outcome.fact(RequirementPosted)
-    found = None if outcome.validated_only else to_text("req", fact.requirement)
-    return Answer(
-        body=await _accepted(call, outcome, found, 1, fact),
-        status=outcome.status,
-        version=None if found is None else 1,
+    found = outcome.made("req", fact.requirement)
+    return outcome.answer(
+        await _accepted(call, outcome, found, 1, fact),
+        version=1,
         position=outcome.position,
-        replayed=outcome.replayed,
-        headers={} if found is None else {"Location": f"/v1/requirements/{found}"},
+        location=f"/v1/requirements/{found}",
     )
 
 
@@ -271,9 +269,9 @@ async def amend(call: Call[Any, DryRun]) -> Answer:
     outcome = done(call, result)
     fact = outcome.fact(RequirementAmended)
     version = call.expected_version + 1
-    return Answer(
-        body=await _accepted(call, outcome, to_text("req", fact.requirement), version, fact),
-        version=None if outcome.validated_only else version,
+    return outcome.answer(
+        await _accepted(call, outcome, to_text("req", fact.requirement), version, fact),
+        version=version,
         position=outcome.position,
     )
 
@@ -299,11 +297,11 @@ async def withdraw(call: Call[Nothing, DryRun]) -> Answer:
     )
     outcome = done(call, result)
     version = call.expected_version + 1
-    return Answer(
-        body=RequirementAccepted(
+    return outcome.answer(
+        RequirementAccepted(
             id=to_text("req", call.ids["requirement"]), version=version, **outcome.accepted()
         ),
-        version=None if outcome.validated_only else version,
+        version=version,
         position=outcome.position,
     )
 

@@ -165,15 +165,13 @@ def exchange_rate(price: ConvertedPrice) -> ExchangeRate | None:
 async def posted(
     call: Call[Any, DryRun], kind: Kind, outcome: Done, order: UUID, fact: SupplyPosted
 ) -> Answer:
-    found = None if outcome.validated_only else to_text(kind, order)
+    found = outcome.made(kind, order)
     warnings = await warnings_of(call.door, fact, unhurried=call.query.validate_only)
-    return Answer(
-        body=_accepted(outcome, found, 1, fact.terms, warnings),
-        status=outcome.status,
-        version=None if found is None else 1,
+    return outcome.answer(
+        _accepted(outcome, found, 1, fact.terms, warnings),
+        version=1,
         position=outcome.position,
-        replayed=outcome.replayed,
-        headers={} if found is None else {"Location": f"{PATHS[kind]}/{found}"},
+        location=f"{PATHS[kind]}/{found}",
     )
 
 
@@ -182,9 +180,9 @@ async def amended(
 ) -> Answer:
     version = call.expected_version + 1
     warnings = await warnings_of(call.door, fact, unhurried=call.query.validate_only)
-    return Answer(
-        body=_accepted(outcome, to_text(kind, order), version, fact.terms, warnings),
-        version=None if outcome.validated_only else version,
+    return outcome.answer(
+        _accepted(outcome, to_text(kind, order), version, fact.terms, warnings),
+        version=version,
         position=outcome.position,
     )
 
@@ -210,11 +208,10 @@ def _order(fact: SupplyPosted) -> UUID:
 
 def closed(call: Call[Any, DryRun], kind: Kind, outcome: Done, warnings: tuple[Warned, ...] = ()) -> Answer:
     version, found = call.expected_version + 1, to_text(kind, call.ids[kind])
-    return Answer(
-        body=SupplyAccepted(id=found, version=version, warnings=warnings, **outcome.accepted()),
-        version=None if outcome.validated_only else version,
+    return outcome.answer(
+        SupplyAccepted(id=found, version=version, warnings=warnings, **outcome.accepted()),
+        version=version,
         position=outcome.position,
-        replayed=outcome.replayed,
     )
 
 

@@ -92,12 +92,8 @@ def _answer(
         for fact in outcome.facts:
             if isinstance(fact, ApiKeyRevoked):
                 call.door.keys.forget(fact.key)
-    return Answer(
-        body=OrganisationAccepted(
-            id=to_text("org", row.organisation), warnings=warnings, **outcome.accepted()
-        ),
-        status=outcome.status,
-        replayed=outcome.replayed,
+    return outcome.answer(
+        OrganisationAccepted(id=to_text("org", row.organisation), warnings=warnings, **outcome.accepted())
     )
 
 

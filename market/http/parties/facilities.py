@@ -208,14 +208,12 @@ async def register(call: Call[FacilityTerms, DryRun]) -> Answer:
     )
     outcome = done(call, result)
     fact = outcome.fact(FacilityRegistered)
-    found = None if outcome.validated_only else to_text("fac", fact.facility)
+    found = outcome.made("fac", fact.facility)
     parent = to_text("org", fact.organisation)
-    return Answer(
-        body=FacilityAccepted(id=found, version=1, **outcome.accepted()),
-        status=outcome.status,
-        version=None if found is None else 1,
-        replayed=outcome.replayed,
-        headers={} if found is None else {"Location": f"/v1/organisations/{parent}/facilities/{found}"},
+    return outcome.answer(
+        FacilityAccepted(id=found, version=1, **outcome.accepted()),
+        version=1,
+        location=f"/v1/organisations/{parent}/facilities/{found}",
     )
 
 
@@ -294,9 +292,9 @@ async def change(call: Call[Any, DryRun]) -> Answer:
     )
     outcome = done(call, result)
     version = call.expected_version + 1
-    return Answer(
-        body=FacilityAccepted(id=to_text("fac", row.facility), version=version, **outcome.accepted()),
-        version=None if outcome.validated_only else version,
+    return outcome.answer(
+        FacilityAccepted(id=to_text("fac", row.facility), version=version, **outcome.accepted()),
+        version=version,
     )
 
 

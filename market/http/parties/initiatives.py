@@ -118,12 +118,10 @@ async def register(call: Call[NewInitiativeTerms, DryRun]) -> Answer:
     )
     outcome = done(call, result)
     code = outcome.fact(InitiativeRegistered).initiative
-    return Answer(
-        body=InitiativeAccepted(code=code, version=1, **outcome.accepted()),
-        status=outcome.status,
-        version=None if outcome.validated_only else 1,
-        replayed=outcome.replayed,
-        headers={} if outcome.validated_only else {"Location": f"/v1/initiatives/{code}"},
+    return outcome.answer(
+        InitiativeAccepted(code=code, version=1, **outcome.accepted()),
+        version=1,
+        location=f"/v1/initiatives/{code}",
     )
 
 
@@ -202,9 +200,8 @@ async def change(call: Call[Any, DryRun]) -> Answer:
     )
     outcome = done(call, result)
     version = call.expected_version + 1
-    return Answer(
-        body=InitiativeAccepted(code=row.initiative, version=version, **outcome.accepted()),
-        version=None if outcome.validated_only else version,
+    return outcome.answer(
+        InitiativeAccepted(code=row.initiative, version=version, **outcome.accepted()), version=version
     )
 
 

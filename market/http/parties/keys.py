@@ -117,15 +117,13 @@ async def issue(call: Call[KeyTerms, DryRun]) -> Answer:
     outcome = done(call, result)
     fact = outcome.fact(ApiKeyIssued)
     shown = fact.key == key and not outcome.validated_only
-    return Answer(
-        body=KeyAccepted(
-            id=None if outcome.validated_only else to_text("key", fact.key),
+    return outcome.answer(
+        KeyAccepted(
+            id=outcome.made("key", fact.key),
             token=token if shown else None,
             warnings=_warnings(fact, door.clock(), replayed=outcome.replayed),
             **outcome.accepted(),
-        ),
-        status=outcome.status,
-        replayed=outcome.replayed,
+        )
     )
 
 

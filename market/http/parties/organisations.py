@@ -159,15 +159,13 @@ async def register(call: Call[OrganisationTerms, DryRun]) -> Answer:
     )
     outcome = done(call, result)
     fact = outcome.fact(OrganisationRegistered)
-    found = None if outcome.validated_only else to_text("org", fact.organisation)
-    return Answer(
-        body=OrganisationAccepted(
+    found = outcome.made("org", fact.organisation)
+    return outcome.answer(
+        OrganisationAccepted(
             id=found, version=1, warnings=await of_organisation(call.door, fact), **outcome.accepted()
         ),
-        status=outcome.status,
-        version=None if outcome.validated_only else 1,
-        replayed=outcome.replayed,
-        headers={} if found is None else {"Location": f"/v1/organisations/{found}"},
+        version=1,
+        location=f"/v1/organisations/{found}",
     )
 
 
@@ -257,11 +255,11 @@ async def change(call: Call[Any, DryRun]) -> Answer:
         *await of_organisation(call.door, outcome.fact(OrganisationChanged), row),
     )
     version = call.expected_version + 1
-    return Answer(
-        body=OrganisationAccepted(
+    return outcome.answer(
+        OrganisationAccepted(
             id=to_text("org", row.organisation), version=version, warnings=warnings, **outcome.accepted()
         ),
-        version=None if outcome.validated_only else version,
+        version=version,
     )
 
 

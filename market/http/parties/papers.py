@@ -184,13 +184,9 @@ async def register_certificate(call: Call[CertificateTerms, DryRun]) -> Answer:
     )
     outcome = done(call, result)
     fact = outcome.fact(CertificateRegistered)
-    found = None if outcome.validated_only else to_text("cert", fact.certificate)
-    return Answer(
-        body=CertificateAccepted(id=found, **outcome.accepted()),
-        status=outcome.status,
-        replayed=outcome.replayed,
-        headers=_location(call, "certificates", found),
-    )
+    found = outcome.made("cert", fact.certificate)
+    accepted = CertificateAccepted(id=found, **outcome.accepted())
+    return outcome.answer(accepted, location=_address(call, "certificates", found))
 
 
 @endpoint(
@@ -234,19 +230,14 @@ async def register_licence(call: Call[LicenceTerms, DryRun]) -> Answer:
     )
     outcome = done(call, result)
     fact = outcome.fact(LicenceRegistered)
-    found = None if outcome.validated_only else to_text("lic", fact.licence)
+    found = outcome.made("lic", fact.licence)
     warnings = warned(licence_cautions(body.kind, body.ewc_codes))
-    return Answer(
-        body=LicenceAccepted(id=found, warnings=warnings, **outcome.accepted()),
-        status=outcome.status,
-        replayed=outcome.replayed,
-        headers=_location(call, "licences", found),
-    )
+    accepted = LicenceAccepted(id=found, warnings=warnings, **outcome.accepted())
+    return outcome.answer(accepted, location=_address(call, "licences", found))
 
 
-def _location(call: Call[Any, Any], kind: str, found: str | None) -> dict[str, str]:
-    parent = to_text("org", call.ids["organisation"])
-    return {} if found is None else {"Location": f"/v1/organisations/{parent}/{kind}/{found}"}
+def _address(call: Call[Any, Any], kind: str, found: str | None) -> str:
+    return f"/v1/organisations/{to_text('org', call.ids['organisation'])}/{kind}/{found}"
 
 
 @endpoint(

@@ -314,10 +314,8 @@ def _answer(call: Call[Any, DryRun], result: Result, organisation: UUID, initiat
         accepted["would_record"] = tuple(
             each for each in accepted["would_record"] if each.startswith("parties.")
         )
-    return Answer(
-        body=PartnerAccepted(organisation=to_text("org", organisation), initiative=initiative, **accepted),
-        status=outcome.status,
-        replayed=outcome.replayed,
+    return outcome.answer(
+        PartnerAccepted(organisation=to_text("org", organisation), initiative=initiative, **accepted)
     )
 
 

@@ -175,12 +175,10 @@ async def plan(call: Call[PlanTerms, DryRun]) -> Answer:
     outcome = done(call, result)
     fact = outcome.fact(ClearingPlanned)
     market = to_text("mkt", fact.market)
-    found = None if outcome.validated_only else to_text("plan", fact.plan)
-    return Answer(
-        body=ClearingAccepted(id=found, round=None if found is None else fact.round, **outcome.accepted()),
-        status=outcome.status,
-        replayed=outcome.replayed,
-        headers={} if found is None else {"Location": f"/v1/markets/{market}/clearings/{found}"},
+    found = outcome.made("plan", fact.plan)
+    return outcome.answer(
+        ClearingAccepted(id=found, round=None if found is None else fact.round, **outcome.accepted()),
+        location=f"/v1/markets/{market}/clearings/{found}",
     )
 
 
@@ -209,10 +207,7 @@ async def abandon(call: Call[AbandonTerms, DryRun]) -> Answer:
         dry_run=call.query.validate_only,
     )
     outcome = done(call, result)
-    return Answer(
-        body=ClearingAccepted(id=to_text("plan", call.ids["plan"]), **outcome.accepted()),
-        replayed=outcome.replayed,
-    )
+    return outcome.answer(ClearingAccepted(id=to_text("plan", call.ids["plan"]), **outcome.accepted()))
 
 
 @endpoint(

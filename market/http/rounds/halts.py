@@ -91,7 +91,7 @@ async def resume(call: Call[Resuming, DryRun]) -> Answer:
 def _standing(call: Call[Any, DryRun], outcome: Done, *, halted: bool) -> Answer:
     market = to_text("mkt", call.ids["market"])
     body = StandingAccepted(market=market, halted=halted, **outcome.accepted())
-    return Answer(body=body, replayed=outcome.replayed)
+    return outcome.answer(body)
 
 
 HANDLERS: Final = (halt, resume)

@@ -207,7 +207,7 @@ async def record(call: Call[Input, DryRun]) -> Answer:
     )
     outcome = done(call, result)
     body = InputAccepted(warnings=told, **outcome.accepted())
-    return Answer(body=body, status=outcome.status, replayed=outcome.replayed)
+    return outcome.answer(body)
 
 
 async def _changes(call: Call[Input, DryRun], value: terms.MarketInput) -> tuple[Warned, ...]:

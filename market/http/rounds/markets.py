@@ -165,13 +165,8 @@ async def open_market(call: Call[MarketTerms, DryRun]) -> Answer:
     )
     outcome = done(call, result)
     fact = outcome.fact(MarketOpened)
-    found = None if outcome.validated_only else to_text("mkt", fact.market)
-    return Answer(
-        body=MarketAccepted(id=found, **outcome.accepted()),
-        status=outcome.status,
-        replayed=outcome.replayed,
-        headers={} if found is None else {"Location": f"/v1/markets/{found}"},
-    )
+    found = outcome.made("mkt", fact.market)
+    return outcome.answer(MarketAccepted(id=found, **outcome.accepted()), location=f"/v1/markets/{found}")
 
 
 @endpoint(

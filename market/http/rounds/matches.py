@@ -269,14 +269,13 @@ async def _answer(call: Call[Any, DryRun], reason: str | None) -> Answer:
         # What would follow would tell the other side's sealed answer to somebody who commits to nothing.
         sealed = outcome.accepted() | {"would_record": (MatchAnswered.TYPE,)}
         return Answer(body=MatchAccepted(id=found, confirmed=False, warnings=told, **sealed))
-    return Answer(
-        body=MatchAccepted(
+    return outcome.answer(
+        MatchAccepted(
             id=found,
             confirmed=any(isinstance(fact, MatchConfirmed) for fact in outcome.facts),
             warnings=told,
             **outcome.accepted(),
-        ),
-        replayed=outcome.replayed,
+        )
     )
 
 

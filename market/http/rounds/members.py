@@ -115,11 +115,9 @@ async def admit(call: Call[Admission, DryRun]) -> Answer:
     outcome = done(call, result)
     warnings = screening_warnings.of_member(outcome.fact(MemberAdmitted).member, call.door.clock())
     market = f"/v1/markets/{to_text('mkt', call.ids['market'])}"
-    return Answer(
-        body=MembershipAccepted(organisation=call.body.organisation, warnings=warnings, **outcome.accepted()),
-        status=outcome.status,
-        replayed=outcome.replayed,
-        headers={} if outcome.validated_only else {"Location": f"{market}/members/{call.body.organisation}"},
+    return outcome.answer(
+        MembershipAccepted(organisation=call.body.organisation, warnings=warnings, **outcome.accepted()),
+        location=f"{market}/members/{call.body.organisation}",
     )
 
 
@@ -149,9 +147,7 @@ async def suspend(call: Call[Suspension, DryRun]) -> Answer:
     )
     outcome = done(call, result)
     found = to_text("org", call.ids["organisation"])
-    return Answer(
-        body=MembershipAccepted(organisation=found, **outcome.accepted()), replayed=outcome.replayed
-    )
+    return outcome.answer(MembershipAccepted(organisation=found, **outcome.accepted()))
 
 
 @endpoint(

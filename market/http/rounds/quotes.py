@@ -135,14 +135,13 @@ async def ask(call: Call[Asked, DryRun]) -> Answer:
     if outcome.validated_only:
         return Answer(body=QuoteAccepted(market=call.body.market, **outcome.accepted()))
     (event,) = outcome.events
-    return Answer(
-        body=QuoteAccepted(
+    return outcome.answer(
+        QuoteAccepted(
             market=call.body.market,
             asked_at=event.time,
             answer=_answer(await _answered(call, event, outcome.fact(QuoteAsked))),
             **outcome.accepted(),
-        ),
-        replayed=outcome.replayed,
+        )
     )
 
 

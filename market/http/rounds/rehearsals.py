@@ -163,11 +163,10 @@ async def rehearse(call: Call[RuleSetTerms, DryRun]) -> Answer:
     if outcome.validated_only:
         return Answer(body=RehearsalAccepted(**accepted))
     found = await _compared(call, fact)
-    return Answer(
-        body=RehearsalAccepted(
+    return outcome.answer(
+        RehearsalAccepted(
             tried_at=outcome.events[0].time, result=RehearsalView.of(fact.plan, found), **accepted
-        ),
-        replayed=outcome.replayed,
+        )
     )
 
 

@@ -277,16 +277,14 @@ async def publish(call: Call[RuleSetTerms, DryRun]) -> Answer:
     )
     outcome = done(call, result)
     market = f"/v1/markets/{to_text('mkt', call.ids['market'])}"
-    return Answer(
-        body=RuleSetAccepted(
+    return outcome.answer(
+        RuleSetAccepted(
             version=call.body.version,
             signed_by=tuple(to_text("key", key) for key in signed_by),
             warnings=rule_set_warnings(call.body, call.door.clock()),
             **outcome.accepted(),
         ),
-        status=outcome.status,
-        replayed=outcome.replayed,
-        headers={} if outcome.validated_only else {"Location": f"{market}/rule-sets/{call.body.version}"},
+        location=f"{market}/rule-sets/{call.body.version}",
     )
 
 

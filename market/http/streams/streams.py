@@ -54,7 +54,7 @@ async def switch_on(call: Call[Nothing, DryRun]) -> Answer:
         return Answer(body=StreamAccepted(topic=_topic(call), validated_only=call.query.validate_only))
     outcome = done(call, result)
     body = StreamAccepted(topic=_topic(call), **outcome.accepted())
-    return Answer(body=body, replayed=outcome.replayed)
+    return outcome.answer(body)
 
 
 @endpoint(

@@ -165,15 +165,13 @@ async def register(call: Call[WebhookBody, DryRun]) -> Answer:
     if outcome.validated_only:
         warnings = warned(address_cautions(call.body.terms()))
         body = WebhookAccepted(id=None, warnings=warnings, **outcome.accepted())
-        return Answer(body=body, status=outcome.status)
+        return outcome.answer(body)
     registered = outcome.fact(WebhookRegistered).webhook
     generation = 1 if not outcome.replayed else await _generation_now(call, registered)
     told = warned(address_cautions(call.body.terms()))
-    return Answer(
-        body=_shown(call, outcome, registered, generation, told),
-        status=outcome.status,
-        replayed=outcome.replayed,
-        headers={"Location": f"{PATH}/{to_text('hook', registered)}"},
+    return outcome.answer(
+        _shown(call, outcome, registered, generation, told),
+        location=f"{PATH}/{to_text('hook', registered)}",
     )
 
 
@@ -309,7 +307,7 @@ async def rotate(call: Call[Rotation, DryRun]) -> Answer:
     if outcome.validated_only:
         return Answer(body=_accepted(call, webhook, outcome.accepted()))
     generation = webhook.generation if outcome.replayed else outcome.fact(WebhookSecretRotated).generation
-    return Answer(body=_shown(call, outcome, webhook.webhook, generation), replayed=outcome.replayed)
+    return outcome.answer(_shown(call, outcome, webhook.webhook, generation))
 
 
 def _shown(

@@ -3,6 +3,7 @@ inclusion."""
 
 from collections.abc import Awaitable, Iterable, Sequence
 from typing import Any, Final, TypeAlias, TypeVar
+from uuid import UUID
 
 from msgspec import Struct
 
@@ -11,8 +12,8 @@ from events.command import Outcome
 from events.envelope import Draft, Fact, Recorded
 from events.refusal import Caution, RecordUnavailable
 from events.vocabulary import Instant
-from market.http.wire.endpoint import Call, DryRun
-from market.http.wire.ids import EventId, to_text
+from market.http.wire.endpoint import Answer, Call, DryRun
+from market.http.wire.ids import EventId, Prefix, to_text
 from market.http.wire.material import Body
 from market.http.wire.wire_names import wire_pointer
 
@@ -92,11 +93,6 @@ class Done(Struct, frozen=True, kw_only=True):
     replayed: bool
 
     @property
-    def status(self) -> int | None:
-        """A dry run answers 200 where the command would create."""
-        return 200 if self.validated_only else None
-
-    @property
     def position(self) -> int | None:
         return self.events[0].position if self.events else None
 
@@ -117,6 +113,19 @@ class Done(Struct, frozen=True, kw_only=True):
             "validated_only": False,
             "would_record": (),
         }
+
+    def made(self, prefix: Prefix, found: UUID) -> str | None:
+        """The id of what was made; a dry run makes nothing."""
+        return None if self.validated_only else to_text(prefix, found)
+
+    def answer(
+        self, body: Body, *, version: int | None = None, position: int | None = None, location: str = ""
+    ) -> Answer:
+        """A dry run answers 200 where the command would create, and has neither version nor address."""
+        if self.validated_only:
+            return Answer(body=body, status=200)
+        headers = {"Location": location} if location else {}
+        return Answer(body=body, version=version, position=position, headers=headers, replayed=self.replayed)
 
 
 def done(call: Call[Any, DryRun], result: Result) -> Done:
