@@ -3,7 +3,8 @@
 """
 
 from collections.abc import Awaitable, Callable
-from typing import Any, Final, Generic, TypeVar
+from functools import partial
+from typing import Any, Final, Generic, ParamSpec, TypeVar
 from uuid import UUID
 
 from litestar.datastructures import State
@@ -23,6 +24,7 @@ from market.http.wire.problems import DoorError
 
 B = TypeVar("B")
 Q = TypeVar("Q")
+P = ParamSpec("P")
 
 JSON: Final = "application/json"
 
@@ -37,37 +39,56 @@ class DryRun(Struct, frozen=True, kw_only=True):
     validate_only: bool = False
 
 
-class Endpoint(Struct, frozen=True, kw_only=True):
-    """What a route declares; the OpenAPI document is made from these."""
-
+class Address(Struct, frozen=True):
     method: str
     path: str
+
+
+class Endpoint(Address, frozen=True, kw_only=True):
+    """What a route declares; the OpenAPI document is made from these. `versioned` needs If-Match,
+    `idempotent` an Idempotency-Key.
+
+    `judge` says what the rules refuse of a body that cannot be read whole; it takes stand-ins from
+    `stand_ins`, else from `example`.
+    `also`: statuses that come with the same body as a success. `metered` False: a probe's route, which no
+    limit of addresses may silence. A request takes `cost` of its organisation's rate.
+    `takes`: media types of a file that the handler reads from `raw_body`, or when it is `streamed` part by
+    part from `receive`; then `example` has texts by media type. `shapes`: media types of texts in which the
+    answer comes besides JSON. `answer_example`: where another's standard says what is in an answer. Without
+    `body_required` none stands for `{}`. `located`: what is made has an address, which Location tells.
+    """
+
+    roles: frozenset[KeyRole]
     summary: str
     tag: str
-    roles: frozenset[KeyRole]
-    status: int
-    body: Any
-    query: Any
-    answer: Any
-    idempotent: bool
-    versioned: bool
-    etagged: bool
-    description: str
-    example: Any
-    problems: tuple[int, ...]
-    media_type: str
-    headers: dict[str, str]
-    judge: Judge | None
-    stand_ins: dict[str, Any] | None
-    also: tuple[int, ...]
-    metered: bool
-    takes: tuple[str, ...]
-    cost: int
-    shapes: tuple[str, ...]
-    answer_example: Any
-    streamed: bool
-    body_required: bool
-    located: bool
+    body: Any = None
+    query: Any = Nothing
+    answer: Any = None
+    status: int = 200
+    idempotent: bool = False
+    versioned: bool = False
+    etagged: bool = False
+    description: str = ""
+    example: Any = None
+    problems: tuple[int, ...] = ()
+    media_type: str = JSON
+    headers: dict[str, str] = {}
+    judge: Judge | None = None
+    stand_ins: dict[str, Any] | None = None
+    also: tuple[int, ...] = ()
+    metered: bool = True
+    cost: int = 1
+    takes: tuple[str, ...] = ()
+    shapes: tuple[str, ...] = ()
+    answer_example: Any = None
+    streamed: bool = False
+    body_required: bool = True
+    located: bool = False
+
+
+class _Typed(Endpoint, Generic[B, Q], frozen=True, kw_only=True):
+    body: type[B] | None = None
+    query: type[Q] = Nothing  # type: ignore[assignment]
 
 
 class Answer(Struct, kw_only=True):
@@ -174,87 +195,22 @@ class Call(Generic[B, Q]):
 Handler = Callable[[Call[B, Q]], Awaitable[Answer]]
 
 
-class Route(Struct, frozen=True, kw_only=True):
+class Route(Struct, frozen=True):
     """A declared endpoint, and what answers a request that passed its gates."""
 
     declared: Endpoint
     handler: Handler[Any, Any]
 
 
-def endpoint(
-    method: str,
-    path: str,
-    *,
-    roles: frozenset[KeyRole],
-    summary: str,
-    tag: str,
-    body: type[B] = Nothing,  # type: ignore[assignment]
-    query: type[Q] = Nothing,  # type: ignore[assignment]
-    answer: Any = None,
-    status: int = 200,
-    idempotent: bool = False,
-    versioned: bool = False,
-    etagged: bool = False,
-    description: str = "",
-    example: Any = None,
-    problems: tuple[int, ...] = (),
-    media_type: str = JSON,
-    headers: dict[str, str] | None = None,
-    judge: Judge | None = None,
-    stand_ins: dict[str, Any] | None = None,
-    also: tuple[int, ...] = (),
-    metered: bool = True,
-    cost: int = 1,
-    takes: tuple[str, ...] = (),
-    shapes: tuple[str, ...] = (),
-    answer_example: Any = None,
-    streamed: bool = False,
-    body_required: bool = True,
-    located: bool = False,
-) -> Callable[[Handler[B, Q]], Route]:
-    """Make a route of a handler. `versioned` needs If-Match, `idempotent` an Idempotency-Key.
+def _routing(declaring: Callable[P, _Typed[B, Q]]) -> Callable[P, Callable[[Handler[B, Q]], Route]]:
+    def declare(*place: P.args, **members: P.kwargs) -> Callable[[Handler[B, Q]], Route]:
+        return partial(Route, declaring(*place, **members))
 
-    `judge` says what the rules refuse of a body that cannot be read whole; it takes stand-ins from
-    `stand_ins`, else from `example`.
-    `also`: statuses that come with the same body as a success. `metered` False: a probe's route, which no
-    limit of addresses may silence. A request takes `cost` of its organisation's rate.
-    `takes`: media types of a file that the handler reads from `raw_body`, or when it is `streamed` part by
-    part from `receive`; then `example` has texts by media type. `shapes`: media types of texts in which the
-    answer comes besides JSON. `answer_example`: where another's standard says what is in an answer. Without
-    `body_required` none stands for `{}`. `located`: what is made has an address, which Location tells.
-    """
-    declared = Endpoint(
-        method=method,
-        path=path,
-        summary=summary,
-        tag=tag,
-        roles=roles,
-        status=status,
-        body=None if body is Nothing else body,
-        query=query,
-        answer=answer,
-        idempotent=idempotent,
-        versioned=versioned,
-        etagged=etagged,
-        description=description,
-        example=example,
-        problems=problems,
-        media_type=media_type,
-        headers=headers or {},
-        judge=judge,
-        stand_ins=stand_ins or example,
-        also=also,
-        metered=metered,
-        cost=cost,
-        takes=takes,
-        shapes=shapes,
-        answer_example=answer_example,
-        streamed=streamed,
-        body_required=body_required,
-        located=located,
-    )
+    return declare
 
-    return lambda handler: Route(declared=declared, handler=handler)
+
+endpoint: Final = _routing(_Typed)
+"""Takes members of `Endpoint`, and makes a route of a handler of that body and query."""
 
 
 def not_found() -> DoorError:

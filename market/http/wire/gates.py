@@ -71,7 +71,8 @@ async def _pass_gates(call: Call[Any, Any], declared: Endpoint) -> None:
     if faults:
         refused = []
         if declared.judge is not None:
-            refused = await refused_too(declared.judge, call, call.raw_body, faults, body, declared.stand_ins)
+            stand_ins = declared.stand_ins or declared.example
+            refused = await refused_too(declared.judge, call, call.raw_body, faults, body, stand_ins)
         raise InvalidInputError(faults, refused)
 
 
