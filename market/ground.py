@@ -301,7 +301,7 @@ async def _check_version(connection: Connection) -> None:
         raise OtherVersion(
             f"this database is of an earlier version: {counted(len(names), 'migration')} of this one "
             f"from {min(names)} on are not applied to it; stop the services of before and run "
-            "`lodestone migrate`, as docs/operations.md says under Upgrading"
+            "`lodestone migrate`, as docs/upgrading.md says"
         )
 
 

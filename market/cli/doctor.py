@@ -47,7 +47,7 @@ RELAY_SECONDS_MAX: Final = 30.0
 KAFKA_SECONDS_MAX: Final = 10.0
 WHY_SECONDS_MAX: Final = 3.0
 LANE_AHEAD_MAX: Final = timedelta(seconds=60)
-CLOCKS_PAGE: Final = "docs/operations.md, Clocks"
+CLOCKS_PAGE: Final = "docs/watching.md, Clocks"
 
 UNSEEN: Final = "whether api, timers, imports, webhooks and signer run is not seen here"
 

@@ -8,7 +8,7 @@ from events.counts import counted
 from market.certificates import TOLD_BEFORE, URGENT_BEFORE, Counting
 from market.cli.findings import Finding
 
-PAGE: Final = "docs/operations.md, Certificates"
+PAGE: Final = "docs/securing.md, Certificates"
 
 
 def certificate_findings(found: Sequence[Counting], now: datetime) -> Iterator[Finding]:

@@ -25,5 +25,7 @@ async def contest_findings(connection: Connection, now: datetime) -> AsyncIterat
             state="attention" if late else "ok",
             told=f"{waiting[kind]:,} wait to be settled, the oldest, of {contest_subject(each.contested)}, "
             f"for {counted(max(0, age.days), 'day')}",
-            help="GET /v1/contests; docs/operations.md, When two parties cannot go on" if late else None,
+            help="GET /v1/contests; docs/running-a-market.md, When two parties cannot go on"
+            if late
+            else None,
         )

@@ -9,7 +9,7 @@ from market.settings import Settings
 from market.store.room import trial_write
 from market.watch import own_folders
 
-PAGE: Final = "docs/operations.md, Disks"
+PAGE: Final = "docs/watching.md, Disks"
 
 
 async def room_findings(connection: Connection, settings: Settings) -> list[Finding]:

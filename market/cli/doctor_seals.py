@@ -43,7 +43,7 @@ async def checkpoint_findings(
             what=f"signer {refused.stream}/{refused.lane}",
             state="wrong",
             told=f"refuses to sign for {_age(now, refused.refused_at)}: {refused.reason}",
-            help="docs/operations.md, Checkpoints and witnesses; never delete rows of record.checkpoint",
+            help="docs/securing.md, Checkpoints and witnesses; never delete rows of record.checkpoint",
         )
     if signed_at is None:
         return

@@ -1,4 +1,4 @@
-"""The page on operations names every setting and every metric that exists, and none that does not."""
+"""The pages for operators name every setting and every metric that exists, and none that does not."""
 
 import re
 from pathlib import Path
@@ -8,7 +8,11 @@ from prometheus_client import Counter, Gauge, Histogram
 from market import metrics
 from market.settings import READ_ELSEWHERE, Settings
 
-PAGE = (Path(__file__).parents[2] / "docs" / "operations.md").read_text(encoding="utf-8")
+DOCS = Path(__file__).parents[2] / "docs"
+PAGE = "".join(
+    (DOCS / f"{name}.md").read_text(encoding="utf-8")
+    for name in ("operations", "watching", "upgrading", "securing", "running-a-market")
+)
 
 
 def test_page_names_every_setting_and_no_other() -> None:

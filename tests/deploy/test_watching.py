@@ -17,7 +17,7 @@ from market.services import SERVICES
 ROOT = Path(__file__).parents[2]
 ALERTS = yaml.safe_load((ROOT / "deploy" / "alerts.yaml").read_text(encoding="utf-8"))
 DASHBOARD = json.loads((ROOT / "deploy" / "grafana" / "lodestone.json").read_text(encoding="utf-8"))
-PAGE = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "watching.md").read_text(encoding="utf-8")
 BY_PROMETHEUS = {"instance", "job"}
 """Labels that whoever scrapes adds."""
 BY_SCRAPING = {"up": BY_PROMETHEUS}
@@ -118,7 +118,7 @@ def test_every_alert_has_a_row_that_names_it_and_no_row_names_another() -> None:
 
 
 def test_every_series_of_the_page_on_operations_has_an_alert() -> None:
-    watched = PAGE[PAGE.index("## What to watch") : PAGE.index("## Telling a user")]
+    watched = PAGE[PAGE.index("## What to watch") : PAGE.index("## Checking")]
     alerted = {name for rule in rules() for name, _ in selectors(rule["expr"])}
     named = set(re.findall(r"lodestone_[a-z_]+", watched))
     assert len(named) > 4

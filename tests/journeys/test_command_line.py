@@ -98,7 +98,7 @@ async def test_the_doctor_starts_nothing_and_says_that_nothing_runs(tmp_path: Pa
     _, out, err = await ran_with(embedded | named, "doctor")
     assert "→ start that server, or correct LODESTONE_WRITER_URL" in out, err
     assert ("ca.pem cannot be read: No such file" in out, 2) == (True, out.count("→"))
-    assert "→ docs/operations.md, Certificates" in out
+    assert "→ docs/securing.md, Certificates" in out
     assert [] == list(tmp_path.iterdir())
 
 
