@@ -53,7 +53,7 @@ from market.rules.passports.passports import IssuePassport, TransferPassport
 from market.rules.twins.product_twins import StateTwin
 from market.settings import Settings
 from tests.agreement_support import drafted, signed
-from tests.conftest import Database, market_copy
+from tests.conftest import Copier, Database, market_copy
 from tests.contract_support import PERMIT, agreement_terms
 from tests.delivery_support import FLAT, NDPR, figures
 from tests.http.seals import fill, sealed
@@ -225,21 +225,21 @@ async def street(shop: Shop, database: Database) -> Street:
 
 @pytest.fixture(scope="module")
 async def first_street(
-    server_settings: Settings, postgres_admin_dsn: str, template_market: tuple[str, OpenMarket]
+    server_settings: Settings, copier: Copier, template_market: tuple[str, OpenMarket]
 ) -> AsyncIterator[Street]:
     """Laid once; its database is copied, and its shop is closed."""
-    async with market_copy(server_settings, postgres_admin_dsn, template_market) as database:
+    async with market_copy(server_settings, copier, template_market) as database:
         async with shop_on(database) as shop:
             laid = await street(shop, database)
         yield laid
 
 
 @asynccontextmanager
-async def laid_again(first: Street, admin_dsn: str) -> AsyncIterator[Street]:
+async def laid_again(first: Street, copier: Copier) -> AsyncIterator[Street]:
     """A copy behind a door of its own."""
     template = first.database.name, first.shop.scene.known()
     async with (
-        market_copy(first.database.settings, admin_dsn, template) as database,
+        market_copy(first.database.settings, copier, template) as database,
         shop_on(database) as shop,
     ):
         shop.tokens, shop.keys = dict(first.shop.tokens), first.shop.keys
@@ -252,8 +252,8 @@ async def laid_again(first: Street, admin_dsn: str) -> AsyncIterator[Street]:
 
 
 @pytest.fixture
-async def laid(first_street: Street, postgres_admin_dsn: str) -> AsyncIterator[Street]:
-    async with laid_again(first_street, postgres_admin_dsn) as opened:
+async def laid(first_street: Street, copier: Copier) -> AsyncIterator[Street]:
+    async with laid_again(first_street, copier) as opened:
         yield opened
 
 
@@ -548,8 +548,8 @@ class Crawl:
 
 
 @pytest.fixture(scope="module", params=get_args(State))
-async def crawl(first_street: Street, postgres_admin_dsn: str, request: pytest.FixtureRequest) -> Crawl:
-    async with laid_again(first_street, postgres_admin_dsn) as laid:
+async def crawl(first_street: Street, copier: Copier, request: pytest.FixtureRequest) -> Crawl:
+    async with laid_again(first_street, copier) as laid:
         shop = laid.shop
         await laid.bring_to(request.param)
         await fill(shop.scene, FILLED)

@@ -53,7 +53,7 @@ from market.store import (
     webhook_messages,
 )
 from market.store.reading import SET_READER
-from tests.conftest import Database, copy_of, name_of
+from tests.conftest import Copier, Database, copy_of, name_of
 
 ORDERS = 20_000
 NOW = datetime(2026, 3, 2, tzinfo=UTC)
@@ -245,9 +245,9 @@ analyze;
 
 
 @pytest.fixture(scope="module")
-async def template_filled(postgres_admin_dsn: str, template_database: str) -> AsyncIterator[str]:
+async def template_filled(copier: Copier, template_database: str) -> AsyncIterator[str]:
     """Name of a database of realistic size, with its statistics, that is copied for each test."""
-    async with copy_of(postgres_admin_dsn, template_database) as dsn:
+    async with copy_of(copier, template_database) as dsn:
         admin = await asyncpg.connect(dsn)
         await admin.execute(FILL.replace("$1::int", str(ORDERS)))
         await admin.close()
@@ -256,9 +256,9 @@ async def template_filled(postgres_admin_dsn: str, template_database: str) -> As
 
 @pytest.fixture
 async def database(
-    server_settings: Settings, postgres_admin_dsn: str, template_filled: str
+    server_settings: Settings, copier: Copier, template_filled: str
 ) -> AsyncIterator[Database]:
-    async with copy_of(postgres_admin_dsn, template_filled) as dsn:
+    async with copy_of(copier, template_filled) as dsn:
         yield Database(settings=server_settings, admin_dsn=dsn)
 
 
