@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -47,12 +48,25 @@ COMPONENTS = {
 }
 
 
-def faults(message: str, body: bytes) -> list[str]:
+@cache
+def validator(message: str) -> jsonschema_rs.Validator:
+    """Of a message, with the schemas that it leads to: all of them take twenty times as long to read."""
     payload = DOCUMENT["components"]["messages"][message]["payload"]
-    validator = jsonschema_rs.validator_for({**payload, "components": COMPONENTS}, validate_formats=True)
+    led_to: dict[str, Any] = {}
+    left = references(payload)
+    while left:
+        name = left.pop().rpartition("/")[2]
+        if name not in led_to:
+            led_to[name] = COMPONENTS["schemas"][name]
+            left |= references(led_to[name])
+    whole = {**payload, "components": {"schemas": led_to}}
+    return jsonschema_rs.validator_for(whole, validate_formats=True)
+
+
+def faults(message: str, body: bytes) -> list[str]:
     return [
         f"{message} {error.instance_path}: {error.message}"
-        for error in validator.iter_errors(msgspec.json.decode(body))
+        for error in validator(message).iter_errors(msgspec.json.decode(body))
     ]
 
 
