@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from itertools import count
 from typing import Any
 from uuid import UUID
@@ -106,9 +107,10 @@ def samples(name: str) -> Iterator[Struct]:
             return
 
 
-def sample_bodies(name: str) -> list[bytes]:
+@cache
+def sample_bodies(name: str) -> tuple[bytes, ...]:
     """Whole event bodies of a type, as the journal holds them."""
-    return [
+    return tuple(
         encode_event(
             event_id=UUID(int=DEPLOYMENT_ID.int + number),
             source=source_of(DEPLOYMENT_ID),
@@ -122,4 +124,4 @@ def sample_bodies(name: str) -> list[bytes]:
             data=fact,
         )
         for number, fact in enumerate(samples(name))
-    ]
+    )

@@ -27,11 +27,12 @@ def by_name(value: Struct, units: Units, **further: int) -> bytes:
 
 @pytest.mark.parametrize("name", TYPES)
 def test_what_is_seen_of_every_fact(name: str) -> None:
+    lane = before()
     for event in events_of(name):
-        audience = audience_of(event, before())
+        audience = audience_of(event, lane)
         viewers = [UUID(int=0)] if isinstance(audience, str) else sorted(audience)
         for each in viewers:
-            value = see_event(event, OrganisationViewer(organisation=each), before())
+            value = see_event(event, OrganisationViewer(organisation=each), lane)
             assert value is not None
             assert by_name(value, PARTNER_UNITS) == encoded(value, PARTNER_UNITS)
             assert by_name(value, PUBLIC_UNITS) == encoded(value, PUBLIC_UNITS)
