@@ -131,7 +131,7 @@ async def postgres_admin_dsn(server_settings: Settings) -> AsyncIterator[str]:
 
 @pytest.fixture(scope="session")
 async def copier(postgres_admin_dsn: str) -> AsyncIterator[Copier]:
-    """One session for all copies: to open one for each took a fifth of what a copy takes."""
+    """One session for all copies: to open one for each took a quarter of what a copy takes."""
     connection = await asyncpg.connect(postgres_admin_dsn)
     yield Copier(dsn=postgres_admin_dsn, connection=connection)
     await connection.close()

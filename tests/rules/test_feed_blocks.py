@@ -15,8 +15,12 @@ from market.store import feed_blocks
 from market.store.feed_blocks import Row, lines_of, rows
 
 NOON = datetime(2027, 1, 1, 12, tzinfo=UTC)
-AUDIENCES = (ALL, UUID(int=7), UUID(int=8))
-MARKETS = (None, UUID(int=1), UUID(int=2))
+AUDIENCES = st.sampled_from((ALL, UUID(int=7), UUID(int=8)))
+MARKETS = st.sampled_from((None, UUID(int=1), UUID(int=2)))
+STEPS = st.sampled_from((1, 1, 1, 1, 5, 700))
+MICROSECONDS = st.sampled_from((0, 1, 1, 1_000_001, -1_000))
+TYPES = st.sampled_from(("partner.a.v1", "partner.a.v1", "partner.b.v1"))
+BODIES = st.sampled_from((b"{}", b'{"x":"\xc3\xa9"}', b"y" * 90_000))
 
 
 @st.composite
@@ -26,20 +30,20 @@ def lanes(draw: st.DrawFn) -> list[PartnerLine]:
     for lane in range(draw(st.integers(1, 3))):
         position, time = 0, NOON
         for _ in range(draw(st.integers(0, 60))):
-            position += draw(st.sampled_from((1, 1, 1, 1, 5, 700)))
-            time += timedelta(microseconds=draw(st.sampled_from((0, 1, 1, 1_000_001, -1_000))))
+            position += draw(STEPS)
+            time += timedelta(microseconds=draw(MICROSECONDS))
             lines.append(
                 PartnerLine(
                     stream="market",
                     lane=lane,
                     position=position,
-                    audience=draw(st.sampled_from(AUDIENCES)),
+                    audience=draw(AUDIENCES),
                     event=UUID(int=len(lines)),
-                    type=draw(st.sampled_from(("partner.a.v1", "partner.a.v1", "partner.b.v1"))),
+                    type=draw(TYPES),
                     subject=f"offer-{position}",
-                    market=draw(st.sampled_from(MARKETS)),
+                    market=draw(MARKETS),
                     time=time,
-                    body=draw(st.sampled_from((b"{}", b'{"x":"\xc3\xa9"}', b"y" * 90_000))),
+                    body=draw(BODIES),
                 )
             )
     return lines

@@ -33,11 +33,11 @@ def asked_on(connection: FrameConnection, request: Any) -> "asyncio.Future[Any]"
 
 
 def feed(answers: Answers, content: bytes, at_once: list[int]) -> None:
-    turn = 0
-    while content:
+    turn, left = 0, memoryview(content)
+    while left:
         room = answers.get_buffer(-1)
-        size = min(len(room), at_once[turn % len(at_once)], len(content))
-        room[:size], content = content[:size], content[size:]
+        size = min(len(room), at_once[turn % len(at_once)], len(left))
+        room[:size], left = left[:size], left[size:]
         answers.buffer_updated(size)
         turn += 1
 
