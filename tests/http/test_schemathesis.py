@@ -25,6 +25,13 @@ from tests.passport_support import content
 
 # Python 3.11 fails in `ast.parse` when a collection calls back meanwhile, which hypothesis asks for.
 WITHOUT_GC = "import gc; gc.disable(); from schemathesis.cli import schemathesis; schemathesis()"
+# Proxies, logins and certificates that an environment names are looked for at each of the requests.
+ENVIRONMENT = {
+    "PATH": os.environ["PATH"],
+    "NETRC": os.devnull,
+    # What characters there are is kept here, and else found anew by each of the parts.
+    "HYPOTHESIS_STORAGE_DIRECTORY": str(Path(__file__).parents[2] / ".hypothesis"),
+}
 OUTPUT_CHARACTERS_MAX = 8_000
 DEEP = "SCHEMATHESIS_EXAMPLES" in os.environ
 EXAMPLES = os.environ.get("SCHEMATHESIS_EXAMPLES", "4")
@@ -121,7 +128,11 @@ async def run(shop: Shop, config: Path, token: str, folder: Path, part: str) -> 
         command += PARTS[part]
         command += ["--continue-on-failure", "--no-shrink", "--warnings", "off"]
         process = await asyncio.create_subprocess_exec(
-            *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT, cwd=folder
+            *command,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            cwd=folder,
+            env=ENVIRONMENT,
         )
         try:
             output, _ = await asyncio.wait_for(process.communicate(), SECONDS_MAX)
