@@ -16,7 +16,7 @@ from market.client.operations import change, keyed, pages, read
 
 class WebhookAccepted(Accepted, frozen=True, kw_only=True):
     """`secret` stands in the first answer to a key alone. Where the answer to an earlier try was lost,
-    `warnings` has `secret_shown_before`: rotate."""
+    `warnings` has `secret_shown_before`: rotate; or `removed_since`, where the webhook is gone."""
 
     id: str | None
     secret: str | None = None

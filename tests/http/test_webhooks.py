@@ -103,6 +103,21 @@ async def test_secrets_are_shown_once_and_rotate(shop: Shop) -> None:
     assert made["secret"].partition("_")[2] not in str(view)
 
 
+async def test_a_repeat_says_that_the_webhook_was_removed_since(shop: Shop) -> None:
+    firm = shop.scene.sellers[0]
+    first = await ask(shop, "POST", HOOKS, firm, body={"url": URL}, key="one")
+    place = first.headers["Location"]
+    assert 200 == (await ask(shop, "GET", place, firm)).status_code
+    assert 200 == (await ask(shop, "DELETE", place, firm)).status_code
+    again = await ask(shop, "POST", HOOKS, firm, body={"url": URL}, key="one")
+    assert (201, "true") == (again.status_code, again.headers["Idempotent-Replayed"])
+    told = again.json()
+    assert ["removed_since"] == [each["code"] for each in told["warnings"]]
+    assert (first.json()["id"], None, None) == (told["id"], told["secret"], told["public_key"])
+    assert "Location" not in again.headers
+    assert first.json()["receipts"] == told["receipts"]
+
+
 async def test_nobody_else_finds_a_webhook(shop: Shop) -> None:
     firm, other = shop.scene.sellers
     made = await registered(shop, firm)

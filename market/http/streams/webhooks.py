@@ -40,6 +40,12 @@ PATH: Final = "/v1/webhooks"
 HOOK_READERS: Final = ADMINS | READS_ONLY
 LOOKUP_SECONDS_MAX: Final = 2.0
 LOST: Final = "If it was lost on the way, rotate the webhook's secrets under another Idempotency-Key."
+REMOVED: Final = Warned(
+    code="removed_since",
+    detail="The webhook that this key registered was removed since, and nothing is posted: register it under "
+    "another Idempotency-Key.",
+    pointer="",
+)
 EXAMPLE: Final = {"url": "https://partner.example/lodestone", "types": ["partner.match.struck.v1"]}
 
 Url = Annotated[
@@ -124,7 +130,8 @@ class WebhookView(Body, frozen=True, kw_only=True):
 
 class WebhookAccepted(Accepted, frozen=True, kw_only=True):
     """`secret` stands in the first answer only: after a dry run it is null, and after a replay, which the
-    warning `secret_shown_before` says. `public_key` is that of now."""
+    warning `secret_shown_before` says. `public_key` is that of now. Of a webhook that was removed since
+    a replay has the warning `removed_since`, no key and no Location."""
 
     id: WebhookId | None
     secret: str | None = None
@@ -171,7 +178,7 @@ async def register(call: Call[WebhookBody, DryRun]) -> Answer:
     told = warned(address_cautions(call.body.terms()))
     return outcome.answer(
         _shown(call, outcome, registered, generation, told),
-        location=f"{PATH}/{to_text('hook', registered)}",
+        location="" if generation is None else f"{PATH}/{to_text('hook', registered)}",
     )
 
 
@@ -315,11 +322,15 @@ def _shown(
 ) -> WebhookAccepted:
     """The secret in a first answer; `generation` None: the webhook has been removed since."""
     derived = None if generation is None else derive(call.door.webhook_key, webhook, generation)
+    if derived is None:
+        told = (REMOVED, *told)
+    elif outcome.replayed:
+        told = (secret_shown_before(LOST), *told)
     return WebhookAccepted(
         id=to_text("hook", webhook),
         secret=None if derived is None or outcome.replayed else derived.shared_text,
         public_key=None if derived is None else derived.public_text,
-        warnings=(secret_shown_before(LOST), *told) if outcome.replayed else told,
+        warnings=told,
         **outcome.accepted(),
     )
 

@@ -271,7 +271,10 @@ def _answer(declared: Endpoint, schemas: dict[str, Any]) -> dict[str, Any]:
     if declared.etagged or declared.versioned:
         headers["ETag"] = {"description": "For If-Match and If-None-Match.", "schema": {"type": "string"}}
     if declared.located:
-        headers["Location"] = {"description": "Address of what was made.", "schema": {"type": "string"}}
+        headers["Location"] = {
+            "description": "Address of what was made, while it is there.",
+            "schema": {"type": "string"},
+        }
     if declared.idempotent:
         headers["Idempotent-Replayed"] = {
             "description": "`true` when an earlier request with this key was answered again.",
