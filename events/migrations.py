@@ -35,6 +35,15 @@ class Former(NamedTuple):
     text: str
 
 
+class Files(NamedTuple):
+    """A directory's migrations: texts and SHA-256 by name, in order; of former ones, by the first digits of
+    their hash, the name here and what that text lacked."""
+
+    texts: Mapping[str, str]
+    digests: Mapping[str, str]
+    former: Mapping[str, tuple[str, str]]
+
+
 class Difference(NamedTuple):
     """What is missing in a database, what it has in a former state, what a newer version has applied to it,
     what was changed or removed; `newest` of these files."""
@@ -95,18 +104,18 @@ async def migrate(connection: Connection, directory: Path, told: Told = untold) 
     longer than it gives itself, which takes back that one; UnsafeDatabase before PostgreSQL 18.
     """
     check_version(await connection.fetchval(SERVER_MAJOR))
-    files = read_files(directory)
+    files = read_all(directory)
     await connection.execute(LOCK, ADVISORY_LOCK)
     try:
         await connection.execute(CREATE_LEDGER)
         applied = {row["name"]: row["sha256"] for row in await connection.fetch(APPLIED)}
-        found = _difference(files, applied, _read_former(directory))
+        found = _difference(files, applied)
         _check(found)
         names = {each.target: each.applied for each in found.former}
         for number, (name, given) in enumerate(found.to_apply.items(), 1):
             if applied:
                 told(name, number, len(found.to_apply))
-            text, digest = files[name] if given is None else given, _digest(files[name])
+            text, digest = files.texts[name] if given is None else given, files.digests[name]
             async with _named(name), connection.transaction():
                 if any(not line.startswith("--") for line in text.splitlines()):
                     await connection.execute(text)
@@ -138,11 +147,15 @@ async def _named(name: str) -> AsyncIterator[None]:
 
 async def compare(connection: Connection, directory: Path) -> Difference:
     """The directory's migrations beside those that the database has. Nothing is written."""
-    files = read_files(directory)
+    return await compare_read(connection, read_all(directory))
+
+
+async def compare_read(connection: Connection, files: Files) -> Difference:
+    """As `compare`, for who asks again and again: files that were read once."""
     if await connection.fetchval("select to_regclass('ops.migration')") is None:
-        return _difference(files, {}, {})
+        return _difference(files, {})
     applied = {row["name"]: row["sha256"] for row in await connection.fetch(APPLIED)}
-    return _difference(files, applied, _read_former(directory))
+    return _difference(files, applied)
 
 
 async def pending(connection: Connection, directory: Path) -> tuple[str, ...]:
@@ -168,8 +181,14 @@ def read_files(directory: Path) -> dict[str, str]:
     return files
 
 
+def read_all(directory: Path) -> Files:
+    """MigrationError where there are none."""
+    texts = read_files(directory)
+    digests = {name: _digest(text) for name, text in texts.items()}
+    return Files(texts=texts, digests=digests, former=_read_former(directory))
+
+
 def _read_former(directory: Path) -> dict[str, tuple[str, str]]:
-    """By the first digits of the former text's hash: the migration's name here, and what that text lacked."""
     found = {}
     for path in sorted((directory / FORMER).glob("*.sql")):
         name, digits, _ = path.name.split(".")
@@ -177,17 +196,14 @@ def _read_former(directory: Path) -> dict[str, tuple[str, str]]:
     return found
 
 
-def _difference(
-    files: Mapping[str, str], applied: Mapping[str, str], known: Mapping[str, tuple[str, str]]
-) -> Difference:
-    newest = max(files)
-    digests = {name: _digest(text) for name, text in files.items()}
-    names = {digest: name for name, digest in digests.items()}
+def _difference(files: Files, applied: Mapping[str, str]) -> Difference:
+    newest = max(files.texts)
+    names = {digest: name for name, digest in files.digests.items()}
     former, others = [], []
     for name, digest in sorted(applied.items()):
-        if digests.get(name) == digest:
+        if files.digests.get(name) == digest:
             continue
-        target, text = known.get(digest[:FORMER_DIGITS]) or (names.get(digest), RENAMED)
+        target, text = files.former.get(digest[:FORMER_DIGITS]) or (names.get(digest), RENAMED)
         if target is None or (target != name and target in applied):
             others.append(name)
         else:
@@ -195,7 +211,7 @@ def _difference(
     there = {*applied, *(each.target for each in former)}
     return Difference(
         newest=newest,
-        missing=tuple(name for name in files if name not in there),
+        missing=tuple(name for name in files.texts if name not in there),
         former=tuple(former),
         newer=tuple(name for name in others if name > newest),
         changed=tuple(name for name in others if name <= newest),

@@ -17,7 +17,7 @@ from contracts.store import contests
 from contracts.store.due import longest_due as contracts_longest_due
 from events import clock_bounds, seals
 from events.connections import Connection, Pool, acquire
-from events.migrations import compare
+from events.migrations import Files, compare_read, read_all
 from events.watermarks import oldest_unpublished_seconds
 from market.certificates import certificates
 from market.disks import free_bytes
@@ -85,6 +85,7 @@ def checks(wiring: Wiring) -> dict[str, Check]:
         return None
 
     trials = Trials()
+    files = read_all(MIGRATIONS)
 
     async def disk() -> str | None:
         try:
@@ -97,7 +98,7 @@ def checks(wiring: Wiring) -> dict[str, Check]:
     async def migrations() -> str | None:
         try:
             async with _asking(wiring.reader) as connection:
-                missing = (await compare(connection, MIGRATIONS)).to_apply
+                missing = (await compare_read(connection, files)).to_apply
         except Exception as error:  # noqa: BLE001  any failure is the answer
             return f"the migrations cannot be read: {type(error).__name__}"
         return f"migrations are missing: {', '.join(missing)}" if missing else None
@@ -127,14 +128,14 @@ def checks(wiring: Wiring) -> dict[str, Check]:
         "disk": Check(ask=disk, needed=False),
         "migrations": Check(ask=migrations),
         "relay": Check(ask=relay, needed=False),
-        "version": Check(ask=partial(_version, wiring), needed=False),
+        "version": Check(ask=partial(_version, wiring, files), needed=False),
     }
 
 
-async def _version(wiring: Wiring) -> str | None:
+async def _version(wiring: Wiring, files: Files) -> str | None:
     try:
         async with _asking(wiring.reader) as connection:
-            return (await compare(connection, MIGRATIONS)).told_beyond
+            return (await compare_read(connection, files)).told_beyond
     except Exception as error:  # noqa: BLE001  any failure is the answer
         return f"the database's version cannot be read: {type(error).__name__}"
 

@@ -1,6 +1,8 @@
 """A program on a database of another version: it says so and neither reads nor writes it."""
 
 import os
+from itertools import count
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -84,6 +86,24 @@ async def test_commands_on_a_newer_database_end_with_its_sentence(record: Any) -
         assert NEWER in " ".join(ended[2].split())
     ended_with, out, _ = await ran(named, "doctor")
     assert (Exit.UNAVAILABLE, True) == (ended_with, f"migrations: {NEWER}" in " ".join(out.split()))
+
+
+async def test_who_is_asked_every_second_reads_the_files_once(record: Any, monkeypatch: Any) -> None:
+    read = count()
+    text = Path.read_text
+
+    def read_text(path: Path, *arguments: Any) -> str:
+        next(read)
+        return text(path, *arguments)
+
+    async with stand_on_database(load(database_url=record.admin_dsn)) as ground, wire(ground) as wiring:
+        asked = checks(wiring)
+        monkeypatch.setattr(Path, "read_text", read_text)
+        for _ in range(2):
+            assert (None, None) == (await asked["version"].ask(), await asked["migrations"].ask())
+        assert 0 == next(read)
+        await pending_migrations(ground)
+        assert 1 < next(read)
 
 
 async def test_a_process_that_runs_on_tells_that_the_database_was_brought_beyond_it(record: Any) -> None:
