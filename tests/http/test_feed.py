@@ -10,6 +10,7 @@ from uuid import UUID
 import asyncpg
 import msgspec
 import pytest
+from structlog.testing import capture_logs
 
 from market.commands import parties
 from market.feed_retention import FeedRetention
@@ -459,16 +460,20 @@ async def test_what_was_is_sent_no_further_once_the_key_is_revoked(
     await publish(shop.scene)
     whole = (await shop.ask("GET", FEED, by=firm, headers={"Accept": LINES})).content.splitlines()
     key = UUID(hex=(await shop.token(firm, "trader")).split("_")[2])
-    async with streaming(shop, firm, accept=accept) as stream:
-        stream.stick()
-        await parties.revoke_key(
-            shop.scene.desk, RevokeKey(caller=firm.trader, organisation=firm.organisation, key=key)
-        )
-        shop.app.state.door.keys.forget(key)
-        stream.go_on()
-        async with asyncio.timeout(20):
-            await stream.finished.wait()
+    with capture_logs() as logged:
+        async with streaming(shop, firm, accept=accept) as stream:
+            stream.stick()
+            await parties.revoke_key(
+                shop.scene.desk, RevokeKey(caller=firm.trader, organisation=firm.organisation, key=key)
+            )
+            shop.app.state.door.keys.forget(key)
+            stream.go_on()
+            async with asyncio.timeout(20):
+                await stream.finished.wait()
     assert 0 < stream.body.count(b'"specversion"') <= 2 < len(whole)
+    assert (accept == EVENT_STREAM) == stream.ended
+    told = [(each["event"], each.get("codes")) for each in logged if each["log_level"] in ("info", "error")]
+    assert [("http_request", "unauthenticated" if accept == LINES else None)] == told
 
 
 async def test_streams_end_when_the_tail_fails_and_the_next_one_looks_again(
@@ -508,6 +513,24 @@ async def test_an_organisation_opens_so_many_streams_and_no_more(shop: Shop, mon
         assert (429, "too_many_streams") == (answer.status_code, answer.json()["code"])
         async with streaming(shop, other) as stream:
             await asyncio.sleep(0)
+        assert 200 == stream.status
+
+
+async def test_an_organisation_opens_no_more_streams_than_are_left_to_others(
+    shop: Shop, monkeypatch: Any
+) -> None:
+    """Of three the second of one organisation would leave the other no second one."""
+    monkeypatch.setattr(feed_tail, "FOLLOWERS_MAX", 3)
+    firm, other = shop.scene.sellers
+    async with streaming(shop, firm, LATEST), streaming(shop, other, LATEST):
+        await followers(shop, 2)
+        answer = await shop.ask("GET", FEED, by=firm, headers={"Accept": EVENT_STREAM})
+        assert (429, "too_many_streams") == (answer.status_code, answer.json()["code"])
+        assert "now 1 times" in answer.json()["detail"]
+        async with streaming(shop, shop.scene.buyers[0]) as stream:
+            await followers(shop, 3)
+            full = await shop.ask("GET", FEED, by=firm, headers={"Accept": EVENT_STREAM})
+            assert (503, "unavailable") == (full.status_code, full.json()["code"])
         assert 200 == stream.status
 
 

@@ -117,15 +117,23 @@ class FeedTail:
             self._leave(follower)
 
     def check_room(self, organisation: UUID) -> None:
-        """DoorError `unavailable` or `too_many_streams` when there are too many already."""
-        if self.closing or sum(map(len, self._followers.values())) >= FOLLOWERS_MAX:
+        """DoorError `unavailable` or `too_many_streams` when there are too many already.
+
+        An organisation has no more than are left free, so that a few of them never fill a process (dynamic
+        threshold: Choudhury and Hahne, IEEE/ACM Transactions on Networking 6, 1998).
+        """
+        free = FOLLOWERS_MAX - sum(map(len, self._followers.values()))
+        if self.closing or free <= 0:
             raise DoorError(
                 "unavailable", "This process follows the feed no further.", headers={"Retry-After": "1"}
             )
-        if len(self._followers.get(organisation, ())) >= FOLLOWERS_OF_ORGANISATION_MAX:
+        most = min(FOLLOWERS_OF_ORGANISATION_MAX, free)
+        if len(self._followers.get(organisation, ())) >= most:
             raise DoorError(
                 "too_many_streams",
-                f"An organisation follows the feed {FOLLOWERS_OF_ORGANISATION_MAX} times at most.",
+                f"An organisation follows the feed {FOLLOWERS_OF_ORGANISATION_MAX:,} times at most, and no "
+                f"more often than this process has room left, now {free:,} times: close a stream, or try "
+                "another process.",
                 headers={"Retry-After": "60"},
             )
 

@@ -7,6 +7,9 @@ from typing import Final
 
 from litestar.types import Receive, Scope, Send
 
+from events.refusal import Refusal
+from market.http.wire.logs import trace_of
+from market.http.wire.problems import DoorError
 from market.http.wire.rendered import Rendered
 
 SEND_SECONDS_MAX: Final = 20.0
@@ -25,8 +28,11 @@ class Streamed(Rendered):
         self._headers = [field for field in self._headers if field[0] != b"content-length"]
         self._parts = parts
 
-    async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
-        """A client that takes nothing is left: the server closes what has no end."""
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """A client that takes nothing is left: the server closes what has no end.
+
+        So it does with an answer that nobody may have or can read on; the canonical line has the reason.
+        """
         await send({"type": "http.response.start", "status": self._status, "headers": self._headers})
         gone = asyncio.ensure_future(_gone(receive))
         try:
@@ -34,6 +40,9 @@ class Streamed(Rendered):
                 async with asyncio.timeout(SEND_SECONDS_MAX):
                     await send({"type": "http.response.body", "body": part, "more_body": True})
         except TimeoutError:
+            return
+        except (DoorError, Refusal) as error:
+            trace_of(scope).codes = (error.code,)
             return
         finally:
             gone.cancel()
