@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import resource
 import secrets
 import socket
 from collections.abc import Iterator
@@ -23,7 +24,7 @@ from market.http.wire.feed_tail import FeedTail
 from market.http.wire.limits import BODY_BYTES_MAX, CallerLimits, Quota
 from market.http.wire.metrics import on_process_registry
 from market.http.wire.paging import CursorSeal
-from market.http.wire.sending import Protocol
+from market.http.wire.sending import CONNECTIONS_MAX, limited
 from market.http.wire.tokens import SECRET_BYTES
 from market.kept_keys import publisher_key, webhook_key
 from market.lookups import resolve
@@ -36,6 +37,8 @@ from market.watch import checks
 log = structlog.get_logger("lodestone.services")
 
 BACKLOG: Final = 2048
+FILES_BESIDE: Final = 512
+"""Of those that a process may have open, for all but connections of the API."""
 CLOSE_SECONDS_MAX: Final = int(STOP_SECONDS_MAX / 2)
 """For requests under way when it ends."""
 WHAT_IF_SECONDS_MAX: Final = 30.0
@@ -114,6 +117,21 @@ def _listen(settings: Settings) -> socket.socket:
         raise unheard("the API", "HTTP", host, port, error) from error
 
 
+def connections_max() -> int:
+    """Of the API: as many as the process may have files for, which it asks for as far as it may.
+
+    Beyond its files a server accepts nothing, and reaches neither database nor broker.
+    """
+    files, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = CONNECTIONS_MAX + FILES_BESIDE
+    if files == resource.RLIM_INFINITY:
+        return CONNECTIONS_MAX
+    if files < wanted:
+        files = wanted if most == resource.RLIM_INFINITY else min(wanted, most)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (files, most))
+    return min(CONNECTIONS_MAX, max(files - FILES_BESIDE, files // 2))
+
+
 async def _run_api(
     wiring: Wiring, stop: asyncio.Event, listening: socket.socket, bound: "asyncio.Future[int] | None"
 ) -> None:
@@ -124,7 +142,7 @@ async def _run_api(
         create_app(opened).asgi_handler,
         loop="none",
         lifespan="off",
-        http=Protocol,
+        http=limited(connections_max()),
         log_config=None,
         access_log=False,
         server_header=False,

@@ -1,17 +1,22 @@
 """Head and body of an answer leave in one packet, in order, and nothing is held for long."""
 
 import asyncio
+import resource
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 import uvicorn
+from structlog.testing import capture_logs
 
 from market.http.wire import sending as door_sending
-from market.http.wire.sending import HEAD_BYTES_MAX, HELD_BYTES_MAX, OncePerTurn, Protocol
+from market.http.wire.problems import Problem
+from market.http.wire.sending import HEAD_BYTES_MAX, HELD_BYTES_MAX, OncePerTurn, Protocol, limited
+from market.serving import connections_max
 from tests.http.shop import Shop
 
 
@@ -121,9 +126,9 @@ async def test_a_real_server_sends_large_answers_whole_and_heads_without_bodies(
 
 
 @asynccontextmanager
-async def served(shop: Shop) -> AsyncIterator[int]:
+async def served(shop: Shop, protocol: type[Protocol] = Protocol) -> AsyncIterator[int]:
     """The port of a real server."""
-    config = uvicorn.Config(shop.app, http=Protocol, loop="none", lifespan="off", log_config=None)
+    config = uvicorn.Config(shop.app, http=protocol, loop="none", lifespan="off", log_config=None)
     server = uvicorn.Server(config)
     with socket.create_server(("127.0.0.1", 0)) as listening:
         serving = asyncio.create_task(server.serve(sockets=[listening]))
@@ -164,7 +169,90 @@ async def test_a_head_has_a_bound_whether_it_ends_or_not(shop: Shop) -> None:
         ):
             found = await answered(port, *sent)
             assert found.startswith(b"HTTP/1.1 431 Request Header Fields Too Large\r\n"), found
-            assert found.endswith(b"at most 65536 bytes.\n")
+            assert ("head_too_large", 431) == of_problem(found)
+
+
+async def test_what_is_no_request_is_told_so_as_every_problem_is(shop: Shop) -> None:
+    async with served(shop) as port:
+        with capture_logs() as logged:
+            found = await answered(port, b"what is this\r\n\r\n")
+    assert found.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+    assert ("invalid_request", 400) == of_problem(found)
+    (line,) = [each for each in logged if each["event"] == "http_request"]
+    assert (400, "invalid_request") == (line["status"], line["codes"])
+    assert line["request_id"].encode() in found
+
+
+def of_problem(answer: bytes) -> tuple[str, int]:
+    """Code and status of a whole answer."""
+    head, _, content = answer.partition(b"\r\n\r\n")
+    assert b"content-type: application/problem+json" in head
+    assert b"content-length: %d" % len(content) in head
+    problem = msgspec.json.decode(content, type=Problem)
+    assert f"x-request-id: {problem.instance.removeprefix('urn:uuid:')}".encode() in head
+    return problem.code, problem.status
+
+
+KEPT = b"GET /livez HTTP/1.1\r\nhost: door\r\n\r\n"
+
+
+async def test_a_connection_beyond_those_that_are_kept_takes_an_idle_ones_place(shop: Shop) -> None:
+    async with served(shop, limited(2)) as port:
+        kept = [await asyncio.open_connection("127.0.0.1", port) for _ in range(2)]
+        for reader, writer in reversed(kept):
+            writer.write(KEPT)
+            assert (await reader.readuntil(b"}")).startswith(b"HTTP/1.1 200 ")
+        assert (await answered(port, HEAD, b"\r\n")).startswith(b"HTTP/1.1 200 ")
+        assert b"" == await kept[1][0].read()
+        kept[0][1].write(KEPT)
+        assert (await kept[0][0].readuntil(b"}")).startswith(b"HTTP/1.1 200 ")
+        for _, writer in kept:
+            writer.close()
+
+
+async def test_a_connection_is_refused_while_all_have_a_request_under_way(
+    shop: Shop, monkeypatch: Any
+) -> None:
+    protocol = limited(2)
+    async with served(shop, protocol) as port:
+        begun = [await asyncio.open_connection("127.0.0.1", port) for _ in range(2)]
+        for _, writer in begun:
+            writer.write(HEAD)
+        await asyncio.sleep(0.1)
+        with capture_logs() as logged:
+            for _ in range(2):
+                found = await answered(port, HEAD, b"\r\n")
+                assert found.startswith(b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\n")
+                assert ("unavailable", 503) == of_problem(found)
+            monkeypatch.setattr(door_sending, "REFUSED_AT_ONCE_MAX", 0)
+            assert (await answered(port)) in (b"", b"reset")
+        assert ["connections_full"] == [each["event"] for each in logged if each["log_level"] == "warning"]
+        for reader, writer in begun:
+            writer.write(b"\r\n")
+            assert (await reader.read()).startswith(b"HTTP/1.1 200 ")
+            writer.close()
+        assert (await answered(port, HEAD, b"\r\n")).startswith(b"HTTP/1.1 200 ")
+    assert {} == protocol.idle
+
+
+async def test_who_is_refused_and_asks_nothing_is_left(shop: Shop, monkeypatch: Any) -> None:
+    monkeypatch.setattr(door_sending, "REFUSED_SECONDS_MAX", 0.1)
+    async with served(shop, limited(0)) as port:
+        assert (await answered(port)) in (b"", b"reset")
+
+
+@pytest.mark.parametrize(("files", "kept"), [(200, 100), (1_024, 8_000), (10_000, 8_000)])
+def test_a_process_keeps_as_many_connections_as_it_may_have_files(files: int, kept: int) -> None:
+    """It may ask for more than it has up to a limit of its own."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = files if files < 1_000 else before[1]
+    asked = []
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(resource, "getrlimit", lambda _: (files, most))
+        patched.setattr(resource, "setrlimit", lambda _, limits: asked.append(limits))
+        assert kept == connections_max()
+    assert [(min(most, 8_512), most)] * (files < 8_512) == asked
+    assert before == resource.getrlimit(resource.RLIMIT_NOFILE)
 
 
 async def test_who_sends_no_request_in_time_is_left(shop: Shop, monkeypatch: Any) -> None:

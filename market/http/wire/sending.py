@@ -1,10 +1,19 @@
 """The server's protocol: head and body of an answer in one packet, which uvicorn writes one by one; heads
-with a bound that come in time, where uvicorn lets them grow and waits."""
+with a bound that come in time, where uvicorn lets them grow and waits; so many connections and no more."""
 
 import asyncio
-from typing import Any, Final, Literal, TypeAlias
+from http import HTTPStatus
+from time import monotonic
+from typing import Any, ClassVar, Final, Literal, TypeAlias
 
+import structlog
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from events.ids import new_id
+from market.http.wire.logs import Trace, canonical_lines, write_line
+from market.http.wire.problems import MEDIA_TYPE, DoorError, answer_to
+
+log: Final = structlog.get_logger("lodestone.http")
 
 HELD_BYTES_MAX: Final = 64 * 1024
 HEAD_BYTES_MAX: Final = 64 * 1024
@@ -14,11 +23,14 @@ PART_SECONDS_MAX: Final = 30.0
 """Between parts of a body."""
 STUCK_SECONDS_MAX: Final = 30.0
 """For a connection that is closed to take the next of what is left to send."""
-_TOO_LARGE: Final = b"The address and header fields of a request have at most %d bytes.\n" % HEAD_BYTES_MAX
-HEAD_TOO_LARGE: Final = (
-    b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-type: text/plain; charset=utf-8\r\n"
-    b"content-length: %d\r\nconnection: close\r\n\r\n%b" % (len(_TOO_LARGE), _TOO_LARGE)
-)
+CONNECTIONS_MAX: Final = 8_000
+"""Twice as many as may follow the feed."""
+REFUSED_AT_ONCE_MAX: Final = 64
+"""Connections that are told so; beyond them they are closed without a word."""
+REFUSED_SECONDS_MAX: Final = 1.0
+TOLD_SECONDS: Final = 10.0
+HEAD_TOO_LARGE: Final = f"The address and header fields of a request have at most {HEAD_BYTES_MAX} bytes."
+FULL: Final = "This process has as many connections as it takes: come again, or ask another one."
 Arriving: TypeAlias = Literal["nothing", "head", "body"]
 
 
@@ -29,24 +41,61 @@ class _HeadTooLarge(Exception):
 class Protocol(HttpToolsProtocol):
     """uvicorn's, on a transport that sends once a turn of the loop.
 
-    A head that is too large is answered with 431; who does not send on in time is left.
+    A head that is too large is answered with 431; who does not send on in time is left. A connection
+    beyond `connections_max` takes the place of the one that has longest had no request, else it gets 503.
     """
 
+    connections_max: ClassVar[int] = CONNECTIONS_MAX
+    idle: ClassVar[dict["Protocol", None]] = {}
+    told_at: ClassVar[float] = -TOLD_SECONDS
     _arriving: Arriving = "head"
     _head_bytes = 0
     _too_large = False
+    _refused = False
     _due: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn
         super().connection_made(transport)
         self.transport = OncePerTurn(transport, self.loop)
-        self._due = self.loop.call_later(HEAD_SECONDS_MAX, self._late)
+        seconds = HEAD_SECONDS_MAX
+        if (beyond := len(self.connections) - self.connections_max) > 0 and not self._make_room():
+            self._tell_full()
+            if beyond > REFUSED_AT_ONCE_MAX:
+                self.transport.abort()
+                return
+            self._refused, seconds = True, REFUSED_SECONDS_MAX
+        else:
+            self.idle[self] = None
+        self._due = self.loop.call_later(seconds, self._late)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self.idle.pop(self, None)
         self._wait_no_more()
         super().connection_lost(exc)
 
+    def _make_room(self) -> bool:
+        """Whether another connection had no request under way, and is closed for this one."""
+        longest = next(iter(self.idle), None)
+        if longest is None:
+            return False
+        del self.idle[longest]
+        longest.transport.close()
+        return True
+
+    def _tell_full(self) -> None:
+        kind = type(self)
+        if monotonic() - kind.told_at >= TOLD_SECONDS:
+            kind.told_at = monotonic()
+            log.warning("connections_full", connections_max=self.connections_max)
+
     def data_received(self, data: bytes) -> None:
+        if self._refused:
+            # Once it has asked: what is closed over unread bytes loses what was written.
+            if not self.transport.is_closing():
+                self.transport.write(problem("unavailable", FULL, {"Retry-After": "1"}))
+                self.transport.close()
+            return
+        self.idle.pop(self, None)
         if self._arriving != "body":
             self._head_bytes += len(data)
         super().data_received(data)
@@ -76,12 +125,15 @@ class Protocol(HttpToolsProtocol):
         self._arriving = "nothing"
         super().on_message_complete()
 
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self.timeout_keep_alive_task is not None and not self.transport.is_closing():
+            self.idle[self] = None
+
     def send_400_response(self, msg: str) -> None:
         """Of what cannot be read as a request; of a head that is too large 431."""
-        if not self._too_large:
-            super().send_400_response(msg)
-            return
-        self.transport.write(HEAD_TOO_LARGE)
+        told = ("head_too_large", HEAD_TOO_LARGE) if self._too_large else ("invalid_request", msg)
+        self.transport.write(problem(*told))
         self.transport.close()
 
     def _late(self) -> None:
@@ -100,6 +152,28 @@ class Protocol(HttpToolsProtocol):
     # Java's client asks every connection for HTTP/2 so: a line of the log each, for whoever has no key.
     def _unsupported_upgrade_warning(self) -> None:
         return None
+
+
+def limited(connections_max: int) -> type[Protocol]:
+    """The protocol of a server that keeps no more."""
+    return type("LimitedProtocol", (Protocol,), {"connections_max": connections_max, "idle": {}})
+
+
+def problem(code: str, detail: str, fields: dict[str, str] | None = None) -> bytes:
+    """The whole answer to what no route is asked for, and its line in the log."""
+    trace = Trace(request_id=str(new_id()), method="-")
+    status, headers, content = answer_to(trace, DoorError(code, detail, headers=fields))
+    trace.status, trace.bytes_out = status, len(content)
+    write_line(canonical_lines(), trace)
+    lines = {
+        **headers,
+        "Content-Type": MEDIA_TYPE,
+        "Content-Length": str(len(content)),
+        "X-Request-Id": trace.request_id,
+        "Connection": "close",
+    }
+    head = "".join(f"{name.lower()}: {value}\r\n" for name, value in lines.items())
+    return f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n{head}\r\n".encode() + content
 
 
 class OncePerTurn(asyncio.Transport):

@@ -45,6 +45,7 @@ DOOR: Final[dict[str, int]] = {
     "country_unknown": HTTPStatus.UNPROCESSABLE_ENTITY,
     "method_not_allowed": HTTPStatus.METHOD_NOT_ALLOWED,
     "body_too_large": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    "head_too_large": HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
     "unsupported_media_type": HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     "if_match_missing": HTTPStatus.PRECONDITION_REQUIRED,
     "too_many_requests": HTTPStatus.TOO_MANY_REQUESTS,
