@@ -151,7 +151,6 @@ _ROWS = """(select * from issued_invoice
      where OWN = $1 and $2::text is distinct from 'OTHER' and (ordered_by, invoice) > ($3, $4)
          and due_on >= $5 and due_on < $6 and issued_time >= $7 and issued_time < $15
          and changed_time >= $16
-         and ($17::text is null or lower($17) in (lower(seller_reference), lower(buyer_reference)))
          and ($8::uuid is null or agreement = $8)
          and ($9::bigint is null or contract_year = $9) and ($10::uuid is null or OTHER = $10)
          and ($11::text is null or status = $11)
@@ -163,13 +162,28 @@ READ_BY_DUE = _PAGE.replace("ordered_by", "due_on")
 READ_BY_ISSUE = _PAGE.replace("ordered_by", "issued_time")
 READ_BY_CHANGE = _PAGE.replace("ordered_by", "changed_time")
 
+# The few that either side's books call so, each once, and of those a page.
+_CALLED = """(
+         select * from issued_invoice where OWN = $1 and seller_calls = lower($17)
+         union all
+         select * from issued_invoice where OWN = $1 and buyer_calls = lower($17)
+             and seller_calls is distinct from lower($17)
+     ) called"""
+_PAGE_CALLED = _SHOWN.replace(
+    "ROWS",
+    f"{_of_sides(_ROWS.replace('issued_invoice', _CALLED))}\n    order by ordered_by, invoice limit $14",
+)
+READ_CALLED_BY_DUE = _PAGE_CALLED.replace("ordered_by", "due_on")
+READ_CALLED_BY_ISSUE = _PAGE_CALLED.replace("ordered_by", "issued_time")
+READ_CALLED_BY_CHANGE = _PAGE_CALLED.replace("ordered_by", "changed_time")
+
 
 async def list_by_due(
     connection: Connection, wanted: Wanted, *, after: tuple[date, UUID] | None, limit: int
 ) -> list[IssuedInvoice]:
     """At most `limit`, what is due first before; whose day is not known before all."""
     mark = after or (date.min, FIRST)
-    return [_issued(row) for row in await connection.fetch(READ_BY_DUE, *_arguments(wanted, mark, limit))]
+    return await _page(connection, (READ_BY_DUE, READ_CALLED_BY_DUE), wanted, mark, limit)
 
 
 async def list_by_issue(
@@ -177,7 +191,7 @@ async def list_by_issue(
 ) -> list[IssuedInvoice]:
     """As `list_by_due`, in the order in which they were issued."""
     mark = after or (ALWAYS, FIRST)
-    return [_issued(row) for row in await connection.fetch(READ_BY_ISSUE, *_arguments(wanted, mark, limit))]
+    return await _page(connection, (READ_BY_ISSUE, READ_CALLED_BY_ISSUE), wanted, mark, limit)
 
 
 async def list_by_change(
@@ -185,7 +199,24 @@ async def list_by_change(
 ) -> list[IssuedInvoice]:
     """As `list_by_due`, what changed first before."""
     mark = after or (ALWAYS, FIRST)
-    return [_issued(row) for row in await connection.fetch(READ_BY_CHANGE, *_arguments(wanted, mark, limit))]
+    return await _page(connection, (READ_BY_CHANGE, READ_CALLED_BY_CHANGE), wanted, mark, limit)
+
+
+async def _page(
+    connection: Connection,
+    statements: tuple[str, str],
+    wanted: Wanted,
+    mark: tuple[date | datetime, UUID],
+    limit: int,
+) -> list[IssuedInvoice]:
+    """By the second statement where a reference is wanted."""
+    of_all, called = statements
+    arguments = _arguments(wanted, mark, limit)
+    if wanted.reference is None:
+        rows = await connection.fetch(of_all, *arguments)
+    else:
+        rows = await connection.fetch(called, *arguments, wanted.reference)
+    return [_issued(row) for row in rows]
 
 
 def _arguments(wanted: Wanted, mark: tuple[date | datetime, UUID], limit: int) -> tuple[object, ...]:
@@ -205,7 +236,6 @@ def _arguments(wanted: Wanted, mark: tuple[date | datetime, UUID], limit: int) -
         limit,
         wanted.issued_before,
         wanted.updated_since,
-        wanted.reference,
     )
 
 
@@ -241,10 +271,10 @@ async def load_standings(
 
 READ_BOOKED = """
 (select invoice from issued_invoice
- where seller = $1 and lower(seller_reference) = lower($2) and invoice <> $3 limit 1)
+ where seller = $1 and seller_calls = lower($2) and invoice <> $3 limit 1)
 union all
 (select invoice from issued_invoice
- where buyer = $1 and lower(buyer_reference) = lower($2) and invoice <> $3 limit 1)
+ where buyer = $1 and buyer_calls = lower($2) and invoice <> $3 limit 1)
 """
 
 

@@ -641,6 +641,8 @@ CREATE TABLE state.issued_invoice (
     seller_dated_on date,
     buyer_reference text,
     buyer_dated_on date,
+    seller_calls text GENERATED ALWAYS AS (lower(seller_reference)) STORED,
+    buyer_calls text GENERATED ALWAYS AS (lower(buyer_reference)) STORED,
     CONSTRAINT issued_invoice_status_check CHECK ((status = ANY (ARRAY['open'::text, 'part_paid'::text, 'paid'::text, 'set_off'::text])))
 );
 
@@ -1495,11 +1497,11 @@ CREATE INDEX invoice_of_delivery ON state.invoice USING btree (lane, market, agr
 
 CREATE INDEX invoice_of_period ON state.invoice USING btree (lane, market, agreement, period_start, "position") WHERE (period_start IS NOT NULL);
 
-CREATE INDEX issued_invoice_by_buyer_reference ON state.issued_invoice USING btree (buyer, lower(buyer_reference)) WHERE (buyer_reference IS NOT NULL);
-
 CREATE INDEX issued_invoice_by_id ON state.issued_invoice USING btree (invoice);
 
-CREATE INDEX issued_invoice_by_seller_reference ON state.issued_invoice USING btree (seller, lower(seller_reference)) WHERE (seller_reference IS NOT NULL);
+CREATE INDEX issued_invoice_of_buyer_called_by_buyer ON state.issued_invoice USING btree (buyer, buyer_calls) WHERE (buyer_calls IS NOT NULL);
+
+CREATE INDEX issued_invoice_of_buyer_called_by_seller ON state.issued_invoice USING btree (buyer, seller_calls) WHERE (seller_calls IS NOT NULL);
 
 CREATE INDEX issued_invoice_of_buyer_changed ON state.issued_invoice USING btree (buyer, changed_time, invoice);
 
@@ -1510,6 +1512,10 @@ CREATE INDEX issued_invoice_of_buyer_issued ON state.issued_invoice USING btree 
 CREATE INDEX issued_invoice_of_buyer_open ON state.issued_invoice USING btree (buyer) WHERE (status = ANY (ARRAY['open'::text, 'part_paid'::text]));
 
 CREATE INDEX issued_invoice_of_delivery ON state.issued_invoice USING btree (lane, market, agreement, delivery) WHERE (delivery IS NOT NULL);
+
+CREATE INDEX issued_invoice_of_seller_called_by_buyer ON state.issued_invoice USING btree (seller, buyer_calls) WHERE (buyer_calls IS NOT NULL);
+
+CREATE INDEX issued_invoice_of_seller_called_by_seller ON state.issued_invoice USING btree (seller, seller_calls) WHERE (seller_calls IS NOT NULL);
 
 CREATE INDEX issued_invoice_of_seller_changed ON state.issued_invoice USING btree (seller, changed_time, invoice);
 

@@ -47,6 +47,7 @@ LISTS = DEPLOY / "postgres" / "migrations" / "0050_lists_over_all_agreements.sql
 PAID = DEPLOY / "postgres" / "migrations" / "0070_payments_of_invoices.sql"
 MONEY_ALONE = DEPLOY / "postgres" / "migrations" / "0078_part_paid_means_money.sql"
 BOOKED = DEPLOY / "postgres" / "migrations" / "0082_what_books_call_an_invoice.sql"
+CALLED = DEPLOY / "postgres" / "migrations" / "0085_invoices_by_what_either_side_calls_them.sql"
 CHANGED = DEPLOY / "postgres" / "migrations" / "0081_invoices_and_payments_by_what_changed.sql"
 MIGRATION = DEPLOY / "postgres" / "migrations" / "0043_provisional_invoices_have_a_day.sql"
 CALLS = DEPLOY / "postgres" / "migrations" / "0046_deliveries_wait_for_their_buyer.sql"
@@ -241,6 +242,7 @@ async def test_lists_of_before_are_filled_as_events_fill_them(database: Any, yar
             await owner.execute(MONEY_ALONE.read_text("utf-8"))
             await owner.execute(CHANGED.read_text("utf-8"))
             await owner.execute(BOOKED.read_text("utf-8"))
+            await owner.execute(CALLED.read_text("utf-8"))
         assert before == (await owner.fetch(invoices), await owner.fetch(changed))
         report = await compare_with_record(
             owner, lambda lane, upto: from_journal(yard.scene.pool, lane, upto=upto)
@@ -255,6 +257,7 @@ async def test_lists_of_before_are_filled_as_events_fill_them(database: Any, yar
             await owner.execute(MONEY_ALONE.read_text("utf-8"))
             await owner.execute(CHANGED.read_text("utf-8"))
             await owner.execute(BOOKED.read_text("utf-8"))
+            await owner.execute(CALLED.read_text("utf-8"))
         await owner.execute("update delivery set changed_time = '-infinity'")
     finally:
         await owner.close()
@@ -308,7 +311,8 @@ async def test_credits_of_before_are_set_off_as_events_set_them_off(database: An
         before = await owner.fetch(rows)
         await owner.execute("drop table payment, payment_part")
         await owner.execute(
-            "alter table issued_invoice drop column received_cents, drop column stated_cents,"
+            "alter table issued_invoice drop column seller_calls, drop column buyer_calls,"
+            " drop column received_cents, drop column stated_cents,"
             " drop column set_off_cents, drop column status, drop column settled_on,"
             " drop column changed_time, drop column seller_reference, drop column seller_dated_on,"
             " drop column buyer_reference, drop column buyer_dated_on"
@@ -319,6 +323,7 @@ async def test_credits_of_before_are_set_off_as_events_set_them_off(database: An
             await owner.execute(MONEY_ALONE.read_text("utf-8"))
             await owner.execute(CHANGED.read_text("utf-8"))
             await owner.execute(BOOKED.read_text("utf-8"))
+            await owner.execute(CALLED.read_text("utf-8"))
         assert before == await owner.fetch(rows)
         report = await compare_with_record(
             owner, lambda lane, upto: from_journal(yard.scene.pool, lane, upto=upto)

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime
+from itertools import product
 from typing import Any
 from uuid import UUID
 
@@ -570,10 +571,10 @@ def own_lists_of(organisation: UUID, mark: UUID) -> list[tuple[str, tuple[object
     """A page of a party's lists over all agreements: each side from where the page begins."""
     start, end, instant = date(2026, 6, 1), date(2026, 7, 1), datetime(2026, 2, 5, tzinfo=UTC)
     narrowed = (None, None, None, None, None, start)
-    ever = (issued_invoices.FOR_EVER, issued_invoices.ALWAYS, None)
+    ever = (issued_invoices.FOR_EVER, issued_invoices.ALWAYS)
     due = (organisation, None, start, mark, start, end, instant, *narrowed, 51, *ever)
     issued = (organisation, None, instant, mark, date.min, date.max, instant, *narrowed, 51, *ever)
-    changed = (*issued[:-2], instant, None)
+    changed = (*issued[:-1], instant)
     shipped = (organisation, None, mark, None, None, None, start, end, 51)
     spoken = (organisation, None, instant, mark, None, None, None, None)
     begun = (instant, datetime(2027, 2, 5, tzinfo=UTC), issued_invoices.ALWAYS, 51)
@@ -600,6 +601,13 @@ def own_lists_of(organisation: UUID, mark: UUID) -> list[tuple[str, tuple[object
             ),
         ]
     joined = {"invoice_of", "invoice_of_delivery", "delivery_of", "delivery_by_id"}
+    for statement, asked in (
+        (own_invoices.READ_CALLED_BY_DUE, due),
+        (own_invoices.READ_CALLED_BY_ISSUE, issued),
+        (own_invoices.READ_CALLED_BY_CHANGE, changed),
+    ):
+        for own, by in product(("seller", "buyer"), repeat=2):
+            found.append((statement, (*asked, "re-7"), {f"issued_invoice_of_{own}_called_by_{by}"}))
     return [*found, (own_invoices.READ_BY_DUE, due, joined)]
 
 
@@ -622,7 +630,12 @@ def payments_of(organisation: UUID, payment: UUID) -> list[tuple[str, tuple[obje
         (
             own_invoices.READ_BOOKED,
             (organisation, "RE-1", payment),
-            {"issued_invoice_by_seller_reference", "issued_invoice_by_buyer_reference"},
+            {"issued_invoice_of_seller_called_by_seller"},
+        ),
+        (
+            own_invoices.READ_BOOKED,
+            (organisation, "RE-1", payment),
+            {"issued_invoice_of_buyer_called_by_buyer"},
         ),
         (own_invoices.READ_STANDINGS, (organisation, [payment] * 51), {"issued_invoice_by_id"}),
         (ageing.READ, aged, {"issued_invoice_of_seller_open", "issued_invoice_of_buyer_open"}),
