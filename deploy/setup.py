@@ -224,7 +224,7 @@ def prepare_classes(data: Path, environ: Mapping[str, str]) -> None:
     wanted = classes_wanted(java.read_text())
     stamp = data / "kafka" / "classes.sha256"
     kept = data / "kafka" / "classes.jsa"
-    if kept.is_file() and stamp.is_file() and stamp.read_text() == wanted:
+    if stamp.is_file() and stamp.read_text() == wanted and is_whole(kept):
         return
     say("      reading Kafka's classes for quicker starts")
     child = subprocess.run(
@@ -240,6 +240,15 @@ def prepare_classes(data: Path, environ: Mapping[str, str]) -> None:
         say(f"      not kept, so brokers start in twice the time until the next set-up: {told[-1]}")
         return
     stamp.write_text(wanted)
+
+
+def is_whole(kept: Path) -> bool:
+    """Whether the file is there as it was written; a broker does not start with another."""
+    digest = kept.with_name(kept.name + ".sha256")
+    if not kept.is_file() or not digest.is_file():
+        return False
+    with kept.open("rb") as found:
+        return hashlib.file_digest(found, "sha256").hexdigest() == digest.read_text()
 
 
 def classes_wanted(java: str) -> str:

@@ -6,6 +6,7 @@ outside, that one is used and nothing is started.
 """
 
 import base64
+import hashlib
 import secrets
 import shutil
 import signal
@@ -192,10 +193,25 @@ def kafka_classes(data_dir: Path) -> Path:
     return data_dir / "kafka" / "classes.jsa"
 
 
+def classes_digest(archive: Path) -> Path:
+    """The file of an archive's SHA-256."""
+    return archive.with_name(archive.name + ".sha256")
+
+
 def _read_classes(libs: Path) -> list[str]:
-    """Java itself leaves an archive aside that other jars, jars elsewhere or another Java made."""
+    """Java itself leaves an archive aside that other jars, jars elsewhere or another Java made; of one that
+    was cut off or changed it dies, so such a one is not named to it."""
     archive = kafka_classes(libs.parent.parent)
-    return [f"-XX:SharedArchiveFile={archive}"] if archive.exists() else []
+    try:
+        with archive.open("rb") as kept:
+            found = hashlib.file_digest(kept, "sha256").hexdigest()
+        whole = found == classes_digest(archive).read_text()
+    except OSError:
+        return []
+    if not whole:
+        log.warning("kafka.classes_damaged", archive=str(archive), mend="make setup")
+        return []
+    return [f"-XX:SharedArchiveFile={archive}"]
 
 
 def _format_kafka(java: str, libs: Path, folder: Path, properties: Path, log_file: Path) -> None:

@@ -5,6 +5,7 @@ the processor time.
 """
 
 import asyncio
+import hashlib
 import os
 import shutil
 import signal
@@ -13,7 +14,7 @@ import sys
 from pathlib import Path
 
 from market.children import LocalServerError
-from market.embedded_kafka import OF_SHORT_RUNS, kafka_classes, local_kafka
+from market.embedded_kafka import OF_SHORT_RUNS, classes_digest, kafka_classes, local_kafka
 from market.settings import Settings, load
 
 START_SECONDS_MAX = 150
@@ -55,6 +56,7 @@ async def _keep(settings: Settings) -> None:
             raise
     _check(fresh, settings.data_dir / "kafka")
     with fresh.open("rb") as written:
+        classes_digest(archive).write_text(hashlib.file_digest(written, "sha256").hexdigest())
         os.fsync(written.fileno())
     fresh.rename(archive)
 

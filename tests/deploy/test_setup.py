@@ -1,11 +1,13 @@
 """What the set-up does about missing Java, Maven, venv, old Python and changed jars."""
 
+import hashlib
 import importlib.util
 import os
 import re
 import shutil
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 
@@ -183,10 +185,11 @@ def test_classes_that_are_gone_are_read_anew(
     stamp, classes = kafka / "classes.sha256", kafka / "classes.jsa"
     stamp.write_text(setup.classes_wanted(found))
     classes.touch()
+    classes.with_name("classes.jsa.sha256").write_text(hashlib.sha256(b"").hexdigest())
     setup.prepare_classes(tmp_path, os.environ)
     assert "" == capsys.readouterr().out
-    classes.unlink()
-    for _ in range(2):
+    for damage in (partial(classes.write_text, "cut off"), partial(classes.unlink, missing_ok=True)):
+        damage()
         setup.prepare_classes(tmp_path, os.environ)
         told = capsys.readouterr().out
         assert re.search(

@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from structlog.testing import capture_logs
 
 from events.brokers import Bootstrap, aiokafka_options
 from market.children import LocalServerError
-from market.embedded_kafka import kafka_classes, local_kafka
+from market.embedded_kafka import classes_digest, kafka_classes, local_kafka
 from market.embedded_postgres import local_postgres
 from market.settings import Settings, load
 
@@ -98,6 +99,25 @@ async def test_classes_that_were_kept_are_what_java_starts_with(server_settings:
     told, _ = await child.communicate()
     assert 0 == child.returncode
     assert b"org.apache.kafka.common.utils.Utils source: shared objects file (top)" in told
+
+
+async def test_classes_that_were_cut_off_are_left_aside(
+    own_settings: Settings, server_settings: Settings, tmp_path: Path
+) -> None:
+    """Java died of them at every start."""
+    given, own = server_settings.data_dir / "kafka", tmp_path / "kafka"
+    (own / "libs").mkdir(parents=True)
+    for file in (given / "java", *given.glob("libs/*.jar")):
+        (own / file.relative_to(given)).symlink_to(file.resolve())
+    whole, cut = kafka_classes(server_settings.data_dir), kafka_classes(tmp_path)
+    classes_digest(cut).write_text(classes_digest(whole).read_text())
+    cut.write_bytes(whole.read_bytes()[:-5_000])
+    settings = own_settings.model_copy(update={"data_dir": tmp_path})
+    with capture_logs() as logged:
+        async with local_kafka(settings) as bootstrap:
+            await create(bootstrap, "kept")
+            assert 0 == await send(bootstrap, "kept", b"all the same")
+    assert {"kafka.classes_damaged"} == {each["event"] for each in logged if each["log_level"] == "warning"}
 
 
 async def test_a_guest_uses_what_runs(server_settings: Settings, kafka_bootstrap: str) -> None:
