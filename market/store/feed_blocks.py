@@ -4,7 +4,6 @@ A block stands where its last line does and bears that one's members; its body h
 What comes live is a line or two at a time and stored as it is; who catches up stores blocks.
 """
 
-import zlib
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Final
@@ -13,6 +12,7 @@ from uuid import UUID
 import asyncpg
 import msgspec
 from isal import isal_zlib
+from isal.isal_zlib import IsalError
 from msgspec import Struct
 
 from events.decision import LaneKey
@@ -25,7 +25,8 @@ BLOCK_BYTES_MAX: Final = 262_144
 """Of bodies, before they are compressed."""
 BLOCK_POSITIONS_MAX: Final = 1_000
 """From a block's first line to behind its last: how far behind a place a block may end that begins before."""
-LEVEL: Final = 1
+LEVEL: Final = 0
+"""ISA-L's fastest: half the time of its level 1, and a fifth to a third more bytes."""
 
 _encode = msgspec.msgpack.Encoder().encode
 
@@ -116,8 +117,8 @@ def lines_of(row: asyncpg.Record) -> list[PartnerLine]:
         of_row = Packed(row["position"], row["event"], row["subject"], row["time"], row["body"])
         return [_line(row, of_row)]
     try:
-        packed = _decode(zlib.decompress(row["body"]))
-    except (zlib.error, msgspec.MsgspecError) as error:
+        packed = _decode(isal_zlib.decompress(row["body"]))
+    except (IsalError, msgspec.MsgspecError) as error:  # type: ignore[misc]  # its stub says it is none
         key = LaneKey(row["stream"], row["lane"])
         raise BlockDamaged(key, row["first"], row["position"], row["audience"]) from error
     return [_line(row, each) for each in packed]

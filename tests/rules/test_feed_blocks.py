@@ -12,7 +12,7 @@ from msgspec.structs import asdict
 
 from market.rules.streams.partner_lines import ALL, PartnerLine
 from market.store import feed_blocks
-from market.store.feed_blocks import Row, lines_of, rows
+from market.store.feed_blocks import BlockDamaged, Row, lines_of, rows
 
 NOON = datetime(2027, 1, 1, 12, tzinfo=UTC)
 AUDIENCES = st.sampled_from((ALL, UUID(int=7), UUID(int=8)))
@@ -81,26 +81,50 @@ def test_rows_hold_the_lines_in_order_and_do_not_overlap(lines: list[PartnerLine
     assert of_audiences == held
 
 
+def alike(count: int) -> list[PartnerLine]:
+    return [
+        PartnerLine(
+            stream="market",
+            lane=3,
+            position=place,
+            audience=ALL,
+            event=UUID(int=1),
+            type="partner.a.v1",
+            subject="offer",
+            market=None,
+            time=NOON,
+            body=b'{"price":"1"}' * 100,
+        )
+        for place in range(1, 1 + count)
+    ]
+
+
 def test_a_few_lines_are_stored_as_they_are_and_many_as_blocks() -> None:
-    line = PartnerLine(
-        stream="market",
-        lane=3,
-        position=1,
-        audience=ALL,
-        event=UUID(int=1),
-        type="partner.a.v1",
-        subject="offer",
-        market=None,
-        time=NOON,
-        body=b'{"price":"1"}' * 100,
-    )
-    lines = [PartnerLine(**asdict(line) | {"position": place}) for place in range(1, 68)]
+    lines = alike(67)
     assert [(1, None), (2, None), (3, None)] == [(row.line.position, row.first) for row in rows(lines[:3])]
     assert [(32, 1), (64, 33), (65, None), (66, None), (67, None)] == [
         (row.line.position, row.first) for row in rows(lines)
     ]
-    assert sum(len(row.body) for row in rows(lines[:64])) < len(line.body)
+    assert sum(len(row.body) for row in rows(lines[:64])) < 2 * len(lines[0].body)
     first = rows(lines)[0]
     of_before = zlib.compress(zlib.decompress(first.body), 1)
     assert first.body != of_before
     assert lines[:32] == lines_of(members(first) | {"body": of_before})  # type: ignore[arg-type]  # a mapping for a row
+
+
+def test_a_block_whose_bytes_are_others_is_told() -> None:
+    (row,) = rows(alike(5))
+    (other,) = rows(alike(4))
+    whole = row.body
+    damaged = [
+        b"",
+        b"{}",
+        whole[:9],
+        whole[:-1],
+        whole[:-4] + other.body[-4:],
+        whole[:5] + b"\xff" + whole[6:],
+    ]
+    for body in damaged:
+        with pytest.raises(BlockDamaged, match="market/3 from position 1 to 5"):
+            lines_of(members(row) | {"body": body})  # type: ignore[arg-type]  # a mapping for a row
+    assert alike(5) == lines_of(members(row))  # type: ignore[arg-type]  # a mapping for a row
