@@ -95,6 +95,14 @@ def test_a_stretch_without_a_value_is_a_gap_when_it_is_longer_than_agreed() -> N
     assert 60 == mean(working, replace(INDEX, stale_days_max=2))
 
 
+def test_a_gap_ends_with_its_period_however_late_the_next_value_begins() -> None:
+    weeks = [quoted(MARCH + timedelta(days=7 * each), 60, days=7) for each in range(3)]
+    later = quoted(date(2027, 4, 19), 90, days=7)
+    assert 60 == mean([*weeks, later], replace(INDEX, stale_days_max=10))
+    with pytest.raises(IndexGap):
+        mean([*weeks, later], replace(INDEX, stale_days_max=9))
+
+
 def test_a_quarter_with_two_of_three_months_is_a_gap() -> None:
     reference = replace(INDEX, quotation_period="quarter_of_shipment")
     months = [quoted(date(2027, 1, 1), 10), quoted(date(2027, 2, 1), 20)]
@@ -185,6 +193,11 @@ def test_a_provisional_price_takes_nothing_older_than_a_hundred_days() -> None:
         else:
             with pytest.raises(IndexGap):
                 provisional(values, INDEX, MARCH, at)
+
+
+def test_a_provisional_price_takes_nothing_that_begins_after_its_period() -> None:
+    with pytest.raises(IndexGap):
+        provisional({INDEX.code: [quoted(date(2027, 4, 1), 70)]}, INDEX, MARCH, LATER)
 
 
 def test_a_quotation_names_every_value_it_used() -> None:

@@ -1,12 +1,13 @@
 """The take-or-pay ledger, year by year, with figures that can be checked by hand: 1,000 t, TOP 90 %."""
 
+from itertools import accumulate
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
 from contracts.rules.shortfall import YearFacts, assess, draw, shortfall_lines
-from events.contract_terms import BalanceLot, TakeOrPayClause, YearLedger
+from events.contract_terms import BalanceLot, FormulaTerm, InvoiceLine, TakeOrPayClause, YearLedger
 from tests.desk_support import MILLION, PERCENT_PPB, TONNE_G
 from tests.volume_support import TAKE_OR_PAY
 
@@ -33,6 +34,10 @@ def ledgers(clause: TakeOrPayClause, *facts: YearFacts) -> list[YearLedger]:
 
 def tonnes(ledger: YearLedger, *names: str) -> tuple[float, ...]:
     return tuple(getattr(ledger, f"{name}_g") / TONNE_G for name in names)
+
+
+def accumulated(line: InvoiceLine) -> list[int]:
+    return list(accumulate(term.micro_per_kg for term in line.terms))
 
 
 def test_what_is_taken_short_is_paid_for_and_made_up_later() -> None:
@@ -118,11 +123,17 @@ def test_what_the_buyer_could_not_take_is_not_its_to_pay(
 
 def test_seller_and_buyer_owe_on_one_invoice() -> None:
     (ledger,) = ledgers(TAKE_OR_PAY, year(1, 700, seller_shortfall_t=120))
-    lines = shortfall_lines(TAKE_OR_PAY, ledger, ())
+    mean = FormulaTerm(rule="mean.1", micro_per_kg=75 * MILLION, after_micro_per_kg=75 * MILLION)
+    lines = shortfall_lines(TAKE_OR_PAY, ledger, (mean,))
     assert [("deficiency", 4_800_000 * CENTS), ("deliver_or_pay", -900_000 * CENTS)] == [
         (line.kind, line.amount_cents) for line in lines
     ]
+    assert [["mean.1", "share-of-price.1"], ["mean.1", "share-of-price.1", "owed-by-seller.1"]] == [
+        [term.rule for term in line.terms] for line in lines
+    ]
     for line in lines:
+        assert accumulated(line) == [term.after_micro_per_kg for term in line.terms]
+        assert line.price_micro_per_kg == line.terms[-1].after_micro_per_kg
         exact = line.quantity_g * line.price_micro_per_kg
         assert exact == line.amount_cents * 10**7 + line.remainder_micro_g_per_kg
 
