@@ -203,6 +203,18 @@ def test_a_quarter_with_an_amended_strike_has_a_line_for_each() -> None:
     assert (invoice.invoice, -2_400_000) == (of.invoices[-1].restates, of.invoices[-1].total_cents)
 
 
+def test_a_strike_amended_on_the_first_day_of_a_quarter_is_that_of_all_its_deliveries() -> None:
+    """8 t shipped on the first day: 8 t × (120 − 62) = 464,000 USD, on one line."""
+    of = quarter(62 * MICRO)
+    assert isinstance(STRIKE.price, ContractForDifference)
+    amended = replace(STRIKE, price=replace(STRIKE.price, strike_micro_per_kg=120 * MICRO))
+    of.on(date(2027, 3, 31)).paper.propose("seller", amended).sign_both()
+    assert [date(2027, 3, 31)] == [each.until for each in of.paper.stands.superseded]
+    of.values[INDEX.code] += [quoted(date(2027, month, 1), 62 * MICRO) for month in (4, 5, 6)]
+    of.on(APRIL).ship().weigh().accept().on(date(2027, 7, 1)).settle_quarter(APRIL)
+    assert [46_400_000] == [line.amount_cents for line in of.invoices[-1].lines]
+
+
 def test_above_the_strike_the_buyer_gets_30_percent() -> None:
     """24 t × 30 % × (130 − 110) = 144,000 USD from the seller."""
     of = quarter(130 * MICRO, (date(2027, 1, 15), 10), (date(2027, 3, 31), 20)).on(APRIL).settle_quarter(Q1)

@@ -1,12 +1,12 @@
 """The account of a contract year: output declared, shortfall told, and what the end leaves owing."""
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
-from contracts.rules.agreement import Suspension
+from contracts.rules.agreement import Contest, Suspension
 from contracts.rules.contract_years import last_day_of
 from contracts.rules.in_force import Superseded
 from contracts.rules.volumes import Volumes, YearVolume, fold_volume
@@ -19,6 +19,7 @@ from contracts.rules.year_accounts import (
     declare_output,
     next_year_end,
     notify_shortfall,
+    unpriced_day,
 )
 from events.contract_events import InvoiceSettled, OutputDeclared, ShortfallNotified, YearAssessed
 from tests.desk_support import (
@@ -95,6 +96,36 @@ def test_force_majeure_takes_its_days_out_of_the_year() -> None:
     )
 
 
+def test_a_year_waits_until_its_force_majeure_can_no_longer_be_contested() -> None:
+    rested = Suspension(
+        by="seller",
+        period=days(date(2028, 9, 1), date(2028, 11, 13)),
+        reason="flood",
+        contest_by=YEAR_ENDS + timedelta(days=9),
+    )
+    open_contest = replace(rested, contest=Contest(by="buyer", reason="it did not rain"))
+    last = rested.contest_by
+    assert isinstance(last, datetime)
+    for suspension, now in ((rested, last - timedelta(microseconds=1)), (open_contest, at(2031, 1, 1))):
+        state = account_state(taken(420), suspensions=(suspension,))
+        assert [("year_contested", None)] == blotter(
+            lambda state=state, now=now: assess_year(state, ASSESS, moment(now))  # type: ignore[misc]
+        )
+    assert facts(assess_year(account_state(taken(420), suspensions=(rested,)), ASSESS, moment(last)))
+
+
+def test_what_fell_of_force_majeure_is_the_sellers_as_far_as_it_lacks_beside_its_word() -> None:
+    """120 t fell; 480 t were taken and 100 t told of as short, so 20 t more lack of 600 t."""
+    fell = Contest(by="buyer", reason="it did not rain", outcome="falls")
+    rested = Suspension(
+        by="seller", period=days(date(2028, 9, 1), date(2028, 11, 13)), reason="flood", contest=fell
+    )
+    state = account_state(taken(480, seller_shortfall_g=100 * TONNE_G), suspensions=(rested,))
+    fact = facts(assess_year(state, ASSESS, moment(YEAR_ENDS)))[0]
+    assert isinstance(fact, YearAssessed)
+    assert (0, 120 * TONNE_G) == (fact.ledger.force_majeure_g, fact.ledger.seller_shortfall_g)
+
+
 def test_a_year_is_assessed_when_it_has_ended_and_once() -> None:
     state = account_state(taken(500))
     (refusal,) = refusals(lambda: assess_year(state, ASSESS, moment(YEAR_ENDS - timedelta(microseconds=1))))
@@ -168,6 +199,20 @@ def test_years_without_the_clause_carry_balances_over(
     assert (drawn_t * TONNE_G, credit_cents) == (ledger.make_up_drawn_g, ledger.make_up_credit_cents)
     assert (expired_t * TONNE_G, expired_cents) == (ledger.make_up_expired_g, ledger.make_up_expired_cents)
     assert (0, 0) == (ledger.make_up_balance_g, ledger.make_up_balance_cents)
+
+
+def test_a_formula_is_asked_for_once_a_year_without_invoices_is_over() -> None:
+    uninvoiced, invoiced = account_state(taken(500)), account_state(taken(500, invoiced_g=TONNE_G))
+    tick = timedelta(microseconds=1)
+    assert [None, date(2029, 6, 30), None] == [
+        unpriced_day(_known(state), state.volumes, now)
+        for state, now in ((uninvoiced, YEAR_ENDS - tick), (uninvoiced, YEAR_ENDS), (invoiced, YEAR_ENDS))
+    ]
+
+
+def test_a_termination_at_the_very_end_of_a_year_leaves_it_to_be_assessed() -> None:
+    state = account_state(taken(600), status="terminated", ended_at=YEAR_ENDS)
+    assert (YEAR_ENDS, 1) == next_year_end(_known(state), state.volumes)
 
 
 def test_no_year_end_is_due_without_years_or_clause() -> None:
