@@ -9,16 +9,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from contracts.rules.payment import OfDelivery, standings
-from events.payment_events import InvoiceReferenced, PaymentReceived
+from contracts.rules.payment import OfDelivery, Payment, fold, standings
+from contracts.rules.payments import DenyPayment, PaymentState, StatePayment, open_payment
+from contracts.rules.payments import deny as decide_denial
+from events.callers import Caller
+from events.payment_events import InvoiceReferenced, PaymentDenied, PaymentReceived, PaymentStated
 from events.price_clauses import FlatPrice
 from events.refusal import Refusals
 from tests.contract_journeys import audited, body_of, divergence_of
 from tests.contract_lane import rechained
 from tests.contract_support import MICRO
 from tests.delivery_support import delivery_terms
-from tests.desk_support import blotter
-from tests.payment_lane import PaidLane
+from tests.desk_support import LANE, SELLER_TRADER, STRANGER_TRADER, blotter
+from tests.payment_lane import PaidLane, asked
 
 DAY = date(2027, 1, 10)
 
@@ -169,6 +172,65 @@ def test_a_set_off_of_two_invoices_needs_no_money_but_its_payees_word() -> None:
     lane.confirm()
     assert 0 == lane.payables()[credit.invoice].total_cents - lane.payables()[credit.invoice].received_cents
     assert ["payment_sign_unfit"] * 2 == [code for code, _ in blotter(lambda: lane.pay(parts, "seller"))]
+
+
+def test_a_step_is_refused_for_every_reason_at_once() -> None:
+    lane = shipped()
+    lane.pay({lane.newest.invoice: 5})
+    stale: dict[str, Any] = {"expected_version": 2}
+    for by, step, expected in (
+        ("buyer", lane.confirm, [("payment_of_other", None), ("version_stale", None)]),
+        ("buyer", lane.deny, [("payment_of_other", None), ("version_stale", None)]),
+        ("seller", lane.withdraw_payment, [("payment_of_other", None), ("version_stale", None)]),
+        ("seller", lane.reverse, [("payment_status_unfit", None), ("version_stale", None)]),
+    ):
+        assert expected == blotter(lambda by=by, step=step: step(by=by, **stale))  # type: ignore[misc]
+    assert [("malformed_member", "/reason")] == blotter(lambda: lane.deny(reason=""))
+    lane.deny().withdraw_payment()
+    assert (3, "withdrawn") == (lane.payments[lane.paying].version, lane.payments[lane.paying].status)
+    assert [("payment_status_unfit", None)] == blotter(lane.confirm)
+
+
+def test_only_its_two_sides_know_of_a_payment_and_traders_and_accountants_speak() -> None:
+    lane = shipped()
+    payment = lane.pay({lane.newest.invoice: 5}).payments[lane.paying]
+    reads = replace(SELLER_TRADER, roles=frozenset({"reader"}))
+
+    def deny(caller: Caller, known: Payment | None = payment) -> list[tuple[str, str | None]]:
+        argument = DenyPayment(caller=caller, payment=lane.paying, expected_version=1, reason="nothing came")
+        return blotter(lambda: decide_denial(PaymentState(lane=LANE, payment=known), argument, lane.moment))
+
+    assert [("role_missing", None)] == deny(reads)
+    assert [("payment_unknown", None)] == deny(STRANGER_TRADER) == deny(SELLER_TRADER, None)
+    theirs = StatePayment(
+        caller=STRANGER_TRADER,
+        currency="EUR",
+        amount_cents=5,
+        value_on=DAY,
+        reference="again",
+        parts=asked({lane.newest.invoice: 5}),
+    )
+    state = PaymentState(lane=LANE, payables=lane.payables())
+    assert [("invoice_unknown", "/parts/0/invoice")] == blotter(
+        lambda: open_payment(state, theirs, lane.moment)
+    )
+
+
+def test_a_fact_that_follows_on_nothing_said_before_is_not_folded() -> None:
+    lane = shipped()
+    lane.pay({lane.newest.invoice: 5})
+    stated = lane.events[-1].data
+    assert isinstance(stated, PaymentStated)
+    denied = lane.deny().events[-1].data
+    assert isinstance(denied, PaymentDenied)
+    with pytest.raises(LookupError, match="was never stated"):
+        fold(None, 1, denied)
+    for known, fact, status in (
+        (fold(None, 1, stated), stated, "stated"),
+        (lane.payments[lane.paying], denied, "denied"),
+    ):
+        with pytest.raises(LookupError, match=f"is {status}"):
+            fold(known, 2, fact)
 
 
 def test_an_audit_finds_a_receipt_that_nobody_could_record() -> None:
