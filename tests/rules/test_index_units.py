@@ -16,7 +16,7 @@ from contracts.rules.year_prices import year_formula
 from events.contract_events import InvoiceSettled
 from events.contract_terms import AgreementTerms, AssayClause
 from events.delivery_events import DeliveryShipped
-from events.price_clauses import IndexedPrice
+from events.price_clauses import FlatPrice, IndexedPrice
 from events.refusal import Refusal, Refusals
 from tests.contract_journeys import EUR_PER_USD, IN_USD, OXIDE, PRICE, RATE, audited
 from tests.contract_lane import ContractLane
@@ -145,6 +145,21 @@ def test_an_amendment_prices_what_was_shipped_before_it() -> None:
     assert 9 * MICRO == lane.invoices[-1].lines[0].price_micro_per_kg
     verdict = audited(lane.records())
     assert verdict.divergence is None, verdict.divergence.sentence
+
+
+@pytest.mark.parametrize(
+    "terms",
+    [
+        delivery_terms(FlatPrice(price_micro_per_kg=MICRO), assay=AssayClause(umpire=UMPIRE)),
+        indexed(currency="GBP"),
+    ],
+    ids=["another kind of price", "another unit that it is not published in"],
+)
+def test_an_amendment_that_mends_nothing_prices_nothing_before_it(terms: AgreementTerms) -> None:
+    lane = signed(AS_EUROS, holds_units=False).ship().weigh().accept()
+    lane.holds_units = True
+    (found,) = refusals(amended(february(lane), terms).settle)
+    assert ("clause_unit_differs", EUROS) == (found.code, str(found.figures["agreed"]))
 
 
 def test_what_was_settled_before_units_were_held_is_audited_as_it_was() -> None:

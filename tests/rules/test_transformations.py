@@ -43,7 +43,7 @@ from tests.passport_support import (
     transform,
 )
 
-A, B, X, Y, T, T2 = (numbered(900 + number) for number in range(6))
+A, B, X, Y, T, T2, T3, C, Z = (numbered(900 + number) for number in range(9))
 KG_MG = 1_000_000
 
 
@@ -419,6 +419,24 @@ def test_credit_is_kept_until_it_expires() -> None:
     found, argument, now = later(90)
     text = "Nd, post_consumer: outputs claim 150000 g; the account of the facility holds 0 g."
     assert [("credit_short", "/outputs", text)] == refused(found, argument, now)
+
+
+def test_credit_is_drawn_from_one_deposit_after_the_other() -> None:
+    """150 kg are paid in by each of three works. The second claims 180 kg, the third 90."""
+    found = ledger(swarf(**CLAIMING), swarf("LOT-2", **CLAIMING))
+    third = IssuePassport(caller=SELLER_TRADER, passport=C, content=swarf("LOT-3", **CLAIMING))
+    found.issue(third, moment())
+
+    def drawn(lot: UUID, output: MadeLot, work_id: UUID) -> list[tuple[UUID, int]]:
+        argument = work([(lot, 10**6)], output, transformation=work_id, **CREDIT)
+        moved = facts(found.transform(argument, moment()))[-1]
+        assert isinstance(moved, MassBalanceMoved)
+        (post,) = (line for line in moved.lines if (line.element, line.claim) == ("Nd", "post_consumer"))
+        return [(use.transformation, use.mass_mg // KG_MG) for use in post.uses]
+
+    assert [] == drawn(A, made(X), T)
+    assert [(T, 150), (T2, 30)] == drawn(B, made(Y, "OUT-2", recycled=recycled(post=60)), T2)
+    assert [(T2, 90)] == drawn(C, made(Z, "OUT-3", recycled=recycled(post=30)), T3)
 
 
 def test_a_loss_takes_its_claims_with_it() -> None:

@@ -8,9 +8,10 @@ from contracts.rules.prices import Priced
 from contracts.rules.volumes import YearVolume
 from contracts.rules.year_prices import formula_price, mean_price
 from events.contract_terms import IndexValue
-from events.market_terms import PenaltyRule
+from events.market_terms import PenaltyRule, SustainabilityProfile
 from events.price_clauses import IndexedPrice, IndexReference, MatchedPrice
 from tests.desk_support import MATCH, MILLION, TONNE_G
+from tests.rules.test_delivery_prices import sustainable
 from tests.volume_support import TERMS, at, days
 
 LAST_DAY = date(2029, 6, 30)
@@ -46,6 +47,23 @@ def test_a_fixed_price_needs_no_index() -> None:
     assert [75 * MILLION, 60 * MILLION] == [
         micro(formula_price(terms, LAST_DAY, {}, at(2029, 7, 1))) for terms in (TERMS, matched)
     ]
+
+
+def test_a_term_of_a_fixed_or_mean_price_is_all_of_it() -> None:
+    matched = replace(TERMS, price=MatchedPrice(match=MATCH, price_micro_per_kg=60 * MILLION, terms=()))
+    mean = mean_price(YearVolume(year=1, invoiced_g=TONNE_G, invoiced_cents=7_500_000))
+    for found in (formula_price(matched, LAST_DAY, {}, at(2029, 7, 1)), mean):
+        assert found is not None
+        (term,) = found.terms
+        assert found.micro_per_kg == term.micro_per_kg == term.after_micro_per_kg
+
+
+def test_a_lot_that_was_never_delivered_is_paid_nothing_for_its_sustainability() -> None:
+    known, now = {"ndpr-cif": (VALUE,)}, at(2029, 7, 2)
+    assert isinstance(INDEXED.price, IndexedPrice)
+    clause = sustainable(SustainabilityProfile())
+    terms = replace(INDEXED, price=replace(INDEXED.price, sustainability=clause))
+    assert formula_price(INDEXED, LAST_DAY, known, now) == formula_price(terms, LAST_DAY, known, now)
 
 
 def test_an_index_gives_the_price_of_a_spotless_lot_on_the_last_day() -> None:
