@@ -1,11 +1,12 @@
 """Servers for the tests: PostgreSQL and Kafka per process of tests, one migrated database per test."""
 
+import gc
 import itertools
 import os
 import secrets
 import shutil
 import signal
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,6 +84,17 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     if not is_worker(session.config):
         for folder in load(environment="test").data_dir.glob("test-*"):
             _remove_if_left(folder)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection(session: pytest.Session) -> Generator[None, object, object]:
+    """Modules and tests stay to the end: the collector need not look at them time and again."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.hookimpl(trylast=True)
