@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
@@ -22,12 +23,13 @@ from events.market_events import (
     RequirementWithdrawn,
     RuleSetPublished,
     SupplyOfferAmended,
+    SupplyOffered,
     SupplyOfferExpired,
     SupplyOfferWithdrawn,
 )
 from events.market_terms import ConcentratedOrigins, Qualification
 from events.vocabulary import Tranche
-from market.rules.book import rule_set_at
+from market.rules.book import Book, fold_offered, rule_set_at
 from market.rules.market_inputs import qualification_key
 from market.rules.tranches import carried_tranches, move_tranche
 from tests.blotter import (
@@ -89,7 +91,8 @@ def test_orders_open_amend_and_close() -> None:
             market=MARKET, requirement=wanted, organisation=ident("buyer"), terms=reduced, keeps_rank=True
         )
     )
-    assert (rank, 1) == (lane.book.requirements[wanted].rank, lane.book.requirements[wanted].available_g)
+    need = lane.book.requirements[wanted]
+    assert (rank, 1, 2) == (need.rank, need.available_g, need.version)
     lane.add(
         RecoveredLotGraded(
             market=MARKET, lot=lot, organisation=ident("seller"), condition="B", inspector="surveyor"
@@ -180,9 +183,26 @@ def test_a_withdrawn_order_stays_until_its_hold_is_decided() -> None:
     lane, struck = held_market()
     lane.add(SupplyOfferWithdrawn(market=MARKET, offer=struck.supply, organisation=ident("seller")))
     order = lane.book.supplies[struck.supply]
-    assert ("withdrawn", 5_600_000, 0) == (order.status, order.held_g, order.available_g)
+    assert ("withdrawn", 5_600_000, 0, 2) == (order.status, order.held_g, order.available_g, order.version)
     lane.add(MatchLapsed(**decided(struck), silent=("buyer",)))  # type: ignore[arg-type]
     assert {} == lane.book.supplies
+
+
+@pytest.mark.parametrize("hours", [-1, 0, 1])
+def test_an_offer_by_itself_is_folded_as_any_event_is(hours: int) -> None:
+    """Clocks of two writers may differ: the time of a book never goes back."""
+    lane = Lane()
+    lane.admit(member("seller"))
+    alone = msgspec.msgpack.decode(msgspec.msgpack.encode(lane.book), type=Book)
+    lane.now += timedelta(hours=hours)
+    offered = SupplyOffered(
+        market=MARKET, offer=ident("offer"), organisation=ident("seller"), terms=supply_terms("seller")
+    )
+    event = lane.add(offered)
+    assert fold_offered(alone, event, offered, offered.organisation)
+    assert (lane.book, START + timedelta(hours=max(0, hours))) == (alone, alone.last_time)
+    assert not fold_offered(alone, lane.add(offered), offered, offered.organisation)
+    assert event.position == alone.position
 
 
 def test_members_inputs_and_rules() -> None:

