@@ -17,10 +17,11 @@ from events.market_events import (
     MatchLapsed,
     MatchStruck,
 )
-from events.vocabulary import Place
+from events.vocabulary import Place, Side
 from market.rules import matches
 from market.rules.book import OpenMatch
 from market.rules.matches import AnswerMatch, LapseMatch, MatchState
+from market.rules.visibility.own_side import own_match
 from tests.desk_support import (
     BUYER,
     BUYER_TRADER,
@@ -262,3 +263,16 @@ def test_every_course_of_answers_decides_a_match_exactly_once(
         assert declined is isinstance(fact, MatchDeclined)
     else:
         assert (1 if seller_must or buyer_must else 0) == decisions
+
+
+@pytest.mark.parametrize(("side", "other"), [("seller", "buyer"), ("buyer", "seller")])
+def test_a_side_sees_its_own_order_and_whether_it_has_to_answer(side: Side, other: Side) -> None:
+    orders = {"seller": STRUCK.supply, "buyer": STRUCK.requirement}
+    counterparty = SELLER if other == "seller" else BUYER
+    for must in (True, False):
+        struck = replace(STRUCK, seller_must_confirm=must, buyer_must_confirm=not must)
+        sealed = own_match(struck, side, confirmed=False, counterparty=counterparty)
+        assert (orders[side], must is (side == "seller")) == (sealed.own_order, sealed.must_confirm)
+        assert (None, None) == (sealed.counter_order, sealed.counterparty)
+        told = own_match(struck, side, confirmed=True, counterparty=counterparty)
+        assert (orders[other], counterparty) == (told.counter_order, told.counterparty)
