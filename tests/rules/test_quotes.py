@@ -108,6 +108,9 @@ def test_the_refusal_says_when_questions_may_be_asked_again() -> None:
     tomorrow = midnight(NOW) + timedelta(days=1)
     assert used.detail().endswith(f"the next day opens at {tomorrow.isoformat()}.")
     assert (tomorrow - NOW).total_seconds() == used.figures["retry_after_seconds"]
+    late = moment(tomorrow - timedelta(seconds=1, milliseconds=1))
+    (used,) = refusals(lambda: ask(state(asked=5), AskQuote(posting=post_need(need())), late))
+    assert 2 == used.figures["retry_after_seconds"]
 
 
 def test_a_question_is_a_fact_with_the_converted_order_and_the_group() -> None:

@@ -267,6 +267,10 @@ def test_a_lot_sold_all_or_nothing_is_told_so() -> None:
     words = "It sells all or nothing, and of its 5600.000 kg less than all whole packages would have traded."
     assert own.removed is not None
     assert ("removed", "minimum_quantity", words) == (own.why, own.removed.code, own.removed.text)
+    other = removed(cleared(lane_of(60 * EUR, all_or_nothing=True)), ident("offer 0"), "indivisible")
+    told_so = other.own(ident("offer 0")).removed
+    assert told_so is not None
+    assert told_so.text.startswith("Nothing that was left fits its 5600.000 kg")
 
 
 @pytest.mark.parametrize(
