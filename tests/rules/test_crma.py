@@ -129,6 +129,14 @@ def test_what_nobody_declares_leaves_a_ceiling_open_until_it_cannot_matter() -> 
     assert ("undetermined", "met") == (open_.stages[1].ceiling, closed.stages[1].ceiling)
 
 
+@pytest.mark.parametrize(("silent", "verdict"), [(30, "undetermined"), (29, "not_met")])
+def test_a_benchmark_stays_open_while_what_nobody_declares_could_reach_it(silent: int, verdict: str) -> None:
+    """10 % in the Union of the 40 % that are needed; what is not silent is processed in third countries."""
+    where = origin("processing", "FR", 10), origin("processing", "US", 90 - silent)
+    (tb,) = shares([taken(REFINER, MAKER, {"Tb": 10}, *where)], RULES)
+    assert verdict == tb.stages[1].benchmark
+
+
 def test_consumption_is_what_magnet_producers_in_the_union_take() -> None:
     lots = [
         taken(MINE, REFINER, {"Nd": 1}),
