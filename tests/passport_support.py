@@ -258,7 +258,7 @@ class Ledger:
         state = IssueState(lanes=LANES, facility=self.facility, taken=taken)
         return self.write(passports.issue(state, argument, moment))
 
-    def transform(self, argument: Transform, moment: Moment) -> Decision:
+    def transform(self, argument: Transform, moment: Moment, **known: Any) -> Decision:
         state = TransformState(
             lanes=LANES,
             facility=self.facility,
@@ -267,6 +267,7 @@ class Ledger:
             taken=frozenset(each.content.lot_number for each in self.passports.values()),
             accounts=self.accounts(moment.now),
             days=self.days,
+            **known,
         )
         return self.write(transformations.transform(state, argument, moment))
 

@@ -222,6 +222,25 @@ def test_other_goods_on_one_document_and_a_whole_lot_are_taken() -> None:
     assert [("volumes_of_quarter_used", "/terms/quarter")] == blotter(lambda: correcting(moved, **used))
 
 
+def test_the_same_goods_on_another_document_are_taken() -> None:
+    document = replace(declared().document, sha256="ef" * 32)
+    assert [] == blotter(
+        lambda: declaring(
+            declared(reference="INV-2", document=document), others=(replace(STANDING, volume=OTHER),)
+        )
+    )
+
+
+def test_nobody_declares_what_it_bought_of_itself_however_it_writes_its_name() -> None:
+    terms = declared(counterparty="EXAMPLE  Magnets")
+    for own_name, expected in (
+        ("Example magnets", [("volume_of_oneself", "/counterparty")]),
+        ("Other magnets", []),
+        ("", []),
+    ):
+        assert expected == blotter(lambda own_name=own_name: declaring(terms, own_name=own_name))  # type: ignore[misc]
+
+
 def test_who_may_declare_and_correct_what() -> None:
     new = declared(reference="INV-9")
     gone = replace(STANDING, withdrawn=True)

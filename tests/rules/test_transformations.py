@@ -13,6 +13,7 @@ from events.passport_terms import ElementLoss, OriginShare
 from events.refusal import Refusal, Refusals
 from events.vocabulary import PPB, Cell, Composition
 from market.rules.orders.orders import Reservation
+from market.rules.passports.bound_lots import Sale
 from market.rules.passports.lot_checks import LotDays
 from market.rules.passports.passports import IssuePassport
 from market.rules.passports.transformations import MadeLot, Transform
@@ -20,12 +21,14 @@ from tests.desk_support import (
     BUYER,
     BUYER_SITE,
     MARKET,
+    MATCH,
     NOW,
     ORDER,
     READER,
     SELLER,
     SELLER_SITE,
     SELLER_TRADER,
+    blotter,
     facts,
     moment,
     numbered,
@@ -325,6 +328,20 @@ def test_an_assay_that_finds_more_makes_no_more_of_a_claim() -> None:
     )
     text = "Nd, post_consumer: outputs claim 151500 g; of the inputs 150000 g are claimed."
     assert [("claim_mass_above_inputs", "/outputs", text)] == refused(ledger(swarf(**CLAIMING)), argument)
+
+
+@pytest.mark.parametrize(("taken_g", "expected"), [(600_000, []), (600_001, ["lot_sold"])])
+def test_of_a_lot_that_was_sold_in_part_the_rest_is_transformed(taken_g: int, expected: list[str]) -> None:
+    found, sales = ledger(swarf()), {A: {MATCH: Sale(buyer=BUYER, owed_g=400_000)}}
+    argument = work([(A, taken_g)], made(X, net_wet_g=taken_g))
+    pointers = [(code, "/inputs/0/net_wet_g") for code in expected]
+    assert pointers == blotter(lambda: found.transform(argument, moment(), sales=sales))
+
+
+def test_a_lot_that_left_the_loop_is_no_input() -> None:
+    found = ledger(swarf())
+    found.passports[A] = replace(found.passports[A], retired="lost")
+    assert ("passport_over", "/inputs/0/passport") in codes(found, work([(A, 10**6)], made(X)))
 
 
 def test_two_lots_keep_no_identity() -> None:
