@@ -121,6 +121,13 @@ def test_what_is_no_note_is_refused(value: str) -> None:
         parse_note(value)
 
 
+def test_a_note_is_as_large_as_its_limits() -> None:
+    assert SIGNATURES_MAX == len(parse_note(f"{TEXT}\n" + f"{LINE}\n" * SIGNATURES_MAX).signatures)
+    tail = f"\n\n{LINE}\n"
+    whole = "a" * (NOTE_CHARACTERS_MAX - len(tail)) + tail
+    assert whole.removesuffix(tail) + "\n" == parse_note(whole).text
+
+
 @pytest.mark.parametrize(
     "text",
     [
