@@ -78,7 +78,7 @@ def _text(instant: datetime) -> str:
     return instant.replace(microsecond=0).isoformat().replace("+00:00", "Z")
 
 
-async def populate(database: Database, *, spread: bool = True, narrow: bool = True) -> Exchange:
+async def populate(database: Database, *, narrow: bool = True) -> Exchange:
     """Organisations, sites, keys, markets, their inputs and memberships, through the commands themselves."""
     ground = Ground(settings=database.settings, admin_url=database.admin_url, bootstrap="")
     async with wire(ground) as wiring:
@@ -86,7 +86,7 @@ async def populate(database: Database, *, spread: bool = True, narrow: bool = Tr
         operator = await ensure_operator(wiring.desk, wiring.deployment.deployment_id, now)
         sellers = await asyncio.gather(*(_seller(wiring, operator, number, now) for number in range(SELLERS)))
         lanes = wiring.deployment.lanes
-        wide = [_market_on(lane, lanes) for lane in range(lanes)] if spread else []
+        wide = [_market_on(lane, lanes) for lane in range(lanes)]
         close = [_market_on(0, lanes) for _ in range(MARKETS_OF_ONE_LANE)] if narrow else []
         await asyncio.gather(*(_open(wiring, operator, market, now) for market in wide + close))
         for market in wide + close:

@@ -191,13 +191,9 @@ class _LaneCheck(NamedTuple):
         return TopicMismatch(self.key, what, recovery)
 
 
-async def read_some(
-    consumer: AIOKafkaConsumer, partition: TopicPartition, records_max: int | None = None
-) -> list[ConsumerRecord]:
+async def read_some(consumer: AIOKafkaConsumer, partition: TopicPartition) -> list[ConsumerRecord]:
     """At least one record of a partition that is known to hold one. TimeoutError after 30 s."""
-    found = await consumer.getmany(
-        partition, timeout_ms=int(READ_SECONDS_MAX * 1000), max_records=records_max
-    )
+    found = await consumer.getmany(partition, timeout_ms=int(READ_SECONDS_MAX * 1000))
     if not found:
         raise TimeoutError(
             f"{partition.topic}/{partition.partition} did not answer within {READ_SECONDS_MAX:.0f} s"

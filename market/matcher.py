@@ -56,12 +56,10 @@ class Matcher:
         solver: Solver,
         *,
         source: str,
-        snapshot_after_events: int = SNAPSHOT_AFTER_EVENTS,
     ) -> None:
         self._pool = pool
         self._solver = solver
         self._source = source
-        self._snapshot_after_events = snapshot_after_events
         self._lanes: dict[LaneKey, LaneBooks] = {}
 
     async def opened(self, key: LaneKey, position: int) -> None:
@@ -80,7 +78,7 @@ class Matcher:
             if isinstance(event.data, ClearingPlanned):
                 await self._clear(batch, count, event, event.data, memory)
         if batch.done < len(batch.events):
-            due = memory.unsaved >= self._snapshot_after_events
+            due = memory.unsaved >= SNAPSHOT_AFTER_EVENTS
             snapshot = LANE_BOOKS.snapshot(batch.events[-1].position, memory.books) if due else None
             async with batch.transaction() as connection:
                 if snapshot is not None:

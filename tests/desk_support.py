@@ -292,7 +292,7 @@ def supply_state(order: SupplyOrder | None, **changes: object) -> SupplyState:
     return replace(SupplyState(**fields, order=order, plan_cut=None), **changes)
 
 
-def requirement_order(draft: RequirementDraft | None = None, **changes: object) -> RequirementOrder:
+def requirement_order(**changes: object) -> RequirementOrder:
     order = RequirementOrder(
         order=REQUIREMENT,
         market=MARKET,
@@ -300,7 +300,7 @@ def requirement_order(draft: RequirementDraft | None = None, **changes: object) 
         rank=41,
         version=1,
         status="open",
-        terms=requirement_terms_of(draft or need(), TERMS, inputs()),
+        terms=requirement_terms_of(need(), TERMS, inputs()),
     )
     return replace(order, **changes)
 
@@ -315,16 +315,16 @@ def post_supply(draft: SupplyDraft, caller: Caller = SELLER_TRADER) -> PostSuppl
     return PostSupply(caller=caller, draft=draft)
 
 
-def amend_supply(draft: SupplyDraft, version: int = 1, caller: Caller = SELLER_TRADER) -> AmendSupply:
-    return AmendSupply(caller=caller, order=ORDER, expected_version=version, draft=draft)
+def amend_supply(draft: SupplyDraft, version: int = 1) -> AmendSupply:
+    return AmendSupply(caller=SELLER_TRADER, order=ORDER, expected_version=version, draft=draft)
 
 
 def post_need(draft: RequirementDraft, caller: Caller = BUYER_TRADER) -> PostRequirement:
     return PostRequirement(caller=caller, draft=draft)
 
 
-def amend_need(draft: RequirementDraft, version: int = 1, caller: Caller = BUYER_TRADER) -> AmendRequirement:
-    return AmendRequirement(caller=caller, order=REQUIREMENT, expected_version=version, draft=draft)
+def amend_need(draft: RequirementDraft, version: int = 1) -> AmendRequirement:
+    return AmendRequirement(caller=BUYER_TRADER, order=REQUIREMENT, expected_version=version, draft=draft)
 
 
 def refusals(decide: Callable[[], object]) -> list[Refusal]:

@@ -48,8 +48,6 @@ def oxide_requirement(
     random: Random,
     *,
     profile: Body | None,
-    qualification: str = "pilot",
-    commitment: str = "firm",
 ) -> Body:
     """NdPr for a magnet grade: a quarter's need as far as it is not covered; limit per kg of element."""
     uncovered = Decimal(random.randrange(60, 140)) / 1000
@@ -62,8 +60,8 @@ def oxide_requirement(
             {"analyte": "U", "max": {"unit": "ppm", "amount": "20"}},
         ],
         "purity": {"elements": ["Nd", "Pr"], "min_percent": "99.0"},
-        "qualification_min": qualification,
-        "commitment": commitment,
+        "qualification_min": "pilot",
+        "commitment": "firm",
     }
     if profile is not None:
         body["profile"] = profile

@@ -535,11 +535,9 @@ def test_below_three_groups_nothing_about_prices_is_told() -> None:
         assert ("eligible", None) == (own.standing, own.eligible)
 
 
-def probed(
-    max_ppm: int, *, taken: bool, excluding: str | None = None, thorium_ppm: int = 120
-) -> OwnCandidates:
+def probed(max_ppm: int, *, taken: bool, excluding: str | None = None) -> OwnCandidates:
     """What a buyer is told of two sellers' lots, beside how much thorium it takes."""
-    lane, _ = rivals(2, composition=assay(cell("Th", thorium_ppm * PPM)))
+    lane, _ = rivals(2, composition=assay(cell("Th", 120 * PPM)))
     excluded = () if excluding is None else (ident(excluding),)
     limits = (AnalyteLimit(analyte="Th", max_ppb=max_ppm * PPM),)
     order = lane.require("buyer", "probe", limits=limits, organisations_excluded=excluded)

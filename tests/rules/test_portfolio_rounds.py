@@ -67,14 +67,14 @@ def bags(facts: Sequence[Any]) -> dict[UUID, int]:
     return {fact.supply: fact.packages_thousandths // 1000 for fact in facts if isinstance(fact, MatchStruck)}
 
 
-def quarter_recycled(lane: Lane, *, recycled_ask: int, limit: int = 70, **changes: Any) -> list[Any]:
+def quarter_recycled(lane: Lane, *, recycled_ask: int, **changes: Any) -> list[Any]:
     """5.6 t wanted, a quarter of it recycled; the other lot asks 60 EUR."""
     lane.offer("virgin", "virgin", ask=eur(60 * EUR))
     lane.offer("recycler", "recycled", ask=eur(recycled_ask * EUR), recycled=RECYCLED)
     lane.require(
         "buyer",
         "wanted",
-        limit=eur(limit * EUR),
+        limit=eur(70 * EUR),
         portfolio=PortfolioLimits(recycled_min_ppb=QUARTER),
         **changes,
     )
@@ -385,7 +385,7 @@ def test_quotas_in_another_order_or_twice_are_named() -> None:
     assert ["quotas/1"] == faults(of, bad)
 
 
-def taken_from(facts: list[Any], index: int, grams: int, reason: str = PORTFOLIO) -> list[Any]:
+def taken_from(facts: list[Any], index: int, grams: int) -> list[Any]:
     """So many grams less of one trade, with quota and buyer's entry made to fit; totals are not."""
 
     def change(part: ClearingEvidence) -> ClearingEvidence:
@@ -394,7 +394,7 @@ def taken_from(facts: list[Any], index: int, grams: int, reason: str = PORTFOLIO
 
         def fits(dual: OrderDual) -> OrderDual:
             if dual.supply == fall.supply:
-                return replace(dual, filled_g=left, effective_g=left, effective_reason=reason)
+                return replace(dual, filled_g=left, effective_g=left, effective_reason=PORTFOLIO)
             return dual
 
         return replace(

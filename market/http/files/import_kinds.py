@@ -46,6 +46,7 @@ from market.http.orders import recovered_lots, requirements, supplies, supply_of
 from market.http.orders.requirements import PostRequirement
 from market.http.orders.supplies import PostSupply
 from market.http.parties import facilities, organisations
+from market.http.parties.organisation_warnings import of_organisation
 from market.http.parties.organisations import OrganisationTerms
 from market.http.wire import examples
 from market.http.wire.access import OPERATORS, READS_ONLY, TRADERS
@@ -300,7 +301,7 @@ _KINDS: Final = (
         fact=OrganisationRegistered,
         give=_alone(party_rows.register),
         made=party_rows.made_organisation,
-        warn=party_rows.warn_of_organisation,
+        warn=of_organisation,
         subject=party_rows.no_subject,
     ),
     Kind(

@@ -10,7 +10,6 @@ from events.market_events import MemberAdmitted
 from events.party_events import FacilityRegistered, OrganisationRegistered
 from market.commands import members, parties
 from market.http.parties.facilities import FacilityTerms
-from market.http.parties.organisation_warnings import of_organisation
 from market.http.parties.organisations import OrganisationTerms
 from market.http.rounds.members import Admission
 from market.http.wire import screening_warnings
@@ -79,10 +78,6 @@ def made_facility(event: Recorded) -> str:
 def made_member(event: Recorded) -> str:
     assert isinstance(event.data, MemberAdmitted)
     return to_text("org", event.data.member.organisation)
-
-
-async def warn_of_organisation(on: Looking, fact: OrganisationRegistered) -> tuple[Warned, ...]:
-    return await of_organisation(on, fact)
 
 
 async def warn_of_member(on: Looking, fact: Any) -> tuple[Warned, ...]:

@@ -11,20 +11,10 @@ from market.http.wire.material import Body
 S = TypeVar("S", bound=Struct)
 
 
-def patch_of(
-    name: str,
-    shape: type[Struct],
-    doc: str,
-    leave_out: frozenset[str] = frozenset(),
-    base: type[Body] = Body,
-) -> Any:
+def patch_of(name: str, shape: type[Struct], doc: str, base: type[Body] = Body) -> Any:
     """A struct with the members of `base`, and those of `shape`, each of them possibly absent."""
     hints = get_type_hints(shape, include_extras=True)
-    fields = [
-        (field, hints[field] | UnsetType, UNSET)
-        for field in shape.__struct_fields__
-        if field not in leave_out
-    ]
+    fields = [(field, hints[field] | UnsetType, UNSET) for field in shape.__struct_fields__]
     return msgspec.defstruct(
         name, fields, bases=(base,), namespace={"__doc__": doc}, frozen=True, kw_only=True, module=__name__
     )

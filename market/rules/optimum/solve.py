@@ -109,10 +109,10 @@ def value_duals(problem: Problem) -> tuple[Int64s, Int64s]:
     return read_only(potential[:sellers]), read_only(-potential[sellers:])
 
 
-def best_welfare(problem: Problem, pivots_max: int | None = None) -> int:
+def best_welfare(problem: Problem) -> int:
     """The welfare of `solve`, by its first level alone."""
     network = _network(problem, None)
-    for _ in _levels(problem, network, 1, pivots_max):
+    for _ in _levels(problem, network, 1, None):
         pass
     flow = np.zeros(problem.edges + len(problem.supply) + len(problem.demand), dtype=np.int64)
     flow[network.arcs[network.tree[1][:-1]]] = network.tree[3][:-1]
