@@ -3,6 +3,7 @@
 import asyncio
 import csv
 import json
+import re
 from datetime import timedelta
 from io import StringIO
 from typing import Any
@@ -11,9 +12,11 @@ import httpx
 import pytest
 from structlog.testing import capture_logs
 
+from market.folders import CHECKOUT
 from market.http.files.import_kinds import KINDS
 from market.http.files.import_templates import template
 from market.http.files.imports import OPEN_MAX
+from market.http.wire.ids import to_text
 from market.http.wire.row_files import CSV, NDJSON, XLSX
 from market.imports import Imports
 from market.row_commands import TOGETHER_MAX
@@ -222,6 +225,29 @@ async def test_all_or_nothing_has_a_limit(shop: Shop) -> None:
     assert ("refused", []) == (view["state"], report)
     assert ["too_many_rows_together"] == [fault["code"] for fault in view["problem"]]
     assert f"up to {TOGETHER_MAX} rows" in view["problem"][0]["detail"]
+
+
+async def test_the_smallest_lot_of_the_documentation_lacks_nothing(shop: Shop) -> None:
+    """Each of its columns is one that a lot cannot do without."""
+    text = (CHECKOUT / "docs" / "imports.md").read_text("utf-8")
+    (block,) = re.findall(r"```csv\n(.+?)```", text, re.DOTALL)
+    facility = to_text("fac", shop.scene.sellers[0].facility)
+    season = (("2027-0", "2026-0"), ("2026-10-", "2026-01-"), ("-15T", "-30T"))
+    for then, now in (("fac_…", facility), *season):
+        block = block.replace(then, now)
+    head, row = csv.reader(StringIO(block))
+    assert f"fills {len(head)} columns" in text
+    market = f"&market={shop.market}"
+    tried = f"{market}&mode=dry_run"
+    view, report = await imported(shop, block.encode(), "lots", media=CSV, query=tried)
+    assert 1 == view["accepted"], report
+    for at in range(len(head)):
+        part = "".join(f"{','.join([*line[:at], *line[at + 1 :]])}\n" for line in (head, row))
+        view, report = await imported(shop, part.encode(), "lots", media=CSV, query=tried)
+        assert 0 == view["accepted"], (head[at], report)
+        assert view["refused"] or view["problem"]
+    view, report = await imported(shop, block.encode(), "lots", media=CSV, query=market)
+    assert ("completed", 1, 1, 0) == counts(view), report
 
 
 # --- all or nothing
