@@ -86,6 +86,7 @@ class Folder:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._made = False
 
     @property
     def path(self) -> Path:
@@ -112,7 +113,15 @@ class Folder:
             return read_keys(path).current
         if (self._path / STATE_FILE).exists():
             raise WitnessError(f"{path} is missing, and {STATE_FILE} is not: put the key back")
-        return make_keys(path, name, Algorithm.COSIGNATURE).current
+        made = make_keys(path, name, Algorithm.COSIGNATURE).current
+        self._made = True
+        return made
+
+    def drop_new_key(self) -> None:
+        """A key that was made here, and that nothing has been signed with."""
+        if self._made:
+            (self._path / KEY_FILE).unlink()
+            self._made = False
 
     def read(self) -> _State | None:
         """WitnessError when it is there and unreadable."""
@@ -229,6 +238,7 @@ class Witness:
         if state is None:
             rotations, cosigners = await _so_far(consumer, self._topic)
             if self._key.verifier.name in cosigners and not self._folder_lost:
+                self._folder.drop_new_key()
                 raise WitnessError(
                     f"{self._key.verifier.name} has cosigned heads of {self._topic}, and {self._folder.path} "
                     "does not hold which: put the folder back as it was, from where it lay or your copy; "

@@ -283,6 +283,7 @@ async def test_a_folder_that_is_missing_is_not_made_anew_in_silence(
             await witness_on(sealed, folder).turn(sealed.consumer)
     assert [2] == await cosigned(sealed)
     assert not (folder / STATE_FILE).exists()
+    assert (KEY_FILE in kept) == (folder / KEY_FILE).exists()
     shutil.rmtree(folder)
     moved.rename(folder)
     await witness_on(sealed, folder).turn(sealed.consumer)
