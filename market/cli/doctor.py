@@ -33,6 +33,7 @@ from market.cli.console import (
 from market.cli.doctor_certificates import certificate_findings
 from market.cli.doctor_contests import contest_findings
 from market.cli.doctor_room import room_findings
+from market.cli.doctor_rules import rule_findings
 from market.cli.doctor_seals import checkpoint_findings, heads_on_topics
 from market.cli.doctor_topics import topic_findings
 from market.cli.findings import Finding
@@ -160,6 +161,7 @@ async def _findings(settings: Settings) -> list[Finding]:
             finding async for finding in checkpoint_findings(connection, clock(), settings.checkpoint_seconds)
         ]
         findings += [finding async for finding in contest_findings(connection, clock())]
+        findings += await rule_findings(connection)
     if bootstrap is not None:
         findings += [finding async for finding in topic_findings(ground, deployment)]
         findings += await heads_on_topics(ground)

@@ -9,6 +9,7 @@ from msgspec import structs
 
 from market.cli.console import print_json, run_async, say, settings_of
 from market.cli.rule_arguments import MARKET
+from market.cli.rule_switches import SWITCHES, lacking
 from market.cli.rules import rule_sets
 from market.ground import clock, stand_on_database
 from market.http.rounds.rule_sets import RuleSetTerms
@@ -16,17 +17,6 @@ from market.settings import Settings
 from market.store.markets import load_market
 from market.store.reading import reading
 
-SWITCHES: Final = (
-    "conditional_orders_rest",
-    "goods_agreed",
-    "origins_by_stage",
-    "caps_by_benchmark",
-    "demands_agreed",
-    "demands_in_full",
-    "splitting_by_stated",
-    "origins_in_full",
-)
-"""Members that came with a rule of later: true of what is published without them, false of what stands."""
 TO_SIGN: Final = timedelta(hours=1)
 
 
@@ -41,9 +31,8 @@ def command(*, market: UUID) -> None:
     """
     stands, notice = run_async(_read(settings_of(), market))
     print_json(following(stands, clock() + notice + TO_SIGN))
-    lacking = [name for name in SWITCHES if not getattr(stands, name)]
-    if lacking:
-        say(f"version {stands.version} is without {', '.join(lacking)}; this one has them")
+    if missing := lacking(stands):
+        say(f"version {stands.version} is without {', '.join(missing)}; this one has them")
     else:
         say(f"version {stands.version} has every rule of this version")
 

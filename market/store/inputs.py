@@ -232,6 +232,18 @@ async def list_rule_sets(
     return page([_rule_set(row) for row in rows], limit)
 
 
+# The few markets there are, with the last of each.
+READ_NEWEST_RULE_SETS = """
+select distinct on (market) lane, market, position, published_time, signed_by, body
+from rule_set order by market, rule_set_version desc
+"""
+
+
+async def newest_rule_sets(connection: Connection) -> list[RuleSetRow]:
+    """The one with the highest version of each market that has any, by market."""
+    return [_rule_set(row) for row in await connection.fetch(READ_NEWEST_RULE_SETS)]
+
+
 def _input(row: asyncpg.Record) -> InputRow:
     return InputRow(
         lane=row["lane"],

@@ -4,7 +4,8 @@ from datetime import UTC, datetime
 
 from msgspec import structs
 
-from market.cli.rules_next import SWITCHES, following
+from market.cli.rule_switches import SWITCHES
+from market.cli.rules_next import following
 from market.http.rounds.rule_sets import RuleSetTerms
 from tests.market_drafts import rule_set
 

@@ -26,7 +26,9 @@ from events.vocabulary import Period
 from market import watch as watching
 from market.cli.doctor_contests import contest_findings
 from market.cli.doctor_room import room_findings
+from market.cli.doctor_rules import rule_findings
 from market.cli.findings import Finding
+from market.cli.rule_switches import SWITCHES
 from market.commands import markets, webhooks
 from market.ground import Wiring
 from market.http.wire.ids import to_text
@@ -129,10 +131,15 @@ async def test_what_no_process_takes_up_is_seen_to_wait(
             async with wiring.auditor.acquire() as connection:
                 late = scene.clock.now + timedelta(days=31)
                 findings = [each async for each in contest_findings(connection, late)]
+                lacking = await rule_findings(connection)
     told = f"1 wait to be settled, the oldest, of {contested}, for 31 days"
     assert [("contests, declaration", "attention", told)] == [
         (each.what, each.state, each.told) for each in findings
     ]
+    (of_market,) = lacking
+    without = ", ".join(SWITCHES)
+    assert (f"rules of {to_text('mkt', scene.market)}", "attention") == (of_market.what, of_market.state)
+    assert f"version 1 is without {without}" == of_market.told
     assert HOUR_SECONDS == read("timer_oldest_due_seconds", kind="expiry")
     assert [0, 0, 0, 0] == [
         read("timer_oldest_due_seconds", kind=kind) for kind in ("lapse", "agreement", "volumes", "delivery")
