@@ -60,6 +60,9 @@ log = structlog.get_logger("lane")
 A = TypeVar("A")
 S = TypeVar("S")
 
+NOT_NOW = (asyncpg.LockNotAvailableError, asyncpg.QueryCanceledError, *DATABASE_AWAY)
+"""A command by itself has left nothing, and may go well later: a statement that timed out waited too long."""
+
 
 class LaneWriter:
     """The writer of one process: transactions of all commands that may go together, on lanes of their own.
@@ -146,7 +149,7 @@ class LaneWriter:
                     return await self._rehearse(connection, command)
                 finally:
                     await _roll_back(connection)
-        except (asyncpg.LockNotAvailableError, *DATABASE_AWAY) as error:
+        except NOT_NOW as error:
             raise _refusal_of(error) from error
         finally:
             self._rehearsals.release()
@@ -306,7 +309,7 @@ class LaneWriter:
                 await self._run([waiting])
             except RequestRaced:
                 continue
-            except (OutcomeUnknown, asyncpg.LockNotAvailableError, *DATABASE_AWAY) as error:
+            except (OutcomeUnknown, *NOT_NOW) as error:
                 waiting.fail(_refusal_of(error))
             except Exception as error:  # noqa: BLE001  the caller gets it
                 waiting.fail(error)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TypeAlias
+from typing import Final, TypeAlias
 from uuid import UUID
 
 import asyncpg
@@ -221,6 +221,15 @@ where ($1::uuid is null or agreement < $1) and ($2::uuid is null or market = $2)
 order by agreement desc limit $4
 """
 
+# Those that are not in force yet, or rest, are few beside those that are or have ended: they have indexes of
+# their own, which ask for them by these names.
+PENDING: Final[frozenset[AgreementStatus]] = frozenset(
+    {"draft", "term_sheet", "binding_subject_to_cp", "suspended_fm"}
+)
+_PENDING = "and status in ('draft', 'term_sheet', 'binding_subject_to_cp', 'suspended_fm') order by"
+READ_OWN_PENDING = READ_OWN.replace("     order by", f"     {_PENDING}")
+READ_ALL_PENDING = READ_ALL.replace("order by", _PENDING)
+
 
 async def list_agreements(
     connection: Connection,
@@ -233,9 +242,11 @@ async def list_agreements(
 ) -> list[Agreement]:
     """At most `limit`, the newest first; of all organisations for None."""
     if organisation is None:
-        rows = await connection.fetch(READ_ALL, after, market, status, limit)
+        every = READ_ALL_PENDING if status in PENDING else READ_ALL
+        rows = await connection.fetch(every, after, market, status, limit)
     else:
-        rows = await connection.fetch(READ_OWN, organisation, after, market, status, limit)
+        own = READ_OWN_PENDING if status in PENDING else READ_OWN
+        rows = await connection.fetch(own, organisation, after, market, status, limit)
     return [_agreements.decode(row["body"]) for row in rows]
 
 

@@ -1409,6 +1409,10 @@ CREATE INDEX agreement_of_seller ON state.agreement USING btree (seller, agreeme
 
 CREATE UNIQUE INDEX agreement_one_of_match ON state.agreement USING btree (lane, match) WHERE (match IS NOT NULL);
 
+CREATE INDEX agreement_pending_of_buyer ON state.agreement USING btree (buyer, agreement) WHERE (status = ANY (ARRAY['draft'::text, 'term_sheet'::text, 'binding_subject_to_cp'::text, 'suspended_fm'::text]));
+
+CREATE INDEX agreement_pending_of_seller ON state.agreement USING btree (seller, agreement) WHERE (status = ANY (ARRAY['draft'::text, 'term_sheet'::text, 'binding_subject_to_cp'::text, 'suspended_fm'::text]));
+
 CREATE INDEX agreement_proposal_of ON state.agreement_proposal USING btree (agreement, proposal);
 
 CREATE INDEX agreement_volume_due ON state.agreement USING btree (volume_due_time, agreement) WHERE (volume_due_time IS NOT NULL);
@@ -1575,6 +1579,14 @@ CREATE INDEX partner_stream_by_organisation ON state.partner_stream USING btree 
 
 CREATE INDEX passport_by_id ON state.passport USING btree (passport);
 
+CREATE INDEX passport_live ON state.passport USING btree (passport) WHERE (status = 'live'::text);
+
+CREATE INDEX passport_live_of_holder ON state.passport USING btree (holder, passport) WHERE (status = 'live'::text);
+
+CREATE INDEX passport_live_of_issuer ON state.passport USING btree (organisation, passport) WHERE (status = 'live'::text);
+
+CREATE INDEX passport_live_of_owner ON state.passport USING btree (owner, passport) WHERE (status = 'live'::text);
+
 CREATE INDEX passport_lot_folded ON state.passport USING btree (facility, lower(lot_number));
 
 CREATE INDEX passport_of_holder ON state.passport USING btree (holder, passport);
@@ -1637,11 +1649,21 @@ CREATE INDEX match_entry_of_buyer ON view.match_entry USING btree (buyer, match)
 
 CREATE INDEX match_entry_of_seller ON view.match_entry USING btree (seller, match);
 
+CREATE INDEX match_entry_open ON view.match_entry USING btree (match) WHERE (status = 'open'::text);
+
+CREATE INDEX match_entry_open_of_buyer ON view.match_entry USING btree (buyer, match) WHERE (status = 'open'::text);
+
+CREATE INDEX match_entry_open_of_seller ON view.match_entry USING btree (seller, match) WHERE (status = 'open'::text);
+
 CREATE INDEX order_dual_of_order ON view.order_dual USING btree (order_id, "position");
 
 CREATE INDEX order_entry_of_kind ON view.order_entry USING btree (kind, order_id);
 
 CREATE INDEX order_entry_of_organisation ON view.order_entry USING btree (organisation, kind, order_id);
+
+CREATE INDEX order_entry_open ON view.order_entry USING btree (kind, order_id) WHERE (status = 'open'::text);
+
+CREATE INDEX order_entry_open_of_organisation ON view.order_entry USING btree (organisation, kind, order_id) WHERE (status = 'open'::text);
 
 CREATE TRIGGER journal_is_append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON record.journal FOR EACH STATEMENT EXECUTE FUNCTION record.refuse_change();
 

@@ -49,6 +49,10 @@ where kind = $1 and ($2::uuid is null or order_id < $2) and ($3::uuid is null or
 order by order_id desc limit $5
 """
 
+# What is open is little of what there ever was, and has indexes of its own: those ask for it by its name.
+OWN_OPEN_ORDERS = OWN_ORDERS.replace("order by", "and status = 'open' order by")
+ALL_OPEN_ORDERS = ALL_ORDERS.replace("order by", "and status = 'open' order by")
+
 
 async def list_supplies(
     connection: Connection,
@@ -88,9 +92,12 @@ async def _orders(
     after: UUID | None,
     limit: int,
 ) -> Sequence[asyncpg.Record]:
+    is_open = status == "open"
     if organisation is None:
-        return await connection.fetch(ALL_ORDERS, kind, after, market, status, limit + 1)
-    return await connection.fetch(OWN_ORDERS, organisation, kind, after, market, status, limit + 1)
+        every = ALL_OPEN_ORDERS if is_open else ALL_ORDERS
+        return await connection.fetch(every, kind, after, market, status, limit + 1)
+    own = OWN_OPEN_ORDERS if is_open else OWN_ORDERS
+    return await connection.fetch(own, organisation, kind, after, market, status, limit + 1)
 
 
 # Each side has its own index; a match is never of one organisation on both sides.
@@ -122,6 +129,9 @@ where ($1::uuid is null or match < $1) and ($2::uuid is null or market = $2) and
 order by match desc limit $4
 """
 
+OWN_OPEN_MATCHES = OWN_MATCHES.replace("     order by", "     and status = 'open' order by")
+ALL_OPEN_MATCHES = ALL_MATCHES.replace("order by", "and status = 'open' order by")
+
 
 async def list_matches(
     connection: Connection,
@@ -134,10 +144,13 @@ async def list_matches(
 ) -> Page[MatchRow]:
     """Matches of an organisation, of all for None, sealed answers included: only `rules.visibility` may show
     them."""
+    is_open = status == "open"
     if organisation is None:
-        rows = await connection.fetch(ALL_MATCHES, after, market, status, limit + 1)
+        every = ALL_OPEN_MATCHES if is_open else ALL_MATCHES
+        rows = await connection.fetch(every, after, market, status, limit + 1)
     else:
-        rows = await connection.fetch(OWN_MATCHES, organisation, after, market, status, limit + 1)
+        own = OWN_OPEN_MATCHES if is_open else OWN_MATCHES
+        rows = await connection.fetch(own, organisation, after, market, status, limit + 1)
     return page([match_row(row) for row in rows], limit)
 
 

@@ -38,7 +38,7 @@ from tests.record_support import (
 )
 
 FIRST = LaneKey(STREAM, 0)
-NAMES = {"53100": "DiskFullError", "57P03": "CannotConnectNowError"}
+NAMES = {"53100": "DiskFullError", "57014": "QueryCanceledError", "57P03": "CannotConnectNowError"}
 WAITING_FOR_LOCK = """
 select count(*) > 0 from pg_stat_activity
 where datname = current_database() and wait_event_type = 'Lock'
@@ -298,8 +298,13 @@ async def test_a_connection_lost_while_committing_is_unknown_and_never_run_again
 
 @pytest.mark.parametrize(
     ("code", "refusal"),
-    [("53100", RecordUnavailable), ("57P03", RecordUnavailable), ("55P03", LaneBusy)],
-    ids=["disk full", "starting up", "lock timeout"],
+    [
+        ("53100", RecordUnavailable),
+        ("57014", RecordUnavailable),
+        ("57P03", RecordUnavailable),
+        ("55P03", LaneBusy),
+    ],
+    ids=["disk full", "statement timeout", "starting up", "lock timeout"],
 )
 async def test_what_the_database_cannot_do_now_is_refused_to_all_and_stores_nothing(
     pool: Pool,

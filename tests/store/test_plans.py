@@ -13,6 +13,7 @@ from contracts.rules.open_contests import KINDS
 from contracts.store import (
     ageing,
     agreement_events,
+    agreements,
     contests,
     issued_invoices,
     own_deliveries,
@@ -58,6 +59,7 @@ from tests.conftest import Copier, Database, copy_of, name_of
 
 ORDERS = 20_000
 NOW = datetime(2026, 3, 2, tzinfo=UTC)
+SIDES = ("seller", "buyer")
 
 AGREED = "journal_of_agreement"
 # Twelve markets on as many lanes, 200 organisations, a tenth of the orders still open; ids as `md5` makes
@@ -138,7 +140,8 @@ select lane, market, match, status, version, position, supply, requirement, tran
 
 insert into state.agreement
 select n % 12, md5('m' || n % 12)::uuid, md5('a' || n)::uuid, 'spot', md5('o' || n % 200)::uuid,
-    md5('o' || (n + 1) % 200)::uuid, md5('t' || n)::uuid, 'effective', 2, n + 1, null, null,
+    md5('o' || (n + 1) % 200)::uuid, md5('t' || n)::uuid,
+    case when n % 50 = 0 then 'draft' else 'effective' end, 2, n + 1, null, null,
     convert_to(repeat('x', 4000), 'UTF8'), null, 'EUR'
 from generate_series(0, $1::int - 1) n;
 
@@ -181,7 +184,8 @@ from state.invoice;
 
 insert into state.passport
 select n % 12, md5('p' || n)::uuid, md5('o' || n % 200)::uuid, md5('o' || (n + 1) % 200)::uuid,
-    md5('o' || (n + 2) % 200)::uuid, md5('f' || n % 200)::uuid, 'l' || n, 'swarf', 'live',
+    md5('o' || (n + 2) % 200)::uuid, md5('f' || n % 200)::uuid, 'l' || n, 'swarf',
+    case when n % 10 = 0 then 'live' else 'consumed' end,
     md5('w' || n)::uuid, 1, n + 1, convert_to(repeat('x', 400), 'UTF8')
 from generate_series(0, $1::int - 1) n;
 
@@ -385,7 +389,7 @@ async def test_what_the_writer_runs(database: Any, filled: Any) -> None:
             (party_events.READ_REGISTRATIONS, (3, str(posters[0])), {"journal_of_organisation"}),
             (contests.READ_PAGE, (None, NOW, asked[0], "mass", 0, 50), {"contest_waiting"}),
             (due.RETURNS, (BEGINNING, 64), {"delivery_returned"}),
-            (due.RETURNS, (BEGINNING, 64), {"passport_by_id", "passport_of_owner"}),
+            (due.RETURNS, (BEGINNING, 64), {"passport_by_id", "passport_live_of_owner"}),
             (due.LOOK_UP_TO_RETURN, (BEGINNING, 64), {"delivery_returned"}),
             (shipped.READ_REJECTED_LAST, (3, market, asked[0], "L1"), {"delivery_rejected"}),
             (shipped.READ_SENT_FOR, (3, market, asked[0], sold[0]), {"delivery_replacing", "delivery_of"}),
@@ -480,6 +484,7 @@ async def test_what_the_reader_runs_behind_row_security(database: Any, filled: A
                     ),
                     (lists.OWN_MATCHES, (organisation, match, None, None, 51), {"match_entry_of_seller"}),
                     (lists.OWN_MATCHES, (organisation, match, None, None, 51), {"match_entry_of_buyer"}),
+                    *open_of(organisation, supply),
                     (lists.WATERFALL, trade, {"waterfall_pkey"}),
                     *passports_of(organisation, lot),
                     *twins_of(own, lot),
@@ -504,7 +509,7 @@ async def test_what_the_reader_runs_behind_row_security(database: Any, filled: A
                         (market, *span, organisation, ["confirmed"], 5_001),
                         {"match_of_buyer_in_time"},
                     ),
-                    (crma.READ_HELD, (organisation, 5_001), {"passport_of_holder"}),
+                    (crma.READ_HELD, (organisation, 5_001), {"passport_live_of_holder"}),
                     (
                         crma.READ_CLOSED,
                         (None, *span, organisation, 20_001),
@@ -534,6 +539,14 @@ async def test_what_the_reader_runs_behind_row_security(database: Any, filled: A
                     [
                         (lists.ALL_ORDERS, ("lot", supply, None, None, 51), {"order_entry_of_kind"}),
                         (lists.ALL_MATCHES, (match, None, None, 51), {"match_entry_by_id"}),
+                        (lists.ALL_OPEN_ORDERS, ("lot", None, None, "open", 51), {"order_entry_open"}),
+                        (lists.ALL_OPEN_MATCHES, (None, None, "open", 51), {"match_entry_open"}),
+                        (
+                            agreements.READ_ALL_PENDING,
+                            (None, None, "draft", 51),
+                            {f"agreement_pending_of_{side}" for side in SIDES},
+                        ),
+                        (passports.READ_ALL_LIVE, (None, "live", 51), {"passport_live"}),
                         (passports.READ_ALL, (lot, None, 51), {"passport_by_id"}),
                         (passports.READ_BOUGHT, (organisation, 3, lot), {"lot_reservation_pkey"}),
                         (lineage.WALK_UP, (lot, 64, 5_001), {"lineage_edge_up"}),
@@ -551,6 +564,34 @@ async def test_what_the_reader_runs_behind_row_security(database: Any, filled: A
                 found = await reader.fetch(lineage.WALK_UP, lot, 64, 5_001)
                 assert 5_001 == len({row["node"] for row in found})
     await reader.close()
+
+
+def open_of(organisation: UUID, mark: UUID) -> list[tuple[str, tuple[object, ...], set[str]]]:
+    """What is open is found without what is closed, from the first page on as from a later one."""
+    found: list[tuple[str, tuple[object, ...], set[str]]] = []
+    for after in (None, mark):
+        open_ones = (organisation, after, None, "open", 51)
+        found += [
+            (
+                lists.OWN_OPEN_ORDERS,
+                (organisation, "lot", *open_ones[1:]),
+                {"order_entry_open_of_organisation"},
+            ),
+            *((lists.OWN_OPEN_MATCHES, open_ones, {f"match_entry_open_of_{side}"}) for side in SIDES),
+            *(
+                (
+                    agreements.READ_OWN_PENDING,
+                    (*open_ones[:3], "draft", 51),
+                    {f"agreement_pending_of_{side}"},
+                )
+                for side in SIDES
+            ),
+            *(
+                (passports.READ_LIVE_PAGE, (organisation, after, "live", 51), {f"passport_live_of_{party}"})
+                for party in ("issuer", "owner", "holder")
+            ),
+        ]
+    return found
 
 
 def feed_of(organisation: UUID, market: UUID) -> list[tuple[str, tuple[object, ...], set[str]]]:
@@ -580,7 +621,7 @@ def own_lists_of(organisation: UUID, mark: UUID) -> list[tuple[str, tuple[object
     begun = (instant, datetime(2027, 2, 5, tzinfo=UTC), issued_invoices.ALWAYS, 51)
     said = (issued_invoices.ALWAYS, own_nominations.FOR_EVER, instant, 51)
     found: list[tuple[str, tuple[object, ...], set[str]]] = []
-    for side in ("seller", "buyer"):
+    for side in SIDES:
         found += [
             (own_invoices.READ_BY_DUE, due, {f"issued_invoice_of_{side}_due"}),
             (own_invoices.READ_BY_ISSUE, issued, {f"issued_invoice_of_{side}_issued"}),
