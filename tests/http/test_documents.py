@@ -70,6 +70,28 @@ def test_components_are_named_for_generators_of_clients() -> None:
     assert [] == list(untyped(components))
 
 
+def test_patterns_and_alternatives_are_said_in_words_that_generators_know() -> None:
+    """No pattern looks ahead or behind, of alternatives told apart one holds, bounds are those that hold."""
+    found: list[Any] = []
+
+    def walk(value: Any) -> None:
+        if isinstance(value, dict):
+            found.append(value)
+            value = list(value.values())
+        if isinstance(value, list):
+            for member in value:
+                walk(member)
+
+    walk(document(declared(HANDLERS)))
+    patterns = [each["pattern"] for each in found if isinstance(each.get("pattern"), str)]
+    assert any("[1-9]" in pattern for pattern in patterns)
+    assert [] == [pattern for pattern in patterns if re.search(r"\(\?[^:]", pattern)]
+    told_apart = [each for each in found if "discriminator" in each]
+    assert told_apart
+    assert [] == [each for each in told_apart if "oneOf" not in each or "anyOf" in each]
+    assert [] == [each for each in found if "exclusiveMaximum" in each]
+
+
 def test_answers_are_open_and_requests_closed() -> None:
     """A generated client goes on where an answer has a member or a word that is new."""
     made = document(declared(HANDLERS))

@@ -76,6 +76,16 @@ def test_pattern_and_parser_agree(kind: DecimalKind, text: str) -> None:
     assert matches == parsed
 
 
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind.positive and not kind.at_most_hundred])
+@given(text=st.from_regex(r"[0-9]{1,3}(\.[0-9]{1,7})?", fullmatch=True))
+def test_a_positive_number_is_any_but_nothing(kind: DecimalKind, text: str) -> None:
+    """Those of the same kind that may be nothing, less what is made of zeros."""
+    whole, _, fraction = text.partition(".")
+    fits = len(fraction) <= kind.decimals and len(whole) <= kind.digits
+    plain = whole == "0" or not whole.startswith("0")
+    assert (fits and plain and text.strip("0.") != "") == (re.search(kind.pattern, text) is not None)
+
+
 def test_trailing_zeros_are_kept_as_far_as_traders_write_them() -> None:
     assert ["25.000", "5.6", "-0.50", "100"] == [
         TONNES.text(25_000_000),

@@ -69,8 +69,16 @@ class DecimalKind:
         if self.at_most_hundred:
             zeros = rf"(\.0{{1,{self.decimals}}})?"
             return rf"^(100{zeros}|(0|[1-9][0-9]?){fraction}){END}"
-        sign = "-?" if self.signed else r"(?!0(\.0*)?$)" if self.positive else ""
-        return rf"^{sign}(0|[1-9][0-9]{{0,{self.digits - 1}}}){fraction}{END}"
+        whole = rf"[1-9][0-9]{{0,{self.digits - 1}}}"
+        if self.positive and not self.signed:
+            return rf"^({whole}{fraction}{self._below_one()}){END}"
+        return rf"^{'-?' if self.signed else ''}(0|{whole}){fraction}{END}"
+
+    def _below_one(self) -> str:
+        """A digit other than 0 behind the point, found without looking ahead: not all regex engines can."""
+        left = range(self.decimals - 1, -1, -1)
+        digits = "|".join(rf"{'0' * (self.decimals - 1 - more)}[1-9][0-9]{{0,{more}}}" for more in left)
+        return rf"|0\.({digits})" if digits else ""
 
     @property
     def text_max(self) -> int:

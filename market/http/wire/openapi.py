@@ -17,8 +17,8 @@ from market.http.wire.conditions import IF_MATCH_PATTERN
 from market.http.wire.endpoint import Endpoint, Nothing
 from market.http.wire.idempotency import HEADER, PATTERN
 from market.http.wire.ids import PATH_IDS
-from market.http.wire.numbers import END
 from market.http.wire.paging import Listing
+from market.http.wire.portable_schemas import portable
 from market.http.wire.problems import MEDIA_TYPE, Problem
 from market.rules.streams.partner_events import PartnerEvent
 
@@ -84,23 +84,10 @@ def document(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
     }
 
 
-def _components(types: Sequence[Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+def _components(types: Sequence[Any]) -> tuple[list[Any], dict[str, Any]]:
     """References to the types, and the schemas that they lead to, by name."""
     refs, components = msgspec.json.schema_components(types, ref_template=REF)
-    return refs, _typed(components)
-
-
-def _typed(schema: Any) -> Any:
-    """Words to choose from say that they are strings: generators of clients ask for it, msgspec does not."""
-    if isinstance(schema, list | tuple):
-        return [_typed(part) for part in schema]
-    if not isinstance(schema, dict):
-        return schema
-    typed = {name: _typed(part) for name, part in schema.items()}
-    words = typed.get("enum")
-    if isinstance(words, list) and all(isinstance(word, str) for word in words):
-        typed.setdefault("type", "string")
-    return typed
+    return portable(refs), portable(components)
 
 
 WEBHOOK_HEADERS: Final = {
@@ -291,7 +278,7 @@ def _parameters(declared: Endpoint) -> Iterator[dict[str, Any]]:
         schema = (
             {"type": "string"}
             if prefix is None
-            else {"type": "string", "pattern": f"^{prefix}_[0-9a-f]{{32}}{END}"}
+            else {"type": "string", "pattern": f"^{prefix}_[0-9a-f]{{32}}$"}
         )
         yield {"name": name, "in": "path", "required": True, "schema": schema}
     if declared.query is not Nothing:
@@ -311,7 +298,7 @@ def _parameters(declared: Endpoint) -> Iterator[dict[str, Any]]:
             "in": "header",
             "required": True,
             "description": "The ETag of the version that you read.",
-            "schema": {"type": "string", "pattern": IF_MATCH_PATTERN},
+            "schema": portable({"type": "string", "pattern": IF_MATCH_PATTERN}),
             "example": '"v1"',
         }
     if declared.etagged:
