@@ -150,6 +150,13 @@ def test_who_knows_its_own_part_learns_nothing_of_the_rest() -> None:
     assert (2, 0) == (len(cells_of(large, FIVE)), len(cells_of(large, own)))
 
 
+def test_others_that_are_a_crowd_do_not_show_a_coordinator_that_has_more_than_half() -> None:
+    own = Threshold(groups_min=5, without=GROUPS[0])
+    others = [offered(group, 1_000_000) for group in GROUPS[1:6]]
+    assert 2 == len(cells_of([*others, offered(GROUPS[0], 5_000_000)], own))
+    assert () == cells_of([*others, offered(GROUPS[0], 5_000_001)], own)
+
+
 def test_who_bought_itself_learns_nothing_of_a_seller() -> None:
     """Each side of all is a crowd, and what others bought came of one seller."""
     own = Threshold(groups_min=5, without=GROUPS[0])
