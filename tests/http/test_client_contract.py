@@ -90,9 +90,10 @@ def resolved(schema: dict[str, Any]) -> dict[str, Any]:
 def choices(schema: dict[str, Any]) -> list[dict[str, Any]]:
     """One inside another counts as its own."""
     found = resolved(schema)
-    if "anyOf" not in found:
+    told = found.get("anyOf") or found.get("oneOf")
+    if told is None:
         return [found]
-    return [choice for each in found["anyOf"] for choice in choices(each)]
+    return [choice for each in told for choice in choices(each)]
 
 
 def misfits(kind: Any, schema: dict[str, Any], where: str) -> Iterator[str]:
