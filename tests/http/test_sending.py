@@ -126,9 +126,18 @@ async def test_a_real_server_sends_large_answers_whole_and_heads_without_bodies(
 
 
 @asynccontextmanager
-async def served(shop: Shop, protocol: type[Protocol] = Protocol) -> AsyncIterator[int]:
+async def served(
+    shop: Shop, protocol: type[Protocol] = Protocol, *, keep_alive_seconds: int = 5
+) -> AsyncIterator[int]:
     """The port of a real server."""
-    config = uvicorn.Config(shop.app, http=protocol, loop="none", lifespan="off", log_config=None)
+    config = uvicorn.Config(
+        shop.app,
+        http=protocol,
+        loop="none",
+        lifespan="off",
+        log_config=None,
+        timeout_keep_alive=keep_alive_seconds,
+    )
     server = uvicorn.Server(config)
     with socket.create_server(("127.0.0.1", 0)) as listening:
         serving = asyncio.create_task(server.serve(sockets=[listening]))
@@ -207,6 +216,28 @@ async def test_a_connection_beyond_those_that_are_kept_takes_an_idle_ones_place(
         kept[0][1].write(KEPT)
         assert (await kept[0][0].readuntil(b"}")).startswith(b"HTTP/1.1 200 ")
         for _, writer in kept:
+            writer.close()
+
+
+@pytest.mark.parametrize(
+    ("request_head", "behind"),
+    [(KEPT, b"\r\n"), (b"POST /nowhere HTTP/1.1\r\nhost: door\r\ncontent-length: 1\r\n\r\n", b"1")],
+    ids=["an empty line", "a body"],
+)
+async def test_who_sends_no_request_behind_an_answer_is_idle(
+    shop: Shop, request_head: bytes, behind: bytes
+) -> None:
+    async with served(shop, limited(1), keep_alive_seconds=1) as port:
+        for giving_way in (True, False):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(request_head)
+            assert b"}" in await reader.readuntil(b"}")
+            writer.write(behind)
+            await asyncio.sleep(0.1)
+            if giving_way:
+                assert (await answered(port, HEAD, b"\r\n")).startswith(b"HTTP/1.1 200 ")
+            async with asyncio.timeout(10):
+                assert b"" == await reader.read()
             writer.close()
 
 

@@ -101,6 +101,7 @@ class Protocol(HttpToolsProtocol):
         super().data_received(data)
         if self._arriving == "nothing":
             self._wait_no_more()
+            self._rest()
         elif self._arriving == "body":
             self._wait_no_more()
             self._due = self.loop.call_later(PART_SECONDS_MAX, self._late)
@@ -109,6 +110,14 @@ class Protocol(HttpToolsProtocol):
             self.send_400_response("")
         elif self._due is None:
             self._due = self.loop.call_later(HEAD_SECONDS_MAX, self._late)
+
+    def _rest(self) -> None:
+        """What came behind an answer and was no request: uvicorn would wait for the next for ever."""
+        if self.cycle.response_complete and not self.transport.is_closing():
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
+            self.idle[self] = None
 
     def on_message_begin(self) -> None:
         self._arriving = "head"
