@@ -526,7 +526,7 @@ async def test_an_organisation_opens_no_more_streams_than_are_left_to_others(
         await followers(shop, 2)
         answer = await shop.ask("GET", FEED, by=firm, headers={"Accept": EVENT_STREAM})
         assert (429, "too_many_streams") == (answer.status_code, answer.json()["code"])
-        assert "now 1 times" in answer.json()["detail"]
+        assert "now 1 time:" in answer.json()["detail"]
         async with streaming(shop, shop.scene.buyers[0]) as stream:
             await followers(shop, 3)
             full = await shop.ask("GET", FEED, by=firm, headers={"Accept": EVENT_STREAM})

@@ -10,6 +10,7 @@ from uuid import UUID
 import structlog
 
 from events.connections import Pool, acquire
+from events.counts import counted
 from events.decision import LaneKey
 from events.refusal import RecordUnavailable
 from market.http.wire.problems import DoorError
@@ -132,8 +133,8 @@ class FeedTail:
             raise DoorError(
                 "too_many_streams",
                 f"An organisation follows the feed {FOLLOWERS_OF_ORGANISATION_MAX:,} times at most, and no "
-                f"more often than this process has room left, now {free:,} times: close a stream, or try "
-                "another process.",
+                f"more often than this process has room left, now {counted(free, 'time')}: close a stream, "
+                "or try another process.",
                 headers={"Retry-After": "60"},
             )
 
