@@ -272,18 +272,26 @@ async def test_who_is_refused_and_asks_nothing_is_left(shop: Shop, monkeypatch: 
         assert (await answered(port)) in (b"", b"reset")
 
 
-@pytest.mark.parametrize(("files", "kept"), [(200, 100), (1_024, 8_000), (10_000, 8_000)])
-def test_a_process_keeps_as_many_connections_as_it_may_have_files(files: int, kept: int) -> None:
+@pytest.mark.parametrize(
+    ("files", "most", "raised", "kept"),
+    [
+        (200, 200, [200], 100),
+        (1_024, 4_096, [4_096], 3_584),
+        (1_024, 20_000, [8_512], 8_000),
+        (1_024, resource.RLIM_INFINITY, [8_512], 8_000),
+        (10_000, 20_000, [], 8_000),
+        (resource.RLIM_INFINITY, resource.RLIM_INFINITY, [], 8_000),
+    ],
+)
+def test_a_process_keeps_as_many_connections_as_it_may_have_files(
+    files: int, most: int, raised: list[int], kept: int, monkeypatch: Any
+) -> None:
     """It may ask for more than it has up to a limit of its own."""
-    before = resource.getrlimit(resource.RLIMIT_NOFILE)
-    most = files if files < 1_000 else before[1]
-    asked = []
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(resource, "getrlimit", lambda _: (files, most))
-        patched.setattr(resource, "setrlimit", lambda _, limits: asked.append(limits))
-        assert kept == connections_max()
-    assert [(min(most, 8_512), most)] * (files < 8_512) == asked
-    assert before == resource.getrlimit(resource.RLIMIT_NOFILE)
+    asked: list[tuple[int, int]] = []
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (files, most))
+    monkeypatch.setattr(resource, "setrlimit", lambda _, limits: asked.append(limits))
+    assert kept == connections_max()
+    assert [(each, most) for each in raised] == asked
 
 
 async def test_who_sends_no_request_in_time_is_left(shop: Shop, monkeypatch: Any) -> None:
