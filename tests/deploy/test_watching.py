@@ -117,7 +117,7 @@ def test_every_alert_has_a_row_that_names_it_and_no_row_names_another() -> None:
     assert sorted(rule["alert"] for rule in rules()) == sorted(named)
 
 
-def test_every_series_of_the_page_on_operations_has_an_alert() -> None:
+def test_every_series_of_the_page_on_watching_has_an_alert() -> None:
     watched = PAGE[PAGE.index("## What to watch") : PAGE.index("## Checking")]
     alerted = {name for rule in rules() for name, _ in selectors(rule["expr"])}
     named = set(re.findall(r"lodestone_[a-z_]+", watched))
