@@ -247,9 +247,13 @@ async def test_a_connection_is_refused_while_all_have_a_request_under_way(
     protocol = limited(2)
     async with served(shop, protocol) as port:
         begun = [await asyncio.open_connection("127.0.0.1", port) for _ in range(2)]
-        for _, writer in begun:
+        for reader, writer in begun:
+            writer.write(KEPT)
+            assert (await reader.readuntil(b"}")).startswith(b"HTTP/1.1 200 ")
             writer.write(HEAD)
-        await asyncio.sleep(0.1)
+        async with asyncio.timeout(20):
+            while protocol.idle:  # noqa: ASYNC110  nothing tells
+                await asyncio.sleep(0.01)
         with capture_logs() as logged:
             for _ in range(2):
                 found = await answered(port, HEAD, b"\r\n")
