@@ -12,6 +12,10 @@ MODULES = {
     for folder in ("market", "events", "contracts", "deploy", "tests", "bench", "examples")
     for path in (CHECKOUT / folder).rglob("*.py")
 }
+POINTING = [
+    *sorted((CHECKOUT / "market").rglob("*.py")),
+    *sorted((CHECKOUT / "deploy").rglob("*.y*ml")),
+]
 WITH_MODULES = ["README.md", "docs/architecture.md", "docs/where.md"]
 
 
@@ -30,6 +34,28 @@ def test_links_of_a_page_lead_somewhere(page: Path) -> None:
         file = (page.parent / path).resolve() if path else page
         if not file.exists() or (heading and heading not in headings(file)):
             astray.append(target)
+    assert [] == astray
+
+
+def test_alerts_and_commands_point_at_pages_and_headings_that_are_there() -> None:
+    """Such as "docs/watching.md, Disks": who is woken by it looks there."""
+    pointers = {
+        (path.name, name, heading)
+        for path in POINTING
+        for name, heading in re.findall(
+            r'\bdocs/([\w-]+)\.md(?:, "?([A-Z][\w ]*))?', path.read_text(encoding="utf-8")
+        )
+    }
+    titles = {
+        page.stem: re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+        for page in (CHECKOUT / "docs").glob("*.md")
+    }
+    assert {"watching", "securing", "running-a-market"} <= {name for _, name, heading in pointers if heading}
+    astray = [
+        pointer
+        for pointer in sorted(pointers)
+        if pointer[1] not in titles or (pointer[2] and pointer[2].strip() not in titles[pointer[1]])
+    ]
     assert [] == astray
 
 
