@@ -1,5 +1,6 @@
 """Hot queries at a realistic size go through their index: no scan of a table that grows."""
 
+import re
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime
 from itertools import product
@@ -564,6 +565,33 @@ async def test_what_the_reader_runs_behind_row_security(database: Any, filled: A
                 found = await reader.fetch(lineage.WALK_UP, lot, 64, 5_001)
                 assert 5_001 == len({row["node"] for row in found})
     await reader.close()
+
+
+async def test_what_is_open_is_the_same_by_its_own_statement(database: Any, filled: Any) -> None:
+    """Of each list as any other status is asked for, on the first page and behind it."""
+    writer = await as_writer(database)
+    own = await one(writer, "o0")
+    for general, narrow, key, asked, status in (
+        (lists.OWN_ORDERS, lists.OWN_OPEN_ORDERS, "order_id", ([own, "lot"], [None]), "open"),
+        (lists.ALL_ORDERS, lists.ALL_OPEN_ORDERS, "order_id", (["lot"], [None]), "open"),
+        (lists.OWN_MATCHES, lists.OWN_OPEN_MATCHES, "match", ([own], [None]), "open"),
+        (lists.ALL_MATCHES, lists.ALL_OPEN_MATCHES, "match", ([], [None]), "open"),
+        (agreements.READ_OWN, agreements.READ_OWN_PENDING, "agreement", ([own], [None]), "draft"),
+        (passports.READ_PAGE, passports.READ_LIVE_PAGE, "passport", ([own], []), "live"),
+        (passports.READ_ALL, passports.READ_ALL_LIVE, "passport", ([], []), "live"),
+    ):
+        after = None
+        for _ in range(2):
+            arguments = (*asked[0], after, *asked[1], status, 20)
+            found = await writer.fetch(narrow, *arguments)
+            assert found
+            assert await writer.fetch(general, *arguments) == found, narrow
+            after = found[len(found) // 2][key]
+    drafts = await writer.fetch(agreements.READ_ALL_PENDING, None, None, "draft", ORDERS)
+    assert ORDERS // 50 == len(drafts)
+    assert drafts == await writer.fetch(agreements.READ_ALL, None, None, "draft", ORDERS)
+    assert agreements.PENDING == set(re.findall(r"'(\w+)'", agreements.READ_ALL_PENDING))
+    await writer.close()
 
 
 def open_of(organisation: UUID, mark: UUID) -> list[tuple[str, tuple[object, ...], set[str]]]:
