@@ -248,7 +248,7 @@ def is_whole(kept: Path) -> bool:
     if not kept.is_file() or not digest.is_file():
         return False
     with kept.open("rb") as found:
-        return hashlib.file_digest(found, "sha256").hexdigest() == digest.read_text()
+        return hashlib.file_digest(found, "sha256").hexdigest().encode() == digest.read_bytes()
 
 
 def classes_wanted(java: str) -> str:

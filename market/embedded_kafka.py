@@ -205,7 +205,7 @@ def _read_classes(libs: Path) -> list[str]:
     try:
         with archive.open("rb") as kept:
             found = hashlib.file_digest(kept, "sha256").hexdigest()
-        whole = found == classes_digest(archive).read_text()
+        whole = found.encode() == classes_digest(archive).read_bytes()
     except OSError:
         return []
     if not whole:

@@ -185,10 +185,15 @@ def test_classes_that_are_gone_are_read_anew(
     stamp, classes = kafka / "classes.sha256", kafka / "classes.jsa"
     stamp.write_text(setup.classes_wanted(found))
     classes.touch()
-    classes.with_name("classes.jsa.sha256").write_text(hashlib.sha256(b"").hexdigest())
+    digest = classes.with_name("classes.jsa.sha256")
+    digest.write_text(hashlib.sha256(b"").hexdigest())
     setup.prepare_classes(tmp_path, os.environ)
     assert "" == capsys.readouterr().out
-    for damage in (partial(classes.write_text, "cut off"), partial(classes.unlink, missing_ok=True)):
+    for damage in (
+        partial(digest.write_bytes, b"\xff"),
+        partial(classes.write_text, "cut off"),
+        partial(classes.unlink, missing_ok=True),
+    ):
         damage()
         setup.prepare_classes(tmp_path, os.environ)
         told = capsys.readouterr().out

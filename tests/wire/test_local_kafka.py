@@ -1,6 +1,7 @@
 """The embedded Kafka: guests, restarts with data, killed owners, and a broker that dies."""
 
 import asyncio
+import hashlib
 import json
 import os
 import signal
@@ -14,7 +15,7 @@ from structlog.testing import capture_logs
 
 from events.brokers import Bootstrap, aiokafka_options
 from market.children import LocalServerError
-from market.embedded_kafka import classes_digest, kafka_classes, local_kafka
+from market.embedded_kafka import _read_classes, classes_digest, kafka_classes, local_kafka
 from market.embedded_postgres import local_postgres
 from market.settings import Settings, load
 
@@ -118,6 +119,19 @@ async def test_classes_that_were_cut_off_are_left_aside(
             await create(bootstrap, "kept")
             assert 0 == await send(bootstrap, "kept", b"all the same")
     assert {"kafka.classes_damaged"} == {each["event"] for each in logged if each["log_level"] == "warning"}
+
+
+def test_classes_whose_digest_cannot_be_read_are_left_aside(tmp_path: Path) -> None:
+    archive = kafka_classes(tmp_path)
+    archive.parent.mkdir()
+    archive.touch()
+    libs = archive.with_name("libs")
+    for digest, options in (
+        (b"\xff", []),
+        (hashlib.sha256(b"").hexdigest().encode(), [f"-XX:SharedArchiveFile={archive}"]),
+    ):
+        classes_digest(archive).write_bytes(digest)
+        assert options == _read_classes(libs)
 
 
 async def test_a_guest_uses_what_runs(server_settings: Settings, kafka_bootstrap: str) -> None:
