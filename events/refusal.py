@@ -70,7 +70,7 @@ class LaneBusy(Refusal):
 
 
 class RecordUnavailable(Refusal):
-    """The record cannot be reached; nothing was stored, try again."""
+    """The record cannot be reached, or took too long; nothing was stored, try again."""
 
     code = "record_unavailable"
 

@@ -64,7 +64,10 @@ def test_a_file_of_this_machine_is_no_server(error: OSError, ended_by: Exit, exp
         (KafkaTimeoutError("15 s"), "Kafka cannot be used now: 15 s"),
         (KafkaConnectionError(), "Kafka cannot be used now: KafkaConnectionError"),
         (asyncpg.CannotConnectNowError("it starts\nDETAIL"), "PostgreSQL cannot be used now: it starts"),
-        (RecordUnavailable(), "record_unavailable: The record cannot be reached"),
+        (
+            RecordUnavailable(),
+            "record_unavailable: The record cannot be reached, or took too long; nothing was",
+        ),
     ],
 )
 def test_what_is_away_is_said_without_a_word_of_python(error: Exception, expected: str) -> None:
