@@ -12,7 +12,7 @@ from msgspec import Struct
 from events.away_causes import say_why
 from events.callers import Caller
 from events.command import Command, Outcome
-from events.connections import DATABASE_AWAY, Connection, Pool, acquire
+from events.connections import BROKEN_OFF, DATABASE_AWAY, Connection, Pool, acquire
 from events.decision import Decision, LaneKey, Moment, Request
 from events.envelope import Draft
 from events.journal import read_deployment
@@ -49,11 +49,12 @@ class Desk(Struct, frozen=True, kw_only=True):
 
     @asynccontextmanager
     async def looking(self) -> AsyncIterator[Connection]:
-        """A connection for a look before a command. RecordUnavailable when the database is away."""
+        """A connection for a look before a command. RecordUnavailable when the database is away or takes
+        too long."""
         try:
             async with acquire(self.pool) as connection:
                 yield connection
-        except DATABASE_AWAY as error:
+        except (BROKEN_OFF, *DATABASE_AWAY) as error:
             say_why(error)
             raise RecordUnavailable from error
 

@@ -13,8 +13,10 @@ from events import away_causes
 from events.command import Outcome
 from events.connections import Connection, Pool
 from events.decision import LaneKey
+from events.desk import Desk
 from events.envelope import Recorded
 from events.heads import lock_lanes
+from events.ids import new_id
 from events.journal import Deployment, read_head
 from events.lane import LaneWriter
 from events.refusal import (
@@ -334,6 +336,18 @@ async def test_what_the_database_cannot_do_now_is_refused_to_all_and_stores_noth
     assert [refusal] * 3 == [type(outcome) for outcome in outcomes]
     assert [] == await effects(connection)
     assert 0 == (await read_head(connection, FIRST)).position
+
+
+async def test_a_look_before_a_command_that_takes_too_long_is_refused_as_the_command_would_be(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(away_causes, "_said_at", {})
+    desk = Desk(writer=writer_on(pool), pool=pool, lanes=1, new_id=new_id)
+    with capture_logs() as lines, pytest.raises(RecordUnavailable):
+        async with desk.looking() as connection, connection.transaction():
+            await connection.execute("set local statement_timeout = '10ms'")
+            await connection.execute("select pg_sleep(20)")
+    assert [("record_unavailable", "57014")] == [(line["event"], line["sqlstate"]) for line in lines]
 
 
 async def test_rehearsals_that_wait_for_a_lane_leave_the_pool_to_what_is_recorded(
