@@ -13,7 +13,7 @@ TOLD_MAX: Final = 20
 
 
 async def rule_findings(connection: Connection) -> list[Finding]:
-    """One for each market that lacks rules, `TOLD_MAX` at most; one for all where none does."""
+    """One for each market that lacks rules, one for those beyond `TOLD_MAX`; one for all where none does."""
     rows = await newest_rule_sets(connection)
     found = [
         Finding(
@@ -28,4 +28,7 @@ async def rule_findings(connection: Connection) -> list[Finding]:
     if rows and not found:
         told = f"the newest of {counted(len(rows), 'market')} has every rule of this version"
         return [Finding(what="rules", state="ok", told=told)]
-    return found[:TOLD_MAX]
+    if (more := len(found) - TOLD_MAX) > 0:
+        told = f"{counted(more, 'more market lacks', 'more markets lack')} some"
+        found[TOLD_MAX:] = [Finding(what="rules", state="attention", told=told)]
+    return found

@@ -24,6 +24,7 @@ from events.contract_terms import TermClause
 from events.refusal import ClockAhead
 from events.vocabulary import Period
 from market import watch as watching
+from market.cli import doctor_rules
 from market.cli.doctor_contests import contest_findings
 from market.cli.doctor_room import room_findings
 from market.cli.doctor_rules import rule_findings
@@ -132,6 +133,8 @@ async def test_what_no_process_takes_up_is_seen_to_wait(
                 late = scene.clock.now + timedelta(days=31)
                 findings = [each async for each in contest_findings(connection, late)]
                 lacking = await rule_findings(connection)
+                monkeypatch.setattr(doctor_rules, "TOLD_MAX", 0)
+                beyond = await rule_findings(connection)
     told = f"1 wait to be settled, the oldest, of {contested}, for 31 days"
     assert [("contests, declaration", "attention", told)] == [
         (each.what, each.state, each.told) for each in findings
@@ -140,6 +143,7 @@ async def test_what_no_process_takes_up_is_seen_to_wait(
     without = ", ".join(SWITCHES)
     assert (f"rules of {to_text('mkt', scene.market)}", "attention") == (of_market.what, of_market.state)
     assert f"version 1 is without {without}" == of_market.told
+    assert [Finding(what="rules", state="attention", told="1 more market lacks some")] == beyond
     assert HOUR_SECONDS == read("timer_oldest_due_seconds", kind="expiry")
     assert [0, 0, 0, 0] == [
         read("timer_oldest_due_seconds", kind=kind) for kind in ("lapse", "agreement", "volumes", "delivery")
