@@ -252,7 +252,7 @@ async def test_a_connection_is_refused_while_all_have_a_request_under_way(
             assert (await reader.readuntil(b"}")).startswith(b"HTTP/1.1 200 ")
             writer.write(HEAD)
         async with asyncio.timeout(20):
-            while protocol.idle:  # noqa: ASYNC110  nothing tells
+            while protocol.idle:  # noqa: ASYNC110  the server tells of no request that it has begun to read
                 await asyncio.sleep(0.01)
         with capture_logs() as logged:
             for _ in range(2):

@@ -238,7 +238,7 @@ def test_nobody_declares_what_it_bought_of_itself_however_it_writes_its_name() -
         ("Other magnets", []),
         ("", []),
     ):
-        assert expected == blotter(lambda own_name=own_name: declaring(terms, own_name=own_name))  # type: ignore[misc]
+        assert expected == blotter(partial(declaring, terms, own_name=own_name))
 
 
 def test_who_may_declare_and_correct_what() -> None:

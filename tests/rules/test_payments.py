@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -184,7 +185,7 @@ def test_a_step_is_refused_for_every_reason_at_once() -> None:
         ("seller", lane.withdraw_payment, [("payment_of_other", None), ("version_stale", None)]),
         ("seller", lane.reverse, [("payment_status_unfit", None), ("version_stale", None)]),
     ):
-        assert expected == blotter(lambda by=by, step=step: step(by=by, **stale))  # type: ignore[misc]
+        assert expected == blotter(partial(step, by=by, **stale))
     assert [("malformed_member", "/reason")] == blotter(lambda: lane.deny(reason=""))
     lane.deny().withdraw_payment()
     assert (3, "withdrawn") == (lane.payments[lane.paying].version, lane.payments[lane.paying].status)

@@ -1,6 +1,7 @@
 """The account of a contract year: output declared, shortfall told, and what the end leaves owing."""
 
 from datetime import date, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -108,9 +109,7 @@ def test_a_year_waits_until_its_force_majeure_can_no_longer_be_contested() -> No
     assert isinstance(last, datetime)
     for suspension, now in ((rested, last - timedelta(microseconds=1)), (open_contest, at(2031, 1, 1))):
         state = account_state(taken(420), suspensions=(suspension,))
-        assert [("year_contested", None)] == blotter(
-            lambda state=state, now=now: assess_year(state, ASSESS, moment(now))  # type: ignore[misc]
-        )
+        assert [("year_contested", None)] == blotter(partial(assess_year, state, ASSESS, moment(now)))
     assert facts(assess_year(account_state(taken(420), suspensions=(rested,)), ASSESS, moment(last)))
 
 

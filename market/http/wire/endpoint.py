@@ -88,7 +88,7 @@ class Endpoint(Address, frozen=True, kw_only=True):
 
 class _Typed(Endpoint, Generic[B, Q], frozen=True, kw_only=True):
     body: type[B] | None = None
-    query: type[Q] = Nothing  # type: ignore[assignment]
+    query: type[Q] = Nothing  # type: ignore[assignment]  # a route without a query has this one for Q
 
 
 class Answer(Struct, kw_only=True):
