@@ -15,10 +15,11 @@ import shutil
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+from steps import COMPOSE_ALTERNATIVE, ROOT, SetupError, install_packages, run_with_progress, say
+
 REQUIREMENTS = ROOT / "requirements" / "development.txt"
 POM = ROOT / "deploy" / "kafka" / "pom.xml"
 JAR_CHECKSUMS = ROOT / "deploy" / "kafka" / "jars.sha256"
@@ -28,11 +29,6 @@ JAVA_OLDEST = 17
 JAVA_PACKAGE = "default-jre-headless"
 MAVEN_PACKAGE = "maven"
 NEEDED = {JAVA_PACKAGE: f"Java {JAVA_OLDEST} or newer", MAVEN_PACKAGE: "Maven"}
-COMPOSE_ALTERNATIVE = "Or use Docker instead: docker compose -f deploy/compose.yaml up --build"
-
-
-class SetupError(Exception):
-    """One sentence that says what is missing and what to do about it."""
 
 
 def main() -> int:
@@ -50,10 +46,6 @@ def main() -> int:
         print("\nset-up interrupted; run it again to continue", file=sys.stderr)
         return 130
     return 0
-
-
-def say(text: str) -> None:
-    print(text, flush=True)
 
 
 def data_dir(environ: Mapping[str, str]) -> Path:
@@ -80,7 +72,6 @@ def prepare_environment() -> None:
         return
     say(f"[1/2] Python packages into {venv}")
     python = create_venv(venv)
-    count = len(re.findall(r"^[A-Za-z0-9][\w.-]*==", REQUIREMENTS.read_text(), re.MULTILINE))
     log = venv / "setup.log"
     pip = [
         python,
@@ -93,13 +84,15 @@ def prepare_environment() -> None:
         "off",
         "--no-compile",  # half of all the work; what is imported is compiled then
     ]
-    run_with_progress(
-        [*pip, "--require-hashes", "-r", str(REQUIREMENTS)],
-        log,
-        re.compile(r"^(Collecting|Requirement already satisfied)"),
-        f"of about {count} packages resolved",
-        "installing the Python packages",
-    )
+    if pip_is_directed(python) or not install_with_uv(pip, log):
+        count = len(re.findall(r"^[A-Za-z0-9][\w.-]*==", REQUIREMENTS.read_text(), re.MULTILINE))
+        run_with_progress(
+            [*pip, "--require-hashes", "-r", str(REQUIREMENTS)],
+            log,
+            re.compile(r"^(Collecting|Requirement already satisfied)"),
+            f"of about {count} packages resolved",
+            "installing the Python packages",
+        )
     run_with_progress(
         [*pip, "--no-deps", "--no-build-isolation", "-e", str(ROOT)],
         log,
@@ -108,6 +101,51 @@ def prepare_environment() -> None:
         "linking the project into its environment",
     )
     stamp.write_text(wanted)
+
+
+def pip_is_directed(python: str) -> bool:
+    """Whether pip's own settings, which uv does not read, say how packages are to be reached."""
+    shown = subprocess.run(
+        [python, "-m", "pip", "config", "list"], capture_output=True, text=True, check=False
+    )
+    return re.search(r"\.(index-url|no-index|proxy|client-cert)=", shown.stdout) is not None
+
+
+def install_with_uv(pip: list[str], log: Path) -> bool:
+    """Whether uv, fetched by pip under its hash, installed all packages: it takes a quarter of pip's time."""
+    wanted = log.with_name("uv.txt")
+    wanted.write_text(pinned("uv", REQUIREMENTS.read_text()))
+    run_with_progress(
+        [*pip, "--require-hashes", "-r", str(wanted)],
+        log,
+        re.compile(r"^(Collecting|Requirement already satisfied)"),
+        "installer fetched",
+        "fetching the installer of Python packages",
+    )
+    command = [
+        *(str(log.with_name("bin") / "uv"), "pip", "install", "--system-certs", "--require-hashes"),
+        *("--python", pip[0], "-r", str(REQUIREMENTS), *([] if home_is_writable() else ["--no-cache"])),
+    ]
+    try:
+        run_with_progress(
+            command,
+            log,
+            re.compile(r"^ (Downloaded|\+) "),
+            "packages downloaded or installed",
+            "installing the Python packages",
+        )
+    except SetupError:
+        say(f"      uv could not install them ({log} says why): pip does it")
+        return False
+    return True
+
+
+def pinned(name: str, requirements: str) -> str:
+    """The lines of one package, its hashes with it."""
+    found = re.search(rf"^{name}==(?:.*\\\n)*.*\n", requirements, re.MULTILINE)
+    if found is None:
+        raise SetupError(f"{name} is not in {REQUIREMENTS.relative_to(ROOT)}")
+    return found.group()
 
 
 def environment_fingerprint() -> str:
@@ -259,11 +297,15 @@ def classes_wanted(java: str) -> str:
 
 def maven_repository(data: Path) -> list[str]:
     """Maven keeps downloads in the home folder; a user without one keeps them in the data folder."""
+    return [] if home_is_writable() else [f"-Dmaven.repo.local={data / 'kafka' / 'maven'}"]
+
+
+def home_is_writable() -> bool:
     try:
         home = Path(pwd.getpwuid(os.geteuid()).pw_dir)
     except KeyError:
-        home = Path("/nonexistent")
-    return [] if os.access(home, os.W_OK) else [f"-Dmaven.repo.local={data / 'kafka' / 'maven'}"]
+        return False
+    return os.access(home, os.W_OK)
 
 
 def missing_packages(*, java_ok: bool, maven_ok: bool, jars_ok: bool) -> list[str]:
@@ -313,69 +355,6 @@ def check_jars(folder: Path, checksums: str) -> int:
     if differing:
         raise SetupError(f"these jars do not match {JAR_CHECKSUMS.relative_to(ROOT)}: {', '.join(differing)}")
     return len(found)
-
-
-# --- system packages and child processes
-
-
-def install_packages(
-    packages: list[str],
-    purpose: str,
-    environ: Mapping[str, str],
-    *,
-    root: bool | None = None,
-    run: Callable[[list[str]], int] | None = None,
-) -> None:
-    """Install Debian packages as root and say so; otherwise raise one sentence naming them."""
-    is_root = os.geteuid() == 0 if root is None else root
-    apt = shutil.which("apt-get", path=environ.get("PATH"))
-    names = " ".join(packages)
-    if apt is None or not is_root or environ.get("LODESTONE_NO_APT") == "1":
-        raise SetupError(
-            f"{purpose} {'is' if len(packages) == 1 else 'are'} missing; "
-            f"install {names} (Debian: apt-get install {names}). "
-            f"{COMPOSE_ALTERNATIVE}"
-        )
-    say(f"      installing Debian packages with apt-get: {names} (LODESTONE_NO_APT=1 forbids this)")
-    runner = run or run_apt
-    install = [apt, "install", "-y", "--no-install-recommends", *packages]
-    if runner(install) != 0 and (runner([apt, "update"]) != 0 or runner(install) != 0):
-        raise SetupError(f"apt-get could not install {names}. {COMPOSE_ALTERNATIVE}")
-
-
-def run_apt(command: list[str]) -> int:
-    environ = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    done = subprocess.run([*command, "-q"], env=environ, stdout=subprocess.DEVNULL, check=False)
-    return done.returncode
-
-
-def run_with_progress(command: list[str], log: Path, counted: re.Pattern[str], unit: str, what: str) -> None:
-    """Run a child, write all it says to `log`, show a count of the lines that match `counted`."""
-    log.parent.mkdir(parents=True, exist_ok=True)
-    terminal = sys.stdout.isatty()
-    count = 0
-    tail: list[str] = []
-    with (
-        log.open("a", encoding="utf-8") as sink,
-        subprocess.Popen(
-            command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
-        ) as child,
-    ):
-        for line in child.stdout or ():
-            sink.write(line)
-            tail = [*tail[-11:], line.rstrip()]
-            if counted.search(line):
-                count += 1
-                if terminal:
-                    print(f"\r      {count} {unit}", end="", flush=True)
-                elif count % 20 == 0:
-                    say(f"      {count} {unit}")
-    if terminal and count:
-        print(flush=True)
-    if child.returncode != 0:
-        raise SetupError(f"{what} failed (all of its output: {log}); its last lines:\n" + "\n".join(tail))
-    if not terminal:
-        say(f"      done: {count} {unit}")
 
 
 if __name__ == "__main__":

@@ -22,7 +22,9 @@ def setup() -> ModuleType:
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.syspath_prepend(str(CHECKOUT / "deploy"))
+        spec.loader.exec_module(module)
     return module
 
 
@@ -225,6 +227,56 @@ def test_the_interpreter_of_a_moved_environment_is_made_anew(setup: ModuleType, 
     assert str(moved / "bin" / "python") == python
     assert (moved / "pyvenv.cfg").is_file()
     assert str(moved) in (moved / "bin" / "pip").read_text()
+
+
+def test_one_package_is_taken_with_its_hashes_alone(setup: ModuleType) -> None:
+    uv = "uv==2 \\\n    --hash=sha256:02 \\\n    --hash=sha256:03\n"
+    requirements = f"a==1 \\\n    --hash=sha256:01\n{uv}    # via b\nuvicorn==3 \\\n    --hash=sha256:04\n"
+    assert uv == setup.pinned("uv", requirements)
+    assert setup.pinned("uv", setup.REQUIREMENTS.read_text()).startswith("uv==")
+    with pytest.raises(setup.SetupError, match=r"v is not in requirements/development\.txt"):
+        setup.pinned("v", requirements)
+
+
+@pytest.mark.parametrize(
+    ("settings", "directed"),
+    [
+        ("global.index-url='…'", True),
+        (":env:.no-index='1'", True),
+        ("global.proxy='…'", True),
+        ("global.extra-index-url='…'", False),
+        ("global.timeout='180'", False),
+        ("", False),
+    ],
+)
+def test_settings_that_only_pip_reads_are_pips_to_follow(
+    setup: ModuleType, tmp_path: Path, settings: str, directed: bool
+) -> None:
+    python = program(tmp_path, "python", f'[ "$*" = "-m pip config list" ] && echo "{settings}"')
+    assert directed is setup.pip_is_directed(str(python))
+
+
+@pytest.mark.parametrize("exit_code", [0, 2])
+def test_where_uv_fails_pip_takes_over_and_says_so(
+    setup: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str], exit_code: int
+) -> None:
+    pip = program(tmp_path, "pip", "exit 0")
+    asked = tmp_path / "asked"
+    program(tmp_path / "bin", "uv", f'echo "$*" > {asked}; echo the reason; exit {exit_code}')
+    assert (exit_code == 0) is setup.install_with_uv([str(pip)], tmp_path / "setup.log")
+    assert re.match(
+        rf"pip install .*--require-hashes --python {pip} -r .*development\.txt", asked.read_text()
+    )
+    assert "the reason" in (tmp_path / "setup.log").read_text()
+    assert (exit_code != 0) is ("pip does it" in capsys.readouterr().out)
+
+
+def test_without_the_installer_nothing_is_tried_twice(setup: ModuleType, tmp_path: Path) -> None:
+    pip = program(tmp_path, "pip", "echo no way to the packages; exit 1")
+    with pytest.raises(
+        setup.SetupError, match=r"(?s)fetching the installer .* failed .*no way to the packages"
+    ):
+        setup.install_with_uv([str(pip)], tmp_path / "setup.log")
 
 
 def test_a_machine_without_maven_is_told_in_one_sentence_before_any_download(tmp_path: Path) -> None:
