@@ -42,7 +42,7 @@ async def printed(*command: str, **environment: str) -> str:
 
 async def test_both_pages_print_what_they_show(instance: dict[str, str], tmp_path: Path) -> None:
     """One market for both: the trade runs beside the orders that the other page posts and withdraws."""
-    shown = README.partition("What it printed:\n\n```\n")[2].partition("```")[0]
+    shown = README.partition("Its output:\n\n```\n")[2].partition("```")[0]
     begin, *commands = blocks(INTEGRATE, "bash")
     assert begin in README
     up = await start(instance)
