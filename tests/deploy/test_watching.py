@@ -111,7 +111,7 @@ def test_a_year_that_waits_for_its_price_is_no_timer_that_stands() -> None:
 
 def test_every_alert_has_a_row_that_names_it_and_no_row_names_another() -> None:
     """The name is what stands in the message at night, and what is searched for."""
-    watched = PAGE[PAGE.index("| sign | means | do |") : PAGE.index("## Disks")]
+    watched = PAGE[PAGE.index("| signal | meaning | what to do |") : PAGE.index("## Disks")]
     signs = [row.split(" | ")[0] for row in watched.splitlines() if row.startswith("| ")]
     named = [name for sign in signs for name in re.findall(r"`(Lodestone\w+)`", sign)]
     assert sorted(rule["alert"] for rule in rules()) == sorted(named)
