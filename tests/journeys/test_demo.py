@@ -77,7 +77,7 @@ def spaced_once(lines: Iterable[str]) -> list[str]:
 
 def check_readme(told: str) -> None:
     """What the README shows of the demonstration is what it prints: a ticket and a waterfall, and claims."""
-    shown = README.partition("From `make demo`")[2].partition("## ")[0].split("```")[1::2]
+    shown = README.partition("Part of the output of `make demo`")[2].partition("## ")[0].split("```")[1::2]
     ticket_and_waterfall, claims = shown
     entries = [
         entry for line in ticket_and_waterfall.splitlines() for entry in re.split(r" {3,}(?=[a-z+=−])", line)
