@@ -6,6 +6,7 @@ from http import HTTPStatus
 from time import monotonic
 from typing import Any, ClassVar, Final, Literal, TypeAlias
 
+import httptools
 import structlog
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -41,8 +42,9 @@ class _HeadTooLarge(Exception):
 class Protocol(HttpToolsProtocol):
     """uvicorn's, on a transport that sends once a turn of the loop.
 
-    A head that is too large is answered with 431; who does not send on in time is left. A connection
-    beyond `connections_max` takes the place of the one that has longest had no request, else it gets 503.
+    A head that is too large is answered with 431; who does not send on in time is left. Who asks for HTTP/2
+    without TLS, as Java's client does of itself, is answered in HTTP/1.1. A connection beyond
+    `connections_max` takes the place of the one that has longest had no request, else it gets 503.
     """
 
     connections_max: ClassVar[int] = CONNECTIONS_MAX
@@ -52,6 +54,8 @@ class Protocol(HttpToolsProtocol):
     _head_bytes = 0
     _too_large = False
     _refused = False
+    _wishes = False
+    """For another protocol: the request that arrives."""
     _due: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn
@@ -98,7 +102,8 @@ class Protocol(HttpToolsProtocol):
         self.idle.pop(self, None)
         if self._arriving != "body":
             self._head_bytes += len(data)
-        super().data_received(data)
+        self._unset_keepalive_if_required()
+        self._read(memoryview(data))
         if self._arriving == "nothing":
             self._wait_no_more()
             self._rest()
@@ -110,6 +115,38 @@ class Protocol(HttpToolsProtocol):
             self.send_400_response("")
         elif self._due is None:
             self._due = self.loop.call_later(HEAD_SECONDS_MAX, self._late)
+
+    def _read(self, data: memoryview) -> None:
+        """Where a request asks for another protocol the parser stops behind its head, as if it had no body,
+        and reads nothing more: it is read once more without that wish, which a server need not grant
+        (RFC 9110, 7.8)."""
+        while data:
+            try:
+                self.parser.feed_data(data)
+            except httptools.HttpParserUpgrade as stopped:
+                if not self._wishes:
+                    return
+                data = data[stopped.args[0] :]
+                self._read_again()
+            except httptools.HttpParserError:
+                self.send_400_response("Invalid HTTP request received.")
+                return
+            else:
+                return
+
+    def _read_again(self) -> None:
+        """The head that has come, by a parser of its own that then reads on."""
+        fields = b"".join(b"%b: %b\r\n" % field for field in self.headers if field[0] != b"upgrade")
+        head = b"%b %b HTTP/%b\r\n%b\r\n" % (
+            self.parser.get_method(),
+            self.url,
+            self.parser.get_http_version().encode(),
+            fields,
+        )
+        self._wishes = False
+        self.parser = httptools.HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        self.parser.feed_data(head)
 
     def _rest(self) -> None:
         """What came behind an answer and was no request: uvicorn would wait for the next for ever."""
@@ -128,11 +165,14 @@ class Protocol(HttpToolsProtocol):
         if len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > HEAD_BYTES_MAX:
             self._too_large = True
             raise _HeadTooLarge
-        super().on_headers_complete()
+        self._wishes = self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT"
+        if not self._wishes:
+            super().on_headers_complete()
 
     def on_message_complete(self) -> None:
-        self._arriving = "nothing"
-        super().on_message_complete()
+        if not self._wishes:
+            self._arriving = "nothing"
+            super().on_message_complete()
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
@@ -157,10 +197,6 @@ class Protocol(HttpToolsProtocol):
         if self._due is not None:
             self._due.cancel()
             self._due = None
-
-    # Java's client asks every connection for HTTP/2 so: a line of the log each, for whoever has no key.
-    def _unsupported_upgrade_warning(self) -> None:
-        return None
 
 
 def limited(connections_max: int) -> type[Protocol]:
