@@ -1,6 +1,7 @@
 """The one finite decimal: strict texts, exact integers, nothing rounded."""
 
 import re
+from decimal import Decimal
 from uuid import UUID
 
 import msgspec
@@ -15,7 +16,9 @@ from market.http.wire import numbers
 from market.http.wire.numbers import (
     EUR_CENTS,
     KILOGRAMS_POSITIVE,
+    PART_PERCENT,
     PERCENT,
+    PERCENT_POSITIVE,
     SIGNED_EUR_PER_KG,
     TONNES,
     DecimalKind,
@@ -54,6 +57,9 @@ def test_every_integer_in_range_comes_back_from_its_text(kind: DecimalKind, data
         (PERCENT, "100.1", "out_of_range"),
         (PERCENT, "101", "out_of_range"),
         (KILOGRAMS_POSITIVE, "0.000", "not_positive"),
+        (PART_PERCENT, "0", "not_positive"),
+        (PERCENT_POSITIVE, "0.00", "not_positive"),
+        (PERCENT_POSITIVE, "100.1", "out_of_range"),
         (EUR_CENTS, "0.001", "over_precise"),
         (SIGNED_EUR_PER_KG, "9" * 30, "out_of_range"),
     ],
@@ -76,12 +82,13 @@ def test_pattern_and_parser_agree(kind: DecimalKind, text: str) -> None:
     assert matches == parsed
 
 
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind.positive and not kind.at_most_hundred])
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind.positive])
 @given(text=st.from_regex(r"[0-9]{1,3}(\.[0-9]{1,7})?", fullmatch=True))
 def test_a_positive_number_is_any_but_nothing(kind: DecimalKind, text: str) -> None:
     """Those of the same kind that may be nothing, less what is made of zeros."""
     whole, _, fraction = text.partition(".")
     fits = len(fraction) <= kind.decimals and len(whole) <= kind.digits
+    fits = fits and (not kind.at_most_hundred or Decimal(text) <= 100)
     plain = whole == "0" or not whole.startswith("0")
     assert (fits and plain and text.strip("0.") != "") == (re.search(kind.pattern, text) is not None)
 

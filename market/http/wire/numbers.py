@@ -67,8 +67,10 @@ class DecimalKind:
     def _pattern(self) -> str:
         fraction = rf"(\.[0-9]{{1,{self.decimals}}})?" if self.decimals else ""
         if self.at_most_hundred:
-            zeros = rf"(\.0{{1,{self.decimals}}})?"
-            return rf"^(100{zeros}|(0|[1-9][0-9]?){fraction}){END}"
+            hundred = rf"100(\.0{{1,{self.decimals}}})?"
+            if self.positive:
+                return rf"^({hundred}|[1-9][0-9]?{fraction}{self._below_one()}){END}"
+            return rf"^({hundred}|(0|[1-9][0-9]?){fraction}){END}"
         whole = rf"[1-9][0-9]{{0,{self.digits - 1}}}"
         if self.positive and not self.signed:
             return rf"^({whole}{fraction}{self._below_one()}){END}"
