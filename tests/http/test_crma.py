@@ -17,7 +17,7 @@ from market.commands import passports
 from market.http.materials import crma_sheets
 from market.http.materials.crma_sheets import SCOPE
 from market.http.wire.ids import to_text
-from market.http.wire.sheets import MEDIA_TYPES, Bar, Sheet, accepted, as_csv, as_page, as_svg
+from market.http.wire.sheets import Bar, Sheet, as_csv, as_page, as_svg
 from market.rules.passports.passports import IssuePassport
 from market.store import crma
 from tests.http.shop import Shop
@@ -341,22 +341,6 @@ async def test_every_figure_comes_as_plot_and_page_too(shop: Shop, seller: Firm,
                 figure = str(name).endswith(("_kg", "_percent", "_days")) and text != ""
                 assert (Decimal(text) if figure else text) == (Decimal(str(cell)) if figure else cell or "")
                 assert isinstance(cell, int | float) == figure
-
-
-@pytest.mark.parametrize(
-    ("header", "shape"),
-    [
-        (None, "json"),
-        ("*/*", "json"),
-        ("image/svg+xml", "svg"),
-        ("text/plain, text/csv;q=0.5", "csv"),
-        ("application/json, text/html", "json"),
-        ("text/plain", "json"),
-        ("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet, */*", "xlsx"),
-    ],
-)
-def test_the_first_shape_that_is_offered_is_taken(header: str | None, shape: str) -> None:
-    assert shape == accepted(header, MEDIA_TYPES)
 
 
 def test_a_name_never_becomes_markup() -> None:

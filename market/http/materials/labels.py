@@ -8,10 +8,10 @@ from events.connections import Connection
 from events.passport_terms import MagnetRecord
 from market.http.materials import label_page
 from market.http.materials.passport_views import LabelView
+from market.http.wire.accepting import accepted
 from market.http.wire.access import PUBLIC
 from market.http.wire.endpoint import JSON, Answer, Call, Nothing, endpoint, not_found
 from market.http.wire.reads import as_desk
-from market.http.wire.sheets import accepted
 from market.pages import POLICY
 from market.rules.passports.magnet_labels import Responsible
 from market.rules.visibility.passport_visibility import MagnetLabel, see_label

@@ -16,6 +16,7 @@ from market.http.materials import lineage_page
 from market.http.materials.labels import TAG
 from market.http.materials.passport_reads import load, viewer
 from market.http.materials.path_terms import StagePath
+from market.http.wire.accepting import accepted
 from market.http.wire.access import READERS
 from market.http.wire.endpoint import JSON, Answer, Call, Nothing, endpoint
 from market.http.wire.ids import OrganisationId, PassportId, TransformationId, to_text
@@ -23,7 +24,6 @@ from market.http.wire.loading import COST, RATE, BookLoads
 from market.http.wire.material import Body
 from market.http.wire.numbers import PERCENT, TONNES, DecimalText
 from market.http.wire.reads import as_desk, own
-from market.http.wire.sheets import accepted
 from market.pages import POLICY
 from market.rules.passport import PassportStatus
 from market.rules.passports.lineage import (

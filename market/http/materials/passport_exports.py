@@ -20,13 +20,13 @@ from market.http.materials.export_examples import EPCIS, PRODUCT_PASSPORT
 from market.http.materials.labels import TAG, load_label
 from market.http.materials.passport_reads import load, viewer
 from market.http.materials.transformations import load as load_transformation
+from market.http.wire.accepting import accepted
 from market.http.wire.access import PUBLIC, READERS
 from market.http.wire.endpoint import JSON, Answer, Call, Nothing, endpoint
 from market.http.wire.ids import to_text
 from market.http.wire.material import Body
 from market.http.wire.problems import DoorError
 from market.http.wire.reads import as_desk
-from market.http.wire.sheets import accepted
 from market.rules.passports.data_carriers import LinkKind, carrier_link
 from market.rules.visibility.passport_visibility import SeenPassport, see_material
 from market.store import passports as store

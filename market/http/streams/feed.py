@@ -16,6 +16,7 @@ from events.decision import LaneKey
 from events.refusal import RecordUnavailable
 from market.damaged_feed import tell
 from market.http.streams.feed_cursors import LATEST, PATH, FeedCursor, FeedUntil, Place, check_kept, opened
+from market.http.wire.accepting import accepted
 from market.http.wire.access import READERS
 from market.http.wire.endpoint import Answer, Call, Nothing, endpoint
 from market.http.wire.faults import Fault, InvalidInputError
@@ -36,6 +37,7 @@ TAG: Final = "Feed"
 BATCH: Final = "application/cloudevents-batch+json"
 EVENT_STREAM: Final = "text/event-stream"
 LINES: Final = "application/x-ndjson"
+KINDS: Final = {kind: kind for kind in (BATCH, EVENT_STREAM, LINES)}
 LIMIT_DEFAULT: Final = 100
 PAGE_LINES: Final = 200
 QUIET_SECONDS: Final = 15.0
@@ -125,7 +127,7 @@ class Told(NamedTuple):
 )
 async def follow(call: Call[Nothing, FeedQuery]) -> Answer:
     wanted = _wanted(call.query)
-    kind = _kind(call.header(b"accept") or "")
+    kind = accepted(call.header(b"accept"), KINDS)
     _check_applicable(call.query, kind)
     resumed = call.header(b"last-event-id") if kind == EVENT_STREAM else None
     place = await _place(call, resumed or call.query.after)
@@ -144,13 +146,6 @@ async def follow(call: Call[Nothing, FeedQuery]) -> Answer:
         page = await _read(call, place, wanted, PAGE_LINES, upto)
         return Answer(body=_lines(call, place, wanted, upto, page), media_type=LINES)
     return await _batch(call, place, wanted)
-
-
-def _kind(accept: str) -> str:
-    for kind in (EVENT_STREAM, LINES):
-        if kind in accept.lower():
-            return kind
-    return BATCH
 
 
 def _check_applicable(query: FeedQuery, kind: str) -> None:

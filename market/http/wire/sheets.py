@@ -4,15 +4,16 @@ Pages and plots are built as trees of elements, so that no text can become marku
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from functools import partial
 from operator import itemgetter
-from typing import Any, Final, Literal, TypeAlias, TypeVar
+from typing import Any, Final, Literal, TypeAlias
 from xml.etree.ElementTree import Element, SubElement, tostring
 
 from msgspec import Struct, structs
 
+from market.http.wire.accepting import accepted
 from market.http.wire.endpoint import JSON, Answer, Call
 from market.http.wire.loading import BookLoads
 from market.http.wire.row_files import XLSX
@@ -31,7 +32,6 @@ from market.pages import (
     words,
 )
 
-Name = TypeVar("Name", bound=str)
 Row: TypeAlias = tuple[str | None, ...]
 Shape = Literal["json", "csv", "svg", "html", "xlsx"]
 MEDIA_TYPES: Final[dict[Shape, str]] = {
@@ -66,7 +66,6 @@ WORDED: Final = frozenset(
 """Names of columns whose cells are words of closed lists, not what somebody wrote."""
 NOTHING: Final = "There is nothing to show: no row fits what was asked."
 ROUNDED: Final = "Rounded to three decimals; the files have them all."
-ANYTHING: Final = frozenset({"*/*", "application/*"})
 
 Kind = Literal[
     "inside",
@@ -135,7 +134,7 @@ READ_AT: Final = frozenset({"as_of", "as_of_positions"})
 
 
 async def answer(call: Call[Any, Any], view: Struct, sheet: Sheet, asked: Shape | None) -> Answer:
-    """In the shape that `format` names, else the first of the Accept header that is offered, else JSON. A
+    """In the shape that `format` names, else the one that the Accept header wants most, else JSON. A
     workbook is written in a thread, in its turn: of thousands of rows it takes a second."""
     shape = asked or accepted(call.header(b"accept"), MEDIA_TYPES)
     headers = {"Vary": "Accept"}
@@ -155,19 +154,6 @@ async def answer(call: Call[Any, Any], view: Struct, sheet: Sheet, asked: Shape 
     headers["Content-Security-Policy"] = POLICY
     content = as_svg(sheet) if shape == "svg" else as_page(sheet, call.door.clock())
     return Answer(body=content, media_type=MEDIA_TYPES[shape], headers=headers)
-
-
-def accepted(header: str | None, offered: Mapping[Name, str]) -> Name:
-    """The first entry of an Accept header that is offered, by its media type; without one the first offer."""
-    first = next(iter(offered))
-    for entry in (header or "").split(","):
-        media_type = entry.partition(";")[0].strip().lower()
-        if media_type in ANYTHING:
-            return first
-        for name, of_name in offered.items():
-            if media_type == of_name:
-                return name
-    return first
 
 
 def as_csv(sheet: Sheet) -> bytes:
