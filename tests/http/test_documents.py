@@ -111,6 +111,50 @@ def test_answers_are_open_and_requests_closed() -> None:
     assert [] == open_requests
 
 
+def test_answers_say_which_members_are_always_there() -> None:
+    """A default is what an absent member of a request means; answers are written with all of theirs, but for
+    structs that leave out what has its default."""
+    made = document(declared(HANDLERS))
+    components = made["components"]["schemas"]
+    operations = [operation for item in made["paths"].values() for operation in item.values()]
+    asked = _led_to([each.get("requestBody") for each in operations], components)
+    shown = _led_to([made["webhooks"], made["components"]["responses"]], components)
+    shown |= _led_to([each["responses"] for each in operations], components)
+    with_defaults = {
+        name
+        for name in components
+        if any("default" in member for member in components[name].get("properties", {}).values())
+    }
+    assert "PostSupply" in with_defaults
+    assert set() == with_defaults & asked & shown
+    assert {"FeedEvent", "PartnerEvent", "Fault", "Problem"} == with_defaults & shown
+    assert {"warnings", "exchange_rate"} <= {*components["SupplyAccepted"]["required"]}
+    assert "pointer" not in components["Fault"]["required"]
+
+
+def test_what_several_answers_of_a_route_bear_tells_them_apart() -> None:
+    """A generated client would else take the first that fits, and what is open fits nearly all."""
+    made = document(declared(HANDLERS))
+    components = made["components"]["schemas"]
+    several = {
+        path: content["schema"]
+        for path, item in made["paths"].items()
+        for operation in item.values()
+        for content in operation["responses"].get("200", {}).get("content", {}).values()
+        if {"anyOf", "oneOf"} & content["schema"].keys()
+    }
+    assert ["/v1/markets/{market}/book"] == [path for path, each in several.items() if "anyOf" in each]
+    told_apart = {path: each for path, each in several.items() if "oneOf" in each}
+    assert {"/v1/supply-offers/{offer}", "/v1/requirements/{requirement}"} <= told_apart.keys()
+    for each in told_apart.values():
+        tag, mapping = each["discriminator"]["propertyName"], each["discriminator"]["mapping"]
+        assert {choice["$ref"] for choice in each["oneOf"]} == {*mapping.values()}
+        for value, ref in mapping.items():
+            schema = components[ref.removeprefix("#/components/schemas/")]
+            assert [value] == schema["properties"][tag]["enum"]
+            assert tag in schema["required"]
+
+
 def _closed(schema: Any) -> bool:
     if isinstance(schema, dict):
         words = schema.get("enum", ())

@@ -181,7 +181,7 @@ class PeriodView(Body, frozen=True, kw_only=True):
     as_of_positions: dict[str, list[int]] | None
 
 
-class SharesView(PeriodView, frozen=True, kw_only=True):
+class SharesView(PeriodView, frozen=True, kw_only=True, tag_field="shown", tag="exact"):
     """`corrected_passports`: on which figures rest, and which were corrected since their lot was taken.
     `cover` null: of a market, which has a part of the net imports and no stocks of its own, and of more lots
     in stock than one answer counts."""
@@ -239,7 +239,7 @@ class BandedElementView(Body, frozen=True, kw_only=True):
         )
 
 
-class BandedSharesView(PeriodView, frozen=True, kw_only=True):
+class BandedSharesView(PeriodView, frozen=True, kw_only=True, tag_field="shown", tag="banded"):
     """What everybody may see: bands of trades, of elements that a crowd stands behind; `bands` are steps of
     10 %. Declared volumes are not in: whoever could change one at will would find the edges of a band."""
 

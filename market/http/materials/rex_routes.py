@@ -93,14 +93,14 @@ class BandedRouteView(Body, frozen=True, kw_only=True):
         )
 
 
-class RoutesView(Body, frozen=True, kw_only=True):
+class RoutesView(Body, frozen=True, kw_only=True, tag_field="shown", tag="exact"):
     market: MarketId
     since: date
     until: date
     routes: tuple[RouteSumView, ...]
 
 
-class BandedRoutesView(Body, frozen=True, kw_only=True):
+class BandedRoutesView(Body, frozen=True, kw_only=True, tag_field="shown", tag="banded"):
     market: MarketId
     since: date
     until: date

@@ -35,7 +35,7 @@ class OrderQuery(PageQuery, frozen=True, kw_only=True):
     status: OrderStatus | None = None
 
 
-class OrderEntryView(Body, frozen=True, kw_only=True):
+class OrderEntryView(Body, frozen=True, kw_only=True, tag_field="shown", tag="in_short"):
     """An order in short. `price_eur_per_basis_kg` is its ask or its limit; `forecast`: of supply that is not
     there yet.
 

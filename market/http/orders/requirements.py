@@ -55,8 +55,8 @@ class PostRequirement(RequirementTerms, frozen=True, kw_only=True):
     market: MarketId
 
 
-class RequirementView(PostRequirement, frozen=True, kw_only=True):
-    """A requirement as it stands; the limit is converted once, at posting, rounded down.
+class RequirementView(PostRequirement, frozen=True, kw_only=True, tag_field="shown", tag="whole"):
+    """A requirement as it stands, for its owner; the limit is converted once, at posting, rounded down.
 
     `rank` is the lane position that gave its place in time; `held_kg` is bound by open matches, `filled_kg`
     bought. `effective_lines`: what counts of its own lines and its policies', and where it comes from.

@@ -94,8 +94,8 @@ class CapacityView(Body, frozen=True, kw_only=True):
         return cls(rule=value.rule, quarters=tuple(map(CountedQuarter.of, value.quarters)))
 
 
-class SupplyView(PostSupply, frozen=True, kw_only=True):
-    """An offer or lot as it stands. What is stated above is converted here: `basis_kg`,
+class SupplyView(PostSupply, frozen=True, kw_only=True, tag_field="shown", tag="whole"):
+    """An offer or lot as it stands, for its owner. What is stated above is converted here: `basis_kg`,
     `ask_eur_per_basis_kg`.
 
     `rank` is the lane position that gave its place in time; `held_kg` is bound by open matches, `filled_kg`

@@ -1,10 +1,13 @@
-"""Schemas of what is answered: open, so that a member or a word that is new breaks no generated client.
+"""Schemas of what is answered: open, so that a member or a word that is new breaks no generated client, and
+with every member that is always written among the required ones.
 
 Requests keep theirs closed, as the decoder refuses what it does not know. What both use has two schemas.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from typing import Any, Final
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final, get_origin
+
+from msgspec.inspect import Field, StructType, Type, multi_type_info
 
 SCHEMAS: Final = "#/components/schemas/"
 SUFFIX: Final = "Answer"
@@ -12,23 +15,46 @@ MORE_MAY_COME: Final = "More words may come."
 
 
 def opened(
-    components: Mapping[str, Any], asked: Iterable[Any], answered: Collection[Any]
+    components: Mapping[str, Any],
+    asked: Iterable[Any],
+    answered: Collection[Any],
+    sparse: Collection[str],
 ) -> tuple[list[Any], dict[str, Any]]:
     """The schemas of `answered` as they are told, and all components: of requests as they were.
 
+    `sparse`: components which are written without members that have their default.
     A component that requests lead to as well is told of answers under its name and `Answer`, where the two
     differ.
     """
     of_requests = _reached(components, asked)
     of_answers = _reached(components, answered)
     alike = {name: name for name in of_answers}
-    changed = {name for name in of_answers if _open(components[name], alike) != components[name]}
+    whole = {**components, **{name: _whole(components[name]) for name in of_answers.difference(sparse)}}
+    changed = {name for name in of_answers if _open(whole[name], alike) != components[name]}
     differing = {name for name in of_answers & of_requests if changed & _reached(components, _named(name))}
     names = {name: f"{name}{SUFFIX}" if name in differing else name for name in of_answers}
     assert not {names[name] for name in differing} & components.keys()
-    told = {names[name]: _open(components[name], names) for name in sorted(of_answers)}
+    told = {names[name]: _open(whole[name], names) for name in sorted(of_answers)}
     requested = {name: components[name] for name in of_requests}
     return [_open(each, names) for each in answered], told | requested
+
+
+def sparse_names(kinds: Sequence[Any]) -> frozenset[str]:
+    """Of the structs within `kinds` that are written without members that have their default."""
+    waiting: list[Any] = list(multi_type_info(kinds))
+    found: set[str] = set()
+    met: set[int] = set()
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, list | tuple):
+            waiting += node
+        elif isinstance(node, Type | Field) and id(node) not in met:
+            met.add(id(node))
+            waiting += [getattr(node, name) for name in node.__struct_fields__]
+            kind: Any = (get_origin(node.cls) or node.cls) if isinstance(node, StructType) else None
+            if kind is not None and kind.__struct_config__.omit_defaults:
+                found.add(kind.__name__)
+    return frozenset(found)
 
 
 def _named(name: str) -> list[str]:
@@ -56,6 +82,24 @@ def _references(schema: Any) -> Iterator[str]:
     elif isinstance(schema, list | tuple):
         for member in schema:
             yield from _references(member)
+
+
+def _whole(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """A default says what an absent member means; those of answers are there."""
+    members: Mapping[str, Any] = schema.get("properties", {})
+    required = [*schema.get("required", ())]
+    required += [name for name, member in members.items() if "default" in member and name not in required]
+    if not required:
+        return dict(schema)
+    return {
+        **schema,
+        "properties": {name: _without_default(member) for name, member in members.items()},
+        "required": required,
+    }
+
+
+def _without_default(member: Mapping[str, Any]) -> dict[str, Any]:
+    return {keyword: told for keyword, told in member.items() if keyword != "default"}
 
 
 def _open(schema: Any, names: Mapping[str, str]) -> Any:

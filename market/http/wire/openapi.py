@@ -12,7 +12,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from market.http.wire.answer_schemas import opened
+from market.http.wire.answer_schemas import opened, sparse_names
 from market.http.wire.conditions import IF_MATCH_PATTERN
 from market.http.wire.endpoint import Endpoint, Nothing
 from market.http.wire.idempotency import HEADER, PATTERN
@@ -56,7 +56,7 @@ def document(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
     bodies, shown = list(_bodies(endpoints)), list(_shown(endpoints))
     refs, components = _components([*bodies, *shown])
     asked, answered = refs[: len(bodies)], refs[len(bodies) :]
-    told, components = opened(components, asked, answered)
+    told, components = opened(components, asked, answered, sparse_names(shown))
     requests = dict(zip(map(_identity, bodies), asked, strict=True))
     schemas = dict(zip(map(_identity, shown), told, strict=True))
     paths: dict[str, dict[str, Any]] = {}
@@ -246,8 +246,8 @@ def _answer(declared: Endpoint, schemas: dict[str, Any]) -> dict[str, Any]:
             media: {"schema": {"type": "string"}} for media in (declared.media_type, *declared.shapes)
         }
     elif declared.answer is not None:
-        found = [schemas[_identity(kind)] for kind in _answers(declared)]
-        answered: dict[str, Any] = {"schema": found[0] if len(found) == 1 else {"anyOf": found}}
+        found = {kind: schemas[_identity(kind)] for kind in _answers(declared)}
+        answered: dict[str, Any] = {"schema": _either(found)}
         if declared.answer_example is not None:
             answered["example"] = declared.answer_example
         answer["content"] = {
@@ -270,6 +270,23 @@ def _answer(declared: Endpoint, schemas: dict[str, Any]) -> dict[str, Any]:
     if _is_list(declared):
         headers["Link"] = {"description": "rel=next: the next page.", "schema": {"type": "string"}}
     return {**answer, "headers": headers} if headers else answer
+
+
+def _either(found: dict[Any, Any]) -> dict[str, Any]:
+    """One schema, or several that the tag which all of them bear tells apart. Generators of clients take the
+    first that fits where nothing does, and what is open fits nearly all."""
+    if len(found) == 1:
+        (only,) = found.values()
+        return dict(only)
+    settings = [getattr(kind, "__struct_config__", None) for kind in found]
+    fields = {None if setting is None else setting.tag_field for setting in settings}
+    if None in fields or len(fields) > 1:
+        return {"anyOf": list(found.values())}
+    tags = {str(kind.__struct_config__.tag): schema["$ref"] for kind, schema in found.items()}
+    return {
+        "oneOf": list(found.values()),
+        "discriminator": {"propertyName": fields.pop(), "mapping": tags},
+    }
 
 
 def _parameters(declared: Endpoint) -> Iterator[dict[str, Any]]:
