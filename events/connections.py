@@ -68,6 +68,8 @@ DATABASE_AWAY = (
 
 LOCK_HELD = asyncpg.LockNotAvailableError
 BROKEN_OFF = asyncpg.QueryCanceledError
+TOOK_TOO_LONG = (BROKEN_OFF, asyncpg.TransactionTimeoutError)
+"""Of what was asked for: the database does the rest."""
 
 LOGIN_REFUSED = (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError)
 """No such role or database, or another password."""

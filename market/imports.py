@@ -8,11 +8,12 @@ again.
 import asyncio
 import tempfile
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import suppress
 from datetime import timedelta
 from itertools import islice
-from typing import BinaryIO, Final, TypeVar
+from typing import Any, BinaryIO, Final, TypeVar
+from uuid import UUID
 
 import msgspec
 import structlog
@@ -81,6 +82,7 @@ class Imports:
         self._clock = on.clock
         self._look_seconds = look_seconds
         self._lease_seconds = lease_seconds
+        self._worked_on: dict[str, UUID] = {}
 
     async def run(self, stop: asyncio.Event) -> None:
         async with asyncio.TaskGroup() as group:
@@ -96,7 +98,13 @@ class Imports:
                 pause = 0.0 if found else self._look_seconds
             except (LeaseLost, RecordUnavailable, *DATABASE_ERRORS) as error:
                 pause = min(max(pause, self._look_seconds) * 2, RETRY_SECONDS_MAX)
-                log.warning("import_waits", error=repr(error), seconds=pause)
+                found_id = self._worked_on.pop(owner, None)
+                log.warning(
+                    "import_waits",
+                    import_id=None if found_id is None else str(found_id),
+                    error=repr(error),
+                    seconds=pause,
+                )
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), pause)
 
@@ -117,6 +125,7 @@ class Imports:
             found = await store.claim(connection, owner, self._lease_seconds)
         if found is None:
             return False
+        self._worked_on[owner] = found.id
         work = _Work(self._on, found, owner, self._lease_seconds, stop)
         try:
             await work.run()
@@ -131,6 +140,7 @@ class Imports:
         else:
             async with self._desk.looking() as connection:
                 await store.release(connection, found.id, owner)
+        del self._worked_on[owner]
         return True
 
     async def _finish(self, found: Import, owner: str, end: Ended) -> None:
@@ -227,6 +237,30 @@ class _Work:
             )  # fmt: skip
         await self._check(asked=asked)
 
+    async def _held(self, giving: Coroutine[Any, Any, T]) -> T:
+        """Rows may wait for longer than a lease: whoever took the import over would give them beside this.
+
+        LeaseLost when somebody has.
+        """
+        task = asyncio.create_task(giving)
+        try:
+            while not (await asyncio.wait((task,), timeout=self._lease_seconds / 3))[0]:
+                with suppress(RecordUnavailable):
+                    await self._hold()
+            return task.result()
+        finally:
+            task.cancel()
+            await asyncio.wait((task,))
+
+    async def _hold(self) -> None:
+        async with self._desk.looking() as connection:
+            asked = await store.renew(
+                connection, self._found.id, self._owner, self._lease_seconds,
+                state="storing", now=self._clock(),
+            )  # fmt: skip
+        if asked is None:
+            raise LeaseLost
+
     async def _check(self, *, asked: bool | None) -> None:
         """Ended when it is to be cancelled, or whoever handed it in may not any more."""
         if asked is None:
@@ -243,7 +277,7 @@ class _Work:
         """One transaction: what any row is refused for refuses all."""
         accepted, refused = self._found.accepted, self._found.refused
         if self._found.rows_read < total:
-            lines = await self._commands.give_together(await asyncio.to_thread(list, rows))
+            lines = await self._held(self._commands.give_together(await asyncio.to_thread(list, rows)))
             if lines is None:
                 return
             crash_point("imports.stored")
@@ -265,7 +299,7 @@ class _Work:
         while chunk := await asyncio.to_thread(list, islice(rows, CHUNK_ROWS)):
             if self._stop.is_set():
                 return
-            lines = await self._commands.give_each(chunk)
+            lines = await self._held(self._commands.give_each(chunk))
             if lines is None:
                 return
             crash_point("imports.stored")

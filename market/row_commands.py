@@ -1,14 +1,16 @@
 """Rows of a file as commands: each with an idempotency key of its own, or all of them in one transaction, or
 in a dry run each decided for itself and none stored.
 
-What the record cannot take just now is given again; what it refuses is told of its row.
+What the record cannot take just now is given again; what it refuses is told of its row. What the database
+breaks off again and again, while it does the rest, is refused for now.
 """
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from hashlib import sha256
 from itertools import groupby
+from time import monotonic
 from typing import Any, Final
 from uuid import UUID
 
@@ -17,10 +19,11 @@ import structlog
 
 from events.callers import Caller
 from events.command import Outcome
+from events.connections import TOOK_TOO_LONG
 from events.decision import Request
 from events.desk import Answer, Desk
 from events.envelope import Draft, Recorded
-from events.refusal import Refusal, Refusals
+from events.refusal import OutcomeUnknown, RecordUnavailable, Refusal, Refusals
 from events.together import AnyCommand, TogetherRefused, gathering, submit_together
 from market.commands.counting import OutOfTurn
 from market.commands.party_steps import MembershipsMoved
@@ -41,6 +44,11 @@ AT_ONCE: Final = 128
 """Commands that wait at a time: as many as the lanes' writer puts into a transaction."""
 ROUTE: Final = "POST /v1/imports"
 BUSY_SECONDS: Final = 0.5
+PAUSE_SECONDS_MAX: Final = 15.0
+TRIES_MAX: Final = 8
+"""Of what the database breaks off each time because it took too long."""
+SAID_AFTER_SECONDS: Final = 10.0
+SAID_AGAIN_SECONDS: Final = 60.0
 UNFORESEEN: Final = Fault(code="internal_error", detail="an unforeseen error; it is logged", pointer="")
 COUNTED: Final = Fault(
     code="counted_row_by_row",
@@ -48,7 +56,40 @@ COUNTED: Final = Fault(
     "send the file with mode=partial",
     pointer="/rows",
 )
+BROKEN_OFF: Final = RecordUnavailable.code
+BROKEN_OFF_ROW: Final = Fault(
+    code=BROKEN_OFF,
+    detail=f"the database has broken this row off {TRIES_MAX} times, since it took too long, and nothing of "
+    "it is stored: send the row again later",
+    pointer="",
+)
+BROKEN_OFF_TOGETHER: Final = Fault(
+    code=BROKEN_OFF,
+    detail=f"the database has broken these rows off {TRIES_MAX} times, since all of them together took too "
+    "long, and nothing is stored: send the file again later, in parts, or with mode=partial",
+    pointer="/rows",
+)
 _encode: Final = msgspec.json.Encoder().encode
+
+
+class _Tries:
+    """Of one command. What cannot be done now, whoever asks for it, is tried for as long as that lasts."""
+
+    __slots__ = ("begun", "broken_off", "pause_seconds", "unknown")
+
+    def __init__(self) -> None:
+        self.begun = monotonic()
+        self.broken_off = 0
+        self.unknown = False
+        self.pause_seconds = BUSY_SECONDS
+
+    def are_spent(self, reason: Refusal) -> bool:
+        """Never once it may have been stored: then only a further try can tell."""
+        self.unknown |= isinstance(reason, OutcomeUnknown)
+        if isinstance(reason.__cause__, TOOK_TOO_LONG):
+            self.broken_off += 1
+            self.pause_seconds = min(self.pause_seconds * 2, PAUSE_SECONDS_MAX)
+        return self.broken_off >= TRIES_MAX and not self.unknown
 
 
 class _Row:
@@ -114,6 +155,8 @@ class RowCommands:
         self._file_hash = file_hash
         self._stop = stop
         self._dry_run = dry_run
+        self._alone = asyncio.Lock()
+        self._said_at = -SAID_AGAIN_SECONDS
 
     async def give_each(self, read: Sequence[ReadRow]) -> list[ReportLine] | None:
         """Every row for itself; None when the process is to end before all are answered."""
@@ -143,20 +186,27 @@ class RowCommands:
         """False when the process is to end before there is an answer.
 
         Of several rows that are refused together each is given by itself. Were they given before, those that
-        were accepted would now refuse them together, and be known again one by one.
+        were accepted would now refuse them together, and be known again one by one. What was broken off is
+        given while nothing else of this file is that was, so that no row is broken off for its neighbour.
         """
+        tries = _Tries()
         while not self._stop.is_set():
             try:
-                outcome = await self._kind.give(
-                    self._desk,
-                    self._caller,
-                    [row.read.body for row in rows],
-                    request=self._request(rows),
-                    dry_run=self._dry_run,
-                )
+                async with self._alone if tries.broken_off else nullcontext():
+                    outcome = await self._kind.give(
+                        self._desk,
+                        self._caller,
+                        [row.read.body for row in rows],
+                        request=self._request(rows),
+                        dry_run=self._dry_run,
+                    )
             except Refusal as reason:
                 if status_of(reason) == BUSY:
-                    await self._pause()
+                    if tries.are_spent(reason):
+                        for row in rows:
+                            row.refuse([BROKEN_OFF_ROW])
+                        return True
+                    await self._wait(rows, reason, tries)
                     continue
                 return await self._refused(rows, refusal_faults((reason,)))
             except Refusals as reasons:
@@ -217,10 +267,15 @@ class RowCommands:
 
     async def _gather_and_decide(self, rows: Sequence[_Row], groups: Sequence[Sequence[_Row]]) -> bool:
         """Commands name the lanes that they write: where these have moved, all are gathered again."""
+        tries = _Tries()
         while not self._stop.is_set():
             desk, gathered = gathering(self._desk)
-            for group in groups:
-                await self._gather(desk, group)
+            try:
+                for group in groups:
+                    await self._gather(desk, group)
+            except Refusal as reason:
+                await self._wait_together(rows, reason, tries)
+                continue
             if any(row.said for row in rows):
                 return True
             try:
@@ -252,6 +307,7 @@ class RowCommands:
             key=self._import.hex,
             body_hash=sha256(self._file_hash).digest(),
         )
+        tries = _Tries()
         while not self._stop.is_set():
             try:
                 outcome = await submit_together(
@@ -266,7 +322,7 @@ class RowCommands:
             except Refusal as reason:
                 if status_of(reason) != BUSY:
                     raise
-                await self._pause()
+                await self._wait_together([row for group in groups for row in group], reason, tries)
             else:
                 assert isinstance(outcome, Outcome)
                 for group, fact in zip(groups, self._facts(outcome), strict=True):
@@ -274,9 +330,30 @@ class RowCommands:
                 return True
         return False
 
-    async def _pause(self) -> None:
+    async def _wait_together(self, rows: Sequence[_Row], reason: Refusal, tries: _Tries) -> None:
+        """InvalidInputError where they have been broken off too often."""
+        if tries.are_spent(reason):
+            raise InvalidInputError([BROKEN_OFF_TOGETHER]) from None
+        await self._wait(rows, reason, tries)
+
+    async def _wait(self, rows: Sequence[_Row], reason: Refusal, tries: _Tries) -> None:
+        """Told of one row a minute: all rows of a file may wait for the same."""
+        now = monotonic()
+        if now - tries.begun >= SAID_AFTER_SECONDS and now - self._said_at >= SAID_AGAIN_SECONDS:
+            self._said_at = now
+            log.warning(
+                "import_row_waits",
+                import_id=str(self._import),
+                row=rows[0].read.number,
+                rows=len(rows),
+                code=reason.code,
+                broken_off=tries.broken_off,
+            )
+        await self._pause(tries.pause_seconds)
+
+    async def _pause(self, seconds: float = BUSY_SECONDS) -> None:
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._stop.wait(), BUSY_SECONDS)
+            await asyncio.wait_for(self._stop.wait(), seconds)
 
     def _wholes(self, rows: Sequence[_Row]) -> list[list[_Row]]:
         """All rows that one command may take, wherever they stand."""
