@@ -142,7 +142,7 @@ async def _run_api(
         create_app(opened).asgi_handler,
         loop="none",
         lifespan="off",
-        http=limited(connections_max()),
+        http=limited(connections_max(), opened.metrics),
         log_config=None,
         access_log=False,
         server_header=False,

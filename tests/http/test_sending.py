@@ -3,7 +3,7 @@
 import asyncio
 import resource
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -12,10 +12,13 @@ import msgspec
 import pytest
 import uvicorn
 from structlog.testing import capture_logs
+from uuid_utils.compat import uuid7
 
 from market.http.wire import sending as door_sending
-from market.http.wire.problems import Problem
+from market.http.wire.logs import Trace, begin_trace
+from market.http.wire.problems import DoorError, Problem
 from market.http.wire.sending import HEAD_BYTES_MAX, HELD_BYTES_MAX, OncePerTurn, Protocol, limited
+from market.http.wire.streaming import Streamed
 from market.serving import connections_max
 from tests.http.shop import Shop
 
@@ -127,11 +130,11 @@ async def test_a_real_server_sends_large_answers_whole_and_heads_without_bodies(
 
 @asynccontextmanager
 async def served(
-    shop: Shop, protocol: type[Protocol] = Protocol, *, keep_alive_seconds: int = 5
+    shop: Shop, protocol: type[Protocol] = Protocol, *, keep_alive_seconds: int = 5, app: Any = None
 ) -> AsyncIterator[int]:
     """The port of a real server."""
     config = uvicorn.Config(
-        shop.app,
+        app or shop.app,
         http=protocol,
         loop="none",
         lifespan="off",
@@ -169,7 +172,7 @@ HEAD = b"GET /livez HTTP/1.1\r\nhost: door\r\nconnection: close\r\n"
 async def test_a_head_has_a_bound_whether_it_ends_or_not(shop: Shop) -> None:
     """Nobody has shown a key yet, and the server kept all of it."""
     much = b"x" * (HEAD_BYTES_MAX - 1_000)
-    async with served(shop) as port:
+    async with served(shop, limited(8_000, shop.door.metrics)) as port:
         assert (await answered(port, HEAD + b"x-much: " + much + b"\r\n\r\n")).startswith(b"HTTP/1.1 200 ")
         for sent in (
             [HEAD + b"x-much: " + much + b"\r\nx-more: " + b"y" * 2_000 + b"\r\n\r\n"],
@@ -179,10 +182,11 @@ async def test_a_head_has_a_bound_whether_it_ends_or_not(shop: Shop) -> None:
             found = await answered(port, *sent)
             assert found.startswith(b"HTTP/1.1 431 Request Header Fields Too Large\r\n"), found
             assert ("head_too_large", 431) == of_problem(found)
+    assert {("431", "head_too_large"): 3.0} == unread(shop)
 
 
 async def test_what_is_no_request_is_told_so_as_every_problem_is(shop: Shop) -> None:
-    async with served(shop) as port:
+    async with served(shop, limited(8_000, shop.door.metrics)) as port:
         with capture_logs() as logged:
             found = await answered(port, b"what is this\r\n\r\n")
     assert found.startswith(b"HTTP/1.1 400 Bad Request\r\n")
@@ -190,6 +194,20 @@ async def test_what_is_no_request_is_told_so_as_every_problem_is(shop: Shop) -> 
     (line,) = [each for each in logged if each["event"] == "http_request"]
     assert (400, "invalid_request") == (line["status"], line["codes"])
     assert line["request_id"].encode() in found
+    assert {("400", "invalid_request"): 1.0} == unread(shop)
+
+
+def unread(shop: Shop) -> dict[tuple[str, str], float]:
+    """What was answered before it was read, by status and code; each is counted under both."""
+    registry = shop.door.metrics.registry
+    found = {}
+    for status, code in (("400", "invalid_request"), ("431", "head_too_large"), ("503", "unavailable")):
+        labels = {"method": "-", "route": "unrouted", "status": status}
+        count = registry.get_sample_value("lodestone_http_requests_total", labels)
+        assert count == registry.get_sample_value("lodestone_refusals_total", {"code": code})
+        if count:
+            found[status, code] = count
+    return found
 
 
 def of_problem(answer: bytes) -> tuple[str, int]:
@@ -206,7 +224,7 @@ KEPT = b"GET /livez HTTP/1.1\r\nhost: door\r\n\r\n"
 
 
 async def test_a_connection_beyond_those_that_are_kept_takes_an_idle_ones_place(shop: Shop) -> None:
-    async with served(shop, limited(2)) as port:
+    async with served(shop, limited(2, shop.door.metrics)) as port:
         kept = [await asyncio.open_connection("127.0.0.1", port) for _ in range(2)]
         for reader, writer in reversed(kept):
             writer.write(KEPT)
@@ -227,7 +245,7 @@ async def test_a_connection_beyond_those_that_are_kept_takes_an_idle_ones_place(
 async def test_who_sends_no_request_behind_an_answer_is_idle(
     shop: Shop, request_head: bytes, behind: bytes
 ) -> None:
-    async with served(shop, limited(1), keep_alive_seconds=1) as port:
+    async with served(shop, limited(1, shop.door.metrics), keep_alive_seconds=1) as port:
         for giving_way in (True, False):
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
             writer.write(request_head)
@@ -244,7 +262,7 @@ async def test_who_sends_no_request_behind_an_answer_is_idle(
 async def test_a_connection_is_refused_while_all_have_a_request_under_way(
     shop: Shop, monkeypatch: Any
 ) -> None:
-    protocol = limited(2)
+    protocol = limited(2, shop.door.metrics)
     async with served(shop, protocol) as port:
         begun = [await asyncio.open_connection("127.0.0.1", port) for _ in range(2)]
         for reader, writer in begun:
@@ -268,11 +286,14 @@ async def test_a_connection_is_refused_while_all_have_a_request_under_way(
             writer.close()
         assert (await answered(port, HEAD, b"\r\n")).startswith(b"HTTP/1.1 200 ")
     assert {} == protocol.idle
+    assert {("503", "unavailable"): 2.0} == unread(shop)
+    refused = shop.door.metrics.registry.get_sample_value("lodestone_http_connections_refused_total")
+    assert 3.0 == refused, "also the one that was not told so"
 
 
 async def test_who_is_refused_and_asks_nothing_is_left(shop: Shop, monkeypatch: Any) -> None:
     monkeypatch.setattr(door_sending, "REFUSED_SECONDS_MAX", 0.1)
-    async with served(shop, limited(0)) as port:
+    async with served(shop, limited(0, shop.door.metrics)) as port:
         assert (await answered(port)) in (b"", b"reset")
 
 
@@ -316,6 +337,35 @@ async def test_a_body_comes_on_in_time(shop: Shop, monkeypatch: Any) -> None:
         slowly = [part for each in (b"{", b" ", b" ", b" ", b" ", b"}") for part in (each, b"", b"")]
         assert (await answered(port, head, *slowly)).startswith(b"HTTP/1.1 400 ")
         assert (await answered(port, head, b"{")) in (b"", b"reset")
+
+
+class Parts:
+    """An answer of which nothing comes behind its first part but an error."""
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+        self.traces: list[Trace] = []
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        self.traces.append(begin_trace(scope, uuid7()))
+        await Streamed(200, {}, self._parts(), "text/plain")(scope, receive, send)
+
+    async def _parts(self) -> AsyncGenerator[bytes]:
+        yield b"first"
+        raise self._error
+
+
+@pytest.mark.parametrize(
+    ("error", "codes"), [(DoorError("feed_damaged", "no"), ("feed_damaged",)), (TimeoutError(), ())]
+)
+async def test_an_answer_that_ends_early_is_cut_off_and_no_error_of_the_servers(
+    shop: Shop, caplog: pytest.LogCaptureFixture, error: Exception, codes: tuple[str, ...]
+) -> None:
+    app = Parts(error)
+    async with served(shop, app=app) as port:
+        found = await answered(port, b"GET / HTTP/1.1\r\nhost: door\r\n\r\n")
+    assert found.endswith(b"\r\n5\r\nfirst\r\n"), "without the end of an answer in parts"
+    assert ([codes], []) == ([trace.codes for trace in app.traces], caplog.messages)
 
 
 class Draining(Recording):

@@ -31,7 +31,11 @@ class DoorMetrics:
             ("code",),
             registry=registry,
         )
-
+        self.connections_refused = Counter(
+            "lodestone_http_connections_refused",
+            "Connections closed because as many were open as are taken, told so or not.",
+            registry=registry,
+        )
         self._routes: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 
     def answered(self, method: str, route: str, status: int, seconds: float, codes: tuple[str, ...]) -> None:
@@ -41,6 +45,12 @@ class DoorMetrics:
             self._routes[method, route, status] = known
         known[0].inc()
         known[1].observe(seconds)
+        for code in codes:
+            self.refusals.labels(code).inc()
+
+    def unread(self, method: str, route: str, status: int, codes: tuple[str, ...]) -> None:
+        """Of what was answered before it was read, which has no time of its own."""
+        self.requests.labels(method, route, str(status)).inc()
         for code in codes:
             self.refusals.labels(code).inc()
 

@@ -2,17 +2,20 @@
 with a bound that come in time, where uvicorn lets them grow and waits; so many connections and no more."""
 
 import asyncio
+from functools import partial
 from http import HTTPStatus
 from time import monotonic
 from typing import Any, ClassVar, Final, Literal, TypeAlias
 
 import httptools
 import structlog
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from events.ids import new_id
 from market.http.wire.logs import Trace, canonical_lines, write_line
+from market.http.wire.metrics import DoorMetrics, on_process_registry
 from market.http.wire.problems import MEDIA_TYPE, DoorError, answer_to
+from market.http.wire.streaming import CUT
 
 log: Final = structlog.get_logger("lodestone.http")
 
@@ -48,6 +51,7 @@ class Protocol(HttpToolsProtocol):
     """
 
     connections_max: ClassVar[int] = CONNECTIONS_MAX
+    metrics: ClassVar[DoorMetrics] = on_process_registry()
     idle: ClassVar[dict["Protocol", None]] = {}
     told_at: ClassVar[float] = -TOLD_SECONDS
     _arriving: Arriving = "head"
@@ -87,6 +91,7 @@ class Protocol(HttpToolsProtocol):
         return True
 
     def _tell_full(self) -> None:
+        self.metrics.connections_refused.inc()
         kind = type(self)
         if monotonic() - kind.told_at >= TOLD_SECONDS:
             kind.told_at = monotonic()
@@ -96,7 +101,7 @@ class Protocol(HttpToolsProtocol):
         if self._refused:
             # Once it has asked: what is closed over unread bytes loses what was written.
             if not self.transport.is_closing():
-                self.transport.write(problem("unavailable", FULL, {"Retry-After": "1"}))
+                self.transport.write(problem(self.metrics, "unavailable", FULL, {"Retry-After": "1"}))
                 self.transport.close()
             return
         self.idle.pop(self, None)
@@ -168,6 +173,9 @@ class Protocol(HttpToolsProtocol):
         self._wishes = self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT"
         if not self._wishes:
             super().on_headers_complete()
+            if self.cycle is not None:
+                extensions: Any = {CUT: partial(_cut, self.cycle)}
+                self.scope["extensions"] = extensions
 
     def on_message_complete(self) -> None:
         if not self._wishes:
@@ -182,7 +190,7 @@ class Protocol(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:
         """Of what cannot be read as a request; of a head that is too large 431."""
         told = ("head_too_large", HEAD_TOO_LARGE) if self._too_large else ("invalid_request", msg)
-        self.transport.write(problem(*told))
+        self.transport.write(problem(self.metrics, *told))
         self.transport.close()
 
     def _late(self) -> None:
@@ -199,17 +207,25 @@ class Protocol(HttpToolsProtocol):
             self._due = None
 
 
-def limited(connections_max: int) -> type[Protocol]:
+def _cut(cycle: RequestResponseCycle) -> None:
+    """uvicorn would take an answer that ends early for an error of the program's."""
+    cycle.disconnected = True
+    cycle.transport.close()
+
+
+def limited(connections_max: int, metrics: DoorMetrics) -> type[Protocol]:
     """The protocol of a server that keeps no more."""
-    return type("LimitedProtocol", (Protocol,), {"connections_max": connections_max, "idle": {}})
+    of_server = {"connections_max": connections_max, "metrics": metrics, "idle": {}}
+    return type("LimitedProtocol", (Protocol,), of_server)
 
 
-def problem(code: str, detail: str, fields: dict[str, str] | None = None) -> bytes:
-    """The whole answer to what no route is asked for, and its line in the log."""
+def problem(metrics: DoorMetrics, code: str, detail: str, fields: dict[str, str] | None = None) -> bytes:
+    """The whole answer to what no route is asked for, with its line in the log and its count."""
     trace = Trace(request_id=str(new_id()), method="-")
     status, headers, content = answer_to(trace, DoorError(code, detail, headers=fields))
     trace.status, trace.bytes_out = status, len(content)
     write_line(canonical_lines(), trace)
+    metrics.unread(trace.method, trace.route, status, trace.codes)
     lines = {
         **headers,
         "Content-Type": MEDIA_TYPE,

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import suppress
-from typing import Final
+from typing import Any, Final
 
 from litestar.types import Receive, Scope, Send
 
@@ -14,6 +14,8 @@ from market.http.wire.rendered import Rendered
 
 SEND_SECONDS_MAX: Final = 20.0
 """How long one part may wait for a client that takes nothing."""
+CUT: Final = "lodestone.cut"
+"""What the server offers, as an extension of a request: a call that ends the connection within an answer."""
 
 
 class Streamed(Rendered):
@@ -40,9 +42,11 @@ class Streamed(Rendered):
                 async with asyncio.timeout(SEND_SECONDS_MAX):
                     await send({"type": "http.response.body", "body": part, "more_body": True})
         except TimeoutError:
+            _cut(scope)
             return
         except (DoorError, Refusal) as error:
             trace_of(scope).codes = (error.code,)
+            _cut(scope)
             return
         finally:
             gone.cancel()
@@ -62,6 +66,12 @@ class Streamed(Rendered):
                 coming.cancel()
                 with suppress(asyncio.CancelledError):
                     await coming
+
+
+def _cut(scope: Scope) -> None:
+    extensions: dict[str, Any] = scope.get("extensions") or {}
+    if CUT in extensions:
+        extensions[CUT]()
 
 
 async def _gone(receive: Receive) -> None:
