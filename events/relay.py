@@ -251,7 +251,7 @@ class Relay:
                 await self._stop_lane(mismatch)
         missing = {key.stream for key in watermarks.keys() - found.keys()}
         if missing != self._missing:
-            log.warning("relay_topics_missing", streams=sorted(missing))
+            log.warning("relay_topics_missing", streams=sorted(missing), help="lodestone topics")
             self._missing = missing
 
     async def _stop_lane(self, mismatch: TopicMismatch) -> None:

@@ -300,7 +300,14 @@ class Subscription:
                 self._closed(key)
 
     async def _stop_lane(self, key: LaneKey, reason: str) -> None:
-        log.error("reader_lane_stopped", reader=self._name, stream=key.stream, lane=key.lane, reason=reason)
+        log.error(
+            "reader_lane_stopped",
+            reader=self._name,
+            stream=key.stream,
+            lane=key.lane,
+            reason=reason,
+            help=f"mend the cause, then lodestone doctor --resume {self._name}/{key.stream}/{key.lane}",
+        )
         with suppress(*DATABASE_ERRORS):
             await note_stop(self._pool, self._name, self._owner, key, reason)
         self.stopped[key] = reason

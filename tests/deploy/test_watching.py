@@ -1,5 +1,6 @@
 """Alerts and dashboard ask for series that exist, by labels they have, in queries that Prometheus reads."""
 
+import ast
 import json
 import re
 from collections.abc import Iterator
@@ -165,3 +166,31 @@ def test_panels_lie_side_by_side_and_have_their_own_ids() -> None:
     ]
     assert len(cells) == len(set(cells))
     assert max(x for x, _ in cells) < 24
+
+
+def log_events(*levels: str) -> set[str]:
+    """What services log at these levels, by the text of the program."""
+    calls = [
+        node
+        for top in ("events", "market", "contracts")
+        for path in (ROOT / top).rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_bytes()))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in levels
+    ]
+    return {
+        call.args[0].value
+        for call in calls
+        if call.args and isinstance(call.args[0], ast.Constant) and isinstance(call.args[0].value, str)
+    }
+
+
+def test_every_line_that_warns_is_told_with_what_to_do() -> None:
+    warned = log_events("warning", "error", "exception")
+    assert {"reader_waits", "record_unavailable", "service_failed"} <= warned
+    assert set() == {each for each in warned if f"`{each}`" not in PAGE}
+    _, _, lines = PAGE.partition("\n## Log lines\n")
+    table = lines.partition("\n## ")[0].partition("| event |")[2]
+    named = {each for row in table.splitlines() for each in re.findall(r"`([\w.]+)`", row.split(" | ")[0])}
+    variable = {"http_unhandled", "topic_settings_differ"}
+    assert named <= warned | variable
+    assert 40 < len(named)

@@ -531,6 +531,11 @@ async def test_an_organisation_opens_no_more_streams_than_are_left_to_others(
             await followers(shop, 3)
             full = await shop.ask("GET", FEED, by=firm, headers={"Accept": EVENT_STREAM})
             assert (503, "unavailable") == (full.status_code, full.json()["code"])
+            assert full.json()["detail"].endswith("or ask without `timeout`.")
+            tail = shop.app.state.door.feed
+            tail.close()
+            ending = await shop.ask("GET", FEED, by=firm, headers={"Accept": EVENT_STREAM})
+            assert (503, feed_tail.ENDING) == (ending.status_code, ending.json()["detail"])
         assert 200 == stream.status
 
 

@@ -27,6 +27,11 @@ QUEUED_LINES_MAX: Final = 512
 POSITIONS_PER_LOOK_MAX: Final = 1_000
 FOLLOWERS_MAX: Final = 4_000
 FOLLOWERS_OF_ORGANISATION_MAX: Final = 1_000
+ENDING: Final = "This process stops: come again with the same cursor, and another one answers."
+FULL: Final = (
+    f"This process has {FOLLOWERS_MAX:,} streams and waiting polls open, which is all it takes: come again "
+    "with the same cursor, try another process, or ask without `timeout`."
+)
 
 
 class Follower:
@@ -125,9 +130,7 @@ class FeedTail:
         """
         free = FOLLOWERS_MAX - sum(map(len, self._followers.values()))
         if self.closing or free <= 0:
-            raise DoorError(
-                "unavailable", "This process follows the feed no further.", headers={"Retry-After": "1"}
-            )
+            raise DoorError("unavailable", ENDING if self.closing else FULL, headers={"Retry-After": "1"})
         most = min(FOLLOWERS_OF_ORGANISATION_MAX, free)
         if len(self._followers.get(organisation, ())) >= most:
             raise DoorError(
