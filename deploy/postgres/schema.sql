@@ -1083,29 +1083,6 @@ CREATE TABLE view.match_entry (
 )
 WITH (fillfactor='80');
 
-CREATE TABLE view.multiplier (
-    lane bigint NOT NULL,
-    market uuid NOT NULL,
-    plan uuid NOT NULL,
-    section text NOT NULL,
-    requirement uuid NOT NULL,
-    "position" bigint NOT NULL,
-    number bigint NOT NULL,
-    body bytea NOT NULL,
-    CONSTRAINT multiplier_number_check CHECK ((number >= 0))
-);
-
-CREATE TABLE view.order_dual (
-    lane bigint NOT NULL,
-    market uuid NOT NULL,
-    plan uuid NOT NULL,
-    section text NOT NULL,
-    order_id uuid NOT NULL,
-    tranche bigint NOT NULL,
-    "position" bigint NOT NULL,
-    body bytea NOT NULL
-);
-
 CREATE TABLE view.order_entry (
     lane bigint NOT NULL,
     market uuid NOT NULL,
@@ -1362,12 +1339,6 @@ ALTER TABLE ONLY view.feed
 
 ALTER TABLE ONLY view.match_entry
     ADD CONSTRAINT match_entry_pkey PRIMARY KEY (lane, market, match);
-
-ALTER TABLE ONLY view.multiplier
-    ADD CONSTRAINT multiplier_pkey PRIMARY KEY (lane, market, plan, requirement, "position", number);
-
-ALTER TABLE ONLY view.order_dual
-    ADD CONSTRAINT order_dual_pkey PRIMARY KEY (lane, market, plan, section, order_id, tranche);
 
 ALTER TABLE ONLY view.order_entry
     ADD CONSTRAINT order_entry_pkey PRIMARY KEY (lane, market, order_id);
@@ -1654,8 +1625,6 @@ CREATE INDEX match_entry_open ON view.match_entry USING btree (match) WHERE (sta
 CREATE INDEX match_entry_open_of_buyer ON view.match_entry USING btree (buyer, match) WHERE (status = 'open'::text);
 
 CREATE INDEX match_entry_open_of_seller ON view.match_entry USING btree (seller, match) WHERE (status = 'open'::text);
-
-CREATE INDEX order_dual_of_order ON view.order_dual USING btree (order_id, "position");
 
 CREATE INDEX order_entry_of_kind ON view.order_entry USING btree (kind, order_id);
 
@@ -2086,10 +2055,6 @@ CREATE POLICY auditor ON view.feed FOR SELECT TO lodestone_auditor USING (true);
 
 CREATE POLICY auditor ON view.match_entry FOR SELECT TO lodestone_auditor USING (true);
 
-CREATE POLICY auditor ON view.multiplier FOR SELECT TO lodestone_auditor USING (true);
-
-CREATE POLICY auditor ON view.order_dual FOR SELECT TO lodestone_auditor USING (true);
-
 CREATE POLICY auditor ON view.order_entry FOR SELECT TO lodestone_auditor USING (true);
 
 CREATE POLICY auditor ON view.waterfall FOR SELECT TO lodestone_auditor USING (true);
@@ -2098,19 +2063,11 @@ ALTER TABLE view.feed ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE view.match_entry ENABLE ROW LEVEL SECURITY;
 
-ALTER TABLE view.multiplier ENABLE ROW LEVEL SECURITY;
-
-ALTER TABLE view.order_dual ENABLE ROW LEVEL SECURITY;
-
 ALTER TABLE view.order_entry ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY own ON view.feed FOR SELECT TO lodestone_reader USING (((( SELECT COALESCE(current_setting('lodestone.role'::text, true), ''::text) AS "coalesce") = 'desk'::text) OR (audience = ANY (ARRAY[( SELECT state.reader_organisation() AS reader_organisation), '00000000-0000-0000-0000-000000000000'::uuid]))));
 
 CREATE POLICY own ON view.match_entry FOR SELECT TO lodestone_reader USING ((( SELECT state.reader_sees_all() AS reader_sees_all) OR ((( SELECT state.reader_organisation() AS reader_organisation) = seller) OR (( SELECT state.reader_organisation() AS reader_organisation) = buyer))));
-
-CREATE POLICY own ON view.multiplier FOR SELECT TO lodestone_reader USING (( SELECT state.reader_sees_all() AS reader_sees_all));
-
-CREATE POLICY own ON view.order_dual FOR SELECT TO lodestone_reader USING ((( SELECT state.reader_sees_all() AS reader_sees_all) OR false));
 
 CREATE POLICY own ON view.order_entry FOR SELECT TO lodestone_reader USING ((( SELECT state.reader_sees_all() AS reader_sees_all) OR (organisation = ( SELECT state.reader_organisation() AS reader_organisation))));
 
@@ -2121,10 +2078,6 @@ ALTER TABLE view.waterfall ENABLE ROW LEVEL SECURITY;
 CREATE POLICY writer ON view.feed TO lodestone_writer USING (true) WITH CHECK (true);
 
 CREATE POLICY writer ON view.match_entry TO lodestone_writer USING (true) WITH CHECK (true);
-
-CREATE POLICY writer ON view.multiplier TO lodestone_writer USING (true) WITH CHECK (true);
-
-CREATE POLICY writer ON view.order_dual TO lodestone_writer USING (true) WITH CHECK (true);
 
 CREATE POLICY writer ON view.order_entry TO lodestone_writer USING (true) WITH CHECK (true);
 
@@ -2493,14 +2446,6 @@ GRANT SELECT ON TABLE view.feed TO lodestone_auditor;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE view.match_entry TO lodestone_writer;
 GRANT SELECT ON TABLE view.match_entry TO lodestone_reader;
 GRANT SELECT ON TABLE view.match_entry TO lodestone_auditor;
-
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE view.multiplier TO lodestone_writer;
-GRANT SELECT ON TABLE view.multiplier TO lodestone_reader;
-GRANT SELECT ON TABLE view.multiplier TO lodestone_auditor;
-
-GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE view.order_dual TO lodestone_writer;
-GRANT SELECT ON TABLE view.order_dual TO lodestone_reader;
-GRANT SELECT ON TABLE view.order_dual TO lodestone_auditor;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE view.order_entry TO lodestone_writer;
 GRANT SELECT ON TABLE view.order_entry TO lodestone_reader;

@@ -15,7 +15,6 @@ from market.rules.refusing.reason_sentences import told
 from market.rules.visibility.own_round import removed
 from market.rules.visibility.standings import OrderInRound, order_in_round
 from market.store import clearings
-from market.store import lists as views
 from market.store import rounds as round_store
 from market.store.clearings import ClearingRow
 from market.store.looked_up import Held
@@ -42,13 +41,10 @@ async def why_not_traded(pool: Pool, held: Held, now: datetime) -> AsyncIterator
         for sentence in await _in_the_way(connection, held, now):
             yield sentence
         row = await clearings.load_completed(connection, held.market)
-        viewed = await views.position_of(connection, held.market)
     if row is None:
         yield "no round of its market has been completed yet"
     elif held.said["rank"] > row.cut:
         yield f"it came, or its price changed, behind the cut of round {row.round}: the next one takes it"
-    elif viewed < row.position:
-        yield f"round {row.round} is not in the views yet: look again shortly; does a projector run?"
     else:
         for sentence in await _in_round(pool, held, row):
             yield sentence
@@ -86,12 +82,17 @@ async def _in_the_way(connection: Connection, held: Held, now: datetime) -> list
 
 async def _in_round(pool: Pool, held: Held, row: ClearingRow) -> list[str]:
     async with acquire(pool) as connection:
-        duals = await round_store.load_duals(connection, row.lane, row.market, row.plan)
-        trades = await round_store.load_trades(connection, row.lane, row.market, row.plan, held.id)
-        multipliers = await round_store.load_multipliers(connection, row.lane, row.market, row.plan, held.id)
-        pairs = await round_store.load_pairs(connection, row.lane, row.market, row.plan)
+        evidence = round_store.decode(await round_store.read_evidence(connection, row), row.plan)
     book = await round_books.recall(pool, LaneKey("market", row.lane), row.market, row.cut)
-    seen = order_in_round(book, row.planned, duals, trades, held.id, pairs, multipliers)
+    seen = order_in_round(
+        book,
+        row.planned,
+        evidence.duals,
+        evidence.trades(held.id),
+        held.id,
+        evidence.pairs,
+        evidence.multipliers(held.id),
+    )
     where = f"round {row.round} ({to_text('plan', row.plan)}, cut at {instant_text(row.cut_time)})"
     if seen is None:
         return [f"it was not in the book of {where}"]

@@ -6,7 +6,7 @@ from uuid import UUID
 import asyncpg
 import msgspec
 
-from events.clearing_terms import OrderDual, Waterfall
+from events.clearing_terms import Waterfall
 from events.connections import Connection
 from events.market_events import MatchStruck
 from events.vocabulary import OrderKind
@@ -160,12 +160,7 @@ where lane = (select lane from market where market = $1) and market = $1 and pla
     and supply = $4 and tranche = $5 and requirement = $6
 """
 
-DUALS = """
-select body from order_dual where order_id = $1 order by position desc, section, tranche limit $2
-"""
-
 _waterfalls = msgspec.json.Decoder(Waterfall)
-_duals = msgspec.json.Decoder(OrderDual)
 
 
 async def load_waterfall(connection: Connection, struck: MatchStruck) -> Waterfall | None:
@@ -181,8 +176,3 @@ async def load_waterfall(connection: Connection, struck: MatchStruck) -> Waterfa
         struck.requirement,
     )
     return None if body is None else _waterfalls.decode(body)
-
-
-async def load_duals(connection: Connection, order: UUID, limit: int) -> list[OrderDual]:
-    """An order's surplus and bounds, the newest round first: never for a tenant's session."""
-    return [_duals.decode(row["body"]) for row in await connection.fetch(DUALS, order, limit)]

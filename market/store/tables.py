@@ -43,7 +43,7 @@ STATE: Final = (
     *contracts.STATE,
 )
 
-PROJECTED: Final = ("order_entry", "match_entry", "waterfall", "order_dual", "multiplier")
+PROJECTED: Final = ("order_entry", "match_entry", "waterfall")
 """Views that the projector writes; the publisher writes the feed."""
 
 VIEW: Final = (*PROJECTED, "feed")

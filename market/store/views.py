@@ -35,8 +35,8 @@ async def apply(connection: Connection, events: Sequence[Recorded]) -> None:
         batch.pass_over(event)
     orders_new, orders_moved = _order_writes([*batch.supplies.values(), *batch.requirements.values()])
     matches_new, matches_moved = _match_writes(list(batch.matches.values()))
-    evidence = _evidence_writes(batch.evidence)
-    await send(connection, [orders_new, matches_new, *evidence, orders_moved, matches_moved])
+    waterfalls = _waterfall_write(batch.evidence)
+    await send(connection, [orders_new, matches_new, waterfalls, orders_moved, matches_moved])
 
 
 READ_ORDERS = """
@@ -172,23 +172,8 @@ select * from unnest(
 )
 """
 
-INSERT_DUALS = """
-insert into order_dual (lane, market, plan, section, order_id, tranche, position, body)
-select * from unnest(
-    $1::bigint[], $2::uuid[], $3::uuid[], $4::text[], $5::uuid[], $6::bigint[], $7::bigint[], $8::bytea[]
-)
-"""
 
-
-INSERT_MULTIPLIERS = """
-insert into multiplier (lane, market, plan, section, requirement, position, number, body)
-select * from unnest(
-    $1::bigint[], $2::uuid[], $3::uuid[], $4::text[], $5::uuid[], $6::bigint[], $7::bigint[], $8::bytea[]
-)
-"""
-
-
-def _evidence_writes(evidence: Sequence[tuple[Recorded, ClearingEvidence]]) -> tuple[Write, ...]:
+def _waterfall_write(evidence: Sequence[tuple[Recorded, ClearingEvidence]]) -> Write:
     waterfalls = [
         (
             event.lane,
@@ -204,36 +189,4 @@ def _evidence_writes(evidence: Sequence[tuple[Recorded, ClearingEvidence]]) -> t
         for event, fact in evidence
         for one in fact.waterfalls
     ]
-    duals = [
-        (
-            event.lane,
-            fact.market,
-            fact.plan,
-            fact.section,
-            one.order,
-            one.tranche,
-            event.position,
-            bodies.encode(one),
-        )
-        for event, fact in evidence
-        for one in fact.duals
-    ]
-    multipliers = [
-        (
-            event.lane,
-            fact.market,
-            fact.plan,
-            fact.section,
-            one.requirement,
-            event.position,
-            number,
-            bodies.encode(one),
-        )
-        for event, fact in evidence
-        for number, one in enumerate(fact.multipliers)
-    ]
-    return (
-        Write("waterfall", INSERT_WATERFALLS, waterfalls),
-        Write("order_dual", INSERT_DUALS, duals),
-        Write("multiplier", INSERT_MULTIPLIERS, multipliers),
-    )
+    return Write("waterfall", INSERT_WATERFALLS, waterfalls)

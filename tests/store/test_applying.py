@@ -229,7 +229,5 @@ async def test_views_do_not_depend_on_how_events_are_cut_into_batches(
     await connection.execute("delete from order_entry")
     await connection.execute("delete from match_entry")
     await connection.execute("delete from waterfall")
-    await connection.execute("delete from order_dual")
-    await connection.execute("delete from multiplier")
     await views.apply(connection, events)
     assert single == await connection.fetch("select * from order_entry order by order_id")

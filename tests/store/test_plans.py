@@ -50,11 +50,13 @@ from market.store import (
     product_twins,
     requirements,
     reservations,
+    rounds,
     supplies,
     transformations,
     views,
     webhook_messages,
 )
+from market.store.evidence import EVIDENCE_TYPES
 from market.store.reading import SET_READER
 from tests.conftest import Copier, Database, copy_of, name_of
 
@@ -235,6 +237,12 @@ select 'contracts', 3, n + 1, md5('c' || n)::uuid, 'contracts.delivery.shipped.v
     '{}', sha256('x'), '2026-02-01'
 from generate_series(0, $1::int - 1) n;
 
+insert into record.journal (stream, lane, position, event_id, type, key, body, chain, recorded_at)
+select 'market', 3, n + 1, md5('v' || n)::uuid,
+    case when n % 40 = 0 then 'market.clearing.evidence.v2' else 'market.match.struck.v1' end,
+    md5('m3')::uuid, '{}', sha256('x'), '2026-02-01'
+from generate_series(0, $1::int - 1) n;
+
 insert into view.waterfall
 select lane, market, md5('p')::uuid, 'spot-all', supply, tranche, requirement, position, body from
     state.match;
@@ -384,6 +392,7 @@ async def test_what_the_writer_runs(database: Any, filled: Any) -> None:
             (due.PASSPORTS, (BEGINNING, few), {"passport_by_id", "passport_of_owner"}),
             (contests.READ_OLDEST, (list(KINDS), 50), {"contest_waiting"}),
             (agreement_events.READ, (3, str(asked[0]), ["contracts.delivery.shipped.v1"]), {AGREED}),
+            (rounds.READ, (3, 9_000, 9_500, EVIDENCE_TYPES), {"journal_pkey"}),
             (agreement_events.READ_LIFE, (3, str(asked[0]), 0, 900, None, 50), {f"{AGREED}_life"}),
             (agreement_events.READ_PAYMENTS, (3, asked[0], 0, 50), {"payment_part_of_agreement"}),
             (agreement_events.READ_PAYMENTS, (3, asked[0], 0, 50), {"journal_of_payments"}),

@@ -24,7 +24,7 @@ from market.store import clearings, rounds
 from market.store.quotes import count_since
 from tests.conftest import Database
 from tests.market_drafts import Firm, organisation_details, requirement_draft, supply_draft
-from tests.market_support import Scene, done, project, scene_on
+from tests.market_support import Scene, done, scene_on
 
 
 @pytest.fixture
@@ -163,35 +163,61 @@ async def test_few_books_are_kept_in_memory(scene: Scene) -> None:
     assert loaded[0] == await books.load(scene.pool, page.items[0])
 
 
+async def test_evidence_is_of_the_round_alone_whatever_else_its_lane_has_recorded_meanwhile(
+    scene: Scene,
+) -> None:
+    first, others = scene.market, [await scene.open_market() for _ in range(60)]
+    second = next(each for each in others if scene.desk.lane("market", each) == scene.lane)
+    plans = [(first, await scene.plan())]
+    scene.market = second
+    await scene.offer(await scene.register("seller of another", second))
+    await scene.require(await scene.register("buyer of another", second))
+    plans.append((second, await scene.plan()))
+    rows = []
+    for market, plan in plans:
+        scene.market = market
+        await scene.conclude(plan)
+    async with scene.pool.acquire() as connection:
+        for market, _ in plans:
+            row = await clearings.load_completed(connection, market)
+            assert row is not None
+            rows.append((row, await rounds.read_evidence(connection, row)))
+    (of_first, bodies), (of_second, both) = rows
+    assert {*bodies} < {*both}
+    told = rounds.decode(bodies, of_first.plan)
+    assert told == rounds.decode(both, of_first.plan)
+    of_another = rounds.decode(both, of_second.plan)
+    assert {of_second.plan} == {part.plan for part in of_another.parts}
+    assert len(both) == len(told.parts) + len(of_another.parts)
+    assert not told.pairs & of_another.pairs
+
+
 async def test_what_a_round_recorded_of_an_order_explains_it(scene: Scene) -> None:
     plan = await scene.plan()
     await scene.conclude(plan)
-    await project(scene)
     async with scene.pool.acquire() as connection:
         row = await clearings.load_completed(connection, scene.market)
         assert row is not None
         assert row == await clearings.load_completed(connection, scene.market, 1)
         assert None is await clearings.load_completed(connection, scene.market, 2)
-        duals = await rounds.load_duals(connection, row.lane, scene.market, row.plan)
-        marginal = await rounds.list_marginal(
-            connection, row.lane, scene.market, row.plan, None, after=None, limit=1
-        )
+        evidence = rounds.decode(await rounds.read_evidence(connection, row), row.plan)
+        duals = evidence.duals
+        marginal = await rounds.list_marginal(connection, row, duals, None, after=None, limit=1)
         others = await rounds.list_marginal(
-            connection, row.lane, scene.market, row.plan, scene.sellers[1].organisation, after=None, limit=9
+            connection, row, duals, scene.sellers[1].organisation, after=None, limit=9
         )
         beyond = await rounds.list_marginal(
-            connection, row.lane, scene.market, row.plan, None, after=marginal.items[-1].key, limit=9
+            connection, row, duals, None, after=marginal.items[-1].key, limit=9
         )
         buyer_order = marginal.items[0].dual.order
-        trades = await rounds.load_trades(connection, row.lane, scene.market, row.plan, buyer_order)
-        pairs = await rounds.load_pairs(connection, row.lane, scene.market, row.plan)
     assert [("requirement", scene.buyers[0].organisation)] == [
         (each.kind, each.organisation) for each in marginal.items
     ]
     assert ((), buyer_order) == (others.items, marginal.items[0].dual.order)
     assert {buyer_order} == {each.dual.order for each in (*marginal.items, *beyond.items)}
     book = await round_books.recall(scene.pool, scene.lane, scene.market, row.cut)
-    found = order_in_round(book, row.planned, duals, trades, buyer_order, pairs)
+    trades = evidence.trades(buyer_order)
+    found = order_in_round(book, row.planned, duals, trades, buyer_order, evidence.pairs)
     assert found is not None
     assert ("partly_filled", True, 5_000_000, 3_500_000) == (
         found.outcome,

@@ -58,7 +58,7 @@ async def test_views_are_compared_at_the_position_of_their_reader(database: Any,
     await scene.offer(scene.sellers[0], valid_until=DELIVERY.end)
     report = await compared(database, scene)
     assert report.equal
-    assert {"view.order_entry", "view.match_entry", "view.waterfall", "view.order_dual", "view.feed"} <= {
+    assert {"view.order_entry", "view.match_entry", "view.waterfall", "view.feed"} <= {
         table.table for table in report.tables if table.rows
     }
 

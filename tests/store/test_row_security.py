@@ -13,7 +13,17 @@ from market.commands import parties
 from market.rules.parties.keys import IssueKey
 from market.rules.parties.parties import KeyDetails
 from market.rules.streams.partner_lines import ALL
-from market.store import lists, matches, members, orders, party_reads, requirements, supplies, tables
+from market.store import (
+    lists,
+    matches,
+    members,
+    orders,
+    party_reads,
+    requirements,
+    rounds,
+    supplies,
+    tables,
+)
 from market.store.reading import ReaderRole, reading
 from tests.conftest import Database
 from tests.feed_support import publish
@@ -62,8 +72,6 @@ async def owned(scene: Scene, name: str, organisation: UUID) -> int:
         "feed": f"select count(*) from feed where audience in ($1, '{ALL}')",
         "initiative_figures": "select 0 where $1::uuid is not null",
         "waterfall": "select 0 where $1::uuid is not null",
-        "order_dual": "select 0 where $1::uuid is not null",
-        "multiplier": "select 0 where $1::uuid is not null",
         "passport": "select count(*) from passport where $1 in (organisation, owner, holder)",
         **{name: f"select count(*) from {name} where $1 in (seller, buyer)" for name in OF_TWO_PARTIES},
         **{name: f"select count(*) from {name} where $1 in (payer, payee)" for name in OF_PAYMENTS},
@@ -168,11 +176,12 @@ async def test_tenants_read_no_evidence(scene: Scene, readers: Pool) -> None:
         known = await matches.load_match(connection, row["seller"], row["match"])
         assert known is not None
         assert None is await lists.load_waterfall(connection, known.match.struck)
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await connection.fetch(rounds.READ, 0, 0, 1, [])
     async with reading(readers, organisation=None, role="desk") as connection:
         waterfall = await lists.load_waterfall(connection, known.match.struck)
         assert waterfall is not None
         assert waterfall.price_ueur_per_kg == known.match.struck.price_ueur_per_kg
-        assert await lists.load_duals(connection, known.match.struck.supply, 10)
 
 
 async def test_the_reader_cannot_write(scene: Scene, readers: Pool) -> None:

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from msgspec import Meta, Struct
 
+from events.connections import acquire
 from events.vocabulary import CountryCode, Side, ValueChainStage
 from market.http.orders.candidates import ReasonView, WithheldView, reason_view
 from market.http.orders.forecast_terms import ForecastMark
@@ -33,15 +34,14 @@ from market.rules.visibility.own_round import (
 from market.rules.visibility.standings import Alternative, OrderInRound, Outcome, order_in_round
 from market.rules.visibility.visibility import see_order_in_round
 from market.store import clearings
-from market.store import lists as views
 from market.store import rounds as store
 from market.store.clearings import ClearingRow
-from market.store.rounds import MarginalRow
+from market.store.reading import unless_away
+from market.store.rounds import MarginalRow, RoundEvidence, SectionKey
 
-RETRY_SECONDS: Final = "1"
 EXPLAINED: Final = (
     "To its owner in ticks of the market and in counts, from three groups of companies on; to operators and "
-    f"auditors every counter-order with its figures. A moment after the round. {RATE}"
+    f"auditors every counter-order with its figures. {RATE}"
 )
 PREFIXES: Final[dict[str, Prefix]] = {"offer": "offer", "lot": "lot", "requirement": "req"}
 
@@ -169,21 +169,19 @@ async def answer(
         looking = await viewer(call, connection, market, owner)
     if row is None:
         raise RoundMissing if call.query.round is None else not_found()
-    async with as_desk(call) as connection:
-        if await views.position_of(connection, market) < row.position:
-            raise DoorError(
-                "unavailable",
-                f"Round {row.round} is being made ready to be explained; try again shortly.",
-                headers={"Retry-After": RETRY_SECONDS},
-            )
-        duals = await store.load_duals(connection, row.lane, market, row.plan)
-        trades = await store.load_trades(connection, row.lane, market, row.plan, order)
-        pairs = await store.load_pairs(connection, row.lane, market, row.plan)
-        multipliers = await store.load_multipliers(connection, row.lane, market, row.plan, order)
+    evidence = await _evidence(call, row)
     book = await rounds.book_at_cut(call, row)
     loads: BookLoads = call.state.loads
     found = await loads.work(
-        partial(order_in_round, book, row.planned, duals, trades, order, pairs, multipliers)
+        lambda: order_in_round(
+            book,
+            row.planned,
+            evidence.duals,
+            evidence.trades(order),
+            order,
+            evidence.pairs,
+            evidence.multipliers(order),
+        )
     )
     if found is None:
         raise DoorError("not_found", f"The order was not in the book when round {row.round} was cut.")
@@ -191,6 +189,14 @@ async def answer(
     if seen is None:
         raise not_found()
     return Answer(body=_view(seen, to_text(prefix, order)))
+
+
+async def _evidence(call: Call[Any, Any], row: ClearingRow) -> RoundEvidence:
+    with unless_away():
+        async with acquire(call.door.desk.pool) as connection:
+            bodies = await store.read_evidence(connection, row)
+    loads: BookLoads = call.state.loads
+    return await loads.work(partial(store.decode, bodies, row.plan))
 
 
 def _view(seen: OrderInRound | OwnOrderInRound, order: str) -> OrderInRoundView:
@@ -253,7 +259,7 @@ def _alternative(each: Alternative, side: Side) -> AlternativeView:
     tag="Clearings",
     query=PageQuery,
     answer=Listing[MarginalView],
-    description="One's own; operators and auditors see all. They come from a view, a moment after the round.",
+    description="One's own; operators and auditors see all.",
 )
 async def marginal(call: Call[Nothing, PageQuery]) -> Answer:
     async with as_caller(call) as connection:
@@ -262,17 +268,19 @@ async def marginal(call: Call[Nothing, PageQuery]) -> Answer:
         )
     if row is None:
         raise not_found()
+    after, limit = lists.after(call, tuple[str, UUID, int]), lists.limit(call)
+    if row.completed is None:
+        return lists.answer(call, (), more=False, key=_key, view=_marginal)
+    evidence = await _evidence(call, row)
     async with as_desk(call) as connection:
         page = await store.list_marginal(
-            connection,
-            row.lane,
-            row.market,
-            row.plan,
-            own(call.caller),
-            after=lists.after(call, tuple[str, UUID, int]),
-            limit=lists.limit(call),
+            connection, row, evidence.duals, own(call.caller), after=after, limit=limit
         )
-    return lists.answer(call, page.items, more=page.more, key=lambda each: each.key, view=_marginal)
+    return lists.answer(call, page.items, more=page.more, key=_key, view=_marginal)
+
+
+def _key(row: MarginalRow) -> SectionKey:
+    return row.key
 
 
 def _marginal(row: MarginalRow) -> MarginalView:
