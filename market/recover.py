@@ -143,9 +143,9 @@ async def _apply_all(connection: Connection, events: Sequence[Recorded]) -> list
 
 # The cause of a request's events ends in the hashes of its key and its body.
 INSERT_REQUESTS = """
-insert into record.restored_request (organisation, route, key_sha256, body_hash, event_ids)
+insert into record.restored_request (organisation, route, key_sha256, body_hash, event_ids, at)
 select (e.body ->> 'actor')::uuid, e.said [1], decode(e.said [2], 'hex'), decode(min(e.said [3]), 'hex'),
-       array_agg(e.event_id order by e.event_id)
+       array_agg(e.event_id order by e.event_id), max((e.body ->> 'time')::timestamptz)
 from (
     select j.event_id, b.body,
            regexp_match(b.body ->> 'cause', '^([A-Z]+ \\S+) ([0-9a-f]{64}) ([0-9a-f]{64})$') as said

@@ -41,6 +41,7 @@ from market.publisher import (
     Register,
     Tape,
 )
+from market.request_retention import RequestRetention
 from market.sealing import AUDITOR, run_signer, run_witness
 from market.solver import Solver
 from market.stopping import STOP_SECONDS_MAX, until
@@ -266,6 +267,9 @@ async def _run_timers(wiring: Wiring, stop: asyncio.Event) -> None:
     async with asyncio.TaskGroup() as group:
         if days:
             group.create_task(retention.run(stop))
+        if keys_days := wiring.settings.idempotency_days:
+            keys = RequestRetention(wiring.writer, days=keys_days, clock=wiring.clock)
+            group.create_task(keys.run(stop))
         market = Timers(wiring.desk, operator, clock=wiring.clock)
         agreements = AgreementTimers(wiring.desk, operator, count_command, show_refused, clock=wiring.clock)
         group.create_task(market.run(stop))

@@ -133,6 +133,10 @@ class Settings(BaseSettings):
     feed_days: int = Field(400, ge=0, le=36_500)
     """Lines of the feed are dropped when their events are so old; 0: never."""
 
+    # --- idempotency keys
+    idempotency_days: int = Field(400, ge=0, le=36_500)
+    """A key is forgotten so many days after the request that it came with; 0: never."""
+
     # --- clearing
     round_seconds_max: float = Field(300, gt=0, le=3_600)
     """Longest computation of a round, seconds; then its process is killed and the round is tried again."""

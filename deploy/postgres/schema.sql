@@ -313,6 +313,7 @@ CREATE TABLE record.restored_request (
     key_sha256 bytea NOT NULL,
     body_hash bytea NOT NULL,
     event_ids uuid[] NOT NULL,
+    at timestamp with time zone DEFAULT now() NOT NULL,
     CONSTRAINT restored_request_body_hash_check CHECK ((octet_length(body_hash) = 32)),
     CONSTRAINT restored_request_key_sha256_check CHECK ((octet_length(key_sha256) = 32))
 );
@@ -2248,9 +2249,9 @@ GRANT UPDATE(leased_until) ON TABLE record.relay TO lodestone_relay;
 
 GRANT UPDATE(stopped_reason) ON TABLE record.relay TO lodestone_relay;
 
-GRANT SELECT,INSERT ON TABLE record.request TO lodestone_writer;
+GRANT SELECT,INSERT,DELETE ON TABLE record.request TO lodestone_writer;
 
-GRANT SELECT ON TABLE record.restored_request TO lodestone_writer;
+GRANT SELECT,DELETE ON TABLE record.restored_request TO lodestone_writer;
 
 GRANT SELECT,INSERT ON TABLE record.tile TO lodestone_auditor;
 GRANT SELECT ON TABLE record.tile TO lodestone_reader;

@@ -1,7 +1,12 @@
 """One key, one effect: repeats get the first answer, other bodies are refused, concurrent repeats wait."""
 
 import asyncio
+from datetime import UTC, datetime
 
+import asyncpg
+
+from market.request_retention import RequestRetention
+from tests.conftest import Database
 from tests.http.shop import Shop
 
 
@@ -62,6 +67,29 @@ async def test_concurrent_repeats_have_one_effect(shop: Shop) -> None:
     assert 7 == sum("idempotent-replayed" in answer.headers for answer in answers)
     after = await shop.rows()
     assert (1, 1) == (after["supply"] - before["supply"], after["record.request"] - before["record.request"])
+
+
+async def test_a_key_whose_time_is_over_makes_another_order(shop: Shop, database: Database) -> None:
+    seller = shop.scene.sellers[0]
+    body, days = shop.offer_body(seller), 30
+    retention = RequestRetention(shop.scene.pool, days=days, clock=lambda: datetime.now(UTC))
+    made = []
+    for old in (0, days - 1, days + 1):
+        await age_keys(database, old)
+        await retention.pass_over(asyncio.Event())
+        answer = await shop.ask("POST", "/v1/supply-offers", by=seller, body=body, key="once")
+        assert 201 == answer.status_code, answer.text
+        made.append((answer.json()["id"], answer.headers.get("idempotent-replayed")))
+    (first, _), (again, _), (another, replayed) = made
+    assert (first, "true") == made[1]
+    assert again != another
+    assert None is replayed
+
+
+async def age_keys(database: Database, days: int) -> None:
+    owner = await asyncpg.connect(database.admin_dsn)
+    await owner.execute("update record.request set at = now() - make_interval(days => $1)", days)
+    await owner.close()
 
 
 async def test_a_refused_request_leaves_its_key_free(shop: Shop) -> None:
