@@ -27,6 +27,7 @@ from tests.blotter import (
     PERCENT,
     PPM,
     Lane,
+    T,
     assay,
     cell,
     eur,
@@ -248,6 +249,25 @@ def test_an_order_is_told_as_it_stands_when_its_line_leaves() -> None:
         found[changed].action,
         found[changed].quantity_basis_g,
     )
+
+
+def test_an_order_that_ends_while_its_change_waits_is_told_as_ended() -> None:
+    """It stands on the tape from before: nothing else would take it down."""
+    lane = Lane()
+    lane.admit(*(member(f"seller{k}") for k in range(6)))
+    for lap in ("first", "second"):
+        for k in range(6):
+            lane.offer(f"seller{k}", f"{lap} {k}")
+    own: dict[str, Any] = {"market": MARKET, "organisation": ident("seller0"), "offer": ident("second 0")}
+    larger = supply_terms("seller0", net_wet_g=30 * T)
+    lane.add(SupplyOfferAmended(**own, terms=larger, keeps_rank=False))
+    lane.add(SupplyOfferWithdrawn(**own))
+    for k in range(1, 6):
+        lane.offer(f"seller{k}", f"third {k}")
+    ended = public_id(KEY, "public.supply-offers.v1", ident("second 0"))
+    assert ["posted", "withdrawn"] == [
+        each.line.action for each in left(lane) if isinstance(each.line, TapeOrder) and each.line.id == ended
+    ]
 
 
 def test_trades_leave_with_the_end_of_a_round_in_an_order_that_tells_nothing() -> None:
