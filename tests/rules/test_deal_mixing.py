@@ -5,6 +5,9 @@ from collections.abc import Iterator
 from random import Random
 from uuid import UUID
 
+import pytest
+from msgspec.structs import replace
+
 from events.contract_events import AgreementTerminated
 from events.envelope import Recorded
 from market.rules.viewers import Band
@@ -73,12 +76,33 @@ def test_steps_leave_when_five_groups_wait_on_either_side() -> None:
     assert sorted(line.id for _, line in last) == [line.id for _, line in last]
 
 
+@pytest.mark.parametrize("group", ["seller_group", "buyer_group"])
+def test_firms_of_one_group_wait_as_one(group: str) -> None:
+    deals = {numbered(number): deal(number, number) for number in range(GROUPS_MIN + 1)}
+    for number in (0, 1):
+        deals[numbered(number)] = replace(deals[numbered(number)], **{group: numbered(99)})
+    mix: DealMix = {}
+    *first, last = [steps_leaving(mix, *step(number), deals) for number in range(GROUPS_MIN + 1)]
+    assert [()] * GROUPS_MIN == first
+    assert GROUPS_MIN + 1 == len(last)
+    assert {} == mix
+
+
+def test_what_has_no_line_leaves_none_and_waits_for_none() -> None:
+    mix: DealMix = {}
+    assert () == steps_leaving(mix, step(0)[0], None, {numbered(0): deal(0, 0)})
+    assert {} == mix
+
+
 def test_one_buyer_of_all_keeps_them_waiting() -> None:
     assert [()] * 20 == [found for found, _, _ in told([(firm, 0) for firm in range(20)])]
 
 
-def test_of_who_signs_in_a_row_no_more_leave_than_of_all_others_together() -> None:
+@pytest.mark.parametrize("side", ["seller", "buyer"])
+def test_of_who_signs_in_a_row_no_more_leave_than_of_all_others_together(side: str) -> None:
     parties = [(0, firm % 9) for firm in range(12)] + [(firm, firm + 20) for firm in range(1, 5)]
+    if side == "buyer":
+        parties = [(other, firm) for firm, other in parties]
     *first, (last, mix, _) = told(parties)
     assert [()] * 15 == [found for found, _, _ in first]
     assert 8 == len(last)
