@@ -13,10 +13,10 @@ from events.contract_events import (
     ForceMajeureEnded,
 )
 from events.contract_terms import AgreementStatus
-from market.http.wire.contract_steps import step_endpoint
 from market.http.wire.endpoint import Answer, Call, DryRun
 from market.http.wire.ids import AgreementId, to_text
 from market.http.wire.receipts import Accepted, Done, Warned
+from market.http.wire.steps import step_endpoint
 
 TAG: Final = "Agreements"
 

@@ -12,9 +12,9 @@ from events.contract_events import AgreementTerminated, ForceMajeureDeclared
 from market.http.agreements.agreement_answers import accepted, agreement_step
 from market.http.agreements.agreement_views import Evidence
 from market.http.agreements.declaration_warnings import of_suspension, of_termination
-from market.http.wire.contract_steps import given
 from market.http.wire.endpoint import Answer, Call, DryRun, Nothing
 from market.http.wire.material import Body, Dated, Window
+from market.http.wire.steps import given
 from market.rules.refusing.wording import LongText
 
 Papers = Annotated[tuple[Evidence, ...], Meta(max_length=16)]

@@ -35,14 +35,14 @@ from market.http.agreements.contract_reads import ReasonedPage, ReasonQuery, as_
 from market.http.agreements.sides import names_of, parties_of
 from market.http.wire import lists, screening_warnings
 from market.http.wire.access import READERS, TRADERS
-from market.http.wire.contract_steps import given, step_endpoint
 from market.http.wire.endpoint import Answer, Call, DryRun, Nothing, endpoint, not_found
 from market.http.wire.examples import AGREEMENT, AGREEMENT_TERMS
 from market.http.wire.ids import MarketId, OrganisationId, to_uuid
 from market.http.wire.material import Body
 from market.http.wire.paging import Listing
 from market.http.wire.reads import as_desk
-from market.http.wire.receipts import Warned, done, unless_unread
+from market.http.wire.receipts import Warned, unless_unread
+from market.http.wire.steps import given, step_endpoint
 from market.rules.refusing.refusals import MarketUnknown
 from market.rules.refusing.wording import LongText
 from market.store import markets, members, party_reads
@@ -340,8 +340,7 @@ async def withdraw(call: Call[Nothing, DryRun]) -> Answer:
         expected_version=call.expected_version,
         proposal=_number(call),
     )
-    result = await commands.withdraw(call.door.desk, argument, dry_run=call.query.validate_only)
-    return accepted(call, done(call, result))
+    return accepted(call, await given(call, commands.withdraw, argument))
 
 
 @agreement_step(

@@ -14,11 +14,11 @@ from market.http.agreements.delivery_steps import answer, delivery_step, given_o
 from market.http.agreements.delivery_warnings import of_assay
 from market.http.agreements.reported_results import ReportedResult, results_of
 from market.http.wire.access import INSPECTORS, OPERATORS
-from market.http.wire.contract_steps import given
 from market.http.wire.endpoint import Answer, Call, DryRun, Nothing
 from market.http.wire.material import Body
 from market.http.wire.numbers import EUR_CENTS, Eur
 from market.http.wire.receipts import unless_unread
+from market.http.wire.steps import given
 from market.rules.refusing.wording import LongText, Text
 
 Results = Annotated[tuple[ReportedResult, ...], Meta(min_length=1, max_length=64)]

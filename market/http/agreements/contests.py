@@ -11,11 +11,11 @@ from events.contract_terms import AgreementStatus, ContestOutcome
 from market.http.agreements.agreement_answers import TAG
 from market.http.agreements.agreement_steps import Papers
 from market.http.wire.access import OPERATORS, TRADERS
-from market.http.wire.contract_steps import given, step_endpoint
 from market.http.wire.endpoint import Answer, Call, DryRun
 from market.http.wire.ids import AgreementId, to_text
 from market.http.wire.material import Body
 from market.http.wire.receipts import Accepted, Done
+from market.http.wire.steps import given, step_endpoint
 from market.rules.refusing.wording import LongText
 
 Number = Annotated[

@@ -36,7 +36,6 @@ from market.http.agreements.goods_terms import FoundGoods
 from market.http.agreements.reported_results import results_of
 from market.http.wire import lists
 from market.http.wire.access import DELIVERY_READERS, READERS
-from market.http.wire.contract_steps import given
 from market.http.wire.endpoint import Answer, Call, DryRun, Nothing, endpoint, not_found
 from market.http.wire.ids import CertificateId, DeliveryId, PassportId, to_uuid
 from market.http.wire.material import Body, Dated, Footprint, OriginStep, RecycledContent
@@ -51,6 +50,7 @@ from market.http.wire.numbers import (
 from market.http.wire.paging import Listing
 from market.http.wire.reads import as_desk
 from market.http.wire.receipts import unless_unread
+from market.http.wire.steps import given
 from market.rules.refusing.defects import CertificateNotOwned
 from market.rules.refusing.wording import Code, LongText
 from market.store import members

@@ -5,11 +5,11 @@ from typing import Annotated, Any, Final, TypeAlias, TypeVar
 
 from msgspec import UNSET, Meta, UnsetType
 
-from market.http.wire.contract_steps import Step, given, step_endpoint
 from market.http.wire.endpoint import Answer, Call, DryRun
 from market.http.wire.ids import DeliveryId, to_text
 from market.http.wire.numbers import PERCENT, Percent
 from market.http.wire.receipts import Accepted, Done, Warned
+from market.http.wire.steps import Step, given, step_endpoint
 
 TAG: Final = "Deliveries"
 A = TypeVar("A")

@@ -19,7 +19,6 @@ from market.http.agreements.index_values import VALUES_MAX, ValueBody
 from market.http.agreements.index_warnings import of_values
 from market.http.wire import lists
 from market.http.wire.access import OPERATORS, READERS
-from market.http.wire.contract_steps import given
 from market.http.wire.endpoint import Answer, Call, DryRun, Nothing, endpoint, not_found
 from market.http.wire.faults import Fault, InvalidInputError
 from market.http.wire.lists import PageQuery
@@ -29,6 +28,7 @@ from market.http.wire.problems import refusal_faults
 from market.http.wire.reads import as_caller
 from market.http.wire.receipts import Accepted
 from market.http.wire.row_files import CSV, XLSX
+from market.http.wire.steps import given
 from market.rules.refusing.wording import Code, CurrencyCode
 
 TAG: Final = "Indices"

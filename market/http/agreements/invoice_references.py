@@ -11,11 +11,11 @@ from events.refusal import Caution
 from market.http.agreements.contract_reads import as_party
 from market.http.agreements.invoice_queries import TAG
 from market.http.wire.access import ACCOUNTANTS
-from market.http.wire.contract_steps import given, step_endpoint
 from market.http.wire.endpoint import Answer, Call, DryRun
 from market.http.wire.ids import to_text
 from market.http.wire.material import Dated
 from market.http.wire.receipts import Accepted, Warned, unless_unread, warned
+from market.http.wire.steps import given, step_endpoint
 from market.rules.refusing.wording import Code
 
 

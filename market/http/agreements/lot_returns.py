@@ -24,7 +24,6 @@ from market.http.agreements.delivery_steps import (
 )
 from market.http.agreements.delivery_warnings import of_return
 from market.http.wire.access import OPERATORS, TRADERS
-from market.http.wire.contract_steps import given
 from market.http.wire.endpoint import Answer, Call, DryRun
 from market.http.wire.ids import PassportId, to_text, to_uuid
 from market.http.wire.material import Body
@@ -39,6 +38,7 @@ from market.http.wire.numbers import (
     TonnesPositive,
 )
 from market.http.wire.receipts import unless_unread
+from market.http.wire.steps import given
 from market.rules.refusing.wording import Code, LongText
 
 FINDING: Final = {"title": "Laboratory report P-88", "sha256": "7f" * 32, "dated_on": "2028-06-02"}

@@ -14,12 +14,12 @@ from events.vocabulary import ProductForm
 from market.http.agreements.agreement_answers import TAG
 from market.http.agreements.contract_reads import ReasonQuery, load_with_volumes
 from market.http.wire.access import READERS
-from market.http.wire.contract_steps import given, step_endpoint
 from market.http.wire.endpoint import Answer, Call, DryRun, Nothing, endpoint
 from market.http.wire.ids import NominationId, to_text
 from market.http.wire.material import Body, Window
 from market.http.wire.numbers import KILOGRAMS, Kilograms
 from market.http.wire.receipts import Accepted
+from market.http.wire.steps import given, step_endpoint
 from market.rules.refusing.wording import LongText
 
 ContractYear = Annotated[int, Meta(ge=1, le=60, description="Contract years count from 1.")]

@@ -13,11 +13,11 @@ from market.http.agreements.payment_views import (
     ReasonBody,
 )
 from market.http.wire.access import ACCOUNTANTS
-from market.http.wire.contract_steps import Step, given, step_endpoint
 from market.http.wire.endpoint import Answer, Call, DryRun
 from market.http.wire.ids import PaymentId, to_text
 from market.http.wire.numbers import CENTS
 from market.http.wire.receipts import Accepted
+from market.http.wire.steps import Step, given, step_endpoint
 
 TAG: Final = "Payments"
 A = TypeVar("A")

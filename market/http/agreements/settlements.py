@@ -24,11 +24,11 @@ from market.http.agreements.invoice_standings import PAID, StandingInvoiceView, 
 from market.http.agreements.invoice_views import InvoiceView, IssueView
 from market.http.wire import lists
 from market.http.wire.access import READERS
-from market.http.wire.contract_steps import Step, given, step_endpoint
 from market.http.wire.endpoint import Answer, Call, DryRun, Nothing, endpoint, not_found
 from market.http.wire.material import Dated
 from market.http.wire.paging import Listing
 from market.http.wire.receipts import UNREAD, Accepted, warned
+from market.http.wire.steps import Step, given, step_endpoint
 
 TAG: Final = "Invoices"
 A = TypeVar("A")

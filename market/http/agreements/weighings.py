@@ -18,10 +18,10 @@ from market.http.agreements.delivery_steps import (
 )
 from market.http.agreements.delivery_warnings import of_weighing
 from market.http.wire.access import INSPECTORS, OPERATORS
-from market.http.wire.contract_steps import given
 from market.http.wire.endpoint import Answer, Call, DryRun, Nothing
 from market.http.wire.material import Body, Dated
 from market.http.wire.numbers import TONNES_POSITIVE, TonnesPositive
+from market.http.wire.steps import given
 from market.rules.refusing.wording import LongText, Text
 
 TICKET: Final = {"title": "Weighbridge ticket 4711", "sha256": "3b" * 32, "dated_on": "2028-03-04"}

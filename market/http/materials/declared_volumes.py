@@ -17,7 +17,6 @@ from market.http.agreements.agreement_views import Evidence
 from market.http.materials import volume_warnings
 from market.http.wire import lists
 from market.http.wire.access import KEEPERS, READERS
-from market.http.wire.contract_steps import given
 from market.http.wire.endpoint import Answer, Call, DryRun, Nothing, endpoint, not_found
 from market.http.wire.ids import DeclaredVolumeId, EventId, OrganisationId, PassportId, to_text, to_uuid
 from market.http.wire.lists import PageQuery
@@ -26,6 +25,7 @@ from market.http.wire.numbers import PERCENT, VOLUME_KG, Percent, PercentPositiv
 from market.http.wire.paging import Listing
 from market.http.wire.reads import as_caller, own
 from market.http.wire.receipts import Accepted, Done, Warned
+from market.http.wire.steps import given
 from market.rules.crma.declared_volumes import CorrectVolume, DeclaredVolume, DeclareVolume, WithdrawVolume
 from market.rules.refusing.wording import Code, CountryCode, LongText, Text
 from market.rules.twins.capacities import quarter_of, quarter_start

@@ -26,8 +26,9 @@ from market.http.wire.loading import COST, RATE
 from market.http.wire.material import Body, check_days
 from market.http.wire.numbers import PERCENT, SUM_KG, Percent, SumKg
 from market.http.wire.reads import as_desk, sees_all
-from market.http.wire.receipts import Accepted, done
+from market.http.wire.receipts import Accepted
 from market.http.wire.sheets import SHAPES, Bar, Shape, Sheet, answer
+from market.http.wire.steps import given
 from market.pages import words
 from market.rules.crma.shares import Verdict
 from market.rules.refusing.wording import InitiativeCode
@@ -204,13 +205,7 @@ class FiguresView(Body, frozen=True, kw_only=True):
 )
 async def state(call: Call[FiguresOrder, DryRun]) -> Answer:
     initiative = await load_led(call)
-    result = await commands.state(
-        call.door.desk,
-        await load_figures(call, initiative, call.body.since),
-        request=call.idempotent_request(),
-        dry_run=call.query.validate_only,
-    )
-    outcome = done(call, result)
+    outcome = await given(call, commands.state, await load_figures(call, initiative, call.body.since))
     stated = outcome.fact(InitiativeFiguresStated)
     return outcome.answer(
         FiguresAccepted(initiative=stated.initiative, since=stated.since, **outcome.accepted())

@@ -19,12 +19,12 @@ from market.http.materials.passport_examples import PASSPORT
 from market.http.materials.passport_reads import sites_of
 from market.http.materials.passport_terms import PassportTerms
 from market.http.wire.access import KEEPERS
-from market.http.wire.contract_steps import given
 from market.http.wire.endpoint import Answer, Call, DryRun, Nothing, endpoint
 from market.http.wire.ids import EventId, OrganisationId, PassportId, to_text, to_uuid
 from market.http.wire.material import Body, Dated
 from market.http.wire.reads import as_desk
 from market.http.wire.receipts import Accepted, Done, Warned, unless_unread, warned
+from market.http.wire.steps import given
 from market.rules.orders.activities import activity_cautions, radioactive_cautions
 from market.rules.passports.magnet_labels import label_cautions, stated_cautions
 from market.rules.passports.passport_cautions import (

@@ -23,7 +23,6 @@ from market.http.orders.return_terms import BillTerms, ElementContent, LifeTerms
 from market.http.orders.rex_terms import CoreMagnet, DisassemblyStep
 from market.http.wire import lists
 from market.http.wire.access import KEEPERS, READERS
-from market.http.wire.contract_steps import given
 from market.http.wire.endpoint import Answer, Call, DryRun, Nothing, endpoint, not_found
 from market.http.wire.ids import OrganisationId, PassportId, ProductTwinId, to_text, to_uuid
 from market.http.wire.lists import PageQuery
@@ -32,6 +31,7 @@ from market.http.wire.numbers import GRAMS, MINUTES, DecimalKind, DecimalText
 from market.http.wire.paging import Listing
 from market.http.wire.reads import as_caller, own
 from market.http.wire.receipts import Accepted, warned
+from market.http.wire.steps import given
 from market.rules.orders.twin_references import product_magnets
 from market.rules.orders.unlikely_magnets import share_cautions
 from market.rules.refusing.wording import Code, Name

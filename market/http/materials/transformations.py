@@ -17,7 +17,6 @@ from market.http.materials.passport_reads import viewer
 from market.http.materials.passport_terms import LotTerms, PassportTerms
 from market.http.materials.passports import cautioned
 from market.http.wire.access import KEEPERS, READERS
-from market.http.wire.contract_steps import given
 from market.http.wire.endpoint import Answer, Call, DryRun, Nothing, endpoint, not_found
 from market.http.wire.ids import FacilityId, OrganisationId, PassportId, TransformationId, to_text, to_uuid
 from market.http.wire.material import Body, Dated
@@ -32,6 +31,7 @@ from market.http.wire.numbers import (
 )
 from market.http.wire.reads import as_desk
 from market.http.wire.receipts import Accepted, Done, Warned, unless_unread, warned
+from market.http.wire.steps import given
 from market.rules.passports.element_balance import TOLERANCE_PPM_MAX
 from market.rules.passports.plausible_masses import loss_cautions, mass_cautions, place_cautions
 from market.rules.passports.transformations import DrawnPart, MadeLot, Transform

@@ -9,7 +9,8 @@ from market.http.wire.access import OPERATORS, OWN_ADMINS
 from market.http.wire.endpoint import Answer, Call, DryRun, Nothing, endpoint
 from market.http.wire.ids import to_text
 from market.http.wire.open_money import open_money
-from market.http.wire.receipts import Warned, done
+from market.http.wire.receipts import Done, Warned
+from market.http.wire.steps import given
 from market.rules.parties.closings import AskClosing, CloseOrganisation, WithdrawClosing
 from market.rules.parties.parties import Organisation
 
@@ -30,13 +31,10 @@ CLOSING: Final = "/v1/organisations/{organisation}/closing"
 )
 async def ask(call: Call[Nothing, DryRun]) -> Answer:
     row = await load(call)
-    result = await commands.ask_closing(
-        call.door.desk,
-        AskClosing(caller=call.caller, organisation=row.organisation),
-        request=call.idempotent_request(),
-        dry_run=call.query.validate_only,
+    outcome = await given(
+        call, commands.ask_closing, AskClosing(caller=call.caller, organisation=row.organisation)
     )
-    return _answer(call, row, result, await open_money(call, row.organisation))
+    return _answer(call, row, outcome, await open_money(call, row.organisation))
 
 
 @endpoint(
@@ -50,12 +48,10 @@ async def ask(call: Call[Nothing, DryRun]) -> Answer:
 )
 async def withdraw(call: Call[Nothing, DryRun]) -> Answer:
     row = await load(call)
-    result = await commands.withdraw_closing(
-        call.door.desk,
-        WithdrawClosing(caller=call.caller, organisation=row.organisation),
-        dry_run=call.query.validate_only,
+    outcome = await given(
+        call, commands.withdraw_closing, WithdrawClosing(caller=call.caller, organisation=row.organisation)
     )
-    return _answer(call, row, result)
+    return _answer(call, row, outcome)
 
 
 @endpoint(
@@ -74,20 +70,18 @@ async def withdraw(call: Call[Nothing, DryRun]) -> Answer:
 )
 async def close(call: Call[Nothing, DryRun]) -> Answer:
     row = await load(call)
-    result = await commands.close_organisation(
-        call.door.desk,
+    outcome = await given(
+        call,
+        commands.close_organisation,
         CloseOrganisation(caller=call.caller, organisation=row.organisation),
-        request=call.idempotent_request(),
-        dry_run=call.query.validate_only,
     )
-    return _answer(call, row, result, await open_money(call, row.organisation))
+    return _answer(call, row, outcome, await open_money(call, row.organisation))
 
 
 def _answer(
-    call: Call[Any, DryRun], row: Organisation, result: Any, warnings: tuple[Warned, ...] = ()
+    call: Call[Any, DryRun], row: Organisation, outcome: Done, warnings: tuple[Warned, ...] = ()
 ) -> Answer:
     """Keys that ended are forgotten here at once."""
-    outcome = done(call, result)
     if not outcome.validated_only:
         for fact in outcome.facts:
             if isinstance(fact, ApiKeyRevoked):

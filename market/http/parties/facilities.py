@@ -21,7 +21,8 @@ from market.http.wire.numbers import PERCENT, TONNES, Percent, TonnesPositive
 from market.http.wire.paging import Listing
 from market.http.wire.patching import patch_of, patched
 from market.http.wire.reads import as_caller
-from market.http.wire.receipts import Accepted, done
+from market.http.wire.receipts import Accepted
+from market.http.wire.steps import given
 from market.rules.parties.facilities import ChangeFacility, RegisterFacility, RevokeFacility
 from market.rules.parties.parties import Facility, FacilityDetails
 from market.rules.refusing.wording import Code, Name
@@ -198,15 +199,13 @@ class FacilityAccepted(Accepted, frozen=True, kw_only=True):
     example=EXAMPLE,
 )
 async def register(call: Call[FacilityTerms, DryRun]) -> Answer:
-    result = await commands.register_facility(
-        call.door.desk,
+    outcome = await given(
+        call,
+        commands.register_facility,
         RegisterFacility(
             caller=call.caller, organisation=call.ids["organisation"], details=call.body.details()
         ),
-        request=call.idempotent_request(),
-        dry_run=call.query.validate_only,
     )
-    outcome = done(call, result)
     fact = outcome.fact(FacilityRegistered)
     found = outcome.made("fac", fact.facility)
     parent = to_text("org", fact.organisation)
@@ -274,8 +273,9 @@ async def read(call: Call[Nothing, Nothing]) -> Answer:
 )
 async def change(call: Call[Any, DryRun]) -> Answer:
     row = await _load(call)
-    result = await commands.change_facility(
-        call.door.desk,
+    outcome = await given(
+        call,
+        commands.change_facility,
         ChangeFacility(
             caller=call.caller,
             organisation=row.organisation,
@@ -288,9 +288,7 @@ async def change(call: Call[Any, DryRun]) -> Answer:
             ).details(),
             expected_version=call.expected_version,
         ),
-        dry_run=call.query.validate_only,
     )
-    outcome = done(call, result)
     version = call.expected_version + 1
     return outcome.answer(
         FacilityAccepted(id=to_text("fac", row.facility), version=version, **outcome.accepted()),
@@ -309,14 +307,13 @@ async def change(call: Call[Any, DryRun]) -> Answer:
     description="Its certificates and licences have to be revoked first. A revoked facility stays readable.",
 )
 async def revoke(call: Call[Nothing, DryRun]) -> Answer:
-    result = await commands.revoke_facility(
-        call.door.desk,
+    outcome = await given(
+        call,
+        commands.revoke_facility,
         RevokeFacility(
             caller=call.caller, organisation=call.ids["organisation"], facility=call.ids["facility"]
         ),
-        dry_run=call.query.validate_only,
     )
-    outcome = done(call, result)
     return Answer(body=FacilityAccepted(id=to_text("fac", call.ids["facility"]), **outcome.accepted()))
 
 

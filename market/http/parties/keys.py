@@ -18,7 +18,8 @@ from market.http.wire.lists import PageQuery
 from market.http.wire.material import Body, utc
 from market.http.wire.paging import Listing
 from market.http.wire.reads import as_caller
-from market.http.wire.receipts import Accepted, Warned, done, secret_shown_before, warned
+from market.http.wire.receipts import Accepted, Warned, secret_shown_before, warned
+from market.http.wire.steps import given
 from market.http.wire.tokens import mint, secret_sha256
 from market.rules.parties.keys import IssueKey, RevokeKey, late_cautions
 from market.rules.parties.parties import ApiKey, KeyDetails
@@ -98,8 +99,9 @@ async def issue(call: Call[KeyTerms, DryRun]) -> Answer:
     door = call.door
     key = door.new_id()
     token = mint(key, door.new_secret())
-    result = await commands.issue_key(
-        door.desk,
+    outcome = await given(
+        call,
+        commands.issue_key,
         IssueKey(
             caller=call.caller,
             organisation=call.ids["organisation"],
@@ -111,10 +113,7 @@ async def issue(call: Call[KeyTerms, DryRun]) -> Answer:
                 expires_at=utc(call.body.expires_at, "/expires_at"),
             ),
         ),
-        request=call.idempotent_request(),
-        dry_run=call.query.validate_only,
     )
-    outcome = done(call, result)
     fact = outcome.fact(ApiKeyIssued)
     shown = fact.key == key and not outcome.validated_only
     return outcome.answer(
@@ -163,12 +162,11 @@ async def index(call: Call[Nothing, PageQuery]) -> Answer:
     "is carried out.",
 )
 async def revoke(call: Call[Nothing, DryRun]) -> Answer:
-    result = await commands.revoke_key(
-        call.door.desk,
+    outcome = await given(
+        call,
+        commands.revoke_key,
         RevokeKey(caller=call.caller, organisation=call.ids["organisation"], key=call.ids["key"]),
-        dry_run=call.query.validate_only,
     )
-    outcome = done(call, result)
     if not outcome.validated_only:
         call.door.keys.forget(call.ids["key"])
     return Answer(body=KeyAccepted(id=to_text("key", call.ids["key"]), **outcome.accepted()))

@@ -20,7 +20,8 @@ from market.http.wire.material import Body, utc
 from market.http.wire.paging import Listing
 from market.http.wire.patching import patch_of, patched
 from market.http.wire.reads import as_caller
-from market.http.wire.receipts import Accepted, done
+from market.http.wire.receipts import Accepted
+from market.http.wire.steps import given
 from market.rules.parties.parties import (
     ChangeOrganisation,
     Organisation,
@@ -149,15 +150,13 @@ class OrganisationAccepted(Accepted, frozen=True, kw_only=True):
     example=EXAMPLE,
 )
 async def register(call: Call[OrganisationTerms, DryRun]) -> Answer:
-    result = await commands.register_organisation(
-        call.door.desk,
+    outcome = await given(
+        call,
+        commands.register_organisation,
         RegisterOrganisation(
             caller=call.caller, details=call.body.details(), organisation=call.door.desk.new_id()
         ),
-        request=call.idempotent_request(),
-        dry_run=call.query.validate_only,
     )
-    outcome = done(call, result)
     fact = outcome.fact(OrganisationRegistered)
     found = outcome.made("org", fact.organisation)
     return outcome.answer(
@@ -237,8 +236,9 @@ async def change(call: Call[Any, DryRun]) -> Answer:
     row = await load(call)
     view = OrganisationView.of(row)
     members = {name: getattr(view, name) for name in OrganisationTerms.__struct_fields__}
-    result = await commands.change_organisation(
-        call.door.desk,
+    outcome = await given(
+        call,
+        commands.change_organisation,
         ChangeOrganisation(
             caller=call.caller,
             organisation=row.organisation,
@@ -247,9 +247,7 @@ async def change(call: Call[Any, DryRun]) -> Answer:
             ).details(),
             expected_version=call.expected_version,
         ),
-        dry_run=call.query.validate_only,
     )
-    outcome = done(call, result)
     warnings = (
         *moved_along(outcome.facts, row.organisation),
         *await of_organisation(call.door, outcome.fact(OrganisationChanged), row),

@@ -19,7 +19,8 @@ from market.http.wire.lists import PageQuery
 from market.http.wire.material import Body, utc
 from market.http.wire.paging import Listing
 from market.http.wire.reads import as_caller
-from market.http.wire.receipts import Accepted, done, warned
+from market.http.wire.receipts import Accepted, warned
+from market.http.wire.steps import given
 from market.rules.orders.supplies import six_digits
 from market.rules.parties.licence_kinds import LICENCE_KINDS, CountsAs, counts_as
 from market.rules.parties.papers import (
@@ -166,8 +167,9 @@ class LicenceAccepted(Accepted, frozen=True, kw_only=True):
 )
 async def register_certificate(call: Call[CertificateTerms, DryRun]) -> Answer:
     body = call.body
-    result = await commands.register_certificate(
-        call.door.desk,
+    outcome = await given(
+        call,
+        commands.register_certificate,
         RegisterCertificate(
             caller=call.caller,
             organisation=call.ids["organisation"],
@@ -179,10 +181,7 @@ async def register_certificate(call: Call[CertificateTerms, DryRun]) -> Answer:
                 valid_until=utc(body.valid_until, "/valid_until"),
             ),
         ),
-        request=call.idempotent_request(),
-        dry_run=call.query.validate_only,
     )
-    outcome = done(call, result)
     fact = outcome.fact(CertificateRegistered)
     found = outcome.made("cert", fact.certificate)
     accepted = CertificateAccepted(id=found, **outcome.accepted())
@@ -208,8 +207,9 @@ async def register_certificate(call: Call[CertificateTerms, DryRun]) -> Answer:
 )
 async def register_licence(call: Call[LicenceTerms, DryRun]) -> Answer:
     body = call.body
-    result = await commands.register_licence(
-        call.door.desk,
+    outcome = await given(
+        call,
+        commands.register_licence,
         RegisterLicence(
             caller=call.caller,
             organisation=call.ids["organisation"],
@@ -225,10 +225,7 @@ async def register_licence(call: Call[LicenceTerms, DryRun]) -> Answer:
                 valid_until=utc(body.valid_until, "/valid_until"),
             ),
         ),
-        request=call.idempotent_request(),
-        dry_run=call.query.validate_only,
     )
-    outcome = done(call, result)
     fact = outcome.fact(LicenceRegistered)
     found = outcome.made("lic", fact.licence)
     warnings = warned(licence_cautions(body.kind, body.ewc_codes))
@@ -329,15 +326,15 @@ async def read_licence(call: Call[Nothing, Nothing]) -> Answer:
     description="No market counts it any more. It stays readable.",
 )
 async def revoke_certificate(call: Call[Nothing, DryRun]) -> Answer:
-    result = await commands.revoke_certificate(
-        call.door.desk,
+    outcome = await given(
+        call,
+        commands.revoke_certificate,
         RevokeCertificate(
             caller=call.caller, organisation=call.ids["organisation"], certificate=call.ids["certificate"]
         ),
-        dry_run=call.query.validate_only,
     )
     found = to_text("cert", call.ids["certificate"])
-    return Answer(body=CertificateAccepted(id=found, **done(call, result).accepted()))
+    return Answer(body=CertificateAccepted(id=found, **outcome.accepted()))
 
 
 @endpoint(
@@ -351,13 +348,13 @@ async def revoke_certificate(call: Call[Nothing, DryRun]) -> Answer:
     description="No market counts it any more. It stays readable.",
 )
 async def revoke_licence(call: Call[Nothing, DryRun]) -> Answer:
-    result = await commands.revoke_licence(
-        call.door.desk,
+    outcome = await given(
+        call,
+        commands.revoke_licence,
         RevokeLicence(caller=call.caller, organisation=call.ids["organisation"], licence=call.ids["licence"]),
-        dry_run=call.query.validate_only,
     )
     found = to_text("lic", call.ids["licence"])
-    return Answer(body=LicenceAccepted(id=found, **done(call, result).accepted()))
+    return Answer(body=LicenceAccepted(id=found, **outcome.accepted()))
 
 
 HANDLERS: Final = (

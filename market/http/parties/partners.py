@@ -1,10 +1,11 @@
 """Partners of initiatives: seen, invited and removed by who coordinates one; in and out by their own word."""
 
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeVar
 from uuid import UUID
 
 from events.vocabulary import FacilityScale, FacilityStage, FacilityStatus, KeyRole, PartyRole
 from market.commands import partners as commands
+from market.commands.partners import OfPartner
 from market.http.parties.initiatives import TAG, code_of, load
 from market.http.parties.organisations import load as load_organisation
 from market.http.wire import lists
@@ -16,7 +17,8 @@ from market.http.wire.lists import PageQuery
 from market.http.wire.material import Body
 from market.http.wire.paging import Listing
 from market.http.wire.reads import as_caller, as_desk, sees_all
-from market.http.wire.receipts import Accepted, Result, done
+from market.http.wire.receipts import Accepted
+from market.http.wire.steps import Step, given
 from market.rules.orders.initiatives import Initiative
 from market.rules.parties.parties import Facility
 from market.rules.parties.partners import (
@@ -98,6 +100,9 @@ class InvitationView(Body, frozen=True, kw_only=True):
         )
 
 
+P = TypeVar("P", bound=OfPartner)
+
+
 class NewInvitation(Body, frozen=True, kw_only=True):
     organisation: OrganisationId
 
@@ -161,8 +166,7 @@ async def remove(call: Call[Nothing, DryRun]) -> Answer:
     argument = RemovePartner(
         caller=call.caller, organisation=call.ids["organisation"], initiative=code_of(call)
     )
-    result = await commands.remove(call.door.desk, argument, dry_run=call.query.validate_only)
-    return _answer(call, result, argument.organisation, argument.initiative)
+    return await _given(call, commands.remove, argument)
 
 
 @endpoint(
@@ -184,13 +188,7 @@ async def invite(call: Call[NewInvitation, DryRun]) -> Answer:
     argument = InvitePartner(
         caller=call.caller, organisation=to_uuid(call.body.organisation), initiative=code_of(call)
     )
-    result = await commands.invite(
-        call.door.desk,
-        argument,
-        request=call.idempotent_request(),
-        dry_run=call.query.validate_only,
-    )
-    return _answer(call, result, argument.organisation, argument.initiative)
+    return await _given(call, commands.invite, argument)
 
 
 @endpoint(
@@ -230,8 +228,7 @@ async def withdraw(call: Call[Nothing, DryRun]) -> Answer:
     argument = WithdrawInvitation(
         caller=call.caller, organisation=call.ids["organisation"], initiative=code_of(call)
     )
-    result = await commands.withdraw(call.door.desk, argument, dry_run=call.query.validate_only)
-    return _answer(call, result, argument.organisation, argument.initiative)
+    return await _given(call, commands.withdraw, argument)
 
 
 @endpoint(
@@ -277,13 +274,7 @@ async def answer(call: Call[InvitationAnswer, DryRun]) -> Answer:
         initiative=code_of(call),
         accepted=call.body.accept,
     )
-    result = await commands.answer(
-        call.door.desk,
-        argument,
-        request=call.idempotent_request(),
-        dry_run=call.query.validate_only,
-    )
-    return _answer(call, result, argument.organisation, argument.initiative)
+    return await _given(call, commands.answer, argument)
 
 
 @endpoint(
@@ -301,21 +292,21 @@ async def leave(call: Call[Nothing, DryRun]) -> Answer:
     argument = LeaveInitiative(
         caller=call.caller, organisation=call.ids["organisation"], initiative=code_of(call)
     )
-    result = await commands.leave(call.door.desk, argument, dry_run=call.query.validate_only)
-    return _answer(call, result, argument.organisation, argument.initiative)
+    return await _given(call, commands.leave, argument)
 
 
-def _answer(call: Call[Any, DryRun], result: Result, organisation: UUID, initiative: str) -> Answer:
+async def _given(call: Call[Any, DryRun], step: Step[P], argument: P) -> Answer:
     """In how many markets a partner is, a coordinator is not told by the receipts of their copies."""
-    outcome = done(call, result)
+    outcome = await given(call, step, argument)
     accepted = outcome.accepted()
-    if call.caller.organisation != organisation and not sees_all(call.caller):
+    if call.caller.organisation != argument.organisation and not sees_all(call.caller):
         accepted["receipts"] = tuple(each for each in accepted["receipts"] if each.stream == "parties")
         accepted["would_record"] = tuple(
             each for each in accepted["would_record"] if each.startswith("parties.")
         )
+    organisation = to_text("org", argument.organisation)
     return outcome.answer(
-        PartnerAccepted(organisation=to_text("org", organisation), initiative=initiative, **accepted)
+        PartnerAccepted(organisation=organisation, initiative=argument.initiative, **accepted)
     )
 
 

@@ -10,7 +10,8 @@ from market.http.wire.endpoint import Answer, Call, DryRun, Nothing, endpoint
 from market.http.wire.ids import OrganisationId, to_text
 from market.http.wire.material import Body
 from market.http.wire.reads import as_caller
-from market.http.wire.receipts import Accepted, done
+from market.http.wire.receipts import Accepted
+from market.http.wire.steps import given
 from market.rules.streams.streams import CloseStream, OpenStream, partner_topic
 from market.store import party_reads
 
@@ -44,15 +45,11 @@ class StreamAccepted(Accepted, frozen=True, kw_only=True):
 )
 async def switch_on(call: Call[Nothing, DryRun]) -> Answer:
     try:
-        result = await commands.open_stream(
-            call.door.desk,
-            OpenStream(caller=call.caller, organisation=call.ids["organisation"]),
-            request=call.idempotent_request(),
-            dry_run=call.query.validate_only,
+        outcome = await given(
+            call, commands.open_stream, OpenStream(caller=call.caller, organisation=call.ids["organisation"])
         )
     except NoChange:
         return Answer(body=StreamAccepted(topic=_topic(call), validated_only=call.query.validate_only))
-    outcome = done(call, result)
     body = StreamAccepted(topic=_topic(call), **outcome.accepted())
     return outcome.answer(body)
 
@@ -68,12 +65,10 @@ async def switch_on(call: Call[Nothing, DryRun]) -> Answer:
     description="It keeps what it has; opened once more, it goes on from there.",
 )
 async def switch_off(call: Call[Nothing, DryRun]) -> Answer:
-    result = await commands.close_stream(
-        call.door.desk,
-        CloseStream(caller=call.caller, organisation=call.ids["organisation"]),
-        dry_run=call.query.validate_only,
+    outcome = await given(
+        call, commands.close_stream, CloseStream(caller=call.caller, organisation=call.ids["organisation"])
     )
-    return Answer(body=StreamAccepted(topic=_topic(call), **done(call, result).accepted()))
+    return Answer(body=StreamAccepted(topic=_topic(call), **outcome.accepted()))
 
 
 @endpoint(

@@ -18,7 +18,8 @@ from market.http.wire.material import Body
 from market.http.wire.numbers import END
 from market.http.wire.paging import Listing
 from market.http.wire.reads import as_caller
-from market.http.wire.receipts import Accepted, Done, Warned, done, secret_shown_before, warned
+from market.http.wire.receipts import Accepted, Done, Warned, secret_shown_before, warned
+from market.http.wire.steps import given
 from market.lookups import forbidden
 from market.rules.refusing.party_refusals import AddressForbidden
 from market.rules.refusing.wording import Code
@@ -156,8 +157,9 @@ class WebhookAccepted(Accepted, frozen=True, kw_only=True):
 async def register(call: Call[WebhookBody, DryRun]) -> Answer:
     await _check_name(call, call.body.url)
     webhook = call.door.new_id()
-    result = await commands.register(
-        call.door.desk,
+    outcome = await given(
+        call,
+        commands.register,
         RegisterWebhook(
             caller=call.caller,
             organisation=call.caller.organisation,
@@ -165,10 +167,7 @@ async def register(call: Call[WebhookBody, DryRun]) -> Answer:
             terms=call.body.terms(),
             reach=call.door.reach,
         ),
-        request=call.idempotent_request(),
-        dry_run=call.query.validate_only,
     )
-    outcome = done(call, result)
     if outcome.validated_only:
         warnings = warned(address_cautions(call.body.terms()))
         body = WebhookAccepted(id=None, warnings=warnings, **outcome.accepted())
@@ -244,8 +243,9 @@ async def change(call: Call[WebhookPatch, DryRun]) -> Answer:
         types=terms.types if patch.types is UNSET else patch.types,
         markets=terms.markets if patch.markets is UNSET else tuple(map(to_uuid, patch.markets)),
     )
-    result = await commands.change(
-        call.door.desk,
+    outcome = await given(
+        call,
+        commands.change,
         ChangeWebhook(
             caller=call.caller,
             organisation=webhook.organisation,
@@ -255,9 +255,7 @@ async def change(call: Call[WebhookPatch, DryRun]) -> Answer:
             active=webhook.active if patch.active is UNSET else patch.active,
             reach=call.door.reach,
         ),
-        dry_run=call.query.validate_only,
     )
-    outcome = done(call, result)
     version = None if outcome.validated_only else call.expected_version + 1
     cautions = [] if patch.url is UNSET else address_cautions(changed)
     accepted = {"warnings": warned(cautions), **outcome.accepted()}
@@ -276,12 +274,12 @@ async def change(call: Call[WebhookPatch, DryRun]) -> Answer:
 )
 async def remove(call: Call[Nothing, DryRun]) -> Answer:
     webhook = await load(call)
-    result = await commands.remove(
-        call.door.desk,
+    outcome = await given(
+        call,
+        commands.remove,
         RemoveWebhook(caller=call.caller, organisation=webhook.organisation, webhook=webhook.webhook),
-        dry_run=call.query.validate_only,
     )
-    return Answer(body=_accepted(call, webhook, done(call, result).accepted()))
+    return Answer(body=_accepted(call, webhook, outcome.accepted()))
 
 
 @endpoint(
@@ -299,18 +297,16 @@ async def remove(call: Call[Nothing, DryRun]) -> Answer:
 )
 async def rotate(call: Call[Rotation, DryRun]) -> Answer:
     webhook = await load(call)
-    result = await commands.rotate(
-        call.door.desk,
+    outcome = await given(
+        call,
+        commands.rotate,
         RotateWebhook(
             caller=call.caller,
             organisation=webhook.organisation,
             webhook=webhook.webhook,
             overlap_hours=call.body.overlap_hours,
         ),
-        request=call.idempotent_request(),
-        dry_run=call.query.validate_only,
     )
-    outcome = done(call, result)
     if outcome.validated_only:
         return Answer(body=_accepted(call, webhook, outcome.accepted()))
     generation = webhook.generation if outcome.replayed else outcome.fact(WebhookSecretRotated).generation

@@ -16,7 +16,7 @@ from events.decision import Request as IdempotentRequest
 from events.vocabulary import KeyRole
 from market.http.wire.access import Credential
 from market.http.wire.door import Door
-from market.http.wire.idempotency import FIELD, request_of
+from market.http.wire.idempotency import request_of
 from market.http.wire.judging import Judge
 from market.http.wire.logs import Trace
 from market.http.wire.media_types import check_media_type, media_type_of
@@ -116,6 +116,7 @@ class Call(Generic[B, Q]):
         "body",
         "door",
         "expected_version",
+        "idempotency_key",
         "ids",
         "query",
         "raw_body",
@@ -134,6 +135,7 @@ class Call(Generic[B, Q]):
         self.query: Q
         self.raw_body = b""
         self.expected_version = 0
+        self.idempotency_key: str | None = None
         self._caller: Caller | None = None
         self._headers = dict(reversed(list(scope["headers"])))
 
@@ -180,13 +182,15 @@ class Call(Generic[B, Q]):
         """Path parameters that are no ids, as they were sent."""
         return {name: str(value) for name, value in self.scope["path_params"].items() if name not in self.ids}
 
-    def idempotent_request(self) -> IdempotentRequest:
-        """The scope of this request's idempotency key, which the gates have checked."""
+    def idempotent_request(self) -> IdempotentRequest | None:
+        """The scope of this request's idempotency key; None on a route that takes none."""
+        if self.idempotency_key is None:
+            return None
         return request_of(
             self.caller.organisation,
             self.scope["method"],
             self.scope["path"],
-            self.header(FIELD) or "",
+            self.idempotency_key,
             self.raw_body,
             self.expected_version,
         )

@@ -119,6 +119,8 @@ def _header_faults(call: Call[Any, Any], declared: Endpoint) -> list[Fault]:
         key = parse_key(call.header(FIELD))
         if isinstance(key, Fault):
             faults.append(key)
+        else:
+            call.idempotency_key = key
     if declared.versioned:
         version = parse_if_match(call.header(b"if-match"))
         if isinstance(version, Fault):

@@ -1,4 +1,4 @@
-"""What every step of an agreement or a delivery has in common at the door."""
+"""What every step has in common at the door: how it is given, and what it answers with."""
 
 from functools import partial
 from typing import Any, Final, Protocol, TypeVar
@@ -14,7 +14,7 @@ A = TypeVar("A")
 
 
 class Step(Protocol[A_contra]):
-    """A command of contracts."""
+    """A command that is called with the rule's own argument."""
 
     async def __call__(
         self, desk: Desk, argument: A_contra, *, request: Request | None = None, dry_run: bool = False
@@ -22,7 +22,7 @@ class Step(Protocol[A_contra]):
 
 
 async def given(call: Call[Any, DryRun], step: Step[A], argument: A) -> Done:
-    """What a step recorded, once for each idempotency key, or what it would record."""
+    """What a step recorded, or what it would record; once for each key where the route takes one."""
     result = await step(
         call.door.desk, argument, request=call.idempotent_request(), dry_run=call.query.validate_only
     )
