@@ -55,9 +55,20 @@ from market.commands import (
 )
 from market.rules.clearing.round_events import planned_of
 from market.rules.crma.declared_volumes import CorrectVolume, DeclareVolume, WithdrawVolume
-from market.rules.orders.initiatives import InitiativeDetails
+from market.rules.orders.initiatives import (
+    ChangeInitiative,
+    InitiativeDetails,
+    RegisterInitiative,
+    RevokeInitiative,
+)
 from market.rules.orders.offers import PostSupply
-from market.rules.orders.policies import NewPolicy, PolicyDetails
+from market.rules.orders.policies import (
+    NewPolicy,
+    PolicyDetails,
+    PublishPolicy,
+    RetirePolicy,
+    RevisePolicy,
+)
 from market.rules.orders.requirements import PostRequirement
 from market.rules.parties.closings import AskClosing, CloseOrganisation, WithdrawClosing
 from market.rules.parties.facilities import ChangeFacility, RegisterFacility, RevokeFacility
@@ -276,15 +287,22 @@ async def change_the_policies(scene: Scene) -> None:
     details = PolicyDetails(title="Recycled magnets", terms=lines)
     own = await published(scene, buyer.trader, lines)
     change: dict[str, Any] = {"policy": own, "expected_version": 1}
-    await policies.revise(scene.desk, buyer.trader, details=replace(details, authority="the board"), **change)
-    await policies.retire(scene.desk, buyer.trader, policy=own, expected_version=2)
+    await policies.revise(
+        scene.desk,
+        RevisePolicy(caller=buyer.trader, details=replace(details, authority="the board"), **change),
+    )
+    await policies.retire(scene.desk, RetirePolicy(caller=buyer.trader, policy=own, expected_version=2))
     await published(scene, scene.operator, lines, "remhub")
 
 
 async def published(scene: Scene, caller: Caller, lines: PolicyTerms, *addressed_to: str) -> UUID:
     """The id of a new policy."""
     details = NewPolicy(title="Recycled magnets", terms=lines, addressed_to=addressed_to)
-    outcome = done(await policies.publish(scene.desk, caller, details=details))
+    outcome = done(
+        await policies.publish(
+            scene.desk, PublishPolicy(caller=caller, policy=scene.desk.new_id(), details=details)
+        )
+    )
     return fact_of(outcome, PolicyPublished).policy
 
 
@@ -393,13 +411,17 @@ async def change_the_parties(scene: Scene) -> None:
             caller=scene.operator, organisation=buyer.organisation, details=details, expected_version=1
         ),
     )
-    await initiatives.register(desk, scene.operator, details=initiative("permanet"))
+    await initiatives.register(
+        desk, RegisterInitiative(caller=scene.operator, details=initiative("permanet"))
+    )
     led = InitiativeDetails(
         name="the permanet project", coordinator="an institute", coordinated_by=seller.organisation
     )
-    await initiatives.change(desk, scene.operator, initiative="permanet", details=led, expected_version=1)
+    await initiatives.change(
+        desk, ChangeInitiative(caller=scene.operator, initiative="permanet", details=led, expected_version=1)
+    )
     await come_and_go(scene, seller, buyer)
-    await initiatives.revoke(desk, scene.operator, initiative="permanet")
+    await initiatives.revoke(desk, RevokeInitiative(caller=scene.operator, initiative="permanet"))
     last = scene.sellers[-1].organisation
     await members.suspend(desk, scene.operator, market=scene.market, organisation=last, reason="audit")
     await members.admit(desk, scene.operator, market=scene.market, organisation=last)

@@ -46,6 +46,7 @@ from market.commands import (
 from market.matcher import ahead_of_lock
 from market.rules.book import Book, Books, fold
 from market.rules.clearing.clearing import conclude
+from market.rules.orders.initiatives import RegisterInitiative
 from market.rules.parties.facilities import RegisterFacility
 from market.rules.parties.parties import RegisterOrganisation
 from market.store import books, views
@@ -367,7 +368,9 @@ async def bare_scene_on(database: Any) -> AsyncIterator[Scene]:
         await owner.close()
     operator = Caller(organisation=deployment_id, roles=frozenset({"operator"}))
     async with _scene(database, operator) as scene:
-        await initiatives.register(scene.desk, operator, details=initiative("remhub"))
+        await initiatives.register(
+            scene.desk, RegisterInitiative(caller=operator, details=initiative("remhub"))
+        )
         yield scene
 
 

@@ -12,7 +12,7 @@ from events.decision import LaneKey, Moment
 from events.desk import Desk
 from events.vocabulary import lane_of
 from events.volume_terms import VolumeTerms
-from market.commands.material_steps import Asked, MaterialStep
+from market.commands.lane_steps import Asked, LaneStep
 from market.rules.crma import declared_volumes as rules
 from market.rules.crma.declared_volumes import CorrectVolume, DeclareVolume, VolumeState, WithdrawVolume
 from market.rules.crma.taken import delivered_masses, masses
@@ -123,6 +123,6 @@ def _summed(lots: Iterable[Mapping[str, int]]) -> Mapping[str, int]:
     return found
 
 
-declare = MaterialStep("volume.declare", stated_lanes, load_stated, rules.declare)
-correct = MaterialStep("volume.correct", stated_lanes, load_stated, rules.correct)
-withdraw = MaterialStep("volume.withdraw", lanes, load, rules.withdraw)
+declare = LaneStep("volume.declare", stated_lanes, load_stated, rules.declare)
+correct = LaneStep("volume.correct", stated_lanes, load_stated, rules.correct)
+withdraw = LaneStep("volume.withdraw", lanes, load, rules.withdraw)

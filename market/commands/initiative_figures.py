@@ -3,42 +3,42 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, UnsetType
 
 from events.connections import Connection
-from events.decision import Decision, LaneKey, Moment, Request
-from events.desk import Answer, Desk, Operation, submit
+from events.decision import LaneKey, Moment
+from events.desk import Desk
 from events.party_events import InitiativeFiguresStated
+from events.vocabulary import lane_of
+from market.commands.lane_steps import Asked, LaneStep
 from market.rules.visibility import initiative_figures as rules
 from market.rules.visibility.initiative_figures import FiguresState, StatedFigures, StateFigures
 from market.store import crma, initiatives, party_reads
 
 
-class Asked(Struct, frozen=True, kw_only=True):
-    lane: int
-    argument: StateFigures
+def lanes(desk: Desk, argument: StateFigures) -> Sequence[LaneKey]:
+    """All of parties: of two statements of a quarter one sees the other, and groups stay."""
+    del argument
+    return [LaneKey("parties", number) for number in range(desk.lanes)]
 
 
-async def load(connection: Connection, asked: Sequence[Asked], moment: Moment) -> Sequence[FiguresState]:
-    """Alone on its lanes, so one at a time."""
+async def load(connection: Connection, asked: Asked[StateFigures], moment: Moment) -> FiguresState:
     del moment
-    return [
-        FiguresState(
-            lane=ask.lane,
-            initiative=await initiatives.load_initiative(connection, ask.argument.initiative),
-            stated=tuple(
-                [
-                    StatedFigures(
-                        initiative=each.initiative,
-                        coordinator_group=await _group(connection, each.coordinated_by),
-                        partners=await _partners(connection, each),
-                    )
-                    for each in await initiatives.figures_of_quarter(connection, ask.argument.since)
-                ]
-            ),
-        )
-        for ask in asked
-    ]
+    argument = asked.argument
+    return FiguresState(
+        lane=lane_of(argument.initiative, asked.lanes),
+        initiative=await initiatives.load_initiative(connection, argument.initiative),
+        stated=tuple(
+            [
+                StatedFigures(
+                    initiative=each.initiative,
+                    coordinator_group=await _group(connection, each.coordinated_by),
+                    partners=await _partners(connection, each),
+                )
+                for each in await initiatives.figures_of_quarter(connection, argument.since)
+            ]
+        ),
+    )
 
 
 async def _group(connection: Connection, coordinator: UUID | UnsetType) -> UUID | None:
@@ -53,25 +53,4 @@ async def _partners(connection: Connection, stated: InitiativeFiguresStated) -> 
     return {each: found.group for each, found in known.items()}
 
 
-def decide(state: FiguresState, asked: Asked, moment: Moment) -> Decision:
-    return rules.state(state, asked.argument, moment)
-
-
-STATE = Operation("initiative.state-figures", load, decide)
-
-
-async def state(
-    desk: Desk, argument: StateFigures, *, request: Request | None = None, dry_run: bool = False
-) -> Answer:
-    """Under all lanes of parties: of two statements of a quarter one sees the other, and groups stay."""
-    lane = desk.lane("parties", argument.initiative)
-    return await submit(
-        desk,
-        STATE,
-        Asked(lane=lane.lane, argument=argument),
-        caller=argument.caller,
-        lanes=[LaneKey("parties", number) for number in range(desk.lanes)],
-        touches=None,
-        request=request,
-        dry_run=dry_run,
-    )
+state = LaneStep("initiative.state-figures", lanes, load, rules.state)

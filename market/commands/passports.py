@@ -14,7 +14,7 @@ from events.decision import LaneKey, Moment
 from events.desk import Desk
 from events.passport_terms import PassportContent
 from events.vocabulary import lane_of
-from market.commands.material_steps import Asked, MaterialStep
+from market.commands.lane_steps import Asked, LaneStep
 from market.commands.sold_lots import load_sales
 from market.rules.orders.reservations import number_identity
 from market.rules.passport import Passport
@@ -187,13 +187,13 @@ def accepted_of(of: Delivery, seller: UUID, buyer: UUID) -> AcceptedDelivery | N
     )
 
 
-issue = MaterialStep("passport.issue", issue_lanes, load_issue, rules.issue)
-transfer = MaterialStep("passport.transfer", lanes, load_transfer, rules.transfer)
-acknowledge = MaterialStep("passport.acknowledge", lanes, load, rules.acknowledge)
-correct = MaterialStep("passport.correct", lanes, load_corrected, rules.correct)
-acknowledge_correction = MaterialStep(
+issue = LaneStep("passport.issue", issue_lanes, load_issue, rules.issue)
+transfer = LaneStep("passport.transfer", lanes, load_transfer, rules.transfer)
+acknowledge = LaneStep("passport.acknowledge", lanes, load, rules.acknowledge)
+correct = LaneStep("passport.correct", lanes, load_corrected, rules.correct)
+acknowledge_correction = LaneStep(
     "passport.acknowledge-correction", lanes, load_correction, rules.acknowledge_correction
 )
-note = MaterialStep("passport.note", lanes, load, rules.note)
-retire = MaterialStep("passport.retire", lanes, load, rules.retire)
-deliver = MaterialStep("passport.deliver", lanes, load_delivery, delivered_lots.deliver)
+note = LaneStep("passport.note", lanes, load, rules.note)
+retire = LaneStep("passport.retire", lanes, load, rules.retire)
+deliver = LaneStep("passport.deliver", lanes, load_delivery, delivered_lots.deliver)

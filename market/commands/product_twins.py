@@ -6,7 +6,7 @@ from events.connections import Connection
 from events.decision import LaneKey, Moment
 from events.desk import Desk
 from events.vocabulary import lane_of
-from market.commands.material_steps import Asked, MaterialStep
+from market.commands.lane_steps import Asked, LaneStep
 from market.rules.twins.product_twins import Bill, StateTwin, TwinState, bill_of, state_twin
 from market.store import passports, product_twins
 
@@ -40,4 +40,4 @@ async def _record(connection: Connection, asked: Asked[StateTwin]) -> Bill | Non
     return {} if record is None else bill_of(record.magnets)
 
 
-state = MaterialStep("product-twin.state", lanes, load, state_twin)
+state = LaneStep("product-twin.state", lanes, load, state_twin)

@@ -21,7 +21,7 @@ from events.connections import Connection
 from events.decision import Decision, LaneKey, Moment
 from events.desk import Desk, InMarket
 from events.vocabulary import lane_of
-from market.commands.material_steps import Asked, MaterialStep
+from market.commands.lane_steps import Asked, LaneStep
 from market.commands.sold_lots import load_sales
 from market.rules.passports import returned_lots
 from market.rules.passports.returned_lots import (
@@ -132,4 +132,4 @@ def lanes(desk: Desk, argument: GiveBackPassport) -> Sequence[LaneKey]:
 
 
 declare: Final = DeliveryStep("delivery.declare-return", load, decide)
-give_back: Final = MaterialStep("passport.give-back", lanes, load_following, returned_lots.give_back)
+give_back: Final = LaneStep("passport.give-back", lanes, load_following, returned_lots.give_back)

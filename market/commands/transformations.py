@@ -10,7 +10,7 @@ from events.connections import Connection
 from events.decision import LaneKey, Moment
 from events.desk import Desk
 from events.vocabulary import lane_of
-from market.commands.material_steps import Asked, MaterialStep
+from market.commands.lane_steps import Asked, LaneStep
 from market.commands.sold_lots import load_sales
 from market.rules.element_masses import BALANCED
 from market.rules.orders.reservations import number_identity
@@ -87,4 +87,4 @@ def _identity(argument: Transform, lot_number: str) -> str:
     return number_identity(argument.caller.organisation, argument.facility, lot_number)
 
 
-transform = MaterialStep("transformation.record", lanes, load, rules.transform)
+transform = LaneStep("transformation.record", lanes, load, rules.transform)

@@ -15,7 +15,7 @@ from events.party_events import PolicyPublished
 from events.policy_terms import PolicyTerms
 from market.commands import agreement_signing, passports, policies
 from market.http.wire.ids import to_text
-from market.rules.orders.policies import NewPolicy
+from market.rules.orders.policies import NewPolicy, PublishPolicy
 from market.rules.passports.passports import IssuePassport
 from tests.conftest import Database
 from tests.contract_support import agreement_terms
@@ -211,7 +211,11 @@ async def test_agreements_policies_and_lots_are_open_until_they_are_over(shop: S
     await agreements.terminate(scene.desk, ended)
     assert 200 == (await shop.ask("DELETE", dry, **admin_of(seller))).status_code
     details = NewPolicy(title="Own", terms=PolicyTerms(recycled_min_ppb=10_000_000))
-    published = done(await policies.publish(scene.desk, seller.trader, details=details))
+    published = done(
+        await policies.publish(
+            scene.desk, PublishPolicy(caller=seller.trader, policy=scene.desk.new_id(), details=details)
+        )
+    )
     policy, passport = fact_of(published, PolicyPublished).policy, uuid7()
     lot = IssuePassport(caller=seller.trader, passport=passport, content=content(seller.facility, "P-1"))
     await passports.issue(scene.desk, lot)

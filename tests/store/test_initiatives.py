@@ -8,10 +8,17 @@ import pytest
 from msgspec.structs import replace
 
 from events.command import Outcome
+from events.desk import Answer
 from events.party_events import InitiativeRevoked, OrganisationChanged, OrganisationRegistered
 from events.refusal import Refusals, VersionStale
 from market.commands import initiatives, parties
-from market.rules.orders.initiatives import Initiative, InitiativeDetails
+from market.rules.orders.initiatives import (
+    ChangeInitiative,
+    Initiative,
+    InitiativeDetails,
+    RegisterInitiative,
+    RevokeInitiative,
+)
 from market.rules.parties.parties import ChangeOrganisation, RegisterOrganisation
 from market.rules.refusing.party_refusals import InitiativeAbsent
 from market.store import initiatives as store
@@ -46,6 +53,16 @@ async def join(scene: Scene, name: str, *codes: str) -> Outcome:
     )
 
 
+async def register(scene: Scene, code: str, *, dry_run: bool = False) -> Answer:
+    argument = RegisterInitiative(caller=scene.operator, details=initiative(code))
+    return await initiatives.register(scene.desk, argument, dry_run=dry_run)
+
+
+async def revoke(scene: Scene, code: str) -> Answer:
+    argument = RevokeInitiative(caller=scene.operator, initiative=code)
+    return await initiatives.revoke(scene.desk, argument)
+
+
 def refused(error: BaseException) -> list[tuple[str, str | None]]:
     assert isinstance(error, Refusals)
     return [(refusal.code, refusal.pointer) for refusal in error.refusals]
@@ -53,34 +70,34 @@ def refused(error: BaseException) -> list[tuple[str, str | None]]:
 
 async def test_it_is_registered_changed_and_revoked(scene: Scene) -> None:
     assert None is await known(scene, "permanet")
-    await initiatives.register(scene.desk, scene.operator, details=initiative("permanet"))
+    await register(scene, "permanet")
     details = InitiativeDetails(name="Permanent magnets", coordinator="an institute")
-    change: dict[str, Any] = {"initiative": "permanet", "details": details}
-    await initiatives.change(scene.desk, scene.operator, expected_version=1, **change)
+    change = ChangeInitiative(
+        caller=scene.operator, initiative="permanet", details=details, expected_version=1
+    )
+    await initiatives.change(scene.desk, change)
     with pytest.raises(VersionStale):
-        await initiatives.change(scene.desk, scene.operator, expected_version=1, **change)
-    await initiatives.revoke(scene.desk, scene.operator, initiative="permanet")
+        await initiatives.change(scene.desk, change)
+    await revoke(scene, "permanet")
     expected = Initiative(initiative="permanet", details=details, version=3, revoked=True)
     assert expected == await known(scene, "permanet")
     with pytest.raises(InitiativeAbsent):
-        await initiatives.revoke(scene.desk, scene.operator, initiative="permanet")
+        await revoke(scene, "permanet")
     with pytest.raises(Refusals) as again:
-        await initiatives.register(scene.desk, scene.operator, details=initiative("permanet"))
+        await register(scene, "permanet")
     assert [("initiative_exists", "/code")] == refused(again.value)
 
 
 async def test_a_rehearsal_stores_nothing(scene: Scene) -> None:
-    drafts = await initiatives.register(
-        scene.desk, scene.operator, details=initiative("permanet"), dry_run=True
-    )
+    drafts = await register(scene, "permanet", dry_run=True)
     assert not isinstance(drafts, Outcome)
     assert [scene.desk.lane("parties", "permanet").lane] == [draft.lane for draft in drafts]
     assert None is await known(scene, "permanet")
 
 
 async def test_an_organisation_names_what_stands_all_reasons_at_once(scene: Scene) -> None:
-    await initiatives.register(scene.desk, scene.operator, details=initiative("ended"))
-    await initiatives.revoke(scene.desk, scene.operator, initiative="ended")
+    await register(scene, "ended")
+    await revoke(scene, "ended")
     with pytest.raises(Refusals) as unknown:
         await join(scene, "newcomer", "nowhere", "remhub", "ended")
     expected = [("initiative_unknown", "/initiatives/0"), ("initiative_unknown", "/initiatives/2")]
@@ -93,7 +110,7 @@ async def test_a_revoked_initiative_stays_with_those_who_name_it_until_their_nex
 ) -> None:
     firm = scene.sellers[0]
     before = len(await scene.events("market"))
-    await initiatives.revoke(scene.desk, scene.operator, initiative="remhub")
+    await revoke(scene, "remhub")
     assert before == len(await scene.events("market"))
     change: dict[str, Any] = {"organisation": firm.organisation, "expected_version": 1}
     details = organisation_details("renamed")
@@ -116,9 +133,9 @@ async def test_a_revoked_initiative_stays_with_those_who_name_it_until_their_nex
 async def test_nobody_joins_after_the_revocation_whoever_is_first(scene: Scene) -> None:
     for number in range(4):
         code = f"short-{number}"
-        await initiatives.register(scene.desk, scene.operator, details=initiative(code))
+        await register(scene, code)
         joining = [join(scene, f"{code}-{n}", code) for n in range(3)]
-        ending = initiatives.revoke(scene.desk, scene.operator, initiative=code)
+        ending = revoke(scene, code)
         answers = await asyncio.gather(*joining[:2], ending, joining[2], return_exceptions=True)
         late = [answer for answer in answers if isinstance(answer, BaseException)]
         assert [[("initiative_unknown", "/initiatives/0")]] * len(late) == [refused(error) for error in late]

@@ -20,7 +20,7 @@ from market.rules.book import Books, fold
 from market.rules.clearing.breaches import CertificateBroken
 from market.rules.clearing.certificate import expected_record
 from market.rules.clearing.rounds import posed_round
-from market.rules.orders.policies import PolicyDetails
+from market.rules.orders.policies import PolicyDetails, RetirePolicy, RevisePolicy
 from market.rules.orders.policy_references import PolicyReference
 from market.rules.orders.requirements import PostRequirement
 from market.store import policies as store
@@ -102,7 +102,9 @@ async def test_a_later_version_changes_nothing_until_an_amendment_names_it(scene
     policy = await published(scene, buyer.trader, SHARES)
     order = await scene.require(buyer, policies=naming(policy))
     details = PolicyDetails(title="Recycled magnets", terms=STRICTER)
-    await policies.revise(scene.desk, buyer.trader, policy=policy, expected_version=1, details=details)
+    await policies.revise(
+        scene.desk, RevisePolicy(caller=buyer.trader, policy=policy, expected_version=1, details=details)
+    )
     draft = requirement_draft(buyer, policies=naming(policy))
     with pytest.raises(Refusals) as old:
         await requirements.post(scene.desk, buyer.trader, market=scene.market, draft=draft)
@@ -142,7 +144,9 @@ async def test_nothing_is_posted_under_a_policy_after_its_end_whoever_is_first(s
         post = [
             requirements.post(scene.desk, buyer.trader, market=scene.market, draft=draft) for _ in range(3)
         ]
-        ending = policies.retire(scene.desk, buyer.trader, policy=policy, expected_version=1)
+        ending = policies.retire(
+            scene.desk, RetirePolicy(caller=buyer.trader, policy=policy, expected_version=1)
+        )
         answers = await asyncio.gather(*post[:2], ending, post[2], return_exceptions=True)
         late = [answer for answer in answers if isinstance(answer, BaseException)]
         assert [[("policy_retired", "/policies/0")]] * len(late) == [refused(error) for error in late]

@@ -18,8 +18,17 @@ from market.http.wire.lists import PageQuery
 from market.http.wire.material import Body
 from market.http.wire.paging import Listing
 from market.http.wire.reads import as_desk, sees_all
-from market.http.wire.receipts import Accepted, done
-from market.rules.orders.policies import NewPolicy, Policy, PolicyDetails, visible_to
+from market.http.wire.receipts import Accepted
+from market.http.wire.steps import given
+from market.rules.orders.policies import (
+    NewPolicy,
+    Policy,
+    PolicyDetails,
+    PublishPolicy,
+    RetirePolicy,
+    RevisePolicy,
+    visible_to,
+)
 from market.rules.refusing.wording import InitiativeCode, Text
 from market.store import party_reads
 from market.store import policies as store
@@ -122,19 +131,17 @@ class PolicyAccepted(Accepted, frozen=True, kw_only=True):
 )
 async def publish(call: Call[NewPolicyDocument, DryRun]) -> Answer:
     body = call.body
-    result = await commands.publish(
-        call.door.desk,
-        call.caller,
+    argument = PublishPolicy(
+        caller=call.caller,
+        policy=call.door.desk.new_id(),
         details=NewPolicy(
             title=body.title,
             authority=body.authority,
             addressed_to=body.addressed_to,
             terms=body.terms.inside(),
         ),
-        request=call.idempotent_request(),
-        dry_run=call.query.validate_only,
     )
-    outcome = done(call, result)
+    outcome = await given(call, commands.publish, argument)
     fact = outcome.fact(PolicyPublished)
     found = outcome.made("pol", fact.policy)
     return outcome.answer(
@@ -236,16 +243,13 @@ async def read_version(call: Call[Nothing, Nothing]) -> Answer:
     example=EXAMPLE,
 )
 async def revise(call: Call[PolicyDocument, DryRun]) -> Answer:
-    result = await commands.revise(
-        call.door.desk,
-        call.caller,
+    argument = RevisePolicy(
+        caller=call.caller,
         policy=call.ids["policy"],
         expected_version=call.expected_version,
         details=call.body.inside(),
-        request=call.idempotent_request(),
-        dry_run=call.query.validate_only,
     )
-    outcome = done(call, result)
+    outcome = await given(call, commands.revise, argument)
     version = outcome.fact(PolicyPublished).version
     found = to_text("pol", call.ids["policy"])
     return outcome.answer(
@@ -267,14 +271,10 @@ async def revise(call: Call[PolicyDocument, DryRun]) -> Answer:
     description="Nothing new is posted under it; what was stays so. A retired policy stays readable.",
 )
 async def retire(call: Call[Nothing, DryRun]) -> Answer:
-    result = await commands.retire(
-        call.door.desk,
-        call.caller,
-        policy=call.ids["policy"],
-        expected_version=call.expected_version,
-        dry_run=call.query.validate_only,
+    argument = RetirePolicy(
+        caller=call.caller, policy=call.ids["policy"], expected_version=call.expected_version
     )
-    outcome = done(call, result)
+    outcome = await given(call, commands.retire, argument)
     found = to_text("pol", call.ids["policy"])
     return outcome.answer(
         PolicyAccepted(id=found, version=call.expected_version, **outcome.accepted()),

@@ -16,8 +16,16 @@ from market.http.wire.material import Body
 from market.http.wire.paging import Listing
 from market.http.wire.patching import patch_of, patched
 from market.http.wire.reads import as_caller
-from market.http.wire.receipts import Accepted, done
-from market.rules.orders.initiatives import Initiative, InitiativeDetails, NewInitiative
+from market.http.wire.receipts import Accepted
+from market.http.wire.steps import given
+from market.rules.orders.initiatives import (
+    ChangeInitiative,
+    Initiative,
+    InitiativeDetails,
+    NewInitiative,
+    RegisterInitiative,
+    RevokeInitiative,
+)
 from market.rules.refusing.wording import INITIATIVE_PATTERN, InitiativeCode, Name, Text
 from market.store import initiatives as store
 
@@ -109,14 +117,9 @@ class InitiativeAccepted(Accepted, frozen=True, kw_only=True):
 )
 async def register(call: Call[NewInitiativeTerms, DryRun]) -> Answer:
     body = call.body
-    result = await commands.register(
-        call.door.desk,
-        call.caller,
-        details=NewInitiative(code=body.code, **structs.asdict(body.details())),
-        request=call.idempotent_request(),
-        dry_run=call.query.validate_only,
-    )
-    outcome = done(call, result)
+    details = NewInitiative(code=body.code, **structs.asdict(body.details()))
+    argument = RegisterInitiative(caller=call.caller, details=details)
+    outcome = await given(call, commands.register, argument)
     code = outcome.fact(InitiativeRegistered).initiative
     return outcome.answer(
         InitiativeAccepted(code=code, version=1, **outcome.accepted()),
@@ -190,15 +193,13 @@ async def change(call: Call[Any, DryRun]) -> Answer:
     row = await load(call)
     current = InitiativeTerms.outside(row.details)
     stated = patched(current, call.body, read=row.version, expected=call.expected_version)
-    result = await commands.change(
-        call.door.desk,
-        call.caller,
+    argument = ChangeInitiative(
+        caller=call.caller,
         initiative=row.initiative,
-        details=stated.details(),
         expected_version=call.expected_version,
-        dry_run=call.query.validate_only,
+        details=stated.details(),
     )
-    outcome = done(call, result)
+    outcome = await given(call, commands.change, argument)
     version = call.expected_version + 1
     return outcome.answer(
         InitiativeAccepted(code=row.initiative, version=version, **outcome.accepted()), version=version
@@ -218,10 +219,8 @@ async def change(call: Call[Any, DryRun]) -> Answer:
 )
 async def revoke(call: Call[Nothing, DryRun]) -> Answer:
     code = code_of(call)
-    result = await commands.revoke(
-        call.door.desk, call.caller, initiative=code, dry_run=call.query.validate_only
-    )
-    return Answer(body=InitiativeAccepted(code=code, **done(call, result).accepted()))
+    outcome = await given(call, commands.revoke, RevokeInitiative(caller=call.caller, initiative=code))
+    return Answer(body=InitiativeAccepted(code=code, **outcome.accepted()))
 
 
 HANDLERS: Final = (register, index, read, change, revoke)

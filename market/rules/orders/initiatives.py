@@ -55,6 +55,10 @@ class RegisterInitiative(Struct, frozen=True, kw_only=True):
     caller: Caller
     details: NewInitiative
 
+    @property
+    def initiative(self) -> str:
+        return self.details.code
+
 
 class ChangeInitiative(Struct, frozen=True, kw_only=True):
     caller: Caller

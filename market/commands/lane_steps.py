@@ -1,4 +1,4 @@
-"""A step of the material loop: declared by its name, the lanes that it writes, what it reads and its rule."""
+"""A step alone on its lanes: declared by its name, the lanes that it holds, what it reads and its rule."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, Protocol, TypeAlias, TypeVar
@@ -30,7 +30,7 @@ class Asked(Struct, Generic[A], frozen=True, kw_only=True):
 LoadOne: TypeAlias = Callable[[Connection, Asked[A], Moment], Awaitable[S]]
 
 
-class MaterialStep(Generic[A, S]):
+class LaneStep(Generic[A, S]):
     """Call it with a desk and what is asked: alone on its lanes. Raises what the rule raises."""
 
     def __init__(
