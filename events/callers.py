@@ -1,5 +1,6 @@
 """Who asks: an organisation, with the roles of the key it used."""
 
+from typing import Protocol
 from uuid import UUID
 
 from msgspec import Struct
@@ -14,6 +15,13 @@ class Caller(Struct, frozen=True, kw_only=True):
     organisation: UUID
     roles: frozenset[KeyRole]
     key: UUID | None = None
+
+
+class OfCaller(Protocol):
+    """What somebody asks."""
+
+    @property
+    def caller(self) -> Caller: ...
 
 
 def role_refusals(caller: Caller, *accepted: KeyRole) -> list[Refusal]:

@@ -10,7 +10,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from events.away_causes import say_why
-from events.callers import Caller
+from events.callers import Caller, OfCaller
 from events.command import Command, Outcome
 from events.connections import BROKEN_OFF, DATABASE_AWAY, Connection, Pool, acquire
 from events.decision import Decision, LaneKey, Moment, Request
@@ -20,6 +20,7 @@ from events.refusal import RecordUnavailable
 from events.vocabulary import Stream, lane_of
 
 A = TypeVar("A")
+B = TypeVar("B", bound=OfCaller)
 S = TypeVar("S")
 
 Answer: TypeAlias = Outcome | tuple[Draft, ...]
@@ -141,6 +142,30 @@ def submit(
         optimistic=optimistic,
     )
     return desk.writer.rehearse(command) if dry_run else desk.writer.execute(command)
+
+
+def submit_alone(
+    desk: Desk,
+    operation: Operation[InMarket[B], S],
+    argument: B,
+    *,
+    market: UUID,
+    beside: Sequence[LaneKey] = (),
+    request: Request | None,
+    dry_run: bool,
+) -> Awaitable[Answer]:
+    """`submit` of what is asked of a market, alone on its lane; it holds those `beside` too."""
+    lane = desk.lane("market", market)
+    return submit(
+        desk,
+        operation,
+        InMarket(lane=lane.lane, lanes=desk.lanes, market=market, argument=argument),
+        caller=argument.caller,
+        lanes=[lane, *beside],
+        touches=None,
+        request=request,
+        dry_run=dry_run,
+    )
 
 
 def _cause(name: str, request: Request | None) -> str:

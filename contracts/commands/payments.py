@@ -10,28 +10,20 @@ from contracts.rules.payment_refusals import InvoiceUnknown, PaymentUnknown
 from contracts.rules.payments import Opening, PaymentState, RecordReceipt
 from contracts.store import payments as store
 from contracts.store.payments import AlikeKey, PaymentPlace
-from events.callers import Caller
+from events.callers import OfCaller
 from events.connections import Connection
 from events.decision import Decision, LaneKey, Moment, Request
 from events.desk import Answer, Desk, InMarket, Operation, in_market, submit
 
 
-class OfPayment(Protocol):
+class OfPayment(OfCaller, Protocol):
     """What is asked of one payment."""
-
-    @property
-    def caller(self) -> Caller: ...
 
     @property
     def payment(self) -> UUID: ...
 
 
-class _Asked(Protocol):
-    @property
-    def caller(self) -> Caller: ...
-
-
-A = TypeVar("A", bound=_Asked)
+A = TypeVar("A", bound=OfCaller)
 P = TypeVar("P", bound=OfPayment)
 
 

@@ -10,32 +10,27 @@ from contracts.store import agreements as agreement_store
 from contracts.store import deliveries as delivery_store
 from contracts.store.agreements import AgreementPlace
 from contracts.store.deliveries import DeliveryPlace
-from events.callers import Caller
+from events.callers import Caller, OfCaller
 from events.connections import Connection
 from events.decision import Decision, LaneKey, Moment, Request
 from events.desk import Answer, Desk, InMarket, Operation, in_market, submit
 
 
-class _Asked(Protocol):
-    @property
-    def caller(self) -> Caller: ...
-
-
-class OfAgreement(_Asked, Protocol):
+class OfAgreement(OfCaller, Protocol):
     """What is asked of one agreement."""
 
     @property
     def agreement(self) -> UUID: ...
 
 
-class OfDelivery(_Asked, Protocol):
+class OfDelivery(OfCaller, Protocol):
     """What is asked of one delivery."""
 
     @property
     def delivery(self) -> UUID: ...
 
 
-B = TypeVar("B", bound=_Asked)
+B = TypeVar("B", bound=OfCaller)
 A = TypeVar("A", bound=OfAgreement)
 D = TypeVar("D", bound=OfDelivery)
 S = TypeVar("S")

@@ -1,13 +1,13 @@
 """Clearings: plan a round, give one up, halt them and go on. What a round concludes, the matcher records."""
 
 from collections.abc import Sequence
-from typing import Literal, TypeVar
+from typing import Literal
 from uuid import UUID
 
 from events.callers import Caller
 from events.connections import Connection
 from events.decision import Moment, Request
-from events.desk import Answer, Desk, InMarket, Operation, in_market, submit
+from events.desk import Answer, Desk, InMarket, Operation, in_market, submit_alone
 from events.vocabulary import Instant
 from market.rules.clearing import clearings as rules
 from market.rules.clearing.clearings import (
@@ -58,30 +58,6 @@ ABANDON: Operation[InMarket[AbandonClearing], PlanState | None] = in_market(
 )
 HALT: Operation[InMarket[HaltMarket], PlanState | None] = in_market("market.halt", load, rules.halt)
 RESUME: Operation[InMarket[ResumeMarket], PlanState | None] = in_market("market.resume", load, rules.resume)
-A = TypeVar("A")
-
-
-async def _submitted(
-    desk: Desk,
-    caller: Caller,
-    operation: Operation[InMarket[A], PlanState | None],
-    market: UUID,
-    argument: A,
-    *,
-    request: Request | None,
-    dry_run: bool,
-) -> Answer:
-    lane = desk.lane("market", market)
-    return await submit(
-        desk,
-        operation,
-        InMarket(lane=lane.lane, lanes=desk.lanes, market=market, argument=argument),
-        caller=caller,
-        lanes=[lane],
-        touches=None,
-        request=request,
-        dry_run=dry_run,
-    )
 
 
 async def plan(
@@ -96,7 +72,7 @@ async def plan(
 ) -> Answer:
     """The position of the event that answers is the round's cut."""
     argument = PlanClearing(caller=caller, trigger=trigger, announced_at=announced_at)
-    return await _submitted(desk, caller, PLAN, market, argument, request=request, dry_run=dry_run)
+    return await submit_alone(desk, PLAN, argument, market=market, request=request, dry_run=dry_run)
 
 
 async def abandon(
@@ -111,7 +87,7 @@ async def abandon(
     dry_run: bool = False,
 ) -> Answer:
     argument = AbandonClearing(caller=caller, plan=plan, code=code, reason=reason)
-    return await _submitted(desk, caller, ABANDON, market, argument, request=request, dry_run=dry_run)
+    return await submit_alone(desk, ABANDON, argument, market=market, request=request, dry_run=dry_run)
 
 
 async def halt(
@@ -125,7 +101,7 @@ async def halt(
 ) -> Answer:
     """Where a round was open, the first event that answers is its abandonment."""
     argument = HaltMarket(caller=caller, reason=reason)
-    return await _submitted(desk, caller, HALT, market, argument, request=request, dry_run=dry_run)
+    return await submit_alone(desk, HALT, argument, market=market, request=request, dry_run=dry_run)
 
 
 async def resume(
@@ -138,4 +114,4 @@ async def resume(
     dry_run: bool = False,
 ) -> Answer:
     argument = ResumeMarket(caller=caller, reason=reason)
-    return await _submitted(desk, caller, RESUME, market, argument, request=request, dry_run=dry_run)
+    return await submit_alone(desk, RESUME, argument, market=market, request=request, dry_run=dry_run)

@@ -6,7 +6,7 @@ from uuid import UUID
 from events.callers import Caller
 from events.connections import Connection
 from events.decision import Moment, Request
-from events.desk import Answer, Desk, InMarket, Operation, in_market, submit
+from events.desk import Answer, Desk, InMarket, Operation, in_market, submit_alone
 from events.market_terms import MarketInput, Qualification, RuleSet
 from market.rules import inputs as rules
 from market.rules.inputs import InputState, PublishRuleSet, RecordInput
@@ -67,18 +67,8 @@ async def record_input(
     request: Request | None = None,
     dry_run: bool = False,
 ) -> Answer:
-    lane = desk.lane("market", market)
     argument = RecordInput(caller=caller, input=value, source_id=source_id, source_position=source_position)
-    return await submit(
-        desk,
-        RECORD,
-        InMarket(lane=lane.lane, lanes=desk.lanes, market=market, argument=argument),
-        caller=caller,
-        lanes=[lane],
-        touches=None,
-        request=request,
-        dry_run=dry_run,
-    )
+    return await submit_alone(desk, RECORD, argument, market=market, request=request, dry_run=dry_run)
 
 
 async def publish_rule_set(
@@ -91,15 +81,5 @@ async def publish_rule_set(
     request: Request | None = None,
     dry_run: bool = False,
 ) -> Answer:
-    lane = desk.lane("market", market)
     argument = PublishRuleSet(caller=caller, rule_set=rule_set, signed_by=signed_by)
-    return await submit(
-        desk,
-        PUBLISH,
-        InMarket(lane=lane.lane, lanes=desk.lanes, market=market, argument=argument),
-        caller=caller,
-        lanes=[lane],
-        touches=None,
-        request=request,
-        dry_run=dry_run,
-    )
+    return await submit_alone(desk, PUBLISH, argument, market=market, request=request, dry_run=dry_run)

@@ -1,22 +1,16 @@
 """A step alone on its lanes: declared by its name, the lanes that it holds, what it reads and its rule."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Generic, Protocol, TypeAlias, TypeVar
+from typing import Generic, TypeAlias, TypeVar
 
 from msgspec import Struct
 
-from events.callers import Caller
+from events.callers import OfCaller
 from events.connections import Connection
 from events.decision import Decision, LaneKey, Moment, Request
 from events.desk import Answer, Desk, Operation, submit
 
-
-class _Asked(Protocol):
-    @property
-    def caller(self) -> Caller: ...
-
-
-A = TypeVar("A", bound=_Asked)
+A = TypeVar("A", bound=OfCaller)
 S = TypeVar("S")
 
 

@@ -6,7 +6,7 @@ from uuid import UUID
 from events.callers import Caller
 from events.connections import Connection
 from events.decision import LaneKey, Moment, Request
-from events.desk import Answer, Desk, InMarket, in_market, submit
+from events.desk import Answer, Desk, InMarket, in_market, submit_alone
 from market.commands import openings
 from market.rules.parties import leaving as rules
 from market.rules.parties.leaving import LeaveMarket, LeavingState
@@ -45,16 +45,14 @@ async def leave(
 ) -> Answer:
     """Holds the lane of the market's agreements too; with orders to withdraw those of all lots, since which
     ones they name is seen under the market's lane alone."""
-    lane = desk.lane("market", market)
     lots = [LaneKey("materials", each) for each in range(desk.lanes)] if withdraw_orders else []
     argument = LeaveMarket(caller=caller, organisation=organisation, withdraw_orders=withdraw_orders)
-    return await submit(
+    return await submit_alone(
         desk,
         LEAVE,
-        InMarket(lane=lane.lane, lanes=desk.lanes, market=market, argument=argument),
-        caller=caller,
-        lanes=[lane, desk.lane("contracts", market), *lots],
-        touches=None,
+        argument,
+        market=market,
+        beside=[desk.lane("contracts", market), *lots],
         request=request,
         dry_run=dry_run,
     )

@@ -85,7 +85,6 @@ async def grade(
             step_down=step_down,
         ),
         place=place,
-        caller=caller,
         request=request,
         dry_run=dry_run,
     )

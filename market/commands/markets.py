@@ -6,7 +6,7 @@ from uuid import UUID
 from events.callers import Caller
 from events.connections import Connection
 from events.decision import Moment, Request
-from events.desk import Answer, Desk, InMarket, in_market, submit
+from events.desk import Answer, Desk, InMarket, in_market, submit_alone
 from events.market_terms import MarketTerms
 from market.rules.parties import members as rules
 from market.rules.parties.members import OpeningState, OpenMarket
@@ -35,15 +35,5 @@ async def open_market(
 ) -> Answer:
     """A new id unless one is given."""
     market = market or desk.new_id()
-    lane = desk.lane("market", market)
     argument = OpenMarket(caller=caller, market=market, terms=terms)
-    return await submit(
-        desk,
-        OPEN,
-        InMarket(lane=lane.lane, lanes=desk.lanes, market=market, argument=argument),
-        caller=caller,
-        lanes=[lane],
-        touches=None,
-        request=request,
-        dry_run=dry_run,
-    )
+    return await submit_alone(desk, OPEN, argument, market=market, request=request, dry_run=dry_run)

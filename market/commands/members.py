@@ -6,7 +6,7 @@ from uuid import UUID
 from events.callers import Caller
 from events.connections import Connection
 from events.decision import Moment, Request
-from events.desk import Answer, Desk, InMarket, in_market, submit
+from events.desk import Answer, Desk, InMarket, in_market, submit_alone
 from events.vocabulary import lane_of
 from market.rules.parties import members as rules
 from market.rules.parties.members import AdmitMember, MembershipState, SuspendMember
@@ -75,15 +75,13 @@ async def admit(
     dry_run: bool = False,
 ) -> Answer:
     """Holds the organisation's lane too, so that no change of it slips past its new copy."""
-    lane = desk.lane("market", market)
     argument = AdmitMember(caller=caller, organisation=organisation, readmits=readmits)
-    return await submit(
+    return await submit_alone(
         desk,
         ADMIT,
-        InMarket(lane=lane.lane, lanes=desk.lanes, market=market, argument=argument),
-        caller=caller,
-        lanes=[lane, desk.lane("parties", organisation)],
-        touches=None,
+        argument,
+        market=market,
+        beside=[desk.lane("parties", organisation)],
         request=request,
         dry_run=dry_run,
     )
@@ -99,15 +97,5 @@ async def suspend(
     request: Request | None = None,
     dry_run: bool = False,
 ) -> Answer:
-    lane = desk.lane("market", market)
     argument = SuspendMember(caller=caller, organisation=organisation, reason=reason)
-    return await submit(
-        desk,
-        SUSPEND,
-        InMarket(lane=lane.lane, lanes=desk.lanes, market=market, argument=argument),
-        caller=caller,
-        lanes=[lane],
-        touches=None,
-        request=request,
-        dry_run=dry_run,
-    )
+    return await submit_alone(desk, SUSPEND, argument, market=market, request=request, dry_run=dry_run)

@@ -3,12 +3,12 @@ batch."""
 
 from collections import Counter
 from collections.abc import Awaitable, Mapping, Sequence
-from typing import Protocol, TypeVar
+from typing import TypeVar
 from uuid import UUID
 
 from msgspec.structs import asdict, replace
 
-from events.callers import Caller
+from events.callers import Caller, OfCaller
 from events.connections import Connection
 from events.decision import LaneKey, Moment, Request
 from events.desk import Answer, Desk, InMarket, Operation, submit
@@ -40,7 +40,7 @@ from market.store.posting import Pictures, load_pictures
 Posting = TypeVar("Posting", PostSupply, PostRequirement)
 SupplyChange = TypeVar("SupplyChange", AmendSupply, GradeLot, Withdraw, Expire)
 RequirementChange = TypeVar("RequirementChange", AmendRequirement, Withdraw, Expire)
-A = TypeVar("A")
+B = TypeVar("B", bound=OfCaller)
 S = TypeVar("S")
 
 
@@ -62,13 +62,12 @@ async def find(desk: Desk, caller: Caller, order: UUID, *kinds: OrderKind) -> Or
 
 def submit_posting(
     desk: Desk,
-    operation: Operation[InMarket[A], S],
-    argument: A,
+    operation: Operation[InMarket[B], S],
+    argument: B,
     *,
     market: UUID,
     lot: str | None,
     under: Sequence[UUID] = (),
-    caller: Caller,
     request: Request | None,
     dry_run: bool,
     turn: frozenset[str] = frozenset(),
@@ -83,10 +82,10 @@ def submit_posting(
         desk,
         operation,
         InMarket(lane=lane.lane, lanes=desk.lanes, market=market, argument=argument),
-        caller=caller,
+        caller=argument.caller,
         lanes=[lane, *named] if lot is None else [lane, desk.lane("materials", lot), *named],
         touches=turn if lot is None else turn | {f"lot:{lot}"},
-        reads=frozenset({failings(market, caller.organisation)}),
+        reads=frozenset({failings(market, argument.caller.organisation)}),
         request=request,
         dry_run=dry_run,
         optimistic=lot is None and not turn,
@@ -95,12 +94,11 @@ def submit_posting(
 
 async def submit_change(
     desk: Desk,
-    operation: Operation[InMarket[A], S],
-    argument: A,
+    operation: Operation[InMarket[B], S],
+    argument: B,
     *,
     place: OrderPlace,
     under: Sequence[UUID] = (),
-    caller: Caller,
     request: Request | None,
     dry_run: bool,
     releases: bool = False,
@@ -116,10 +114,10 @@ async def submit_change(
         desk,
         operation,
         InMarket(lane=place.lane, lanes=desk.lanes, market=place.market, argument=argument),
-        caller=caller,
+        caller=argument.caller,
         lanes=lanes,
         touches=frozenset(touches),
-        reads=frozenset({failings(place.market, caller.organisation)}),
+        reads=frozenset({failings(place.market, argument.caller.organisation)}),
         request=request,
         dry_run=dry_run,
     )
@@ -258,14 +256,6 @@ async def load_requirements(
             )
         )
     return states
-
-
-class _Asked(Protocol):
-    @property
-    def caller(self) -> Caller: ...
-
-
-B = TypeVar("B", bound=_Asked)
 
 
 async def _pictures(connection: Connection, asked: Sequence[InMarket[B]], moment: Moment) -> Pictures:

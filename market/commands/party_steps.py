@@ -6,7 +6,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from events.callers import Caller
+from events.callers import OfCaller
 from events.connections import Connection
 from events.decision import Decision, LaneKey, Moment, Request
 from events.desk import Answer, Desk, Operation, submit
@@ -17,10 +17,7 @@ from market.store import members, party_reads
 TRIES_MAX = 5
 
 
-class OfOrganisation(Protocol):
-    @property
-    def caller(self) -> Caller: ...
-
+class OfOrganisation(OfCaller, Protocol):
     @property
     def organisation(self) -> UUID: ...
 

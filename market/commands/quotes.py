@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from events.connections import Connection
 from events.decision import Moment, Request
-from events.desk import Answer, Desk, InMarket, Operation, in_market, submit
+from events.desk import Answer, Desk, InMarket, Operation, in_market, submit_alone
 from market.commands.orders import load_posting, policies_of
 from market.rules.orders.offers import PostSupply
 from market.rules.orders.orders import PostingState
@@ -89,15 +89,13 @@ async def _submit(
     *,
     dry_run: bool,
 ) -> Answer:
-    lane = desk.lane("market", market)
     under = policies_of(posting.draft) if isinstance(posting, PostRequirement) else ()
-    return await submit(
+    return await submit_alone(
         desk,
         operation,
-        InMarket(lane=lane.lane, lanes=desk.lanes, market=market, argument=AskQuote(posting=posting)),
-        caller=posting.caller,
-        lanes=[lane, *(desk.lane("parties", policy) for policy in under)],
-        touches=None,
+        AskQuote(posting=posting),
+        market=market,
+        beside=[desk.lane("parties", policy) for policy in under],
         request=request,
         dry_run=dry_run,
     )

@@ -6,7 +6,7 @@ from uuid import UUID
 from events.callers import Caller
 from events.connections import Connection
 from events.decision import Moment, Request
-from events.desk import Answer, Desk, InMarket, Operation, in_market, submit
+from events.desk import Answer, Desk, InMarket, Operation, in_market, submit_alone
 from events.market_terms import RuleSet
 from market.commands import inputs
 from market.commands.quotes import last_round
@@ -45,15 +45,5 @@ async def rehearse(
     request: Request | None = None,
     dry_run: bool = False,
 ) -> Answer:
-    lane = desk.lane("market", market)
     argument = RehearseRuleSet(caller=caller, rule_set=rule_set)
-    return await submit(
-        desk,
-        REHEARSE,
-        InMarket(lane=lane.lane, lanes=desk.lanes, market=market, argument=argument),
-        caller=caller,
-        lanes=[lane],
-        touches=None,
-        request=request,
-        dry_run=dry_run,
-    )
+    return await submit_alone(desk, REHEARSE, argument, market=market, request=request, dry_run=dry_run)

@@ -42,7 +42,6 @@ def post(
         market=market,
         lot=None,
         under=policies_of(draft),
-        caller=caller,
         request=request,
         dry_run=dry_run,
     )
@@ -57,7 +56,6 @@ async def judge(desk: Desk, caller: Caller, *, market: UUID, draft: RequirementD
         market=market,
         lot=None,
         under=policies_of(draft),
-        caller=caller,
         request=None,
         dry_run=True,
     )
@@ -81,7 +79,6 @@ async def amend(
         AmendRequirement(caller=caller, order=order, expected_version=expected_version, draft=draft),
         place=place,
         under=policies_of(draft),
-        caller=caller,
         request=request,
         dry_run=dry_run,
     )
@@ -102,7 +99,6 @@ async def withdraw(
         WITHDRAW,
         Withdraw(caller=caller, order=order, expected_version=expected_version),
         place=place,
-        caller=caller,
         request=request,
         dry_run=dry_run,
     )
@@ -117,7 +113,6 @@ async def expire(
         EXPIRE,
         Expire(caller=caller, order=order),
         place=place,
-        caller=caller,
         request=request,
         dry_run=dry_run,
     )
