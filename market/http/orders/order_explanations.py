@@ -22,6 +22,7 @@ from market.http.wire.numbers import KILOGRAMS, SIGNED_EUR_PER_KG, DecimalText
 from market.http.wire.paging import Listing
 from market.http.wire.problems import DoorError
 from market.http.wire.reads import as_caller, as_desk, own, viewer
+from market.rules.book import RequirementOrder, SupplyOrder
 from market.rules.refusing.refusals import RoundMissing
 from market.rules.visibility.own_round import (
     OwnOrderInRound,
@@ -161,12 +162,13 @@ class MarginalView(Body, frozen=True, kw_only=True):
 
 
 async def answer(
-    call: Call[Any, RoundQuery], prefix: Prefix, market: UUID, order: UUID, owner: UUID
+    call: Call[Any, RoundQuery], prefix: Prefix, asked: SupplyOrder | RequirementOrder
 ) -> Answer:
     """For an order that the caller may see. `not_found` for a round that was not completed, or without it."""
+    market, order = asked.market, asked.order
     async with as_caller(call) as connection:
         row = await clearings.load_completed(connection, market, call.query.round)
-        looking = await viewer(call, connection, market, owner)
+        looking = await viewer(call, connection, market, asked.organisation)
     if row is None:
         raise RoundMissing if call.query.round is None else not_found()
     evidence = await _evidence(call, row)

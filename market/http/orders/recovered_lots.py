@@ -1,51 +1,36 @@
 """Recovered-material lots: list, amend, grade, withdraw, read one's own."""
 
-from collections.abc import Awaitable
 from typing import Any, Final
 
 from msgspec import UNSET
 
-from events.callers import Caller
-from events.decision import Request
-from events.desk import Desk
 from events.market_events import RecoveredLotAmended, RecoveredLotGraded, RecoveredLotListed
 from events.vocabulary import ConditionGrade
 from market.commands import lots as commands
-from market.http.orders import candidates, order_explanations, order_lists, supplies
+from market.http.orders import order_lists
 from market.http.orders.candidates import FOUND, CandidatesView
 from market.http.orders.order_explanations import EXPLAINED, OrderInRoundView, RoundQuery
 from market.http.orders.order_lists import OrderEntryView, OrderQuery
 from market.http.orders.rex_terms import StepDown
-from market.http.orders.supplies import PostSupply, SupplyAccepted, SupplyPatch, SupplyView
-from market.http.orders.supply_terms import SupplyTerms
+from market.http.orders.supplies import (
+    PostSupply,
+    SupplyAccepted,
+    SupplyDoor,
+    SupplyPatch,
+    SupplyView,
+    warnings_of_grading,
+)
 from market.http.wire.access import READERS, TRADERS
 from market.http.wire.endpoint import Answer, Call, DryRun, Nothing, endpoint
 from market.http.wire.examples import LOT
-from market.http.wire.ids import to_uuid
-from market.http.wire.judging import draft_of
 from market.http.wire.loading import COST
 from market.http.wire.material import Body
 from market.http.wire.paging import Listing
-from market.http.wire.patching import patched
-from market.http.wire.receipts import Result, done
+from market.http.wire.receipts import done
 from market.rules.refusing.wording import Text
 
 TAG: Final = "Recovered lots"
-
-
-def give(
-    desk: Desk, caller: Caller, body: PostSupply, *, request: Request | None, dry_run: bool
-) -> Awaitable[Result]:
-    """The command that a body asks for, over HTTP or as a row of a file."""
-    return commands.list_lot(
-        desk, caller, market=to_uuid(body.market), draft=body.draft(), request=request, dry_run=dry_run
-    )
-
-
-async def judge(call: Call[PostSupply, DryRun], body: PostSupply, unread: frozenset[str]) -> None:
-    await commands.judge(
-        call.door.desk, call.caller, market=to_uuid(body.market), draft=draft_of(body, unread)
-    )
+LOTS: Final = SupplyDoor(commands=commands.LOTS, posted=RecoveredLotListed, amended=RecoveredLotAmended)
 
 
 @endpoint(
@@ -63,19 +48,10 @@ async def judge(call: Call[PostSupply, DryRun], body: PostSupply, unread: frozen
     description="The answer shows the quantity and the ask as the market counts them, and the receipt. A lot "
     "without a passport that left by the same number under an agreement of the seller is warned of.",
     example=LOT,
-    judge=judge,
+    judge=LOTS.judge,
 )
 async def post(call: Call[PostSupply, DryRun]) -> Answer:
-    result = await give(
-        call.door.desk,
-        call.caller,
-        call.body,
-        request=call.idempotent_request(),
-        dry_run=call.query.validate_only,
-    )
-    outcome = done(call, result)
-    fact = outcome.fact(RecoveredLotListed)
-    return await supplies.posted(call, "lot", outcome, fact.lot, fact)
+    return await LOTS.post(call)
 
 
 @endpoint(
@@ -103,7 +79,7 @@ async def index(call: Call[Nothing, OrderQuery]) -> Answer:
     etagged=True,
 )
 async def read(call: Call[Nothing, Nothing]) -> Answer:
-    return await supplies.read(call, "lot")
+    return await LOTS.read(call)
 
 
 @endpoint(
@@ -120,23 +96,7 @@ async def read(call: Call[Nothing, Nothing]) -> Answer:
     example={"ask": {"amount": "67.50", "currency": "USD", "per": "oxide"}},
 )
 async def amend(call: Call[Any, DryRun]) -> Answer:
-    row = await supplies.load(call, "lot")
-    result = await commands.amend(
-        call.door.desk,
-        call.caller,
-        order=row.order.order,
-        expected_version=call.expected_version,
-        draft=patched(
-            SupplyTerms.outside(row.order.terms),
-            call.body,
-            read=row.order.version,
-            expected=call.expected_version,
-        ).draft(),
-        dry_run=call.query.validate_only,
-    )
-    outcome = done(call, result)
-    fact = outcome.fact(RecoveredLotAmended)
-    return await supplies.amended(call, "lot", outcome, fact.lot, fact)
+    return await LOTS.amend(call)
 
 
 class Grade(Body, frozen=True, kw_only=True):
@@ -177,7 +137,7 @@ async def grade(call: Call[Grade, DryRun]) -> Answer:
     )
     outcome = done(call, result)
     fact = outcome.fact(RecoveredLotGraded)
-    return supplies.closed(call, "lot", outcome, await supplies.of_grading(call, fact))
+    return LOTS.changed(call, outcome, await warnings_of_grading(call, fact))
 
 
 @endpoint(
@@ -192,14 +152,7 @@ async def grade(call: Call[Grade, DryRun]) -> Answer:
     description="What open matches hold stays held. A withdrawn lot stays readable.",
 )
 async def withdraw(call: Call[Nothing, DryRun]) -> Answer:
-    result = await commands.withdraw(
-        call.door.desk,
-        call.caller,
-        order=call.ids["lot"],
-        expected_version=call.expected_version,
-        dry_run=call.query.validate_only,
-    )
-    return supplies.closed(call, "lot", done(call, result))
+    return await LOTS.withdraw(call)
 
 
 @endpoint(
@@ -213,8 +166,7 @@ async def withdraw(call: Call[Nothing, DryRun]) -> Answer:
     description=FOUND,
 )
 async def candidates_of(call: Call[Nothing, Nothing]) -> Answer:
-    row = await supplies.load(call, "lot")
-    return await candidates.answer(call, "lot", row.order)
+    return await LOTS.candidates(call)
 
 
 @endpoint(
@@ -229,8 +181,7 @@ async def candidates_of(call: Call[Nothing, Nothing]) -> Answer:
     cost=COST,
 )
 async def explanation_of(call: Call[Nothing, RoundQuery]) -> Answer:
-    order = (await supplies.load(call, "lot")).order
-    return await order_explanations.answer(call, "lot", order.market, order.order, order.organisation)
+    return await LOTS.explanation(call)
 
 
 HANDLERS: Final = (post, index, read, candidates_of, explanation_of, amend, grade, withdraw)

@@ -333,8 +333,7 @@ async def candidates_of(call: Call[Nothing, Nothing]) -> Answer:
     cost=COST,
 )
 async def explanation_of(call: Call[Nothing, RoundQuery]) -> Answer:
-    order = (await load(call)).order
-    return await order_explanations.answer(call, "req", order.market, order.order, order.organisation)
+    return await order_explanations.answer(call, "req", (await load(call)).order)
 
 
 HANDLERS: Final = (post, index, read, candidates_of, explanation_of, amend, withdraw)

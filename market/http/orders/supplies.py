@@ -1,10 +1,16 @@
 """What supply offers and recovered lots have in common at the door: their views, and their answers."""
 
-from typing import Any, Final, Literal, Self, TypeAlias
+from collections.abc import Awaitable
+from typing import Any, Final, Self, TypeAlias
 from uuid import UUID
 
+from msgspec import Struct
+
 from events import capacity_terms
+from events.callers import Caller
 from events.capacity_terms import CapacityRule, passes
+from events.decision import Request
+from events.desk import Desk
 from events.market_events import (
     RecoveredLotAmended,
     RecoveredLotGraded,
@@ -14,28 +20,33 @@ from events.market_events import (
 )
 from events.market_terms import SupplyTerms as RecordedTerms
 from events.vocabulary import ConvertedPrice, MarketBasis
+from market.commands.supplies import SupplyCommands
+from market.http.orders import candidates, order_explanations
 from market.http.orders.claim_warnings import of_claims
 from market.http.orders.conversion import ConversionStep, supply_conversion
 from market.http.orders.left_warnings import of_left
 from market.http.orders.name_warnings import of_names, of_routes
+from market.http.orders.order_explanations import RoundQuery
 from market.http.orders.order_lists import entry
 from market.http.orders.price_warnings import of_price
 from market.http.orders.rex_terms import CoreFigures
 from market.http.orders.supply_terms import SupplyTerms
 from market.http.orders.tolerance_warnings import of_tolerance
 from market.http.wire import screening_warnings
-from market.http.wire.endpoint import Answer, Call, DryRun, not_found
-from market.http.wire.ids import MarketId, OrganisationId, SupplyId, to_text
+from market.http.wire.endpoint import Answer, Call, DryRun, Nothing, not_found
+from market.http.wire.ids import MarketId, OrganisationId, SupplyId, to_text, to_uuid
+from market.http.wire.judging import draft_of
 from market.http.wire.material import Body, ExchangeRate
 from market.http.wire.numbers import KILOGRAMS, SIGNED_EUR_PER_KG, TONNES, DecimalText
 from market.http.wire.origin_steps import StepShare
-from market.http.wire.patching import patch_of
+from market.http.wire.patching import patch_of, patched
 from market.http.wire.reads import Looking, as_caller, as_desk, own, viewer
-from market.http.wire.receipts import Accepted, Done, Warned, unless_unread, warned
+from market.http.wire.receipts import Accepted, Done, Result, Warned, done, unless_unread, warned
 from market.rules.book import OrderStatus, SupplyOrder
 from market.rules.full_origins import steps_of
 from market.rules.orders.counting import capacity_cautions
 from market.rules.orders.forecast_supply import figure_g
+from market.rules.orders.offers import SupplyKind
 from market.rules.orders.supplies import stated_cautions
 from market.rules.orders.unknown_names import names_any
 from market.rules.refusing.wording import Code
@@ -43,10 +54,9 @@ from market.rules.visibility.visibility import SealedOrder, see_order
 from market.store import markets, supplies
 from market.store.supplies import SupplyRow
 
-Kind = Literal["offer", "lot"]
 SupplyPosted: TypeAlias = SupplyOffered | SupplyOfferAmended | RecoveredLotListed | RecoveredLotAmended
 
-PATHS: Final[dict[Kind, str]] = {"offer": "/v1/supply-offers", "lot": "/v1/recovered-lots"}
+PATHS: Final[dict[SupplyKind, str]] = {"offer": "/v1/supply-offers", "lot": "/v1/recovered-lots"}
 
 SupplyPatch: Any = patch_of(
     "SupplyPatch",
@@ -162,31 +172,6 @@ def exchange_rate(price: ConvertedPrice) -> ExchangeRate | None:
     return None if price.fx is None else ExchangeRate.outside(price.fx)
 
 
-async def posted(
-    call: Call[Any, DryRun], kind: Kind, outcome: Done, order: UUID, fact: SupplyPosted
-) -> Answer:
-    found = outcome.made(kind, order)
-    warnings = await warnings_of(call.door, fact, unhurried=call.query.validate_only)
-    return outcome.answer(
-        _accepted(outcome, found, 1, fact.terms, warnings),
-        version=1,
-        position=outcome.position,
-        location=f"{PATHS[kind]}/{found}",
-    )
-
-
-async def amended(
-    call: Call[Any, DryRun], kind: Kind, outcome: Done, order: UUID, fact: SupplyPosted
-) -> Answer:
-    version = call.expected_version + 1
-    warnings = await warnings_of(call.door, fact, unhurried=call.query.validate_only)
-    return outcome.answer(
-        _accepted(outcome, to_text(kind, order), version, fact.terms, warnings),
-        version=version,
-        position=outcome.position,
-    )
-
-
 async def warnings_of(on: Looking, fact: SupplyPosted, *, unhurried: bool) -> tuple[Warned, ...]:
     """`unhurried`: no posting waits for it, so its screening and a large order's tolerance are told too."""
     market, terms = fact.market, fact.terms
@@ -206,16 +191,7 @@ def _order(fact: SupplyPosted) -> UUID:
     return fact.offer if isinstance(fact, SupplyOffered | SupplyOfferAmended) else fact.lot
 
 
-def closed(call: Call[Any, DryRun], kind: Kind, outcome: Done, warnings: tuple[Warned, ...] = ()) -> Answer:
-    version, found = call.expected_version + 1, to_text(kind, call.ids[kind])
-    return outcome.answer(
-        SupplyAccepted(id=found, version=version, warnings=warnings, **outcome.accepted()),
-        version=version,
-        position=outcome.position,
-    )
-
-
-async def of_grading(call: Call[Any, DryRun], fact: RecoveredLotGraded) -> tuple[Warned, ...]:
+async def warnings_of_grading(call: Call[Any, DryRun], fact: RecoveredLotGraded) -> tuple[Warned, ...]:
     """Routes of the lot that its new condition keeps every buyer from."""
     return await unless_unread(_of_grading(call, fact))
 
@@ -241,25 +217,113 @@ def _accepted(
     )
 
 
-async def load(call: Call[Any, Any], kind: Kind) -> SupplyRow:
-    """The order of the path. DoorError `not_found` for one of another kind or another organisation."""
-    async with as_caller(call) as connection:
-        row = await supplies.load_supply(connection, own(call.caller), call.ids[kind])
-    if row is None or row.order.kind != kind:
-        raise not_found()
-    return row
+class SupplyDoor(Struct, frozen=True, kw_only=True):
+    """What is asked alike of one kind of supply; `posted` and `amended` are its facts."""
 
+    commands: SupplyCommands
+    posted: type[SupplyPosted]
+    amended: type[SupplyPosted]
 
-async def read(call: Call[Any, Any], kind: Kind) -> Answer:
-    row = await load(call, kind)
-    async with as_caller(call) as connection:
-        market = await markets.load_market(connection, row.order.market)
-        looking = await viewer(call, connection, row.order.market, row.order.organisation)
-    match see_order(row.order, looking):
-        case SealedOrder() as sealed:
-            return Answer(body=entry(kind, sealed))
-        case SupplyOrder() as order if market is not None:
-            view = SupplyView.of(order, market.terms.basis)
-            return Answer(body=view, version=order.version, position=row.position)
-        case _:
+    def give(
+        self, desk: Desk, caller: Caller, body: PostSupply, *, request: Request | None, dry_run: bool
+    ) -> Awaitable[Result]:
+        """The command that a body asks for, over HTTP or as a row of a file."""
+        return self.commands.post(
+            desk, caller, market=to_uuid(body.market), draft=body.draft(), request=request, dry_run=dry_run
+        )
+
+    async def judge(self, call: Call[PostSupply, DryRun], body: PostSupply, unread: frozenset[str]) -> None:
+        await self.commands.judge(
+            call.door.desk, call.caller, market=to_uuid(body.market), draft=draft_of(body, unread)
+        )
+
+    async def post(self, call: Call[PostSupply, DryRun]) -> Answer:
+        result = await self.give(
+            call.door.desk,
+            call.caller,
+            call.body,
+            request=call.idempotent_request(),
+            dry_run=call.query.validate_only,
+        )
+        outcome = done(call, result)
+        fact = outcome.fact(self.posted)
+        found = outcome.made(self.commands.kind, _order(fact))
+        warnings = await warnings_of(call.door, fact, unhurried=call.query.validate_only)
+        return outcome.answer(
+            _accepted(outcome, found, 1, fact.terms, warnings),
+            version=1,
+            position=outcome.position,
+            location=f"{PATHS[self.commands.kind]}/{found}",
+        )
+
+    async def load(self, call: Call[Any, Any]) -> SupplyRow:
+        """The order of the path. DoorError `not_found` for one of another kind or another organisation."""
+        kind = self.commands.kind
+        async with as_caller(call) as connection:
+            row = await supplies.load_supply(connection, own(call.caller), call.ids[kind])
+        if row is None or row.order.kind != kind:
             raise not_found()
+        return row
+
+    async def read(self, call: Call[Any, Any]) -> Answer:
+        row = await self.load(call)
+        async with as_caller(call) as connection:
+            market = await markets.load_market(connection, row.order.market)
+            looking = await viewer(call, connection, row.order.market, row.order.organisation)
+        match see_order(row.order, looking):
+            case SealedOrder() as sealed:
+                return Answer(body=entry(self.commands.kind, sealed))
+            case SupplyOrder() as order if market is not None:
+                view = SupplyView.of(order, market.terms.basis)
+                return Answer(body=view, version=order.version, position=row.position)
+            case _:
+                raise not_found()
+
+    async def amend(self, call: Call[Any, DryRun]) -> Answer:
+        row = await self.load(call)
+        result = await self.commands.amend(
+            call.door.desk,
+            call.caller,
+            order=row.order.order,
+            expected_version=call.expected_version,
+            draft=patched(
+                SupplyTerms.outside(row.order.terms),
+                call.body,
+                read=row.order.version,
+                expected=call.expected_version,
+            ).draft(),
+            dry_run=call.query.validate_only,
+        )
+        outcome = done(call, result)
+        fact = outcome.fact(self.amended)
+        version, found = call.expected_version + 1, to_text(self.commands.kind, _order(fact))
+        warnings = await warnings_of(call.door, fact, unhurried=call.query.validate_only)
+        return outcome.answer(
+            _accepted(outcome, found, version, fact.terms, warnings),
+            version=version,
+            position=outcome.position,
+        )
+
+    async def withdraw(self, call: Call[Nothing, DryRun]) -> Answer:
+        result = await self.commands.withdraw(
+            call.door.desk,
+            call.caller,
+            order=call.ids[self.commands.kind],
+            expected_version=call.expected_version,
+            dry_run=call.query.validate_only,
+        )
+        return self.changed(call, done(call, result))
+
+    def changed(self, call: Call[Any, DryRun], outcome: Done, warnings: tuple[Warned, ...] = ()) -> Answer:
+        """Of a change that leaves quantity and ask as they were."""
+        kind, version = self.commands.kind, call.expected_version + 1
+        body = SupplyAccepted(
+            id=to_text(kind, call.ids[kind]), version=version, warnings=warnings, **outcome.accepted()
+        )
+        return outcome.answer(body, version=version, position=outcome.position)
+
+    async def candidates(self, call: Call[Nothing, Nothing]) -> Answer:
+        return await candidates.answer(call, self.commands.kind, (await self.load(call)).order)
+
+    async def explanation(self, call: Call[Nothing, RoundQuery]) -> Answer:
+        return await order_explanations.answer(call, self.commands.kind, (await self.load(call)).order)

@@ -1,45 +1,22 @@
 """Supply offers: post, amend, withdraw, read one's own."""
 
-from collections.abc import Awaitable
 from typing import Any, Final
 
-from events.callers import Caller
-from events.decision import Request
-from events.desk import Desk
 from events.market_events import SupplyOfferAmended, SupplyOffered
 from market.commands import offers as commands
-from market.http.orders import candidates, order_explanations, order_lists, supplies
+from market.http.orders import order_lists
 from market.http.orders.candidates import FOUND, CandidatesView
 from market.http.orders.order_explanations import EXPLAINED, OrderInRoundView, RoundQuery
 from market.http.orders.order_lists import OrderEntryView, OrderQuery
-from market.http.orders.supplies import PostSupply, SupplyAccepted, SupplyPatch, SupplyView
-from market.http.orders.supply_terms import SupplyTerms
+from market.http.orders.supplies import PostSupply, SupplyAccepted, SupplyDoor, SupplyPatch, SupplyView
 from market.http.wire.access import READERS, TRADERS
 from market.http.wire.endpoint import Answer, Call, DryRun, Nothing, endpoint
 from market.http.wire.examples import OFFER
-from market.http.wire.ids import to_uuid
-from market.http.wire.judging import draft_of
 from market.http.wire.loading import COST
 from market.http.wire.paging import Listing
-from market.http.wire.patching import patched
-from market.http.wire.receipts import Result, done
 
 TAG: Final = "Supply offers"
-
-
-def give(
-    desk: Desk, caller: Caller, body: PostSupply, *, request: Request | None, dry_run: bool
-) -> Awaitable[Result]:
-    """The command that a body asks for, over HTTP or as a row of a file."""
-    return commands.post(
-        desk, caller, market=to_uuid(body.market), draft=body.draft(), request=request, dry_run=dry_run
-    )
-
-
-async def judge(call: Call[PostSupply, DryRun], body: PostSupply, unread: frozenset[str]) -> None:
-    await commands.judge(
-        call.door.desk, call.caller, market=to_uuid(body.market), draft=draft_of(body, unread)
-    )
+OFFERS: Final = SupplyDoor(commands=commands.OFFERS, posted=SupplyOffered, amended=SupplyOfferAmended)
 
 
 @endpoint(
@@ -57,19 +34,10 @@ async def judge(call: Call[PostSupply, DryRun], body: PostSupply, unread: frozen
     description="The answer shows the quantity and the ask as the market counts them, and the receipt. A lot "
     "without a passport that left by the same number under an agreement of the seller is warned of.",
     example=OFFER,
-    judge=judge,
+    judge=OFFERS.judge,
 )
 async def post(call: Call[PostSupply, DryRun]) -> Answer:
-    result = await give(
-        call.door.desk,
-        call.caller,
-        call.body,
-        request=call.idempotent_request(),
-        dry_run=call.query.validate_only,
-    )
-    outcome = done(call, result)
-    fact = outcome.fact(SupplyOffered)
-    return await supplies.posted(call, "offer", outcome, fact.offer, fact)
+    return await OFFERS.post(call)
 
 
 @endpoint(
@@ -97,7 +65,7 @@ async def index(call: Call[Nothing, OrderQuery]) -> Answer:
     etagged=True,
 )
 async def read(call: Call[Nothing, Nothing]) -> Answer:
-    return await supplies.read(call, "offer")
+    return await OFFERS.read(call)
 
 
 @endpoint(
@@ -114,23 +82,7 @@ async def read(call: Call[Nothing, Nothing]) -> Answer:
     example={"ask": {"amount": "67.50", "currency": "USD", "per": "oxide"}},
 )
 async def amend(call: Call[Any, DryRun]) -> Answer:
-    row = await supplies.load(call, "offer")
-    result = await commands.amend(
-        call.door.desk,
-        call.caller,
-        order=row.order.order,
-        expected_version=call.expected_version,
-        draft=patched(
-            SupplyTerms.outside(row.order.terms),
-            call.body,
-            read=row.order.version,
-            expected=call.expected_version,
-        ).draft(),
-        dry_run=call.query.validate_only,
-    )
-    outcome = done(call, result)
-    fact = outcome.fact(SupplyOfferAmended)
-    return await supplies.amended(call, "offer", outcome, fact.offer, fact)
+    return await OFFERS.amend(call)
 
 
 @endpoint(
@@ -145,14 +97,7 @@ async def amend(call: Call[Any, DryRun]) -> Answer:
     description="What open matches hold stays held. A withdrawn offer stays readable.",
 )
 async def withdraw(call: Call[Nothing, DryRun]) -> Answer:
-    result = await commands.withdraw(
-        call.door.desk,
-        call.caller,
-        order=call.ids["offer"],
-        expected_version=call.expected_version,
-        dry_run=call.query.validate_only,
-    )
-    return supplies.closed(call, "offer", done(call, result))
+    return await OFFERS.withdraw(call)
 
 
 @endpoint(
@@ -166,8 +111,7 @@ async def withdraw(call: Call[Nothing, DryRun]) -> Answer:
     description=FOUND,
 )
 async def candidates_of(call: Call[Nothing, Nothing]) -> Answer:
-    row = await supplies.load(call, "offer")
-    return await candidates.answer(call, "offer", row.order)
+    return await OFFERS.candidates(call)
 
 
 @endpoint(
@@ -182,8 +126,7 @@ async def candidates_of(call: Call[Nothing, Nothing]) -> Answer:
     cost=COST,
 )
 async def explanation_of(call: Call[Nothing, RoundQuery]) -> Answer:
-    order = (await supplies.load(call, "offer")).order
-    return await order_explanations.answer(call, "offer", order.market, order.order, order.organisation)
+    return await OFFERS.explanation(call)
 
 
 HANDLERS: Final = (post, index, read, candidates_of, explanation_of, amend, withdraw)
