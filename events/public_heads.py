@@ -20,20 +20,15 @@ from events.checkpoints import (
     COSIGNATURES_MAX,
     Checkpoint,
     Cosigned,
-    Fault,
-    HandedOver,
-    Head,
-    Learnt,
-    Ledger,
     Rotated,
     Signed,
-    Witnessed,
     encode_hashes,
     encode_message,
     is_public,
 )
 from events.connections import Connection, Consumer, Pool, acquire
 from events.decision import LaneKey
+from events.head_ledger import Fault, HandedOver, Head, Learnt, Ledger, Witnessed
 from events.merkle import EMPTY_ROOT, consistency_spans, proves_consistency
 from events.notes import VerifierKey, signed
 from events.publishing import Message, TopicWriter, derived_id

@@ -20,12 +20,9 @@ from events import seals
 from events.checkpoints import (
     TOPIC,
     Checkpoint,
-    Fault,
-    Ledger,
     Message,
     Rotated,
     Signed,
-    Witnessed,
     encode_hashes,
     encode_message,
     lane_origin,
@@ -34,6 +31,7 @@ from events.checkpoints import (
 from events.connections import DATABASE_ERRORS, Connection, Consumer, Pool, acquire
 from events.decision import LaneKey
 from events.faults import crash_point
+from events.head_ledger import Fault, Ledger, Witnessed
 from events.key_files import KeyFileError, Keys
 from events.links import Link
 from events.merkle import consistency_spans

@@ -22,11 +22,6 @@ from msgspec import Struct
 from events.checkpoints import (
     TOPIC,
     Cosigned,
-    Fault,
-    HandedOver,
-    Head,
-    Ledger,
-    Repeat,
     Rotated,
     Signed,
     decode_message,
@@ -40,6 +35,7 @@ from events.connections import Consumer
 from events.decision import LaneKey
 from events.durable_files import write_durably
 from events.faults import crash_point
+from events.head_ledger import Fault, HandedOver, Head, Ledger, Repeat
 from events.key_files import make_keys, read_keys
 from events.links import Link
 from events.notes import Algorithm, Note, SigningKey, VerifierKey, parse_note, signed, verifier_key

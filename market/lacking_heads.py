@@ -15,14 +15,9 @@ from events import seals
 from events.brokers import Bootstrap
 from events.checkpoints import (
     TOPIC,
-    Fault,
-    HandedOver,
-    Head,
-    Ledger,
     Message,
     Rotated,
     Signed,
-    Witnessed,
     decode_message,
     lane_of_origin,
     oldest_key,
@@ -31,6 +26,7 @@ from events.checkpoints import (
 )
 from events.connections import Connection, Pool, acquire
 from events.decision import LaneKey
+from events.head_ledger import Fault, HandedOver, Head, Ledger, Witnessed
 from events.journal import read_head
 from events.lacking_seals import Lacking, SignedTwice, read_known, store_lacking
 from events.notes import Note, NoteError, VerifierKey, parse_note

@@ -7,21 +7,10 @@ from msgspec import Struct
 
 from events import seals
 from events.brokers import Bootstrap
-from events.checkpoints import (
-    TOPIC,
-    Checkpoint,
-    Fault,
-    HandedOver,
-    Head,
-    Ledger,
-    Rotated,
-    Signed,
-    Witnessed,
-    decode_message,
-    oldest_key,
-)
+from events.checkpoints import TOPIC, Checkpoint, Rotated, Signed, decode_message, oldest_key
 from events.connections import Connection
 from events.decision import LaneKey
+from events.head_ledger import Fault, HandedOver, Head, Ledger, Witnessed
 from events.lacking_seals import SignedTwice
 from events.notes import VerifierKey
 from market.topics import TopicRecord, open_reading

@@ -10,10 +10,11 @@ from uuid import UUID
 import asyncpg
 
 from events.chain import genesis
-from events.checkpoints import TOPIC, Head, Learnt, Ledger
+from events.checkpoints import TOPIC
 from events.connections import Consumer, Pool, open_consumer, open_producer
 from events.decision import LaneKey
 from events.envelope import source_of
+from events.head_ledger import Head, Learnt, Ledger
 from events.key_files import make_keys, read_keys, rotate_keys
 from events.notes import Algorithm, VerifierKey
 from events.public_heads import TOPIC as PUBLIC_TOPIC

@@ -10,11 +10,12 @@ from typing import Final
 from uuid import UUID
 
 from events.brokers import Bootstrap
-from events.checkpoints import TOPIC, Fault
+from events.checkpoints import TOPIC
 from events.codec import Undecodable, decode_envelope
 from events.connections import cluster_id
 from events.decision import LaneKey
 from events.envelope import Recorded, deployment_of
+from events.head_ledger import Fault
 from events.notes import VerifierKey
 from events.subscription import Batch
 from events.topics import record_topic

@@ -8,20 +8,9 @@ from typing import Final
 from msgspec import Struct
 
 from events.brokers import Bootstrap
-from events.checkpoints import (
-    TOPIC,
-    Fault,
-    Head,
-    Ignored,
-    Ledger,
-    Rotated,
-    Signed,
-    Witnessed,
-    decode_message,
-    oldest_key,
-    parse_checkpoint,
-)
+from events.checkpoints import TOPIC, Rotated, Signed, decode_message, oldest_key, parse_checkpoint
 from events.decision import LaneKey
+from events.head_ledger import Fault, Head, Ignored, Ledger, Witnessed
 from events.notes import NoteError, VerifierKey, parse_note
 from market.audit.report import Cosigner
 from market.topics import open_reading

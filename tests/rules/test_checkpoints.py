@@ -7,13 +7,8 @@ import pytest
 from events.checkpoints import (
     Checkpoint,
     Cosigned,
-    Fault,
-    Head,
-    Ignored,
-    Ledger,
     Rotated,
     Signed,
-    Witnessed,
     encode_hashes,
     encode_message,
     lane_of_origin,
@@ -24,6 +19,7 @@ from events.checkpoints import (
     rotation,
 )
 from events.decision import LaneKey
+from events.head_ledger import Fault, Head, Ignored, Ledger, Witnessed
 from events.merkle import EMPTY_ROOT, consistency_spans, grown, leaf_hash, root_span, span_root, span_roots
 from events.notes import Algorithm, NoteError, SigningKey, parse_note, signed
 from market.audit.sealed_proof import ProofError, check_head

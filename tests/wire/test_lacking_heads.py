@@ -7,8 +7,8 @@ from typing import Any
 import asyncpg
 import pytest
 
-from events.checkpoints import Fault, HandedOver, Head, Witnessed
 from events.connections import acquire
+from events.head_ledger import Fault, HandedOver, Head, Witnessed
 from market.lacking_heads import TakenBack, count_lacking, take_back_heads
 from tests.record_support import eventually, pool_on, recreate_topic
 from tests.seal_support import Sealed, sealed_on

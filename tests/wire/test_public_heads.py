@@ -8,8 +8,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from events.checkpoints import HandedOver, Head, Witnessed, encode_hashes, encode_message
+from events.checkpoints import encode_hashes, encode_message
 from events.decision import LaneKey
+from events.head_ledger import HandedOver, Head, Witnessed
 from events.key_files import read_keys
 from events.merkle import consistency_spans
 from events.notes import signed

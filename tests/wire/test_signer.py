@@ -11,8 +11,8 @@ import pytest
 from aiokafka.errors import KafkaConnectionError
 
 from events import seals
-from events.checkpoints import HandedOver, Head
 from events.connections import open_consumer
+from events.head_ledger import HandedOver, Head
 from events.journal import read_rows
 from events.key_files import KeyFileError, read_keys
 from events.merkle import Frontier, leaf_hash

@@ -12,8 +12,9 @@ import msgspec
 import pytest
 from structlog.testing import capture_logs
 
-from events.checkpoints import TOPIC, Cosigned, Signed, Witnessed, decode_message
+from events.checkpoints import TOPIC, Cosigned, Signed, decode_message
 from events.connections import open_consumer
+from events.head_ledger import Witnessed
 from events.key_files import read_keys
 from events.notes import VerifierKey, parse_note, verifier_key
 from events.witness import KEY_FILE, STATE_FILE, Folder, Witness, WitnessError
