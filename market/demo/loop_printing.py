@@ -21,7 +21,7 @@ GRAMS_PER_KG = 1_000
 
 
 def yields() -> None:
-    paragraph("Yields, and where they are from (market/data/recycling_routes.csv):")
+    paragraph("Yields and their sources (market/data/recycling_routes.csv):")
     for route in ROUTES:
         paragraph(
             f"  {route.replace('-', ' ')} {_percent(published.route_recovery(route) * 100, 1)}, "
@@ -35,7 +35,7 @@ def yields() -> None:
 def chain(loop: Loop, passports: dict[str, Body]) -> None:
     """Each lot with a passport in the order of the loop: what is in it, and the recycled share of its Nd."""
     headings = ("kg", *(f"{each} kg" for each in SHOWN[:3]), "left kg", "Nd post", "and pre")
-    table = figures("lot", "what", "now with", *headings)
+    table = figures("lot", "what", "held by", *headings)
     for column in table.columns[1:3]:
         column.justify = "left"
     made = {lot.number: lot for work in loop.works for lot in (*work.inputs, *work.outputs)}
@@ -57,7 +57,7 @@ def chain(loop: Loop, passports: dict[str, Body]) -> None:
 
 def balances(loop: Loop) -> None:
     """Of each step: in = out + lost, as the record holds them."""
-    paragraph("\nEvery step on the record, kg of each element: what went in, what came out, what was lost")
+    paragraph("\nEvery recorded step, kg of each element: input, output, loss")
     table = figures("step", "", *SHOWN, "all*")
     for work in loop.works:
         inputs, outputs = grams_of(work.view["inputs"]), grams_of(work.view["outputs"])
@@ -75,7 +75,7 @@ def balances(loop: Loop) -> None:
         for step, side, grams in rows:
             table.add_row(step, side, *_kg(grams), f"{sum(grams.values()) / GRAMS_PER_KG:,.3f}")
     out.print(table)
-    paragraph("[dim]* rare earths, boron and cobalt; oxygen, iron and acids come and go without passports")
+    paragraph("[dim]* rare earths, boron and cobalt; oxygen, iron and acids have no passports")
 
 
 def claims(work: Work, passport: Body) -> None:
@@ -100,14 +100,14 @@ def claims(work: Work, passport: Body) -> None:
 
 
 def refusal(faults: Iterable[Fault]) -> None:
-    paragraph("\nThe same magnets, five points more of their neodymium claimed: refused, nothing stored")
+    paragraph("\nThe same magnets with five points more of neodymium claimed: refused, nothing stored")
     for fault in faults:
         paragraph(f"  [bold]{fault.code}[/] {fault.pointer}\n    {fault.detail}")
 
 
 def lineage(whole: Body, own: Body, passport: Body) -> None:
     """What an auditor reads, and how much of it the owner does."""
-    paragraph("\nIts lineage, as an accredited auditor reads it:")
+    paragraph("\nIts lineage, as an accredited auditor sees it:")
     nodes: dict[int, list[str]] = {}
     for node in whole["nodes"]:
         nodes.setdefault(node["depth"], []).append(node["lot_number"])
@@ -115,8 +115,8 @@ def lineage(whole: Body, own: Body, passport: Body) -> None:
     names = {node["passport"]: node["lot_number"] for node in whole["nodes"]}
     for element in SHOWN:
         sources = [share for share in whole["sources"] if share["element"] == element]
-        told = ", ".join(f"{_percent(s['share_percent'])} {names[s['passport']]}" for s in sources)
-        paragraph(f"  {element} comes of {told}")
+        told = ", ".join(f"{_percent(s['share_percent'])} from {names[s['passport']]}" for s in sources)
+        paragraph(f"  {element}: {told}")
     for stage in dict.fromkeys(share["stage"] for share in passport["content"]["origin"]):
         shares = [share for share in passport["content"]["origin"] if share["stage"] == stage]
         parts = [f"{_percent(share['share_percent'])} {share['country']}" for share in shares]
@@ -124,7 +124,7 @@ def lineage(whole: Body, own: Body, passport: Body) -> None:
         if open_percent:
             parts.append(f"{_percent(open_percent)} not stated")
         paragraph(f"  {stage} of its rare earths: {', '.join(parts)}")
-    paragraph(f"  its owner is shown {len(own['nodes'])} of these {len(whole['nodes'])} lots")
+    paragraph(f"  its owner sees {len(own['nodes'])} of these {len(whole['nodes'])} lots")
 
 
 def _numbers(work: Work) -> str:

@@ -53,9 +53,9 @@ class Sums(Struct, frozen=True, kw_only=True):
 
 def clock() -> None:
     out.print(
-        "From here the clock of all services is moved on to each day on which a party acts: nothing is dated "
-        "back, and\ntwo contract years pass in seconds. What the clock alone brings, nominations by silence "
-        "and year ends, the\ntimers do as ever. Monthly index values and rates are made up."
+        "From here on the clock of all services is moved forward to each day on which a party acts, so two "
+        "contract\nyears pass in seconds and nothing is backdated. Timers do what time alone brings: default "
+        "nominations and year\nends. Monthly index values and rates are invented."
     )
 
 
@@ -98,7 +98,7 @@ def nominations(items: Sequence[Body], start_year: int) -> None:
             _period(item),
             _kg(item["quantity_kg"]),
             f"{make_up:,.3f}" if make_up else "",
-            "silence" if item["silent"] else "buyer",
+            "default" if item["silent"] else "buyer",
         )
     out.print(table)
 
@@ -184,7 +184,7 @@ def price(of: Delivered) -> None:
     table.add_section()
     table.add_row("= final price, EUR per kg of NdPr", f"{Decimal(line['price_per_kg']):,.6f}", "")
     payer = _neodymium(of)["pays_umpire"]
-    title = f"{of.lot.number}: the {payer} was farther from the umpire, and pays it"
+    title = f"{of.lot.number}: the {payer} was farther from the umpire's figure, so it pays the umpire"
     out.print(Panel(table, title=title, expand=False))
 
 

@@ -29,16 +29,16 @@ def policy(found: Body, firm: str, what: str) -> None:
 
 def effective(line: Body, own_percent: str) -> None:
     """The line that counts: the stricter of the buyer's own and the policy's."""
-    whose = "the buyer's own line" if line["own"] else "the policy's line"
-    paragraph(f"  own line {own_percent} %, what counts is {whose}: {line['figure']}")
+    whose = "the buyer's own" if line["own"] else "the policy's"
+    paragraph(f"  own minimum {own_percent} %; the stricter one applies, {whose}: {line['figure']}")
 
 
 def told(firm: str, reason: Body, shut_out: list[ShutOut]) -> None:
     counted = reason["counter_orders"]
     orders = "too few groups of companies to say how many" if counted is None else f"{counted} orders"
     versions = ", ".join(str(each["version"]) for each in reason["policies"])
-    paragraph(f"  {firm} reads: {reason['text']} ({reason['own_figure']}, by version {versions}; {orders})")
-    paragraph("  an auditor reads whose:")
+    paragraph(f"  {firm} sees: {reason['text']} ({reason['own_figure']}, by version {versions}; {orders})")
+    paragraph("  an auditor sees whose:")
     for each in shut_out:
         paragraph(f"    {each.what} of {each.seller}: [bold]{each.reason.partition(BY_POLICY)[0]}[/]")
 

@@ -62,12 +62,12 @@ def ticket(match: Body, seller: str, buyer: str) -> None:
 def consumption(buyer: str, before: Body, after: Body) -> None:
     """Of one element: what the buyer traded, what it declared, and its shares without and with that."""
     paragraph(
-        f"{buyer} consumed {_kg(before['traded_kg'])} kg {before['element']} of trades, and declares "
-        f"{_kg(after['declared_kg'])} kg bought elsewhere: {_kg(after['consumption_kg'])} kg"
+        f"{buyer} consumed {_kg(before['traded_kg'])} kg {before['element']} from trades and declares "
+        f"{_kg(after['declared_kg'])} kg bought elsewhere: {_kg(after['consumption_kg'])} kg in all"
     )
     table = Table(box=None, header_style="dim", pad_edge=False)
     table.add_column("stage", no_wrap=True)
-    for name in ("Union % of trades", "with declared", "nobody says %", "third country %"):
+    for name in ("Union % of trades", "with declared", "not stated %", "third country %"):
         table.add_column(name, justify="right")
     for name in ("benchmark", "ceiling"):
         table.add_column(name, no_wrap=True)
@@ -129,7 +129,7 @@ def own_waterfall(view: Body, name: str) -> Panel:
     table.add_section()
     table.add_row("= you gain", _eur(gain), "")
     counterparty = view["counterparty"]
-    known = counterparty["name"] if counterparty else "sealed until both have confirmed"
+    known = counterparty["name"] if counterparty else "hidden until both have confirmed"
     return Panel(table, title=f"{view['side']} {name} sees", subtitle=f"other side: {known}", expand=False)
 
 
@@ -147,8 +147,8 @@ def check(totals: Body, compared: Compared, names: dict[str, str]) -> None:
         "pairs that fit",
         "trades",
         "kg NdPr",
-        "gain of all, EUR",
-        "at most",
+        "total gain, EUR",
+        "upper bound",
         "without bids*",
         "result",
     )
@@ -161,11 +161,11 @@ def check(totals: Body, compared: Compared, names: dict[str, str]) -> None:
             f"{Decimal(section['welfare_eur']):,.2f}",
             f"{Decimal(section['bound_eur']):,.2f}",
             f"{Decimal(section['bound_without_sustainability_eur']):,.2f}",
-            "the only best set" if section["unique"] else "one of several best sets",
+            "unique optimum" if section["unique"] else "one of several optima",
         )
     out.print(table)
     _sold_by_seller(compared, names)
-    out.print("[dim]* the same orders, had no buyer bid for carbon, recycled share, origin or Re-X")
+    out.print("[dim]* the same orders if no buyer had bid for carbon, recycled share, origin or Re-X")
 
 
 def _section(name: str) -> str:
@@ -229,9 +229,9 @@ def unmatched(rows: list[OpenOrder], tick_eur_per_kg: str) -> None:
         )
     out.print(table)
     out.print(
-        f"[dim]a tick is {tick:.2f} EUR per kg; an owner learns of prices where three groups of companies "
-        "fit\nthe operator reads the book after the round, of what is still open; the owner what the round "
-        "had before it traded, so more fit there, and at other prices"
+        f"[dim]a tick is {tick:.2f} EUR per kg; an owner sees price differences if at least three groups of "
+        "companies fit\nthe operator sees the book after the round, with what is still open; the owner sees "
+        "it before the trades of the round, when more orders fitted, at other prices"
     )
 
 
@@ -249,15 +249,15 @@ def _told(own: Body) -> str:
     nearest = "" if third is None else f", three groups of companies within {_ticks(third)}"
     match own["why"]:
         case "eligible":
-            return "somebody fits; whether the price does is not told"
+            return "somebody fits; prices are not shown"
         case "all_dearer":
-            return f"{own['eligible']} fit, all dearer{nearest}"
+            return f"{own['eligible']} fit, but no price meets{nearest}"
         case "outbid":
-            return f"{own['eligible']} fit, others made the better offers{nearest}"
+            return f"{own['eligible']} fit, but others made better offers{nearest}"
         case "indivisible":
             return f"{own['eligible']} fit; what is left is less than a package or parcel{nearest}"
         case "withheld":
-            return "too few fit, or nobody, to tell which"
+            return "nobody fits, or too few to show which"
         case "none_eligible":
             return f"nobody fits: {_reasons(own['reasons'])}"
         case "removed":
@@ -270,9 +270,9 @@ def next_best(name: str, own: Body) -> None:
     """How far the trades were that an order did not get, as its owner is told."""
     third = own["three_groups_ticks"]
     if third is None:
-        out.print(f"  {name}: too few fit, or too few traded with them, to tell")
+        out.print(f"  {name}: too few orders fit, or traded with them, to show this")
         return
-    out.print(f"  {name}: {own['eligible']} fit; three groups of companies stood within {_ticks(third)}")
+    out.print(f"  {name}: {own['eligible']} fit; three groups of companies were within {_ticks(third)}")
 
 
 def _ticks(count: int) -> str:
@@ -281,7 +281,7 @@ def _ticks(count: int) -> str:
 
 def _gap(bands: int, tick: Decimal) -> str:
     if bands <= 0:
-        return "and the price does: for the next round"
+        return "and the price meets: for the next round"
     return f"but outpriced by {_ticks(bands)}, up to {bands * tick:.2f} EUR/kg"
 
 
@@ -293,8 +293,8 @@ def _reasons(found: list[Body]) -> str:
 
 def proved(of: ProofVerdict, firm: str) -> None:
     out.print(
-        f"{firm} takes one file away; checked without any connection, with the operator's public key and the "
-        f"witness's: [bold green]holds[/] under the checkpoint of {of.size:,} events of {of.origin}"
+        f"{firm} downloads one file and checks it offline with the public keys of operator and "
+        f"witness: [bold green]valid[/] under the checkpoint of {of.size:,} events of {of.origin}"
     )
     for sentence in (*of.proved, *(f"cosigned by {name}" for name in of.cosigners)):
         out.print(f"  {sentence}")

@@ -13,7 +13,7 @@ def cores(lot: Body, firm: str) -> None:
     core, figures, step_down = lot["core"], lot["core_figures"], lot["step_down"]
     paragraph(
         f"{firm} offers {core['pieces']:,} {core['kind']}s, {lot['net_wet_t']} t, condition "
-        f"{lot['condition']}, to {_listed(lot['rex_routes'])}; not higher: {_words(step_down['reason'])}, "
+        f"{lot['condition']}, to {_listed(lot['rex_routes'])}; reason: {_words(step_down['reason'])}, "
         f"{step_down['note']}"
     )
     for magnet in core["magnets"]:
@@ -42,14 +42,14 @@ def returns(firm: str, asked: Body, told: Body) -> None:
     """Expected amounts with their bounds, beside what chance leaves at their middle: by quarter, in total."""
     (sold,) = asked["placed_on_market"]
     paragraph(
-        f"\n{firm} asks what comes back of {sold['units']:,} motors sold in {sold['quarter']}; NdPr in kg: "
-        "expected (least to most), then p10, p50, p90 at the middle"
+        f"\n{firm} asks how much comes back from {sold['units']:,} motors sold in {sold['quarter']}; NdPr in "
+        "kg: expected (minimum to maximum), then p10, p50, p90 of the middle case"
     )
     for each in told["quarters"]:
         expected, likely = each["basis_kg"]["ndpr"], each["quantiles"]
         bounds = f"{_kg(expected['middle'])} ({_kg(expected['low'])} to {_kg(expected['high'])})"
         paragraph(f"  {each['quarter']}  {bounds}  {_likely(likely)}")
-    paragraph(f"  all of them  {_likely(told['total']['quantiles'])}")
+    paragraph(f"  in total  {_likely(told['total']['quantiles'])}")
     reuse = told["reuse"]
     paragraph(f"  fit for reuse: {reuse['middle']} % of what is taken apart, {reuse['source']}")
 
@@ -57,8 +57,8 @@ def returns(firm: str, asked: Body, told: Body) -> None:
 def ahead(firm: str, lot: Body) -> None:
     found = lot["forecast"]
     paragraph(
-        f"  {firm} offers {Decimal(lot['basis_kg']):,.3f} kg of whole magnets ahead, marked "
-        f"{found['quantile']} {found['percentile']} of {found['quarter']}; the forecast allows "
+        f"  {firm} offers {Decimal(lot['basis_kg']):,.3f} kg of whole magnets in advance, marked "
+        f"{found['quantile']} {found['percentile']} of {found['quarter']}; maximum "
         f"{Decimal(lot['forecast_figure_kg']):,.3f} kg"
     )
 
@@ -67,7 +67,7 @@ def goods(firm: str, found: Body) -> None:
     magnets = found["magnets"]
     sizes = " × ".join(f"{each['size_mm']} ± {each['tolerance_mm']}" for each in magnets["dimensions"])
     paragraph(
-        f"  {firm} reads of the goods: {magnets['grade']} {magnets['shape']} {sizes} mm, "
+        f"  {firm} sees the goods: {magnets['grade']} {magnets['shape']} {sizes} mm, "
         f"{magnets['coating']}, flux {magnets['flux_percent']} %, condition {found['condition']}, "
         f"to {_listed(found['rex_routes'])}"
     )

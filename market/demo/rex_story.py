@@ -24,7 +24,7 @@ async def tell(place: Running, traded: Traded, loop: Loop) -> None:
     reuse = await _reuse_market(place, traded, loop, calendar)
     (match,) = (await hold_round(place, reuse)).matches
     printing.paragraph(
-        "\nWhole magnets, which a furnace would make oxide of, sold by the piece in a market of their own"
+        "\nWhole magnets, instead of melting them down, sold by the piece in a market of their own"
     )
     printing.ticket(match, SELLER, BUYER)
     view = await side_view(reuse, match, "buyer")

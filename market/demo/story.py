@@ -86,23 +86,23 @@ async def _tell(place: Running, traded: Traded, held: Round, before: Before, say
     totals = held.clearing["totals"]
     printing.check(totals, compared, names)
     hold(totals["buyers_pay_eur"] == totals["sellers_receive_eur"], "buyers pay what sellers receive")
-    printing.chapter(4, "An end-of-life lot, its dysprosium and gadolinium paid for")
+    printing.chapter(4, "An end-of-life lot, paid for its dysprosium and gadolinium too")
     eol = _match(held, "eol_magnet")
     _show_whole(traded, eol)
     printing.co_products(eol)
     printing.chapter(5, "Three refusals")
     for each in before.refused:
         printing.refusal(each.seller, each.what, each.buyer, each.reasons)
-    printing.chapter(6, "A procurement policy: what it shuts out, and what the round gave instead")
+    printing.chapter(6, "A procurement policy: what it excludes, and what the round gave instead")
     await policy_story.tell(place, traded, held, before.heard)
     printing.chapter(7, "Orders that stayed open, and why")
     market = await place.operator.get(f"/v1/markets/{traded.stage.market}")
     printing.unmatched(await _open_orders(place, traded), market["tick_eur_per_kg"])
-    printing.chapter(8, "Two contract years of an offtake, from the term match to its statement")
+    printing.chapter(8, "Two contract years of an offtake agreement, from the match to the statement")
     offtake = await offtake_story.tell(place, traded, held)
-    printing.chapter(9, "The loop: from a by-product to magnets, back, and what the next ones may claim")
+    printing.chapter(9, "The recycling loop: from a by-product to magnets and back, and the next claims")
     loop = await loop_story.tell(place, traded, offtake)
-    printing.chapter(10, "Before the furnace: cores by their product's twin, whole magnets for reuse")
+    printing.chapter(10, "Before recycling: cores by their product's twin, and whole magnets for reuse")
     await rex_story.tell(place, traded, loop)
     printing.chapter(11, "The monitor: shares of consumption, and what was bought elsewhere")
     await crma_story.tell(traded, buyer)
@@ -120,19 +120,19 @@ async def _tell_waterfalls(traded: Traded, held: Round) -> None:
     buyer = names[swarf["whole"]["buyer"]]
     _show_whole(traded, swarf)
     hold(Decimal(swarf["whole"]["buyer_surplus_eur_per_kg"]) == 0, "who is filled in part pays its bid")
-    printing.paragraph(f"{buyer} is filled in part: it pays all that it bid, and the seller gains the value.")
+    printing.paragraph(f"{buyer} is filled in part: it pays its full bid, and the seller gains the value.")
     before = await side_view(traded, swarf, "buyer")
     hold(before["counterparty"] is None, "no name is told before both have confirmed")
     printing.paragraph(
-        f"{len(held.matches)} matches; until both sides have confirmed, {buyer} knows nothing of the other."
+        f"{len(held.matches)} matches; until both sides have confirmed, {buyer} does not know the other side."
     )
     answers = await confirm_all(traded, held.matches)
-    printing.paragraph(f"{answers} sealed confirmations given over HTTP; then:")
+    printing.paragraph(f"{answers} confirmations sent over HTTP, hidden from the other side; then:")
     await _show_sides(traded, swarf)
-    printing.paragraph("\nA trade whose price others set, so that both sides gain:")
+    printing.paragraph("\nA trade whose price is set by other orders, so that both sides gain:")
     _show_whole(traded, shared)
     await _show_sides(traded, shared)
-    printing.paragraph("\nAnd what each would have had next best:")
+    printing.paragraph("\nAnd how far away the next best offers were:")
     for side in ("seller", "buyer"):
         name = names[shared["whole"][side]]
         view = await side_view(traded, shared, side)
