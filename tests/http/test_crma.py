@@ -108,6 +108,42 @@ async def test_a_company_reads_its_own_consumption_and_nobody_elses(
         assert [] == (await get(shop, SHARES, other)).json()["elements"]
 
 
+async def test_what_leaves_a_verdict_open_is_told_with_its_supplier(
+    shop: Shop, seller: Firm, buyer: Firm
+) -> None:
+    await shop.scene.offer(seller, origin=MINED_AND_REFINED[:1])
+    await shop.scene.require(buyer, commitment="firm")
+    await shop.scene.conclude(await shop.scene.plan())
+    extraction, processing, _ = (await get(shop, SHARES, buyer)).json()["elements"][0]["stages"]
+    assert ("not_met", None, None, []) == (
+        extraction["benchmark"],
+        extraction["benchmark_reach_percent"],
+        extraction["ceiling_reach_percent"],
+        extraction["open_of"],
+    )
+    assert ("undetermined", "100", "100") == (
+        processing["benchmark"],
+        processing["benchmark_reach_percent"],
+        processing["ceiling_reach_percent"],
+    )
+    assert [
+        {
+            "supplier": to_text("org", seller.organisation),
+            "supplier_name": "seller-0",
+            "undeclared_percent": "100",
+            "untold_percent": "0",
+        }
+    ] == processing["open_of"]
+    table = csv.DictReader(StringIO((await get(shop, f"{SHARES}?format=csv", buyer)).text))
+    assert {("processing", "100", "seller-0 undeclared 100")} == {
+        (row["stage"], row["benchmark_reach_percent"], row["open_of"]) for row in table if row["open_of"]
+    }
+    union = f"{SHARES}?of=union"
+    for_operator = (await get(shop, union, buyer, "operator")).json()["elements"][0]["stages"][1]
+    assert processing["open_of"] == for_operator["open_of"]
+    assert "open_of" not in (await get(shop, union, seller)).text
+
+
 async def test_who_polls_is_told_that_nothing_has_changed(shop: Shop, seller: Firm, buyer: Firm) -> None:
     """The record goes on and time with it: only what the figures say changes the tag."""
     await traded(shop, seller)

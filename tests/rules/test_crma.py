@@ -127,6 +127,45 @@ def test_what_nobody_declares_leaves_a_ceiling_open_until_it_cannot_matter() -> 
     (open_,) = shares([taken(REFINER, MAKER, {"Nd": 10}, *where)], RULES)
     (closed,) = shares([taken(REFINER, MAKER, {"Nd": 10}, *where, origin("processing", "NO", 5))], RULES)
     assert ("undetermined", "met") == (open_.stages[1].ceiling, closed.stages[1].ceiling)
+    assert (70 * PERCENT, None) == (open_.stages[1].ceiling_reach_ppb, closed.stages[1].ceiling_reach_ppb)
+
+
+def test_what_is_open_is_told_with_whose_it_is_and_how_far_it_reaches() -> None:
+    lots = [
+        taken(REFINER, MAKER, {"Nd": 40}, origin("processing", "FR", 50)),
+        taken(REFINER, MAKER, {"Nd": 20}, origin("processing", "FR", 50)),
+        taken(MINE, MAKER, {"Nd": 20}),
+        taken(MINE, MAKER, {"Nd": 10}, origin("processing", "FR", 100)),
+        replace(taken(ABROAD, MAKER, {"Nd": 10}, origin("processing", "JP", 90)), declared=True),
+    ]
+    (nd,) = shares(lots, RULES)
+    _, processing, recycling = nd.stages
+    assert ("met", None) == (processing.benchmark, processing.benchmark_reach_ppb)
+    assert ("met", None, ()) == (processing.ceiling, processing.ceiling_reach_ppb, processing.open_of)
+    assert () == recycling.open_of, "what nobody says was recycled was not"
+    (nd,) = shares([*lots, taken(MINE, MAKER, {"Nd": 100})], RULES)
+    _, processing, _ = nd.stages
+    assert (20 * PERCENT, "undetermined", 95.5) == (
+        processing.union_ppb,
+        processing.benchmark,
+        processing.benchmark_reach_ppb / PERCENT if processing.benchmark_reach_ppb else None,
+    )
+    assert [(MINE.organisation, 60.0, 0), (REFINER.organisation, 15.0, 0), (None, 0.5, 0)] == [
+        (each.supplier, each.undeclared_ppb / PERCENT, each.untold_ppb) for each in processing.open_of
+    ]
+
+
+def test_steps_that_are_not_told_are_open_too() -> None:
+    part = stage_path(65, "DE", untold=True)
+    lot = replace(taken(REFINER, MAKER, {"Nd": 100}), paths=(part, stage_path(35, "CN")))
+    (nd,) = shares([lot], RULES)
+    (open_,) = nd.stages[1].open_of
+    assert (REFINER.organisation, 0, 65 * PERCENT) == (
+        open_.supplier,
+        open_.undeclared_ppb,
+        open_.untold_ppb,
+    )
+    assert (65 * PERCENT, PPB) == (nd.stages[1].benchmark_reach_ppb, nd.stages[1].ceiling_reach_ppb)
 
 
 @pytest.mark.parametrize(("silent", "verdict"), [(30, "undetermined"), (29, "not_met")])

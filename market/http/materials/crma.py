@@ -156,9 +156,20 @@ async def read_shares(call: Call[Nothing, SharesQuery]) -> Answer:
         view = BandedSharesView(bands=bands, **head)
         return await answer(call, view, banded_sheet(view), query.format)
     days = (asked.until - asked.since).days
+    whole_shares = [each for each in seen if isinstance(each, ElementShares)]
+    suppliers = {
+        found.supplier
+        for each in whole_shares
+        for stage in each.stages
+        for found in stage.open_of
+        if found.supplier is not None
+    }
+    async with as_desk(call) as connection:
+        known = await store.load_organisations(connection, sorted(suppliers))
+    of_open = {supplier: row.name for supplier, row in known.items()}
     whole = SharesView(
         corrected_passports=len({each.passport for each in kept if each.corrected}),
-        elements=tuple(ElementView.of(each) for each in seen if isinstance(each, ElementShares)),
+        elements=tuple(ElementView.of(each, of_open) for each in whole_shares),
         reused=tuple(map(ReusedView.of, reused(_used_again(taken, asked)))),
         cover=None
         if stock is None

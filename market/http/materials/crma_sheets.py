@@ -10,6 +10,7 @@ from market.http.materials.crma_views import (
     BandedSharesView,
     CoverView,
     ElementView,
+    OpenView,
     PeriodView,
     SharesView,
     StageView,
@@ -53,6 +54,9 @@ STAGE_HEAD: Final = (
     "benchmark",
     "ceiling_percent",
     "ceiling",
+    "benchmark_reach_percent",
+    "ceiling_reach_percent",
+    "open_of",
 )
 BANDS_NOTE: Final = "Of trades alone, in bands, of elements that a crowd stands behind on both sides."
 LEGEND: Final[tuple[tuple[Kind, str], ...]] = (
@@ -162,7 +166,16 @@ def _row(element: ElementView, stage: StageView) -> tuple[str | None, ...]:
         stage.benchmark,
         stage.ceiling_percent,
         stage.ceiling,
+        stage.benchmark_reach_percent,
+        stage.ceiling_reach_percent,
+        "; ".join(map(_open_of, stage.open_of)) or None,
     )
+
+
+def _open_of(each: OpenView) -> str:
+    who = each.supplier_name or each.supplier or "declared"
+    told = (("undeclared", each.undeclared_percent), ("untold", each.untold_percent))
+    return f"{who} " + " ".join(f"{what} {share}" for what, share in told if PERCENT.decoded(share))
 
 
 def _bar(element: ElementView, stage: StageView) -> Bar:

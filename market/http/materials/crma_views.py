@@ -1,14 +1,24 @@
 """What the door says of shares of consumption."""
 
+from collections.abc import Mapping
 from datetime import date
 from typing import Final, Self
+from uuid import UUID
 
 from events.origin_terms import OriginStage
 from events.vocabulary import Instant
-from market.http.wire.ids import MarketId, OrganisationId
+from market.http.wire.ids import MarketId, OrganisationId, to_text
 from market.http.wire.material import Body
 from market.http.wire.numbers import PERCENT, SUM_KG, Percent, SumKg
-from market.rules.crma.shares import Cover, DeclaredPart, ElementShares, Reused, StageShare, Verdict
+from market.rules.crma.shares import (
+    Cover,
+    DeclaredPart,
+    ElementShares,
+    OpenShare,
+    Reused,
+    StageShare,
+    Verdict,
+)
 from market.rules.crma.taken import Reuse
 from market.rules.viewers import Band
 from market.rules.visibility.crma_visibility import BandedShares, BandedStage, Counted
@@ -38,15 +48,37 @@ class DeclaredPartView(Body, frozen=True, kw_only=True):
         )
 
 
+class OpenView(Body, frozen=True, kw_only=True):
+    """Of all consumption, what a supplier says nothing of, and what it tells some steps of alone. `supplier`
+    null: of volumes that were declared, not traded here."""
+
+    supplier: OrganisationId | None
+    supplier_name: str | None
+    undeclared_percent: Percent
+    untold_percent: Percent
+
+    @classmethod
+    def of(cls, value: OpenShare, names: Mapping[UUID, str]) -> Self:
+        return cls(
+            supplier=None if value.supplier is None else to_text("org", value.supplier),
+            supplier_name=None if value.supplier is None else names.get(value.supplier),
+            undeclared_percent=PERCENT.text(value.undeclared_ppb),
+            untold_percent=PERCENT.text(value.untold_ppb),
+        )
+
+
 class StageView(Body, frozen=True, kw_only=True):
     """`undeclared_percent`: where nobody says in which country; for recycling, what nobody claims. Of lots
     whose passport tells every step of a stage a country has what went through any step there, so that
     `countries` may overlap, and the Union what went through none elsewhere; `untold_percent`: steps are told,
     and there may be others.
 
-    `undetermined`: what is undeclared or untold decides. A country recycled at most what the origin says of
-    it, and all together what a passport claims of the element, or an order of its market's elements. Shares
-    are of all consumption; `of_declared`: what declared volumes have in them, trades have the rest.
+    `undetermined`: what is undeclared or untold decides; `open_of` says whose it is, the ten with most of it.
+    Were all of it the Union's, its share would be `benchmark_reach_percent`; were all of it one third
+    country's, that country's would be `ceiling_reach_percent`. Both are null of what is determined. A country
+    recycled at most what the origin says of it, and all together what a passport claims of the element, or an
+    order of its market's elements. Shares are of all consumption; `of_declared`: what declared volumes have
+    in them, trades have the rest.
     """
 
     stage: OriginStage
@@ -60,9 +92,12 @@ class StageView(Body, frozen=True, kw_only=True):
     benchmark: Verdict
     ceiling_percent: Percent | None
     ceiling: Verdict
+    benchmark_reach_percent: Percent | None
+    ceiling_reach_percent: Percent | None
+    open_of: tuple[OpenView, ...]
 
     @classmethod
-    def of(cls, value: StageShare) -> Self:
+    def of(cls, value: StageShare, names: Mapping[UUID, str]) -> Self:
         third = value.largest_third
         return cls(
             stage=value.stage,
@@ -81,6 +116,9 @@ class StageView(Body, frozen=True, kw_only=True):
             benchmark=value.benchmark,
             ceiling_percent=PERCENT.text_optional(value.ceiling_ppb),
             ceiling=value.ceiling,
+            benchmark_reach_percent=PERCENT.text_optional(value.benchmark_reach_ppb),
+            ceiling_reach_percent=PERCENT.text_optional(value.ceiling_reach_ppb),
+            open_of=tuple(OpenView.of(each, names) for each in value.open_of),
         )
 
 
@@ -100,7 +138,8 @@ class ElementView(Body, frozen=True, kw_only=True):
     stages: tuple[StageView, ...]
 
     @classmethod
-    def of(cls, value: ElementShares) -> Self:
+    def of(cls, value: ElementShares, names: Mapping[UUID, str]) -> Self:
+        """`names` of those who leave something open."""
         return cls(
             element=value.element,
             consumption_kg=SUM_KG.text(value.consumption_mg),
@@ -109,7 +148,7 @@ class ElementView(Body, frozen=True, kw_only=True):
             traded_kg=SUM_KG.text(value.consumption_mg - value.declared_mg),
             declared_kg=SUM_KG.text(value.declared_mg),
             documented_percent=PERCENT.text(value.documented_ppb),
-            stages=tuple(map(StageView.of, value.stages)),
+            stages=tuple(StageView.of(each, names) for each in value.stages),
         )
 
 

@@ -4,7 +4,7 @@ Masses are milligrams of an element; sums of mass × share and all comparisons a
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal, get_args
+from typing import Final, Literal, get_args
 from uuid import UUID
 
 from msgspec import Struct
@@ -17,11 +17,21 @@ from market.rules.crma.dated import CrmaRules
 from market.rules.crma.taken import SILENCE_IS_NONE, Party, Reuse, Taken
 
 Verdict = Literal["met", "not_met", "undetermined", "no_rule"]
+OPEN_MAX: Final = 10
+"""Suppliers that are told of a stage."""
 
 
 class CountryShare(Struct, frozen=True, kw_only=True):
     country: str
     share_ppb: int
+
+
+class OpenShare(Struct, frozen=True, kw_only=True):
+    """Of all consumption: what a supplier leaves undeclared or untold; None: of what was not traded here."""
+
+    supplier: UUID | None
+    undeclared_ppb: int
+    untold_ppb: int
 
 
 class StageShare(Struct, frozen=True, kw_only=True):
@@ -32,6 +42,9 @@ class StageShare(Struct, frozen=True, kw_only=True):
     `untold_ppb`: some of its steps are told, and there may be others. `benchmark`: whether the Union's share
     reaches it; `ceiling`: whether no third country is above it. `of_declared`: what volumes that were not
     traded here have in the first two and in third countries' share; trades have the rest.
+
+    Where one is undetermined: `benchmark_reach_ppb`, the Union's share, and `ceiling_reach_ppb`, that of one
+    third country, if all that is open were its; `open_of`: who leaves most of it open, at most OPEN_MAX.
     """
 
     stage: OriginStage
@@ -45,6 +58,9 @@ class StageShare(Struct, frozen=True, kw_only=True):
     benchmark: Verdict
     ceiling_ppb: int | None
     ceiling: Verdict
+    benchmark_reach_ppb: int | None = None
+    ceiling_reach_ppb: int | None = None
+    open_of: tuple[OpenShare, ...] = ()
 
 
 class DeclaredPart(Struct, frozen=True, kw_only=True):
@@ -163,6 +179,10 @@ def _stage_share(
     third = next((country for country in order if country not in rules.union), None)
     benchmark_ppb = rules.benchmarks_ppb.get(stage)
     outside = 0 if third is None else scaled[third]
+    inside_most, outside_most = silent + went.perhaps_inside, silent + went.most_outside(rules)
+    benchmark = _at_least(went.inside, inside_most, benchmark_ppb, consumption_mg)
+    ceiling = _at_most(outside, outside_most, rules.ceiling_ppb, consumption_mg)
+    is_open = "undetermined" in (benchmark, ceiling)
     return StageShare(
         stage=stage,
         union_ppb=_ppb(went.inside, consumption_mg),
@@ -177,9 +197,41 @@ def _stage_share(
         if third is None
         else CountryShare(country=third, share_ppb=_ppb(outside, consumption_mg)),
         benchmark_ppb=benchmark_ppb,
-        benchmark=_at_least(went.inside, silent + went.perhaps_inside, benchmark_ppb, consumption_mg),
+        benchmark=benchmark,
         ceiling_ppb=rules.ceiling_ppb,
-        ceiling=_at_most(outside, silent + went.most_outside(rules), rules.ceiling_ppb, consumption_mg),
+        ceiling=ceiling,
+        benchmark_reach_ppb=_ppb(went.inside + inside_most, consumption_mg)
+        if benchmark == "undetermined"
+        else None,
+        ceiling_reach_ppb=_ppb(outside + outside_most, consumption_mg) if ceiling == "undetermined" else None,
+        open_of=_open_of(of, lots, consumption_mg) if is_open else (),
+    )
+
+
+def _open_of(
+    of: tuple[str, OriginStage], lots: Sequence[tuple[Taken, int]], consumption_mg: int
+) -> tuple[OpenShare, ...]:
+    """The largest first."""
+    undeclared: dict[UUID | None, int] = {}
+    untold: dict[UUID | None, int] = {}
+    for each, mass_mg in lots:
+        supplier = None if each.declared else each.seller.organisation
+        parts = [part for part in each.parts_of(*of) if part.countries]
+        silent_ppb = PPB - sum(part.share_ppb for part in parts)
+        untold_ppb = sum(part.share_ppb for part in parts if part.untold)
+        undeclared[supplier] = undeclared.get(supplier, 0) + mass_mg * silent_ppb
+        untold[supplier] = untold.get(supplier, 0) + mass_mg * untold_ppb
+    found = sorted(
+        (supplier for supplier in undeclared if undeclared[supplier] + untold[supplier]),
+        key=lambda supplier: (-undeclared[supplier] - untold[supplier], str(supplier)),
+    )
+    return tuple(
+        OpenShare(
+            supplier=supplier,
+            undeclared_ppb=_ppb(undeclared[supplier], consumption_mg),
+            untold_ppb=_ppb(untold[supplier], consumption_mg),
+        )
+        for supplier in found[:OPEN_MAX]
     )
 
 
