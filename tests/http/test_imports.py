@@ -227,16 +227,24 @@ async def test_all_or_nothing_has_a_limit(shop: Shop) -> None:
     assert f"up to {TOGETHER_MAX} rows" in view["problem"][0]["detail"]
 
 
-async def test_the_smallest_lot_of_the_documentation_lacks_nothing(shop: Shop) -> None:
-    """Each of its columns is one that a lot cannot do without."""
-    text = (CHECKOUT / "docs" / "imports.md").read_text("utf-8")
-    (block,) = re.findall(r"```csv\n(.+?)```", text, re.DOTALL)
+SMALLEST = (CHECKOUT / "docs" / "imports.md").read_text("utf-8").partition("## The smallest lot")[2]
+
+
+def in_season(shop: Shop, block: str) -> str:
+    """As the page has it, of this shop's seller and time."""
     facility = to_text("fac", shop.scene.sellers[0].facility)
     season = (("2027-0", "2026-0"), ("2026-10-", "2026-01-"), ("-15T", "-30T"))
-    for then, now in (("fac_…", facility), *season):
+    for then, now in (("fac_…", facility), ("mkt_…", shop.market), *season):
         block = block.replace(then, now)
+    return block
+
+
+async def test_the_smallest_lot_of_the_documentation_lacks_nothing(shop: Shop) -> None:
+    """Each of its columns is one that a lot cannot do without."""
+    (block,) = re.findall(r"```csv\n(.+?)```", SMALLEST, re.DOTALL)
+    block = in_season(shop, block)
     head, row = csv.reader(StringIO(block))
-    assert f"fills {len(head)} columns" in text
+    assert f"fills {len(head)} columns" in SMALLEST
     market = f"&market={shop.market}"
     tried = f"{market}&mode=dry_run"
     view, report = await imported(shop, block.encode(), "lots", media=CSV, query=tried)
@@ -248,6 +256,29 @@ async def test_the_smallest_lot_of_the_documentation_lacks_nothing(shop: Shop) -
         assert view["refused"] or view["problem"]
     view, report = await imported(shop, block.encode(), "lots", media=CSV, query=market)
     assert ("completed", 1, 1, 0) == counts(view), report
+
+
+async def test_the_smallest_body_of_the_documentation_is_that_lot(shop: Shop) -> None:
+    seller = shop.scene.sellers[0]
+    (block,) = re.findall(r"```json\n(.+?)```", SMALLEST, re.DOTALL)
+    body = json.loads(in_season(shop, block))
+    whoami = (await shop.ask("GET", "/v1/whoami", by=seller)).json()
+    assert shop.market in {each["market"] for each in whoami["markets"]}
+    sites = await shop.ask("GET", f"/v1/organisations/{whoami['organisation']}/facilities", by=seller)
+    assert body["facility"] in {each["id"] for each in sites.json()["items"]}
+    for member in body:
+        part = {name: each for name, each in body.items() if name != member}
+        answer = await shop.ask("POST", "/v1/recovered-lots?validate_only=true", by=seller, body=part)
+        places = [each["pointer"] for each in answer.json()["errors"]]
+        assert (True, [f"/{member}"]) == (answer.status_code in (400, 422), places), member
+    head, *forms = re.findall(r"^\| [\w ]+ \| `(\w+)` \|$", SMALLEST, re.MULTILINE)
+    assert ("form", 5) == (head, len(forms))
+    for form in forms:
+        lot_number = {"physical_lot": {**body["physical_lot"], "lot_number": form}}
+        answer = await shop.ask(
+            "POST", "/v1/recovered-lots", by=seller, body={**body, **lot_number, "form": form}
+        )
+        assert 201 == answer.status_code, answer.text
 
 
 # --- all or nothing
