@@ -60,9 +60,9 @@ INSERT = """
 insert into delivery (
     lane, market, agreement, delivery, seller, buyer, lot_number, shipped_on, passport, status, version,
     position, due_time, body, shipped_time, contract_year,
-    changed_time, replaces
+    changed_time, replaces, invoiced
 )
-select * from unnest(
+select *, false from unnest(
     $1::bigint[], $2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::uuid[], $7::text[], $8::date[],
     $9::uuid[], $10::text[], $11::bigint[], $12::bigint[], $13::timestamptz[], $14::bytea[],
     $15::timestamptz[], $16::bigint[], $17::timestamptz[], $18::uuid[]

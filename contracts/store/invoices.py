@@ -26,6 +26,15 @@ select * from unnest(
 """
 
 
+# Several may be of one delivery; the first says that it has one.
+MARK_DELIVERIES = """
+update delivery d set invoiced = true
+from unnest($1::bigint[], $2::uuid[], $3::uuid[], $4::uuid[]) as n (lane, market, agreement, delivery)
+where d.lane = n.lane and d.market = n.market and d.agreement = n.agreement and d.delivery = n.delivery
+    and not d.invoiced
+"""
+
+
 async def apply(connection: Connection, steps: Sequence[tuple[Recorded, InvoiceSettled]]) -> None:
     keys = sorted({(event.lane, fact.market, fact.agreement) for event, fact in steps})
     agreements = await load_agreements(connection, keys)
@@ -48,6 +57,15 @@ async def apply(connection: Connection, steps: Sequence[tuple[Recorded, InvoiceS
     ]
     status = await connection.execute(INSERT, *zip(*rows, strict=True))
     expect_rows(status, len(rows), "invoice insert")
+    delivered = sorted(
+        {
+            (event.lane, fact.market, fact.agreement, fact.delivery)
+            for event, fact in steps
+            if fact.delivery is not None
+        }
+    )
+    if delivered:
+        await connection.execute(MARK_DELIVERIES, *(list(column) for column in zip(*delivered, strict=True)))
 
 
 READ_INVOICES = """

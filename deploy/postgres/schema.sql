@@ -525,6 +525,8 @@ CREATE TABLE state.delivery (
     changed_time timestamp with time zone NOT NULL,
     replaces uuid,
     returned_passports uuid[],
+    invoiced boolean NOT NULL,
+    may_wait boolean GENERATED ALWAYS AS (((status <> ALL (ARRAY['rejected'::text, 'withdrawn'::text])) AND ((status <> ALL (ARRAY['accepted'::text, 'lost'::text])) OR (NOT invoiced) OR (POSITION(('\x2272657475726e7322'::bytea) IN (body)) > 0)))) STORED NOT NULL,
     CONSTRAINT delivery_position_check CHECK (("position" >= 1)),
     CONSTRAINT delivery_status_check CHECK ((status = ANY (ARRAY['shipped'::text, 'weighed'::text, 'before_umpire'::text, 'assayed'::text, 'accepted'::text, 'rejected'::text, 'lost'::text, 'withdrawn'::text]))),
     CONSTRAINT delivery_version_check CHECK ((version >= 1))
@@ -1441,11 +1443,15 @@ CREATE INDEX delivery_of_buyer ON state.delivery USING btree (buyer, delivery);
 
 CREATE INDEX delivery_of_buyer_changed ON state.delivery USING btree (buyer, changed_time, delivery);
 
+CREATE INDEX delivery_of_buyer_waiting ON state.delivery USING btree (buyer, delivery) WHERE may_wait;
+
 CREATE INDEX delivery_of_passport ON state.delivery USING btree (delivery) WHERE ((status = 'accepted'::text) AND (passport IS NOT NULL));
 
 CREATE INDEX delivery_of_seller ON state.delivery USING btree (seller, delivery);
 
 CREATE INDEX delivery_of_seller_changed ON state.delivery USING btree (seller, changed_time, delivery);
+
+CREATE INDEX delivery_of_seller_waiting ON state.delivery USING btree (seller, delivery) WHERE may_wait;
 
 CREATE INDEX delivery_rejected ON state.delivery USING btree (lane, market, agreement, lot_number) WHERE (status = 'rejected'::text);
 

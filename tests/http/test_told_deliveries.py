@@ -1,16 +1,22 @@
 """What a delivery tells its sides before they act: limits that are broken, who is to act next."""
 
+import re
 from csv import DictReader
 from datetime import date
 from decimal import Decimal
 from io import StringIO
 from typing import Any
 
+import asyncpg
+
 from contracts.timers import Timers
+from market.folders import DEPLOY
+from tests.conftest import Database
 from tests.http.shop import Shop
 from tests.http.test_deliveries import FIGURES, TERMS, effective, faults, lot, on, post, warnings
 from tests.market_drafts import Firm
 
+MIGRATION = DEPLOY / "postgres" / "migrations" / "0088_what_waits_is_listed_without_the_rest.sql"
 IRON = {"analyte": "Fe", "fraction": {"unit": "ppm", "amount": "620"}}
 CLEAN = [*FIGURES, {"analyte": "Fe", "fraction": {"unit": "ppm", "amount": "300"}}]
 OVER = "above_max:Fe 620 ppm > 500 ppm"
@@ -156,6 +162,23 @@ async def test_each_side_lists_what_waits_for_it(shop: Shop) -> None:
     assert 1 == len(list(DictReader(StringIO(file.text))))
     listed = (await shop.ask("GET", f"/v1/agreements/{shown['agreement']}/deliveries", by=seller)).json()
     assert ["answer_return"] == [each["act"] for each in listed["items"][0]["awaits"]]
+
+
+async def test_what_waited_before_the_column_came_waits_after_it_and_nothing_else(
+    shop: Shop, database: Database
+) -> None:
+    delivery, seller, buyer = await assayed(shop, CLEAN)
+    await post(shop, f"{delivery}/acceptance", buyer, {"title_passed_on": "2027-03-10"})
+    (mark,) = re.findall(r"^UPDATE .*?;$", MIGRATION.read_text(), re.MULTILINE | re.DOTALL)
+    owner = await asyncpg.connect(database.admin_dsn)
+    assert "UPDATE 0" == await owner.execute(mark)
+    assert [delivery] == await waiting(shop, seller)
+    await post(shop, f"{delivery}/settlement", seller)
+    assert [] == await waiting(shop, seller)
+    await owner.execute("update state.delivery set invoiced = false")
+    assert "UPDATE 1" == await owner.execute(mark)
+    assert [] == await waiting(shop, seller)
+    await owner.close()
 
 
 async def test_activities_are_shown_to_both_and_held_against_the_masses_beside_them(shop: Shop) -> None:

@@ -160,14 +160,15 @@ from state.agreement;
 
 insert into state.delivery
 select lane, market, agreement, md5('d' || position)::uuid, seller, buyer, 'l' || position, '2026-03-01',
-    case when position % 10 = 0 then 'accepted' else 'shipped' end, 1, position, null, '{}',
-    md5('p' || position)::uuid, '2026-02-01', 1, '2026-02-01'::timestamptz + position * interval '1 minute'
+    case when position % 10 = 0 then 'shipped' else 'accepted' end, 1, position, null, '{}',
+    md5('p' || position)::uuid, '2026-02-01', 1, '2026-02-01'::timestamptz + position * interval '1 minute',
+    null, null, position % 10 > 0
 from state.agreement;
 
 insert into state.invoice
 select lane, market, agreement, md5('i' || position)::uuid, seller, buyer, delivery, null, 'final', position,
     '2026-02-01', '{}'
-from state.delivery;
+from state.delivery where status = 'accepted';
 
 insert into state.issued_invoice
 select lane, market, agreement, invoice, seller, buyer, delivery, 1, settles, 'EUR', 100,
@@ -671,7 +672,7 @@ def own_lists_of(organisation: UUID, mark: UUID) -> list[tuple[str, tuple[object
             (own_nominations.READ_BY_PERIOD, (*spoken, *begun), {f"nomination_of_{side}"}),
             (own_nominations.READ_BY_CHANGE, (*spoken, *said), {f"nomination_of_{side}_changed"}),
             (own_deliveries.READ_NEWEST, shipped, {f"delivery_of_{side}"}),
-            (own_deliveries.READ_WAITING, shipped, {f"delivery_of_{side}"}),
+            (own_deliveries.READ_WAITING, shipped, {f"delivery_of_{side}_waiting"}),
             (
                 own_deliveries.READ_CHANGED,
                 (*shipped, instant, instant),
