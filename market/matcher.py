@@ -64,7 +64,7 @@ class Matcher:
 
     async def opened(self, key: LaneKey, position: int) -> None:
         """Rebuild the lane's books at `position`; before the first batch and before every retry."""
-        self._lanes[key] = LaneBooks(books=await LANE_BOOKS.recall(self._pool, key, position))
+        self._lanes[key] = LaneBooks(books=await LANE_BOOKS.recall(self._pool, key, position, keeps=True))
 
     def closed(self, key: LaneKey) -> None:
         """The lane is read no more."""

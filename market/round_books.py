@@ -9,7 +9,7 @@ import msgspec
 from events.connections import Connection, Pool, acquire
 from events.decision import LaneKey
 from events.envelope import Recorded
-from market.lane_memory import LaneMemory
+from market.lane_memory import MILESTONE_EVENTS, LaneMemory
 from market.rules.book import Book, Books, fold
 from market.store import snapshots
 from market.store.snapshots import Snapshot
@@ -19,7 +19,9 @@ def _no_books() -> Books:
     return {}
 
 
-LANE_BOOKS: Final[LaneMemory[Books]] = LaneMemory("matcher", dict[UUID, Book], _no_books, fold)
+LANE_BOOKS: Final[LaneMemory[Books]] = LaneMemory(
+    "matcher", dict[UUID, Book], _no_books, fold, milestone_events=MILESTONE_EVENTS
+)
 """The books of a lane, as the matcher keeps them."""
 
 FORMAT: Final = (
@@ -40,7 +42,7 @@ async def keep(connection: Connection, key: LaneKey, plan: Recorded, market: UUI
 
 
 async def recall(pool: Pool, key: LaneKey, market: UUID, cut: int) -> Book:
-    """The book at a cut: the kept one, or of an older round the lane's events folded again, which takes long.
+    """The book at a cut: the kept one, or of an older round the lane's events folded from a milestone on.
 
     BrokenRecord when the journal does not reach the cut.
     """

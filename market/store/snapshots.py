@@ -24,6 +24,25 @@ where s.position <= excluded.position or s.format <> excluded.format
 
 LOAD = "select position, format, body from ops.snapshot where name = $1 and stream = $2 and lane = $3"
 
+# The first of so many events stays; the body does not come from the reader a second time.
+KEEP = """
+insert into ops.snapshot as s (name, stream, lane, position, format, body)
+select $2, stream, lane, position, format, body from ops.snapshot n
+where name = $1 and stream = $3 and lane = $4 and not exists (
+    select from ops.snapshot k
+    where k.name = $2 and k.stream = n.stream and k.lane = n.lane and k.format = n.format
+)
+on conflict (name, stream, lane) do update set
+    position = excluded.position, format = excluded.format, body = excluded.body
+"""
+
+# Of those that stay, whose names begin alike: few of a lane, and asked for when an old position is.
+LOAD_BEFORE = """
+select position, format, body from ops.snapshot
+where name like $1 || '/%' and stream = $2 and lane = $3 and format = $4 and position <= $5
+order by position desc limit 1
+"""
+
 DROP = "delete from ops.snapshot where name = $1 and stream = $2 and lane = $3"
 
 
@@ -36,6 +55,19 @@ async def save(connection: Connection, name: str, key: LaneKey, snapshot: Snapsh
 
 async def load(connection: Connection, name: str, key: LaneKey) -> Snapshot | None:
     row = await connection.fetchrow(LOAD, name, key.stream, key.lane)
+    return None if row is None else Snapshot(**row)
+
+
+async def keep(connection: Connection, name: str, kept: str, key: LaneKey) -> None:
+    """The newest of `name` once more as `name/kept`, where there is none in its format."""
+    await connection.execute(KEEP, name, f"{name}/{kept}", key.stream, key.lane)
+
+
+async def load_before(
+    connection: Connection, name: str, key: LaneKey, known: str, upto: int
+) -> Snapshot | None:
+    """The last one of `name/…` in the format `known` that does not pass the position."""
+    row = await connection.fetchrow(LOAD_BEFORE, name, key.stream, key.lane, known, upto)
     return None if row is None else Snapshot(**row)
 
 
