@@ -143,19 +143,25 @@ def _stands(lane: Trading) -> tuple[Book, Crowd]:
     return passed.books[MARKET], passed.crowds[MARKET]
 
 
+@pytest.mark.parametrize("seen", [(), ("remhub",)], ids=["shown", "hidden"])
 @pytest.mark.parametrize("end", [SupplyOfferWithdrawn, SupplyOfferExpired])
-def test_an_offer_under_an_id_whose_line_still_waits_takes_its_place(end: Any) -> None:
+def test_an_offer_under_an_id_whose_line_still_waits_takes_its_place(end: Any, seen: tuple[str, ...]) -> None:
     """Nobody posts so; the record could hold it."""
     lane = Trading(2)
-    for number, name in enumerate(NAMES[:5]):
-        lane.offer(name, f"first {number}", ask=eur(60 * EUR))
+    for lap in ("first", "second"):
+        for number, name in enumerate(NAMES[:5]):
+            lane.offer(name, f"{lap} {number}", ask=eur(60 * EUR))
     lane.offer("firm0", "x", ask=eur(60 * EUR))
+    for name in NAMES[1:5]:
+        lane.offer(name, f"third of {name}", ask=eur(60 * EUR))
     lane.add(end(market=MARKET, offer=ident("x"), organisation=ident("firm0")))
-    lane.offer("firm1", "x", ask=eur(61 * EUR))
+    waits = len(lane.events)
+    lane.offer("firm1", "x", ask=eur(61 * EUR), visible_to_initiatives=seen)
     tape = Tape()
     by_rule = Passed(PUBLIC)
-    for event in lane.events:
+    for number, event in enumerate(lane.events, start=1):
         assert by_rule.rule(event) == tape.passing(event, tape.before(event), PUBLIC)
+        assert number != waits or ident("x") in by_rule.mix.places
     assert by_rule.bytes() == msgspec.msgpack.encode((tape.books, tape.crowds, tape.mixes[MARKET]))
 
 

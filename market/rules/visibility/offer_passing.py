@@ -90,14 +90,11 @@ def _standing(behind: Behind, organisation: UUID, group: UUID | None) -> Stands:
 
 
 def _grow(behind: Behind, own: Standing, of_group: Standing | None, available_g: int) -> None:
-    """As `add_grams`, of an organisation that has some behind the form."""
+    """As `add_grams`, of an organisation with grams to offer behind the form, and so its group with some."""
     own.available_g += available_g
     if of_group is None:
         return
-    before_g = of_group.available_g
-    of_group.available_g = after_g = before_g + available_g
+    of_group.available_g = after_g = of_group.available_g + available_g
     behind.available_g += available_g
-    if not before_g and after_g:
-        behind.available_groups += 1
     if after_g > behind.most_g:
         behind.most_g = after_g
