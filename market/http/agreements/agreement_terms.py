@@ -3,25 +3,16 @@
 from datetime import date
 from typing import Annotated, Self, TypeAlias
 
-from msgspec import UNSET, Meta
+from msgspec import UNSET, Meta, structs
 
 from events import contract_terms as terms
 from events.contract_terms import ConditionKind, NominationLevel, Years
-from events.vocabulary import Days, Incoterm, MarketBasis, ProductForm, RexRoute, Side, WasteStatus
+from events.vocabulary import Days, Incoterm, Side
 from market.http.agreements.agreement_prices import PriceBody, price_outside
-from market.http.agreements.demand_terms import AgreedDemands
-from market.http.agreements.goods_terms import AgreedGoods
+from market.http.agreements.product_terms import Product
 from market.http.orders.composition import Fraction, to_fraction, to_ppb
 from market.http.orders.requirement_terms import (
-    AnalyteLimit,
     PenaltyRule,
-    PurityFloor,
-    limit_inside,
-    limit_outside,
-    penalty_inside,
-    penalty_outside,
-    purity_inside,
-    purity_outside,
 )
 from market.http.wire.ids import FacilityId, to_text, to_uuid
 from market.http.wire.material import Body, Dated, NamedPlace, Packaging, Window
@@ -34,38 +25,7 @@ from market.http.wire.numbers import (
     Percent,
     TonnesPositive,
 )
-from market.rules.orders.supplies import six_digits
-from market.rules.refusing.wording import Code, CurrencyCode, EwcCode, LongText, Name
-
-
-class AgreedWaste(Body, frozen=True, kw_only=True):
-    """Whether the goods are waste when they leave the seller, and by which code. `facility` is the buyer's
-    site that takes them, for `rex_route`: papers are asked of it, or where none is named of any of its
-    sites."""
-
-    status: WasteStatus
-    ewc_code: EwcCode | None = None
-    facility: FacilityId | None = None
-    rex_route: RexRoute | None = None
-
-    def __post_init__(self) -> None:
-        if self.status == "waste" and self.ewc_code is None:
-            raise ValueError("waste needs its six-digit code of the European list of waste: ewc_code")
-
-
-class Product(Body, frozen=True, kw_only=True):
-    """What is delivered; the buyer may nominate one of its option forms instead. `waste`: what the orders of
-    a match say where it is null."""
-
-    basis: MarketBasis
-    form: ProductForm
-    buyer_option_forms: Annotated[tuple[ProductForm, ...], Meta(max_length=8)] = ()
-    limits: Annotated[tuple[AnalyteLimit, ...], Meta(max_length=64)] = ()
-    purity: PurityFloor | None = None
-    post_consumer_min_percent: Percent = "0"
-    goods: AgreedGoods | None = None
-    waste: AgreedWaste | None = None
-    demands: AgreedDemands | None = None
+from market.rules.refusing.wording import Code, CurrencyCode, LongText, Name
 
 
 class TermOfYears(Dated, frozen=True, kw_only=True):
@@ -79,6 +39,13 @@ class TermOfYears(Dated, frozen=True, kw_only=True):
     extension_notice_days: Days = 0
     long_stop_on: date | None = None
 
+    def inside(self) -> terms.TermClause:
+        return terms.TermClause(**structs.asdict(self))
+
+    @classmethod
+    def outside(cls, value: terms.TermClause) -> Self:
+        return cls(**structs.asdict(value))
+
 
 class FixedVolume(Body, frozen=True, kw_only=True, tag="fixed", tag_field="kind"):
     """Annual contract quantity of each contract year, those of extensions too: a ramp is this table.
@@ -88,6 +55,19 @@ class FixedVolume(Body, frozen=True, kw_only=True, tag="fixed", tag_field="kind"
 
     acq_kg: Annotated[tuple[Kilograms, ...], Meta(min_length=1, max_length=60)]
     tolerance_percent: Percent = "0"
+
+    def inside(self) -> terms.FixedVolume:
+        return terms.FixedVolume(
+            acq_g=tuple(map(KILOGRAMS.parse, self.acq_kg)),
+            tolerance_ppb=PERCENT.parse(self.tolerance_percent),
+        )
+
+    @classmethod
+    def outside(cls, value: terms.FixedVolume) -> Self:
+        return cls(
+            acq_kg=tuple(map(KILOGRAMS.text, value.acq_g)),
+            tolerance_percent=PERCENT.text(value.tolerance_ppb),
+        )
 
 
 class ShareOfOutput(Body, frozen=True, kw_only=True, tag="share_of_output", tag_field="kind"):
@@ -100,8 +80,29 @@ class ShareOfOutput(Body, frozen=True, kw_only=True, tag="share_of_output", tag_
     expected_output_kg: Annotated[tuple[Kilograms, ...], Meta(min_length=1, max_length=60)]
     tolerance_percent: Percent = "0"
 
+    def inside(self) -> terms.ShareOfOutput:
+        return terms.ShareOfOutput(
+            share_ppb=PERCENT.parse(self.share_percent),
+            expected_output_g=tuple(map(KILOGRAMS.parse, self.expected_output_kg)),
+            tolerance_ppb=PERCENT.parse(self.tolerance_percent),
+        )
+
+    @classmethod
+    def outside(cls, value: terms.ShareOfOutput) -> Self:
+        return cls(
+            share_percent=PERCENT.text(value.share_ppb),
+            expected_output_kg=tuple(map(KILOGRAMS.text, value.expected_output_g)),
+            tolerance_percent=PERCENT.text(value.tolerance_ppb),
+        )
+
 
 VolumeBody: TypeAlias = FixedVolume | ShareOfOutput
+
+
+def _volume_outside(value: terms.VolumeClause) -> VolumeBody:
+    if isinstance(value, terms.FixedVolume):
+        return FixedVolume.outside(value)
+    return ShareOfOutput.outside(value)
 
 
 class NominationRule(Body, frozen=True, kw_only=True):
@@ -110,6 +111,17 @@ class NominationRule(Body, frozen=True, kw_only=True):
     level: NominationLevel
     notice_days: Days
     band_percent: Percent
+
+    def inside(self) -> terms.NominationRule:
+        return terms.NominationRule(
+            level=self.level, notice_days=self.notice_days, band_ppb=PERCENT.parse(self.band_percent)
+        )
+
+    @classmethod
+    def outside(cls, value: terms.NominationRule) -> Self:
+        return cls(
+            level=value.level, notice_days=value.notice_days, band_percent=PERCENT.text(value.band_ppb)
+        )
 
 
 class TakeOrPay(Body, frozen=True, kw_only=True):
@@ -128,6 +140,29 @@ class TakeOrPay(Body, frozen=True, kw_only=True):
     deliver_percent: Percent = "0"
     deliver_price_percent: Percent = "0"
 
+    def inside(self) -> terms.TakeOrPayClause:
+        return terms.TakeOrPayClause(
+            top_ppb=PERCENT.parse(self.top_percent),
+            deficiency_price_ppb=PERCENT.parse(self.deficiency_price_percent),
+            makeup_years=self.makeup_years,
+            carry_forward_years=self.carry_forward_years,
+            carry_forward_max_ppb=PERCENT.parse(self.carry_forward_max_percent),
+            deliver_ppb=PERCENT.parse(self.deliver_percent),
+            deliver_price_ppb=PERCENT.parse(self.deliver_price_percent),
+        )
+
+    @classmethod
+    def outside(cls, value: terms.TakeOrPayClause) -> Self:
+        return cls(
+            top_percent=PERCENT.text(value.top_ppb),
+            deficiency_price_percent=PERCENT.text(value.deficiency_price_ppb),
+            makeup_years=value.makeup_years,
+            carry_forward_years=value.carry_forward_years,
+            carry_forward_max_percent=PERCENT.text(value.carry_forward_max_ppb),
+            deliver_percent=PERCENT.text(value.deliver_ppb),
+            deliver_price_percent=PERCENT.text(value.deliver_price_ppb),
+        )
+
 
 class Condition(Dated, frozen=True, kw_only=True):
     """A condition precedent: `by` brings its evidence, the other side may waive it."""
@@ -138,6 +173,13 @@ class Condition(Dated, frozen=True, kw_only=True):
     due_on: date
     by: Side
 
+    def inside(self) -> terms.ConditionPrecedent:
+        return terms.ConditionPrecedent(**structs.asdict(self))
+
+    @classmethod
+    def outside(cls, value: terms.ConditionPrecedent) -> Self:
+        return cls(**structs.asdict(value))
+
 
 class Delivery(Body, frozen=True, kw_only=True):
     incoterm: Incoterm
@@ -146,12 +188,39 @@ class Delivery(Body, frozen=True, kw_only=True):
     packaging: Packaging
     delivery: Window | None = None
 
+    def inside(self) -> terms.DeliveryClause:
+        lot_wet_g = TONNES.parse(self.lot_wet_t)
+        return terms.DeliveryClause(
+            incoterm=self.incoterm,
+            place=self.place.inside(),
+            lot_wet_g=lot_wet_g,
+            packaging=self.packaging.inside(lot_wet_g),
+            delivery=None if self.delivery is None else self.delivery.inside(),
+        )
+
+    @classmethod
+    def outside(cls, value: terms.DeliveryClause) -> Self:
+        return cls(
+            incoterm=value.incoterm,
+            place=NamedPlace.outside(value.place),
+            lot_wet_t=TONNES.text(value.lot_wet_g),
+            packaging=Packaging.outside(value.packaging),
+            delivery=None if value.delivery is None else Window.outside(value.delivery),
+        )
+
 
 class SplittingLimit(Body, frozen=True, kw_only=True):
     """How far the two assays of an analyte may differ and still be averaged."""
 
     analyte: Code
     limit: Fraction
+
+    def inside(self) -> terms.SplittingLimit:
+        return terms.SplittingLimit(analyte=self.analyte, limit_ppb=to_ppb(self.limit))
+
+    @classmethod
+    def outside(cls, value: terms.SplittingLimit) -> Self:
+        return cls(analyte=value.analyte, limit=to_fraction(value.limit_ppb))
 
 
 class AssayExchange(Body, frozen=True, kw_only=True):
@@ -163,6 +232,21 @@ class AssayExchange(Body, frozen=True, kw_only=True):
     exchange_days: Days = 14
     umpire: Name
 
+    def inside(self) -> terms.AssayClause:
+        return terms.AssayClause(
+            splitting=tuple(limit.inside() for limit in self.splitting),
+            exchange_days=self.exchange_days,
+            umpire=self.umpire,
+        )
+
+    @classmethod
+    def outside(cls, value: terms.AssayClause) -> Self:
+        return cls(
+            splitting=tuple(map(SplittingLimit.outside, value.splitting)),
+            exchange_days=value.exchange_days,
+            umpire=value.umpire,
+        )
+
 
 class Weighing(Body, frozen=True, kw_only=True):
     """A dry mass received that is within `franchise_percent` of the dry mass shipped is final; farther off,
@@ -170,6 +254,19 @@ class Weighing(Body, frozen=True, kw_only=True):
 
     franchise_percent: Percent
     surveyor: Name | None = None
+
+    def inside(self) -> terms.WeighingClause:
+        return terms.WeighingClause(
+            franchise_ppb=PERCENT.parse(self.franchise_percent),
+            surveyor=UNSET if self.surveyor is None else self.surveyor,
+        )
+
+    @classmethod
+    def outside(cls, value: terms.WeighingClause) -> Self:
+        return cls(
+            franchise_percent=PERCENT.text(value.franchise_ppb),
+            surveyor=None if value.surveyor is UNSET else value.surveyor,
+        )
 
 
 class Payment(Body, frozen=True, kw_only=True):
@@ -180,12 +277,38 @@ class Payment(Body, frozen=True, kw_only=True):
     provisional_percent: Percent
     due_days: Days
 
+    def inside(self) -> terms.PaymentClause:
+        return terms.PaymentClause(
+            currency=self.currency,
+            provisional_ppb=PERCENT.parse(self.provisional_percent),
+            due_days=self.due_days,
+        )
+
+    @classmethod
+    def outside(cls, value: terms.PaymentClause) -> Self:
+        return cls(
+            currency=value.currency,
+            provisional_percent=PERCENT.text(value.provisional_ppb),
+            due_days=value.due_days,
+        )
+
 
 class Source(Body, frozen=True, kw_only=True):
     """The facility of the seller that makes the product, and how much of that as delivered is the basis."""
 
     facility: FacilityId
     basis_percent: Annotated[str, PERCENT_POSITIVE.meta()]
+
+    def inside(self) -> terms.SourceClause:
+        return terms.SourceClause(
+            facility=to_uuid(self.facility), basis_ppb=PERCENT_POSITIVE.parse(self.basis_percent)
+        )
+
+    @classmethod
+    def outside(cls, value: terms.SourceClause) -> Self:
+        return cls(
+            facility=to_text("fac", value.facility), basis_percent=PERCENT_POSITIVE.text(value.basis_ppb)
+        )
 
 
 class AgreementTerms(Body, frozen=True, kw_only=True):
@@ -211,224 +334,39 @@ class AgreementTerms(Body, frozen=True, kw_only=True):
 
     def inside(self) -> terms.AgreementTerms:
         return terms.AgreementTerms(
-            product=_product_inside(self.product),
-            term=terms.TermClause(**{name: getattr(self.term, name) for name in _TERM}),
-            volume=_volume_inside(self.volume),
-            nominations=tuple(
-                terms.NominationRule(
-                    level=rule.level, notice_days=rule.notice_days, band_ppb=PERCENT.parse(rule.band_percent)
-                )
-                for rule in self.nominations
-            ),
-            take_or_pay=None if self.take_or_pay is None else _take_or_pay_inside(self.take_or_pay),
+            product=self.product.inside(),
+            term=self.term.inside(),
+            volume=self.volume.inside(),
+            nominations=tuple(rule.inside() for rule in self.nominations),
+            take_or_pay=None if self.take_or_pay is None else self.take_or_pay.inside(),
             price=self.price.inside(),
-            penalties=tuple(penalty_inside(rule) for rule in self.penalties),
-            conditions=tuple(
-                terms.ConditionPrecedent(**{name: getattr(condition, name) for name in _CONDITION})
-                for condition in self.conditions
-            ),
-            delivery=_delivery_inside(self.delivery),
-            assay=terms.AssayClause(
-                splitting=tuple(
-                    terms.SplittingLimit(analyte=limit.analyte, limit_ppb=to_ppb(limit.limit))
-                    for limit in self.assay.splitting
-                ),
-                exchange_days=self.assay.exchange_days,
-                umpire=self.assay.umpire,
-            ),
-            payment=terms.PaymentClause(
-                currency=self.payment.currency,
-                provisional_ppb=PERCENT.parse(self.payment.provisional_percent),
-                due_days=self.payment.due_days,
-            ),
+            penalties=tuple(rule.inside() for rule in self.penalties),
+            conditions=tuple(condition.inside() for condition in self.conditions),
+            delivery=self.delivery.inside(),
+            assay=self.assay.inside(),
+            payment=self.payment.inside(),
             shortfall_notice_days=self.shortfall_notice_days,
-            source=UNSET if self.source is None else _source_inside(self.source),
-            weighing=UNSET if self.weighing is None else _weighing_inside(self.weighing),
+            source=UNSET if self.source is None else self.source.inside(),
+            weighing=UNSET if self.weighing is None else self.weighing.inside(),
             effective_from=UNSET if self.effective_from is None else self.effective_from,
         )
 
     @classmethod
     def outside(cls, value: terms.AgreementTerms) -> Self:
         return cls(
-            product=_product_outside(value.product),
-            term=TermOfYears(**{name: getattr(value.term, name) for name in _TERM}),
+            product=Product.outside(value.product),
+            term=TermOfYears.outside(value.term),
             volume=_volume_outside(value.volume),
-            nominations=tuple(
-                NominationRule(
-                    level=rule.level, notice_days=rule.notice_days, band_percent=PERCENT.text(rule.band_ppb)
-                )
-                for rule in value.nominations
-            ),
-            take_or_pay=None if value.take_or_pay is None else _take_or_pay_outside(value.take_or_pay),
+            nominations=tuple(map(NominationRule.outside, value.nominations)),
+            take_or_pay=None if value.take_or_pay is None else TakeOrPay.outside(value.take_or_pay),
             price=price_outside(value.price),
-            penalties=tuple(penalty_outside(rule) for rule in value.penalties),
-            conditions=tuple(
-                Condition(**{name: getattr(condition, name) for name in _CONDITION})
-                for condition in value.conditions
-            ),
-            delivery=_delivery_outside(value.delivery),
-            assay=AssayExchange(
-                splitting=tuple(
-                    SplittingLimit(analyte=limit.analyte, limit=to_fraction(limit.limit_ppb))
-                    for limit in value.assay.splitting
-                ),
-                exchange_days=value.assay.exchange_days,
-                umpire=value.assay.umpire,
-            ),
-            payment=Payment(
-                currency=value.payment.currency,
-                provisional_percent=PERCENT.text(value.payment.provisional_ppb),
-                due_days=value.payment.due_days,
-            ),
+            penalties=tuple(map(PenaltyRule.outside, value.penalties)),
+            conditions=tuple(map(Condition.outside, value.conditions)),
+            delivery=Delivery.outside(value.delivery),
+            assay=AssayExchange.outside(value.assay),
+            payment=Payment.outside(value.payment),
             shortfall_notice_days=value.shortfall_notice_days,
-            source=None if value.source is UNSET else _source_outside(value.source),
-            weighing=None if value.weighing is UNSET else _weighing_outside(value.weighing),
+            source=None if value.source is UNSET else Source.outside(value.source),
+            weighing=None if value.weighing is UNSET else Weighing.outside(value.weighing),
             effective_from=None if value.effective_from is UNSET else value.effective_from,
         )
-
-
-def _source_inside(source: Source) -> terms.SourceClause:
-    return terms.SourceClause(
-        facility=to_uuid(source.facility), basis_ppb=PERCENT_POSITIVE.parse(source.basis_percent)
-    )
-
-
-def _source_outside(value: terms.SourceClause) -> Source:
-    return Source(
-        facility=to_text("fac", value.facility), basis_percent=PERCENT_POSITIVE.text(value.basis_ppb)
-    )
-
-
-def _weighing_inside(weighing: Weighing) -> terms.WeighingClause:
-    return terms.WeighingClause(
-        franchise_ppb=PERCENT.parse(weighing.franchise_percent),
-        surveyor=UNSET if weighing.surveyor is None else weighing.surveyor,
-    )
-
-
-def _weighing_outside(value: terms.WeighingClause) -> Weighing:
-    return Weighing(
-        franchise_percent=PERCENT.text(value.franchise_ppb),
-        surveyor=None if value.surveyor is UNSET else value.surveyor,
-    )
-
-
-_TERM = TermOfYears.__struct_fields__
-_CONDITION = Condition.__struct_fields__
-
-
-def _product_inside(product: Product) -> terms.ProductClause:
-    return terms.ProductClause(
-        basis=product.basis,
-        form=product.form,
-        buyer_option_forms=product.buyer_option_forms,
-        limits=tuple(limit_inside(limit) for limit in product.limits),
-        purity=None if product.purity is None else purity_inside(product.purity),
-        post_consumer_min_ppb=PERCENT.parse(product.post_consumer_min_percent),
-        goods=UNSET if product.goods is None else product.goods.inside(),
-        waste=UNSET if product.waste is None else _waste_inside(product.waste),
-        demands=UNSET if product.demands is None else product.demands.inside(),
-    )
-
-
-def _waste_inside(waste: AgreedWaste) -> terms.WasteClause:
-    return terms.WasteClause(
-        status=waste.status,
-        ewc_code=None if waste.ewc_code is None else six_digits(waste.ewc_code),
-        facility=None if waste.facility is None else to_uuid(waste.facility),
-        rex_route=waste.rex_route,
-    )
-
-
-def _product_outside(product: terms.ProductClause) -> Product:
-    return Product(
-        basis=product.basis,
-        form=product.form,
-        buyer_option_forms=product.buyer_option_forms,
-        limits=tuple(limit_outside(limit) for limit in product.limits),
-        purity=None if product.purity is None else purity_outside(product.purity),
-        post_consumer_min_percent=PERCENT.text(product.post_consumer_min_ppb),
-        goods=AgreedGoods.outside(product.goods),
-        waste=None if product.waste is UNSET else _waste_outside(product.waste),
-        demands=AgreedDemands.outside(product.demands),
-    )
-
-
-def _waste_outside(waste: terms.WasteClause) -> AgreedWaste:
-    return AgreedWaste(
-        status=waste.status,
-        ewc_code=waste.ewc_code,
-        facility=None if waste.facility is None else to_text("fac", waste.facility),
-        rex_route=waste.rex_route,
-    )
-
-
-def _volume_inside(volume: VolumeBody) -> terms.VolumeClause:
-    tolerance_ppb = PERCENT.parse(volume.tolerance_percent)
-    if isinstance(volume, FixedVolume):
-        return terms.FixedVolume(
-            acq_g=tuple(KILOGRAMS.parse(each) for each in volume.acq_kg), tolerance_ppb=tolerance_ppb
-        )
-    return terms.ShareOfOutput(
-        share_ppb=PERCENT.parse(volume.share_percent),
-        expected_output_g=tuple(KILOGRAMS.parse(each) for each in volume.expected_output_kg),
-        tolerance_ppb=tolerance_ppb,
-    )
-
-
-def _volume_outside(volume: terms.VolumeClause) -> VolumeBody:
-    tolerance_percent = PERCENT.text(volume.tolerance_ppb)
-    if isinstance(volume, terms.FixedVolume):
-        return FixedVolume(
-            acq_kg=tuple(KILOGRAMS.text(each) for each in volume.acq_g), tolerance_percent=tolerance_percent
-        )
-    return ShareOfOutput(
-        share_percent=PERCENT.text(volume.share_ppb),
-        expected_output_kg=tuple(KILOGRAMS.text(each) for each in volume.expected_output_g),
-        tolerance_percent=tolerance_percent,
-    )
-
-
-def _take_or_pay_inside(clause: TakeOrPay) -> terms.TakeOrPayClause:
-    return terms.TakeOrPayClause(
-        top_ppb=PERCENT.parse(clause.top_percent),
-        deficiency_price_ppb=PERCENT.parse(clause.deficiency_price_percent),
-        makeup_years=clause.makeup_years,
-        carry_forward_years=clause.carry_forward_years,
-        carry_forward_max_ppb=PERCENT.parse(clause.carry_forward_max_percent),
-        deliver_ppb=PERCENT.parse(clause.deliver_percent),
-        deliver_price_ppb=PERCENT.parse(clause.deliver_price_percent),
-    )
-
-
-def _take_or_pay_outside(clause: terms.TakeOrPayClause) -> TakeOrPay:
-    return TakeOrPay(
-        top_percent=PERCENT.text(clause.top_ppb),
-        deficiency_price_percent=PERCENT.text(clause.deficiency_price_ppb),
-        makeup_years=clause.makeup_years,
-        carry_forward_years=clause.carry_forward_years,
-        carry_forward_max_percent=PERCENT.text(clause.carry_forward_max_ppb),
-        deliver_percent=PERCENT.text(clause.deliver_ppb),
-        deliver_price_percent=PERCENT.text(clause.deliver_price_ppb),
-    )
-
-
-def _delivery_inside(delivery: Delivery) -> terms.DeliveryClause:
-    lot_wet_g = TONNES.parse(delivery.lot_wet_t)
-    return terms.DeliveryClause(
-        incoterm=delivery.incoterm,
-        place=delivery.place.inside(),
-        lot_wet_g=lot_wet_g,
-        packaging=delivery.packaging.inside(lot_wet_g),
-        delivery=None if delivery.delivery is None else delivery.delivery.inside(),
-    )
-
-
-def _delivery_outside(delivery: terms.DeliveryClause) -> Delivery:
-    return Delivery(
-        incoterm=delivery.incoterm,
-        place=NamedPlace.outside(delivery.place),
-        lot_wet_t=TONNES.text(delivery.lot_wet_g),
-        packaging=Packaging.outside(delivery.packaging),
-        delivery=None if delivery.delivery is None else Window.outside(delivery.delivery),
-    )

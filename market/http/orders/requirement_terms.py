@@ -56,12 +56,30 @@ class AnalyteLimit(Body, frozen=True, kw_only=True):
     min: Fraction | None = None
     max: Fraction | None = None
 
+    def inside(self) -> terms.AnalyteLimit:
+        return terms.AnalyteLimit(
+            analyte=self.analyte, min_ppb=_ppb_or_none(self.min), max_ppb=_ppb_or_none(self.max)
+        )
+
+    @classmethod
+    def outside(cls, value: terms.AnalyteLimit) -> Self:
+        return cls(
+            analyte=value.analyte, min=_fraction_or_none(value.min_ppb), max=_fraction_or_none(value.max_ppb)
+        )
+
 
 class PurityFloor(Body, frozen=True, kw_only=True):
     """Least share of the named rare earths, as traded oxides, in TREO."""
 
     elements: Annotated[tuple[Code, ...], Meta(min_length=1, max_length=16)]
     min_percent: Percent
+
+    def inside(self) -> terms.PurityFloor:
+        return terms.PurityFloor(elements=self.elements, min_ppb=PERCENT.decoded(self.min_percent))
+
+    @classmethod
+    def outside(cls, value: terms.PurityFloor) -> Self:
+        return cls(elements=value.elements, min_percent=PERCENT.text(value.min_ppb))
 
 
 class CoProductBid(Body, frozen=True, kw_only=True):
@@ -74,6 +92,25 @@ class CoProductBid(Body, frozen=True, kw_only=True):
     payable_percent: Percent
     max_ratio: Ratio
 
+    def inside(self) -> terms.CoProductBid:
+        return terms.CoProductBid(
+            analyte=self.analyte,
+            price_ueur_per_kg=EUR_PER_KG.decoded_optional(self.price_eur_per_kg),
+            reference_code=self.reference_code,
+            payable_ppb=PERCENT.decoded(self.payable_percent),
+            max_ratio_ppb=RATIO.decoded(self.max_ratio),
+        )
+
+    @classmethod
+    def outside(cls, value: terms.CoProductBid) -> Self:
+        return cls(
+            analyte=value.analyte,
+            price_eur_per_kg=EUR_PER_KG.text_optional(value.price_ueur_per_kg),
+            reference_code=value.reference_code,
+            payable_percent=PERCENT.text(value.payable_ppb),
+            max_ratio=RATIO.text(value.max_ratio_ppb),
+        )
+
 
 class PenaltyRule(Body, frozen=True, kw_only=True):
     """A deduction per basis kg for each full or begun `step` of the analyte above `threshold`."""
@@ -82,6 +119,23 @@ class PenaltyRule(Body, frozen=True, kw_only=True):
     threshold: Fraction
     step: Fraction
     eur_per_kg_per_step: SignedEurPerKg
+
+    def inside(self) -> terms.PenaltyRule:
+        return terms.PenaltyRule(
+            analyte=self.analyte,
+            threshold_ppb=to_ppb(self.threshold),
+            step_ppb=to_ppb(self.step),
+            ueur_per_kg_per_step=SIGNED_EUR_PER_KG.decoded(self.eur_per_kg_per_step),
+        )
+
+    @classmethod
+    def outside(cls, value: terms.PenaltyRule) -> Self:
+        return cls(
+            analyte=value.analyte,
+            threshold=to_fraction(value.threshold_ppb),
+            step=to_fraction(value.step_ppb),
+            eur_per_kg_per_step=SIGNED_EUR_PER_KG.text(value.ueur_per_kg_per_step),
+        )
 
 
 class Carriage(Body, frozen=True, kw_only=True):
@@ -217,8 +271,8 @@ class RequirementTerms(Body, frozen=True, kw_only=True):
             basis_g=KILOGRAMS.decoded(self.basis_kg),
             minimum_parcel_g=KILOGRAMS.decoded(self.minimum_parcel_kg),
             limit=self.limit.inside(),
-            limits=tuple(limit_inside(limit) for limit in self.limits),
-            purity=None if self.purity is None else purity_inside(self.purity),
+            limits=tuple(limit.inside() for limit in self.limits),
+            purity=None if self.purity is None else self.purity.inside(),
             th_max_mbq_per_g=BECQUEREL_PER_GRAM.decoded_optional(self.th_max_bq_per_g),
             u_max_mbq_per_g=BECQUEREL_PER_GRAM.decoded_optional(self.u_max_bq_per_g),
             window=self.window.inside(),
@@ -237,8 +291,8 @@ class RequirementTerms(Body, frozen=True, kw_only=True):
             qualification_min=self.qualification_min,
             organisations_excluded=tuple(to_uuid(excluded) for excluded in self.organisations_excluded),
             rex_route=self.rex_route,
-            co_products=tuple(_co_product_inside(bid) for bid in self.co_products),
-            penalties=tuple(penalty_inside(rule) for rule in self.penalties),
+            co_products=tuple(bid.inside() for bid in self.co_products),
+            penalties=tuple(rule.inside() for rule in self.penalties),
             carriage=tuple(
                 terms.Carriage(
                     country=cost.country, per=cost.per, ueur_per_kg=SIGNED_EUR_PER_KG.decoded(cost.eur_per_kg)
@@ -271,8 +325,8 @@ class RequirementTerms(Body, frozen=True, kw_only=True):
             basis_kg=KILOGRAMS.text(value.basis_g),
             minimum_parcel_kg=KILOGRAMS.text(value.minimum_parcel_g),
             limit=Price.outside(value.limit.stated),
-            limits=tuple(limit_outside(limit) for limit in value.limits),
-            purity=None if value.purity is None else purity_outside(value.purity),
+            limits=tuple(map(AnalyteLimit.outside, value.limits)),
+            purity=None if value.purity is None else PurityFloor.outside(value.purity),
             th_max_bq_per_g=BECQUEREL_PER_GRAM.text_optional(value.th_max_mbq_per_g),
             u_max_bq_per_g=BECQUEREL_PER_GRAM.text_optional(value.u_max_mbq_per_g),
             window=Window.outside(value.window),
@@ -291,8 +345,8 @@ class RequirementTerms(Body, frozen=True, kw_only=True):
             qualification_min=value.qualification_min,
             organisations_excluded=tuple(to_text("org", found) for found in value.organisations_excluded),
             rex_route=value.rex_route,
-            co_products=tuple(_co_product_outside(bid) for bid in value.co_products),
-            penalties=tuple(penalty_outside(rule) for rule in value.penalties),
+            co_products=tuple(map(CoProductBid.outside, value.co_products)),
+            penalties=tuple(map(PenaltyRule.outside, value.penalties)),
             carriage=tuple(
                 Carriage(
                     country=cost.country, per=cost.per, eur_per_kg=SIGNED_EUR_PER_KG.text(cost.ueur_per_kg)
@@ -317,61 +371,3 @@ def _ppb_or_none(fraction: Fraction | None) -> int | None:
 
 def _fraction_or_none(ppb: int | None) -> Fraction | None:
     return None if ppb is None else to_fraction(ppb)
-
-
-def limit_inside(limit: AnalyteLimit) -> terms.AnalyteLimit:
-    return terms.AnalyteLimit(
-        analyte=limit.analyte, min_ppb=_ppb_or_none(limit.min), max_ppb=_ppb_or_none(limit.max)
-    )
-
-
-def limit_outside(limit: terms.AnalyteLimit) -> AnalyteLimit:
-    return AnalyteLimit(
-        analyte=limit.analyte, min=_fraction_or_none(limit.min_ppb), max=_fraction_or_none(limit.max_ppb)
-    )
-
-
-def purity_inside(purity: PurityFloor) -> terms.PurityFloor:
-    return terms.PurityFloor(elements=purity.elements, min_ppb=PERCENT.decoded(purity.min_percent))
-
-
-def purity_outside(purity: terms.PurityFloor) -> PurityFloor:
-    return PurityFloor(elements=purity.elements, min_percent=PERCENT.text(purity.min_ppb))
-
-
-def _co_product_inside(bid: CoProductBid) -> terms.CoProductBid:
-    return terms.CoProductBid(
-        analyte=bid.analyte,
-        price_ueur_per_kg=EUR_PER_KG.decoded_optional(bid.price_eur_per_kg),
-        reference_code=bid.reference_code,
-        payable_ppb=PERCENT.decoded(bid.payable_percent),
-        max_ratio_ppb=RATIO.decoded(bid.max_ratio),
-    )
-
-
-def _co_product_outside(bid: terms.CoProductBid) -> CoProductBid:
-    return CoProductBid(
-        analyte=bid.analyte,
-        price_eur_per_kg=EUR_PER_KG.text_optional(bid.price_ueur_per_kg),
-        reference_code=bid.reference_code,
-        payable_percent=PERCENT.text(bid.payable_ppb),
-        max_ratio=RATIO.text(bid.max_ratio_ppb),
-    )
-
-
-def penalty_inside(rule: PenaltyRule) -> terms.PenaltyRule:
-    return terms.PenaltyRule(
-        analyte=rule.analyte,
-        threshold_ppb=to_ppb(rule.threshold),
-        step_ppb=to_ppb(rule.step),
-        ueur_per_kg_per_step=SIGNED_EUR_PER_KG.decoded(rule.eur_per_kg_per_step),
-    )
-
-
-def penalty_outside(rule: terms.PenaltyRule) -> PenaltyRule:
-    return PenaltyRule(
-        analyte=rule.analyte,
-        threshold=to_fraction(rule.threshold_ppb),
-        step=to_fraction(rule.step_ppb),
-        eur_per_kg_per_step=SIGNED_EUR_PER_KG.text(rule.ueur_per_kg_per_step),
-    )
