@@ -22,7 +22,7 @@ from market.embedded_kafka import local_kafka
 from market.embedded_postgres import local_postgres
 from market.provision import prepare_database, role_url
 from market.settings import Role, Settings, load
-from tests.market_support import OpenMarket, scene_on
+from tests.market_support import OpenMarket, Scene, scene_on
 
 # A test database is thrown away: what an operating system crash would lose does not matter.
 POSTGRES_CONF = """
@@ -195,6 +195,13 @@ async def shared_market_database(
     """The same for tests of one file that change nothing in it."""
     async with market_copy(server_settings, copier, template_market) as database:
         yield database
+
+
+@pytest.fixture
+async def scene(database: Database) -> AsyncIterator[Scene]:
+    """The market of the test's database, which is opened where there is none."""
+    async with scene_on(database) as opened:
+        yield opened
 
 
 @pytest.fixture(scope="session")

@@ -56,6 +56,11 @@ class Firm(Struct, frozen=True, kw_only=True):
         return Caller(organisation=self.organisation, roles=frozenset({"trader", "admin"}))
 
 
+def euro(micro: int) -> StatedPrice:
+    """EUR per kg of element, in millionths."""
+    return StatedPrice(amount_micro=micro, currency="EUR", per="element")
+
+
 EUR_RATE = FxRate(
     currency="USD", ueur_per_unit=920_000, as_of=date(2026, 3, 1), published_at=START, source="test"
 )
@@ -153,7 +158,7 @@ def supply_draft(seller: Firm, **changes: Any) -> SupplyDraft:
         "tranches": (Tranche(window=DELIVERY, net_wet_g=net_wet_g),),
         "incoterm": "DAP",
         "place": Place(country="FR", name="La Rochelle"),
-        "ask": StatedPrice(amount_micro=60_000_000, currency="EUR", per="element"),
+        "ask": euro(60_000_000),
         "valid_until": VALID_UNTIL,
         "payment_terms": "30 days",
         "facility": seller.facility,
@@ -175,7 +180,7 @@ def requirement_draft(buyer: Firm, **changes: Any) -> RequirementDraft:
         "forms": (AcceptedForm(form="metal"),),
         "basis_g": 2 * TONNE_G,
         "minimum_parcel_g": 100_000,
-        "limit": StatedPrice(amount_micro=90_000_000, currency="EUR", per="element"),
+        "limit": euro(90_000_000),
         "limits": (AnalyteLimit(analyte="Th", max_ppb=50_000),),
         "window": DELIVERY,
         "place": Place(country="FR", name="La Rochelle"),

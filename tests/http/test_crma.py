@@ -66,16 +66,6 @@ async def get(shop: Shop, path: str, by: Firm, *roles: Any, **headers: str) -> A
     return await shop.ask("GET", path, by=by, roles=roles or ("trader",), headers=headers)
 
 
-@pytest.fixture
-def seller(shop: Shop) -> Firm:
-    return shop.scene.sellers[0]
-
-
-@pytest.fixture
-def buyer(shop: Shop) -> Firm:
-    return shop.scene.buyers[0]
-
-
 async def test_a_company_reads_its_own_consumption_and_nobody_elses(
     shop: Shop, seller: Firm, buyer: Firm
 ) -> None:

@@ -23,11 +23,6 @@ NOBODY = "vol_" + "0" * 32
 MASSES = EXAMPLE["masses"]
 
 
-@pytest.fixture
-def buyer(shop: Shop) -> Firm:
-    return shop.scene.buyers[0]
-
-
 async def declare(shop: Shop, by: Firm, **changes: Any) -> Any:
     answer = await shop.ask("POST", PATH, by=by, body=EXAMPLE | changes)
     assert 201 == answer.status_code, answer.text

@@ -20,11 +20,12 @@ from tests.conftest import Database
 from tests.http.shop import Shop
 from tests.http.test_deliveries import post
 from tests.http.test_imports import imported, offer
-from tests.http.test_order_explanations import ASKS, cleared, euro, market_of
+from tests.http.test_order_explanations import ASKS, cleared, market_of
 from tests.http.test_own_lists import items, traded
 from tests.http.test_passports import issued
 from tests.http.test_payments import transfer
 from tests.http.test_webhooks import URL, registered
+from tests.market_drafts import euro
 from tests.process_support import settings_for
 from tests.sentinels import figure, found
 

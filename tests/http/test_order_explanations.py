@@ -6,17 +6,12 @@ from uuid import UUID
 
 import pytest
 
-from events.vocabulary import StatedPrice
 from market.http.wire.ids import to_text
 from tests.http.shop import Shop
-from tests.market_drafts import Firm
+from tests.market_drafts import Firm, euro
 from tests.sentinels import figure, found, identity
 
 ASKS = (71_377_301, 74_913_907, 77_131_719)
-
-
-def euro(micro: int) -> StatedPrice:
-    return StatedPrice(amount_micro=micro, currency="EUR", per="element")
 
 
 async def market_of(shop: Shop, *asks: int) -> list[Firm]:

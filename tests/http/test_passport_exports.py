@@ -442,11 +442,6 @@ def magnets(firm: Firm, address: str) -> dict[str, Any]:
     return labelled(firm, data_carrier_address=address)
 
 
-@pytest.fixture
-def seller(shop: Shop) -> Firm:
-    return shop.scene.sellers[0]
-
-
 async def test_what_there_is_not_and_what_is_another_s_is_not_found(shop: Shop, seller: Firm) -> None:
     stranger = shop.scene.buyers[1]
     swarf = await issued(shop, seller)

@@ -5,8 +5,6 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-import pytest
-
 from events.vocabulary import PhysicalLot
 from market.commands import matches
 from market.http.materials.passport_examples import PASSPORT, TRANSFORMATION
@@ -92,16 +90,6 @@ async def issued(shop: Shop, firm: Firm, **changes: Any) -> str:
     assert 201 == answer.status_code, answer.text
     found: str = answer.json()["id"]
     return found
-
-
-@pytest.fixture
-def seller(shop: Shop) -> Firm:
-    return shop.scene.sellers[0]
-
-
-@pytest.fixture
-def buyer(shop: Shop) -> Firm:
-    return shop.scene.buyers[0]
 
 
 async def test_a_passport_is_issued_once_and_reads_as_it_was_stated(shop: Shop, seller: Firm) -> None:

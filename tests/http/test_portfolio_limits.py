@@ -2,16 +2,13 @@
 
 from typing import Any
 
-from events.vocabulary import PPB, OriginStep, RecycledContent, StatedPrice
+from events.vocabulary import PPB, OriginStep, RecycledContent
 from market.http.wire.ids import to_text
 from tests.http.shop import Asker, Shop
 from tests.http.test_quotes import asking
+from tests.market_drafts import euro
 
 WINDOW = {"start": "2026-04-01T00:00:00Z", "end": "2026-06-30T00:00:00Z"}
-
-
-def euro(micro: int) -> StatedPrice:
-    return StatedPrice(amount_micro=micro, currency="EUR", per="element")
 
 
 async def offered(shop: Shop) -> None:

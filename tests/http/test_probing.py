@@ -5,10 +5,9 @@ from typing import Any
 
 import pytest
 
-from events.vocabulary import StatedPrice
 from market.http.wire.ids import to_text
 from tests.http.shop import Shop
-from tests.market_drafts import Firm, composition
+from tests.market_drafts import Firm, composition, euro
 
 SECRET_PERCENT = 18
 HALVINGS = 14
@@ -217,10 +216,6 @@ async def test_what_rests_on_ones_own_papers_is_told_at_once(shop: Shop) -> None
     assert [("export_licence_pending", None)] == [
         (each["code"], each["counter_orders"]) for each in told["reasons"]
     ]
-
-
-def euro(micro: int) -> StatedPrice:
-    return StatedPrice(amount_micro=micro, currency="EUR", per="element")
 
 
 async def test_who_lost_to_one_rival_is_told_no_distance_to_it_in_this_round_or_later(shop: Shop) -> None:

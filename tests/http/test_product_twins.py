@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import pytest
-
 from market.http.materials.product_twins import EXAMPLE
 from market.http.materials.returns import EXAMPLE as RETURNS
 from market.http.wire.ids import to_text
@@ -18,11 +16,6 @@ NOBODY = "twin_" + "0" * 32
 PRODUCT: dict[str, Any] = {
     name: value for name, value in RETURNS.items() if name not in ("application", "magnets")
 }
-
-
-@pytest.fixture
-def seller(shop: Shop) -> Firm:
-    return shop.scene.sellers[0]
 
 
 async def stated(shop: Shop, seller: Firm, **changes: Any) -> str:

@@ -7,19 +7,14 @@ import pytest
 
 from events.market_events import QuoteAsked
 from events.market_terms import AcceptedForm
-from events.vocabulary import StatedPrice
 from market.commands import markets
 from market.http.wire.examples import REQUIREMENT
 from market.http.wire.ids import to_text
 from tests.http.shop import Shop
-from tests.market_drafts import Firm, market_terms
+from tests.market_drafts import Firm, euro, market_terms
 from tests.sentinels import figure, found, identity
 
 SECRETS = (61_377_301, 64_913_907, 67_131_719)
-
-
-def euro(micro: int) -> StatedPrice:
-    return StatedPrice(amount_micro=micro, currency="EUR", per="element")
 
 
 async def round_of(shop: Shop, *asks: int) -> list[Firm]:

@@ -6,12 +6,12 @@ import pytest
 
 from events.market_events import RuleSetRehearsed
 from events.market_terms import RuleSet
-from events.vocabulary import KeyRole, StatedPrice
+from events.vocabulary import KeyRole
 from market.commands import inputs
 from market.http.rounds import rule_sets
 from market.http.wire.ids import to_text
 from tests.http.shop import Shop
-from tests.market_drafts import rule_set
+from tests.market_drafts import euro, rule_set
 
 OPERATOR: tuple[KeyRole, ...] = ("operator",)
 DRAFT: dict[str, Any] = {
@@ -99,13 +99,9 @@ async def struck(shop: Shop) -> None:
     scene = shop.scene
     await scene.offer(scene.sellers[0])
     await scene.require(scene.buyers[0], profile=None)
-    await scene.offer(scene.sellers[1], ask=price(120_111_713))
+    await scene.offer(scene.sellers[1], ask=euro(120_111_713))
     await scene.require(scene.buyers[1], profile=None, basis_g=3_500_000)
     await scene.conclude(await scene.plan())
-
-
-def price(micro: int) -> StatedPrice:
-    return StatedPrice(amount_micro=micro, currency="EUR", per="element")
 
 
 async def test_a_trial_tells_what_the_round_would_have_been(shop: Shop) -> None:

@@ -21,11 +21,6 @@ PROCESSED = [{"stage": "processing", "country": "CN", "share_percent": "100", "s
 UNTOLD = [{"stage": "processing", "share_percent": "100", "untold": True}]
 
 
-@pytest.fixture
-def seller(shop: Shop) -> Firm:
-    return shop.scene.sellers[0]
-
-
 async def made_of(shop: Shop, seller: Firm, passport: str) -> str:
     answer = await shop.ask("POST", WORK, by=seller, body=work(seller, passport))
     assert 201 == answer.status_code, answer.text

@@ -16,11 +16,6 @@ RAMP = [{"year": 2026, "quarter": 3, "share_percent": "25"}]
 PILOT = {"form": "separated_oxide", "nameplate_t_per_year": "4000", "ramp": RAMP}
 
 
-@pytest.fixture
-def seller(shop: Shop) -> Firm:
-    return shop.scene.sellers[0]
-
-
 async def stated(shop: Shop, seller: Firm, **changes: Any) -> Any:
     path = f"/v1/organisations/{to_text('org', seller.organisation)}/facilities"
     path = f"{path}/{to_text('fac', seller.facility)}"

@@ -28,7 +28,7 @@ from events.passport_terms import OriginShare
 from events.payment_events import PaymentStated
 from events.policy_terms import PolicyTerms
 from events.price_clauses import FlatPrice
-from events.vocabulary import PPB, Footprint, KeyRole, OriginStep, StatedPrice
+from events.vocabulary import PPB, Footprint, KeyRole, OriginStep
 from market.commands import (
     declared_volumes,
     inputs,
@@ -60,7 +60,7 @@ from tests.http.seals import fill, sealed
 from tests.http.shop import Asker, Shop, shop_on
 from tests.http.test_feed import FEED, streaming
 from tests.market_days import publish_values, published
-from tests.market_drafts import START, Firm, rule_set
+from tests.market_drafts import START, Firm, euro, rule_set
 from tests.market_support import OpenMarket, Scene, done, fact_of
 from tests.passport_support import content, made, magnet_record, product, transform
 from tests.passport_support import declared as volume_terms
@@ -401,7 +401,7 @@ async def post_orders(shop: Shop, certificate: UUID, policy: UUID) -> dict[str, 
     open_terms = {"commitment": "subject_to_confirmation"}
     offer = await scene.offer(
         seller,
-        ask=price(61_377_301),
+        ask=euro(61_377_301),
         origin=ORIGIN,
         certificates=(certificate,),
         footprint=Footprint(
@@ -419,7 +419,7 @@ async def post_orders(shop: Shop, certificate: UUID, policy: UUID) -> dict[str, 
         ),
         **open_terms,
     )
-    lot = await scene.lot(seller, "SENTINEL-LOT", ask=price(99_913_907))
+    lot = await scene.lot(seller, "SENTINEL-LOT", ask=euro(99_913_907))
     profile = SustainabilityProfile(
         carbon_cents_per_t=CARBON_CENTS_PER_T,
         eu_origin_ueur_per_kg=1_777_331,
@@ -429,19 +429,15 @@ async def post_orders(shop: Shop, certificate: UUID, policy: UUID) -> dict[str, 
     requirement = await scene.require(
         buyer,
         basis_g=3_500_000,
-        limit=price(88_911_307),
+        limit=euro(88_911_307),
         profile=profile,
         organisations_excluded=(late.organisation,),
         policies=(PolicyReference(policy=policy, version=1),),
         **open_terms,
     )
-    other = await scene.offer(outsider, ask=price(197_131_719), **open_terms)
-    unmet = await scene.require(late, limit=price(11_317_737))
+    other = await scene.offer(outsider, ask=euro(197_131_719), **open_terms)
+    unmet = await scene.require(late, limit=euro(11_317_737))
     return {"seller": [offer, lot], "buyer": [requirement], "outsider": [other], "late": [unmet]}
-
-
-def price(micro: int) -> StatedPrice:
-    return StatedPrice(amount_micro=micro, currency="EUR", per="element")
 
 
 AGREED = [*figure(73_313_777), "SENTINEL-UMPIRE", "SENTINEL-DELIVERED", "SENTINEL-PAID"]
@@ -655,9 +651,9 @@ async def test_no_route_shows_an_operator_a_price_before_the_cut(laid: Street) -
     operator = await scene.register("overseer")
     asked, bid = 71_993_117, 53_119_937
     later = {
-        "offer": await scene.offer(scene.sellers[1], ask=price(asked)),
-        "lot": await scene.lot(scene.sellers[1], "LATER-LOT", ask=price(asked)),
-        "requirement": await scene.require(scene.buyers[1], limit=price(bid)),
+        "offer": await scene.offer(scene.sellers[1], ask=euro(asked)),
+        "lot": await scene.lot(scene.sellers[1], "LATER-LOT", ask=euro(asked)),
+        "requirement": await scene.require(scene.buyers[1], limit=euro(bid)),
     }
     await shop.project()
     prefixes = {"offer": "offer", "lot": "lot", "requirement": "req"}

@@ -19,7 +19,7 @@ from events.contract_terms import TermClause
 from events.decision import LaneKey
 from events.market_events import MarketOpened, RuleSetRehearsed
 from events.topics import record_topic
-from events.vocabulary import KeyRole, StatedPrice
+from events.vocabulary import KeyRole
 from market import topic_settings
 from market.cli.console import Exit
 from market.commands import inputs, markets
@@ -31,7 +31,7 @@ from market.operators import issue_key
 from market.services import SERVICES
 from market.topic_settings import watch_topics
 from tests.agreement_support import STEADY, agreed
-from tests.market_drafts import market_terms, rule_set
+from tests.market_drafts import euro, market_terms, rule_set
 from tests.market_support import LANES, bare_scene_on, done, fact_of, scene_on
 from tests.process_support import eventually, finish, published, serving, start_cli, topic_bodies, wired
 from tests.record_support import send_raw
@@ -53,10 +53,6 @@ async def ran_with(environment: dict[str, str], *arguments: str) -> tuple[int, s
         sys.executable, "-m", "market", *arguments, env=kept | environment, stdout=PIPE, stderr=PIPE
     )
     return await finish(child)
-
-
-def price(micro: int) -> StatedPrice:
-    return StatedPrice(amount_micro=micro, currency="EUR", per="element")
 
 
 async def test_what_is_wrong_with_a_call_is_told_by_its_exit_code() -> None:
@@ -402,7 +398,7 @@ async def test_a_draft_rule_set_is_tried_on_the_last_round(
         dry_run = ("rules", "dry-run", to_text("mkt", scene.market), str(file), "--key-file", str(key))
         code, _, err = await ran(*servers, *dry_run)
         assert (Exit.INVALID_INPUT, True) == (code, "has completed no round" in err)
-        await scene.offer(scene.sellers[1], ask=price(120_111_713))
+        await scene.offer(scene.sellers[1], ask=euro(120_111_713))
         await scene.require(scene.buyers[0], profile=None)
         await scene.conclude(await scene.plan())
         code, out, err = await ran(*servers, *dry_run)

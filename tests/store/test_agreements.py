@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any, get_args
 from uuid import UUID, uuid4
@@ -32,13 +31,7 @@ from tests.agreement_support import drafted, signature, signed
 from tests.contract_support import agreement_terms, spot_terms
 from tests.market_days import agree_for_a_while
 from tests.market_drafts import Firm
-from tests.market_support import Scene, scene_on
-
-
-@pytest.fixture
-async def scene(database: Any) -> AsyncIterator[Scene]:
-    async with scene_on(database) as opened:
-        yield opened
+from tests.market_support import Scene
 
 
 def test_the_index_of_a_life_has_the_types_that_make_an_agreement() -> None:

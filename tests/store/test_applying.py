@@ -16,7 +16,7 @@ from market.store import views
 from market.store.applying import apply
 from tests.conftest import Database
 from tests.market_drafts import DELIVERY
-from tests.market_support import Scene, project, scene_on
+from tests.market_support import Scene, project
 
 PARTED = (RowCountWrong, LookupError, AssertionError, asyncpg.IntegrityConstraintViolationError)
 
@@ -24,12 +24,6 @@ PARTED = (RowCountWrong, LookupError, AssertionError, asyncpg.IntegrityConstrain
 @pytest.fixture
 def database(traded_database: Database) -> Database:
     return traded_database
-
-
-@pytest.fixture
-async def scene(database: Database) -> AsyncIterator[Scene]:
-    async with scene_on(database) as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """The book out of the tables is the book folded from the journal, whatever happened to its orders."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import asyncpg
@@ -12,7 +11,7 @@ from market.folders import DEPLOY
 from market.rules.book import Books, fold
 from tests.conftest import Database
 from tests.market_days import trade_for_a_while
-from tests.market_support import Scene, load_book, scene_on
+from tests.market_support import Scene, load_book
 
 MIGRATION = DEPLOY / "postgres" / "migrations" / "0044_halts_and_suspensions.sql"
 SUSPENSIONS = "select organisation, suspended_time, suspended_reason from member order by organisation"
@@ -21,12 +20,6 @@ SUSPENSIONS = "select organisation, suspended_time, suspended_reason from member
 @pytest.fixture
 def database(market_database: Database) -> Database:
     return market_database
-
-
-@pytest.fixture
-async def scene(database: Database) -> AsyncIterator[Scene]:
-    async with scene_on(database) as opened:
-        yield opened
 
 
 async def assert_tables_hold_the_fold(scene: Scene) -> None:

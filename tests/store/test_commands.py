@@ -1,7 +1,6 @@
 """Commands on a real PostgreSQL: what is recorded, held, released, refused and repeated."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from hashlib import sha256
 from typing import Any
@@ -47,19 +46,13 @@ from tests.market_drafts import (
     rule_set,
     supply_draft,
 )
-from tests.market_support import Scene, done, scene_on
+from tests.market_support import Scene, done
 from tests.record_support import eventually, standing_still
 
 
 @pytest.fixture
 def database(market_database: Database) -> Database:
     return market_database
-
-
-@pytest.fixture
-async def scene(database: Database) -> AsyncIterator[Scene]:
-    async with scene_on(database) as opened:
-        yield opened
 
 
 WAITS_FOR_A_LANE = "select exists (select from pg_locks where not granted)"

@@ -1,7 +1,6 @@
 """A delivery on a real PostgreSQL: every step recorded and read back, tables rebuilt from the record."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -38,7 +37,7 @@ from tests.contract_support import MICRO, TONNE_G
 from tests.delivery_support import CFD, INDEX, delivery_terms, figures, quoted
 from tests.desk_support import PERCENT_PPB, blotter
 from tests.market_drafts import Firm
-from tests.market_support import Scene, done, scene_on
+from tests.market_support import Scene, done
 from tests.store.test_agreement_timers import timers_on
 
 FIGURES = figures(Nd=60 * PERCENT_PPB, Pr=20 * PERCENT_PPB)
@@ -123,12 +122,6 @@ def _invoice(answer: Any) -> InvoiceSettled:
 async def yard_on(scene: Scene, terms: Any) -> Yard:
     scene.clock.now = midnight(date(2027, 1, 1))
     return Yard(scene, await signed(scene, terms, kind="spot"))
-
-
-@pytest.fixture
-async def scene(database: Any) -> AsyncIterator[Scene]:
-    async with scene_on(database) as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 other."""
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 from msgspec.structs import replace
@@ -16,7 +15,7 @@ from market.feed_writer import FeedWriter
 from market.rules.streams.partner_lines import PartnerLine, ShownLane
 from market.store import feed
 from tests.conftest import Database
-from tests.market_support import Scene, scene_on
+from tests.market_support import Scene
 from tests.process_support import eventually
 from tests.record_support import standing_still
 
@@ -28,12 +27,6 @@ HOLD = "select from record.consumer where name = $1 and stream = $2 and lane = $
 @pytest.fixture
 def database(market_database: Database) -> Database:
     return market_database
-
-
-@pytest.fixture
-async def scene(database: Database) -> AsyncIterator[Scene]:
-    async with scene_on(database) as opened:
-        yield opened
 
 
 async def batches(scene: Scene, owner: str = OWNER) -> dict[LaneKey, tuple[Batch, list[PartnerLine]]]:

@@ -1,7 +1,6 @@
 """Groups on PostgreSQL: whoever is named as group is nobody else's, at every commit."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from uuid import UUID
 
 import asyncpg
@@ -22,7 +21,7 @@ from market.rules.parties.parties import (
 from market.store import party_reads
 from tests.conftest import Database
 from tests.market_drafts import organisation_details
-from tests.market_support import Scene, done, scene_on
+from tests.market_support import Scene, done
 
 MIGRATION = DEPLOY / "postgres" / "migrations" / "0047_failings_are_counted_by_group.sql"
 GROUPS = "select organisation, company_group from member order by organisation"
@@ -31,12 +30,6 @@ GROUPS = "select organisation, company_group from member order by organisation"
 @pytest.fixture
 def database(market_database: Database) -> Database:
     return market_database
-
-
-@pytest.fixture
-async def scene(database: Database) -> AsyncIterator[Scene]:
-    async with scene_on(database) as opened:
-        yield opened
 
 
 async def read(scene: Scene, organisation: UUID) -> Organisation:

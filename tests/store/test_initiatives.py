@@ -1,7 +1,6 @@
 """Initiatives on PostgreSQL: an organisation names only those that stand at its own commit."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -24,18 +23,12 @@ from market.rules.refusing.party_refusals import InitiativeAbsent
 from market.store import initiatives as store
 from tests.conftest import Database
 from tests.market_drafts import initiative, organisation_details
-from tests.market_support import Scene, done, scene_on
+from tests.market_support import Scene, done
 
 
 @pytest.fixture
 def database(market_database: Database) -> Database:
     return market_database
-
-
-@pytest.fixture
-async def scene(database: Database) -> AsyncIterator[Scene]:
-    async with scene_on(database) as opened:
-        yield opened
 
 
 async def known(scene: Scene, code: str) -> Initiative | None:

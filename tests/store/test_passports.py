@@ -50,7 +50,7 @@ from tests.conftest import Database
 from tests.delivery_support import FLAT, NDPR, figures
 from tests.desk_support import PERCENT_PPB
 from tests.market_drafts import Firm, lot_draft
-from tests.market_support import Scene, done, fact_of, scene_on
+from tests.market_support import Scene, done, fact_of
 from tests.passport_support import DAY, assayed, content, declared, made, recycled, transform
 from tests.record_support import new_salt
 
@@ -58,12 +58,6 @@ from tests.record_support import new_salt
 @pytest.fixture
 def database(market_database: Database) -> Database:
     return market_database
-
-
-@pytest.fixture
-async def scene(database: Database) -> AsyncIterator[Scene]:
-    async with scene_on(database) as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """Policies on PostgreSQL: read under their lanes, taken over into the market's, and obeyed by a round."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +13,7 @@ from events.market_events import MatchStruck, QuoteAsked, RequirementAmended, Re
 from events.party_events import PolicyPublished, PolicyRetired
 from events.policy_terms import PolicyTerms, PortfolioLimits
 from events.refusal import Refusals
-from events.vocabulary import PPB, OriginStep, RecycledContent, StatedPrice
+from events.vocabulary import PPB, OriginStep, RecycledContent
 from market.commands import policies, quotes, requirements
 from market.rules.book import Books, fold
 from market.rules.clearing.breaches import CertificateBroken
@@ -26,8 +25,8 @@ from market.rules.orders.requirements import PostRequirement
 from market.store import policies as store
 from tests.conftest import Database
 from tests.market_days import published
-from tests.market_drafts import TONNE_G, requirement_draft
-from tests.market_support import Scene, done, scene_on
+from tests.market_drafts import TONNE_G, euro, requirement_draft
+from tests.market_support import Scene, done
 
 SHARES = PolicyTerms(
     portfolio=PortfolioLimits(recycled_min_ppb=PPB // 4, third_country_max_ppb=PPB // 2),
@@ -41,12 +40,6 @@ def database(market_database: Database) -> Database:
     return market_database
 
 
-@pytest.fixture
-async def scene(database: Database) -> AsyncIterator[Scene]:
-    async with scene_on(database) as opened:
-        yield opened
-
-
 def naming(policy: UUID, version: int = 1) -> tuple[PolicyReference, ...]:
     return (PolicyReference(policy=policy, version=version),)
 
@@ -54,10 +47,6 @@ def naming(policy: UUID, version: int = 1) -> tuple[PolicyReference, ...]:
 def refused(error: BaseException) -> list[tuple[str, str | None]]:
     assert isinstance(error, Refusals)
     return [(refusal.code, refusal.pointer) for refusal in error.refusals]
-
-
-def euro(micro: int) -> StatedPrice:
-    return StatedPrice(amount_micro=micro, currency="EUR", per="element")
 
 
 async def journal_of_market(scene: Scene, before: int) -> list[Recorded]:

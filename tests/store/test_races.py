@@ -4,7 +4,7 @@ import asyncio
 import itertools
 import random
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -24,7 +24,7 @@ from market.rules.refusing.refusals import ClearingInProgress
 from market.store.markets import load_market
 from tests.conftest import Database
 from tests.market_drafts import TONNE_G, VALID_UNTIL, requirement_draft, supply_draft
-from tests.market_support import Scene, load_book, scene_on
+from tests.market_support import Scene, load_book
 
 Change = Callable[[Scene, UUID, UUID], Awaitable[Any]]
 
@@ -73,12 +73,6 @@ CHANGES: tuple[Change, ...] = (
 @pytest.fixture
 def database(market_database: Database) -> Database:
     return market_database
-
-
-@pytest.fixture
-async def scene(database: Database) -> AsyncIterator[Scene]:
-    async with scene_on(database) as opened:
-        yield opened
 
 
 async def open_plan(scene: Scene) -> Recorded | None:

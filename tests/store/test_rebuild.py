@@ -1,6 +1,6 @@
 """Tables rebuilt from the journal equal the live ones; a changed, missing or added row is found and named."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Any
 
 import asyncpg
@@ -13,18 +13,12 @@ from market.store import tables
 from tests.conftest import Database
 from tests.feed_support import publish
 from tests.market_drafts import DELIVERY
-from tests.market_support import Scene, project, scene_on
+from tests.market_support import Scene, project
 
 
 @pytest.fixture
 def database(traded_database: Database) -> Database:
     return traded_database
-
-
-@pytest.fixture
-async def scene(database: Database) -> AsyncIterator[Scene]:
-    async with scene_on(database) as opened:
-        yield opened
 
 
 async def compared(database: Any, scene: Scene, progress: Callable[[int, int], None] | None = None) -> Report:

@@ -31,7 +31,7 @@ from market.rules.clearing.written import WrittenDraft, decoded
 from market.solver import Solver
 from market.store.applying import apply
 from tests.conftest import Database
-from tests.market_support import Scene, scene_on
+from tests.market_support import Scene
 from tests.process_support import eventually
 from tests.record_support import new_salt, standing_still
 from tests.store.test_rebuild import compared
@@ -46,12 +46,6 @@ STANDING = "select match, position from match"
 @pytest.fixture
 def database(market_database: Database) -> Database:
     return market_database
-
-
-@pytest.fixture
-async def scene(database: Database) -> AsyncIterator[Scene]:
-    async with scene_on(database) as opened:
-        yield opened
 
 
 @pytest.mark.parametrize("when", ["before", "meanwhile"])

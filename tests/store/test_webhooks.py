@@ -30,7 +30,7 @@ from market.stream_documents import WEBHOOK_HEADERS
 from market.webhooks import RETRY_SECONDS_MAX, Webhooks
 from tests.feed_support import damaged, publish
 from tests.market_drafts import Firm
-from tests.market_support import Scene, done, scene_on
+from tests.market_support import Scene, done
 from tests.process_support import end, eventually, finish, start_cli
 from tests.receiver_support import Receiver, receiving
 
@@ -49,12 +49,6 @@ def now() -> datetime:
 @pytest.fixture
 def database(market_database: Any) -> Any:
     return market_database
-
-
-@pytest.fixture
-async def scene(database: Any) -> AsyncIterator[Scene]:
-    async with scene_on(database) as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -1,11 +1,13 @@
 """Fixtures of the tests that need PostgreSQL and Kafka."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.record_support import create_topic, pool_on, prepare_record
+from tests.seal_support import Sealed, sealed_on
 from tests.wire_support import LANES, Wire
 
 
@@ -21,3 +23,9 @@ async def wire(database: Any, kafka_bootstrap: str, topic_prefix: str) -> AsyncI
         await made.writer.start()
         yield made
         await made.writer.stop()
+
+
+@pytest.fixture
+async def sealed(wire: Wire, database: Any, tmp_path: Path) -> AsyncIterator[Sealed]:
+    async with sealed_on(wire, database, tmp_path) as made:
+        yield made

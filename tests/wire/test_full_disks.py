@@ -1,10 +1,9 @@
 """Files on a disk that is full: a witness's state, keys, whatever is written whole or not at all."""
 
 import resource
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
@@ -12,15 +11,8 @@ from structlog.testing import capture_logs
 from events.durable_files import write_durably
 from events.key_files import rotate_keys
 from events.witness import KEY_FILE, LOCK_FILE, STATE_FILE
-from tests.seal_support import Sealed, sealed_on
+from tests.seal_support import Sealed
 from tests.wire.test_witness import cosigned, grown, witness_on
-from tests.wire_support import Wire
-
-
-@pytest.fixture
-async def sealed(wire: Wire, database: Any, tmp_path: Path) -> AsyncIterator[Sealed]:
-    async with sealed_on(wire, database, tmp_path) as made:
-        yield made
 
 
 @contextmanager

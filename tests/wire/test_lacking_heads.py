@@ -1,26 +1,18 @@
 """Heads that an older database lacks come back from their topics, and a topic made anew has no hole then."""
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import asyncpg
-import pytest
 
 from events.connections import acquire
 from events.head_ledger import Fault, HandedOver, Head, Witnessed
 from market.lacking_heads import TakenBack, count_lacking, take_back_heads
 from tests.record_support import eventually, pool_on, recreate_topic
-from tests.seal_support import Sealed, sealed_on
+from tests.seal_support import Sealed
 from tests.wire.test_signer import WHOLE, taken_back
 from tests.wire.test_witness import witness_on
-from tests.wire_support import FIRST, LANES, Wire
-
-
-@pytest.fixture
-async def sealed(wire: Wire, database: Any, tmp_path: Path) -> AsyncIterator[Sealed]:
-    async with sealed_on(wire, database, tmp_path) as made:
-        yield made
+from tests.wire_support import FIRST, LANES
 
 
 async def grown(sealed: Sealed, word: str, events: int) -> None:

@@ -1,12 +1,9 @@
 """What everybody may know of the heads, on a topic of its own: what stands there, and what keeps it right."""
 
 from collections import Counter
-from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import msgspec
-import pytest
 
 from events.checkpoints import encode_hashes, encode_message
 from events.decision import LaneKey
@@ -19,17 +16,11 @@ from market.cli.console import Exit
 from tests.process_support import finish, start_bare_cli
 from tests.record_support import create_topic, delete_topic, eventually, send_raw
 from tests.rules.test_checkpoints import head_of, leaves
-from tests.seal_support import Sealed, sealed_on
+from tests.seal_support import Sealed
 from tests.wire.test_witness import witness_on
-from tests.wire_support import FIRST, LANES, Wire
+from tests.wire_support import FIRST, LANES
 
 OTHER = LaneKey(FIRST.stream, 1)
-
-
-@pytest.fixture
-async def sealed(wire: Wire, database: Any, tmp_path: Path) -> AsyncIterator[Sealed]:
-    async with sealed_on(wire, database, tmp_path) as made:
-        yield made
 
 
 async def grown(sealed: Sealed, word: str, events: int) -> None:

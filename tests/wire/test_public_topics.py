@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from events.market_events import MatchStruck
 from events.market_terms import SustainabilityProfile
-from events.vocabulary import Assay, Cell, Composition, PhysicalLot, StatedPrice
+from events.vocabulary import Assay, Cell, Composition, PhysicalLot
 from market.commands import clearings, lots, matches, offers, parties, requirements
 from market.rules.streams.streams import OpenStream, partner_topic
 from market.topics import declared_topics, open_reading
@@ -19,6 +19,7 @@ from tests.market_drafts import (
     TONNE_G,
     VALID_UNTIL,
     Firm,
+    euro,
     lot_draft,
     requirement_draft,
     supply_draft,
@@ -79,10 +80,6 @@ def wanted_g_of(k: int) -> int:
     return 3 * TONNE_G + 131_171 + 13 * k
 
 
-def price(micro: int) -> StatedPrice:
-    return StatedPrice(amount_micro=micro, currency="EUR", per="element")
-
-
 def composition() -> Composition:
     cells = {"Nd": ND_PPB, "Pr": 7 * PERCENT, "Dy": PERCENT, "Th": 0}
     return Composition(
@@ -97,7 +94,7 @@ def composition() -> Composition:
 
 def supply(k: int, ask: int) -> dict[str, Any]:
     return {
-        "ask": price(ask),
+        "ask": euro(ask),
         "net_wet_g": wet_g_of(k),
         "composition": composition(),
         "assay": Assay(laboratory=f"laboratory-{k}", reference=f"assay-{k}", sampled_on=START.date()),
@@ -107,7 +104,7 @@ def supply(k: int, ask: int) -> dict[str, Any]:
 
 def demand(k: int, limit: int) -> dict[str, Any]:
     profile = SustainabilityProfile(eu_origin_ueur_per_kg=weight_of(k), cap_ueur_per_kg=weight_of(k))
-    return {"limit": price(limit), "basis_g": wanted_g_of(k), "profile": profile}
+    return {"limit": euro(limit), "basis_g": wanted_g_of(k), "profile": profile}
 
 
 async def trade_oddly(scene: Scene) -> None:

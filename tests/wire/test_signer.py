@@ -2,7 +2,6 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -27,16 +26,10 @@ from tests.record_support import (
     running,
     send_raw,
 )
-from tests.seal_support import Sealed, sealed_on, signer_on
-from tests.wire_support import FIRST, LANES, Wire
+from tests.seal_support import Sealed, signer_on
+from tests.wire_support import FIRST, LANES
 
 WHOLE = ("lane", "journal", "relay", "consumer", "tile", "checkpoint", "cosignature", "key_rotation")
-
-
-@pytest.fixture
-async def sealed(wire: Wire, database: Any, tmp_path: Path) -> AsyncIterator[Sealed]:
-    async with sealed_on(wire, database, tmp_path) as made:
-        yield made
 
 
 async def journal_root(sealed: Sealed, size: int) -> bytes:

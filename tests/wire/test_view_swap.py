@@ -19,7 +19,7 @@ from market.view_swap import CannotSwap, swap_views
 from tests.conftest import Database
 from tests.market_days import trade_for_a_while
 from tests.market_drafts import Firm
-from tests.market_support import PLACE_OF_PROJECTOR, Scene, project, scene_on
+from tests.market_support import PLACE_OF_PROJECTOR, Scene, project
 from tests.process_support import caught_up, eventually, finish, serving, start_cli, wired
 from tests.record_support import standing_still
 from tests.store.test_tables import POSTGRES, dumper
@@ -34,12 +34,6 @@ where order_id = (select order_id from view.order_entry order by order_id limit 
 @pytest.fixture
 def database(market_database: Database) -> Database:
     return market_database
-
-
-@pytest.fixture
-async def scene(database: Database) -> AsyncIterator[Scene]:
-    async with scene_on(database) as opened:
-        yield opened
 
 
 @pytest.fixture

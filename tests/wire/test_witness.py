@@ -3,7 +3,7 @@
 import asyncio
 import shutil
 import signal
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,14 +24,8 @@ from market.cli.console import Exit
 from tests.process_support import finish, start_bare_cli, wired
 from tests.record_support import crash_points, crashed_child, eventually, recreate_topic, send_raw, wall_clock
 from tests.rules.test_checkpoints import head_of, leaves
-from tests.seal_support import Sealed, sealed_on
-from tests.wire_support import FIRST, Wire
-
-
-@pytest.fixture
-async def sealed(wire: Wire, database: Any, tmp_path: Path) -> AsyncIterator[Sealed]:
-    async with sealed_on(wire, database, tmp_path) as made:
-        yield made
+from tests.seal_support import Sealed
+from tests.wire_support import FIRST
 
 
 @pytest.fixture
