@@ -20,8 +20,9 @@ from servers import Servers, server_versions, servers
 
 from events.connections import cluster_id, open_client, open_pool
 from events.envelope import Recorded
+from events.handling import Batch
 from events.journal import DEFAULT_LANES
-from events.subscription import Batch, Subscription
+from events.subscription import Subscription
 from events.topics import record_topic
 from events.writes import Write, send
 from market.topics import create_topics

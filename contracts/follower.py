@@ -14,9 +14,9 @@ from events.contract_events import AgreementDrafted
 from events.decision import LaneKey, Moment
 from events.envelope import Draft, Recorded
 from events.faults import crash_point
+from events.handling import Batch
 from events.heads import Apply, append, lock_lanes
 from events.market_events import MatchConfirmed
-from events.subscription import Batch
 
 log = structlog.get_logger("lodestone.follower")
 

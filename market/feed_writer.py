@@ -10,8 +10,8 @@ from typing import Final
 from msgspec import Struct
 
 from events.connections import DATABASE_AWAY, Pool, acquire
+from events.handling import Batch
 from events.positions import NotOwner, Step
-from events.subscription import Batch
 from market.rules.streams.partner_lines import PartnerLine
 from market.store import feed
 

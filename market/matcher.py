@@ -14,10 +14,10 @@ from events.connections import Connection, Pool, acquire
 from events.decision import LaneKey
 from events.envelope import Draft, Recorded
 from events.faults import crash_point
+from events.handling import Batch
 from events.heads import allow_for, lock_lanes
 from events.large_appends import RowsAhead, append_large
 from events.market_events import ClearingCompleted, ClearingPlanned, MatchStruck
-from events.subscription import Batch
 from market import round_books
 from market.lane_memory import SNAPSHOT_AFTER_EVENTS
 from market.metrics import CLEARING_SECONDS, CLEARINGS

@@ -1,6 +1,6 @@
 """PROCESS: events → views, lane by lane, in the transaction that moves the projector's own position."""
 
-from events.subscription import Batch
+from events.handling import Batch
 from market.store import views
 
 

@@ -19,11 +19,11 @@ from events.connections import Pool, acquire
 from events.decision import LaneKey
 from events.envelope import Recorded
 from events.faults import crash_point
+from events.handling import Batch
 from events.ids import text_of
 from events.market_events import SupplyOffered
 from events.publishing import DerivedIds, MessageKind, TopicWriter, message_kind, moment, written_event
 from events.record_batches import WrittenRecord, written_text
-from events.subscription import Batch
 from market.feed_writer import FeedWriter
 from market.lane_memory import SNAPSHOT_AFTER_EVENTS, LaneMemory
 from market.metrics import TAPE_RECORDS

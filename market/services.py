@@ -17,11 +17,12 @@ from contracts.timers import Timers as AgreementTimers
 from events.clock_bounds import UNBOUNDED
 from events.decision import LaneKey
 from events.envelope import Recorded
+from events.handling import Batch, Handler, Keeper
 from events.ids import new_id
 from events.older_journal import close_lanes
 from events.publishing import TopicWriter
 from events.relay import Relay
-from events.subscription import DEFAULT_LIMITS, Batch, Handler, Keeper, Subscription
+from events.subscription import DEFAULT_LIMITS, Subscription
 from events.vocabulary import STREAMS
 from market.audit.auditor import ChainFollower
 from market.audit.schedule import audit_now_and_then

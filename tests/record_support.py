@@ -32,14 +32,15 @@ from events.connections import (
 )
 from events.decision import Decision, LaneKey, Moment, Request
 from events.envelope import Draft, Recorded
+from events.handling import Batch, Handler
 from events.journal import Deployment, initialise
 from events.lane import LaneWriter
 from events.party_events import FacilityRevoked
 from events.refusal import Refusal
 from events.relay import Limits as RelayLimits
 from events.relay import Relay
-from events.subscription import Batch, Handler, Subscription
 from events.subscription import Limits as ReaderLimits
+from events.subscription import Subscription
 from events.topics import topic_records
 from events.writes import Write
 

@@ -15,9 +15,9 @@ from events.codec import Undecodable, decode_envelope
 from events.connections import cluster_id
 from events.decision import LaneKey
 from events.envelope import Recorded, deployment_of
+from events.handling import Batch
 from events.head_ledger import Fault
 from events.notes import VerifierKey
-from events.subscription import Batch
 from events.topics import record_topic
 from events.vocabulary import STREAMS
 from market.audit.lane_verdict import Bounds, Divergence, LaneVerdict

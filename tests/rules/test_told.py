@@ -10,8 +10,8 @@ from structlog.testing import capture_logs
 from events.chain import genesis
 from events.decision import LaneKey
 from events.envelope import Recorded
+from events.handling import Batch
 from events.positions import Place
-from events.subscription import Batch
 from market.services import Told
 from tests.blotter import DEPLOYMENT
 from tests.tampered_lanes import template

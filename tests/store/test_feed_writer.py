@@ -8,9 +8,9 @@ from msgspec.structs import replace
 
 from events.decision import LaneKey
 from events.envelope import Recorded
+from events.handling import Batch
 from events.leases import take_leases
 from events.positions import NotOwner, read_place
-from events.subscription import Batch
 from market.feed_writer import FeedWriter
 from market.rules.streams.partner_lines import PartnerLine, ShownLane
 from market.store import feed

@@ -13,6 +13,7 @@ from uuid_utils.compat import uuid7
 
 from events import journal
 from events.envelope import Draft, Recorded
+from events.handling import Batch
 from events.heads import Heads, Stamp, append, lock_lanes
 from events.journal import JournalRow, read_head, read_rows
 from events.large_appends import RowsAhead, append_large
@@ -21,7 +22,6 @@ from events.market_events import ClearingAbandoned, ClearingCompleted, ClearingP
 from events.positions import read_place
 from events.row_bytes import RowBytes
 from events.row_counts import RowCountWrong
-from events.subscription import Batch
 from events.vocabulary import INTEGER_MAX
 from events.writes import Prepared
 from market.commands import matches

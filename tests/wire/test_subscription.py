@@ -10,10 +10,11 @@ import pytest
 
 from events.connections import DATABASE_LOST, acquire
 from events.decision import LaneKey
+from events.handling import Batch
 from events.journal import read_head
 from events.leases import SHARED_LOOK_SECONDS_MAX, Leases, take_leases
 from events.positions import at_work
-from events.subscription import Batch, Subscription
+from events.subscription import Subscription
 from tests.record_support import (
     KeepingHandler,
     SeenHandler,

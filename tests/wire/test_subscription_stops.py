@@ -8,9 +8,9 @@ import pytest
 from events.chain import next_head
 from events.codec import headers
 from events.decision import LaneKey
+from events.handling import Batch
 from events.positions import reread, resume
 from events.refusal import LaneStopped
-from events.subscription import Batch
 from tests.record_support import (
     STREAM,
     SeenHandler,
