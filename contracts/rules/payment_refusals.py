@@ -4,7 +4,7 @@ from events.refusal import Refusal
 
 
 class InvoiceUnknown(Refusal):
-    """There is no such invoice, or it is of others."""
+    """There is no such invoice, or it belongs to others."""
 
     code = "invoice_unknown"
 
@@ -16,37 +16,38 @@ class PaymentUnknown(Refusal):
 
 
 class PaymentOfOther(Refusal):
-    """Only the {side} of a payment does this."""
+    """Only the {side} of a payment can do this."""
 
     code = "payment_of_other"
 
 
 class PaymentStatusUnfit(Refusal):
-    """The payment is {status}; this needs one that is {needed}."""
+    """The payment is {status}; this step needs one that is {needed}."""
 
     code = "payment_status_unfit"
 
 
 class PaymentRepeated(Refusal):
-    """A payment of this value date and reference between the same two stands already: {payment}."""
+    """These two already have a payment with this value date and reference: {payment}."""
 
     code = "payment_repeated"
 
 
 class InvoiceOverpaid(Refusal):
-    """Of {invoice} {open} {currency} can still be paid: what comes beyond it is for its payee to return."""
+    """Only {open} {currency} of {invoice} can still be paid: its payee returns what exceeds it, outside."""
 
     code = "invoice_overpaid"
 
 
 class InvoiceNamedTwice(Refusal):
-    """{invoice} is named twice: a payment has one part for an invoice."""
+    """{invoice} is named twice: a payment has one part per invoice."""
 
     code = "invoice_named_twice"
 
 
 class PaymentSignUnfit(Refusal):
-    """{invoice} comes to {total} {currency} for the payer: its part has the same sign, and is not nothing."""
+    """{invoice} amounts to {total} {currency} for the payer: its part needs the same sign and cannot be
+    zero."""
 
     code = "payment_sign_unfit"
 
@@ -58,25 +59,25 @@ class PaymentCurrencyDiffers(Refusal):
 
 
 class PaymentOfSeveral(Refusal):
-    """A payment is between two organisations: {invoice} is of another counterparty."""
+    """A payment is between two organisations, but {invoice} has another counterparty."""
 
     code = "payment_of_several"
 
 
 class PaymentOfMarkets(Refusal):
-    """{invoice} is of another market: state what was paid in each with a payment of its own."""
+    """{invoice} belongs to another market: state a separate payment for each market."""
 
     code = "payment_of_markets"
 
 
 class PaymentSumDiffers(Refusal):
-    """The parts add up to {sum}, the payment is {amount}."""
+    """The parts add up to {sum}, but the payment is {amount}."""
 
     code = "payment_sum_differs"
 
 
 class PaymentBelowZero(Refusal):
-    """More is set off than paid: the other side is the payer of this."""
+    """More is set off than paid: the other side is the payer of this, and has to state it."""
 
     code = "payment_below_zero"
 
@@ -88,12 +89,12 @@ class ValueDayFar(Refusal):
 
 
 class ReceivedAboveStated(Refusal):
-    """Of {invoice} {stated} was stated: state what came beyond it as a receipt of its own."""
+    """Only {stated} was stated for {invoice}: record what exceeds it as a separate incoming payment."""
 
     code = "received_above_stated"
 
 
 class ReceivedAboveTransfer(Refusal):
-    """{received} is more than the {stated} paid: where a set-off is left out, less of the rest has come."""
+    """{received} is more than the {stated} paid: if a set-off is left out, less of the rest was received."""
 
     code = "received_above_transfer"

@@ -10,39 +10,40 @@ class IndexUnitDiffers(Refusal):
 
 
 class ClauseUnitDiffers(Refusal):
-    """{index} is published in {published}, the price reads it in {agreed}: both sign an amendment that reads
-    it as published, and it prices this too."""
+    """{index} is published in {published}, but the price clause reads it in {agreed}: both sign an amendment
+    that reads it as published, which counts for this price too."""
 
     code = "clause_unit_differs"
 
 
 class IndexUnitMissing(Refusal):
-    """An index counts kilograms of something, or is a rate of a currency: state exactly one of the two."""
+    """An index is either a price per kilogram of something, or a rate of a currency: state exactly one of the
+    two."""
 
     code = "index_unit_missing"
 
 
 class IndexPeriodsOverlap(Refusal):
     """The days from {first} to {last} overlap those from {other_first} to {other_last}, for which this index
-    has a value: a value restates all days of another, or none."""
+    has a value: a value has to restate all days of another, or none."""
 
     code = "index_periods_overlap"
 
 
 class IndexRestatementStale(Refusal):
-    """A value of this period published at {published_at} is there already: a restatement comes later."""
+    """There is already a value of this period published at {published_at}: a restatement has to be later."""
 
     code = "index_restatement_stale"
 
 
 class IndexValueInFuture(Refusal):
-    """A value cannot be published before it is known: {moment} has not come yet."""
+    """A value cannot be published in the future: {moment} has not come yet."""
 
     code = "index_value_in_future"
 
 
 class IndexPeriodNotDays(Refusal):
-    """A value is of whole days: its period starts and ends at midnight UTC."""
+    """A value is for whole days: its period has to start and end at midnight UTC."""
 
     code = "index_period_not_days"
 
@@ -54,13 +55,13 @@ class IndexValueEmpty(Refusal):
 
 
 class IndexGap(Refusal):
-    """{index} has no usable value from {first} to {last}, and nothing stands in for it."""
+    """{index} has no usable value from {first} to {last}, and no fallback."""
 
     code = "index_gap"
 
 
 class QuotationPeriodOpen(Refusal):
-    """The quotation period of {index} runs until {last}: the final price cannot be told before."""
+    """The quotation period of {index} runs until {last}: there is no final price before that."""
 
     code = "quotation_period_open"
 
@@ -72,19 +73,19 @@ class NothingPublished(Refusal):
 
 
 class AlreadySettled(Refusal):
-    """This was settled before, by invoice {invoice}."""
+    """This has already been settled, by invoice {invoice}."""
 
     code = "already_settled"
 
 
 class NothingRestated(Refusal):
-    """Today's values give the price that was settled."""
+    """Today's index values give the same price as was settled."""
 
     code = "nothing_restated"
 
 
 class QuarterNotOver(Refusal):
-    """The quarter ends on {last}: its difference cannot be settled before."""
+    """The quarter ends on {last}: its difference cannot be settled before that."""
 
     code = "quarter_not_over"
 
@@ -96,25 +97,25 @@ class QuarterStart(Refusal):
 
 
 class NoContractForDifference(Refusal):
-    """The price of this agreement is no contract for difference."""
+    """The price of this agreement is not a contract for difference."""
 
     code = "no_contract_for_difference"
 
 
 class NothingDelivered(Refusal):
-    """Nothing was accepted in this quarter."""
+    """No delivery was accepted in this quarter."""
 
     code = "nothing_delivered"
 
 
 class QuarterUndecided(Refusal):
-    """A delivery shipped in this quarter is neither accepted nor rejected."""
+    """A delivery shipped in this quarter is not yet accepted or rejected."""
 
     code = "quarter_undecided"
 
 
 class RateMissing(Refusal):
-    """The index is in {given}, the agreement in {expected}: name the exchange rate."""
+    """The index is in {given}, but the agreement in {expected}: name the exchange rate."""
 
     code = "rate_missing"
 
@@ -126,13 +127,13 @@ class RateNeedless(Refusal):
 
 
 class EuroOnly(Refusal):
-    """Penalties and sustainability amounts are in EUR: so has the agreement to be."""
+    """Penalties and sustainability amounts are in EUR, so the agreement has to be in EUR too."""
 
     code = "euro_only"
 
 
 class AmountTooLarge(Refusal):
-    """The agreed terms give {figure}, which no record holds."""
+    """The agreed terms give {figure}, which is too large to record."""
 
     code = "amount_too_large"
 

@@ -40,31 +40,31 @@ class SideWrong(Refusal):
 
 
 class StatusUnfit(Refusal):
-    """The agreement is {status}; this needs one that is {needed}."""
+    """The agreement is {status}; this step needs one that is {needed}."""
 
     code = "status_unfit"
 
 
 class ProposalsMax(Refusal):
-    """An agreement takes {most:proposal|proposals}; end it and draft another."""
+    """An agreement can have {most:proposal|proposals} at most; end it and draft another."""
 
     code = "proposals_max"
 
 
 class NothingProposed(Refusal):
-    """No proposal is on the table."""
+    """There is no open proposal."""
 
     code = "nothing_proposed"
 
 
 class ProposalReplaced(Refusal):
-    """Proposal {given} is not on the table, {current} is."""
+    """Proposal {given} is no longer open; the open one is {current}."""
 
     code = "proposal_replaced"
 
 
 class ProposalOfOther(Refusal):
-    """Only the side that made a proposal withdraws it."""
+    """Only the side that made a proposal can withdraw it."""
 
     code = "proposal_of_other"
 
@@ -76,7 +76,7 @@ class ProposalStands(Refusal):
 
 
 class OtherSideSigns(Refusal):
-    """This organisation is the {side}: it signs for nobody else."""
+    """This organisation is the {side}: it can sign only for itself."""
 
     code = "other_side_signs"
 
@@ -94,7 +94,7 @@ class AlreadySigned(Refusal):
 
 
 class BindingOnly(Refusal):
-    """The agreement binds already: an amendment is signed as binding."""
+    """The agreement is already binding: sign an amendment as binding."""
 
     code = "binding_only"
 
@@ -112,19 +112,19 @@ class ConditionDone(Refusal):
 
 
 class ConditionOfOther(Refusal):
-    """The {side} brings the evidence for {condition}, and the other side may waive it."""
+    """The {side} has to bring the evidence for {condition}; the other side can waive it."""
 
     code = "condition_of_other"
 
 
 class ConditionOverdue(Refusal):
-    """{condition} was due on {due_on}: the other side may waive it, or both amend the date."""
+    """{condition} was due on {due_on}: the other side can waive it, or both amend the date."""
 
     code = "condition_overdue"
 
 
 class EvidenceMissing(Refusal):
-    """A condition that is met needs evidence."""
+    """Meeting a condition needs evidence: name a document."""
 
     code = "evidence_missing"
 
@@ -136,7 +136,7 @@ class LongStopPassed(Refusal):
 
 
 class DateInFuture(Refusal):
-    """{day} has begun nowhere yet: at UTC+14, where days begin first, it is {today}."""
+    """{day} has not begun anywhere on earth yet: at UTC+14, where days begin first, it is {today}."""
 
     code = "date_in_future"
 
@@ -148,25 +148,25 @@ class DatesOutOfOrder(Refusal):
 
 
 class ExtensionsUsed(Refusal):
-    """The agreement can be extended {most:time|times}, and was."""
+    """The agreement can be extended {most:time|times}, and has been."""
 
     code = "extensions_used"
 
 
 class ExtensionOfOther(Refusal):
-    """The extension is the option of the {side}."""
+    """Only the {side} has the option to extend."""
 
     code = "extension_of_other"
 
 
 class ExtensionLate(Refusal):
-    """The last day to extend was {last_day}."""
+    """The last day for an extension was {last_day}."""
 
     code = "extension_late"
 
 
 class PeriodNotNow(Refusal):
-    """Force majeure is declared while it lasts: from {start} to {end} it does not."""
+    """Force majeure is declared while it lasts: today is not within {start} to {end}."""
 
     code = "period_not_now"
 
@@ -178,61 +178,62 @@ class PeriodsOverlap(Refusal):
 
 
 class BeforeEffect(Refusal):
-    """The agreement has been effective since {starts_on} only."""
+    """The agreement has only been effective since {starts_on}."""
 
     code = "before_effect"
 
 
 class SuspensionOfOther(Refusal):
-    """The side that declared force majeure ends it."""
+    """Only the side that declared force majeure can end it."""
 
     code = "suspension_of_other"
 
 
 class OwnForceMajeure(Refusal):
-    """The side that declared force majeure does not end the agreement for it: the other side may."""
+    """The side that declared force majeure cannot end the agreement for that reason; the other side can."""
 
     code = "own_force_majeure"
 
 
 class DeclarationUnknown(Refusal):
-    """Nothing of that was declared: no such force majeure, or no termination."""
+    """There is no such declaration of force majeure or termination."""
 
     code = "declaration_unknown"
 
 
 class DeclarationFinal(Refusal):
-    """This stands in the record from before the other side could contest it, or no side's word made it."""
+    """This cannot be contested: it was recorded before contests existed, or no side declared it."""
 
     code = "declaration_final"
 
 
 class ContestedBefore(Refusal):
-    """This was contested already."""
+    """This has already been contested."""
 
     code = "contested_before"
 
 
 class ContestOver(Refusal):
-    """It could be contested until {contest_by}."""
+    """The time to contest this ended at {contest_by}."""
 
     code = "contest_over"
 
 
 class NothingContested(Refusal):
-    """Nothing of that is contested, or no longer."""
+    """There is nothing contested here, or no longer."""
 
     code = "nothing_contested"
 
 
 class YearContested(Refusal):
-    """Force majeure in contract year {year} is contested, or may still be: its account waits."""
+    """Force majeure in contract year {year} is contested, or still can be: the year is assessed after
+    that."""
 
     code = "year_contested"
 
 
 class ReasonUnfit(Refusal):
-    """{reason} does not end an agreement that is {status}."""
+    """{reason} is not a reason to end an agreement that is {status}."""
 
     code = "reason_unfit"
 
@@ -244,7 +245,7 @@ class CapacityOvercommitted(Refusal):
 
 
 class SourceMissing(Refusal):
-    """The market counts capacity: an agreement that no match led to names the facility that it comes from."""
+    """The market counts capacity: an agreement without a match has to name the facility of its supply."""
 
     code = "source_missing"
 
@@ -256,43 +257,44 @@ class SourceNotOwned(Refusal):
 
 
 class FieldFixed(Refusal):
-    """This can no longer change, since {why}."""
+    """This can no longer change, because {why}."""
 
     code = "field_fixed"
 
 
 class TermOver(Refusal):
-    """The agreement would end on {ends_on}, which is over."""
+    """The agreement would end on {ends_on}, which is in the past."""
 
     code = "term_over"
 
 
 class DayStatedEarly(Refusal):
-    """Only an amendment of an effective agreement says from which day it counts; else the term begins it."""
+    """A day from which terms count is only stated in an amendment of an effective agreement: leave it out;
+    before that, the term begins them."""
 
     code = "day_stated_early"
 
 
 class DaySettled(Refusal):
-    """Terms cannot count from {day}: {what}. They can from {earliest}."""
+    """Terms cannot count from {day}, because {what}. The earliest day is {earliest}."""
 
     code = "day_settled"
 
 
 class YearsDiffer(Refusal):
-    """The term has {expected} contract years, extensions included; {given} are stated."""
+    """The term has {expected} contract years, extensions included, but {given} are stated."""
 
     code = "years_differ"
 
 
 class ExtensionsUnstated(Refusal):
-    """Extensions need both: how many there may be, and of how many years."""
+    """State both for extensions: how many there can be, and of how many years."""
 
     code = "extensions_unstated"
 
 
 class YearsMax(Refusal):
-    """{given:contract year|contract years} with extensions are more than {most}."""
+    """{given:contract year|contract years} with extensions exceed the maximum of {most}."""
 
     code = "years_max"
 
@@ -310,25 +312,25 @@ class ConditionsWithoutLongStop(Refusal):
 
 
 class FormNotOption(Refusal):
-    """The buyer's options cannot name the agreed form {form} again."""
+    """{form} is the agreed form: leave it out of the buyer's options."""
 
     code = "form_not_option"
 
 
 class AgreedAnalyteUnknown(Refusal):
-    """{analyte} is not a known analyte, so no figure of it could be stated and no lot shipped: {meant}."""
+    """{analyte} is not a known analyte, so no lot could be shipped with a figure for it: {meant}."""
 
     code = "agreed_analyte_unknown"
 
 
 class RecycledDemandsCrossed(Refusal):
-    """The highest recycled share is below the least: no lot is both."""
+    """The maximum recycled share is below the minimum: no lot can have both."""
 
     code = "recycled_demands_crossed"
 
 
 class FootprintScopeOfNone(Refusal):
-    """It says of what a highest footprint is, and none is stated: state both, or neither."""
+    """This says what a maximum footprint refers to, but none is stated: state both, or neither."""
 
     code = "footprint_scope_of_none"
 
@@ -352,7 +354,7 @@ class CurrencyWithoutCents(Refusal):
 
 
 class LimitsCrossed(Refusal):
-    """The least of {analyte} is above its most."""
+    """The minimum of {analyte} is above its maximum."""
 
     code = "limits_crossed"
 
@@ -364,7 +366,7 @@ class GoodsSizesNotOfShape(Refusal):
 
 
 class PriceOfMatchOnly(Refusal):
-    """A matched price belongs to the agreement of its match, unchanged."""
+    """Only the agreement of a match can have a matched price, unchanged."""
 
     code = "price_of_match_only"
 
@@ -376,6 +378,6 @@ class NominationsOutOfOrder(Refusal):
 
 
 class NotOfSpot(Refusal):
-    """A spot contract has one delivery: no take-or-pay, nominations or extensions."""
+    """A spot contract has one delivery: leave out take-or-pay, nominations and extensions."""
 
     code = "not_of_spot"

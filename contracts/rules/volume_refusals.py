@@ -10,37 +10,37 @@ class LevelNotAgreed(Refusal):
 
 
 class YearUnknown(Refusal):
-    """The agreement has {years} contract years; this falls in none of them."""
+    """The agreement has {years} contract years, and this is outside all of them."""
 
     code = "year_unknown"
 
 
 class YearClosed(Refusal):
-    """Contract year {year} was assessed: its quantities are final."""
+    """Contract year {year} was assessed, so its quantities are final."""
 
     code = "year_closed"
 
 
 class YearNotOpen(Refusal):
-    """Contract year {year} begins on {start} only."""
+    """Contract year {year} does not begin before {start}."""
 
     code = "year_not_open"
 
 
 class PeriodNotAPart(Refusal):
-    """A {level} nomination is for one part of a contract year: here it would be {start} to {end}."""
+    """A {level} nomination is for one part of a contract year: here it has to be {start} to {end}."""
 
     code = "period_not_a_part"
 
 
 class NoticeOver(Refusal):
-    """The {level} word had to be in before {due}, {notice_days:day|days} ahead."""
+    """The {level} nomination was due before {due}, {notice_days:day|days} ahead."""
 
     code = "notice_over"
 
 
 class LevelAboveMissing(Refusal):
-    """The {level} nomination comes first: this one is a share of it."""
+    """The {level} nomination comes first, since this one is a share of it."""
 
     code = "level_above_missing"
 
@@ -52,25 +52,25 @@ class OutsideBand(Refusal):
 
 
 class PartsNominated(Refusal):
-    """Shorter periods within this one are nominated already: it no longer changes."""
+    """Shorter periods within this one are already nominated, so it can no longer change."""
 
     code = "parts_nominated"
 
 
 class FormNotAgreed(Refusal):
-    """{form} was not agreed: the buyer may choose {forms}."""
+    """{form} was not agreed: the buyer can choose {forms}."""
 
     code = "form_not_agreed"
 
 
 class MakeUpExceeded(Refusal):
-    """{asked_kg} kg of make-up are more than the {remaining_kg} kg that remain."""
+    """{asked_kg} kg of make-up are more than the remaining {remaining_kg} kg."""
 
     code = "make_up_exceeded"
 
 
 class NominatedAlready(Refusal):
-    """This period was nominated in time: no rule speaks for the buyer."""
+    """This period was nominated in time, so no default nomination is made."""
 
     code = "nominated_already"
 
@@ -88,19 +88,19 @@ class ShortfallTooLarge(Refusal):
 
 
 class ShortfallEmpty(Refusal):
-    """A shortfall of nothing need not be told."""
+    """A notice of shortfall needs a quantity above zero."""
 
     code = "shortfall_empty"
 
 
 class NoTakeOrPay(Refusal):
-    """The agreement has no take-or-pay clause: no year is assessed."""
+    """The agreement has no take-or-pay clause, so no year is assessed."""
 
     code = "no_take_or_pay"
 
 
 class YearAssessedAlready(Refusal):
-    """Contract year {year} was assessed already."""
+    """Contract year {year} has already been assessed."""
 
     code = "year_assessed_already"
 
@@ -119,6 +119,7 @@ class DeliveriesUnsettled(Refusal):
 
 
 class YearUnpriced(Refusal):
-    """Contract year {year} has no price yet: nothing was invoiced in it, and its index lacks a value."""
+    """Contract year {year} has no price yet: nothing was invoiced in it, and a value of its index is
+    missing."""
 
     code = "year_unpriced"

@@ -574,7 +574,7 @@ async def test_both_sides_read_by_when_the_buyer_acts(shop: Shop) -> None:
                 shop, f"{delivery}/weighing", buyer, {"weighed_on": "2027-06-09", "net_wet_t": "9"}
             )
             assert (409, "buyer_act_over") == (late.status_code, late.json()["code"])
-            assert "its weighing is deemed done from 2027-06-10T00:00:00Z on" in late.json()["detail"]
+            assert "its weighing has been deemed done since 2027-06-10T00:00:00Z" in late.json()["detail"]
         await timers.tick()
         shown = [(await shop.ask("GET", delivery, by=side)).json() for side in (seller, buyer)]
         assert shown[0]["awaited"] == shown[1]["awaited"]
@@ -606,7 +606,10 @@ async def test_an_index_that_is_read_in_another_unit_than_published(shop: Shop) 
     lapsing = ("make_up_past_term", "/terms/take_or_pay/makeup_years")
     assert {unlike, lapsing} <= set(warnings(made)), made.text
     told = next(each["detail"] for each in made.json()["warnings"] if each["code"] == unlike[0])
-    assert "ndpr-oxide is published in USD per kg oxide, the price reads it in EUR per kg oxide" in told
+    assert (
+        "ndpr-oxide is published in USD per kg oxide, but the price clause reads it in EUR per kg oxide"
+        in told
+    )
     etag = made.headers["etag"]
     other = {**terms, "shortfall_notice_days": 5}
     proposed = await post(

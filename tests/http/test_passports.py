@@ -295,7 +295,7 @@ async def test_claims_without_evidence_and_expired_papers_at_once(shop: Shop, se
     )
     expired, unsupported = (error["detail"] for error in answer.json()["errors"])
     assert "2025-01-01" in expired
-    assert "A claim of recycled names at least one document that supports it." == unsupported
+    assert "A claim of recycled needs at least one document that supports it." == unsupported
     assert before == await shop.rows()
 
 

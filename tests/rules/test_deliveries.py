@@ -152,7 +152,7 @@ def test_what_was_rejected_may_be_replaced_and_what_was_settled_counts_as_settle
     of.assayed(stated=off_spec, net_wet_g=20 * TONNE_G).reject()
     of.ship(stated=figures(**CLEAN), net_wet_g=20 * TONNE_G).weigh(net_wet_g=15 * TONNE_G)
     of.ship(stated=figures(**CLEAN))
-    expected = "8000 kg on top of 20000 kg pass the match's 20000 kg by over 10 %"
+    expected = "8000 kg on top of 20000 kg exceed the match's 20000 kg by over 10 %"
     with pytest.raises(Refusals, match=re.escape(expected)):
         of.ship(stated=figures(**CLEAN))
 
@@ -441,9 +441,9 @@ def test_figures_that_are_the_oxides_of_what_was_stated_are_told_so(
 @pytest.mark.parametrize(
     ("named", "instead"),
     [
-        ("Nd2O3", "Nd2O3 is no analyte: state Nd, with reported_as Nd2O3 and the figure as it is."),
-        ("ThO2", "ThO2 is no analyte: state Th, with reported_as ThO2 and the figure as it is."),
-        ("Xx", "Xx is no analyte: there are "),
+        ("Nd2O3", "Nd2O3 is not a known analyte: state Nd, with reported_as Nd2O3 and the figure as it is."),
+        ("ThO2", "ThO2 is not a known analyte: state Th, with reported_as ThO2 and the figure as it is."),
+        ("Xx", "Xx is not a known analyte: there are "),
     ],
 )
 def test_an_oxide_that_is_named_as_analyte_is_told_how_it_is_reported(named: str, instead: str) -> None:
@@ -527,7 +527,7 @@ def handed_in(by: str = "seller", terms: Any = FLAT) -> Deliveries:
 def test_a_day_that_cannot_be_is_told_with_the_day_that_bounds_it() -> None:
     (late,) = refusals(lambda: begun().ship(shipped_on=SHIPPED + timedelta(days=1)))
     assert late.detail().endswith(
-        f" has begun nowhere yet: at UTC+14, where days begin first, it is {SHIPPED}."
+        f" has not begun anywhere on earth yet: at UTC+14, where days begin first, it is {SHIPPED}."
     )
     (early,) = refusals(lambda: begun().ship(shipped_on=date(2026, 12, 31)))
     assert "a shipment cannot be before the first day of the contract (2027-01-01)." == early.detail()

@@ -184,7 +184,7 @@ def test_what_is_settled_is_named() -> None:
     paper.settled = replace(settled_by((numbered(7), date(2028, 4, 2)), quarter, Volumes()), year=1)
     with pytest.raises(Refusals) as raised:
         paper.propose("seller", replace(of_price(120), effective_from=date(2027, 12, 31)))
-    told = "Terms cannot count from 2027-12-31: {}. They can from {}."
+    told = "Terms cannot count from 2027-12-31, because {}. The earliest day is {}."
     assert [
         told.format(f"del_{numbered(7).hex} left on 2028-04-02", "2028-04-03"),
         told.format("the difference of the quarter that ended on 2028-03-31 is settled", "2028-04-01"),

@@ -113,7 +113,10 @@ def test_nothing_is_shipped_at_a_price_that_misreads_its_index(
     assert [(f"/price/index/{member}", published, agreed) for member, published, agreed in expected] == [
         (each.pointer, str(each.figures["published"]), str(each.figures["agreed"])) for each in found
     ]
-    assert f"published in {expected[0][1]}, the price reads it in {expected[0][2]}" in found[0].detail()
+    assert (
+        f"published in {expected[0][1]}, but the price clause reads it in {expected[0][2]}"
+        in found[0].detail()
+    )
     assert not [event for event in lane.events if isinstance(event.data, DeliveryShipped)]
 
 

@@ -208,7 +208,7 @@ async def test_of_a_signature_and_an_offer_at_once_one_takes_the_last_tonnes(sce
 
 async def test_an_agreement_names_its_facility_or_is_flagged_as_uncounted(scene: Scene) -> None:
     assert [
-        "The market counts capacity: an agreement that no match led to names the facility that it comes from."
+        "The market counts capacity: an agreement without a match has to name the facility of its supply."
     ] == (await refused_signature(scene, from_site(scene, 8, source=UNSET)))
     other = SourceClause(facility=scene.sellers[1].facility, basis_ppb=PPB)
     assert ["The seller has no such facility."] == await refused_signature(
