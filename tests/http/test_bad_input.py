@@ -165,8 +165,8 @@ async def test_figures_of_oxides_that_are_no_elements_are_named_with_what_they_c
     assert (422, "elements_over_oxide") == (problem["status"], problem["code"])
     assert {"/composition/cells": "elements_over_oxide"} == found(problem)
     assert (
-        "As oxides they add up to 116.135 % of separated oxide, over 105 %. "
-        "With reported_as Nd2O3, Pr6O11 they are Nd 66.362 %, Pr 18.292 %."
+        "Converted to oxides, the figures add up to 116.135 % of separated oxide, over 105 %. If they are "
+        "oxides already, state reported_as Nd2O3, Pr6O11: then they are Nd 66.362 %, Pr 18.292 %."
     ) == problem["errors"][0]["detail"]
     for each, oxide in zip(cells, ("Nd2O3", "Pr6O11"), strict=True):
         each["reported_as"] = oxide
@@ -233,7 +233,7 @@ async def test_a_country_that_is_none_is_refused_wherever_it_is_posted(shop: Sho
     )
     problem = await refused(shop, needed, "/v1/requirements")
     told = [(fault["pointer"], fault["detail"]) for fault in problem["errors"]]
-    assert [("/carriage/0/country", "EL is no country of ISO 3166-1: write GR.")] == told
+    assert [("/carriage/0/country", "EL is not a country code of ISO 3166-1: write GR.")] == told
 
 
 async def test_an_order_with_a_country_that_is_none_is_shown_and_amended_as_it_stands(shop: Shop) -> None:

@@ -95,8 +95,8 @@ async def test_all_that_is_wrong_is_told_at_once(shop: Shop) -> None:
         ("forecast_before_placed", "/first"),
     ] == [(each["code"], each["pointer"]) for each in told]
     assert (
-        "Nothing comes back in 2019-Q4: the first units are placed in 2020-Q1, and return later."
-        == told[-1]["detail"]
+        "Nothing comes back in 2019-Q4: the first units are placed on the market in 2020-Q1, and "
+        "return later." == told[-1]["detail"]
     )
 
 

@@ -206,8 +206,8 @@ def check_loop(loop: str) -> None:
     (neodymium,) = rows(loop, "Nd  ")
     assert decimals("1090.826", "44.3624", "483.917", "4.7028", "51.299", "555.610") == neodymium
     assert neodymium[0] == neodymium[2] + neodymium[4] + neodymium[5]
-    assert "49.3624435 % is claimed; by controlled_blending the inputs carry 44.3624435 %." in loop
-    assert "outputs claim 659437.876 g; of the inputs 604899.085 g are claimed." in loop
+    assert "49.3624435 % is claimed; with controlled_blending the inputs support only 44.3624435 %." in loop
+    assert "outputs claim 659437.876 g, but the inputs only 604899.085 g." in loop
     chain = "MAG-302 ← AL-301, POW-301 ← ADD-301, CORE-301, OX-301, SCR-301 ← MON-301, MOT-1 ← MAG-301"
     assert chain in loop
 

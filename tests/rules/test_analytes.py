@@ -139,7 +139,7 @@ def test_a_name_that_is_no_analyte_is_told_what_to_state(name: str, told: str, o
     assert ("analyte_unknown", "/composition/cells/0/analyte") == (refusal.code, refusal.pointer)
     assert f"{name} is not a known analyte: {of_cell}." == refusal.detail()
     (wrong,) = figure_refusals((AnalyteResult(analyte=name, fraction_ppb=1),), (), "/results", None)
-    assert f"{name} is no analyte: {told if name == 'TREO' else of_cell}." == wrong.detail()
+    assert f"{name} is not a known analyte: {told if name == 'TREO' else of_cell}." == wrong.detail()
 
 
 def test_a_name_that_means_nothing_is_told_all_that_there_are() -> None:
@@ -167,7 +167,7 @@ def test_two_figures_of_one_element_are_told_their_sum() -> None:
     ferrous, ferric = cell("Fe", "10", "FeO"), cell("Fe", "20", "Fe2O3")
     (refusal,) = cell_refusals(sample(ferrous, ferric))
     assert ("analyte_in_two_forms", "/composition/cells/1/analyte") == (refusal.code, refusal.pointer)
-    assert "Fe is stated as FeO and as Fe2O3, together 21.761 % of Fe." in refusal.detail()
+    assert "Fe is stated as FeO and as Fe2O3, together 21.761 % of Fe," in refusal.detail()
     assert "as FeO and as Fe2O3" == in_two_forms(ferrous, replace(below("Fe", "1"), reported_as="Fe2O3"))
     assert [("duplicate_entry", "/composition/cells/1/analyte")] == codes(
         cell_refusals(sample(ferrous, ferrous))

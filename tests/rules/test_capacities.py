@@ -114,7 +114,7 @@ def test_what_cannot_be_a_capacity_is_refused_with_what_is_wrong() -> None:
         ("ramp_missing", "/capacities/2/ramp"),
         ("ramp_not_ascending", "/capacities/3/ramp/1"),
     ] == [(reason.code, reason.pointer) for reason in reasons]
-    assert "The ramp states 2026-Q3 after 2027-Q1: steps follow each other in time." == reasons[-1].detail()
+    assert "The ramp has 2026-Q3 after 2027-Q1: state its steps in order of time." == reasons[-1].detail()
     assert [] == capacity_refusals((RAMPED,), "planned")
     assert [] == capacity_refusals((YEARLY,), None)
 

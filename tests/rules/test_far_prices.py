@@ -164,6 +164,6 @@ def test_a_code_that_the_market_does_not_hold_is_refused_with_those_that_it_hold
     assert ("/term/index", "reference_unknown") == (told.pointer, told.code)
     for code in HELD.references:
         assert code in told.detail()
-    assert "It holds none." in reference_unknown("/term/index", "x", MarketInputs()).detail()
+    assert "It has none." in reference_unknown("/term/index", "x", MarketInputs()).detail()
     many = MarketInputs(references={f"c{n:02}": HELD.references["NdPr_oxide_99"] for n in range(14)})
     assert "c11 and 2 more." in reference_unknown("/term/index", "x", many).detail()

@@ -141,7 +141,8 @@ def test_more_than_the_figure_is_refused_with_both_figures(quantile: Quantile) -
     assert (most < 5_600_000) == (quantile == "low")
     found = refusals(lambda: offers.post(posting(), post_supply(swarf(forecast=few)), moment()))
     expected = (
-        f"The low figure of ndpr for 2026-Q2 is {most // 1000}.{most % 1000:03d} kg: 5600.000 kg are offered."
+        f"The low figure of ndpr for 2026-Q2 is {most // 1000}.{most % 1000:03d} kg, "
+        "but 5600.000 kg are offered."
     )
     assert ([expected] if quantile == "low" else []) == [each.detail() for each in found]
 
@@ -173,7 +174,7 @@ def test_units_are_offered_once(forecast: Any, status: Any, taken_g: int, expect
     most = closed_form_g(30)
     told = (
         f"The middle figure of ndpr in 2026-Q2 is {most // 1000}.{most % 1000:03d} kg: "
-        f"{expected // 1000}.000 kg are offered, 5600.000 kg added."
+        f"{expected // 1000}.000 kg are already offered, 5600.000 kg more are too much."
     )
     assert ([told] if expected else []) == [each.detail() for each in found]
 
@@ -374,7 +375,7 @@ def test_whole_magnets_are_offered_up_to_the_share_that_can_be_used_again() -> N
     assert [] == posted_ahead(whole_magnets(most // TONNE_G))
     text = f"{most // 1000}.{most % 1000:03d} kg"
     assert [
-        f"The middle figure of ndfeb-reuse for 2026-Q2 is {text}: 5000.000 kg are offered."
+        f"The middle figure of ndfeb-reuse for 2026-Q2 is {text}, but 5000.000 kg are offered."
     ] == posted_ahead(whole_magnets(5))
 
 
@@ -388,19 +389,20 @@ def test_a_unit_is_offered_to_reuse_or_to_recycling() -> None:
     # 5,600 kg of NdPr ask for 18,666.7 kg of magnets: 841 kg are left for reuse.
     told = (
         f"The middle figure of ndfeb-reuse, recycled magnets among them, in 2026-Q2 is "
-        f"{back // 1000}.{back % 1000:03d} kg: 18666.667 kg are offered, 1000.000 kg added."
+        f"{back // 1000}.{back % 1000:03d} kg: 18666.667 kg are already offered, 1000.000 kg more "
+        "are too much."
     )
     assert [told] == posted_ahead(whole_magnets(1), of_ndpr)
     # 4 t of whole magnets would have given 1,200 kg of NdPr.
     most = closed_form_g(30)
     told = (
         f"The middle figure of ndpr in 2026-Q2 is {most // 1000}.{most % 1000:03d} kg: "
-        "1200.000 kg are offered, 5600.000 kg added."
+        "1200.000 kg are already offered, 5600.000 kg more are too much."
     )
     assert [told] == posted_ahead(swarf(forecast=RETURNED), of_reuse, terms=TERMS)
     told = (
         f"The middle figure of ndfeb-reuse in 2026-Q2 is {fit // 1000}.{fit % 1000:03d} kg: "
-        "4000.000 kg are offered, 1000.000 kg added."
+        "4000.000 kg are already offered, 1000.000 kg more are too much."
     )
     assert [told] == posted_ahead(whole_magnets(1), of_reuse)
 
@@ -435,7 +437,7 @@ def test_more_than_the_percentile_is_refused_with_both_figures() -> None:
     units = int(binom.ppf(0.1, 385_000, 1 - math.exp(-1 / 20)))
     assert 300 * units == most < 5_600_000 < returned_g(replace(fewer, percentile=50), "ndpr")
     figure = f"{most // 1000}.{most % 1000:03d} kg"
-    told = f"The middle p10 figure of ndpr for 2026-Q2 is {figure}: 5600.000 kg are offered."
+    told = f"The middle p10 figure of ndpr for 2026-Q2 is {figure}, but 5600.000 kg are offered."
     assert [told] == posted_ahead(swarf(forecast=fewer), terms=TERMS)
 
 
@@ -446,8 +448,8 @@ def test_nothing_comes_back_before_the_first_sale() -> None:
         )
         found = refusals(partial(offers.post, posting(), post_supply(swarf(forecast=early)), moment()))
         assert (
-            f"Nothing comes back in 2026-Q{quarter}: the first units are placed in 2026-Q{quarter}, and "
-            "return later."
+            f"Nothing comes back in 2026-Q{quarter}: the first units are placed on the market in "
+            f"2026-Q{quarter}, and return later."
         ) in [each.detail() for each in found]
 
 
@@ -476,7 +478,7 @@ def test_a_ramp_a_quarter_late_on_time_and_early(quantile: Quantile, most: str) 
         net_wet_g=tonnes * TONNE_G, tranches=(tranche,), forecast=replace(RAMPED, quantile=quantile)
     )
     found = refusals(lambda: offers.post(posting(member=ramped(RAMP)), post_supply(draft), moment()))
-    assert [f"The {quantile} figure of swarf for 2026-Q2 is {most} t: 60 t are offered."] == [
+    assert [f"The {quantile} figure of swarf for 2026-Q2 is {most} t, but 60 t are offered."] == [
         each.detail() for each in found
     ]
 

@@ -175,7 +175,7 @@ def test_a_rule_set_names_an_algorithm_that_the_matcher_computes() -> None:
     found = refusals(lambda: desk.publish_rule_set(STATE, unknown, moment()))
     assert [("algorithm_unknown", "/algorithm")] == [(each.code, each.pointer) for each in found]
     assert (
-        "No matcher computes the algorithm greedy-1: a rule set names lexicographic-3." == found[0].detail()
+        "The algorithm greedy-1 is not supported: a rule set can name lexicographic-3." == found[0].detail()
     )
 
 

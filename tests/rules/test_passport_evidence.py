@@ -165,7 +165,7 @@ def test_the_lot_number_is_the_passports() -> None:
     state = posting(passport=passport())
     with pytest.raises(Refusals) as refused:
         lots.list_lot(state, post_supply(lot(physical_lot=number)), moment())
-    told = "Lot LOT-2 is stated, the passport is of LOT-1; a transformation makes a lot of a rest."
+    told = "Lot LOT-2 is stated, but the passport is for LOT-1; make a rest a lot by a transformation."
     assert [("/physical_lot/lot_number", told)] == [
         (reason.pointer, reason.detail()) for reason in refused.value.refusals
     ]

@@ -119,8 +119,8 @@ def test_a_bill_that_is_not_of_the_record_is_told_with_both_bills() -> None:
     fewer = bill_of((lines[0], replace(lines[1], mass_mg=44_500)))
     (found,) = refusals(lambda: stating(asked(passport=PASSPORT), record=fewer))
     assert (
-        "The bill has 8 x 45 g = 360 g, the record of magnets in the passport "
-        "5 x 45 g + 3 x 44.5 g = 358.5 g."
+        "The bill has 8 x 45 g = 360 g, but the passport's record of magnets "
+        "5 x 45 g + 3 x 44.5 g = 358.5 g: they have to agree."
     ) == found.detail()
 
 
@@ -189,20 +189,20 @@ def test_a_forecast_says_what_its_twin_says() -> None:
     lighter = resting(magnets=(replace(resting().magnets[0], mass_mg=44_000),), shape_micro=2_000_000)
     magnets, life = posted(lighter)
     assert magnets == (
-        "/forecast/returns/magnets As magnets the forecast states 8 x 44 g = 352 g; version 1 of its twin "
-        "has 8 x 45 g = 360 g."
+        "/forecast/returns/magnets The forecast states 8 x 44 g = 352 g as magnets, but version 1 of its "
+        "twin has 8 x 45 g = 360 g."
     )
     assert life == (
-        "/forecast/returns/life As life the forecast states 12, 16, 20 years, shape 2; version 1 of its twin "
-        "has 12, 16, 20 years, shape 3.5."
+        "/forecast/returns/life The forecast states 12, 16, 20 years, shape 2 as life, but version 1 of "
+        "its twin has 12, 16, 20 years, shape 3.5."
     )
     (eight,) = resting().magnets
     lines = replace(eight, pieces=5, elements=eight.elements[::-1]), replace(eight, pieces=3)
     assert [] == posted(resting(magnets=lines))
     (purer,) = posted(resting(magnets=(replace(eight, elements=eight.elements[:1]),)))
     assert purer == (
-        "/forecast/returns/magnets As magnets the forecast states 45 g with Nd 27 % / 28 % / 29 %; version 1 "
-        "of its twin has 45 g with Dy 1 % / 2 % / 3 %, Nd 27 % / 28 % / 29 %."
+        "/forecast/returns/magnets The forecast states 45 g with Nd 27 % / 28 % / 29 % as magnets, but "
+        "version 1 of its twin has 45 g with Dy 1 % / 2 % / 3 %, Nd 27 % / 28 % / 29 %."
     )
     unknown = ["/forecast/returns/twin There is no such version of a product twin of yours."]
     assert unknown == posted(resting(), {})
@@ -232,7 +232,7 @@ def test_no_core_holds_more_than_its_product_was_made_with() -> None:
         ]
 
     assert [] == listed(8)
-    assert ["One core holds 405 g of magnets, and its product was made with 360 g."] == listed(9)
+    assert ["One core has 405 g of magnets, more than its product was made with: 360 g."] == listed(9)
     assert [("twin_unknown", "/core/twin")] == blotter(
         lambda: lots.list_lot(posting(rule_set=RULES), post_supply(core_lot(core=core)), moment())
     )
@@ -256,7 +256,7 @@ def test_magnets_above_all_of_their_mass_are_refused_and_facts_of_before_stay() 
     above = asked(magnets=(magnet_of(Nd=51, Pr=50),))
     (refusal,) = refusals(lambda: stating(above))
     assert ("shares_above_magnet", "/magnets/0/elements") == (refusal.code, refusal.pointer)
-    assert "are 101 % of its mass, at the middle of each" in refusal.detail()
+    assert "at the middle of each, add up to 101 % of its mass" in refusal.detail()
     recorded = TwinState(lanes=LANES, twin=None, recorded=True)
     assert 1 == len(state_twin(recorded, above, moment()).drafts)
     beyond = asked(magnets=(magnet_of(Nd=60, Pr=60),))

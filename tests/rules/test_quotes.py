@@ -106,7 +106,7 @@ def test_a_question_needs_a_member_a_round_and_one_left(known: QuoteState | None
 def test_the_refusal_says_when_questions_may_be_asked_again() -> None:
     (used,) = refusals(lambda: ask(state(asked=5), AskQuote(posting=post_need(need())), moment()))
     tomorrow = midnight(NOW) + timedelta(days=1)
-    assert used.detail().endswith(f"the next day opens at {tomorrow.isoformat()}.")
+    assert used.detail().endswith(f"ask again from {tomorrow.isoformat()}.")
     assert (tomorrow - NOW).total_seconds() == used.figures["retry_after_seconds"]
     late = moment(tomorrow - timedelta(seconds=1, milliseconds=1))
     (used,) = refusals(lambda: ask(state(asked=5), AskQuote(posting=post_need(need())), late))

@@ -188,8 +188,9 @@ def test_the_refusal_says_what_the_condition_would_allow() -> None:
     draft = core_lot(condition="B", step_down=UNSET)
     known = posting(rule_set=RULES)
     (found,) = refusals(lambda: lots.list_lot(known, post_supply(draft), moment()))
-    assert "core, condition B, could go to refurbish: a lot offered to recycle at best states why." == (
-        found.detail()
+    assert (
+        "core, condition B, could go to refurbish, but the highest route offered is recycle: state why."
+        == (found.detail())
     )
 
 
@@ -283,8 +284,8 @@ def test_the_refusal_of_a_bill_has_its_figures() -> None:
         "The bill of 100001 cores adds up to 25000.250 kg of magnets; the lot weighs 25000.000 kg." == heavy
     )
     assert (
-        "The lot would carry 500.000 kg of ndpr, the bill of its cores adds up to 250.000 kg of magnets."
-        == detail(replace(ROTOR, pieces=1_000))
+        "The lot would contain 500.000 kg of ndpr, but the bill of its cores adds up to 250.000 kg of "
+        "magnets." == detail(replace(ROTOR, pieces=1_000))
     )
     assert (2_500_000_000, 85) == (
         cores.recoverable_magnets_mg(ROTOR),

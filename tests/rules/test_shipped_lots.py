@@ -139,7 +139,7 @@ def test_of_a_sold_lot_the_rest_is_free_and_its_title_the_buyers() -> None:
     assert [] == use_refusals(lot, sales, 600_000, "/inputs/0/net_wet_g")
     (reason,) = use_refusals(lot, sales, 600_001, "/inputs/0/net_wet_g")
     assert (
-        "0.4 t of this lot are sold or on their way, and title to them goes to their buyer; 0.6 t are free."
+        "0.4 t of this lot are sold or on their way to their buyer, who gets title to them; 0.6 t are free."
         == reason.detail()
     )
     assert [] == title_refusals(lot, sales, BUYER) + title_refusals(lot, sales, SELLER)

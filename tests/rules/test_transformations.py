@@ -151,7 +151,7 @@ def test_what_nobody_measured_counts_nothing() -> None:
     output = made(X, composition=assayed(Nd=30, Dy=1))
     ((code, pointer, detail),) = refused(ledger(unknown), work([(A, 10**6)], output))
     assert ("element_unmeasured", "/outputs") == (code, pointer)
-    assert f"Dy: {unknown.lot_number} state no figure of it, and 10000 g come out." in detail
+    assert f"Dy: {unknown.lot_number} state no figure of it, but 10000 g come out." in detail
     silent = made(X, composition=assayed(Nd=None))
     assert [("element_unbalanced", "/outputs")] == codes(ledger(swarf()), work([(A, 10**6)], silent))
 
@@ -172,7 +172,7 @@ def test_a_lot_is_taken_in_parts_and_never_twice() -> None:
     found = ledger(swarf())
     found.transform(work([(A, 600_000)], made(X, net_wet_g=600_000)), moment())
     again = work([(A, 600_000)], made(Y, "OUT-2", net_wet_g=600_000), transformation=T2)
-    text = f"Of passport pass_{A.hex} 600 kg are taken; 400 kg of 1000 kg are left."
+    text = f"600 kg are taken from passport pass_{A.hex}, but only 400 kg of 1000 kg are left."
     assert [("drawn_twice", "/inputs/0/net_wet_g", text)] == refused(found, again)
     rest = work([(A, 400_000)], made(Y, "OUT-2", net_wet_g=400_000), transformation=T2)
     found.transform(rest, moment())
@@ -311,7 +311,7 @@ def test_shares_never_exceed_what_the_model_carries(custody: Any, second: Any, m
     inputs = [(passport, 1_000_000) for passport, _ in zip((A, B), contents, strict=False)]
     claimed = made(X, net_wet_g=10**6 * len(inputs), recycled=recycled(post=51))
     details = refused(ledger(*contents), work(inputs, claimed, custody=custody))
-    text = f"Nd, post_consumer: 51 % is claimed; by {custody} the inputs carry {most}."
+    text = f"Nd, post_consumer: 51 % is claimed; with {custody} the inputs support only {most}."
     assert ("claim_above_inputs", "/outputs/0/recycled/0/post_consumer_ppb", text) in details
 
 
@@ -326,7 +326,7 @@ def test_an_assay_that_finds_more_makes_no_more_of_a_claim() -> None:
     argument = work(
         [(A, 10**6)], made(X, net_wet_g=1_010_000, recycled=recycled(post=50)), tolerance_ppm=10_000
     )
-    text = "Nd, post_consumer: outputs claim 151500 g; of the inputs 150000 g are claimed."
+    text = "Nd, post_consumer: outputs claim 151500 g, but the inputs only 150000 g."
     assert [("claim_mass_above_inputs", "/outputs", text)] == refused(ledger(swarf(**CLAIMING)), argument)
 
 
@@ -434,7 +434,7 @@ def test_credit_is_kept_until_it_expires() -> None:
     found.transform(argument, moment(now))
     assert 0 == found.credits["Nd", "post_consumer", T][1]
     found, argument, now = later(90)
-    text = "Nd, post_consumer: outputs claim 150000 g; the account of the facility holds 0 g."
+    text = "Nd, post_consumer: outputs claim 150000 g, but the facility's account holds 0 g."
     assert [("credit_short", "/outputs", text)] == refused(found, argument, now)
 
 
@@ -460,7 +460,7 @@ def test_a_loss_takes_its_claims_with_it() -> None:
     found = ledger(swarf(**CLAIMING))
     output = made(X, net_wet_g=800_000, recycled=recycled(post=51))
     argument = work([(A, 10**6)], output, lost_mg={"Nd": 60 * KG_MG}, **CREDIT)
-    text = "Nd, post_consumer: outputs claim 122400 g; the account of the facility holds 120000 g."
+    text = "Nd, post_consumer: outputs claim 122400 g, but the facility's account holds 120000 g."
     assert [("credit_short", "/outputs", text)] == refused(found, argument)
 
 
@@ -469,7 +469,7 @@ def test_an_average_is_that_of_the_running_period() -> None:
     found.transform(work([(A, 10**6)], made(X), **AVERAGE), moment())
     second = work([(B, 10**6)], made(Y, "OUT-2", recycled=recycled(post=25)), transformation=T2, **AVERAGE)
     more = replace(second, outputs=(made(Y, "OUT-2", recycled=recycled(post=26)),))
-    text = "Nd, post_consumer: 26 % is claimed; by rolling average the inputs carry 25 %."
+    text = "Nd, post_consumer: 26 % is claimed; with rolling average the inputs support only 25 %."
     assert [("claim_above_inputs", "/outputs/0/recycled", text)] == refused(found, more)
     found.transform(second, moment())
     assert 75 * KG_MG == found.credits["Nd", "post_consumer", T][1]
@@ -507,7 +507,7 @@ def given_back(**changes: Any) -> MadeLot:
 def test_only_what_users_give_back_is_post_consumer(of_work: Any, of_output: Any, form: str) -> None:
     found = ledger(replace(motors(), form=form))
     argument = work([(A, 10**6)], given_back(**of_output), **(RETURN | of_work))
-    text = "Nd, post_consumer: 100 % is claimed; by segregated the inputs carry 0 %."
+    text = "Nd, post_consumer: 100 % is claimed; with segregated the inputs support only 0 %."
     assert ("claim_above_inputs", "/outputs/0/recycled/0/post_consumer_ppb", text) in refused(found, argument)
 
 
@@ -527,7 +527,7 @@ def test_a_return_is_documented_and_keeps_nothing_of_the_product() -> None:
 
 def test_an_assay_of_a_return_that_finds_more_makes_no_more_of_it() -> None:
     argument = work([(A, 10**6)], given_back(net_wet_g=1_010_000), tolerance_ppm=10_000, **RETURN)
-    text = "Nd, post_consumer: outputs claim 303000 g; of the inputs 300000 g are claimed."
+    text = "Nd, post_consumer: outputs claim 303000 g, but the inputs only 300000 g."
     assert [("claim_mass_above_inputs", "/outputs", text)] == refused(ledger(motors()), argument)
 
 

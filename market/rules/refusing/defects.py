@@ -10,7 +10,7 @@ class DenominatorNotConvertible(Refusal):
 
 
 class AmountOutOfRange(Refusal):
-    """{value} is outside {least} to {most}: see whether its unit is right, per kg and not per tonne."""
+    """{value} is outside {least} to {most}: check its unit, per kg and not per tonne."""
 
     code = "amount_out_of_range"
 
@@ -46,13 +46,13 @@ class QuantityNotPositive(Refusal):
 
 
 class RexRouteNotOfMarket(Refusal):
-    """The route {route} does not fit the market basis {basis}: whole magnets are sold to be used again."""
+    """The route {route} does not fit the market basis {basis}: whole magnets are sold for reuse."""
 
     code = "rex_route_not_of_market"
 
 
 class RexRouteMissing(Refusal):
-    """What was recovered is offered to at least one Re-X route: reuse, refurbish, repurpose or recycle."""
+    """Recovered material needs at least one Re-X route: reuse, refurbish, repurpose or recycle."""
 
     code = "rex_route_missing"
 
@@ -64,13 +64,13 @@ class RexRouteAboveCondition(Refusal):
 
 
 class StepDownReasonMissing(Refusal):
-    """{form}, {condition}, could go to {best}: a lot offered to {offered} at best states why."""
+    """{form}, {condition}, could go to {best}, but the highest route offered is {offered}: state why."""
 
     code = "step_down_reason_missing"
 
 
 class StepDownNoteMissing(Refusal):
-    """Another reason than those of the list is told in a note."""
+    """The reason `other` has to be explained in a note."""
 
     code = "step_down_note_missing"
 
@@ -94,13 +94,13 @@ class MinimumQuantityTooLarge(Refusal):
 
 
 class MinimumQuantityUnexpected(Refusal):
-    """An order that sells all or nothing states no minimum quantity."""
+    """An all-or-nothing order has no minimum quantity: leave it out."""
 
     code = "minimum_quantity_unexpected"
 
 
 class PortfolioEmpty(Refusal):
-    """Portfolio limits state a recycled share, a share of one third country, or both."""
+    """Portfolio limits need a recycled share, a share of one third country, or both."""
 
     code = "portfolio_empty"
 
@@ -112,13 +112,13 @@ class PackageTooLarge(Refusal):
 
 
 class TranchesNotSum(Refusal):
-    """The tranches add up to {sum}, the net mass is {net_wet}."""
+    """The tranches add up to {sum}, but the net mass is {net_wet}: they have to be equal."""
 
     code = "tranches_not_sum"
 
 
 class TranchesOverlap(Refusal):
-    """Tranche {tranche} begins before the one before it has ended."""
+    """Tranche {tranche} begins before the previous one has ended."""
 
     code = "tranches_overlap"
 
@@ -136,7 +136,8 @@ class LicenceKindUnknown(Refusal):
 
 
 class ConsentCountriesMissing(Refusal):
-    """A consent to ship names the countries that the waste may come from: without any it allows nothing."""
+    """A consent to ship has to name the countries that the waste may come from; without any it allows
+    nothing."""
 
     code = "consent_countries_missing"
 
@@ -148,7 +149,7 @@ class WindowPast(Refusal):
 
 
 class WindowOutsideTerm(Refusal):
-    """The window leaves the contract years {first} to {last}."""
+    """The window is outside the contract years {first} to {last}."""
 
     code = "window_outside_term"
 
@@ -190,7 +191,7 @@ class ProfileNotPlateau(Refusal):
 
 
 class LimitEmpty(Refusal):
-    """A limit for {analyte} states a least or a most, and the least is not above the most."""
+    """A limit for {analyte} needs a minimum or a maximum, and the minimum cannot be above the maximum."""
 
     code = "limit_empty"
 
@@ -202,13 +203,13 @@ class CoProductIsBasis(Refusal):
 
 
 class CoProductReferenceOfOther(Refusal):
-    """The reference price {reference} is of {priced}, not of {analyte}."""
+    """The reference price {reference} is for {priced}, not for {analyte}."""
 
     code = "co_product_reference_of_other"
 
 
 class CoProductPriceAmbiguous(Refusal):
-    """A co-product states either a price of its own or a reference code."""
+    """A co-product needs either a price of its own or a reference code."""
 
     code = "co_product_price_ambiguous"
 
@@ -226,13 +227,13 @@ class RexHierarchyBroken(Refusal):
 
 
 class CreditLimitMissing(Refusal):
-    """Payment on credit states a credit limit above zero."""
+    """Payment on credit needs a credit limit above zero."""
 
     code = "credit_limit_missing"
 
 
 class CreditLimitUnexpected(Refusal):
-    """A prepaid requirement has no credit limit."""
+    """A prepaid requirement has no credit limit: leave it out."""
 
     code = "credit_limit_unexpected"
 
@@ -256,7 +257,7 @@ class PartyNotMember(Refusal):
 
 
 class AlgorithmUnknown(Refusal):
-    """No matcher computes the algorithm {algorithm}: a rule set names {known}."""
+    """The algorithm {algorithm} is not supported: a rule set can name {known}."""
 
     code = "algorithm_unknown"
 
@@ -280,12 +281,12 @@ class GroupNotUltimate(Refusal):
 
 
 class RampMissing(Refusal):
-    """A facility that is {status} states for each capacity what share of it is made from which quarter on."""
+    """A facility that is {status} needs a ramp for each capacity: the share that is reached, by quarter."""
 
     code = "ramp_missing"
 
 
 class RampNotAscending(Refusal):
-    """The ramp states {later} after {earlier}: steps follow each other in time."""
+    """The ramp has {later} after {earlier}: state its steps in order of time."""
 
     code = "ramp_not_ascending"

@@ -10,25 +10,25 @@ class RareEarthOxidesUnstated(Refusal):
 
 
 class MoistureWhole(Refusal):
-    """A product that is all water has no dry mass."""
+    """A product of 100 % water has no dry mass."""
 
     code = "moisture_whole"
 
 
 class BasisBelowMarketMinimum(Refusal):
-    """The product carries {share} of the basis {basis}; this market takes {least} and more."""
+    """The product contains {share} of the basis {basis}; this market requires at least {least}."""
 
     code = "basis_below_market_minimum"
 
 
 class ValueShareTooLow(Refusal):
-    """The basis carries {share} of the value at reference prices; the least is {least}."""
+    """The basis is {share} of the value at reference prices; the minimum is {least}."""
 
     code = "value_share_too_low"
 
 
 class BasisAboveProduct(Refusal):
-    """The product would carry {share} of the basis {basis}: more than the whole cannot be."""
+    """The product would contain {share} of the basis {basis}, more than 100 %: check the composition."""
 
     code = "basis_above_product"
 
@@ -40,7 +40,7 @@ class FormNotOfMarket(Refusal):
 
 
 class CoreOfOtherForm(Refusal):
-    """A bill of magnets and disassembly steps belong to cores, not to the form {form}."""
+    """A bill of magnets and disassembly steps are for cores, not for the form {form}."""
 
     code = "core_of_other_form"
 
@@ -52,19 +52,20 @@ class BillAboveLot(Refusal):
 
 
 class BasisAboveBill(Refusal):
-    """The lot would carry {contained} of {basis}, the bill of its cores adds up to {magnets} of magnets."""
+    """The lot would contain {contained} of {basis}, but the bill of its cores adds up to {magnets} of
+    magnets."""
 
     code = "basis_above_bill"
 
 
 class GradeWithoutOrder(Refusal):
-    """{grade} is no grade of NdFeB magnets, such as N42SH: nothing is known to be better."""
+    """{grade} is not a grade of NdFeB magnets like N42SH, so it is unknown which grades are better."""
 
     code = "grade_without_order"
 
 
 class MagnetsOfOtherForm(Refusal):
-    """Grade, size, coating and flux are stated of whole magnets, not of the form {form}."""
+    """Grade, size, coating and flux are stated for whole magnets, not for the form {form}."""
 
     code = "magnets_of_other_form"
 
@@ -76,7 +77,7 @@ class DimensionsNotOfShape(Refusal):
 
 
 class DimensionUnbounded(Refusal):
-    """The tolerance of {tolerance} leaves nothing of {size}."""
+    """The tolerance of {tolerance} has to be smaller than the size of {size}."""
 
     code = "dimension_unbounded"
 
@@ -106,8 +107,8 @@ class OxideNotOfElement(Refusal):
 
 
 class AnalyteInTwoForms(Refusal):
-    """{analyte} is stated {forms}. One figure of an element counts: of two that add up, as FeO and Fe2O3 do,
-    state the sum; of one that was measured twice, leave one."""
+    """{analyte} is stated {forms}, but one figure of an element counts: if the two add up, like FeO and
+    Fe2O3, state their sum; if it was measured twice, keep one."""
 
     code = "analyte_in_two_forms"
 
@@ -119,7 +120,7 @@ class AssayMissing(Refusal):
 
 
 class DetectionLimitMissing(Refusal):
-    """A cell below detection states its detection limit, above zero."""
+    """A cell below detection needs its detection limit, above zero."""
 
     code = "detection_limit_missing"
 
@@ -137,20 +138,21 @@ class ReoSplitOutOfRange(Refusal):
 
 
 class CompositionOverWhole(Refusal):
-    """The fractions, with the water of a sample as received, add up to {sum}; 105 % is the most.
-    What is metal is reported as the element, not as its oxide."""
+    """The fractions, with the water of a sample as received, add up to {sum}; the maximum is 105 %. Report
+    metals as elements, not as oxides."""
 
     code = "composition_over_whole"
 
 
 class ElementsOverOxide(Refusal):
-    """As oxides they add up to {sum} of {form}, over 105 %. With reported_as {oxides} they are {elements}."""
+    """Converted to oxides, the figures add up to {sum} of {form}, over 105 %. If they are oxides already,
+    state reported_as {oxides}: then they are {elements}."""
 
     code = "elements_over_oxide"
 
 
 class AssayInFuture(Refusal):
-    """The sample cannot have been taken on a day that has begun nowhere yet: state when it was."""
+    """The sample was taken on a day that has not begun anywhere on earth yet: state the right day."""
 
     code = "assay_in_future"
 
@@ -162,26 +164,26 @@ class EwcCodeMissing(Refusal):
 
 
 class EwcCodeMalformed(Refusal):
-    """{ewc_code} is no code of the European list of waste: six digits, chapter 01 to 20, as 160213."""
+    """{ewc_code} is not a code of the European list of waste: six digits, chapter 01 to 20, as 160213."""
 
     code = "ewc_code_malformed"
 
 
 class CnCodeMalformed(Refusal):
-    """{cn_code} is no eight-digit code of the combined nomenclature."""
+    """{cn_code} is not an eight-digit code of the combined nomenclature."""
 
     code = "cn_code_malformed"
 
 
 class VerifierMissing(Refusal):
-    """A verified footprint names its verifier."""
+    """A verified footprint needs its verifier."""
 
     code = "verifier_missing"
 
 
 class PhysicalLotMissing(Refusal):
-    """A recovered lot names its physical lot: its site and lot number, and its passport where it has one.
-    What is not there yet, as a forecast, is posted as a supply offer."""
+    """A recovered lot needs its physical lot: site and lot number, and the passport if it has one. Post
+    material that does not exist yet, as a forecast, as a supply offer."""
 
     code = "physical_lot_missing"
 

@@ -11,59 +11,59 @@ class AlreadyMember(Refusal):
 
 
 class SuspendedBefore(Refusal):
-    """The organisation is suspended in this market already; admitting it once more ends that."""
+    """The organisation is already suspended in this market; to end the suspension, admit it again."""
 
     code = "suspended_before"
 
 
 class ReadmissionUnstated(Refusal):
-    """The organisation is {how} this market: a file admits it again only where its row states readmit."""
+    """The organisation is {how} this market: to admit it again from a file, state readmit in its row."""
 
     code = "readmission_unstated"
 
 
 class OrdersOpen(Refusal):
-    """{count:order is|orders are} open, to be withdrawn first: {names}."""
+    """{count:order is|orders are} open; withdraw first: {names}."""
 
     code = "orders_open"
 
 
 class MatchesOpen(Refusal):
-    """{count:match waits for its answer|matches wait for their answers}, confirm or decline first:
+    """{count:match waits for its answer|matches wait for their answers}; confirm or decline first:
     {names}."""
 
     code = "matches_open"
 
 
 class ContractsToCome(Refusal):
-    """Contracts of these matches are being made and bind: {names}."""
+    """Binding contracts of these matches are still being created: {names}."""
 
     code = "contracts_to_come"
 
 
 class AgreementsOpen(Refusal):
     """{count:agreement binds the organisation, or has|agreements bind the organisation, or have} its binding
-    signature on the table: {names}."""
+    signature on an open proposal: {names}."""
 
     code = "agreements_open"
 
 
 class DeliveriesOpen(Refusal):
-    """{count:delivery is|deliveries are} neither accepted, rejected nor lost, or with a return that is open:
+    """{count:delivery is|deliveries are} not yet accepted, rejected or lost, or have an open return:
     {names}."""
 
     code = "deliveries_open"
 
 
 class PoliciesOpen(Refusal):
-    """{count:procurement policy stands|procurement policies stand}, to be retired first: {names}."""
+    """{count:procurement policy is|procurement policies are} in force; retire first: {names}."""
 
     code = "policies_open"
 
 
 class PassportsOpen(Refusal):
-    """The organisation owns or holds {count:live passport|live passports}, to be transferred or retired
-    first: {names}."""
+    """The organisation owns or holds {count:live passport|live passports}; transfer or retire first:
+    {names}."""
 
     code = "passports_open"
 
@@ -106,7 +106,7 @@ class OrganisationUnknown(Refusal):
 
 
 class OrganisationIsClosed(Refusal):
-    """The organisation is closed, for good."""
+    """The organisation is closed permanently."""
 
     code = "organisation_closed"
 
@@ -124,7 +124,7 @@ class ClosingAskedBefore(Refusal):
 
 
 class ClosedByItself(Refusal):
-    """An operator of another organisation closes this one: it takes two."""
+    """An operator of another organisation has to close this one: closing takes two."""
 
     code = "closed_by_itself"
 
@@ -136,7 +136,7 @@ class OrganisationExists(Refusal):
 
 
 class InitiativeExists(Refusal):
-    """The code {initiative} is taken, for ever, by an initiative that stands or was revoked."""
+    """The code {initiative} is or was used by another initiative: choose another code."""
 
     code = "initiative_exists"
 
@@ -172,31 +172,32 @@ class InvitationUnknown(Refusal):
 
 
 class QuarterNotOver(Refusal):
-    """Figures are stated of quarters that are over, by their first day."""
+    """Figures can only be stated for a quarter that is over; name it by its first day."""
 
     code = "quarter_not_over"
 
 
 class FiguresStatedBefore(Refusal):
-    """The figures of {initiative} of that quarter are stated already, once and for good."""
+    """The figures of {initiative} for that quarter have already been stated and are final."""
 
     code = "figures_stated_before"
 
 
 class FiguresWouldDiffer(Refusal):
-    """Partners of {other}, which the same company coordinates, differ by fewer groups than {least}."""
+    """The partners of {other}, which the same company coordinates, differ by fewer than {least} groups of
+    companies, so figures of single groups could be computed."""
 
     code = "figures_would_differ"
 
 
 class FacilityInUse(Refusal):
-    """Certificates or licences of this facility stand: revoke them first."""
+    """This facility still has certificates or licences: revoke them first."""
 
     code = "facility_in_use"
 
 
 class EntriesMax(Refusal):
-    """The organisation has the most {kind} there may be: {most}."""
+    """The organisation already has the maximum number of {kind}: {most}."""
 
     code = "entries_max"
 
@@ -208,19 +209,19 @@ class WebhookUnknown(Refusal):
 
 
 class WebhookUrlUnusable(Refusal):
-    """Nothing can be posted there: {why}."""
+    """Webhooks cannot use this address: {why}."""
 
     code = "webhook_url_unusable"
 
 
 class AddressForbidden(Refusal):
-    """{host} has an address that is not public; nothing is posted there."""
+    """{host} has an IP address that is not public; webhooks need a public one."""
 
     code = "address_forbidden"
 
 
 class EventTypesUnknown(Refusal):
-    """No types of the feed: {unknown}."""
+    """These are not event types of the feed: {unknown}."""
 
     code = "event_types_unknown"
 
@@ -232,13 +233,13 @@ class KeyUnknown(Refusal):
 
 
 class KeysMax(Refusal):
-    """{live:key with this label is|keys with this label are} live, at most {most} may be: revoke one
+    """{live:key with this label is|keys with this label are} live, the maximum is {most}: revoke one
     first."""
 
     code = "keys_max"
 
 
 class ExpiryPast(Refusal):
-    """This would have expired at {until}."""
+    """The expiry {until} is in the past: state a later one."""
 
     code = "expiry_past"

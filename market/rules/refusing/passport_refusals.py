@@ -28,13 +28,13 @@ class PassportInOrder(Refusal):
 
 
 class LotSold(Refusal):
-    """{sold} of this lot are sold or on their way, and title to them goes to their buyer; {free} are free."""
+    """{sold} of this lot are sold or on their way to their buyer, who gets title to them; {free} are free."""
 
     code = "lot_sold"
 
 
 class FacilityRevoked(Refusal):
-    """The facility was revoked and makes nothing any more."""
+    """The facility was revoked, so nothing can be made there."""
 
     code = "facility_revoked"
 
@@ -52,20 +52,21 @@ class LotNumberTaken(Refusal):
 
 
 class LotNumberDelivered(Refusal):
-    """{lot_number} left on {shipped_on} as a part of a lot that is drawn on, and is what its buyer has. Give
-    what stays another number: once all of it is drawn, the lot's passport goes to the buyer by itself."""
+    """{lot_number} was shipped on {shipped_on} as a part of a lot that is drawn on, and belongs to its buyer.
+    Give the rest another number: once all of it is drawn, the lot's passport goes to the buyer
+    automatically."""
 
     code = "lot_number_delivered"
 
 
 class ClaimWithoutEvidence(Refusal):
-    """A claim of {claim} names at least one document that supports it."""
+    """A claim of {claim} needs at least one document that supports it."""
 
     code = "claim_without_evidence"
 
 
 class ClaimedElementUnknown(Refusal):
-    """{element} is no element whose recycled share is counted: {counted}."""
+    """Recycled shares are not counted for {element}, only for these: {counted}."""
 
     code = "claimed_element_unknown"
 
@@ -77,7 +78,8 @@ class ClaimedElementAbsent(Refusal):
 
 
 class BookedApart(Refusal):
-    """Book and claim is of no material: state it as booked, in a passport of that custody, and only so."""
+    """Book and claim belongs to no material: state it only as booked, in a passport with that custody
+    model."""
 
     code = "booked_apart"
 
@@ -89,33 +91,33 @@ class OriginOverWhole(Refusal):
 
 
 class PathsNotWhole(Refusal):
-    """The parts of {stage} add up to {sum}; together they are all of the lot. A part of which nobody tells
-    all steps is one with `untold`, a part that went through none one without `steps`."""
+    """The parts of {stage} add up to {sum}, but have to be the whole lot. Mark a part whose steps are not all
+    known with `untold`; a part without any step has no `steps`."""
 
     code = "paths_not_whole"
 
 
 class PathsLackOrigin(Refusal):
-    """The origin names {stage} in {country}, where no part of the paths ends: name it as their last step."""
+    """The origin names {stage} in {country}, but no part of the paths ends there: add it as a last step."""
 
     code = "paths_lack_origin"
 
 
 class OriginLacksPaths(Refusal):
-    """The last step of a part of the paths is {stage} in {country}, which the origin does not name: state
-    there what was done last, in the paths what came before."""
+    """A part of the paths ends with {stage} in {country}, which the origin does not name: add it to the
+    origin; earlier steps are named in the paths only."""
 
     code = "origin_lacks_paths"
 
 
 class OriginSourceMissing(Refusal):
-    """An origin names its facility or its source."""
+    """An origin needs its facility or its source."""
 
     code = "origin_source_missing"
 
 
 class OriginFacilityUnknown(Refusal):
-    """No site is registered under this id: name one that is not registered here by `source`."""
+    """No site is registered under this id: for a site that is not registered here use `source`."""
 
     code = "origin_facility_unknown"
 
@@ -139,7 +141,7 @@ class CertificateOfOtherSite(Refusal):
 
 
 class CertificateNotInherited(Refusal):
-    """{scheme} {reference} does not stand in every input, so no {custody} output has it."""
+    """{scheme} {reference} is not in every input, so no {custody} output can have it."""
 
     code = "certificate_not_inherited"
 
@@ -157,7 +159,7 @@ class MagnetsHeavierThanLot(Refusal):
 
 
 class MagnetEmpty(Refusal):
-    """A magnet has a mass above zero."""
+    """A magnet needs a mass above zero."""
 
     code = "magnet_empty"
 
@@ -169,26 +171,28 @@ class TransferToSelf(Refusal):
 
 
 class GoodsHeldByOther(Refusal):
-    """Another holds these goods by its own word: it hands them back to their owner. To pass title alone, name
-    it as `holder`."""
+    """Another organisation has acknowledged holding these goods, and has to hand them back to their owner
+    first. To pass title alone, name it as `holder`."""
 
     code = "goods_held_by_other"
 
 
 class GoodsNotBack(Refusal):
-    """Another holds these goods by its own word: it hands them back before their owner retires the lot."""
+    """Another organisation has acknowledged holding these goods: it has to hand them back before their owner
+    retires the lot."""
 
     code = "goods_not_back"
 
 
 class TransferInFuture(Refusal):
-    """{day} has begun nowhere yet: at UTC+14, where days begin first, it is {today}."""
+    """{day} has not begun anywhere on earth yet: at UTC+14, where days begin first, it is {today}."""
 
     code = "day_in_future"
 
 
 class DocumentInFuture(Refusal):
-    """The document is dated {day}, which has begun nowhere yet: state the day that it bears."""
+    """The document is dated {day}, which has not begun anywhere on earth yet: state the date on the
+    document."""
 
     code = "document_in_future"
 
@@ -206,14 +210,13 @@ class DeliveryNotOfPassport(Refusal):
 
 
 class LotReturnedInPart(Refusal):
-    """{stated} of a lot of {proven} go back: a transformation makes a lot of a part, with a passport that
-    goes along."""
+    """{stated} of a lot of {proven} would be returned: first make the part a lot, by a transformation."""
 
     code = "lot_returned_in_part"
 
 
 class ReturnUnproven(Refusal):
-    """The lot has a passport: name that, or of a part the one that a transformation gave it."""
+    """The lot has a passport: name it, or for a part the passport that a transformation gave it."""
 
     code = "return_unproven"
 
@@ -225,68 +228,69 @@ class LotDeliveredInPart(Refusal):
 
 
 class CorrectsOther(Refusal):
-    """The newest statement of this passport is {standing}: a correction refers to it."""
+    """The newest statement of this passport is {standing}: a correction has to refer to it."""
 
     code = "corrects_other"
 
 
 class CorrectionOfBalance(Refusal):
-    """A transformation rests on this figure, which stays; a public note can say beside it what is wrong."""
+    """A transformation is based on this figure, so it cannot change: say in a public note what is wrong."""
 
     code = "correction_of_balance"
 
 
 class CorrectionOfDelivery(Refusal):
-    """A delivery of this lot has settled this figure, and title has passed on it: what was received stays. A
-    public note can say beside it what is wrong."""
+    """A delivery of this lot was settled by this figure, and title has passed, so it cannot change: say in a
+    public note what is wrong."""
 
     code = "correction_of_delivery"
 
 
 class CorrectionNotProposed(Refusal):
-    """No correction of this passport waits for the word of its owner."""
+    """No correction of this passport waits for its owner's answer."""
 
     code = "correction_not_proposed"
 
 
 class PassportNotAwaited(Refusal):
-    """Your word on this lot is not awaited: no transfer outside a delivery brought it, or you gave it."""
+    """No acknowledgement of this lot is expected from you: no transfer outside a delivery brought it, or you
+    gave it."""
 
     code = "passport_not_awaited"
 
 
 class PassportNotesUsed(Refusal):
-    """A passport takes {most:note|notes}."""
+    """A passport can have {most:note|notes} at most."""
 
     code = "passport_notes_used"
 
 
 class CorrectionMoves(Refusal):
-    """A correction leaves the facility and the lot number: issue a passport of its own for another lot."""
+    """A correction cannot change facility or lot number: issue a separate passport for another lot."""
 
     code = "correction_moves"
 
 
 class LineageCycle(Refusal):
-    """The passport {passport} would come of itself."""
+    """The passport {passport} would be made of itself."""
 
     code = "lineage_cycle"
 
 
 class DrawnTwice(Refusal):
-    """Of passport {passport} {asked} kg are taken; {remaining} kg of {whole} kg are left."""
+    """{asked} kg are taken from passport {passport}, but only {remaining} kg of {whole} kg are left."""
 
     code = "drawn_twice"
 
 
 class DrawnEmpty(Refusal):
-    """What is taken or made has a mass above zero."""
+    """Each input and output needs a mass above zero."""
 
     code = "drawn_empty"
 
 
 class OwnersDiffer(Refusal):
-    """The inputs belong to {owners} owners: title to what is made of them would be nobody's."""
+    """The inputs belong to {owners} owners, so it is unclear who owns the outputs."""
 
     code = "owners_differ"
 
@@ -298,15 +302,15 @@ class ElementUnbalanced(Refusal):
 
 
 class ElementUnmeasured(Refusal):
-    """{element}: {lots} state no figure of it, and {outputs} g come out. What was added, as ferroboron to an
-    alloy, is an input too: issue a passport for it, and draw on that. What came with a lot that nobody had
-    measured for it is a figure of {element} that the lot's issuer adds by a correction."""
+    """{element}: {lots} state no figure of it, but {outputs} g come out. If it was added, like ferroboron to
+    an alloy, it is an input too: issue a passport for it, and draw on that. If it came with a lot in
+    which it was not measured, the lot's issuer adds a figure of {element} by a correction."""
 
     code = "element_unmeasured"
 
 
 class ElementNotBalanced(Refusal):
-    """No balance is kept of {element}: losses are stated of {balanced}."""
+    """{element} is not balanced: state losses of these only: {balanced}."""
 
     code = "element_not_balanced"
 
@@ -318,13 +322,13 @@ class ToleranceTooWide(Refusal):
 
 
 class IdentityMixed(Refusal):
-    """{inputs} lots in one batch keep no identity: state another custody model."""
+    """{inputs} lots in one batch cannot keep their identity: state another custody model."""
 
     code = "identity_mixed"
 
 
 class MassBalanceMethodMissing(Refusal):
-    """By what takes part the custody is mass balance: state its method and its period."""
+    """With these inputs the custody model is mass balance: state its method and its period."""
 
     code = "mass_balance_method_missing"
 
@@ -336,19 +340,19 @@ class MassBalanceMethodUnexpected(Refusal):
 
 
 class ClaimAboveInputs(Refusal):
-    """{element}, {claim}: {stated} is claimed; by {custody} the inputs carry {most}."""
+    """{element}, {claim}: {stated} is claimed; with {custody} the inputs support only {most}."""
 
     code = "claim_above_inputs"
 
 
 class ClaimMassAboveInputs(Refusal):
-    """{element}, {claim}: outputs claim {stated} g; of the inputs {most} g are claimed."""
+    """{element}, {claim}: outputs claim {stated} g, but the inputs only {most} g."""
 
     code = "claim_mass_above_inputs"
 
 
 class CreditShort(Refusal):
-    """{element}, {claim}: outputs claim {wanted} g; the account of the facility holds {available} g."""
+    """{element}, {claim}: outputs claim {wanted} g, but the facility's account holds {available} g."""
 
     code = "credit_short"
 
@@ -360,66 +364,67 @@ class LotNumberInOrder(Refusal):
 
 
 class LotHasPassport(Refusal):
-    """Lot {lot_number} has the passport {passport}: offer it by that."""
+    """Lot {lot_number} has the passport {passport}: offer it with that."""
 
     code = "lot_has_passport"
 
 
 class LotNumberNotOfPassport(Refusal):
-    """Lot {stated} is stated, the passport is of {proven}; a transformation makes a lot of a rest."""
+    """Lot {stated} is stated, but the passport is for {proven}; make a rest a lot by a transformation."""
 
     code = "lot_number_not_of_passport"
 
 
 class FormNotOfPassport(Refusal):
-    """{stated} is stated, in the passport {proven}."""
+    """{stated} is stated, but the passport has {proven}."""
 
     code = "form_not_of_passport"
 
 
 class LotAbovePassport(Refusal):
-    """{stated} are stated, of the passport's lot {proven} are left."""
+    """{stated} are stated, but only {proven} of the passport's lot are left."""
 
     code = "lot_above_passport"
 
 
 class BasisAbovePassport(Refusal):
-    """{stated} of the basis {basis} are stated, in the passport {proven}."""
+    """{stated} of the basis {basis} are stated, but the passport has {proven}."""
 
     code = "basis_above_passport"
 
 
 class AnalyteNotOfPassport(Refusal):
-    """The order states {stated} of {analyte} in the dry material, its passport {proven}: state it alike."""
+    """The order states {stated} of {analyte} in the dry material, but its passport {proven}: state the
+    same."""
 
     code = "analyte_not_of_passport"
 
 
 class FootprintNotOfPassport(Refusal):
-    """{stated} g CO2e per kg are stated, in the passport {proven}: leave it out, or state it alike."""
+    """{stated} g CO2e per kg are stated, but the passport has {proven}: leave it out, or state the same."""
 
     code = "footprint_not_of_passport"
 
 
 class RecycledAbovePassport(Refusal):
-    """{stated} {claim} is stated, the passport proves {proven} of the basis."""
+    """{stated} {claim} is stated, but the passport proves only {proven} of the basis."""
 
     code = "recycled_above_passport"
 
 
 class OriginNotOfPassport(Refusal):
-    """{stated} is stated; the passport says {proven}: name all of it and no more."""
+    """{stated} is stated, but the passport has {proven}: state exactly that."""
 
     code = "origin_not_of_passport"
 
 
 class ResponsibleNotIssuer(Refusal):
-    """A label is issued by the organisation that is responsible, and names no other."""
+    """A label is issued by the organisation that is responsible itself: name no other."""
 
     code = "responsible_not_issuer"
 
 
 class DataCarrierNoLink(Refusal):
-    """A data carrier leads to an https:// address without a login, or to a GS1 Digital Link."""
+    """A data carrier has to lead to an https:// address without a login, or to a GS1 Digital Link."""
 
     code = "data_carrier_no_link"

@@ -5,13 +5,13 @@ from market.rules.countries import unknown_country_hint
 
 
 class PolicyEmpty(Refusal):
-    """A policy states at least one line."""
+    """A policy needs at least one line."""
 
     code = "policy_empty"
 
 
 class CountryUnknown(Refusal):
-    """{country} is no country of ISO 3166-1{hint}."""
+    """{country} is not a country code of ISO 3166-1{hint}."""
 
     code = "country_unknown"
 
@@ -32,7 +32,7 @@ class PolicyVersionUnknown(Refusal):
 
 
 class PolicyOutdated(Refusal):
-    """Version {version} of this policy was followed by version {newest}: name that one."""
+    """Version {version} of this policy was replaced by version {newest}: name that one."""
 
     code = "policy_outdated"
 
@@ -44,7 +44,7 @@ class PolicyRetiredAlready(Refusal):
 
 
 class PolicyVersionsUsed(Refusal):
-    """A policy has {most:version|versions} at most, and this has them: publish a new one."""
+    """A policy can have {most:version|versions} at most, and this one has them: publish a new policy."""
 
     code = "policy_versions_used"
 
@@ -56,12 +56,13 @@ class CertificateNotRecognised(Refusal):
 
 
 class PolicyLinesMax(Refusal):
-    """Together with its policies the requirement has {count:entry|entries} here; the most is {most}."""
+    """Together with its policies the requirement has {count:entry|entries} here; the maximum is {most}."""
 
     code = "policy_lines_max"
 
 
 class RecycledContradiction(Refusal):
-    """{least} recycled at least, by its policies or its own, and {most} at most: no lot is both."""
+    """A minimum recycled share of {least}, its own or of a policy, and a maximum of {most} exclude each
+    other."""
 
     code = "recycled_contradiction"

@@ -11,13 +11,13 @@ class MarketUnknown(Refusal):
 
 
 class MarketExists(Refusal):
-    """This market is open already."""
+    """This market already exists."""
 
     code = "market_exists"
 
 
 class MarketIsHalted(Refusal):
-    """The market is halted since {since}: {reason}"""
+    """The market has been halted since {since}: {reason}"""
 
     code = "market_halted"
 
@@ -47,7 +47,8 @@ class OrdersMax(Refusal):
 
 
 class FirmOnly(Refusal):
-    """After {failings} declined or lapsed matches of its group within 90 days only firm orders are taken."""
+    """The group of companies has {failings} declined or lapsed matches within 90 days: only firm orders are
+    accepted."""
 
     code = "firm_only"
 
@@ -71,7 +72,7 @@ class ClearingInProgress(Refusal):
 
 
 class QuantityBelowCommitted(Refusal):
-    """{basis} of basis are less than the {committed} that are held or sold already."""
+    """{basis} of basis is less than the {committed} already held or sold: state at least that much."""
 
     code = "quantity_below_committed"
 
@@ -83,7 +84,8 @@ class CommittedFieldFixed(Refusal):
 
 
 class GoodsHeld(Refusal):
-    """A match of it waits for its answers, and its contract states this: change it once they are in."""
+    """A match of this order waits for answers, and its contract states this: change it after both sides have
+    answered."""
 
     code = "goods_held"
 
@@ -95,7 +97,7 @@ class PhysicalLotFixed(Refusal):
 
 
 class ConditionByGrading(Refusal):
-    """The condition of a listed lot changes by grading only."""
+    """The condition of a listed lot can only be changed by a grading."""
 
     code = "condition_by_grading"
 
@@ -113,14 +115,13 @@ class RoundNotComputable(Refusal):
 
 
 class QuotesUsed(Refusal):
-    """The group of companies has asked the {most:question|questions} of this day; the next day opens at
-    {opens}."""
+    """The group of companies has used its {most:question|questions} for today; ask again from {opens}."""
 
     code = "quotes_used"
 
 
 class RuleSetMissing(Refusal):
-    """The market has no pricing rule set in effect yet."""
+    """The market has no pricing rule set in effect yet: an operator has to publish one."""
 
     code = "rule_set_missing"
 
@@ -132,8 +133,8 @@ class ReferenceMissing(Refusal):
 
 
 class ReferenceUnknown(Refusal):
-    """The market holds no reference price with the code {reference}. It holds {held}. An operator
-    records another for the market; the indices that agreements name stand in a register of their own."""
+    """The market has no reference price with the code {reference}. It has {held}. An operator can record it
+    for this market; the indices of agreements are a separate register (/v1/indices)."""
 
     code = "reference_unknown"
 
@@ -157,7 +158,7 @@ class LotAlreadySold(Refusal):
 
 
 class ReservationUnknown(Refusal):
-    """No reservation of this order stands."""
+    """This order has no reservation."""
 
     code = "reservation_unknown"
 
@@ -169,13 +170,13 @@ class OrderStillOpen(Refusal):
 
 
 class ReasonMissing(Refusal):
-    """A decline names its reason by a code."""
+    """State the reason of the decline, as a code."""
 
     code = "reason_missing"
 
 
 class ReasonUnexpected(Refusal):
-    """Only a decline has a reason."""
+    """Only a decline has a reason: leave it out."""
 
     code = "reason_unexpected"
 
@@ -199,19 +200,19 @@ class AlreadyAnswered(Refusal):
 
 
 class AnswerNotNeeded(Refusal):
-    """The order of the {side} is firm: it stands without an answer."""
+    """The order of the {side} is firm, so it needs no answer."""
 
     code = "answer_not_needed"
 
 
 class MatchPartySuspended(Refusal):
-    """A party's membership of this market is suspended: the match may be declined, and confirmed no more."""
+    """A party's membership of this market is suspended: the match can be declined, but not confirmed."""
 
     code = "match_party_suspended"
 
 
 class ConfirmationOver(Refusal):
-    """The time to answer was over at {confirm_by}."""
+    """The time to answer ended at {confirm_by}."""
 
     code = "confirmation_over"
 
@@ -235,7 +236,7 @@ class OnDemandOnly(Refusal):
 
 
 class NoticeNotKept(Refusal):
-    """The market asks for {notice_seconds} s of notice: not before {earliest}."""
+    """The market requires {notice_seconds} s of notice: the earliest time is {earliest}."""
 
     code = "notice_not_kept"
 
@@ -247,9 +248,9 @@ class SignaturesMissing(Refusal):
 
 
 class SignaturesOfOne(Refusal):
-    """The keys that signed were issued with one another or with one and the same key, so they count as one
-    operator's, and {needed} operators have to sign. Let another operator sign, with a key that
-    `lodestone keys issue` has made for it alone, or one issued with that."""
+    """One of the keys that signed was used to issue another, or one key issued them all, so they count as one
+    operator's, and {needed} operators have to sign. Let another operator sign, with a key that `lodestone
+    keys issue` has made for it alone, or one issued with that."""
 
     code = "signatures_of_one"
 
@@ -273,7 +274,7 @@ class InputEmpty(Refusal):
 
 
 class InputAnalyteUnknown(Refusal):
-    """{analyte} is no analyte that has a price here: {meant}."""
+    """No price can be recorded for {analyte}: {meant}."""
 
     code = "input_analyte_unknown"
 
@@ -285,13 +286,13 @@ class InputDenominatorUnusable(Refusal):
 
 
 class EuroNeedsNoRate(Refusal):
-    """EUR is the currency that every rate is stated in."""
+    """All rates are stated in EUR, so EUR itself needs none."""
 
     code = "euro_needs_no_rate"
 
 
 class QualificationOfOther(Refusal):
-    """A buyer states its own qualifications only."""
+    """A buyer can state only its own qualifications."""
 
     code = "qualification_of_other"
 

@@ -10,7 +10,7 @@ class TwinAbsent(Refusal):
 
 
 class TwinVersionsUsed(Refusal):
-    """A product twin has {most:version|versions} at most, and this has them: state a new one."""
+    """A product twin can have {most:version|versions} at most, and this one has them: create a new twin."""
 
     code = "twin_versions_used"
 
@@ -22,24 +22,24 @@ class TwinUnknown(Refusal):
 
 
 class RecordMissing(Refusal):
-    """The passport has no record of magnets to hold the bill against."""
+    """The passport has no record of magnets with which the bill could be compared."""
 
     code = "record_missing"
 
 
 class BillNotOfRecord(Refusal):
-    """The bill has {bill}, the record of magnets in the passport {record}."""
+    """The bill has {bill}, but the passport's record of magnets {record}: they have to agree."""
 
     code = "bill_not_of_record"
 
 
 class ForecastNotOfTwin(Refusal):
-    """As {member} the forecast states {stated}; version {version} of its twin has {kept}."""
+    """The forecast states {stated} as {member}, but version {version} of its twin has {kept}."""
 
     code = "forecast_not_of_twin"
 
 
 class CoreAboveTwin(Refusal):
-    """One core holds {core} of magnets, and its product was made with {product}."""
+    """One core has {core} of magnets, more than its product was made with: {product}."""
 
     code = "core_above_twin"
