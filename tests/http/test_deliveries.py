@@ -814,7 +814,7 @@ async def test_what_is_shipped_before_an_amendment_counts_is_warned_of(shop: Sho
     terms = {**TERMS, "price": {**TERMS["price"], "differential_per_kg": "7.00"}}
     on(shop, date(2027, 3, 15))
     for day, expected in (
-        ("2027-03-11", f"{left} left on 2027-03-11. They can from 2027-03-12."),
+        ("2027-03-11", f"{left} left on 2027-03-11. The earliest day is 2027-03-12."),
         ("2027-03-13", None),
         ("2027-12-01", None),
     ):
@@ -916,7 +916,7 @@ async def test_what_cannot_be_shipped_is_told_in_the_words_of_the_body(shop: Sho
     stated = [{**each, "fraction": {"unit": "percent", "amount": "49.95"}} for each in FIGURES]
     oxides = await post(shop, f"{path}/deliveries", seller, lot(stated=stated))
     assert (422, [("results_over_oxide", "/stated")]) == (oxides.status_code, faults(oxides))
-    assert "Results of oxides are Nd 42.827 %, Pr 41.343 % as elements." in oxides.text
+    assert "as elements they are Nd 42.827 %, Pr 41.343 %." in oxides.text
     await assert_held_against_its_passport(shop, f"{path}/deliveries", seller)
 
 

@@ -114,7 +114,7 @@ async def test_moisture_left_out_and_kilograms_for_tonnes_are_refused_at_once(sh
         refused.status_code,
         faults(refused),
     )
-    assert "4.98 t. What was shipped by a slip" in refused.text
+    assert "4.98 t. If the shipment was wrong" in refused.text
     assert "The lot has 15 % of moisture so far" in refused.text
     share = weighed | {"net_wet_t": "4.98", "moisture_percent": "0.14"}
     told = await post(shop, f"{delivery}/weighing?validate_only=true", buyer, share)
