@@ -45,17 +45,17 @@ MODES: Final[tuple[Mode, ...]] = ("chain", "clearings", "full")
 @click.option(
     "--bootstrap",
     metavar="HOST:PORT",
-    help="Kafka to read; else LODESTONE_KAFKA_BOOTSTRAP or the embedded one.",
+    help="Kafka to read; default LODESTONE_KAFKA_BOOTSTRAP or the embedded one.",
 )
 @click.option(
     "--topic-prefix",
     metavar="PREFIX.",
-    help="Audit the topics with this prefix; else LODESTONE_TOPIC_PREFIX.",
+    help="Audit the topics with this prefix; default LODESTONE_TOPIC_PREFIX.",
 )
 @click.option(
     "--deployment",
     type=click.UUID,
-    help="The deployment the record has to belong to; else the first record's.",
+    help="The deployment that the record has to belong to; default that of the first record.",
 )
 @click.option(
     "--stream",
@@ -66,14 +66,16 @@ MODES: Final[tuple[Mode, ...]] = ("chain", "clearings", "full")
 )
 @click.option(
     "--expect-end", "ends", multiple=True, metavar="STREAM/LANE=POSITION",
-    help="The lane must reach this position, as in market/3=120; may be repeated.",
+    help="The lane has to reach this position, for example market/3=120; may be repeated.",
 )  # fmt: skip
 @click.option(
-    "--chain", is_flag=True, help="Hash bodies and decode none: chain, order, checkpoints. The fastest."
+    "--chain",
+    is_flag=True,
+    help="The fastest: check chain, order and checkpoints by hashes, decode no event.",
 )
 @click.option(
     "--clearings", is_flag=True,
-    help="The market stream alone: its books made again, every round held against its certificate.",
+    help="Only the market stream: rebuild its books and prove every round by its certificate.",
 )  # fmt: skip
 @click.option("--full", is_flag=True, help="Everything; this is the default.")
 @click.option(
@@ -88,23 +90,26 @@ MODES: Final[tuple[Mode, ...]] = ("chain", "clearings", "full")
     help="End here, this position, time or round included. A round lies in one lane: only that one is read.",
 )  # fmt: skip
 @click.option(
-    "--processes", type=click.IntRange(1, PROCESSES_MAX), default=1, help="Spread the lanes over so many."
+    "--processes",
+    type=click.IntRange(1, PROCESSES_MAX),
+    default=1,
+    help="Number of processes that share the lanes.",
 )
 @click.option(
     "--resume", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
-    help="Keep in FILE how far the audit has come, and go on from there when it is there already.",
+    help="Save the progress in FILE, and continue from it if it exists.",
 )  # fmt: skip
 @click.option(
-    "--resolve", is_flag=True, help="Clear every round again and compare bytes; needs a solver's time."
+    "--resolve", is_flag=True, help="Clear every round again and compare bytes; takes as long as solving."
 )
 @click.option(
     "--key",
     metavar="KEY",
-    help="The operator's public key, for checkpoints; else that of the local key file.",
+    help="The operator's public key, for checkpoints; default that of the local key file.",
 )
 @click.option(
     "--witness", "witnesses", multiple=True, metavar="KEY",
-    help="A witness that has to have cosigned; may be repeated.",
+    help="Require cosignatures of this witness; may be repeated.",
 )  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="The whole report as JSON on stdout.")
 @click.option(
@@ -113,7 +118,7 @@ MODES: Final[tuple[Mode, ...]] = ("chain", "clearings", "full")
     help="Write the report to FILE.html, a page to print and sign, or FILE.json; may be repeated.",
 )  # fmt: skip
 @click.option(
-    "--record", is_flag=True, help="Keep the run in the deployment's database, for GET /v1/audit/runs."
+    "--record", is_flag=True, help="Store the run in the deployment's database, for GET /v1/audit/runs."
 )
 def command(
     context: click.Context,
@@ -126,14 +131,14 @@ def command(
     record: bool,
     **asked: Any,
 ) -> None:
-    """Check chain, completeness, every clearing and every figure of agreements, from the record topics alone.
+    """Verify chain, completeness, every clearing and every figure of agreements from the record topics alone.
 
     --chain checks that nothing was lost or altered, --clearings the market's rounds, --full all of it.
-    No database is read, and none is written unless --record asks for it. A clearing is checked by its
-    certificate: no solver runs, unless --resolve asks for it or a round says that its first tie-break left
-    ties. Invoices, settlements and ledgers are computed again from what they rest on. Checkpoints say how
-    far the record is complete; of the tail after them nobody can tell whether something was cut off.
-    Exit code 0: nothing diverges. 4: something does, and the first of it is named.
+    No database is used, except with --record. A clearing is checked by its certificate, without a solver,
+    except with --resolve or if a round says that its first tie-break left ties. Invoices, settlements and
+    ledgers are computed again from their inputs. Checkpoints prove how far the record is complete; whether
+    something was cut off after the newest one, nobody can tell.
+    Exit code 0: nothing diverges. 4: a divergence; the first one is named.
     """
     if context.invoked_subcommand is not None:
         _require_none_before(context)
@@ -147,7 +152,7 @@ def command(
         check_files(files)
         question = _asked(settings, **asked)
         if wanted and question["key"] is None:
-            told = "a witness cosigns the operator's checkpoints: --key names the operator's public key"
+            told = "--witness also needs --key, the operator's public key"
             raise CommandFailed(Exit.USAGE, told)
         report = run_async(_audit(settings, bootstrap, question, record=record))
     except AuditLost as error:
@@ -174,7 +179,7 @@ def _require_none_before(context: click.Context) -> None:
     sources = [context.get_parameter_source(name) for name in context.params]
     if any(source is not None and source.name == "COMMANDLINE" for source in sources):
         verb = context.invoked_subcommand
-        raise CommandFailed(Exit.USAGE, f"options of `lodestone audit {verb}` are written after {verb}")
+        raise CommandFailed(Exit.USAGE, f"write options of `lodestone audit {verb}` after {verb}")
 
 
 def _mode(asked: dict[str, Any]) -> Mode:
@@ -182,7 +187,7 @@ def _mode(asked: dict[str, Any]) -> Mode:
     given = [mode for mode in MODES if asked.pop(mode)]
     if len(given) > 1:
         named = " and ".join(f"--{mode}" for mode in given)
-        raise CommandFailed(Exit.USAGE, f"{named} exclude each other: name one, or none for everything")
+        raise CommandFailed(Exit.USAGE, f"{named} exclude each other: use one, or none for everything")
     mode = given[0] if given else "full"
     streams = asked["streams"]
     if asked["resolve"] and mode == "chain":
@@ -208,7 +213,7 @@ def _require_whole(asked: dict[str, Any]) -> None:
     given = [name for name, value in partial.items() if value]
     if given:
         named = " and ".join(given)
-        told = f"--witness is held against all that is sealed: leave {named} out"
+        told = f"--witness checks the whole record: leave {named} out"
         raise CommandFailed(Exit.USAGE, told)
 
 
@@ -217,11 +222,13 @@ def _require_signed(report: AuditReport, *, named: bool) -> None:
     command names a key."""
     if report.strangers:
         names = ", ".join(report.strangers)
-        told = f"checkpoints of {names} are there, newer than any that the key signed which was asked for"
+        told = f"the newest checkpoints are signed by {names}, not by the given key"
         raise CommandFailed(Exit.DIVERGENCE, told)
     whole = all(lane.first == 1 and not lane.bounded for lane in report.lanes)
     if named and whole and report.records and not report.sealed:
-        told = "no event is under a checkpoint of this key: nothing says that the record is the operator's"
+        told = (
+            "no event is under a checkpoint of this key, so nothing proves that the record is the operator's"
+        )
         raise CommandFailed(Exit.DIVERGENCE, told)
 
 
@@ -244,7 +251,7 @@ def _require_cosigned(report: AuditReport, wanted: Sequence[str]) -> None:
 def _lane(text: str) -> LaneKey:
     found = written_lane(text)
     if found is None:
-        raise AuditImpossible(f"no lane: {text}; written stream/lane, as in market/3")
+        raise AuditImpossible(f"{text} is not a lane: write STREAM/LANE, for example market/3")
     return found
 
 
@@ -254,9 +261,9 @@ def _span(first: str | None, last: str | None) -> Span:
     )
     match span:
         case Span(first=int(start), last=int(end)) if end < start:
-            raise RangeError(f"there is nothing from position {first} to {last}")
+            raise RangeError(f"the range from position {first} to {last} is empty")
         case Span(first=datetime() as start, last=datetime() as end) if end < start:
-            raise RangeError(f"there is nothing from {first} to {last}: the end is before the beginning")
+            raise RangeError(f"the range from {first} to {last} is empty: its end is before its beginning")
     return span
 
 

@@ -31,9 +31,11 @@ class HeadsReport(Struct, frozen=True, kw_only=True):
 
 @click.command("heads")
 @click.argument("files", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--bootstrap", metavar="HOST:PORT", help="Kafka to read; else as `lodestone audit`.")
-@click.option("--topic-prefix", metavar="PREFIX.", help="Else LODESTONE_TOPIC_PREFIX.")
-@click.option("--key", metavar="KEY", help="A public key of the operator's; else that of the local key file.")
+@click.option("--bootstrap", metavar="HOST:PORT", help="Kafka to read; default as for `lodestone audit`.")
+@click.option("--topic-prefix", metavar="PREFIX.", help="Default LODESTONE_TOPIC_PREFIX.")
+@click.option(
+    "--key", metavar="KEY", help="A public key of the operator; default that of the local key file."
+)
 @click.option("--json", "as_json", is_flag=True, help="The report as JSON on stdout.")
 def command(
     *,
@@ -43,10 +45,10 @@ def command(
     key: str | None,
     as_json: bool,
 ) -> None:
-    """Check public.checkpoints.v1, and the heads that you have kept in FILES: does every head continue them?
+    """Check public.checkpoints.v1, and that it continues the heads that you have kept in FILES.
 
     A FILE is a signed note, any answer or proof that holds one, or the answer of `…/consistency`. Exit code
-    3: of a kept head this is not told. 4: a head contradicts another.
+    3: this cannot be decided for a kept head. 4: a head contradicts another.
     """
     settings = settings_of()
     operator, _ = trusted_keys(settings, key, ())

@@ -29,7 +29,7 @@ def check_files(files: Sequence[Path]) -> None:
     """CommandFailed for a file that no report can be written to, before hours are spent on one."""
     for file in files:
         if file.suffix.lower() not in (*PAGES, ".json"):
-            raise CommandFailed(Exit.USAGE, f"{file}: a report ends in .html or .json")
+            raise CommandFailed(Exit.USAGE, f"{file}: the name of a report has to end in .html or .json")
         check_folder(file)
 
 

@@ -24,16 +24,16 @@ BROKEN = ("missing", "changed", "contradicted")
 
 @click.command("receipt")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--bootstrap", metavar="HOST:PORT", help="Kafka to read; else as `lodestone audit`.")
-@click.option("--topic-prefix", metavar="PREFIX.", help="Else LODESTONE_TOPIC_PREFIX.")
-@click.option("--key", metavar="KEY", help="The operator's public key; else that of the local key file.")
+@click.option("--bootstrap", metavar="HOST:PORT", help="Kafka to read; default as for `lodestone audit`.")
+@click.option("--topic-prefix", metavar="PREFIX.", help="Default LODESTONE_TOPIC_PREFIX.")
+@click.option("--key", metavar="KEY", help="The operator's public key; default that of the local key file.")
 @click.option(
     "--witness", "witnesses", multiple=True, metavar="KEY",
-    help="A witness that has to have cosigned a proof; may be repeated.",
+    help="Require this witness's cosignature of a proof; may be repeated.",
 )  # fmt: skip
 @click.option(
     "--kept", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="ANSWER",
-    help="The command's answer as you kept it: a proof has to be of one of its receipts.",
+    help="The command's answer that you kept: the proof has to be for one of its receipts.",
 )  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="The verdicts as JSON on stdout.")
 def command(
@@ -46,9 +46,9 @@ def command(
     kept: Path | None,
     as_json: bool,
 ) -> None:
-    """Check the receipts in FILE, a command's answer or one receipt of it: there, unchanged, and signed over?
+    """Check the receipts in FILE, a command's answer or one of its receipts: present, unchanged and signed?
 
-    A FILE from `GET /v1/receipts/{id}/proof` is checked without any connection.
+    A FILE from `GET /v1/receipts/{id}/proof` is checked offline.
     Exit code 4: an event is missing, changed, or not the one that was signed.
     """
     settings = settings_of()
@@ -61,7 +61,7 @@ def command(
         check_offline(settings, raw, key, witnesses, answer, as_json=as_json)
         return
     if witnesses or kept is not None:
-        raise CommandFailed(Exit.USAGE, f"--witness and --kept go with a proof, and {file} is none")
+        raise CommandFailed(Exit.USAGE, f"--witness and --kept are for proofs, and {file} is not one")
     prefix = settings.topic_prefix if topic_prefix is None else topic_prefix
     try:
         receipts = parse_receipts(raw)

@@ -46,7 +46,7 @@ def _compare(proven: ProvenReceipt, kept: Sequence[GivenReceipt]) -> None:
         raise CommandFailed(Exit.INVALID_INPUT, told)
     same = (to_text("evt", proven.event), proven.position, proven.event_sha256)
     if same not in [(each.event, each.position, each.event_sha256) for each in kept]:
-        raise CommandFailed(Exit.DIVERGENCE, "what is proved is none of the receipts that you kept")
+        raise CommandFailed(Exit.DIVERGENCE, "the proof is for none of the receipts that you kept")
 
 
 def _print(proven: ProvenReceipt) -> None:

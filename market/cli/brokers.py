@@ -14,11 +14,18 @@ from market.rules.streams.topic_rights import SERVICES as NAMES
 
 @click.command("brokers")
 @click.argument("folder", required=False, type=click.Path(file_okay=False, path_type=Path))
-@click.option("--host", "hosts", multiple=True, help="Name or address of a broker; repeated.")
-@click.option("--broker-owner", type=int, metavar="UID", help="Whom the broker's files are handed to.")
-@click.option("--services-owner", type=int, metavar="UID", help="The same of the services and who prepares.")
+@click.option("--host", "hosts", multiple=True, help="Name or address of a broker; may be repeated.")
+@click.option("--broker-owner", type=int, metavar="UID", help="User id that shall own the broker's files.")
 @click.option(
-    "--reread", is_flag=True, help="Instead: brokers that run read renewed files, as their super user."
+    "--services-owner",
+    type=int,
+    metavar="UID",
+    help="User id that shall own the files of services and of provisioning.",
+)
+@click.option(
+    "--reread",
+    is_flag=True,
+    help="Instead: running brokers read renewed files; needs the super user's login.",
 )
 def command(
     *,
@@ -28,13 +35,13 @@ def command(
     services_owner: int | None,
     reread: bool,
 ) -> None:
-    """Make authority, certificates and passwords that are missing; renew certificates that end soon.
+    """Create missing CA, certificates and passwords for brokers; renew certificates that expire soon.
 
-    A broker that runs takes renewed certificates by --reread, or when it is started again.
+    A running broker loads renewed certificates with --reread, or when it is restarted.
     """
     if reread:
         if folder is not None or hosts:
-            raise click.UsageError("--reread takes neither FOLDER nor --host: brokers know their files")
+            raise click.UsageError("--reread takes neither FOLDER nor --host")
         for told in run_async(_reread()):
             print_line(f"{told} has read its certificates again")
         return
@@ -55,7 +62,7 @@ def command(
 async def _reread() -> tuple[str, ...]:
     bootstrap = running_kafka(settings_of())
     if isinstance(bootstrap, str):
-        told = f"{bootstrap} is spoken to in plain text: set LODESTONE_KAFKA_SECURITY_PROTOCOL"
+        told = f"{bootstrap} is reached in plain text: set LODESTONE_KAFKA_SECURITY_PROTOCOL"
         raise CommandFailed(Exit.INVALID_INPUT, told)
     try:
         return await Access(bootstrap).reread_certificates()

@@ -13,7 +13,7 @@ FILE = click.option(
     "--file",
     "file",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Else LODESTONE_CHECKPOINT_KEY_FILE, or the instance's own.",
+    help="Default LODESTONE_CHECKPOINT_KEY_FILE, or the instance's own file.",
 )
 
 
@@ -22,26 +22,26 @@ FILE = click.option(
     "--origin",
     required=True,
     metavar="NAME",
-    help="Of the deployment, for ever: like a URL without its scheme, as in exchange.example/ree.",
+    help="Permanent name of the deployment, like a URL without its scheme: exchange.example/ree.",
 )
 @click.option("--witness", is_flag=True, help="A witness's key: NAME is the witness's.")
 @FILE
 def make(*, origin: str, witness: bool, file: Path | None) -> None:
-    """Make a key in a new file that only its owner may read; prints the public key, which is no secret."""
+    """Create a key in a new file that only its owner can read; prints the public key, which is not secret."""
     algorithm = Algorithm.COSIGNATURE if witness else Algorithm.ED25519
     path = _path(file)
     try:
         keys = make_keys(path, origin, algorithm)
     except (KeyFileError, NoteError, OSError) as error:
         raise CommandFailed(Exit.INVALID_INPUT, str(error)) from error
-    say(f"{path} holds the private key, for its owner only; the public one is for everybody")
+    say(f"{path} contains the private key, keep it secret; the public key is for everybody")
     print_line(keys.current.verifier.text)
 
 
 @click.command("show")
 @FILE
 def show(*, file: Path | None) -> None:
-    """Print the public key of a key file: what partners and auditors are given as --key."""
+    """Print the public key of a key file, which partners and auditors use as --key."""
     try:
         print_line(read_keys(_path(file)).current.verifier.text)
     except KeyFileError as error:
@@ -51,16 +51,18 @@ def show(*, file: Path | None) -> None:
 @click.command("rotate")
 @FILE
 def rotate(*, file: Path | None) -> None:
-    """Replace the key by a new one that it hands over to; prints the new public key.
+    """Replace the key by a new one; prints the new public key.
 
-    Old and new key sign the change. The signer publishes it before it signs with the new key, and needs no
-    restart.
+    Old and new key sign the change, so holders of the old public key accept the new one. The signer publishes
+    the change first and needs no restart.
     """
     try:
         keys = rotate_keys(_path(file))
     except KeyFileError as error:
         raise CommandFailed(Exit.INVALID_INPUT, str(error)) from error
-    say("the old private key is gone from the file; whoever knows the old public key will accept the new one")
+    say(
+        "the old private key was removed from the file; holders of the old public key will accept the new one"
+    )
     print_line(keys.current.verifier.text)
 
 

@@ -24,9 +24,9 @@ TRADES_SHOWN_MAX = 40
 @click.argument("book", type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--json", "as_json", is_flag=True, help="The certificate as JSON on stdout, for `verify`.")
 def command(*, book: Path, as_json: bool) -> None:
-    """Clear BOOK, an exported book, as if its next round were cut at its last event.
+    """Clear BOOK, an exported book, as in a next round after its last event.
 
-    Prints result and certificate. Exit code 3: the file is no book, and every fault of it is named.
+    Prints result and certificate. Exit code 3: the file is not a book; every fault is named.
     """
     given = read_book(book).book
     try:
@@ -35,7 +35,7 @@ def command(*, book: Path, as_json: bool) -> None:
     except NoRuleSet as error:
         raise CommandFailed(Exit.INVALID_INPUT, f"{book}: no rule set is in effect") from error
     except (AssertionError, LookupError, ValueError) as error:
-        told = f"{book}: no lane makes such a book ({type(error).__name__}: {error})"
+        told = f"{book}: the book is inconsistent ({type(error).__name__}: {error})"
         raise CommandFailed(Exit.INVALID_INPUT, told) from error
     if as_json:
         print_json(certificate_of(given, drafts))

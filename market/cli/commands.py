@@ -54,7 +54,7 @@ def _tell_version(context: click.Context, _: click.Parameter, asked: object) -> 
 )
 @click.option(
     "--version", is_flag=True, is_eager=True, expose_value=False, callback=_tell_version,
-    help="Show what runs and exit.",
+    help="Show the version and exit.",
 )  # fmt: skip
 def commands() -> None:
     """An event-driven marketplace for rare earths and permanent magnets.

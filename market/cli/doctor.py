@@ -50,7 +50,7 @@ WHY_SECONDS_MAX: Final = 3.0
 LANE_AHEAD_MAX: Final = timedelta(seconds=60)
 CLOCKS_PAGE: Final = "docs/watching.md, Clocks"
 
-UNSEEN: Final = "whether api, timers, imports, webhooks and signer run is not seen here"
+UNSEEN: Final = "whether api, timers, imports, webhooks and signer run cannot be seen here"
 
 _READER: Final = re.compile(r"([a-z][a-z0-9-]*)/(parties|market|contracts|materials)/([0-9]{1,4})")
 
@@ -79,16 +79,16 @@ from record.consumer c join record.lane l using (stream, lane) group by c.name o
     "--resume",
     "reader",
     metavar="READER/STREAM/LANE",
-    help="Let a stopped reader, or the relay, go on, as in matcher/market/3.",
+    help="Resume a stopped reader, or the relay, on a lane, for example matcher/market/3.",
 )
 @click.option(
     "--reread",
     metavar="READER/STREAM/LANE",
-    help="The same after a topic was published again: from its first record, skipping what was applied.",
+    help="The same after a topic was republished: read from its first record, skip what was applied.",
 )
 @click.option("--json", "as_json", is_flag=True, help="JSON on stdout.")
 def command(*, reader: str | None, reread: str | None, as_json: bool) -> None:
-    """Look at servers, services, migrations, topics, relay and readers; nothing is started.
+    """Check servers, services, migrations, topics, relay and readers; starts nothing.
 
     Exit code 5 when something is wrong or nothing runs.
     """
@@ -97,10 +97,12 @@ def command(*, reader: str | None, reread: str | None, as_json: bool) -> None:
     if named is not None:
         found = _READER.fullmatch(named)
         if found is None:
-            raise CommandFailed(Exit.INVALID_INPUT, f"{named!r} is no reader's lane, as in matcher/market/3")
+            raise CommandFailed(
+                Exit.INVALID_INPUT, f"{named!r} is not READER/STREAM/LANE, for example matcher/market/3"
+            )
         key = LaneKey(found[2], int(found[3]))
         stopped = run_async(_resume(settings, found[1], key, again=reread is not None))
-        told = "goes on when its process takes it again, within seconds" if stopped else "was not stopped"
+        told = "resumes within seconds, when its process takes it again" if stopped else "was not stopped"
         print_line(f"{named} {told}")
         return
     findings = run_async(_findings(settings))
@@ -123,12 +125,12 @@ async def _resume(settings: Settings, name: str, key: LaneKey, *, again: bool) -
         check_lane(key, wiring.deployment.lanes)
         if name == "relay":
             if again:
-                told = f"the relay reads no topic; lodestone topics --republish {key.stream}/{key.lane}"
+                told = f"the relay reads no topic: use lodestone topics --republish {key.stream}/{key.lane}"
                 raise CommandFailed(Exit.INVALID_INPUT, told)
             return bool(await wiring.resume_relay(key))
         stopped = await wiring.resume_reader(name, key, again=again)
     if stopped is None:
-        told = f"no reader {name} has ever had a lane of {key.stream}"
+        told = f"there is no reader {name} of the stream {key.stream}"
         raise CommandFailed(Exit.INVALID_INPUT, told)
     return stopped
 
@@ -209,7 +211,7 @@ def _helps(setting: str, *, named: bool) -> str:
 
 def _how(settings: Settings, bootstrap: Bootstrap) -> str:
     if isinstance(bootstrap, str):
-        return "plain text, nobody is asked for a name"
+        return "plain text, no login"
     partners = partner_servers(settings, bootstrap)
     other = "" if partners in (None, bootstrap.servers) else f"; services and partners log in at {partners}"
     return f"TLS{other}"
@@ -240,7 +242,9 @@ async def _record(connection: Connection, deployment: Deployment) -> AsyncIterat
     yield Finding(
         what="services",
         state="ok" if serving else "wrong",
-        told=f"leases held by: {', '.join(serving)}; {UNSEEN}" if serving else "no relay and no reader runs",
+        told=f"leases held by: {', '.join(serving)}; {UNSEEN}"
+        if serving
+        else "no relay and no reader is running",
         help=None if serving else "lodestone up, or lodestone run all",
     )
     age = await oldest_unpublished_seconds(connection)
@@ -250,7 +254,7 @@ async def _record(connection: Connection, deployment: Deployment) -> AsyncIterat
         what="relay",
         state="attention" if late else "ok",
         told=f"the oldest unpublished event is {age:.1f} s old",
-        help=("the relay runs: its log says why" if runs else "lodestone run relay") if late else None,
+        help=("the relay is running: see its log" if runs else "lodestone run relay") if late else None,
     )
     for row in await connection.fetch(BEHIND):
         yield Finding(what=row["name"], state="ok", told=f"at most {row['lag']:,} events behind in a lane")
@@ -277,14 +281,14 @@ async def _clocks(connection: Connection, seconds_max: int) -> AsyncIterator[Fin
         told = (
             f"{told_difference(off)}; LODESTONE_CLOCK_AHEAD_SECONDS_MAX is 0: events are recorded at any time"
         )
-        yield Finding(what="clock", state="attention", told=told, help="leave that setting out")
+        yield Finding(what="clock", state="attention", told=told, help="remove that setting")
     else:
         wrong = clock_bounds.bound_of(seconds_max).is_off(off)
         yield Finding(
             what="clock",
             state="wrong" if wrong else "ok",
             told=told_difference(off),
-            help="set the clock that is wrong: " + CLOCKS_PAGE if wrong else None,
+            help="correct the clock that is wrong: " + CLOCKS_PAGE if wrong else None,
         )
     for key, ahead in (await clock_bounds.lanes_ahead(connection)).items():
         if ahead > LANE_AHEAD_MAX:
@@ -299,4 +303,4 @@ async def _clocks(connection: Connection, seconds_max: int) -> AsyncIterator[Fin
 def _help(name: str, lane: str) -> str | None:
     if name == "writer":
         return None
-    return f"mend the cause, then lodestone doctor --resume {name}/{lane}"
+    return f"fix the cause, then lodestone doctor --resume {name}/{lane}"

@@ -16,7 +16,7 @@ def certificate_findings(found: Sequence[Counting], now: datetime) -> Iterator[F
     well = []
     for each in found:
         if each.ends_at is None:
-            told = each.fault or "it is not known until when it counts"
+            told = each.fault or "its expiry is unknown"
             yield Finding(what=each.what, state="attention", told=told, help=PAGE)
         elif each.ends_at - now < TOLD_BEFORE:
             yield Finding(
@@ -29,7 +29,9 @@ def certificate_findings(found: Sequence[Counting], now: datetime) -> Iterator[F
             well.append(each.ends_at)
     if well:
         first = min(well)
-        told = f"{len(well)} count for more than {TOLD_BEFORE.days} days, the first ends on {first:%Y-%m-%d}"
+        told = (
+            f"{len(well)} are valid for over {TOLD_BEFORE.days} days, the first expires on {first:%Y-%m-%d}"
+        )
         yield Finding(what="certificates", state="ok", told=told)
 
 

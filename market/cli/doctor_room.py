@@ -20,8 +20,8 @@ async def room_findings(connection: Connection, settings: Settings) -> list[Find
         Finding(
             what="room to write",
             state="wrong" if told else "ok",
-            told=told or f"PostgreSQL has it; the database is {in_gib(size_bytes)} large",
-            help=f"make room on its disk, it goes on by itself: {PAGE}" if told else None,
+            told=told or f"PostgreSQL can write; the database has {in_gib(size_bytes)}",
+            help=f"free space on its disk, then it recovers by itself: {PAGE}" if told else None,
         )
     ]
     for server, folder in own_folders(settings).items():

@@ -25,7 +25,7 @@ def findings_of(rows: Sequence[RuleSetRow]) -> list[Finding]:
             what=f"rules of {to_text('mkt', row.market)}",
             state="attention",
             told=f"version {row.rule_set.version} is without {', '.join(missing)}",
-            help=f"lodestone rules next {to_text('mkt', row.market)} writes the one that has them",
+            help=f"lodestone rules next {to_text('mkt', row.market)} writes a rule set that has them",
         )
         for row in rows
         if (missing := lacking(row.rule_set))

@@ -36,21 +36,23 @@ async def checkpoint_findings(
         what="signer",
         state="attention" if late else "ok",
         told=f"{newest}, {waiting:,} audited events wait for one",
-        help="where a signer runs, its log says why; where none does: lodestone run signer" if late else None,
+        help="see the signer's log; if none runs: lodestone run signer" if late else None,
     )
     for refused in await seals.read_refusals(connection):
         yield Finding(
             what=f"signer {refused.stream}/{refused.lane}",
             state="wrong",
-            told=f"refuses to sign for {_age(now, refused.refused_at)}: {refused.reason}",
+            told=f"has refused to sign for {_age(now, refused.refused_at)}: {refused.reason}",
             help="docs/securing.md, Checkpoints and witnesses; never delete rows of record.checkpoint",
         )
     if signed_at is None:
         return
     witnesses = await seals.witnessed_at(connection)
     if not witnesses:
-        told = "nobody has cosigned the newest checkpoints: one history is the operator's word alone"
-        yield Finding(what="witness", state="attention", told=told, help="a partner runs lodestone witness")
+        told = "nobody has cosigned the newest checkpoints, so a second history could exist unnoticed"
+        yield Finding(
+            what="witness", state="attention", told=told, help="ask a partner to run lodestone witness"
+        )
     for witness, newest_at in witnesses.items():
         behind = signed_at - newest_at > patience
         yield Finding(
@@ -82,7 +84,7 @@ async def heads_on_topics(ground: Ground) -> list[Finding]:
     told = (
         f"{counted(lacking, 'head on the topics is', 'heads on the topics are')} not stored"
         if lacking
-        else "those on the topics are stored"
+        else "all heads on the topics are stored"
     )
     return [
         Finding(

@@ -48,7 +48,7 @@ async def _topic_settings(
             what="topic settings",
             state="attention",
             told=f"not shown to this login: {', '.join(hidden)}",
-            help="run it with a login that may describe their configuration",
+            help="use a login that may describe the configuration of these topics",
         )
     elif not seen.differences:
         yield Finding(what="topic settings", state="ok", told="as deploy/kafka/topics.toml declares them")

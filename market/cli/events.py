@@ -22,7 +22,7 @@ from market.topics import TopicError, TopicRecord, open_reading
 
 @click.group("events")
 def command() -> None:
-    """The record's events on Kafka."""
+    """Read the record's events on Kafka."""
 
 
 @command.command("tail")
@@ -36,7 +36,7 @@ def command() -> None:
 def tail(
     *, streams: tuple[str, ...], lane: LaneKey | None, from_start: bool, once: bool, as_json: bool
 ) -> None:
-    """Print events, one per line, as they reach Kafka; until Ctrl-C."""
+    """Print events as they reach Kafka, one per line, until Ctrl-C."""
     settings = settings_of()
     chosen = (lane.stream,) if lane is not None else streams or STREAMS
     try:
@@ -116,7 +116,7 @@ def _line(record: TopicRecord, *, as_json: bool) -> str:
     try:
         event = decode_event(record.value, b"")
     except Undecodable as error:
-        return f"offset {record.offset} is no event: {error}"
+        return f"offset {record.offset} is not an event: {error}"
     data = msgspec.json.encode(event.data).decode()
     shown = data if len(data) <= 160 else data[:159] + "…"
     place = f"{event.stream}/{event.lane}/{event.position}"

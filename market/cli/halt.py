@@ -42,7 +42,7 @@ class Stood(Struct, frozen=True, kw_only=True):
 def command(*, market: UUID, reason: str, key_file: Path, as_json: bool) -> None:
     """Halt MARKET (mkt_… or UUID) at once: an open round is abandoned, none is planned, no order is taken.
 
-    Orders may be withdrawn and open matches answered. Exit code 3: it is halted already, or the key is no
+    Orders may be withdrawn and open matches answered. Exit code 3: it is already halted, or the key is not an
     operator's.
     """
     show(stood(clearings.halt, market, reason, key_file), as_json=as_json)

@@ -52,23 +52,29 @@ View = dict[str, Any]
     help="offers, lots, requirements, their -amendments and -withdrawals, index-values, assays; of operators "
     "organisations, facilities, memberships.",
 )
-@click.option("--market", help="Market of rows that name none.")
+@click.option("--market", help="Market of rows without a market.")
 @click.option(
     "--mode",
     default="all_or_nothing",
     show_default=True,
     type=click.Choice(["all_or_nothing", "partial", "dry_run"]),
-    help="All rows or none, or each for itself; dry_run stores none and tells what would be refused.",
+    help="All rows or none, or each row separately; dry_run stores nothing and shows what would be refused.",
 )
-@click.option("--format", "form", type=click.Choice([*MEDIA]), help="Otherwise told by the file's ending.")
+@click.option("--format", "form", type=click.Choice([*MEDIA]), help="Default: by the file name's ending.")
 @click.option(
-    "--separator", type=click.Choice(["comma", "semicolon", "tab"]), help="Otherwise as the head shows."
+    "--separator", type=click.Choice(["comma", "semicolon", "tab"]), help="Default: as in the header row."
 )
 @click.option("--report", type=click.Path(path_type=Path, dir_okay=False), help="Save the report as CSV.")
-@click.option("--request", "request_key", help="Idempotency key; the same again is the same import.")
+@click.option(
+    "--request", "request_key", help="Idempotency key; the same key and file continue the same import."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the import as JSON.")
-@click.option("--url", envvar="LODESTONE_URL", required=True, help="Of the API; or LODESTONE_URL.")
-@click.option("--key", envvar="LODESTONE_API_KEY", required=True, help="Better: LODESTONE_API_KEY.")
+@click.option(
+    "--url", envvar="LODESTONE_URL", required=True, help="Address of the API; or set LODESTONE_URL."
+)
+@click.option(
+    "--key", envvar="LODESTONE_API_KEY", required=True, help="API key; better set LODESTONE_API_KEY."
+)
 def command(
     *,
     file: Path,
@@ -80,15 +86,16 @@ def command(
     key: str,
     **query: str | None,
 ) -> None:
-    """Import a file of rows: all or nothing, or with --mode partial each row for itself.
+    """Import a file of rows: all or nothing, or with --mode partial each row separately.
 
-    Exit codes: 0 all rows were accepted, 3 some or all were refused or the report cannot be written, 5 the
+    Exit codes: 0 all rows were accepted; 3 some or all were refused, or the report cannot be written; 5 the
     API does not answer.
     """
     found = form or SUFFIXES.get(file.suffix.lower())
     if found is None:
         raise CommandFailed(
-            Exit.USAGE, f"--format says what {file.name} is; endings known: {', '.join(SUFFIXES)}"
+            Exit.USAGE,
+            f"the format of {file.name} is unknown: use --format; known endings: {', '.join(SUFFIXES)}",
         )
     if report is not None:
         check_writable(report)
@@ -109,7 +116,7 @@ def command(
 def _check_key(key: str) -> None:
     """CommandFailed for what no request could be sent with."""
     if not (key.isascii() and key.isprintable()) or " " in key:
-        raise CommandFailed(Exit.INVALID_INPUT, "the API key holds characters that no key has")
+        raise CommandFailed(Exit.INVALID_INPUT, "the API key contains characters that no key has")
 
 
 class _Api:
@@ -130,7 +137,7 @@ class _Api:
         self, file: BinaryIO, size: int, media: str, query: dict[str, str], report: Path | None
     ) -> tuple[View, list[ImportLine], CommandFailed | None]:
         """The import when it is over, its first faults and warnings, and why its report could not be had."""
-        say(f"the key of the request is {self._request_key}")
+        say(f"idempotency key of the request: {self._request_key}")
         async with httpx.AsyncClient(
             base_url=self._url, headers=self._headers, timeout=SECONDS_MAX
         ) as client:
@@ -140,7 +147,7 @@ class _Api:
                 view = await self._watch(client, view)
             except CommandFailed as failure:
                 if self._sent and failure.code == Exit.UNAVAILABLE:
-                    again = f"with --request {self._request_key} a further call is the same import"
+                    again = f"to continue this import, run it again with --request {self._request_key}"
                     raise CommandFailed(failure.code, f"{failure.sentence}; {again}") from failure
                 raise
             return view, *await self._report(client, view, report)
@@ -209,7 +216,7 @@ class _Api:
                 self._sent = True
                 if answer.status_code not in AGAIN:
                     return answer
-                failure = f"the API at {self._url} takes nothing now: {_problem(answer)}"
+                failure = f"the API at {self._url} is busy: {_problem(answer)}"
             if left:
                 await asyncio.sleep(_BUSY_SECONDS)
         raise CommandFailed(Exit.UNAVAILABLE, failure)
@@ -217,11 +224,11 @@ class _Api:
     def _body(self, answer: httpx.Response) -> View:
         if not answer.is_success:
             code = Exit.UNAVAILABLE if answer.is_server_error else Exit.INVALID_INPUT
-            raise CommandFailed(code, f"the API refuses it: {_problem(answer)}")
+            raise CommandFailed(code, f"the API refuses the file: {_problem(answer)}")
         try:
             body: View = answer.json()
         except ValueError as error:
-            other = f"what answers at {self._url} is no API of Lodestone"
+            other = f"the server at {self._url} is not a Lodestone API"
             raise CommandFailed(Exit.INVALID_INPUT, other) from error
         return body
 
@@ -307,7 +314,7 @@ def _tell(view: View, lines: list[ImportLine], *, as_json: bool) -> None:
         kind = line.code if line.kind == "fault" else f"warning {line.code}"
         print_line(f"{where}: {kind}: {line.sentence}")
     if len(lines) > SHOWN_MAX:
-        say("and more: --report FILE saves them all")
+        say("and more; --report FILE saves all of them")
 
 
 def _sentence(view: View) -> str:

@@ -23,7 +23,7 @@ ROLES: tuple[KeyRole, ...] = get_args(KeyRole)
 
 @click.group("keys")
 def command() -> None:
-    """API keys, issued with the database's rights, and the keys that sign checkpoints."""
+    """Issue API keys (needs a login to the database), and manage the keys that sign checkpoints."""
 
 
 for verb in (checkpoint_keys.make, checkpoint_keys.show, checkpoint_keys.rotate):
@@ -37,18 +37,18 @@ for verb in (checkpoint_keys.make, checkpoint_keys.show, checkpoint_keys.rotate)
 @click.option(
     "--role", "roles", multiple=True, required=True, type=click.Choice(ROLES), help="May be repeated."
 )
-@click.option("--label", default="command line", show_default=True, help="What lists call it.")
+@click.option("--label", default="command line", show_default=True, help="Its name in lists.")
 @click.option(
     "--days", type=click.IntRange(1, 3650), default=365, show_default=True, help="Until it expires."
 )
 @click.option("--json", "as_json", is_flag=True, help="JSON on stdout.")
 def issue(*, organisation: str, roles: tuple[KeyRole, ...], label: str, days: int, as_json: bool) -> None:
-    """Issue a key and print it: this once, since only its hash is kept."""
+    """Issue an API key and print it, only this once, since only its hash is stored."""
     settings = settings_of()
     try:
         chosen = None if organisation == "operator" else UUID(hex=organisation.removeprefix("org_"))
     except ValueError:
-        raise CommandFailed(Exit.INVALID_INPUT, f"{organisation!r} is no organisation's id") from None
+        raise CommandFailed(Exit.INVALID_INPUT, f"{organisation!r} is not an organisation's id") from None
     try:
         minted = run_async(_issue(settings, chosen, tuple(dict.fromkeys(roles)), label, timedelta(days=days)))
     except (Refusal, Refusals) as error:
@@ -59,9 +59,7 @@ def issue(*, organisation: str, roles: tuple[KeyRole, ...], label: str, days: in
         print_json(minted)
         return
     whose = f"{to_text('key', minted.key)} of {to_text('org', minted.organisation)}"
-    say(
-        f"{whose}, roles {', '.join(minted.roles)}, until {minted.expires_at:%Y-%m-%d}; it is shown this once"
-    )
+    say(f"{whose}, roles {', '.join(minted.roles)}, until {minted.expires_at:%Y-%m-%d}; it is shown only now")
     print_line(minted.token)
 
 

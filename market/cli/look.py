@@ -34,7 +34,7 @@ NAME_CHARACTERS_MIN: Final = 2
 )
 @click.option("--json", "as_json", is_flag=True, help="JSON on stdout.")
 def command(*, asked: str, log: Any, as_json: bool) -> None:
-    """Tell what ID is, whose it is, how it stands, its newest facts, and what tells more; nothing is started.
+    """Show what ID is, whose it is, its state, its newest events, and where to find more; starts nothing.
 
     ID is any id that the product prints, the id of a request (with --log what became of it), a place of the
     record (STREAM/LANE/POSITION), or a part of an organisation's name. It is for operators: it takes the
@@ -56,7 +56,7 @@ async def look_up(settings: Settings, asked: str, log: IO[bytes] | None, now: da
         return [await by_id(ground, match[1], UUID(match[2]), now)]
     if match := _TOKEN.fullmatch(asked):
         if match[2]:
-            say("that was a whole key: have it revoked, others may have read it; its beginning is enough")
+            say("that was a complete key: revoke it, since others may have read it; its beginning is enough")
         return [await by_id(ground, "key", UUID(match[1]), now)]
     if match := _PLACE.fullmatch(asked):
         return [await by_place(ground, match[1], int(match[2]), int(match[3]))]
@@ -65,7 +65,7 @@ async def look_up(settings: Settings, asked: str, log: IO[bytes] | None, now: da
         lines = () if log is None else lines_of(log, UUID(match[2]))
         return [found or await of_request(ground, UUID(match[2]), lines)]
     if len(asked) < NAME_CHARACTERS_MIN or _LIKE_AN_ID.fullmatch(asked):
-        raise CommandFailed(Exit.INVALID_INPUT, f"{asked!r} is none of: {ASKED}")
+        raise CommandFailed(Exit.INVALID_INPUT, f"{asked!r} is not one of: {ASKED}")
     return await by_name(ground, asked, now)
 
 

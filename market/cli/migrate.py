@@ -22,7 +22,7 @@ LOCKED: Final[dict[Lock, str]] = {
     "none_else": "nobody reads or writes",
 }
 FOR: Final[dict[Takes, str]] = {
-    "no_time": "of itself at once",
+    "no_time": "immediate",
     "reads_all": "while all of it is read",
     "changes_rows": "while rows of it are changed",
 }
@@ -42,15 +42,18 @@ class Report(Struct, frozen=True, kw_only=True):
 @click.option(
     "--lanes",
     type=click.IntRange(1, 1024),
-    help="Lanes per stream, fixed for life; 12 when the record is new.",
+    help="Lanes per stream, for a new record only, then fixed; default 12.",
 )
-@click.option("--dry-run", is_flag=True, help="Only list what is not applied yet.")
+@click.option("--dry-run", is_flag=True, help="Only list pending migrations.")
 @click.option(
-    "--plan", "planned", is_flag=True, help="Only tell what each would lock, for what, and how large that is."
+    "--plan",
+    "planned",
+    is_flag=True,
+    help="Only show the tables that each would lock, why, and how large they are.",
 )
 @click.option("--json", "as_json", is_flag=True, help="JSON on stdout.")
 def command(*, lanes: int | None, dry_run: bool, planned: bool, as_json: bool) -> None:
-    """Bring the database to this version; as often as one likes.
+    """Migrate the database to this version; may be repeated.
 
     With --plan nothing is written: it tells what would be applied, and which tables that are there each
     migration would lock until it has ended. With the services stopped nobody waits for them.

@@ -17,11 +17,11 @@ from market.recover import CannotRecover, Recovered, recover
 from market.settings import Settings
 
 NOT_GIVEN_BACK: Final = (
-    "what was accepted and had not reached the topics: lodestone audit receipt tells it from a receipt",
-    "secrets: the checkpoint key and those of the settings; API keys work again",
-    "how far webhooks were: they are posted to again from where they were registered, with the same ids",
-    "snapshots of readers and the books kept with rounds: made again while the services run",
-    "leases, alarms and when a row was written",
+    "events that had not reached the topics: check receipts with lodestone audit receipt",
+    "secrets: restore the checkpoint key and those of the settings from your copies; API keys work again",
+    "the progress of webhooks: they get all events since their registration again, with the same ids",
+    "snapshots of readers and stored books of rounds: rebuilt while the services run",
+    "leases, alarms and the times at which rows were written",
 )
 
 
@@ -33,23 +33,21 @@ NOT_GIVEN_BACK: Final = (
 )
 @click.option(
     "--without-checkpoints", is_flag=True,
-    help="Believe the chains alone: nothing that was signed is looked at or taken back.",
+    help="Trust the chains alone: signed heads are neither checked nor restored.",
 )  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="JSON on stdout.")
 def command(*, key: str | None, without_checkpoints: bool, as_json: bool) -> None:
-    """Fill an empty database from the record topics: journal, tables, views, checkpoints, idempotency.
+    """Restore a lost database from the record topics: journal, tables, views, checkpoints, idempotency keys.
 
-    Every chain is computed again and held against all that was signed. What lies beyond the last checkpoint
-    is taken back where its chain holds, and the record says how much that was. Run it again after it was
-    broken off. Exit code 4: the topics are not one history; 3: the database is not empty.
+    Every chain is recomputed and compared with all signed heads. Events after the last checkpoint are
+    restored if their chain is correct, and the record says how many. If it is interrupted, run it again.
+    Exit code 4: the topics are not one history; 3: the database is not empty.
     """
     settings = settings_of()
     try:
         operator = None if without_checkpoints else operator_key(settings, key)
         if operator is None and not without_checkpoints:
-            told = (
-                "whose checkpoints? --key names the operator's public key, --without-checkpoints does without"
-            )
+            told = "--key is missing: the operator's public key (or use --without-checkpoints)"
             raise CommandFailed(Exit.USAGE, told)
         done = run_async(_recover(settings, operator))
     except (CannotRecover, ProvisionError, NoteError, KeyFileError) as error:
@@ -61,7 +59,7 @@ def command(*, key: str | None, without_checkpoints: bool, as_json: bool) -> Non
         return
     print_recovered(done)
     for what in NOT_GIVEN_BACK:
-        print_line(f"not given back: {what}")
+        print_line(f"not restored: {what}")
 
 
 def print_recovered(done: Recovered) -> None:
@@ -73,9 +71,9 @@ def print_recovered(done: Recovered) -> None:
     print_line(
         f"{counted(done.sealed, 'event')} under {counted(done.heads, 'signed head')} with "
         f"{counted(done.cosignatures, 'cosignature')}; "
-        f"{done.tail:,} beyond them on the word of their chains"
+        f"{done.tail:,} after them, by their chains alone"
     )
-    print_line(f"{counted(done.requests, 'answer')} whose idempotency keys are known again")
+    print_line(f"{counted(done.requests, 'answer')} whose idempotency keys work again")
 
 
 async def _recover(settings: Settings, operator: VerifierKey | None) -> Recovered:

@@ -43,26 +43,24 @@ EVERY_LANE: Final = "all"
     "--restore",
     "lost",
     metavar="all|STREAM/LANE",
-    help="Take back from Kafka what the journal lost, of every lane or of one.",
+    help="Restore events missing in the journal from Kafka, of every lane or of one.",
 )
 @click.option(
     "--key", metavar="KEY",
     help="With --restore: the operator's public key, for checkpoints; else that of the local key file.",
 )  # fmt: skip
-@click.option(
-    "--swap", is_flag=True, help="Put the rebuilt views in the place of the live ones, while all is read on."
-)
+@click.option("--swap", is_flag=True, help="Replace the live views by the rebuilt ones; reads continue.")
 @click.option("--json", "as_json", is_flag=True, help="The whole report as JSON on stdout.")
 def command(*, lost: str | None, key: str | None, swap: bool, as_json: bool) -> None:
-    """Rebuild all tables from the journal into a scratch schema; compare them with the live ones, row by row.
+    """Rebuild all tables from the journal in a scratch schema; compare them with the live ones, row by row.
 
-    Changes nothing unless --restore or --swap is given. --swap rebuilds the views alone and tells what the
-    live ones differed in. --restore takes back events with their effects, and of checkpoints, cosignatures
-    and changes of key what the database lacks. Exit code 4: tables differ that are not swapped, the journal
-    is broken, or topics and database are not one history.
+    Changes nothing without --restore or --swap. --swap rebuilds only the views and shows the differences of
+    the live ones. --restore restores missing events with their effects, and missing checkpoints,
+    cosignatures and key changes. Exit code 4: tables differ that are not swapped, the journal is broken, or
+    topics and database are not one history.
     """
     if swap and lost is not None:
-        raise CommandFailed(Exit.USAGE, "--restore and --swap are two recoveries: one at a time")
+        raise CommandFailed(Exit.USAGE, "--restore and --swap cannot be combined: run one after the other")
     settings = settings_of()
     try:
         if lost is not None:
@@ -81,9 +79,9 @@ def command(*, lost: str | None, key: str | None, swap: bool, as_json: bool) -> 
     else:
         _print(report, "views" if swap else "tables")
     if swap:
-        say("the rebuilt views are the live ones now")
+        say("the rebuilt views are now the live ones")
     elif not report.equal:
-        raise CommandFailed(Exit.DIVERGENCE, "the live tables are not what the record makes of them")
+        raise CommandFailed(Exit.DIVERGENCE, "the live tables differ from what the record produces")
 
 
 async def _restore(settings: Settings, named: LaneKey | None, operator: VerifierKey | None) -> None:
@@ -105,9 +103,9 @@ async def _restore(settings: Settings, named: LaneKey | None, operator: Verifier
                     continue
                 await wiring.resume_relay(key)
                 if count or named is not None:
-                    print_line(f"{count} events of {key.stream}/{key.lane} were taken back from Kafka")
+                    print_line(f"{count} events of {key.stream}/{key.lane} were restored from Kafka")
                     for reader, _ in await wiring.resume_readers([key]):
-                        say(f"{reader}/{key.stream}/{key.lane} had stopped and goes on")
+                        say(f"{reader}/{key.stream}/{key.lane} had stopped and resumes")
         finally:
             await consumer.stop()
         if broken:
@@ -120,24 +118,24 @@ async def _restore(settings: Settings, named: LaneKey | None, operator: Verifier
 async def _restore_heads(ground: Ground, operator: VerifierKey | None) -> list[str]:
     """What was signed and cosigned, after the events that it is of; what of it is not one history."""
     if operator is None:
-        say("checkpoints were left as they are: --key names the operator's public key")
+        say("checkpoints were not restored: pass the operator's public key as --key")
         return []
     try:
         async with ground.opened_pool("owner", 1) as owner:
             done = await take_back_heads(owner, ground.bootstrap, ground.settings.topic_prefix, operator)
     except TopicError as error:
-        say(f"checkpoints were left as they are: {error}; lodestone topics makes it")
+        say(f"checkpoints were not restored: {error}; lodestone topics creates it")
         return []
     if done.heads or done.cosignatures or done.rotations:
         print_line(
             f"{counted(done.heads, 'signed head')}, {counted(done.cosignatures, 'cosignature')} and "
             f"{counted(done.rotations, 'change')} "
-            "of key were taken back from Kafka"
+            "of key were restored from Kafka"
         )
     for lane, count in done.beyond.items():
         say(
-            f"{counted(count, 'signed head')} of {lane.stream}/{lane.lane} belong to events that its "
-            "journal lacks"
+            f"{counted(count, 'signed head')} of {lane.stream}/{lane.lane} belong to events missing in its "
+            "journal"
         )
     if done.faults:
         done.faults.append("docs/recovery.md says what to do: a hole among the checkpoints, or two histories")

@@ -16,8 +16,8 @@ from market.commands import clearings
 @KEY_FILE
 @JSON
 def command(*, market: UUID, reason: str, key_file: Path, as_json: bool) -> None:
-    """Let the halted MARKET (mkt_… or UUID) go on: it takes orders, and its next round is planned when due.
+    """Resume the halted MARKET (mkt_… or UUID): it takes orders, and its next round is planned when due.
 
-    Exit code 3: it is not halted, or the key is no operator's.
+    Exit code 3: it is not halted, or the key is not an operator's.
     """
     show(stood(clearings.resume, market, reason, key_file), as_json=as_json)

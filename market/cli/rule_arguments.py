@@ -21,7 +21,7 @@ class _Market(click.ParamType[UUID]):
         try:
             return value if isinstance(value, UUID) else UUID(hex=str(value).removeprefix("mkt_"))
         except ValueError:
-            self.fail(f"{value!r} is no market's id", param, ctx)
+            self.fail(f"{value!r} is not a market's id", param, ctx)
 
 
 MARKET = _Market()

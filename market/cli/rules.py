@@ -47,14 +47,14 @@ VERSION = click.IntRange(1, 10**6)
     "rules", cls=Verbs, modules={"dry-run": "market.cli.rules_dry_run", "next": "market.cli.rules_next"}
 )
 def command() -> None:
-    """Pricing rule sets of a market, by the database's rights; trying and publishing take operators' keys."""
+    """Pricing rule sets of a market; needs a login to the database, and operators' keys to try or publish."""
 
 
 @command.command("list")
 @click.argument("market", type=MARKET)
 @click.option("--json", "as_json", is_flag=True, help="JSON on stdout.")
 def list_rule_sets(*, market: UUID, as_json: bool) -> None:
-    """All published rule sets of MARKET (mkt_… or UUID), the oldest first."""
+    """List all published rule sets of MARKET (mkt_… or UUID), oldest first."""
     rows = run_async(_load(settings_of(), market))
     if as_json:
         print_json([RuleSetView.of(row) for row in rows])
@@ -73,11 +73,11 @@ def list_rule_sets(*, market: UUID, as_json: bool) -> None:
 
 @command.command("diff")
 @click.argument("market", type=MARKET)
-@click.option("--before", type=VERSION, help="Version; else the last but one.")
-@click.option("--after", type=VERSION, help="Version; else the last.")
+@click.option("--before", type=VERSION, help="Version; default the last but one.")
+@click.option("--after", type=VERSION, help="Version; default the last.")
 @click.option("--json", "as_json", is_flag=True, help="JSON on stdout.")
 def diff(*, market: UUID, before: int | None, after: int | None, as_json: bool) -> None:
-    """What one rule set of MARKET (mkt_… or UUID) changed of another."""
+    """Show what changed between two rule sets of MARKET (mkt_… or UUID)."""
     rows = {row.rule_set.version: row for row in run_async(_load(settings_of(), market))}
     last = max(rows)
     if before is None and after is None and len(rows) == 1:
@@ -108,15 +108,15 @@ class Published(Struct, frozen=True, kw_only=True):
 @click.argument("rule_set", type=click.Path(path_type=Path, dir_okay=False))
 @click.option(
     "--key-file", "key_files", multiple=True, required=True, type=click.Path(path_type=Path, dir_okay=False),
-    help="A file with an operator's API key; twice, since two operators sign, except in a sandbox.",
+    help="A file with an operator's API key; use it twice, since two operators sign, except in a sandbox.",
 )  # fmt: skip
-@click.option("--check", is_flag=True, help="Judge it and publish nothing.")
+@click.option("--check", is_flag=True, help="Only check it, publish nothing.")
 @click.option("--json", "as_json", is_flag=True, help="JSON on stdout.")
 def publish(*, market: UUID, rule_set: Path, key_files: tuple[Path, ...], check: bool, as_json: bool) -> None:
     """Publish RULE_SET, a JSON file as `POST …/rule-sets` takes it, in MARKET (mkt_… or UUID).
 
-    It takes effect no sooner than the market's notice. Exit code 3: the file or a key is not what it should
-    be, or the rule set is refused; every reason is named.
+    It takes effect after the market's notice period at the earliest. Exit code 3: the file or a key is wrong,
+    or the rule set is refused; every reason is named.
     """
     given = read(rule_set, RuleSetTerms)
     tokens = [token(path) for path in key_files]

@@ -59,11 +59,11 @@ class _Trial(Struct, frozen=True, kw_only=True):
     "--json", "as_json", is_flag=True, help="JSON on stdout, as `POST …/rule-sets/dry-run` answers."
 )
 def command(*, market: UUID, rule_set: Path, key_file: Path, as_json: bool) -> None:
-    """Clear the last completed round of MARKET (mkt_… or UUID) again under RULE_SET, and tell what changes.
+    """Clear the last completed round of MARKET (mkt_… or UUID) again under RULE_SET, and show what changes.
 
-    RULE_SET is a JSON file as `POST …/rule-sets` takes it. Nothing is published; the trial is put on the
-    record before it is computed, here. Exit code 3: the file or the key is not what it should be, there is no
-    round yet, or it has no result under the draft.
+    RULE_SET is a JSON file as `POST …/rule-sets` takes it. Nothing is published; the trial is recorded, then
+    computed on this machine. Exit code 3: the file or the key is wrong, there is no round yet, or it has no
+    result under the draft.
     """
     given = read(rule_set, RuleSetTerms)
     key = token(key_file)
@@ -106,17 +106,17 @@ def _print(trial: _Trial) -> None:
     fact, found = trial.fact, trial.found
     print_line(
         f"market {to_text('mkt', fact.market)}, round {found.round} again under version "
-        f"{fact.rule_set.version}; nothing is published, the trial stands at position {trial.position}"
+        f"{fact.rule_set.version}; nothing is published, the trial is recorded at position {trial.position}"
     )
     out.print(_totals(found))
     if not found.pairs:
-        print_line("no pair trades otherwise")
+        print_line("no pair trades differently")
         return
-    print_line(f"{counted(len(found.pairs), 'pair of orders trades', 'pairs of orders trade')} otherwise:")
+    print_line(f"{counted(len(found.pairs), 'pair of orders trades', 'pairs of orders trade')} differently:")
     out.print(_pairs(trial))
     _more(len(found.pairs), PAIRS_SHOWN_MAX, "pairs")
     parties = counted(len(found.organisations), "organisation trades", "organisations trade")
-    print_line(f"{parties} otherwise, sales and purchases together:")
+    print_line(f"{parties} differently, sales and purchases together:")
     out.print(_organisations(trial))
     _more(len(found.organisations), ORGANISATIONS_SHOWN_MAX, "organisations")
 

@@ -27,8 +27,8 @@ def command(*, services: tuple[str, ...]) -> None:
     """Run services: api, relay, matcher, follower, timers, projector, publisher, auditor, signer, imports,
     webhooks, or all.
 
-    A service that fails is started again, a lane at fault is stopped with an alarm; neither ends the process.
-    Exit code 5: a server is away, or the address of the API or of the metrics is taken.
+    A service that fails is restarted, a faulty lane is stopped with an alarm; neither ends the process.
+    Exit code 5: a server is unavailable, or the port of the API or of the metrics is in use.
     """
     settings = settings_of()
     configure(settings, lost=LOG_LINES_LOST.inc)

@@ -66,11 +66,11 @@ BALANCES: Final = ("make_up", "carry_forward")
 def command(*, agreement: str, as_json: bool) -> None:
     """Print the statement of AGREEMENT, an id such as agr_0199…: its record read again from the first event.
 
-    Exit code 4: the tables say something else than the record, or the record is broken.
+    Exit code 4: tables and record differ, or the record is broken.
     """
     found = from_path("agr", agreement)
     if found is None:
-        raise CommandFailed(Exit.INVALID_INPUT, f"{agreement!r} is no agreement's id")
+        raise CommandFailed(Exit.INVALID_INPUT, f"{agreement!r} is not an agreement's id")
     try:
         live, replayed = run_async(_statements(settings_of(), found))
     except BrokenRecord as error:
@@ -81,7 +81,7 @@ def command(*, agreement: str, as_json: bool) -> None:
     else:
         _print(view)
     if live != replayed:
-        raise CommandFailed(Exit.DIVERGENCE, "the live tables are not what the record makes of them")
+        raise CommandFailed(Exit.DIVERGENCE, "the live tables differ from what the record produces")
 
 
 async def _statements(settings: Settings, agreement: UUID) -> tuple[Statement, Statement]:
@@ -117,7 +117,7 @@ async def replayed_statement(pool: Pool, known: Agreement, *, upto: int) -> Stat
                 if isinstance(fact, ReturnSettled) and fact.outcome == "stands":
                     returned[fact.year] = returned.get(fact.year, 0) + fact.quantity_g
     if agreement is None:
-        raise CommandFailed(Exit.DIVERGENCE, "the record knows no such agreement")
+        raise CommandFailed(Exit.DIVERGENCE, "the record has no such agreement")
     return statement(agreement, volumes, returned)
 
 

@@ -21,12 +21,12 @@ from market.topic_access import revoke as take
 from market.topic_access import rotate as replace
 
 PLAIN: Final = (
-    "this Kafka takes plain text from anybody, so it has no logins to give: start it with make up SECURE=1, "
-    "or name a secured cluster with LODESTONE_KAFKA_SECURITY_PROTOCOL"
+    "this Kafka accepts plain text without a login, so it has no users: start it with make up SECURE=1, "
+    "or set LODESTONE_KAFKA_SECURITY_PROTOCOL for a secured cluster"
 )
 
 CLOSED: Final = (
-    "{organisation} is closed, and a closed organisation gets no login: if it still has one, take it away by "
+    "{organisation} is closed, and a closed organisation gets no login: if it still has one, remove it by "
     "lodestone streams revoke {organisation}"
 )
 
@@ -35,14 +35,14 @@ T = TypeVar("T")
 
 @click.group("streams")
 def command() -> None:
-    """Partners' logins at a secured Kafka: own topic, public tape and heads, own consumer groups."""
+    """Manage partners' logins to a secured Kafka: own topic, public tape and heads, own consumer groups."""
 
 
 @command.command("grant")
 @click.argument("organisation", metavar="ORG")
 @click.option("--json", "as_json", is_flag=True, help="JSON on stdout.")
 def grant(*, organisation: str, as_json: bool) -> None:
-    """Make a partner's user with its rights and print its password: this once, since it is kept nowhere."""
+    """Create a partner's user and ACLs and print the password, only this once, since it is not stored."""
     _print(run_async(_handed(settings_of(), organisation, give)), as_json=as_json)
 
 
@@ -50,7 +50,7 @@ def grant(*, organisation: str, as_json: bool) -> None:
 @click.argument("organisation", metavar="ORG")
 @click.option("--json", "as_json", is_flag=True, help="JSON on stdout.")
 def rotate(*, organisation: str, as_json: bool) -> None:
-    """Replace a partner's password and print the new one; the old one opens no connection any more.
+    """Replace a partner's password and print the new one; new connections need it at once.
 
     A connection that is open goes on until its login has to be repeated, an hour at most; where that is too
     long, revoke and grant again: without rights it reads nothing.
@@ -61,9 +61,9 @@ def rotate(*, organisation: str, as_json: bool) -> None:
 @command.command("revoke")
 @click.argument("organisation", metavar="ORG")
 def revoke(*, organisation: str) -> None:
-    """Take a partner's rights and its user: connections that are open read nothing more."""
+    """Remove a partner's ACLs and user: open connections can read nothing more."""
     run_async(_on_kafka(settings_of(), organisation, take))
-    say(f"{organisation} has no login at Kafka any more; its topic stays")
+    say(f"{organisation} has no Kafka login any more; its topic stays")
 
 
 class Reached(NamedTuple):
@@ -85,8 +85,8 @@ def _print(granted: Handed, *, as_json: bool) -> None:
         print_json(granted)
         return
     for name, value in (
-        ("servers", granted.servers or "those of the listener that takes logins (SASL_SSL)"),
-        ("ca file", granted.ca_file or "none: the certificates that the system trusts"),
+        ("servers", granted.servers or "those of the listener for logins (SASL_SSL)"),
+        ("ca file", granted.ca_file or "none: the system's trusted certificates"),
         ("protocol", granted.protocol),
         ("mechanism", granted.mechanism),
         ("user", granted.user),
@@ -95,7 +95,9 @@ def _print(granted: Handed, *, as_json: bool) -> None:
         ("groups", f"{granted.group_prefix}*"),
     ):
         print_line(f"{name:<10} {value}")
-    say("the password is shown this once; give it away by a safe way, with all of the above and the ca file")
+    say(
+        "the password is shown only now; send it over a secure channel, with all of the above and the ca file"
+    )
 
 
 async def _handed(
@@ -135,7 +137,7 @@ async def _on_kafka(
         except AccessError as error:
             raise CommandFailed(Exit.UNAVAILABLE, str(error)) from error
     if not streaming and change is not take:
-        say(f"its topic is there once it opens its stream: PUT /v1/organisations/{text}/stream")
+        say(f"its topic is created when it opens its stream: PUT /v1/organisations/{text}/stream")
     return done, reached
 
 
@@ -143,4 +145,4 @@ def _organisation(text: str) -> UUID:
     try:
         return UUID(hex=text.removeprefix("org_"))
     except ValueError:
-        raise CommandFailed(Exit.INVALID_INPUT, f"{text!r} is no organisation's id") from None
+        raise CommandFailed(Exit.INVALID_INPUT, f"{text!r} is not an organisation's id") from None

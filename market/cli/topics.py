@@ -44,17 +44,17 @@ class Outcome(Struct, frozen=True, kw_only=True):
 @click.command("topics")
 @click.option(
     "--republish", "lost", metavar="all|public|STREAM|STREAM/LANE",
-    help="Send lost lanes, or the public topics, again from their first event; services have to be stopped.",
+    help="Publish lost lanes, or the public topics, again from their first event; stop the services first.",
 )  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Change nothing.")
 @click.option("--json", "as_json", is_flag=True, help="JSON on stdout.")
 def command(*, lost: str | None, dry_run: bool, as_json: bool) -> None:
-    """Create the topics of deploy/kafka/topics.toml that are missing; what exists is left as it is.
+    """Create missing topics of deploy/kafka/topics.toml; existing ones are not changed.
 
-    Says which are set otherwise than declared; exit code 3: one of the record's is set to lose events.
+    Shows which have other settings than declared; exit code 3: a record topic is set to lose events.
 
-    Before lanes are published again, the journal is held against its chain and all that was signed, and the
-    order is put on the record. Exit code 4: the journal is not what was signed.
+    Before lanes are published again, the journal is checked against its chain and all signed heads, and the
+    order is recorded. Exit code 4: the journal is not what was signed.
     """
     settings = settings_of()
     try:

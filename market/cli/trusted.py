@@ -21,7 +21,7 @@ def trusted_keys(
     except (NoteError, KeyFileError) as error:
         raise CommandFailed(Exit.INVALID_INPUT, str(error)) from error
     if operator is None:
-        raise CommandFailed(Exit.USAGE, "whose signature? --key names the operator's public key")
+        raise CommandFailed(Exit.USAGE, "--key is missing: the operator's public key")
     return operator, trusted
 
 
@@ -30,9 +30,9 @@ def print_cosigners(checked: Sequence[str], unchecked: Sequence[str]) -> None:
         print_line(f"  cosigned by {name}")
     if unchecked:
         named = ", ".join(unchecked)
-        say(f"not checked: signatures in the name of {named}; --witness KEY checks whom you trust")
+        say(f"not checked: cosignatures of {named}; name the witnesses that you trust by --witness KEY")
     elif not checked:
-        say("no witness has cosigned it: the operator could show others another history")
+        say("no witness has cosigned it, so the operator could show others a different history")
 
 
 def content_of(file: Path) -> bytes:

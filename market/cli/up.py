@@ -67,7 +67,7 @@ class Printed(Struct, frozen=True, kw_only=True):
 @click.command("up")
 @click.option("--json", "as_json", is_flag=True, help="URLs and keys as JSON on stdout.")
 def command(*, as_json: bool) -> None:
-    """PostgreSQL, Kafka, migrations, topics and all services; prints URLs and ready trader keys."""
+    """Start PostgreSQL, Kafka and all services on this machine; prints URLs and API keys."""
     settings = settings_of()
     level = "warning" if settings.log_format == "console" else None
     configure(settings, level=level, lost=LOG_LINES_LOST.inc)
@@ -76,7 +76,7 @@ def command(*, as_json: bool) -> None:
             if not free:
                 raise CommandFailed(
                     Exit.UNAVAILABLE,
-                    f"`lodestone up` works with {settings.instance_dir} already; stop it, or name another "
+                    f"`lodestone up` is already running in {settings.instance_dir}: stop it, or set another "
                     "LODESTONE_INSTANCE",
                 )
             run_async(_up(settings, as_json=as_json))
@@ -130,7 +130,9 @@ async def _introduced(wiring: Wiring, ground: Ground, metrics: str, port: int, *
         reasons = error.refusals if isinstance(error, Refusals) else (error,)
         if not all(isinstance(reason, LaneStopped) for reason in reasons):
             raise
-        say(f"{told(error)}\nno keys were made; `lodestone doctor` tells the lanes and the command for each")
+        say(
+            f"{told(error)}\nno keys were issued; `lodestone doctor` shows the lanes and the command for each"
+        )
     else:
         _tell(printed, as_json=as_json)
 
@@ -153,7 +155,7 @@ def _tell(printed: Printed, *, as_json: bool) -> None:
         ("buyer's key", printed.buyer_key),
     ):
         print_line(f"{name:<15} {value}")
-    say("the keys are new at every start, since only hashes are kept, and replace the last ones; Ctrl-C ends")
+    say("these keys are new at every start and replace the earlier ones; Ctrl-C stops")
 
 
 async def introduce(wiring: Wiring, ground: Ground, metrics: str, port: int) -> Printed:

@@ -33,9 +33,9 @@ class Verdict(Struct, frozen=True, kw_only=True):
 @click.argument("book", type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--json", "as_json", is_flag=True, help="The verdict as JSON on stdout.")
 def command(*, certificate: Path, book: Path, as_json: bool) -> None:
-    """Check CERTIFICATE, as `clear --json` writes it, against BOOK. Nothing is solved.
+    """Check CERTIFICATE, as `clear --json` writes it, against BOOK, without a solver.
 
-    Exit code 3: a file is not what it should be. 4: the certificate does not prove a round of the book.
+    Exit code 3: a file is invalid. 4: the certificate does not prove a round of the book.
     """
     given = read(certificate, CertificateFile)
     facts = _facts(certificate, given)
@@ -67,7 +67,7 @@ def told_proof(facts: Sequence[Fact]) -> Iterator[str]:
     }
     if reduced:
         orders = counted(len({order for _, order, _ in reduced}), "order")
-        yield f"not proved: that {orders} had to be left out or to stop short; `lodestone clear` shows that"
+        yield f"not proved: that {orders} had to be left out or filled in part; `lodestone clear` shows that"
 
 
 def _faults(path: Path, book: BookFile, certificate: CertificateFile, facts: list[Fact]) -> tuple[Fault, ...]:
@@ -78,7 +78,7 @@ def _faults(path: Path, book: BookFile, certificate: CertificateFile, facts: lis
     except ClearingImpossible as error:
         raise CommandFailed(Exit.INVALID_INPUT, f"{path}: {error.reason}") from error
     except (AssertionError, LookupError, ValueError) as error:
-        told = f"{path}: no lane makes such a book ({type(error).__name__}: {error})"
+        told = f"{path}: the book is inconsistent ({type(error).__name__}: {error})"
         raise CommandFailed(Exit.INVALID_INPUT, told) from error
 
 
@@ -91,5 +91,5 @@ def _facts(path: Path, certificate: CertificateFile) -> list[Fact]:
             raise CommandFailed(Exit.INVALID_INPUT, f"{path}: /facts/{index}/type: there is no {entry.type}")
         found.append(typed(path, f"/facts/{index}/data", entry.data, shape))
     if not found or not isinstance(found[-1], ClearingCompleted):
-        raise CommandFailed(Exit.INVALID_INPUT, f"{path}: /facts: the last fact is no completed clearing")
+        raise CommandFailed(Exit.INVALID_INPUT, f"{path}: /facts: the last fact is not a completed clearing")
     return found

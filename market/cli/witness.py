@@ -31,18 +31,22 @@ from market.stopping import until
 )
 @click.option("--topic-prefix", metavar="PREFIX.", help="Else LODESTONE_TOPIC_PREFIX.")
 @click.option(
-    "--folder", type=click.Path(file_okay=False, path_type=Path), help="Of this witness's key and state."
+    "--folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder of this witness's key and state.",
 )
 @click.option(
-    "--name", metavar="NAME", help="Of the key that the first start makes, as in witness.example/w1."
+    "--name",
+    metavar="NAME",
+    help="Name of the key that the first start creates, for example witness.example/w1.",
 )
 @click.option(
     "--topic-made-anew", "anew", is_flag=True,
-    help="The operator has recovered the topic: read it again and hold it against what was verified.",
+    help="The operator has rebuilt the topic: read it again and compare it with what was verified.",
 )  # fmt: skip
 @click.option(
     "--folder-lost", "folder_lost", is_flag=True,
-    help="The folder that cosigned under this name is lost for good: begin with a new key.",
+    help="The folder that cosigned under this name is lost for good: start with a new key.",
 )  # fmt: skip
 @click.option("--once", is_flag=True, help="Read to the end of the topic, cosign, stop.")
 def command(
@@ -56,7 +60,7 @@ def command(
     folder_lost: bool,
     once: bool,
 ) -> None:
-    """Cosign every checkpoint that is shown to continue the one before it; prints this witness's public key.
+    """Cosign every checkpoint that is proved to continue the previous one; prints this witness's public key.
 
     Needs only the broker and the operator's public key. A head that does not continue what it has seen is not
     cosigned, and neither is anything of that lane after it: exit code 4. Where heads were cosigned under this
@@ -69,7 +73,10 @@ def command(
     try:
         operator = operator_key(settings, key)
         if operator is None:
-            raise CommandFailed(Exit.USAGE, "whose checkpoints? --key names the operator's public key")
+            raise CommandFailed(
+                Exit.USAGE,
+                "--key is missing: the operator's public key, whose checkpoints are to be cosigned",
+            )
         named = name or f"{socket.gethostname()}/witness"
         faults = run_async(
             _witness(
@@ -123,5 +130,7 @@ async def _witness(
             await until(stop_event(), witness.run, witness.stop)
         say(f"{counted(witness.cosigned, 'head')} cosigned")
         if witness.awaited:
-            say(f"of {counted(witness.awaited, 'lane')} the topic does not hold again what was verified")
+            say(
+                f"for {counted(witness.awaited, 'lane')} the topic does not yet hold what was verified before"
+            )
         return tuple(witness.faults)

@@ -93,7 +93,7 @@ def test_files_are_made_or_read_again_and_not_both(arguments: list[str], told: s
 
 def test_a_broker_in_plain_text_has_no_certificates_to_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LODESTONE_KAFKA_BOOTSTRAP", "127.0.0.1:1")
-    with pytest.raises(CommandFailed, match="is spoken to in plain text") as failed:
+    with pytest.raises(CommandFailed, match="is reached in plain text") as failed:
         CliRunner().invoke(commands, ["brokers", "--reread"], catch_exceptions=False)
     assert Exit.INVALID_INPUT == failed.value.code
 

@@ -223,7 +223,7 @@ async def test_a_whole_key_is_looked_up_and_said_to_be_spoilt(
     looked = await one(shop, database, token)
     assert ("API key", "standing", ["trader"]) == (looked.what, looked.standing, looked.said["roles"])
     told = capsys.readouterr()
-    assert "have it revoked" in told.err
+    assert "revoke it" in told.err
     secret = token.rsplit("_", 2)[1]
     assert [] == found([secret], text_of(looked) + told.err)
     assert looked == await one(shop, database, token[: len("lds_live_") + 32])

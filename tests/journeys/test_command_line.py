@@ -111,7 +111,7 @@ async def test_the_doctor_tells_servers_without_services_from_those_that_work(
         )
         code, out, _ = await ran(*servers, "doctor", "--json")
         idle = {row["what"]: (row["state"], row["told"]) for row in json.loads(out)}
-        assert (Exit.UNAVAILABLE, ("wrong", "no relay and no reader runs")) == (code, idle["services"])
+        assert (Exit.UNAVAILABLE, ("wrong", "no relay and no reader is running")) == (code, idle["services"])
         assert ("ok", "ok", "ok") == (idle["PostgreSQL"][0], idle["Kafka"][0], idle["clock"][0])
         assert "attention" == idle["lane market/0"][0]
         async with serving(wiring, "relay", "matcher"):
@@ -205,7 +205,7 @@ async def test_a_fresh_deployment_is_set_up_once(
     code, out, err = await ran(*servers, "keys", "issue", "--role", "auditor", "--days", "800")
     assert (Exit.OK, 1) == (code, len(out.splitlines()))
     assert out.startswith("lds_live_")
-    assert "shown this once" in err
+    assert "shown only now" in err
     assert "two years at most" in " ".join(err.split())
     code, out, err = await ran(*servers, "keys", "issue", "--role", "trader", "--organisation", "org_1")
     assert (Exit.INVALID_INPUT, "") == (code, out)
@@ -284,7 +284,7 @@ async def test_the_doctor_lets_the_relay_go_on(
         )
         _, out, _ = await ran(*servers, "doctor", "--json")
         alarm = next(row for row in json.loads(out) if row["what"] == "relay market/0")
-        assert "mend the cause, then lodestone doctor --resume relay/market/0" == alarm["help"]
+        assert "fix the cause, then lodestone doctor --resume relay/market/0" == alarm["help"]
         code, out, err = await ran(*servers, "doctor", "--resume", "relay/market/0")
         assert (Exit.OK, "goes on" in out) == (code, True), err
         code, out, err = await ran(*servers, "doctor", "--resume", "relay/market/0")
@@ -480,7 +480,7 @@ async def test_a_journal_that_lost_events_is_restored_from_its_topic(
             scene.market = await scene.open_market()
             await eventually("the topics", lambda: published(scene))
         code, out, _ = await ran(*servers, "replay", "--restore", f"market/{scene.lane.lane}")
-        assert (Exit.OK, f"0 events of market/{scene.lane.lane} were taken back from Kafka") == (
+        assert (Exit.OK, f"0 events of market/{scene.lane.lane} were restored from Kafka") == (
             code,
             out.strip(),
         )
@@ -494,10 +494,10 @@ async def test_a_journal_that_lost_events_is_restored_from_its_topic(
             (f"market/{scene.lane.lane}", (Exit.OK, True)),
         ):
             code, out, err = await ran(*servers, "replay", "--restore", named)
-            goes_on = f"matcher/market/{scene.lane.lane} had stopped and goes on"
+            goes_on = f"matcher/market/{scene.lane.lane} had stopped and resumes"
             assert code_and_said == (code, goes_on in err), err
             assert ("" if named == "all" else "0 events of") == out[: len("0 events of")]
-            assert "checkpoints were left as they are: --key names the operator's public key" in err
+            assert "checkpoints were not restored: pass the operator's public key as --key" in err
         assert not await _stopped(scene)
         code, _, _ = await ran(*servers, "replay", "--restore", f"elsewhere/{LANES}")
         assert Exit.USAGE == code
@@ -545,13 +545,13 @@ async def test_a_statement_says_where_tables_and_record_have_parted(
             (year["taken_kg"], year["off_spec_kg"]) for year in json.loads(whole[1])["years"]
         ]
         assert (Exit.INVALID_INPUT, "", "error: there is no such agreement\n") == unknown
-        assert (Exit.INVALID_INPUT, "", "error: 'agr_7' is no agreement's id\n") == malformed
+        assert (Exit.INVALID_INPUT, "", "error: 'agr_7' is not an agreement's id\n") == malformed
         admin = await asyncpg.connect(database.admin_dsn)
         await admin.execute("delete from state.contract_year")
         await admin.close()
         code, out, err = await ran(*servers, "statement", named, "--json")
         assert (Exit.DIVERGENCE, whole[1]) == (code, out)
-        assert "the live tables are not what the record makes of them" in err
+        assert "the live tables differ from what the record produces" in err
 
 
 REFUSAL = """
@@ -609,7 +609,7 @@ async def test_the_doctor_knows_signer_and_witnesses(
                 "LODESTONE_CHECKPOINT_SECONDS": "0.001",
             }
             _, out, _ = await ran_with(hasty, "doctor")
-            assert "→ where a signer runs, its log says why; where none does: lodestone run signer" in out
+            assert "→ see the signer's log; if none runs: lodestone run signer" in out
         finally:
             await owner.close()
             await connection.close()

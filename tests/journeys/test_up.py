@@ -67,7 +67,7 @@ async def test_a_newcomer_trades_stops_starts_again_and_proves_it(instance: dict
         assert 'lodestone_clearings_total{outcome="ClearingCompleted"} 1.0' in metrics
         assert "lodestone_relay_oldest_unpublished_seconds" in metrics
         code, out, err = await ran(instance, "up")
-        assert (5, "", True) == (code, out, "already; stop it, or name another LODESTONE_INSTANCE" in err)
+        assert (5, "", True) == (code, out, "stop it, or set another LODESTONE_INSTANCE" in err)
         assert 200 == (await up.ask("seller", "GET", "/v1/markets")).status_code
         await a_head_is_signed(up)
     finally:

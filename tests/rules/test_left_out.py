@@ -137,7 +137,7 @@ def test_without_a_solver_the_record_stands_and_says_what_is_not_proved() -> Non
     assert [] == faults(of, facts)
     proved = "proved: no set of trades is better, and every price and cent follows from the book"
     assert [proved, *told_proof([draft.data for draft in honest])] == [proved, proved]
-    left_out = "not proved: that 1 order had to be left out or to stop short; `lodestone clear` shows that"
+    left_out = "not proved: that 1 order had to be left out or filled in part; `lodestone clear` shows that"
     assert [proved, left_out] == list(told_proof(facts))
 
 

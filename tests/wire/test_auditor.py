@@ -404,7 +404,7 @@ async def test_a_run_is_written_as_page_and_json_and_kept(market: Traded, tmp_pa
     (kept,) = (run for run in runs if run.recorded_by == "command")
     assert (document, False) == (kept.report, kept.diverged)
     for wrong, told in (
-        (tmp_path / "report.pdf", "ends in .html or .json"),
+        (tmp_path / "report.pdf", "has to end in .html or .json"),
         (tmp_path / "no" / "r.html", "no folder"),
     ):
         with pytest.raises(CommandFailed, match=told):

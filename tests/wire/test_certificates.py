@@ -149,7 +149,7 @@ def test_each_is_told_by_how_long_it_still_counts() -> None:
         ("days", "wrong", "the certificate ends on 2026-10-07, in 6 days"),
         ("gone", "wrong", "the certificate has ended on 2026-09-30"),
         ("file", "attention", "it cannot be read: Permission denied"),
-        ("certificates", "ok", "2 count for more than 30 days, the first ends on 2026-11-01"),
+        ("certificates", "ok", "2 are valid for over 30 days, the first expires on 2026-11-01"),
     ] == [(each.what, each.state, each.told) for each in certificate_findings(found, NOW)]
 
 

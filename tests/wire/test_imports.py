@@ -156,7 +156,7 @@ async def test_the_command_line_tells_of_every_row(
                     assert (3, last) == (code, told.splitlines()[-1])
         code, _, told = await finish(nobody)
         assert (5, 2) == (code, len(told.splitlines()))
-        assert told.startswith("the key of the request is ")
+        assert told.startswith("idempotency key of the request: ")
         assert told.endswith("error: no answer from http://127.0.0.1:9: Connection refused\n")
 
 
@@ -169,7 +169,7 @@ async def test_the_command_line_tells_of_every_row(
         (("--url", "http://127.0.0.1:x"), "--url http://127.0.0.1:x: Invalid port"),
         (("--url", "http://me:pw@127.0.0.1:9"), "--url: an address holds no user or password"),
         (("--url", "http://market.example"), "http://market.example would carry the key in clear text"),
-        (("--key", "a secret"), "the API key holds characters that no key has"),
+        (("--key", "a secret"), "the API key contains characters that no key has"),
     ],
 )
 def test_what_is_wrong_with_a_call_is_told_before_anything_is_sent(

@@ -225,10 +225,10 @@ async def heads_taken_back(traded: Lost) -> None:
     assert f"attention  checkpoints: {lost:,} heads on the topics are not stored" in await doctor()
     child = await start_cli(*servers, "replay", "--restore", "all", "--key", key)
     code, out, err = await finish(child)
-    told = f"{lost} signed heads, 0 cosignatures and 0 changes of key were taken back from Kafka\n"
+    told = f"{lost} signed heads, 0 cosignatures and 0 changes of key were restored from Kafka\n"
     assert (Exit.OK, told) == (code, out), err
     assert before == await rows_of(traded.database, *tables)
-    assert "ok         checkpoints: those on the topics are stored" in await doctor()
+    assert "ok         checkpoints: all heads on the topics are stored" in await doctor()
 
 
 # --- the database

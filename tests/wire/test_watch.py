@@ -211,7 +211,7 @@ async def test_a_database_without_room_to_write_is_told_wherever_one_looks(
         (finding,) = await room_of(wiring)
         assert ("ok", True) == (
             finding.state,
-            finding.told.startswith("PostgreSQL has it; the database is 0."),
+            finding.told.startswith("PostgreSQL can write; the database has 0."),
         )
         own = load(data_dir=tmp_path, instance="own")
         (own.instance_dir / "kafka").mkdir(parents=True)
