@@ -111,8 +111,8 @@ def balance_cautions(terms: AgreementTerms, volumes: Volumes | None) -> Iterator
     if clause is not None and clause.makeup_years >= years:
         yield Caution(
             code="make_up_past_term",
-            text=f"A deficiency may be made up for {clause.makeup_years} years, the term has {years}, its "
-            "extensions included: what is paid for and not made up by its end lapses.",
+            text=f"A deficiency can be made up within {clause.makeup_years} years, but the term has {years}"
+            ", its extensions included: what is paid for and not made up by its end lapses.",
             pointer="/take_or_pay/makeup_years",
         )
     ledger = None if volumes is None else newest_ledger(volumes)

@@ -77,8 +77,8 @@ def _not_exchanged(terms: AgreementTerms) -> Iterator[Caution]:
         if analyte not in exchanged:
             yield Caution(
                 code=f"{what}_not_exchanged",
-                text=f"Assays do not exchange {analyte}: its {clause} goes by the seller's own figure. "
-                "Name it in assay.splitting.",
+                text=f"Assays do not exchange {analyte}, so its {clause} uses the seller's own figure. Name "
+                "it in assay.splitting.",
                 pointer=pointer,
             )
 
@@ -88,7 +88,7 @@ def _limits(terms: AgreementTerms) -> Iterator[Caution]:
         if limit.min_ppb is None and limit.max_ppb is None:
             yield Caution(
                 code="limit_empty",
-                text=f"The limit of {limit.analyte} states neither a least nor a most: it limits nothing.",
+                text=f"The limit of {limit.analyte} has neither minimum nor maximum, so it has no effect.",
                 pointer=f"/product/limits/{place}",
             )
 
@@ -142,8 +142,8 @@ def without_factor(price: PriceClause, form: ProductForm) -> bool:
 
 def no_factor(form: ProductForm, agreed: ProductForm) -> str:
     return (
-        f"The price states neither form factor nor conversion of {form}: a delivery in it is priced by those "
-        f"of {agreed}."
+        f"The price has neither form factor nor conversion for {form}: a delivery in it is priced with "
+        f"those of {agreed}."
     )
 
 
@@ -180,7 +180,7 @@ def _splitting(terms: AgreementTerms) -> Iterator[Caution]:
         if limit.limit_ppb > SPLITTING_MOST_PPB:
             yield Caution(
                 code="splitting_limit_wide",
-                text=f"{told}: assays so far apart settle at their mean, and hardly any goes to the umpire.",
+                text=f"{told}: assays that far apart are averaged, and hardly any go to the umpire.",
                 pointer=pointer,
             )
         elif limit.analyte in paid and limit.limit_ppb < SPLITTING_LEAST_PPB:
@@ -295,7 +295,7 @@ def _index(terms: AgreementTerms) -> Iterator[Caution]:
     if index.fallback_code == index.code:
         yield Caution(
             code="fallback_same",
-            text=f"{index.code} stands in for itself: where it has a gap, nothing does.",
+            text=f"{index.code} is named as its own fallback: a gap in it has none.",
             pointer="/price/index/fallback_code",
         )
     pair = [] if index.fx_code is None else index.fx_code.upper().split("-")

@@ -65,8 +65,9 @@ def silence_cautions(terms: AgreementTerms, evidence: DeliveryEvidence) -> Itera
         taken = f", and what is bid against {', '.join(listed)} is taken off" if listed else ""
         yield Caution(
             code="origin_unstated",
-            text="The price rests on where the lot comes from, and nothing is said of it: no premium for a "
-            f"European origin is paid{taken}. A slip is withdrawn before the buyer weighs.",
+            text="The price depends on the origin of the lot, but none is stated: no premium for a "
+            f"European origin is paid{taken}. Withdraw the shipment before the buyer weighs if this is "
+            "a mistake.",
             pointer="/origin",
         )
 
@@ -77,9 +78,9 @@ def unproven_cautions(terms: AgreementTerms, evidence: DeliveryEvidence) -> Iter
     if paid:
         yield Caution(
             code="claim_without_passport",
-            text=f"The contract rests on {', '.join(paid)} by the seller's word alone, since no passport is "
-            "named: the buyer reads what was stated, and may reject the lot by a document that says "
-            "otherwise.",
+            text=f"The contract depends on {', '.join(paid)}, stated by the seller alone, since no passport "
+            "is named: the buyer sees the statement, and can reject the lot with a document that "
+            "disproves it.",
             pointer="/passport",
         )
 

@@ -30,7 +30,7 @@ def suspension_cautions(
     if not fact.evidence:
         yield Caution(
             code="force_majeure_unproven",
-            text="No document is named: the other side may contest what nothing but this reason shows.",
+            text="No document is named: the other side can contest what only this reason supports.",
             pointer="/evidence",
         )
     back = (now - period.start).days
@@ -43,14 +43,14 @@ def suspension_cautions(
     if period.end - period.start > timedelta(days=LONG_DAYS):
         yield Caution(
             code="force_majeure_long",
-            text=f"It lasts {(period.end - period.start).days} days as declared. What lasts longer than "
-            "foreseen can be declared again; what is over early is ended by who declared it.",
+            text=f"It lasts {(period.end - period.start).days} days as declared. If it lasts longer, "
+            "declare it again; if it ends early, the side that declared it ends it.",
             pointer="/period/end",
         )
     if agreement.ends_on is not None and period.end > midnight(agreement.ends_on):
         yield Caution(
             code="force_majeure_past_term",
-            text=f"The agreement ends on {agreement.ends_on.isoformat()}, before the period does.",
+            text=f"The agreement ends on {agreement.ends_on.isoformat()}, before the end of this period.",
             pointer="/period/end",
         )
     yield from _closed_years(agreement, volumes, fact)
@@ -64,7 +64,7 @@ def _closed_years(agreement: Agreement, volumes: Volumes, fact: ForceMajeureDecl
         if fact.period.start < year_period(agreement.starts_on, year).end:
             yield Caution(
                 code="force_majeure_of_closed_year",
-                text=f"Contract year {year} is assessed: what of the period lies in it changes nothing.",
+                text=f"Contract year {year} has been assessed: the part of the period in it changes nothing.",
                 pointer="/period/start",
             )
 
@@ -76,7 +76,7 @@ def termination_cautions(
     if fact.evidence is UNSET or not fact.evidence:
         yield Caution(
             code="termination_unproven",
-            text="No document is named: the other side may contest what nothing but this reason shows.",
+            text="No document is named: the other side can contest what only this reason supports.",
             pointer="/evidence",
         )
     if agreement.starts_on is None:

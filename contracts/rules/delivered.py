@@ -115,8 +115,8 @@ def acceptance_cautions(terms: AgreementTerms, delivery: Delivery) -> Iterator[C
     if found:
         yield Caution(
             code="accepted_off_spec",
-            text=f"The lot is not as agreed: {'; '.join(found)}. Until it is accepted it may be rejected for "
-            "that; once it is, it goes back only by a return on which both sides agree.",
+            text=f"The lot is not as agreed: {'; '.join(found)}. Before acceptance it can be rejected for "
+            "that; afterwards it goes back only by a return on which both sides agree.",
             pointer="",
         )
 
@@ -152,8 +152,8 @@ def shipment_cautions(
     if broken:
         yield Caution(
             code="stated_off_spec",
-            text=f"The agreed limits do not allow what is stated: {'; '.join(broken)}. If assays settle the "
-            "same, the buyer may reject it.",
+            text=f"The stated figures are outside the agreed limits: {'; '.join(broken)}. If assays confirm "
+            "them, the buyer can reject it.",
             pointer="/stated",
         )
     yield from goods_cautions(terms, fact)
@@ -165,8 +165,8 @@ def shipment_cautions(
         counts_from = next((each.first for each in in_force if each.terms == later), in_force[-1].first)
         yield Caution(
             code="former_terms",
-            text=f"Both have signed other terms, which count from {counts_from} (UTC): this lot left on "
-            f"{fact.shipped_on} and stays with the terms of that day.",
+            text=f"Both sides have signed other terms, which count from {counts_from} (UTC): this lot left "
+            f"on {fact.shipped_on} and keeps the terms of that day.",
             pointer="/shipped_on",
         )
     if fact.form != terms.product.form and without_factor(terms.price, fact.form):
@@ -185,8 +185,8 @@ def _waiting_cautions(terms: AgreementTerms, fact: DeliveryShipped) -> Iterator[
         rate = "" if reference.fx_code is None else f", or {reference.fx_code}"
         yield Caution(
             code="invoice_waits",
-            text=f"{reference.code}{rate} has no value that this shipment could be priced by: nothing is "
-            "invoiced now, and the final invoice is of the whole price once it has.",
+            text=f"{reference.code}{rate} has no value with which this shipment could be priced: nothing is "
+            "invoiced now, and the final invoice covers the whole price once there is one.",
             pointer="/shipped_on",
         )
 
@@ -196,8 +196,9 @@ def _lot_cautions(terms: AgreementTerms, fact: DeliveryShipped) -> Iterator[Caut
     if fact.net_wet_g > LOT_FACTOR * agreed_wet_g:
         yield Caution(
             code="lot_far_above_agreed",
-            text=f"{tonnes_text(fact.net_wet_g)} wet are shipped; a lot is agreed at "
-            f"{tonnes_text(agreed_wet_g)}. A slip is withdrawn before the buyer weighs.",
+            text=f"{tonnes_text(fact.net_wet_g)} wet are shipped, but a lot is agreed at "
+            f"{tonnes_text(agreed_wet_g)}. Withdraw the shipment before the buyer weighs if this is a "
+            "mistake.",
             pointer="/net_wet_g",
         )
 
@@ -214,9 +215,9 @@ def _replacement_cautions(of_year: Collection[Delivery], fact: DeliveryShipped) 
     if fact.replaces is UNSET and open_lots:
         yield Caution(
             code="replacement_unstated",
-            text=f"Lot {open_lots[0].lot_number} was rejected in contract year {fact.year} and lowers what "
-            "the year has to take. If this lot stands in for it, name "
-            f"del_{open_lots[0].delivery.hex} in `replaces`.",
+            text=f"Lot {open_lots[0].lot_number} was rejected in contract year {fact.year} and reduces what "
+            f"has to be taken in it. If this lot replaces it, name del_{open_lots[0].delivery.hex} in "
+            "`replaces`.",
             pointer="/replaces",
         )
 
@@ -227,16 +228,16 @@ def goods_cautions(terms: AgreementTerms, fact: DeliveryShipped) -> Iterator[Cau
     if fact.goods is UNSET:
         yield Caution(
             code="goods_unstated",
-            text="Pieces, grade, sizes, flux or condition are agreed and nothing is stated of them: what the "
-            "buyer finds, it may reject by.",
+            text="Pieces, grade, sizes, flux or condition are agreed, but nothing is stated of them: the "
+            "buyer can reject the lot for what it finds.",
             pointer="/goods",
         )
     unlike = unlike_agreed(terms, fact.goods, fact.net_wet_g)
     if unlike:
         yield Caution(
             code="goods_unlike_agreed",
-            text=f"The goods are not as agreed by what is stated of them: {'; '.join(unlike)}. The buyer may "
-            "reject them.",
+            text=f"By what is stated the goods are not as agreed: {'; '.join(unlike)}. The buyer can reject "
+            "them.",
             pointer="/goods",
         )
 
@@ -249,8 +250,8 @@ def number_cautions(fact: DeliveryShipped, others: Iterable[Delivery]) -> Iterat
             continue
         yield Caution(
             code="lot_number_left_before",
-            text=f"Lot {other.shipped.lot_number} left on {other.shipped.shipped_on} under "
-            f"agr_{other.shipped.agreement.hex}: if it is the same, it is invoiced twice.",
+            text=f"Lot {other.shipped.lot_number} left on {other.shipped.shipped_on} under agr_"
+            f"{other.shipped.agreement.hex}: if it is the same lot, it is invoiced twice.",
             pointer="/lot_number",
         )
         return

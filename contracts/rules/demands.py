@@ -79,7 +79,7 @@ def unmet_cautions(terms: AgreementTerms, shipped: DeliveryShipped) -> Iterator[
     for each in unmet(terms, shipped):
         yield Caution(
             code="demand_unmet",
-            text=f"The lot is not as demanded by what is shown of it: {each.text}. The buyer may reject it.",
+            text=f"By what is shown the lot is not as demanded: {each.text}. The buyer can reject it.",
             pointer=each.pointer,
         )
 
@@ -91,8 +91,8 @@ def received_cautions(terms: AgreementTerms, shipped: DeliveryShipped) -> Iterat
     if told:
         yield Caution(
             code="demand_unmet",
-            text=f"The lot is not as demanded by what its seller showed of it: {told}. Once assays are "
-            "settled you may reject it; accepted, or not answered in time, it is taken as it is.",
+            text=f"By what its seller showed the lot is not as demanded: {told}. Once assays are settled "
+            "you can reject it; if you accept it, or do not answer in time, it is taken as it is.",
             pointer="",
         )
 
@@ -130,8 +130,8 @@ def _step_cautions(terms: AgreementTerms, shipped: DeliveryShipped) -> Iterator[
         yield Caution(
             code="origin_step_before",
             text=f"By the passport of the lot: {each.text.removeprefix('origin:')}. The contract excludes "
-            "countries by the last step of a stage alone, so this is no reason to reject the lot; agree on "
-            "`origins_in_full` for what is still to come.",
+            "countries only by the last step of a stage, so this is no reason to reject the lot; "
+            "agree on `origins_in_full` for later lots.",
             pointer=each.pointer,
         )
 

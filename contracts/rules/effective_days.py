@@ -112,7 +112,8 @@ def ahead_cautions(agreement: Agreement, terms: AgreementTerms, today: date) -> 
         if each.first > max(last, today):
             yield Caution(
                 code="signed_terms_fall",
-                text=f"Both have signed terms that count from {each.first}. What is signed now is for all "
-                "days from its own on, so those never count: propose them again for their day if they shall.",
+                text=f"Both sides have signed terms that count from {each.first}. What is signed now counts "
+                "for all days from its own day on, so those terms will never count: propose them "
+                "again for their day if they should.",
                 pointer="/effective_from",
             )

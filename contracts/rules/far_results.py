@@ -15,7 +15,7 @@ FAR_LIMITS: Final = 10
 """Splitting limits apart from what was stated."""
 FAR_FACTOR: Final = 2
 NEAR_PART: Final = 100
-ANEW: Final = "Until the other side has lodged its own it may be lodged anew."
+ANEW: Final = "Until the other side has submitted its own assay, you can submit yours again."
 
 
 def assay_cautions(terms: AgreementTerms, delivery: Delivery, fact: AssayLodged) -> Iterator[Caution]:
@@ -29,24 +29,24 @@ def assay_cautions(terms: AgreementTerms, delivery: Delivery, fact: AssayLodged)
         if each.fraction_ppb == 0 and each.analyte in payable:
             yield Caution(
                 code="result_zero",
-                text=f"No {each.analyte} is lodged, of which the price is paid, and {ppb_text(before_ppb)} "
-                f"was stated. {ANEW}",
+                text=f"No {each.analyte} is reported, for which the price is paid, and "
+                f"{ppb_text(before_ppb)} was stated. {ANEW}",
                 pointer=pointer,
             )
         elif _of_oxide(each.analyte, each.fraction_ppb, before_ppb, limit_ppb):
             yield Caution(
                 code="result_as_oxide",
-                text=f"{each.analyte} {ppb_text(each.fraction_ppb)} is lodged and {ppb_text(before_ppb)} was "
-                f"stated, which is as much {TRADED_OXIDE[each.analyte]}. Results are of elements: state "
-                f"those, or name the oxide in `reported_as`. {ANEW}",
+                text=f"{each.analyte} {ppb_text(each.fraction_ppb)} is reported and {ppb_text(before_ppb)} "
+                f"was stated, which is the same amount {TRADED_OXIDE[each.analyte]}. Results are of "
+                f"elements: state those, or name the oxide in `reported_as`. {ANEW}",
                 pointer=pointer,
             )
         elif _far(each.fraction_ppb, before_ppb, limit_ppb, paid=each.analyte in payable):
             yield Caution(
                 code="result_far_from_stated",
-                text=f"{each.analyte} {ppb_text(each.fraction_ppb)} is lodged, {ppb_text(before_ppb)} was "
-                f"stated; the splitting limit is {ppb_text(limit_ppb)}. 1 % is 10,000 ppm: see whether the "
-                f"unit is right. {ANEW}",
+                text=f"{each.analyte} {ppb_text(each.fraction_ppb)} is reported, {ppb_text(before_ppb)} was "
+                f"stated; the splitting limit is {ppb_text(limit_ppb)}. 1 % is 10,000 ppm: check the "
+                f"unit. {ANEW}",
                 pointer=pointer,
             )
 

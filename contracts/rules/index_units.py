@@ -80,8 +80,8 @@ def unknown_cautions(
         meant = f"Did you mean {near}?" if near else "No other code is near it."
         yield Caution(
             code="index_unknown",
-            text=f"Nothing was ever published under {each.code}: until something is, it prices neither a lot "
-            f"nor a contract year. {meant}",
+            text=f"Nothing was ever published under {each.code}: until then it can price neither a lot nor "
+            f"a contract year. {meant}",
             pointer=each.pointer,
         )
 
@@ -92,8 +92,8 @@ def alike_cautions(code: Code, published: Collection[Code]) -> Iterator[Caution]
         if other != code and other.casefold() == code.casefold():
             yield Caution(
                 code="index_alike",
-                text=f"{other} is another index, whose code differs from {code} by its case alone: a price "
-                "that names one of them reads nothing of the other.",
+                text=f"{other} is another index, whose code differs from {code} only in upper and lower "
+                "case: a price that names one of them does not use the other.",
                 pointer="",
             )
 

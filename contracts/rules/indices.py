@@ -100,8 +100,8 @@ def early_cautions(values: Sequence[IndexValue]) -> Iterator[tuple[int, Caution]
                 place,
                 Caution(
                     code="published_before_period_over",
-                    text=f"The period runs until {last.date().isoformat()}, the value is of "
-                    f"{value.as_of.isoformat()}: final prices take it as the mean of the whole period.",
+                    text=f"The period runs until {last.date().isoformat()}, but the value is of "
+                    f"{value.as_of.isoformat()}: final prices use it as the mean of the whole period.",
                     pointer=f"/values/{place}/published_at",
                 ),
             )

@@ -184,9 +184,9 @@ def short_cautions(agreement: Agreement, delivery: Delivery) -> Iterator[Caution
     if dry_g(received) < dry_g(delivery.shipped):
         yield Caution(
             code="short_at_buyers_risk",
-            text=f"Under {incoterm} what is lost or damaged after it was handed over is the buyer's, also of "
-            "a part. If some of this lot was, the seller may object with the mass that it handed over, and "
-            "that is the mass to settle.",
+            text=f"Under {incoterm} the buyer bears loss or damage after handover, also of a part. If some "
+            "of this lot was lost, the seller can object with the mass that it handed over, which is "
+            "then the mass to settle.",
             pointer="/net_wet_g",
         )
 

@@ -71,8 +71,9 @@ def _slip_cautions(delivery: Delivery, received: DeliveryWeighed) -> Iterator[Ca
     if received.net_wet_g > TOLD_ABOVE * shipped.net_wet_g:
         yield Caution(
             code="weighed_far_above_shipped",
-            text=f"{tonnes_text(received.net_wet_g)} wet were weighed and {tonnes_text(shipped.net_wet_g)} "
-            "left: the mass is in tonnes. Weigh it again if it is of another unit, or of another lot too.",
+            text=f"{tonnes_text(received.net_wet_g)} wet were weighed, but {tonnes_text(shipped.net_wet_g)} "
+            "left: state the mass in tonnes. Weigh it again if it is in another unit, or of another "
+            "lot too.",
             pointer="/net_wet_g",
         )
     least_ppb = shipped.moisture_ppb // MOISTURE_PART
@@ -80,8 +81,8 @@ def _slip_cautions(delivery: Delivery, received: DeliveryWeighed) -> Iterator[Ca
         found, left = percent_text(received.moisture_ppb), percent_text(shipped.moisture_ppb)
         yield Caution(
             code="moisture_far_from_shipped",
-            text=f"{found} of moisture was found and {left} was shipped, so that more counts as dry. A share "
-            "of 0.14 is written 14. Weigh it again if this is not what the sample said.",
+            text=f"{found} of moisture was found, but {left} was shipped, so more counts as dry. A share of "
+            "0.14 is written 14. Weigh it again if this is not the figure of the sample.",
             pointer="/moisture_ppb",
         )
 
@@ -102,8 +103,8 @@ def weighing_cautions(delivery: Delivery) -> Iterator[Caution]:
     if received.object_by is not UNSET:
         yield Caution(
             code="weighing_may_be_objected",
-            text=f"{told}: the seller, whose last figure is farther from yours than is final, may object "
-            f"until {instant_text(received.object_by)}, and until then the lot is neither accepted nor "
-            "rejected. Weigh it again if this is not what the scale said.",
+            text=f"{told}: farther from the seller's last figure than the tolerance allows, so the seller "
+            f"can object until {instant_text(received.object_by)}, and until then the lot is neither "
+            "accepted nor rejected. Weigh it again if this is not what the scale showed.",
             pointer="/net_wet_g",
         )

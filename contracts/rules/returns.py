@@ -180,8 +180,8 @@ def passport_cautions(delivery: Delivery, declared: ReturnDeclared) -> Iterator[
         return
     yield Caution(
         code="return_without_passport",
-        text=f"The delivery came with passport pass_{shipped.hex}, and the return names none: title to what "
-        "goes back and the goods stay the buyer's in the record, in its stock too, until it transfers their "
+        text=f"The delivery came with passport pass_{shipped.hex}, but the return names none: in the "
+        "record, title and goods stay the buyer's, in its stock too, until it transfers their "
         "passport to the seller.",
         pointer="/passport",
     )

@@ -47,8 +47,8 @@ def _wider_than_oxide(terms: AgreementTerms) -> Iterator[Caution]:
         if each.limit_ppb > most_ppb:
             yield Caution(
                 code="splitting_limit_above_oxide",
-                text=f"No two assays of {each.analyte} differ by {ppb_text(each.limit_ppb)}, since its pure "
-                f"oxide holds {about(most_ppb)}: nothing ever goes to the umpire.",
+                text=f"Two assays of {each.analyte} cannot differ by {ppb_text(each.limit_ppb)}, since its "
+                f"pure oxide holds {about(most_ppb)}: nothing ever goes to the umpire.",
                 pointer=f"/assay/splitting/{place}/limit_ppb",
             )
 
@@ -64,7 +64,8 @@ def _sum_over_whole(terms: AgreementTerms) -> Iterator[Caution]:
         counted = "as oxides " if as_oxide else ""
         yield Caution(
             code="limits_over_whole",
-            text=f"The least shares that are asked for come {counted}to {about(sum_ppb)} of the dry goods.",
+            text=f"The minimum shares that are required add up {counted}to {about(sum_ppb)} of the dry "
+            "goods.",
             pointer="/product/limits",
         )
 
@@ -104,7 +105,7 @@ def _notices(terms: AgreementTerms) -> Iterator[Caution]:
     if terms.shortfall_notice_days >= YEAR_DAYS:
         yield Caution(
             code="notice_longer_than_term",
-            text="A shortfall is told of while its contract year runs: a year has no day that lies "
+            text="A shortfall is notified during its contract year, but no day of a year is "
             f"{terms.shortfall_notice_days} days before its end.",
             pointer="/shortfall_notice_days",
         )

@@ -114,7 +114,7 @@ def test_a_form_of_the_buyers_choice_that_the_price_has_no_factor_of_is_pointed_
     assert [("form_without_factor", "/terms/product/buyer_option_forms/1")] == [
         (each.code, each.pointer) for each in told
     ]
-    assert "conversion of swarf: a delivery in it is priced by those of separated_oxide." in told[0].detail
+    assert "conversion for swarf: a delivery in it is priced with those of separated_oxide." in told[0].detail
     strike = ContractForDifference(
         index=INDEXED.index, strike_micro_per_kg=1, upside_ppb=0, form_factor_ppb=1_175_500_000
     )

@@ -144,7 +144,7 @@ def test_the_buyer_weighs_again_what_it_mistyped_or_what_is_contested() -> None:
         received().object_to_mass(net_wet_g=9_600_000).weigh(net_wet_g=9_990_000, evidence=()).delivery
     )
     assert told.text.startswith(
-        "9.99 t dry were weighed, 10 t dry were shipped: the seller, whose last figure is farther from yours"
+        "9.99 t dry were weighed, 10 t dry were shipped: farther from the seller's last figure than"
     )
     far = contested().weigh(net_wet_g=9_500_000, evidence=())
     assert 9_500_000 == far.delivery.mass.net_wet_g
