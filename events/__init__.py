@@ -1,1 +1,1 @@
-"""The record: what was said, in order, for ever. Decides nothing."""
+"""The record: every event, in order, kept for ever. It decides nothing."""

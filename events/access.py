@@ -1,4 +1,4 @@
-"""Who may log in to Kafka and what they may do there: SCRAM users and rights, in the cluster's own record."""
+"""Who may log in to Kafka and what they may do there: SCRAM users and ACLs, as the cluster stores them."""
 
 import asyncio
 import concurrent.futures
@@ -30,7 +30,8 @@ from events.rights import Operation, Resource, Right
 
 REQUEST_SECONDS_MAX: Final = 15.0
 SCRAM_ITERATIONS: Final = 4_096
-"""The least that Kafka takes: passwords here are 256 random bits, which no iterations protect better."""
+"""The smallest number that Kafka accepts: more iterations would not protect a password of 256 random bits
+better."""
 
 TRY_SECONDS_MAX: Final = 0.5
 ANY_HOST: Final = "*"
@@ -50,19 +51,20 @@ _PATTERNS: Final = {False: ResourcePatternType.LITERAL, True: ResourcePatternTyp
 _quiet = logging.getLogger("lodestone.librdkafka")
 _quiet.addHandler(logging.NullHandler())
 _quiet.propagate = False
-"""What goes wrong is raised; librdkafka would also say it on stderr, once for each try."""
+"""Errors are raised here; librdkafka would also print them on stderr, once for each attempt."""
 
 
 class AccessError(RuntimeError):
-    """Kafka did not do what was asked of its users and rights: one sentence that says why."""
+    """Kafka refused a request about users or rights; one sentence says why."""
 
 
 class NoSuchUser(LookupError):
-    """Kafka knows no such SCRAM user."""
+    """Kafka has no SCRAM user of this name."""
 
 
 class Access:
-    """Changes users and rights: the login is a super user's, or holds Alter and Describe on the cluster."""
+    """Changes users and rights. Its login has to be a super user, or have Alter and Describe on the
+    cluster."""
 
     def __init__(self, bootstrap: Bootstrap) -> None:
         self._faults: list[KafkaError] = []
@@ -74,7 +76,8 @@ class Access:
             raise AccessError(_told(bootstrap, error.args[0])) from None
 
     async def topics(self, seconds_max: float = REQUEST_SECONDS_MAX) -> frozenset[str]:
-        """Those that this login is shown; AccessError says in words what is wrong with address or login."""
+        """The topics that this login may see. AccessError says what is wrong with the address or the
+        login."""
         deadline = asyncio.get_running_loop().time() + seconds_max
         while True:
             try:
@@ -97,14 +100,15 @@ class Access:
         return True
 
     async def users(self) -> frozenset[str]:
-        """All that have a password."""
+        """All users that have a password."""
         await self._check_may_alter()
         return frozenset(
             await self._done(self._admin.describe_user_scram_credentials(request_timeout=REQUEST_SECONDS_MAX))
         )
 
     async def _check_may_alter(self) -> None:
-        """AccessError before librdkafka 2.16 asks for users and is refused: that ends its process."""
+        """AccessError if the login may not alter users: a refused request for users would make librdkafka
+        2.16 end the process."""
         nobody = f"nobody-{secrets.token_hex(16)}"
         try:
             await self.remove_user(nobody)
@@ -112,38 +116,39 @@ class Access:
             return
 
     async def set_password(self, user: str, password: str) -> None:
-        """Makes the user, or replaces its password: the next login needs it."""
+        """Creates the user, or replaces its password, which applies from its next login on."""
         credential = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, SCRAM_ITERATIONS)
         await self._alter(UserScramCredentialUpsertion(user, credential, password.encode()), user)
 
     async def remove_user(self, user: str) -> None:
-        """NoSuchUser for one that is not there."""
+        """NoSuchUser if there is no such user."""
         await self._alter(UserScramCredentialDeletion(user, ScramMechanism.SCRAM_SHA_512), user)
 
     async def rights_of(self, user: str) -> frozenset[Right]:
-        """Those that this module can give; rights for single hosts, and denials, are left out."""
+        """The rights of a kind that this module can give; rights for single hosts, and denials, are left
+        out."""
         found = await self._done(self._admin.describe_acls(_of(user), request_timeout=REQUEST_SECONDS_MAX))
         return frozenset(right for binding in found if (right := _right(binding)) is not None)
 
     async def allow(self, user: str, rights: Iterable[Right]) -> None:
-        """Beside what it may do already; a right that it has is left as it is."""
+        """Adds these rights to those that the user has; a right that it already has stays as it is."""
         bindings = [_binding(user, right) for right in sorted(rights)]
         if bindings:
             await self._all(self._admin.create_acls(bindings, request_timeout=REQUEST_SECONDS_MAX))
 
     async def take(self, user: str, rights: Iterable[Right]) -> None:
-        """These, and no other: what is read under another right goes on."""
+        """Removes these rights and no others: reading that another right allows goes on."""
         filters = [_exactly(_binding(user, right)) for right in sorted(rights)]
         if filters:
             await self._all(self._admin.delete_acls(filters, request_timeout=REQUEST_SECONDS_MAX))
 
     async def forbid(self, user: str) -> None:
-        """Takes every right that names the user, whoever gave it."""
+        """Removes every right of this user, whoever gave it."""
         await self._all(self._admin.delete_acls([_of(user)], request_timeout=REQUEST_SECONDS_MAX))
 
     async def reread_certificates(self) -> tuple[str, ...]:
-        """Has every broker read anew the files of keys and certificates that have changed, on all listeners;
-        answers who was told. AccessError for one whose keys do not lie in a file."""
+        """Makes every broker reload changed key and certificate files, on all listeners; returns their
+        addresses. AccessError for a broker whose keys are not in a file."""
         await self.topics()
         found = await asyncio.to_thread(self._admin.list_topics, timeout=REQUEST_SECONDS_MAX)
         for number in found.brokers:
@@ -178,15 +183,15 @@ class Access:
 
 
 async def give_exactly(access: Access, user: str, rights: Collection[Right]) -> None:
-    """As `Access.allow`; what the user might do beyond `rights` is taken from it first."""
+    """As `Access.allow`, but first removes the user's rights that are not in `rights`."""
     if await access.rights_of(user) - frozenset(rights):
         await access.forbid(user)
     await access.allow(user, rights)
 
 
 def _keystore(settings: Mapping[str, ConfigEntry]) -> tuple[str, str | None]:
-    """The setting that names a listener's keys, and what it is: told the same again, a broker reads all files
-    of keys and certificates that have changed."""
+    """The name and value of the setting for a listener's key file: when it is set again to the same value, a
+    broker reloads all key and certificate files that have changed."""
     between = settings["inter.broker.listener.name"].value or settings["security.inter.broker.protocol"].value
     name = f"listener.name.{between.lower()}.{KEYSTORE}"
     own = settings.get(name)
@@ -256,7 +261,7 @@ _IN_WORDS: Final = {
 
 
 _LASTING: Final = (KafkaError._AUTHENTICATION, KafkaError._SSL)
-"""What trying again does not help against."""
+"""Errors that a retry does not cure."""
 
 
 def _told(bootstrap: Bootstrap, fault: KafkaError) -> str:

@@ -1,4 +1,5 @@
-"""Analytes as assays name them: what was meant by a name that is none, and what of an assay counts once."""
+"""Names of analytes: suggestions for an unknown name, and sums of an assay's figures without double
+counting."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -16,14 +17,15 @@ from events.vocabulary import (
 )
 
 _IONS: Final[frozenset[str]] = frozenset({"CO3", "NO3", "PO4", "SO4"})
-"""Their oxygen stands in the oxides of the same assay already, so of them the element alone counts."""
+"""The oxides of the same assay already count the oxygen of these ions, so only the element of an ion
+counts."""
 _WATER: Final[frozenset[str]] = frozenset({"H2O", "MOISTURE", "WATER"})
 _TREO: Final[frozenset[str]] = frozenset({"TREO", "REO"})
 _FOLDED: Final[dict[str, str]] = {name.casefold(): name for name in (*ANALYTES, *REPORTED)}
 
 
 def meant_by(name: str) -> str:
-    """What to state in place of a name that is no analyte, where figures are of elements."""
+    """What to write instead of a name that is no analyte, where figures are of elements."""
     if name.upper() in _WATER:
         return "free water is the moisture of the goods, bound water part of LOI"
     if name.upper() in _TREO:
@@ -38,7 +40,7 @@ def meant_by(name: str) -> str:
 
 
 def reported_meant_by(name: str) -> str:
-    """The same where a figure may be reported as something else, as those of an assay."""
+    """As `meant_by`, where a figure may also be reported as an oxide or ion, as in an assay."""
     known = _FOLDED.get(name.casefold(), name)
     if known in REPORTED:
         return f"state {REPORTED[known][0]}, with reported_as {known} and the figure as it is"
@@ -46,33 +48,34 @@ def reported_meant_by(name: str) -> str:
 
 
 def cell_meant_by(name: str) -> str:
-    """The same in a composition, which has a TREO."""
+    """As `meant_by`, in a composition, which has its own member for TREO."""
     if name.upper() in _TREO:
         return "all rare-earth oxides are stated beside the analytes, as the TREO of the composition"
     return reported_meant_by(name)
 
 
 def rare_earth_meant_by(name: str) -> str:
-    """The same where only rare earths can be."""
+    """As `meant_by`, where only rare earths are allowed."""
     if name in ANALYTES:
         return f"rare earths are {', '.join(RARE_EARTHS)}"
     return meant_by(name)
 
 
 def element_meant_by(name: str) -> str:
-    """The same where only elements can be stated."""
+    """As `meant_by`, where only elements are allowed."""
     if name.upper() == LOSS_ON_IGNITION:
         return "a loss on ignition is of several elements at once"
     return meant_by(name).removesuffix(f", {LOSS_ON_IGNITION}")
 
 
 def reported_names(analyte: str) -> str:
-    """As what a figure of it may be reported."""
+    """The names (element, oxides, ions) under which a figure of this analyte may be reported."""
     return ", ".join((analyte, *(name for name, (element, _) in REPORTED.items() if element == analyte)))
 
 
 def whole_ppb(figures: Iterable[tuple[str, int]]) -> int:
-    """Sum of shares by analyte; what burns off counts once, as LOI or by its elements, whichever is more."""
+    """Sum of the shares of all analytes; LOI and the elements that it may contain count once: the larger of
+    the two."""
     solid = burnt = loss = 0
     for analyte, fraction_ppb in figures:
         if analyte == LOSS_ON_IGNITION:
@@ -85,13 +88,14 @@ def whole_ppb(figures: Iterable[tuple[str, int]]) -> int:
 
 
 def counted_ppb(cell: Cell) -> int:
-    """What a figure is of the whole: as reported, of an ion its element."""
+    """The share of the sample that a figure stands for: as it was reported, but for an ion only its
+    element."""
     fraction_ppb = cell.fraction_ppb or 0
     return fraction_ppb * REPORTED[cell.reported_as][1] // PPB if cell.reported_as in _IONS else fraction_ppb
 
 
 def in_two_forms(first: Cell, second: Cell) -> str:
-    """What two figures of one element come to together, in words."""
+    """Two figures of one element and their sum, as a text."""
     forms = f"as {first.reported_as} and as {second.reported_as}"
     shares = [
         (cell.fraction_ppb or 0) * REPORTED.get(cell.reported_as, (cell.analyte, PPB))[1] // PPB

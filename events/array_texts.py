@@ -1,7 +1,7 @@
-"""Columns as texts that PostgreSQL reads as arrays: its client would look at each element in Python.
+"""Columns as texts that PostgreSQL reads as arrays, since asyncpg would encode each element in Python.
 
-JSON's arrays of numbers, texts, truths and nulls are PostgreSQL's but for the brackets and for how a control
-character in a text is written.
+A JSON array of numbers, texts, booleans and nulls is a PostgreSQL array text, except for the brackets and the
+escapes of control characters.
 """
 
 import re
@@ -14,7 +14,7 @@ import msgspec
 from events.connections import Connection
 
 ROWS_MIN: Final = 32
-"""Of fewer rows PostgreSQL's reading of a text takes more than the client is spared."""
+"""With fewer rows, parsing the text costs PostgreSQL more than it saves the client."""
 STATEMENTS_REMEMBERED: Final = 256
 _ARRAY: Final = re.compile(r"\$(\d+)::(bigint|boolean|text|timestamptz|uuid)\[\]")
 _ESCAPE: Final = re.compile(r'\\(?:u(....)|(["\\])|(.))')
@@ -23,7 +23,7 @@ _encoder = msgspec.json.Encoder()
 
 
 def array_text(column: Sequence[object]) -> str:
-    """Of integers, texts, UUIDs, times, truths and nulls."""
+    """The array text of a column of integers, texts, UUIDs, times, booleans and nulls."""
     encoded = _encoder.encode(column)
     text = encoded[1:-1].decode()
     return "{" + (_ESCAPE.sub(_unescaped, text) if b"\\" in encoded else text) + "}"
@@ -37,7 +37,8 @@ def _unescaped(found: re.Match[str]) -> str:
 
 
 def as_texts(statement: str, arguments: Sequence[Any], rows: int) -> tuple[str, Sequence[Any]]:
-    """A statement over so many rows, and its arguments: columns that it declares as arrays may be texts."""
+    """The statement for this number of rows, and its arguments; columns declared as arrays may become
+    texts."""
     if rows < ROWS_MIN:
         return statement, arguments
     told, places = _reading_texts(statement)
@@ -48,7 +49,7 @@ def as_texts(statement: str, arguments: Sequence[Any], rows: int) -> tuple[str, 
 
 @lru_cache(maxsize=STATEMENTS_REMEMBERED)
 def _reading_texts(statement: str) -> tuple[str, frozenset[int]]:
-    """With the numbers of the parameters that it reads from texts."""
+    """The statement, and the numbers of the parameters that it reads from texts."""
     places = frozenset(int(found[1]) for found in _ARRAY.finditer(statement))
     return _ARRAY.sub(r"$\1::text::\2[]", statement), places
 
@@ -56,6 +57,7 @@ def _reading_texts(statement: str) -> tuple[str, frozenset[int]]:
 async def fetch(
     connection: Connection, statement: str, *columns: Sequence[object], shared: Sequence[object] = ()
 ) -> list[Any]:
-    """The rows of a statement that takes columns, as arrays $1, $2, …, and `shared` values behind."""
+    """The rows that a statement returns; its parameters are columns, as arrays $1, $2, …, then `shared`
+    values."""
     told, arguments = as_texts(statement, (*columns, *shared), len(columns[0]))
     return await connection.fetch(told, *arguments)

@@ -1,4 +1,4 @@
-"""Why the database could not be used, as the log says it: who asked is told no more than that it was not."""
+"""Logs why the database could not be used; a client only learns that it could not."""
 
 import time
 from typing import Final
@@ -11,11 +11,11 @@ SAID_AGAIN_SECONDS: Final = 60.0
 SENTENCE_CHARACTERS_MAX: Final = 500
 
 _said_at: Final[dict[str, float]] = {}
-"""By cause; there are as many as PostgreSQL has codes and Python has errors of connections."""
+"""By cause; bounded by the number of PostgreSQL's error codes and Python's connection errors."""
 
 
 def say_why(error: BaseException) -> None:
-    """One line for each cause, and again a minute later while it lasts: thousands may ask meanwhile."""
+    """Logs each cause at most once a minute, since thousands of requests may meet it."""
     causes = _causes(error)
     sqlstate = next(filter(None, (getattr(cause, "sqlstate", None) for cause in causes)), None)
     deepest = causes[-1]
@@ -33,7 +33,7 @@ def first_line(error: BaseException) -> str:
 
 
 def _causes(error: BaseException) -> list[BaseException]:
-    """The error and what it came from, the last of them the one that began it."""
+    """The error and its chain of causes; the original one is last."""
     found = [error]
     while found[-1].__cause__ is not None and len(found) < 8:
         found.append(found[-1].__cause__)

@@ -1,4 +1,4 @@
-"""Which waiting commands may be decided together: pure, in order of arrival."""
+"""Chooses which waiting commands are decided together, in order of arrival. Pure."""
 
 from collections.abc import Container, Iterable
 from typing import Protocol, TypeVar
@@ -7,7 +7,8 @@ from events.decision import LaneKey, Request
 
 
 class Waiting(Protocol):
-    """A command as the choice sees it: `alone` on its lanes, else with the keys it reads and adds to."""
+    """What `choose` needs of a command: whether it must be `alone` on its lanes, else the keys that it reads
+    and adds to."""
 
     @property
     def lanes(self) -> tuple[LaneKey, ...]: ...
@@ -35,13 +36,14 @@ def choose(
     held: Container[LaneKey] | None = None,
     under_way: Iterable[W] = (),
 ) -> tuple[list[W], list[W]]:
-    """(batch, looked at but deferred), both in order; at most `look_max` are looked at.
+    """(chosen, deferred), both in order of arrival; at most `look_max` commands are examined.
 
-    A command is deferred when it reads a key that an earlier one, taken or deferred, adds to, or the other
-    way round, or shares its request scope or an exclusively used lane, so that the order of what depends on
-    each other is kept; and when it wants a lane that is not among those `held`. What is `under_way` in other
-    transactions came earlier than all, and its lanes are taken. Who waits for one of them keeps its other
-    lanes from all that come later: else two transactions could have them in turn for ever.
+    A command is deferred if it reads a key to which an earlier one, chosen or deferred, adds, or the other
+    way round; if it shares an idempotency scope or an exclusively used lane with an earlier one; or if it
+    needs a lane that is not in `held`. So commands that depend on each other keep their order. Commands
+    `under_way` in other transactions are earlier than all, and occupy their lanes. A command that waits for
+    one of these lanes also reserves its other lanes against later commands: otherwise two transactions could
+    take turns on them and make it wait for ever.
     """
     batch: list[W] = []
     deferred: list[W] = []

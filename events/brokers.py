@@ -1,4 +1,4 @@
-"""Where a Kafka is and how one logs in there: what every client of the record is opened with."""
+"""The addresses of Kafka's brokers and the login for them, with which every Kafka client here is opened."""
 
 import ssl
 from collections.abc import Iterator
@@ -27,10 +27,8 @@ class Certificate(Struct, frozen=True, tag="certificate"):
 
 
 class Brokers(Struct, frozen=True, kw_only=True):
-    """Brokers that speak TLS. `ca_file` None: whom the system trusts; `login` None: nobody by name.
-
-    An audit's children are told of them as JSON.
-    """
+    """Brokers that use TLS. `ca_file` None: the system's trusted CAs; `login` None: anonymous. An audit
+    passes this to its child processes as JSON."""
 
     servers: str
     ca_file: str | None = None
@@ -41,11 +39,11 @@ class Brokers(Struct, frozen=True, kw_only=True):
 
 
 Bootstrap: TypeAlias = str | Brokers
-"""`host:port`, several with commas; a bare string is of brokers that take plain text from anybody."""
+"""`host:port`, several separated by commas; a plain string means brokers without TLS and login."""
 
 
 def aiokafka_options(bootstrap: Bootstrap) -> dict[str, Any]:
-    """What aiokafka's clients take. OSError for a file that cannot be read or holds no PEM."""
+    """Keyword arguments for aiokafka's clients. OSError for a file that cannot be read or contains no PEM."""
     if isinstance(bootstrap, str):
         return {"bootstrap_servers": bootstrap}
     with _naming(bootstrap.ca_file):
@@ -67,7 +65,7 @@ def aiokafka_options(bootstrap: Bootstrap) -> dict[str, Any]:
 
 @contextmanager
 def _naming(file: str | None) -> Iterator[None]:
-    """What OpenSSL cannot read it does not name, as if a server were away."""
+    """Adds the file's name to OpenSSL's error, which otherwise reads like a server that is away."""
     try:
         yield
     except OSError as error:
@@ -76,7 +74,7 @@ def _naming(file: str | None) -> Iterator[None]:
 
 
 def librdkafka_options(bootstrap: Bootstrap) -> dict[str, str]:
-    """What confluent-kafka's clients take."""
+    """Configuration for confluent-kafka's clients."""
     if isinstance(bootstrap, str):
         return {"bootstrap.servers": bootstrap}
     options = {"bootstrap.servers": bootstrap.servers, "security.protocol": "SSL"}

@@ -1,4 +1,4 @@
-"""Who asks: an organisation, with the roles of the key it used."""
+"""The caller of a command: an organisation, with the roles of the key it used."""
 
 from typing import Protocol
 from uuid import UUID
@@ -10,7 +10,7 @@ from events.vocabulary import KeyRole
 
 
 class Caller(Struct, frozen=True, kw_only=True):
-    """`operator` acts for the market as a whole; every other role reaches its own organisation only."""
+    """`operator` acts for the market as a whole; all other roles give access to the own organisation only."""
 
     organisation: UUID
     roles: frozenset[KeyRole]

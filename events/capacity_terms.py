@@ -1,4 +1,4 @@
-"""What a facility can make, and how an order was held against it."""
+"""What a facility can make, and the result of checking an order against it."""
 
 from typing import Annotated, Literal
 
@@ -7,7 +7,7 @@ from msgspec import Meta, Struct
 from events.vocabulary import Code, Count, FractionPpb, MassG, ProductForm
 
 CapacityRule = Literal["refuse", "flag"]
-"""What becomes of an order that its facility cannot make beside what it has committed."""
+"""What happens to an order for more than its facility can make in addition to what is committed."""
 
 
 class RampStep(Struct, frozen=True, kw_only=True):
@@ -21,8 +21,8 @@ class RampStep(Struct, frozen=True, kw_only=True):
 class FacilityCapacity(Struct, frozen=True, kw_only=True):
     """Nameplate capacity in grams of product per year, or of `element` contained in it.
 
-    `yield_ppb`: mass of that made for mass of that fed. Without a ramp the nameplate holds in every quarter,
-    with one nothing is made before its first step.
+    `yield_ppb`: mass of product per mass of input. Without a ramp, the nameplate applies in every quarter;
+    with one, nothing is made before its first step.
     """
 
     form: ProductForm
@@ -33,10 +33,8 @@ class FacilityCapacity(Struct, frozen=True, kw_only=True):
 
 
 class CountedQuarter(Struct, frozen=True, kw_only=True):
-    """What a facility makes in a quarter, what was committed of it before, and what the order asks of it.
-
-    Grams of product, or of `element` in it.
-    """
+    """What a facility makes in a quarter, what of it was already committed, and what the order needs of it.
+    Grams of product, or of `element` in it."""
 
     year: Annotated[int, Meta(ge=2000, le=2200)]
     quarter: Annotated[int, Meta(ge=1, le=4)]
@@ -47,12 +45,12 @@ class CountedQuarter(Struct, frozen=True, kw_only=True):
 
 
 class CapacityCount(Struct, frozen=True, kw_only=True):
-    """An order held against its facility when it was posted or last amended, an agreement when its seller
-    signed it as binding, by the rule of that day.
+    """The check of an order against its facility's capacity, when it was posted or last amended, or of an
+    agreement, when its seller signed it as binding; by the rule of that day.
 
-    No quarters: no facility that states a capacity for the form, or an amendment of an agreement that asks no
-    quarter for more; nothing was counted. `position`: of the member's copy in its own lane that the capacity
-    was read from.
+    Without quarters nothing was counted: no facility states a capacity for the form, or an amendment of an
+    agreement needs no more in any quarter. `position`: of the copy of the member in its own lane from which
+    the capacity was read.
     """
 
     rule: CapacityRule
@@ -61,7 +59,7 @@ class CapacityCount(Struct, frozen=True, kw_only=True):
 
 
 def passes(each: CountedQuarter) -> bool:
-    """Whether more is asked of the facility than it makes beside what was committed."""
+    """Whether the order and what was committed before exceed what the facility makes."""
     return each.committed_g + each.asked_g > each.capacity_g
 
 

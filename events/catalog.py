@@ -1,4 +1,4 @@
-"""Which type text names which struct, in which stream; lifts facts of old versions to the newest."""
+"""Maps type names to structs and streams, and lifts facts of old versions to the newest."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -12,14 +12,14 @@ Members = dict[str, object]
 
 
 class Lift(NamedTuple):
-    """`change` turns the members of an old version into those of version `to`."""
+    """`change` converts the members of an old version to those of version `to`."""
 
     to: str
     change: Callable[[Members], Members]
 
 
 def _with_lines(evidence: Members) -> Members:
-    """Evidence with the terms of all its waterfalls in one list."""
+    """Evidence with the terms of all its waterfalls moved into one list."""
     waterfalls = msgspec.convert(evidence.get("waterfalls", []), list[Members])
     lines: list[object] = []
     listed = []
@@ -51,7 +51,7 @@ _NAMES: dict[type[Struct], str] = {fact: name for name, fact in FACT_TYPES.items
 
 
 def type_of(fact: Struct) -> str:
-    """TypeError for a struct that is no fact of the catalog."""
+    """The type name of a fact. TypeError for a struct that is not in the catalog."""
     try:
         return _NAMES[type(fact)]
     except KeyError:
@@ -64,7 +64,7 @@ def stream_of(name: str) -> str:
 
 
 def lift(name: str, data: bytes) -> tuple[str, bytes]:
-    """The newest version of stored fact bytes and its type; the same bytes when the type is current."""
+    """The type and bytes of a stored fact in its newest version; the same bytes if it already is."""
     if name not in LIFTS:
         return name, data
     members = msgspec.json.decode(data, type=Members)

@@ -1,4 +1,4 @@
-"""The chain over a lane's event bodies: pure, so that an auditor needs nothing else to check it."""
+"""The hash chain over a lane's event bodies. Pure: an auditor needs nothing else to check it."""
 
 from collections.abc import Iterable
 from hashlib import sha256
@@ -15,7 +15,7 @@ def genesis(deployment_id: UUID, stream: str, lane: int) -> bytes:
 
 def next_head(previous: bytes, body: bytes) -> bytes:
     """SHA-256(previous head ‖ body)."""
-    # A copy spares OpenSSL looking for the algorithm, which takes it a fifth of a short body's time.
+    # Copying a hash object saves OpenSSL's look-up of the algorithm, a fifth of the time for a short body.
     digest = _NOTHING.copy()
     digest.update(previous)
     digest.update(body)

@@ -9,12 +9,12 @@ from events.connections import Connection, Pool, acquire
 from events.decision import LaneKey
 from events.record_batches import BatchWriter, RecordBatch, Rows
 
-# Where nothing is due it takes the server half of what READ_NEXT does.
+# If nothing is due, this costs the server half as much as READ_NEXT.
 READ_ENDS = "select stream, lane, next_position - 1 from record.lane"
 
-# The next rows of several lanes in one round trip; lanes that have none are not looked into. Where a lane's
-# position stands in $1 is reckoned: joining arrays takes the server as long as reading a few rows; lanes past
-# them would have the place of another stream. 450 bytes: what a record's headers take.
+# The next rows of several lanes in one round trip; lanes without new rows are not read. The index of a lane's
+# position in $1 is computed, since joining arrays costs the server as much as reading a few rows; a lane
+# number beyond the count would get the index of another stream. 450 bytes: the headers of a record.
 READ_NEXT = """
 select a.stream, a.lane, j.position, j.body, j.chain
 from (
@@ -34,7 +34,7 @@ where a.next_position > a.after + 1 and j.bytes - octet_length(j.body) - 450 < $
 order by a.stream, a.lane, j.position
 """
 
-# The short ones among the next rows: no running sum, which takes the server as long as reading them.
+# Limits the size of each row: a running sum would cost the server as much as reading the rows.
 READ_SHORT = """
 select position, body, chain from (
     select position, body, chain from record.journal
@@ -44,7 +44,7 @@ where octet_length(body) <= $5 order by position
 """
 SHORT_BYTES_MAX = 4_096
 
-# Up to the row that crosses the limit, so that a single large one gets through.
+# Up to and including the row that exceeds the limit, so that a single large row is not blocked.
 READ_BOUNDED = """
 select position, body, chain from (
     select position, body, chain,
@@ -59,7 +59,7 @@ where bytes - octet_length(body) - 450 < $5 order by position
 
 
 NOT_ASKED = 2**62
-"""No lane ends past it. A null would have the server walk through the array for each lane."""
+"""No lane ends after this position. A null would make the server search the array for each lane."""
 
 
 async def read_due(
@@ -70,9 +70,9 @@ async def read_due(
     bytes_max: int,
     likely: bool = True,
 ) -> list[tuple[LaneKey, Rows]]:
-    """The next rows of every lane that has some past its position; both limits are each lane's.
+    """The next rows of every lane that has some after its position; both limits are per lane.
 
-    Where it is not `likely` that there are any it is asked first, which is cheaper unless there are.
+    Unless rows are `likely`, it first asks whether there are any, which is cheaper if there are none.
     """
     if not likely and not await _is_due(connection, after):
         return []
@@ -95,7 +95,8 @@ async def _is_due(connection: Connection, after: Mapping[LaneKey, int]) -> bool:
 
 
 async def read_chunk(pool: Pool, key: LaneKey, after: int, *, rows_max: int, bytes_max: int) -> Rows:
-    """A lane's next rows, none at its end: short ones by `rows_max`, by `bytes_max` if a long one is next."""
+    """A lane's next rows; empty at its end. Short rows are limited by `rows_max`; if a long one is next, by
+    `bytes_max`."""
     async with acquire(pool) as connection:
         rows: Rows = await connection.fetch(READ_SHORT, *key, after, rows_max, SHORT_BYTES_MAX)
         until = _first_hole(rows, after)
@@ -105,12 +106,13 @@ async def read_chunk(pool: Pool, key: LaneKey, after: int, *, rows_max: int, byt
 
 
 def _first_hole(rows: Rows, after: int) -> int:
-    """How many rows follow `after` and one another: positions grow, so it is found by halving."""
+    """How many rows have consecutive positions from `after` on: positions increase, so a binary search finds
+    it."""
     return bisect_left(range(len(rows)), True, key=lambda place: rows[place][0] != after + 1 + place)
 
 
 def batches(rows: Rows, bytes_max: int) -> Iterator[RecordBatch]:
-    """All of them, in as few batches as can be."""
+    """All rows, in as few batches as possible."""
     while rows:
         writer = BatchWriter(bytes_max)
         rows = writer.take(rows)
@@ -118,7 +120,7 @@ def batches(rows: Rows, bytes_max: int) -> Iterator[RecordBatch]:
 
 
 class Backlog:
-    """What a lane is behind, in batches as full as they can be."""
+    """The rows that a lane still has to publish, in batches as full as possible."""
 
     def __init__(self, pool: Pool, key: LaneKey, after: int, *, rows_max: int, bytes_max: int) -> None:
         self._pool = pool
@@ -129,7 +131,7 @@ class Backlog:
         self._rows: Rows = ()
 
     async def next_batch(self) -> RecordBatch | None:
-        """None when the lane is level."""
+        """None when the lane has caught up."""
         writer = BatchWriter(self._bytes_max)
         while not (rows := writer.take(self._rows)):
             self._rows = await read_chunk(

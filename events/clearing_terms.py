@@ -1,4 +1,4 @@
-"""What the facts of a round carry: waterfalls, the proof of every section, references."""
+"""The parts of a round's events: waterfalls, the proof of each section, reference prices."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -37,7 +37,7 @@ TermKind = Literal[
 
 
 class PriceTerm(Struct, frozen=True, kw_only=True):
-    """One line of a waterfall: what rule, from which figures and evidence, gave how much per basis kg."""
+    """One line of a waterfall: the rule, its input figures and evidence, and the amount per basis kg."""
 
     kind: TermKind
     rule: Code
@@ -51,11 +51,9 @@ LimitKind = Literal["recycled_min", "third_country_max", "limit_price"]
 
 
 class Premium(Struct, frozen=True, kw_only=True):
-    """What one limit of a buyer's portfolio adds to its bid for one lot, per basis kg; below 0 it takes.
-
-    `limit_price` is the margin by which all bids of the buyer are lowered, so that what it takes together
-    costs no more than it bids for it.
-    """
+    """What one portfolio limit adds to the buyer's bid for one lot, per basis kg; may be negative.
+    `limit_price` is the margin by which all bids of the buyer are lowered, so that all its lots together cost
+    no more than it bids for them."""
 
     limit: LimitKind
     stage: ValueChainStage | None = None
@@ -67,7 +65,7 @@ class ListedWaterfall(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """limit + terms − ask = value; P = ask + u; per basis kg.
 
     value + premiums = u + v, the surplus of seller and buyer. Buyers without portfolio limits have no
-    premiums. `lines`: where in its part's list each term stands.
+    premiums. `lines`: the indices of its terms in the list of its evidence part.
     """
 
     supply: UUID
@@ -86,7 +84,7 @@ class ListedWaterfall(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Waterfall(Struct, frozen=True, kw_only=True):
-    """A trade's waterfall with its terms, for whoever has not its part of the evidence."""
+    """A trade's waterfall including its terms, for readers who do not have the evidence part."""
 
     supply: UUID
     tranche: Count = 0
@@ -104,7 +102,7 @@ class Waterfall(Struct, frozen=True, kw_only=True):
 
 
 def waterfall_of(listed: ListedWaterfall, lines: Sequence[PriceTerm]) -> Waterfall:
-    """LookupError for a line that the part does not list."""
+    """The waterfall with its terms. LookupError for a line that the part does not list."""
     return Waterfall(
         supply=listed.supply,
         tranche=listed.tranche,
@@ -123,17 +121,16 @@ def waterfall_of(listed: ListedWaterfall, lines: Sequence[PriceTerm]) -> Waterfa
 
 
 class OrderDual(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """An order's competitive surplus at each level, with bounds; `capacity_g` is what it brought along.
-
-    `effective_g` is what the final problem lets it trade: its capacity, or for `effective_reason` its fill
-    or nothing; then `forgone` is what one kg more would still gain at the final prices. `dual`, `rank_dual`
+    """An order's competitive surplus at each level, with bounds; `capacity_g` is what it offered.
+    `effective_g` is its quantity in the final problem: its capacity, or, for `effective_reason`, what it
+    trades or nothing; then `forgone` is what one kg more would gain at the final prices. `dual`, `rank_dual`
     and `tiebreak_dual` prove the final flow, level by level; `relaxed_dual` the bound of the problem with
     every edge and whole capacities, `plain_dual` that bound with S = 0.
 
-    A buyer with portfolio limits stands in the final problem as one node for each lot that it may take, its
-    quota: with `supply` set this is such a node, `tranche` that of the supply, `capacity_g` the quota. The
-    order's own entry then sums them up: `surplus` is what it gains per kg over all it gets, `low` at the
-    sellers' best prices, `high` at the buyers'; its final duals are 0.
+    A buyer with portfolio limits has one node in the final problem for each lot that it may take. With
+    `supply` set this is such a node, `tranche` that of the supply, `capacity_g` the quota. The order's own
+    entry then has the totals: `surplus` is what it gains per kg over all it gets, `low` at the prices best
+    for sellers, `high` at those best for buyers; its final duals are 0.
     """
 
     order: UUID
@@ -159,9 +156,9 @@ class OrderDual(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Multiplier(Struct, frozen=True, kw_only=True):
     """The price of one portfolio limit of a buyer, micro-EUR per kg of basis, at least 0.
 
-    `limit` names the limit: `recycled_min`, or `third_country_max` with its stage and country: what a kg of
-    a lot that is wholly recycled (that is of another country) is worth more to the buyer than one that is
-    not. `limit_price`: the margin of a buyer whose portfolio would else cost more than it bids.
+    `limit` names the limit: `recycled_min`, or `third_country_max` with its stage and country: how much more
+    a kg of a fully recycled lot (a lot from another country) is worth to the buyer than a kg that is not.
+    `limit_price`: the margin of a buyer whose portfolio would otherwise cost more than it bids.
     """
 
     requirement: UUID
@@ -172,10 +169,8 @@ class Multiplier(Struct, frozen=True, kw_only=True):
 
 
 class CutEdge(Struct, frozen=True, kw_only=True):
-    """An eligible pair of orders that have a part in the final problem, but none with each other.
-
-    No algorithm so far makes one.
-    """
+    """An eligible pair of orders that are both in the final problem while the edge between them is not. No
+    algorithm so far creates one."""
 
     supply: UUID
     tranche: Count = 0
@@ -186,10 +181,11 @@ class CutEdge(Struct, frozen=True, kw_only=True):
 class SectionResult(Struct, frozen=True, kw_only=True):
     """One section's totals; sums that may exceed 2**53 are decimal integers in gram·micro-EUR per kg.
 
-    No set of trades within the orders' own limits is worth more than `relaxed_bound`; `gap` is what
-    indivisible lots, minimum quantities and the marginality tolerance cost at most: bound − welfare.
-    `welfare_without_sustainability` is that bound of the same orders with S = 0, no welfare of trades. With
-    portfolio limits both bounds are those of their multipliers, `dual_bound` is welfare and all premiums.
+    No set of trades within the orders' own limits is worth more than `relaxed_bound`; `gap` = bound − welfare
+    is the most that indivisible lots, minimum quantities and the marginality tolerance can have cost.
+    `welfare_without_sustainability` is the same bound for the same orders with S = 0, not the welfare of any
+    trades. With portfolio limits both bounds follow from the multipliers, and `dual_bound` is welfare plus
+    all premiums.
     """
 
     section: Code
@@ -208,7 +204,7 @@ class SectionResult(Struct, frozen=True, kw_only=True):
 
 
 class TradeReference(Struct, frozen=True, kw_only=True):
-    """The dated reference price a trade is shown against."""
+    """The dated reference price with which a trade is compared."""
 
     code: Code
     ueur_per_kg: PriceUeurPerKg

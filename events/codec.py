@@ -22,11 +22,11 @@ _CONTENT_TYPE_HEADER = ("content-type", CONTENT_TYPE)
 
 _FIRST_POSITION = 1
 _POSITION = b',"position":%d' % _FIRST_POSITION
-"""As it stands in a body at that position; the members before it hold no quote."""
+"""The member `position` as written in a body; the members before it contain no quote."""
 
 _TEXT = re.compile(r"[\x20\x21\x23-\x5b\x5d-\x7e]{1,256}")
 _CONTROL = re.compile(rb"\\(?<!\\\\)(?:\\\\)*(?:[bfnrt]|u00[01])|\x7f|\xc2[\x80-\x9f]")
-"""A control character (U+0000–001F, 007F–009F) in encoded JSON; two backslashes and an n are none."""
+"""A control character (U+0000–001F, 007F–009F) in encoded JSON; an escaped backslash before an n is none."""
 
 _UTC = timedelta(0)
 _UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError)
@@ -38,7 +38,7 @@ _decoders: dict[str, msgspec.json.Decoder[Any]] = {
 
 
 def _decoder(name: str) -> Callable[[bytes], Recorded]:
-    """Of bodies of this type as `encode_event` writes them, in one go."""
+    """Decodes a whole body of this type in one pass, if `encode_event` wrote it."""
     stream = stream_of(name)
     kind: Any = Received[FACT_TYPES[name], Literal[name], Literal[stream]]  # type: ignore[valid-type]
     decode: Callable[[bytes], Recorded] = msgspec.json.Decoder(kind).decode
@@ -46,7 +46,7 @@ def _decoder(name: str) -> Callable[[bytes], Recorded]:
 
 
 _events = {name.encode(): _decoder(name) for name in FACT_TYPES.keys() - LIFTS}
-"""By the type as it stands in a body."""
+"""Decoders by the type as it is written in a body."""
 _TYPE_AT = len('{"id":"00000000-0000-0000-0000-000000000000","type":"')
 
 
@@ -55,7 +55,7 @@ class BodyTooLarge(ValueError):
 
 
 class Undecodable(ValueError):
-    """Bytes that are no event of this catalog."""
+    """Bytes that are not an event of the catalog."""
 
 
 def encode_event(
@@ -73,8 +73,8 @@ def encode_event(
 ) -> bytes:
     """The body of an event: canonical JSON, at most 512 KiB.
 
-    What a reader could not decode is refused here (ValueError), so it never enters the journal. `source` and
-    `subject` are printable ASCII without quote and backslash, `time` is UTC.
+    ValueError for what a reader could not decode, so it never enters the journal. `source` and `subject` are
+    printable ASCII without quote and backslash, `time` is UTC.
     """
     name = type_of(data)
     if not (_TEXT.fullmatch(subject) and _TEXT.fullmatch(source)):
@@ -102,10 +102,8 @@ def encode_event(
 
 
 def encode_ahead(draft: Draft, source: str) -> Draft:
-    """The draft with its body but for the position, so that little is left to do while its lane is locked.
-
-    ValueError as `encode_event`, and for a draft that leaves more to its lane than the position.
-    """
+    """The draft with its body encoded except for the position, so that little remains to be done under the
+    lane lock. ValueError as for `encode_event`, and for a draft that lacks more than its position."""
     if (
         draft.id is None
         or draft.time is None
@@ -146,13 +144,13 @@ def check_source(unplaced: Unplaced, source: str) -> None:
 
 
 def check_size(fact: Fact, size: int) -> None:
-    """BodyTooLarge where the body of a fact has so many bytes."""
+    """BodyTooLarge if `size`, the bytes of a fact's body, is above the limit."""
     if size > BODY_BYTES_MAX:
         raise BodyTooLarge(f"{type_of(fact)}: a body of {size} bytes exceeds {BODY_BYTES_MAX}")
 
 
 def encode_fact(data: Fact) -> bytes:
-    """The canonical JSON of a fact that every reader can decode; ValueError for any other."""
+    """The canonical JSON of a fact. ValueError for a fact that readers could not decode."""
     name = type_of(data)
     raw = _encoder.encode(data)
     if holds_control(raw):
@@ -166,14 +164,14 @@ def encode_fact(data: Fact) -> bytes:
 
 def holds_control(encoded: bytes) -> bool:
     """Whether a text in encoded JSON holds a control character."""
-    # The pattern looks at every byte; most bodies are told from what could match it by three quick scans.
+    # The pattern examines every byte; three fast searches first rule it out for most bodies.
     if encoded.isascii() and b"\\" not in encoded and b"\x7f" not in encoded:
         return False
     return _CONTROL.search(encoded) is not None
 
 
 def decode_envelope(body: bytes) -> Envelope:
-    """The envelope with its data still as bytes. Undecodable when it is none."""
+    """The envelope, its data still encoded. Undecodable if the body is not an envelope."""
     try:
         return _envelopes.decode(body)
     except _UNREADABLE as error:
@@ -181,7 +179,7 @@ def decode_envelope(body: bytes) -> Envelope:
 
 
 def decode_event(body: bytes, chain: bytes) -> Recorded:
-    """The event of a body; `chain` is the lane head after it. Old versions come lifted to the newest."""
+    """The event in a body; `chain` is the chain hash after it. Old versions are lifted to the newest."""
     decode = _events.get(body[_TYPE_AT : body.find(b'"', _TYPE_AT)])
     if decode is None:
         return _decode_carefully(body, chain)
@@ -195,7 +193,7 @@ def decode_event(body: bytes, chain: bytes) -> Recorded:
 
 
 def decode_events(bodies: Iterable[bytes], chains: Iterable[bytes]) -> list[Recorded]:
-    """As `decode_event`, of several: the decoder is looked up only where the type is another than before."""
+    """As `decode_event`, for several: the decoder is looked up only when the type changes."""
     events: list[Recorded] = []
     put, type_at = force_setattr, _TYPE_AT
     name, decode = b"?", None
@@ -214,7 +212,8 @@ def decode_events(bodies: Iterable[bytes], chains: Iterable[bytes]) -> list[Reco
 
 
 def _decode_carefully(body: bytes, chain: bytes) -> Recorded:
-    """Envelope first, then its fact: lifts old versions, and says what is wrong with what is no event."""
+    """Decodes the envelope first, then its fact: lifts old versions, and says what is wrong with bytes that
+    are no event."""
     envelope = decode_envelope(body)
     name = envelope.type
     where = f"{name} at {envelope.stream}/{envelope.lane}/{envelope.position}"
@@ -253,7 +252,7 @@ def headers(
 ) -> list[tuple[str, bytes]]:
     """Kafka headers of a body that `encode_event` wrote: CloudEvents binary mode, position, chain in hex.
 
-    The attributes are sliced from the body: the members before `cause` hold neither quote nor backslash.
+    The attributes are cut from the body: the members before `cause` contain neither quotes nor backslashes.
     """
     part = body.split(b'"', 20)
     found = [

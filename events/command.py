@@ -1,4 +1,4 @@
-"""What a lane is asked and what it answers: an operation's two halves, one call of it, its outcome."""
+"""A command to a lane: its operation (load and decide), one call of it, and the outcome."""
 
 from collections.abc import Sequence
 from typing import Generic, Protocol, TypeVar
@@ -16,7 +16,7 @@ A_contra = TypeVar("A_contra", contravariant=True)
 
 
 class Operation(Protocol[A_contra, S]):
-    """A command's two halves: one set-based read, as a rule under the lane lock, and the pure decision."""
+    """The two halves of a command: one set-based read, usually under the lane lock, and the pure decision."""
 
     @property
     def name(self) -> str: ...
@@ -35,11 +35,11 @@ class Operation(Protocol[A_contra, S]):
 class Command(Struct, Generic[A, S], kw_only=True, frozen=True):
     """One call of an operation.
 
-    `lanes` are all lanes it may write. Its keys name state: what it `reads`, what it `adds` to without
-    reading it, what it `touches` in both ways; None means alone on its lanes. A command that reads a key and
-    one that adds to it are never decided in the same batch. `optimistic`: its lanes need not be locked before
-    it is decided, since `load` only reads, nothing but what stands under these lanes or never changes, and of
-    its events `apply` returns all that it writes.
+    `lanes` are all lanes that it may write. Keys name parts of the state: those it `reads`, those it `adds`
+    to without reading, and those it `touches` in both ways; None: it has to be alone on its lanes. A command
+    that reads a key and one that adds to it are never decided in the same batch. `optimistic`: it may be
+    decided before its lanes are locked, since `load` only reads, and only state that these lanes guard or
+    that never changes, and `apply` returns all its writes instead of executing them.
     """
 
     operation: Operation[A, S]

@@ -44,7 +44,7 @@ PRODUCER_STOP_SECONDS_MAX = 5.0
 CUT_OFF_SECONDS_MAX = 1.0
 
 NO_ADDRESS = (ValueError, OverflowError)
-"""What a host or a port is refused with that cannot be one."""
+"""Errors for a host or port that cannot be valid."""
 
 DATABASE_LOST = (
     asyncpg.InterfaceError,
@@ -54,7 +54,7 @@ DATABASE_LOST = (
     asyncpg.CrashShutdownError,
     OSError,
 )
-"""The connection broke: what was being done may be done or not."""
+"""The connection was lost: what was under way may have been done or not."""
 
 DATABASE_AWAY = (
     *DATABASE_LOST,
@@ -64,7 +64,8 @@ DATABASE_AWAY = (
     asyncpg.InsufficientResourcesError,
     asyncpg.ReadOnlySQLTransactionError,
 )
-"""It cannot be used now, whoever asks for whatever: restarting, full, a replica; or the session was ended."""
+"""The database cannot be used now for any statement: it is restarting, full or a replica, or the session was
+ended."""
 
 LOCK_HELD = asyncpg.LockNotAvailableError
 BROKEN_OFF = asyncpg.QueryCanceledError
@@ -72,23 +73,23 @@ TOOK_TOO_LONG = (BROKEN_OFF, asyncpg.TransactionTimeoutError)
 """Of what was asked for: the database does the rest."""
 
 LOGIN_REFUSED = (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError)
-"""No such role or database, or another password."""
+"""Unknown role or database, or wrong password."""
 
 DATABASE_ERRORS = (asyncpg.PostgresError, *DATABASE_LOST)
-"""Whatever goes wrong with a statement."""
+"""Every error that a statement may raise."""
 
 
-# asyncpg asks of each element of an array whether it is one too, and of each array whether it is a mapping:
-# of built-in types without a call of Python.
+# asyncpg checks whether each element of an array is an array too, and each array a mapping; for built-in
+# types it needs no Python call for that.
 protocol.IterableABC = protocol.SizedABC = (list, tuple)  # type: ignore[attr-defined]  # not in its stubs
 protocol.MappingABC = dict  # type: ignore[attr-defined]  # not in its stubs
 
 
 class UnsafeDatabase(RuntimeError):
-    """The database session would bypass what protects the record, or the server is too old."""
+    """The role could bypass the protection of the record, or the server is too old."""
 
 
-# Sessions keep only SET LOCAL state, so none is reset; asyncpg still rolls an open transaction back.
+# Only SET LOCAL is used, so sessions need no reset; asyncpg still rolls back an open transaction.
 async def _keep_session(_connection: object) -> None:
     return None
 
@@ -130,8 +131,8 @@ async def open_pool(
 ) -> Pool:
     """A pool of at most `size` connections as the role of `dsn`. UnsafeDatabase as `check_session`.
 
-    `session`: further settings, which stay. Generic plans suit statements over `unnest($1)`: by default the
-    server plans those anew at every call.
+    `session`: further settings for the whole session. Generic plans suit statements over `unnest($1)`, which
+    the server would otherwise plan again at every call.
     """
     pool: Pool = asyncpg.create_pool(
         dsn,
@@ -169,15 +170,15 @@ def acquire(pool: Pool, *, seconds_max: float = ACQUIRE_SECONDS_MAX) -> "PoolAcq
 def acquire_at_once(
     pool: Pool, *, seconds_max: float = ACQUIRE_SECONDS_MAX
 ) -> "PoolAcquireContext[asyncpg.Record]":
-    """As `acquire`, without a task and a timer where a connection is free. For what leaves no transaction
-    open: to roll one back would have the time of any command."""
+    """As `acquire`, but without a task and a timer if a connection is free. Only for code that leaves no
+    transaction open, since a rollback on release would not be limited by `seconds_max`."""
     return pool.acquire(timeout=None if pool.get_idle_size() else seconds_max)
 
 
 async def _start(
     bootstrap: Bootstrap, start: Callable[[], Awaitable[None]], stop: Callable[[], Awaitable[None]]
 ) -> None:
-    """As the library, but nothing of it stays open when it fails or is cancelled, and it says why."""
+    """Starts a client; leaves nothing open if that fails or is cancelled, and its error says why."""
     try:
         await start()
     except BaseException as error:
@@ -189,7 +190,8 @@ async def _start(
 
 
 async def _why_not(bootstrap: Bootstrap) -> str:
-    """The library only logs it: asked again of each address, without TLS or a login."""
+    """Why no address answers: aiokafka only logs it, so each address is tried again, without TLS and
+    login."""
     refused = "what listens there does not take this connection as Kafka, or refuses the login"
     if isinstance(bootstrap, Brokers):
         refused += ", or its certificate is not trusted"
@@ -214,8 +216,8 @@ async def _why_not(bootstrap: Bootstrap) -> str:
 
 
 async def _close_first_connection(error: BaseException) -> None:
-    """aiokafka asks for the brokers on a connection that `AIOKafkaClient.bootstrap` alone knows, and forgets
-    it when it is cancelled there: it is found in the frames that the error passed through."""
+    """When it is cancelled, aiokafka leaks the connection on which it asks for the brokers, which only a
+    local variable of `AIOKafkaClient.bootstrap` holds: it is found in the frames of the error's traceback."""
     for frame, _ in walk_tb(error.__traceback__):
         connection = frame.f_locals.get("bootstrap_conn")
         if connection is not None:
@@ -223,16 +225,16 @@ async def _close_first_connection(error: BaseException) -> None:
 
 
 async def open_producer(bootstrap: Bootstrap) -> AIOKafkaProducer:
-    """An idempotent producer that waits for all in-sync replicas; its owner throws it away after an error."""
+    """An idempotent producer that waits for all in-sync replicas; it has to be replaced after an error."""
     producer = new_producer(bootstrap)
-    # The library lets nobody say of which class its producers' clients are.
+    # aiokafka has no parameter for the class of a producer's client.
     producer.client.__class__ = WholeRequestClient
     await _start(bootstrap, producer.start, producer.stop)
     return producer
 
 
 def new_producer(bootstrap: Bootstrap) -> AIOKafkaProducer:
-    """The library's own, with our settings; it is not started."""
+    """aiokafka's producer with our settings, not started yet."""
     return AIOKafkaProducer(
         **aiokafka_options(bootstrap),
         enable_idempotence=True,
@@ -245,10 +247,9 @@ def new_producer(bootstrap: Bootstrap) -> AIOKafkaProducer:
 
 
 async def end_producer(producer: Producer, seconds_max: float = PRODUCER_STOP_SECONDS_MAX) -> None:
-    """Stop it once all is sent, or cut it off: whether Kafka has the rest is then unknown.
-
-    An idempotent producer retries for ever, so its own stop would wait for as long as a broker is away.
-    """
+    """Stop it when all is sent, or after `seconds_max` close its connections: whether Kafka has the rest is
+    then unknown. An idempotent producer retries for ever, so its own `stop` would wait as long as a broker is
+    away."""
     stopping = asyncio.create_task(producer.stop())
     try:
         await asyncio.wait([stopping], timeout=seconds_max)
@@ -258,20 +259,21 @@ async def end_producer(producer: Producer, seconds_max: float = PRODUCER_STOP_SE
             producer._sender.sender_task.cancel()
         await _cut_off(producer)
         await asyncio.wait([stopping], timeout=CUT_OFF_SECONDS_MAX)
-        # A send that was under way may have connected once more.
+        # A send that was under way may have opened another connection.
         await _cut_off(producer)
         if not (stopping.cancel() or stopping.cancelled()):
             stopping.exception()
 
 
 async def _cut_off(producer: Producer) -> None:
-    """Close its connections, without waiting for a broker that takes nothing of what they hold."""
+    """Close its connections without waiting for a broker that no longer reads from them."""
     with suppress(Exception):
         await asyncio.wait_for(producer.client.close(), CUT_OFF_SECONDS_MAX)
 
 
 class SharedProducer:
-    """One producer for all who send, replaced after an error: an idempotent one never recovers."""
+    """One producer for all senders, replaced after an error, from which an idempotent producer never
+    recovers."""
 
     def __init__(self, open_producer: Callable[[], Awaitable[Producer]]) -> None:
         self._open = open_producer
@@ -286,8 +288,8 @@ class SharedProducer:
             return self._producer
 
     async def discard(self, failed: Producer | None) -> None:
-        """The next `get` opens another one. Returns when what failed sends no more, whoever ended it: nothing
-        of it comes behind what is sent again."""
+        """The next `get` opens another one. Returns when the failed one no longer sends, whoever stopped it:
+        so none of its records arrives after those that are sent again."""
         async with self._discarding:
             if failed is not None and failed is self._producer:
                 await self.close()
@@ -299,7 +301,7 @@ class SharedProducer:
 
 
 async def open_consumer(bootstrap: Bootstrap) -> AIOKafkaConsumer:
-    """A consumer without a group: partitions are assigned by hand and positions are kept in PostgreSQL."""
+    """A consumer without a group: partitions are assigned explicitly, positions are stored in PostgreSQL."""
     consumer = AIOKafkaConsumer(
         **aiokafka_options(bootstrap),
         group_id=None,
@@ -317,7 +319,8 @@ async def open_consumer(bootstrap: Bootstrap) -> AIOKafkaConsumer:
 
 @asynccontextmanager
 async def open_client(bootstrap: Bootstrap) -> AsyncIterator[AIOKafkaClient]:
-    """Connections to the brokers, and what they say of every topic: it only sends what it is given."""
+    """A client with connections to the brokers and their metadata of all topics; it only sends given
+    requests."""
     client = FrameClient(
         **aiokafka_options(bootstrap), request_timeout_ms=KAFKA_REQUEST_TIMEOUT_MS, metadata_max_age_ms=30_000
     )
@@ -332,7 +335,7 @@ async def open_client(bootstrap: Bootstrap) -> AsyncIterator[AIOKafkaClient]:
 
 @asynccontextmanager
 async def open_admin(bootstrap: Bootstrap) -> AsyncIterator[AIOKafkaAdminClient]:
-    """What asks for topics and brokers, and makes topics."""
+    """An admin client, which lists topics and brokers and creates topics."""
     admin = AIOKafkaAdminClient(**aiokafka_options(bootstrap), request_timeout_ms=KAFKA_REQUEST_TIMEOUT_MS)
     await _start(bootstrap, admin.start, admin.close)
     try:
@@ -342,7 +345,7 @@ async def open_admin(bootstrap: Bootstrap) -> AsyncIterator[AIOKafkaAdminClient]
 
 
 async def broker_places(bootstrap: Bootstrap) -> tuple[str, ...]:
-    """`host:port` of every broker, as they name themselves; none while none answers."""
+    """`host:port` of every broker, as it advertises itself; empty while none answers."""
     try:
         async with open_client(bootstrap) as client:
             return tuple(f"{each.host}:{each.port}" for each in client.cluster.brokers())

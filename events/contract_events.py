@@ -1,8 +1,8 @@
-"""Facts of the `contracts` stream: agreements, nominations, settlements; those of deliveries and payments are
-beside it. Lane key: the market.
+"""Facts of the `contracts` stream: agreements, nominations, settlements; those of deliveries and payments
+have modules of their own. Lane key: the market.
 
-`IndexPublished` stands in the lane of its index code; an agreement's settlement carries every value it
-used, so that its own lane alone gives the same figures again.
+`IndexPublished` is in the lane of its index code; an agreement's settlement contains every index value that
+it used, so that its figures can be computed again from its own lane alone.
 """
 
 from datetime import date
@@ -44,7 +44,8 @@ from events.vocabulary import (
 
 
 class AgreementDrafted(Struct, frozen=True, kw_only=True):
-    """Proposal 1 of an agreement; of a `match` it is nobody's, and a spot contract stands at once."""
+    """Proposal 1 of an agreement. One that comes from a `match` has no proposing side; a spot contract is in
+    force at once."""
 
     TYPE: ClassVar[str] = "contracts.agreement.drafted.v1"
 
@@ -59,7 +60,7 @@ class AgreementDrafted(Struct, frozen=True, kw_only=True):
 
 
 class AgreementProposed(Struct, frozen=True, kw_only=True):
-    """A counter-proposal, or while the agreement stands an amendment; it replaces the open proposal."""
+    """A counter-proposal, or an amendment of an agreement in force; it replaces the open proposal."""
 
     TYPE: ClassVar[str] = "contracts.agreement.proposed.v1"
 
@@ -81,10 +82,11 @@ class ProposalWithdrawn(Struct, frozen=True, kw_only=True):
 
 
 class AgreementSigned(Struct, frozen=True, kw_only=True):
-    """One side signs a proposal, as a term sheet or as binding; `terms_sha256` is what it put its name to.
+    """One side signs a proposal, as a term sheet or as binding; `terms_sha256` is the hash of the signed
+    terms.
 
-    `group`: the ultimate parent of the organisation when it signed; None in records of before it was stated.
-    `capacity`: how the seller's facility was counted when it bound itself.
+    `group`: the ultimate parent of the organisation when it signed; None in older events. `capacity`: the
+    check of the seller's facility when the seller signed as binding.
     """
 
     TYPE: ClassVar[str] = "contracts.agreement.signed.v1"
@@ -101,10 +103,10 @@ class AgreementSigned(Struct, frozen=True, kw_only=True):
 
 
 class AgreementAdvanced(Struct, frozen=True, kw_only=True):
-    """What follows when enough was signed or met: a status, the proposal that stands, the term it runs.
+    """A new status, after enough signatures or conditions: the status, the proposal in force and its term.
 
-    `starts_on` fixes the contract years; `ends_on` is the first day after them. `counts_from`: the day that
-    the terms of an amendment state.
+    `starts_on` fixes the contract years; `ends_on` is the first day after them. `counts_from`: the day from
+    which an amendment applies, as its terms state.
     """
 
     TYPE: ClassVar[str] = "contracts.agreement.advanced.v1"
@@ -120,7 +122,7 @@ class AgreementAdvanced(Struct, frozen=True, kw_only=True):
 
 
 class ConditionSettled(Struct, frozen=True, kw_only=True):
-    """A condition precedent is met with evidence, or waived by the side that it protects."""
+    """A condition precedent was met, with evidence, or waived by the side that it protects."""
 
     TYPE: ClassVar[str] = "contracts.condition.settled.v1"
 
@@ -134,7 +136,7 @@ class ConditionSettled(Struct, frozen=True, kw_only=True):
 
 
 class AgreementExtended(Struct, frozen=True, kw_only=True):
-    """`extension` counts them from 1; `ends_on` is the first day after the agreement's new term."""
+    """`extension` numbers the extensions from 1; `ends_on` is the first day after the new term."""
 
     TYPE: ClassVar[str] = "contracts.agreement.extended.v1"
 
@@ -146,10 +148,8 @@ class AgreementExtended(Struct, frozen=True, kw_only=True):
 
 
 class ForceMajeureDeclared(Struct, frozen=True, kw_only=True):
-    """Deliveries rest for the period; its share of the year's ACQ lowers what has to be taken.
-
-    The other side may contest it until `contest_by`; that and `evidence` are absent in records of before.
-    """
+    """Deliveries are suspended for the period; its share of the year's ACQ reduces what has to be taken. The
+    other side may contest it until `contest_by`, which older events lack, as they lack `evidence`."""
 
     TYPE: ClassVar[str] = "contracts.force-majeure.declared.v1"
 
@@ -171,10 +171,8 @@ class ForceMajeureEnded(Struct, frozen=True, kw_only=True):
 
 
 class AgreementTerminated(Struct, frozen=True, kw_only=True):
-    """`by` None: the time ran out (`long_stop_passed`); what was delivered before is settled all the same.
-
-    `evidence` is absent then, and in records of before.
-    """
+    """`by` None: the long-stop date passed (`long_stop_passed`). Earlier deliveries are still settled.
+    `evidence` is absent then, and in older events."""
 
     TYPE: ClassVar[str] = "contracts.agreement.terminated.v1"
 
@@ -187,10 +185,8 @@ class AgreementTerminated(Struct, frozen=True, kw_only=True):
 
 
 class DeclarationContested(Struct, frozen=True, kw_only=True):
-    """The side that did not declare it denies force majeure number `suspension`, or the termination (None).
-
-    A contract year that the force majeure lowers is not assessed until the contest is settled.
-    """
+    """The other side contests force majeure number `suspension`, or the termination (None). A contract year
+    whose quantity the force majeure reduces is not assessed until the contest is settled."""
 
     TYPE: ClassVar[str] = "contracts.declaration.contested.v1"
 
@@ -203,11 +199,9 @@ class DeclarationContested(Struct, frozen=True, kw_only=True):
 
 
 class ContestSettled(Struct, frozen=True, kw_only=True):
-    """Whether what was contested `stands`, as who contested it grants, or `falls`, as who declared it does.
-
-    `by` None: the operator, by the `evidence` of what a tribunal decided. Force majeure that falls lowers
-    nothing; what rested by the seller's word is then its shortfall.
-    """
+    """The contested declaration `stands`, if the contesting side gives in, or `falls`, if the declaring side
+    does. `by` None: the operator recorded it, with a tribunal's decision as `evidence`. Force majeure that
+    falls reduces nothing; quantities that the seller suspended by it are then its shortfall."""
 
     TYPE: ClassVar[str] = "contracts.contest.settled.v1"
 
@@ -231,7 +225,8 @@ class OutputDeclared(Struct, frozen=True, kw_only=True):
 
 
 class QuantityNominated(Struct, frozen=True, kw_only=True):
-    """A nomination for one year, quarter or month; `silent`: made by rule when nobody spoke in time."""
+    """A nomination for one year, quarter or month; `silent`: made by rule because no side nominated in
+    time."""
 
     TYPE: ClassVar[str] = "contracts.quantity.nominated.v1"
 
@@ -245,7 +240,7 @@ class QuantityNominated(Struct, frozen=True, kw_only=True):
 
 
 class ShortfallNotified(Struct, frozen=True, kw_only=True):
-    """The seller will not deliver this much of a year: the buyer need not take it."""
+    """The seller will not deliver this quantity of a year, so the buyer does not have to take it."""
 
     TYPE: ClassVar[str] = "contracts.shortfall.notified.v1"
 
@@ -259,8 +254,8 @@ class ShortfallNotified(Struct, frozen=True, kw_only=True):
 class InvoiceSettled(Struct, frozen=True, kw_only=True):
     """A final invoice, a restatement's difference, a quarter's difference to a strike, a year's shortfall.
 
-    Its lines carry every input. It never changes: a restatement makes another, which names the one that it
-    `restates`. `period` is the quarter of a difference to a strike.
+    Its lines contain every input. It never changes: a restatement leads to another invoice, which names the
+    one that it `restates`. `period` is the quarter of a difference to a strike.
     """
 
     TYPE: ClassVar[str] = "contracts.invoice.settled.v1"
@@ -279,7 +274,7 @@ class InvoiceSettled(Struct, frozen=True, kw_only=True):
 
 
 class YearAssessed(Struct, frozen=True, kw_only=True):
-    """Take or pay of a contract year that has ended, with what is owed by whom."""
+    """Take or pay of a contract year that has ended, with the amount and who owes it."""
 
     TYPE: ClassVar[str] = "contracts.year.assessed.v1"
 
@@ -289,11 +284,11 @@ class YearAssessed(Struct, frozen=True, kw_only=True):
 
 
 class IndexPublished(Struct, frozen=True, kw_only=True):
-    """Values of an index; the newest `published_at` of a period is the one that counts from then on.
+    """Values of an index; of each period the value with the newest `published_at` applies from then on.
 
     In millionths of `currency` per kg of `per`, or for an exchange rate per unit of the currency `rate_of`.
-    `restates`: places in `values`, from 0, of those that take the place of one published before; without it
-    none does, or the event is older than the member.
+    `restates`: indices in `values`, from 0, of those that replace an earlier published value; absent if there
+    is none, and in older events.
     """
 
     TYPE: ClassVar[str] = "contracts.index.published.v1"

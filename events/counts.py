@@ -1,13 +1,15 @@
-"""Numbers with what they count, in sentences that people read: 1 order is open, 2 orders are open."""
+"""Singular and plural in sentences for people: 1 order is open, 2 orders are open."""
 
 
 def counted(number: int, one: str, many: str | None = None) -> str:
-    """`many`: where it is not `one` with an s, as for `order is` and `orders are`."""
+    """The number with its noun. `many`: the plural if it is not `one` with an s, such as `orders are` for
+    `order is`."""
     return f"{number:,} {one if number == 1 else f'{one}s' if many is None else many}"
 
 
 class Count(int):
-    """A figure of a sentence: `{count:order is|orders are}` in its template tells it with what it counts."""
+    """A number in a sentence: `{count:order is|orders are}` in the template becomes the number with the right
+    noun."""
 
     def __format__(self, given: str) -> str:
         one, is_counted, many = given.partition("|")
@@ -15,7 +17,7 @@ class Count(int):
 
 
 def with_counts(template: str, figures: dict[str, object]) -> str:
-    """A template filled in, whose integers may be told with what they count."""
+    """A filled-in template; its integers may have singular and plural nouns, as `Count` describes."""
     return template.format_map({name: _countable(figure) for name, figure in figures.items()})
 
 

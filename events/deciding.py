@@ -1,4 +1,5 @@
-"""The commands of a batch: states loaded once an operation, then each decided and written onto the heads."""
+"""Decides the commands of a batch: state loaded once per operation, then each decided and written onto the
+heads."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -15,7 +16,7 @@ from events.waiting import Waiting
 
 
 class Deciding:
-    """What decisions take from the process they are made in; `source` is known once it has started."""
+    """What decisions need from their process: clock, ids, salts; `source` is known once it has started."""
 
     def __init__(
         self,
@@ -32,10 +33,9 @@ class Deciding:
         self.source = ""
 
     def read_clock(self, heads: Heads) -> datetime:
-        """What a batch is decided by. ClockAhead when the lanes were locked too long before.
-
-        Where they were not, the writing statement has to see that its time is `not_before`.
-        """
+        """The clock reading for a batch. ClockAhead if it is too far ahead of the time at which the lanes
+        were locked; if they were not locked, the writing statement has to check its time against
+        `not_before`."""
         clock = self._clock()
         if heads.locked_at is not None:
             self._bound.check(clock, heads.locked_at)
@@ -45,7 +45,8 @@ class Deciding:
         return self._bound.not_before(clock)
 
     def moment(self, heads: Heads, command: Command[Any, Any]) -> Moment:
-        """Not before the last event of the command's lanes. ClockAhead as of `read_clock`."""
+        """The moment of a decision, never before the last event of the command's lanes. ClockAhead as in
+        `read_clock`."""
         return Moment(now=heads.now(self.read_clock(heads), command.lanes), new_id=self._new_id)
 
     def stamp(self, command: Command[Any, Any], moment: Moment) -> Stamp:
@@ -66,7 +67,8 @@ class Deciding:
         clock: datetime,
         kept: Mapping[LaneKey, Kept] | None = None,
     ) -> dict[Waiting, tuple[object, Moment]]:
-        """One load per operation; a lane whose last event lies ahead of the clock has its own moment."""
+        """One load per operation and moment: a lane whose last event is ahead of the clock has its own
+        moment."""
         groups: dict[tuple[int, datetime], list[Waiting]] = {}
         for waiting in batch:
             now = heads.now(clock, waiting.lanes)
@@ -81,7 +83,8 @@ class Deciding:
         return states
 
     def decide(self, heads: Heads, waiting: Waiting, state: object, moment: Moment) -> Outcome | Exception:
-        """The command's events, written onto the heads; why it failed, for its caller: it leaves nothing."""
+        """The command's events, written onto the heads, or the exception for its caller; then nothing is
+        written."""
         command = waiting.command
         try:
             decision = command.operation.decide(state, command.argument, moment)

@@ -1,4 +1,4 @@
-"""What goes into a pure decision and what comes out of it."""
+"""The inputs and the result of a pure decision."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -19,10 +19,8 @@ class LaneKey(NamedTuple):
 
 
 class Moment(Struct, frozen=True):
-    """The time of a decision (UTC, never before the last event of the lanes) and where new ids come from.
-
-    `kept`: what is known of lanes whose heads will be compared; None where all has to be read.
-    """
+    """The time of a decision (UTC, never before the last event of the lanes) and the source of new ids.
+    `kept`: cached content of lanes whose heads will be compared at commit; None if all has to be read."""
 
     now: datetime
     new_id: Callable[[], UUID]
@@ -30,12 +28,13 @@ class Moment(Struct, frozen=True):
 
     @property
     def is_first(self) -> bool:
-        """Who is refused now, for whatever reason, is decided on again (`events.optimistic`)."""
+        """Whether this is the optimistic attempt: a command that it refuses is decided again under the lock
+        (`events.optimistic`)."""
         return self.kept is not None
 
 
 class Request(Struct, frozen=True, kw_only=True):
-    """The scope of an idempotency key, and SHA-256 of what it came with: the body, and If-Match if any."""
+    """An idempotency key in its scope, and SHA-256 of the request: the body, and If-Match if any."""
 
     organisation: UUID
     route: str

@@ -1,4 +1,4 @@
-"""Facts of deliveries under an agreement, of the `contracts` stream: from the shipment to what goes back."""
+"""Facts of deliveries under an agreement, of the `contracts` stream: from the shipment to returns."""
 
 from datetime import date
 from typing import Annotated, ClassVar
@@ -36,7 +36,8 @@ from events.vocabulary import (
 
 
 class Consignment(Struct, frozen=True, kw_only=True):
-    """With whom and how a lot left, as its seller states it; what it does not say is absent.
+    """The carrier and transport of a shipped lot, as its seller states them; members that it does not state
+    are absent.
 
     `consignment_note`: the number of the CMR or CIM note, air waybill or bill of lading.
     """
@@ -48,11 +49,11 @@ class Consignment(Struct, frozen=True, kw_only=True):
 
 
 class DeliveryShipped(Struct, frozen=True, kw_only=True):
-    """A call-off leaves: its lot, what the seller states of it, and the provisional invoice.
+    """A call-off was shipped: its lot, the seller's statements about it, and the provisional invoice.
 
-    `replaces`: the rejected delivery that it stands in for, always of a lot that is presented again. Without
-    `lines` its index had no value yet: there is no provisional invoice, and the final one is of the whole.
-    `documents` of what left, such as its consignment note: what shows the handover when it is asked for.
+    `replaces`: the rejected delivery that it replaces; always stated for a lot that is presented again.
+    Without `lines` its index had no value yet: then there is no provisional invoice, and the final one is for
+    the full amount. `documents` about the shipment, such as the consignment note: proof of the handover.
     """
 
     TYPE: ClassVar[str] = "contracts.delivery.shipped.v1"
@@ -81,11 +82,9 @@ class DeliveryShipped(Struct, frozen=True, kw_only=True):
 
 
 class DeliveryWeighed(Struct, frozen=True, kw_only=True):
-    """Net mass as received, or `deemed` so: from here the days of the assay exchange run.
-
-    Farther from the shipped mass than the franchise, the seller may object until `object_by`, and the buyer
-    weigh again. `evidence` is absent in records of before, which are final, and of what is deemed.
-    """
+    """Net mass as received, or `deemed` received: the time for the assay exchange begins. If it differs from
+    the shipped mass by more than the franchise, the seller may object until `object_by`, and the buyer may
+    weigh again. `evidence` is absent in older events, which are final, and in deemed ones."""
 
     TYPE: ClassVar[str] = "contracts.delivery.weighed.v1"
 
@@ -102,9 +101,8 @@ class DeliveryWeighed(Struct, frozen=True, kw_only=True):
 
 
 class WeighingObjected(Struct, frozen=True, kw_only=True):
-    """The mass received is not what the other side says: it counts no longer, and the lot as shipped does
-    until it is settled. `net_wet_g` and `moisture_ppb` are what this side holds against it.
-    """
+    """A side objects to the mass received: it no longer counts, and the shipped mass counts until this is
+    settled. `net_wet_g` and `moisture_ppb` are the objecting side's own figures."""
 
     TYPE: ClassVar[str] = "contracts.weighing.objected.v1"
 
@@ -120,11 +118,9 @@ class WeighingObjected(Struct, frozen=True, kw_only=True):
 
 
 class WeighingSettled(Struct, frozen=True, kw_only=True):
-    """The mass received: the other side's figure, which `by` takes, or what a surveyor certified.
-
-    A `survey` that a side hands in may be objected to by the other until `object_by`; without `by` the
-    operator did, and it is final.
-    """
+    """The mass received: the other side's figure, which `by` accepts, or the one that a surveyor certified.
+    The other side may object until `object_by` to a `survey` that a side submits; without `by` the operator
+    submitted it, and it is final."""
 
     TYPE: ClassVar[str] = "contracts.weighing.settled.v1"
 
@@ -139,10 +135,8 @@ class WeighingSettled(Struct, frozen=True, kw_only=True):
 
 
 class NonArrivalDeclared(Struct, frozen=True, kw_only=True):
-    """The buyer says that a lot never came; the seller may contest it until `contest_by`, then it is lost.
-
-    `before_handover`: before risk passed to the buyer, whatever the Incoterm.
-    """
+    """The buyer declares that a lot never arrived; the seller may contest it until `contest_by`, then it
+    counts as lost. `before_handover`: lost before risk passed to the buyer, whatever the Incoterm."""
 
     TYPE: ClassVar[str] = "contracts.non-arrival.declared.v1"
 
@@ -156,7 +150,7 @@ class NonArrivalDeclared(Struct, frozen=True, kw_only=True):
 
 
 class NonArrivalContested(Struct, frozen=True, kw_only=True):
-    """The seller says that the lot came, or was not lost before risk passed."""
+    """The seller contests it: the lot arrived, or was not lost before risk passed."""
 
     TYPE: ClassVar[str] = "contracts.non-arrival.contested.v1"
 
@@ -168,12 +162,12 @@ class NonArrivalContested(Struct, frozen=True, kw_only=True):
 
 
 class NonArrivalSettled(Struct, frozen=True, kw_only=True):
-    """That a lot was lost `stands` or `falls`; `risk` is who bears it, by the Incoterm or since it was lost
-    `before_handover`. By the side that gives in; without `by` nobody contested it, or the operator settled it
-    with `evidence`.
+    """The declaration that a lot was lost `stands` or `falls`; `risk` is who bears the loss, by the Incoterm
+    or because it was lost `before_handover`. `by`: the side that gives in; absent if nobody contested it in
+    time, or if the operator settled it with `evidence`.
 
-    At the seller's risk `quantity_g` is its shortfall; at the buyer's it is taken, and paid for as shipped.
-    `made_good_g` as of an acceptance.
+    At the seller's risk, `quantity_g` is the seller's shortfall; at the buyer's, it counts as taken and is
+    paid for as shipped. `made_good_g` as in `DeliveryAccepted`.
     """
 
     TYPE: ClassVar[str] = "contracts.non-arrival.settled.v1"
@@ -192,11 +186,8 @@ class NonArrivalSettled(Struct, frozen=True, kw_only=True):
 
 
 class BuyerCalled(Struct, frozen=True, kw_only=True):
-    """The buyer has not weighed a delivery, or not accepted it: from `act_by` on it is deemed to have.
-
-    `broken`: what is not as agreed of a lot that waits to be accepted, and that the buyer may reject it by
-    until then.
-    """
+    """The buyer has not weighed or accepted a delivery; from `act_by` on it is deemed to have done so.
+    `broken`: how the lot differs from what was agreed, for which the buyer may reject it until then."""
 
     TYPE: ClassVar[str] = "contracts.buyer.called.v1"
 
@@ -209,7 +200,8 @@ class BuyerCalled(Struct, frozen=True, kw_only=True):
 
 
 class AssayLodged(Struct, frozen=True, kw_only=True):
-    """One side's sealed results; the other sees them only when both are in or the time is out."""
+    """One side's sealed results; the other side sees them only when both have submitted or the time is
+    over."""
 
     TYPE: ClassVar[str] = "contracts.assay.lodged.v1"
 
@@ -223,7 +215,8 @@ class AssayLodged(Struct, frozen=True, kw_only=True):
 
 
 class AssaysExchanged(Struct, frozen=True, kw_only=True):
-    """Analytes that the two assays settle; `to_umpire` differ by more than their splitting limit."""
+    """The analytes that the two assays settle; those in `to_umpire` differ by more than their splitting
+    limit."""
 
     TYPE: ClassVar[str] = "contracts.assays.exchanged.v1"
 
@@ -236,9 +229,8 @@ class AssaysExchanged(Struct, frozen=True, kw_only=True):
 
 
 class UmpireDecided(Struct, frozen=True, kw_only=True):
-    """Handed in with the laboratory's `certificate`, `by` a side to which the other may object until
-    `object_by`; both are absent where the operator did, all three in records of before.
-    """
+    """The umpire's figures, submitted with the laboratory's `certificate`. If a side did (`by`), the other
+    may object until `object_by`; these two are absent if the operator did, all three in older events."""
 
     TYPE: ClassVar[str] = "contracts.umpire.decided.v1"
 
@@ -255,7 +247,8 @@ class UmpireDecided(Struct, frozen=True, kw_only=True):
 
 
 class UmpireObjected(Struct, frozen=True, kw_only=True):
-    """What was handed in as the umpire's counts no longer; from here the operator hands it in."""
+    """A side objects: the submitted umpire's figures no longer count; from now on only the operator can
+    submit them."""
 
     TYPE: ClassVar[str] = "contracts.umpire.objected.v1"
 
@@ -270,7 +263,8 @@ class UmpireObjected(Struct, frozen=True, kw_only=True):
 class DeliveryAccepted(Struct, frozen=True, kw_only=True):
     """Title passes for the settled quantity, in grams of basis; `deemed`: nobody rejected it in time.
 
-    `made_good_g`: of what was rejected before in the same contract year, and lowers that no longer.
+    `made_good_g`: how much of it replaces quantities rejected earlier in the same contract year, which then
+    no longer reduce that year.
     """
 
     TYPE: ClassVar[str] = "contracts.delivery.accepted.v1"
@@ -286,9 +280,10 @@ class DeliveryAccepted(Struct, frozen=True, kw_only=True):
 
 
 class DeliveryRejected(Struct, frozen=True, kw_only=True):
-    """Off-spec, with what it breaks; the quantity lowers what the year has to take. `found`: of the goods, by
-    the buyer's inspection, whose documents are the `evidence`, as of `claims`: what was stated and they say
-    otherwise. `made_good_g` as of an acceptance: what is rejected once more lowers the year once."""
+    """Off-spec, with the terms that it breaks; the quantity reduces what has to be taken in the year.
+    `found`: findings of the buyer's inspection; `claims`: statements that documents contradict; the documents
+    are the `evidence`. `made_good_g` as in `DeliveryAccepted`: a quantity rejected twice reduces the year
+    once."""
 
     TYPE: ClassVar[str] = "contracts.delivery.rejected.v1"
 
@@ -305,8 +300,8 @@ class DeliveryRejected(Struct, frozen=True, kw_only=True):
 
 
 class DeliveryWithdrawn(Struct, frozen=True, kw_only=True):
-    """By its seller, before its buyer has said anything of it: nothing has left, or something else. Its lot
-    number is free again."""
+    """The seller cancels a shipment before the buyer has reacted to it, because nothing was shipped, or
+    something else. Its lot number is free again."""
 
     TYPE: ClassVar[str] = "contracts.delivery.withdrawn.v1"
 
@@ -318,10 +313,11 @@ class DeliveryWithdrawn(Struct, frozen=True, kw_only=True):
 
 
 class ReturnDeclared(Struct, frozen=True, kw_only=True):
-    """A side asks that so much of an accepted lot goes back; the other agrees, or contests it.
+    """A side asks to return a quantity of an accepted lot; the other agrees or contests it.
 
-    `freight`: who pays the way back. `passport`: of what goes back; title to it goes to the seller. From
-    `answer_by` on its declarer may bring it before the operator, if the other side keeps silent.
+    `freight`: who pays for the transport back. `passport`: of the returned material; its title passes to the
+    seller. If the other side has not answered by `answer_by`, the declaring side may refer the return to the
+    operator.
     """
 
     TYPE: ClassVar[str] = "contracts.return.declared.v1"
@@ -341,8 +337,8 @@ class ReturnDeclared(Struct, frozen=True, kw_only=True):
 
 
 class ReturnContested(Struct, frozen=True, kw_only=True):
-    """The other side does not agree to a return: a side gives in, or the operator settles it. `by`: the side
-    that declared it and brings it before the operator, since the other keeps silent."""
+    """The other side does not agree to a return: then a side gives in, or the operator settles it. `by` may
+    also be the declaring side, which refers the return to the operator because the other did not answer."""
 
     TYPE: ClassVar[str] = "contracts.return.contested.v1"
 
@@ -355,11 +351,9 @@ class ReturnContested(Struct, frozen=True, kw_only=True):
 
 
 class ReturnSettled(Struct, frozen=True, kw_only=True):
-    """A return `stands` or `falls`: by the side that gives in, without `by` by the operator with `evidence`.
-
-    Standing, title to `quantity_g` of basis goes back at the price that was paid, and the contract year lacks
-    it as it lacks a rejected quantity, unless it was assessed.
-    """
+    """A return `stands` or `falls`: `by` the side that gives in; without `by` the operator decided, with
+    `evidence`. If it stands, title to `quantity_g` of basis passes back at the price that was paid, and
+    unless the contract year was already assessed, the quantity counts in it like a rejected one."""
 
     TYPE: ClassVar[str] = "contracts.return.settled.v1"
 

@@ -1,4 +1,4 @@
-"""What a buyer demands of a lot beside its assay, as the contract of a match takes it over."""
+"""A buyer's demands on a lot in addition to its assay, as the contract of a match takes them over."""
 
 from typing import Annotated
 
@@ -9,7 +9,8 @@ from events.vocabulary import Code, Count, CountryCode, Denominator, FractionPpb
 
 
 class FootprintScope(Struct, frozen=True, kw_only=True):
-    """Of what a footprint is, as the benchmark of its form says: only one that is stated so compares."""
+    """Declared unit, boundary and allocation of a footprint, as in the benchmark of its form: only footprints
+    with the same scope can be compared."""
 
     form: ProductForm
     declared_unit: Denominator
@@ -18,12 +19,12 @@ class FootprintScope(Struct, frozen=True, kw_only=True):
 
 
 class AgreedDemands(Struct, frozen=True, kw_only=True):
-    """No stage in an excluded country; a valid footprint and activities of Th-232 and U-238 up to the
-    highest; each certificate valid on the day that the lot leaves. What is demanded has to be shown.
+    """No stage in an excluded country; a valid footprint, and activities of Th-232 and U-238, up to the
+    maximum; each certificate valid on the day of shipment. The seller has to prove each demand.
 
-    `recycled_…` bound pre- and post-consumer share together; what is not shown is none. `footprint_scope`:
-    of what the highest footprint is; without it a bare number. `origins_in_full`: of what a passport tells of
-    steps before the last of a stage too.
+    `recycled_…` are bounds on the sum of pre- and post-consumer share; a share that is not proved is 0.
+    `footprint_scope`: the scope of the maximum footprint; without it, the maximum is a number without scope.
+    `origins_in_full`: the exclusion also covers earlier steps of a stage that a passport states.
     """
 
     origins_excluded: Annotated[tuple[CountryCode, ...], Meta(max_length=COUNTRIES_MAX)] = ()

@@ -1,4 +1,4 @@
-"""What every command needs: the writer of this process, and how a command becomes one lane transaction."""
+"""The desk: the writer and pool of this process, with which a command becomes one lane transaction."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -24,7 +24,7 @@ B = TypeVar("B", bound=OfCaller)
 S = TypeVar("S")
 
 Answer: TypeAlias = Outcome | tuple[Draft, ...]
-"""What was recorded; for a rehearsal what would be."""
+"""What was recorded, or for a dry run what would be."""
 
 
 @lru_cache(maxsize=65_536)
@@ -33,7 +33,7 @@ def _lane_of(key: UUID | str, lanes: int) -> int:
 
 
 class Writer(Protocol):
-    """What commands are given to: the lanes' writer of this process, as a rule."""
+    """The interface that executes commands: normally the lane writer of this process."""
 
     async def execute(self, command: Command[A, S]) -> Outcome: ...
 
@@ -41,7 +41,7 @@ class Writer(Protocol):
 
 
 class Desk(Struct, frozen=True, kw_only=True):
-    """`pool` is the writer's: commands look up where an order stands before they ask for its lane."""
+    """`pool` is the writer's: commands use it to look up an order's market before they ask for its lane."""
 
     writer: Writer
     pool: Pool
@@ -50,8 +50,8 @@ class Desk(Struct, frozen=True, kw_only=True):
 
     @asynccontextmanager
     async def looking(self) -> AsyncIterator[Connection]:
-        """A connection for a look before a command. RecordUnavailable when the database is away or takes
-        too long."""
+        """A connection for look-ups before a command. RecordUnavailable when the database is away or too
+        slow."""
         try:
             async with acquire(self.pool) as connection:
                 yield connection
@@ -65,14 +65,14 @@ class Desk(Struct, frozen=True, kw_only=True):
 
 
 async def open_desk(writer: Writer, pool: Pool, new_id: Callable[[], UUID]) -> Desk:
-    """NotInitialised when the record is not there yet."""
+    """NotInitialised if the database holds no record yet."""
     async with acquire(pool) as connection:
         deployment = await read_deployment(connection)
     return Desk(writer=writer, pool=pool, lanes=deployment.lanes, new_id=new_id)
 
 
 class Operation(Generic[A, S]):
-    """A command's two halves, as the lane's writer runs them for a whole batch."""
+    """The two halves of a command, which the lane writer runs for a whole batch."""
 
     def __init__(
         self,
@@ -92,7 +92,7 @@ class Operation(Generic[A, S]):
 
 
 class InMarket(Struct, Generic[A], frozen=True, kw_only=True):
-    """What a caller asks of one market; `lanes` is the deployment's count."""
+    """A caller's request to one market; `lanes` is the deployment's lane count."""
 
     lane: int
     lanes: int
@@ -105,7 +105,7 @@ def in_market(
     load: Callable[[Connection, Sequence[InMarket[A]], Moment], Awaitable[Sequence[S]]],
     decide: Callable[[S, A, Moment], Decision],
 ) -> Operation[InMarket[A], S]:
-    """An operation whose decision reads the market's state and what was asked."""
+    """An operation that decides by the market's state and the request."""
 
     def decided(state: S, asked: InMarket[A], moment: Moment) -> Decision:
         return decide(state, asked.argument, moment)
@@ -127,8 +127,8 @@ def submit(
     dry_run: bool,
     optimistic: bool = False,
 ) -> Awaitable[Answer]:
-    """Keys and `optimistic` as of `events.command.Command`. Raises what the decision raised, or a refusal of
-    the lane."""
+    """Executes one command. Keys and `optimistic` as in `events.command.Command`. Raises what the decision
+    raised, or a refusal of the lane."""
     command = Command(
         operation=operation,
         argument=argument,
@@ -169,7 +169,7 @@ def submit_alone(
 
 
 def _cause(name: str, request: Request | None) -> str:
-    """Route and hashes of idempotency key and body; the operation's name for what no request asked for."""
+    """Route and hashes of idempotency key and body, or the operation's name if there was no request."""
     if request is None:
         return name
     return f"{request.route} {sha256(request.key.encode()).hexdigest()} {request.body_hash.hex()}"

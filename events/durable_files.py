@@ -8,11 +8,9 @@ SECRET_MODE = 0o600
 
 
 def write_durably(path: Path, data: bytes, *, mode: int = SECRET_MODE) -> None:
-    """Replaces the file: it is on the disk, under its name, when this returns.
-
-    OSError, with the file's name, when the disk is full or the folder cannot be written; the file is then as
-    it was, and nothing lies beside it.
-    """
+    """Replaces the file: when this returns, it is on the disk under its name. OSError, with the file's name,
+    when the disk is full or the folder cannot be written; the old file is then unchanged, and no temporary
+    file remains."""
     fresh = path.with_name(f"{path.name}.{os.getpid()}.new")
     try:
         _write(fresh, data, mode)
@@ -36,7 +34,7 @@ def _write(fresh: Path, data: bytes, mode: int) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """What was renamed or made in a folder stays so."""
+    """Makes renamed and created files of a folder durable."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(handle)

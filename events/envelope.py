@@ -1,4 +1,5 @@
-"""What wraps each fact: before it has a position, in the journal and on Kafka, and as readers receive it."""
+"""The envelope of each fact: as a draft without position, in the journal and on Kafka, and as readers receive
+it."""
 
 from datetime import datetime
 from hashlib import sha256
@@ -41,7 +42,7 @@ class Envelope(Struct, frozen=True, kw_only=True):
 
 
 class Unplaced(NamedTuple):
-    """The body of an event of `source` but for its position, which stands between the two parts."""
+    """The encoded body of an event of `source` without its position, which goes between the two parts."""
 
     source: str
     before: bytes
@@ -49,7 +50,8 @@ class Unplaced(NamedTuple):
 
 
 class Draft(Struct, frozen=True, kw_only=True):
-    """A decided fact without a position. The lane fills in what is None; cause and actor are the command's.
+    """A decided fact without a position. The lane fills in members that are None; cause and actor come from
+    the command.
 
     A given `time` is kept: events of a clearing take the cut time, so that a repeat gives the same bytes.
     `unplaced` is its body from `codec.encode_ahead`, made before the lane was locked.
@@ -70,7 +72,7 @@ class Draft(Struct, frozen=True, kw_only=True):
 class Recorded(Struct, frozen=True, kw_only=True, eq=False):
     """An event of the record. `body`: its bytes in the journal and on Kafka; `chain`: the head after it.
 
-    As it was written and as it was read are equal, though of two types.
+    A written event equals the same event as it was read, although their types differ.
     """
 
     id: UUID
@@ -102,7 +104,8 @@ class Recorded(Struct, frozen=True, kw_only=True, eq=False):
 
 
 class Received(Recorded, Generic[F, T, S], frozen=True, kw_only=True, eq=False):
-    """Decoded in one go from its JSON, which holds all but `body` and `chain`: they are put in afterwards."""
+    """An event decoded in one pass from its JSON; `body` and `chain`, which the JSON lacks, are set
+    afterwards."""
 
     type: T
     source: str

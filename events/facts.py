@@ -1,4 +1,4 @@
-"""The facts of each stream, as unions and in a list: whoever leaves one out of a rule does not type-check."""
+"""The facts of each stream, as unions and as a list: a rule that does not handle one fails type checking."""
 
 from typing import TypeAlias, get_args
 
@@ -155,7 +155,7 @@ DeliveryStep: TypeAlias = (
     | DeliveryRejected
     | DeliveryWithdrawn
 )
-"""What stands as one member of the delivery."""
+"""The facts that the state of a delivery stores as one member each."""
 DeliveryFact: TypeAlias = DeliveryShipped | DeliveryStep | ReturnFact
 PaymentFact: TypeAlias = PaymentStated | PaymentReceived | PaymentDenied | PaymentWithdrawn | PaymentReversed
 LifecycleStep: TypeAlias = (
@@ -183,7 +183,7 @@ AgreementFact: TypeAlias = (
     | PaymentFact
     | YearAssessed
 )
-"""What is said of one agreement; an index is nobody's."""
+"""The facts of one agreement; an index belongs to none."""
 ContractFact: TypeAlias = AgreementFact | IndexPublished
 
 PassportFact: TypeAlias = (
@@ -211,7 +211,7 @@ RequirementFact: TypeAlias = (
 )
 OrderFact: TypeAlias = SupplyFact | RequirementFact
 OwnFact: TypeAlias = OrderFact | MatchAnswered | QuoteAsked | MemberSuspended | MemberLeft
-"""What concerns nobody but the organisation that it names, which sees it whole."""
+"""The facts that concern only the organisation that they name, which sees them in full."""
 MatchFact: TypeAlias = MatchStruck | MatchAnswered | MatchConfirmed | MatchDeclined | MatchLapsed
 MarketFact: TypeAlias = (
     MarketOpened

@@ -1,4 +1,4 @@
-"""Labelled places where a test may have the process kill itself, as a power cut would."""
+"""Labelled points at which a test can make the process kill itself, as in a power cut."""
 
 import os
 import signal
@@ -19,7 +19,7 @@ _plan = _Plan(os.environ.get(VARIABLE, ""))
 
 
 def crash_point(label: str) -> None:
-    """Kill -9 of this very process when LODESTONE_CRASH_AT names the label; otherwise nothing."""
+    """Kills this process with SIGKILL if LODESTONE_CRASH_AT names the label; otherwise does nothing."""
     if _plan.label is None or _plan.label != label:
         return
     _plan.left -= 1

@@ -1,7 +1,7 @@
-"""What lies on a topic's partitions, as the broker answers a fetch: parsed by aiokafka, without its consumer.
+"""Fetches records of a topic's partitions: parsed by aiokafka, but without its consumer.
 
-aiokafka's consumer makes an object of eleven members of each record, and asks for nothing before all that it
-was given is taken. Who reads a partition from one offset to another needs neither.
+aiokafka's consumer creates an object with eleven members per record, and does not fetch again before all
+fetched records are consumed. A reader of a range of offsets needs neither.
 """
 
 import asyncio
@@ -37,21 +37,21 @@ _READ_UNCOMMITTED = 0
 RETRY_SECONDS = 0.1
 
 Record: TypeAlias = Any
-"""Of aiokafka: `offset`, `key`, `value`, `headers`."""
+"""A record of aiokafka: `offset`, `key`, `value`, `headers`."""
 
 
 class Fetched(NamedTuple):
-    """Whole batches of a partition: they may begin before `first`, the offset that was asked for."""
+    """Complete batches of a partition; they may begin before `first`, the requested offset."""
 
     partition: int
     first: int
     next_offset: int
     content: bytes
     places: Sequence[int]
-    """Where batches begin in `content`."""
+    """The indices in `content` at which batches begin."""
 
     def records(self) -> Iterator[Record]:
-        """From `first` on. CorruptRecordException when a batch is not what its checksum says."""
+        """The records from `first` on. CorruptRecordException when a batch does not match its checksum."""
         for at in self.places:
             batch = batch_at(self.content, at)
             if not batch.validate_crc():
@@ -60,12 +60,12 @@ class Fetched(NamedTuple):
                 yield from (record for record in batch if record.offset >= self.first)
 
     def links(self) -> Iterator[Link]:
-        """As `records`, of each only what a chain is made of."""
+        """As `records`, but only what is needed to check the chain."""
         for found in self._slices():
             yield from found.links()
 
     def slices(self) -> Iterator[Slice]:
-        """As `links`, some at a time."""
+        """As `links`, several at a time."""
         return together(self._slices())
 
     def _slices(self) -> Iterator[Slice]:
@@ -81,7 +81,7 @@ class Fetched(NamedTuple):
 
 
 class Refused(NamedTuple):
-    """A partition that does not have the offset `first`, or must not be read."""
+    """A partition that does not have the offset `first`, or that this login may not read."""
 
     partition: int
     first: int
@@ -100,11 +100,11 @@ class Fetcher:
 
     @property
     def partitions(self) -> frozenset[int]:
-        """None of them when there is no such topic."""
+        """Empty when there is no such topic."""
         return frozenset(self._client.cluster.partitions_for_topic(self._topic) or ())
 
     async def offsets(self, partitions: Sequence[int], at: int) -> dict[int, int]:
-        """Of each partition the offset of its first record (EARLIEST), or after its last one (LATEST)."""
+        """By partition, the offset of its first record (EARLIEST), or the one after its last (LATEST)."""
         found: dict[int, int] = {}
         while left := [partition for partition in partitions if partition not in found]:
             for leader, asked in self.by_leader(left).items():
@@ -113,7 +113,7 @@ class Fetcher:
                     _READ_UNCOMMITTED,
                     [(self._topic, [(partition, at) for partition in asked])],
                 )
-                # A connection of its own: on that of fetches the answer would come after theirs.
+                # A separate connection: on the one for fetches, this answer would wait for theirs.
                 answer = await self._ask(leader, request, ConnectionGroup.COORDINATION)
                 found |= {
                     partition: offset for partition, code, _, offset in answer if await self._sound(code)
@@ -121,10 +121,11 @@ class Fetcher:
         return found
 
     async def fetch(self, offsets: Mapping[int, int]) -> list[Fetched]:
-        """What lies at these offsets now, as much as one answer of each leader holds; nothing after a moment.
+        """The records at these offsets, as many as one answer of each leader holds; empty if none came within
+        a moment.
 
-        Trouble that passes is waited out for that moment; KafkaError for any other, as for an offset that the
-        partition does not have.
+        Temporary errors count as no records; KafkaError for others, such as an offset that the partition does
+        not have.
         """
         found = []
         for answer in await asyncio.gather(
@@ -142,7 +143,8 @@ class Fetcher:
     async def fetch_from(
         self, leader: int, offsets: Mapping[int, int], *, wait_ms: int = FETCH_WAIT_MS_MAX
     ) -> list[Fetched | Refused]:
-        """As `fetch`, of one leader, which waits so long for a first record; an error is of its partition."""
+        """As `fetch`, from one leader, which waits up to `wait_ms` for a first record; errors are returned
+        per partition."""
         asked = [(partition, offset, PARTITION_FETCH_BYTES_MAX) for partition, offset in offsets.items()]
         request = FetchRequest(
             wait_ms, _BYTES_MIN, FETCH_BYTES_MAX, _READ_UNCOMMITTED, [(self._topic, asked)]
@@ -159,7 +161,7 @@ class Fetcher:
         return found
 
     def by_leader(self, partitions: Iterable[int]) -> dict[int, list[int]]:
-        """-1 stands for those whose leader is not known."""
+        """The partitions by leader; -1 for partitions without a known leader."""
         asked: dict[int, list[int]] = defaultdict(list)
         for partition in partitions:
             leader = self._client.cluster.leader_for_partition(TopicPartition(self._topic, partition))
@@ -172,7 +174,7 @@ class Fetcher:
         request: FetchRequest | OffsetRequest,
         connection: ConnectionGroup = ConnectionGroup.DEFAULT,
     ) -> list[Any]:
-        """Of each partition what the leader says; nothing, after a pause, when it cannot be asked now."""
+        """The leader's answer by partition; empty, after a pause, when the leader cannot be reached."""
         try:
             answer = await self._client.send(leader, request, group=connection)
         except KafkaError as error:
@@ -183,7 +185,7 @@ class Fetcher:
         return [partition for _, partitions in answer.topics for partition in partitions]
 
     async def _sound(self, code: int) -> bool:
-        """Whether an answer's code is none of an error."""
+        """Whether an answer's code is not an error."""
         error = for_code(code)
         if code == 0:
             return True
@@ -198,7 +200,7 @@ class Fetcher:
 
 
 def answered(partition: int, first: int, content: bytes) -> Fetched | None:
-    """The batches of an answer, but for one that is cut off at its end; None when it holds none."""
+    """The complete batches of an answer, without one that is cut off at the end; None when there is none."""
     places, at, size = list[int](), 0, len(content)
     while at + AFTER_LENGTH <= size and (end := batch_end(content, at)) <= size:
         if end - at < BATCH_BYTES_MIN:

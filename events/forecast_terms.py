@@ -1,4 +1,4 @@
-"""Supply that is not there yet: what it is forecast from, and which of its figures a quantity stands for."""
+"""Forecast supply: what the forecast is based on, and which of its figures a quantity refers to."""
 
 from typing import Annotated, Literal
 
@@ -7,12 +7,12 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from events.vocabulary import Code, FractionPpb, Text, TwinReference
 
 Quantile = Literal["low", "middle", "high"]
-"""At which bound of what is stated a figure is taken."""
+"""The bound of the stated figures from which a quantity is computed."""
 Percentile = Literal[5, 10, 50, 90, 95]
-"""What chance leaves there: the figure that is not reached in so many of 100 cases."""
+"""A percentile of the distribution at that bound: the figure that is not reached in so many of 100 cases."""
 ForecastBasis = Literal["return_forecast", "facility_ramp"]
 ForecastSupply = Literal["refused", "accepted"]
-"""Whether a requirement takes what is only forecast."""
+"""Whether a requirement accepts forecast supply."""
 
 Year = Annotated[int, Meta(ge=1980, le=2099)]
 QuarterOfYear = Annotated[int, Meta(ge=1, le=4)]
@@ -32,7 +32,7 @@ class Bounds(Struct, frozen=True, kw_only=True):
 
 
 class LifeBounds(Bounds, frozen=True, kw_only=True):
-    """Of a Weibull life's scale, in millionths of a year."""
+    """Bounds of the scale of a Weibull lifetime, in millionths of a year."""
 
     low: MicroYears
     middle: MicroYears
@@ -40,7 +40,7 @@ class LifeBounds(Bounds, frozen=True, kw_only=True):
 
 
 class ShareBounds(Bounds, frozen=True, kw_only=True):
-    """Of a share, in parts per billion."""
+    """Bounds of a share, in parts per billion."""
 
     low: FractionPpb
     middle: FractionPpb
@@ -48,20 +48,21 @@ class ShareBounds(Bounds, frozen=True, kw_only=True):
 
 
 class ReuseShare(ShareBounds, frozen=True, kw_only=True):
-    """Of the units taken apart, those whose magnets can be used again as they are; `source`: who found so."""
+    """Share of the disassembled units whose magnets can be reused as they are; `source`: where the figure
+    comes from."""
 
     source: Text
 
 
 class ElementShare(Struct, frozen=True, kw_only=True):
-    """Of the magnet's mass."""
+    """Share of an element in the magnet's mass."""
 
     element: Code
     fraction_ppb: ShareBounds
 
 
 class ProductMagnet(Struct, frozen=True, kw_only=True):
-    """`pieces` magnets alike in one unit of a product, each of `mass_mg`."""
+    """`pieces` identical magnets in one unit of a product, each of `mass_mg`."""
 
     pieces: Annotated[int, Meta(ge=1, le=10**6)]
     mass_mg: Annotated[int, Meta(ge=0, le=10**15)]
@@ -69,7 +70,7 @@ class ProductMagnet(Struct, frozen=True, kw_only=True):
 
 
 class PlacedUnits(Struct, frozen=True, kw_only=True):
-    """Units of a product that came on the market in a quarter."""
+    """Units of a product placed on the market in a quarter."""
 
     year: Year
     quarter: QuarterOfYear
@@ -77,10 +78,11 @@ class PlacedUnits(Struct, frozen=True, kw_only=True):
 
 
 class ReturnForecast(Struct, frozen=True, kw_only=True, tag_field="basis", tag="return_forecast"):
-    """What comes back of a product in one quarter: all figures of it follow from what stands here.
+    """The return forecast of a product for one quarter: all its figures can be computed from these members.
 
-    `twin`: whose life and magnets these are. `percentile`: of the distribution at the bound that `quantile`
-    names; without one the expected amount. `reuse`: of a forecast of whole magnets, which are not recycled.
+    `twin`: the product twin that lifetime and magnets come from. `percentile`: of the distribution at the
+    bound that `quantile` names; without it, the expected amount. `reuse`: only for a forecast of whole
+    magnets, which are not recycled.
     """
 
     year: Year
@@ -99,10 +101,8 @@ class ReturnForecast(Struct, frozen=True, kw_only=True, tag_field="basis", tag="
 
 
 class RampForecast(Struct, frozen=True, kw_only=True, tag_field="basis", tag="facility_ramp"):
-    """What the ramp of the order's facility makes in one quarter, as the member's copy in the lane states it.
-
-    `middle` is the ramp as stated, `low` the same a quarter late, `high` a quarter early.
-    """
+    """What the order's facility makes in one quarter by its ramp, as the copy of the member in the lane
+    states it. `middle` is the ramp as stated, `low` the same a quarter later, `high` a quarter earlier."""
 
     year: Year
     quarter: QuarterOfYear
@@ -113,9 +113,9 @@ SupplyForecast = ReturnForecast | RampForecast
 
 
 class ForecastMark(Struct, frozen=True, kw_only=True):
-    """That something is forecast supply, as everybody may know who sees it at all.
+    """Marks an order as forecast supply; visible to everybody who sees the order.
 
-    `reuse_share`: the share of reuse in it is the seller's word.
+    `reuse_share`: it contains a share of reuse that the seller states.
     """
 
     basis: ForecastBasis

@@ -1,4 +1,4 @@
-"""Fractions and masses as traders write them."""
+"""Fractions and masses written as traders write them."""
 
 from typing import Final
 
@@ -16,7 +16,7 @@ def ppb_text(ppb: int) -> str:
 
 
 def percent_text(ppb: int) -> str:
-    """Where one kind of row has one unit: `0.012 %`, `20 %`."""
+    """Always in per cent, for columns with one unit: `0.012 %`, `20 %`."""
     return f"{decimal_text(ppb, PPB_PER_PERCENT)} %"
 
 

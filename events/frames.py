@@ -1,7 +1,8 @@
-"""Connections to Kafka whose bytes are copied once: requests leave in pieces, answers are cut as they came.
+"""Connections to Kafka that copy their bytes only once: requests are sent in pieces, answers read from one
+buffer.
 
-aiokafka copies a request twice more to put its header and length before it, and an answer three times before
-its parts are cut from it.
+aiokafka copies a request twice more to prepend its header and length, and an answer three times before it
+decodes it.
 """
 
 import struct
@@ -19,37 +20,37 @@ from aiokafka.util import wait_for
 _LENGTH: Final = struct.Struct(">i")
 _FETCH: Final = FetchRequest.API_KEY
 KEPT_BYTES: Final = 65_536
-"""Of a connection's buffer, once an answer was no longer than that."""
+"""Size of a connection's buffer that is kept, once an answer was not longer than that."""
 ANSWER_BYTES_MAX: Final = 128 * 1024 * 1024
-"""Far more than is ever asked for at once."""
+"""Far more than any request asks for."""
 
 
 class InPieces:
-    """A request that leaves in the `pieces` of what it builds, where that has some."""
+    """A request that is sent in `pieces`, if what it builds has some."""
 
 
 class FrameClient(AIOKafkaClient):  # type: ignore[misc]  # aiokafka has no types
-    """The library's, on connections of ours."""
+    """aiokafka's client, with our connections."""
 
     async def _get_conn(self, node_id: Any, **how: Any) -> Any:
         connection = await super()._get_conn(node_id, **how)
         if type(connection) is AIOKafkaConnection:
-            # Nothing was asked on it since its login, and nothing runs between its making and this.
+            # Nothing was sent since its login, and no other task has run since it was created.
             connection.__class__ = FrameConnection
             connection.follow()
         return connection
 
 
 class FrameConnection(AIOKafkaConnection):  # type: ignore[misc]  # aiokafka has no types
-    """A connection of the library's after its login."""
+    """A connection of aiokafka, after its login."""
 
     def follow(self) -> None:
-        """Answers come to `Answers` from now on, no more to the library's own task."""
+        """From now on `Answers` receives the answers, not aiokafka's own task."""
         self._read_task.cancel()
         self._writer.transport.set_protocol(Answers(self, self._protocol))
 
     def send(self, request: Any, **how: Any) -> Any:
-        """As the library's, which sends what has no pieces, or whose answer nobody expects."""
+        """As in aiokafka, whose own method sends requests without pieces and those that have no answer."""
         cut = self._writer is not None and how.get("expect_response", True) and isinstance(request, InPieces)
         asked: Any = request.prepare(self._versions) if cut else None
         if not hasattr(asked, "pieces"):
@@ -81,7 +82,7 @@ class FrameConnection(AIOKafkaConnection):  # type: ignore[misc]  # aiokafka has
 
 
 class Parts:
-    """What the library's decoders read of an answer, each part copied out of it."""
+    """An answer as aiokafka's decoders read it; each part is copied out of it."""
 
     def __init__(self, frame: memoryview) -> None:
         self._frame = frame
@@ -93,10 +94,10 @@ class Parts:
 
 
 class Answers(BufferedProtocol):
-    """Takes answers out of one buffer, which is as long as the longest of late."""
+    """Reads answers from one buffer, which is as long as the longest recent answer."""
 
     def __init__(self, connection: FrameConnection, librarys: Any) -> None:
-        """`librarys`: the protocol that the connection's writer and its end go on to look at."""
+        """`librarys`: aiokafka's own protocol, which the connection's writer and its closing still use."""
         self._connection = weakref.ref(connection)
         self._librarys = librarys
         self._buffer = memoryview(bytearray(KEPT_BYTES))
@@ -123,7 +124,7 @@ class Answers(BufferedProtocol):
         self._make_room(at, needed)
 
     def _make_room(self, at: int, needed: int) -> None:
-        """What is left from `at` on goes to the front, with room for as much as is `needed`."""
+        """Moves the rest, from `at` on, to the front, and makes room for `needed` bytes."""
         size = len(self._buffer)
         if needed > size or 0 < at <= KEPT_BYTES >= needed:
             size = max(needed, KEPT_BYTES)

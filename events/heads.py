@@ -1,4 +1,4 @@
-"""What every write passes through: lock the lanes, give positions, chain, journal, move the heads."""
+"""The path of every write: lock the lanes, assign positions, chain, write the journal, move the heads."""
 
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from datetime import UTC, datetime
@@ -21,7 +21,7 @@ from events.vocabulary import STREAMS
 from events.writes import Write, send
 
 Apply = Callable[[Connection, Sequence[Recorded]], Awaitable[Sequence[Write]]]
-"""What events do to tables; it returns what may be sent together with the rows of the journal."""
+"""Applies events to tables; returns the writes that may be sent together with the rows of the journal."""
 
 COPY_FROM_ROWS = 400
 
@@ -36,11 +36,11 @@ class Head(Struct, kw_only=True, frozen=True):
 
 
 class RequestRaced(Exception):
-    """Another transaction stored a request of the same scope while this one ran: roll back and look again."""
+    """Another transaction stored a request with the same scope and key meanwhile: roll back and read it."""
 
 
 class Stamp(Struct, kw_only=True, frozen=True):
-    """What every event of one command shares, and where its missing ids and salts come from."""
+    """What all events of one command share, and the source of their missing ids and salts."""
 
     cause: str
     actor: UUID
@@ -51,7 +51,7 @@ class Stamp(Struct, kw_only=True, frozen=True):
 
 
 class Heads:
-    """The lanes that a transaction holds, and the events written onto them but not yet stored."""
+    """The lanes that a transaction has locked, and the events written onto them but not stored yet."""
 
     def __init__(self, found: dict[LaneKey, Head], locked_at: datetime | None) -> None:
         """`locked_at` by the database's clock; None for lanes that the writing statement will lock."""
@@ -85,9 +85,9 @@ class Heads:
     def write(
         self, drafts: Sequence[Draft], stamp: Stamp, request: Request | None = None
     ) -> tuple[Recorded, ...]:
-        """Give drafts their positions, bytes and chain; all or none.
+        """Give drafts their positions, bodies and chain hashes; all or none.
 
-        ValueError when a reader could not decode one of them, or its lane is not locked.
+        ValueError when readers could not decode one of them, or when its lane is not locked.
         """
         heads: dict[LaneKey, Head] = {}
         written: list[Recorded] = []
@@ -106,7 +106,7 @@ class Heads:
         return tuple(written)
 
     def move(self, key: LaneKey, next_position: int, head: bytes, last_time: datetime) -> None:
-        """A lane stands there after events whose rows the caller stores itself, before `store`."""
+        """Set a lane's head after events whose rows the caller itself stores before `store`."""
         before = self[key]
         self._before.setdefault(key, before.next_position)
         self._heads[key] = replace(
@@ -115,11 +115,11 @@ class Heads:
 
     @property
     def current(self) -> dict[LaneKey, Head]:
-        """The lanes as they are with what was written onto them."""
+        """The heads including what was written onto them."""
         return self._heads
 
     def writes(self, effects: Sequence[Write] = ()) -> list[Write]:
-        """What was written as rows to insert, the lanes' moves and the requests, behind `effects`."""
+        """The writes of `effects`, then the journal rows, the lanes' new heads and the requests."""
         moves = [_move(key, before, self._heads[key]) for key, before in self._before.items()]
         asked = [_asked(request, ids) for request, ids in sorted(self._requests, key=_scope)]
         return [
@@ -130,10 +130,8 @@ class Heads:
         ]
 
     async def store(self, connection: Connection, effects: Sequence[Write] = ()) -> None:
-        """Insert what was written, move the lanes, remember the requests, with `effects` in one round trip.
-
-        Roll back on RequestRaced.
-        """
+        """Insert the journal rows, move the heads and store the requests, together with `effects`, in one
+        round trip. The caller has to roll back on RequestRaced."""
         if len(self._rows) >= COPY_FROM_ROWS:
             assert self.locked_at is not None, "rows are copied under locks that are held"
             await copy_rows(connection, self._rows, self.locked_at)
@@ -210,7 +208,7 @@ def _record(draft: Draft, head: Head, stamp: Stamp) -> tuple[Recorded, JournalRo
     return recorded, row, after
 
 
-# One statement takes the locks, ascending; whatever is read after it is current.
+# One statement takes the locks, in ascending order; everything read after it is current.
 LOCK_LANES = """
 select stream, lane, next_position, head, last_time, stopped_reason, clock_timestamp() as locked_at
 from record.lane where (stream, lane) in (select * from unnest($1::text[], $2::bigint[]))
@@ -226,7 +224,7 @@ select *, coalesce($9::timestamptz, now()) from unnest(
 )
 """
 
-# A lane that was not locked has moved on: then a row is missing.
+# If a lane that was not locked has moved on, a row is missing.
 MOVE_LANES = """
 update record.lane l set next_position = h.after, head = h.head, last_time = h.last_time
 from unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bytea[], $6::timestamptz[])
@@ -234,7 +232,7 @@ from unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bytea[], $
 where l.stream = h.stream and l.lane = h.lane and l.next_position = h.before
 """
 
-# A missing row tells of a lost race.
+# A missing row means a lost race.
 INSERT_REQUESTS = """
 insert into record.request (organisation, route, key, body_hash, event_ids, at)
 select organisation, route, key, body_hash, event_ids::uuid[], coalesce($6::timestamptz, now())
@@ -251,7 +249,8 @@ async def lock_lanes(connection: Connection, keys: Iterable[LaneKey]) -> Heads:
     return _heads_of(rows)
 
 
-# For one transaction: the role's limits are for commands, and take the lane of a process that stands still.
+# Only for this transaction: the role's own limits suit commands, and would end a transaction of a stalled
+# process.
 ALLOW_MORE = """
 select set_config(s.name, (s.setting::bigint + more.ms)::text || 'ms', true)
 from pg_settings s
@@ -260,16 +259,17 @@ join (values ('idle_in_transaction_session_timeout', $1::bigint), ('statement_ti
 where s.setting <> '0'
 """
 EVENTS_A_MS_BETWEEN_STATEMENTS = 4
-"""Ten times what encoding, chaining and folding one takes on an idle processor, and more."""
+"""Allows each event more than ten times the time that encoding, chaining and folding it takes on an idle
+processor."""
 
 
 async def allow_for(connection: Connection, events: int) -> None:
-    """More time for the transaction that appends so many events, in proportion: a busy machine needs seconds
-    between two of its statements. Before its lanes are locked."""
+    """Raises the time limits of a transaction in proportion to the events that it appends: a busy machine
+    needs seconds between two statements. Call it before the lanes are locked."""
     await connection.execute(ALLOW_MORE, events // EVENTS_A_MS_BETWEEN_STATEMENTS, events)
 
 
-# Sent as a text, since only so two statements go in one message; it then takes no parameters.
+# Sent as one text, the only way to send two statements in one message; it cannot have parameters then.
 BEGIN_AND_LOCK = """
 begin;
 select from record.lane where (stream, lane) in ({lanes}) order by stream, lane for update
@@ -277,12 +277,12 @@ select from record.lane where (stream, lane) in ({lanes}) order by stream, lane 
 
 
 async def begin_and_lock(connection: Connection, keys: Iterable[LaneKey]) -> None:
-    """Open a transaction that holds these lanes, locked ascending; `read_locked` tells how they stand."""
+    """Open a transaction and lock these lanes, in ascending order; `read_locked` then returns their heads."""
     lanes = ", ".join(f"('{stream}', {lane:d})" for stream, lane in keys if stream in STREAMS)
     await connection.execute(BEGIN_AND_LOCK.format(lanes=lanes or "(null, null)"))
 
 
-# The lateral limit keeps it at one probe of the primary key per request, whatever the planner knows.
+# The lateral limit ensures one index probe of the primary key per request, whatever the planner's statistics.
 READ_LOCKED = """
 select l.stream, l.lane, l.next_position, l.head, l.last_time, l.stopped_reason,
        clock_timestamp() as locked_at, null::bigint as place, null::bytea as body_hash,
@@ -298,7 +298,7 @@ cross join lateral (
 ) r
 """
 
-# And what a database that was lost had accepted: of its keys the topics have the hashes.
+# Also requests accepted by a lost database: the topics contain the hashes of their keys.
 OR_RESTORED = """
 union all
 select null, null, null, null, null, null, null, a.place - 1, r.body_hash, r.event_ids
@@ -315,7 +315,7 @@ HAS_RESTORED = "select exists (select from record.restored_request)"
 
 
 class StoredRequest(NamedTuple):
-    """An accepted request; `place` is its index among those asked for."""
+    """An accepted request; `place` is its index in `requests`."""
 
     place: int
     body_hash: bytes
@@ -329,9 +329,9 @@ async def read_locked(
     *,
     restored: bool = False,
 ) -> tuple[Heads, list[StoredRequest]]:
-    """Lanes that the transaction holds, and those of the requests that were accepted before.
+    """The heads of the locked lanes, and those of the requests that were accepted before.
 
-    `restored`: also those that a lost database had accepted.
+    `restored`: also look for requests that a lost database had accepted.
     """
     rows = await connection.fetch(
         READ_LOCKED_OR_RESTORED if restored else READ_LOCKED,
@@ -363,7 +363,7 @@ def _heads_of(rows: Sequence[Any]) -> Heads:
 
 
 async def has_restored(connection: Connection) -> bool:
-    """Whether the database was ever taken back from the topics with requests in them."""
+    """Whether the database was ever recovered from topics that contained requests."""
     return bool(await connection.fetchval(HAS_RESTORED))
 
 

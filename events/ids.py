@@ -1,4 +1,4 @@
-"""Ids as the database's client has them: `uuid.UUID` in every respect, but made, hashed and written in C."""
+"""Ids of asyncpg's UUID type: a `uuid.UUID` in every respect, but created, hashed and formatted in C."""
 
 from typing import Final
 from uuid import UUID
@@ -12,14 +12,14 @@ ID_BYTES: Final = 16
 _DERIVED: Final = 0x8 << 76 | 0x2 << 62
 """Version and variant of a UUIDv8."""
 _GIVEN: Final = (1 << 8 * ID_BYTES) - 1 & ~(0xF << 76 | 0x3 << 62)
-"""The bits that they leave."""
+"""All other bits of an id."""
 _encoder: Final = msgspec.json.Encoder()
 IN_C: Final = pgproto.UUID
-"""It writes its own text three times as fast as the encoder does."""
+"""asyncpg's type: it formats its text three times as fast as msgspec's encoder does."""
 
 
 def new_id() -> UUID:
-    """A UUIDv7 of now."""
+    """A UUIDv7 of the current time."""
     return pgproto.UUID(uuid_utils.uuid7().bytes)
 
 
@@ -30,7 +30,7 @@ def digest_id(digest: bytes) -> UUID:
 
 
 def text_of(identity: UUID) -> str:
-    """As `str`, also of an id that was made in Python several times as fast."""
+    """As `str`, but several times as fast for an id that was created in Python."""
     return _encoder.encode(identity)[1:-1].decode()
 
 

@@ -1,4 +1,4 @@
-"""Figures of an initiative as they leave the market: bands that enough groups of companies stand behind."""
+"""Published figures of an initiative: bands, each over a sufficient number of groups of companies."""
 
 from typing import Annotated, Literal
 
@@ -29,8 +29,8 @@ class FigureBand(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class FigureCell(Struct, frozen=True, kw_only=True):
-    """Grams of a market's basis; `stage` None: of all stages together. `inside`: both sides are partners,
-    `across`: one is."""
+    """Grams of a market's basis; `stage` None: all stages together. `inside`: both sides are partners;
+    `across`: only one is."""
 
     measure: FigureMeasure
     stage: FigureStage | None
@@ -39,8 +39,8 @@ class FigureCell(Struct, frozen=True, kw_only=True):
 
 
 class FigureShare(Struct, frozen=True, kw_only=True):
-    """Of what partners consumed of an element, which part the Union did at a stage, where nobody says, and
-    the largest third country; against the benchmark and the ceiling of a day."""
+    """Shares of the partners' consumption of an element at a stage: the Union's, the unknown one and the
+    largest third country's; with the benchmark and the ceiling of a day."""
 
     element: Code
     stage: OriginStage
@@ -54,8 +54,8 @@ class FigureShare(Struct, frozen=True, kw_only=True):
 
 
 class FigureRoute(Struct, frozen=True, kw_only=True):
-    """Net wet grams, and pieces, of goods that partners' matches sent a Re-X route; `pieces` None: too few
-    have told how many."""
+    """Net wet grams, and pieces, of goods for a Re-X route in the partners' matches; `pieces` None: too few
+    state the number."""
 
     route: RexRoute
     goods_g: FigureBand

@@ -1,6 +1,6 @@
-"""What comes on a topic's partitions past where each of them is read: one request at each leader, always.
+"""Receives the records of a topic's partitions as they arrive: one fetch is always open at each leader.
 
-A partition that nobody takes from is asked for no more until there is room again, and holds up no other.
+A partition whose records nobody takes is not fetched until there is room again, and delays no other.
 """
 
 import asyncio
@@ -16,16 +16,18 @@ from events.links import Slice
 
 PENDING_BYTES_MAX: Final = 2 * PARTITION_FETCH_BYTES_MAX
 WAIT_MS_MAX: Final = 500
-"""What a leader waits for a first record: it answers at once when one comes, so that length costs nothing."""
+"""How long a leader waits for a first record: it answers as soon as one arrives, so a long wait costs
+nothing."""
 SHORT_WAIT_MS_MAX: Final = 10
-"""The same while a partition is full, or new and perhaps one of several: those are to be asked for soon."""
+"""The same while a partition's inbox is full, or was just opened, since it has to be added to the next fetch
+soon."""
 
 
 class Inbox:
-    """Of one partition: what came, as it came, and the offset that is asked for next."""
+    """The inbox of one partition: the fetched answers, and the offset to fetch next."""
 
     def __init__(self, offset: int, on_room: Callable[[], None]) -> None:
-        """`on_room` is called whenever something was taken."""
+        """`on_room` is called whenever records were taken."""
         self.offset = offset
         self.is_new = True
         self._on_room = on_room
@@ -41,7 +43,7 @@ class Inbox:
         return self._error is None and self._waiting_bytes < PENDING_BYTES_MAX
 
     def put(self, found: Fetched | Refused) -> None:
-        """Nothing when it answers a question of before: for another offset."""
+        """Ignores the answer to an outdated fetch, which was for another offset."""
         if found.first != self.offset:
             return
         if isinstance(found, Refused):
@@ -53,16 +55,16 @@ class Inbox:
         self._came.set()
 
     async def filled(self) -> None:
-        """Returns when there may be something to take, or after `rouse`."""
+        """Returns when there may be records to take, or after `rouse`."""
         await self._came.wait()
 
     def rouse(self) -> None:
-        """Whoever waits looks now, whether something came or not."""
+        """Wakes whoever waits, whether records came or not."""
         self._came.set()
 
     def take(self, records_max: int) -> Slice | None:
-        """The next records, none when there are none yet. KafkaError when the broker refuses the offset, or a
-        batch is not what its checksum says."""
+        """The next records; empty when there are none yet. KafkaError when the broker refuses the offset, or
+        a batch does not match its checksum."""
         while (found := self._rest or next(self._begun, None)) is None:
             if not self._waiting:
                 if self._error is not None:
@@ -80,7 +82,7 @@ class Inbox:
 
 
 class Intake:
-    """Of one reader of one topic."""
+    """The intake of one reader of one topic."""
 
     def __init__(self, fetcher: Fetcher) -> None:
         self._fetcher = fetcher
@@ -88,7 +90,7 @@ class Intake:
         self._changed = asyncio.Event()
 
     def open(self, partition: int, offset: int) -> Inbox:
-        """From now on what lies on the partition from `offset` on is asked for."""
+        """Fetch the partition from `offset` on."""
         self._inboxes[partition] = inbox = Inbox(offset, self._changed.set)
         self._changed.set()
         return inbox
@@ -102,7 +104,7 @@ class Intake:
         self._inboxes.pop(partition, None)
 
     async def run(self) -> None:
-        """Until it is cancelled. KafkaError for trouble that does not pass by itself."""
+        """Runs until it is cancelled. KafkaError for an error that is not temporary."""
         asking: dict[int, asyncio.Task[None]] = {}
         try:
             while True:
@@ -138,6 +140,6 @@ class Intake:
         for found in await self._fetcher.fetch_from(leader, offsets, wait_ms=wait_ms):
             inbox = self._inboxes.pop(found.partition, None)
             if inbox is not None:
-                # At the end: an answer may hold no more than the first of those that were asked for.
+                # Moved to the end, since an answer may contain only the first of the requested partitions.
                 self._inboxes[found.partition] = inbox
                 inbox.put(found)

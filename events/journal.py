@@ -1,4 +1,5 @@
-"""The journal: what a deployment is, reading by position and by id, and the copy that only a lane calls."""
+"""The journal: identity of the deployment, reading by position and by id, and COPY, which only a lane
+calls."""
 
 from collections.abc import AsyncIterable, AsyncIterator, Sequence
 from datetime import datetime
@@ -18,11 +19,12 @@ from events.vocabulary import STREAMS
 DEFAULT_LANES = 12
 COPIED_AHEAD_BYTES_MAX = 1024 * 1024
 COPIED_AT_ONCE_BYTES_MAX = 12 * 1024 * 1024
-"""A COPY uses 16 MiB of buffers in turn: after these it waits until their log is flushed, and writes them."""
+"""COPY uses a ring of 16 MiB of buffers: beyond that, it waits for their WAL to be flushed and writes them
+out."""
 
 
 class Deployment(Struct, frozen=True, kw_only=True):
-    """What was chosen when the record was initialised; it never changes."""
+    """The settings chosen when the record was initialised; they never change."""
 
     deployment_id: UUID
     lanes: int
@@ -97,7 +99,8 @@ STOPPED_LANES = "select count(*) from record.lane where stopped_reason = $1"
 
 
 async def stop_lanes(connection: Connection, reason: str | None) -> None:
-    """Nothing is written to any lane while it has a reason; None lets all of them go on. As the owner."""
+    """Stops all lanes for a reason, so that nothing is written to them; None resumes all. Needs the owner's
+    role."""
     await connection.execute(STOP_LANES, reason)
 
 
@@ -124,7 +127,7 @@ where stream = $1 and lane = $2 and position > $3 and position <= $4 order by po
 async def read_rows(
     connection: Connection, key: LaneKey, after: int, upto: int, limit: int
 ) -> list[JournalRow]:
-    """Rows after a position up to and with another, at most `limit`, in order."""
+    """Rows after position `after` up to and including `upto`, at most `limit`, in order."""
     rows = await connection.fetch(READ_RANGE, key.stream, key.lane, after, upto, limit)
     return [JournalRow(*row) for row in rows]
 
@@ -137,7 +140,8 @@ async def read_events(
     return [decode_event(row["body"], row["chain"]) for row in rows]
 
 
-# Through the few lane rows, so that each probe is the index journal_by_id, which leaves events of rounds out.
+# Joins through the few lane rows, so that each look-up uses the index journal_by_id, which excludes events of
+# rounds.
 READ_BY_IDS = """
 select j.body, j.chain from record.lane l
 join record.journal j on j.lane = l.lane and j.stream = l.stream and j.event_id = any($1::uuid[])
@@ -146,8 +150,8 @@ join record.journal j on j.lane = l.lane and j.stream = l.stream and j.event_id 
 
 
 async def read_by_ids(connection: Connection, event_ids: Sequence[UUID]) -> tuple[Recorded, ...]:
-    """Events in the order of their ids. LookupError when one is not in the journal, or a round's: these have
-    ids of version 8, and are found by `read_one` alone."""
+    """Events in the order of their ids. LookupError when one is not in the journal, or is an event of a
+    round: those have ids of version 8, and only `read_one` finds them."""
     rows = await connection.fetch(READ_BY_IDS, list(dict.fromkeys(event_ids)))
     found = {event.id: event for event in (decode_event(row["body"], row["chain"]) for row in rows)}
     missing = [event_id for event_id in event_ids if event_id not in found]
@@ -163,10 +167,8 @@ where stream = $1 and lane = $2 and position > $3 and position <= $4 and event_i
 
 
 async def read_one(connection: Connection, key: LaneKey, after: int, upto: int, event_id: UUID) -> Recorded:
-    """The event of that id behind a position up to and with another, which takes as long as they are apart.
-
-    LookupError when it is not there.
-    """
+    """The event of that id after position `after` up to and including `upto`, found by scanning that range.
+    LookupError when it is not there."""
     row = await connection.fetchrow(READ_ONE, key.stream, key.lane, after, upto, event_id)
     if row is None:
         raise LookupError(f"not between {after} and {upto} of {key.stream}/{key.lane}: {event_id}")
@@ -188,14 +190,15 @@ async def read_body_hashes(
 
 
 async def copy_rows(connection: Connection, rows: Sequence[JournalRow], recorded_at: datetime) -> None:
-    """For hundreds of rows. The caller holds the lane and moves its head in the same transaction."""
+    """Inserts hundreds of rows by COPY. The caller has locked the lane and moves its head in the same
+    transaction."""
     records = [(*row, recorded_at) for row in rows]
     await connection.copy_records_to_table("journal", schema_name="record", columns=COLUMNS, records=records)
 
 
 async def copy_bytes(connection: Connection, parts: AsyncIterable[bytes]) -> None:
-    """As `copy_rows`, of rows from `RowBytes`, which are made while the server takes those before."""
-    # What a Unix socket takes at once is less than the server works off while this process waits for a core.
+    """As `copy_rows`, for rows from `RowBytes`, which are made while the server receives the earlier ones."""
+    # A Unix socket's buffer holds less than the server can process while this process waits for a core.
     connection._transport.set_write_buffer_limits(high=COPIED_AHEAD_BYTES_MAX)  # type: ignore[union-attr]  # in no stub, None once closed
     following = aiter(parts)
     async for first in following:
@@ -209,7 +212,7 @@ async def copy_bytes(connection: Connection, parts: AsyncIterable[bytes]) -> Non
 
 
 async def _framed(part: bytes | None, following: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """One statement's part, and what follows as long as it has room for it."""
+    """A part of the COPY data, and the following parts as long as there is room for them."""
     room = COPIED_AT_ONCE_BYTES_MAX
     yield HEADER
     while part is not None:

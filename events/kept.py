@@ -1,4 +1,4 @@
-"""What a process keeps of a lane that it has read, for as long as it knows the lane's head."""
+"""A process's cache of a lane's content, valid as long as the process knows the lane's head."""
 
 from typing import Protocol
 
@@ -6,15 +6,15 @@ from events.envelope import Recorded
 
 
 class Content(Protocol):
-    """What an operation reads of a lane, as it stands at one head."""
+    """What an operation reads of a lane, at one head."""
 
     def follow(self, event: Recorded) -> None:
-        """As it stands after the lane's next event."""
+        """The content after the lane's next event."""
         ...
 
 
 class Kept:
-    """One lane at one head; `content` belongs to the operations that read it."""
+    """The cached content of one lane at one head; `content` belongs to the operations that read it."""
 
     __slots__ = ("content", "head")
 
@@ -23,7 +23,7 @@ class Kept:
         self.content: Content | None = None
 
     def follow(self, event: Recorded) -> None:
-        """Whether the event is ever stored or not: if it is not, no lane will have this head."""
+        """Adds an event, whether it will be stored or not: if it is not, no lane will ever have this head."""
         self.head = event.chain
         if self.content is not None:
             self.content.follow(event)

@@ -1,4 +1,4 @@
-"""Private keys in files of mode 0600: made, read, handed over to the next. Never logged, never shown."""
+"""Private keys in files of mode 0600: created, read, rotated. Never logged, never shown."""
 
 import secrets
 from pathlib import Path
@@ -23,7 +23,7 @@ FILE_BYTES_MAX: Final = 1024 * 1024
 
 
 class KeyFileError(Exception):
-    """A key file that is missing, unreadable or open to others: one sentence that says what to do."""
+    """A key file is missing, unreadable or open to others; one sentence says what to do."""
 
 
 class _Content(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -32,14 +32,14 @@ class _Content(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Keys(Struct, frozen=True, kw_only=True):
-    """The key that signs now, and the notes by which those before it handed over, oldest first."""
+    """The current signing key, and the notes with which earlier keys were rotated, oldest first."""
 
     current: SigningKey
     rotations: tuple[str, ...] = ()
 
     @property
     def first(self) -> VerifierKey:
-        """The key that all the others come from."""
+        """The first key, from which rotations lead to the current one."""
         return rotated_from(self.rotations[0]) if self.rotations else self.current.verifier
 
 
@@ -48,7 +48,7 @@ def new_key(name: str, algorithm: Algorithm) -> SigningKey:
 
 
 def read_keys(path: Path) -> Keys:
-    """KeyFileError says what is wrong with the file, never what stands in it."""
+    """KeyFileError says what is wrong with the file, never its content."""
     try:
         if others_may_read(path):
             raise KeyFileError(f"{path} may be read by others than its owner: chmod 600 it")
@@ -76,7 +76,7 @@ def _checked(keys: Keys) -> Keys:
 
 
 def make_keys(path: Path, name: str, algorithm: Algorithm) -> Keys:
-    """A new key in a new file. KeyFileError where one lies already: it is never overwritten."""
+    """A new key in a new file. KeyFileError if the file exists: it is never overwritten."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     fresh = path.with_name(f"{path.name}.made-{secrets.token_hex(4)}")
     keys = Keys(current=new_key(name, algorithm))
@@ -92,7 +92,8 @@ def make_keys(path: Path, name: str, algorithm: Algorithm) -> Keys:
 
 
 def rotate_keys(path: Path) -> Keys:
-    """A new key that the old one hands over to, in one step; the file then holds the old one no more."""
+    """Replaces the key by a new one, with a note signed by the old key, in one step; the file no longer holds
+    the old one."""
     old = read_keys(path)
     new = new_key(old.current.name, old.current.algorithm)
     keys = Keys(current=new, rotations=(*old.rotations, rotation(old.current, new)))

@@ -1,7 +1,7 @@
-"""Heads that a topic holds and the database lacks: stored where they belong among those that it has.
+"""Stores signed heads that are on a topic but not in the database, in their place among the others.
 
-`record.checkpoint.number` is the order in which a topic that was made anew gets all of them again: of each
-lane by size, and none of a key after the change to the next. What is stored late may belong before others.
+`record.checkpoint.number` is the order in which a recreated topic gets all of them again: of each lane by
+size, and none of a key after the change to the next key. A head that is stored late may belong before others.
 """
 
 from collections.abc import Iterable, Sequence
@@ -15,11 +15,11 @@ from events.decision import LaneKey
 
 
 class SignedTwice(Exception):
-    """The topic of checkpoints holds what an honest signer never sends: one sentence."""
+    """The topic of checkpoints contains what an honest signer never sends; one sentence says what."""
 
 
 class Lacking(NamedTuple):
-    """A head as a topic holds it; `epoch`: how many changes of key came before it."""
+    """A head on a topic; `epoch`: the number of key changes before it."""
 
     epoch: int
     head: seals.Published
@@ -30,7 +30,7 @@ class Lacking(NamedTuple):
 
 
 class _Placed(NamedTuple):
-    """A head that gets the next number; `head` of one that is not stored yet."""
+    """A head that gets the next number; `head` is set if it is not stored yet."""
 
     epoch: int
     lane: LaneKey
@@ -45,7 +45,7 @@ from unnest($1::text[], $2::bigint[], $3::bigint[]) with ordinality as h (stream
 left join record.checkpoint k using (stream, lane, size) order by h.place
 """
 
-# Whatever belongs after the first that is stored late: of its lane, or of a later key.
+# The heads that belong after the first late one: of its lane, or of a later key.
 FIRST_MOVED = """
 select least(
     (select min(c.number) from record.checkpoint c
@@ -83,10 +83,10 @@ async def read_known(connection: Connection, heads: Sequence[tuple[LaneKey, int]
 
 
 async def store_lacking(connection: Connection, lacking: Sequence[Lacking], notes: Sequence[str]) -> int:
-    """Stores them as published, and of `notes`, all changes of key on the topic, those that are not there.
+    """Stores them as published, and those of `notes`, all key changes on the topic, that are missing.
 
-    In the caller's transaction, which holds the signers' lock; as the owner. How many changes of key were
-    stored; SignedTwice where others are.
+    Runs in the caller's transaction, which holds the signers' lock, with the owner's role. Returns the number
+    of key changes that were stored; SignedTwice if the database has different ones.
     """
     known = [each.note for each in await seals.read_rotations(connection)]
     shared = min(len(known), len(notes))
@@ -127,7 +127,7 @@ async def _moved(connection: Connection, lacking: Sequence[Lacking], epoch: int)
 
 
 def _in_order(heads: Iterable[_Placed]) -> list[_Placed]:
-    """By key, then by time; of a lane by size, whatever the clock did."""
+    """Sorted by key, then by time; within a lane by size, even if the clock jumped."""
     latest: dict[LaneKey, datetime] = {}
     timed: list[tuple[int, datetime, LaneKey, int, _Placed]] = []
     for each in sorted(heads, key=lambda each: (each.lane, each.size)):
@@ -137,7 +137,7 @@ def _in_order(heads: Iterable[_Placed]) -> list[_Placed]:
 
 
 async def _number(connection: Connection, placed: Sequence[_Placed]) -> None:
-    """The next numbers, in this order."""
+    """Gives these heads the next numbers, in this order."""
     for is_stored, run in groupby(placed, key=lambda each: each.head is None):
         if is_stored:
             await connection.executemany(MOVE, [(*each.lane, each.size) for each in run])

@@ -1,5 +1,5 @@
-"""Thousands of events appended in one transaction: their journal rows are made before the lane is locked, and
-again, while the server takes those before them, where it has grown since."""
+"""Appends thousands of events in one transaction: their journal rows are made before the lane is locked; if
+the lane has grown meanwhile, again, while the server receives earlier ones."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
@@ -16,23 +16,24 @@ from events.row_bytes import RowBytes, recorded
 from events.writes import Prepared, send_prepared
 
 EVENTS_A_TURN: Final = 32
-"""So many are made before the loop sends what it holds: less than what a socket takes at once."""
+"""Events per turn of the event loop, which then sends their rows: less than a socket's buffer."""
 
 
 class Tables(Protocol):
-    """The rows that events change, read before the first of them."""
+    """The table rows that the events change, read before the first event."""
 
     def pass_over(self, drafts: Sequence[Draft], position: int) -> None:
-        """Those that come next; `position` is the first one's."""
+        """Apply the next events; `position` is that of the first."""
         ...
 
     def prepared(self) -> Iterable[Prepared]:
-        """What is to be written of them, after the last event."""
+        """The writes for all events, after the last one."""
         ...
 
 
 class RowsAhead:
-    """Journal rows at the positions that they have if their lane does not grow until it is locked."""
+    """Journal rows made in advance, for the positions that they get if the lane does not grow before it is
+    locked."""
 
     def __init__(self, key: LaneKey, head: JournalHead, source: str) -> None:
         self._before = head
@@ -45,7 +46,7 @@ class RowsAhead:
 
     @asynccontextmanager
     async def making(self, drafts: Sequence[Draft]) -> AsyncIterator[None]:
-        """They are made while the caller waits for the server inside; at the end they stand."""
+        """Makes the rows while the block waits for the server; they are complete when it ends."""
         task = asyncio.create_task(self._make(drafts))
         try:
             yield
@@ -74,10 +75,11 @@ async def append_large(
     *,
     ahead: RowsAhead | None = None,
 ) -> None:
-    """In the caller's transaction, which holds the lane; `drafts` as from `codec.encode_ahead`, all of it.
+    """Runs in the caller's transaction, which has locked the lane; all `drafts` come from
+    `codec.encode_ahead`.
 
-    `ahead`: their rows, which are used if the lane has not grown. LaneStopped when it is stopped. After an
-    exception nothing may be committed.
+    `ahead`: rows made in advance, used if the lane has not grown. LaneStopped when the lane is stopped. After
+    an exception nothing may be committed.
     """
     heads.check_open([key])
     assert heads.locked_at is not None, "rows are copied under locks that are held"

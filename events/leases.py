@@ -1,6 +1,7 @@
-"""Which lanes of a stream a process reads: those that run the same reader share them, by the table's clock.
+"""Leases: processes that run the same reader share the lanes of a stream, by the database's clock.
 
-A lease spares two of them the same work; that no event takes effect twice is the position's guard.
+A lease only avoids double work; the compare-and-set of the position prevents that an event takes effect
+twice.
 """
 
 from collections.abc import Collection, Sequence
@@ -15,8 +16,8 @@ SHARED_LOOK_SECONDS_MAX: Final = 1.0
 
 
 class Leases(NamedTuple):
-    """Lanes that a process holds: those that stay, and those that are another's as soon as they are given
-    back. `processes`: how many share the stream."""
+    """The lanes that a process holds: those that it keeps, and those that belong to another process as soon
+    as it gives them back. `processes`: how many share the stream."""
 
     staying: frozenset[LaneKey]
     leaving: frozenset[LaneKey]
@@ -27,7 +28,7 @@ class Leases(NamedTuple):
         return self.staying | self.leaving
 
     def look_seconds(self, lease_seconds: float) -> float:
-        """After how long to look again: soon where others may give a lane back, or end."""
+        """Seconds until the next look: few if other processes may give back a lane or end."""
         renewing = lease_seconds / 3
         return renewing if self.processes == 1 else min(renewing, SHARED_LOOK_SECONDS_MAX)
 
@@ -44,10 +45,10 @@ select $1, $2, l, 0, h, 0 from unnest($3::bigint[], $4::bytea[]) as t (l, h)
 on conflict do nothing
 """
 
-# All count the same processes in the same order, so that each lane is one's; where they do not yet, it is
-# whose it was. Ours are renewed until we give them back; a stopped lane waits for an operator.
-# What lies further ahead than any lease was given by a clock that was wrong, and counts for nobody.
-# Whoever locks several lanes of one reader does it ascending, so that no two wait for each other.
+# All processes count the same processes in the same order, so that each lane belongs to one; until they
+# agree, it stays with its holder. Ours are renewed until we give them back; a stopped lane waits for an
+# operator. A lease that ends later than any lease can was given by a wrong clock, and does not count. Lanes
+# of one reader are locked in ascending order, to avoid deadlocks.
 TAKE = """
 with share as (
     select count(*) as processes, count(*) filter (where owner < $3) as place from ops.reader_process
@@ -85,7 +86,7 @@ update record.consumer c set owner = null, leased_until = null
 from held h where c.name = $1 and c.stream = $2 and c.lane = h.lane
 """
 
-# Those that were killed have left their rows; of two that clear up neither waits for the other.
+# Killed processes have left their rows; two processes that delete them do not wait for each other.
 LEAVE = """
 with gone as (
     select owner from ops.reader_process
@@ -108,7 +109,7 @@ async def take_leases(
     deployment_id: UUID,
     seconds: float,
 ) -> Leases:
-    """Lease what is free of our share and renew what is ours. All processes of a reader name the same
+    """Lease the free lanes of our share and renew those that we hold. All processes of a reader pass the same
     lanes."""
     given = (name, stream, owner, list(lanes), seconds)
     async with acquire(pool) as connection:
@@ -124,14 +125,14 @@ async def take_leases(
 
 
 async def give_back(pool: Pool, name: str, owner: str, keys: Collection[LaneKey]) -> None:
-    """Lanes of one stream: who shares it may take them."""
+    """Give back lanes of one stream: other processes may take them."""
     async with acquire(pool) as connection:
         (stream,) = {key.stream for key in keys}
         await connection.execute(GIVE_BACK, name, stream, owner, [key.lane for key in keys])
 
 
 async def release(pool: Pool, name: str, owner: str, stream: str) -> None:
-    """All lanes of a stream, and our share in it."""
+    """Give back all lanes of a stream, and stop sharing it."""
     async with acquire(pool) as connection:
         await connection.execute(GIVE_BACK, name, stream, owner, None)
         await connection.execute(LEAVE, name, stream, owner)

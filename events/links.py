@@ -1,7 +1,8 @@
-"""What a chain is made of, out of Kafka's record batches: where a record lies, its body, the head it claims.
+"""Reads from Kafka's record batches what the check of a chain needs: offset, body and claimed head of each
+record.
 
-aiokafka makes an object of each record and three of each of its headers. Of the relay's batches only what
-counts is taken here; aiokafka reads all others, and those that hold a record of unusual length.
+aiokafka creates an object per record and three per header. From batches of the relay, only what is needed is
+read here; aiokafka reads all others, and batches with a record of unusual length.
 """
 
 import struct
@@ -31,33 +32,33 @@ from events.record_batches import (
 
 _FIRST: Final = {2 * key: struct.Struct(f"<HHBx{key}xH").unpack_from for key in range(64)}
 _FURTHER: Final = {2 * key: struct.Struct(f"<HHHx{key}xH").unpack_from for key in range(64)}
-"""A record's length, no attributes and no delay, its place in the batch, its body's length: by what its key's
-length is written as."""
+"""Formats of a record's length, attributes (none), timestamp delta (none), offset delta and body length, by
+the bytes of its key's length."""
 _FIRST_KEY_AT: Final = struct.calcsize("<HHB")
 _FURTHER_KEY_AT: Final = struct.calcsize("<HHH")
 _BEYOND_KEY: Final = struct.calcsize("<xH")
 _FIRSTS: Final = 64
-"""How many places take one byte."""
+"""The number of offset deltas that take one byte."""
 _PLACES: Final = tuple(int.from_bytes(varint(place), "little") for place in range(8_192))
 _LENGTH_BYTES: Final = 2
 _LENGTHS: Final = {int.from_bytes(varint(length), "little"): length for length in range(64, 8_192)}
-"""All that take two bytes, by what these are as an integer."""
+"""All lengths that take two bytes, by these two bytes as an integer."""
 _CHAIN_BYTES: Final = len(CHAIN_HEADER) + CHAIN_HEX_BYTES
 (_NINE,) = varint(HEADERS_COUNT)
 _BATCH: Final = struct.Struct(">qi4xbIh34xi").unpack_from
 """Base offset, length, magic, CRC, attributes, count of records."""
 _NO_HEAD: Final = (0, 0, -1, 0, 0, 0)
-"""As `_BATCH`, where no head of this form fits."""
+"""Used instead of `_BATCH` where no header of this format fits."""
 _OFFSETS: Final = struct.Struct(">q15xi").unpack_from
-"""Base offset, and how far the last one is from it."""
+"""Base offset and last offset delta."""
 BATCH_BYTES_MIN: Final = AFTER_LENGTH + 14
-"""Of the oldest form, without key and value."""
+"""The smallest batch: of the oldest format, without key and value."""
 _SLICE_RECORDS: Final = 100
 _SLICES: Final = tuple(pairwise((0, *range(_FIRSTS, len(_PLACES), _SLICE_RECORDS), len(_PLACES))))
 
 
 class Link(Struct, frozen=True, gc=False):
-    """A record as it lies on its topic; a record without a value has an empty body."""
+    """A record of a topic; one without a value has an empty body."""
 
     offset: int
     body: bytes
@@ -65,7 +66,7 @@ class Link(Struct, frozen=True, gc=False):
 
 
 class Slice(NamedTuple):
-    """Some records as they lie one after another on their topic, member by member."""
+    """Consecutive records of a topic, as one sequence per member."""
 
     offsets: Sequence[int]
     bodies: list[bytes]
@@ -85,7 +86,7 @@ class Slice(NamedTuple):
         return map(Link, self.offsets, self.bodies, self.chains)
 
     def part(self, first: int, upto: int | None = None) -> "Slice":
-        """Records by their place among these."""
+        """The records from index `first` up to, not including, `upto`."""
         return Slice(self.offsets[first:upto], self.bodies[first:upto], self.chains[first:upto])
 
     def since(self, offset: int) -> "Slice":
@@ -93,7 +94,7 @@ class Slice(NamedTuple):
 
 
 def together(slices: Iterable[Slice]) -> Iterator[Slice]:
-    """The same records, where slices are short more at a time."""
+    """The same records, with short slices joined."""
     short = Slice([], [], [])
     for found in slices:
         if not short.bodies and 2 * len(found.bodies) > _SLICE_RECORDS:
@@ -110,7 +111,7 @@ def together(slices: Iterable[Slice]) -> Iterator[Slice]:
 
 
 def batch_end(content: bytes, at: int) -> int:
-    """Where the batch ends that begins at `at`."""
+    """The end of the batch that begins at `at`."""
     return at + AFTER_LENGTH + int.from_bytes(content[at + LENGTH_AT : at + AFTER_LENGTH])
 
 
@@ -120,7 +121,7 @@ def offset_at(content: bytes, at: int) -> int:
 
 
 def next_offset(content: bytes, at: int) -> int:
-    """Behind the batch that begins at `at`."""
+    """The next offset after the batch that begins at `at`."""
     if content[at + MAGIC_AT] != MAGIC:
         return int(batch_at(content, at).next_offset)
     offset, further = _OFFSETS(content, at)
@@ -137,10 +138,8 @@ def _head(content: bytes, at: int) -> tuple[int, ...]:
 
 
 def slices_in(content: bytes, places: Iterable[int]) -> Iterator[Slice]:
-    """The records of all batches that begin at `places`, one after another, of small batches many at a time.
-
-    CorruptRecordException at a batch that is not what its checksum says, once what is before it was taken.
-    """
+    """The records of all batches that begin at `places`, in order; small batches many at a time.
+    CorruptRecordException at a batch that does not match its checksum, after all records before it."""
     begun, bodies, chains = 0, list[bytes](), list[bytes | None]()
     heads_upto = len(content) - HEAD.size
     for at in places:
@@ -170,7 +169,7 @@ def slices_in(content: bytes, places: Iterable[int]) -> Iterator[Slice]:
 
 
 def _large(content: bytes, at: int) -> Iterator[Slice]:
-    """A batch by itself. CorruptRecordException as `slices_in`, of a batch of an older form."""
+    """One batch by itself. CorruptRecordException as in `slices_in`, also for a batch of an older format."""
     batch = batch_at(content, at)
     if content[at + MAGIC_AT] != MAGIC and not batch.validate_crc():
         raise CorruptRecordException(f"wrong checksum at {offset_at(content, at)}")
@@ -181,9 +180,9 @@ def _large(content: bytes, at: int) -> Iterator[Slice]:
 def slices_of(batch: Any, content: bytes, at: int) -> Iterator[Slice]:
     """The records of a batch of aiokafka's that begins in `content` at `at` and whose checksum holds.
 
-    Each slice is made when it is asked for: what is done with it finds it in the processor's cache. aiokafka
-    reads from the first record on that is none of the relay's, or has a key of 64 bytes, a shorter body, or
-    8 KiB in all.
+    Each slice is made lazily, so that it is still in the processor's cache when it is used. aiokafka reads
+    from the first record on that is not the relay's, or has a key of 64 bytes, a shorter body, or 8 KiB in
+    all.
     """
     begun, bodies, chains = 0, list[bytes](), list[bytes | None]()
     base_offset, _, magic, _, attributes, count = _head(content, at)
@@ -207,8 +206,8 @@ def slices_of(batch: Any, content: bytes, at: int) -> Iterator[Slice]:
 def _read(
     content: bytes, at: int, first: int, upto: int, bodies: list[bytes], chains: list[bytes | None]
 ) -> int | None:
-    """Adds the records of a batch from its `first` on, which begins at `at`; all of these places are written
-    in as many bytes. Where the last one ends; None after those before one that is none of the relay's."""
+    """Appends the records of a batch from index `first`, at `at`, up to `upto`; the offset deltas of all take
+    the same number of bytes. Returns the end of the last one; None as soon as a record is not the relay's."""
     read, key_at = (_FURTHER, _FURTHER_KEY_AT) if first else (_FIRST, _FIRST_KEY_AT)
     begins, lengths, hex_at = content.startswith, _LENGTHS, len(CHAIN_HEADER)
     end = at
@@ -235,7 +234,7 @@ def _read(
 
 
 def link_of(record: Any) -> Link:
-    """Of a record of aiokafka's."""
+    """The link of a record of aiokafka."""
     return Link(record.offset, record.value or b"", _chain_of(record.headers))
 
 

@@ -1,4 +1,4 @@
-"""Days as papers and bank accounts have them: those of a place, which may begin 14 hours before UTC's."""
+"""Days as documents and bank accounts state them: local days, which may begin 14 hours before UTC's."""
 
 from datetime import UTC, date, datetime, timedelta
 from typing import Final

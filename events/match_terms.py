@@ -1,4 +1,4 @@
-"""What a confirmed match hands on to the contract that grows from it."""
+"""What the contract of a confirmed match takes over from it."""
 
 from typing import Annotated
 
@@ -28,7 +28,7 @@ from events.vocabulary import (
 
 
 class MatchedIndex(Struct, frozen=True, kw_only=True):
-    """The index of a term match; `form_factor_ppb` is kg of its unit that carry one kg of basis."""
+    """The index of a term match; `form_factor_ppb` is kg of the index's unit that contain one kg of basis."""
 
     code: Code
     currency: CurrencyCode
@@ -37,22 +37,22 @@ class MatchedIndex(Struct, frozen=True, kw_only=True):
 
 
 class StatedFigure(Struct, frozen=True, kw_only=True):
-    """An analyte as the seller's order states it, as element, ppb of the dry sample; below detection the
-    limit."""
+    """An analyte as the seller's order states it: as element, ppb of the dry sample; below detection, the
+    detection limit."""
 
     analyte: Code
     fraction_ppb: FractionPpb
 
 
 class MatchTerms(Struct, frozen=True, kw_only=True):
-    """What the contract of a match takes over, and both sides may know once both have confirmed.
+    """What the contract of a match takes over, and what both sides may know once both have confirmed.
 
-    `price_ueur_per_kg` is P per kg of basis, of a term match its differential to `index`. `terms` are the
-    lines of T that a final assay moves, as they stood at the cut, and `co_products` what the buyer pays for
-    them, at the prices of the cut. `horizon` is the buyer's profile with the
-    smaller tolerance and the seller's floor. `umpire` is the market's laboratory. `goods` are as the seller
-    offered them, `demands` as the buyer stated them at the cut. `stated`: of what is paid for, which the
-    splitting limits of the contract follow; without it they are the same at any grade.
+    `price_ueur_per_kg` is P per kg of basis, or for a term match its differential to `index`. `terms` are the
+    lines of T that a final assay can change, as at the cut, and `co_products` what the buyer pays for
+    co-products, at the prices of the cut. `horizon` is the buyer's profile with the smaller tolerance of both
+    and the seller's floor. `umpire` is the market's laboratory. `goods` are as the seller offered them,
+    `demands` as the buyer stated them at the cut. `stated`: the seller's figures of the analytes that are
+    paid for, from which the splitting limits follow; without it, the limits do not depend on the grade.
     """
 
     basis: MarketBasis

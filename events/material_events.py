@@ -1,9 +1,9 @@
-"""Facts of the `materials` stream: passports of lots, what is made of them, which market holds which lot,
-twins of products, and volumes that were not traded here.
+"""Facts of the `materials` stream: passports, transformations, reservations of lots for markets, product
+twins and declared volumes.
 
-Lane key: the passport, the transformation, the facility of a mass balance, the twin, the organisation that
-declares a volume; of a lot without passport its identity. A transformation writes each of its passports in
-that passport's own lane.
+Lane key: the id of the passport, of the transformation, of the facility of a mass balance, of the twin, or of
+the organisation that declares a volume; for a lot without passport, its identity. A transformation writes
+each of its passports in that passport's own lane.
 """
 
 from datetime import date
@@ -36,7 +36,7 @@ from events.volume_terms import VolumeTerms
 
 
 class LotReserved(Struct, frozen=True, kw_only=True):
-    """These tonnes may be offered in `market` only, until released."""
+    """The lot may be offered in `market` only, until it is released."""
 
     TYPE: ClassVar[str] = "materials.lot.reserved.v1"
 
@@ -58,7 +58,8 @@ class LotReleased(Struct, frozen=True, kw_only=True):
 
 
 class PassportIssued(Struct, frozen=True, kw_only=True):
-    """`organisation` states the content; `transformation` made the lot, if any did."""
+    """`organisation` issues it and states its content; `transformation` is the one that made the lot, if
+    any."""
 
     TYPE: ClassVar[str] = "materials.passport.issued.v1"
 
@@ -71,13 +72,14 @@ class PassportIssued(Struct, frozen=True, kw_only=True):
 
 
 class PassportTransferred(Struct, frozen=True, kw_only=True):
-    """Title goes from `previous_owner` to `owner`, the goods to `holder`; by an accepted delivery or not.
+    """Title passes from `previous_owner` to `owner`, the goods to `holder`; by an accepted delivery or
+    otherwise.
 
-    `acceptance`: whoever has got title or goods by this has not said so; unset where nobody's word is
-    missing, and in transfers from before it was asked for. `received_g`: what the delivery brought, as moist
-    as the passport says; what was left of the lot beyond it is short. Where owner and previous owner are
-    one, so much of what was short has come after all. Unset outside a delivery, and before it was told.
-    `returns`: the delivery of which the lot, or a part that got a passport, went back to its seller.
+    `acceptance`: the new owner or holder still has to acknowledge the transfer; unset where no
+    acknowledgement is missing, and in older events. `received_g`: what the delivery brought, at the
+    passport's moisture; the rest of the lot is short. If owner and previous owner are the same, this much of
+    what was short has arrived later. Unset outside a delivery, and in older events. `returns`: the delivery
+    of which the lot, or a part with its own passport, was returned to the seller.
     """
 
     TYPE: ClassVar[str] = "materials.passport.transferred.v1"
@@ -95,8 +97,8 @@ class PassportTransferred(Struct, frozen=True, kw_only=True):
 
 
 class PassportAcknowledged(Struct, frozen=True, kw_only=True):
-    """`organisation` says that title to the lot, or the goods, are its own: a transfer had it named alone. Of
-    a `correction`: that it stands, as who has title."""
+    """`organisation` confirms that it has title to the lot, or the goods, as a transfer stated. With
+    `correction`: the owner accepts that correction."""
 
     TYPE: ClassVar[str] = "materials.passport.acknowledged.v1"
 
@@ -116,8 +118,8 @@ class PassportDrawn(Struct, frozen=True, kw_only=True):
 
 
 class PassportCorrected(Struct, frozen=True, kw_only=True):
-    """The content as it should have been stated by the event that it `corrects`. `acceptance`: title was
-    another's, and until that has acknowledged it what was stated stands."""
+    """The content as the event that it `corrects` should have stated it. `acceptance`: somebody else had
+    title; until the owner acknowledges the correction, the earlier content applies."""
 
     TYPE: ClassVar[str] = "materials.passport.corrected.v1"
 
@@ -129,7 +131,7 @@ class PassportCorrected(Struct, frozen=True, kw_only=True):
 
 
 class PassportNoted(Struct, frozen=True, kw_only=True):
-    """Who stated the content says of it, for everybody who reads its label, what no correction can change."""
+    """A note by the issuer, shown to everybody who reads the label, where a correction is not possible."""
 
     TYPE: ClassVar[str] = "materials.passport.noted.v1"
 
@@ -139,7 +141,7 @@ class PassportNoted(Struct, frozen=True, kw_only=True):
 
 
 class PassportRetired(Struct, frozen=True, kw_only=True):
-    """Nothing is taken of the lot any more."""
+    """No more of the lot can be used from now on."""
 
     TYPE: ClassVar[str] = "materials.passport.retired.v1"
 
@@ -149,8 +151,8 @@ class PassportRetired(Struct, frozen=True, kw_only=True):
 
 
 class PassportTransformed(Struct, frozen=True, kw_only=True):
-    """What went in, what came out, what was lost; `custody` is the weakest of all that took part. `owner`:
-    who has title to the inputs where it is not `organisation`; unset too before that was told."""
+    """Inputs, outputs and losses; `custody` is the weakest model of all parts. `owner`: who has title to the
+    inputs, if it is not `organisation`; also unset in older events."""
 
     TYPE: ClassVar[str] = "materials.passport.transformed.v1"
 
@@ -169,7 +171,7 @@ class PassportTransformed(Struct, frozen=True, kw_only=True):
 
 
 class MassBalanceMoved(Struct, frozen=True, kw_only=True):
-    """What a transformation pays into and takes from the accounts of its facility; the rest expires."""
+    """What a transformation adds to and takes from its facility's accounts; the rest expires."""
 
     TYPE: ClassVar[str] = "materials.mass-balance.moved.v1"
 
@@ -181,7 +183,7 @@ class MassBalanceMoved(Struct, frozen=True, kw_only=True):
 
 
 class ProductTwinStated(Struct, frozen=True, kw_only=True):
-    """A version of the twin of a product; each follows on the one before, and none ever changes."""
+    """A version of a product twin; versions are consecutive and never change."""
 
     TYPE: ClassVar[str] = "materials.product-twin.stated.v1"
 
@@ -192,7 +194,7 @@ class ProductTwinStated(Struct, frozen=True, kw_only=True):
 
 
 class VolumeDeclared(Struct, frozen=True, kw_only=True):
-    """An organisation says what it bought or sold outside the platform."""
+    """An organisation declares what it bought or sold outside the platform."""
 
     TYPE: ClassVar[str] = "materials.volume.declared.v1"
 
@@ -202,7 +204,7 @@ class VolumeDeclared(Struct, frozen=True, kw_only=True):
 
 
 class VolumeCorrected(Struct, frozen=True, kw_only=True):
-    """The volume as it should have been declared by the event that it `corrects`."""
+    """The volume as the event that it `corrects` should have declared it."""
 
     TYPE: ClassVar[str] = "materials.volume.corrected.v1"
 
@@ -214,7 +216,7 @@ class VolumeCorrected(Struct, frozen=True, kw_only=True):
 
 
 class VolumeWithdrawn(Struct, frozen=True, kw_only=True):
-    """The volume counts as if it had never been declared."""
+    """The volume no longer counts, as if it had never been declared."""
 
     TYPE: ClassVar[str] = "materials.volume.withdrawn.v1"
 

@@ -25,14 +25,14 @@ class TileId(NamedTuple):
 
 
 class Span(NamedTuple):
-    """Leaves `first` up to but without `after`."""
+    """Leaves from `first` up to, not including, `after`."""
 
     first: int
     after: int
 
 
 Tiles: TypeAlias = Mapping[TileId, bytes]
-"""Hashes of each tile, one after the other; more than a tree of some size needs are no fault."""
+"""The hashes of each tile, concatenated; a tile may hold more than a tree of a given size needs."""
 
 _Node: TypeAlias = tuple[int, int]
 """Height and number of a complete subtree: leaves [number·2^height, (number + 1)·2^height)."""
@@ -50,7 +50,7 @@ class Frontier:
     """The complete subtrees of a growing tree, largest first: enough for its root, not for proofs."""
 
     def __init__(self, subtrees: Iterable[bytes] = (), size: int = 0) -> None:
-        """As `subtrees` and `size` of another one were."""
+        """`subtrees` and `size` as in another frontier."""
         self._subtrees = list(subtrees)
         self.size = size
 
@@ -59,7 +59,7 @@ class Frontier:
         return tuple(self._subtrees)
 
     def append(self, leaf: bytes) -> None:
-        """`leaf` as `leaf_hash` gives it."""
+        """`leaf` is a hash from `leaf_hash`."""
         self._subtrees.append(leaf)
         self.size += 1
         rest = self.size
@@ -80,7 +80,7 @@ def _joined(subtrees: Sequence[bytes]) -> bytes:
     return found
 
 
-# --- what a proof is made of
+# --- the parts of a proof
 
 
 def root_span(size: int) -> Span:
@@ -107,10 +107,8 @@ def inclusion_spans(index: int, size: int) -> tuple[Span, ...]:
 
 
 def consistency_spans(old: int, new: int) -> tuple[Span, ...]:
-    """The spans whose roots prove that the tree of `old` leaves is the beginning of that of `new`.
-
-    None between equal sizes and from the empty tree. ValueError for a tree that would have shrunk.
-    """
+    """The spans whose roots prove that the tree of `old` leaves is the beginning of that of `new`. Empty for
+    equal sizes and for the empty tree. ValueError if `new` is smaller than `old`."""
     if not 0 <= old <= new:
         raise ValueError(f"a tree of {new} leaves does not continue one of {old}")
     if old in (0, new):
@@ -143,7 +141,7 @@ def tiles_of(spans: Iterable[Span]) -> frozenset[TileId]:
 
 
 def last_tiles(size: int) -> tuple[TileId, ...]:
-    """The tiles that a tree of `size` leaves would go on with, those without an entry yet included."""
+    """The tiles that change when a tree of `size` leaves grows, including those without an entry yet."""
     found, count, level = list[TileId](), size, 0
     while count or not level:
         found.append(TileId(level, count // TILE_HASHES_MAX))
@@ -223,7 +221,7 @@ def _subtree(hashes: bytes) -> bytes:
     return hashes
 
 
-# --- proofs as they are checked: by sizes, roots and hashes alone
+# --- checking proofs, which needs only sizes, roots and hashes
 
 
 def proves_inclusion(index: int, size: int, leaf: bytes, proof: Sequence[bytes], root: bytes) -> bool:
@@ -263,7 +261,7 @@ def proves_consistency(old: int, new: int, old_root: bytes, new_root: bytes, pro
 
 
 def _past_right_edge(number: int, last: int) -> tuple[int, int]:
-    """Up to where a node without a right neighbour has a left one."""
+    """Both numbers at the lowest level, from here upwards, at which node `number` has a left sibling."""
     while number and number % 2 == 0:
         number, last = number // 2, last // 2
     return number, last

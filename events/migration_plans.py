@@ -1,4 +1,4 @@
-"""What migrations would do, read from their text: which tables that are there they lock, and for what."""
+"""What migrations would do, read from their text: which existing tables they lock, and for what."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,7 +11,7 @@ from events.connections import Connection
 from events.migrations import checked, read_files
 
 Lock = Literal["rows", "no_writes", "none_else"]
-"""While it is held, the others: change other rows; read alone; wait, whatever they want of the table."""
+"""What other transactions can do meanwhile: change other rows; only read; nothing with the table."""
 Takes = Literal["no_time", "reads_all", "changes_rows"]
 LOCKS: Final[tuple[Lock, ...]] = ("rows", "no_writes", "none_else")
 TAKES: Final[tuple[Takes, ...]] = ("no_time", "reads_all", "changes_rows")
@@ -41,7 +41,7 @@ _REFERRED: Final = re.compile(rf"\breferences\s+{_NAME}", _FLAGS)
 
 
 class Touch(NamedTuple):
-    """A table that a statement locks until its migration has ended."""
+    """A table that a statement locks until its migration ends."""
 
     table: str
     lock: Lock
@@ -49,9 +49,9 @@ class Touch(NamedTuple):
 
 
 class Touched(Struct, frozen=True, kw_only=True):
-    """A table that is there, locked until the migration ends: the strongest lock, and the most that is done.
+    """An existing table that is locked until the migration ends: the strongest lock, and the largest change.
 
-    `rows` as the database last estimated them, None where it never did; `bytes` with its indexes.
+    `rows` is the database's last estimate, None if there is none; `bytes` includes the indexes.
     """
 
     table: str
@@ -62,9 +62,9 @@ class Touched(Struct, frozen=True, kw_only=True):
 
 
 class Planned(Struct, frozen=True, kw_only=True):
-    """A migration that is not applied: what its file says of it, and what it does to tables that are there.
+    """A pending migration: its description from its file, and what it does to existing tables.
 
-    `creates`: how many tables are new with it.
+    `creates`: the number of new tables.
     """
 
     name: str
@@ -87,7 +87,7 @@ join pg_class t on t.oid = x.indrelid join pg_namespace m on m.oid = t.relnamesp
 
 
 async def plan(connection: Connection, directory: Path) -> tuple[Planned, ...]:
-    """Of what is pending, in order. Nothing is written, and nothing but the catalog is read."""
+    """The plan of all pending migrations, in order. Reads only the database's catalog and writes nothing."""
     files = read_files(directory)
     found = {row["name"]: row for row in await connection.fetch(SIZES)}
     indexes = {row["index"]: row["name"] for row in await connection.fetch(INDEXES)}
@@ -112,7 +112,7 @@ async def plan(connection: Connection, directory: Path) -> tuple[Planned, ...]:
 
 
 def plan_of_all(directory: Path) -> tuple[Planned, ...]:
-    """Of a database that has nothing yet."""
+    """The plan for an empty database."""
     return tuple(
         Planned(name=name, about=about(text), creates=len(created(text)), tables=())
         for name, text in read_files(directory).items()
@@ -130,15 +130,13 @@ def about(text: str) -> str:
 
 
 def created(text: str) -> frozenset[str]:
-    """The tables that a migration makes."""
+    """The tables that a migration creates."""
     return frozenset(match[1].lower() for each in statements(text) if (match := _CREATED.match(each)))
 
 
 def touched(text: str, indexes: Mapping[str, str] | None = None) -> tuple[Touch, ...]:
-    """The tables that are there before it, by name, each with its strongest lock and the most that is done.
-
-    `indexes`: which table an index is of; those that the migration makes are known by themselves.
-    """
+    """The tables that existed before it, by name, each with its strongest lock and largest change. `indexes`:
+    the table of each index; those that the migration creates need not be in it."""
     known = dict(indexes or {})
     new = created(text)
     strongest: dict[str, Touch] = {}
@@ -180,7 +178,8 @@ def _touches(statement: str, indexes: Mapping[str, str]) -> Iterator[Touch]:
 
 
 def statements(text: str) -> Sequence[str]:
-    """Without comments and texts; those in the bodies of anonymous blocks stand beside the others."""
+    """The statements without comments and string literals; those inside anonymous blocks are listed among the
+    others."""
     found: list[str] = []
     current, at = "", 0
     for part in _PARTS.finditer(text):
@@ -196,5 +195,5 @@ def statements(text: str) -> Sequence[str]:
 
 
 def _without_begin(body: str) -> str:
-    """Of a block, what stands between its words."""
+    """The statements of a block, without its `begin` and `end`."""
     return re.sub(r"\b(?:begin|then|else|loop)\b", ";", body, flags=re.IGNORECASE)

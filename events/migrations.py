@@ -15,7 +15,7 @@ RENAMED = "-- Applied under another name, which alone changes."
 
 
 Told = Callable[[str, int, int], None]
-"""A migration's name, which it is of those to apply, and how many they are."""
+"""A migration's name, its number among those to apply, and how many these are."""
 
 
 def untold(_name: str, _number: int, _count: int) -> None:
@@ -23,12 +23,12 @@ def untold(_name: str, _number: int, _count: int) -> None:
 
 
 class MigrationError(RuntimeError):
-    """An applied file was changed, or is missing; or one cannot be applied now."""
+    """An applied file was changed or is missing, or a migration cannot be applied now."""
 
 
 class Former(NamedTuple):
-    """A migration that a database has by a former name or text: what its ledger calls it, its name here, and
-    the statements that bring what the former text lacked."""
+    """A migration that a database has under a former name or with a former text: its name in the database's
+    ledger, its name here, and the statements that add what the former text lacked."""
 
     applied: str
     target: str
@@ -36,8 +36,8 @@ class Former(NamedTuple):
 
 
 class Files(NamedTuple):
-    """A directory's migrations: texts and SHA-256 by name, in order; of former ones, by the first digits of
-    their hash, the name here and what that text lacked."""
+    """A directory's migrations: texts and SHA-256 by name, in order; and for former ones, by the first digits
+    of their hash, the name here and the statements that their text lacked."""
 
     texts: Mapping[str, str]
     digests: Mapping[str, str]
@@ -45,8 +45,8 @@ class Files(NamedTuple):
 
 
 class Difference(NamedTuple):
-    """What is missing in a database, what it has in a former state, what a newer version has applied to it,
-    what was changed or removed; `newest` of these files."""
+    """How a database differs from these files: migrations that it lacks, has in a former state, got from a
+    newer version, or that were changed or removed; `newest` is the last of the files."""
 
     newest: str
     missing: tuple[str, ...]
@@ -56,12 +56,12 @@ class Difference(NamedTuple):
 
     @property
     def to_apply(self) -> dict[str, str | None]:
-        """By name, in order; the text where it is not the file's own."""
+        """The migrations to apply, by name, in order; with a text where it is not the file's own."""
         return {each.target: each.text for each in self.former} | dict.fromkeys(self.missing)
 
     @property
     def told_beyond(self) -> str | None:
-        """The sentence of a database that is not an earlier state of this version's; None where it is."""
+        """Why the database is not an earlier state of this version; None if it is."""
         if self.newer:
             return (
                 f"this database is of a newer version: {self.newer[-1]} is applied to it, and the newest "
@@ -75,7 +75,7 @@ class Difference(NamedTuple):
 
 SERVER_MAJOR = "select current_setting('server_version_num')::int / 10000"
 
-# The lock is the session's: each file commits for itself while it is held.
+# A session lock: each file commits separately while it is held.
 LOCK = "select pg_advisory_lock($1)"
 UNLOCK = "select pg_advisory_unlock($1)"
 
@@ -96,12 +96,12 @@ RECORD = "insert into ops.migration (name, sha256, applied_at) values ($1, $2, c
 async def migrate(connection: Connection, directory: Path, told: Told = untold) -> tuple[str, ...]:
     """Apply every new `*.sql` of the directory in order of name; returns the names applied now.
 
-    Before them comes what those lack that the database has in a former state: as the files of `former` say,
-    whose names end with the first twelve digits of the former text's SHA-256.
+    Migrations that the database has in a former state are first completed by the files in `former`, whose
+    names end with the first twelve digits of the former text's SHA-256.
 
-    `told` of each before it begins, where the database has some already: one may take long, and none is seen.
-    MigrationError when an applied file has changed or gone, or when one waits in vain for a table or takes
-    longer than it gives itself, which takes back that one; UnsafeDatabase before PostgreSQL 18.
+    `told` is called before each, if the database already has some, since one may take long without any
+    output. MigrationError when an applied file was changed or removed, or when a migration exceeds its own
+    lock or statement timeout, which rolls it back; UnsafeDatabase before PostgreSQL 18.
     """
     check_version(await connection.fetchval(SERVER_MAJOR))
     files = read_all(directory)
@@ -130,7 +130,7 @@ async def migrate(connection: Connection, directory: Path, told: Told = untold) 
 
 @asynccontextmanager
 async def _named(name: str) -> AsyncIterator[None]:
-    """MigrationError of what PostgreSQL breaks off."""
+    """Turns a timeout in PostgreSQL into a MigrationError that names the migration."""
     try:
         yield
     except LOCK_HELD as error:
@@ -146,12 +146,12 @@ async def _named(name: str) -> AsyncIterator[None]:
 
 
 async def compare(connection: Connection, directory: Path) -> Difference:
-    """The directory's migrations beside those that the database has. Nothing is written."""
+    """Compares the directory's migrations with those of the database. Writes nothing."""
     return await compare_read(connection, read_all(directory))
 
 
 async def compare_read(connection: Connection, files: Files) -> Difference:
-    """As `compare`, for who asks again and again: files that were read once."""
+    """As `compare`, with files that were read before, for repeated calls."""
     if await connection.fetchval("select to_regclass('ops.migration')") is None:
         return _difference(files, {})
     applied = {row["name"]: row["sha256"] for row in await connection.fetch(APPLIED)}
@@ -161,20 +161,20 @@ async def compare_read(connection: Connection, files: Files) -> Difference:
 async def pending(connection: Connection, directory: Path) -> tuple[str, ...]:
     """The names of the migrations that are not applied yet, or only in a former state.
 
-    MigrationError as of `migrate`: where the database is of a newer version, nothing could be applied.
+    MigrationError as in `migrate`, also if the database belongs to a newer version.
     """
     return tuple((await checked(connection, directory)).to_apply)
 
 
 async def checked(connection: Connection, directory: Path) -> Difference:
-    """As `compare`. MigrationError as of `migrate`."""
+    """As `compare`. MigrationError as in `migrate`."""
     found = await compare(connection, directory)
     _check(found)
     return found
 
 
 def read_files(directory: Path) -> dict[str, str]:
-    """Text by name, in order. MigrationError where there are none."""
+    """The texts by name, in order. MigrationError if there are none."""
     files = {path.name: path.read_text("utf-8") for path in sorted(directory.glob("*.sql"))}
     if not files:
         raise MigrationError(f"no migrations in {directory.name}")
@@ -182,7 +182,7 @@ def read_files(directory: Path) -> dict[str, str]:
 
 
 def read_all(directory: Path) -> Files:
-    """MigrationError where there are none."""
+    """All files of a directory. MigrationError if there are none."""
     texts = read_files(directory)
     digests = {name: _digest(text) for name, text in texts.items()}
     return Files(texts=texts, digests=digests, former=_read_former(directory))

@@ -27,14 +27,14 @@ _NAME: Final = re.compile(r"[^\s+\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,200}")
 
 
 class Algorithm(IntEnum):
-    """The signature types that are used here, by the byte that C2SP gives them."""
+    """The signature types used here, with their C2SP identifier bytes."""
 
     ED25519 = 0x01
     COSIGNATURE = 0x04
 
 
 class NoteError(ValueError):
-    """A text that is no signed note, or no key: one sentence that says why."""
+    """A text is not a signed note, or not a key; one sentence says why."""
 
 
 class VerifierKey(Struct, frozen=True, kw_only=True):
@@ -52,13 +52,13 @@ class VerifierKey(Struct, frozen=True, kw_only=True):
 
     @property
     def text(self) -> str:
-        """The key as one word, which `verifier_key` reads."""
+        """The key as text without spaces, which `verifier_key` parses."""
         data = b64encode(bytes([self.algorithm]) + self.public).decode()
         return f"{self.name}+{self.id.hex()}+{data}"
 
 
 class SigningKey(Struct, frozen=True, kw_only=True):
-    """A private key. `seed` is never shown, and neither is `secret_text` but to the file that keeps it."""
+    """A private key. Never show `seed`; write `secret_text` only to the file that keeps it."""
 
     name: str
     algorithm: Algorithm
@@ -74,7 +74,7 @@ class SigningKey(Struct, frozen=True, kw_only=True):
 
     @property
     def secret_text(self) -> str:
-        """The private key as one word, which `signing_key` reads."""
+        """The private key as text without spaces, which `signing_key` parses."""
         data = b64encode(bytes([self.algorithm]) + self.seed).decode()
         return f"{_PRIVATE}{self.name}+{self.verifier.id.hex()}+{data}"
 
@@ -94,7 +94,7 @@ class SigningKey(Struct, frozen=True, kw_only=True):
 
 
 class Signature(Struct, frozen=True, kw_only=True):
-    """A signature line: who claims to have signed, and `line` as it stands in the note."""
+    """A signature line: who claims to have signed, and `line` as it is in the note."""
 
     name: str
     key_id: bytes
@@ -106,23 +106,21 @@ class Signature(Struct, frozen=True, kw_only=True):
 
 
 class Note(Struct, frozen=True, kw_only=True):
-    """`text` with its last line feed."""
+    """`text` includes its last line feed."""
 
     text: str
     signatures: tuple[Signature, ...]
 
     def signed_by(self, key: VerifierKey) -> bool | None:
-        """Whether the key has signed the text; None where no signature claims to be the key's.
-
-        False as soon as one that does is not.
-        """
+        """Whether the key has signed the text; None if no signature claims to be from this key. False if one
+        of those that do is invalid."""
         found = [each for each in self.signatures if each.claims(key)]
         if not found:
             return None
         return all(_verifies(self.text, each, key) for each in found)
 
     def cosigned_at(self, key: VerifierKey) -> int | None:
-        """POSIX seconds of the newest cosignature of a witness; None when it has none, or a false one."""
+        """POSIX seconds of a witness's newest cosignature; None when there is none, or an invalid one."""
         if key.algorithm is not Algorithm.COSIGNATURE or not self.signed_by(key):
             return None
         return max(
@@ -136,7 +134,7 @@ def signed(text: str, lines: Iterable[str]) -> str:
 
 
 def parse_note(value: str) -> Note:
-    """NoteError for what is no signed note, or one beyond the limits."""
+    """NoteError for a text that is not a signed note, or exceeds the limits."""
     if len(value) > NOTE_CHARACTERS_MAX:
         raise NoteError(f"a note has at most {NOTE_CHARACTERS_MAX} characters")
     if any(character < " " and character != "\n" for character in value):
@@ -159,7 +157,7 @@ def parse_signature(line: str) -> Signature:
 
 
 def verifier_key(text: str) -> VerifierKey:
-    """The inverse of `VerifierKey.text`. NoteError for another text, or one whose key id does not fit."""
+    """The inverse of `VerifierKey.text`. NoteError for other texts, or if the key id does not match."""
     name, key_id, algorithm, data = _key_parts(text)
     key = VerifierKey(name=name, algorithm=algorithm, public=data)
     if key.id.hex() != key_id:
@@ -168,7 +166,7 @@ def verifier_key(text: str) -> VerifierKey:
 
 
 def signing_key(text: str) -> SigningKey:
-    """The inverse of `SigningKey.secret_text`. NoteError says nothing of the key."""
+    """The inverse of `SigningKey.secret_text`. A NoteError never contains parts of the key."""
     if not text.startswith(_PRIVATE):
         raise NoteError(f"a private key begins with {_PRIVATE}")
     name, key_id, algorithm, data = _key_parts(text.removeprefix(_PRIVATE))
@@ -179,7 +177,8 @@ def signing_key(text: str) -> SigningKey:
 
 
 def check_name(name: str) -> str:
-    """A key's name as it is. NoteError for one with spaces, a plus or more than 200 characters."""
+    """Returns a valid key name unchanged. NoteError for one with spaces, a plus or more than 200
+    characters."""
     if not _NAME.fullmatch(name):
         raise NoteError(f"a key's name is 1 to 200 characters without spaces and plus, not {name[:210]!r}")
     return name
@@ -199,7 +198,7 @@ def _key_parts(text: str) -> tuple[str, str, Algorithm, bytes]:
 
 
 def decode_base64(text: str) -> bytes | None:
-    """Base64 in its one canonical spelling, else None."""
+    """The bytes of canonical Base64; None for other texts."""
     try:
         data = b64decode(text, validate=True)
     except ValueError:

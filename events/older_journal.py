@@ -1,4 +1,5 @@
-"""A journal that is older than its topics, as after a restored backup: lanes close before it grows."""
+"""Detects a journal that is older than its topics, as after a restored backup, and closes its lanes before it
+grows."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -21,10 +22,11 @@ async def close_lanes(
     read_cluster_id: Callable[[], Awaitable[str]],
     topic_prefix: str,
 ) -> None:
-    """Closes each lane whose topic holds what the journal lacks, and tells of it. As the relay role.
+    """Closes each lane whose topic contains events that the journal lacks, and logs it. Needs the relay's
+    role.
 
-    Other disagreements are the relay's, which leaves the lane open. A server that is away delays the start by
-    some seconds and prevents nothing: the relay compares again.
+    The relay handles other differences, for which the lane stays open. If a server is away, the start is
+    delayed by some seconds but goes on: the relay compares again.
     """
     try:
         async with asyncio.timeout(CHECK_SECONDS_MAX):

@@ -1,18 +1,19 @@
-"""Batches that lock nothing before they decide: optimistic concurrency over the heads of lanes.
+"""Optimistic batches: decided without locks; the lanes' heads are compared at commit.
 
-A process remembers how it left its lanes. A batch reads what it decides on, decides, and sends one statement
-that commits by itself: it locks the lanes, holds their heads against those remembered, and writes; or it
-fails and has no effect.
+A process remembers the heads of its lanes as it left them. A batch reads its state, decides, and sends one
+statement that commits by itself: it locks the lanes, compares their heads with those remembered, and writes;
+or it fails and has no effect.
 
-What was decided on is what stands at the commit. A lane's state changes only in a transaction that holds the
-lane and moves its head, or stops it, which is compared too. It was read after the head had been left so; when
-the head is still the same under the lock, nothing came between, and nothing can until the commit. That goes
-for all lanes of a command, those too that it only reads. Nobody looks for earlier requests: one that was
-accepted keeps its key, so the row for the same key is missing, and the statement fails. A refusal writes no
-such row: who is refused is decided on again under the lock, where earlier requests are looked up.
+The state that was read is still current at commit. A lane's state changes only in a transaction that holds
+the lane and moves its head, or stops it, which is compared too. The state was read after the head had its
+remembered value; if the head is still the same under the lock, nothing happened in between, and nothing can
+until the commit. This holds for all lanes of a command, including those that it only reads. Earlier requests
+are not looked up: the row of an accepted request conflicts on its key, so the statement fails. A refusal
+writes no such row, so a refused command is decided again under the lock, where earlier requests are looked
+up.
 
-What fails goes the other way, which locks first (`events.lane`), and so does all that wants these lanes for a
-while: two processes that share a lane would else decide in vain again and again.
+After a failure, the batch locks first (`events.lane`), as do all others on these lanes for some seconds:
+otherwise two processes that share a lane would repeatedly decide in vain.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -29,13 +30,13 @@ from events.refusal import OutcomeUnknown
 from events.writes import Write, fit_together, send_if
 
 LOCK_FIRST_SECONDS = 1.0
-"""How long a lane is locked first after somebody else was met on it."""
+"""How long a lane is locked first after another process was noticed on it."""
 
 MAY_HAVE_COMMITTED = (*DATABASE_LOST, asyncpg.TransactionTimeoutError)
 
 
 class LanesLeft:
-    """Heads as this process left them, and the lanes on which it met others lately."""
+    """The heads as this process left them, and the lanes on which it recently noticed other processes."""
 
     def __init__(self, seconds: Callable[[], float] = monotonic) -> None:
         self._seconds = seconds
@@ -44,7 +45,7 @@ class LanesLeft:
         self._lock_first_until: dict[LaneKey, float] = {}
 
     def heads(self, lanes: Collection[LaneKey]) -> dict[LaneKey, Head] | None:
-        """None when one of the lanes has to be locked first."""
+        """The remembered heads; None when one of the lanes has to be locked first."""
         now = self._seconds()
         found: dict[LaneKey, Head] = {}
         for key in lanes:
@@ -57,14 +58,15 @@ class LanesLeft:
         return found
 
     def kept(self, heads: Mapping[LaneKey, Head]) -> dict[LaneKey, Kept]:
-        """What is kept of lanes at these heads: nothing yet, where it was kept of another."""
+        """The cache of lanes at these heads; empty for a lane whose cache belongs to another head."""
         for key, head in heads.items():
             if (kept := self._kept.get(key)) is None or kept.head != head.head:
                 self._kept[key] = Kept(head.head)
         return {key: self._kept[key] for key in heads}
 
     def committed(self, heads: Heads) -> None:
-        """Lanes as a transaction left them; who finds one otherwise than it was left here has met others."""
+        """Remembers lanes as a transaction left them. If a lane was found with another head than it was left
+        with here, other processes write to it."""
         others = [key for key, head in heads.found.items() if self._heads.get(key, head).head != head.head]
         if others:
             self.met_others(others)
@@ -75,8 +77,8 @@ class LanesLeft:
         self._lock_first_until |= dict.fromkeys(lanes, until)
 
 
-# Lane by lane, so that few of them cost few probes. None is waited for, so their order is of no matter. None
-# is looked for before the time that the deciding clock had to have been reached.
+# Lane by lane, so that few lanes cost few look-ups. It never waits for a lock, so the order does not matter.
+# It finds no lane before the earliest database time that the deciding clock allows.
 LOCKED_AND_UNMOVED = """
 select count(*)
 from unnest($1::text[], $2::bigint[], $3::bigint[], $4::bytea[]) as k (stream, lane, next_position, head)
@@ -91,18 +93,15 @@ where now() >= $5::timestamptz
 
 
 class LanesMoved(Exception):
-    """A lane is held or not as it was left, a request was accepted before, one statement cannot hold all, or
-    the clock that was decided by is too far ahead: nothing was written."""
+    """Nothing was written: a lane is locked or has moved, a request was accepted before, one statement cannot
+    hold all writes, or the deciding clock is too far ahead."""
 
 
 async def store_if_unmoved(
     connection: Connection, heads: Heads, effects: Sequence[Write], not_before: datetime
 ) -> None:
-    """Commit what was written onto the heads, with `effects`. LanesMoved when nothing came of it, as when the
-    database's time is before `not_before`.
-
-    OutcomeUnknown when the connection was lost meanwhile.
-    """
+    """Commit what was written onto the heads, with `effects`. LanesMoved when nothing was written, also when
+    the database's time is before `not_before`. OutcomeUnknown when the connection was lost meanwhile."""
     writes = heads.writes(effects)
     if not fit_together(writes):
         raise LanesMoved

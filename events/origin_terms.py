@@ -1,4 +1,4 @@
-"""Steps that a material went through: of which stage, where, and how much of it, in parts per million."""
+"""Processing steps of a material: stage, country, and share of the material in parts per million."""
 
 from typing import Annotated, Literal
 
@@ -10,12 +10,12 @@ OriginStage = Literal["extraction", "processing", "recycling"]
 SharePpm = Annotated[int, Meta(ge=1, le=MICRO)]
 STEPS_MAX = 16
 PATHS_MAX = 64
-"""Of one stage."""
+"""Paths of one stage."""
 STEP_SHARES_MAX = 768
 
 
 class StepTaken(Struct, frozen=True, kw_only=True):
-    """A step of a stage; `form` is that of the lot whose passport named it first."""
+    """A step of a stage; `form` is the form of the lot whose passport first stated it."""
 
     country: CountryCode
     form: ProductForm
@@ -23,10 +23,10 @@ class StepTaken(Struct, frozen=True, kw_only=True):
 
 
 class StagePath(Struct, frozen=True, kw_only=True):
-    """A part of the material by all steps of a stage that it went through, the earliest first.
+    """A part of the material, with all steps of a stage that it went through, the earliest first.
 
-    The parts of a stage add up to 1,000,000. `untold`: there may be steps that nobody states; a part without
-    steps that is not untold went through none.
+    The parts of a stage add up to 1,000,000. `untold`: there may be further steps that nobody states; a part
+    without steps and without `untold` went through none.
     """
 
     stage: OriginStage
@@ -38,8 +38,8 @@ class StagePath(Struct, frozen=True, kw_only=True):
 class StepShare(Struct, frozen=True, kw_only=True):
     """How much of a material went through a step; shares overlap where it went through several.
 
-    `country` None: of so much nobody states whether there were other steps of the stage. `form` None: of
-    several.
+    `country` None: for this share nobody states whether there were other steps of the stage. `form` None:
+    several forms.
     """
 
     stage: OriginStage

@@ -63,7 +63,7 @@ class OriginShare(Struct, frozen=True, kw_only=True):
 
 
 class ElementShare(Struct, frozen=True, kw_only=True):
-    """Recycled share of one element; post- and pre-consumer stay apart."""
+    """Recycled share of one element; post- and pre-consumer are stated separately."""
 
     element: Code
     post_consumer_ppb: FractionPpb = 0
@@ -80,7 +80,7 @@ class ClaimEvidence(Struct, frozen=True, kw_only=True):
 
 
 class PassportCertificate(Struct, frozen=True, kw_only=True):
-    """Of the material; of a site where `facility` is named."""
+    """A certificate of the material, or of a site if `facility` is named."""
 
     scheme: Code
     reference: Text
@@ -92,10 +92,8 @@ class PassportCertificate(Struct, frozen=True, kw_only=True):
 
 
 class Magnet(Struct, frozen=True, kw_only=True):
-    """`pieces` magnets alike: each of `mass_mg`, found at `location`.
-
-    An empty list of coatings, glues or additives says nothing of them.
-    """
+    """`pieces` identical magnets, each of `mass_mg`, placed at `location`. An empty list of coatings, glues
+    or additives means that they are not stated."""
 
     type: MagnetType
     pieces: Annotated[int, Meta(ge=1, le=1_000_000)]
@@ -132,9 +130,10 @@ class MagnetRecord(Struct, frozen=True, kw_only=True):
 
 
 class PassportContent(Struct, frozen=True, kw_only=True):
-    """`recycled` is claimed of this material; `booked` was bought apart from any material.
+    """`recycled` is claimed for this material; `booked` was bought separately from any material (book and
+    claim).
 
-    `paths`: steps before the last of a stage, where they are known; `origin` names the last alone.
+    `paths`: all steps of a stage, where earlier ones are known; `origin` names only the last one.
     """
 
     facility: UUID
@@ -157,7 +156,7 @@ class PassportContent(Struct, frozen=True, kw_only=True):
 
 
 class ElementMass(Struct, frozen=True, kw_only=True):
-    """Contained mass, rounded down; `below_detection_mg` may be there too."""
+    """Contained mass, rounded down; up to `below_detection_mg` may be contained in addition."""
 
     element: Code
     mass_mg: MassMg
@@ -165,7 +164,7 @@ class ElementMass(Struct, frozen=True, kw_only=True):
 
 
 class BatchPart(Struct, frozen=True, kw_only=True):
-    """What a transformation takes of one passport, or makes as another."""
+    """What a transformation takes of one passport's lot, or makes as the lot of a new one."""
 
     passport: UUID
     net_wet_g: MassG
@@ -180,14 +179,16 @@ class ElementLoss(Struct, frozen=True, kw_only=True):
 
 
 class CreditUse(Struct, frozen=True, kw_only=True):
-    """Claimed mass taken from what an earlier transformation, or this one, has paid in."""
+    """Claimed mass that is used from what an earlier transformation, or this one, has added to the
+    account."""
 
     transformation: UUID
     mass_mg: MassMg
 
 
 class MassBalanceLine(Struct, frozen=True, kw_only=True):
-    """One element and kind of claim: what came in, how much of it claimed, what of that may be claimed on."""
+    """One element and kind of claim: the mass that came in, its claimed part, and how much of that may be
+    claimed for outputs."""
 
     element: Code
     claim: ClaimKind

@@ -1,7 +1,8 @@
-"""Facts of payments between the sides of agreements, and of what their books call an invoice, of the
-`contracts` stream. No money moves by them.
+"""Facts of the `contracts` stream about payments between the sides of agreements, and about their own numbers
+of invoices. They move no money.
 
-`agreement` is that of the first part: a payment may be for invoices of several, all between the same two.
+`agreement` is that of the first part: a payment may be for invoices of several agreements between the same
+two organisations.
 """
 
 from datetime import date
@@ -18,7 +19,8 @@ PaidCents = Annotated[int, Meta(ge=0, le=INTEGER_MAX)]
 
 
 class PaymentPart(Struct, frozen=True, kw_only=True):
-    """What of a payment is for one invoice: above zero what its payer owes, below zero what is set off."""
+    """The part of a payment for one invoice: positive for what the payer owes, negative for what is set
+    off."""
 
     agreement: UUID
     invoice: UUID
@@ -29,10 +31,8 @@ PaymentParts = Annotated[tuple[PaymentPart, ...], Meta(min_length=1, max_length=
 
 
 class PaymentStated(Struct, frozen=True, kw_only=True):
-    """Its payer says that it has paid: the sum of the parts, on the value date, under a bank's reference.
-
-    Nothing is paid by that alone: the payee confirms what it has received.
-    """
+    """The payer states that it has paid: the sum of the parts, on the value date, under the bank's reference.
+    This alone pays nothing: the payee confirms what it has received."""
 
     TYPE: ClassVar[str] = "contracts.payment.stated.v1"
 
@@ -49,7 +49,8 @@ class PaymentStated(Struct, frozen=True, kw_only=True):
 
 
 class PaymentReceived(Struct, frozen=True, kw_only=True):
-    """Its payee says what has come: so much of each invoice is paid. `alone`: its payer had not stated it."""
+    """The payee confirms what it received: these parts of the invoices are paid. `alone`: the payer had not
+    stated the payment."""
 
     TYPE: ClassVar[str] = "contracts.payment.received.v1"
 
@@ -67,7 +68,7 @@ class PaymentReceived(Struct, frozen=True, kw_only=True):
 
 
 class PaymentDenied(Struct, frozen=True, kw_only=True):
-    """Its payee says that a stated payment has not come; it may come later."""
+    """The payee states that a payment has not arrived; it may arrive later."""
 
     TYPE: ClassVar[str] = "contracts.payment.denied.v1"
 
@@ -80,7 +81,7 @@ class PaymentDenied(Struct, frozen=True, kw_only=True):
 
 
 class PaymentWithdrawn(Struct, frozen=True, kw_only=True):
-    """Its payer takes back what it stated, before the payee has confirmed any of it."""
+    """The payer withdraws a stated payment before the payee has confirmed any of it."""
 
     TYPE: ClassVar[str] = "contracts.payment.withdrawn.v1"
 
@@ -93,7 +94,7 @@ class PaymentWithdrawn(Struct, frozen=True, kw_only=True):
 
 
 class PaymentReversed(Struct, frozen=True, kw_only=True):
-    """Its payee takes back that it received: what was paid by it is open again."""
+    """The payee withdraws its confirmation: what was paid by it is open again."""
 
     TYPE: ClassVar[str] = "contracts.payment.reversed.v1"
 
@@ -106,9 +107,8 @@ class PaymentReversed(Struct, frozen=True, kw_only=True):
 
 
 class InvoiceReferenced(Struct, frozen=True, kw_only=True):
-    """A side says under which number its own books have an invoice: the seller's, as of the document that it
-    issues by it, or the buyer's posting. The newest of a side counts; nothing else follows from it.
-    """
+    """A side states the number of an invoice in its own books: the seller's document number, or the buyer's
+    posting. The newest of each side counts; it has no other effect."""
 
     TYPE: ClassVar[str] = "contracts.invoice.referenced.v1"
 

@@ -1,4 +1,4 @@
-"""What procurement policies state, and the versions of them that a requirement was posted under."""
+"""What procurement policies state, and the policy versions that apply to a requirement."""
 
 from typing import Annotated
 from uuid import UUID
@@ -14,20 +14,19 @@ PolicyVersion = Annotated[int, Meta(ge=1, le=POLICY_VERSIONS_MAX)]
 
 
 class PortfolioLimits(Struct, frozen=True, kw_only=True):
-    """Shares of all that a round gives the requirement: recycled at least, of one third country at most.
-
-    A lot is of a country where one of its stages of origin was there; each stage counts for itself.
-    """
+    """Limits on everything that a round gives the requirement: minimum recycled share, maximum share of one
+    third country. A lot counts for a country if a stage of its origin took place there; each stage counts
+    separately."""
 
     recycled_min_ppb: FractionPpb | None = None
     third_country_max_ppb: FractionPpb | None = None
 
 
 class PolicyTerms(Struct, frozen=True, kw_only=True):
-    """The lines that a policy, or a requirement on its own, may state.
+    """The lines that a policy, or a requirement itself, may state.
 
-    `recycled_min_ppb` and `origins_excluded` are of each lot; `portfolio` of all that a round gives.
-    `strategic_project_ueur_per_kg`: per basis kg of a seller's site that is a strategic project.
+    `recycled_min_ppb` and `origins_excluded` apply to each lot; `portfolio` to everything that a round gives.
+    `strategic_project_ueur_per_kg`: added per basis kg from a seller's site that is a strategic project.
     """
 
     certificates_required: Annotated[tuple[Code, ...], Meta(max_length=CERTIFICATES_MAX)] = ()
@@ -38,7 +37,7 @@ class PolicyTerms(Struct, frozen=True, kw_only=True):
 
 
 class AppliedPolicy(Struct, frozen=True, kw_only=True):
-    """A version of a policy as a requirement took it over, from this position of the policy's lane."""
+    """A policy version as a requirement took it over, read at this position of the policy's lane."""
 
     policy: UUID
     version: PolicyVersion

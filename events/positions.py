@@ -1,4 +1,5 @@
-"""Where each reader stands on each lane: moved with the reader's effect, guarded by position."""
+"""The position of each reader on each lane: moved in the transaction of the reader's effect, by
+compare-and-set."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -9,11 +10,12 @@ from events.decision import LaneKey
 
 
 class NotOwner(Exception):
-    """Another reader of the same name has taken the lane over."""
+    """Another process that runs the same reader has taken over the lane."""
 
 
 class Place(NamedTuple):
-    """Last applied position and the head there; the offset after the last record seen and its event id."""
+    """Last applied position and the chain hash there; the offset after the last record read, and that
+    record's event id."""
 
     position: int
     head: bytes
@@ -23,7 +25,7 @@ class Place(NamedTuple):
 
 
 class Step(NamedTuple):
-    """From where a lane stands to where it will stand when an effect is stored."""
+    """A move of a reader on a lane: its place before and after an effect is stored."""
 
     key: LaneKey
     before: Place
@@ -85,7 +87,7 @@ async def read_place(pool: Pool, name: str, key: LaneKey) -> Place:
 async def move(
     connection: Connection, name: str, owner: str, key: LaneKey, before: Place, after: Place
 ) -> None:
-    """In the transaction of the effect. NotOwner when the position is not `before` any more."""
+    """Runs in the transaction of the effect. NotOwner when the position is no longer `before`."""
     status = await connection.execute(
         MOVE,
         name,
@@ -106,7 +108,7 @@ async def move(
 
 
 async def skip_repeats(pool: Pool, name: str, owner: str, key: LaneKey, before: Place, after: Place) -> None:
-    """Repeats have no effect; only the offset moves."""
+    """Moves only the offset, past repeated events, which have no effect."""
     async with acquire(pool) as connection:
         await move(connection, name, owner, key, before, after)
 
@@ -117,28 +119,27 @@ async def note_stop(pool: Pool, name: str, owner: str, key: LaneKey, reason: str
 
 
 async def note_wait(pool: Pool, name: str, owner: str, key: LaneKey, reason: str) -> None:
-    """Until the position moves."""
+    """Stores why a reader waits on a lane, until its position moves."""
     async with acquire(pool) as connection:
         await connection.execute(NOTE_WAIT, name, owner, key.stream, key.lane, reason)
 
 
 async def resume(connection: Connection, name: str, key: LaneKey) -> bool | None:
-    """An operator's word that a stopped lane may go on; its reader takes it within a third of a lease.
-
-    False when the lane was not stopped, None when no reader of that name has ever had it.
-    """
+    """Resumes a stopped lane, on an operator's command; its reader takes it up within a third of a lease.
+    False when the lane was not stopped, None when no reader of that name has ever had it."""
     stopped: bool | None = await connection.fetchval(RESUME, name, key.stream, key.lane)
     return stopped
 
 
 async def resume_lanes(connection: Connection, keys: Sequence[LaneKey]) -> list[tuple[str, LaneKey]]:
-    """As `resume`, for every reader that has stopped on one of the lanes: which, and on which lane."""
+    """As `resume`, for every reader that has stopped on one of the lanes; returns these readers and lanes."""
     rows = await connection.fetch(RESUME_LANES, [key.stream for key in keys], [key.lane for key in keys])
     return sorted((row["name"], LaneKey(row["stream"], row["lane"])) for row in rows)
 
 
 async def reread(connection: Connection, name: str, key: LaneKey) -> bool:
-    """As `resume`, after the topic was made anew: from its first record, skipping what has been applied.
+    """As `resume`, after the topic was recreated: reads from its first record, skipping what has been
+    applied.
 
     False when no reader of that name has ever had the lane.
     """
@@ -152,7 +153,7 @@ from unnest($1::text[], $2::bigint[]) as a (stream, lane) where c.stream = a.str
 
 
 async def reread_lanes(connection: Connection, keys: Sequence[LaneKey]) -> int:
-    """As `reread`, for every reader of the lanes; how many places were moved."""
+    """As `reread`, for every reader of the lanes; returns how many places were moved."""
     status = await connection.execute(REREAD_LANES, [key.stream for key in keys], [key.lane for key in keys])
     return int(status.rpartition(" ")[2])
 
@@ -165,7 +166,8 @@ insert into record.consumer (
 
 
 async def restore(connection: Connection, name: str, places: Mapping[LaneKey, Place]) -> None:
-    """Where a reader stands whose effects were taken back with the journal. As the owner."""
+    """Sets the places of a reader whose effects were recovered together with the journal. Needs the owner's
+    role."""
     await connection.executemany(RESTORE, [(name, *key, *place) for key, place in places.items()])
 
 
@@ -173,11 +175,12 @@ FORGET = "delete from record.consumer where name = $1"
 
 
 async def forget(connection: Connection, name: str) -> int:
-    """A reader begins anew with each lane's first event; how many places it had. As the owner."""
+    """Makes a reader start again at each lane's first event; returns how many places it had. Needs the
+    owner's role."""
     return int((await connection.execute(FORGET, name)).rpartition(" ")[2])
 
 
-# A service that was killed stays in it for as long as the rest of its leases lasts.
+# A killed service stays listed until its leases expire.
 AT_WORK = """
 select distinct name from record.consumer
 where leased_until between clock_timestamp() and clock_timestamp() + interval '2 minutes'
@@ -188,5 +191,5 @@ order by name
 
 
 async def at_work(connection: Connection) -> list[str]:
-    """Relay and readers that hold leases."""
+    """The relay and the readers that hold leases."""
     return [row["name"] for row in await connection.fetch(AT_WORK)]

@@ -32,11 +32,11 @@ QuotationPeriod = Literal[
 
 
 class IndexReference(Struct, frozen=True, kw_only=True):
-    """A published index: what its kilogram is counted of, its quotation period, and what stands in for a gap.
+    """A published index: what its kilogram refers to, its quotation period, and what replaces missing values.
 
-    A gap is a stretch of more than `stale_days_max` days without a value. `fallback_code` names the index
-    that then serves; without it the last value before the period does, if no more days lie after it.
-    `fx_code` is the exchange rate into the agreement's currency, read over the same period.
+    A gap is a period of more than `stale_days_max` days without a value. `fallback_code` names the index that
+    is used then; without it, the last value before the period is used, if it is no older than that at the
+    period's end. `fx_code` is the exchange rate into the agreement's currency, read over the same period.
     """
 
     code: Code
@@ -49,7 +49,7 @@ class IndexReference(Struct, frozen=True, kw_only=True):
 
 
 class SharingBand(Struct, frozen=True, kw_only=True):
-    """Of what the clamped index is above `above_micro_per_kg`, the seller has `seller_ppb`."""
+    """The seller gets `seller_ppb` of the part of the clamped index above `above_micro_per_kg`."""
 
     above_micro_per_kg: MicroAmount
     seller_ppb: FractionPpb
@@ -58,7 +58,7 @@ class SharingBand(Struct, frozen=True, kw_only=True):
 class SustainabilityClause(Struct, frozen=True, kw_only=True):
     """Amounts that the buyer pays for evidence, by the formulas of a market's rule set.
 
-    `concentrated_origins` are the listed countries whose deduction the profile states.
+    `concentrated_origins` are the listed countries to which the profile's deduction applies.
     """
 
     profile: SustainabilityProfile
@@ -68,7 +68,7 @@ class SustainabilityClause(Struct, frozen=True, kw_only=True):
 
 
 class FormPrice(Struct, frozen=True, kw_only=True):
-    """What differs for a form that the buyer may choose; a conversion below zero is a premium."""
+    """What differs for a form that the buyer may choose; a negative conversion is a premium."""
 
     form: ProductForm
     form_factor_ppb: RatioPpb
@@ -80,10 +80,10 @@ class FlatPrice(Struct, frozen=True, kw_only=True, tag="flat"):
 
 
 class MatchedPrice(Struct, frozen=True, kw_only=True, tag="matched"):
-    """A match's price and terms: only what assay and evidence change moves it, and nothing is paid twice.
+    """A match's price and terms: only differences in assay and evidence change it, and nothing is paid twice.
 
-    P_final = P + (T_final − T_match). `co_products` have the prices of the cut; a kind of term whose bids
-    are not stated here or in the penalties stays as it was matched.
+    P_final = P + (T_final − T_match). `co_products` have the prices of the cut; kinds of terms that are
+    stated neither here nor in the penalties stay as matched.
     """
 
     match: UUID
@@ -97,7 +97,7 @@ class IndexedPrice(Struct, frozen=True, kw_only=True, tag="indexed"):
     """clamp(index × FX), shared, × payable × form factor − conversion − penalties + S + differential.
 
     Floor, cap and sharing are in the agreement's currency per kg of the index; all else per kg of basis.
-    `form_factor_ppb` is kg of the index's unit in one kg of basis; `by_form` holds what differs by form.
+    `form_factor_ppb` is kg of the index's unit in one kg of basis; `by_form` has what differs by form.
     """
 
     index: IndexReference
@@ -113,11 +113,10 @@ class IndexedPrice(Struct, frozen=True, kw_only=True, tag="indexed"):
 
 
 class ContractForDifference(Struct, frozen=True, kw_only=True, tag="contract_for_difference"):
-    """Quarterly: the buyer pays what the mean price lacks to the strike, and gets its share above it.
-
-    Strike in the agreement's currency per kg of the index. With `delivered_at_index` a delivery itself is
-    paid at the index; without it the product is sold elsewhere and only differences are settled here.
-    """
+    """Quarterly: the buyer pays the difference if the mean price is below the strike, and gets its share of
+    what is above it. The strike is in the agreement's currency per kg of the index. With
+    `delivered_at_index`, deliveries are paid at the index; without it, the product is sold elsewhere and only
+    differences are settled here."""
 
     index: IndexReference
     strike_micro_per_kg: MicroAmount
@@ -127,7 +126,7 @@ class ContractForDifference(Struct, frozen=True, kw_only=True, tag="contract_for
 
 
 class CostPlusPrice(Struct, frozen=True, kw_only=True, tag="cost_plus"):
-    """Declared cost plus the seller's share of what the index is above it; never below cost."""
+    """Declared cost plus the seller's share of the index's excess over it; never below cost."""
 
     index: IndexReference
     cost_micro_per_kg: MicroAmount

@@ -1,8 +1,8 @@
-"""`public.checkpoints.v1`: of `audit.checkpoints.v1` what everybody may know, made by the signer.
+"""`public.checkpoints.v1`: the public part of `audit.checkpoints.v1`, published by the signer.
 
-The heads at every 64th event, each shown to continue the one before it on this topic, their cosignatures, and
-the changes of key, in the order of that topic. What stands here and what stands there say what is missing:
-nothing else is kept, so a topic that was made anew gets all of it again, with the same ids.
+It contains the heads at every 64th event, each with a proof that it continues the one before it on this
+topic, their cosignatures and the key changes, in the order of the audit topic. What is missing follows from
+the two topics alone; nothing else is stored, so a recreated topic gets everything again, with the same ids.
 """
 
 from collections import deque
@@ -39,23 +39,23 @@ log = structlog.get_logger("public-heads")
 
 TOPIC: Final = "public.checkpoints.v1"
 HEADS_MAX: Final = 64
-"""So many of a lane's newest heads here take further cosignatures."""
+"""How many of a lane's newest heads still get further cosignatures."""
 PUBLISHED_AT_ONCE: Final = 256
 
 
 class _Missing(NamedTuple):
-    """What was learnt from the other topic, and its bytes there."""
+    """A message of the audit topic, decoded and as bytes."""
 
     found: Head | Witnessed | HandedOver
     body: bytes
 
 
 class _Held(Exception):
-    """The database does not show that a head continues what stands on the topic: one sentence."""
+    """The database does not prove that a head continues the topic; one sentence says why."""
 
 
 class PublicHeads:
-    """Knows what stands on the topic, and what is missing there."""
+    """Tracks what is on the public topic, and what is missing there."""
 
     def __init__(
         self, writer: TopicWriter, *, source: str, topic_prefix: str, clock: Callable[[], datetime]
@@ -82,10 +82,11 @@ class PublicHeads:
         """The lane's newest head on the topic, as far as it was read."""
         return None if self._ledger is None else self._ledger.newest(lane)
 
-    # --- what stands on it
+    # --- what is on it
 
     async def learn(self, consumer: Consumer, first_key: VerifierKey) -> bool:
-        """Read the topic to its end. True: begun anew, so `take` has to be told everything once more."""
+        """Read the topic to its end. True: it was read from its beginning, so `take` needs all messages
+        again."""
         if self._topic not in await consumer.topics():
             if not self._absent_told:
                 log.warning("public_topic_absent", topic=self._topic, help="lodestone topics")
@@ -123,7 +124,7 @@ class PublicHeads:
                 pass
 
     def _stands(self, ledger: Ledger, found: Head | Witnessed | HandedOver) -> bool:
-        """Whether it is there already, or comes too late."""
+        """Whether it is already on the topic, or comes too late."""
         match found:
             case Head(lane=lane, checkpoint=checkpoint):
                 newest = ledger.newest(lane)
@@ -141,11 +142,11 @@ class PublicHeads:
     # --- what is missing
 
     def begin_anew(self) -> None:
-        """`take` is told everything once more."""
+        """Start again: `take` needs all messages again."""
         self._missing.clear()
 
     def take(self, found: Learnt, body: bytes) -> None:
-        """What stands on the other topic, in its order."""
+        """Take the next message of the audit topic, in its order."""
         match found:
             case Head() | Witnessed() if not is_public(found.checkpoint.size):
                 return
@@ -156,10 +157,8 @@ class PublicHeads:
                 return
 
     async def publish(self, pool: Pool) -> None:
-        """All that is missing, but for lanes whose heads the database does not show to continue: `held`.
-
-        What was not acknowledged, when Kafka or the database is away, is still missing.
-        """
+        """Publish all that is missing, except for lanes in `held`, whose heads the database does not prove to
+        continue. Unacknowledged messages, when Kafka or the database is away, are still missing."""
         before, self.held = self.held, {}
         left: list[_Missing] = []
         try:
@@ -172,7 +171,8 @@ class PublicHeads:
                     log.error("public_heads_held", stream=lane.stream, lane=lane.lane, reason=told)
 
     async def _publish_some(self, pool: Pool) -> list[_Missing]:
-        """The first that are missing, up to a change of key, or that alone; what of them has to wait."""
+        """Publish the first missing messages up to a key change, or the key change alone; returns those that
+        have to wait."""
         ledger = self._ledger
         assert ledger is not None, "nothing is missing on a topic that was not read"
         same_key = takewhile(lambda each: not isinstance(each.found, HandedOver), self._missing)
@@ -207,14 +207,14 @@ class PublicHeads:
         return left
 
     def _repeated(self, found: Witnessed | HandedOver, body: bytes) -> Message:
-        """The same message as on the other topic."""
+        """The same message as on the audit topic."""
         if isinstance(found, HandedOver):
             return self._message("key-rotation", Rotated.TYPE, "key", body, self._clock())
         cosigned_at = datetime.fromtimestamp(found.timestamp, UTC)
         return self._message("cosignature", Cosigned.TYPE, found.checkpoint.origin, body, cosigned_at)
 
     async def _signed(self, connection: Connection, head: Head, before: Checkpoint | None) -> Message:
-        """With the proof that it continues `before`. _Held."""
+        """The head with the proof that it continues `before`. Raises _Held."""
         lane, checkpoint = head.lane, head.checkpoint
         where = f"{lane.stream}/{lane.lane}"
         signed_at = await seals.read_signed_at(connection, lane, checkpoint.size, checkpoint.root)
@@ -251,6 +251,6 @@ class PublicHeads:
 
 
 def _before(ledger: Ledger, newest: dict[LaneKey, Checkpoint], lane: LaneKey) -> Checkpoint | None:
-    """The lane's head before the next one: one that is about to be published, or stands there."""
+    """The lane's latest head: one that is about to be published, or is on the topic."""
     standing = ledger.newest(lane)
     return newest.get(lane) or (None if standing is None else standing.checkpoint)

@@ -1,6 +1,6 @@
 """The one Kafka writer for views of the record: public and partner topics.
 
-A repeat after a crash carries the same `ce_id`, so that a consumer can drop it.
+A repeat after a crash has the same `ce_id`, so that consumers can drop it.
 """
 
 import asyncio
@@ -40,7 +40,7 @@ ID_CHARACTERS = 36
 _ID = header_name("ce_id") + varint(ID_CHARACTERS)
 TIME_CHARACTERS_MAX = len("2001-02-03T04:05:06.000007+00:00")
 _TIME_OF = [header_name("ce_time") + varint(length) for length in range(TIME_CHARACTERS_MAX + 1)]
-"""By the length of the time."""
+"""The header `ce_time` up to its value, by the length of the value."""
 _SUBJECT = header_name("ce_subject")
 OWN_HEADERS = 3
 
@@ -48,7 +48,7 @@ OWN_HEADERS = 3
 class Message(Struct, frozen=True, kw_only=True, gc=False):
     """One CloudEvent of a topic that is a view of the record; `data` is JSON.
 
-    Kafka's own timestamp of its record is `time` as well, so that it tells no more.
+    Kafka's own timestamp of the record is also `time`, so it reveals nothing more.
     """
 
     topic: str
@@ -67,12 +67,12 @@ class NotPublished(Exception):
 
 
 def derived_id(*parts: str | bytes) -> UUID:
-    """UUIDv8 from SHA-256 over the parts, each with its length before it: the same parts, the same id."""
+    """UUIDv8 from SHA-256 over the parts, each prefixed with its length: the same parts give the same id."""
     return DerivedIds(*parts).of()
 
 
 class DerivedIds:
-    """`derived_id` of many that begin with the same parts: these are hashed once."""
+    """`derived_id` for many ids that begin with the same parts, which are hashed only once."""
 
     def __init__(self, *parts: str | bytes) -> None:
         self._shared = sha256(b"".join(map(_framed, parts)))
@@ -80,7 +80,7 @@ class DerivedIds:
         self._before_id.update(ID_BYTES.to_bytes(4, "big"))
 
     def of_id(self, identity: UUID) -> UUID:
-        """As `of` its bytes."""
+        """As `of`, for the bytes of an id."""
         own = self._before_id.copy()
         own.update(identity.int.to_bytes(ID_BYTES))
         return digest_id(own.digest())
@@ -98,7 +98,7 @@ def _framed(part: str | bytes) -> bytes:
 
 
 class MessageKind(Struct, frozen=True, gc=False):
-    """What all messages of a type from a source share. `headers`: how theirs begin, with their count."""
+    """What all messages of a type and source share. `headers`: their count and their common first headers."""
 
     name: str
     headers: bytes
@@ -106,7 +106,7 @@ class MessageKind(Struct, frozen=True, gc=False):
 
 @lru_cache(maxsize=1_024)
 def message_kind(name: str, source: str, further: int = 0) -> MessageKind:
-    """Of messages that have so many `further` headers behind those of CloudEvents."""
+    """The kind of messages that have `further` headers after those of CloudEvents."""
     shared = written_headers(
         [
             ("ce_type", name.encode()),
@@ -120,7 +120,7 @@ def message_kind(name: str, source: str, further: int = 0) -> MessageKind:
 
 
 def written(message: Message) -> WrittenRecord:
-    """The record that `message` is on its topic. BodyTooLarge."""
+    """The encoded Kafka record of `message`. BodyTooLarge."""
     return written_event(
         written_text(message.key.encode()),
         message.id,
@@ -132,13 +132,13 @@ def written(message: Message) -> WrittenRecord:
 
 
 Moment: TypeAlias = tuple[int, bytes]
-"""A time as records tell it: their own timestamp in milliseconds, and a header, with the name of the one
-behind it."""
+"""A time as records contain it: their timestamp in milliseconds, and the time header together with the name
+of the next one."""
 
 
 def moment(time: datetime) -> Moment:
     since = time - EPOCH
-    # As the record's own headers have it, ten times as fast as `isoformat`.
+    # The format of the record's own headers, ten times as fast as `isoformat`.
     text = _encode(time)[1:-1]
     return (
         since.days * DAY_MS + since.seconds * 1_000 + since.microseconds // 1_000,
@@ -155,24 +155,24 @@ def written_event(
     data: bytes,
     further: bytes = b"",
 ) -> WrittenRecord:
-    """As `written`: CloudEvents 1.0 attributes in Kafka's binary mode, and `further` headers behind them, as
-    many as those of the kind have. `key` and `subject` as `written_text` has them."""
+    """As `written`: CloudEvents 1.0 attributes in Kafka's binary mode, then the `further` headers, as many as
+    the kind declares. `key` and `subject` are encoded by `written_text`."""
     size = len(data)
     if size > BODY_BYTES_MAX:
         raise BodyTooLarge(f"{kind.name}: {size} bytes exceed {BODY_BYTES_MAX}")
     at_ms, time = at
-    # Without a call: this is done for every record.
+    # Inlined: this runs for every record.
     text = str(identity).encode() if type(identity) is IN_C else _encode(identity)[1:-1]
     length = SHORT[size] if size < SHORTS else varint(size)
     return at_ms, key + length, data, b"".join((kind.headers, text, time, subject, further))
 
 
 Place: TypeAlias = tuple[str, int]
-"""Topic and partition."""
+"""A topic and partition."""
 
 
 class Waiting(NamedTuple):
-    """Records of one partition."""
+    """Records that wait for one partition."""
 
     records: Sequence[WrittenRecord]
     sent: "asyncio.Future[None]"
@@ -181,8 +181,8 @@ class Waiting(NamedTuple):
 class TopicWriter:
     """Sends records in order and waits for all of them; replaces its producer after an error.
 
-    While some of a partition are under way what comes for it waits, and goes together: no partition waits for
-    another.
+    While a send to a partition is under way, new records for it wait and are sent together; no partition
+    waits for another.
     """
 
     def __init__(
@@ -194,10 +194,8 @@ class TopicWriter:
         self._sending: set[asyncio.Task[None]] = set()
 
     async def publish(self, messages: Iterable[Message]) -> None:
-        """Returns when Kafka has acknowledged all. NotPublished: some may be there, some not.
-
-        BodyTooLarge before anything is sent. What a caller that is cancelled has left waiting is not sent.
-        """
+        """Returns when Kafka has acknowledged all. NotPublished: some may be on the topic, some not.
+        BodyTooLarge before anything is sent. Waiting records of a cancelled caller are not sent."""
         places: dict[Place, list[WrittenRecord]] = {}
         for message in messages:
             places.setdefault((message.topic, message.partition), []).append(written(message))
@@ -230,7 +228,7 @@ class TopicWriter:
         return waiting.sent
 
     async def _send_all(self, place: Place) -> None:
-        """As long as something waits."""
+        """Sends as long as records wait."""
         while group := [waiting for waiting in self._waiting.pop(place) if not waiting.sent.done()]:
             self._waiting[place] = []
             try:
@@ -263,7 +261,7 @@ class TopicWriter:
 
 
 def batches(records: Sequence[WrittenRecord]) -> Iterator[WrittenBatch]:
-    """Of one partition, in order."""
+    """The records of one partition as batches, in order."""
     while True:
         writer = RecordWriter(PRODUCER_BATCH_BYTES)
         records = writer.take(records)

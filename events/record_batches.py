@@ -1,6 +1,6 @@
-"""Kafka record batches (format 2): records written in parts, of journal rows with headers cut from them.
+"""Encodes Kafka record batches (format 2) in pieces; headers of journal rows are cut from their bodies.
 
-The bytes are those that aiokafka's builder makes of the same records; a test compares them.
+The bytes equal those of aiokafka's builder for the same records; a test compares them.
 """
 
 import struct
@@ -17,7 +17,7 @@ from events.chain import HASH_BYTES
 from events.codec import CONTENT_TYPE, SPEC_VERSION
 
 Rows: TypeAlias = Sequence[Any]
-"""Of each: position, body, chain."""
+"""Rows of position, body and chain hash."""
 Headers: TypeAlias = Sequence[tuple[str, bytes]]
 
 MAGIC = 2
@@ -32,11 +32,11 @@ CRC = struct.Struct(">I")
 MAGIC_AT = struct.calcsize(">qii")
 _UNCHECKED = struct.Struct(">qiibI")
 _CHECKED = struct.Struct(">hiqqqhii")
-"""The head up to its CRC, and what it is the CRC of but for the records."""
+"""The batch header up to its CRC, and the part after it, which the CRC covers together with the records."""
 
 
 def _written(left: int) -> bytes:
-    """Seven bits to a byte, the lowest first."""
+    """Seven bits per byte, the lowest first."""
     if 0x3FFF < left < 0x200000:
         return bytes((left & 0x7F | 0x80, left >> 7 & 0x7F | 0x80, left >> 14))
     found = bytearray()
@@ -48,17 +48,17 @@ def _written(left: int) -> bytes:
 
 
 SHORT = tuple(_written(number << 1) for number in range(8192))
-"""All varints of at most two bytes: most lengths and places are among them."""
+"""All varints of at most two bytes, which most lengths and offset deltas are."""
 SHORTS = len(SHORT)
 
 
 def varint(number: int) -> bytes:
-    """A natural number as Kafka writes it: zigzag, so that negative ones may be short too."""
+    """A non-negative number as Kafka's zigzag varint."""
     return SHORT[number] if number < SHORTS else _written(number << 1)
 
 
 def written_text(value: bytes) -> bytes:
-    """With its length before it, as it stands in a record."""
+    """A text with its length before it, as in a record."""
     size = len(value)
     return (SHORT[size] if size < SHORTS else varint(size)) + value
 
@@ -69,7 +69,7 @@ def header_name(name: str) -> bytes:
 
 
 class WrittenHeaders(Struct, frozen=True, gc=False):
-    """Some of a record's headers, one after another, as they stand in it."""
+    """Some encoded headers of a record, concatenated."""
 
     number: int
     written: bytes
@@ -83,7 +83,7 @@ def written_headers(headers: Headers) -> WrittenHeaders:
 NO_ATTRIBUTES = b"\0"
 _NO_DELAY = NO_ATTRIBUTES + b"\0"
 _STARTS = tuple(_NO_DELAY + place for place in SHORT)
-"""How a record begins, by its place in the batch."""
+"""The first bytes of a record, by its offset delta in the batch."""
 HEADERS_COUNT = 9
 _HEADERS_ID = varint(HEADERS_COUNT) + written_text(b"ce_id") + varint(36)
 _TYPE = written_text(b"ce_type")
@@ -94,13 +94,13 @@ _CONTENT_POSITION = tuple(
     written_text(b"content-type") + written_text(CONTENT_TYPE) + written_text(b"position") + varint(digits)
     for digits in range(len(str(2**63)) + 1)
 )
-"""By the number of digits."""
+"""The headers `content-type` and `position` up to the position's digits, by their number."""
 CHAIN_HEX_BYTES = 2 * HASH_BYTES
 CHAIN_HEADER = written_text(b"chain") + varint(CHAIN_HEX_BYTES)
 
 
 class BatchBytes:
-    """A batch as it is sent, in pieces. The library joins it to what it writes before it."""
+    """A batch as it is sent, in pieces. aiokafka concatenates it with what it writes before."""
 
     __slots__ = ("_size", "pieces")
 
@@ -119,12 +119,12 @@ class BatchBytes:
 
 
 class WrittenBatch(BatchBuilder):  # type: ignore[misc]  # aiokafka has no types
-    """Records as one batch, which aiokafka's producer sends as one of its own."""
+    """Records as one batch, which aiokafka's producer sends like its own batches."""
 
     def __init__(
         self, records: Sequence[bytes], count: int, timestamp_ms: int, timestamp_ms_max: int
     ) -> None:
-        """`records` stand one after another, in pieces of any size. `timestamp_ms` is that of the first."""
+        """`records` are the encoded records, in pieces of any size. `timestamp_ms` is that of the first."""
         self._relative_offset = count
         self._timestamps_ms = (timestamp_ms, timestamp_ms_max)
         self._records = records
@@ -153,7 +153,7 @@ class WrittenBatch(BatchBuilder):  # type: ignore[misc]  # aiokafka has no types
 
 
 class RecordBatch(WrittenBatch):
-    """Consecutive records of a lane. `first` and `last` are journal positions, both contained."""
+    """Consecutive records of a lane. `first` and `last` are journal positions, both inclusive."""
 
     def __init__(self, records: Sequence[bytes], *, first: int, last: int, timestamp_ms: int) -> None:
         super().__init__(records, last - first + 1, timestamp_ms, timestamp_ms)
@@ -162,11 +162,12 @@ class RecordBatch(WrittenBatch):
 
 
 class _Shape(NamedTuple):
-    """What bodies share whose type, source, and lengths of subject and time are the same.
+    """What bodies share that have the same type, source, and lengths of subject and time.
 
-    `cut` gives the id, what stands before the subject, it, what stands before the time, it, and what follows.
-    Of a record, `between` stands from the id to the time, `behind` from there to the subject; `length` is all
-    but its beginning, its body with the length of that, and its position.
+    `cut` splits a body into the id, the part before the subject, the subject, the part before the time, the
+    time, and the rest. In a record, `between` is what follows the id up to the time, `behind` what follows it
+    up to the subject; `length` excludes the record's beginning, its body with length prefix, and its
+    position.
     """
 
     cut: Callable[[bytes], tuple[bytes, ...]]
@@ -184,13 +185,13 @@ _BEFORE_TIME = b'","time":"'
 _AFTER_TIME = b'",'
 _SHAPES_MAX = 1_024
 _SUBJECT_KEPT_BYTES_MAX = 64
-"""So much more than this stands behind the time that what is kept cuts any body."""
+"""A shape with a longer subject is not cached: a cached one has to fit into the shortest body of its type."""
 _shapes: dict[bytes, _Shape] = {}
-"""The last of each type, by how that begins in a body."""
+"""The last shape of each type, by the first bytes of a body."""
 
 
 def _shape(body: bytes) -> _Shape:
-    """That of a body: none of the members up to the time holds a quote."""
+    """The shape of a body: no member up to the time contains a quote."""
     part = body.split(b'"', 20)
     name, source, subject, time = part[7], part[11], part[15], part[19]
     before_subject = b'","type":"%b","source":"%b","subject":"' % (name, source)
@@ -212,7 +213,7 @@ def _shape(body: bytes) -> _Shape:
 
 
 class BatchWriter:
-    """Fills a batch of at most `bytes_max` with consecutive rows; a first row is taken whatever its size."""
+    """Fills a batch of at most `bytes_max` with consecutive rows; the first row may be larger."""
 
     def __init__(self, bytes_max: int) -> None:
         self._bytes_max = bytes_max
@@ -222,7 +223,7 @@ class BatchWriter:
         self.rows = 0
 
     def take(self, rows: Rows) -> Rows:
-        """Adds the rows that still fit and returns the others. AssertionError for a hole before a row."""
+        """Adds the rows that still fit and returns the rest. AssertionError for a gap before a row."""
         if rows and not self._first:
             self._first = rows[0][0]
         parts: list[bytes] = []
@@ -271,21 +272,19 @@ class BatchWriter:
         return rows[taken:] if taken < len(rows) else ()
 
     def end(self, timestamp_ms: int) -> RecordBatch:
-        """The batch of what was taken, which is something."""
+        """The batch of what was taken; it must not be empty."""
         last = self._first + self.rows - 1
         return RecordBatch(self._records, first=self._first, last=last, timestamp_ms=timestamp_ms)
 
 
 WrittenRecord: TypeAlias = tuple[int, bytes, bytes, bytes]
-"""A record but for its place in a batch, in pieces: its value is copied once, into the batch.
-
-Its timestamp in milliseconds, its key and the length of its value, its value, its headers as they stand in it
-with their count. A tuple, which is made and taken apart in less time than a struct.
-"""
+"""An encoded record without its offset delta, in pieces, so that its value is copied only once, into the
+batch: timestamp in milliseconds; key and length of the value; value; headers with their count. A tuple, since
+it is faster than a struct."""
 
 
 class RecordWriter:
-    """Fills a batch of at most `bytes_max` with any records; a first one is taken whatever its size."""
+    """Fills a batch of at most `bytes_max` with any records; the first one may be larger."""
 
     def __init__(self, bytes_max: int) -> None:
         self._bytes_max = bytes_max
@@ -295,7 +294,7 @@ class RecordWriter:
         self._count = 0
 
     def take(self, records: Sequence[WrittenRecord]) -> Sequence[WrittenRecord]:
-        """Adds the records that still fit and returns the others."""
+        """Adds the records that still fit and returns the rest."""
         parts: list[bytes] = []
         size, bytes_max, count = self._size, self._bytes_max, self._count
         first_ms, last_ms = self._first_ms, self._last_ms
@@ -327,5 +326,5 @@ class RecordWriter:
         return others
 
     def end(self) -> WrittenBatch:
-        """The batch of what was taken, which is something."""
+        """The batch of what was taken; it must not be empty."""
         return WrittenBatch(self._records, self._count, self._first_ms, self._last_ms)

@@ -1,4 +1,5 @@
-"""Why a command was not accepted: one class per reason, its docstring is the sentence the caller reads."""
+"""Why a command was not accepted: one class per reason, whose docstring is the sentence that the caller
+reads."""
 
 from collections.abc import Sequence
 from typing import ClassVar
@@ -9,7 +10,7 @@ from events.counts import with_counts
 
 
 class Caution(Struct, frozen=True, kw_only=True):
-    """Something its caller should know about what was accepted all the same."""
+    """A warning to the caller about a command that was accepted."""
 
     code: str
     text: str

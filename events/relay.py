@@ -1,7 +1,7 @@
 """PROCESS journal → Kafka, lane by lane, in order, at least once.
 
-A lane has one send under way at most. Watermarks follow what Kafka has acknowledged, by compare-and-set and
-never past it; no send waits for them, and no transaction is open meanwhile.
+Each lane has at most one send under way. Watermarks follow Kafka's acknowledgements by compare-and-set and
+never pass them; sends do not wait for them, and no transaction is open meanwhile.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ from events.watermarks import Move, clear_stops, move_watermarks, note_stop, rel
 
 log = structlog.get_logger("relay")
 
-# What Kafka says about a lane's records or rights, again and again; everything else is waited out.
+# Errors about a lane's records or rights, which persist; all other errors are waited out.
 LASTING = (
     MessageSizeTooLargeError,
     RecordListTooLargeError,
@@ -42,7 +42,7 @@ LAST_CHECK_SECONDS_MAX = 2.0
 
 
 class Limits(NamedTuple):
-    """Seconds, rows, bytes and counts of a relay."""
+    """Limits of a relay, in seconds, rows, bytes and counts."""
 
     poll_seconds: float = 0.003
     poll_again_seconds: float = 0.002
@@ -64,7 +64,7 @@ DEFAULT_LIMITS = Limits()
 
 
 class Relay:
-    """One relay for every lane that it can lease; a second one waits for expired leases."""
+    """Publishes every lane that it can lease; a second relay waits for leases that expire."""
 
     def __init__(
         self,
@@ -108,7 +108,7 @@ class Relay:
         self._stopping.set()
 
     async def run(self) -> None:
-        """Until `stop`. Trouble with Kafka or the database is waited out; a lane at fault is `stopped`."""
+        """Runs until `stop`. Errors of Kafka or the database are waited out; a faulty lane is `stopped`."""
         leases = asyncio.create_task(self._keep_leases(), name="relay-leases")
         watermarks = asyncio.create_task(self._keep_watermarks(), name="relay-watermarks")
         pause = self._limits.retry_seconds_min
@@ -136,7 +136,7 @@ class Relay:
 
     async def _end(self, leases: asyncio.Task[None], watermarks: asyncio.Task[None]) -> None:
         if self._checking is not None:
-            # Cancelled while it stops its consumer, it would leave a connection of aiokafka open.
+            # If it were cancelled while it stops its consumer, a connection of aiokafka would stay open.
             await asyncio.wait([self._checking], timeout=LAST_CHECK_SECONDS_MAX)
         tasks = [leases, *self._busy.values(), *([self._checking] if self._checking else [])]
         for task in tasks:
@@ -172,11 +172,12 @@ class Relay:
             await asyncio.sleep(self._limits.lease_seconds / 3)
 
     def _check_again(self, key: LaneKey) -> None:
-        """Nothing more is sent on the lane before topic and journal were compared from its watermark on."""
+        """Before anything more is sent on the lane, topic and journal have to be compared from its watermark
+        on."""
         self._acknowledged.pop(key, None)
 
     async def _turn(self, connection: Connection) -> bool:
-        """Start a send on every lane that is due; whether one was."""
+        """Start a send on every lane that is due; returns whether there was one."""
         now = time.monotonic()
         self._start_check(now)
         after = {
@@ -217,7 +218,8 @@ class Relay:
             self._checking = asyncio.create_task(self._check_each(unchecked), name="relay-check")
 
     async def _check_each(self, keys: set[LaneKey]) -> None:
-        """All at once; one by one when that fails, so that a partition without a leader delays no other."""
+        """Check lanes all at once; one by one if that fails, so that a partition without a leader delays no
+        other."""
         try:
             await self._check(keys)
         except (*DATABASE_ERRORS, KafkaError) as error:
@@ -227,7 +229,7 @@ class Relay:
                     await self._check_each({key})
 
     async def _check(self, keys: set[LaneKey]) -> None:
-        """Compare what Kafka holds past the watermarks with the journal, before the first send."""
+        """Compare Kafka's records after the watermarks with the journal, before the first send."""
         self._cluster_id = await self._read_cluster_id()
         leases = await take_leases(self._pool, self._owner, self._limits.lease_seconds)
         watermarks = {
@@ -264,7 +266,7 @@ class Relay:
         self.stopped[key] = reason
 
     async def _publish(self, key: LaneKey, rows: Rows) -> None:
-        """Send a lane's next rows; one that is far behind catches up in large chunks instead."""
+        """Send a lane's next rows; a lane that is far behind catches up in large chunks instead."""
         try:
             if len(rows) < self._limits.poll_rows:
                 for batch in batches(rows, self._limits.batch_bytes):
@@ -282,7 +284,8 @@ class Relay:
             del self._busy[key]
 
     async def _catch_up(self, key: LaneKey) -> None:
-        """Batch after batch until the lane is level; the next one is read and built while Kafka takes one."""
+        """Send batch after batch until the lane has caught up; the next one is built while Kafka receives
+        one."""
         async with self._places:
             if key not in self._acknowledged:
                 return
@@ -304,7 +307,7 @@ class Relay:
                 await asyncio.gather(coming, return_exceptions=True)
 
     async def _send_batch(self, key: LaneKey, batch: RecordBatch) -> bool:
-        """False when Kafka may not have everything, or the lane has to be checked for another reason."""
+        """False when Kafka may lack some of it, or the lane has to be checked for another reason."""
         before = self._acknowledged.get(key)
         if before is None:
             return False
@@ -330,7 +333,8 @@ class Relay:
         return True
 
     async def _send(self, producer: Producer, key: LaneKey, batch: RecordBatch) -> tuple[int, int]:
-        """First and last Kafka offset. What was sent before it was acknowledged could leave a hole."""
+        """Returns the first and last Kafka offset. The next batch waits for the acknowledgement, since it
+        could otherwise leave a gap."""
         sending = await producer.send_batch(batch, record_topic(self._prefix, key.stream), partition=key.lane)
         crash_point("relay.sent")
         first = (await sending).offset
@@ -340,7 +344,8 @@ class Relay:
         return first, first + batch.record_count() - 1
 
     async def _keep_watermarks(self) -> None:
-        """One statement for all that was acknowledged in a while; at the end, until nothing is left."""
+        """Stores all watermarks acknowledged in an interval with one statement; at the end, until none is
+        left."""
         while self._moves or not self._stopping.is_set():
             await self._to_move.wait()
             self._to_move.clear()
@@ -356,7 +361,8 @@ class Relay:
             self._moving = {}
 
     async def _move(self, moves: Mapping[LaneKey, Move]) -> None:
-        """A lane whose watermark stood elsewhere, or whose topic is a new one, is checked."""
+        """Moves watermarks; a lane whose watermark was elsewhere, or whose topic is new, has to be
+        checked."""
         moved = await move_watermarks(self._pool, list(moves.values()), self._cluster_id)
         crash_point("relay.watermark")
         for key, move in moves.items():
@@ -368,7 +374,8 @@ class Relay:
                 self._check_again(key)
 
     async def _count_failure(self, key: LaneKey, error: Exception) -> None:
-        """Check it anew, after a longer wait each time; what Kafka refuses for its own sake is stopped."""
+        """Checks the lane again, after a longer wait each time; stops it if Kafka refuses its records or
+        rights."""
         self._check_again(key)
         count = self._failures[key] = self._failures.get(key, 0) + 1
         pause = min(self._limits.retry_seconds_min * 2 ** (count - 1), self._limits.retry_seconds_max)
@@ -378,7 +385,7 @@ class Relay:
 
 
 def _raise_if_ended(*tasks: asyncio.Task[None]) -> None:
-    """Tasks that run as long as the relay end only by a fault of this program."""
+    """Tasks that run as long as the relay end only through a bug; raises it."""
     for task in tasks:
         if task.done():
             task.result()

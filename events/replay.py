@@ -1,4 +1,4 @@
-"""Feeds a range of the record, from journal or topic, to whoever asks; takes lost events back from Kafka."""
+"""Reads ranges of the record from journal or topic; recovers lost events from Kafka."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import NamedTuple
@@ -20,13 +20,13 @@ LAST = 2**62
 
 
 class BrokenRecord(Exception):
-    """A hole, a fork, an edit or an undecodable event: the range cannot be fed any further."""
+    """A gap, a fork, an edit or an undecodable event: the range cannot be read any further."""
 
 
 class History:
-    """A lane's bodies from its first on: the chain over them, and the roots that were signed of them.
+    """Checks a lane's bodies from the first one on, against their chain and the signed roots.
 
-    `roots` by the number of events that they hold; `sealed`: the largest of those numbers that was reached.
+    `roots` by number of events; `sealed`: the largest of these numbers that was reached.
     """
 
     def __init__(self, key: LaneKey, deployment_id: UUID, roots: Mapping[int, bytes]) -> None:
@@ -41,7 +41,7 @@ class History:
         return self._tree.size
 
     def take(self, body: bytes, chain: bytes | None) -> None:
-        """The next body and the head that is claimed for it. BrokenRecord when it cannot be that."""
+        """Takes the next body and its claimed chain hash. BrokenRecord when they do not match."""
         head = next_head(self.head, body)
         self._tree.append(leaf_hash(body))
         if chain != head:
@@ -56,7 +56,7 @@ class History:
         self.head = head
 
     def end(self) -> None:
-        """BrokenRecord when events are missing over which a head was signed."""
+        """BrokenRecord when events under a signed head are missing."""
         last = max(self._roots, default=0)
         if self.position < last:
             raise BrokenRecord(f"{self._where()} is the last, and a head over {last} events was signed")
@@ -68,10 +68,8 @@ class History:
 async def check_journal(
     connection: Connection, key: LaneKey, deployment_id: UUID, roots: Mapping[int, bytes]
 ) -> History:
-    """The whole lane as the journal holds it, hashed and compared with what was signed; nothing is decoded.
-
-    Raises BrokenRecord.
-    """
+    """Hashes a whole lane of the journal and compares it with the signed roots; decodes nothing. Raises
+    BrokenRecord."""
     history = History(key, deployment_id, roots)
     last, head = await read_head(connection, key)
     while rows := await read_rows(connection, key, history.position, last, CHUNK_EVENTS):
@@ -88,9 +86,10 @@ async def check_journal(
 async def from_journal(
     pool: Pool, key: LaneKey, *, after: int = 0, upto: int = LAST, chunk: int = CHUNK_EVENTS
 ) -> AsyncIterator[Sequence[Recorded]]:
-    """Events of a lane after a position, up to and with another, in order; each chunk's chain is verified.
+    """Events of a lane after position `after`, up to and including `upto`, in order; the chain of each chunk
+    is verified.
 
-    Only bodies and chain of the range are trusted to lie in the journal. Raises BrokenRecord.
+    Reads only bodies and chain hashes of the range. Raises BrokenRecord.
     """
     async with acquire(pool) as connection:
         head = await _head_at(connection, key, after)
@@ -137,7 +136,7 @@ async def from_topic(
     after: int = 0,
     upto: int = LAST,
 ) -> AsyncIterator[Sequence[Recorded]]:
-    """As `from_journal`, from Kafka alone: read from the first event, verified, repeats left out."""
+    """As `from_journal`, from Kafka alone: reads and verifies from the first event on, leaves out repeats."""
     head, position = genesis(deployment_id, key.stream, key.lane), 0
     hashes: list[bytes] = []
     topic = record_topic(topic_prefix, key.stream)
@@ -173,11 +172,12 @@ LOCK = "select clock_timestamp() from record.lane where stream = $1 and lane = $
 async def restore_lane(
     pool: Pool, consumer: Consumer, key: LaneKey, apply: Apply, *, topic_prefix: str = ""
 ) -> int:
-    """Recovery of a journal that is older than its topic: appends what only Kafka holds, with its effects.
+    """Recovers a journal that is older than its topic: appends the events that only Kafka has, with their
+    effects.
 
     Bytes, positions and chain are Kafka's own. Returns the number of events. BrokenRecord when the topic
-    is not the journal's, or does not continue it: there are two histories. Idempotency keys of those events
-    are not restored.
+    belongs to another journal, or does not continue this one: then there are two histories. Idempotency keys
+    of these events are not restored.
     """
     async with acquire(pool) as connection:
         last, head = await read_head(connection, key)
@@ -220,7 +220,7 @@ async def _take_back(
 
 
 class WholeLane(NamedTuple):
-    """A lane taken back from its first event: what was verified, its last event and where that lies."""
+    """A lane recovered from its first event on: what was verified, its last event and that event's offset."""
 
     history: History
     last_offset: int | None
@@ -238,10 +238,8 @@ async def restore_whole_lane(
     *,
     topic_prefix: str = "",
 ) -> WholeLane:
-    """Recovery of a journal that was lost: every event of the topic that it lacks, with its effects.
-
-    BrokenRecord where the topic is not one history under all that was signed (`roots` by number of events).
-    """
+    """Recovers a lost journal: appends every event of the topic that it lacks, with its effects. BrokenRecord
+    when the topic is not a single history that matches all signed `roots` (by number of events)."""
     history = History(key, deployment_id, roots)
     async with acquire(pool) as connection:
         kept, head = await read_head(connection, key)
@@ -278,7 +276,7 @@ async def restore_whole_lane(
 
 
 async def _check_repeats(pool: Pool, key: LaneKey, repeats: Sequence[Recorded]) -> None:
-    """BrokenRecord unless each is what the journal holds at its position."""
+    """BrokenRecord unless each repeat equals the journal's event at its position."""
     if not repeats:
         return
     async with acquire(pool) as connection:
@@ -292,5 +290,5 @@ async def _check_repeats(pool: Pool, key: LaneKey, repeats: Sequence[Recorded]) 
 
 
 def stored_type(event: Recorded) -> str:
-    """The type as it was written; a decoded event bears the newest version of it."""
+    """The type as it was written; a decoded event has the newest version of it."""
     return decode_envelope(event.body).type

@@ -1,4 +1,4 @@
-"""Words of recovered lots: cores and their magnets, whole magnets for reuse, and why a lot steps down."""
+"""Terms of recovered lots: cores and their magnets, whole magnets for reuse, and reasons for a step down."""
 
 from typing import Annotated, Literal
 
@@ -35,7 +35,7 @@ SHAPE_AXES: dict[MagnetShape, tuple[MagnetAxis, ...]] = {
     "ring": ("outer_diameter", "inner_diameter", "height"),
     "arc_segment": ("outer_radius", "inner_radius", "width", "length"),
 }
-"""What has to be measured of a magnet of each shape."""
+"""The dimensions to be measured of a magnet of each shape."""
 
 StepDownReason = Literal[
     "not_inspected",
@@ -52,7 +52,7 @@ StepDownReason = Literal[
 
 
 class CoreMagnet(Struct, frozen=True, kw_only=True):
-    """`pieces` magnets alike in each core, each of `mass_mg`."""
+    """`pieces` identical magnets in each core, each of `mass_mg`."""
 
     pieces: Pieces
     grade: Code
@@ -62,7 +62,7 @@ class CoreMagnet(Struct, frozen=True, kw_only=True):
 
 
 class DisassemblyStep(Struct, frozen=True, kw_only=True):
-    """One step of taking one core apart, in tenths of a minute."""
+    """One disassembly step of one core; its time in tenths of a minute."""
 
     action: Text
     tool: Text
@@ -70,10 +70,8 @@ class DisassemblyStep(Struct, frozen=True, kw_only=True):
 
 
 class Core(Struct, frozen=True, kw_only=True):
-    """`pieces` end-of-life parts alike: the bill of magnets of each, and the steps in their order.
-
-    `twin`: of the product that they were made as.
-    """
+    """`pieces` identical end-of-life parts: the bill of magnets of each, and the disassembly steps in order.
+    `twin`: the product twin that describes them."""
 
     kind: CoreKind
     pieces: Pieces
@@ -91,8 +89,8 @@ class MagnetDimension(Struct, frozen=True, kw_only=True):
 
 
 class WholeMagnets(Struct, frozen=True, kw_only=True):
-    """Magnets alike as they are sold, each of `mass_mg`; `flux_ppb` is the least flux of any, of that of a
-    new one."""
+    """Identical magnets, sold whole, each of `mass_mg`; `flux_ppb` is the lowest remaining flux of any, as a
+    share of a new one's."""
 
     grade: Code
     shape: MagnetShape
@@ -103,10 +101,8 @@ class WholeMagnets(Struct, frozen=True, kw_only=True):
 
 
 class MagnetNeed(Struct, frozen=True, kw_only=True):
-    """Whole magnets that a buyer can use again; without `coatings` any coating.
-
-    `or_better`: also of a grade that has no less coercivity and energy product than one of `grades`.
-    """
+    """Whole magnets that a buyer can reuse; without `coatings`, any coating. `or_better`: also accepts a
+    grade whose coercivity and energy product are not lower than those of one of `grades`."""
 
     grades: Annotated[tuple[Code, ...], Meta(min_length=1, max_length=16)]
     shape: MagnetShape
@@ -117,7 +113,7 @@ class MagnetNeed(Struct, frozen=True, kw_only=True):
 
 
 class AgreedGoods(Struct, frozen=True, kw_only=True):
-    """What a contract says of goods beside their assay; `pieces` are those of one lot of the agreed mass."""
+    """What a contract states about goods in addition to their assay; `pieces` per lot of the agreed mass."""
 
     pieces: PiecesOfLot | UnsetType = UNSET
     magnets: WholeMagnets | UnsetType = UNSET
@@ -127,7 +123,7 @@ class AgreedGoods(Struct, frozen=True, kw_only=True):
 
 
 class FoundGoods(Struct, frozen=True, kw_only=True):
-    """What is measured of a lot that has left: `flux_ppb` and `condition` are the least of any piece."""
+    """What was measured on a shipped lot: `flux_ppb` and `condition` are the lowest of any piece."""
 
     pieces: PiecesOfLot | UnsetType = UNSET
     grade: Code | UnsetType = UNSET
@@ -146,7 +142,7 @@ class StepDown(Struct, frozen=True, kw_only=True):
 
 
 class RouteCeilings(Struct, frozen=True, kw_only=True):
-    """The highest Re-X route that each condition of a form allows; every lower one is allowed too."""
+    """The highest Re-X route that each condition of a form allows; all lower ones are allowed too."""
 
     form: ProductForm
     grade_a: RexRoute

@@ -1,4 +1,4 @@
-"""What a principal of Kafka may do, as the standard authorizer keeps it."""
+"""What a principal of Kafka may do, as ACLs of its standard authorizer."""
 
 from typing import Literal
 
@@ -6,11 +6,12 @@ from msgspec import Struct
 
 Resource = Literal["topic", "group"]
 Operation = Literal["read", "write", "create", "describe_configs"]
-"""Reading and writing a topic include asking for it; reading a group is joining it and committing in it."""
+"""Reading and writing a topic include describing it; reading a group means joining it and committing offsets
+in it."""
 
 
 class Right(Struct, frozen=True, kw_only=True, order=True):
-    """One operation on one topic or group, or with `prefixed` on all whose name begins so."""
+    """One operation on one topic or group, or with `prefixed` on all whose names begin with this one."""
 
     resource: Resource
     name: str
@@ -18,7 +19,7 @@ class Right(Struct, frozen=True, kw_only=True, order=True):
     prefixed: bool = False
 
     def covers(self, topic: str) -> bool:
-        """Whether it says something of the topic."""
+        """Whether this right applies to the topic."""
         named = topic.startswith(self.name) if self.prefixed else topic == self.name
         return self.resource == "topic" and named
 

@@ -1,4 +1,5 @@
-"""Journal rows as bytes of PostgreSQL's binary COPY, of drafts whose bodies stand but for their position."""
+"""Journal rows as bytes of PostgreSQL's binary COPY, for drafts whose bodies are encoded except for the
+position."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -23,7 +24,7 @@ _ID, _CHAIN = _length(16), _length(32)
 
 
 class RowBytes:
-    """Rows of one lane, one behind the other; `position` and `chain` are of the last, at first the lane's."""
+    """Consecutive rows of one lane; `position` and `chain` are those of the last row, at first the lane's."""
 
     def __init__(self, key: LaneKey, position: int, chain: bytes, source: str) -> None:
         self.position, self.chain = position, chain
@@ -33,7 +34,7 @@ class RowBytes:
         self._named: dict[tuple[type, str], bytes] = {}
 
     def place(self, drafts: Sequence[Draft]) -> list[bytes]:
-        """The rows of drafts from `codec.encode_ahead`, each but for its last value, when it was recorded.
+        """The rows of drafts from `codec.encode_ahead`, each without its last value, the time of recording.
 
         ValueError for a draft of another lane or source, or without a body.
         """
@@ -64,7 +65,7 @@ class RowBytes:
         return placed
 
     def _name(self, draft: Draft) -> bytes:
-        """Type and key, which are few."""
+        """The encoded type and key, cached since there are few."""
         name = type_of(draft.data)
         if stream_of(name) != draft.stream:
             raise ValueError(f"{name} does not belong to stream {draft.stream}")
@@ -74,7 +75,7 @@ class RowBytes:
 
 
 def recorded(rows: Sequence[bytes], at: datetime) -> bytes:
-    """Rows as they were placed, with when they were recorded."""
+    """Complete rows: as placed, with the time of recording."""
     behind = _field(_integer((at - _EPOCH) // timedelta(microseconds=1)))
     return behind.join((*rows, b""))
 

@@ -1,8 +1,8 @@
-"""What a statement said it did, held against what it had to do."""
+"""Checks how many rows a statement changed."""
 
 
 class RowCountWrong(RuntimeError):
-    """A write met fewer or more rows than its events say: tables and record have parted."""
+    """A write changed fewer or more rows than its events say: tables and record no longer agree."""
 
     def __init__(self, what: str, found: int, expected: int) -> None:
         self.what = what

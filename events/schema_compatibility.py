@@ -1,4 +1,5 @@
-"""Which changes between two JSON Schemas of an event version break its readers or its old bytes: pure."""
+"""Finds changes between two JSON Schemas of an event version that break its readers or its old bytes.
+Pure."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -55,7 +56,7 @@ class _Comparison:
                 yield from self.changes(*parts, f"{place}[{number}]")
 
     def _variants(self, old: Schema, new: Schema, place: str) -> Iterator[str]:
-        """Every old variant needs a new one that takes all of its values; further ones may come."""
+        """Every old variant needs a new one that accepts all its values; new variants may be added."""
         if old.get("default") != new.get("default"):
             yield f"{place}: default {old.get('default')!r} became {new.get('default')!r}"
         after = [_without_default(variant) for variant in new.get("anyOf", [new])]
@@ -102,7 +103,7 @@ def _without_default(schema: Schema) -> Schema:
 
 
 def _resolve(root: Schema, schema: Schema) -> Schema:
-    """Follows `$ref`; members beside it, such as `default`, stay."""
+    """Follows `$ref`; keeps members beside it, such as `default`."""
     while "$ref" in schema:
         found: Any = root
         for part in schema["$ref"].removeprefix("#/").split("/"):

@@ -1,4 +1,4 @@
-"""Generated contracts: a JSON Schema per event version, AsyncAPI 3, docs/events.md; no breaking change."""
+"""Generates a JSON Schema per event version, AsyncAPI 3 and docs/events.md; refuses breaking changes."""
 
 import sys
 from collections.abc import Mapping, Sequence
@@ -91,9 +91,10 @@ def event_schema(name: str) -> Schema:
 
 
 def asyncapi() -> Schema:
-    """The record topics and that of checkpoints, with every message that may lie on them.
+    """AsyncAPI document of the record topics and the checkpoint topic, with every message that they can
+    contain.
 
-    `market.stream_documents` has those of partners: what they are shown is the exchange's to say.
+    `market.stream_documents` makes that of the partner topics, whose content the market's rules define.
     """
     template = "#/components/schemas/{name}"
     kinds = (Envelope, *FACT_TYPES.values(), *checkpoints.MESSAGES)
@@ -151,7 +152,7 @@ def asyncapi() -> Schema:
 
 
 def _message(name: str, kind: type[Struct], headers: str) -> Schema:
-    """All of a message but its payload."""
+    """A message without its payload."""
     return {
         "name": name,
         "title": kind.__name__,
@@ -170,7 +171,8 @@ def _channel(topic: str, description: str, names: Sequence[str]) -> Schema:
 
 
 def plain_discriminators(schema: Any) -> Any:
-    """AsyncAPI names the member alone, where OpenAPI (and msgspec) add a mapping."""
+    """Reduces discriminators to the member's name, as AsyncAPI requires; msgspec adds a mapping, as OpenAPI
+    does."""
     if isinstance(schema, list):
         return [plain_discriminators(part) for part in schema]
     if not isinstance(schema, dict):
@@ -206,7 +208,7 @@ def events_page() -> str:
 
 
 def summary(fact: type[Struct]) -> str:
-    """First sentence of the docstring; facts without one speak by their name."""
+    """First sentence of the docstring; for a fact without one, its name as words."""
     text = fact.__dict__.get("__doc__") or ""
     first = " ".join(cleandoc(text).split("\n\n")[0].split())
     if first:
@@ -224,7 +226,7 @@ def documents() -> dict[Path, str]:
 
 
 def stale(wanted: Mapping[Path, str] | None = None) -> tuple[str, ...]:
-    """Names of the generated files that are missing or differ from what the types say."""
+    """Names of the generated files that are missing or outdated."""
     return tuple(
         path.name
         for path, text in (wanted or documents()).items()
@@ -233,7 +235,7 @@ def stale(wanted: Mapping[Path, str] | None = None) -> tuple[str, ...]:
 
 
 def refusals(folder: Path = FOLDER) -> tuple[str, ...]:
-    """How the types of now would break the schemas that stand in the folder."""
+    """How the current types would break the schemas in the folder."""
     found: list[str] = []
     for path in sorted(folder.glob("*.v*.json")):
         name = path.name.removesuffix(".json")
@@ -246,7 +248,8 @@ def refusals(folder: Path = FOLDER) -> tuple[str, ...]:
 
 
 def write(folder: Path = FOLDER) -> tuple[str, ...]:
-    """Write what is stale; its names. BreakingChange, and nothing written, if a published version changes."""
+    """Writes the stale files; returns their names. BreakingChange, with nothing written, if a published
+    version would change incompatibly."""
     broken = refusals(folder)
     if broken:
         raise BreakingChange("\n".join(broken))

@@ -1,4 +1,4 @@
-"""The heads that were signed, their cosignatures and the changes of key, in PostgreSQL."""
+"""Signed heads, their cosignatures and the key changes, in PostgreSQL."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -15,7 +15,7 @@ SIGNERS_LOCK = 0x10DE57C9
 
 
 class Seal(Struct, frozen=True, kw_only=True):
-    """A checkpoint as it was signed; `number` counts them over all lanes."""
+    """A checkpoint as it was signed; `number` counts checkpoints over all lanes."""
 
     number: int
     lane: LaneKey
@@ -37,9 +37,9 @@ class Rotation(Struct, frozen=True, kw_only=True):
 
 
 class LaneStanding(NamedTuple):
-    """What a signer has to compare: how far the auditor has read the topic and the chain there, the journal's
-    chain at that position (None: it ends before) and its end, the lane's newest seal (size 0: none), why the
-    auditor has stopped."""
+    """What a signer compares: the auditor's position on the topic and the chain hash there, the journal's
+    chain hash at that position (None: the journal ends before) and its end, the lane's newest seal (size 0:
+    none), and why the auditor has stopped."""
 
     lane: LaneKey
     position: int
@@ -52,7 +52,7 @@ class LaneStanding(NamedTuple):
 
 LOCK_SIGNERS = "select pg_advisory_xact_lock($1)"
 
-# The auditor has verified each position on Kafka; the journal has to hold the same there.
+# The auditor has verified each position on Kafka; the journal has to contain the same there.
 READ_STANDINGS = """
 select c.stream, c.lane, c.position, c.head, j.chain, l.next_position - 1 as journal_end,
        coalesce(k.size, 0) as sealed, c.stopped_reason as stopped
@@ -101,7 +101,7 @@ insert into record.checkpoint (stream, lane, size, root, old_size, note, signed_
 values ($1, $2, $3, $4, $5, $6, $7, false)
 """
 
-# What is taken back from the topic is on it.
+# What was recovered from the topic is already published.
 INSERT_PUBLISHED = """
 insert into record.checkpoint (stream, lane, size, root, old_size, note, signed_at, published)
 values ($1, $2, $3, $4, $5, $6, $7, true)
@@ -109,7 +109,7 @@ values ($1, $2, $3, $4, $5, $6, $7, true)
 
 MARK_PUBLISHED = "update record.checkpoint set published = true where number = any($1::bigint[])"
 
-# What a topic that was made anew has lost is sent again, in the order of before.
+# What a recreated topic has lost is sent again, in the original order.
 MARK_LOST = """
 update record.checkpoint set published = false where stream = $1 and lane = $2 and size > $3 and published
 """
@@ -138,20 +138,21 @@ MARK_ROTATION = "update record.key_rotation set published = $2 where number = $1
 
 
 async def lock_signers(connection: Connection) -> None:
-    """Until the transaction ends no other signer looks, signs or grows a tree."""
+    """Until the transaction ends, no other signer reads, signs or grows a tree."""
     await connection.execute(LOCK_SIGNERS, SIGNERS_LOCK)
 
 
 async def read_standings(
     connection: Connection, auditor: str, lane: LaneKey | None = None
 ) -> list[LaneStanding]:
-    """Of one lane, or of every lane, that the reader named `auditor` follows."""
+    """The standings of one lane, or of every lane, that the reader named `auditor` follows."""
     rows = await connection.fetch(READ_STANDINGS, auditor, *(lane or (None, None)))
     return [LaneStanding(LaneKey(row["stream"], row["lane"]), *list(row)[2:]) for row in rows]
 
 
 async def oldest_waiting_at(connection: Connection, auditor: str) -> datetime | None:
-    """When the oldest event was recorded that the reader named `auditor` has verified and nobody signed."""
+    """Recording time of the oldest event that the reader named `auditor` has verified and that is not signed
+    yet."""
     found: datetime | None = await connection.fetchval(OLDEST_WAITING, auditor)
     return found
 
@@ -162,17 +163,17 @@ async def read_newest(connection: Connection, key: LaneKey) -> Seal | None:
 
 
 async def read_size_before(connection: Connection, key: LaneKey, size: int) -> int:
-    """Of the largest head of a lane that is stored below a size; 0: there is none."""
+    """Size of the largest stored head of a lane below `size`; 0: there is none."""
     return int(await connection.fetchval(READ_SIZE_BEFORE, *key, size))
 
 
 async def read_roots(connection: Connection, key: LaneKey) -> dict[int, bytes]:
-    """Every root that was signed of a lane, by the number of events."""
+    """Every signed root of a lane, by number of events."""
     return {row["size"]: row["root"] for row in await connection.fetch(READ_ROOTS, *key)}
 
 
 async def read_unpublished(connection: Connection, limit: int) -> list[Seal]:
-    """In the order in which they were signed."""
+    """Seals that are not published yet, in the order in which they were signed."""
     return [_seal(row) for row in await connection.fetch(READ_UNPUBLISHED, limit)]
 
 
@@ -221,7 +222,7 @@ class Published(NamedTuple):
 
 
 async def insert_published(connection: Connection, heads: Sequence[Published]) -> None:
-    """In the order in which they were signed."""
+    """Stores published heads, in the order in which they were signed."""
     await connection.executemany(INSERT_PUBLISHED, heads)
 
 
@@ -230,15 +231,13 @@ async def mark_published(connection: Connection, numbers: Sequence[int]) -> None
 
 
 async def mark_lost(connection: Connection, key: LaneKey, after_size: int) -> int:
-    """Seals of a lane beyond a size are to be published again; how many."""
+    """Marks the seals of a lane beyond a size to be published again; returns how many."""
     return int((await connection.execute(MARK_LOST, *key, after_size)).rpartition(" ")[2])
 
 
 async def insert_cosignatures(connection: Connection, found: Sequence[tuple[LaneKey, int, str, str]]) -> int:
-    """(lane, size, witness's key, signature line) of seals that are stored; the first 16 of each are kept.
-
-    How many are new.
-    """
+    """Stores (lane, size, witness's key, signature line) for stored seals; the first 16 of each are kept.
+    Returns how many are new."""
     status = await connection.execute(
         INSERT_COSIGNATURES,
         [key.stream for key, *_ in found],
@@ -270,8 +269,8 @@ class Cosignature(NamedTuple):
     line: str
 
 
-# The first that holds a position and has a cosignature, else the first that holds it: a proof that is asked
-# for again does not tell how the lane has grown since.
+# The first checkpoint that covers the position and has a cosignature, else the first that covers it, so that
+# a repeated proof does not reveal how much the lane has grown.
 READ_COVERING = """
 select number, stream, lane, size, root, old_size, note, signed_at, published from record.checkpoint
 where stream = $1 and lane = $2 and published and size = coalesce(
@@ -282,7 +281,7 @@ where stream = $1 and lane = $2 and published and size = coalesce(
 )
 """
 
-# The sizes that everybody may know are a few rows apart.
+# Public sizes are a few rows apart.
 READ_PUBLIC = """
 select k.number, k.stream, k.lane, k.size, k.root, k.old_size, k.note, k.signed_at, k.published
 from record.lane l cross join lateral (
@@ -301,13 +300,13 @@ order by c.stream, c.lane, c.witness
 
 
 async def read_covering(connection: Connection, key: LaneKey, position: int) -> Seal | None:
-    """The published checkpoint to prove a position with; None when none holds it yet."""
+    """The published checkpoint with which to prove a position; None when none covers it yet."""
     row = await connection.fetchrow(READ_COVERING, *key, position)
     return None if row is None else _seal(row)
 
 
 async def read_public(connection: Connection, key: LaneKey | None = None) -> list[Seal]:
-    """The newest checkpoint that everybody may know, of one lane or of every lane that has one."""
+    """The newest public checkpoint of one lane, or of every lane that has one."""
     rows = await connection.fetch(READ_PUBLIC, PUBLIC_EVENTS, *(key or (None, None)))
     return [_seal(row) for row in rows]
 
@@ -315,7 +314,7 @@ async def read_public(connection: Connection, key: LaneKey | None = None) -> lis
 async def read_cosignatures(
     connection: Connection, cosigned: Sequence[Seal]
 ) -> dict[LaneKey, list[Cosignature]]:
-    """Of one checkpoint a lane, by witness; lanes without any are left out."""
+    """The cosignatures of one checkpoint per lane, by witness; lanes without any are left out."""
     rows = await connection.fetch(
         READ_COSIGNATURES,
         [seal.lane.stream for seal in cosigned],
@@ -347,7 +346,7 @@ group by c.witness order by c.witness
 """
 
 
-# Whoever has not done its part: relay, auditor or signer.
+# Covers all delays: of relay, auditor or signer.
 OLDEST_UNSEALED = """
 select min(j.recorded_at) from record.lane l
 left join lateral (
@@ -359,7 +358,7 @@ join record.journal j on j.stream = l.stream and j.lane = l.lane and j.position 
 
 
 async def oldest_unsealed_at(connection: Connection) -> datetime | None:
-    """When the oldest event was recorded that no checkpoint covers; None: all are sealed."""
+    """Recording time of the oldest event that no checkpoint covers; None: all are covered."""
     found: datetime | None = await connection.fetchval(OLDEST_UNSEALED)
     return found
 
@@ -374,7 +373,7 @@ class UnsignedLane(NamedTuple):
 
 
 async def keep_refusal(connection: Connection, key: LaneKey, reason: str, now: datetime) -> None:
-    """A refusal that was kept before stays as old as it is."""
+    """Stores a refusal; a known one keeps its time."""
     await connection.execute(KEEP_REFUSAL, *key, reason, now)
 
 
@@ -387,11 +386,12 @@ async def read_refusals(connection: Connection) -> list[UnsignedLane]:
 
 
 async def newest_signed_at(connection: Connection) -> datetime | None:
-    """When the newest checkpoint of all lanes was signed; None: none ever was."""
+    """When the newest checkpoint of all lanes was signed; None: there is none."""
     found: datetime | None = await connection.fetchval(READ_NEWEST_AT)
     return found
 
 
 async def witnessed_at(connection: Connection) -> dict[str, datetime]:
-    """By witness's key, when the newest checkpoint was signed that it has cosigned, of the last thousand."""
+    """By witness's key, the signing time of the newest checkpoint that it has cosigned, among the last
+    thousand."""
     return {row["witness"]: row["signed_at"] for row in await connection.fetch(READ_WITNESSES)}

@@ -1,9 +1,9 @@
-"""PROCESS lanes → signed checkpoints. It never signs a head that does not continue what it has signed.
+"""PROCESS lanes → signed checkpoints. It never signs a head that does not continue the signed ones.
 
-A head is signed only where the topic, as the auditor verified it, and the journal hold the same; it is
-stored before it is published, so that a crash repeats the same note. What the signer compares with is what is
-stored and what stands on the topics: a database restored from a backup knows less than they do. Heads that
-everybody may know stand on a topic of their own as well (`public_heads.py`).
+A head is signed only if the topic, as the auditor has verified it, and the journal agree; it is stored before
+it is published, so that a repeat after a crash is the same note. The signer compares with what is stored and
+with the topics, since a database restored from a backup may lack heads that are on them. Public heads are
+also published on a separate topic (`public_heads.py`).
 """
 
 import asyncio
@@ -49,7 +49,7 @@ PASSING = (*DATABASE_ERRORS, KafkaError, NotPublished, KeyFileError)
 
 
 class Limits(NamedTuple):
-    """A lane is signed when it has `events` new ones, and all lanes that moved every `seconds`."""
+    """A lane is signed when it has `events` new events, and every `seconds` all lanes that have moved."""
 
     events: int = 1_000
     seconds: float = 10.0
@@ -61,11 +61,12 @@ DEFAULT_LIMITS = Limits()
 
 
 class RefusedToSign(Exception):
-    """A head that would contradict what was signed, or what the topic or the journal holds."""
+    """A head would contradict a signed one, the topic or the journal."""
 
 
 class Signer:
-    """One per deployment is enough; a second one waits for the first's transaction and then finds it done."""
+    """One per deployment is enough; a second one waits for the first's transaction and then finds nothing to
+    do."""
 
     def __init__(
         self,
@@ -80,7 +81,7 @@ class Signer:
         clock: Callable[[], datetime],
         limits: Limits = DEFAULT_LIMITS,
     ) -> None:
-        """`auditor` names the reader that has verified the topics."""
+        """`auditor` is the name of the reader that verifies the topics."""
         self._pool = pool
         self._writer = writer
         self._open_consumer = open_consumer
@@ -104,7 +105,7 @@ class Signer:
         self._stopping.set()
 
     async def run(self) -> None:
-        """Until `stop`. Trouble with Kafka, the database or the key file is waited out."""
+        """Runs until `stop`. Errors of Kafka, the database or the key file are waited out."""
         loop = asyncio.get_running_loop()
         consumer: Consumer | None = None
         all_at = loop.time()
@@ -125,7 +126,7 @@ class Signer:
                 await consumer.stop()
 
     async def turn(self, consumer: Consumer, *, everything: bool) -> None:
-        """Learn what the topic holds, publish what is stored, sign what is due, publish that."""
+        """Read the topic, publish what is stored, sign what is due, publish that."""
         keys = self._read_keys()
         if self._topic not in await consumer.topics():
             raise NotPublished(f"the topic {self._topic} does not exist")
@@ -151,13 +152,13 @@ class Signer:
     # --- what is known
 
     def _forget(self) -> None:
-        """The topic is read from its beginning."""
+        """Makes the next `_learn` read the topic from its beginning."""
         self._ledger, self._next_offset, self._looked = None, 0, False
         self._public.begin_anew()
 
     async def _learn(self, consumer: Consumer, keys: Keys) -> Ledger:
-        """Read the topic from where it was read last, from its beginning when it was made anew; after the
-        first time, look what it has lost."""
+        """Read the topic from where it was read last, or from its beginning if it was recreated; after
+        reading it from its beginning, look for what it has lost."""
         lost = await lost_place(consumer, self._topic, self._next_offset, self._last_sha256)
         if lost is not None:
             log.warning("checkpoint_topic_changed", told=f"{self._topic} {lost}")
@@ -177,7 +178,7 @@ class Signer:
         return ledger
 
     async def _take(self, ledger: Ledger, records: Sequence[Link]) -> None:
-        """Feed the ledger, store cosignatures, note which lanes were signed falsely."""
+        """Feed the ledger, store cosignatures, remember lanes with contradictory signed heads."""
         cosigned: list[tuple[LaneKey, int, str, str]] = []
         for record in records:
             learnt = ledger.feed(record.body)
@@ -197,7 +198,7 @@ class Signer:
                 await seals.insert_cosignatures(connection, cosigned)
 
     async def _find_lost(self, ledger: Ledger) -> None:
-        """A topic that was made anew gets back what was signed, note by note."""
+        """Mark what a recreated topic lacks, to be published again."""
         async with acquire(self._pool) as connection, connection.transaction():
             for standing in await seals.read_standings(connection, self._auditor):
                 newest = ledger.newest(standing.lane)
@@ -241,9 +242,9 @@ class Signer:
         self.signed += 1
 
     async def _seal(self, connection: Connection, standing: LaneStanding, keys: Keys, ledger: Ledger) -> None:
-        """Store the lane's head, signed, and before it the one that everybody may know of.
+        """Sign and store the lane's head, and before it the newest public one.
 
-        RefusedToSign when it does not continue every head known of it.
+        RefusedToSign when it does not continue every known head of the lane.
         """
         lane, size = standing.lane, standing.position
         if self._read_keys().current != keys.current:
@@ -267,7 +268,7 @@ class Signer:
         await seals.drop_refusal(connection, lane)
 
     async def _continued_size(self, connection: Connection, standing: LaneStanding, ledger: Ledger) -> int:
-        """Size of the largest head that was signed, after all that is known was compared with the tree."""
+        """Size of the largest signed head, after all known heads were compared with the tree."""
         lane, size = standing.lane, standing.position
         where = f"{lane.stream}/{lane.lane}"
         if lane in self._faulty:
@@ -305,7 +306,7 @@ class Signer:
     # --- publishing
 
     async def _tell_everybody(self) -> None:
-        """The public heads. What keeps them from their topic keeps nobody from signing."""
+        """Publish the public heads. An error here does not stop the signing."""
         try:
             await self._public.publish(self._pool)
         except PASSING as error:
@@ -322,10 +323,10 @@ class Signer:
                 await seals.insert_rotation(connection, number, note)
 
     async def _publish(self) -> None:
-        """Everything that is stored and not on the topic, in the order in which it was signed.
+        """Publish everything that is stored and not on the topic, in the order of signing.
 
-        Of one snapshot: a head that another signer stores between two readings would come after the change of
-        key that followed it.
+        Reads one snapshot: otherwise a head that another signer stores between two reads would come after a
+        later key change.
         """
         while True:
             async with (
@@ -340,7 +341,7 @@ class Signer:
             await self._publish_some(messages, rotations[0] if rotations else None)
 
     async def _publish_some(self, waiting: list[tuple[Seal, Published]], rotation: Rotation | None) -> None:
-        """The seals before the rotation, or the rotation when there are none."""
+        """Publish the seals before the rotation, or the rotation if there are none."""
         if rotation is not None:
             waiting = [(seal, found) for seal, found in waiting if seal.number <= rotation.after_number]
         if rotation is not None and not waiting:
@@ -355,10 +356,11 @@ class Signer:
             await seals.mark_published(connection, [seal.number for seal, _ in waiting])
 
     async def _message(self, connection: Connection, seal: Seal) -> Published:
-        """With the proof that it continues the head before it: stored, or on the topic as it is now.
+        """The message of a seal, with the proof that it continues the previous head, which is stored or on
+        the current topic.
 
-        That is not always the head that it was signed after: a database that was older, and a topic that is
-        made anew of it, may lack that one.
+        That is not always the head that it was signed after: a database from an older backup, and a topic
+        recreated from it, may lack that one.
         """
         old_size = await seals.read_size_before(connection, seal.lane, seal.size)
         newest = None if self._ledger is None else self._ledger.newest(seal.lane)

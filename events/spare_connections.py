@@ -1,4 +1,4 @@
-"""Connections that go from one batch of a writer to the next, without the pool between."""
+"""Connections that a writer keeps from one batch to the next, without returning them to the pool."""
 
 import asyncio
 from contextlib import suppress
@@ -7,24 +7,25 @@ from types import TracebackType
 from events.connections import DATABASE_ERRORS, DATABASE_LOST, Pool, Pooled, acquire_at_once
 
 KEPT_SECONDS = 1.0
-"""Without work: to take one from the pool and give it back is a tenth of what a batch of one takes."""
+"""How long they are kept without work: taking one from the pool and returning it costs a tenth of a batch of
+one command."""
 
 
 class SpareConnections:
-    """A pool's, kept while work goes on; whoever had none for a while gives them back.
+    """A pool's connections, kept while work goes on and returned after a while without work.
 
-    None is kept of a pool that would have none left for others. Only for what leaves no transaction open.
+    None is kept if the pool would have none left for others. Only for code that leaves no transaction open.
     """
 
     def __init__(self, pool: Pool, spare_max: int, seconds_max: float) -> None:
-        """`seconds_max`: how long the pool may take for another one."""
+        """`seconds_max`: how long to wait for another one from the pool."""
         self._pool = pool
         self._spare_max = spare_max if pool.get_max_size() > spare_max else 0
         self._seconds_max = seconds_max
         self._spare: list[Pooled] = []
 
     def lent(self) -> "Lent":
-        """One for an `async with`. TimeoutError when none was free in time."""
+        """A connection for an `async with`. TimeoutError when none was free in time."""
         return Lent(self)
 
     async def take(self) -> Pooled:
@@ -36,14 +37,15 @@ class SpareConnections:
         return await acquire_at_once(self._pool, seconds_max=self._seconds_max)
 
     async def put(self, connection: Pooled, *, well: bool) -> None:
-        """What was not used `well` is the pool's to look at."""
+        """Take back a connection; one that was not used `well` goes to the pool, which checks it."""
         if well and len(self._spare) < self._spare_max:
             self._spare.append(connection)
         else:
             await self._release(connection)
 
     async def rest_until(self, woken: asyncio.Event) -> None:
-        """Without work; nothing is kept any more when that lasts, and then it is woken too."""
+        """Wait until `woken`; after KEPT_SECONDS without work, it is set all the same and all connections go
+        back to the pool."""
         if not self._spare:
             await woken.wait()
             return
@@ -62,13 +64,13 @@ class SpareConnections:
             await self._release(self._spare.pop())
 
     async def _release(self, connection: Pooled) -> None:
-        """The pool ends what it cannot take back, and opens another when one is asked for."""
+        """Return a connection to the pool, which closes it if it cannot be reused."""
         with suppress(*DATABASE_ERRORS, TimeoutError):
             await self._pool.release(connection)
 
 
 def _is_open(connection: Pooled) -> bool:
-    """A connection that was lost goes back to the pool by itself, and may not even be asked."""
+    """A lost connection has already left for the pool, and even asking it raises an error."""
     try:
         return not connection.is_closed()
     except DATABASE_LOST:
@@ -76,7 +78,7 @@ def _is_open(connection: Pooled) -> bool:
 
 
 class Lent:
-    """A connection that is lent once."""
+    """A connection lent for one use."""
 
     __slots__ = ("_connection", "_lender")
 

@@ -1,6 +1,6 @@
-"""Commands whose time has come, given as the operator: looked for at every tick, decided under the lane lock.
+"""Gives commands that are due, as the operator: looked up at every tick, decided under the lane lock.
 
-Two tables, or one started again, give the same command twice; the rules refuse the second.
+Two timetables, or a restarted one, may give the same command twice; the rules refuse the second.
 """
 
 import asyncio
@@ -25,14 +25,14 @@ REFUSED_PAUSE: Final = timedelta(seconds=5)
 FAILED_PAUSE: Final = timedelta(seconds=60)
 TOLD_AGAIN: Final = timedelta(days=1)
 REFUSED_FORGOTTEN: Final = timedelta(minutes=10)
-"""What was not refused for so long is not due any more."""
+"""A refused command that was not refused again for this long is no longer due."""
 FAILURES_REMEMBERED_MAX: Final = 1_024
 BEGINNING: Final = UUID(int=0)
 P = TypeVar("P")
 
 
 class Mark(NamedTuple):
-    """How far a look reached, to go on after."""
+    """The end of a look-up, after which the next one continues."""
 
     time: datetime
     id: UUID
@@ -42,14 +42,14 @@ START: Final = Mark(datetime(1970, 1, 1, tzinfo=UTC), BEGINNING)
 
 
 class Found(Struct, Generic[P], frozen=True, kw_only=True):
-    """The longest due first; `reached` is START when nothing is due after these."""
+    """Due commands, the earliest due first; `reached` is START when nothing else is due."""
 
     places: tuple[P, ...]
     reached: Mark
 
 
 class Due(NamedTuple):
-    """A command whose time has come; `subject` is what it is about: an order, a match, an agreement."""
+    """A due command; `subject` is the id of its order, match or agreement."""
 
     kind: str
     subject: UUID
@@ -57,7 +57,7 @@ class Due(NamedTuple):
 
 
 class Refused(NamedTuple):
-    """What a due command is refused for: since when that was told, and when it was last so."""
+    """The refusal of a due command: its reason, when it was last logged, and when it was last refused."""
 
     reason: str
     code: str
@@ -70,8 +70,8 @@ def show_nothing(_kind: str, _code: str, _number: int) -> None:
 
 
 class Timetable:
-    """Gives what `look` finds due; `count` is told the kind and outcome of each command, `show` after each
-    tick how many of a kind are refused for what code."""
+    """Gives the commands that `look` finds due. Calls `count` with the kind and outcome of each command, and
+    `show` after each tick with the number of refused ones by kind and code."""
 
     def __init__(
         self,
@@ -84,10 +84,9 @@ class Timetable:
         remembered_max: int = FAILURES_REMEMBERED_MAX,
         show: Callable[[str, str, int], None] = show_nothing,
     ) -> None:
-        """`commands_max`: as many as a look finds of one kind; then the next tick follows at once.
-
-        `remembered_max`: failures told before any is told again, and refusals likewise.
-        """
+        """`commands_max`: the most that a look-up returns of one kind; then the next tick follows at once.
+        `remembered_max`: how many failures, and how many refusals, are remembered so that they are not logged
+        again."""
         self._look = look
         self._count = count
         self._clock = clock
@@ -101,7 +100,7 @@ class Timetable:
         self._shown: set[tuple[str, str]] = set()
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Until the event is set. What is away, refused or fails is tried again at a later tick."""
+        """Runs until the event is set. Commands that are refused or fail are tried again at a later tick."""
         waits_for = ""
         while not stop.is_set():
             pause_seconds = self._tick_seconds
@@ -118,10 +117,9 @@ class Timetable:
                 await asyncio.wait_for(stop.wait(), pause_seconds)
 
     async def tick(self) -> int:
-        """Give the commands that are due; the number given.
+        """Gives the due commands; returns their number.
 
-        Raises RecordUnavailable when the database is away, ClockAhead when what is due is so by a clock that
-        runs ahead.
+        Raises RecordUnavailable when the database is away, ClockAhead when this process's clock runs ahead.
         """
         now = self._clock()
         self._not_before = {key: at for key, at in self._not_before.items() if at > now}
@@ -141,8 +139,8 @@ class Timetable:
         self._shown = set(found)
 
     async def _give(self, due: Due, now: datetime) -> None:
-        """A command that fails in a way that no rule foresaw is told once, and again after it went well; one
-        that is refused once, when the reason is another, and once a day."""
+        """Gives one command. An unexpected failure is logged once, and again only after a success; a refusal
+        once, when its reason changes, and once a day."""
         key = (due.kind, due.subject)
         try:
             await due.give()

@@ -1,4 +1,5 @@
-"""Several commands in one lane transaction: all are recorded or none, and every refusal is told at once."""
+"""Several commands in one lane transaction: all are recorded or none, and all refusals are reported at
+once."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypeAlias, TypeVar
@@ -19,7 +20,7 @@ AnyCommand: TypeAlias = Command[Any, Any]
 
 
 class Gathering:
-    """A writer that keeps commands, to be given together. Nothing is recorded yet."""
+    """A writer that only collects commands, to be submitted together; it records nothing."""
 
     def __init__(self) -> None:
         self.commands: list[AnyCommand] = []
@@ -34,7 +35,7 @@ class Gathering:
 
 
 class TogetherRefused(Exception):
-    """What was refused, by the places of the commands; none of them is recorded."""
+    """The refusals by index of their command; none of the commands is recorded."""
 
     def __init__(self, refused: Mapping[int, tuple[Refusal, ...]]) -> None:
         super().__init__(f"{len(refused)} commands are refused")
@@ -44,7 +45,8 @@ class TogetherRefused(Exception):
 async def _load(
     connection: Connection, asked: Sequence[Sequence[AnyCommand]], moment: Moment
 ) -> Sequence[Sequence[Any]]:
-    """One load for each operation, as for a batch. Alone on its lanes, so one at a time."""
+    """One load per operation, as for a batch. There is only one argument, since the command is alone on its
+    lanes."""
     return [await _states(connection, commands, moment) for commands in asked]
 
 
@@ -79,7 +81,7 @@ TOGETHER: Final[Operation[Sequence[AnyCommand], Sequence[Any]]] = Operation("tog
 
 
 def gathering(desk: Desk) -> tuple[Desk, Gathering]:
-    """The same desk, whose commands are gathered."""
+    """The same desk with a writer that collects commands, and that writer."""
     writer = Gathering()
     return replace(desk, writer=writer), writer
 
@@ -87,9 +89,10 @@ def gathering(desk: Desk) -> tuple[Desk, Gathering]:
 async def submit_together(
     desk: Desk, caller: Caller, commands: Sequence[AnyCommand], *, request: Request | None, dry_run: bool
 ) -> Answer:
-    """One transaction. None of the commands may read what another writes: all are decided on the same state.
+    """Submits collected commands in one transaction. None of them may read what another writes: all are
+    decided on the same state.
 
-    TogetherRefused, or a refusal of the lane.
+    Raises TogetherRefused, or a refusal of the lane.
     """
     return await submit(
         desk,

@@ -1,4 +1,4 @@
-"""Record topics: their names, and whether what one holds agrees with the journal."""
+"""Record topics: their names, and whether their records agree with the journal."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from hashlib import sha256
@@ -23,10 +23,8 @@ READ_SECONDS_MAX = 30.0
 
 
 class TopicMismatch(Exception):
-    """Topic and journal disagree about a lane; says how, and names the command that recovers.
-
-    `journal_lacks`: the topic holds events that are not the journal's, so what is written on makes it worse.
-    """
+    """Topic and journal disagree about a lane; says how, and names the command that recovers it.
+    `journal_lacks`: the topic has events that the journal lacks, so further writing would make it worse."""
 
     def __init__(self, key: LaneKey, what: str, recovery: str) -> None:
         self.key = key
@@ -36,7 +34,7 @@ class TopicMismatch(Exception):
 
 
 class Watermark(NamedTuple):
-    """Highest acknowledged position, its offset (None: nothing was published) and the cluster it went to."""
+    """Highest acknowledged position, its offset (None: nothing was published) and the cluster that has it."""
 
     position: int
     kafka_offset: int | None
@@ -56,9 +54,9 @@ async def check_lanes(
     topic_prefix: str,
     beyond_only: bool = False,
 ) -> dict[LaneKey, TopicMismatch | None]:
-    """Whether each lane's topic agrees with the journal from the watermark on: None where it does.
+    """Checks whether each lane's topic agrees with the journal from the watermark on: None where it does.
 
-    Lanes whose topic does not exist (yet) are left out; `beyond_only`: so are those whose topic ends with the
+    Leaves out lanes whose topic does not exist (yet), and with `beyond_only` those whose topic ends with the
     watermark's record. KafkaError when Kafka cannot be read.
     """
     consumer = await open_consumer()
@@ -89,7 +87,7 @@ async def check_lanes(
 async def _existing(
     consumer: AIOKafkaConsumer, keys: Iterable[LaneKey], topic_prefix: str
 ) -> dict[TopicPartition, LaneKey]:
-    """The partitions that exist; asking for one's offsets makes the client know the others of its topic."""
+    """The existing partitions; a request for the offsets of one loads the metadata of its whole topic."""
     topics = await consumer.topics()
     names = {record_topic(topic_prefix, key.stream): key.stream for key in keys}
     firsts = [TopicPartition(name, 0) for name in names if name in topics]
@@ -117,7 +115,7 @@ class _LaneCheck(NamedTuple):
     watermark: Watermark
 
     async def run(self, cluster_id: str, begin: int, end: int) -> None:
-        """Every record from the watermark's own to the end has to be the journal's."""
+        """Every record from the watermark's own to the end has to equal the journal's."""
         mark = self.watermark
         if mark.cluster_id is not None and mark.cluster_id != cluster_id:
             raise self._mismatch(
@@ -146,7 +144,7 @@ class _LaneCheck(NamedTuple):
             last = (await read_head(connection, self.key)).position
         offset = mark.kafka_offset or 0
         while offset < end:
-            # What came after `end` may be newer than `last`: another relay is still at it.
+            # Records after `end` may be newer than `last`, if another relay still publishes.
             records = [
                 (self._position(record), record)
                 for record in await read_some(self.consumer, self.partition)
@@ -192,7 +190,7 @@ class _LaneCheck(NamedTuple):
 
 
 async def read_some(consumer: AIOKafkaConsumer, partition: TopicPartition) -> list[ConsumerRecord]:
-    """At least one record of a partition that is known to hold one. TimeoutError after 30 s."""
+    """At least one record of a partition that is known to have one. TimeoutError after 30 s."""
     found = await consumer.getmany(partition, timeout_ms=int(READ_SECONDS_MAX * 1000))
     if not found:
         raise TimeoutError(
@@ -204,7 +202,7 @@ async def read_some(consumer: AIOKafkaConsumer, partition: TopicPartition) -> li
 async def topic_records(
     consumer: AIOKafkaConsumer, topic: str, partition: int, *, start: int = 0, end: int | None = None
 ) -> AsyncIterator[Sequence[Link]]:
-    """What lies on a partition from an offset to its end of now, or to `end`; nothing is verified.
+    """The records of a partition from an offset to its current end, or to `end`; verifies nothing.
 
     `consumer` is used for this partition alone while the iteration lasts.
     """
@@ -231,9 +229,10 @@ async def topic_end(consumer: AIOKafkaConsumer, topic: str) -> int:
 async def lost_place(
     consumer: AIOKafkaConsumer, topic: str, next_offset: int, last_sha256: bytes | None
 ) -> str | None:
-    """What has happened to a topic of one partition since it was read up to `next_offset`; None: nothing.
+    """What has happened to a topic of one partition since it was read up to `next_offset` (it was recreated
+    or truncated); None: nothing.
 
-    `last_sha256` is of the record before `next_offset`. `consumer` as in `topic_records`.
+    `last_sha256` is the hash of the record before `next_offset`. `consumer` as in `topic_records`.
     """
     if not next_offset:
         return None

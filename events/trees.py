@@ -1,4 +1,5 @@
-"""The lanes' Merkle trees in PostgreSQL: grown from the journal, read by the tiles that a proof needs."""
+"""The lanes' Merkle trees in PostgreSQL: grown from the journal; proofs read only the tiles that they
+need."""
 
 from collections.abc import Iterable
 
@@ -25,7 +26,7 @@ ROWS_MAX = 1_000
 
 
 class TreeFault(Exception):
-    """The journal does not continue the tree that was made of it."""
+    """The journal does not continue the tree that was built from it."""
 
 
 # The newest tile of leaf hashes says how many there are.
@@ -39,7 +40,7 @@ select level, place, hashes from record.tile
 where stream = $1 and lane = $2 and (level, place) in (select * from unnest($3::bigint[], $4::bigint[]))
 """
 
-# A tile may only grow: other hashes in the place of known ones leave the row as it is, and the count tells.
+# A tile may only grow: if known hashes would change, the row stays as it is, and the row count shows it.
 KEEP_TILES = """
 insert into record.tile as kept (stream, lane, level, place, hashes)
 select $1, $2, t.level, t.place, t.hashes
@@ -55,7 +56,7 @@ async def tree_size(connection: Connection, key: LaneKey) -> int:
 
 
 async def grow(connection: Connection, key: LaneKey, upto: int) -> int:
-    """Append at most ROWS_MAX leaves of the journal, up to a position; the size then.
+    """Append at most ROWS_MAX leaves of the journal, up to a position; returns the new size.
 
     The caller holds the signers' lock. TreeFault when the rows do not continue by position and chain.
     """
@@ -89,7 +90,7 @@ async def _keep(connection: Connection, key: LaneKey, changed: Tiles) -> None:
 
 
 async def read_tiles(connection: Connection, key: LaneKey, tiles: Iterable[TileId]) -> dict[TileId, bytes]:
-    """Those that exist."""
+    """Those of the tiles that exist."""
     wanted = sorted(tiles)
     rows = await connection.fetch(
         READ_TILES, *key, [tile.level for tile in wanted], [tile.place for tile in wanted]

@@ -1,4 +1,4 @@
-"""What a product twin states of one unit: its magnets, how it is taken apart, how long it lives."""
+"""What a product twin states about one unit: its magnets, disassembly and lifetime."""
 
 from typing import Annotated, Literal
 from uuid import UUID
@@ -10,12 +10,12 @@ from events.rex_terms import CoreMagnet, DisassemblyStep
 from events.vocabulary import Code, Text
 
 ToolClass = Literal["none", "basic", "supplied", "commercially_available", "proprietary"]
-"""What a step needs: nothing, tools that everybody has, one that comes with the product, one that is on sale,
-one that only its maker has."""
+"""The tools of a step: none, common tools, a tool that comes with the product, one that can be bought, or one
+that only the manufacturer has."""
 
 
 class TwinMagnet(CoreMagnet, frozen=True, kw_only=True):
-    """As the bill of a core has it, and what it is made of."""
+    """A magnet as in a core's bill of magnets, with its composition."""
 
     elements: Annotated[tuple[ElementShare, ...], Meta(min_length=1, max_length=16)]
 
@@ -27,10 +27,10 @@ class TwinStep(DisassemblyStep, frozen=True, kw_only=True):
 
 
 class ProductTwinTerms(Struct, frozen=True, kw_only=True):
-    """`application`: what the product is for, as reference data of lives names it.
+    """`application`: the use of the product, as named in the reference data of lifetimes.
 
-    A Weibull life in millionths of a year, its shape in millionths. `passport`: of the product, whose record
-    of magnets (CRMA, Article 28) the bill was held against.
+    The scale of the Weibull lifetime is in millionths of a year, its shape in millionths. `passport`: that of
+    the product, with whose magnets (CRMA, Article 28) the bill was compared.
     """
 
     name: Text

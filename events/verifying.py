@@ -1,4 +1,4 @@
-"""Records of a lane held against its chain, one after another, before anything is done with them."""
+"""Checks the records of a lane against its chain, in order, before they are processed."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeAlias
@@ -15,11 +15,11 @@ Keep: TypeAlias = Callable[[Sequence[Recorded]], Sequence[Any]]
 
 
 class LaneFault(Exception):
-    """A lane of a reader that cannot go on without an operator."""
+    """A reader cannot go on with a lane until an operator acts."""
 
 
 class JournalLacks(Exception):
-    """A reader has read what the journal lacks, and waits until the lane was taken back."""
+    """A reader has read events that the journal lacks, and waits until the lane is recovered."""
 
     def __init__(self, key: LaneKey, position: int) -> None:
         super().__init__(
@@ -29,10 +29,8 @@ class JournalLacks(Exception):
 
 
 class Verified:
-    """What was read of a lane past a place: new events and their offsets, repeats, and what is wrong.
-
-    With `keep` it holds what that makes of events, slice by slice, and of themselves only the last.
-    """
+    """What was read of a lane after a place: new events and their offsets, repeats, and the fault if any.
+    With `keep`, it stores that function's results, slice by slice, and of the events only the last."""
 
     def __init__(self, key: LaneKey, topic: str, place: Place, keep: Keep | None = None) -> None:
         self._key = key
@@ -50,7 +48,7 @@ class Verified:
         self.fault: LaneFault | None = None
 
     def take(self, records: Slice) -> None:
-        """Up to the first record that is wrong, which is the `fault`; nothing is taken after it."""
+        """Takes records up to the first wrong one, which becomes the `fault`; takes nothing after it."""
         if not self._take_sound(records):
             self._take_singly(records)
         if self.fault is None:
@@ -58,7 +56,7 @@ class Verified:
             (self.last,) = records.part(-1).links()
 
     def _take_sound(self, records: Slice) -> bool:
-        """All of them together, when each is the next event of the lane; else nothing."""
+        """Takes all of them together if each is the next event of the lane; otherwise none."""
         heads = heads_after(self._head, records.bodies)
         if heads != records.chains:
             return False
@@ -93,7 +91,7 @@ class Verified:
         self._add(events, offsets)
 
     def _next(self, records: Slice) -> Iterator[tuple[Link, Recorded]]:
-        """The events that go on from where the lane stands, up to a fault."""
+        """The events that continue the lane, up to a fault."""
         stream, lane = self._key
         for record in records.links():
             body = record.body

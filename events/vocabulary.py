@@ -13,7 +13,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 INTEGER_MAX = 2**53 - 1
 MASS_G_MAX = 10**12
 PRICE_UEUR_PER_KG_MAX = 10**11
-"""100,000 EUR: some fifty times the dearest oxide, and a tenth of what a term of a pair's value may be."""
+"""100,000 EUR: about fifty times the most expensive oxide, and a tenth of the bound of a price term."""
 PPB = 10**9
 MICRO = 10**6
 GRAMS_PER_KG = 1_000
@@ -39,7 +39,8 @@ CURRENCY_PATTERN = r"^[A-Z]{3}$"
 
 
 def _written(pattern: str, *, min_length: int, max_length: int) -> Meta:
-    """Lengths are checked on every reading; the pattern is documented, and checked where words come in."""
+    """A text type: lengths are checked at every decoding; the pattern is only documented, and checked where
+    requests come in."""
     return Meta(min_length=min_length, max_length=max_length, extra_json_schema={"pattern": pattern})
 
 
@@ -60,7 +61,7 @@ PartyRole = Literal[
     "mine", "waste_owner", "refiner", "metal_maker", "alloy_maker", "magnet_producer", "motor_maker", "oem",
     "dismantler", "refurbisher", "recycler", "merchant", "warehouse", "forwarder", "laboratory",
 ]  # fmt: skip
-"""What an organisation says that it is: told, and no right; rights are a key's (`KeyRole`)."""
+"""An organisation's stated place in the value chain; gives no rights, which belong to keys (`KeyRole`)."""
 KeyRole = Literal[
     "trader", "inspector", "accountant", "compliance", "reader", "auditor", "operator", "admin",
 ]  # fmt: skip
@@ -69,7 +70,7 @@ FacilityStage = Literal[
     "extraction", "processing", "recycling", "manufacturing",
     "dismantling", "refurbishing", "storage", "testing",
 ]  # fmt: skip
-"""What is done at a site; an origin names the first four alone, which change what a material is."""
+"""What is done at a site; an origin names only the first four, which change the material."""
 FACILITY_STAGES_MAX = 8
 FacilityScale = Literal["laboratory", "pilot", "demonstration", "industrial"]
 FacilityStatus = Literal["operating", "pilot", "planned"]
@@ -94,7 +95,7 @@ ProductForm = Literal[
 
 
 def form_text(form: ProductForm) -> str:
-    """As a trader calls it."""
+    """The name of a form as traders write it."""
     return form.replace("eol", "end-of-life").replace("_", " ")
 
 
@@ -130,9 +131,9 @@ OTHER_ANALYTES: tuple[str, ...] = (
     "Cr", "Ge", "Hf", "Hg", "In", "Li", "Mo", "Pd", "Pt", "Sb", "Se", "Sn", "Sr", "Ta", "Te", "V", "W",
 )  # fmt: skip
 LOSS_ON_IGNITION = "LOI"
-"""Of the dried sample: what burns off of it, whichever elements that are."""
+"""Mass of the dried sample that burns off, whatever elements it consists of."""
 BURNT: frozenset[str] = frozenset({"C", "H", "N", "O", "S", "F", "Cl", "Br", "Hg"})
-"""Elements that a loss on ignition may hold, so that beside it they would count twice."""
+"""Elements that a loss on ignition may include; together with it they would count twice."""
 ELEMENTS: frozenset[str] = frozenset(RARE_EARTHS + OTHER_ANALYTES)
 ANALYTES: frozenset[str] = ELEMENTS | {LOSS_ON_IGNITION}
 
@@ -175,9 +176,10 @@ COMPOUNDS: dict[str, tuple[str, int]] = {
     "U3O8": ("U", 848_000_000), "V2O5": ("V", 560_200_000), "WO3": ("W", 793_000_000),
     "ZnO": ("Zn", 803_400_000), "ZrO2": ("Zr", 740_300_000),
 }  # fmt: skip
-"""Oxide or ion, in which assays report what is no rare earth → (element, ppb of it); as for `OXIDES`."""
+"""Oxide or ion in which assays report elements other than rare earths → (element, ppb of it); source as for
+`OXIDES`."""
 REPORTED: dict[str, tuple[str, int]] = OXIDES | COMPOUNDS
-"""Whatever a figure may be reported as beside the element itself."""
+"""All oxides and ions as which a figure may be reported instead of the element."""
 
 TRADED_OXIDE: dict[str, str] = {
     "La": "La2O3", "Ce": "CeO2", "Pr": "Pr6O11", "Nd": "Nd2O3", "Sm": "Sm2O3", "Eu": "Eu2O3", "Gd": "Gd2O3",
@@ -193,11 +195,12 @@ BASIS_ELEMENTS: dict[MarketBasis, tuple[str, ...]] = {
     "sm": ("Sm",),
     "ndfeb-reuse": (),
 }
-"""Elements whose contained mass is the market's unit; none: whole magnets count by net mass."""
+"""Elements whose contained mass is the market's unit; empty: whole magnets count by net mass."""
 
 
 class Cell(Struct, frozen=True, kw_only=True, gc=False):
-    """One analyte of an assay; `fraction_ppb` is the value, or the detection limit; else absent."""
+    """One analyte of an assay; `fraction_ppb` is the value, or the detection limit; absent if not
+    available."""
 
     analyte: Code
     reported_as: Code
@@ -225,7 +228,7 @@ class Composition(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Assay(Struct, frozen=True, kw_only=True, gc=False):
-    """Who measured the composition, and when; activities in millibecquerel per gram."""
+    """Laboratory and date of a measured composition; activities in millibecquerel per gram."""
 
     laboratory: Text
     reference: Text
@@ -242,7 +245,7 @@ class Place(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Period(Struct, frozen=True, kw_only=True, gc=False):
-    """Half-open: `start` is in, `end` is not."""
+    """Half-open: includes `start`, excludes `end`."""
 
     start: Instant
     end: Instant
@@ -253,8 +256,8 @@ class Period(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Packaging(Struct, frozen=True, kw_only=True, gc=False):
-    """How the product is packed; `package_wet_g` is the net product mass of one unit, `pieces` how many of a
-    kind one unit holds, where that is stated."""
+    """How the product is packed; `package_wet_g` is the net product mass of one unit, `pieces` the number of
+    identical pieces in one unit, if stated."""
 
     unit: PackagingUnit
     package_wet_g: MassG
@@ -277,7 +280,7 @@ class StatedPrice(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class InputReference(Struct, frozen=True, kw_only=True):
-    """Which dated input of the market's lane a conversion used."""
+    """The dated input of the market's lane that a conversion used."""
 
     code: Code
     position: Position
@@ -299,7 +302,7 @@ class OriginStep(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class PhysicalLot(Struct, frozen=True, kw_only=True):
-    """What makes tonnes the same tonnes: a passport id, else the organisation's site and lot number."""
+    """The identity of a physical lot: a passport id, else the organisation's site and lot number."""
 
     site: UUID
     lot_number: Code
@@ -307,11 +310,11 @@ class PhysicalLot(Struct, frozen=True, kw_only=True):
 
 
 PART_SIGNS = ".", "_", ":", "/", "+", "-"
-"""What may stand between the number of a lot and that of a part of it."""
+"""Separators between the number of a lot and the suffix of a part of it."""
 
 
 def is_of_lot(lot_number: str, whole: str) -> bool:
-    """Whether it is the number of that lot or of a part of it."""
+    """Whether `lot_number` is the number of lot `whole` or of a part of it."""
     return lot_number == whole or lot_number.startswith(tuple(whole + sign for sign in PART_SIGNS))
 
 
@@ -343,7 +346,7 @@ class Footprint(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class RecycledContent(Struct, frozen=True, kw_only=True, gc=False):
-    """Recycled share of the basis elements; pre- and post-consumer stay apart."""
+    """Recycled share of the basis elements; pre- and post-consumer are stated separately."""
 
     post_consumer_ppb: FractionPpb = 0
     pre_consumer_ppb: FractionPpb = 0
@@ -354,10 +357,10 @@ class RecycledContent(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class TermHorizon(Struct, frozen=True, kw_only=True):
-    """A long-term order: grams of basis per contract year at plateau, price a differential to `index`.
+    """A long-term order: grams of basis per contract year at plateau, price as a differential to `index`.
 
-    `profile_ppb` is each contract year's share of the plateau, its length the number of years;
-    `profile_tolerance_ppb` how far the other side's profile may differ in any year.
+    `profile_ppb` is each contract year's share of the plateau; its length is the number of years.
+    `profile_tolerance_ppb` is how much the other side's profile may differ in any year.
     """
 
     start_year: Annotated[int, Meta(ge=2000, le=2200)]

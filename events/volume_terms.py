@@ -1,4 +1,4 @@
-"""What a company declares that it bought or sold outside the platform, for CRMA monitoring.
+"""Declared volumes: what a company bought or sold outside the platform, for CRMA monitoring.
 
 Origin by stage follows Regulation (EU) 2024/1252, Article 24. Shares are parts per billion, masses of
 contained elements milligrams.
@@ -14,7 +14,7 @@ from events.contract_terms import Evidence
 from events.vocabulary import PPB, Code, CountryCode, FractionPpb, ProductForm, Text, ValueChainStage
 
 VOLUME_MG_MAX = 10**14
-"""100,000 t of one element: more than a year's production of most of them in the world."""
+"""100,000 t of one element: more than the yearly world production of most of them."""
 
 VolumeDirection = Literal["bought", "sold"]
 
@@ -29,7 +29,8 @@ class DeclaredMass(Struct, frozen=True, kw_only=True):
 class DeclaredOrigin(Struct, frozen=True, kw_only=True):
     """The part of the material whose stage took place in `country`; None: the supplier did not answer.
 
-    Of recycled material `pre_consumer_ppb` of the whole is pre-consumer, the rest of the share post-consumer.
+    For recycled material, `pre_consumer_ppb` of the whole is pre-consumer, the rest of the share
+    post-consumer.
     """
 
     stage: ValueChainStage
@@ -41,10 +42,8 @@ class DeclaredOrigin(Struct, frozen=True, kw_only=True):
 
 
 class VolumeTerms(Struct, frozen=True, kw_only=True):
-    """`quarter`: its first day. `reference`: the line in one's own books. `document`: what it rests on.
-
-    `lot_number` and `passport` name the goods, where they have one.
-    """
+    """`quarter`: its first day. `reference`: the entry in the company's own books. `document`: the evidence.
+    `lot_number` and `passport`: of the goods, if they have one."""
 
     direction: VolumeDirection
     quarter: date

@@ -1,4 +1,4 @@
-"""The commands of one process: what waits for its lanes, and what is under way on them."""
+"""The commands of one process: those that wait for their lanes, and those under way."""
 
 import asyncio
 from collections import deque
@@ -12,7 +12,8 @@ from events.decision import LaneKey
 from events.refusal import RecordUnavailable
 
 LATE_SECONDS: Final = 0.05
-"""From when on a batch under way keeps no other from beginning: it waits for a held lane, or for the disk."""
+"""After this time, a batch under way no longer delays the start of another: it waits for a locked lane or the
+disk."""
 
 
 class Waiting:
@@ -40,11 +41,10 @@ class Waiting:
 
 
 class WaitingRoom:
-    """Commands in order of arrival, and the batches that were taken and have not ended: no two of these want
-    the same lane.
+    """Commands in order of arrival, and the batches under way, which have no lane in common.
 
-    What a batch costs whatever it holds is more than what a command adds to it. So another one is worth
-    beginning once as many may go as each that is under way holds, or when those take long.
+    The fixed cost of a batch is higher than the cost of a command in it. So another batch starts only once as
+    many commands are free as each batch under way holds, or when those batches take long.
     """
 
     def __init__(self, batch_max: int, look_max: int) -> None:
@@ -68,14 +68,16 @@ class WaitingRoom:
         return self._free >= max(self._waited_for.values(), default=0)
 
     def add(self, waiting: Waiting) -> bool:
-        """Whether there may be more to `take` now, and enough: it wants no lane that is under way."""
+        """Adds a command; returns whether it needs no lane that is under way and there are now enough
+        commands for `take`."""
         free = not self._under_way or self._lanes_under_way.isdisjoint(waiting.lanes)
         self._queue.append(waiting)
         self._free += free
         return free and self.is_worth_a_batch
 
     def take(self) -> list[Waiting]:
-        """Commands that may go together now; under way until they have `ended`. Empty when there are none."""
+        """A batch of commands that can be decided together now; under way until `ended`. Empty when there is
+        none."""
         batch: list[Waiting] = []
         left = -1
         while not batch and left != len(self._queue):
@@ -89,12 +91,12 @@ class WaitingRoom:
         return batch
 
     def board(self, batch: list[Waiting], held: Container[LaneKey]) -> None:
-        """Add to a batch what came since and wants none but the lanes that it holds by now."""
+        """Add later commands to a batch if they need only lanes that it holds."""
         others = chain.from_iterable(other for other in self._under_way if other is not batch)
         batch += self._choose(held, batch, others)
 
     def late(self, batch: list[Waiting]) -> None:
-        """It takes long: no other waits until as many may go."""
+        """The batch takes long: other batches no longer wait for as many commands as it holds."""
         self._waited_for.pop(id(batch), None)
 
     def ended(self, batch: list[Waiting]) -> None:
@@ -104,12 +106,12 @@ class WaitingRoom:
         self._free = self._count_free()
 
     def _count_free(self) -> int:
-        """As far as a batch would be looked for."""
+        """Counts the free commands among those that `take` would examine."""
         under_way = self._lanes_under_way
         return sum([under_way.isdisjoint(each.lanes) for each in islice(self._queue, self._look_max)])
 
     def turn_away(self) -> None:
-        """Nobody waits for ever, whatever ended the work."""
+        """Refuses all waiting commands, so that no caller waits for ever after the work has ended."""
         while self._queue:
             self._queue.popleft().fail(RecordUnavailable())
 

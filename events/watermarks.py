@@ -1,4 +1,5 @@
-"""The relay's watermarks and leases: up to where Kafka has acknowledged each lane, and who may publish it."""
+"""The relay's watermarks and leases: how far Kafka has acknowledged each lane, and which relay may publish
+it."""
 
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
@@ -9,7 +10,8 @@ from events.topics import TopicMismatch, Watermark
 
 
 class Lease(NamedTuple):
-    """A lane that is held, its watermark, the offset and cluster of that record, and why it is stopped."""
+    """A leased lane, its watermark, that record's offset and cluster, and why the lane is stopped, if it
+    is."""
 
     key: LaneKey
     position: int
@@ -19,7 +21,8 @@ class Lease(NamedTuple):
 
 
 class Move(NamedTuple):
-    """What Kafka has acknowledged of a lane: positions after `before` up to `after`, and their offsets."""
+    """What Kafka has acknowledged of a lane: the positions after `before` up to and including `after`, and
+    their offsets."""
 
     key: LaneKey
     before: int
@@ -28,11 +31,11 @@ class Move(NamedTuple):
     last_offset: int
 
     def followed_by(self, later: "Move") -> "Move":
-        """Both at once."""
+        """Both moves as one."""
         return Move(self.key, self.before, later.after, self.first_offset, later.last_offset)
 
 
-# Lanes whose lease is free, expired, of a clock that was wrong, or ours; renews what we hold.
+# Lanes whose lease is free, expired, from a wrong clock, or ours, which is renewed.
 TAKE_LEASES = """
 update record.relay r set owner = $1, leased_until = clock_timestamp() + make_interval(secs => $2)
 where r.owner is null or r.owner = $1
@@ -64,7 +67,7 @@ async def release_leases(pool: Pool, owner: str) -> None:
         await connection.execute(RELEASE_LEASES, owner)
 
 
-# Compare and set. An offset that does not lie after the last one is of a topic made anew.
+# Compare and set. An offset that is not after the last one belongs to a recreated topic.
 MOVE = """
 update record.relay r set position = m.after, kafka_offset = m.last_offset, cluster_id = $7
 from unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[])
@@ -76,7 +79,8 @@ returning r.stream, r.lane
 
 
 async def move_watermarks(pool: Pool, moves: Sequence[Move], cluster_id: str) -> set[LaneKey]:
-    """The lanes that were moved; another relay was there first, or the topic is another one, for the rest."""
+    """Returns the lanes that were moved; for the others, another relay was faster or the topic was
+    recreated."""
     async with acquire(pool) as connection:
         rows = await connection.fetch(
             MOVE,
@@ -95,7 +99,7 @@ READ_WATERMARKS = "select stream, lane, position, kafka_offset, cluster_id from 
 
 
 async def read_watermarks(pool: Pool) -> dict[LaneKey, Watermark]:
-    """Of every lane, whoever holds it."""
+    """The watermark of every lane, whoever has leased it."""
     async with acquire(pool) as connection:
         rows = await connection.fetch(READ_WATERMARKS)
     return {
@@ -118,7 +122,7 @@ update record.relay set stopped_reason = $3 where stream = $1 and lane = $2
 
 
 async def note_stop(pool: Pool, mismatch: TopicMismatch) -> None:
-    """The relay sends nothing of the lane; where the journal lacks something nobody writes to it either."""
+    """Stops a lane for the relay; if the journal lacks events, also for all writers."""
     closing = JOURNAL_LACKS if mismatch.journal_lacks else None
     async with acquire(pool) as connection:
         await connection.execute(NOTE_STOP, *mismatch.key, str(mismatch), closing)
@@ -135,7 +139,7 @@ where r.stream = c.stream and r.lane = c.lane and r.stopped_reason is not null
 
 
 async def clear_stops(pool: Pool, keys: Iterable[LaneKey]) -> None:
-    """What has been checked and found sound is stopped no longer."""
+    """Resumes lanes that were checked and agree."""
     cleared = list(keys)
     streams, lanes = [key.stream for key in cleared], [key.lane for key in cleared]
     async with acquire(pool) as connection:
@@ -161,12 +165,13 @@ from unnest($1::text[], $2::bigint[]) as a (stream, lane) where r.stream = a.str
 
 
 async def republish(connection: Connection, *keys: LaneKey) -> None:
-    """For lost topics: the relay sends the lanes again from their first events. As the relay role."""
+    """For lost topics: makes the relay send the lanes again from their first events. Needs the relay's
+    role."""
     await connection.execute(REPUBLISH, [key.stream for key in keys], [key.lane for key in keys])
 
 
 class Published(NamedTuple):
-    """A lane up to the record at an offset; None: nothing lies on its topic."""
+    """A lane is published up to the record at an offset; None: its topic is empty."""
 
     key: LaneKey
     position: int
@@ -182,7 +187,7 @@ where r.stream = p.stream and r.lane = p.lane
 
 
 async def restore(connection: Connection, lanes: Sequence[Published], cluster_id: str) -> None:
-    """Watermarks of a journal that was taken back from the topics. As the owner."""
+    """Sets the watermarks of a journal that was recovered from the topics. Needs the owner's role."""
     await connection.execute(
         RESTORE,
         [lane.key.stream for lane in lanes],
@@ -193,7 +198,7 @@ async def restore(connection: Connection, lanes: Sequence[Published], cluster_id
     )
 
 
-# Where lanes lay that were published before.
+# The clusters of lanes that were published before.
 READ_CLUSTERS = """
 select distinct r.cluster_id from record.relay r
 join unnest($1::text[], $2::bigint[]) as a (stream, lane) using (stream, lane)
@@ -202,7 +207,7 @@ where r.cluster_id is not null order by r.cluster_id
 
 
 async def clusters_of(connection: Connection, keys: Sequence[LaneKey]) -> tuple[str, ...]:
-    """Ids of the clusters that hold the lanes' watermarks."""
+    """Ids of the clusters to which the lanes' watermarks refer."""
     rows = await connection.fetch(READ_CLUSTERS, [key.stream for key in keys], [key.lane for key in keys])
     return tuple(row["cluster_id"] for row in rows)
 
@@ -215,7 +220,7 @@ where r.stream = $1 and r.lane = $2 returning held.stopped_reason is not null
 
 
 async def resume(connection: Connection, key: LaneKey) -> bool | None:
-    """An operator's word that a stopped lane may be checked again; False when it was not stopped, None for no
-    lane. As the relay role."""
+    """Lets the relay check a stopped lane again, on an operator's command; False when it was not stopped,
+    None if there is no such lane. Needs the relay's role."""
     stopped: bool | None = await connection.fetchval(RESUME, key.stream, key.lane)
     return stopped

@@ -1,4 +1,5 @@
-"""A struct built by keyword is not validated: this holds it against the bounds of its own types."""
+"""Validates structs against the bounds of their types, which msgspec does not do for structs built by
+keyword."""
 
 import re
 from collections.abc import Hashable, Iterable
@@ -23,12 +24,12 @@ def malformed(value: Struct) -> list[Refusal]:
 
 
 def is_wellformed(value: Struct) -> bool:
-    """Whether every member keeps to its type: `malformed` has nothing to say."""
+    """Whether `malformed` finds nothing."""
     return _problem(value, _decoder(type(value))) is None
 
 
 def malformed_members(value: Struct, without: frozenset[str] = frozenset()) -> dict[str, Refusal]:
-    """The refusals of `malformed` by member; those in `without` are not looked at."""
+    """The refusals of `malformed` by member; members in `without` are not checked."""
     if not without and is_wellformed(value):
         return {}
     refusals: dict[str, Refusal] = {}
@@ -61,7 +62,7 @@ def _decoder(shape: type[Struct]) -> msgspec.json.Decoder[Struct]:
 
 
 def duplicate_refusals(pointer: str, entries: Iterable[Hashable]) -> list[Refusal]:
-    """One refusal for each entry that was there before."""
+    """One refusal for each repeated entry."""
     seen: set[Hashable] = set()
     reasons: list[Refusal] = []
     for index, entry in enumerate(entries):

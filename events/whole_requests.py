@@ -1,4 +1,4 @@
-"""Kafka's produce requests in pieces: aiokafka's encoder copies each batch at every level around it."""
+"""Kafka's produce requests in pieces, since aiokafka's encoder copies each batch at every enclosing level."""
 
 import struct
 from typing import Any
@@ -25,13 +25,13 @@ def _text(value: str | None) -> bytes:
 
 
 class _Whole(ProduceRequest_v7):  # type: ignore[misc]  # aiokafka has no types
-    """Its `encode` gives the bytes that the library's own gives."""
+    """A request whose `encode` returns the same bytes as aiokafka's own."""
 
     def encode(self) -> bytes:
         return b"".join(self.pieces())
 
     def pieces(self) -> list[bytes]:
-        """What `encode` gives, one after another."""
+        """The bytes of `encode`, in pieces."""
         parts = [
             _text(self.transactional_id),
             _AFTER_ID.pack(self.required_acks, self.timeout, len(self.topics)),
@@ -45,14 +45,14 @@ class _Whole(ProduceRequest_v7):  # type: ignore[misc]  # aiokafka has no types
 
 
 class WholeRequest(ProduceRequest, InPieces):  # type: ignore[misc]  # aiokafka has no types
-    """As the library's; to a broker that knows only older versions it goes as the library writes it."""
+    """As aiokafka's request; for a broker that only knows older versions, aiokafka's own encoding is used."""
 
     def build(self, version: Any) -> Any:
         return super().build(_Whole if version is ProduceRequest_v7 else version)
 
 
 class WholeRequestClient(FrameClient):
-    """A producer's client, which writes produce requests in pieces."""
+    """A producer's client that sends produce requests in pieces."""
 
     async def send(self, node_id: Any, request: Any, **how: Any) -> Any:
         if type(request) is ProduceRequest:

@@ -1,7 +1,7 @@
-"""PROCESS checkpoints → cosignatures. Knows Kafka, the operator's public key and its own folder.
+"""PROCESS checkpoints → cosignatures. Needs only Kafka, the operator's public key and its own folder.
 
-It cosigns a lane's head only when the consistency proof beside it continues the head that it holds. What it
-cosigns is on its own disk before anybody sees it, so that no crash makes it sign two histories.
+It cosigns a lane's head only if the consistency proof with it continues the last head that it has verified.
+It stores what it cosigns on its own disk before publishing, so that no crash makes it sign two histories.
 """
 
 import asyncio
@@ -52,20 +52,20 @@ FAULTS_MAX: Final = 100
 
 
 class WitnessError(Exception):
-    """The folder, or the topic, is not the one that this witness has worked with: one sentence."""
+    """The folder or the topic is not the one that this witness has worked with; one sentence says why."""
 
 
 class _Noted(Struct, frozen=True, kw_only=True):
-    """Why nothing of a lane is cosigned any more; no lane: noted only."""
+    """Why a lane is no longer cosigned; without a lane: only recorded."""
 
     lane: tuple[str, int] | None
     told: str
 
 
 class _State(Struct, frozen=True, kw_only=True):
-    """What has to survive: `notes` are the heads that were verified, one per lane; `waiting` are cosignatures
-    that may not be on the topic yet; `last_sha256` is of the record before `next_offset`; `awaited` are heads
-    of a topic that was made anew and does not hold them again yet."""
+    """What has to survive a restart: `notes` are the verified heads, one per lane; `waiting` are cosignatures
+    that may not be on the topic yet; `last_sha256` is the hash of the record before `next_offset`; `awaited`
+    are verified heads that a recreated topic does not contain yet."""
 
     operator: str
     retired: tuple[str, ...] = ()
@@ -90,7 +90,7 @@ class Folder:
 
     @contextmanager
     def owned(self) -> Iterator[None]:
-        """WitnessError while another process works with the folder."""
+        """Locks the folder. WitnessError while another process uses it."""
         self._path.mkdir(parents=True, exist_ok=True, mode=0o700)
         handle = os.open(self._path / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o600)
         try:
@@ -103,7 +103,7 @@ class Folder:
             os.close(handle)
 
     def key(self, name: str) -> SigningKey:
-        """Its key; the first time one is made, under `name`. KeyFileError."""
+        """The witness's key; the first call creates one with this `name`. KeyFileError."""
         path = self._path / KEY_FILE
         if path.exists():
             return read_keys(path).current
@@ -114,13 +114,13 @@ class Folder:
         return made
 
     def drop_new_key(self) -> None:
-        """A key that was made here, and that nothing has been signed with."""
+        """Deletes a key that was just created and has signed nothing."""
         if self._made:
             (self._path / KEY_FILE).unlink()
             self._made = False
 
     def read(self) -> _State | None:
-        """WitnessError when it is there and unreadable."""
+        """The stored state. WitnessError when it exists and is unreadable."""
         path = self._path / STATE_FILE
         try:
             return msgspec.json.decode(path.read_bytes(), type=_State)
@@ -134,7 +134,7 @@ class Folder:
 
 
 class Witness:
-    """One per folder. `operator`: any of the keys that the operator has ever signed with."""
+    """One per folder. `operator`: any key that the operator has ever signed with."""
 
     def __init__(
         self,
@@ -162,18 +162,19 @@ class Witness:
 
     @property
     def faults(self) -> Sequence[str]:
-        """What it has seen that an honest operator does not do."""
+        """What it has seen that an honest operator never does."""
         return () if self._state is None else tuple(noted.told for noted in self._state.faults)
 
     @property
     def awaited(self) -> int:
-        """Lanes whose verified heads a topic that was made anew does not hold again."""
+        """Lanes whose verified heads a recreated topic does not contain yet."""
         return 0 if self._state is None else len(self._state.awaited)
 
     def begin_anew(self) -> None:
-        """The topic was made anew: read it from its beginning, and hold it against the heads of before.
+        """After the topic was recreated: read it from its beginning and compare it with the heads verified
+        before.
 
-        Whatever it says of them otherwise is a fault; what it says again is cosigned again.
+        A contradiction is a fault; repeated heads are cosigned again.
         """
         state = self._state
         if state is not None:
@@ -190,14 +191,14 @@ class Witness:
             self._ledger = None
 
     def begin_without_folder(self) -> None:
-        """The folder that has cosigned under this name is lost for good: begin with what is here."""
+        """The folder that has cosigned under this name is lost for good: start with this one."""
         self._folder_lost = True
 
     def stop(self) -> None:
         self._stopping.set()
 
     async def run(self) -> None:
-        """Until `stop`. Kafka that is away is waited for; WitnessError ends it."""
+        """Runs until `stop`. Waits while Kafka is away; a WitnessError ends it."""
         consumer: Consumer | None = None
         try:
             while not self._stopping.is_set():
@@ -219,7 +220,7 @@ class Witness:
         state, ledger = await self._begin(consumer)
         await self._publish(state)
         async for records in topic_records(consumer, self._topic, 0, start=state.next_offset):
-            # What it learns it has to learn again where the folder does not take it.
+            # If the folder cannot be written, this has to be learnt again.
             self._ledger = None
             state = self._take(ledger, self._state or state, records)
             crash_point("witness.verified")
@@ -229,7 +230,8 @@ class Witness:
             await self._publish(state)
 
     async def _begin(self, consumer: Consumer) -> tuple[_State, Ledger]:
-        """The state and what follows from it; the first time after a look for the operator's first key."""
+        """The state and the ledger built from it; the first time after searching the topic for the operator's
+        first key."""
         state = self._state
         if state is None:
             rotations, cosigners = await _so_far(consumer, self._topic)
@@ -254,7 +256,7 @@ class Witness:
         return state, self._ledger
 
     async def _leads_here(self, consumer: Consumer) -> bool:
-        """Whether the key that was given comes, by rotations on the topic, from the folder's."""
+        """Whether rotations on the topic lead from the folder's operator key to the given one."""
         notes, _ = await _so_far(consumer, self._topic)
         state = self._state
         assert state is not None
@@ -267,9 +269,9 @@ class Witness:
             raise WitnessError(f"{self._topic} {lost}")
 
     def _take(self, ledger: Ledger, state: _State, records: Sequence[Link]) -> _State:
-        """The state after some records; nothing is published by this.
+        """The state after some records; publishes nothing.
 
-        Of each lane the newest head is cosigned, of those that everybody may know and of the others.
+        Per lane, the newest public head and the newest other head are cosigned.
         """
         heads: dict[tuple[LaneKey, bool], Head] = {}
         faults = list(state.faults)
@@ -355,7 +357,7 @@ def _newest_note(ledger: Ledger, lane: LaneKey) -> str:
 
 
 def _said_again(body: bytes, awaited: dict[str, str]) -> list[Note]:
-    """The note of a repeated head that was awaited, which then is so no longer; none for another."""
+    """The note of a repeated head that was awaited, and removes it from `awaited`; none for other heads."""
     message = decode_message(body)
     if not isinstance(message, Signed):
         return []
@@ -364,7 +366,7 @@ def _said_again(body: bytes, awaited: dict[str, str]) -> list[Note]:
 
 
 async def _so_far(consumer: Consumer, topic: str) -> tuple[list[str], set[str]]:
-    """The notes by which the operator changed its key, and the names of who has cosigned."""
+    """The notes of the operator's key changes, and the names of the witnesses that have cosigned."""
     rotations: list[str] = []
     cosigners: set[str] = set()
     async for records in topic_records(consumer, topic, 0):

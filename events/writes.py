@@ -1,4 +1,4 @@
-"""What a transaction writes, gathered so that its statements go to the server together."""
+"""The writes of a transaction, collected so that their statements are sent together."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,10 +14,8 @@ _PARAMETER = re.compile(r"\$(\d+)")
 
 
 class Write(NamedTuple):
-    """Rows for a statement that takes them column by column, as arrays $1, $2, …, and `shared` values behind.
-
-    It changes one row of its table for each of them and returns nothing.
-    """
+    """Rows for a statement that takes them by column, as arrays $1, $2, …, then `shared` values. It changes
+    one row of its table for each row and returns nothing."""
 
     table: str
     statement: str
@@ -30,7 +28,7 @@ class Write(NamedTuple):
 
 
 class Prepared(NamedTuple):
-    """A statement with its arguments as they are sent, and how many rows it changes of each table."""
+    """A statement with its encoded arguments, and how many rows it has to change in each table."""
 
     statement: str
     arguments: Sequence[object]
@@ -38,14 +36,15 @@ class Prepared(NamedTuple):
 
 
 def prepare(writes: Sequence[Write]) -> Iterator[Prepared]:
-    """One statement; another where a table comes again, since a statement sees none of its own rows."""
+    """One statement for all writes; a further one where a table repeats, since a statement does not see its
+    own rows."""
     for together in _of_different_tables(writes):
         parts, arguments = _parts(together)
         yield Prepared(_joined(parts), arguments, [(write.table, len(write.rows)) for write in together])
 
 
 async def send_prepared(connection: Connection, prepared: Iterable[Prepared]) -> None:
-    """Each in one round trip. RowCountWrong when one changed another number of rows than it says."""
+    """Sends each in one round trip. RowCountWrong when one changed another number of rows than declared."""
     for statement, arguments, changed in prepared:
         counts = await connection.fetchrow(statement, *arguments)
         for (table, wanted), found in zip(changed, counts or (), strict=True):
@@ -54,12 +53,12 @@ async def send_prepared(connection: Connection, prepared: Iterable[Prepared]) ->
 
 
 async def send(connection: Connection, writes: Sequence[Write]) -> None:
-    """As `send_prepared`, prepared one after another."""
+    """Prepares and sends the statements one after another."""
     await send_prepared(connection, prepare(writes))
 
 
 def fit_together(writes: Sequence[Write]) -> bool:
-    """Whether no table comes again."""
+    """Whether no table repeats, so that one statement is enough."""
     tables = [write.table for write in writes if write.rows]
     return len(set(tables)) == len(tables)
 
@@ -71,10 +70,11 @@ async def send_if(
     arguments: tuple[object, ...],
     wanted: int,
 ) -> None:
-    """One statement for writes that fit together: first it counts what `condition` selects, with `arguments`.
+    """One statement for writes that fit together, under a condition: it first counts the rows that
+    `condition` selects, with `arguments`.
 
-    SerializationError when that is not what is `wanted`, or a write changed another number of rows than it
-    was given: a statement that commits by itself has then no effect.
+    SerializationError when the count is not `wanted`, or a write changed another number of rows than it was
+    given; a statement that commits by itself then has no effect.
     """
     together = [write for write in writes if write.rows]
     parts, given = _parts(together)
@@ -84,7 +84,7 @@ async def send_if(
 
 
 def _parts(together: Sequence[Write]) -> tuple[tuple[tuple[str, int], ...], list[object]]:
-    """Statements with their counts of parameters, and the arguments of all."""
+    """The statements, each with its number of parameters, and the arguments of all."""
     most = max([len(write.rows) for write in together], default=0)
     parts: list[tuple[str, int]] = []
     given: list[object] = []
@@ -110,15 +110,16 @@ def _of_different_tables(writes: Sequence[Write]) -> Iterator[list[Write]]:
 
 @lru_cache(maxsize=STATEMENTS_REMEMBERED)
 def _joined(parts: tuple[tuple[str, int], ...]) -> str:
-    """One statement out of several, each with its count of parameters; it counts the rows of each."""
+    """Joins several statements, each with its number of parameters, into one that counts the rows of each."""
     named, counts, _ = _named(parts)
     return f"with {', '.join(named)} select {', '.join(counts)}"
 
 
-# A write runs when its rows are counted, and that is behind the condition: if it fails, no write was begun.
+# A write runs only when its rows are counted, after the condition was checked: if that fails, no write has
+# begun.
 @lru_cache(maxsize=STATEMENTS_REMEMBERED)
 def _joined_under(parts: tuple[tuple[str, int], ...], condition: str, parameters: int) -> str:
-    """One statement out of several that fails when the condition or a count is not as expected."""
+    """Joins several statements into one that fails when the condition or a count is not as expected."""
     named, counts, before = _named(parts)
     given = before + 1
     told = f"array[{', '.join(counts)}]::bigint[], ${given}::bigint[]"
@@ -129,7 +130,7 @@ def _joined_under(parts: tuple[tuple[str, int], ...], condition: str, parameters
 
 
 def _named(parts: tuple[tuple[str, int], ...]) -> tuple[list[str], list[str], int]:
-    """Each statement under a name, the count of its rows, and how many parameters they have."""
+    """The statements as named CTEs, the counts of their rows, and the number of their parameters."""
     named: list[str] = []
     before = 0
     for number, (statement, parameters) in enumerate(parts):
