@@ -1,1 +1,1 @@
-"""The long game: offtake agreements over months and years."""
+"""Offtake agreements over months and years: rules, commands and tables."""

@@ -1,4 +1,5 @@
-"""PROCESS record.market.v1 → agreements: of a confirmed match a spot contract, or the draft of an offtake."""
+"""PROCESS record.market.v1 → agreements: each confirmed match becomes a spot contract or the draft of an
+offtake agreement."""
 
 from collections.abc import Callable, Sequence
 from typing import Final
@@ -24,7 +25,8 @@ NAME: Final = "follower"
 
 
 class Follower:
-    """Handler of the market stream: agreements of a match and the reader's position are one transaction."""
+    """Handler of the market stream: writes the agreement of a match and the reader's position in one
+    transaction."""
 
     def __init__(
         self,
@@ -43,7 +45,7 @@ class Follower:
         return [event for event in events if isinstance(event.data, MatchConfirmed)]
 
     async def handle(self, batch: Batch) -> None:
-        """All matches of the batch at once; events without consequence only move the position."""
+        """Handles all matches of the batch at once; other events only move the position."""
         confirmed = batch.kept
         async with batch.transaction() as connection:
             drafts = await self._follow(connection, batch.lane, confirmed) if confirmed else ()
@@ -56,7 +58,8 @@ class Follower:
     async def _follow(
         self, connection: Connection, lane: LaneKey, confirmed: Sequence[Recorded]
     ) -> tuple[Draft, ...]:
-        """In the lane of the same number. A match that has its agreement gets no other."""
+        """Writes to the contracts lane with the same number. A match that already has an agreement gets no
+        second one."""
         heads = await lock_lanes(connection, [LaneKey("contracts", lane.lane)])
         known = await matched(connection, lane.lane, [match_of(event).match for event in confirmed])
         drafts: list[Draft] = []

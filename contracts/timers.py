@@ -1,7 +1,6 @@
-"""What the clock alone makes of agreements: long-stop dates, terms, silence of either side, year ends, and
-what is deemed of deliveries.
+"""Timers of agreements: long-stop dates, terms, deemed nominations, year ends, and deemed acts of deliveries.
 
-Runs in the process of the market's timers; two of them, or one started again, find nothing due twice.
+They run in the process of the market's timers. If two run, or one is restarted, nothing takes effect twice.
 """
 
 import asyncio
@@ -21,7 +20,7 @@ from events.timetable import COMMANDS_PER_TICK_MAX, START, TICK_SECONDS, Due, Ti
 
 
 class Timers:
-    """Looks for what is due and gives the commands as the operator."""
+    """Looks up what is due and gives the commands as the operator."""
 
     def __init__(
         self,
@@ -34,7 +33,7 @@ class Timers:
         tick_seconds: float = TICK_SECONDS,
         commands_max: int = COMMANDS_PER_TICK_MAX,
     ) -> None:
-        """`count` and `show` as of `Timetable`; `commands_max`: of a kind, in a tick."""
+        """`count` and `show` as in `Timetable`; `commands_max`: per kind and tick."""
         self._desk = desk
         self._caller = Caller(organisation=operator, roles=frozenset({"operator"}))
         self._commands_max = commands_max
@@ -50,7 +49,7 @@ class Timers:
         await self._table.run(stop)
 
     async def tick(self) -> int:
-        """As `Timetable.tick`; each kind goes on from tick to tick through all that is due."""
+        """As `Timetable.tick`; each kind continues at the next tick where it stopped."""
         return await self._table.tick()
 
     async def _due(self, now: datetime) -> Sequence[Due]:
@@ -67,7 +66,7 @@ class Timers:
         ]
 
     def _passing(self, kind: str, place: AgreementPlace) -> Due:
-        """Found by its status or by its volumes, an agreement passes whatever is due first."""
+        """The same command for agreements found by status and by volumes: it does whatever is due first."""
         argument = PassTime(caller=self._caller, agreement=place.agreement)
         return Due(kind, place.agreement, lambda: volumes.pass_time(self._desk, argument))
 

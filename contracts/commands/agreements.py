@@ -1,4 +1,4 @@
-"""Agreements: one step each of their life, by a party or by the clock."""
+"""Commands of agreements: one step each, given by a party or by a timer."""
 
 from collections.abc import Sequence
 from typing import Final, TypeVar
@@ -42,7 +42,8 @@ async def load(
 async def load_amending(
     connection: Connection, asked: Sequence[InMarket[P]], moment: Moment
 ) -> Sequence[AmendingState]:
-    """With what is settled, where terms reach back: of the deliveries, quarters and years of an agreement."""
+    """The state for an amendment; if its terms apply from an earlier day, also the deliveries, quarters and
+    years that are already settled."""
     states = []
     for ask, state in zip(asked, await load(connection, asked, moment), strict=True):
         terms, settled = _terms(ask.argument, state.agreement), NOTHING_SETTLED
@@ -69,7 +70,7 @@ DRAFT: Final = in_market("agreement.draft", _none_yet, rules.draft)
 async def draft(
     desk: Desk, argument: DraftAgreement, *, request: Request | None = None, dry_run: bool = False
 ) -> Answer:
-    """Basis and active members of the market are those that whoever asks has just read."""
+    """The caller has just read the basis and the active members of the market."""
     lane = desk.lane("contracts", argument.market)
     return await submit(
         desk,

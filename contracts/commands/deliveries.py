@@ -1,4 +1,4 @@
-"""Deliveries under an agreement: one step each, and what it reads."""
+"""Commands of deliveries under an agreement: one step each, and what it reads."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date
@@ -94,7 +94,8 @@ async def _quarter_settled(
 
 
 async def _left_g(connection: Connection, key: AgreementKey, agreement: Agreement | None) -> int:
-    """Of the contract of a match, whose deliveries are few; nothing else is refused by its sum."""
+    """What was shipped before under the contract of a match, which has few deliveries; other agreements are
+    not limited by this sum."""
     if agreement is None or not of_match(agreement) or agreement.starts_on is None:
         return 0
     assert agreement.ends_on is not None
@@ -135,7 +136,7 @@ async def _load(
 async def _load_settling(
     connection: Connection, asked: Sequence[InMarket[D]], moment: Moment
 ) -> Sequence[DeliveryState]:
-    """With what was invoiced of each delivery, and the index values of its price."""
+    """The state of deliveries with their invoices and the index values of their prices."""
     states = await _load(connection, asked, moment)
     keys = {}
     priced = []
@@ -153,7 +154,7 @@ async def _load_settling(
 
 
 async def restatement(connection: Connection, asked: InMarket[Restate], moment: Moment) -> InvoiceLine | None:
-    """What a restatement would invoice now; None where it would be refused."""
+    """What a restatement would invoice now; None if it would be refused."""
     (state,) = await _load_settling(connection, [asked], moment)
     try:
         return settlements.restatement(state, moment.now)
@@ -164,7 +165,7 @@ async def restatement(connection: Connection, asked: InMarket[Restate], moment: 
 async def load_returning(
     connection: Connection, asked: Sequence[InMarket[D]], moment: Moment
 ) -> Sequence[DeliveryState]:
-    """With what was invoiced of each delivery, and whether its quarter was settled."""
+    """The state of deliveries with their invoices, and whether their quarters are settled."""
     states = []
     for ask, state in zip(asked, await _load(connection, asked, moment), strict=True):
         if state.delivery is None or state.agreement is None:
@@ -188,7 +189,7 @@ async def load_returning(
 async def _load_quarter(
     connection: Connection, asked: Sequence[InMarket[SettleQuarter]], moment: Moment
 ) -> Sequence[QuarterState]:
-    """Four times a year for an agreement, so one at a time."""
+    """Loads one at a time, since an agreement needs it four times a year."""
     del moment
     states = []
     for ask in asked:
@@ -214,7 +215,7 @@ async def _load_quarter(
 async def _read_indices(
     connection: Connection, priced: Sequence[tuple[Agreement | None, date, int]]
 ) -> tuple[dict[Code, IndexUnit], IndexValues]:
-    """Units and values of what prices shipments: agreement, day, number of lanes."""
+    """Units and values of the indices that price shipments, given as (agreement, day, number of lanes)."""
     units: dict[Code, IndexUnit] = {}
     windows: list[index_store.Window] = []
     for agreement, day, lanes in priced:

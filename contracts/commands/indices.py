@@ -1,4 +1,4 @@
-"""Values of indices: published in the lane of their code, and read for the prices of agreements."""
+"""Index values: published in the lane of their code, read for the prices of agreements."""
 
 from collections.abc import Iterable, Sequence
 from datetime import date
@@ -27,7 +27,7 @@ class InIndex(Struct, frozen=True, kw_only=True):
 
 
 async def _load(connection: Connection, asked: Sequence[InIndex], moment: Moment) -> Sequence[IndexState]:
-    """Alone on its lane, so one at a time."""
+    """Loads one at a time: such a command is alone on its lane."""
     del moment
     states = []
     for ask in asked:
@@ -82,9 +82,10 @@ async def read_units(
 
 
 def windows_of(terms: AgreementTerms, days: Iterable[date], lanes: int) -> list[Window]:
-    """Where the values lie that deliveries shipped on these days are priced by.
+    """The windows of index values that price deliveries shipped on these days.
 
-    They may stand in other lanes: values are only ever added, and a settlement carries those that it used.
+    The values may be in other lanes, which need no lock: values are only ever added, and a settlement
+    contains those that it used.
     """
     reference = index_of(terms.price)
     if reference is None:

@@ -1,4 +1,4 @@
-"""Payments between the sides of agreements: one step each, and what it reads."""
+"""Commands of payments between the sides of agreements: one step each, and what it reads."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Generic, Protocol, TypeVar
@@ -17,7 +17,7 @@ from events.desk import Answer, Desk, InMarket, Operation, in_market, submit
 
 
 class OfPayment(OfCaller, Protocol):
-    """What is asked of one payment."""
+    """A command about one existing payment."""
 
     @property
     def payment(self) -> UUID: ...
@@ -42,7 +42,8 @@ async def _load_opening(
 
 
 def _alike_key(ask: InMarket[Opening], payables: Mapping[UUID, Payable]) -> AlikeKey | None:
-    """None where the first part is of nobody that the caller pays or is paid by."""
+    """The key under which an equal payment would exist; None if the caller is no side of the first part's
+    invoice."""
     argument = ask.argument
     first = payables.get(argument.parts[0].invoice) if argument.parts else None
     caller = argument.caller.organisation
@@ -68,7 +69,7 @@ async def _load(
 
 
 class OpeningStep:
-    """Call it with a desk and what is asked: one lane transaction. Raises what the rule raises."""
+    """Called with a desk and a command, it runs one lane transaction. Raises what the rule raises."""
 
     def __init__(self, name: str) -> None:
         self._operation = in_market(name, _load_opening, rules.open_payment)
@@ -85,7 +86,7 @@ class OpeningStep:
 
 
 class PaymentStep(Generic[P]):
-    """The same of a payment that stands."""
+    """As `OpeningStep`, for an existing payment."""
 
     def __init__(self, name: str, decide: Callable[[PaymentState, P, Moment], Decision]) -> None:
         self._operation = in_market(name, _load, decide)
@@ -109,7 +110,8 @@ async def _give(
     request: Request | None,
     dry_run: bool,
 ) -> Answer:
-    """Payments of a market come one at a time: two may bear one reference, or pay one invoice."""
+    """Payments of a market are decided one at a time, since two may have the same reference or pay the same
+    invoice."""
     return await submit(
         desk,
         operation,

@@ -1,4 +1,4 @@
-"""What either side's books call an invoice: one step, and what it reads."""
+"""The command that states an invoice's number in the books of either side, and what it reads."""
 
 from collections.abc import Sequence
 from typing import Final

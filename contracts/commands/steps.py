@@ -1,4 +1,4 @@
-"""A step of an agreement, or of one of its deliveries: declared by its name, what it reads and its rule."""
+"""A step of an agreement or of one of its deliveries, declared by its name, what it reads and its rule."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, Protocol, TypeAlias, TypeVar
@@ -17,14 +17,14 @@ from events.desk import Answer, Desk, InMarket, Operation, in_market, submit
 
 
 class OfAgreement(OfCaller, Protocol):
-    """What is asked of one agreement."""
+    """A command about one agreement."""
 
     @property
     def agreement(self) -> UUID: ...
 
 
 class OfDelivery(OfCaller, Protocol):
-    """What is asked of one delivery."""
+    """A command about one delivery."""
 
     @property
     def delivery(self) -> UUID: ...
@@ -39,7 +39,7 @@ Decide: TypeAlias = Callable[[S, B, Moment], Decision]
 
 
 class AgreementStep(Generic[A, S]):
-    """Call it with a desk and what is asked: one lane transaction. Raises what the rule raises."""
+    """Called with a desk and a command, it runs one lane transaction. Raises what the rule raises."""
 
     def __init__(
         self,
@@ -49,7 +49,8 @@ class AgreementStep(Generic[A, S]):
         touches: frozenset[str] = frozenset(),
         lot: Callable[[A], UUID | None] = lambda _: None,
     ) -> None:
-        """`touches`: beside the agreement itself; `lot`: the passport whose lot stays as it is meanwhile."""
+        """`touches`: further keys besides the agreement itself; `lot`: the passport whose lot must not change
+        meanwhile."""
         self._operation = in_market(name, load, decide)
         self._touches = touches
         self._lot = lot
@@ -71,7 +72,7 @@ class AgreementStep(Generic[A, S]):
 
 
 class DeliveryStep(Generic[D, S]):
-    """The same of a delivery; its agreement takes one step at a time."""
+    """As `AgreementStep`, for a delivery; steps of one agreement are decided one at a time."""
 
     def __init__(self, name: str, load: Load[D, S], decide: Decide[S, D]) -> None:
         self._operation = in_market(name, load, decide)
@@ -86,7 +87,7 @@ class DeliveryStep(Generic[D, S]):
 
 
 async def find(desk: Desk, caller: Caller, agreement: UUID) -> AgreementPlace:
-    """Raises AgreementUnknown, also for who is no party to it."""
+    """Raises AgreementUnknown, also for callers that are not a party to it."""
     async with desk.looking() as connection:
         place = await agreement_store.locate(connection, _party(caller), agreement)
     if place is None:
@@ -95,7 +96,7 @@ async def find(desk: Desk, caller: Caller, agreement: UUID) -> AgreementPlace:
 
 
 async def locate(desk: Desk, caller: Caller, delivery: UUID) -> DeliveryPlace:
-    """Raises DeliveryUnknown, also for who is no party to it."""
+    """Raises DeliveryUnknown, also for callers that are not a party to its agreement."""
     async with desk.looking() as connection:
         place = await delivery_store.locate(connection, _party(caller), delivery)
     if place is None:

@@ -1,4 +1,4 @@
-"""Volumes of agreements: what a side says of a quantity, and what the clock makes of it."""
+"""Commands of an agreement's volumes, given by a side or by a timer."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -39,7 +39,8 @@ async def _load(
 async def _load_accounts(
     connection: Connection, asked: Sequence[InMarket[PassTime]], moment: Moment
 ) -> Sequence[AccountState]:
-    """With the formula's price of a year that is due and in which nothing was invoiced."""
+    """The state of a year's account; with the price by formula, if the year is due and nothing was invoiced
+    in it."""
     states = []
     for ask, state in zip(asked, await _load(connection, asked, moment), strict=True):
         agreement, formula = state.agreement, None
@@ -59,4 +60,4 @@ nominate: Final = AgreementStep("agreement.nominate", _load, nominations.nominat
 declare_output: Final = AgreementStep("agreement.declare-output", _load, year_accounts.declare_output)
 notify_shortfall: Final = AgreementStep("agreement.notify-shortfall", _load, year_accounts.notify_shortfall)
 pass_time: Final = AgreementStep("agreement.pass-time", _load_accounts, clock.pass_time)
-"""`store.due` tells of which agreements."""
+"""`store.due` finds the agreements."""

@@ -1,4 +1,5 @@
-"""Analytes that clauses name: one of which no figure can be stated keeps every shipment from leaving."""
+"""Checks the analytes named in clauses: an unknown one, for which no figure can be stated, would block every
+shipment."""
 
 from collections.abc import Iterator
 
@@ -11,7 +12,7 @@ from events.vocabulary import ANALYTES
 
 
 def analyte_refusals(terms: AgreementTerms, standing: AgreementTerms | None) -> list[Refusal]:
-    """Whoever amends what stands may leave the names that it has."""
+    """An amendment may keep the names that the agreement already has."""
     kept = frozenset() if standing is None else frozenset(analyte for _, analyte in named(standing))
     return [
         AgreedAnalyteUnknown(pointer=pointer, analyte=analyte, meant=meant_by(analyte))
@@ -21,7 +22,7 @@ def analyte_refusals(terms: AgreementTerms, standing: AgreementTerms | None) -> 
 
 
 def named(terms: AgreementTerms) -> Iterator[tuple[str, str]]:
-    """Each with its pointer into the terms."""
+    """The named analytes, each with its pointer into the terms."""
     for place, limit in enumerate(terms.product.limits):
         yield f"/product/limits/{place}/analyte", limit.analyte
     if terms.product.purity is not None:

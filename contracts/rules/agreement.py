@@ -1,4 +1,4 @@
-"""An agreement as its events have made it: a pure fold, the same in the tables, in a replay, in an audit."""
+"""The state of an agreement: a pure fold of its events, the same for tables, replay and audit."""
 
 from datetime import date, datetime, timedelta
 from hashlib import sha256
@@ -36,12 +36,12 @@ SIDES: Final[tuple[Side, Side]] = ("seller", "buyer")
 BOUND: Final[frozenset[AgreementStatus]] = frozenset({"binding_subject_to_cp", "effective", "suspended_fm"})
 """Both sides have signed as binding, and the agreement has not ended."""
 RUNNING: Final[frozenset[AgreementStatus]] = frozenset({"effective", "suspended_fm"})
-"""Its contract years run."""
+"""Statuses in which contract years run."""
 ENDED: Final[frozenset[AgreementStatus]] = frozenset({"expired", "terminated"})
 
 
 class Proposal(Struct, frozen=True, kw_only=True):
-    """Terms on the table, and how far each side has put its name to them; `by` None: they came of a match."""
+    """Proposed terms, and the level at which each side has signed them; `by` None: they come from a match."""
 
     number: int
     by: Side | None
@@ -55,7 +55,7 @@ class Proposal(Struct, frozen=True, kw_only=True):
 
     @property
     def signed_by_both(self) -> SignatureLevel | None:
-        """The level that both have reached."""
+        """The level at which both have signed."""
         if self.seller is None or self.buyer is None:
             return None
         return "binding" if self.seller == self.buyer == "binding" else "term_sheet"
@@ -70,8 +70,8 @@ class SettledCondition(Struct, frozen=True, kw_only=True):
 
 
 class Contest(Struct, frozen=True, kw_only=True):
-    """What the other side says against a declaration. `outcome` None: it is open; `settled_by` None: by the
-    operator."""
+    """The other side's contest of a declaration. `outcome` None: it is open; `settled_by` None: settled by
+    the operator."""
 
     by: Side
     reason: str
@@ -82,10 +82,8 @@ class Contest(Struct, frozen=True, kw_only=True):
 
 
 class Suspension(Struct, frozen=True, kw_only=True):
-    """Force majeure as declared; `ended_at` once deliveries were taken up again.
-
-    Without `contest_by` it was declared before the other side could contest it.
-    """
+    """Force majeure as declared; `ended_at` is set once deliveries were resumed. Without `contest_by` it
+    comes from an older event and cannot be contested."""
 
     by: Side
     period: Period
@@ -97,19 +95,17 @@ class Suspension(Struct, frozen=True, kw_only=True):
 
     @property
     def rested(self) -> Period:
-        """What the suspension lasted, as far as it is known."""
+        """The period of the suspension, as far as it is known."""
         if self.ended_at is None or self.ended_at <= self.period.start:
             return self.period
         return Period(start=self.period.start, end=self.ended_at)
 
 
 class Agreement(Struct, frozen=True, kw_only=True):
-    """`version` counts its events; `standing` is what both have signed, `table` the proposal that is open.
-
+    """`version` counts its events; `standing` is the proposal that both have signed, `table` the open one.
     `starts_on` and `ends_on` (the first day after) are set once the agreement is effective, `ended_at` when
-    it ended before or with its term. `superseded` is in order of time. `ended_by` is a side whose word ended
-    it and may be contested.
-    """
+    it has ended. `superseded` is in order of time. `ended_by` is the side that terminated it, which the other
+    may contest."""
 
     lane: int
     market: UUID
@@ -139,32 +135,30 @@ class Agreement(Struct, frozen=True, kw_only=True):
 
     @property
     def terms(self) -> AgreementTerms:
-        """What both have signed. LookupError before they did."""
+        """The terms that both have signed. LookupError before that."""
         if self.standing is None:
             raise LookupError(f"agreement {self.agreement}: nothing is signed by both sides")
         return self.standing.terms
 
     def terms_on(self, day: date) -> AgreementTerms:
-        """What a shipment of `day` is priced and judged by; what both sign counts from the day after, or from
-        the day that it states.
-
-        LookupError before anything was signed.
-        """
+        """The terms for a shipment on `day`; signed terms apply from the day after the signature, or from the
+        day that they state. LookupError before anything was signed."""
         return in_force.shipped(self.superseded, self.terms, day)
 
     def read_on(self, day: date) -> AgreementTerms:
-        """What else goes by `day`, such as a nomination: the terms signed last, if for no later day.
+        """The terms for other things on `day`, such as a nomination: the last signed ones, unless they state
+        a later day.
 
         LookupError before anything was signed.
         """
         return in_force.read(self.superseded, self.terms, day)
 
     def paid_on(self, day: date) -> AgreementTerms:
-        """What an invoice of no shipment is paid by that was issued on `day`. LookupError as above."""
+        """The payment terms of an invoice without a shipment, issued on `day`. LookupError as above."""
         return in_force.issued(self.superseded, self.terms, day)
 
     def in_force(self) -> tuple[InForce, ...]:
-        """All terms that are for a day, in order of time; none before the agreement is effective."""
+        """All terms that apply to some day, in order of time; empty before the agreement is effective."""
         if self.starts_on is None:
             return ()
         return in_force.stretches(self.superseded, self.terms, self.starts_on)
@@ -180,7 +174,8 @@ def day_after(day: date) -> date:
 
 
 def counts_from(fact: AgreementAdvanced, time: datetime) -> date | None:
-    """The day of shipment from which its terms count, of a step recorded at `time`; None: not effective."""
+    """The first shipment day to which the terms of a step recorded at `time` apply; None: the agreement is
+    not effective."""
     if fact.counts_from is not UNSET:
         return fact.counts_from
     if fact.starts_on is None or fact.reason != "amended":
@@ -322,7 +317,7 @@ def _contested(agreement: Agreement, fact: DeclarationContested | ContestSettled
 
 
 def contest_of(agreement: Agreement, suspension: int | None) -> Contest | None:
-    """Of force majeure by its number, from 1; of the termination for None."""
+    """The contest of force majeure by its number, from 1; for None, of the termination."""
     if suspension is None:
         found = agreement.end_contest
     elif 1 <= suspension <= len(agreement.suspensions):
@@ -340,7 +335,7 @@ def with_signature(proposal: Proposal, fact: AgreementSigned) -> Proposal:
 
 
 def _advanced(agreement: Agreement, fact: AgreementAdvanced) -> Agreement:
-    """What is on the table stands from here; a term sheet may still be signed as binding."""
+    """The open proposal is in force from here; a term sheet may still be signed as binding."""
     after = replace(agreement, status=fact.status)
     if fact.starts_on is not None:
         after = replace(after, starts_on=fact.starts_on, ends_on=fact.ends_on)
@@ -353,7 +348,7 @@ def _advanced(agreement: Agreement, fact: AgreementAdvanced) -> Agreement:
 
 
 def _stands_untabled(agreement: Agreement, number: int) -> bool:
-    """Whether the proposal stands already, and what is on the table is another one."""
+    """Whether the proposal is already in force while another one is open."""
     standing, table = agreement.standing, agreement.table
     return standing is not None and standing.number == number and (table is None or table.number != number)
 

@@ -1,4 +1,4 @@
-"""When what stands of an agreement came about: a pure fold of its events, beside the agreement itself."""
+"""The time of each step of an agreement: a pure fold of its events, separate from the agreement's state."""
 
 from collections.abc import Iterable
 from datetime import date, datetime
@@ -27,7 +27,7 @@ DATED: Final[tuple[str, ...]] = (
     DeclarationContested.TYPE,
     ContestSettled.TYPE,
 )
-"""The events that `times_of` looks at."""
+"""The events that `times_of` reads."""
 
 Declaration: TypeAlias = int | None
 """The number of a force majeure, from 1; None: the termination."""
@@ -48,7 +48,7 @@ class AgreementTimes(Struct, kw_only=True):
 
 
 def times_of(events: Iterable[Recorded]) -> AgreementTimes:
-    """Of one agreement, in the order of its lane."""
+    """The times of one agreement; its events are in lane order."""
     found = AgreementTimes()
     for event in events:
         _take(found, event)
@@ -78,10 +78,7 @@ def _take(found: AgreementTimes, event: Recorded) -> None:
 
 
 def last_ends_on(agreement: Agreement) -> date | None:
-    """The first day on which it runs no more: after its term, or after the day that ended it before.
-
-    None before it is effective.
-    """
+    """The first day after it has ended, by its term or earlier. None before it is effective."""
     if agreement.ends_on is None or agreement.ended_at is None:
         return agreement.ends_on
     return min(agreement.ends_on, day_after(day_of(agreement.ended_at)))

@@ -1,4 +1,4 @@
-"""How an agreement comes to stand: draft, propose and counter-propose, withdraw, sign and amend by both."""
+"""How an agreement comes into force: draft, propose and counter-propose, withdraw, sign, amend."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -68,10 +68,9 @@ PROPOSALS_MAX: Final = 200
 
 
 class DraftAgreement(Struct, frozen=True, kw_only=True):
-    """The caller's organisation is `side`. `basis` and `members` are the market's when the caller asked.
-
-    `at_door`: the currency has cents, analytes are known; what the record holds is not judged by that.
-    """
+    """The caller's organisation is `side`. `basis` and `members` are the market's at the time of the request.
+    `at_door`: a new request, checked for unknown analytes and for a currency without cents; recorded events
+    are not, when an audit decides them again."""
 
     caller: Caller
     market: UUID
@@ -85,10 +84,8 @@ class DraftAgreement(Struct, frozen=True, kw_only=True):
 
 
 class ProposeTerms(Struct, frozen=True, kw_only=True):
-    """All clauses as they shall stand; a counter-proposal, or an amendment of what stands.
-
-    `at_door` as of a draft; whoever amends what stands may leave its currency and its analytes.
-    """
+    """All clauses, as a counter-proposal or as an amendment of an agreement in force. `at_door` as in a
+    draft; an amendment may keep the currency and the analytes that the agreement has."""
 
     caller: Caller
     agreement: UUID
@@ -106,9 +103,8 @@ class WithdrawProposal(Struct, frozen=True, kw_only=True):
 
 
 class SignProposal(Struct, frozen=True, kw_only=True):
-    """`side`: for whom the caller means to sign; None: for its own side. `group` is the caller's; `capacity`:
-    what was counted of the facility, where the seller binds itself.
-    """
+    """`side`: the side for which the caller intends to sign; None: its own. `group` is the caller's;
+    `capacity`: the check of the facility, if the seller signs as binding."""
 
     caller: Caller
     agreement: UUID
@@ -157,7 +153,7 @@ def draft(state: AgreementState, argument: DraftAgreement, moment: Moment) -> De
 
 
 def _absent(argument: DraftAgreement) -> list[Refusal]:
-    """Who is no member learns nothing of who else is."""
+    """A caller that is not a member learns nothing about other members."""
     if argument.caller.organisation not in argument.members:
         return [PartyNotInMarket(side=argument.side)]
     if argument.counterparty not in argument.members:
@@ -166,7 +162,7 @@ def _absent(argument: DraftAgreement) -> list[Refusal]:
 
 
 def propose(state: AmendingState, argument: ProposeTerms, moment: Moment) -> Decision:
-    """Replaces what is on the table, and with it the signatures that it had. Raises Refusals."""
+    """Replaces the open proposal and its signatures. Raises Refusals."""
     agreement, side = party(state, argument.caller)
     reasons = step_refusals(agreement, argument.expected_version)
     if agreement.proposals >= PROPOSALS_MAX:
@@ -196,7 +192,7 @@ def _door_refusals(agreement: Agreement, terms: AgreementTerms) -> list[Refusal]
 
 
 def withdraw(state: AgreementState, argument: WithdrawProposal, moment: Moment) -> Decision:
-    """Raises Refusals."""
+    """Withdraws the open proposal. Raises Refusals."""
     del moment
     agreement, side = party(state, argument.caller)
     reasons = step_refusals(agreement, argument.expected_version)
@@ -214,7 +210,7 @@ def withdraw(state: AgreementState, argument: WithdrawProposal, moment: Moment) 
 
 
 def sign(state: AmendingState, argument: SignProposal, moment: Moment) -> Decision:
-    """The second signature of a level brings the agreement there. Raises Refusals."""
+    """The second signature at a level brings the agreement to it. Raises Refusals."""
     agreement, side = party(state, argument.caller)
     reasons = step_refusals(agreement, argument.expected_version)
     if argument.side not in (None, side):
@@ -255,7 +251,8 @@ def _signature_refusals(proposal: Proposal, side: Side, *, binding: bool) -> lis
 
 
 def _what_follows(agreement: Agreement, proposal: Proposal, day: date) -> Sequence[AgreementAdvanced]:
-    """Nothing until both have signed at a level that the agreement has not reached with this proposal."""
+    """The events after a signature: none until both have signed at a level that the agreement has not reached
+    with this proposal."""
     level = proposal.signed_by_both
     standing = None if agreement.standing is None else agreement.standing.number
     if level is None or (level == "term_sheet" and standing == proposal.number):
@@ -284,7 +281,8 @@ def _what_follows(agreement: Agreement, proposal: Proposal, day: date) -> Sequen
 def effective(
     agreement: Agreement, terms: AgreementTerms, reason: str, day: date, *, proposal: int
 ) -> AgreementAdvanced:
-    """From `day`, or from the later start that the terms name, the contract years run."""
+    """The agreement becomes effective: contract years run from `day`, or from the later start that the terms
+    state."""
     starts_on = max(terms.term.starts_on or day, day)
     return advanced(
         agreement,
@@ -324,7 +322,7 @@ def advanced(
 
 
 def in_terms(reasons: Sequence[Refusal]) -> list[Refusal]:
-    """The refusals of clauses with pointers into a body whose member `terms` they are."""
+    """The refusals of clauses, their pointers prefixed with the body's member `terms`."""
     for reason in reasons:
         reason.pointer = f"/terms{reason.pointer or ''}"
     return list(reasons)
@@ -339,7 +337,7 @@ def _on_table(agreement: Agreement, number: int) -> tuple[Proposal | None, list[
 
 
 def _proposable(agreement: Agreement, terms: AgreementTerms, settled: Settled, day: date) -> list[Refusal]:
-    """What keeps terms from being proposed, or signed, as the agreement stands on `day`."""
+    """Why terms cannot be proposed or signed in the agreement's state on `day`."""
     done = {condition.code for condition in agreement.conditions}
     starts_on = agreement.starts_on
     reasons = clause_refusals(terms, agreement.kind, day if starts_on is None else None, done)
@@ -355,7 +353,8 @@ def _proposable(agreement: Agreement, terms: AgreementTerms, settled: Settled, d
 
 
 def _fixed(agreement: Agreement, terms: AgreementTerms, day: date) -> list[Refusal]:
-    """What no proposal may change: the basis; once both are bound the currency; once effective the start."""
+    """Refusals for what a proposal may not change: the basis; once both are bound, the currency; once
+    effective, the start."""
     reasons: list[Refusal] = []
     if terms.product.basis != agreement.basis:
         reasons.append(FieldFixed(pointer="/product/basis", why="it is the market's"))
@@ -375,7 +374,7 @@ def _fixed(agreement: Agreement, terms: AgreementTerms, day: date) -> list[Refus
 
 
 def _is_price_of(agreement: Agreement, price: MatchedPrice, day: date) -> bool:
-    """Whether it is the very price that stands in the agreement already, or still on `day`."""
+    """Whether it equals the price that the agreement already has, or has on `day`."""
     known = [
         proposal.terms.price for proposal in (agreement.standing, agreement.table) if proposal is not None
     ]
@@ -385,7 +384,7 @@ def _is_price_of(agreement: Agreement, price: MatchedPrice, day: date) -> bool:
 
 
 def _begun_years(before: VolumeClause, after: VolumeClause, starts_on: date, day: date) -> list[Refusal]:
-    """Contract years that have begun on `day` keep their quantities."""
+    """Contract years that have begun by `day` keep their quantities."""
     if type(before) is not type(after):
         return [FieldFixed(pointer="/volume", why="the contract years run")]
     fixed = sum(years_later(starts_on, year) <= day for year in range(len(_grams(before))))

@@ -1,4 +1,5 @@
-"""How two assays become one figure: mean within the splitting limit, else the umpire; silence binds."""
+"""How two assays become one figure: the mean within the splitting limit, else the umpire's; a side that
+submits nothing is bound by the other's."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
@@ -8,11 +9,11 @@ from events.contract_terms import SettledAnalyte, SplittingLimit
 from events.vocabulary import Side
 
 UMPIRE_UNNAMED: Final = "a laboratory that both parties name"
-"""Stands in the terms of a contract from a market without an umpire, until both have named one."""
+"""The umpire in the terms of a contract from a market without one, until both sides name one."""
 
 
 class Exchange(NamedTuple):
-    """What two assays settle, and the analytes on which they differ too far."""
+    """The figures that two assays settle, and the analytes on which they differ too much."""
 
     settled: tuple[SettledAnalyte, ...]
     to_umpire: tuple[str, ...]
@@ -25,7 +26,7 @@ def exchange(
     buyer: Mapping[str, int] | None,
     stated: Mapping[str, int],
 ) -> Exchange:
-    """Figures in ppb by analyte; None: that side kept silent. With both silent, what was stated stands.
+    """Figures in ppb by analyte; None: that side submitted none. If both did not, the stated figures apply.
 
     KeyError when an analyte with a limit has no figure.
     """
@@ -62,10 +63,8 @@ def exchange(
 
 
 def decide(analyte: str, seller_ppb: int, buyer_ppb: int, umpire_ppb: int) -> SettledAnalyte:
-    """Between the two the umpire's figure, outside the nearer party's; the farther party pays.
-
-    As far from one as from the other: both pay half (`pays_umpire` None).
-    """
+    """The umpire's figure if it is between the two, else the nearer party's; the farther party pays. At equal
+    distance both pay half (`pays_umpire` None)."""
     between = min(seller_ppb, buyer_ppb) <= umpire_ppb <= max(seller_ppb, buyer_ppb)
     seller_off, buyer_off = abs(umpire_ppb - seller_ppb), abs(umpire_ppb - buyer_ppb)
     nearer_ppb = seller_ppb if seller_off <= buyer_off else buyer_ppb
@@ -84,9 +83,7 @@ def decide(analyte: str, seller_ppb: int, buyer_ppb: int, umpire_ppb: int) -> Se
 
 
 def buyer_share_cents(settled: Sequence[SettledAnalyte], cost_cents: int) -> int:
-    """What the buyer bears of the umpire's cost, which is spread evenly over the analytes it decided.
-
-    The seller bears the rest, so that nothing of the cost is lost to rounding.
-    """
+    """The buyer's part of the umpire's cost, which is divided evenly among the analytes that it decided. The
+    seller bears the rest, including the rounding."""
     halves = sum({"buyer": 2, None: 1, "seller": 0}[each.pays_umpire] for each in settled)
     return round_half_even(cost_cents * halves, 2 * len(settled)) if settled else 0

@@ -1,4 +1,4 @@
-"""What a delivery waits for: who has to act, by when, and what comes of it if nobody does."""
+"""What a delivery waits for: who has to act, by when, and what follows if nobody does."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -44,7 +44,7 @@ OPERATOR: Final[tuple[WhoActs, ...]] = ("operator",)
 
 
 class Wait(Struct, frozen=True, kw_only=True):
-    """`side` may act, until `by` where a time is set; `consequence`: what comes of it if it does not."""
+    """`side` may act, until `by` if a time is set; `consequence`: what follows if it does not."""
 
     side: WhoActs
     act: DeliveryAct
@@ -53,7 +53,8 @@ class Wait(Struct, frozen=True, kw_only=True):
 
 
 def waits(agreement: Agreement, delivery: Delivery, now: datetime, *, invoiced: bool) -> tuple[Wait, ...]:
-    """`invoiced`: beside the provisional invoice. What waits on the clock or an index alone is not told."""
+    """`invoiced`: there is an invoice besides the provisional one. Waiting only for the clock or an index is
+    not listed."""
     match delivery.status:
         case "shipped":
             found = _arrival(delivery, now)
@@ -108,7 +109,8 @@ def _umpire(agreement: Agreement, delivery: Delivery) -> Iterator[Wait]:
 
 
 def _judgement(delivery: Delivery, now: datetime) -> Iterator[Wait]:
-    """A buyer that would be refused for an objection that is still open waits as well."""
+    """The other side's objection to the umpire's figures, and the buyer's decision, unless an open objection
+    would have that refused."""
     umpire = delivery.umpire
     until = UNSET if umpire is None else umpire.object_by
     if umpire is not None and umpire.by is not UNSET and until is not UNSET and now < until:
@@ -138,7 +140,7 @@ def _return(delivery: Delivery, now: datetime) -> Iterator[Wait]:
 
 
 def _invoice(agreement: Agreement, delivery: Delivery, now: datetime, *, invoiced: bool) -> Iterator[Wait]:
-    """Either side asks for the final invoice, once its quotation period is over."""
+    """Either side can request the final invoice once its quotation period is over."""
     if invoiced or delivery.taken_g is None:
         return
     shipped_on = delivery.shipped.shipped_on

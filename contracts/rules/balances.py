@@ -1,7 +1,7 @@
-"""What earlier contract years left for later ones, and which clause says so.
+"""Balances that earlier contract years leave to later ones, and the clause that applies.
 
-A year without take or pay has no ledger: it neither draws on a balance nor adds to one, and lots whose last
-year it is expire with it.
+A year without take-or-pay has no ledger: it neither draws on a balance nor adds to one, and amounts for which
+it is the last year expire with it.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -19,13 +19,13 @@ from events.refusal import Caution
 
 FormerBalances = Literal["newest_ledger", "year_before"]
 FORMER_BALANCES: Final[tuple[FormerBalances, ...]] = ("newest_ledger", "year_before")
-"""What earlier versions took for the balances before a year, the last of them first: the newest ledger,
-without what ledgers before it had left behind; the ledger of the year just before, or none.
-"""
+"""How earlier versions found the balances before a year, the latest version first: the newest ledger, without
+what earlier ledgers had left out; the ledger of the year just before, or none."""
 
 
 def take_or_pay_of(agreement: Agreement, year: int) -> TakeOrPayClause | None:
-    """The clause that stood on the year's last day: what is signed later changes no year that is over."""
+    """The take-or-pay clause in force on the year's last day: later terms do not change a year that is
+    over."""
     assert agreement.starts_on is not None
     return agreement.terms_on(last_day_of(agreement.starts_on, year)).take_or_pay
 
@@ -33,9 +33,8 @@ def take_or_pay_of(agreement: Agreement, year: int) -> TakeOrPayClause | None:
 def ledger_before(
     agreement: Agreement, volumes: Volumes, year: int, former: FormerBalances | None = None
 ) -> YearLedger | None:
-    """Of the newest earlier year that has the clause, with what that one should have held. None: there is
-    none, or it is not assessed yet. `former`: as an earlier version took it.
-    """
+    """The ledger of the newest earlier year that has the clause, with what it should have contained. None:
+    there is no such year, or it is not assessed yet. `former`: as an earlier version found it."""
     if former == "year_before":
         return volumes.year(year - 1).ledger
     for earlier in range(year - 1, 0, -1):
@@ -46,7 +45,7 @@ def ledger_before(
 
 
 def newest_ledger(volumes: Volumes) -> YearLedger | None:
-    """With what it should have held."""
+    """The newest ledger, with what it should have contained."""
     return _completed(volumes, max(_ledgers(volumes), key=lambda ledger: ledger.year, default=None))
 
 
@@ -55,7 +54,8 @@ def _ledgers(volumes: Volumes) -> list[YearLedger]:
 
 
 def _completed(volumes: Volumes, newest: YearLedger | None) -> YearLedger | None:
-    """Lots that a former rule left out of a ledger still stand: what was paid for is drawn or expires."""
+    """Adds amounts that a former rule left out of a ledger, since what was paid for is either drawn or
+    expires."""
     if newest is None:
         return None
     make_up: tuple[BalanceLot, ...] = ()
@@ -81,7 +81,7 @@ def _completed(volumes: Volumes, newest: YearLedger | None) -> YearLedger | None
 def _left_out(
     missing: Sequence[BalanceLot], before: Sequence[BalanceLot], taken_over_g: int
 ) -> tuple[BalanceLot, ...]:
-    """Of lots that were `missing` and those of the ledger before, what a ledger did not take over."""
+    """What a ledger did not take over from the `missing` amounts and from those of the ledger before."""
     missing_g, before_g = (sum(lot.quantity_g for lot in lots) for lots in (missing, before))
     if taken_over_g == missing_g + before_g:
         return ()
@@ -103,10 +103,8 @@ def _in_order(missing: Sequence[BalanceLot], held: Sequence[BalanceLot]) -> tupl
 
 
 def balance_cautions(terms: AgreementTerms, volumes: Volumes | None) -> Iterator[Caution]:
-    """Make-up that outlives the term, or that no year draws on once the clause is gone.
-
-    `volumes`: of the agreement that the terms would amend.
-    """
+    """Warnings about make-up that would be left at the end of the term, or that no year can draw on once the
+    clause is gone. `volumes`: those of the agreement that the terms would amend."""
     clause, years = terms.take_or_pay, years_in_all(terms.term)
     if clause is not None and clause.makeup_years >= years:
         yield Caution(
@@ -129,5 +127,5 @@ def balance_cautions(terms: AgreementTerms, volumes: Volumes | None) -> Iterator
 
 
 def drawable(lots: Iterable[BalanceLot], year: int) -> tuple[BalanceLot, ...]:
-    """Those that `year` may draw on."""
+    """The amounts that `year` may draw on."""
     return tuple(lot for lot in lots if lot.through_year >= year)

@@ -1,7 +1,8 @@
-"""By when the buyer acts on a delivery: it is called upon, and from a stated instant its act is deemed done.
+"""By when the buyer has to act on a delivery: it is called upon, and from a stated instant its act is deemed
+done.
 
-What waits for the seller, an umpire, a surveyor, the operator or an index waits on: only the buyer can
-weigh, and only the buyer accepts.
+Only weighing and acceptance, the buyer's own acts, are deemed; what waits for the seller, an umpire, a
+surveyor, the operator or an index goes on waiting.
 """
 
 from datetime import datetime, timedelta
@@ -17,15 +18,14 @@ from events.delivery_events import BuyerCalled
 from events.refusal import Refusal
 
 WEIGHING_DAYS: Final = 60
-"""After the day of shipment: a lot that goes by sea has come by then."""
+"""Days after the day of shipment, by which even a lot sent by sea has arrived."""
 NOTICE_DAYS: Final = 30
-"""After the day of the call."""
+"""Days after the day of the call."""
 
 
 class Awaited(Struct, frozen=True, kw_only=True):
-    """What only the buyer can do next. `act_by`: from then on it is deemed done, or before the buyer was
-    `called` the earliest that this can be.
-    """
+    """What only the buyer can do next. `act_by`: when it is deemed done; before the buyer is `called`, the
+    earliest such time."""
 
     act: BuyerAct
     act_by: datetime
@@ -43,7 +43,7 @@ def awaited(delivery: Delivery, now: datetime) -> Awaited | None:
 
 
 def next_due(delivery: Delivery) -> datetime | None:
-    """From when on the clock alone changes the delivery; None: it does not."""
+    """When the clock alone next changes the delivery; None: never."""
     if delivery.status == "weighed" and delivery.weighed is not None:
         return delivery.weighed.exchange_by
     if delivery.missing_pending and delivery.missing is not UNSET:
@@ -55,13 +55,13 @@ def next_due(delivery: Delivery) -> datetime | None:
 
 
 def open_call(delivery: Delivery) -> BuyerCalled | None:
-    """The call upon what the buyer has not done yet."""
+    """The call for an act that the buyer has not done yet."""
     call = delivery.called
     return None if call is UNSET or call.act != _act(delivery) else call
 
 
 def called_from(delivery: Delivery) -> datetime:
-    """Of a delivery that waits for its buyer: to weigh it, or to accept or reject it."""
+    """When the buyer is called upon, if the delivery waits for it to weigh, or to accept or reject."""
     weighed = delivery.weighed
     if weighed is None:
         return midnight(delivery.shipped.shipped_on + timedelta(days=WEIGHING_DAYS + 1))
@@ -75,7 +75,7 @@ def notice_over(called_at: datetime) -> datetime:
 
 
 def late_refusals(delivery: Delivery, now: datetime) -> list[Refusal]:
-    """What the buyer does once it is deemed to have done it."""
+    """Refusals for an act of the buyer after it is already deemed done."""
     call = open_call(delivery)
     if call is None or now < call.act_by:
         return []
@@ -83,7 +83,7 @@ def late_refusals(delivery: Delivery, now: datetime) -> list[Refusal]:
 
 
 def deemed_acts(delivery: Delivery) -> tuple[BuyerAct, ...]:
-    """What the clock did in the buyer's place."""
+    """The acts that were deemed done for the buyer."""
     found: list[BuyerAct] = []
     if delivery.weighed is not None and delivery.weighed.deemed is not UNSET:
         found.append("weighing")

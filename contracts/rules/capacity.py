@@ -1,4 +1,4 @@
-"""Whether a seller may bind itself to a volume: what was counted of its facility refuses or flags it."""
+"""Whether a seller may sign a volume as binding: the check of its facility's capacity refuses or flags it."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,7 @@ from events.vocabulary import ProductForm
 
 
 def overcommitted(count: CapacityCount, form: ProductForm) -> Iterator[Refusal]:
-    """For each quarter that passes the capacity, where the rule of the day refuses it."""
+    """One refusal per quarter above the capacity, if the rule of the day refuses it."""
     if count.rule == "refuse":
         yield from exceeded(count, form)
 

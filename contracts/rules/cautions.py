@@ -1,4 +1,4 @@
-"""What the clauses of an agreement can mean and seldom do; pointers are into the terms."""
+"""Warnings about clauses that are valid but rarely intended; pointers are into the terms."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple, assert_never
@@ -29,10 +29,10 @@ from events.vocabulary import (
 )
 
 ONE_OF_A_PAIR: Final = 3
-"""Letters of a currency in the code of a rate such as usd-eur."""
+"""Letters of one currency in the code of a rate such as usd-eur."""
 SPLITTING_MOST_PPB: Final = 50_000_000
 SPLITTING_LEAST_PPB: Final = 200_000
-"""Of an element that is paid for, in a form that holds percents of it: laboratories agree no closer."""
+"""For a paid element in a form with per cents of it: laboratories do not agree more closely than this."""
 PERCENTS_OF_BASIS: Final[frozenset[ProductForm]] = frozenset(
     {"mixed_oxide", "separated_oxide", "metal", "strip_cast_alloy"}
 )
@@ -62,7 +62,8 @@ def clause_cautions(terms: AgreementTerms) -> Iterator[Caution]:
 
 
 def _not_exchanged(terms: AgreementTerms) -> Iterator[Caution]:
-    """Of what the seller alone states a figure: nothing that the buyer measures moves it."""
+    """Analytes for which only the seller states a figure, so that no measurement of the buyer can change
+    it."""
     exchanged = {each.analyte for each in terms.assay.splitting}
     bids = terms.price.co_products if isinstance(terms.price, MatchedPrice) else ()
     basis = BASIS_ELEMENTS[terms.product.basis]
@@ -127,7 +128,7 @@ def _option_forms(terms: AgreementTerms) -> Iterator[Caution]:
 
 
 def without_factor(price: PriceClause, form: ProductForm) -> bool:
-    """Whether a form that is not the agreed one is priced by a factor or conversion of the agreed one."""
+    """Whether a form other than the agreed one is priced with the agreed form's factor or conversion."""
     match price:
         case IndexedPrice():
             stated = any(each.form == form for each in price.by_form)
@@ -210,7 +211,8 @@ def _payment(terms: AgreementTerms) -> Iterator[Caution]:
 
 
 def _above_orders(terms: AgreementTerms) -> Iterator[Caution]:
-    """Also where no reference price is known. Of euro alone: of some currencies it is little."""
+    """Amounts that are too large in any case, even without a reference price. Only in euro: in some
+    currencies such an amount is small."""
     if terms.payment.currency != EURO:
         return
     for each in _stated(terms.price):
@@ -225,7 +227,7 @@ def _above_orders(terms: AgreementTerms) -> Iterator[Caution]:
 
 
 class _Stated(NamedTuple):
-    """An amount of a price, as it is far where it is `above` the reference, `below` it."""
+    """An amount of a price; it may be warned about when it is far `above`, or `below`, the reference."""
 
     what: str
     micro_per_kg: int
@@ -235,7 +237,8 @@ class _Stated(NamedTuple):
 
 
 def reference_cautions(terms: AgreementTerms, reference: str, micro_per_kg: int) -> Iterator[Caution]:
-    """`micro_per_kg`: the newest reference price of the basis, in euro; `reference`: which it is."""
+    """`micro_per_kg`: the newest reference price of the basis, in millionths of a euro; `reference`: its
+    name."""
     if terms.payment.currency != EURO:
         return
     for each in _stated(terms.price):
@@ -267,7 +270,8 @@ def _stated(price: PriceClause) -> Iterator[_Stated]:
 
 
 def _stated_beside_index(price: IndexedPrice) -> Iterator[_Stated]:
-    """A low floor and a high cap hold nothing back; what is added may be small or negative."""
+    """Amounts stated next to an index: a low floor and a high cap have no effect; what is added may be small
+    or negative."""
     if price.floor_micro_per_kg is not None:
         yield _Stated("floor", price.floor_micro_per_kg, "/floor_micro_per_kg")
     if price.cap_micro_per_kg is not None:

@@ -1,7 +1,7 @@
-"""What is stated of a lot beside its figures, as far as its price or its contract rests on it.
+"""Claims about a lot besides its figures, as far as its price or its contract depends on them.
 
-Silence must not pay better than honesty, and a word that is paid for is its seller's alone where no passport
-stands behind it: its buyer reads it, and rejects the lot by a document that says otherwise.
+A missing claim must not pay better than an honest one. A claim without a passport is only the seller's
+statement: the buyer sees it, and may reject the lot with a document that contradicts it.
 """
 
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ def clause_of(price: PriceClause) -> SustainabilityClause | None:
 
 
 def claims_paid(terms: AgreementTerms, evidence: DeliveryEvidence) -> Iterator[StatedClaim]:
-    """Of what is stated, what the price pays for or the contract asks."""
+    """The stated claims that the price pays for or the contract demands."""
     clause, recycled = clause_of(terms.price), evidence.recycled
     demands = terms.product.demands or AgreedDemands()
     shares = (demands.recycled_min_ppb, demands.recycled_max_ppb)
@@ -47,7 +47,7 @@ def claims_paid(terms: AgreementTerms, evidence: DeliveryEvidence) -> Iterator[S
 def claim_refusals(
     terms: AgreementTerms, evidence: DeliveryEvidence, claims: tuple[StatedClaim, ...]
 ) -> list[Refusal]:
-    """Of a rejection by what was stated: it has to be something that the contract rests on."""
+    """Refusals for a rejection because of claims: each has to be one on which price or contract depends."""
     paid = tuple(claims_paid(terms, evidence))
     return [
         ClaimNotPaid(pointer=f"/claims/{index}", claim=claim, paid=", ".join(paid) or "none")
@@ -73,7 +73,7 @@ def silence_cautions(terms: AgreementTerms, evidence: DeliveryEvidence) -> Itera
 
 
 def unproven_cautions(terms: AgreementTerms, evidence: DeliveryEvidence) -> Iterator[Caution]:
-    """Of a shipment that names no passport. Certificates are those of the seller's site, as registered."""
+    """Warnings for a shipment without a passport. Certificates are those registered for the seller's site."""
     paid = [claim for claim in claims_paid(terms, evidence) if claim != "certificates"]
     if paid:
         yield Caution(
@@ -93,6 +93,6 @@ def _pays(profile: SustainabilityProfile, recycled: RecycledContent) -> bool:
 
 
 def _listed(clause: SustainabilityClause) -> tuple[str, ...]:
-    """Countries whose deduction is bid."""
+    """Countries for which a deduction is bid."""
     bid = clause.profile.concentrated_origin_deduction_ueur_per_kg
     return tuple(sorted(clause.concentrated_origins)) if bid else ()

@@ -1,4 +1,4 @@
-"""What can be wrong with the clauses of an agreement, all of it told at once; pointers are into the terms."""
+"""Refusals for the clauses of an agreement, all at once; pointers are into the terms."""
 
 from collections.abc import Collection, Iterator
 from datetime import date
@@ -38,17 +38,15 @@ CONTRACT_YEARS_MAX: Final = 60
 
 
 def years_in_all(term: TermClause) -> int:
-    """Contract years, those of every extension included."""
+    """Number of contract years, including all extensions."""
     return term.years + term.extension_years * term.extensions_max
 
 
 def clause_refusals(
     terms: AgreementTerms, kind: AgreementKind, day: date | None, settled: Collection[str] = ()
 ) -> list[Refusal]:
-    """Everything that keeps the terms from being proposed on `day`; None once the agreement is effective.
-
-    `settled` are the codes of conditions that are met or waived, whatever their day.
-    """
+    """All reasons why the terms cannot be proposed on `day`, which is None once the agreement is effective.
+    `settled` are the codes of conditions that are met or waived, whose due days are not checked."""
     reasons = malformed(terms)
     if reasons:
         return reasons
@@ -145,7 +143,7 @@ def _price(terms: AgreementTerms) -> Iterator[Refusal]:
 
 
 def _money(terms: AgreementTerms) -> Iterator[Refusal]:
-    """One currency throughout, or a named rate; amounts of a market's rule sets are in EUR."""
+    """One currency everywhere, or a named exchange rate; amounts from a market's rule set are in EUR."""
     currency, index = terms.payment.currency, index_of(terms.price)
     if index is not None and index.currency != currency and index.fx_code is None:
         yield RateMissing(pointer="/price/index/fx_code", given=index.currency, expected=currency)

@@ -1,7 +1,8 @@
-"""What the clock alone makes of an agreement, in the order in which it falls due, however late it is asked.
+"""What the clock alone changes in an agreement, in the order in which it falls due, however late the timer
+runs.
 
-A term is over only after its last nominations by silence and the years that can be assessed: a timer that
-was down for months leaves the same facts behind as one that never was.
+A term ends only after its last deemed nominations and the assessment of all years that can be assessed: so a
+timer that was down for months records the same facts as one that never was.
 """
 
 from datetime import datetime
@@ -24,11 +25,11 @@ from events.envelope import Draft
 from events.refusal import NotDue
 
 SILENCES_MAX: Final = 64
-"""Nominations that one command makes: those of three years."""
+"""The most nominations that one command makes: those of three years."""
 
 
 class _Due(NamedTuple):
-    """Of what falls due at one instant, the smallest `rank` comes first; `year` of a year's end."""
+    """Things that fall due at the same instant are ordered by `rank`; `year` is set for a year's end."""
 
     at: datetime
     rank: int
@@ -39,9 +40,9 @@ SILENCE, YEAR_END, STATUS = range(3)
 
 
 def pass_time(state: AccountState, argument: PassTime, moment: Moment) -> Decision:
-    """What is due first: nominations whose notice is over, the year that has ended, or the next status.
+    """Does what is due first: nominations whose notice is over, an ended year, or the next status.
 
-    A year without a price holds up nothing that comes after it. Raises Refusals, or NotDue.
+    A year without a price does not delay what comes after it. Raises Refusals, or NotDue.
     """
     agreement = of_timer(state, argument.caller)
     unpriced: YearUnpriced | None = None
@@ -62,10 +63,9 @@ def pass_time(state: AccountState, argument: PassTime, moment: Moment) -> Decisi
 
 
 def next_volume_due(agreement: Agreement, volumes: Volumes) -> datetime | None:
-    """From when on the clock alone changes its volumes; None: it does not.
+    """When the clock alone next changes its volumes; None: never.
 
-    A year whose deliveries are not all settled waits for them, one whose force majeure is contested or may
-    still be for that.
+    A year waits for its deliveries to be settled, and for force majeure that is contested or still may be.
     """
     due = [found.at for found in _in_order(agreement, volumes) if found.rank != STATUS]
     return min(due, default=None)

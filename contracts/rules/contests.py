@@ -1,7 +1,7 @@
-"""What the other side may say against force majeure or a termination, and how that ends.
+"""How the other side contests force majeure or a termination, and how a contest is settled.
 
-The record takes a party's word. Force majeure that is contested waits with the year it lowers until both
-sides, or the operator by what a tribunal decided, say whether it stands.
+A declaration is recorded without proof. If force majeure is contested, the contract year that it reduces is
+not assessed until a side gives in, or the operator records a tribunal's decision.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -35,7 +35,7 @@ from events.vocabulary import PPB, Period, Side
 from events.wellformed import malformed
 
 CONTEST_DAYS: Final = 30
-"""From the instant that force majeure is declared at, for the other side to look into it."""
+"""Days for the other side to contest it, from the instant of the declaration of force majeure."""
 
 
 class ContestDeclaration(Struct, frozen=True, kw_only=True):
@@ -49,7 +49,7 @@ class ContestDeclaration(Struct, frozen=True, kw_only=True):
 
 
 class SettleContest(Struct, frozen=True, kw_only=True):
-    """`stands` by the side that contested, `falls` by the side that declared, either by the operator."""
+    """The contesting side may state `stands`, the declaring side `falls`, the operator either."""
 
     caller: Caller
     agreement: UUID
@@ -59,7 +59,7 @@ class SettleContest(Struct, frozen=True, kw_only=True):
 
 
 def contest(state: AgreementState, argument: ContestDeclaration, moment: Moment) -> Decision:
-    """Once for each declaration, by the side that did not make it. Raises Refusals."""
+    """Contests a declaration, once, by the side that did not make it. Raises Refusals."""
     agreement, side = party(state, argument.caller)
     fact = DeclarationContested(
         market=agreement.market,
@@ -81,7 +81,8 @@ def contest(state: AgreementState, argument: ContestDeclaration, moment: Moment)
 
 
 def settle(state: AgreementState, argument: SettleContest, moment: Moment) -> Decision:
-    """Force majeure that falls is over, if it still lasts. Raises Refusals or AgreementUnknown."""
+    """Settles a contest; force majeure that falls ends at once, if it still lasts. Raises Refusals or
+    AgreementUnknown."""
     agreement, side = party_or_operator(state, argument.caller)
     fact = ContestSettled(
         market=agreement.market,
@@ -104,7 +105,7 @@ def settle(state: AgreementState, argument: SettleContest, moment: Moment) -> De
     facts: list[Fact] = [fact]
     lasts = agreement.status == "suspended_fm" and argument.suspension == len(agreement.suspensions)
     if argument.outcome == "falls" and lasts:
-        # a timer that is late has not ended it yet
+        # a late timer may not have ended it yet
         ended_at = min(moment.now, agreement.suspensions[-1].period.end)
         facts.append(
             ForceMajeureEnded(market=agreement.market, agreement=agreement.agreement, ended_at=ended_at)
@@ -113,8 +114,7 @@ def settle(state: AgreementState, argument: SettleContest, moment: Moment) -> De
 
 
 def is_contested(agreement: Agreement) -> bool:
-    """Whether a contest waits to be settled: both sides have it, and the operator that a tribunal's word is
-    for."""
+    """Whether a contest waits to be settled, by a side or, with a tribunal's decision, by the operator."""
     numbers: list[int | None] = [None, *range(1, len(agreement.suspensions) + 1)]
     found = [contest_of(agreement, number) for number in numbers]
     return any(each is not None and each.outcome is None for each in found)
@@ -123,7 +123,7 @@ def is_contested(agreement: Agreement) -> bool:
 def decided_again(
     state: AgreementState, fact: DeclarationContested | ContestSettled, caller: Caller, moment: Moment
 ) -> Decision:
-    """What the fact's inputs lead to. Raises Refusals or AgreementUnknown."""
+    """Decides again from the fact's inputs. Raises Refusals or AgreementUnknown."""
     named: dict[str, Any] = {
         "caller": caller,
         "agreement": fact.agreement,
@@ -136,8 +136,8 @@ def decided_again(
 
 
 def assessed_from(agreement: Agreement, year: int) -> datetime | None:
-    """When the account of a contract year is closed: at its end, but not while force majeure that lowers it
-    may still be contested. None: it is contested."""
+    """When a contract year can be assessed: at its end, but not while force majeure that reduces it may still
+    be contested. None: it is contested."""
     assert agreement.starts_on is not None
     period = year_period(agreement.starts_on, year)
     at = period.end
@@ -151,19 +151,19 @@ def assessed_from(agreement: Agreement, year: int) -> datetime | None:
 
 
 def force_majeure_g(agreement: Agreement, year: int, acq_g: int) -> int:
-    """What of a year's ACQ rests by force majeure, less what fell."""
+    """The part of a year's ACQ suspended by force majeure, without declarations that fell."""
     return _share_g(agreement, year, acq_g, lambda each: _outcome(each) != "falls")
 
 
 def contested_g(agreement: Agreement, year: int, acq_g: int) -> int:
-    """What of `force_majeure_g` is contested."""
+    """The contested part of `force_majeure_g`."""
     return _share_g(
         agreement, year, acq_g, lambda each: each.contest is not UNSET and each.contest.outcome is None
     )
 
 
 def fallen_g(agreement: Agreement, year: int, acq_g: int) -> int:
-    """What rested by the seller's word and should not have."""
+    """What the seller suspended by declarations that fell."""
     return _share_g(agreement, year, acq_g, lambda each: each.by == "seller" and _outcome(each) == "falls")
 
 
@@ -184,7 +184,8 @@ def _outcome(suspension: Suspension) -> ContestOutcome | None:
 
 
 def _declared_by(agreement: Agreement, suspension: int | None) -> Side:
-    """Raises DeclarationUnknown, or DeclarationFinal for what was declared before it could be contested."""
+    """The declaring side. Raises DeclarationUnknown, or DeclarationFinal for older events that cannot be
+    contested."""
     if suspension is None:
         if agreement.status != "terminated":
             raise DeclarationUnknown(pointer="/suspension")

@@ -1,6 +1,6 @@
 """Contract years: their periods, quarters and months, and the annual contract quantity (ACQ) of each.
 
-A period is half-open. A part of a level is numbered from 0 within its year.
+Periods are half-open. The parts of a level are numbered from 0 within their year.
 """
 
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ class Part(Struct, frozen=True, kw_only=True):
 
 
 class Band(Struct, frozen=True, kw_only=True):
-    """From `low_g` to `high_g`, both in; `share_g` is the middle it was laid around."""
+    """From `low_g` to `high_g`, both inclusive; `share_g` is the share around which it lies."""
 
     share_g: int
     low_g: int
@@ -40,7 +40,7 @@ class Band(Struct, frozen=True, kw_only=True):
 
 
 def years_in(agreement: Agreement) -> int:
-    """Contract years, extensions that were taken up included; 0 before the agreement is effective."""
+    """Number of contract years, including extensions that were used; 0 before the agreement is effective."""
     if agreement.starts_on is None or agreement.ends_on is None:
         return 0
     years = agreement.ends_on.year - agreement.starts_on.year
@@ -60,13 +60,14 @@ def last_day_of(starts_on: date, year: int) -> date:
 
 
 def year_on(starts_on: date, day: date) -> int:
-    """The contract year of a day: 1 in the first, 0 in the one before it, however long the term is."""
+    """The contract year of a day: 1 in the first year, 0 in the year before it; not limited by the term."""
     year = day.year - starts_on.year
     return year + 1 if day >= years_later(starts_on, year) else year
 
 
 def parts_of_year(starts_on: date, year: int, level: NominationLevel) -> Sequence[Part]:
-    """Quarters and months begin on the day of the month that the year began on, or on the month's last."""
+    """Quarters and months begin on the same day of the month as the year, or on the month's last day if it is
+    shorter."""
     count = PARTS_IN_YEAR[level]
     first, months = (year - 1) * 12, 12 // count
     edges = [midnight(months_later(starts_on, first + months * index)) for index in range(count + 1)]
@@ -77,13 +78,14 @@ def parts_of_year(starts_on: date, year: int, level: NominationLevel) -> Sequenc
 
 
 def year_terms(agreement: Agreement, year: int) -> AgreementTerms:
-    """What is reckoned by the contract year goes by: the terms of its last day."""
+    """The terms for everything computed per contract year: those of its last day."""
     assert agreement.starts_on is not None
     return agreement.read_on(last_day_of(agreement.starts_on, year))
 
 
 def acq_g(volume: VolumeClause, year: int, output_g: int | None) -> int:
-    """ACQ of a contract year; a share of output counts what was declared, before that what is expected."""
+    """ACQ of a contract year; for a share of output, from the declared output, before that from the expected
+    one."""
     if isinstance(volume, ShareOfOutput):
         whole_g = volume.expected_output_g[year - 1] if output_g is None else output_g
         return round_half_even(whole_g * volume.share_ppb, PPB)
@@ -91,7 +93,8 @@ def acq_g(volume: VolumeClause, year: int, output_g: int | None) -> int:
 
 
 def band(whole_g: int, of: int, index: int, tolerance_ppb: int) -> Band:
-    """Around the `index`-th of `of` equal shares; its edges are rounded outwards, so a share is always in."""
+    """The band around the `index`-th of `of` equal shares; its limits are rounded outwards, so the share is
+    always inside."""
     return Band(
         share_g=share(whole_g, of, index),
         low_g=whole_g * (PPB - tolerance_ppb) // (of * PPB),
@@ -100,17 +103,17 @@ def band(whole_g: int, of: int, index: int, tolerance_ppb: int) -> Band:
 
 
 def share(whole_g: int, of: int, index: int) -> int:
-    """Equal shares that add up to the whole, gram by gram."""
+    """The `index`-th of `of` equal shares, which add up to the whole exactly."""
     return whole_g * (index + 1) // of - whole_g * index // of
 
 
 def notice_ends(period: Period, notice_days: int) -> datetime:
-    """From this instant on a nomination for the period is late."""
+    """The instant from which a nomination for the period is late."""
     return period.start - timedelta(days=notice_days)
 
 
 def rested_ppb(periods: Sequence[Period], year: Period) -> int:
-    """The share of the year in which deliveries rested; days declared twice count once."""
+    """The share of the year in which deliveries were suspended; days declared twice count once."""
     rested, reached = timedelta(), year.start
     for period in sorted(periods, key=lambda period: period.start):
         start, end = max(period.start, reached), min(period.end, year.end)

@@ -1,4 +1,4 @@
-"""Currencies that amounts of hundredths cannot be paid in: ISO 4217 gives them other decimals than two."""
+"""Currencies in which amounts in hundredths cannot be paid: those whose decimals by ISO 4217 are not two."""
 
 from typing import Final
 
@@ -17,7 +17,7 @@ DECIMALS: Final[dict[str, int]] = {
     **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
     **dict.fromkeys(("CLF", "UYW"), 4),
 }  # fmt: skip
-"""Where it is not two."""
+"""Number of decimals, if not two."""
 
 
 def currency_refusals(terms: AgreementTerms) -> list[Refusal]:

@@ -1,4 +1,4 @@
-"""Days of an agreement: days of UTC, which begin at midnight there."""
+"""Days of an agreement are UTC days."""
 
 from calendar import monthrange
 from datetime import UTC, date, datetime, time
@@ -13,17 +13,17 @@ def midnight(day: date) -> datetime:
 
 
 def years_later(day: date, years: int) -> date:
-    """The same day `years` on; 28 February where the year has no 29th."""
+    """The same day `years` later; 28 February if the year has no 29th."""
     return months_later(day, 12 * years)
 
 
 def months_later(day: date, months: int) -> date:
-    """The same day of the month `months` on, or the last day of a month that has none."""
+    """The same day of the month `months` later, or the month's last day if it is shorter."""
     years, month = divmod(day.month - 1 + months, 12)
     year = day.year + years
     return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
 
 
 def instant_text(instant: datetime) -> str:
-    """As answers write it: `2026-03-02T09:00:00Z`."""
+    """An instant as written in answers: `2026-03-02T09:00:00Z`."""
     return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -1,5 +1,5 @@
-"""What a side is told that declares force majeure or ends an agreement: the record takes its word, and the
-other side and a tribunal may not."""
+"""Warnings to a side that declares force majeure or terminates an agreement: it is recorded without proof,
+but the other side or a tribunal may not accept it."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -17,9 +17,9 @@ from events.contract_events import AgreementTerminated, ForceMajeureDeclared
 from events.refusal import Caution
 
 LATE_DAYS: Final = 7
-"""How far back notice of force majeure commonly reaches."""
+"""How long before its notice force majeure may usually have begun."""
 LONG_DAYS: Final = 180
-"""After which either side may commonly end an agreement for it."""
+"""After how many days of it either side may usually end an agreement."""
 
 
 def suspension_cautions(
@@ -72,7 +72,7 @@ def _closed_years(agreement: Agreement, volumes: Volumes, fact: ForceMajeureDecl
 def termination_cautions(
     agreement: Agreement, volumes: Volumes, fact: AgreementTerminated, now: datetime
 ) -> Iterator[Caution]:
-    """`agreement` as it stands before or after. Pointers are into the command."""
+    """`agreement` as it is before or after the termination. Pointers are into the command."""
     if fact.evidence is UNSET or not fact.evidence:
         yield Caution(
             code="termination_unproven",

@@ -1,5 +1,5 @@
-"""What the clock alone makes of a delivery: assays exchanged, the buyer called upon, its act deemed done, a
-declaration of non-arrival that nobody contests."""
+"""What the clock alone changes in a delivery: it exchanges assays, calls upon the buyer, deems its act done,
+and settles a non-arrival that nobody contests."""
 
 from uuid import UUID
 
@@ -22,14 +22,15 @@ from events.refusal import NotDue
 
 
 class PassDelivery(Struct, frozen=True, kw_only=True):
-    """A timer with the operator's role looks whether anything of it is due."""
+    """Given by a timer with the operator's role: does what is due of the delivery."""
 
     caller: Caller
     delivery: UUID
 
 
 def pass_time(state: DeliveryState, argument: PassDelivery, moment: Moment) -> Decision:
-    """A call leaves its days to the buyer, however late it is made. Raises Refusals, or NotDue."""
+    """Does what is due. After a call, the buyer has the full number of days, however late the call is. Raises
+    Refusals, or NotDue."""
     agreement, delivery = of_timer(state, argument.caller), known(state)
     due = next_due(delivery)
     if due is None or moment.now < due:
@@ -57,7 +58,8 @@ def _broken(agreement: Agreement, state: DeliveryState) -> tuple[str, ...]:
 
 
 def _deemed(agreement: Agreement, state: DeliveryState, moment: Moment) -> Decision:
-    """As shipped, or as settled: a lot that nobody rejected in time is taken, off-spec or not."""
+    """The deemed act: weighed as shipped, or accepted as settled, since a lot that nobody rejected in time is
+    accepted, off-spec or not."""
     delivery = known(state)
     if delivery.status == "assayed":
         fact = accepted(agreement, state, day_of(moment.now), deemed=True)

@@ -1,7 +1,6 @@
-"""What has left under an agreement, beside what was agreed: what the contract of a match refuses, and what
-else a shipment is told of.
+"""Compares shipments with what was agreed: what the contract of a match refuses, and further warnings.
 
-A shipment that has left can only be recorded, so refused is what no reading of the contract covers.
+A shipment that has left can only be recorded, so only what no reading of the contract covers is refused.
 """
 
 from collections.abc import Collection, Iterable, Iterator
@@ -28,17 +27,17 @@ from events.refusal import Caution, Refusal
 from events.vocabulary import PPB, PhysicalLot, is_of_lot
 
 LOT_FACTOR: Final = 2
-"""Of the agreed lot, from which on a mass is told of."""
+"""Multiple of the agreed lot above which a mass is warned about."""
 
 
 def of_match(agreement: Agreement) -> bool:
-    """Whether it is the contract of one match, for one quantity."""
+    """Whether it is the spot contract of one match, for one quantity."""
     return agreement.kind == "spot" and agreement.match is not None
 
 
 def left_g(agreement: Agreement, deliveries: Iterable[Delivery]) -> int:
-    """Grams of basis, as far as they are settled, of deliveries that were neither rejected nor withdrawn, nor
-    lost at the seller's risk, without what went back."""
+    """Grams of basis, settled where possible, of deliveries that were not rejected, withdrawn or lost at the
+    seller's risk, without returns."""
     return sum(
         each.material(agreement.terms_on(each.shipped.shipped_on)).basis_g - each.returned_g
         for each in deliveries
@@ -49,10 +48,10 @@ def left_g(agreement: Agreement, deliveries: Iterable[Delivery]) -> int:
 def quantity_refusals(
     agreement: Agreement, terms: AgreementTerms, before_g: int, shipped_g: int
 ) -> list[Refusal]:
-    """`before_g` has left under the contract of a match."""
+    """`before_g` was shipped before under the contract of a match."""
     if not of_match(agreement) or not isinstance(terms.volume, FixedVolume):
         return []
-    # of the years that both may have signed since, all: what has left before is of any year
+    # sum of all years, which amendments may have added, since earlier shipments may be of any year
     agreed_g = sum(terms.volume.acq_g)
     tolerance_ppb = terms.volume.tolerance_ppb or UNSTATED_TOLERANCE_PPB
     if before_g + shipped_g <= agreed_g + agreed_g * tolerance_ppb // PPB:
@@ -69,7 +68,7 @@ def quantity_refusals(
 
 
 def lot_refusals(agreement: Agreement, matched: PhysicalLot | None, fact: DeliveryShipped) -> list[Refusal]:
-    """`matched`: the lot that the match is of. What both have signed since may be about another."""
+    """`matched`: the lot of the match. Terms signed later may be about another lot."""
     if matched is None or any(fact.shipped_on > earlier.until for earlier in agreement.superseded):
         return []
     if is_of_lot(fact.lot_number, matched.lot_number):
@@ -78,7 +77,7 @@ def lot_refusals(agreement: Agreement, matched: PhysicalLot | None, fact: Delive
 
 
 def off_spec(terms: AgreementTerms, material: Material) -> tuple[str, ...]:
-    """Which agreed limits the figures break, with both."""
+    """The agreed limits that the figures break, with limit and figure."""
     found: list[str] = []
     for limit in terms.product.limits:
         ppb = material.fractions_ppb[limit.analyte]
@@ -96,8 +95,8 @@ def off_spec(terms: AgreementTerms, material: Material) -> tuple[str, ...]:
 
 
 def grounds(terms: AgreementTerms, delivery: Delivery) -> tuple[str, ...]:
-    """What the buyer may reject it by without a finding of its own: limits that its figures break, goods
-    other than agreed by what the seller stated, demands that nothing shows."""
+    """Grounds for a rejection without findings of the buyer: limits that the figures break, goods that differ
+    from the agreed ones by the seller's own statement, demands without proof."""
     shipped = delivery.shipped
     broken = off_spec(terms, delivery.material(terms))
     broken += unlike_agreed(terms, shipped.goods, shipped.net_wet_g)
@@ -105,12 +104,12 @@ def grounds(terms: AgreementTerms, delivery: Delivery) -> tuple[str, ...]:
 
 
 def broken(terms: AgreementTerms, delivery: Delivery) -> tuple[str, ...]:
-    """The same of what waits for its buyer to accept or reject it, or was accepted with it."""
+    """As `grounds`, for a delivery that waits for acceptance or was accepted with them."""
     return grounds(terms, delivery) if delivery.status in ("assayed", "accepted") else ()
 
 
 def acceptance_cautions(terms: AgreementTerms, delivery: Delivery) -> Iterator[Caution]:
-    """To a buyer that accepts it, and need not."""
+    """Warnings to a buyer that accepts a delivery that it may reject."""
     found = grounds(terms, delivery)
     if found:
         yield Caution(
@@ -124,7 +123,7 @@ def acceptance_cautions(terms: AgreementTerms, delivery: Delivery) -> Iterator[C
 def shipment_cautions(
     agreement: Agreement, volumes: Volumes, of_year: Collection[Delivery], fact: DeliveryShipped
 ) -> Iterator[Caution]:
-    """`of_year`: deliveries of the shipment's contract year, itself among them or not."""
+    """`of_year`: deliveries of the shipment's contract year, with or without the shipment itself."""
     terms = agreement.terms_on(fact.shipped_on)
     window = terms.delivery.delivery
     if window is not None and not (
@@ -204,7 +203,7 @@ def _lot_cautions(terms: AgreementTerms, fact: DeliveryShipped) -> Iterator[Caut
 
 
 def _replacement_cautions(of_year: Collection[Delivery], fact: DeliveryShipped) -> Iterator[Caution]:
-    """Of a lot that may stand in for one that was rejected in the same contract year."""
+    """Warnings for a lot that may replace one rejected in the same contract year."""
     stand = (each.shipped for each in of_year if each.status != "withdrawn")
     replaced = {fact.replaces, *(each.replaces for each in stand)}
     open_lots = [
@@ -243,8 +242,8 @@ def goods_cautions(terms: AgreementTerms, fact: DeliveryShipped) -> Iterator[Cau
 
 
 def number_cautions(fact: DeliveryShipped, others: Iterable[Delivery]) -> Iterator[Caution]:
-    """`others` left with the same lot number, whatever its case, under any agreement of the seller. What goes
-    on one passport is weighed against it."""
+    """`others` were shipped with the same lot number, in any case, under any agreement of the seller.
+    Shipments on one passport are checked against that passport instead."""
     for other in others:
         if fact.passport is not None and other.shipped.passport == fact.passport:
             continue

@@ -1,6 +1,6 @@
-"""A delivery from shipment to title: shipped with a provisional invoice, accepted or rejected.
+"""A delivery from shipment to transfer of title: shipped with a provisional invoice, accepted or rejected.
 
-What lies between is in `weighings` and `results`, what follows in `settlements`.
+The steps in between are in `weighings` and `results`, the later ones in `settlements`.
 """
 
 from datetime import date, datetime
@@ -82,9 +82,8 @@ from events.wellformed import malformed
 class Ship(Struct, frozen=True, kw_only=True):
     """`stated` are the seller's figures as element in the dry sample.
 
-    `matched`: the lot that the agreement's match is of, as whoever asks has just read it; an audit of
-    contracts does not know it. `replaces`: a rejected delivery, which a lot that is presented again need not
-    name.
+    `matched`: the lot of the agreement's match, as the caller has just read it; an audit of contracts does
+    not know it. `replaces`: a rejected delivery; not needed for a lot that is presented again.
     """
 
     caller: Caller
@@ -112,8 +111,8 @@ class Accept(Struct, frozen=True, kw_only=True):
 
 
 class Reject(Struct, frozen=True, kw_only=True):
-    """`found`: what the buyer's inspection says of the goods, by the documents in `evidence`; `claims`: what
-    the seller stated, and they say otherwise."""
+    """`found`: findings of the buyer's inspection, with documents in `evidence`; `claims`: the seller's
+    claims that these documents contradict."""
 
     caller: Caller
     delivery: UUID
@@ -123,7 +122,7 @@ class Reject(Struct, frozen=True, kw_only=True):
 
 
 class Withdraw(Struct, frozen=True, kw_only=True):
-    """By the seller, of a shipment that was mistyped or did not leave."""
+    """By the seller, for a shipment that was entered by mistake or did not leave."""
 
     caller: Caller
     delivery: UUID
@@ -131,7 +130,7 @@ class Withdraw(Struct, frozen=True, kw_only=True):
 
 
 def ship(state: DeliveryState, argument: Ship, moment: Moment) -> Decision:
-    """The lot leaves, and the provisional invoice with it, where its index has any value. Raises Refusals."""
+    """Records the shipment, with the provisional invoice if its index has any value. Raises Refusals."""
     agreement, side = party(state, argument.caller)
     if agreement.status != "effective" or agreement.starts_on is None or agreement.ends_on is None:
         raise AgreementIneffective(status=agreement.status)
@@ -197,7 +196,7 @@ def _term_refusals(starts_on: date, ends_on: date, day: date) -> list[Refusal]:
 
 
 def _closed_refusals(state: DeliveryState, year: int, day: date) -> list[Refusal]:
-    """What is dated into a time whose account is closed would be in no account."""
+    """Refusals for a day in a closed year or quarter: the shipment would be missing in every account."""
     reasons: list[Refusal] = []
     if year in state.closed_years:
         reasons.append(ShippedYearClosed(pointer="/shipped_on", year=year))
@@ -226,7 +225,7 @@ def _lot_refusals(state: DeliveryState, terms: AgreementTerms, argument: Ship) -
 
 
 def needed_analytes(terms: AgreementTerms) -> tuple[str, ...]:
-    """Analytes without whose figures a delivery can be neither priced nor judged."""
+    """Analytes whose figures are needed to price and judge a delivery."""
     named = [
         *BASIS_ELEMENTS[terms.product.basis],
         *(limit.analyte for limit in terms.assay.splitting),
@@ -239,7 +238,8 @@ def needed_analytes(terms: AgreementTerms) -> tuple[str, ...]:
 def _provisional(
     terms: AgreementTerms, material: Material, shipped_on: date, values: IndexValues, now: datetime
 ) -> tuple[InvoiceLine, ...]:
-    """Nothing where no value is there to take: a lorry that has left is recorded all the same."""
+    """The provisional lines; empty if the index has no value yet, since a shipment that has left is recorded
+    in any case."""
     reference, quotation = index_of(terms.price), None
     if reference is not None:
         try:
@@ -253,7 +253,7 @@ def _provisional(
 
 
 def accept(state: DeliveryState, argument: Accept, moment: Moment) -> Decision:
-    """Title passes for the settled quantity, within the limits or not. Raises Refusals."""
+    """Title passes for the settled quantity, even if it is off-spec. Raises Refusals."""
     agreement, side = party(state, argument.caller)
     delivery = known(state)
     reasons: list[Refusal] = side_refusals(side, "buyer")
@@ -274,7 +274,8 @@ def accept(state: DeliveryState, argument: Accept, moment: Moment) -> Decision:
 
 
 def _judged_from(agreement: Agreement, delivery: Delivery) -> tuple[DeliveryStatus, ...]:
-    """Goods that are agreed by the piece are counted: an assay, which breaks them, need not be waited for."""
+    """Statuses in which the buyer can decide: goods agreed by the piece are counted and need no assay, which
+    would destroy them."""
     terms = agreement.terms_on(delivery.shipped.shipped_on)
     by_piece = terms.product.goods is not UNSET and terms.product.goods.pieces is not UNSET
     return ("weighed", "assayed") if by_piece else ("assayed",)
@@ -299,9 +300,9 @@ def accepted(
 
 
 def reject(state: DeliveryState, argument: Reject, moment: Moment) -> Decision:
-    """Off-spec by settled figures, other goods than agreed by what the seller stated or the buyer found, not
-    shown as demanded, or other claims than documents say; what was paid on documents comes back. Raises
-    Refusals."""
+    """Rejects for: settled figures that are off-spec; goods that differ from the agreed ones by the seller's
+    statement or the buyer's findings; demands without proof; claims contradicted by documents. The
+    provisional invoice is credited. Raises Refusals."""
     agreement, side = party(state, argument.caller)
     delivery = known(state)
     reasons: list[Refusal] = side_refusals(side, "buyer")
@@ -338,8 +339,8 @@ def reject(state: DeliveryState, argument: Reject, moment: Moment) -> Decision:
 
 
 def withdraw(state: DeliveryState, argument: Withdraw, moment: Moment) -> Decision:
-    """Until the buyer has weighed, accepted or declared anything of it; what was invoiced comes back. Raises
-    Refusals."""
+    """Possible until the buyer has weighed, accepted or declared anything; the provisional invoice is
+    credited. Raises Refusals."""
     agreement, side = party(state, argument.caller)
     delivery = known(state)
     shipped = delivery.shipped
@@ -376,7 +377,7 @@ def decided_again(
     caller: Caller,
     moment: Moment,
 ) -> Decision:
-    """The rule of a fact, asked with what the fact carries. Raises Refusals."""
+    """Decides again with the rule of a fact, from the fact's inputs. Raises Refusals."""
     named = fact.delivery
     match fact:
         case DeliveryAccepted():

@@ -1,4 +1,4 @@
-"""A delivery as its facts have made it: a pure fold, and what every decision on one asks first."""
+"""The state of a delivery: a pure fold of its facts, and the checks that all its steps share."""
 
 from collections.abc import Mapping
 from datetime import date, datetime
@@ -47,14 +47,15 @@ DeliveryStatus = Literal[
     "shipped", "weighed", "before_umpire", "assayed", "accepted", "rejected", "lost", "withdrawn"
 ]
 DeliveryMass: TypeAlias = DeliveryShipped | DeliveryWeighed | WeighingSettled
-"""What says a net wet mass and its moisture."""
+"""The facts that state a net wet mass and its moisture."""
 OPEN: Final[frozenset[DeliveryStatus]] = frozenset({"shipped", "weighed", "before_umpire", "assayed"})
 GONE: Final[frozenset[DeliveryStatus]] = frozenset({"rejected", "withdrawn"})
-"""What its seller has again: the lot may leave once more."""
+"""Statuses in which the seller has the lot again and may ship it once more."""
 
 
 class Return(Struct, frozen=True, kw_only=True):
-    """That a part of an accepted delivery goes back, as far as it has come."""
+    """The return of a part of an accepted delivery: its declaration, contest and settlement, as far as they
+    exist."""
 
     declared: ReturnDeclared
     contested: ReturnContested | None = None
@@ -70,12 +71,13 @@ class Return(Struct, frozen=True, kw_only=True):
 
 
 class Delivery(Struct, frozen=True, kw_only=True):
-    """A delivery as its facts have made it; `version` counts them. `objected`: `umpire` was taken away.
-    `called`: the newest call upon its buyer, answered or not.
+    """The state of a delivery; `version` counts its facts. `objected`: the umpire's figures were objected to
+    and do not count. `called`: the newest call upon its buyer, answered or not.
 
-    `weighing_objected`: what the seller holds against `weighed`; `survey_objected`: a surveyor's figure was
-    taken away. `mass_settled` is the mass that both agree on, or a surveyor's. `missing`: its buyer has
-    declared that it never came. `returns` in order; at most the last one is open.
+    `weighing_objected`: the seller's objection to `weighed`; `survey_objected`: a surveyor's figure was
+    objected to and does not count. `mass_settled` is the mass on which both agree, or a surveyor's.
+    `missing`: the buyer's declaration that it never arrived. `returns` in order; only the last one may be
+    open.
     """
 
     version: int
@@ -119,40 +121,40 @@ class Delivery(Struct, frozen=True, kw_only=True):
 
     @property
     def missing_pending(self) -> bool:
-        """Whether it is declared never to have come, and neither weighed nor settled since."""
+        """Whether a non-arrival is declared, and neither weighed nor settled since."""
         return self.missing is not UNSET and self.missing_settled is UNSET and self.weighed is None
 
     @property
     def returned(self) -> tuple[Return, ...]:
-        """Those that both agreed on, or that were settled so."""
+        """The returns that stand."""
         return tuple(each for each in self.returns or () if each.stands)
 
     @property
     def returning(self) -> Return | None:
-        """What is declared and not settled."""
+        """The return that is declared and not settled."""
         last = self.returns[-1] if self.returns else None
         return last if last is not None and last.settled is None else None
 
     @property
     def returned_g(self) -> int:
-        """Grams of basis that went back."""
+        """Grams of basis that were returned."""
         return sum(each.settled.quantity_g for each in self.returned if each.settled is not None)
 
     @property
     def kept_dry_g(self) -> int:
-        """Of the mass that counts, without what went back."""
+        """Dry mass that counts, without returns."""
         mass = self.mass
         return _dry_g(mass.net_wet_g, mass.moisture_ppb) - sum(each.dry_g for each in self.returned)
 
     @property
     def kept_wet_g(self) -> int:
-        """The same, as moist as the mass that counts."""
+        """The same as wet mass, at the moisture of the mass that counts."""
         dry_ppb = PPB - self.mass.moisture_ppb
         return self.kept_dry_g * PPB // dry_ppb if self.returned and dry_ppb else self.mass.net_wet_g
 
     @property
     def taken_g(self) -> int | None:
-        """Grams of basis that the buyer pays for in the end; None: not decided, or nothing."""
+        """Grams of basis that the buyer finally pays for; None: not decided, or nothing."""
         if self.accepted is not None:
             return self.accepted.quantity_g - self.returned_g
         lost = self.missing_settled
@@ -167,21 +169,22 @@ class Delivery(Struct, frozen=True, kw_only=True):
 
     @property
     def mass(self) -> DeliveryMass:
-        """Whose `net_wet_g` and `moisture_ppb` count: as shipped before the weighing, and while contested."""
+        """The fact whose `net_wet_g` and `moisture_ppb` count: the shipment before the weighing, and while
+        the mass is contested."""
         if self.mass_settled is not UNSET:
             return self.mass_settled
         return self.shipped if self.weighed is None or self.mass_contested else self.weighed
 
     @property
     def settled_ppb(self) -> dict[str, int]:
-        """Figures that both sides' assays, or an umpire's, have settled."""
+        """Figures that the assays of both sides, or the umpire, have settled."""
         settled = () if self.exchanged is None else self.exchanged.settled
         settled += () if self.umpire is None else self.umpire.settled
         return {each.analyte: each.settled_ppb for each in settled}
 
     @property
     def fractions_ppb(self) -> dict[str, int]:
-        """Figures that count: what was stated, replaced by what has been settled."""
+        """The figures that count: those stated, replaced by the settled ones."""
         return figures(self.shipped.stated) | self.settled_ppb
 
     def material(self, terms: AgreementTerms) -> Material:
@@ -189,12 +192,12 @@ class Delivery(Struct, frozen=True, kw_only=True):
         return self.counted_in(terms.product.basis)
 
     def counted_in(self, basis: MarketBasis) -> Material:
-        """As `material`, of an agreement that counts `basis`."""
+        """As `material`, for an agreement whose basis is `basis`."""
         mass = self.mass
         return self._material(basis, mass.net_wet_g, mass.moisture_ppb)
 
     def holding(self, terms: AgreementTerms, net_wet_g: int, moisture_ppb: int) -> Material:
-        """So much of it."""
+        """As `material`, for this mass of it."""
         return self._material(terms.product.basis, net_wet_g, moisture_ppb)
 
     def _material(self, basis: MarketBasis, net_wet_g: int, moisture_ppb: int) -> Material:
@@ -211,28 +214,27 @@ class Delivery(Struct, frozen=True, kw_only=True):
 
 
 class Replaced(Struct, frozen=True, kw_only=True):
-    """A delivery that another stands in for. `sent`: all that were shipped for it, without the one that is
-    asked about."""
+    """A delivery that another one replaces. `sent`: all deliveries shipped to replace it, without the one in
+    question."""
 
     delivery: Delivery
     sent: tuple[Delivery, ...] = ()
 
 
 class DeliveryState(AgreementState, frozen=True, kw_only=True):
-    """The agreement, the delivery that is asked about, and what else a decision on it reads.
+    """The agreement, the delivery, and what else a decision about it reads.
 
-    `lots` are those of the lot numbers asked about that were shipped under the agreement before, and neither
-    rejected nor withdrawn; `rejected_alike` is the delivery of the number asked about that was rejected
-    last, `replaced` what a delivery, or one that is about to leave, stands in for. `invoices` of this
-    delivery in order, and `values`, are read where it is settled. Of a shipment `closed_years` are the
-    contract years that were assessed, and `quarter_settled` tells whether the difference of its quarter was;
-    `left_g` grams of basis have left under the contract of a match before it and were not rejected.
-    `unproven`: why it is not the passport's lot, or states what is not so; no audit of contracts knows.
-    `units` of the indices in `values`. `oxides_asked`: whether figures are held against what an oxide can
-    hold, as they were not by earlier versions; `silence_paid`: whether an origin that nobody states is priced
-    as they did; `of_before`: as they took a mass that no scale can have found, called upon
-    a buyer without what is not as agreed, declared a return without a day to answer it by, and objected to an
-    umpire without a document.
+    `lots`: those of the given lot numbers that were shipped under the agreement before, and neither rejected
+    nor withdrawn; `rejected_alike`: the last rejected delivery of the given number; `replaced`: what the
+    delivery, or the new shipment, replaces. `invoices` of this delivery in order, and `values`, are read for
+    settlements. For a shipment, `closed_years` are the assessed contract years, `quarter_settled` whether the
+    difference of its quarter is settled, `left_g` the grams of basis shipped before under the contract of a
+    match and not rejected. `unproven`: why it is not the passport's lot, or contradicts the passport; unknown
+    to an audit of contracts. `units` of the indices in `values`. Three members serve audits of older events:
+    `oxides_asked` is False if figures were not compared with what an oxide can contain; `silence_paid` if an
+    unstated origin was priced as European; `of_before` if impossible masses were accepted, calls did not list
+    differences from the agreement, returns had no day to answer by, and objections to an umpire needed no
+    document.
     """
 
     delivery: Delivery | None = None
@@ -252,7 +254,7 @@ class DeliveryState(AgreementState, frozen=True, kw_only=True):
 
 
 def fold(delivery: Delivery | None, position: int, fact: DeliveryFact) -> Delivery:
-    """The delivery after `fact`. LookupError when it was never shipped, or shipped twice."""
+    """The delivery after `fact`. LookupError when it was not shipped before, or is shipped twice."""
     if isinstance(fact, DeliveryShipped):
         if delivery is not None:
             raise LookupError(f"delivery {fact.delivery} was shipped twice")
@@ -264,7 +266,8 @@ def fold(delivery: Delivery | None, position: int, fact: DeliveryFact) -> Delive
 
 
 def _returning(delivery: Delivery, fact: ReturnFact) -> Mapping[str, tuple[Return, ...]]:
-    """LookupError when nothing that is open is contested or settled, or more is declared beside it."""
+    """The delivery after a fact about a return. LookupError when there is no open return to contest or
+    settle, or a second one is declared."""
     before, last = delivery.returns or (), delivery.returning
     if isinstance(fact, ReturnDeclared):
         if last is not None or delivery.accepted is None:
@@ -325,7 +328,8 @@ def _objected(fact: WeighingObjected) -> Mapping[str, Struct | UnsetType]:
 def _missing(
     fact: NonArrivalDeclared | NonArrivalContested | NonArrivalSettled,
 ) -> Mapping[str, Struct | UnsetType]:
-    """Of a lot that is there after all its buyer is called upon anew."""
+    """The delivery after a fact about its non-arrival; if the lot did arrive, the buyer is called upon
+    again."""
     match fact:
         case NonArrivalDeclared():
             return {"missing": fact}
@@ -357,7 +361,7 @@ def status_refusals(delivery: Delivery, *needed: DeliveryStatus) -> list[Refusal
 def date_refusals(
     day: date, pointer: str, now: datetime, earlier: date, what: str, than: str
 ) -> list[Refusal]:
-    """Days come in order, and not before they have begun somewhere."""
+    """Refusals for a day before `earlier`, or one that has not begun anywhere yet."""
     reasons: list[Refusal] = []
     today = latest_day(now)
     if day > today:

@@ -1,4 +1,5 @@
-"""Why deliveries, weighings, assays and returns refuse: one class per reason, told as its docstring."""
+"""Why deliveries, weighings, assays and returns refuse: one class per reason, whose docstring the caller
+reads."""
 
 from events.refusal import Refusal
 

@@ -1,6 +1,6 @@
-"""What is demanded of a lot beside its assay, held against what its seller shows of it at the shipment.
+"""Compares the buyer's demands on a lot, besides its assay, with what the seller proves at shipment.
 
-As in a round, what is demanded and not shown is missing.
+As in a round, a demand without proof is not met.
 """
 
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ _THOUSAND = 1_000
 
 
 class Unmet(NamedTuple):
-    """`pointer` is into a shipment."""
+    """A demand that is not met; `pointer` is into a shipment."""
 
     text: str
     pointer: str
@@ -45,7 +45,7 @@ def clause_refusals(agreed: AgreedDemands | UnsetType, post_consumer_min_ppb: in
 
 
 def unmet(terms: AgreementTerms, shipped: DeliveryShipped) -> Iterator[Unmet]:
-    """What the terms demand and the lot, by what was shown of it, is not."""
+    """The demands of the terms that the lot does not meet, by what was proved."""
     agreed, shown = terms.product.demands, shipped.evidence
     if agreed is UNSET:
         return
@@ -85,7 +85,7 @@ def unmet_cautions(terms: AgreementTerms, shipped: DeliveryShipped) -> Iterator[
 
 
 def received_cautions(terms: AgreementTerms, shipped: DeliveryShipped) -> Iterator[Caution]:
-    """Of a lot that its buyer has weighed."""
+    """Warnings for a lot that its buyer has weighed."""
     yield from _step_cautions(terms, shipped)
     told = "; ".join(each.text for each in unmet(terms, shipped))
     if told:
@@ -109,7 +109,7 @@ def _origins(agreed: AgreedDemands, shown: DeliveryEvidence) -> Iterator[Unmet]:
 
 
 def _steps(agreed: AgreedDemands, shown: DeliveryEvidence) -> Iterator[Unmet]:
-    """Of a passport that tells steps before the last of a stage, but for those that the origin names."""
+    """Earlier steps of a stage that a passport states, without those that the origin names."""
     if not agreed.origins_excluded or shown.steps is UNSET:
         return
     named = {(step.stage, step.country) for step in shown.origin}
@@ -122,7 +122,7 @@ def _steps(agreed: AgreedDemands, shown: DeliveryEvidence) -> Iterator[Unmet]:
 
 
 def _step_cautions(terms: AgreementTerms, shipped: DeliveryShipped) -> Iterator[Caution]:
-    """To both sides, where the contract goes by the last step of a stage alone."""
+    """Warnings to both sides, if the contract counts only the last step of a stage."""
     agreed = terms.product.demands
     if agreed is UNSET or agreed.origins_in_full is True:
         return
@@ -150,7 +150,7 @@ def _footprint(
 
 
 def _unlike(shown: Footprint, scope: FootprintScope) -> Iterator[str]:
-    """One by one: together two scopes may be longer than a text of the record."""
+    """One per member: two scopes together may be longer than a text in the record may be."""
     if shown.form != scope.form:
         yield f"of {form_text(shown.form)}, agreed of {form_text(scope.form)}"
     if shown.declared_unit != scope.declared_unit:

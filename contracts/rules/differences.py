@@ -7,7 +7,7 @@ from msgspec import Struct
 
 
 class Difference(Struct, frozen=True, kw_only=True):
-    """A member that differs: its JSON Pointer (RFC 6901), and both values, None where one has none."""
+    """A member that differs: its JSON Pointer (RFC 6901), and both values, None where it is missing."""
 
     pointer: str
     old: Any
@@ -15,10 +15,8 @@ class Difference(Struct, frozen=True, kw_only=True):
 
 
 def differences(old: Any, new: Any, pointer: str = "") -> Iterator[Difference]:
-    """Of two JSON documents, in the order of the members; lists are compared entry by entry.
-
-    A member that is another kind of thing than before is one difference, not many.
-    """
+    """The differences of two JSON documents, in the order of the members; lists are compared entry by entry.
+    A member that changes its JSON type is one difference."""
     if old == new:
         return
     if isinstance(old, Mapping) and isinstance(new, Mapping) and old.get("kind") == new.get("kind"):

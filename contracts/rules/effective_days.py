@@ -1,4 +1,5 @@
-"""From which day an amendment may count: ahead, or back to where nothing is settled yet."""
+"""From which day an amendment may apply: a future day, or an earlier one after which nothing is settled
+yet."""
 
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
@@ -21,9 +22,8 @@ THE_DAY: Final = "the day from which the amendment counts"
 
 
 class Settled(Struct, frozen=True, kw_only=True):
-    """What stands by the terms of its day, the last of each: a delivery that has left, a quarter whose
-    difference was settled (`quarter_end` is the first day after it), a contract year that was assessed.
-    """
+    """What is already settled by the terms of its day, the last of each: a shipped delivery, a quarter with
+    settled difference (`quarter_end` is the first day after it), an assessed contract year."""
 
     delivery: UUID | None = None
     shipped_on: date | None = None
@@ -35,13 +35,13 @@ NOTHING_SETTLED: Final = Settled()
 
 
 class AmendingState(AgreementState, frozen=True, kw_only=True):
-    """`settled`: read where the terms that are proposed or signed reach back."""
+    """`settled`: read only if the proposed or signed terms apply to earlier days."""
 
     settled: Settled = NOTHING_SETTLED
 
 
 def settled_by(shipped: tuple[UUID, date] | None, quarter: datetime | None, volumes: Volumes) -> Settled:
-    """`shipped` left last; `quarter` is the start of the last one whose difference is settled."""
+    """`shipped` is the last shipment; `quarter` the start of the last quarter with settled difference."""
     assessed = [each.year for each in volumes.years.values() if each.ledger is not None]
     return Settled(
         delivery=None if shipped is None else shipped[0],
@@ -52,19 +52,19 @@ def settled_by(shipped: tuple[UUID, date] | None, quarter: datetime | None, volu
 
 
 def reaches_back(terms: AgreementTerms, today: date) -> bool:
-    """Whether the terms are for days of which something may be settled."""
+    """Whether the terms apply to days for which something may already be settled."""
     return terms.effective_from is not UNSET and terms.effective_from <= today
 
 
 def last_former_day(terms: AgreementTerms, today: date) -> date:
-    """The last day that the former terms are for, if both have signed these today."""
+    """The last day of the former terms, if both have signed these today."""
     return today if terms.effective_from is UNSET else terms.effective_from - timedelta(days=1)
 
 
 def day_refusals(
     agreement: Agreement, terms: AgreementTerms, ends_on: date | None, settled: Settled, today: date
 ) -> Iterator[Refusal]:
-    """`ends_on`: the first day after the term as the terms have it. Pointers are into the terms."""
+    """`ends_on`: the first day after the term by these terms. Pointers are into the terms."""
     first, pointer = terms.effective_from, "/effective_from"
     if first is UNSET:
         return
@@ -92,7 +92,7 @@ def day_refusals(
 
 
 def _settled(agreement: Agreement, settled: Settled) -> Iterator[tuple[str, date]]:
-    """What it is, in words, and its last day."""
+    """What is settled last, in words, and its day."""
     if settled.delivery is not None and settled.shipped_on is not None:
         yield f"del_{settled.delivery.hex} left on {settled.shipped_on}", settled.shipped_on
     if settled.quarter_end is not None:
@@ -104,7 +104,8 @@ def _settled(agreement: Agreement, settled: Settled) -> Iterator[tuple[str, date
 
 
 def ahead_cautions(agreement: Agreement, terms: AgreementTerms, today: date) -> Iterator[Caution]:
-    """Signed terms that would never count. `agreement` as it stands before both have signed these."""
+    """Warnings about signed terms that would never apply. `agreement` before both have signed the new
+    ones."""
     if agreement.starts_on is None:
         return
     last = last_former_day(terms, today)

@@ -1,4 +1,4 @@
-"""What a side is told of an assay that it lodges: figures that a wrong unit, or a wrong cell, would give."""
+"""Warnings about a submitted assay: figures that look like a wrong unit or a wrong cell."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -12,14 +12,15 @@ from events.refusal import Caution
 from events.vocabulary import BASIS_ELEMENTS, OXIDES, PPB, TRADED_OXIDE
 
 FAR_LIMITS: Final = 10
-"""Splitting limits apart from what was stated."""
+"""Distance from the stated figure, in splitting limits."""
 FAR_FACTOR: Final = 2
 NEAR_PART: Final = 100
 ANEW: Final = "Until the other side has submitted its own assay, you can submit yours again."
 
 
 def assay_cautions(terms: AgreementTerms, delivery: Delivery, fact: AssayLodged) -> Iterator[Caution]:
-    """`terms` of the day of shipment; what is stated is the seller's word at shipment, which both know."""
+    """`terms` are those of the day of shipment; compared with the figures that the seller stated at shipment,
+    which both sides know."""
     stated = figures(delivery.shipped.stated)
     limits = {each.analyte: each.limit_ppb for each in terms.assay.splitting}
     payable = BASIS_ELEMENTS[terms.product.basis]
@@ -52,7 +53,7 @@ def assay_cautions(terms: AgreementTerms, delivery: Delivery, fact: AssayLodged)
 
 
 def _of_oxide(analyte: str, lodged_ppb: int, stated_ppb: int, limit_ppb: int) -> bool:
-    """Whether it is what was stated, with its oxygen, and the other side will find it too far."""
+    """Whether it is the stated figure as oxide, and too far from it for the other side."""
     if analyte not in TRADED_OXIDE or abs(lodged_ppb - stated_ppb) <= limit_ppb:
         return False
     as_element_ppb = lodged_ppb * OXIDES[TRADED_OXIDE[analyte]][1] // PPB
@@ -60,7 +61,7 @@ def _of_oxide(analyte: str, lodged_ppb: int, stated_ppb: int, limit_ppb: int) ->
 
 
 def _far(lodged_ppb: int, stated_ppb: int, limit_ppb: int, *, paid: bool) -> bool:
-    """Traces of what is not paid for vary by much within a limit."""
+    """Whether a figure is far from the stated one; traces that are not paid for vary a lot."""
     apart_ppb = abs(lodged_ppb - stated_ppb)
     least, most = sorted((lodged_ppb, stated_ppb))
     if apart_ppb <= limit_ppb:

@@ -1,5 +1,5 @@
-"""Goods that are agreed piece by piece, such as whole magnets for reuse: what can be wrong with the clause,
-and what of a lot that has left is not as agreed."""
+"""Goods agreed by the piece, such as whole magnets for reuse: refusals for the clause, and how a shipped lot
+differs from it."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -16,8 +16,8 @@ from events.vocabulary import PPB
 from events.wellformed import duplicate_refusals
 
 UNSTATED_TOLERANCE_PPB: Final = 100_000_000
-"""Of a match, whose contract begins with none: moisture and assay move its basis between offer and truck, and
-as many pieces with it."""
+"""Tolerance for the contract of a match, which states none: moisture and assay change the basis between offer
+and shipment, and the number of pieces with it."""
 _UM_PER_MM: Final = 1_000
 
 
@@ -37,8 +37,8 @@ def clause_refusals(agreed: AgreedGoods | UnsetType) -> Iterator[Refusal]:
 
 
 def unlike_agreed(terms: AgreementTerms, found: FoundGoods | UnsetType, net_wet_g: int) -> tuple[str, ...]:
-    """What was found of a lot of `net_wet_g` and is not as agreed, with both; what is not found is not
-    judged."""
+    """Findings about a lot of `net_wet_g` that differ from the agreement, with both values; what was not
+    examined is not judged."""
     agreed = terms.product.goods
     if agreed is UNSET or found is UNSET:
         return ()
@@ -51,7 +51,7 @@ def unlike_agreed(terms: AgreementTerms, found: FoundGoods | UnsetType, net_wet_
 
 
 def spelt(grade: str) -> str:
-    """A grade as every spelling of it is compared: N42SH of n42sh and N42-SH."""
+    """A grade in the spelling used for comparison: N42SH for n42sh and N42-SH."""
     return "".join(filter(str.isalnum, grade)).upper()
 
 

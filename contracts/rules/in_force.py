@@ -1,4 +1,4 @@
-"""Terms one after the other: which of them a day goes by, once both have signed others in their place."""
+"""Successive terms: which of them apply on a day, after both have signed amendments."""
 
 from datetime import date, timedelta
 
@@ -8,11 +8,9 @@ from events.contract_terms import AgreementTerms
 
 
 class Superseded(Struct, frozen=True, kw_only=True):
-    """Terms of a running agreement, and the last day of shipment that they are for.
-
-    `signed_on`: when both had signed the terms that follow, where these state from which day they count;
-    else that is `until` itself.
-    """
+    """Replaced terms of an agreement, and the last day of shipment to which they apply. `signed_on`: when
+    both had signed the next terms, if those state the day from which they apply; otherwise that was on
+    `until`."""
 
     until: date
     terms: AgreementTerms
@@ -20,7 +18,8 @@ class Superseded(Struct, frozen=True, kw_only=True):
 
 
 class InForce(Struct, frozen=True, kw_only=True):
-    """Terms and the days of shipment that they are for, both included; `last` None: until others count."""
+    """Terms and the days of shipment to which they apply, both inclusive; `last` None: until other terms
+    apply."""
 
     first: date
     last: date | None
@@ -30,9 +29,9 @@ class InForce(Struct, frozen=True, kw_only=True):
 def superseded_by(
     former: tuple[Superseded, ...], standing: AgreementTerms, last: date, signed_on: date | UnsetType
 ) -> tuple[Superseded, ...]:
-    """All former terms once others are signed that count from the day after `last`.
+    """All former terms after others are signed that apply from the day after `last`.
 
-    Terms that were signed for later days never count: the last signature is for all days from its own on.
+    Former terms for later days never apply: the last signed terms apply to all days from their own on.
     """
     kept = tuple(each for each in former if each.until <= last)
     terms = shipped(former, standing, last + timedelta(days=1))
@@ -40,19 +39,19 @@ def superseded_by(
 
 
 def shipped(former: tuple[Superseded, ...], standing: AgreementTerms, day: date) -> AgreementTerms:
-    """What a shipment of `day` is priced and judged by."""
+    """The terms for a shipment on `day`."""
     return next((each.terms for each in former if day <= each.until), standing)
 
 
 def read(former: tuple[Superseded, ...], standing: AgreementTerms, day: date) -> AgreementTerms:
-    """What is read of `day` beside a shipment: the terms signed last, unless those state a later day."""
+    """The terms for other things on `day`: the last signed ones, unless they state a later day."""
     return next(
         (each.terms for each in former if each.signed_on is not UNSET and day <= each.until), standing
     )
 
 
 def issued(former: tuple[Superseded, ...], standing: AgreementTerms, day: date) -> AgreementTerms:
-    """What an invoice of no shipment that was issued on `day` is paid by, whatever was signed after it."""
+    """The payment terms of an invoice without a shipment, issued on `day`; later signatures do not change them."""
     return next((each.terms for each in former if day <= _issued_until(each)), standing)
 
 
@@ -63,10 +62,8 @@ def _issued_until(of: Superseded) -> date:
 def stretches(
     former: tuple[Superseded, ...], standing: AgreementTerms, starts_on: date
 ) -> tuple[InForce, ...]:
-    """All terms that are for a day, in order of time: `shipped` by its stretches.
-
-    Of several amendments that count from one day the last does.
-    """
+    """All terms that apply to some day, in order of time, with their periods, as `shipped` selects them. Of
+    several amendments from the same day, the last one applies."""
     found, first = [], starts_on
     for each in former:
         if first <= each.until:

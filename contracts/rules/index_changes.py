@@ -1,4 +1,4 @@
-"""Index values far from those before them: what a slip of a decimal point or of a unit looks like."""
+"""Warnings about index values far from the previous ones, as a wrong decimal point or unit causes."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
@@ -14,7 +14,7 @@ from events.vocabulary import MICRO
 def change_cautions(
     index: str, unit: IndexUnit, values: Sequence[IndexValue], known: Iterable[IndexValue]
 ) -> Iterator[tuple[int, Caution]]:
-    """Of values, by their place; `known`: what else the index holds, these values too or not."""
+    """Warnings about values, by their index; `known`: other values of the index, with or without these."""
     every = {(each.period.start, each.published_at): each for each in (*known, *values)}.values()
     for place, value in enumerate(values):
         pointer = f"/values/{place}/amount_micro"

@@ -1,6 +1,6 @@
-"""What a price clause says its indices are counted in, held against what is published under their codes.
+"""Compares the units in which a price clause reads its indices with the published ones.
 
-A code that nothing was published under yet has no unit; its first values give it one that never changes.
+A code without values has no unit yet; its first values fix it for ever.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -19,12 +19,12 @@ from events.refusal import Caution, refuse
 from events.vocabulary import Code
 
 IndexUnits: TypeAlias = Mapping[Code, IndexUnit]
-"""Index → its unit, of those that were published."""
+"""Index → unit, for published indices."""
 NEAR_MAX: Final = 3
 
 
 class ClauseUnit(NamedTuple):
-    """`pointer`: where the terms name the index."""
+    """The unit in which a clause reads an index; `pointer`: where the terms name it."""
 
     pointer: str
     code: Code
@@ -32,7 +32,8 @@ class ClauseUnit(NamedTuple):
 
 
 def clause_units(terms: AgreementTerms) -> list[ClauseUnit]:
-    """Every index that the price may rest on. A rate turns the index's currency into the agreement's."""
+    """All indices on which the price may depend, with their units. An exchange rate converts the index's
+    currency into the agreement's."""
     reference = index_of(terms.price)
     if reference is None:
         return []
@@ -47,7 +48,7 @@ def clause_units(terms: AgreementTerms) -> list[ClauseUnit]:
 
 
 def unlike_units(terms: AgreementTerms, units: IndexUnits) -> list[ClauseUnitDiffers]:
-    """One for each index that is published in another unit than the terms read it in."""
+    """One refusal per index that is published in another unit than the terms state."""
     return [
         ClauseUnitDiffers(
             pointer=each.pointer, index=each.code, published=units[each.code], agreed=each.agreed
@@ -58,7 +59,7 @@ def unlike_units(terms: AgreementTerms, units: IndexUnits) -> list[ClauseUnitDif
 
 
 def unit_cautions(terms: AgreementTerms, units: IndexUnits) -> Iterator[Caution]:
-    """Of terms that nothing is shipped under yet."""
+    """Warnings for terms under which nothing is shipped yet."""
     for each in unlike_units(terms, units):
         named, published, agreed = (each.figures[name] for name in ("index", "published", "agreed"))
         yield Caution(
@@ -72,7 +73,7 @@ def unit_cautions(terms: AgreementTerms, units: IndexUnits) -> Iterator[Caution]
 def unknown_cautions(
     terms: AgreementTerms, units: IndexUnits, published: Collection[Code]
 ) -> Iterator[Caution]:
-    """`published`: all codes that values stand under, for those that one of the terms may have meant."""
+    """Warnings about codes without values. `published`: all codes with values, for suggestions."""
     for each in clause_units(terms):
         if each.code in units:
             continue
@@ -87,7 +88,8 @@ def unknown_cautions(
 
 
 def alike_cautions(code: Code, published: Collection[Code]) -> Iterator[Caution]:
-    """Of values that were published under `code`: a code of another case is another index."""
+    """Warnings about values published under `code` if similar codes exist: a code in another case is another
+    index."""
     for other in sorted(published):
         if other != code and other.casefold() == code.casefold():
             yield Caution(
@@ -99,7 +101,7 @@ def alike_cautions(code: Code, published: Collection[Code]) -> Iterator[Caution]
 
 
 def near_codes(code: Code, published: Collection[Code]) -> str:
-    """Those that read like it, the nearest first; of another case before all."""
+    """Similar codes, the most similar first; those that differ only in case before all others."""
     folded: dict[str, list[Code]] = {}
     for each in sorted(published):
         folded.setdefault(each.casefold(), []).append(each)
@@ -108,15 +110,17 @@ def near_codes(code: Code, published: Collection[Code]) -> str:
 
 
 def codes_of(agreement: Agreement, day: date) -> set[Code]:
-    """Indices of the terms of a day, and of those signed since that may mend them."""
+    """Indices of the terms of a day, and of later amendments that may correct them."""
     stood = (agreement.terms_on(day), agreement.read_on(day))
     return {each.code for terms in stood for each in clause_units(terms)}
 
 
 def terms_read(agreement: Agreement, day: date, units: IndexUnits) -> AgreementTerms:
-    """The terms of a day; where they misread an index, with the price of an amendment that mends it.
+    """The terms of a day; if they read an index in a wrong unit, with the price of the amendment that
+    corrects it.
 
-    Else nothing could price what was shipped before the amendment. One that states its day mends none before.
+    Otherwise shipments before the amendment could not be priced. An amendment that states its day corrects
+    none before it.
     """
     terms, standing = agreement.terms_on(day), agreement.read_on(day)
     if not unlike_units(terms, units):
@@ -126,7 +130,7 @@ def terms_read(agreement: Agreement, day: date, units: IndexUnits) -> AgreementT
 
 
 def priced_terms(agreement: Agreement, day: date, units: IndexUnits) -> AgreementTerms:
-    """As `terms_read`. Raises Refusals when they still misread an index."""
+    """As `terms_read`. Raises Refusals when they still read an index in a wrong unit."""
     terms = terms_read(agreement, day, units)
     refuse(unlike_units(terms, units))
     return terms

@@ -1,4 +1,5 @@
-"""Index values as they are published: whole days, never overlapping, restated by what is published later."""
+"""Publication of index values: for periods of whole days that never overlap; later publications restate
+earlier ones."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, time, timedelta
@@ -40,7 +41,7 @@ class IndexUnit(Struct, frozen=True, kw_only=True):
 
 
 class IndexState(Struct, frozen=True, kw_only=True):
-    """`unit` None: nothing was published yet. `values`: all whose periods touch the new ones."""
+    """`unit` None: nothing was published yet. `values`: all whose periods overlap the new ones."""
 
     lane: int
     unit: IndexUnit | None = None
@@ -55,7 +56,7 @@ class PublishIndex(Struct, frozen=True, kw_only=True):
 
 
 def publish(state: IndexState, argument: PublishIndex, moment: Moment) -> Decision:
-    """All values or none; every fault of every value at once. Raises Refusals."""
+    """Publishes all values or none. Raises Refusals with all faults of all values."""
     refuse(role_refusals(argument.caller, "operator"))
     fact = IndexPublished(
         index=argument.index,
@@ -92,7 +93,8 @@ def publish(state: IndexState, argument: PublishIndex, moment: Moment) -> Decisi
 
 
 def early_cautions(values: Sequence[IndexValue]) -> Iterator[tuple[int, Caution]]:
-    """Values, by their place, that were published before the last day of their period began."""
+    """Warnings about values, by their index, that were published before the last day of their period
+    began."""
     for place, value in enumerate(values):
         last = value.period.end - timedelta(days=1)
         if value.published_at < last:
@@ -126,7 +128,8 @@ def _value_refusals(value: IndexValue, pointer: str, now: datetime) -> list[Refu
 
 
 def _place_refusals(value: IndexValue, known: Iterable[IndexValue], pointer: str) -> Iterator[Refusal]:
-    """A period is restated whole, or lies apart from every other: of those it does not, the first is told."""
+    """A period either equals an existing one, which it restates, or overlaps none; refuses the first
+    overlap."""
     period = value.period
     for other in known:
         if other.period == period:
@@ -146,7 +149,7 @@ def _place_refusals(value: IndexValue, known: Iterable[IndexValue], pointer: str
 
 
 def _last_day(period: Period) -> str:
-    """As values name it: the last of the days, and not the one after."""
+    """The last day of a period, inclusive."""
     return (period.end - timedelta(days=1)).date().isoformat()
 
 

@@ -1,4 +1,4 @@
-"""Lines of invoices: quantity × price to cents, half to even, with what the rounding left.
+"""Lines of invoices: quantity × price, rounded half to even to cents, with the remainder of the rounding.
 
 For every line with a quantity: quantity × price = cents × 10⁷ + remainder, in gram·micro per kg.
 """
@@ -22,7 +22,7 @@ from events.vocabulary import INTEGER_MAX, MICRO
 
 
 def line(kind: LineKind, quantity_g: int, price: Priced) -> InvoiceLine:
-    """AmountTooLarge when it does not fit the record."""
+    """A priced line. AmountTooLarge when the amount exceeds the bounds of the record."""
     cents, remainder = amount_cents(quantity_g, price.micro_per_kg)
     if abs(cents) > INTEGER_MAX:
         raise AmountTooLarge(figure=f"{cents} cents")
@@ -37,7 +37,7 @@ def line(kind: LineKind, quantity_g: int, price: Priced) -> InvoiceLine:
 
 
 def credit(provisional: InvoiceLine) -> InvoiceLine:
-    """The line that takes a provisional one back."""
+    """The line that credits a provisional invoice."""
     return InvoiceLine(
         kind="provisional_credit",
         quantity_g=provisional.quantity_g,
@@ -48,7 +48,8 @@ def credit(provisional: InvoiceLine) -> InvoiceLine:
 
 
 def credited(shipped: DeliveryShipped, moment: Moment, settles: Settles) -> tuple[InvoiceSettled, ...]:
-    """What takes a shipment's provisional invoice back, if it had one, where nothing else is to be paid."""
+    """The invoice that credits a shipment's provisional invoice, if there was one, when nothing else is to be
+    paid."""
     lines = tuple(map(credit, shipped.lines))
     if not lines:
         return ()
@@ -77,12 +78,13 @@ def of_delivery(
 
 
 def umpire_cost(buyer_cents: int) -> tuple[InvoiceLine, ...]:
-    """The seller pays the umpire; the buyer's share stands on the invoice."""
+    """The seller pays the umpire; this line charges the buyer's share."""
     return (InvoiceLine(kind="umpire_cost", amount_cents=buyer_cents),) if buyer_cents else ()
 
 
 def difference(settled: InvoiceLine, price: Priced) -> InvoiceLine:
-    """What a restated price adds to a settled line: together they are what that price alone gives."""
+    """The line that a restated price adds to a settled line, so that both together equal the line at that
+    price."""
     restated = line("difference", settled.quantity_g, price)
     return InvoiceLine(
         kind="difference",
@@ -95,7 +97,7 @@ def difference(settled: InvoiceLine, price: Priced) -> InvoiceLine:
 
 
 def returned_line(paid: InvoiceLine, quantity_g: int) -> InvoiceLine:
-    """The credit for so much of a settled line: with it the line is what the rest alone comes to."""
+    """The credit for a quantity of a settled line: both together equal the line for the rest."""
     rest = line(paid.kind, paid.quantity_g - quantity_g, Priced(paid.price_micro_per_kg, ()))
     return InvoiceLine(
         kind="return_credit",
@@ -107,7 +109,7 @@ def returned_line(paid: InvoiceLine, quantity_g: int) -> InvoiceLine:
 
 
 def below_zero_cautions(lines: Iterable[InvoiceLine]) -> Iterator[Caution]:
-    """Of product that its seller would pay for."""
+    """Warnings about product lines below zero, for which the seller would pay."""
     for each in lines:
         if each.kind in ("provisional", "final") and each.price_micro_per_kg < 0:
             yield Caution(
@@ -119,8 +121,9 @@ def below_zero_cautions(lines: Iterable[InvoiceLine]) -> Iterator[Caution]:
 
 
 def due_on(agreement: Agreement, issued_at: datetime, shipped_on: date | None) -> date:
-    """`due_days` of every kind of day after the day of issue, by the terms of the shipment; where the invoice
-    is of none, by those that stand on the day of issue. LookupError before anything was signed."""
+    """The due day: `due_days` calendar days after the day of issue, by the terms of the shipment; for an
+    invoice without a shipment, by those in force on the day of issue. LookupError before anything was
+    signed."""
     issued_on = day_of(issued_at)
     terms = agreement.paid_on(issued_on) if shipped_on is None else agreement.terms_on(shipped_on)
     return issued_on + timedelta(days=terms.payment.due_days)
@@ -131,7 +134,7 @@ def total_cents(lines: Iterable[InvoiceLine]) -> int:
 
 
 def settled_lines(invoices: Iterable[InvoiceSettled], kind: LineKind) -> list[InvoiceLine]:
-    """Priced lines as every invoice since has left them: each with differences and credits at its place."""
+    """The priced lines in their current state: each with all later differences and credits."""
     found: list[InvoiceLine] = []
     for invoice in invoices:
         found += [each for each in invoice.lines if each.kind == kind]

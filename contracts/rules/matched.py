@@ -1,4 +1,5 @@
-"""The agreement that grows from a confirmed match: a spot contract that stands, or a draft of an offtake."""
+"""The agreement that a confirmed match becomes: a spot contract in force, or the draft of an offtake
+agreement."""
 
 from datetime import date
 from typing import Final, get_args
@@ -36,21 +37,21 @@ SPLITTING_PART: Final = 50
 SPLITTING_LEAST_PPB: Final = 10_000
 STALE_DAYS: Final = 10
 QUOTATION_PERIOD: Final[QuotationPeriod] = "month_of_shipment"
-"""Where a match says nothing: practitioners' usual values, which both sides may amend."""
+"""Used where a match states nothing: practitioners' usual values, which both sides may amend."""
 OF_BULK_ALONE: Final[frozenset[str]] = frozenset(
     {LOSS_ON_IGNITION, "Th", "U", "Na", "K", "Mg", "F", "S", "Cl", "Br"}
 )
-"""What ore, leaching and precipitation leave in powders, and no sintered and coated magnet holds."""
+"""Analytes that ore, leaching and precipitation leave in powders, but which sintered and coated magnets do
+not contain."""
 
 
 def from_match(
     lane: int, confirmed: MatchConfirmed, moment: Moment, *, pieces_as_bulk: bool = False
 ) -> Decision:
-    """Nothing when the match carries no terms: a record of before there were any.
+    """The agreement's first events; none when the match has no terms, as in older events.
 
-    `pieces_as_bulk`: as an earlier version drafted it, where an audit asks for that.
-
-    A spot contract stands at once, since both have confirmed: P, and nothing for sustainability beside it.
+    `pieces_as_bulk`: draft it as an earlier version did, for an audit. A spot contract is in force at once,
+    since both have confirmed, at price P, which already includes the sustainability amount.
     """
     given = confirmed.contract
     if given is None:
@@ -101,7 +102,8 @@ def terms_of(confirmed: MatchConfirmed, given: MatchTerms, *, pieces_as_bulk: bo
 
 
 def _post_consumer_min(given: MatchTerms) -> int:
-    """None where the demands hold the share as rounds do: pre- and post-consumer together."""
+    """The minimum post-consumer share; None if the demands bound the share as rounds do: pre- and
+    post-consumer together."""
     stated = given.demands is not UNSET and given.demands.recycled_min_ppb is not UNSET
     return 0 if stated else given.recycled_min_ppb or 0
 
@@ -123,7 +125,7 @@ def _term(horizon: TermHorizon) -> TermClause:
 
 
 def _volume(quantity_g: int, horizon: TermHorizon | None) -> VolumeClause:
-    """The quantity of a term match is that of its plateau."""
+    """The volume clause; the quantity of a term match is the yearly one at plateau."""
     if horizon is None:
         return FixedVolume(acq_g=(quantity_g,))
     return FixedVolume(
@@ -133,10 +135,10 @@ def _volume(quantity_g: int, horizon: TermHorizon | None) -> VolumeClause:
 
 
 def _price(confirmed: MatchConfirmed, given: MatchTerms) -> MatchedPrice | IndexedPrice:
-    """P of a spot match; of a term match its index, and as the differential to it P without its penalties.
+    """For a spot match, P; for a term match, its index with P minus its penalties as the differential.
 
-    S stands in P alone. An index that the market could not count per kg of basis is named with a factor of
-    one, for both to mend. Its exchange rate is looked for under a code such as `usd-eur`.
+    S is contained in P only. An index that the market could not convert per kg of basis gets a factor of one,
+    for both sides to correct. The exchange rate gets a code such as `usd-eur`.
     """
     horizon, index = given.horizon, given.index
     if horizon is None:
@@ -164,29 +166,31 @@ def _price(confirmed: MatchConfirmed, given: MatchTerms) -> MatchedPrice | Index
 
 
 def _penalties_ueur(given: MatchTerms) -> int:
-    """What P contains of them: the agreement subtracts them anew, by the assay of each delivery."""
+    """The penalties contained in P, since the agreement subtracts them again by the assay of each
+    delivery."""
     return sum(line.ueur_per_kg for line in given.terms if line.kind == "penalties")
 
 
 def _index_floor(horizon: TermHorizon, differential: int, form_factor_ppb: int) -> int | None:
-    """The seller's floor per kg of basis as one per kg of the index, rounded up: never less is paid."""
+    """The seller's floor per kg of basis, converted to one per kg of the index, rounded up so that never less
+    is paid."""
     if horizon.floor_ueur_per_kg is None:
         return None
     return max(-(-(horizon.floor_ueur_per_kg - differential) * PPB // form_factor_ppb), 0)
 
 
 def _quotation_period(code: str) -> QuotationPeriod:
-    """Orders of before the door refused them may name it in other words; such a one becomes the month of
-    shipment, since an audit makes the draft of its match again."""
+    """The quotation period; older orders may contain an unknown text, which becomes the month of shipment,
+    and an audit has to get the same draft again."""
     known: tuple[QuotationPeriod, ...] = get_args(QuotationPeriod)
     return next((period for period in known if period == code), QUOTATION_PERIOD)
 
 
 def _splitting(given: MatchTerms, *, pieces_as_bulk: bool) -> tuple[SplittingLimit, ...]:
-    """The elements that are paid for, and what is penalised: a tenth of its threshold,
-    as many as a contract holds.
+    """Splitting limits of the paid elements, and of penalised analytes (a tenth of the threshold), up to the
+    maximum of a contract.
 
-    Of goods by the piece nobody takes a sample for what only bulk goods have: there the seller's word counts.
+    Goods by the piece are not sampled for analytes of bulk goods: there the seller's figures apply.
     """
     by_piece = given.goods is not UNSET and given.goods.pieces is not UNSET and not pieces_as_bulk
     paid = dict.fromkeys((bid.analyte for bid in given.co_products), CO_PRODUCT_SPLITTING_PPB)

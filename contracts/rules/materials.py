@@ -1,4 +1,4 @@
-"""What a delivered lot is priced by: its mass, its figures, and what is proved of it."""
+"""The input for pricing a delivered lot: its mass, figures and proved claims."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -14,7 +14,7 @@ from events.vocabulary import BASIS_ELEMENTS, OXIDES, PPB, TRADED_OXIDE, Denomin
 
 
 class Material(Struct, frozen=True, kw_only=True):
-    """`fractions_ppb`: analyte → element in the dry sample. Papers have to be valid to `papers_until`.
+    """`fractions_ppb`: analyte → element in the dry sample. Documents have to be valid until `papers_until`.
     `silence_paid`: priced by the rule of earlier versions, for which an unstated origin is European."""
 
     basis: MarketBasis
@@ -41,7 +41,7 @@ class Material(Struct, frozen=True, kw_only=True):
         return Fraction(metal_ppb * (PPB - self.moisture_ppb), PPB**2)
 
     def kg_per_basis_kg(self) -> dict[Denominator, Fraction | None]:
-        """Kilograms of each denominator that carry one of basis; None where that cannot be said."""
+        """Kilograms of each denominator that contain one kg of basis; None if unknown."""
         share, elements = self.basis_share, BASIS_ELEMENTS[self.basis]
         wet = 1 / share if share else None
         metal_ppb = sum(self.fractions_ppb.get(element, 0) for element in elements)
@@ -57,21 +57,22 @@ class Material(Struct, frozen=True, kw_only=True):
         return Fraction(self.fractions_ppb.get(element, 0) * PPB, OXIDES[TRADED_OXIDE[element]][1])
 
     def ratio_ppb(self) -> dict[str, int]:
-        """Kilograms of each analyte per kg of basis, rounded down; empty where there is no basis."""
+        """Kilograms of each analyte per kg of basis, in ppb, rounded down; empty if there is no basis."""
         dry = self.kg_per_basis_kg()["dry"]
         if dry is None:
             return {}
         return {analyte: round_to(ppb * dry, "down") for analyte, ppb in self.fractions_ppb.items()}
 
     def purity_ppb(self, elements: Iterable[str]) -> int | None:
-        """Share of these rare earths, as traded oxides, in all that have a figure; None without any."""
+        """Share of these rare earths in all rare earths with a figure, as traded oxides; None without any
+        figure."""
         oxides = {element: self._oxide_ppb(element) for element in TRADED_OXIDE}
         whole = sum(oxides.values(), Fraction(0))
         named = sum((oxides[element] for element in elements if element in oxides), Fraction(0))
         return round_to(named / whole * PPB, "down") if whole else None
 
     def claims(self, clause: SustainabilityClause) -> Claims:
-        """What the rules of a market read of it."""
+        """The claims as the market's rules read them."""
 
         def certificates(scheme: str) -> tuple[str, ...]:
             held = (
@@ -98,7 +99,8 @@ class Material(Struct, frozen=True, kw_only=True):
         )
 
     def _concentrated(self, clause: SustainabilityClause) -> tuple[str, ...]:
-        """Silence must not pay better than honesty: it may hide any country that is listed."""
+        """Listed countries that count; unstated origin counts as all of them, since silence must not pay
+        better than honesty."""
         told, rule_set = self.evidence.steps, clause.rule_set
         steps = origin_in_full(self.evidence.origin, told, rule_set)
         silent = not steps or stages_unstated(self.form, steps, self.evidence.recycled, rule_set, told)

@@ -1,7 +1,7 @@
 """Nominations: annual, then quarterly, then monthly, each in a band around its share of the level above.
 
-The buyer speaks before notice is over; what it says replaces what it said before. When it keeps silent, the
-share itself is nominated in the form of the level above. A call-off within a month is a shipment.
+The buyer nominates before the notice is over; a new nomination replaces the earlier one. If it does not, the
+share itself is nominated, in the form of the level above. Call-offs within a month are shipments.
 """
 
 from collections.abc import Iterator
@@ -71,7 +71,8 @@ class NominateQuantity(Struct, frozen=True, kw_only=True):
 
 
 class NominateBySilence(Struct, frozen=True, kw_only=True):
-    """A timer with the operator's role speaks for a buyer whose notice is over; `start` is the period's."""
+    """A timer with the operator's role nominates for a buyer whose notice is over; `start` is the start of
+    the period."""
 
     caller: Caller
     agreement: UUID
@@ -80,7 +81,7 @@ class NominateBySilence(Struct, frozen=True, kw_only=True):
 
 
 def nominate(state: VolumeState, argument: NominateQuantity, moment: Moment) -> Decision:
-    """Raises Refusals: all that is wrong, with the figures of the band."""
+    """Raises Refusals with all reasons and the figures of the band."""
     agreement, side = party(state, argument.caller)
     reasons = _speaker_refusals(agreement, argument, side)
     fact = QuantityNominated(
@@ -109,7 +110,8 @@ def nominate(state: VolumeState, argument: NominateQuantity, moment: Moment) -> 
 
 
 def nominate_by_silence(state: VolumeState, argument: NominateBySilence, moment: Moment) -> Decision:
-    """The share of the level above, or of the ACQ. Raises Refusals, or NotDue while the buyer may speak."""
+    """Nominates the share of the level above, or of the ACQ. Raises Refusals, or NotDue while the buyer may
+    still nominate."""
     agreement = of_timer(state, argument.caller)
     rule = None
     if agreement.status in RUNNING:
@@ -133,7 +135,7 @@ def nominate_by_silence(state: VolumeState, argument: NominateBySilence, moment:
 
 
 def next_silence(agreement: Agreement, volumes: Volumes) -> tuple[datetime, Part] | None:
-    """When notice is over for the earliest part that nobody has nominated; None when all are."""
+    """When notice is over for the earliest part without a nomination; None when all have one."""
     if agreement.status not in RUNNING or agreement.starts_on is None:
         return None
     open_parts = [
@@ -148,9 +150,9 @@ def next_silence(agreement: Agreement, volumes: Volumes) -> tuple[datetime, Part
 
 
 def band_of(agreement: Agreement, volumes: Volumes, rule: NominationRule, part: Part) -> Band:
-    """Around this part's share of what is nominated above it; without a level above, of the ACQ.
+    """The band around this part's share of the nomination of the level above, or of the ACQ if there is none.
 
-    A year's band is no wider than the tolerance of the ACQ, where one is stated.
+    A year's band is not wider than the tolerance of the ACQ, if one is stated.
     """
     above = _above(agreement, volumes, part)
     if above is None:
@@ -164,7 +166,7 @@ def band_of(agreement: Agreement, volumes: Volumes, rule: NominationRule, part: 
 
 
 def rule_of(agreement: Agreement, level: NominationLevel, day: date) -> NominationRule | None:
-    """Of a period that begins on `day`."""
+    """The rule of the level for a period that begins on `day`."""
     return next((rule for rule in agreement.read_on(day).nominations if rule.level == level), None)
 
 
@@ -173,7 +175,7 @@ def nomination_of(volumes: Volumes, part: Part) -> Nomination | None:
 
 
 def in_order(volumes: Volumes) -> list[Nomination]:
-    """By the start of their periods, the longer first."""
+    """All nominations by start of period, longer periods first."""
     return sorted(
         volumes.nominations.values(),
         key=lambda nomination: (nomination.part.period.start, PARTS_IN_YEAR[nomination.level]),
@@ -181,7 +183,7 @@ def in_order(volumes: Volumes) -> list[Nomination]:
 
 
 def make_up_left_g(agreement: Agreement, volumes: Volumes, year: int, *, but: Part) -> int:
-    """What earlier years have paid for and `year` may draw, less what its other parts of the level do."""
+    """Make-up that `year` may draw on, minus what its other parts of the level already ask for."""
     before = ledger_before(agreement, volumes, year)
     balance_g = 0 if before is None else sum(lot.quantity_g for lot in drawable(before.make_up, year))
     return balance_g - sum(
@@ -194,7 +196,8 @@ def make_up_left_g(agreement: Agreement, volumes: Volumes, year: int, *, but: Pa
 
 
 def make_up_nominated_g(volumes: Volumes, year: int) -> int:
-    """Make-up that is asked for in a year: at the level that asks for most, since each speaks of the same."""
+    """Make-up nominated in a year: at the level with the most, since all levels nominate the same
+    quantity."""
     asked_g = dict.fromkeys(NOMINATION_LADDER, 0)
     for nomination in volumes.nominations.values():
         if nomination.year == year:
@@ -267,7 +270,7 @@ def _starting_at(agreement: Agreement, level: NominationLevel, start: datetime) 
 
 
 def _first_open(agreement: Agreement, volumes: Volumes, level: NominationLevel) -> dict[NominationRule, Part]:
-    """The first part of the level under each rule that it has, now and ahead."""
+    """The first part without a nomination under each rule of the level, present and future."""
     found: dict[NominationRule, Part] = {}
     last = max((each.until for each in agreement.superseded if each.signed_on is not UNSET), default=date.min)
     for part in _parts(agreement, level):
@@ -296,7 +299,7 @@ def _no_part(agreement: Agreement, level: NominationLevel, period: Period) -> Re
 
 
 def _level_above(agreement: Agreement, part: Part) -> NominationLevel | None:
-    """The nearest level that both this part's terms and those of the part above it have."""
+    """The nearest higher level that the terms of both this part and the part above it have."""
     levels = [rule.level for rule in _terms(agreement, part).nominations]
     for level in reversed(levels[: levels.index(part.level)]):
         day = day_of(_part_above(agreement, part, level).period.start)

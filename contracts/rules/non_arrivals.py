@@ -1,7 +1,8 @@
-"""A lot that never arrived: its buyer declares it, its seller may contest it, the Incoterm says who bears it.
+"""A lot that never arrived: the buyer declares it, the seller may contest it, the Incoterm decides who bears
+the loss.
 
-A lot is weighed when it comes after all, which ends the declaration. Once it stands, the lot is lost: at the
-seller's risk nothing of it is owed, at the buyer's all of it as it was shipped.
+If the lot arrives after all, it is weighed, which ends the declaration. If the declaration stands, the lot is
+lost: at the seller's risk nothing of it is owed, at the buyer's risk all of it, as shipped.
 """
 
 from collections.abc import Iterator, Mapping
@@ -54,8 +55,8 @@ RISK_ON_THE_WAY: Final[Mapping[Incoterm, Side]] = {
 works (EXW), with the carrier (FCA, CPT, CIP), alongside the ship (FAS) or on board (FOB, CFR, CIF), so before
 the way; or at the place of destination (DAP, DPU, DDP), so after it."""
 LOST_DAYS: Final = WEIGHING_DAYS
-"""From then on a lot that has not come is taken for lost without a document: Article 20 (1) of the CMR has 60
-days after the carrier took it over, where no time was agreed."""
+"""From then on, a lot that has not arrived counts as lost without a document: Article 20 (1) of the CMR has
+60 days after the carrier took it over, where no time was agreed."""
 
 
 class DeclareNonArrival(Struct, frozen=True, kw_only=True):
@@ -78,8 +79,8 @@ class ContestNonArrival(Struct, frozen=True, kw_only=True):
 
 
 class SettleNonArrival(Struct, frozen=True, kw_only=True):
-    """`stands` by the seller, `falls` by the buyer, either by the operator, which also says whether the lot
-    was lost `before_handover`."""
+    """The seller may state `stands`, the buyer `falls`, the operator either; the operator also states whether
+    the lot was lost `before_handover`."""
 
     caller: Caller
     delivery: UUID
@@ -89,7 +90,7 @@ class SettleNonArrival(Struct, frozen=True, kw_only=True):
 
 
 def declare(state: DeliveryState, argument: DeclareNonArrival, moment: Moment) -> Decision:
-    """Once, with a document before LOST_DAYS are over. Raises Refusals."""
+    """Declares it, once; before LOST_DAYS are over only with a document. Raises Refusals."""
     agreement, side = party(state, argument.caller)
     delivery = known(state)
     fact = NonArrivalDeclared(
@@ -114,7 +115,7 @@ def declare(state: DeliveryState, argument: DeclareNonArrival, moment: Moment) -
 
 
 def contest(state: DeliveryState, argument: ContestNonArrival, moment: Moment) -> Decision:
-    """While it may. Raises Refusals."""
+    """Contests it in time. Raises Refusals."""
     agreement, side = party(state, argument.caller)
     delivery = known(state)
     fact = NonArrivalContested(
@@ -136,7 +137,7 @@ def contest(state: DeliveryState, argument: ContestNonArrival, moment: Moment) -
 
 
 def settle(state: DeliveryState, argument: SettleNonArrival, moment: Moment) -> Decision:
-    """By the side that gives in, or of what is contested by the operator. Raises Refusals."""
+    """Settles it: by the side that gives in or, if contested, by the operator. Raises Refusals."""
     agreement, side = party_or_operator(state, argument.caller)
     delivery = known(state)
     declared = _pending(delivery)
@@ -162,7 +163,7 @@ def settle(state: DeliveryState, argument: SettleNonArrival, moment: Moment) -> 
 
 
 def uncontested(agreement: Agreement, state: DeliveryState, moment: Moment) -> Decision:
-    """What the clock makes of a declaration that the seller let stand."""
+    """What the clock settles when the seller has not contested in time."""
     declared = _pending(known(state))
     return _settled(
         agreement,
@@ -176,7 +177,8 @@ def uncontested(agreement: Agreement, state: DeliveryState, moment: Moment) -> D
 
 
 def short_cautions(agreement: Agreement, delivery: Delivery) -> Iterator[Caution]:
-    """Of a delivery that was weighed: a part that did not come has no step of its own, the mass decides."""
+    """Warnings for a weighed delivery: for a missing part there is no separate step, the received mass
+    decides."""
     received = delivery.weighed
     incoterm = agreement.terms_on(delivery.shipped.shipped_on).delivery.incoterm
     if received is None or RISK_ON_THE_WAY[incoterm] != "buyer" or received.object_by is UNSET:
@@ -201,7 +203,7 @@ def decided_again(
     caller: Caller,
     moment: Moment,
 ) -> Decision:
-    """What the fact's inputs lead to. Raises Refusals."""
+    """Decides again from the fact's inputs. Raises Refusals."""
     named: dict[str, Any] = {"caller": caller, "delivery": fact.delivery, "evidence": fact.evidence}
     if isinstance(fact, NonArrivalDeclared):
         declared = DeclareNonArrival(**named, reason=fact.reason, before_handover=fact.before_handover)

@@ -1,4 +1,5 @@
-"""What the sides of an agreement differ on, from the fact that begins it to the one that settles it."""
+"""Open disputes between the sides of an agreement, from the fact that begins one to the fact that settles
+it."""
 
 from collections.abc import Iterator
 from typing import Final, Literal, TypeAlias
@@ -24,8 +25,8 @@ from events.delivery_events import (
 )
 
 ContestKind = Literal["declaration", "mass", "assay", "non_arrival", "return"]
-"""Force majeure or a termination · the mass received · an assay before its umpire · a lot that never came ·
-one that goes back."""
+"""Force majeure or a termination · the mass received · an assay before its umpire · a lot that never came · a
+return."""
 KINDS: Final[tuple[ContestKind, ...]] = ("declaration", "mass", "assay", "non_arrival", "return")
 ContestFact: TypeAlias = (
     DeclarationContested
@@ -45,7 +46,7 @@ ContestFact: TypeAlias = (
 
 class Contested(Struct, frozen=True):
     """`subject`: the agreement of a declaration, else the delivery. `number`: of the force majeure; 0 for
-    whatever is no force majeure."""
+    other disputes."""
 
     kind: ContestKind
     subject: UUID
@@ -53,7 +54,8 @@ class Contested(Struct, frozen=True):
 
 
 def changes(fact: ContestFact) -> Iterator[tuple[Contested, bool]]:
-    """What begins to wait (True) or waits no longer, if it did. A lot weighed is there, and weighed anew."""
+    """The disputes that a fact begins (True) or ends, if they were open. A weighing ends a non-arrival, and
+    an objection to an earlier weighing."""
     match fact:
         case DeclarationContested() | ContestSettled():
             declared = Contested("declaration", fact.agreement, fact.suspension or 0)
@@ -75,7 +77,8 @@ def changes(fact: ContestFact) -> Iterator[tuple[Contested, bool]]:
 
 
 def operator_may_settle(kind: ContestKind, agreement: Agreement, delivery: Delivery | None) -> bool:
-    """Of what is open. Without a delivery: a declaration, on a tribunal's word at any time."""
+    """Whether the operator may settle an open dispute. Without a delivery it is about a declaration: always
+    possible, with a tribunal's decision."""
     if delivery is None or kind == "declaration":
         return True
     if kind == "assay":

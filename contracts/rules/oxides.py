@@ -1,6 +1,6 @@
-"""What oxides, carbonates and ores can hold: nothing in them is metal, so that as oxides the rare earths are
-part of the whole. Figures of oxides that were taken for elements pass it by the oxygen counted twice.
-"""
+"""Upper bounds for figures of oxides, carbonates and ores: they contain no metal, so the rare earths,
+converted to oxides, cannot exceed the whole. Figures of oxides that were entered as elements exceed it, since
+their oxygen is counted twice."""
 
 from collections.abc import Iterable, Sequence
 from typing import Final
@@ -18,14 +18,14 @@ WITHOUT_METAL: Final[frozenset[ProductForm]] = frozenset(
 RICHEST_PPB: Final[dict[str, int]] = {
     element: max(metal_ppb for of, metal_ppb in OXIDES.values() if of == element) for element in RARE_EARTHS
 }
-"""Rare earth → metal in the oxide of it that holds the most."""
+"""Rare earth → metal in the oxide with the highest metal share."""
 WHOLE_MOST_PPB: Final = 1_050_000_000
-"""Of a whole, with what laboratories err by."""
+"""The whole, plus the errors of laboratories."""
 SHOWN_PPB: Final = 10_000
 
 
 def result_refusals(form: ProductForm, results: Sequence[AnalyteResult], pointer: str) -> list[Refusal]:
-    """Of figures of a dry sample, which count as elements."""
+    """Refusals for figures of a dry sample, stated as elements."""
     if form not in WITHOUT_METAL:
         return []
     figures = [(each.analyte, each.fraction_ppb) for each in results if each.analyte in RICHEST_PPB]
@@ -44,7 +44,7 @@ def least_oxide_ppb(element: str, fraction_ppb: int) -> int:
 
 
 def as_elements(figures: Iterable[tuple[str, int]]) -> str:
-    """What they come to if they are of traded oxides."""
+    """The figures as elements, if they were of traded oxides."""
     return ", ".join(
         f"{element} {about(fraction_ppb * OXIDES[TRADED_OXIDE[element]][1] // PPB)}"
         for element, fraction_ppb in figures

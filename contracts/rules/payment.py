@@ -1,4 +1,4 @@
-"""A payment as its facts have made it: a pure fold, and what of an invoice it leaves to be paid."""
+"""The state of a payment: a pure fold of its facts, and what remains to be paid of an invoice."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
@@ -23,12 +23,12 @@ from events.payment_events import (
 PaymentStatus = Literal["stated", "denied", "received", "withdrawn", "reversed"]
 InvoiceStatus = Literal["open", "part_paid", "paid", "set_off"]
 OVER: Final[frozenset[PaymentStatus]] = frozenset({"withdrawn", "reversed"})
-"""Nothing follows from such a payment, and another may be stated like it."""
+"""Statuses in which a payment has no effect, and an equal one may be stated."""
 
 
 class Payment(Struct, frozen=True, kw_only=True):
-    """`version` counts its facts. Without `stated` its payee alone has said that it came; `denied`: that it
-    had not, when it was last asked."""
+    """`version` counts its facts. Without `stated`, only the payee has recorded it; `denied`: the payee's
+    newest answer was that it has not arrived."""
 
     version: int
     position: int
@@ -40,7 +40,7 @@ class Payment(Struct, frozen=True, kw_only=True):
 
     @property
     def opened(self) -> PaymentStated | PaymentReceived:
-        """What was said of it first, which says between whom it is."""
+        """Its first fact, which states payer and payee."""
         first = self.stated or self.received
         assert first is not None
         return first
@@ -57,36 +57,34 @@ class Payment(Struct, frozen=True, kw_only=True):
 
     @property
     def counts(self) -> PaymentStated | PaymentReceived:
-        """What says how much and when: the payee's word, where it has given it."""
+        """The fact with the amount and day that count: the payee's confirmation, if there is one."""
         return self.received or self.opened
 
     @property
     def paid(self) -> Mapping[UUID, int]:
-        """Cents by invoice that have come, in its payer's signs."""
+        """Cents received by invoice; positive: the payer owes it."""
         if self.received is None or self.status != "received":
             return {}
         return {part.invoice: part.amount_cents for part in self.received.parts}
 
     @property
     def announced(self) -> Mapping[UUID, int]:
-        """The same of what waits for the payee's word."""
+        """The same for amounts that wait for the payee's confirmation."""
         if self.status != "stated":
             return {}
         return {part.invoice: part.amount_cents for part in self.opened.parts}
 
 
 class PaidInvoice(Struct, frozen=True, kw_only=True):
-    """What is asked of one invoice, in the payer's signs."""
+    """The part of a payment for one invoice; positive: the payer owes it."""
 
     invoice: UUID
     amount_cents: int
 
 
 class Payable(Struct, frozen=True, kw_only=True):
-    """An invoice as payments meet it, in cents: above zero its buyer pays.
-
-    `stated_cents` are those of payments that wait for their payee's word.
-    """
+    """An invoice and its payments, in cents; positive: the buyer pays. `stated_cents` are payments that wait
+    for the payee's confirmation."""
 
     market: UUID
     agreement: UUID
@@ -99,13 +97,13 @@ class Payable(Struct, frozen=True, kw_only=True):
     stated_cents: int = 0
 
     def other_than(self, organisation: UUID) -> UUID | None:
-        """The other side of it; None for who is no side."""
+        """The other side of the invoice; None if the organisation is no side of it."""
         if organisation == self.seller:
             return self.buyer
         return self.seller if organisation == self.buyer else None
 
     def moved(self, *, received_cents: int, stated_cents: int) -> "Payable":
-        """With so much more of both."""
+        """With these amounts added."""
         return replace(
             self,
             received_cents=self.received_cents + received_cents,
@@ -113,12 +111,12 @@ class Payable(Struct, frozen=True, kw_only=True):
         )
 
     def sign(self, payer: UUID) -> int:
-        """What its cents are multiplied by to be what the payer owes."""
+        """The factor (1 or −1) that converts its cents to what the payer owes."""
         return 1 if payer == self.buyer else -1
 
 
 def fold(payment: Payment | None, position: int, fact: PaymentFact) -> Payment:
-    """The payment after `fact`. LookupError where it does not follow on what was said before."""
+    """The payment after `fact`. LookupError when the fact does not fit its state."""
     if payment is None:
         if not isinstance(fact, PaymentStated | PaymentReceived):
             raise LookupError(f"payment {fact.payment} was never stated")
@@ -136,7 +134,7 @@ BEFORE: Final[Mapping[type[Struct], frozenset[PaymentStatus]]] = {
     PaymentWithdrawn: frozenset({"stated", "denied"}),
     PaymentReversed: frozenset({"received"}),
 }
-"""What a payment is when more is said of it."""
+"""The statuses in which each fact can follow."""
 
 
 def _change(
@@ -156,7 +154,8 @@ def _change(
 
 
 def payable_of(fact: DeliveryShipped | InvoiceSettled, seller: UUID, buyer: UUID) -> Payable | None:
-    """None: a shipment that its index could not price has no invoice."""
+    """The payable of a fact; None for a shipment without a provisional invoice, since its index had no
+    value."""
     if isinstance(fact, DeliveryShipped) and not fact.lines:
         return None
     return Payable(
@@ -171,10 +170,8 @@ def payable_of(fact: DeliveryShipped | InvoiceSettled, seller: UUID, buyer: UUID
 
 
 class OfDelivery(Struct, frozen=True, kw_only=True):
-    """An invoice among all of its delivery, or one of none by itself.
-
-    `received_on`: the newest value date.
-    """
+    """An invoice, among all invoices of its delivery, or one without a delivery. `received_on`: the newest
+    value date."""
 
     total_cents: int
     received_cents: int
@@ -183,11 +180,9 @@ class OfDelivery(Struct, frozen=True, kw_only=True):
 
 
 class Standing(Struct, frozen=True, kw_only=True):
-    """What of an invoice the others of its delivery take back, and the day since which nothing is open.
-
-    `open`: no money came, though others may have taken some back. `part_paid`: some came. `set_off`: met by
-    others alone.
-    """
+    """How much of an invoice is set off against others of its delivery, and the day since which nothing is
+    open. `open`: no money received, though a part may be set off. `part_paid`: some received. `set_off`:
+    fully set off, without money."""
 
     status: InvoiceStatus
     set_off_cents: int
@@ -195,9 +190,10 @@ class Standing(Struct, frozen=True, kw_only=True):
 
 
 def standings(invoices: Sequence[OfDelivery]) -> list[Standing]:
-    """Of invoices of one delivery, in the order of issue: credits meet what is unpaid, the oldest first.
+    """The standings of one delivery's invoices, in order of issue: credits are set off against what is
+    unpaid, the oldest first.
 
-    What is set off adds up to nothing, and leaves each with no sign but its own.
+    The set-offs add up to zero, and never change the sign of an invoice's rest.
     """
     unpaid = [each.total_cents - each.received_cents for each in invoices]
     met = _met(unpaid)
@@ -220,7 +216,7 @@ def _status(received_cents: int, set_off_cents: int, *, left: int) -> InvoiceSta
 def _settled_on(
     of: OfDelivery, set_off_cents: int, invoices: Sequence[OfDelivery], met: Sequence[int]
 ) -> date:
-    """The newest of the days of what has settled it: money, and invoices of the other sign."""
+    """The newest day of what settled it: payments and invoices of the opposite sign."""
     days = [of.issued_on if of.received_on is None else of.received_on]
     if set_off_cents:
         days.append(of.issued_on)

@@ -1,4 +1,4 @@
-"""What keeps a payment from its invoices: other parties, other currencies, more than is open, another sum."""
+"""Refusals for the parts of a payment: other parties, other currencies, more than is open, another sum."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
@@ -35,7 +35,7 @@ def invoice_text(invoice: UUID) -> str:
 
 
 def between_refusals(asked: Sequence[tuple[Payable, UUID]], currency: str) -> list[Refusal]:
-    """One counterparty, one market, one currency that is paid in cents."""
+    """All invoices have to be of one counterparty, one market and one currency that is paid in cents."""
     reasons: list[Refusal] = []
     decimals = DECIMALS.get(currency)
     if decimals is not None:
@@ -57,7 +57,7 @@ def between_refusals(asked: Sequence[tuple[Payable, UUID]], currency: str) -> li
 def part_refusals(
     payables: Mapping[UUID, Payable], fact: PaymentStated | PaymentReceived, *, open_only: bool
 ) -> list[Refusal]:
-    """`open_only`: what waits for its payee's word is taken already."""
+    """`open_only`: amounts that wait for the payee's confirmation count as paid."""
     reasons: list[Refusal] = []
     named: set[UUID] = set()
     for place, part in enumerate(fact.parts):
@@ -94,7 +94,8 @@ def part_refusals(
 
 
 def above_refusals(stated: PaymentStated | PaymentReceived, fact: PaymentReceived) -> list[Refusal]:
-    """Of each invoice, and of the whole, which is more where a part below zero is left out."""
+    """Refusals for more than was stated, per invoice and in total; the total rises if a negative part is left
+    out."""
     amounts = {part.invoice: part.amount_cents for part in stated.parts}
     reasons: list[Refusal] = [
         ReceivedAboveStated(

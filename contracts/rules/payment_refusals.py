@@ -1,4 +1,4 @@
-"""Why payments are refused: one class per reason, told as its docstring."""
+"""Why payments are refused: one class per reason, whose docstring the caller reads."""
 
 from events.refusal import Refusal
 

@@ -1,7 +1,7 @@
-"""Payments of invoices: the payer states one, the payee says what has come. Nothing here moves money.
+"""Payments of invoices: the payer states one, the payee confirms what it received. Nothing here moves money.
 
 A payment is between two organisations in one market and one currency; its parts name the invoices, which may
-be of several agreements. An invoice takes no more than it says. Its payee's word alone makes it paid.
+be of several agreements. An invoice cannot be overpaid. Only the payee's confirmation makes it paid.
 """
 
 from collections.abc import Mapping
@@ -47,7 +47,7 @@ K = TypeVar("K", bound="DenyPayment")
 
 
 class StatePayment(Struct, frozen=True, kw_only=True):
-    """By its payer. `amount_cents`: of the transfer, which the parts have to add up to."""
+    """By the payer. `amount_cents`: the amount of the transfer, which the parts have to add up to."""
 
     caller: Caller
     currency: str
@@ -58,11 +58,11 @@ class StatePayment(Struct, frozen=True, kw_only=True):
 
 
 class RecordReceipt(StatePayment, frozen=True, kw_only=True):
-    """The same by its payee, of what its payer has not stated."""
+    """By the payee, for a payment that the payer has not stated."""
 
 
 class ConfirmPayment(Struct, frozen=True, kw_only=True):
-    """By the payee: without parts all that was stated, without `value_on` on the day that was stated."""
+    """By the payee; without parts: all that was stated; without `value_on`: on the stated day."""
 
     caller: Caller
     payment: UUID
@@ -85,17 +85,15 @@ class WithdrawPayment(DenyPayment, frozen=True, kw_only=True):
 
 
 class ReversePayment(DenyPayment, frozen=True, kw_only=True):
-    """By the payee, of a receipt that was a mistake."""
+    """By the payee, for a confirmation that was a mistake."""
 
 
 Opening: TypeAlias = StatePayment | RecordReceipt
 
 
 class PaymentState(Struct, frozen=True, kw_only=True):
-    """The payment that is asked about, and the invoices that it is for, or is to be for.
-
-    `alike`: another of the same payer, payee, value date and reference that is not over.
-    """
+    """The payment, if it exists, and the invoices that it is for. `alike`: another payment with the same
+    payer, payee, value date and reference that is still in effect."""
 
     lane: int
     payment: Payment | None = None
@@ -104,7 +102,7 @@ class PaymentState(Struct, frozen=True, kw_only=True):
 
 
 def open_payment(state: PaymentState, argument: Opening, moment: Moment) -> Decision:
-    """What its payer states, or its payee has received without that. Raises Refusals."""
+    """Opens a payment: stated by the payer, or recorded by the payee. Raises Refusals."""
     refuse(role_refusals(argument.caller, "trader", "accountant"))
     asked = _known(state, argument)
     receives = isinstance(argument, RecordReceipt)
@@ -139,7 +137,7 @@ def open_payment(state: PaymentState, argument: Opening, moment: Moment) -> Deci
 
 
 def confirm(state: PaymentState, argument: ConfirmPayment, moment: Moment) -> Decision:
-    """All of what was stated, or a part: the rest is then no longer announced. Raises Refusals."""
+    """Confirms all of what was stated or a part; then the rest no longer waits. Raises Refusals."""
     payment = _seen(state, argument.caller)
     stated = payment.opened
     agreements = {part.invoice: part.agreement for part in stated.parts}
@@ -182,25 +180,25 @@ def confirm(state: PaymentState, argument: ConfirmPayment, moment: Moment) -> De
 
 
 def deny(state: PaymentState, argument: DenyPayment, moment: Moment) -> Decision:
-    """It has not come. Raises Refusals."""
+    """States that it has not arrived. Raises Refusals."""
     del moment
     return _told(state, argument, PaymentDenied)
 
 
 def withdraw(state: PaymentState, argument: WithdrawPayment, moment: Moment) -> Decision:
-    """Until its payee has confirmed it. Raises Refusals."""
+    """Withdraws it, until the payee has confirmed it. Raises Refusals."""
     del moment
     return _told(state, argument, PaymentWithdrawn)
 
 
 def reverse(state: PaymentState, argument: ReversePayment, moment: Moment) -> Decision:
-    """All of a receipt. Raises Refusals."""
+    """Withdraws a whole confirmation. Raises Refusals."""
     del moment
     return _told(state, argument, PaymentReversed)
 
 
 def decided_again(state: PaymentState, fact: PaymentFact, caller: Caller, moment: Moment) -> Decision:
-    """What the fact's inputs lead to. Raises Refusals."""
+    """Decides again from the fact's inputs. Raises Refusals."""
     version = 1 if state.payment is None else state.payment.version
     match fact:
         case PaymentStated():
@@ -251,7 +249,7 @@ def _said(
 
 
 def _known(state: PaymentState, argument: Opening) -> list[tuple[Payable, UUID]]:
-    """Each invoice with its other side. Raises Refusals for those that are not the caller's."""
+    """Each invoice with its counterparty. Raises Refusals for invoices that are not the caller's."""
     reasons: list[Refusal] = []
     found = []
     for place, part in enumerate(argument.parts):
@@ -286,7 +284,7 @@ def _told(
 
 
 def _seen(state: PaymentState, caller: Caller) -> Payment:
-    """Raises Refusals or PaymentUnknown, also for who is no side of it."""
+    """The payment. Raises Refusals or PaymentUnknown, also for callers that are no side of it."""
     refuse(role_refusals(caller, "trader", "accountant"))
     payment = state.payment
     if payment is None or caller.organisation not in (payment.opened.payer, payment.opened.payee):

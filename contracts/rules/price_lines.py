@@ -1,6 +1,6 @@
-"""The lines of a waterfall that a market and an agreement show alike: each with its figures and evidence.
+"""The waterfall lines that markets and agreements share, each with its figures and evidence.
 
-The formulas are in `price_terms`. A line that many trades share is made once, and remembered.
+The formulas are in `price_terms`. Lines that many trades share are cached.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -42,10 +42,10 @@ from events.vocabulary import (
 )
 
 LINES_REMEMBERED: Final = 4_096
-"""Of each kind of line."""
+"""Size of the cache of each kind of line."""
 ORIGIN: Final[Code] = "origin.1"
 SILENCE_UNPAID: Final[Code] = "origin.2"
-"""Of a price that would be another, had an origin that nobody states been taken for European."""
+"""Marks a price that would differ if unstated origins counted as European."""
 _NOT_RECYCLED: Final = RecycledContent()
 
 
@@ -70,14 +70,12 @@ def penalties_line(rules: tuple[PenaltyRule, ...], taken: tuple[tuple[int, int, 
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """What is stated and proved of a material. `certificates`: scheme → ids valid to the end of delivery.
-
-    `kg_per_basis_kg`: kilograms of each denominator that carry one of basis, None where that cannot be said.
-    `concentrated`: listed countries through which it went, or may have gone where nothing is stated of it.
-    `rex_route`: what the buyer declares it will run. `silence_paid`: by the rule of earlier versions, for
-    which an origin that nobody states is European and of no listed country. `steps`: all that a passport
-    tells, also before the last of a stage.
-    """
+    """Stated and proved claims about a material. `certificates`: scheme → ids valid to the end of delivery.
+    `kg_per_basis_kg`: kilograms of each denominator that contain one kg of basis, None if unknown.
+    `concentrated`: listed countries through which it went, or may have gone if nothing is stated.
+    `rex_route`: the route that the buyer declares. `silence_paid`: use the rule of earlier versions, by which
+    an unstated origin is European and in no listed country. `steps`: all steps that a passport states,
+    including earlier ones of a stage."""
 
     form: ProductForm
     footprint: Footprint | None
@@ -97,7 +95,7 @@ class Claims:
 def sustainability_terms(
     profile: SustainabilityProfile, rule_set: RuleSet, claims: Claims
 ) -> tuple[PriceTerm, ...]:
-    """The parts of S and what its floor and cap add or take; their sum is S."""
+    """The parts of S, and what its minimum and maximum add or subtract; their sum is S."""
     carbon = _carbon(profile, rule_set, claims)
     certificates = _certificates(profile, rule_set, claims)
     origin = _origin(profile, rule_set, claims)
@@ -146,7 +144,7 @@ def _carbon(profile: SustainabilityProfile, rule_set: RuleSet, claims: Claims) -
 
 
 def no_carbon_line(cents_per_t: int) -> PriceTerm:
-    """Nothing is bid for carbon, or nothing is known to hold a footprint against."""
+    """The line when nothing is bid for carbon, or there is no benchmark."""
     if cents_per_t == 0:
         return PriceTerm(kind="carbon", rule="carbon.1", ueur_per_kg=0)
     return PriceTerm(
@@ -169,7 +167,8 @@ def carbon_line(
     kg_ppb: str,
     declared_g: str,
 ) -> PriceTerm:
-    """A footprint with a defect is shown but not counted. `kg_ppb`: of the benchmark's unit per basis kg."""
+    """The line for carbon; a footprint with a defect is shown but not counted. `kg_ppb`: kg of the
+    benchmark's unit per basis kg."""
     inputs = {
         "carbon_cents_per_t": str(cents_per_t),
         "benchmark_g_co2e_per_kg": str(benchmark.benchmark_g_co2e_per_kg),
@@ -239,7 +238,7 @@ def _origin(profile: SustainabilityProfile, rule_set: RuleSet, claims: Claims) -
 
 
 def silence_was_paid(lines: Iterable[InvoiceLine]) -> bool:
-    """Whether a price that was told took an origin that nobody stated for European, as earlier versions."""
+    """Whether a recorded price counted an unstated origin as European, as earlier versions did."""
     terms = (term for line in lines for term in line.terms)
     return any(term.rule == ORIGIN and term.inputs.get("origin") == "" for term in terms)
 

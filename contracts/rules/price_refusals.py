@@ -1,4 +1,4 @@
-"""Why indices, prices and invoices refuse: one class per reason, told as its docstring."""
+"""Why indices, prices and invoices refuse: one class per reason, whose docstring the caller reads."""
 
 from events.refusal import Refusal
 

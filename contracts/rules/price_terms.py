@@ -1,7 +1,8 @@
-"""What a market and an agreement price alike: rounding, sustainability amounts, co-products, penalties.
+"""The price formulas that markets and agreements share: rounding, sustainability amounts, co-products,
+penalties.
 
-Amounts are micro-EUR per kg of basis, rounded down once: nobody pays a part of a micro-EUR that it did not
-promise. These are the formulas alone; `price_lines` says where each figure comes from.
+Amounts are micro-EUR per kg of basis, rounded down once, so that nobody pays a fraction of a micro-EUR that
+it did not promise. `price_lines` adds the source of each figure.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -35,17 +36,17 @@ CENTS_G_PER_T_KG_PER_UEUR = 100
 """EUR cents per tonne × grams per kg = 10⁻² micro-EUR per kg."""
 
 RAW_FORMS: Final[frozenset[ProductForm]] = frozenset({"ore", "concentrate", "residue"})
-"""What is mined or left over, and processed by nobody yet."""
+"""Forms as mined or left over, not processed yet."""
 PROVISIONAL_PPB: Final = 900_000_000
 DUE_DAYS: Final = 30
-"""How the contract of a match begins to be paid: practitioners' usual values, which both sides may amend."""
+"""Payment defaults in the contract of a match: practitioners' usual values, which both sides may amend."""
 
 PRICE_TWICE = Fraction(2)
-"""Of a price from the one before it: further apart, one of them may be a slip."""
+"""A price that differs from the previous one by more than this factor may be a mistake."""
 RATE_TENTH = Fraction(11, 10)
-"""Of an exchange rate from the one before it, and of a restated figure from what it restates."""
+"""The same for an exchange rate and the previous one, and for a restated figure."""
 REFERENCE_FIVEFOLD = Fraction(5)
-"""Of a price that a party states from the reference price of what it pays for."""
+"""The same for a stated price and the reference price of the material."""
 
 Rounding = Literal["up", "down"]
 
@@ -62,12 +63,12 @@ def round_half_even(numerator: int, denominator: int) -> int:
 
 
 def round_to(value: Fraction, rounding: Rounding) -> int:
-    """Towards plus infinity when up, towards minus infinity when down."""
+    """Rounds towards plus infinity when up, towards minus infinity when down."""
     return divide(value.numerator, value.denominator, rounding)
 
 
 def divide(numerator: int, denominator: int, rounding: Rounding) -> int:
-    """`round_to` of a ratio that need not be in lowest terms; the denominator is positive."""
+    """`round_to` of numerator ÷ denominator; the denominator is positive."""
     return -(-numerator // denominator) if rounding == "up" else numerator // denominator
 
 
@@ -79,14 +80,14 @@ def far_apart(one: int, other: int, factor: Fraction) -> bool:
 
 
 def amount_cents(quantity_g: int, price_micro_per_kg: int) -> tuple[int, int]:
-    """(cents, remainder): the invoice half to even, and what rounding left in gram·micro per kg."""
+    """(cents, remainder): the amount rounded half to even, and the remainder in gram·micro per kg."""
     exact = quantity_g * price_micro_per_kg
     cents = round_half_even(exact, MICRO_G_PER_KG_PER_CENT)
     return cents, exact - cents * MICRO_G_PER_KG_PER_CENT
 
 
 class Clamped(NamedTuple):
-    """Recycled and Re-X as they are paid, and what floor and cap of S add or take."""
+    """The paid amounts for recycled share and Re-X, and what minimum and maximum of S add or subtract."""
 
     recycled: int
     rex: int
@@ -96,9 +97,10 @@ class Clamped(NamedTuple):
 def clamped(
     profile: SustainabilityProfile, rule_set: RuleSet, *, others: int, recycled: int, rex: int
 ) -> Clamped:
-    """`others`: carbon, certificates and origin. Of recycled and Re-X only the larger may count."""
+    """`others`: carbon, certificates and origin. The rule set may let only the larger of recycled and Re-X
+    count."""
     if rule_set.only_larger_of_recycled_and_rex and recycled > 0 and rex > 0:
-        # one fact is not paid twice
+        # so that one fact is not paid twice
         recycled, rex = (recycled, 0) if recycled >= rex else (0, rex)
     wanted = others + recycled + rex
     clamp = max(profile.floor_ueur_per_kg, min(wanted, profile.cap_ueur_per_kg)) - wanted
@@ -119,7 +121,8 @@ def footprint_defect(
     *,
     unmeasured: bool = True,
 ) -> str | None:
-    """`pcf_missing` (none valid to the end of delivery) or `pcf_not_comparable`; None when it counts."""
+    """`pcf_missing` (none valid to the end of delivery) or `pcf_not_comparable`; None when the footprint
+    counts."""
     if footprint is None or footprint.valid_until < papers_until:
         return "pcf_missing"
     return None if footprint_comparable(footprint, benchmark, unmeasured=unmeasured) else "pcf_not_comparable"
@@ -128,7 +131,8 @@ def footprint_defect(
 def footprint_comparable(
     footprint: Footprint, benchmark: FootprintBenchmark | None, *, unmeasured: bool = True
 ) -> bool:
-    """Whether it is stated as the benchmark of the form is. `unmeasured`: what is answered without one."""
+    """Whether it has the same scope as the benchmark of the form. `unmeasured`: the answer if there is no
+    benchmark."""
     if benchmark is None:
         return unmeasured
     stated = (footprint.form, footprint.declared_unit, footprint.boundary, footprint.allocation)
@@ -143,9 +147,10 @@ def carbon_ueur(
     kg_per_basis_kg: Fraction | None,
     counted: Footprint | None,
 ) -> int:
-    """λ · (benchmark − effective footprint); silence is priced at the worst value that may be declared.
+    """λ · (benchmark − effective footprint); a missing footprint is priced at the worst value that may be
+    declared.
 
-    `kg_per_basis_kg`: of the benchmark's unit. `counted` is None for a footprint with a defect.
+    `kg_per_basis_kg`: kg of the benchmark's unit. `counted` is None for a footprint with a defect.
     """
     if profile.carbon_cents_per_t == 0 or benchmark is None or kg_per_basis_kg is None:
         return 0
@@ -159,7 +164,7 @@ def carbon_ueur(
 
 
 def effective_g_ppb(counted: Footprint | None, benchmark: FootprintBenchmark, rule_set: RuleSet) -> int:
-    """Grams CO2e per kg that count, in parts per billion of a gram."""
+    """The effective footprint: grams CO2e per kg, in parts per billion of a gram."""
     base = benchmark.benchmark_g_co2e_per_kg
     worst = max(benchmark.worst_g_co2e_per_kg, base)
     if counted is None:
@@ -167,7 +172,7 @@ def effective_g_ppb(counted: Footprint | None, benchmark: FootprintBenchmark, ru
     improvement = base - counted.g_co2e_per_kg
     if improvement > 0 and not counted.verified:
         return base * PPB - improvement * rule_set.self_declared_improvement_ppb
-    # a value worse than the worst costs no more than silence would
+    # a value beyond the worst costs no more than a missing one
     return min(counted.g_co2e_per_kg, worst) * PPB
 
 
@@ -181,7 +186,7 @@ def recycled_ueur(content: RecycledContent | None, profile: SustainabilityProfil
 def certificates_paid(
     profile: SustainabilityProfile, rule_set: RuleSet, held: Callable[[str], tuple[str, ...]]
 ) -> Iterator[tuple[str, int, tuple[str, ...]]]:
-    """(scheme, amount, certificates) of each recognised scheme of which `held` names certificates."""
+    """(scheme, amount, certificates) of each recognised scheme with certificates in `held`."""
     for bid in profile.certificates:
         if bid.scheme in rule_set.recognised_certificates:
             certificates = held(bid.scheme)
@@ -196,8 +201,8 @@ def origin_ueur(
     rule_set: RuleSet,
     unstated: Sequence[str] = (),
 ) -> int:
-    """EU amount: every stage in the EU or a strategic project; deduction: any listed country. Where stages
-    are unstated `concentrated` is all that may be behind the silence."""
+    """The EU amount if every stage is in the EU or a strategic project; the deduction for any listed country.
+    If stages are unstated, `concentrated` contains all countries that are possible."""
     worth = profile.eu_origin_ueur_per_kg if not unstated and is_european(steps, rule_set) else 0
     if profile.concentrated_origin_deduction_ueur_per_kg and concentrated:
         worth -= profile.concentrated_origin_deduction_ueur_per_kg
@@ -205,7 +210,7 @@ def origin_ueur(
 
 
 def is_european(steps: Sequence[OriginStep], rule_set: RuleSet) -> bool:
-    """What nobody states is not."""
+    """Whether all steps are in the EU or a strategic project; unstated ones are not."""
     return bool(steps) and all(
         step.strategic_project or step.country in rule_set.eu_countries for step in steps
     )
@@ -218,9 +223,9 @@ def stages_unstated(
     rule_set: RuleSet,
     told: Sequence[StepShare] | UnsetType = UNSET,
 ) -> tuple[ValueChainStage, ...]:
-    """Which an origin leaves out, where the rule set asks for them: of what is not recycled the mine and, but
-    for raw forms, the processing, of what is the recycling; and those of which a passport, which has `told`
-    of steps, says that there may be others."""
+    """The stages that an origin does not state although the rule set requires them: extraction and, except
+    for raw forms, processing of the part that is not recycled; recycling of the part that is; and stages for
+    which the passport, with steps `told`, says that there may be further steps."""
     untold = stages_untold(told, rule_set)
     if rule_set.origins_by_stage is not True:
         return untold
@@ -238,7 +243,7 @@ def stages_unstated(
 def origin_in_full(
     origin: Sequence[OriginStep], steps: Sequence[StepShare] | UnsetType, rule_set: RuleSet
 ) -> tuple[OriginStep, ...]:
-    """With steps before the last of a stage, where the rule set goes by them and a passport tells them."""
+    """The origin with earlier steps of a stage, if the rule set counts them and a passport states them."""
     if rule_set.origins_in_full is not True or steps is UNSET:
         return tuple(origin)
     before: dict[tuple[ValueChainStage, str], bool] = {}
@@ -256,7 +261,8 @@ def origin_in_full(
 
 
 def steps_unnamed(origin: Sequence[OriginStep], steps: Sequence[StepShare]) -> Iterator[StepShare]:
-    """Those that the origin leaves out; one that names a strategic project names no other of its country."""
+    """The steps that the origin does not name; a strategic project in the origin stands for no other step in
+    its country."""
     named = {(step.stage, step.country) for step in origin}
     named_others = {(step.stage, step.country) for step in origin if not step.strategic_project}
     for step in steps:
@@ -265,25 +271,26 @@ def steps_unnamed(origin: Sequence[OriginStep], steps: Sequence[StepShare]) -> I
 
 
 def stages_untold(steps: Sequence[StepShare] | UnsetType, rule_set: RuleSet) -> tuple[ValueChainStage, ...]:
-    """Of which nobody states all steps, where the rule set goes by them and a passport says so."""
+    """Stages of which not all steps are stated, as the passport says, if the rule set counts earlier
+    steps."""
     if rule_set.origins_in_full is not True or steps is UNSET:
         return ()
     return tuple(step.stage for step in steps if step.country is None)
 
 
 def step_text(step: StepShare) -> str:
-    """Of one that is stated."""
+    """A stated step, as text."""
     form = "" if step.form is None else f" of {form_text(step.form)}"
     return f"{step.stage}{form} in {step.country}"
 
 
 def listed_origins(steps: Sequence[OriginStep], countries: Sequence[str]) -> tuple[str, ...]:
-    """The countries of a list through which the material went."""
+    """The countries of the list through which the material went."""
     return tuple(sorted({step.country for step in steps} & set(countries)))
 
 
 def rex_ueur(route: RexRoute | None, fit_for: Sequence[RexRoute], profile: SustainabilityProfile) -> int:
-    """The step of the route that the buyer declares, for a lot that is fit for it."""
+    """The buyer's amount for the route that it declares, if the lot is fit for it."""
     if route is None or route not in fit_for:
         return 0
     return next((bid.ueur_per_kg for bid in profile.rex if bid.route == route), 0)
@@ -294,7 +301,7 @@ def co_product_ueur(
     ratio_ppb: Mapping[str, int],
     price: Callable[[CoProductBid], Fraction | int | None],
 ) -> int:
-    """Σ min(ratio, most) · price · payable; what is not measured, or has no price, counts nothing.
+    """Σ min(ratio, max_ratio) · price · payable; elements that are not measured or have no price count 0.
 
     `ratio_ppb`: kg of an analyte per kg of basis. `price`: micro-EUR per kg of element.
     """
@@ -315,7 +322,7 @@ def co_product_ueur(
 
 
 def penalty_steps(rules: Sequence[PenaltyRule], high_ppb: Callable[[str], int]) -> list[tuple[int, int, int]]:
-    """(index of the rule, full or begun steps above its threshold, their amount)."""
+    """(index of the rule, number of full or begun steps above its threshold, their amount)."""
     found = []
     for index, rule in enumerate(rules):
         excess_ppb = high_ppb(rule.analyte) - rule.threshold_ppb

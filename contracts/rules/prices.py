@@ -1,7 +1,7 @@
-"""What a delivery costs per kg of basis: the clause of an agreement as an ordered list of terms.
+"""The price of a delivery per kg of basis: an agreement's price clause as an ordered list of terms.
 
-Every step is exact; each term shows the price after it rounded half to even, so that the terms add up to the
-price and the price is rounded once.
+Every step is exact; each term is the difference between the rounded prices (half to even) after and before
+it, so that the terms add up to the price, which is rounded only once.
 """
 
 from collections.abc import Iterable, Iterator
@@ -50,7 +50,7 @@ class Priced(NamedTuple):
 
 
 class Quotation(NamedTuple):
-    """An index and, where the agreement's currency is another, its exchange rate over the same days."""
+    """An index and, if the agreement has another currency, the exchange rate over the same days."""
 
     quoted: Quoted
     rate: Quoted | None = None
@@ -62,7 +62,7 @@ class Quotation(NamedTuple):
 
 
 def index_of(price: PriceClause) -> IndexReference | None:
-    """The index that a price needs; None for one that is fixed."""
+    """The index that a price needs; None for a fixed price."""
     match price:
         case FlatPrice() | MatchedPrice():
             return None
@@ -73,12 +73,14 @@ def index_of(price: PriceClause) -> IndexReference | None:
 
 
 def delivery_price(terms: AgreementTerms, material: Material, quotation: Quotation | None) -> Priced:
-    """ValueError when the price needs an index and none is given. AmountTooLarge."""
+    """The price of a delivery. ValueError when it needs a quotation and none is given. Raises
+    AmountTooLarge."""
     return priced(_steps(terms, material, quotation))
 
 
 def difference_price(clause: ContractForDifference, quotation: Quotation) -> Priced:
-    """What the buyer pays per kg of basis beside the index; below zero the seller pays. AmountTooLarge."""
+    """What the buyer pays per kg of basis in addition to the index; if negative, the seller pays. Raises
+    AmountTooLarge."""
     return priced(_difference(clause, quotation))
 
 
@@ -221,7 +223,7 @@ def _matched(price: MatchedPrice, terms: AgreementTerms, material: Material) -> 
 
 
 def _moved(price: MatchedPrice, terms: AgreementTerms, material: Material) -> Iterator[tuple[int, PriceTerm]]:
-    """(T_match, T_final) of each kind that assay or evidence moves."""
+    """(T_match, T_final) of each kind of term that assay or evidence changes."""
     matched: dict[str, int] = {}
     for term in price.terms:
         matched[term.kind] = matched.get(term.kind, 0) + term.ueur_per_kg
@@ -244,7 +246,8 @@ def _moved(price: MatchedPrice, terms: AgreementTerms, material: Material) -> It
 
 
 def _co_product_at_cut(price: MatchedPrice, recorded: int) -> int:
-    """Counted again from the ratios of the cut: its prices are rounded, and an equal assay moves nothing."""
+    """The co-product amount computed again from the ratios of the cut, since recorded prices are rounded: so
+    an equal assay changes nothing."""
     shown = {
         name: figure
         for term in price.terms
@@ -275,7 +278,7 @@ def _cost_plus(
 def _at_index(
     price: ContractForDifference, terms: AgreementTerms, material: Material, quotation: Quotation
 ) -> Iterator[Step]:
-    """The delivery itself: at the index, or nothing when it is sold elsewhere."""
+    """The price of the delivery itself: the index, or 0 when it is sold elsewhere."""
     if not price.delivered_at_index:
         yield Step("sold_elsewhere.1", Fraction(0), {})
         return

@@ -1,7 +1,7 @@
-"""How the quantity of an invoice came about: a mass, what of it is dry, and what of that is basis.
+"""How the quantity of an invoice was computed: the mass, its dry part, and the basis in it.
 
-What was shipped stands beside what counts, and what each step moves, in grams of basis and in cents at the
-invoice's price: the steps add up to the difference exactly.
+Each line has the shipped and the counting figure, and the difference that it makes, in grams of basis and in
+cents at the invoice's price: the differences add up exactly.
 """
 
 from collections.abc import Iterator
@@ -32,18 +32,15 @@ FigureOf = Literal[
     "silence_binds",
     "stated",
 ]
-"""Whose figure counts: of a mass the shipment, the buyer's weighing, what is deemed received, what both
-agreed on or a surveyor found; of an assay how it was settled, or what the shipment stated."""
+"""Whose figure counts: for a mass, the shipment's, the buyer's weighing, the deemed one, the agreed one or a
+surveyor's; for an assay, how it was settled, or the shipment's."""
 
 
 class QuantityLine(Struct, frozen=True, kw_only=True):
-    """Grams or ppb, by `kind`; `shipped` is what left, `counts` what is invoiced, `settled` how the two
-    assays, or an umpire's, became what counts.
-
-    `moved_g` of basis and `moved_cents` are what `counts` instead of `shipped` makes of the lines before it;
-    None of lines that only add up, and of an invoice of what left or goes back. `figure_of` None: it follows
-    from others.
-    """
+    """Grams or ppb, by `kind`; `shipped` is the shipped figure, `counts` the invoiced one, `settled` how the
+    assays of both sides or the umpire's led to it. `moved_g` of basis and `moved_cents` are the effect of
+    `counts` instead of `shipped` on the lines before it; None for lines that only add up, and for provisional
+    invoices and credits of returns. `figure_of` None: it follows from other lines."""
 
     kind: QuantityKind
     analyte: str | None = None
@@ -58,7 +55,7 @@ class QuantityLine(Struct, frozen=True, kw_only=True):
 def quantity_lines(
     delivery: Delivery, basis: MarketBasis, fact: DeliveryShipped | InvoiceSettled
 ) -> tuple[QuantityLine, ...]:
-    """Of an invoice of the delivery; empty of one that has no line of product."""
+    """The quantity lines of an invoice of the delivery; empty if it has no product line."""
     if not fact.lines:
         return ()
     product = fact.lines[0]
@@ -80,7 +77,7 @@ def _as_shipped(delivery: Delivery, basis: MarketBasis, product: InvoiceLine) ->
 
 
 def _gone_back(delivery: Delivery, basis: MarketBasis, product: InvoiceLine) -> Iterator[QuantityLine]:
-    """Of two returns of one quantity with other masses the mass is not told."""
+    """The lines of a return; without the mass if two returns have the same quantity but different masses."""
     masses = {
         (each.declared.net_wet_g, each.declared.moisture_ppb): each
         for each in delivery.returned
@@ -129,7 +126,7 @@ def _counted(basis: MarketBasis) -> tuple[str, ...]:
 def _mass_lines(
     mass: DeliveryMass | Return, shipped: DeliveryShipped | None, basis: MarketBasis, of: FigureOf
 ) -> Iterator[QuantityLine]:
-    """Whole magnets count by their net mass alone."""
+    """Lines of masses; whole magnets count by their net mass only."""
     stated = mass.declared if isinstance(mass, Return) else mass
     yield QuantityLine(
         kind="net_wet",
@@ -175,7 +172,7 @@ def _figure_of(delivery: Delivery) -> FigureOf:
 
 
 def _moved(line: QuantityLine, before_g: int, after_g: int, price: int | None) -> QuantityLine:
-    """`price` None: of what was invoiced before, so that it moves no money here."""
+    """`price` None: for lines that were invoiced before, which change no money here."""
     cents = None
     if price is not None:
         (before, _), (after, _) = amount_cents(before_g, price), amount_cents(after_g, price)

@@ -1,7 +1,7 @@
-"""What an index is worth over a quotation period: which of its values count, and what stands in for a gap.
+"""The price of an index over a quotation period: which values count, and what replaces missing ones.
 
-A value belongs to the period in which its own begins; a value that covers the whole period counts too. Of
-values that were restated, the one published last at the time of asking counts.
+A value belongs to the quotation period in which its own period begins; a value that covers the whole
+quotation period counts too. Of restated values, the one published last by the given time counts.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,11 +16,11 @@ from events.price_clauses import IndexReference, QuotationPeriod
 from events.vocabulary import Code
 
 PROVISIONAL_DAYS_MAX: Final = 100
-"""How long before its quotation period a value may end that a provisional price takes."""
+"""How many days before the quotation period a value may end that a provisional price uses."""
 
 Source = Literal["mean", "fallback", "last_before", "provisional"]
 IndexValues = Mapping[Code, Sequence[IndexValue]]
-"""Index → every value that was published, restatements included, in any order."""
+"""Index → all published values, including restated ones, in any order."""
 
 
 class Days(NamedTuple):
@@ -35,7 +35,7 @@ class Days(NamedTuple):
 
 
 class Quoted(NamedTuple):
-    """`micro`: millionths of the index's currency per unit, exact; `values`: what it is the mean of."""
+    """`micro`: millionths of the index's currency per unit, exact; `values`: those whose mean it is."""
 
     code: Code
     days: Days
@@ -44,7 +44,7 @@ class Quoted(NamedTuple):
     values: tuple[IndexValue, ...]
 
     def inputs(self, name: str) -> dict[str, str]:
-        """What a price line says of it: every value, its dates and the period."""
+        """The inputs of a price line: every value, its dates and the period."""
         shown = {
             f"{name}_{value.period.start.date().isoformat()}": (
                 f"{value.amount_micro} micro as of {value.as_of.isoformat()}, "
@@ -84,7 +84,7 @@ def quarter_of(day: date) -> Days:
 
 
 def in_force(values: Iterable[IndexValue], at: datetime) -> list[IndexValue]:
-    """One value of each period, the one published last by `at`, in the order of the periods."""
+    """One value per period, the one published last by `at`, in order of the periods."""
     newest: dict[tuple[datetime, datetime], IndexValue] = {}
     for value in values:
         place = (value.period.start, value.period.end)
@@ -101,7 +101,7 @@ def quote(values: IndexValues, reference: IndexReference, shipped_on: date, at: 
 
 
 def quote_days(values: IndexValues, reference: IndexReference, days: Days, at: datetime) -> Quoted:
-    """As `quote`, for days that are named."""
+    """As `quote`, for the given days."""
     if at < midnight(days.end):
         raise QuotationPeriodOpen(index=reference.code, last=days.last.isoformat())
     found = _mean(values, reference.code, days, reference.stale_days_max, at)
@@ -130,7 +130,8 @@ def quote_rate(values: IndexValues, reference: IndexReference, days: Days, at: d
 
 
 def provisional(values: IndexValues, reference: IndexReference, shipped_on: date, at: datetime) -> Quoted:
-    """What a provisional invoice takes: the period if it is known, else the newest value. IndexGap."""
+    """The quotation for a provisional invoice: that of the period if known, else the newest value.
+    IndexGap."""
     days = quotation_days(reference.quotation_period, shipped_on)
     try:
         return quote_days(values, reference, days, at)
@@ -141,7 +142,7 @@ def provisional(values: IndexValues, reference: IndexReference, shipped_on: date
 def provisional_rate(
     values: IndexValues, reference: IndexReference, days: Days, at: datetime
 ) -> Quoted | None:
-    """The rate beside `provisional`. IndexGap."""
+    """The exchange rate for `provisional`. IndexGap."""
     if reference.fx_code is None:
         return None
     try:
@@ -151,7 +152,7 @@ def provisional_rate(
 
 
 def price_window(reference: IndexReference, shipped_on: date) -> Days:
-    """The days in which values lie that a price may rest on, provisional or final."""
+    """The days whose values a price may use, provisional or final."""
     days = quotation_days(reference.quotation_period, shipped_on)
     back = max(reference.stale_days_max, PROVISIONAL_DAYS_MAX)
     return Days(days.start - timedelta(days=back), days.end)
@@ -174,7 +175,7 @@ def _newest(values: IndexValues, codes: Sequence[Code | None], days: Days, at: d
 
 
 def _mean(values: IndexValues, code: Code, days: Days, stale_days_max: int, at: datetime) -> Quoted | None:
-    """The mean of what belongs to the days; None when a stretch without a value is too long."""
+    """The mean of the values that belong to the days; None when a gap between values is too long."""
     start, end = midnight(days.start), midnight(days.end)
     known = in_force(values.get(code, ()), at)
     counted = tuple(
@@ -201,7 +202,7 @@ def _longest_gap(known: Sequence[IndexValue], start: datetime, end: datetime) ->
 def _last_before(
     values: IndexValues, code: Code, days: Days, stale_days_max: int, at: datetime
 ) -> Quoted | None:
-    """The last value before the days, when the stretch without a value is not too long."""
+    """The last value before the days, if it is not too old."""
     start = midnight(days.start)
     before = [value for value in in_force(values.get(code, ()), at) if value.period.end <= start]
     if not before or midnight(days.end) - before[-1].period.end > timedelta(days=stale_days_max):

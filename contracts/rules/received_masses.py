@@ -1,5 +1,5 @@
-"""A mass received beside what was shipped: how far apart, and what is a slip: left out, of another unit, or a
-share for percent."""
+"""Compares a received mass with the shipped one, and detects mistakes: a missing moisture, another unit, or a
+share given as per cent."""
 
 from collections.abc import Iterator
 from typing import Final, Protocol
@@ -16,7 +16,7 @@ from events.vocabulary import PPB
 
 FAR_PPB: Final = 50_000_000
 FAR_ABOVE: Final = 10
-"""Times the shipped mass, beyond which no lot can have grown."""
+"""Multiple of the shipped mass above which a received mass must be wrong."""
 TOLD_ABOVE: Final = 2
 MOISTURE_PART: Final = 10
 MOISTURE_TOLD_PPB: Final = PPB // 100
@@ -42,7 +42,7 @@ def is_beyond(limit_ppb: int, expected: Mass, found: Mass) -> bool:
 
 
 def moisture_ppb(stated: int | UnsetType) -> int:
-    """What is left out of a lot that was shipped dry."""
+    """The moisture; 0 if it is not stated, which is only allowed for a lot shipped dry."""
     return 0 if stated is UNSET else stated
 
 
@@ -54,7 +54,7 @@ def moisture_unstated(delivery: Delivery, stated: int | UnsetType) -> list[Refus
 
 
 def scale_refusals(delivery: Delivery, net_wet_g: int, *, asked: bool) -> list[Refusal]:
-    """`asked`: not of what was recorded before it was."""
+    """Refusals for a mass that no lot can have. `asked`: False for older events, which were not checked."""
     shipped_g = delivery.shipped.net_wet_g
     if not asked or net_wet_g <= FAR_ABOVE * shipped_g:
         return []
@@ -88,7 +88,7 @@ def _slip_cautions(delivery: Delivery, received: DeliveryWeighed) -> Iterator[Ca
 
 
 def weighing_cautions(delivery: Delivery) -> Iterator[Caution]:
-    """Of a delivery that was weighed."""
+    """Warnings for a weighed delivery."""
     shipped, received = delivery.shipped, delivery.weighed
     if received is None:
         return

@@ -1,4 +1,4 @@
-"""What the books of either side call an invoice: the seller's own document, the buyer's posting."""
+"""An invoice's number in the books of either side: the seller's document, the buyer's posting."""
 
 from datetime import date
 from uuid import UUID
@@ -18,7 +18,7 @@ from events.wellformed import malformed
 
 
 class ReferToInvoice(Struct, frozen=True, kw_only=True):
-    """By either side, of its own books; again where it was mistyped. `dated_on`: of the document."""
+    """By either side, for its own books; may be repeated to correct it. `dated_on`: date of the document."""
 
     caller: Caller
     invoice: UUID
@@ -54,7 +54,7 @@ def refer(state: ReferenceState, argument: ReferToInvoice, moment: Moment) -> De
 
 
 def decided_again(state: ReferenceState, fact: InvoiceReferenced, caller: Caller, moment: Moment) -> Decision:
-    """What the fact's inputs lead to. Raises Refusals."""
+    """Decides again from the fact's inputs. Raises Refusals."""
     dated_on = None if fact.dated_on is UNSET else fact.dated_on
     argument = ReferToInvoice(
         caller=caller, invoice=fact.invoice, reference=fact.reference, dated_on=dated_on

@@ -1,4 +1,5 @@
-"""Why agreements refuse a step: one class per reason; the docstring is the sentence its reader gets."""
+"""Why agreements refuse a step: one class per reason, whose docstring is the sentence that the caller
+reads."""
 
 from events.refusal import Refusal
 

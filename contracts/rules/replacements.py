@@ -1,7 +1,8 @@
-"""What stands in for a rejected lot: the same one presented again, or another.
+"""What replaces a rejected lot: the same lot presented again, or another one.
 
-A rejected quantity lowers what the year has to take. What replaces it within that year makes so much of it
-good, whatever becomes of it: else one lot, rejected and taken, or rejected twice, would count twice.
+A rejected quantity reduces what has to be taken in the year. A replacement within that year cancels this
+reduction, whatever happens to it: otherwise one lot that is rejected and then accepted, or rejected twice,
+would count twice.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -24,14 +25,15 @@ from events.refusal import Refusal
 from events.vocabulary import Side
 
 RETURN_FREIGHT: Final[Side] = "seller"
-"""Of a rejected lot, whatever the Incoterm, which is about goods as agreed. Title has not passed, and the
-buyer keeps the lot for the seller at its expense: CISG, Articles 74 and 86 (1)."""
+"""Who pays the return freight of a rejected lot, whatever the Incoterm, which concerns goods as agreed. Title
+has not passed, and the buyer keeps the lot for the seller at the seller's expense: CISG, Articles 74 and 86
+(1)."""
 
 
 def replaced_in(
     delivery: UUID, deliveries: Sequence[Delivery], but_for: UUID | None = None
 ) -> Replaced | None:
-    """`deliveries` of the agreement; None where it is not among them."""
+    """The delivery that is replaced; `deliveries` of the agreement; None if it is not among them."""
     for each in deliveries:
         if each.shipped.delivery == delivery:
             sent = (of for of in deliveries if of.shipped.replaces == delivery and of.status != "withdrawn")
@@ -75,7 +77,8 @@ def replacement_refusals(
 
 
 def made_good_g(delivery: Delivery, replaced: Replaced | None, quantity_g: int) -> int | UnsetType:
-    """Of `quantity_g`, about to be decided; unset where it makes nothing good."""
+    """How much of `quantity_g`, about to be decided, replaces a rejected quantity of the same year; unset if
+    nothing."""
     if replaced is None or replaced.delivery.shipped.year != delivery.shipped.year:
         return UNSET
     left_g = _lacking_g(replaced.delivery) - sum(map(made_good_by, replaced.sent))
@@ -83,13 +86,13 @@ def made_good_g(delivery: Delivery, replaced: Replaced | None, quantity_g: int) 
 
 
 def _lacking_g(of: Delivery) -> int:
-    """Grams of basis that were rejected, or went back."""
+    """Grams of basis that were rejected or returned."""
     return of.returned_g if of.rejected is None else of.rejected.quantity_g
 
 
 def _sent_g(of: Delivery) -> int:
-    """What a delivery stands in for, once it is decided by what was decided; what went back of it is replaced
-    under its own name."""
+    """What a delivery replaces: the decided quantity once there is one, else the shipped one. A later return
+    of it is replaced separately."""
     decided = of.rejected or of.accepted
     if decided is not None:
         return decided.quantity_g
@@ -97,7 +100,8 @@ def _sent_g(of: Delivery) -> int:
 
 
 def made_good_by(of: Delivery) -> int:
-    """Grams of basis of an earlier rejection in the same contract year; 0 before it is decided."""
+    """Grams of basis by which this delivery cancels an earlier rejection of the same contract year; 0 before
+    it is decided."""
     decided = (of.accepted, of.rejected, of.missing_settled)
     found = (each.made_good_g for each in decided if each is not None and each is not UNSET)
     return sum(each for each in found if each is not UNSET)

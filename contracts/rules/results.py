@@ -1,4 +1,5 @@
-"""Assays of a delivery: lodged sealed, exchanged when both are in or the time is out, then the umpire."""
+"""Assays of a delivery: submitted sealed, exchanged when both are in or the time is over, then the
+umpire's."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
@@ -48,11 +49,11 @@ from events.vocabulary import ANALYTES, PPB, ProductForm, Side
 from events.wellformed import duplicate_refusals, malformed
 
 OBJECTION_DAYS: Final = 7
-"""From the day on which a side hands in the umpire's assay, for the other to hold it against its own copy."""
+"""Days for the other side to compare a submitted umpire's assay with its own copy."""
 
 
 class LodgeAssay(Struct, frozen=True, kw_only=True):
-    """A side's figures of every analyte that is exchanged, as element in the dry sample."""
+    """A side's figures for every exchanged analyte, as element in the dry sample."""
 
     caller: Caller
     delivery: UUID
@@ -62,17 +63,18 @@ class LodgeAssay(Struct, frozen=True, kw_only=True):
 
 
 class ExchangeAssays(Struct, frozen=True, kw_only=True):
-    """When the time to lodge is out: asked by a party, or by the timer in the operator's role."""
+    """When the time to submit is over: by a party, or by the timer with the operator's role."""
 
     caller: Caller
     delivery: UUID
 
 
 class DecideAsUmpire(Struct, frozen=True, kw_only=True):
-    """The umpire's figures, handed in by either party or, where that leads nowhere, the operator.
+    """The umpire's figures, submitted by either party or, after an objection or without a named umpire, by
+    the operator.
 
-    `cost_cents` is the umpire's bill. Without a `certificate`, as in records of before it was asked for, the
-    figures are final at once.
+    `cost_cents` is the umpire's bill. Without a `certificate`, as in older events, the figures are final at
+    once.
     """
 
     caller: Caller
@@ -85,7 +87,7 @@ class DecideAsUmpire(Struct, frozen=True, kw_only=True):
 
 
 class ObjectToUmpire(Struct, frozen=True, kw_only=True):
-    """By the side that did not hand it in: the figures are not those of the umpire, as a document shows."""
+    """By the side that did not submit them: a document shows that the figures are not the umpire's."""
 
     caller: Caller
     delivery: UUID
@@ -94,8 +96,8 @@ class ObjectToUmpire(Struct, frozen=True, kw_only=True):
 
 
 def lodge(state: DeliveryState, argument: LodgeAssay, moment: Moment) -> Decision:
-    """The second side's assay is exchanged with the first at once; until then a side may lodge another, which
-    nobody else has seen either. Raises Refusals."""
+    """Submits an assay; the second one is exchanged with the first at once. Until then a side may replace its
+    own, which nobody else has seen. Raises Refusals."""
     agreement, side = party(state, argument.caller, "inspector")
     delivery = known(state)
     fact = AssayLodged(
@@ -135,7 +137,8 @@ def _exchanged_text(analytes: Sequence[str]) -> str:
 
 
 def exchange(state: DeliveryState, argument: ExchangeAssays, moment: Moment) -> Decision:
-    """Silence binds: who did not lodge in time takes the other's figures. Raises Refusals."""
+    """Exchanges the assays; a side that did not submit in time is bound by the other's figures. Raises
+    Refusals."""
     if "operator" in argument.caller.roles and state.agreement is not None:
         agreement = state.agreement
     else:
@@ -150,7 +153,7 @@ def exchange(state: DeliveryState, argument: ExchangeAssays, moment: Moment) -> 
 
 
 def umpire(state: DeliveryState, argument: DecideAsUmpire, moment: Moment) -> Decision:
-    """Every analyte that stands before the umpire at once. Raises Refusals."""
+    """Decides all analytes that are before the umpire at once. Raises Refusals."""
     agreement, side = party_or_operator(state, argument.caller, "inspector")
     delivery = known(state)
     refuse(status_refusals(delivery, "before_umpire"))
@@ -198,7 +201,8 @@ def umpire(state: DeliveryState, argument: DecideAsUmpire, moment: Moment) -> De
 
 
 def object_to_umpire(state: DeliveryState, argument: ObjectToUmpire, moment: Moment) -> Decision:
-    """What was handed in counts no longer; from here only the operator hands in. Raises Refusals."""
+    """The submitted figures no longer count; from now on only the operator can submit them. Raises
+    Refusals."""
     agreement, side = party(state, argument.caller)
     delivery = known(state)
     fact = UmpireObjected(
@@ -225,7 +229,8 @@ def object_to_umpire(state: DeliveryState, argument: ObjectToUmpire, moment: Mom
 
 
 def objection_refusals(delivery: Delivery, side: Side, now: datetime) -> list[Refusal]:
-    """Who handed in the umpire's figures waits for the other side before it acts on them."""
+    """A side that submitted the umpire's figures has to wait for the other side's objection before it acts on
+    them."""
     decided = delivery.umpire
     if decided is None or decided.by != side or decided.object_by is UNSET or now >= decided.object_by:
         return []
@@ -233,7 +238,7 @@ def objection_refusals(delivery: Delivery, side: Side, now: datetime) -> list[Re
 
 
 def is_operators(agreement: Agreement, delivery: Delivery) -> bool:
-    """Whether the parties come no further by themselves: of a contested assay, or without an umpire."""
+    """Whether only the operator can go on: after an objection, or without a named umpire."""
     if delivery.exchanged is None:
         return False
     return delivery.objected is not UNSET or _umpire(agreement, delivery) is None
@@ -258,14 +263,14 @@ def _certificate_refusals(delivery: Delivery, certificate: Evidence, moment: Mom
 
 
 def held_against(state: DeliveryState, form: ProductForm) -> ProductForm | None:
-    """What the figures cannot exceed; nothing by the rules of earlier versions."""
+    """The form whose oxides bound the figures; None by the rules of earlier versions."""
     return form if state.oxides_asked else None
 
 
 def figure_refusals(
     results: Sequence[AnalyteResult], needed: Collection[str], pointer: str, form: ProductForm | None
 ) -> list[Refusal]:
-    """What cannot be true of figures of a dry sample of `form`, and which figures are missing."""
+    """Refusals for impossible figures of a dry sample of `form`, and for missing ones."""
     reasons = duplicate_refusals(pointer, [result.analyte for result in results])
     reasons += [
         ResultUnknown(
@@ -295,7 +300,7 @@ def _assay(agreement: Agreement, delivery: Delivery) -> AssayClause:
 
 
 def _umpire(agreement: Agreement, delivery: Delivery) -> str | None:
-    """The laboratory of the shipment's day; where that names none, the one that both have named since."""
+    """The umpire of the terms on the day of shipment; if they name none, of the latest terms."""
     for clause in (_assay(agreement, delivery), agreement.read_on(delivery.shipped.shipped_on).assay):
         if clause.umpire != UMPIRE_UNNAMED:
             return clause.umpire
@@ -323,7 +328,7 @@ def decided_again(
     caller: Caller,
     moment: Moment,
 ) -> Decision:
-    """What the fact's inputs lead to. Raises Refusals."""
+    """Decides again from the fact's inputs. Raises Refusals."""
     match fact:
         case AssayLodged():
             lodged = LodgeAssay(

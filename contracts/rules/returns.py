@@ -1,8 +1,8 @@
-"""A lot, or a part of one, that goes back after it was accepted, for what nobody saw at arrival.
+"""The return of an accepted lot, or of a part of it, because of a hidden defect.
 
-One side declares it, the other agrees or contests it; a side that gives in or the operator settles it. Who
-declared it brings it before the operator, if the other side keeps silent for the days of a notice. It is
-credited at the price that was paid, and the contract year lacks it as it lacks what is rejected at arrival.
+One side declares it, the other agrees or contests it; a side that gives in, or the operator, settles it. If
+the other side does not answer within the notice, the declaring side may refer it to the operator. It is
+credited at the price paid, and counts in the contract year like a quantity rejected at arrival.
 """
 
 from collections.abc import Iterator
@@ -47,7 +47,8 @@ from events.wellformed import malformed
 
 
 class DeclareReturn(Struct, frozen=True, kw_only=True):
-    """By either side. `lot_number` and `passport`: of what goes back; `freight`: who pays for its way."""
+    """By either side. `lot_number` and `passport`: of the returned material; `freight`: who pays for its
+    transport."""
 
     caller: Caller
     delivery: UUID
@@ -61,7 +62,7 @@ class DeclareReturn(Struct, frozen=True, kw_only=True):
 
 
 class ContestReturn(Struct, frozen=True, kw_only=True):
-    """By the other side; or by who declared it, once the other has kept silent for the days of a notice."""
+    """By the other side; or by the declaring side, once the other has not answered within the notice."""
 
     caller: Caller
     delivery: UUID
@@ -70,7 +71,7 @@ class ContestReturn(Struct, frozen=True, kw_only=True):
 
 
 class SettleReturn(Struct, frozen=True, kw_only=True):
-    """`stands` by the other side, `falls` by who declared it, either by the operator."""
+    """The other side may state `stands`, the declaring side `falls`, the operator either."""
 
     caller: Caller
     delivery: UUID
@@ -79,7 +80,7 @@ class SettleReturn(Struct, frozen=True, kw_only=True):
 
 
 def declare(state: DeliveryState, argument: DeclareReturn, moment: Moment) -> Decision:
-    """Of what was finally invoiced, and has not gone back before. Raises Refusals."""
+    """Declares the return of material that is finally invoiced and not returned before. Raises Refusals."""
     agreement, side = party(state, argument.caller)
     delivery = known(state)
     fact = ReturnDeclared(
@@ -109,7 +110,8 @@ def declare(state: DeliveryState, argument: DeclareReturn, moment: Moment) -> De
 
 
 def contest(state: DeliveryState, argument: ContestReturn, moment: Moment) -> Decision:
-    """Once by the side that did not declare it; by the other one, while it keeps silent. Raises Refusals."""
+    """Contests it, once, by the other side; or refers it to the operator, by the declaring side, after the
+    other side's silence. Raises Refusals."""
     agreement, side = party(state, argument.caller)
     open_return = _open(known(state))
     declared, before = open_return.declared, open_return.contested
@@ -132,7 +134,8 @@ def contest(state: DeliveryState, argument: ContestReturn, moment: Moment) -> De
 
 
 def settle(state: DeliveryState, argument: SettleReturn, moment: Moment) -> Decision:
-    """By the side that gives in, or of what is contested by the operator with a document. Raises Refusals."""
+    """Settles it: by the side that gives in or, if contested, by the operator with a document. Raises
+    Refusals."""
     agreement, side = party_or_operator(state, argument.caller)
     delivery = known(state)
     open_return = _open(delivery)
@@ -174,7 +177,7 @@ def _silence_refusals(declared: ReturnDeclared, now: datetime) -> list[Refusal]:
 
 
 def passport_cautions(delivery: Delivery, declared: ReturnDeclared) -> Iterator[Caution]:
-    """To who declares it and who agrees: a passport follows what names it, and nothing else."""
+    """Warnings to both sides: title to a passport passes only if the return names that passport."""
     shipped = delivery.shipped.passport
     if shipped is None or declared.passport is not UNSET:
         return
@@ -192,7 +195,7 @@ def is_operators(delivery: Delivery) -> bool:
 
 
 def decided_again(state: DeliveryState, fact: ReturnFact, caller: Caller, moment: Moment) -> Decision:
-    """What the fact's inputs lead to. Raises Refusals."""
+    """Decides again from the fact's inputs. Raises Refusals."""
     named: dict[str, Any] = {"caller": caller, "delivery": fact.delivery, "evidence": fact.evidence}
     if isinstance(fact, ReturnDeclared):
         declared = DeclareReturn(
@@ -218,7 +221,7 @@ def _open(delivery: Delivery) -> Return:
 
 
 def _payable_refusals(state: DeliveryState, delivery: Delivery) -> list[Refusal]:
-    """What is credited was invoiced at a price that nothing else adds to."""
+    """Refusals unless the delivery is finally invoiced, and no settled quarter difference depends on it."""
     reasons = status_refusals(delivery, "accepted")
     if not reasons and not settled_lines(state.invoices, "final"):
         reasons.append(NotSettledYet())
@@ -241,7 +244,8 @@ def _mass_refusals(agreement: Agreement, delivery: Delivery, asked: Return) -> l
 
 
 def _quantity_g(agreement: Agreement, delivery: Delivery, asked: Return) -> int:
-    """Grams of basis in what goes back, by the figures that were paid for; of all that is left, all."""
+    """Grams of basis in the returned mass, by the figures that were paid for; if the whole rest is returned,
+    the whole rest."""
     assert delivery.taken_g is not None
     if asked.dry_g == delivery.kept_dry_g:
         return delivery.taken_g

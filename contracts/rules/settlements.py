@@ -1,4 +1,4 @@
-"""What is paid for a delivery in the end, what a restated index changes, and a quarter's difference."""
+"""The final invoice of a delivery, the differences after a restated index, and a quarter's difference."""
 
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
@@ -60,14 +60,14 @@ class Settle(Struct, frozen=True, kw_only=True):
 
 
 class Restate(Struct, frozen=True, kw_only=True):
-    """A difference line for a settled delivery whose index was restated since."""
+    """A difference invoice for a settled delivery whose index was restated later."""
 
     caller: Caller
     delivery: UUID
 
 
 class SettleQuarter(Struct, frozen=True, kw_only=True):
-    """`quarter`: its first day. Settled once; what was restated since gives a difference line."""
+    """`quarter`: its first day. Settled once; later restatements lead to a difference invoice."""
 
     caller: Caller
     agreement: UUID
@@ -75,7 +75,8 @@ class SettleQuarter(Struct, frozen=True, kw_only=True):
 
 
 class QuarterState(AgreementState, frozen=True, kw_only=True):
-    """`deliveries` are those shipped in the quarter by day, `invoices` the agreement's for it, in order."""
+    """`deliveries` are those shipped in the quarter, by day; `invoices` are the agreement's for the quarter,
+    in order."""
 
     deliveries: tuple[Delivery, ...] = ()
     invoices: tuple[InvoiceSettled, ...] = ()
@@ -84,7 +85,7 @@ class QuarterState(AgreementState, frozen=True, kw_only=True):
 
 
 def settle(state: DeliveryState, argument: Settle, moment: Moment) -> Decision:
-    """Final price × settled quantity, less what was paid on documents. Raises Refusals."""
+    """Final price × settled quantity, minus the provisional invoice. Raises Refusals."""
     agreement, _ = party(state, argument.caller)
     delivery = known(state)
     refuse(status_refusals(delivery, "accepted", "lost"))
@@ -103,7 +104,7 @@ def settle(state: DeliveryState, argument: Settle, moment: Moment) -> Decision:
 
 
 def restate(state: DeliveryState, argument: Restate, moment: Moment) -> Decision:
-    """The settled invoice stays; the line says what today's values add. Raises Refusals."""
+    """The settled invoice stays; a new one has the difference by today's values. Raises Refusals."""
     agreement, _ = party(state, argument.caller)
     delivery = known(state)
     if not settled_lines(state.invoices, "final"):
@@ -118,7 +119,8 @@ def restate(state: DeliveryState, argument: Restate, moment: Moment) -> Decision
 
 
 def restatement(state: DeliveryState, now: datetime) -> InvoiceLine | None:
-    """What today's values add to what was settled of a delivery; None where nothing was, or nothing does."""
+    """The difference by today's values for a settled delivery; None if it is not settled, or there is no
+    difference."""
     settled = settled_lines(state.invoices, "final")
     if state.agreement is None or state.delivery is None or not settled or not settled[0].quantity_g:
         return None
@@ -127,7 +129,8 @@ def restatement(state: DeliveryState, now: datetime) -> InvoiceLine | None:
 
 
 def settle_quarter(state: QuarterState, argument: SettleQuarter, moment: Moment) -> Decision:
-    """max(0, F − P̄) · Q − u · max(0, P̄ − F) · Q over what was accepted; a line for each terms that stood.
+    """max(0, F − P̄) · Q − u · max(0, P̄ − F) · Q over the accepted quantity; one line per terms in force in
+    the quarter.
 
     Raises Refusals.
     """
@@ -176,7 +179,8 @@ def settle_quarter(state: QuarterState, argument: SettleQuarter, moment: Moment)
 def _quarter_parts(
     agreement: Agreement, days: Days, deliveries: Sequence[Delivery]
 ) -> list[tuple[Days, list[Delivery]]]:
-    """Stretches of the quarter, each with a contract for difference and what was shipped under it."""
+    """The periods of the quarter with a contract for difference, each with the deliveries shipped under
+    it."""
     parts: list[tuple[Days, list[Delivery]]] = []
     for terms, stretch in terms_between(agreement, days):
         if isinstance(terms.price, ContractForDifference):
@@ -192,7 +196,7 @@ def _clause(agreement: Agreement, stretch: Days, units: IndexUnits) -> ContractF
 
 
 def terms_between(agreement: Agreement, days: Days) -> list[tuple[AgreementTerms, Days]]:
-    """The terms that stood on some of the days, in order, each with the stretch for which it did."""
+    """The terms in force on some of the days, in order, each with its period."""
     edges = [each.until + timedelta(days=1) for each in agreement.superseded]
     inner = sorted({edge for edge in edges if days.start < edge < days.end})
     starts = [days.start, *inner]
@@ -203,7 +207,7 @@ def terms_between(agreement: Agreement, days: Days) -> list[tuple[AgreementTerms
 
 
 def settles_quarterly(agreement: Agreement | None, day: date) -> bool:
-    """Whether what is shipped on `day` has part in the difference of its quarter."""
+    """Whether a shipment on `day` counts for the difference of its quarter."""
     if agreement is None or agreement.standing is None:
         return False
     return isinstance(agreement.terms_on(day).price, ContractForDifference)

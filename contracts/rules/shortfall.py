@@ -1,4 +1,4 @@
-"""The take-or-pay ledger: one contract year from its facts and the last ledger before it. Pure.
+"""The take-or-pay ledger of one contract year, from its facts and the previous ledger. Pure.
 
     TOPQ       = top · ACQ − force majeure − seller's shortfall − off-spec, not below zero
     deficiency = max(0, TOPQ − taken − carry-forward used); it is paid for, and made up later
@@ -24,7 +24,7 @@ from events.vocabulary import PPB
 
 
 class YearFacts(Struct, frozen=True, kw_only=True):
-    """What is known of a contract year that has ended; grams of basis, `price` the mean paid in it."""
+    """The facts of a contract year that has ended; grams of basis; `price` is the mean price paid in it."""
 
     year: int
     acq_g: int
@@ -36,7 +36,7 @@ class YearFacts(Struct, frozen=True, kw_only=True):
 
 
 class Drawn(NamedTuple):
-    """What was drawn from lots, what had been paid for it, and what is left of them."""
+    """What was drawn from a balance, what had been paid for it, and the rest of the balance."""
 
     quantity_g: int
     cents: int
@@ -44,9 +44,8 @@ class Drawn(NamedTuple):
 
 
 def assess(clause: TakeOrPayClause, facts: YearFacts, before: YearLedger | None) -> YearLedger:
-    """`before` None: no year was assessed. Years between the two had no clause: what might last have been
-    drawn in one of them expires here. ValueError when `before` is not of an earlier year.
-    """
+    """`before` None: no earlier year was assessed. If years between had no clause, what could last have been
+    drawn in them expires here. ValueError when `before` is not of an earlier year."""
     if before is not None and before.year >= facts.year:
         raise ValueError(f"the ledger of year {before.year} does not come before year {facts.year}")
     made_up, made_up_lapsed = _of_year(() if before is None else before.make_up, facts.year)
@@ -103,7 +102,8 @@ def assess(clause: TakeOrPayClause, facts: YearFacts, before: YearLedger | None)
 
 
 def draw(lots: Sequence[BalanceLot], wanted_g: int) -> Drawn:
-    """The oldest first, at most what there is; of a lot drawn in part its money goes in proportion."""
+    """Draws the oldest amounts first, at most what there is; of an amount drawn in part, its money in
+    proportion."""
     left, quantity_g, paid = [], 0, 0
     for lot in lots:
         taken_g = min(lot.quantity_g, wanted_g - quantity_g)
@@ -119,10 +119,8 @@ def draw(lots: Sequence[BalanceLot], wanted_g: int) -> Drawn:
 def shortfall_lines(
     clause: TakeOrPayClause, ledger: YearLedger, price_terms: tuple[FormulaTerm, ...]
 ) -> tuple[InvoiceLine, ...]:
-    """What a year's end is invoiced for; below zero the seller pays. Empty when nobody owes anything.
-
-    `price_terms` say how the year's price came about.
-    """
+    """The invoice lines of a year's end; if negative, the seller pays. Empty when nobody owes anything.
+    `price_terms` explain the year's price."""
     lines = []
     if ledger.deficiency_cents:
         share = _shared(
@@ -187,13 +185,13 @@ def _with(
 
 
 def _of_year(lots: Sequence[BalanceLot], year: int) -> tuple[tuple[BalanceLot, ...], tuple[BalanceLot, ...]]:
-    """Lots that the year may draw on, and those whose last year is over already."""
+    """The amounts that the year may draw on, and those whose last year is over."""
     usable = drawable(lots, year)
     return usable, tuple(lot for lot in lots if lot not in usable)
 
 
 def _expire(lots: Sequence[BalanceLot], year: int) -> tuple[tuple[BalanceLot, ...], tuple[BalanceLot, ...]]:
-    """Lots that later years may draw on, and those for which `year` was the last."""
+    """The amounts that later years may draw on, and those for which `year` was the last."""
     left = tuple(lot for lot in lots if lot.through_year > year)
     return left, tuple(lot for lot in lots if lot.through_year <= year)
 
@@ -203,7 +201,7 @@ def _part(whole_g: int, part_ppb: int) -> int:
 
 
 def _price(facts: YearFacts, part_ppb: int) -> int:
-    """A percentage of the year's price; a price below zero pays nobody for what was not delivered."""
+    """A percentage of the year's price; a negative price counts as 0."""
     return round_half_even(max(0, facts.price_micro_per_kg) * part_ppb, PPB)
 
 

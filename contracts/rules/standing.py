@@ -1,4 +1,4 @@
-"""What happens to an agreement that both have signed: conditions, extension, force majeure, its end."""
+"""What happens to an agreement after both have signed: conditions, extension, force majeure, end."""
 
 from datetime import date, datetime, timedelta
 from typing import Any, Final, Literal, assert_never
@@ -70,11 +70,12 @@ REASONS: Final[dict[TerminationReason, frozenset[AgreementStatus]]] = {
     "prolonged_force_majeure": frozenset({"suspended_fm"}),
     "sanctions": frozenset({"draft", "term_sheet", *BOUND}),
 }
-"""Which statuses a side may end for a reason. Whether it was right to is for its courts."""
+"""The statuses in which a side may terminate for each reason. Whether it was entitled to is for the
+courts."""
 
 
 class SettleCondition(Struct, frozen=True, kw_only=True):
-    """`on`: the day the condition was met, or waived."""
+    """`on`: the day on which the condition was met or waived."""
 
     caller: Caller
     agreement: UUID
@@ -92,7 +93,7 @@ class Extend(Struct, frozen=True, kw_only=True):
 
 
 class Suspend(Struct, frozen=True, kw_only=True):
-    """Without `evidence`, not even an empty tuple, as in records of before: the other side cannot contest."""
+    """Without `evidence` (not even an empty tuple), as in older events, the other side cannot contest it."""
 
     caller: Caller
     agreement: UUID
@@ -109,8 +110,8 @@ class Resume(Struct, frozen=True, kw_only=True):
 
 
 class Terminate(Struct, frozen=True, kw_only=True):
-    """`evidence` as in `Suspend`. `at_door`: what stands in the record is not judged by whose force majeure
-    it was."""
+    """`evidence` as in `Suspend`. `at_door`: a new request; recorded events are not checked for whose force
+    majeure it was."""
 
     caller: Caller
     agreement: UUID
@@ -122,14 +123,14 @@ class Terminate(Struct, frozen=True, kw_only=True):
 
 
 class PassTime(Struct, frozen=True, kw_only=True):
-    """A timer with the operator's role asks what the clock has made of an agreement."""
+    """Given by a timer with the operator's role: does what is due of an agreement."""
 
     caller: Caller
     agreement: UUID
 
 
 def settle_condition(state: AgreementState, argument: SettleCondition, moment: Moment) -> Decision:
-    """The last condition makes the agreement effective. Raises Refusals."""
+    """Settles a condition; the last one makes the agreement effective. Raises Refusals."""
     agreement, side = party(state, argument.caller)
     day = day_of(moment.now)
     reasons = step_refusals(agreement, argument.expected_version)
@@ -197,7 +198,7 @@ def _met_refusals(condition: ConditionPrecedent, argument: SettleCondition) -> l
 
 
 def extend(state: AgreementState, argument: Extend, moment: Moment) -> Decision:
-    """One more extension by the side whose option it is. Raises Refusals."""
+    """Extends the term once, by the side whose option it is. Raises Refusals."""
     agreement, side = party(state, argument.caller)
     reasons = step_refusals(agreement, argument.expected_version)
     reasons += _status_refusals(agreement, *RUNNING)
@@ -225,7 +226,7 @@ def extend(state: AgreementState, argument: Extend, moment: Moment) -> Decision:
 
 
 def suspend(state: AgreementState, argument: Suspend, moment: Moment) -> Decision:
-    """Force majeure, declared while it lasts; what lasts longer is declared again. Raises Refusals."""
+    """Declares force majeure while it lasts; if it lasts longer, it is declared again. Raises Refusals."""
     agreement, side = party(state, argument.caller)
     reasons = step_refusals(agreement, argument.expected_version)
     reasons += _status_refusals(agreement, "effective")
@@ -263,7 +264,7 @@ def _overlap(period: Period) -> Refusal:
 
 
 def resume(state: AgreementState, argument: Resume, moment: Moment) -> Decision:
-    """Deliveries are taken up again before the declared period is over. Raises Refusals."""
+    """Ends force majeure before its declared period is over. Raises Refusals."""
     agreement, side = party(state, argument.caller)
     reasons = step_refusals(agreement, argument.expected_version)
     reasons += _status_refusals(agreement, "suspended_fm")
@@ -296,7 +297,7 @@ def terminate(state: AgreementState, argument: Terminate, moment: Moment) -> Dec
 def pass_time(state: AgreementState, argument: PassTime, moment: Moment) -> Decision:
     """The next status by the clock alone: long-stop date, end of a suspension, end of the term.
 
-    `clock.pass_time` says what has to come before it. Raises Refusals, or NotDue when nothing is due.
+    `clock.pass_time` does what has to come first. Raises Refusals, or NotDue when nothing is due.
     """
     agreement = of_timer(state, argument.caller)
     due = next_due(agreement)
@@ -306,7 +307,7 @@ def pass_time(state: AgreementState, argument: PassTime, moment: Moment) -> Deci
 
 
 def next_due(agreement: Agreement) -> datetime | None:
-    """From when on `pass_time` changes the agreement; None: by the clock nothing does."""
+    """When `pass_time` next changes the agreement; None: never."""
     if agreement.status == "binding_subject_to_cp":
         long_stop = agreement.terms.term.long_stop_on
         return None if long_stop is None else midnight(long_stop + timedelta(days=1))
@@ -317,7 +318,8 @@ def next_due(agreement: Agreement) -> datetime | None:
 
 
 def phase(agreement: Agreement, day: date) -> Literal["ramp_up", "steady"] | None:
-    """Of an agreement whose contract years run: before its greatest year, or from then on."""
+    """`ramp_up` before the first year with the largest quantity, `steady` from then on, while contract years
+    run."""
     if agreement.status not in RUNNING or agreement.starts_on is None:
         return None
     volume = agreement.terms.volume
@@ -361,8 +363,8 @@ def decided_again(
     expected_version: int,
     moment: Moment,
 ) -> Decision:
-    """What the inputs of a fact that a side made lead to. Raises Refusals, LookupError for a reason that no
-    side has."""
+    """Decides again from the inputs of a side's fact. Raises Refusals, LookupError for a reason that no side
+    can state."""
     named: dict[str, Any] = {
         "caller": caller,
         "agreement": fact.agreement,

@@ -1,6 +1,6 @@
-"""The statement of an agreement: each contract year's quantities and money, from its folds alone.
+"""The statement of an agreement: each contract year's quantities and money, from its folded state alone.
 
-The same folds come from the tables and from a reading of the record, so that the two can be compared.
+The same state comes from the tables and from the record, so that both can be compared.
 """
 
 from collections.abc import Mapping
@@ -23,13 +23,13 @@ YearStatus = Literal["open", "assessed", "broken_off"]
 
 
 class StatementYear(Struct, frozen=True, kw_only=True):
-    """Grams of basis and cents of the agreement's currency; without a ledger as far as the year has come.
+    """Grams of basis and cents of the agreement's currency; without a ledger, the year's figures so far.
 
     `broken_off`: the agreement ended before the year did, so no ledger will say what of its ACQ is owed.
-    `nominated_g` is the annual nomination; make-up comes on top of it, at whatever level it was asked for.
-    `contested_g`: of the ACQ, what rests by force majeure that is contested; until that is settled the year
-    is not assessed. `returned_g` went back of what was accepted: `taken_g` is without what went back before
-    the year was assessed.
+    `nominated_g` is the annual nomination; make-up is added to it, at whatever level it was nominated.
+    `contested_g`: the part of the ACQ suspended by contested force majeure; the year is not assessed until
+    that is settled. `returned_g`: returns of accepted deliveries; `taken_g` excludes those from before the
+    year was assessed.
     """
 
     year: int
@@ -50,7 +50,7 @@ class StatementYear(Struct, frozen=True, kw_only=True):
 
 
 class Unused(Struct, frozen=True, kw_only=True):
-    """What earlier years left and no contract year can draw any more: `make_up_cents` were paid for it."""
+    """Balances that no contract year can draw on any more: `make_up_cents` were paid for them."""
 
     make_up_g: int
     make_up_cents: int
@@ -59,9 +59,7 @@ class Unused(Struct, frozen=True, kw_only=True):
 
 class Statement(Struct, frozen=True, kw_only=True):
     """`years` is empty before the agreement is effective; `currency` and `basis` are those of its terms.
-
-    `unused` once the agreement is over and its last year that can be assessed was.
-    """
+    `unused` is set once the agreement is over and its last assessable year is assessed."""
 
     agreement: UUID
     market: UUID

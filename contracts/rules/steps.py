@@ -1,4 +1,5 @@
-"""What every step of an agreement asks first, and how it answers: whose it is, who asks, what is recorded."""
+"""What all steps of an agreement share: checks of parties, roles, status and version, and how facts are
+recorded."""
 
 from uuid import UUID
 
@@ -14,15 +15,15 @@ from events.vocabulary import KeyRole, Side
 
 
 class AgreementState(Struct, frozen=True, kw_only=True):
-    """An agreement in its lane; None when there is none, or none of that match yet."""
+    """An agreement in its lane; None when there is none, or none for this match yet."""
 
     lane: int
     agreement: Agreement | None = None
 
 
 def party(state: AgreementState, caller: Caller, *accepted: KeyRole) -> tuple[Agreement, Side]:
-    """The agreement and whose side the caller is. To anyone but its parties it does not exist. `accepted`:
-    roles beside `trader` whose step it is.
+    """The agreement and the caller's side. Callers that are not a party get AgreementUnknown. `accepted`:
+    further roles besides `trader`.
 
     Raises Refusals or AgreementUnknown.
     """
@@ -44,7 +45,8 @@ def party_or_operator(
 
 
 def of_timer(state: AgreementState, caller: Caller) -> Agreement:
-    """The agreement that a timer with the operator's role asks about. Raises Refusals or AgreementUnknown."""
+    """The agreement of a timer's command, which has the operator's role. Raises Refusals or
+    AgreementUnknown."""
     refuse(role_refusals(caller, "operator"))
     if state.agreement is None:
         raise AgreementUnknown
@@ -56,7 +58,7 @@ def side_refusals(side: Side, needed: Side) -> list[Refusal]:
 
 
 def step_refusals(agreement: Agreement, expected_version: int) -> list[Refusal]:
-    """Whether the agreement still takes steps, and stands as its reader saw it."""
+    """Refusals if the agreement takes no further steps, or its version has changed."""
     reasons: list[Refusal] = []
     if agreement.status in ENDED:
         reasons.append(AgreementEnded(status=agreement.status))

@@ -1,4 +1,4 @@
-"""What the terms of an agreement ask for and nobody can do; pointers are into the terms."""
+"""Warnings about terms that nobody can fulfil; pointers are into the terms."""
 
 from collections.abc import Iterator
 from datetime import date
@@ -13,12 +13,12 @@ from events.refusal import Caution
 from events.vocabulary import PPB, Period
 
 LEAP_YEAR: Final = date(2000, 1, 1)
-"""From which on a term is measured whose first day is not stated: none of as many years is longer."""
+"""The assumed first day of a term that states none: no term with the same number of years is longer."""
 YEAR_DAYS: Final = 365
 
 
 def unmeetable_cautions(terms: AgreementTerms, day: date) -> Iterator[Caution]:
-    """`day`: on which they are proposed or signed, of UTC."""
+    """`day`: the UTC day on which the terms are proposed or signed."""
     if terms.product.form in WITHOUT_METAL:
         yield from _richer_than_oxide(terms)
     if WITHOUT_METAL.issuperset((terms.product.form, *terms.product.buyer_option_forms)):
@@ -54,7 +54,7 @@ def _wider_than_oxide(terms: AgreementTerms) -> Iterator[Caution]:
 
 
 def _sum_over_whole(terms: AgreementTerms) -> Iterator[Caution]:
-    """Of the rare earths, each of which may be asked for by itself."""
+    """Warns if the minima of the rare earths add up to more than the whole."""
     as_oxide = terms.product.form in WITHOUT_METAL
     sum_ppb = 0
     for limit in terms.product.limits:
@@ -83,7 +83,7 @@ def _window(term: TermClause, window: Period, day: date) -> Iterator[Caution]:
 
 
 def _notices(terms: AgreementTerms) -> Iterator[Caution]:
-    """Notice that is given before what it is for, and longer than all of the agreement."""
+    """Warns about notices that are longer than the whole agreement."""
     whole_days, first_days = _days(terms.term, years_in_all(terms.term)), _days(terms.term, terms.term.years)
     for place, rule in enumerate(terms.nominations):
         if rule.notice_days > whole_days:

@@ -1,4 +1,4 @@
-"""Why a quantity is refused: one class per reason; the docstring is the sentence its reader gets."""
+"""Why a quantity is refused: one class per reason, whose docstring the caller reads."""
 
 from events.refusal import Refusal
 

@@ -1,4 +1,5 @@
-"""What has been nominated, delivered and missed of each contract year: a pure fold beside the agreement's."""
+"""Nominated, delivered and missed quantities of each contract year: a pure fold, separate from the
+agreement's state."""
 
 from typing import Final, TypeAlias, assert_never
 from uuid import UUID
@@ -42,7 +43,8 @@ PRODUCT_LINES: Final = frozenset({"final", "difference", "return_credit"})
 
 
 class Nomination(Struct, frozen=True, kw_only=True):
-    """The newest word on one year, quarter or month; `silent`: a rule spoke for a buyer that did not."""
+    """The newest nomination of one year, quarter or month; `silent`: made by rule because the buyer made
+    none."""
 
     nomination: UUID
     level: NominationLevel
@@ -52,18 +54,18 @@ class Nomination(Struct, frozen=True, kw_only=True):
 
     @property
     def place(self) -> tuple[str, str]:
-        """What a later nomination takes over from it: level, and start of the period as ISO text."""
+        """The key under which a later nomination replaces it: level, and start of the period as ISO text."""
         return self.level, self.part.period.start.isoformat()
 
 
 class YearVolume(Struct, frozen=True, kw_only=True):
     """Sums of one contract year in grams of basis; `ledger` once the year was assessed.
 
-    `taken_g` is what was accepted, or lost at the buyer's risk: the ledger says how much of it draws on
-    earlier years' make-up. `off_spec_g` was rejected or went back, and nothing of the same year stands in
-    for it. `unsettled` counts deliveries that left and are neither rejected, withdrawn, lost at the seller's
-    risk nor finally invoiced. `invoiced` is what final invoices have charged for product, with differences of
-    restated prices and without what went back.
+    `taken_g` was accepted, or lost at the buyer's risk; the ledger says how much of it draws on make-up of
+    earlier years. `off_spec_g` was rejected or returned, and not replaced in the same year. `unsettled`
+    counts shipped deliveries that are not rejected, withdrawn, lost at the seller's risk or finally invoiced.
+    `invoiced` is the product amount of final invoices, including differences after restatements, without
+    returns.
     """
 
     year: int
@@ -88,7 +90,8 @@ class Volumes(Struct, frozen=True, kw_only=True):
 
 
 def fold_volume(volumes: Volumes, fact: VolumeFact) -> Volumes:
-    """A nomination of the same level and period replaces the one before it; everything else adds up."""
+    """The volumes after a fact: a nomination replaces the earlier one of its level and period; everything
+    else is added."""
     match fact:
         case QuantityNominated():
             nomination = Nomination(
@@ -132,13 +135,13 @@ def fold_volume(volumes: Volumes, fact: VolumeFact) -> Volumes:
 
 
 def _made_good(year: YearVolume, fact: DeliveryAccepted | DeliveryRejected | NonArrivalSettled) -> YearVolume:
-    """What stood in for a rejected lot: its quantity is the seller's lack no longer."""
+    """Subtracts what replaced a rejected lot from the quantity that counts as off-spec."""
     made_good_g = 0 if fact.made_good_g is UNSET else fact.made_good_g
     return replace(year, off_spec_g=year.off_spec_g - made_good_g)
 
 
 def _returned(year: YearVolume, fact: ReturnSettled) -> YearVolume:
-    """As if it had been rejected at arrival; the ledger of a year that was assessed is final."""
+    """Counts a return as if it had been rejected at arrival; the ledger of an assessed year is final."""
     if fact.outcome == "falls" or year.ledger is not None:
         return year
     return replace(year, taken_g=year.taken_g - fact.quantity_g, off_spec_g=year.off_spec_g + fact.quantity_g)
@@ -154,7 +157,7 @@ def _lost(year: YearVolume, fact: NonArrivalSettled) -> YearVolume:
 
 
 def _invoiced(volumes: Volumes, fact: InvoiceSettled, number: int) -> YearVolume:
-    """A difference restates the price of grams that were invoiced before."""
+    """Adds an invoice; a difference changes only the price of grams that were invoiced before."""
     year = volumes.year(number)
     final_g = sum(line.quantity_g for line in fact.lines if line.kind == "final")
     credited_g = sum(line.quantity_g for line in fact.lines if line.kind == "return_credit")

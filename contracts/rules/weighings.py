@@ -1,7 +1,7 @@
-"""The mass received: what the buyer weighs, the seller objects to, and both or a surveyor settle.
+"""The mass received: the buyer weighs, the seller may object, and both or a surveyor settle it.
 
-Dry masses are compared, since moisture changes on the way. While the seller may object, and while it has, the
-lot is neither accepted nor rejected, so that no final invoice is made of a mass that one side alone states.
+Dry masses are compared, since moisture changes on the way. While the seller may object, or has objected, the
+lot can be neither accepted nor rejected, so that no final invoice uses a mass that only one side states.
 """
 
 from datetime import date, datetime, timedelta
@@ -47,14 +47,14 @@ from events.vocabulary import Side
 from events.wellformed import malformed
 
 FRANCHISE_PPB: Final = 5_000_000
-"""Half a percent, where the terms state none: what scales, dust and drying make of one lot."""
+"""Half a per cent, if the terms state none: usual differences because of scales, dust and drying."""
 MEASURED: Final[tuple[DeliveryStatus, ...]] = ("weighed", "before_umpire", "assayed")
-"""From the weighing until the lot is accepted or rejected."""
+"""Statuses from the weighing until the lot is accepted or rejected."""
 
 
 class Weigh(Struct, frozen=True, kw_only=True):
-    """Without `evidence`, as in records of before it was asked for, the mass is final at once. Moisture is
-    left out of a lot that was shipped dry alone."""
+    """Without `evidence`, as in older events, the mass is final at once. Moisture may be missing only for a
+    lot that was shipped dry."""
 
     caller: Caller
     delivery: UUID
@@ -65,7 +65,8 @@ class Weigh(Struct, frozen=True, kw_only=True):
 
 
 class ObjectToMass(Struct, frozen=True, kw_only=True):
-    """To the buyer's weighing, or to what the other side handed in as a surveyor's; with an own figure."""
+    """To the buyer's weighing, or to a surveyor's figure that the other side submitted; states the side's own
+    figure."""
 
     caller: Caller
     delivery: UUID
@@ -76,14 +77,15 @@ class ObjectToMass(Struct, frozen=True, kw_only=True):
 
 
 class AgreeOnMass(Struct, frozen=True, kw_only=True):
-    """A side takes the other's figure."""
+    """A side accepts the other's figure."""
 
     caller: Caller
     delivery: UUID
 
 
 class HandInSurvey(Struct, frozen=True, kw_only=True):
-    """What the agreed surveyor certified, by either party or, where that leads nowhere, the operator."""
+    """The agreed surveyor's certificate, submitted by either party or, after an objection or without a named
+    surveyor, by the operator."""
 
     caller: Caller
     delivery: UUID
@@ -93,7 +95,8 @@ class HandInSurvey(Struct, frozen=True, kw_only=True):
 
 
 def weigh(state: DeliveryState, argument: Weigh, moment: Moment) -> Decision:
-    """Net mass as received; again while the seller may object, or has. Raises Refusals."""
+    """States the net mass received; may be repeated while the seller may object, or has objected. Raises
+    Refusals."""
     agreement, side = party(state, argument.caller, "inspector")
     delivery = known(state)
     found_ppb = moisture_ppb(argument.moisture_ppb)
@@ -133,7 +136,7 @@ def weighed(
     *,
     deemed: bool | UnsetType,
 ) -> Decision:
-    """From the first weighing, also one that is deemed, the days of the assay exchange run."""
+    """The fact of a weighing; the days of the assay exchange run from the first one, also if it is deemed."""
     shipped, before = delivery.shipped, delivery.weighed
     terms = agreement.terms_on(shipped.shipped_on)
     last_day = weighed_on + timedelta(days=terms.assay.exchange_days)
@@ -159,7 +162,8 @@ def weighed(
 
 
 def object_to_mass(state: DeliveryState, argument: ObjectToMass, moment: Moment) -> Decision:
-    """What was stated counts no longer; after a survey, only the operator hands in. Raises Refusals."""
+    """Objects: the stated mass no longer counts; after an objection to a survey, only the operator can submit
+    one. Raises Refusals."""
     agreement, side = party(state, argument.caller)
     delivery = known(state)
     settled = delivery.mass_settled
@@ -189,7 +193,7 @@ def object_to_mass(state: DeliveryState, argument: ObjectToMass, moment: Moment)
 
 
 def agree(state: DeliveryState, argument: AgreeOnMass, moment: Moment) -> Decision:
-    """The other side's figure is the mass received, for good. Raises Refusals."""
+    """Accepts the other side's figure as the final mass received. Raises Refusals."""
     agreement, side = party(state, argument.caller)
     delivery = known(state)
     refuse(status_refusals(delivery, *MEASURED))
@@ -209,7 +213,7 @@ def agree(state: DeliveryState, argument: AgreeOnMass, moment: Moment) -> Decisi
 
 
 def survey(state: DeliveryState, argument: HandInSurvey, moment: Moment) -> Decision:
-    """The surveyor's figure counts, whatever the sides have said. Raises Refusals."""
+    """Submits the surveyor's figure, which then counts, whatever the sides have stated. Raises Refusals."""
     agreement, side = party_or_operator(state, argument.caller, "inspector")
     delivery = known(state)
     fact = WeighingSettled(
@@ -251,7 +255,7 @@ def decided_again(
     caller: Caller,
     moment: Moment,
 ) -> Decision:
-    """What the fact's inputs lead to. Raises Refusals."""
+    """Decides again from the fact's inputs. Raises Refusals."""
     named: dict[str, Any] = {
         "caller": caller,
         "delivery": fact.delivery,
@@ -278,7 +282,7 @@ def _figure_refusals(state: DeliveryState, argument: Weigh | ObjectToMass | Hand
 
 
 def mass_refusals(delivery: Delivery, side: Side, now: datetime) -> list[Refusal]:
-    """Why `side` waits before it acts on the mass received."""
+    """Why `side` has to wait before it acts on the mass received."""
     if delivery.mass_contested:
         return [MassContested()]
     settled = delivery.mass_settled
@@ -289,7 +293,7 @@ def mass_refusals(delivery: Delivery, side: Side, now: datetime) -> list[Refusal
 
 
 def is_operators(agreement: Agreement, delivery: Delivery) -> bool:
-    """Whether the parties come no further by themselves: of a contested survey, or without a surveyor."""
+    """Whether only the operator can go on: after an objection to a survey, or without a named surveyor."""
     if not delivery.mass_contested or delivery.status not in MEASURED:
         return False
     return delivery.survey_objected is not UNSET or _surveyor(agreement, delivery) is None
@@ -301,7 +305,7 @@ def franchise_ppb(agreement: Agreement, delivery: Delivery) -> int:
 
 
 def stated(delivery: Delivery) -> Mass:
-    """What the seller says that the lot weighs: as it objected, else as shipped."""
+    """The seller's own figure: from its objection, else as shipped."""
     return delivery.shipped if delivery.weighing_objected is UNSET else delivery.weighing_objected
 
 
@@ -318,7 +322,7 @@ def _weighs_again(delivery: Delivery, now: datetime) -> bool:
 
 
 def open_until(delivery: Delivery, now: datetime) -> datetime | None:
-    """Until when the figure that counts may be objected to; None: it may not, or no longer."""
+    """Until when the counting figure may be objected to; None: not possible, or no longer."""
     if delivery.weighed is None or delivery.mass_contested:
         return None
     figure = delivery.weighed if delivery.mass_settled is UNSET else delivery.mass_settled
@@ -326,7 +330,7 @@ def open_until(delivery: Delivery, now: datetime) -> datetime | None:
 
 
 def _objectable(delivery: Delivery, side: Side) -> datetime:
-    """Until when the side may object, or might have. Raises Refusals, MassContested, MassFinal or
+    """Until when the side may object, or could have. Raises Refusals, MassContested, MassFinal or
     SurveyHandedIn."""
     if delivery.mass_contested:
         raise MassContested
@@ -345,7 +349,7 @@ def _objectable(delivery: Delivery, side: Side) -> datetime:
 
 
 def _word_of(delivery: Delivery, side: Side) -> Mass:
-    """The newest figure of a side."""
+    """A side's newest figure."""
     contested = delivery.survey_objected
     if contested is not UNSET and contested.by == side:
         return contested
@@ -363,7 +367,7 @@ def _turn_refusals(agreement: Agreement, delivery: Delivery, side: Side | None) 
 
 
 def _surveyor(agreement: Agreement, delivery: Delivery) -> str | None:
-    """Of the shipment's day; where those terms name none, the one that both have named since."""
+    """The surveyor of the terms on the day of shipment; if they name none, of the latest terms."""
     day = delivery.shipped.shipped_on
     for terms in (agreement.terms_on(day), agreement.read_on(day)):
         clause: WeighingClause | UnsetType = terms.weighing

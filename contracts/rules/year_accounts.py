@@ -1,4 +1,4 @@
-"""The account of a contract year: output declared, shortfall told in time, take or pay assessed."""
+"""The account of a contract year: declared output, notified shortfall, take-or-pay assessment."""
 
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
@@ -43,7 +43,7 @@ from events.wellformed import malformed
 
 
 class DeclareOutput(Struct, frozen=True, kw_only=True):
-    """What the seller's facility put out in a contract year; said again it replaces what was said before."""
+    """Output of the seller's facility in a contract year; a new declaration replaces the earlier one."""
 
     caller: Caller
     agreement: UUID
@@ -52,7 +52,7 @@ class DeclareOutput(Struct, frozen=True, kw_only=True):
 
 
 class NotifyShortfall(Struct, frozen=True, kw_only=True):
-    """The seller will not deliver this much more of a year."""
+    """The seller will not deliver this further quantity of a year."""
 
     caller: Caller
     agreement: UUID
@@ -62,7 +62,7 @@ class NotifyShortfall(Struct, frozen=True, kw_only=True):
 
 
 class AssessYear(Struct, frozen=True, kw_only=True):
-    """A timer with the operator's role closes a contract year that has ended."""
+    """Given by a timer with the operator's role: assesses a contract year that has ended."""
 
     caller: Caller
     agreement: UUID
@@ -70,9 +70,8 @@ class AssessYear(Struct, frozen=True, kw_only=True):
 
 
 class AccountState(VolumeState, frozen=True, kw_only=True):
-    """`formula`: what the price clause gives at the end of a year in which nothing was invoiced, or None.
-    `former`: the balances that an earlier version went by, where an audit asks for that.
-    """
+    """`formula`: the price by the price clause at the end of a year without invoices, or None. `former`: use
+    the balances of an earlier version, for an audit."""
 
     formula: Priced | None = None
     former: FormerBalances | None = None
@@ -98,7 +97,8 @@ def declare_output(state: VolumeState, argument: DeclareOutput, moment: Moment) 
 
 
 def notify_shortfall(state: VolumeState, argument: NotifyShortfall, moment: Moment) -> Decision:
-    """As early as the agreement asks, and no more than the year still lacks. Raises Refusals."""
+    """Notifies a shortfall, as early as the agreement requires, for no more than the year still lacks. Raises
+    Refusals."""
     agreement, side = party(state, argument.caller)
     reasons = [
         *_seller_refusals(agreement, side),
@@ -134,7 +134,7 @@ def notify_shortfall(state: VolumeState, argument: NotifyShortfall, moment: Mome
 
 
 def assess_year(state: AccountState, argument: AssessYear, moment: Moment) -> Decision:
-    """The ledger of the year, and the invoice of what it leaves owing. Raises Refusals, or NotDue."""
+    """Records the ledger of the year, and the invoice for what is owed by it. Raises Refusals, or NotDue."""
     agreement = of_timer(state, argument.caller)
     refuse(list(_assessment_refusals(state, agreement, argument.year)))
     assert agreement.starts_on is not None
@@ -203,9 +203,9 @@ def ledger_of(
 
 
 def next_year_end(agreement: Agreement, volumes: Volumes) -> tuple[datetime, int] | None:
-    """When the first year that is not assessed ends. None: no clause, or no year that ends is left.
+    """When the first unassessed year ends. None: there is no clause, or no year left that will be assessed.
 
-    A year that a termination broke off is not assessed: what it owes is for the parties, or their courts.
+    A year broken off by a termination is not assessed: what is owed for it is for the parties or the courts.
     """
     if agreement.standing is None or agreement.starts_on is None:
         return None
@@ -218,7 +218,8 @@ def next_year_end(agreement: Agreement, volumes: Volumes) -> tuple[datetime, int
 
 
 def unpriced_day(agreement: Agreement, volumes: Volumes, now: datetime) -> date | None:
-    """The last day of the year that is to be assessed by the formula, since nothing was invoiced in it."""
+    """The last day of the next year to be assessed, if nothing was invoiced in it, so that its price comes
+    from the formula."""
     found = next_year_end(agreement, volumes)
     if found is None or now < found[0] or volumes.year(found[1]).invoiced_g:
         return None

@@ -1,4 +1,4 @@
-"""The price of a contract year, by which what was not taken or not delivered is paid for."""
+"""The price of a contract year, for quantities that were not taken or not delivered."""
 
 from datetime import date, datetime
 
@@ -18,7 +18,7 @@ from events.vocabulary import BASIS_ELEMENTS, GRAMS_PER_KG, PPB
 
 
 def mean_price(volume: YearVolume) -> Priced | None:
-    """What the year's product cost per kg; None when nothing was invoiced."""
+    """The mean price per kg of the year's product; None when nothing was invoiced."""
     if volume.invoiced_g == 0:
         return None
     mean = round_half_even(volume.invoiced_cents * MICRO_G_PER_KG_PER_CENT, volume.invoiced_g)
@@ -27,10 +27,10 @@ def mean_price(volume: YearVolume) -> Priced | None:
 
 
 def formula_price(terms: AgreementTerms, last_day: date, values: IndexValues, at: datetime) -> Priced | None:
-    """What a spotless lot shipped on the year's last day would cost, as far as is known `at`.
+    """The price of a lot shipped on the year's last day, by the values known `at`.
 
-    Without penalties and without sustainability amounts, since nothing was delivered that could have
-    either. None when no value of the index is known.
+    Without penalties and sustainability amounts, since there is no delivered lot to which they could apply.
+    None when no value of the index is known.
     """
     price = terms.price
     if isinstance(price, MatchedPrice):
@@ -51,7 +51,7 @@ def formula_price(terms: AgreementTerms, last_day: date, values: IndexValues, at
 def year_formula(
     agreement: Agreement, last_day: date, units: IndexUnits, values: IndexValues, at: datetime
 ) -> Priced | None:
-    """As `formula_price`; None too when the terms read an index in another unit than it is published in."""
+    """As `formula_price`; also None when the terms read an index in another unit than the published one."""
     terms = terms_read(agreement, last_day, units)
     return None if unlike_units(terms, units) else formula_price(terms, last_day, values, at)
 
@@ -61,7 +61,7 @@ def _term(rule: str, before: int, after: int, inputs: dict[str, str]) -> Formula
 
 
 def _basis_alone(terms: AgreementTerms, at: datetime) -> Material:
-    """A dry kilogram of the basis elements in equal parts."""
+    """A hypothetical material: one dry kilogram, basis elements in equal parts."""
     elements = BASIS_ELEMENTS[terms.product.basis]
     return Material(
         basis=terms.product.basis,

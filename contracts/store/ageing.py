@@ -1,4 +1,4 @@
-"""How old what is open of one's invoices is: sums over `issued_invoice`, by currency and days overdue."""
+"""Ageing of an organisation's open invoices: sums over `issued_invoice`, by currency and days overdue."""
 
 from datetime import date
 from typing import Final
@@ -9,12 +9,12 @@ from msgspec import Struct
 from events.connections import Connection
 
 BUCKETS: Final = ("not_due", "days_1_30", "days_31_60", "days_61_90", "days_over_90")
-"""Days since the due day; a day that is not known counts as not due."""
+"""Days since the due day; an unknown due day counts as not due."""
 
 
 class Aged(Struct, frozen=True, kw_only=True):
-    """Cents that the organisation is to receive, or not `receivable` to pay. `bucket` is a place in
-    `BUCKETS`; without `counterparty` of all of them."""
+    """Cents that the organisation will receive, or pay if not `receivable`. `bucket` is an index into
+    `BUCKETS`; without `counterparty`, the sum over all."""
 
     currency: str
     receivable: bool
@@ -55,7 +55,7 @@ async def read_ageing(
     counterparty: UUID | None,
     by_counterparty: bool,
 ) -> list[Aged]:
-    """What is open, by its age on `today`: in order of currency, counterparty and who pays."""
+    """Open amounts by their age on `today`, ordered by currency, counterparty and who pays."""
     rows = await connection.fetch(READ, organisation, today, counterparty, by_counterparty)
     return [
         Aged(

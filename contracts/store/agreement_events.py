@@ -1,4 +1,4 @@
-"""The events of one agreement as the journal holds them, for what its parties take away or read of it."""
+"""The events of one agreement from the journal, for its history and its export."""
 
 from collections.abc import Collection
 from uuid import UUID
@@ -7,15 +7,15 @@ from events.codec import decode_event
 from events.connections import Connection
 from events.envelope import Recorded
 
-# An agreement is the key of its events, whichever they are.
+# All events of an agreement have it as their key.
 READ = """
 select body, chain from record.journal
 where stream = 'contracts' and lane = $1 and key = $2 and type = any($3::text[])
 order by position
 """
 
-# Apart from its deliveries, which may be thousands: these types are those of an index of their own.
-# `offset 0` keeps the order of the page from being looked for in the whole lane.
+# Without its deliveries, which may be thousands: these types have an index of their own. `offset 0` prevents
+# a plan that scans the whole lane for the order of the page.
 READ_LIFE = """
 select body, chain from (
     select position, type, body, chain from record.journal
@@ -33,7 +33,7 @@ where position > $3 and position <= $4 and ($5::text[] is null or type = any($5)
 order by position limit $6
 """
 
-# A payment is told under the agreement of its first part, and may name invoices of others.
+# A payment has the agreement of its first part as key, and may name invoices of others.
 READ_PAYMENTS = """
 with named as materialized (
     select lane, market, payment from payment_part where agreement = $2
@@ -58,7 +58,7 @@ order by position limit $4
 async def load_events(
     connection: Connection, lane: int, agreement: UUID, types: Collection[str]
 ) -> list[Recorded]:
-    """Of these types, in order."""
+    """The agreement's events of these types, in order."""
     rows = await connection.fetch(READ, lane, str(agreement), list(types))
     return [decode_event(row["body"], row["chain"]) for row in rows]
 
@@ -73,7 +73,7 @@ async def load_life(
     types: Collection[str] | None = None,
     limit: int | None = None,
 ) -> list[Recorded]:
-    """What makes the agreement what it is, of these types or all, up to position `to`, in order."""
+    """The agreement's events, of these types or all, after position `after` up to `to`, in order."""
     named = None if types is None else list(types)
     rows = await connection.fetch(READ_LIFE, lane, str(agreement), after, to, named, limit)
     return [decode_event(row["body"], row["chain"]) for row in rows]
@@ -82,6 +82,6 @@ async def load_life(
 async def load_payments(
     connection: Connection, lane: int, agreement: UUID, *, after: int, limit: int
 ) -> list[Recorded]:
-    """What was said of payments that name an invoice of the agreement, in order."""
+    """The events of payments that name an invoice of the agreement, in order."""
     rows = await connection.fetch(READ_PAYMENTS, lane, agreement, after, limit)
     return [decode_event(row["body"], row["chain"]) for row in rows]

@@ -27,7 +27,7 @@ Step: TypeAlias = tuple[Recorded, LifecycleFact]
 
 
 class AgreementPlace(Struct, frozen=True, kw_only=True):
-    """What never changes of an agreement."""
+    """What never changes in an agreement."""
 
     lane: int
     market: UUID
@@ -37,7 +37,7 @@ class AgreementPlace(Struct, frozen=True, kw_only=True):
 
 
 class ProposalRow(Struct, frozen=True, kw_only=True):
-    """Terms as they were proposed; `proposed_by` None: they came of a match."""
+    """Terms as they were proposed; `proposed_by` None: they come from a match."""
 
     proposal: int
     position: int
@@ -48,7 +48,8 @@ class ProposalRow(Struct, frozen=True, kw_only=True):
 
 
 async def apply(connection: Connection, steps: Sequence[Step]) -> None:
-    """Fold the agreements that the events name, and write each once. LookupError when one is missing."""
+    """Folds the events into their agreements, and writes each agreement once. LookupError when one is
+    missing."""
     named = {key_of(event, fact) for event, fact in steps if not isinstance(fact, AgreementDrafted)}
     named -= {key_of(event, fact) for event, fact in steps if isinstance(fact, AgreementDrafted)}
     stored = await load_agreements(connection, sorted(named))
@@ -157,7 +158,7 @@ join agreement a on a.lane = n.lane and a.market = n.market and a.agreement = n.
 
 
 async def load_agreements(connection: Connection, keys: Sequence[AgreementKey]) -> dict[UUID, Agreement]:
-    """Those of the keys that exist; under their lane for what is decided on them."""
+    """The agreements that exist among the keys; under their lane's lock when they are read for a decision."""
     if not keys:
         return {}
     rows = await connection.fetch(READ_STATES, *(list(column) for column in zip(*keys, strict=True)))
@@ -170,7 +171,7 @@ select match from agreement where lane = $1 and match = any($2::uuid[])
 
 
 async def matched(connection: Connection, lane: int, matches: Sequence[UUID]) -> set[UUID]:
-    """Matches of the lane that have their agreement."""
+    """The matches that already have an agreement."""
     return {row["match"] for row in await connection.fetch(MATCHED, lane, list(matches))}
 
 
@@ -181,7 +182,8 @@ where agreement = $1 and ($2::uuid is null or $2 in (seller, buyer))
 
 
 async def locate(connection: Connection, organisation: UUID | None, agreement: UUID) -> AgreementPlace | None:
-    """None when the agreement is unknown or the organisation is no party to it; None: anyone's."""
+    """None when the agreement is unknown or the organisation is no party to it; `organisation` None: any
+    party's."""
     row = await connection.fetchrow(LOCATE, agreement, organisation)
     return None if row is None else AgreementPlace(**row)
 
@@ -194,7 +196,7 @@ select body from agreement where agreement = $1 and ($2::uuid is null or $2 in (
 async def load_agreement(
     connection: Connection, organisation: UUID | None, agreement: UUID
 ) -> Agreement | None:
-    """None as `locate`."""
+    """None as in `locate`."""
     body = await connection.fetchval(READ_ONE, agreement, organisation)
     return None if body is None else _agreements.decode(body)
 
@@ -221,8 +223,8 @@ where ($1::uuid is null or agreement < $1) and ($2::uuid is null or market = $2)
 order by agreement desc limit $4
 """
 
-# Those that are not in force yet, or rest, are few beside those that are or have ended: they have indexes of
-# their own, which ask for them by these names.
+# Agreements that are suspended or not in force yet are few: partial indexes list them, if the query names
+# these statuses.
 PENDING: Final[frozenset[AgreementStatus]] = frozenset(
     {"draft", "term_sheet", "binding_subject_to_cp", "suspended_fm"}
 )
@@ -240,7 +242,7 @@ async def list_agreements(
     after: UUID | None = None,
     limit: int,
 ) -> list[Agreement]:
-    """At most `limit`, the newest first; of all organisations for None."""
+    """At most `limit`, the newest first; `organisation` None: of all."""
     if organisation is None:
         every = READ_ALL_PENDING if status in PENDING else READ_ALL
         rows = await connection.fetch(every, after, market, status, limit)
@@ -259,7 +261,7 @@ where agreement = $1 and proposal = any($2::bigint[]) order by proposal
 async def load_proposals(
     connection: Connection, agreement: UUID, proposals: Sequence[int]
 ) -> list[ProposalRow]:
-    """Those of the numbers that were made, in their order."""
+    """The existing proposals with these numbers, in order."""
     rows = await connection.fetch(READ_PROPOSALS, agreement, list(proposals))
     return [_proposal(row) for row in rows]
 

@@ -1,4 +1,4 @@
-"""What each fact of the contracts stream does to the tables."""
+"""Applies facts of the contracts stream to the tables."""
 
 from collections.abc import Sequence
 
@@ -23,10 +23,10 @@ from events.payment_events import InvoiceReferenced
 
 
 async def apply(connection: Connection, events: Sequence[Recorded]) -> None:
-    """Bring the tables past events of the contracts stream, in a constant number of statements.
+    """Applies events of the contracts stream to the tables, in a constant number of statements.
 
-    Events of one lane come in order of position. RowCountWrong or LookupError when tables and record have
-    parted, ValueError for a fact that no table is placed for.
+    Events of one lane come in order of position. RowCountWrong or LookupError when tables and record do not
+    agree, ValueError for a fact without a table.
     """
     lifecycle = [(event, event.data) for event in events if isinstance(event.data, LifecycleFact)]
     volume = [(event, event.data) for event in events if isinstance(event.data, VolumeFact)]
@@ -69,7 +69,7 @@ async def apply(connection: Connection, events: Sequence[Recorded]) -> None:
 
 
 async def _told(connection: Connection, events: Sequence[Recorded]) -> None:
-    """What is said of invoices and payments, what is contested, and values of indices."""
+    """Applies facts about invoices, payments, contests and index values."""
     payment = [(event, event.data) for event in events if isinstance(event.data, PaymentFact)]
     if payment:
         await payments.apply(connection, payment)

@@ -1,4 +1,4 @@
-"""The `body` columns: a struct as canonical JSON, so that the same state is the same bytes."""
+"""The `body` columns: a struct as canonical JSON, so that equal states have equal bytes."""
 
 import msgspec
 from msgspec import Struct

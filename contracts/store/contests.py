@@ -1,4 +1,4 @@
-"""What waits to be settled between the sides of agreements: table `contest`."""
+"""Open disputes between the sides of agreements: table `contest`."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -27,7 +27,7 @@ class OpenContest(Struct, frozen=True, kw_only=True):
 
 
 class ListedContest(OpenContest, frozen=True, kw_only=True):
-    """`delivery` None: of a declaration."""
+    """`delivery` None: the dispute is about a declaration."""
 
     agreement: Agreement
     delivery: Delivery | None
@@ -38,7 +38,7 @@ class ListedContest(OpenContest, frozen=True, kw_only=True):
         return self.since, of.subject, of.kind, of.number
 
 
-# A row that is settled stays, so that the same is contested anew in its place.
+# A settled row stays, and is reused if the same is contested again.
 BEGIN = """
 insert into contest (lane, market, agreement, subject, kind, number, seller, buyer, contested_time)
 select n.lane, n.market, n.agreement, n.subject, n.kind, n.number, a.seller, a.buyer, n.contested_time
@@ -50,7 +50,7 @@ on conflict (lane, market, agreement, subject, kind, number)
     do update set contested_time = excluded.contested_time
 """
 
-# Most weighings end nothing: no row says that.
+# Most weighings end no dispute, and need no row.
 END = """
 update contest c set contested_time = null
 from unnest($1::bigint[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::bigint[])
@@ -61,7 +61,8 @@ where c.lane = n.lane and c.market = n.market and c.agreement = n.agreement and 
 
 
 async def apply(connection: Connection, steps: Sequence[tuple[Recorded, ContestFact]]) -> None:
-    """What each subject comes to after all of the steps; a wait lasts from the newest fact that began it."""
+    """Writes the final state of each subject after all steps; a dispute lasts from the newest fact that began
+    it."""
     begun: dict[tuple[object, ...], datetime | None] = {}
     ended: dict[tuple[object, ...], None] = {}
     for event, fact in steps:
@@ -81,7 +82,7 @@ async def apply(connection: Connection, steps: Sequence[tuple[Recorded, ContestF
         expect_rows(status, len(rows), "contest insert")
 
 
-# Of each kind by itself: many of one hide none of another.
+# Limited per kind, so that many of one kind hide none of another.
 READ_OLDEST = """
 select o.* from unnest($1::text[]) as k (kind)
 cross join lateral (
@@ -101,7 +102,7 @@ async def oldest(connection: Connection, *, limit: int) -> list[OpenContest]:
 
 
 async def counted(connection: Connection) -> Mapping[ContestKind, int]:
-    """How many of each kind wait."""
+    """How many disputes of each kind are open."""
     found = {row["kind"]: row["waiting"] for row in await connection.fetch(COUNT)}
     return {kind: found.get(kind, 0) for kind in KINDS}
 

@@ -24,7 +24,7 @@ DeliveryKey: TypeAlias = tuple[int, UUID, UUID]
 
 
 class DeliveryPlace(Struct, frozen=True, kw_only=True):
-    """What never changes of a delivery."""
+    """What never changes in a delivery."""
 
     lane: int
     market: UUID
@@ -34,7 +34,8 @@ class DeliveryPlace(Struct, frozen=True, kw_only=True):
 
 
 async def apply(connection: Connection, steps: Sequence[tuple[Recorded, DeliveryFact]]) -> None:
-    """Fold the deliveries that the events name, and write each once. LookupError when one is missing."""
+    """Folds the events into their deliveries, and writes each delivery once. LookupError when one is
+    missing."""
     named = {key_of(event, fact) for event, fact in steps}
     shipped = {key_of(event, fact) for event, fact in steps if isinstance(fact, DeliveryShipped)}
     before = await load_deliveries(connection, sorted(named - shipped))
@@ -46,7 +47,7 @@ async def apply(connection: Connection, steps: Sequence[tuple[Recorded, Delivery
     shipped_times = {fact.delivery: event.time for event, fact in steps if isinstance(fact, DeliveryShipped)}
     times = {fact.delivery: event.time for event, fact in steps}
     new = [(keys[each], after[each]) for each in keys if each not in before]
-    # first what was rejected, whose lot number is free then
+    # rejected ones first, since that makes their lot numbers free
     await _update(connection, [(keys[each], after[each]) for each in keys if each in before], times)
     await _insert(connection, new, shipped_times, times)
     await _update(connection, [each for each in new if each[1].returned], times)
@@ -134,7 +135,8 @@ async def _update(
 
 
 def _returned(of: Delivery) -> str | None:
-    """Passports of what went back, as the text of an array: unnest would take one of arrays apart."""
+    """Passports of returned material, as the text of an array, since unnest would flatten an array of
+    arrays."""
     found = sorted({str(each.declared.passport) for each in of.returned if each.declared.passport})
     return "{" + ",".join(found) + "}" if found else None
 
@@ -151,7 +153,7 @@ join delivery d on d.delivery = n.delivery and d.lane = n.lane and d.market = n.
 
 
 async def load_deliveries(connection: Connection, keys: Sequence[DeliveryKey]) -> dict[UUID, Delivery]:
-    """Those of the keys that exist; under their lane for what is decided on them."""
+    """The deliveries that exist among the keys; under their lane's lock when they are read for a decision."""
     if not keys:
         return {}
     rows = await connection.fetch(READ_STATES, *(list(column) for column in zip(*keys, strict=True)))
@@ -170,7 +172,7 @@ where d.status not in ('rejected', 'withdrawn')
 async def known_lots(
     connection: Connection, lots: Sequence[tuple[int, UUID, UUID, str]]
 ) -> set[tuple[UUID, str]]:
-    """(agreement, lot number) of those that were shipped, and neither rejected nor withdrawn."""
+    """The (agreement, lot number) pairs that were shipped, and neither rejected nor withdrawn."""
     if not lots:
         return set()
     rows = await connection.fetch(READ_LOTS, *(list(column) for column in zip(*lots, strict=True)))
@@ -185,7 +187,7 @@ order by position desc limit 1
 
 
 async def rejected_last(connection: Connection, key: AgreementKey, lot_number: str) -> UUID | None:
-    """The delivery of the lot under the agreement that was rejected last."""
+    """The lot's last rejected delivery under the agreement."""
     found: UUID | None = await connection.fetchval(READ_REJECTED_LAST, *key, lot_number)
     return found
 
@@ -198,7 +200,7 @@ order by delivery
 
 
 async def sent_for(connection: Connection, key: AgreementKey, delivery: UUID) -> tuple[Delivery, ...]:
-    """A delivery under the agreement, and what was shipped to stand in for it."""
+    """A delivery under the agreement, and the deliveries shipped to replace it."""
     rows = await connection.fetch(READ_SENT_FOR, *key, delivery)
     return tuple(_deliveries.decode(row["body"]) for row in rows)
 
@@ -215,7 +217,7 @@ order by delivery desc limit $4
 async def shipped_of_number(
     connection: Connection, seller: UUID, lot_number: str, but_for: UUID, *, limit: int
 ) -> tuple[Delivery, ...]:
-    """Under any agreement of the seller, whatever the case of the number; the newest first."""
+    """Deliveries with this lot number, in any case, under any agreement of the seller; the newest first."""
     rows = await connection.fetch(READ_OF_NUMBER, seller, lot_number, but_for, limit)
     return tuple(_deliveries.decode(row["body"]) for row in rows)
 
@@ -250,7 +252,7 @@ order by period_start desc limit 1
 async def last_settled(
     connection: Connection, key: AgreementKey
 ) -> tuple[tuple[UUID, date] | None, datetime | None]:
-    """The delivery that left last, with its day; the start of the last quarter that was settled."""
+    """The last shipped delivery, with its day, and the start of the last settled quarter."""
     row = await connection.fetchrow(READ_LAST_SHIPPED, *key)
     quarter: datetime | None = await connection.fetchval(READ_LAST_QUARTER, *key)
     return None if row is None else (row["delivery"], row["shipped_on"]), quarter
@@ -269,8 +271,8 @@ order by d.shipped_on, d.delivery
 
 
 class ShippedLot(Struct, frozen=True, kw_only=True):
-    """`match`: of whose contract it is; `shipped_at`: the day where the record kept no time. Both None where
-    they were not read."""
+    """`match`: the match of its contract; `shipped_at`: the day, if the record has no time. Both None if they
+    were not read."""
 
     match: UUID | None = None
     shipped_at: datetime | None = None
@@ -288,7 +290,8 @@ async def accepted_between(
     *,
     limit: int,
 ) -> list[ShippedLot]:
-    """Shipped from `since` to before `until` and accepted since; of all markets and everybody for None."""
+    """Deliveries shipped from `since` to before `until` and accepted; None: of all markets, of all
+    organisations."""
     rows = await connection.fetch(READ_ACCEPTED, market, since, until, organisation, limit)
     return [
         ShippedLot(
@@ -311,7 +314,7 @@ order by delivery
 
 
 async def shipped_of_passports(connection: Connection, passports: Sequence[UUID]) -> list[ShippedLot]:
-    """Deliveries of whatever agreement that name one of the passports, neither rejected nor withdrawn."""
+    """Deliveries of any agreement that name one of the passports, neither rejected nor withdrawn."""
     rows = await connection.fetch(READ_OF_PASSPORTS, passports) if passports else []
     return [
         ShippedLot(seller=row["seller"], buyer=row["buyer"], delivery=_deliveries.decode(row["body"]))
@@ -325,7 +328,8 @@ select body from delivery where passport is not null and passport = $1 order by 
 
 
 async def journeys_of(connection: Connection, passport: UUID, *, limit: int) -> list[Delivery]:
-    """The newest that name the passport and that row-level security shows to the reader, in their order."""
+    """The newest deliveries that name the passport and that row-level security shows to the reader, in
+    order."""
     rows = await connection.fetch(READ_JOURNEYS, passport, limit)
     return [_deliveries.decode(row["body"]) for row in reversed(rows)]
 
@@ -337,7 +341,8 @@ where delivery = $1 and ($2::uuid is null or $2 in (seller, buyer))
 
 
 async def locate(connection: Connection, organisation: UUID | None, delivery: UUID) -> DeliveryPlace | None:
-    """None when the delivery is unknown or the organisation is no party to it; None: anyone's."""
+    """None when the delivery is unknown or the organisation is no party to it; `organisation` None: any
+    party's."""
     row = await connection.fetchrow(LOCATE, delivery, organisation)
     return None if row is None else DeliveryPlace(**row)
 
@@ -348,7 +353,7 @@ select body from delivery where delivery = $1
 
 
 async def load_delivery(connection: Connection, delivery: UUID) -> Delivery | None:
-    """As row-level security shows it to the reader."""
+    """The delivery, if row-level security shows it to the reader."""
     body = await connection.fetchval(READ_ONE, delivery)
     return None if body is None else _deliveries.decode(body)
 

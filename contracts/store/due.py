@@ -1,4 +1,4 @@
-"""What the clock alone changes: agreements by their status, their volumes, and deliveries nobody acts on."""
+"""What is due by the clock alone: changes of status, of volumes, and of deliveries on which nobody acts."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
@@ -22,7 +22,7 @@ where a.lane = n.lane and a.market = n.market and a.agreement = n.agreement
 
 
 async def apply(connection: Connection, changed: Collection[AgreementKey]) -> None:
-    """Set when the clock next changes the volumes of agreements that have just changed."""
+    """Stores when the clock next changes the volumes of agreements that have just changed."""
     keys = sorted(changed)
     agreements = await load_agreements(connection, keys)
     volumes = await load_volumes(connection, keys)
@@ -31,7 +31,7 @@ async def apply(connection: Connection, changed: Collection[AgreementKey]) -> No
     expect_rows(status, len(rows), "agreement volume_due_time")
 
 
-# Agreements of a stopped lane wait: a command for them would only be refused.
+# Agreements of a stopped lane are left out: a command for them would only be refused.
 READ_DUE = """
 select lane, market, agreement, seller, buyer, due_time from agreement
 where due_time <= $1 and (due_time, agreement) > ($3, $4)
@@ -58,7 +58,7 @@ order by due_time, delivery limit $2
 async def due_agreements(
     connection: Connection, now: datetime, limit: int, *, after: Mark = START
 ) -> Found[AgreementPlace]:
-    """A long-stop date passed, a suspension is over, or a term."""
+    """Agreements whose long-stop date has passed, or whose suspension or term is over."""
     rows = await connection.fetch(READ_DUE, now, limit, *after)
     return Found(places=tuple(_agreement(row) for row in rows), reached=_reached(rows, limit, "agreement"))
 
@@ -66,7 +66,7 @@ async def due_agreements(
 async def due_volumes(
     connection: Connection, now: datetime, limit: int, *, after: Mark = START
 ) -> Found[AgreementPlace]:
-    """Notice of a nomination is over, or a contract year."""
+    """Agreements with a nomination whose notice is over, or a contract year that has ended."""
     rows = await connection.fetch(READ_VOLUME_DUE, now, limit, *after)
     return Found(places=tuple(_agreement(row) for row in rows), reached=_reached(rows, limit, "agreement"))
 
@@ -74,7 +74,8 @@ async def due_volumes(
 async def due_deliveries(
     connection: Connection, now: datetime, limit: int, *, after: Mark = START
 ) -> Found[DeliveryPlace]:
-    """The time to lodge an assay is out, or the buyer is called upon, or its act deemed done."""
+    """Deliveries whose time to submit assays is over, or whose buyer is to be called upon or its act deemed
+    done."""
     rows = await connection.fetch(READ_DELIVERY_DUE, now, limit, *after)
     places = tuple(
         DeliveryPlace(
@@ -104,7 +105,7 @@ def _reached(rows: Sequence[asyncpg.Record], limit: int, subject: str) -> Mark:
 
 
 async def longest_due(connection: Connection, now: datetime) -> dict[str, timedelta]:
-    """By kind of what timers do, for how long the oldest agreement has been due; zero when none is."""
+    """By kind of timer command, how long the oldest agreement has been due; zero when none is."""
     found: dict[str, Found[Any]] = {
         "agreement": await due_agreements(connection, now, 1),
         "volumes": await due_volumes(connection, now, 1),

@@ -74,7 +74,7 @@ async def apply(connection: Connection, steps: Sequence[tuple[Recorded, IndexPub
     expect_rows(status, len(rows), "index_value insert")
 
 
-# Periods are the same or lie apart, so of those that begin before a window only the last can reach into it.
+# Periods are equal or disjoint, so of those that begin before a window only the last can reach into it.
 READ_VALUES = """
 select v.code, v.period_start, v.period_end, v.published_at, v.amount_micro, v.as_of, v.source
 from unnest($1::bigint[], $2::text[], $3::timestamptz[], $4::timestamptz[]) as n (lane, code, start, "end")
@@ -90,7 +90,7 @@ order by v.code, v.period_start, v.published_at
 
 
 async def load_values(connection: Connection, windows: Sequence[Window]) -> dict[str, list[IndexValue]]:
-    """Of every code that is asked for; where windows of a code overlap, each value once."""
+    """The values of every window; where windows of a code overlap, each value once."""
     found: dict[str, list[IndexValue]] = {window.code: [] for window in windows}
     if not windows:
         return found
@@ -121,7 +121,7 @@ join price_index i on i.lane = n.lane and i.code = n.code
 
 
 async def load_units(connection: Connection, places: Collection[tuple[int, str]]) -> dict[str, IndexUnit]:
-    """Of those codes (lane, code) that anything was published under."""
+    """The units of those (lane, code) that have values."""
     if not places:
         return {}
     rows = await connection.fetch(READ_UNITS, *(list(column) for column in zip(*places, strict=True)))
@@ -134,19 +134,19 @@ select code from price_index order by code limit $1
 
 
 async def load_codes(connection: Connection, *, limit: int) -> list[str]:
-    """At most `limit` codes that anything was published under."""
+    """At most `limit` codes that have values."""
     return [row["code"] for row in await connection.fetch(READ_CODES, limit)]
 
 
 class ListedIndex(Struct, frozen=True, kw_only=True):
-    """`values` counts restatements too; `newest`: of the newest period, as it was published last."""
+    """`values` counts restatements too; `newest`: the last published value of the newest period."""
 
     index: IndexRow
     values: int
     newest: IndexValue
 
 
-# Few indices, each with some thousand values at most: a page counts those of its own.
+# There are few indices, with some thousand values at most: counting those of a page is cheap.
 READ_INDEX_PAGE = """
 select i.code, i.currency, i.per, i.rate_of, i.position, c.counted,
     v.period_start, v.period_end, v.published_at, v.amount_micro, v.as_of, v.source

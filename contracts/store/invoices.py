@@ -80,7 +80,7 @@ order by i.position
 async def load_invoices(
     connection: Connection, keys: Sequence[tuple[int, UUID, UUID, UUID]]
 ) -> dict[UUID, list[InvoiceSettled]]:
-    """Of every delivery asked for (lane, market, agreement, delivery), in the order of the record."""
+    """The invoices of the deliveries (lane, market, agreement, delivery), in the order of the record."""
     found: dict[UUID, list[InvoiceSettled]] = {key[3]: [] for key in keys}
     if keys:
         for row in await connection.fetch(READ_INVOICES, *(list(col) for col in zip(*keys, strict=True))):
@@ -116,7 +116,7 @@ async def list_invoices(
 
 
 class Issue(Struct, frozen=True, kw_only=True):
-    """When an invoice was recorded; `shipped_on` of what is of no delivery is None."""
+    """When an invoice was recorded; `shipped_on` is None for an invoice without a delivery."""
 
     issued_at: datetime
     shipped_on: date | None
@@ -131,7 +131,7 @@ where i.agreement = $1 and i.invoice = any($2::uuid[])
 """
 
 
-# Null where a journal that was trimmed before the column came held the shipment no longer.
+# Null if the journal was trimmed before this column existed and no longer had the shipment.
 READ_SHIPPED_TIMES = """
 select delivery, shipped_time, shipped_on from delivery
 where agreement = $1 and delivery = any($2::uuid[]) and shipped_time is not null
@@ -141,7 +141,7 @@ where agreement = $1 and delivery = any($2::uuid[]) and shipped_time is not null
 async def issues(
     connection: Connection, agreement: UUID, invoices: Collection[UUID], deliveries: Collection[UUID]
 ) -> dict[UUID, Issue]:
-    """Of each invoice by its id, and of each delivery's provisional one by the delivery's."""
+    """The issue of each invoice by its id, and of each provisional one by its delivery's id."""
     found: dict[UUID, Issue] = {}
     if invoices:
         for row in await connection.fetch(READ_ISSUES, agreement, list(invoices)):

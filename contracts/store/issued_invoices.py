@@ -1,4 +1,4 @@
-"""Invoices of every kind as they are issued, with the day that they are due: table `issued_invoice`."""
+"""All invoices as they are issued, with their due days: table `issued_invoice`."""
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
@@ -18,16 +18,16 @@ from events.payment_events import InvoiceReferenced
 from events.row_counts import expect_rows
 
 Issuing: TypeAlias = DeliveryShipped | InvoiceSettled
-"""What issues an invoice; a shipment its provisional one."""
+"""The facts that issue an invoice; a shipment issues its provisional one."""
 Issued: TypeAlias = Settles | Literal["provisional"]
 ALWAYS: Final = datetime.min.replace(tzinfo=UTC)
-"""Before any instant, and what the table keeps where the journal lacks one."""
+"""Before any instant; the table contains it where the journal has no time."""
 FOR_EVER: Final = datetime.max.replace(tzinfo=UTC)
 FIRST: Final = UUID(int=0)
 
 
 def known(instant: datetime) -> datetime | None:
-    """The driver reads -infinity as an instant without a zone."""
+    """None for an unknown instant; asyncpg reads -infinity as an instant without a zone."""
     return None if instant.tzinfo is None else instant
 
 
@@ -51,8 +51,8 @@ join delivery d
 
 
 async def apply(connection: Connection, steps: Sequence[tuple[Recorded, Issuing]]) -> None:
-    """A row for each invoice; its agreement and its delivery stand already. A shipment that its index could
-    not price has none."""
+    """Writes a row per invoice; its agreement and delivery must be written before. A shipment whose index had
+    no value has none."""
     steps = [(event, fact) for event, fact in steps if fact.lines or isinstance(fact, InvoiceSettled)]
     if not steps:
         return
@@ -102,7 +102,7 @@ async def apply(connection: Connection, steps: Sequence[tuple[Recorded, Issuing]
     expect_rows(status, len(rows), "issued_invoice insert")
 
 
-# The newest of a side counts; the other side's stays.
+# The newest reference of a side replaces its earlier one, not the other side's.
 UPDATE_REFERENCES = """
 update issued_invoice i set
     seller_reference = coalesce(s.reference, i.seller_reference),

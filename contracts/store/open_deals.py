@@ -1,4 +1,4 @@
-"""What still binds an organisation: agreements by market, deliveries, and what is to be paid."""
+"""Open obligations of an organisation: agreements by market, deliveries, and payments."""
 
 from uuid import UUID
 
@@ -18,8 +18,7 @@ where lane = $1 and market = $2 and buyer = $3 and status not in ('expired', 'te
 
 
 async def binding(connection: Connection, lane: int, market: UUID, organisation: UUID) -> tuple[UUID, ...]:
-    """Agreements that bind it, or would by the other side's word alone, as its binding
-    signature is on the table."""
+    """Agreements that bind it, or that the other side's signature alone would make binding."""
     rows = await connection.fetch(READ_AGREEMENTS, lane, market, organisation)
     found = [_agreements.decode(row["body"]) for row in rows]
     return tuple(sorted(each.agreement for each in found if _holds(each, organisation)))
@@ -43,7 +42,7 @@ where buyer = $1 and status in ('shipped', 'weighed', 'before_umpire', 'assayed'
 order by delivery
 """
 
-# A body names returns only where some were declared.
+# A body has the member `returns` only if some were declared.
 READ_RETURNS = """
 select body from delivery
 where (seller = $1 or buyer = $1) and status = 'accepted' and position('"returns"'::bytea in body) > 0
@@ -51,8 +50,7 @@ where (seller = $1 or buyer = $1) and status = 'accepted' and position('"returns
 
 
 async def deliveries(connection: Connection, organisation: UUID) -> tuple[UUID, ...]:
-    """Those that are neither accepted nor rejected nor lost, and those of which a return is declared and not
-    settled."""
+    """Deliveries that are not accepted, rejected or lost, and those with an open return."""
     found = [row["delivery"] for row in await connection.fetch(READ_DELIVERIES, organisation)]
     accepted = [_deliveries.decode(row["body"]) for row in await connection.fetch(READ_RETURNS, organisation)]
     return tuple(sorted([*found, *(of.shipped.delivery for of in accepted if of.returning is not None)]))
@@ -78,12 +76,12 @@ order by payment
 
 
 async def invoices(connection: Connection, organisation: UUID, market: UUID | None) -> tuple[UUID, ...]:
-    """To be paid by it or to it, of one market or of all."""
+    """Open invoices that it has to pay or to receive, of one market or of all."""
     return tuple(row["invoice"] for row in await connection.fetch(READ_INVOICES, organisation, market))
 
 
 async def statements(connection: Connection, organisation: UUID, market: UUID | None) -> tuple[UUID, ...]:
-    """Payments of either side that wait for their payee's word."""
+    """Payments of either side that wait for the payee's confirmation."""
     return tuple(row["payment"] for row in await connection.fetch(READ_STATEMENTS, organisation, market))
 
 

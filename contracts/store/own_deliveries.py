@@ -16,7 +16,8 @@ from events.vocabulary import Side
 
 
 class OwnDelivery(Struct, frozen=True, kw_only=True):
-    """`changed_at` None: the journal lacked its newest event when instants came to be kept."""
+    """`changed_at` None: unknown, since the journal no longer had its newest event when the column was
+    added."""
 
     market: UUID
     seller: UUID
@@ -27,7 +28,7 @@ class OwnDelivery(Struct, frozen=True, kw_only=True):
 
 
 class Wanted(Struct, frozen=True, kw_only=True):
-    """Deliveries of an organisation; days are half-open."""
+    """A query for deliveries of an organisation; its range of days is half-open."""
 
     organisation: UUID
     side: Side | None = None
@@ -59,8 +60,8 @@ join agreement a on a.agreement = p.agreement
 order by p.delivery desc
 """
 
-# What may wait for somebody: not decided, without a final invoice, or with a return. A superset, since
-# objections end by the clock. Each side has an index of these alone.
+# Deliveries that may wait for somebody: undecided, without a final invoice, or with a return. A superset,
+# since the time for objections ends by the clock. Each side has an index of these alone.
 READ_WAITING = READ_NEWEST.replace(" and shipped_on < $8", " and shipped_on < $8 and may_wait")
 
 READ_CHANGED = """
@@ -97,7 +98,7 @@ async def list_newest(
 async def list_waiting(
     connection: Connection, wanted: Wanted, *, after: UUID | None, limit: int
 ) -> list[OwnDelivery]:
-    """As `list_newest`, of those that may wait for a side or the operator."""
+    """As `list_newest`, for those that may wait for a side or the operator."""
     rows = await connection.fetch(READ_WAITING, *_arguments(wanted, after), limit)
     return _own(rows)
 
@@ -108,7 +109,7 @@ select distinct delivery from invoice where agreement = any($1::uuid[]) and deli
 
 
 async def invoiced(connection: Connection, deliveries: Iterable[Delivery]) -> frozenset[UUID]:
-    """Those with an invoice beside their provisional one."""
+    """The deliveries that have an invoice besides the provisional one."""
     asked = [each.shipped for each in deliveries if each.status in ("accepted", "lost")]
     if not asked:
         return frozenset()
@@ -117,7 +118,7 @@ async def invoiced(connection: Connection, deliveries: Iterable[Delivery]) -> fr
     return frozenset(row["delivery"] for row in rows)
 
 
-# Few lots go back: bodies are read of those alone.
+# Returns are few: only their bodies are read.
 READ_RETURNED = """
 select contract_year, body from delivery
 where agreement = $1 and status = 'accepted' and position('"returns"'::bytea in body) > 0
@@ -125,7 +126,7 @@ where agreement = $1 and status = 'accepted' and position('"returns"'::bytea in 
 
 
 async def returned_by_year(connection: Connection, agreement: UUID) -> dict[int, int]:
-    """Grams of basis that went back of what was accepted, by contract year."""
+    """Returned grams of basis of accepted deliveries, by contract year."""
     sums: dict[int, int] = {}
     for row in await connection.fetch(READ_RETURNED, agreement):
         year = row["contract_year"]
@@ -165,7 +166,7 @@ _agreements = msgspec.json.Decoder(Agreement)
 
 
 def _own(rows: Sequence[asyncpg.Record]) -> list[OwnDelivery]:
-    """Most deliveries of a page are of a few agreements."""
+    """Decodes each agreement once, since most deliveries of a page are of a few."""
     agreed = {row["agreement"]: row["agreed"] for row in rows}
     agreements = {each: _agreements.decode(body) for each, body in agreed.items()}
     return [_of(row, agreements[row["agreement"]]) for row in rows]

@@ -1,4 +1,4 @@
-"""Invoices of an organisation over all its agreements, by day, issue or change, with what they are of."""
+"""Invoices of an organisation over all its agreements, by due day, issue or change, with their deliveries."""
 
 from collections.abc import Collection
 from datetime import date, datetime
@@ -20,14 +20,14 @@ Order: TypeAlias = Literal["due_on", "issued_at", "updated_at"]
 
 
 class IssuedInvoice(Struct, frozen=True, kw_only=True):
-    """`issued_at` and `due_on` None: the journal lacked the shipment when they came to be kept. `credited_by`
-    of a provisional one: what has taken it back. `corrects`: the provisional one that it takes back, or the
-    final one of what goes back. With the lot and body of its delivery, where it has one, and with its own
-    body, which a provisional one has not.
+    """`issued_at` and `due_on` None: unknown, since the journal no longer had the shipment when the columns
+    were added. `credited_by`: the invoice that credits a provisional one. `corrects`: the provisional invoice
+    that it credits, or the final one of returned material. It has the lot and body of its delivery, if any,
+    and its own body, except for a provisional one.
 
-    `received_cents` have been paid, `stated_cents` wait for the payee's word, `set_off_cents` are met by
-    others of its delivery; nothing is left of it since `settled_on`. `changed_at`: the newest fact of it, of
-    a payment that names it, or of another invoice of its delivery.
+    `received_cents` are paid, `stated_cents` wait for the payee's confirmation, `set_off_cents` are set off
+    against others of its delivery; nothing is open since `settled_on`. `changed_at`: the time of the newest
+    fact about it, about a payment that names it, or about another invoice of its delivery.
     """
 
     lane: int
@@ -62,12 +62,12 @@ class IssuedInvoice(Struct, frozen=True, kw_only=True):
 
     @property
     def delivered(self) -> Delivery | None:
-        """Decoded anew each time; None of an invoice of no delivery."""
+        """Its delivery, decoded at each call; None for an invoice without one."""
         return None if self.delivery_body is None else _deliveries.decode(self.delivery_body)
 
     def fact(self, delivered: Delivery | None) -> Issuing:
-        """What issued it, decoded anew each time; a provisional one the shipment. LookupError where it was
-        not read."""
+        """The fact that issued it, decoded at each call; the shipment for a provisional one. LookupError if
+        it was not read."""
         if self.settled_body is not None:
             return _settled.decode(self.settled_body)
         if self.settles != "provisional" or delivered is None:
@@ -79,15 +79,16 @@ class IssuedInvoice(Struct, frozen=True, kw_only=True):
         return self.total_cents - self.received_cents - self.set_off_cents
 
     def overdue_days(self, today: date) -> int:
-        """Since it was due, while something is left of it."""
+        """Days since it was due, while something is open."""
         if not self.outstanding_cents or self.due_on is None:
             return 0
         return max((today - self.due_on).days, 0)
 
 
 class Wanted(Struct, frozen=True, kw_only=True):
-    """Invoices of an organisation; days and instants are half-open. Without `due_from` also those whose day
-    is not known. `overdue`: whether it was due before `today`, and something is left of it."""
+    """A query for invoices of an organisation; ranges of days and instants are half-open. Without `due_from`,
+    also those with an unknown due day. `overdue`: only those due before `today` of which something is open,
+    or only the others."""
 
     organisation: UUID
     side: Side | None = None
@@ -105,7 +106,7 @@ class Wanted(Struct, frozen=True, kw_only=True):
     today: date = date.min
 
 
-# What took a provisional one back.
+# The credit of a provisional invoice.
 _CREDITED = """left join lateral (
     select f.invoice from invoice f
     where p.settles = 'provisional' and f.lane = p.lane and f.market = p.market
@@ -114,7 +115,7 @@ _CREDITED = """left join lateral (
     order by f.position limit 1
 ) c on true"""
 
-# Beside an invoice: its body, its delivery, what took a provisional one back, and what it corrects.
+# Joined to an invoice: its body, its delivery, the credit of a provisional one, and what it corrects.
 _SHOWN = """
 select p.*, i.body as settled_body, d.body as delivery_body, d.lot_number, d.shipped_on,
     c.invoice as credited_by, o.invoice as corrects
@@ -140,13 +141,14 @@ _SIDES: Final = (("seller", "buyer"), ("buyer", "seller"))
 
 
 def _of_sides(rows: str) -> str:
-    """Rows where the organisation is OWN, and where it is OTHER: each side has indexes of its own."""
+    """Rows with the organisation as OWN, and as OTHER side, separately, since each side has its own
+    indexes."""
     return "\n    union all\n    ".join(
         rows.replace("OWN", own).replace("OTHER", other) for own, other in _SIDES
     )
 
 
-# In the order of the days: a page is read from where it begins.
+# In index order by due day, so that only the page is read.
 _ROWS = """(select * from issued_invoice
      where OWN = $1 and $2::text is distinct from 'OTHER' and (ordered_by, invoice) > ($3, $4)
          and due_on >= $5 and due_on < $6 and issued_time >= $7 and issued_time < $15
@@ -162,7 +164,7 @@ READ_BY_DUE = _PAGE.replace("ordered_by", "due_on")
 READ_BY_ISSUE = _PAGE.replace("ordered_by", "issued_time")
 READ_BY_CHANGE = _PAGE.replace("ordered_by", "changed_time")
 
-# The few that either side's books call so, each once, and of those a page.
+# First the few invoices with this reference of either side, each once, then a page of them.
 _CALLED = """(
          select * from issued_invoice where OWN = $1 and seller_calls = lower($17)
          union all
@@ -181,7 +183,7 @@ READ_CALLED_BY_CHANGE = _PAGE_CALLED.replace("ordered_by", "changed_time")
 async def list_by_due(
     connection: Connection, wanted: Wanted, *, after: tuple[date, UUID] | None, limit: int
 ) -> list[IssuedInvoice]:
-    """At most `limit`, what is due first before; whose day is not known before all."""
+    """At most `limit`, the earliest due first; unknown due days before all others."""
     mark = after or (date.min, FIRST)
     return await _page(connection, (READ_BY_DUE, READ_CALLED_BY_DUE), wanted, mark, limit)
 
@@ -189,7 +191,7 @@ async def list_by_due(
 async def list_by_issue(
     connection: Connection, wanted: Wanted, *, after: tuple[datetime, UUID] | None, limit: int
 ) -> list[IssuedInvoice]:
-    """As `list_by_due`, in the order in which they were issued."""
+    """As `list_by_due`, in order of issue."""
     mark = after or (ALWAYS, FIRST)
     return await _page(connection, (READ_BY_ISSUE, READ_CALLED_BY_ISSUE), wanted, mark, limit)
 
@@ -197,7 +199,7 @@ async def list_by_issue(
 async def list_by_change(
     connection: Connection, wanted: Wanted, *, after: tuple[datetime, UUID] | None, limit: int
 ) -> list[IssuedInvoice]:
-    """As `list_by_due`, what changed first before."""
+    """As `list_by_due`, in order of their last change."""
     mark = after or (ALWAYS, FIRST)
     return await _page(connection, (READ_BY_CHANGE, READ_CALLED_BY_CHANGE), wanted, mark, limit)
 
@@ -209,7 +211,7 @@ async def _page(
     mark: tuple[date | datetime, UUID],
     limit: int,
 ) -> list[IssuedInvoice]:
-    """By the second statement where a reference is wanted."""
+    """A page; uses the second statement if the query has a reference."""
     of_all, called = statements
     arguments = _arguments(wanted, mark, limit)
     if wanted.reference is None:
@@ -246,12 +248,12 @@ READ_ONE = _SHOWN.replace("ROWS", _ONE).replace("ordered_by", "due_on")
 async def load_issued(
     connection: Connection, organisation: UUID | None, invoice: UUID
 ) -> IssuedInvoice | None:
-    """None for an organisation that is no side of it."""
+    """One invoice; None for an organisation that is no side of it."""
     row = await connection.fetchrow(READ_ONE, invoice, organisation)
     return None if row is None else _issued(row)
 
 
-# As a page's rows without bodies, of invoices of one agreement.
+# Like the rows of a page, without bodies, for invoices of one agreement.
 READ_STANDINGS = """
 select p.*, null as settled_body, null as delivery_body, null as lot_number, null as shipped_on,
     c.invoice as credited_by, null as corrects
@@ -264,7 +266,7 @@ where p.invoice = any($2::uuid[]) and p.agreement = $1
 async def load_standings(
     connection: Connection, agreement: UUID, invoices: Collection[UUID]
 ) -> dict[UUID, IssuedInvoice]:
-    """By invoice, without what issued them."""
+    """The invoices by id, without the facts that issued them."""
     rows = await connection.fetch(READ_STANDINGS, agreement, list(invoices))
     return {row["invoice"]: _issued(row) for row in rows}
 
@@ -281,13 +283,13 @@ union all
 async def booked_alike(
     connection: Connection, organisation: UUID, reference: str, *, other_than: UUID
 ) -> list[UUID]:
-    """Other invoices that the organisation's books call the same, one of each side at most."""
+    """Other invoices with the same reference in the organisation's books, at most one per side."""
     rows = await connection.fetch(READ_BOOKED, organisation, reference, other_than)
     return [row["invoice"] for row in rows]
 
 
 class Total(Struct, frozen=True, kw_only=True):
-    """Of one currency, side and standing of the day: what buyers pay, and what sellers pay back, in cents."""
+    """Totals in cents for one currency, side and due state: what buyers pay, and what sellers pay back."""
 
     currency: str
     side: Side
@@ -305,7 +307,7 @@ _TOTALLED = """select 'OWN' as side, currency, total_cents, due_on from issued_i
             and ($11::boolean is null or $11 = (status in ('open', 'part_paid')
                 and due_on < $7 and due_on > '-infinity'::date))"""
 
-# `due`: -1 the day is past, 0 it is today, 1 it is to come; null where it is not known.
+# `due`: -1 past, 0 today, 1 in the future; null if unknown.
 READ_TOTALS = """
 select currency, side, due, count(*) as invoices,
     coalesce(sum(total_cents) filter (where total_cents > 0), 0) as buyers_pay_cents,
@@ -322,7 +324,7 @@ group by currency, side, due order by currency, side, due nulls first
 
 
 async def totals(connection: Connection, wanted: Wanted, today: date) -> list[Total]:
-    """In order of currency, side and day."""
+    """Totals ordered by currency, side and due state."""
     rows = await connection.fetch(
         READ_TOTALS,
         wanted.organisation,

@@ -1,4 +1,4 @@
-"""Nominations of an organisation over all its agreements: the newest word on each part."""
+"""Nominations of an organisation over all its agreements: the newest of each part."""
 
 from datetime import UTC, datetime
 from typing import Final
@@ -19,7 +19,7 @@ FOR_EVER: Final = datetime.max.replace(tzinfo=UTC)
 
 
 class OwnNomination(Struct, frozen=True, kw_only=True):
-    """`changed_at` None: the journal lacked its event when instants came to be kept."""
+    """`changed_at` None: unknown, since the journal no longer had its event when the column was added."""
 
     market: UUID
     agreement: UUID
@@ -30,8 +30,8 @@ class OwnNomination(Struct, frozen=True, kw_only=True):
 
 
 class Wanted(Struct, frozen=True, kw_only=True):
-    """Nominations of an organisation whose period begins in a stretch of time, half-open, and whose newest
-    word was given at `changed_since` or later."""
+    """A query for nominations of an organisation whose period begins in a half-open range, and that were made
+    at `changed_since` or later."""
 
     organisation: UUID
     side: Side | None = None
@@ -44,7 +44,7 @@ class Wanted(Struct, frozen=True, kw_only=True):
     changed_since: datetime = ALWAYS
 
 
-# Each side has its own index, in the order asked for: a page is read from where it begins.
+# Each side has its own index in the requested order, so that only the page is read.
 _PAGE = """
 select * from (
     (select market, agreement, seller, buyer, period_start, nomination, changed_time, body from nomination
@@ -70,7 +70,7 @@ READ_BY_CHANGE = _PAGE.replace("ordered_by", "changed_time")
 async def list_by_period(
     connection: Connection, wanted: Wanted, *, after: tuple[datetime, UUID] | None, limit: int
 ) -> list[OwnNomination]:
-    """At most `limit`, whose period begins first before."""
+    """At most `limit`, ordered by start of period."""
     rows = await connection.fetch(READ_BY_PERIOD, *_arguments(wanted, after), limit)
     return [_own(row) for row in rows]
 
@@ -78,7 +78,7 @@ async def list_by_period(
 async def list_by_change(
     connection: Connection, wanted: Wanted, *, after: tuple[datetime, UUID] | None, limit: int
 ) -> list[OwnNomination]:
-    """At most `limit`, in the order in which their newest word was given."""
+    """At most `limit`, in the order in which they were made."""
     rows = await connection.fetch(READ_BY_CHANGE, *_arguments(wanted, after), limit)
     return [_own(row) for row in rows]
 

@@ -14,15 +14,15 @@ from events.connections import Connection
 
 
 class KeptPayment(Struct, frozen=True, kw_only=True):
-    """`changed_at`: when the newest was said of it."""
+    """`changed_at`: the time of its newest fact."""
 
     payment: Payment
     changed_at: datetime
 
 
 class WantedPayments(Struct, frozen=True, kw_only=True):
-    """Payments of an organisation; days of value are half-open, and its
-    payee's where it has named one."""
+    """A query for payments of an organisation; the range of value dates is half-open, and the payee's date
+    counts if it stated one."""
 
     organisation: UUID
     side: str | None = None
@@ -40,12 +40,12 @@ select body, changed_time from payment where payment = $1 and ($2::uuid is null 
 async def load_payment(
     connection: Connection, organisation: UUID | None, payment: UUID
 ) -> KeptPayment | None:
-    """As row-level security shows it to the reader."""
+    """The payment, if row-level security shows it to the reader."""
     row = await connection.fetchrow(READ_ONE, payment, organisation)
     return None if row is None else _kept(row)
 
 
-# Each side has its own index: a page is read from where it begins.
+# Each side has its own index, so that only the page is read.
 _SIDE = """(select payment, body, changed_time from payment
      where OWN = $1 and $2::text is distinct from 'OTHER' and AFTER
          and ($4::text is null or status = $4) and ($5::uuid is null or OTHER = $5)
@@ -71,7 +71,7 @@ READ_CHANGED = _PAGE.replace("AFTER", "changed_time >= $9 and (changed_time, pay
 async def list_payments(
     connection: Connection, wanted: WantedPayments, *, after: UUID | None, limit: int
 ) -> list[KeptPayment]:
-    """At most `limit` of an organisation's, the newest first."""
+    """At most `limit` payments, the newest first."""
     rows = await connection.fetch(READ_PAGE, *_arguments(wanted, after or LAST, limit))
     return [_kept(row) for row in rows]
 
@@ -84,7 +84,7 @@ async def list_changed(
     after: tuple[datetime, UUID] | None,
     limit: int,
 ) -> list[KeptPayment]:
-    """At most `limit` of which something was said at `since` or later, in that order."""
+    """At most `limit` payments that changed at `since` or later, in order of their change."""
     time, payment = after or (ALWAYS, FIRST)
     rows = await connection.fetch(READ_CHANGED, *_arguments(wanted, payment, limit), since, time)
     return [_kept(row) for row in rows]
@@ -111,7 +111,8 @@ where t.invoice = $1 order by t.payment desc limit $2
 
 
 async def payments_of(connection: Connection, invoice: UUID, *, limit: int) -> list[KeptPayment]:
-    """The newest `limit` that name it, the oldest first, as row-level security shows them to the reader."""
+    """The newest `limit` payments that name the invoice, the oldest first, if row-level security shows them
+    to the reader."""
     rows = await connection.fetch(READ_OF_INVOICE, invoice, limit)
     return [_kept(row) for row in reversed(rows)]
 

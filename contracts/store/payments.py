@@ -1,5 +1,5 @@
-"""Payments, and what they leave of each invoice: tables `payment` and `payment_part`, and what of
-`issued_invoice` follows from them."""
+"""Payments and the open rest of each invoice: tables `payment` and `payment_part`, and the columns of
+`issued_invoice` that depend on them."""
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
@@ -31,7 +31,7 @@ AlikeKey: TypeAlias = tuple[int, UUID, UUID, UUID, date, str]
 
 
 class PaymentPlace(Struct, frozen=True, kw_only=True):
-    """What never changes of a payment, or of what one is to be for."""
+    """What never changes in a payment, or in a payment to be opened."""
 
     lane: int
     market: UUID
@@ -39,7 +39,7 @@ class PaymentPlace(Struct, frozen=True, kw_only=True):
 
 
 def meets_others(fact: Issuing) -> bool:
-    """Whether others of its delivery may set an invoice off, or nothing is to be paid of it."""
+    """Whether the invoice may be set off against others of its delivery, or has nothing to pay."""
     if isinstance(fact, InvoiceSettled):
         return fact.delivery is not None or not fact.total_cents
     return bool(fact.lines) and not total_cents(fact.lines)
@@ -63,7 +63,7 @@ on conflict (lane, market, payment) do update set
     position = excluded.position, changed_time = excluded.changed_time, body = excluded.body
 """
 
-# The invoice says whether its buyer is the payer: its own signs are kept.
+# The invoice's row says whether the buyer is the payer: its own sign convention is kept.
 UPSERT_PARTS = """
 insert into payment_part (
     lane, market, payment, invoice, agreement, payer, payee, stated_cents, received_cents, received_on
@@ -86,9 +86,9 @@ on conflict (lane, market, payment, invoice) do update set
 
 
 async def apply(connection: Connection, steps: Sequence[tuple[Recorded, PaymentFact]]) -> None:
-    """Fold the payments that the events name, and write each once, with what it leaves of its invoices.
+    """Folds the events into their payments, and writes each payment once, with the rest of its invoices.
 
-    LookupError when one is missing, RowCountWrong when an invoice is.
+    LookupError when a payment is missing, RowCountWrong when an invoice is.
     """
     keys = {fact.payment: (event.lane, fact.market, fact.payment) for event, fact in steps}
     after: dict[UUID, Payment] = dict(await load_payments(connection, sorted(keys.values())))
@@ -143,7 +143,7 @@ def _parts(key: PaymentKey, of: Payment) -> list[tuple[object, ...]]:
     ]
 
 
-# Of each delivery that an invoice is of, all invoices; one that is of none stands alone.
+# All invoices of the deliveries concerned; an invoice without a delivery is alone.
 READ_GROUPS = """
 select i.lane, i.market, i.agreement, i.invoice, i.delivery, i.total_cents, i.issued_time, a.changed_time,
     coalesce(p.received_cents, 0)::bigint as received_cents,
@@ -192,8 +192,8 @@ where i.lane = n.lane and i.market = n.market and i.agreement = n.agreement and 
 
 
 async def apply_standings(connection: Connection, invoices: Mapping[InvoiceKey, datetime]) -> None:
-    """What of these and of all others of their deliveries is paid and set off, once more; all of them have
-    changed when what made it so was recorded, however many facts come at a time."""
+    """Computes again what is paid and set off of these invoices and all others of their deliveries; all get
+    the time of the fact that caused it, however many facts are applied at once."""
     if not invoices:
         return
     keys = [(*key, time) for key, time in sorted(invoices.items())]
@@ -235,7 +235,7 @@ join payment p on p.payment = n.payment and p.lane = n.lane and p.market = n.mar
 
 
 async def load_payments(connection: Connection, keys: Sequence[PaymentKey]) -> Mapping[UUID, Payment]:
-    """Those of the keys that exist; under their lane for what is decided on them."""
+    """The payments that exist among the keys; under their lane's lock when they are read for a decision."""
     if not keys:
         return {}
     rows = await connection.fetch(READ_PAYMENTS, *zip(*keys, strict=True))
@@ -249,7 +249,7 @@ from issued_invoice where invoice = any($1::uuid[])
 
 
 async def load_payables(connection: Connection, invoices: Collection[UUID]) -> dict[UUID, Payable]:
-    """Those that exist, of whatever market: who may pay them, the rule says."""
+    """The invoices that exist, of any market: the rule decides who may pay them."""
     rows = await connection.fetch(READ_PAYABLES, list(invoices))
     return {row["invoice"]: Payable(**row) for row in rows}
 
@@ -266,7 +266,7 @@ where p.status not in ('withdrawn', 'reversed')
 
 
 async def alike(connection: Connection, keys: Sequence[AlikeKey]) -> Mapping[AlikeKey, UUID]:
-    """Of the keys those under which a payment stands that is not over."""
+    """By key, the payment that is still in effect, if any."""
     if not keys:
         return {}
     rows = await connection.fetch(READ_ALIKE, *zip(*keys, strict=True))
@@ -282,7 +282,8 @@ where invoice = any($1::uuid[]) and $2 in (seller, buyer) order by invoice
 async def locate_invoices(
     connection: Connection, organisation: UUID, invoices: Sequence[UUID]
 ) -> PaymentPlace | None:
-    """Where a payment of these invoices is decided: in the lane of the first that is of the organisation."""
+    """The place where a payment of these invoices is decided: the lane of the first one that is the
+    organisation's."""
     rows = await connection.fetch(LOCATE_INVOICES, list(invoices), organisation)
     if not rows:
         return None
@@ -299,7 +300,7 @@ select lane, market, body from payment where payment = $1 and $2 in (payer, paye
 
 
 async def locate(connection: Connection, organisation: UUID, payment: UUID) -> PaymentPlace | None:
-    """None when the payment is unknown or the organisation is no side of it."""
+    """The place of a payment; None when it is unknown or the organisation is no side of it."""
     row = await connection.fetchrow(LOCATE, payment, organisation)
     if row is None:
         return None

@@ -1,4 +1,4 @@
-"""Tables of the contracts stream, all of them state: rebuilt from the record and compared."""
+"""Tables of the contracts stream; all are state, rebuilt from the record and compared."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""What was nominated, delivered and missed: tables `nomination` and `contract_year`."""
+"""Nominated, delivered and missed quantities: tables `nomination` and `contract_year`."""
 
 from collections.abc import Sequence
 from typing import TypeAlias
@@ -15,11 +15,11 @@ from events.envelope import Recorded
 from events.row_counts import expect_rows
 
 Changed: TypeAlias = dict[tuple[UUID, object], Recorded]
-"""Which event last changed a place of an agreement: a nomination's, or the number of a year."""
+"""The event that last changed a key of an agreement: a nomination's, or the number of a contract year."""
 
 
 async def apply(connection: Connection, steps: Sequence[tuple[Recorded, VolumeFact]]) -> None:
-    """Fold the volumes of the agreements that the events name. LookupError when an agreement is missing."""
+    """Folds the events into the volumes of their agreements. LookupError when an agreement is missing."""
     keys = sorted({key_of(event, fact) for event, fact in steps})
     agreements = await load_agreements(connection, keys)
     if len(agreements) != len(keys):
@@ -37,7 +37,7 @@ async def apply(connection: Connection, steps: Sequence[tuple[Recorded, VolumeFa
 
 
 def _changed(before: Volumes, after: Volumes) -> list[object]:
-    """Places of nominations and numbers of years that a fact has changed."""
+    """Keys of nominations and numbers of years that a fact has changed."""
     places = [place for place, row in after.nominations.items() if before.nominations.get(place) is not row]
     years = [year for year, row in after.years.items() if before.years.get(year) is not row]
     return [*places, *years]
@@ -151,7 +151,7 @@ order by y.contract_year
 
 
 async def load_volumes(connection: Connection, keys: Sequence[AgreementKey]) -> dict[UUID, Volumes]:
-    """Of every key, empty where nothing was nominated or delivered yet."""
+    """The volumes of every key; empty if nothing was nominated or delivered yet."""
     if not keys:
         return {}
     columns = [list(column) for column in zip(*keys, strict=True)]
@@ -168,7 +168,7 @@ async def load_volumes(connection: Connection, keys: Sequence[AgreementKey]) -> 
 async def load_years(
     connection: Connection, keys: Sequence[AgreementKey]
 ) -> dict[UUID, dict[int, YearVolume]]:
-    """Of every key, by contract year; empty where nothing was delivered or declared yet."""
+    """The sums of every key by contract year; empty if nothing was delivered or declared yet."""
     years: dict[UUID, dict[int, YearVolume]] = {key[2]: {} for key in keys}
     columns = [list(column) for column in zip(*keys, strict=True)] if keys else [[], [], []]
     for row in await connection.fetch(READ_YEARS, *columns):

@@ -363,7 +363,9 @@ def test_two_lots_as_one_are_told_of() -> None:
         }
         assert told == ("lot_far_above_agreed" in found)
         if told:
-            assert found["lot_far_above_agreed"].startswith("41 t wet are shipped, but a lot is agreed at 20 t.")
+            assert found["lot_far_above_agreed"].startswith(
+                "41 t wet are shipped, but a lot is agreed at 20 t."
+            )
 
 
 def test_a_sealed_assay_is_lodged_anew_while_nobody_has_seen_it_and_comes_in_time() -> None:
@@ -386,7 +388,11 @@ def test_a_sealed_assay_is_lodged_anew_while_nobody_has_seen_it_and_comes_in_tim
         (60 * PERCENT_PPB, 20 * PERCENT_PPB, []),
         (55 * PERCENT_PPB, 21 * PERCENT_PPB, []),
         (549_999_999, 20 * PERCENT_PPB, ["Nd 54.9999999 % is lodged, 60 % was stated"]),
-        (64_000, 0, ["Nd 64 ppm is lodged, 60 % was stated", "No Pr is reported, for which the price is paid"]),
+        (
+            64_000,
+            0,
+            ["Nd 64 ppm is lodged, 60 % was stated", "No Pr is reported, for which the price is paid"],
+        ),
     ],
 )
 def test_a_figure_far_from_what_was_stated_is_told_with_both(
