@@ -229,6 +229,14 @@ async def test_types_and_markets_narrow_the_feed(shop: Shop) -> None:
     assert not [event for event in events if event["type"].startswith("partner.organisation.")]
 
 
+async def test_what_is_wrong_with_the_types_is_told_with_what_does_not_apply(shop: Shop) -> None:
+    answer = await shop.ask("GET", f"{FEED}?type=odd&until=latest", by=shop.scene.sellers[0])
+    assert {"type": "type_unknown", "until": "parameter_inapplicable"} == {
+        fault["parameter"]: fault["code"] for fault in answer.json()["errors"]
+    }
+    assert (400, "invalid_request") == (answer.status_code, answer.json()["code"])
+
+
 async def test_an_unknown_type_is_named_with_the_known_ones(shop: Shop) -> None:
     answer = await shop.ask("GET", f"{FEED}?type=partner.nothing.v1,odd", by=shop.scene.sellers[0])
     assert (422, "type_unknown") == (answer.status_code, answer.json()["code"])

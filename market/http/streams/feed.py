@@ -4,7 +4,7 @@ The same events as on its Kafka topic, from the same table, behind one cursor.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import suppress
 from typing import Annotated, Any, Final, NamedTuple
 from uuid import UUID
@@ -126,9 +126,12 @@ class Told(NamedTuple):
     "A parameter that the asked kind of answer does not have is refused.",
 )
 async def follow(call: Call[Nothing, FeedQuery]) -> Answer:
-    wanted = _wanted(call.query)
     kind = accepted(call.header(b"accept"), KINDS)
-    _check_applicable(call.query, kind)
+    types = None if call.query.type is None else frozenset(call.query.type.split(","))
+    if faults := [*_unknown(types or frozenset()), *_inapplicable(call.query, kind)]:
+        raise InvalidInputError(faults)
+    market = None if call.query.market is None else from_path("mkt", call.query.market)
+    wanted = Wanted(types=types, market=market)
     resumed = call.header(b"last-event-id") if kind == EVENT_STREAM else None
     place = await _place(call, resumed or call.query.after)
     if call.trace.head:
@@ -148,32 +151,24 @@ async def follow(call: Call[Nothing, FeedQuery]) -> Answer:
     return await _batch(call, place, wanted)
 
 
-def _check_applicable(query: FeedQuery, kind: str) -> None:
-    """InvalidInputError for what the asked kind of answer would leave out of account."""
-    faults = [
-        Fault(
-            code="parameter_inapplicable",
-            detail=f"this is of answers as {of}, and this one is asked for as {kind}: leave it out, "
-            "or change the Accept header",
-            parameter=name,
-        )
-        for name, of in _ONLY_OF.items()
-        if getattr(query, name) is not None and of != kind
-    ]
-    if faults:
-        raise InvalidInputError(faults)
+def _inapplicable(query: FeedQuery, kind: str) -> Iterator[Fault]:
+    """What the asked kind of answer would leave out of account."""
+    for name, of in _ONLY_OF.items():
+        if getattr(query, name) is not None and of != kind:
+            detail = (
+                f"this is of answers as {of}, and this one is asked for as {kind}: leave it out, "
+                "or change the Accept header"
+            )
+            yield Fault(code="parameter_inapplicable", detail=detail, parameter=name)
 
 
-def _wanted(query: FeedQuery) -> Wanted:
-    """InvalidInputError `type_unknown` naming those and all that there are."""
-    types = None if query.type is None else frozenset(query.type.split(","))
-    unknown = sorted((types or frozenset()).difference(PARTNER_TYPES))
-    if unknown:
+def _unknown(types: frozenset[str]) -> Iterator[Fault]:
+    """All types that there are not, and all that there are."""
+    if unknown := sorted(types.difference(PARTNER_TYPES)):
         detail = (
             f"no types of the feed: {', '.join(map(repr, unknown))}; there are: {', '.join(PARTNER_TYPES)}"
         )
-        raise InvalidInputError([Fault(code="type_unknown", detail=detail, parameter="type")])
-    return Wanted(types=types, market=None if query.market is None else from_path("mkt", query.market))
+        yield Fault(code="type_unknown", detail=detail, parameter="type")
 
 
 async def _place(call: Call[Any, FeedQuery], cursor: str | None) -> Place:
