@@ -29,8 +29,8 @@ from market.cli.console import (
     print_json,
     progress,
     run_async,
-    settings_of,
 )
+from market.cli.environment import settings_of
 from market.cli.lanes import written_lane
 from market.embedded_kafka import kafka_at
 from market.ground import clock, stand_on_database

@@ -12,7 +12,15 @@ from market.audit.kept_heads import Kept, KeptVerdict, judge, parse_kept
 from market.audit.report import Cosigner
 from market.audit.sealed_heads import SealedHeads, read_sealed
 from market.audit.sealed_proof import ProofError
-from market.cli.console import CommandFailed, Exit, print_json, print_line, run_async, say, settings_of
+from market.cli.console import (
+    CommandFailed,
+    Exit,
+    print_json,
+    print_line,
+    run_async,
+    say,
+)
+from market.cli.environment import settings_of
 from market.cli.trusted import content_of, trusted_keys
 from market.embedded_kafka import kafka_at
 from market.settings import Settings

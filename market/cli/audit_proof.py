@@ -12,7 +12,13 @@ from market.audit.match_proof import Deal, ProofVerdict, check_proof, parse_proo
 from market.audit.receipt_proof import FORMATS as RECEIPT_PROOFS
 from market.audit.sealed_proof import ProofError, stated_format
 from market.cli.audit_agreement_proof import check_agreement_offline
-from market.cli.console import CommandFailed, Exit, print_json, print_line, settings_of
+from market.cli.console import (
+    CommandFailed,
+    Exit,
+    print_json,
+    print_line,
+)
+from market.cli.environment import settings_of
 from market.cli.trusted import content_of, print_cosigners, print_stated_names, trusted_keys
 from market.http.wire.ids import to_text
 

@@ -13,7 +13,14 @@ from market.audit.receipt_proof import FORMATS as RECEIPT_PROOFS
 from market.audit.sealed_proof import stated_format
 from market.checkpoint_keys import operator_key
 from market.cli.audit_receipt_proof import check_offline
-from market.cli.console import CommandFailed, Exit, print_json, print_line, run_async, settings_of
+from market.cli.console import (
+    CommandFailed,
+    Exit,
+    print_json,
+    print_line,
+    run_async,
+)
+from market.cli.environment import settings_of
 from market.cli.trusted import content_of
 from market.embedded_kafka import kafka_at
 from market.settings import Settings

@@ -7,7 +7,13 @@ import rich_click as click
 
 from events.access import Access, AccessError
 from market.broker_files import BROKER, PROVISION, SERVICES, hand_over, prepare_files
-from market.cli.console import CommandFailed, Exit, print_line, run_async, settings_of
+from market.cli.console import (
+    CommandFailed,
+    Exit,
+    print_line,
+    run_async,
+)
+from market.cli.environment import settings_of
 from market.embedded_kafka import running_kafka
 from market.rules.streams.topic_rights import SERVICES as NAMES
 

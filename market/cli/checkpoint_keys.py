@@ -7,7 +7,13 @@ import rich_click as click
 from events.key_files import KeyFileError, make_keys, read_keys, rotate_keys
 from events.notes import Algorithm, NoteError
 from market.checkpoint_keys import key_file
-from market.cli.console import CommandFailed, Exit, print_line, say, settings_of
+from market.cli.console import (
+    CommandFailed,
+    Exit,
+    print_line,
+    say,
+)
+from market.cli.environment import settings_of
 
 FILE = click.option(
     "--file",

@@ -1,12 +1,13 @@
-"""How every verb speaks: data on stdout, messages and progress on stderr, the meaning of exit codes."""
+"""How every verb speaks: data on stdout, messages and progress on stderr, the meaning of exit codes.
+
+Help reads this too, so what only a command at work needs is read when it runs.
+"""
 
 import asyncio
 import atexit
-import errno
 import logging
 import os
 import signal
-import ssl
 import sys
 import threading
 import time
@@ -18,8 +19,6 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 import rich_click as click
-import uvloop
-from aiokafka.errors import KafkaError
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -33,19 +32,9 @@ from rich.progress import Progress as Bar
 from rich.table import Table
 from rich.text import Text
 
-from events.connections import DATABASE_AWAY, LOGIN_REFUSED, UnsafeDatabase
-from events.journal import NotInitialised
-from events.refusal import RecordUnavailable
-from market.children import LocalServerError
-from market.settings import Settings, SettingsError, load
-
 PIPED_COLUMNS_MAX: Final = 100_000
 PLAIN_LINE_SECONDS: Final = 5.0
 STOP_GRACE_SECONDS: Final = 20.0
-
-SERVER_AWAY: Final = (KafkaError, RecordUnavailable, *DATABASE_AWAY)
-FILE_FAULTS: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EMFILE, errno.ENFILE)
-"""What no server answers with, although the error of a write names no file."""
 
 T = TypeVar("T")
 
@@ -125,31 +114,27 @@ def print_json(value: object) -> None:
     click.echo(msgspec.json.format(msgspec.json.encode(value, order="sorted"), indent=2).decode())
 
 
-def settings_of(**given: Any) -> Settings:
-    """Settings from the environment; what is wrong with it ends the command as bad input."""
-    try:
-        return load(**given)
-    except SettingsError as error:
-        raise CommandFailed(Exit.INVALID_INPUT, str(error)) from error
-
-
 def run_async(main: Coroutine[Any, Any, T]) -> T:
-    """Run to the end on uvloop; a server or database that is away ends the command with exit code 5.
+    """Run to the end on uvloop; a server or database that is away ends the command with exit code 5, a file
+    of this machine that cannot be used with 3.
 
     KeyboardInterrupt after Ctrl-C, Terminated after SIGTERM, once everything that was open is closed.
     """
+    import uvloop  # noqa: PLC0415
+
+    from market.cli.outages import outage_of  # noqa: PLC0415
+
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(_until_terminated(main))
-    except (LocalServerError, NotInitialised, UnsafeDatabase) as error:
-        raise CommandFailed(Exit.UNAVAILABLE, str(error)) from error
-    except LOGIN_REFUSED as error:
-        raise CommandFailed(Exit.UNAVAILABLE, f"PostgreSQL refuses the login: {error}") from error
     except BrokenPipeError:
         # Of stdout, whose reader has seen enough: click ends quietly by it.
         raise
-    except SERVER_AWAY as error:
-        raise _told_of(error) from error
+    except Exception as error:
+        outage = outage_of(error)
+        if outage is None:
+            raise
+        raise CommandFailed(Exit.UNAVAILABLE if outage.away else Exit.INVALID_INPUT, outage.told) from error
 
 
 class Terminated(Exception):
@@ -175,39 +160,6 @@ async def _until_terminated(main: Coroutine[Any, Any, T]) -> T:
         if told:
             raise Terminated from None
         raise
-
-
-def _told_of(error: Exception) -> CommandFailed:
-    """That a server is away, which one where that is known; or that a file of this machine is at fault."""
-    if isinstance(error, OSError) and (error.filename is not None or error.errno in FILE_FAULTS):
-        code = Exit.UNAVAILABLE if error.errno in FILE_FAULTS else Exit.INVALID_INPUT
-        return CommandFailed(code, f"{error.filename or 'this machine'}: {reason_of(error)}")
-    if isinstance(error, RecordUnavailable):
-        sentence = str(error)
-    elif isinstance(error, KafkaError):
-        sentence = f"Kafka cannot be used now: {reason_of(error)}"
-    elif isinstance(error, OSError):
-        sentence = f"a server cannot be reached: {reason_of(error)}"
-    else:
-        sentence = f"PostgreSQL cannot be used now: {reason_of(error)}"
-    return CommandFailed(Exit.UNAVAILABLE, sentence)
-
-
-def reason_of(error: BaseException) -> str:
-    """Why a file or a server cannot be used, in the words of the system where it said why."""
-    found: BaseException | None = error
-    while found is not None:
-        if isinstance(found, ssl.SSLError):
-            told = getattr(found, "verify_message", None) or getattr(found, "reason", None)
-            return f"TLS fails: {told or found}"
-        if isinstance(found, OSError) and found.errno is not None:
-            known = found.errno > 0 and found.filename is None
-            return os.strerror(found.errno) if known else found.strerror or str(found)
-        found = found.__cause__ or found.__context__
-    if isinstance(error, KafkaError):
-        return ", ".join(map(str, error.args)) or str(getattr(error, "description", type(error).__name__))
-    nothing_said = "no answer in time" if isinstance(error, TimeoutError) else type(error).__name__
-    return str(error).partition("\n")[0] or nothing_said
 
 
 def stop_event() -> asyncio.Event:

@@ -2,7 +2,13 @@
 
 import rich_click as click
 
-from market.cli.console import CommandFailed, Exit, run_async, say, settings_of
+from market.cli.console import (
+    CommandFailed,
+    Exit,
+    run_async,
+    say,
+)
+from market.cli.environment import settings_of
 from market.demo.story import play
 from market.logs import configure
 

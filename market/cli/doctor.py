@@ -22,13 +22,11 @@ from market.broker_logins import partner_servers
 from market.certificates import certificates
 from market.children import LocalServerError
 from market.cli.console import (
-    SERVER_AWAY,
     CommandFailed,
     Exit,
     print_json,
     print_line,
     run_async,
-    settings_of,
 )
 from market.cli.doctor_certificates import certificate_findings
 from market.cli.doctor_contests import contest_findings
@@ -36,8 +34,10 @@ from market.cli.doctor_room import room_findings
 from market.cli.doctor_rules import rule_findings
 from market.cli.doctor_seals import checkpoint_findings, heads_on_topics
 from market.cli.doctor_topics import topic_findings
+from market.cli.environment import settings_of
 from market.cli.findings import Finding
 from market.cli.lanes import check_lane
+from market.cli.outages import SERVER_AWAY
 from market.embedded_kafka import running_kafka
 from market.embedded_postgres import TooOld, running_postgres
 from market.ground import Ground, clock, pending_migrations, wire

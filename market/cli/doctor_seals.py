@@ -10,8 +10,8 @@ from events.counts import counted
 from events.key_files import KeyFileError
 from events.notes import NoteError
 from market.checkpoint_keys import operator_key
-from market.cli.console import SERVER_AWAY
 from market.cli.findings import Finding
+from market.cli.outages import SERVER_AWAY
 from market.ground import Ground
 from market.lacking_heads import count_lacking
 from market.sealing import AUDITOR

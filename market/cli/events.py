@@ -13,7 +13,14 @@ from events.codec import Undecodable, decode_event
 from events.decision import LaneKey
 from events.topics import record_topic
 from events.vocabulary import STREAMS
-from market.cli.console import CommandFailed, Exit, print_line, run_async, settings_of, stop_event
+from market.cli.console import (
+    CommandFailed,
+    Exit,
+    print_line,
+    run_async,
+    stop_event,
+)
+from market.cli.environment import settings_of
 from market.cli.lanes import LANE, check_lane
 from market.embedded_kafka import local_kafka
 from market.settings import Settings

@@ -10,7 +10,14 @@ from msgspec import Struct
 from events.command import Outcome
 from events.desk import Answer
 from events.refusal import Refusal, Refusals
-from market.cli.console import CommandFailed, Exit, print_json, print_line, run_async, settings_of
+from market.cli.console import (
+    CommandFailed,
+    Exit,
+    print_json,
+    print_line,
+    run_async,
+)
+from market.cli.environment import settings_of
 from market.cli.rule_arguments import MARKET, caller, operators, token
 from market.commands import clearings
 from market.ground import stand_on_database, wire

@@ -17,11 +17,11 @@ from market.cli.console import (
     print_json,
     print_line,
     progress,
-    reason_of,
     run_async,
     say,
 )
 from market.cli.files import check_writable
+from market.cli.outages import reason_of
 from market.client.client import keyed_origin
 from market.client.faults import Fault, Problem
 from market.client.imports import CSV, NDJSON, OVER, XLSX, ImportLine

@@ -10,7 +10,15 @@ import rich_click as click
 from events.refusal import Refusal, Refusals
 from events.vocabulary import KeyRole
 from market.cli import checkpoint_keys
-from market.cli.console import CommandFailed, Exit, print_json, print_line, run_async, say, settings_of
+from market.cli.console import (
+    CommandFailed,
+    Exit,
+    print_json,
+    print_line,
+    run_async,
+    say,
+)
+from market.cli.environment import settings_of
 from market.ground import stand_on_database, wire
 from market.http.wire.ids import to_text
 from market.http.wire.tokens import SECRET_BYTES

@@ -10,7 +10,15 @@ from events.counts import counted
 from events.journal import NotInitialised
 from events.migration_plans import Lock, Planned, Takes
 from events.migrations import MigrationError
-from market.cli.console import CommandFailed, Exit, print_json, print_line, run_async, say, settings_of
+from market.cli.console import (
+    CommandFailed,
+    Exit,
+    print_json,
+    print_line,
+    run_async,
+    say,
+)
+from market.cli.environment import settings_of
 from market.ground import migrate_database, pending_migrations, planned_migrations, stand_on_database
 from market.provision import ProvisionError
 from market.settings import Settings

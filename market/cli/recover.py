@@ -10,7 +10,15 @@ from events.lacking_seals import SignedTwice
 from events.notes import NoteError, VerifierKey
 from events.replay import BrokenRecord
 from market.checkpoint_keys import operator_key
-from market.cli.console import CommandFailed, Exit, print_json, print_line, progress, run_async, settings_of
+from market.cli.console import (
+    CommandFailed,
+    Exit,
+    print_json,
+    print_line,
+    progress,
+    run_async,
+)
+from market.cli.environment import settings_of
 from market.ground import stand
 from market.provision import ProvisionError
 from market.recover import CannotRecover, Recovered, recover

@@ -23,8 +23,8 @@ from market.cli.console import (
     progress,
     run_async,
     say,
-    settings_of,
 )
+from market.cli.environment import settings_of
 from market.cli.lanes import LANE, check_lane
 from market.ground import Ground, stand, stand_on_database, wire
 from market.lacking_heads import take_back_heads

@@ -15,7 +15,15 @@ from events.counts import counted
 from events.decision import LaneKey
 from events.market_events import RuleSetRehearsed
 from events.refusal import Refusal, Refusals
-from market.cli.console import CommandFailed, Exit, out, print_json, print_line, run_async, settings_of
+from market.cli.console import (
+    CommandFailed,
+    Exit,
+    out,
+    print_json,
+    print_line,
+    run_async,
+)
+from market.cli.environment import settings_of
 from market.cli.files import read
 from market.cli.rule_arguments import MARKET, caller, operators, token
 from market.commands.rehearsals import rehearse

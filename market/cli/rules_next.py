@@ -8,10 +8,15 @@ import rich_click as click
 from msgspec import structs
 
 from events.market_terms import RuleSet
-from market.cli.console import print_json, run_async, say, settings_of
+from market.cli.console import (
+    print_json,
+    run_async,
+    say,
+)
+from market.cli.environment import settings_of
 from market.cli.rule_arguments import MARKET
 from market.cli.rule_switches import lacking, switched_off
-from market.cli.rules import rule_sets
+from market.cli.rules_list import rule_sets
 from market.ground import clock, stand_on_database
 from market.http.rounds.rule_sets import RuleSetTerms
 from market.settings import Settings

@@ -8,7 +8,12 @@ import rich_click as click
 import structlog
 
 from market.children import unheard
-from market.cli.console import run_async, say, settings_of, stop_event
+from market.cli.console import (
+    run_async,
+    say,
+    stop_event,
+)
+from market.cli.environment import settings_of
 from market.ground import stand, wire
 from market.kept_keys import check_keys
 from market.logs import configure

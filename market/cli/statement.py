@@ -25,8 +25,8 @@ from market.cli.console import (
     print_line,
     print_table,
     run_async,
-    settings_of,
 )
+from market.cli.environment import settings_of
 from market.ground import stand_on_database
 from market.http.agreements.statement_views import LedgerView, StatementView, YearView
 from market.http.wire.ids import from_path

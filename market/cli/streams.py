@@ -10,7 +10,15 @@ from msgspec.structs import asdict
 from events.access import Access, AccessError
 from events.connections import acquire
 from market.broker_logins import partner_servers
-from market.cli.console import CommandFailed, Exit, print_json, print_line, run_async, say, settings_of
+from market.cli.console import (
+    CommandFailed,
+    Exit,
+    print_json,
+    print_line,
+    run_async,
+    say,
+)
+from market.cli.environment import settings_of
 from market.ground import stand, wire
 from market.http.wire.ids import to_text
 from market.settings import Settings

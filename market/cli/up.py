@@ -23,9 +23,9 @@ from market.cli.console import (
     print_line,
     run_async,
     say,
-    settings_of,
     stop_event,
 )
+from market.cli.environment import settings_of
 from market.cli.migrate import say_applying
 from market.cli.run import metrics_of
 from market.ground import Ground, Wiring, prepare, stand, wire

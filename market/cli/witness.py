@@ -14,7 +14,15 @@ from events.notes import NoteError, VerifierKey
 from events.publishing import TopicWriter
 from events.witness import Folder, Witness, WitnessError
 from market.checkpoint_keys import WITNESS, operator_key
-from market.cli.console import CommandFailed, Exit, print_line, run_async, say, settings_of, stop_event
+from market.cli.console import (
+    CommandFailed,
+    Exit,
+    print_line,
+    run_async,
+    say,
+    stop_event,
+)
+from market.cli.environment import settings_of
 from market.embedded_kafka import kafka_at
 from market.ground import clock
 from market.logs import configure

@@ -26,6 +26,18 @@ def test_help_reads_no_verb() -> None:
     assert "['market.cli.commands', 'market.cli.console', 'market.cli.verbs']" == told.splitlines()[-1]
 
 
+@pytest.mark.parametrize("verb", ["", "rules", "topics", "look"])
+def test_help_reads_nothing_that_asks_a_server(verb: str) -> None:
+    """Each of these takes longer to read than all that help needs."""
+    looked = (
+        f"from market.cli.commands import commands; commands('{verb} --help'.split(), standalone_mode=False)"
+    )
+    heavy = {"aiokafka", "asyncpg", "httpx", "litestar", "numpy", "pydantic", "uvloop"}
+    counted = f"; import sys; print(sorted({heavy} & set(sys.modules)))"
+    told = run([sys.executable, "-c", looked + counted], capture_output=True, text=True, check=True).stdout
+    assert "[]" == told.splitlines()[-1]
+
+
 def test_services_are_called_as_the_pages_call_them() -> None:
     context = click.Context(import_module("market.cli.run").command, info_name="run")
     assert "Usage: run [OPTIONS] SERVICE…" == click.Command.get_usage(context.command, context)

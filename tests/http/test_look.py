@@ -10,8 +10,8 @@ import pytest
 import structlog
 
 from market.cli.console import CommandFailed, Exit
-from market.cli.look import look_up, told_lines
 from market.cli.look_found import NOUNS, PATHS, Looked
+from market.cli.look_up import look_up, told_lines
 from market.commands import clearings
 from market.http.wire.ids import to_text
 from market.store import webhook_senders
