@@ -17,7 +17,7 @@ from market.cli.console import print_json, print_line, run_async
 )
 @click.option("--json", "as_json", is_flag=True, help="JSON on stdout.")
 def command(*, asked: str, log: Any, as_json: bool) -> None:
-    """Tell what ID is, whose it is, how it stands, its newest facts, and what tells more; nothing is started.
+    """Show what ID is, whose it is, its state, its newest events, and where to find more; starts nothing.
 
     ID is any id that the product prints, the id of a request (with --log what became of it), a place of the
     record (STREAM/LANE/POSITION), or a part of an organisation's name. It is for operators: it takes the

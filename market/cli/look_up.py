@@ -37,7 +37,7 @@ async def look_up(settings: Settings, asked: str, log: IO[bytes] | None, now: da
         return [await by_id(ground, match[1], UUID(match[2]), now)]
     if match := _TOKEN.fullmatch(asked):
         if match[2]:
-            say("that was a whole key: have it revoked, others may have read it; its beginning is enough")
+            say("that was a complete key: revoke it, since others may have read it; its beginning is enough")
         return [await by_id(ground, "key", UUID(match[1]), now)]
     if match := _PLACE.fullmatch(asked):
         return [await by_place(ground, match[1], int(match[2]), int(match[3]))]
@@ -46,7 +46,7 @@ async def look_up(settings: Settings, asked: str, log: IO[bytes] | None, now: da
         lines = () if log is None else lines_of(log, UUID(match[2]))
         return [found or await of_request(ground, UUID(match[2]), lines)]
     if len(asked) < NAME_CHARACTERS_MIN or _LIKE_AN_ID.fullmatch(asked):
-        raise CommandFailed(Exit.INVALID_INPUT, f"{asked!r} is none of: {ASKED}")
+        raise CommandFailed(Exit.INVALID_INPUT, f"{asked!r} is not one of: {ASKED}")
     return await by_name(ground, asked, now)
 
 

@@ -17,4 +17,4 @@ from market.cli.verbs import Verbs
     },
 )
 def command() -> None:
-    """Pricing rule sets of a market, by the database's rights; trying and publishing take operators' keys."""
+    """Pricing rule sets of a market; needs a login to the database, and operators' keys to try or publish."""

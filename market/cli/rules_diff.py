@@ -26,11 +26,11 @@ VERSION = click.IntRange(1, 10**6)
 
 @click.command("diff")
 @click.argument("market", type=MARKET)
-@click.option("--before", type=VERSION, help="Version; else the last but one.")
-@click.option("--after", type=VERSION, help="Version; else the last.")
+@click.option("--before", type=VERSION, help="Version; default the last but one.")
+@click.option("--after", type=VERSION, help="Version; default the last.")
 @click.option("--json", "as_json", is_flag=True, help="JSON on stdout.")
 def command(*, market: UUID, before: int | None, after: int | None, as_json: bool) -> None:
-    """What one rule set of MARKET (mkt_… or UUID) changed of another."""
+    """Show what changed between two rule sets of MARKET (mkt_… or UUID)."""
     rows = {row.rule_set.version: row for row in run_async(load_rule_sets(settings_of(), market))}
     last = max(rows)
     if before is None and after is None and len(rows) == 1:

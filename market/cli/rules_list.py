@@ -30,7 +30,7 @@ from market.store.reading import PAGE_MAX, reading
 @click.argument("market", type=MARKET)
 @click.option("--json", "as_json", is_flag=True, help="JSON on stdout.")
 def command(*, market: UUID, as_json: bool) -> None:
-    """All published rule sets of MARKET (mkt_… or UUID), the oldest first."""
+    """List all published rule sets of MARKET (mkt_… or UUID), oldest first."""
     rows = run_async(load_rule_sets(settings_of(), market))
     if as_json:
         print_json([RuleSetView.of(row) for row in rows])

@@ -46,15 +46,15 @@ class Published(Struct, frozen=True, kw_only=True):
 @click.argument("rule_set", type=click.Path(path_type=Path, dir_okay=False))
 @click.option(
     "--key-file", "key_files", multiple=True, required=True, type=click.Path(path_type=Path, dir_okay=False),
-    help="A file with an operator's API key; twice, since two operators sign, except in a sandbox.",
+    help="A file with an operator's API key; use it twice, since two operators sign, except in a sandbox.",
 )  # fmt: skip
-@click.option("--check", is_flag=True, help="Judge it and publish nothing.")
+@click.option("--check", is_flag=True, help="Only check it, publish nothing.")
 @click.option("--json", "as_json", is_flag=True, help="JSON on stdout.")
 def command(*, market: UUID, rule_set: Path, key_files: tuple[Path, ...], check: bool, as_json: bool) -> None:
     """Publish RULE_SET, a JSON file as `POST …/rule-sets` takes it, in MARKET (mkt_… or UUID).
 
-    It takes effect no sooner than the market's notice. Exit code 3: the file or a key is not what it should
-    be, or the rule set is refused; every reason is named.
+    It takes effect after the market's notice period at the earliest. Exit code 3: the file or a key is wrong,
+    or the rule set is refused; every reason is named.
     """
     given = read(rule_set, RuleSetTerms)
     tokens = [token(path) for path in key_files]
