@@ -11,7 +11,7 @@ from events.counts import counted
 from events.envelope import Fact
 from events.market_events import ClearingAbandoned, ClearingCompleted, MatchStruck
 from market.cli.books import read_book
-from market.cli.console import CommandFailed, Exit, out, print_json, print_line
+from market.cli.console import CommandFailed, Exit, print_json, print_line, print_table
 from market.http.wire.ids import to_text
 from market.http.wire.numbers import EUR_CENTS, EUR_PER_KG, KILOGRAMS, WELFARE
 from market.rules.clearing.clearing import conclude
@@ -51,10 +51,10 @@ def print_round(facts: Sequence[Fact]) -> None:
         return
     assert isinstance(last, ClearingCompleted)
     print_line(f"market {to_text('mkt', last.market)}, round {last.round}, {last.algorithm}")
-    out.print(_sections(last))
+    print_table(_sections(last))
     struck = [fact for fact in facts if isinstance(fact, MatchStruck)]
     if struck:
-        out.print(_trades(struck))
+        print_table(trades_table(struck))
     if len(struck) > TRADES_SHOWN_MAX:
         print_line(f"and {len(struck) - TRADES_SHOWN_MAX:,} more trades; all of them with --json")
     paid, received = int(last.buyers_pay_cents_eur), int(last.sellers_receive_cents_eur)
@@ -84,13 +84,14 @@ def _sections(completed: ClearingCompleted) -> Table:
     return table
 
 
-def _trades(struck: Sequence[MatchStruck]) -> Table:
-    whole = [Column(name, overflow="fold") for name in ("supply", "requirement")]
-    table = Table(*whole, "basis kg", "EUR/kg", "EUR", box=None, pad_edge=False)
+def trades_table(struck: Sequence[MatchStruck]) -> Table:
+    """Each requirement below its supply: side by side two ids alone are as wide as a terminal."""
+    figures = [Column(name, justify="right") for name in ("basis kg", "EUR/kg", "EUR")]
+    table = Table(Column("supply, requirement", overflow="fold"), *figures, box=None, pad_edge=False)
     for fact in struck[:TRADES_SHOWN_MAX]:
+        supply = _id("offer" if fact.supply_kind == "offer" else "lot", fact.supply)
         table.add_row(
-            _id("offer" if fact.supply_kind == "offer" else "lot", fact.supply),
-            _id("req", fact.requirement),
+            f"{supply}\n{_id('req', fact.requirement)}",
             KILOGRAMS.text(fact.quantity_basis_g),
             EUR_PER_KG.text(fact.price_ueur_per_kg),
             EUR_CENTS.text(fact.amount_cents_eur),

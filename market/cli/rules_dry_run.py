@@ -1,6 +1,7 @@
 """`lodestone rules dry-run`: what a draft rule set would have made of the last completed round."""
 
 import asyncio
+from collections.abc import Mapping
 from pathlib import Path
 from uuid import UUID
 
@@ -18,9 +19,9 @@ from events.refusal import Refusal, Refusals
 from market.cli.console import (
     CommandFailed,
     Exit,
-    out,
     print_json,
     print_line,
+    print_table,
     run_async,
 )
 from market.cli.environment import settings_of
@@ -116,16 +117,16 @@ def _print(trial: _Trial) -> None:
         f"market {to_text('mkt', fact.market)}, round {found.round} again under version "
         f"{fact.rule_set.version}; nothing is published, the trial is recorded at position {trial.position}"
     )
-    out.print(_totals(found))
+    print_table(_totals(found))
     if not found.pairs:
         print_line("no pair trades differently")
         return
     print_line(f"{counted(len(found.pairs), 'pair of orders trades', 'pairs of orders trade')} differently:")
-    out.print(_pairs(trial))
+    print_table(pairs_table(found, trial.names))
     _more(len(found.pairs), PAIRS_SHOWN_MAX, "pairs")
     parties = counted(len(found.organisations), "organisation trades", "organisations trade")
     print_line(f"{parties} differently, sales and purchases together:")
-    out.print(_organisations(trial))
+    print_table(_organisations(trial))
     _more(len(found.organisations), ORGANISATIONS_SHOWN_MAX, "organisations")
 
 
@@ -147,24 +148,26 @@ def _totals(found: Rehearsal) -> Table:
     return table
 
 
-def _pairs(trial: _Trial) -> Table:
-    """Those of the largest change in quantity first; each owner above its order."""
+def pairs_table(found: Rehearsal, names: Mapping[UUID, str]) -> Table:
+    """Those of the largest change in quantity first; each owner above its order, the buyer below the seller,
+    and figures after below those before: so it fits a terminal."""
     table = Table(
         "",
-        *[Column(name, overflow="fold") for name in ("seller", "buyer")],
-        *_numbers("kg before", "kg after", "EUR/kg before", "EUR/kg after"),
+        Column("seller, buyer", overflow="fold"),
+        Column(""),
+        *_numbers("kg", "EUR/kg"),
         box=None, pad_edge=False,
     )  # fmt: skip
-    for change in sorted(trial.found.pairs, key=_grams_moved, reverse=True)[:PAIRS_SHOWN_MAX]:
+    for change in sorted(found.pairs, key=_grams_moved, reverse=True)[:PAIRS_SHOWN_MAX]:
         supply: Prefix = "lot" if change.supply_kind == "lot" else "offer"
+        prices = change.price_before_ueur_per_kg, change.price_after_ueur_per_kg
         table.add_row(
             change.kind,
-            f"{trial.names[change.seller]}\n{to_text(supply, change.supply)}",
-            f"{trial.names[change.buyer]}\n{to_text('req', change.requirement)}",
-            KILOGRAMS.text(change.quantity_before_g),
-            KILOGRAMS.text(change.quantity_after_g),
-            SIGNED_EUR_PER_KG.text_optional(change.price_before_ueur_per_kg) or NOTHING,
-            SIGNED_EUR_PER_KG.text_optional(change.price_after_ueur_per_kg) or NOTHING,
+            f"{names[change.seller]}\n{to_text(supply, change.supply)}\n"
+            f"{names[change.buyer]}\n{to_text('req', change.requirement)}",
+            "before\nafter",
+            "\n".join(map(KILOGRAMS.text, (change.quantity_before_g, change.quantity_after_g))),
+            "\n".join(SIGNED_EUR_PER_KG.text_optional(each) or NOTHING for each in prices),
         )
     return table
 

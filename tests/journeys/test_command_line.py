@@ -405,12 +405,14 @@ async def test_a_draft_rule_set_is_tried_on_the_last_round(
         assert Exit.OK == code, err
         told = [line.split() for line in out.splitlines()]
         assert ["matches", "0", "1", "+1"] in told, out
-        (gained,) = [line for line in told if line[0] == "gained"]
-        assert ["gained", "seller-1", "buyer-0", "0.000", "2000.000", "–"] == gained[:6]
+        (at,) = [place for place, line in enumerate(told) if line[:1] == ["gained"]]
+        assert ["gained", "seller-1", "before", "0.000", "–"] == told[at]
+        _, after, *figures = told[at + 1]
+        assert ("after", "2000.000", ["buyer-0"]) == (after, figures[0], told[at + 2])
         assert [["seller-1"], ["buyer-0"]] == [line[:1] for line in told[-2:]]
         code, out, _ = await ran(*servers, *dry_run, "--json")
         (pair,) = json.loads(out)["pairs"]
-        assert ("gained", gained[6]) == (pair["kind"], pair["price_after_eur_per_kg"])
+        assert ("gained", figures[1]) == (pair["kind"], pair["price_after_eur_per_kg"])
         tried = [e for e in await scene.events("market") if isinstance(e.data, RuleSetRehearsed)]
         assert 2 == len(tried)
 
