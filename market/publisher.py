@@ -8,9 +8,9 @@ it tells of time. What is sent again after a crash is the same bytes, there and 
 import asyncio
 from collections.abc import Sequence
 from datetime import datetime
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import groupby
-from typing import Final, Generic, TypeAlias, TypeVar
+from typing import Any, Final, Generic, TypeAlias, TypeVar
 from uuid import UUID
 
 from msgspec import Struct
@@ -18,6 +18,7 @@ from msgspec import Struct
 from events.connections import Pool, acquire
 from events.decision import LaneKey
 from events.envelope import Recorded
+from events.facts import LifecycleFact
 from events.faults import crash_point
 from events.handling import Batch
 from events.ids import text_of
@@ -37,7 +38,7 @@ from market.rules.viewers import PublicViewer
 from market.rules.visibility.crowd import Crowds, fold_crowd, pass_event
 from market.rules.visibility.deal_mixing import DealMix, steps_leaving
 from market.rules.visibility.deal_tape import TapeAgreement
-from market.rules.visibility.deals import Deals, fold_deal
+from market.rules.visibility.deals import Deals, fold_deal, follow_standing, standing_of
 from market.rules.visibility.mixing import Mix, leaving
 from market.rules.visibility.offer_passing import PassOffer, offers_past
 from market.rules.visibility.record_visibility import Before, see_event
@@ -94,20 +95,28 @@ class Tape(Struct, kw_only=True):
         return None if mix is None else offers_past(book, crowd, mix, viewer)
 
 
-class DealTape(Struct, kw_only=True):
+class DealTape(Struct, kw_only=True, dict=True):
     """As `Tape`, of a lane of agreements."""
 
     deals: Deals = {}
     mix: DealMix = {}
     sequences: dict[str, int] = {}
 
+    @cached_property
+    def standing(self) -> Deals:
+        """Follows from `deals`, so no snapshot holds it."""
+        return standing_of(self.deals)
+
     def before(self, event: Recorded, last: Before | None = None) -> Before:
         del event
-        return last or Before(deals=self.deals)
+        return last or Before(deals=self.deals, standing=self.standing)
 
     def passing(self, event: Recorded, before: Before, viewer: PublicViewer) -> tuple[Told, ...]:
         told = steps_leaving(self.mix, event, _agreement_line(event, viewer, before), self.deals)
-        fold_deal(self.deals, event.data)  # type: ignore[arg-type]
+        fact: Any = event.data
+        fold_deal(self.deals, fact)
+        if isinstance(fact, LifecycleFact):
+            follow_standing(self.standing, self.deals, fact.agreement)
         return told
 
 

@@ -11,7 +11,7 @@ from events.contract_events import AgreementDrafted, AgreementSigned, AgreementT
 from events.contract_terms import FixedVolume
 from events.delivery_events import AssayLodged
 from events.envelope import Recorded
-from events.facts import ContractFact
+from events.facts import ContractFact, LifecycleFact
 from market.rules.viewers import (
     AuditorViewer,
     InitiativeViewer,
@@ -22,7 +22,7 @@ from market.rules.viewers import (
 )
 from market.rules.visibility.contract_visibility import see_contract, shown_to_party
 from market.rules.visibility.deal_tape import GROUPS_MIN, TapeAgreement
-from market.rules.visibility.deals import Deal, Deals, DealTerms, fold_deal
+from market.rules.visibility.deals import Deal, Deals, DealTerms, fold_deal, follow_standing, standing_of
 from tests.contract_support import Paper, agreement_terms
 from tests.desk_support import BUYER, MARKET, NOW, SELLER, STRANGER, numbered
 from tests.golden.samples import Sampler
@@ -75,11 +75,17 @@ def crowd(count: int, **changes: Any) -> Deals:
 
 
 def seen(deals: Deals, paper: Paper, viewer: Any = PUBLIC) -> list[Any]:
-    """What the viewer sees of each fact of an agreement, beside the deals that stand."""
+    """What the viewer sees of each fact of an agreement, beside the deals that stand: the same whether those
+    are looked for among all or were followed."""
     deals, found = dict(deals), []
+    standing = standing_of(deals)
     for fact in paper.facts:
-        found.append(see_contract(event_of(fact), viewer, deals))
+        found.append(see_contract(event_of(fact), viewer, deals, standing))
+        assert found[-1] == see_contract(event_of(fact), viewer, deals)
         fold_deal(deals, fact)  # type: ignore[arg-type]
+        if isinstance(fact, LifecycleFact):
+            follow_standing(standing, deals, fact.agreement)
+        assert standing_of(deals) == standing
     return found
 
 

@@ -2,12 +2,17 @@
 
 from collections.abc import AsyncIterator
 from typing import Any
+from uuid import UUID
 
+import msgspec
 import pytest
+from msgspec.structs import replace
 
 from events.decision import LaneKey
 from events.envelope import Recorded
 from market.lane_memory import LaneMemory
+from market.publisher import DealTape
+from market.rules.visibility.deals import Deal, DealTerms
 from market.store import snapshots
 from tests.conftest import Database
 from tests.market_support import Scene, scene_on
@@ -95,6 +100,24 @@ async def test_milestones_that_are_missing_are_kept_on_the_way_where_the_reader_
     (kept,) = await reader.kept()
     assert ("reader/2", 12) == kept
     assert [] == await reader.recall(12)
+
+
+def test_what_follows_from_the_agreements_of_a_tape_is_in_no_snapshot() -> None:
+    terms = DealTerms(form="metal", yearly_g=1, years=1, start_year=None, price="flat")
+    deal = Deal(
+        market=UUID(int=1),
+        kind="offtake",
+        seller=UUID(int=2),
+        buyer=UUID(int=3),
+        status="effective",
+        table=terms,
+        terms=terms,
+    )
+    tape = DealTape(deals={UUID(int=4): deal, UUID(int=5): replace(deal, kind="spot")})
+    before = msgspec.msgpack.encode(tape)
+    assert {UUID(int=4)} == set(tape.standing)
+    assert before == msgspec.msgpack.encode(tape)
+    assert tape.standing == msgspec.msgpack.decode(before, type=DealTape).standing
 
 
 async def test_a_milestone_is_of_its_reader_and_lane(scene: Scene) -> None:

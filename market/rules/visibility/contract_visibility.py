@@ -23,8 +23,11 @@ from market.rules.visibility.deal_tape import on_deal_tape
 from market.rules.visibility.deals import Deals
 
 
-def see_contract(event: Recorded, viewer: Viewer, deals: Deals) -> Struct | None:
-    """None: nothing. `deals` are the lane's BEFORE the event is folded. Auditors see the fact itself.
+def see_contract(
+    event: Recorded, viewer: Viewer, deals: Deals, standing: Deals | None = None
+) -> Struct | None:
+    """None: nothing. `deals` are the lane's BEFORE the event is folded, `standing` of them those that stand,
+    where they are known. Auditors see the fact itself.
 
     Operators run the market, not its contracts: they see published indices only. What was counted of a
     seller's facility is the seller's.
@@ -38,7 +41,7 @@ def see_contract(event: Recorded, viewer: Viewer, deals: Deals) -> Struct | None
         case OrganisationViewer():
             return shown_to_party(fact, viewer.organisation, deals)
         case PublicViewer() | InitiativeViewer():
-            return on_deal_tape(fact, viewer, deals)
+            return on_deal_tape(fact, viewer, deals, standing)
         case _:
             assert_never(viewer)
 

@@ -55,6 +55,24 @@ Deals = dict[UUID, Deal]
 """By agreement. Those that have ended stay: their last invoices come after."""
 
 
+def standing_of(deals: Deals) -> Deals:
+    """Offtakes that stand under terms which both have signed: few of all that a lane has had."""
+    return {agreement: deal for agreement, deal in deals.items() if _stands(deal)}
+
+
+def follow_standing(standing: Deals, deals: Deals, agreement: UUID) -> None:
+    """`standing` is as `standing_of` again, after a fact of an agreement was folded into `deals`."""
+    deal = deals[agreement]
+    if _stands(deal):
+        standing[agreement] = deal
+    else:
+        standing.pop(agreement, None)
+
+
+def _stands(deal: Deal) -> bool:
+    return deal.terms is not None and deal.kind != "spot" and deal.status in STANDING
+
+
 def deal_terms(terms: AgreementTerms) -> DealTerms:
     volume = terms.volume
     grams = volume.acq_g if isinstance(volume, FixedVolume) else volume.expected_output_g

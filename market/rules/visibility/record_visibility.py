@@ -32,13 +32,14 @@ from market.rules.visibility.visibility import see
 class Before(Struct, frozen=True, kw_only=True):
     """What the rule has to know of an event's lane BEFORE the event: its market's book, agreements or lots.
 
-    `crowd` is of the viewer; without one it is counted anew. `counterparties` trade in the passport's lot:
-    its lane knows of none, so they have no line of it, and read it where they look it up.
+    `crowd` is of the viewer, `standing` of `deals`; without one it is counted anew. `counterparties` trade in
+    the passport's lot: its lane knows of none, so they have no line of it, and read it where they look it up.
     """
 
     book: Book | None = None
     crowd: Crowd | None = None
     deals: Deals = {}
+    standing: Deals | None = None
     lots: Lots = {}
     counterparties: AbstractSet[UUID] = frozenset()
 
@@ -50,7 +51,7 @@ def see_event(event: Recorded, viewer: Viewer, before: Before) -> Struct | None:
         case "market":
             return see(event, viewer, before.book, before.crowd)
         case "contracts":
-            return see_contract(event, viewer, before.deals)
+            return see_contract(event, viewer, before.deals, before.standing)
         case "parties":
             return see_party(event, viewer)
         case "materials":
