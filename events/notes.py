@@ -23,6 +23,7 @@ TIMESTAMP_MAX: Final = 2**63 - 1
 
 _PRIVATE: Final = "PRIVATE+KEY+"
 _SIGNATURE_LINE: Final = re.compile(r"— ([^\s+]+) ([A-Za-z0-9+/]+={0,2})")
+_CONTROL: Final = re.compile(r"[\x00-\x09\x0b-\x1f]")
 _NAME: Final = re.compile(r"[^\s+\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,200}")
 
 
@@ -137,7 +138,7 @@ def parse_note(value: str) -> Note:
     """NoteError for a text that is not a signed note, or exceeds the limits."""
     if len(value) > NOTE_CHARACTERS_MAX:
         raise NoteError(f"a note has at most {NOTE_CHARACTERS_MAX} characters")
-    if any(character < " " and character != "\n" for character in value):
+    if _CONTROL.search(value):
         raise NoteError("a note holds no control characters but line feeds")
     text, found, tail = value.rpartition("\n\n")
     if not found or not tail.endswith("\n"):

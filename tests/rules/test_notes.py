@@ -121,6 +121,16 @@ def test_what_is_no_note_is_refused(value: str) -> None:
         parse_note(value)
 
 
+def test_of_all_characters_those_below_the_blank_but_line_feeds_are_refused() -> None:
+    refused = set()
+    for code in (*range(0x300), 0x2028, 0x10FFFF):
+        try:
+            parse_note(f"a{chr(code)}b\n\n{LINE}\n")
+        except NoteError:
+            refused.add(code)
+    assert set(range(0x20)) - {0x0A} == refused
+
+
 def test_a_note_is_as_large_as_its_limits() -> None:
     assert SIGNATURES_MAX == len(parse_note(f"{TEXT}\n" + f"{LINE}\n" * SIGNATURES_MAX).signatures)
     tail = f"\n\n{LINE}\n"
