@@ -96,6 +96,32 @@ def test_what_was_asked_is_paid_for_at_the_rate_and_never_beyond_the_burst() -> 
     assert [True, True, False] == [asked()[0] for _ in range(3)]
 
 
+def test_who_comes_back_when_told_passes_with_all_that_its_request_takes() -> None:
+    now_ns = 0
+    limits = CallerLimits(Quota(requests=60, seconds=60, burst=4), clock_ns=lambda: now_ns)
+    limits.take("firm", 2)
+
+    def asked() -> tuple[bool, int]:
+        """A request that takes one at its gate and three when its handler knows."""
+        limits.take("firm")
+        verdict = limits.take("firm", 3, before=1)
+        return verdict.allowed, verdict.retry_after_seconds
+
+    assert (False, 3) == asked()
+    now_ns = 3 * 1_000_000_000 - 1
+    assert (False, 2) == asked()
+    now_ns += 2 * 1_000_000_000
+    assert True is asked()[0]
+
+
+def test_what_costs_more_than_the_burst_takes_the_whole_burst() -> None:
+    limits = CallerLimits(Quota(requests=7, seconds=60, burst=2), "address", clock_ns=lambda: 0)
+    verdict = limits.take("firm", 99)
+    assert (True, (b"ratelimit-policy", b'"address";q=2;w=18')) == (verdict.allowed, verdict.fields[0])
+    assert (b"ratelimit", b'"address";r=0;t=18') == verdict.fields[1]
+    assert not limits.take("firm").allowed
+
+
 def test_the_table_of_callers_is_bounded() -> None:
     limits = CallerLimits(Quota(requests=1, seconds=3_600, burst=1), callers_max=100)
     assert limits.take("first").allowed
