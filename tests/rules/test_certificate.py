@@ -8,14 +8,17 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from events.market_events import ClearingCompleted, ClearingEvidence, MatchStruck
+from events.vocabulary import Packaging
 from market.rules.clearing.breaches import CertificateBroken
 from market.rules.clearing.certificate import expected_record
 from market.rules.clearing.differences import first_difference
-from market.rules.clearing.posing import TOLERANCE
+from market.rules.clearing.posing import INDIVISIBLE, MINIMUM, PORTFOLIO, TOLERANCE
 from market.rules.clearing.rounds import Round
-from tests.blotter import EUR, Lane, eur, ident, member, rule_set
+from tests.blotter import BULK, EUR, Lane, T, eur, ident, member, rule_set
 from tests.rules.small_rounds import posed, small_round
 from tests.rules.tampering import json_like
+
+BAGS = Packaging(unit="big_bag", package_wet_g=T)
 
 
 def faults(of: Round, facts: Sequence[Struct]) -> list[str]:
@@ -32,10 +35,13 @@ def faults(of: Round, facts: Sequence[Struct]) -> list[str]:
     return found
 
 
-def lone_trade(commitment: str = "firm", **rules: Any) -> tuple[Round, list[Struct]]:
+def lone_trade(
+    commitment: str = "firm", offered: dict[str, Any] | None = None, **rules: Any
+) -> tuple[Round, list[Struct]]:
+    """`offered`: terms of the offer; `rules`: of the rule set."""
     lane = Lane(rules=rule_set(**rules))
     lane.admit(member("seller"), member("buyer"))
-    lane.offer("seller", "offer", ask=eur(60 * EUR), commitment=commitment)
+    lane.offer("seller", "offer", ask=eur(60 * EUR), commitment=commitment, **(offered or {}))
     lane.require("buyer", "wanted", limit=eur(70 * EUR), commitment=commitment)
     of, recorded = posed(lane, lane.plan())
     return of, [draft.data for draft in recorded]
@@ -128,31 +134,59 @@ def test_a_fill_cut_by_less_than_the_tolerance_is_no_optimum() -> None:
     assert any("dual_ueur_per_kg" in field for field in found)
 
 
-def test_an_order_removed_at_will_shows_in_the_gap() -> None:
-    """That a removal was needed takes a solver to prove; what it cost at most does not."""
-    of, facts = lone_trade("subject_to_confirmation")
-    bare = evidence_with(
+def removed_at_will(facts: list[Struct], reason: str) -> list[Any]:
+    """As a matcher records it that leaves both orders out, consistent but for the reason."""
+    return evidence_with(
         facts,
         lambda part: replace(
             part,
             waterfalls=(),
             duals=tuple(
-                replace(
-                    dual,
-                    effective_reason=TOLERANCE,
-                    dual_ueur_per_kg=0,
-                    rank_dual="0",
-                    tiebreak_dual="0",
-                )
+                replace(dual, effective_reason=reason, dual_ueur_per_kg=0, rank_dual="0", tiebreak_dual="0")
                 for dual in part.duals
             ),
         ),
     )
-    expected = expected_record(of, bare)
+
+
+def test_an_order_removed_at_will_shows_in_the_gap() -> None:
+    """That a removal was needed takes a solver to prove; what it cost at most does not."""
+    of, facts = lone_trade("subject_to_confirmation")
+    expected = expected_record(of, removed_at_will(facts, TOLERANCE))
     completed = expected[-1].data
     assert isinstance(completed, ClearingCompleted)
     assert str(5_600_000 * 10 * EUR) == completed.sections[1].gap
     assert "0" == completed.sections[1].welfare
+
+
+@pytest.mark.parametrize(
+    ("reason", "offered", "tolerance_ppb", "refused"),
+    [
+        (TOLERANCE, {}, 0, (0, 1)),
+        (TOLERANCE, {}, 1, ()),
+        (MINIMUM, {}, 0, (0, 1)),
+        (MINIMUM, {"minimum_quantity_wet_g": T}, 0, (1,)),
+        (INDIVISIBLE, {}, 0, (0, 1)),
+        (INDIVISIBLE, {"packaging": BAGS}, 0, ()),
+        (PORTFOLIO, {"packaging": BAGS, "minimum_quantity_wet_g": T}, 1, (0, 1)),
+    ],
+)
+def test_an_order_is_removed_for_what_its_terms_and_the_rules_have_and_nothing_else(
+    reason: str, offered: dict[str, Any], tolerance_ppb: int, refused: tuple[int, ...]
+) -> None:
+    """Of product in bulk but for the last: the offer at place 0, the requirement at place 1."""
+    of, facts = lone_trade(
+        "subject_to_confirmation", {"packaging": BULK} | offered, marginality_tolerance_ppb=tolerance_ppb
+    )
+    bare = removed_at_will(facts, reason)
+    if not refused:
+        assert expected_record(of, bare)
+        return
+    with pytest.raises(CertificateBroken) as caught:
+        expected_record(of, bare)
+    assert [f"duals/{place}/effective_reason" for place in refused] == [
+        breach.field for breach in caught.value.breaches
+    ]
 
 
 @pytest.mark.parametrize("rest", [[], [0], [0, 1]])
