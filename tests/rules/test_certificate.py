@@ -164,6 +164,7 @@ def test_an_order_removed_at_will_shows_in_the_gap() -> None:
     [
         (TOLERANCE, {}, 0, (0, 1)),
         (TOLERANCE, {}, 1, ()),
+        (TOLERANCE, {"minimum_quantity_wet_g": 20 * T}, 1, ()),
         (MINIMUM, {}, 0, (0, 1)),
         (MINIMUM, {"minimum_quantity_wet_g": T}, 0, (1,)),
         (INDIVISIBLE, {}, 0, (0, 1)),
