@@ -13,20 +13,17 @@ from events.codec import Undecodable, decode_envelope, decode_event
 from events.decision import LaneKey
 from events.envelope import Recorded, source_of
 from events.market_events import (
-    ClearingAbandoned,
-    ClearingCompleted,
-    ClearingEvidence,
     ClearingPlanned,
     MatchConfirmed,
-    MatchStruck,
 )
 from events.merkle import Frontier
 from market.audit.contract_audit import ContractAudit
 from market.audit.fact_faults import FactFault
-from market.audit.fact_progress import Counted, Folded, OpenedRound
+from market.audit.fact_progress import Counted, Folded
 from market.audit.halt_audit import halt_fault
 from market.audit.known_heads import KnownHeads
 from market.audit.lane_progress import Followed, beginning
+from market.audit.lane_rounds import NO_MARKET, RoundsAudit, unfit
 from market.audit.lane_verdict import (
     OF_THE_HEAD,
     WHOLE,
@@ -47,10 +44,9 @@ from market.audit.member_audit import leaving_fault
 from market.audit.operator_audit import Operators
 from market.audit.order_audit import order_fault
 from market.audit.repeats import Repeats
-from market.audit.round_audit import RoundCheck, copied, difference_at, may_abandon, round_fault
+from market.audit.round_audit import RoundCheck
 from market.audit.shelf import AuditShelf
-from market.rules.book import Book, Books, fold
-from market.rules.clearing.differences import Difference
+from market.rules.book import Books, fold
 
 
 class LaneRecord(Struct, frozen=True, kw_only=True):
@@ -62,7 +58,6 @@ class LaneRecord(Struct, frozen=True, kw_only=True):
 
 
 NO_RECORD: Final = LaneRecord(offset=-1, body=b"", chain="")
-NO_MARKET: Final = UUID(int=0)
 
 
 class LaneAudit:
@@ -94,7 +89,6 @@ class LaneAudit:
         self._bounds = bounds
         self._key = key
         self._source = source_of(deployment_id)
-        self._check = check
         self._expected_end = None if at.done else expected_end
         self._known = KnownHeads(
             seals,
@@ -109,9 +103,6 @@ class LaneAudit:
         self._read_before = at.records
         self._repeats = repeats or Repeats(seen=at.seen)
         self._repeats.begin(at.head)
-        self._clearings = kept.counted.clearings
-        self._matches = kept.counted.matches
-        self._abandoned_unproven = kept.counted.abandoned_unproven
         self._books: Books = kept.books
         self._shelf = shelf or AuditShelf()
         self._contracts = ContractAudit(self._shelf, kept.counted)
@@ -119,8 +110,7 @@ class LaneAudit:
         self._answers = MatchAudit(kept.answers)
         self._operators = operators or Operators()
         self._latest = kept.latest
-        self._open = {of.book.market: OpenedRound.of(of) for of in kept.open}
-        self._rounds = dict(kept.rounds)
+        self._rounds = RoundsAudit(check, self._source, bounds.first, self._answers, kept)
         self.done = at.done
         self.divergence: Divergence | None = at.divergence
         if self.done or self.divergence is not None:
@@ -141,17 +131,17 @@ class LaneAudit:
             ),
             counted=self._counted(),
             books=self._books,
-            open=tuple(opened.kept() for opened in self._open.values()),
-            rounds=self._rounds,
+            open=self._rounds.kept(),
+            rounds=self._rounds.newest,
             latest=self._latest,
             answers=self._answers.kept(),
         )
 
     def _counted(self) -> Counted:
         return Counted(
-            clearings=self._clearings,
-            matches=self._matches,
-            abandoned_unproven=self._abandoned_unproven,
+            clearings=self._rounds.clearings,
+            matches=self._rounds.matches,
+            abandoned_unproven=self._rounds.abandoned_unproven,
             agreements=self._contracts.agreements,
             deliveries=self._contracts.deliveries,
             invoices=self._contracts.invoices,
@@ -173,18 +163,18 @@ class LaneAudit:
         try:
             envelope = decode_envelope(record.body)
         except Undecodable as error:
-            self._diverge(record, undecodable(record.body, error))
+            self._diverge(record.offset, undecodable(record.body, error))
             return
         position, expected = envelope.position, self._position + 1
         place = LaneKey(envelope.stream, envelope.lane)
         if place != self._key:
-            self._diverge(record, misplaced(place, self._key))
+            self._diverge(record.offset, misplaced(place, self._key))
         elif position < expected:
             self._settle(record, self._repeats.repeat(position, record.body))
         elif position > expected:
-            self._diverge(record, gap(position, expected))
+            self._diverge(record.offset, gap(position, expected))
         elif envelope.source != self._source:
-            self._diverge(record, foreign_source(envelope.source, self._source))
+            self._diverge(record.offset, foreign_source(envelope.source, self._source))
         else:
             self._head = next_head(self._head, record.body)
             self._position = position
@@ -209,7 +199,7 @@ class LaneAudit:
         wrong = self._known.wrong_at(self._position, self._head)
         if wrong is not None:
             event = decode_event(record.body, self._head) if record.body else None
-            self._diverge(record, wrong, event)
+            self._diverge(record.offset, wrong, event)
 
     @property
     def unsettled(self) -> bool:
@@ -223,44 +213,50 @@ class LaneAudit:
 
     def _settle(self, record: LaneRecord, wrong: Wrong | None) -> None:
         if wrong is not None:
-            self._diverge(record, wrong)
+            self._diverge(record.offset, wrong)
 
     def _take(self, record: LaneRecord) -> None:
         try:
             event = decode_event(record.body, self._head)
         except Undecodable as error:
-            self._diverge(record, undecodable(record.body, error))
+            self._diverge(record.offset, undecodable(record.body, error))
             return
         if record.chain != self._head.hex():
             broken = chain_broken(record.chain, self._head)
-            known = self._difference(event) or broken.difference
-            self._diverge(record, broken._replace(difference=known), event)
+            known = self._rounds.difference(event) or broken.difference
+            self._diverge(record.offset, broken._replace(difference=known), event)
         elif self._key.stream == "market":
             self._follow(record, event)
         elif self._key.stream == "contracts":
-            self._told(record, event, self._contracts.follow(event) or self._operators.fault(event))
+            self._told(record.offset, event, self._contracts.follow(event) or self._operators.fault(event))
         elif self._key.stream == "materials":
-            self._told(record, event, self._materials.follow(event, record.offset))
+            self._told(record.offset, event, self._materials.follow(event, record.offset))
         self._latest = event.time
 
     def _follow(self, record: LaneRecord, event: Recorded) -> None:
         """Check what a round or a command recorded, bring the book to it, and keep the book of each plan."""
-        if not self._as_cleared(record, event) or not self._as_commanded(record, event):
+        misfit = self._rounds.follow(event, record.offset)
+        if misfit is not None:
+            self._diverge(misfit.offset, misfit.wrong, misfit.event)
+            return
+        if not self._as_commanded(record, event):
             return
         try:
             fold(self._books, event)
         except (AssertionError, KeyError, ValueError) as error:
             told = f"does not fit the book that the lane made before it ({type(error).__name__}: {error})"
-            self._diverge(record, Wrong("fold", told, _unfit(event)), event)
+            self._diverge(record.offset, Wrong("fold", told, unfit(event)), event)
             return
         if isinstance(event.data, ClearingPlanned):
-            self._plan(record, event, event.data)
+            wrong = self._rounds.planned(self._books[event.data.market], event, event.data)
+            if wrong is not None:
+                self._diverge(record.offset, wrong, event)
         elif isinstance(event.data, MatchConfirmed):
             self._shelf.keep_match(event, event.data)
 
-    def _told(self, record: LaneRecord, event: Recorded, fault: FactFault | None) -> None:
+    def _told(self, offset: int, event: Recorded, fault: FactFault | None) -> None:
         if fault is not None:
-            self._diverge(record, Wrong(fault.kind, fault.told, fault.difference or _unfit(event)), event)
+            self._diverge(offset, Wrong(fault.kind, fault.told, fault.difference or unfit(event)), event)
 
     def read_past(self, moment: datetime) -> bool:
         """Whether all that the lane holds of a moment was followed: times in a lane never go back."""
@@ -271,55 +267,12 @@ class LaneAudit:
         if of.fault is None:
             self._materials.transformations += 1
         elif self.divergence is None or of.event.position < self.divergence.position:
-            self._told(LaneRecord(offset=of.offset, body=of.event.body, chain=""), of.event, of.fault)
-
-    def _plan(self, record: LaneRecord, event: Recorded, plan: ClearingPlanned) -> None:
-        book = self._books[plan.market]
-        wrong = self._wrong_plan(book, plan)
-        if wrong is not None:
-            self._diverge(record, wrong, event)
-        else:
-            self._rounds[plan.market] = plan.round
-            self._open[plan.market] = OpenedRound(plan=event, book=copied(book))
-
-    def _wrong_plan(self, book: Book, plan: ClearingPlanned) -> Wrong | None:
-        if plan.market in self._open:
-            told = "plans a round while the market's last one is still open"
-            still = self._rounds[plan.market]
-            return Wrong("plan", told, Difference("round", str(plan.round), f"none while {still} is open"))
-        if all(published.rule_set != plan.rule_set for published in book.rule_sets):
-            told = "clears by a rule set that the market never published"
-            known = ", ".join(str(published.rule_set.version) for published in book.rule_sets)
-            versions = Difference(
-                "rule_set", f"one of version {plan.rule_set.version}", f"of {known or 'none'}"
-            )
-            return Wrong("plan", told, versions)
-        follows = self._rounds.get(plan.market, 0) + 1
-        if plan.round != follows:
-            told = f"is round {plan.round}, which does not follow the last one"
-            return Wrong("plan", told, Difference("round", str(plan.round), str(follows)))
-        return None
-
-    def _as_cleared(self, record: LaneRecord, event: Recorded) -> bool:
-        """Whether the event may stand where it does: in its market's open round, or in none at all."""
-        fact: Any = event.data
-        opened = self._open.get(getattr(fact, "market", None) or NO_MARKET)
-        of_round = isinstance(fact, MatchStruck | ClearingEvidence | ClearingCompleted | ClearingAbandoned)
-        if opened is None or not (of_round or event.cause == str(opened.plan.id)):
-            if of_round:
-                told = "is the outcome of a round, but no round is open"
-                self._diverge(record, Wrong("unplanned", told, _unfit(event)), event)
-            return not of_round
-        if isinstance(fact, ClearingAbandoned):
-            return self._abandoned(record, event, fact, opened)
-        opened.offsets.append(record.offset)
-        opened.events.append(event)
-        return not isinstance(fact, ClearingCompleted) or self._completed(opened, fact)
+            self._told(of.offset, of.event, of.fault)
 
     def _as_commanded(self, record: LaneRecord, event: Recorded) -> bool:
         """Whether a command could have recorded the event; what a round records is proved with the round."""
         market = getattr(event.data, "market", NO_MARKET)
-        opened, book = self._open.get(market), self._books.get(market)
+        opened, book = self._rounds.open.get(market), self._books.get(market)
         if opened is not None and event.cause == str(opened.plan.id):
             return True
         fault = (
@@ -329,56 +282,16 @@ class LaneAudit:
             or leaving_fault(book, event)
             or self._operators.fault(event)
         )
-        self._told(record, event, fault)
+        self._told(record.offset, event, fault)
         return fault is None
 
-    def _abandoned(
-        self, record: LaneRecord, event: Recorded, fact: ClearingAbandoned, opened: OpenedRound
-    ) -> bool:
-        del self._open[fact.market]
-        if self._left_out(opened):
-            return True
-        if opened.events or not may_abandon(event, fact, opened.book, opened.plan, self._check):
-            told = "gives its round up in a way that the round does not allow"
-            given = Difference("code", fact.code, "a reason that this round gives")
-            self._diverge(record, Wrong("clearing", told, given), event)
-            return False
-        self._abandoned_unproven += not self._check.confirms(opened.book, opened.plan, fact.code)
-        return True
-
-    def _completed(self, opened: OpenedRound, fact: ClearingCompleted) -> bool:
-        del self._open[fact.market]
-        self._answers.after_round(opened.events)
-        if self._left_out(opened):
-            return True
-        fault = round_fault(opened.events, opened.book, opened.plan, self._check, self._source)
-        if fault is None:
-            self._clearings += 1
-            self._matches += sum(isinstance(each.data, MatchStruck) for each in opened.events)
-            return True
-        event, offset = opened.events[fault.index], opened.offsets[fault.index]
-        record = LaneRecord(offset=offset, body=event.body, chain=event.chain.hex())
-        self._diverge(record, Wrong(fault.kind, fault.told, fault.difference or _unfit(event)), event)
-        return False
-
-    def _left_out(self, opened: OpenedRound) -> bool:
-        """Whether a round lies before the range, so that it is not proved."""
-        return opened.plan.position < self._bounds.first
-
-    def _difference(self, event: Recorded) -> Difference | None:
-        """How an event that broke the chain differs from what its round records next, where that is known."""
-        opened = self._open.get(getattr(event.data, "market", None) or NO_MARKET)
-        if opened is None:
-            return None
-        return difference_at([*opened.events, event], opened.book, opened.plan, self._check, self._source)
-
-    def _diverge(self, record: LaneRecord, wrong: Wrong, event: Recorded | None = None) -> None:
+    def _diverge(self, offset: int, wrong: Wrong, event: Recorded | None = None) -> None:
         self._break_off()
         fact: Any = event.data if event else None
         found = divergence_at(
             self._key,
             event.position if event else self._position + (wrong.kind not in OF_THE_HEAD),
-            record.offset,
+            offset,
             wrong,
             event_id=event.id if event else None,
             event_type=event.type if event else None,
@@ -391,7 +304,7 @@ class LaneAudit:
         if self.divergence is None:
             lacking = self._known.lacking(self._position, self._expected_end, bounded=self.done)
             if lacking is not None:
-                self._diverge(NO_RECORD, lacking)
+                self._diverge(NO_RECORD.offset, lacking)
         return LaneVerdict(
             stream=self._key.stream,
             lane=self._key.lane,
@@ -408,8 +321,3 @@ class LaneAudit:
             bounded=self.done,
             read_before=self._read_before,
         )
-
-
-def _unfit(event: Recorded) -> Difference:
-    """Of a fact that may not stand where it does, whatever it says."""
-    return Difference("type", event.type, "what follows from the events before it")
