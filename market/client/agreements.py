@@ -157,9 +157,9 @@ class Agreements:
             "side": side,
             "level": level,
             "silent": silent,
-            "begins_from": None if begins_from is None else begins_from.isoformat(),
-            "begins_before": None if begins_before is None else begins_before.isoformat(),
-            "updated_since": None if updated_since is None else updated_since.isoformat(),
+            "begins_from": begins_from,
+            "begins_before": begins_before,
+            "updated_since": updated_since,
         }
         return self._calls.pages(OWN_NOMINATIONS, query=query)
 

@@ -4,6 +4,7 @@ import logging
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from datetime import date
 from functools import partial
 from typing import Any, Final, TypeAlias, TypeVar
 
@@ -39,7 +40,7 @@ class File(Struct, frozen=True, kw_only=True):
 
 
 Body: TypeAlias = Mapping[str, Any] | Struct | None
-Query: TypeAlias = Mapping[str, str | int | bool | None]
+Query: TypeAlias = Mapping[str, str | int | bool | date | None]
 
 JSON: Final = "application/json"
 PAGE_ITEMS: Final = 200
@@ -275,4 +276,6 @@ def _key(key: str) -> str:
 
 
 def _text(value: object) -> str:
+    if isinstance(value, date):
+        return value.isoformat()
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -56,7 +56,7 @@ class Deliveries:
             "contract_year": contract_year,
             "side": side,
             "status": status,
-            "updated_since": None if updated_since is None else updated_since.isoformat(),
+            "updated_since": updated_since,
             "awaits": awaits,
         }
         return self._calls.pages(OWN_DELIVERIES, query=query)

@@ -139,12 +139,12 @@ class Initiatives:
 
     async def state_figures(self, initiative: str, since: date, *, key: str | None = None) -> FiguresAccepted:
         """Of the quarter that begins at `since` and is over, once."""
-        body = {"since": since.isoformat()}
+        body = {"since": since}
         return (await self._calls.ask(STATE, initiative, body=body, key=key)).body
 
     async def figures(self, initiative: str, since: date | None = None) -> Figures:
         """The newest quarter that was stated, or the one that begins then."""
-        query = {"since": None if since is None else since.isoformat()}
+        query = {"since": since}
         return (await self._calls.ask(FIGURES, initiative, query=query)).body
 
     def invitations(self, organisation: str) -> AsyncIterator[Invitation]:

@@ -5,7 +5,7 @@ from datetime import date, datetime
 from typing import Final
 
 from market.client.answers import Accepted
-from market.client.calls import Body, Calls
+from market.client.calls import Body, Calls, Query
 from market.client.operations import keyed, pages, read
 from market.client.paid import (
     AgeingTable,
@@ -60,22 +60,24 @@ class Invoices:
     ) -> AsyncIterator[OwnInvoice]:
         """By the day that they are due; with `sort` "issued_at" in the order in which they were issued, with
         `updated_since` or `sort` "updated_at" in that of what changed of them."""
-        query = _due(
-            agreement=agreement,
-            contract_year=contract_year,
-            side=side,
-            state=state,
-            due_from=due_from,
-            due_before=due_before,
-            issued_since=issued_since,
-            issued_from=issued_from,
-            issued_before=issued_before,
-            status=status,
-            overdue=overdue,
-            counterparty=counterparty,
-        )
-        query["updated_since"] = None if updated_since is None else updated_since.isoformat()
-        return self._calls.pages(OWN_INVOICES, query={**query, "reference": reference, "sort": sort})
+        query: Query = {
+            "agreement": agreement,
+            "contract_year": contract_year,
+            "side": side,
+            "state": state,
+            "due_from": due_from,
+            "due_before": due_before,
+            "issued_since": issued_since,
+            "issued_from": issued_from,
+            "issued_before": issued_before,
+            "status": status,
+            "overdue": overdue,
+            "counterparty": counterparty,
+            "updated_since": updated_since,
+            "reference": reference,
+            "sort": sort,
+        }
+        return self._calls.pages(OWN_INVOICES, query=query)
 
     async def totals(
         self,
@@ -93,20 +95,20 @@ class Invoices:
         overdue: bool | None = None,
         counterparty: str | None = None,
     ) -> InvoiceTotals:
-        query = _due(
-            agreement=agreement,
-            contract_year=contract_year,
-            side=side,
-            state=state,
-            due_from=due_from,
-            due_before=due_before,
-            issued_since=issued_since,
-            issued_from=issued_from,
-            issued_before=issued_before,
-            status=status,
-            overdue=overdue,
-            counterparty=counterparty,
-        )
+        query: Query = {
+            "agreement": agreement,
+            "contract_year": contract_year,
+            "side": side,
+            "state": state,
+            "due_from": due_from,
+            "due_before": due_before,
+            "issued_since": issued_since,
+            "issued_from": issued_from,
+            "issued_before": issued_before,
+            "status": status,
+            "overdue": overdue,
+            "counterparty": counterparty,
+        }
         return (await self._calls.ask(INVOICE_TOTALS, query=query)).body
 
     async def read(self, invoice: str) -> PaidInvoice:
@@ -116,7 +118,7 @@ class Invoices:
         self, invoice: str, reference: str, *, dated_on: date | None = None, key: str | None = None
     ) -> Accepted:
         """What one's own books call it; said again, the newest counts."""
-        body = {"reference": reference, "dated_on": None if dated_on is None else dated_on.isoformat()}
+        body = {"reference": reference, "dated_on": dated_on}
         return (await self._calls.ask(REFERENCE, invoice, body=body, key=key)).body
 
     async def ageing(self, *, counterparty: str | None = None, by_counterparty: bool = False) -> AgeingTable:
@@ -143,13 +145,13 @@ class Payments:
         updated_since: datetime | None = None,
     ) -> AsyncIterator[Payment]:
         """The newest first; with `updated_since` what changed first before."""
-        query = {
+        query: Query = {
             "status": status,
             "side": side,
             "counterparty": counterparty,
-            "value_from": None if value_from is None else value_from.isoformat(),
-            "value_before": None if value_before is None else value_before.isoformat(),
-            "updated_since": None if updated_since is None else updated_since.isoformat(),
+            "value_from": value_from,
+            "value_before": value_before,
+            "updated_since": updated_since,
         }
         return self._calls.pages(PAYMENTS, query=query)
 
@@ -192,34 +194,3 @@ class Payments:
         """By the payee."""
         body = {"reason": reason}
         return (await self._calls.ask(REVERSE, payment, body=body, version=version, key=key)).body
-
-
-def _due(
-    *,
-    agreement: str | None,
-    contract_year: int | None,
-    side: str | None,
-    state: str | None,
-    due_from: date | None,
-    due_before: date | None,
-    issued_since: datetime | None,
-    issued_from: date | None,
-    issued_before: date | None,
-    status: str | None,
-    overdue: bool | None,
-    counterparty: str | None,
-) -> dict[str, str | int | bool | None]:
-    return {
-        "agreement": agreement,
-        "contract_year": contract_year,
-        "side": side,
-        "state": state,
-        "due_from": None if due_from is None else due_from.isoformat(),
-        "due_before": None if due_before is None else due_before.isoformat(),
-        "issued_since": None if issued_since is None else issued_since.isoformat(),
-        "issued_from": None if issued_from is None else issued_from.isoformat(),
-        "issued_before": None if issued_before is None else issued_before.isoformat(),
-        "status": status,
-        "overdue": overdue,
-        "counterparty": counterparty,
-    }

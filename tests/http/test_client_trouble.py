@@ -4,7 +4,9 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
+from datetime import UTC, date, datetime
 from typing import Any
+from urllib.parse import parse_qs
 
 import httpx
 import msgspec
@@ -300,6 +302,17 @@ async def test_a_page_that_names_itself_ends_the_list() -> None:
     assert ["GET /v1/matches?limit=200", "GET /v1/matches?limit=200&cursor=x"] == [
         each.line.removesuffix(" HTTP/1.1") for each in script.asked
     ]
+
+
+async def test_days_and_instants_of_a_query_leave_as_the_api_reads_them() -> None:
+    page = answer("200 OK", msgspec.json.encode({"items": [], "next_cursor": None}))
+    since = datetime(2027, 5, 10, 8, tzinfo=UTC)
+    async with scripted(page) as script, client_of(script) as client:
+        asked = client.invoices.list(due_from=date(2027, 5, 1), overdue=True, updated_since=since)
+        assert [] == [each async for each in asked]
+    query = parse_qs(script.asked[0].line.split("?")[1].removesuffix(" HTTP/1.1"))
+    expected = {"due_from": "2027-05-01", "overdue": "true", "updated_since": "2027-05-10T08:00:00+00:00"}
+    assert {"limit": ["200"], **{name: [text] for name, text in expected.items()}} == query
 
 
 @pytest.mark.parametrize("ids", [(), ("",), ("a", "b")])
