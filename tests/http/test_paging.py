@@ -10,6 +10,7 @@ from market.http.wire import lists
 from market.http.wire.endpoint import Call, Nothing
 from market.http.wire.lists import PageQuery
 from market.http.wire.logs import Trace
+from market.store.reading import page
 from tests.http.shop import Shop
 
 
@@ -54,7 +55,7 @@ async def test_a_page_follows_the_last_row_read_even_when_it_is_not_shown(shop: 
     call._caller = shop.scene.sellers[0].trader
     call.query = PageQuery(limit=3)
     answer = lists.answer(
-        call, [1, 2, 3], more=True, key=lambda row: row, view=lambda row: row if row == 1 else None
+        call, page([1, 2, 3, 4], 3), key=lambda row: row, view=lambda row: row if row == 1 else None
     )
     assert (1,) == answer.body.items
     call.query = PageQuery(limit=3, cursor=answer.body.next_cursor)

@@ -46,6 +46,7 @@ from market.http.wire.steps import given, step_endpoint
 from market.rules.refusing.refusals import MarketUnknown
 from market.rules.refusing.wording import LongText
 from market.store import markets, members, party_reads
+from market.store.reading import page
 
 PROPOSALS: Final = range(1, 100_000)
 
@@ -190,8 +191,7 @@ async def index(call: Call[Nothing, AgreementQuery]) -> Answer:
     names = await names_of(call, (party for row in shown for party in (row.seller, row.buyer)))
     return lists.answer(
         call,
-        shown,
-        more=len(rows) > limit,
+        page(rows, limit),
         key=lambda row: row.agreement,
         view=lambda row: summary_view(row, _side(call, row), today, names),
     )

@@ -54,6 +54,7 @@ from market.http.wire.steps import given
 from market.rules.refusing.defects import CertificateNotOwned
 from market.rules.refusing.wording import Code, LongText
 from market.store import members
+from market.store.reading import page
 
 EXAMPLE: Final = {
     "lot_number": "LOT-2028-031",
@@ -285,8 +286,7 @@ async def index(call: Call[Nothing, ReasonedPage]) -> Answer:
     side = agreement.side_of(call.caller.organisation)
     return lists.answer(
         call,
-        rows[:limit],
-        more=len(rows) > limit,
+        page(rows, limit),
         key=lambda row: row.shipped.delivery,
         view=lambda row: DeliveryView.of(
             row, agreement, side, call.door.clock(), invoiced=row.shipped.delivery in done

@@ -30,6 +30,7 @@ from market.http.wire.receipts import Accepted
 from market.http.wire.row_files import CSV, XLSX
 from market.http.wire.steps import given
 from market.rules.refusing.wording import Code, CurrencyCode
+from market.store.reading import page
 
 TAG: Final = "Indices"
 VALUE: Final = {
@@ -198,8 +199,7 @@ async def index(call: Call[Nothing, PageQuery]) -> Answer:
         rows = await store.list_indices(connection, after=lists.after(call, str), limit=limit + 1)
     return lists.answer(
         call,
-        rows[:limit],
-        more=len(rows) > limit,
+        page(rows, limit),
         key=lambda row: row.index.code,
         view=ListedIndexView.listed,
     )
@@ -246,8 +246,7 @@ async def values(call: Call[Nothing, PageQuery]) -> Answer:
         )
     return lists.answer(
         call,
-        rows[:limit],
-        more=len(rows) > limit,
+        page(rows, limit),
         key=lambda value: (value.period.start, value.published_at),
         view=ValueBody.outside,
     )

@@ -19,6 +19,7 @@ from market.http.wire.lists import PageQuery
 from market.http.wire.material import Body
 from market.http.wire.paging import Listing
 from market.http.wire.reads import as_desk
+from market.store.reading import page
 
 
 class ContestsQuery(PageQuery, frozen=True, kw_only=True):
@@ -80,9 +81,7 @@ async def index(call: Call[Nothing, ContestsQuery]) -> Answer:
     limit, after = lists.limit(call), lists.after(call, tuple[datetime, UUID, str, int])
     async with as_desk(call) as connection:
         rows = await store.list_open(connection, call.query.kind, after=after, limit=limit + 1)
-    return lists.answer(
-        call, rows[:limit], more=len(rows) > limit, key=lambda row: row.key, view=OpenContestView.of
-    )
+    return lists.answer(call, page(rows, limit), key=lambda row: row.key, view=OpenContestView.of)
 
 
 HANDLERS: Final = (index,)

@@ -21,6 +21,7 @@ from market.http.wire.loading import COST, BookLoads
 from market.http.wire.material import utc
 from market.http.wire.problems import DoorError
 from market.http.wire.row_tables import Column, FileFormat
+from market.store.reading import page
 
 Row = TypeVar("Row")
 FILE_ROWS_MAX: Final = 2_000
@@ -115,7 +116,7 @@ async def answer(
     takes a second.
     `rows_of`: the rows that a view has in a file, where it is not itself one."""
     limit, asked = _held(call), call.query.format
-    listed = partial(lists.answer, call, rows[:limit], more=len(rows) > limit, key=key, view=view)
+    listed = partial(lists.answer, call, page(rows, limit), key=key, view=view)
     if asked == "json":
         return listed()
     loads: BookLoads = call.state.loads

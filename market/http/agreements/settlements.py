@@ -29,6 +29,7 @@ from market.http.wire.material import Dated
 from market.http.wire.paging import Listing
 from market.http.wire.receipts import UNREAD, Accepted, warned
 from market.http.wire.steps import Step, given, step_endpoint
+from market.store.reading import page
 
 TAG: Final = "Invoices"
 A = TypeVar("A")
@@ -130,8 +131,7 @@ async def index(call: Call[Nothing, InvoicesQuery]) -> Answer:
     today = day_of(call.door.clock())
     return lists.answer(
         call,
-        found[:limit],
-        more=len(found) > limit,
+        page(found, limit),
         key=lambda each: each.invoice,
         view=lambda each: _view(each, issued.get(each.invoice), paid.get(each.invoice), today),
     )

@@ -246,8 +246,7 @@ async def index(call: Call[Nothing, PageQuery]) -> Answer:
     now = call.door.clock()
     return lists.answer(
         call,
-        found.items,
-        more=found.more,
+        found,
         key=lambda each: each.id,
         view=lambda each: ImportView.of(each, now),
     )

@@ -356,9 +356,7 @@ async def index(call: Call[Nothing, VolumesQuery]) -> Answer:
             after=lists.after(call, UUID),
             limit=lists.limit(call),
         )
-    return lists.answer(
-        call, page.items, more=page.more, key=lambda row: row.volume, view=DeclaredVolumeView.of
-    )
+    return lists.answer(call, page, key=lambda row: row.volume, view=DeclaredVolumeView.of)
 
 
 @endpoint(
@@ -396,9 +394,7 @@ async def history(call: Call[Nothing, PageQuery]) -> Answer:
         page = await store.list_steps(
             connection, call.ids["volume"], after=lists.after(call, int), limit=lists.limit(call)
         )
-    return lists.answer(
-        call, page.items, more=page.more, key=lambda step: step.version, view=VolumeStepView.of
-    )
+    return lists.answer(call, page, key=lambda step: step.version, view=VolumeStepView.of)
 
 
 HANDLERS: Final = (declare, index, read, history, correct, withdraw)

@@ -66,7 +66,7 @@ async def index(call: Call[Nothing, PassportQuery]) -> Answer:
         seen = see_passport(row, who)
         return None if seen is None else PassportView.of(seen, known, now)
 
-    return lists.answer(call, page.items, more=page.more, key=lambda row: row.passport, view=view)
+    return lists.answer(call, page, key=lambda row: row.passport, view=view)
 
 
 async def sites_of(call: Call[Any, Any], named: frozenset[UUID]) -> dict[UUID, Facility]:
@@ -141,7 +141,7 @@ async def history(call: Call[Nothing, PageQuery]) -> Answer:
         fact = see_material(step.fact, who, row, counterparties)
         return None if fact is None else StepView.of(step, fact, row.stated_by)
 
-    return lists.answer(call, page.items, more=page.more, key=lambda step: step.version, view=view)
+    return lists.answer(call, page, key=lambda step: step.version, view=view)
 
 
 HANDLERS: Final = (index, read, history)

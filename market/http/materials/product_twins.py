@@ -288,8 +288,7 @@ async def index(call: Call[Nothing, PageQuery]) -> Answer:
         )
     return lists.answer(
         call,
-        page.items,
-        more=page.more,
+        page,
         key=lambda row: row.twin.twin,
         view=lambda row: ProductTwinView.of(row, today),
     )

@@ -32,6 +32,7 @@ from market.rules.visibility.rex_visibility import BandedRoute, see_routes
 from market.store import crma, inputs
 from market.store import rex_steps as store
 from market.store.markets import MarketRow
+from market.store.reading import Page
 from market.store.rex_steps import GoodsRow
 
 TAG: Final = "CRMA"
@@ -226,8 +227,7 @@ async def steps_down(call: Call[Nothing, PageQuery]) -> Answer:
         lots = await _routed(connection, page.items)
     return lists.answer(
         call,
-        lots,
-        more=page.more,
+        Page(items=tuple(lots), more=page.more),
         key=lambda lot: lot.match,
         view=lambda lot: StepDownView.of(lot) if lot.stepped_down else None,
     )

@@ -37,7 +37,7 @@ from market.rules.visibility.visibility import see_order_in_round
 from market.store import clearings
 from market.store import rounds as store
 from market.store.clearings import ClearingRow
-from market.store.reading import unless_away
+from market.store.reading import Page, unless_away
 from market.store.rounds import MarginalRow, RoundEvidence, SectionKey
 
 EXPLAINED: Final = (
@@ -272,13 +272,13 @@ async def marginal(call: Call[Nothing, PageQuery]) -> Answer:
         raise not_found()
     after, limit = lists.after(call, tuple[str, UUID, int]), lists.limit(call)
     if row.completed is None:
-        return lists.answer(call, (), more=False, key=_key, view=_marginal)
+        return lists.answer(call, Page(items=(), more=False), key=_key, view=_marginal)
     evidence = await _evidence(call, row)
     async with as_desk(call) as connection:
         page = await store.list_marginal(
             connection, row, evidence.duals, own(call.caller), after=after, limit=limit
         )
-    return lists.answer(call, page.items, more=page.more, key=_key, view=_marginal)
+    return lists.answer(call, page, key=_key, view=_marginal)
 
 
 def _key(row: MarginalRow) -> SectionKey:

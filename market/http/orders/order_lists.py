@@ -114,8 +114,7 @@ async def index(call: Call[Nothing, OrderQuery], kind: OrderKind) -> Answer:
             as_of[wanted] = await reads.as_of(call, connection, to_uuid(wanted))
     return lists.answer(
         call,
-        rows,
-        more=page.more,
+        Page(items=tuple(rows), more=page.more),
         key=lambda row: row.order.order,
         view=lambda row: _shown(kind, row.order, viewers[_who(call, row.order)]),
         as_of=as_of,

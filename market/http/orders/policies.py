@@ -169,7 +169,7 @@ async def index(call: Call[Nothing, PageQuery]) -> Answer:
             after=lists.after(call, UUID),
             limit=lists.limit(call),
         )
-    return lists.answer(call, page.items, more=page.more, key=lambda row: row.policy, view=PolicyView.of)
+    return lists.answer(call, page, key=lambda row: row.policy, view=PolicyView.of)
 
 
 async def _initiatives(call: Call[Any, Any], connection: Connection) -> frozenset[str]:

@@ -232,7 +232,7 @@ async def index(call: Call[Nothing, PageQuery]) -> Answer:
         page = await party_reads.list_facilities(
             connection, call.ids["organisation"], after=lists.after(call, UUID), limit=lists.limit(call)
         )
-    return lists.answer(call, page.items, more=page.more, key=lambda row: row.facility, view=FacilityView.of)
+    return lists.answer(call, page, key=lambda row: row.facility, view=FacilityView.of)
 
 
 async def _load(call: Call[Any, Any]) -> Facility:

@@ -141,9 +141,7 @@ async def register(call: Call[NewInitiativeTerms, DryRun]) -> Answer:
 async def index(call: Call[Nothing, PageQuery]) -> Answer:
     async with as_caller(call) as connection:
         page = await store.list_initiatives(connection, after=lists.after(call, str), limit=lists.limit(call))
-    return lists.answer(
-        call, page.items, more=page.more, key=lambda row: row.initiative, view=InitiativeView.of
-    )
+    return lists.answer(call, page, key=lambda row: row.initiative, view=InitiativeView.of)
 
 
 def code_of(call: Call[Any, Any]) -> str:

@@ -147,7 +147,7 @@ async def index(call: Call[Nothing, PageQuery]) -> Answer:
         page = await party_reads.list_keys(
             connection, call.ids["organisation"], after=lists.after(call, UUID), limit=lists.limit(call)
         )
-    return lists.answer(call, page.items, more=page.more, key=lambda row: row.key, view=KeyView.of)
+    return lists.answer(call, page, key=lambda row: row.key, view=KeyView.of)
 
 
 @endpoint(

@@ -188,9 +188,7 @@ async def index(call: Call[Nothing, OrganisationQuery]) -> Answer:
             role=call.query.role,
             name=call.query.name,
         )
-    return lists.answer(
-        call, page.items, more=page.more, key=lambda row: row.organisation, view=OrganisationView.of
-    )
+    return lists.answer(call, page, key=lambda row: row.organisation, view=OrganisationView.of)
 
 
 async def load(call: Call[Any, Any]) -> Organisation:

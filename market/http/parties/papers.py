@@ -253,9 +253,7 @@ async def list_certificates(call: Call[Nothing, PageQuery]) -> Answer:
         page = await party_reads.list_certificates(
             connection, call.ids["organisation"], after=lists.after(call, UUID), limit=lists.limit(call)
         )
-    return lists.answer(
-        call, page.items, more=page.more, key=lambda row: row.certificate, view=CertificateView.of
-    )
+    return lists.answer(call, page, key=lambda row: row.certificate, view=CertificateView.of)
 
 
 @endpoint(
@@ -274,7 +272,7 @@ async def list_licences(call: Call[Nothing, PageQuery]) -> Answer:
         page = await party_reads.list_licences(
             connection, call.ids["organisation"], after=lists.after(call, UUID), limit=lists.limit(call)
         )
-    return lists.answer(call, page.items, more=page.more, key=lambda row: row.licence, view=LicenceView.of)
+    return lists.answer(call, page, key=lambda row: row.licence, view=LicenceView.of)
 
 
 @endpoint(

@@ -144,8 +144,7 @@ async def index(call: Call[Nothing, PageQuery]) -> Answer:
         )
     return lists.answer(
         call,
-        page.items,
-        more=page.more,
+        page,
         key=lambda row: row.organisation.organisation,
         view=PartnerView.of,
     )
@@ -208,9 +207,7 @@ async def invited(call: Call[Nothing, PageQuery]) -> Answer:
         page = await store.list_invited(
             connection, initiative.initiative, after=after, limit=lists.limit(call)
         )
-    return lists.answer(
-        call, page.items, more=page.more, key=lambda row: row.organisation, view=InvitationView.of
-    )
+    return lists.answer(call, page, key=lambda row: row.organisation, view=InvitationView.of)
 
 
 @endpoint(
@@ -247,9 +244,7 @@ async def own_invitations(call: Call[Nothing, PageQuery]) -> Answer:
         page = await store.list_invitations(
             connection, row.organisation, after=lists.after(call, str), limit=lists.limit(call)
         )
-    return lists.answer(
-        call, page.items, more=page.more, key=lambda each: each.initiative, view=InvitationView.of
-    )
+    return lists.answer(call, page, key=lambda each: each.initiative, view=InvitationView.of)
 
 
 @endpoint(

@@ -110,8 +110,7 @@ async def index(call: Call[Nothing, PageQuery]) -> Answer:
         page_ = await store.list_runs(connection, after=lists.after(call, UUID), limit=lists.limit(call))
     return lists.answer(
         call,
-        page_.items,
-        more=page_.more,
+        page_,
         key=lambda run: run.run,
         view=lambda run: AuditRunView.of(run, decode_report(run.report)),
     )

@@ -33,6 +33,7 @@ from market.rules.visibility.crowd import TapeViewer
 from market.rules.visibility.tape import OrderTopic, TapeOrder, public_book
 from market.rules.visibility.visibility import see_book
 from market.store import clearings, members
+from market.store.reading import page
 
 BOOKS_KEPT: Final = 64
 
@@ -149,8 +150,7 @@ async def read(call: Call[Nothing, BookQuery]) -> Answer:
     size = lists.limit(call)
     return lists.answer(
         call,
-        wanted[start : start + size],
-        more=len(wanted) > start + size,
+        page(wanted[start : start + size + 1], size),
         key=_key,
         view=_entry,
         as_of={to_text("mkt", market): told},

@@ -227,9 +227,7 @@ async def index(call: Call[Nothing, PageQuery]) -> Answer:
             connection, call.ids["market"], after=lists.after(call, int), limit=lists.limit(call)
         )
     whole = sees_all(call.caller)
-    return lists.answer(
-        call, page.items, more=page.more, key=lambda row: row.round, view=lambda row: _view(row, whole=whole)
-    )
+    return lists.answer(call, page, key=lambda row: row.round, view=lambda row: _view(row, whole=whole))
 
 
 @endpoint(

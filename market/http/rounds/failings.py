@@ -77,8 +77,7 @@ async def index(call: Call[Nothing, PageQuery]) -> Answer:
         )
     return lists.answer(
         call,
-        page.items,
-        more=page.more,
+        page,
         key=lambda row: row.member.organisation,
         view=lambda row: FailingsView.of(row, now),
     )

@@ -240,7 +240,7 @@ async def index(call: Call[Nothing, PageQuery]) -> Answer:
             after=lists.after(call, tuple[str, str]),
             limit=lists.limit(call),
         )
-    return lists.answer(call, page.items, more=page.more, key=lambda row: (row.kind, row.key), view=_recorded)
+    return lists.answer(call, page, key=lambda row: (row.kind, row.key), view=_recorded)
 
 
 def _recorded(row: InputRow) -> RecordedInput:

@@ -185,8 +185,7 @@ async def index(call: Call[Nothing, PageQuery]) -> Answer:
     whole = sees_all(call.caller)
     return lists.answer(
         call,
-        page.items,
-        more=page.more,
+        page,
         key=lambda row: row.market,
         view=lambda row: MarketView.of(row, whole=whole),
     )

@@ -106,8 +106,7 @@ async def index(call: Call[Nothing, MatchQuery]) -> Answer:
             terms = await _terms(connection, page.items, call.caller.organisation)
     return lists.answer(
         call,
-        page.items,
-        more=page.more,
+        page,
         key=lambda row: row.match.struck.match,
         view=lambda row: _short(
             call, row, others.get(row.match.struck.match), terms.get(row.match.struck.match)

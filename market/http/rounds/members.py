@@ -166,9 +166,7 @@ async def index(call: Call[Nothing, PageQuery]) -> Answer:
         page = await store.list_members(
             connection, call.ids["market"], after=lists.after(call, UUID), limit=lists.limit(call)
         )
-    return lists.answer(
-        call, page.items, more=page.more, key=lambda row: row.member.organisation, view=MemberView.of
-    )
+    return lists.answer(call, page, key=lambda row: row.member.organisation, view=MemberView.of)
 
 
 @endpoint(

@@ -304,9 +304,7 @@ async def index(call: Call[Nothing, PageQuery]) -> Answer:
         page = await store.list_rule_sets(
             connection, call.ids["market"], after=lists.after(call, int), limit=lists.limit(call)
         )
-    return lists.answer(
-        call, page.items, more=page.more, key=lambda row: row.rule_set.version, view=RuleSetView.of
-    )
+    return lists.answer(call, page, key=lambda row: row.rule_set.version, view=RuleSetView.of)
 
 
 @endpoint(

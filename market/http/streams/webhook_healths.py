@@ -91,8 +91,7 @@ async def index(call: Call[Nothing, PageQuery]) -> Answer:
     healths = {health.id: health for health in found}
     return lists.answer(
         call,
-        page.items,
-        more=page.more,
+        page,
         key=lambda webhook: webhook.webhook,
         view=lambda webhook: healths[to_text("hook", webhook.webhook)],
     )

@@ -185,9 +185,7 @@ async def index(call: Call[Nothing, MessageQuery]) -> Answer:
             after=lists.after(call, UUID),
             limit=lists.limit(call),
         )
-    return lists.answer(
-        call, page.items, more=page.more, key=lambda message: message.message, view=MessageView.of
-    )
+    return lists.answer(call, page, key=lambda message: message.message, view=MessageView.of)
 
 
 @endpoint(

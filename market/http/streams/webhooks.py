@@ -198,8 +198,7 @@ async def index(call: Call[Nothing, PageQuery]) -> Answer:
         )
     return lists.answer(
         call,
-        page.items,
-        more=page.more,
+        page,
         key=lambda webhook: webhook.webhook,
         view=lambda webhook: WebhookView.of(webhook, call.door.webhook_key),
     )

@@ -1,12 +1,13 @@
 """Answering a list: from a store's page to items, sealed cursor and Link header."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 from msgspec import Struct, structs
 
 from market.http.wire.endpoint import Answer, Call
 from market.http.wire.paging import LIMIT_DEFAULT, CursorText, Limit, Listing, link_next, page_size
+from market.store.reading import Page
 
 Row = TypeVar("Row")
 Item = TypeVar("Item")
@@ -42,9 +43,8 @@ def limit(call: Call[Any, Any]) -> int:
 
 def answer(
     call: Call[Any, Any],
-    rows: Sequence[Row],
+    page: Page[Row],
     *,
-    more: bool,
     key: Callable[[Row], Any],
     view: Callable[[Row], Item | None],
     as_of: dict[str, int] | None = None,
@@ -52,11 +52,11 @@ def answer(
     """The next page follows the last row read, also when `view` shows nothing of it (None)."""
     headers: dict[str, str] = {}
     cursor = None
-    if more and rows:
-        cursor = call.door.seal.seal(key(rows[-1]), _scope(call))
+    if page.more and page.items:
+        cursor = call.door.seal.seal(key(page.items[-1]), _scope(call))
         parameters = {**filters(call), "limit": str(limit(call))}
         headers["Link"] = link_next(call.scope["path"], parameters, cursor)
-    items = tuple(item for row in rows if (item := view(row)) is not None)
+    items = tuple(item for row in page.items if (item := view(row)) is not None)
     return Answer(body=Listing(items=items, next_cursor=cursor, as_of=as_of or {}), headers=headers)
 
 
