@@ -77,7 +77,7 @@ def unstated_cautions(form: ProductForm, pointer: str) -> Iterator[Caution]:
     if form in OFTEN_WASTE:
         yield Caution(
             code="waste_status_unstated",
-            text=f"A {form} is often waste: without `waste` in the terms nobody is told of the permit and "
+            text=f"A {form} is often waste: without `waste` in the terms nobody is warned of the permit and "
             "the consent that its buyer needs.",
             pointer=pointer,
         )
@@ -137,14 +137,13 @@ def _of_paper(
     if not ends:
         yield Caution(
             code=f"{name}_missing",
-            text=f"{lacks} on {day}, as far as the market knows. What may be shipped, the authorities say.",
+            text=f"{lacks} on {day}, according to the market. The authorities decide what may be shipped.",
             pointer=pointer,
         )
     elif max(ends) < datetime.combine(ahead, time(), UTC):
         what = "permit" if name == "waste_licence" else "consent"
         yield Caution(
             code=f"{name}_ends",
-            text=f"The {what} that covers these goods ends on {max(ends).date()}: what leaves later needs "
-            "its successor.",
+            text=f"The {what} for these goods ends on {max(ends).date()}: later shipments need a new one.",
             pointer=pointer,
         )

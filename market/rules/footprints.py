@@ -25,20 +25,19 @@ def footprint_cautions(footprint: Footprint, form: ProductForm, now: datetime) -
     if footprint.reference_year > now.year:
         yield Caution(
             code="reference_year_in_future",
-            text=f"The footprint is stated of {footprint.reference_year}, a year that has not begun.",
+            text=f"The footprint is for {footprint.reference_year}, a year that has not begun.",
             pointer="/footprint/reference_year",
         )
     if footprint.g_co2e_per_kg == 0:
         yield Caution(
             code="footprint_zero",
-            text="A footprint of 0 kg CO2e per kg says that nothing was emitted; leave out what is not "
-            "known.",
+            text="A footprint of 0 kg CO2e per kg means no emissions at all; leave it out if it is unknown.",
             pointer="/footprint/g_co2e_per_kg",
         )
     if footprint.form != form:
         yield Caution(
             code="footprint_of_other_form",
-            text=f"The footprint is of {footprint.form}, the product is {form}.",
+            text=f"The footprint is for {footprint.form}, but the product is {form}.",
             pointer="/footprint/form",
         )
 
@@ -48,15 +47,15 @@ def validity_cautions(footprint: Footprint, first: datetime, last: datetime) -> 
     if footprint.valid_until <= first:
         yield Caution(
             code="footprint_expired",
-            text=f"The footprint is valid until {footprint.valid_until:%Y-%m-%d}, and delivery begins on "
-            f"{first:%Y-%m-%d}: no round counts it.",
+            text=f"The footprint is valid until {footprint.valid_until}, but delivery begins on {first}: no "
+            "round counts it.",
             pointer="/footprint/valid_until",
         )
     elif footprint.valid_until < last:
         yield Caution(
             code="footprint_ends_early",
-            text=f"The footprint is valid until {footprint.valid_until:%Y-%m-%d}, and delivery may end on "
-            f"{last:%Y-%m-%d}: a round counts it for deliveries alone that end before.",
+            text=f"The footprint is valid until {footprint.valid_until}, but delivery may end on {last}: a "
+            "round counts it only for deliveries that end before.",
             pointer="/footprint/valid_until",
         )
 
@@ -70,8 +69,9 @@ def benchmark_cautions(footprint: Footprint, benchmark: FootprintBenchmark | Non
         if stated != asked:
             yield Caution(
                 code="footprint_not_comparable",
-                text=f"The benchmark of {benchmark.form} says {asked}, the footprint {stated}: only the same "
-                "word is comparable, so it counts as none, at the worst value that may be declared.",
+                text=f"The benchmark of {benchmark.form} says {asked}, but the footprint {stated}: only "
+                "identical words are comparable, so it counts as no footprint, at the worst value "
+                "that may be declared.",
                 pointer=f"/footprint/{member}",
             )
 
@@ -82,11 +82,11 @@ def cap_cautions(forms: Sequence[ProductForm], *, by_benchmark: bool) -> Iterato
         return
     named = ", ".join(forms)
     text = (
-        f"The market's rules have no benchmark of {named}: no footprint of it is comparable, so no lot of "
-        "that form fits while a highest footprint is stated."
+        f"The market's rules have no benchmark of {named}: no footprint of it can be compared, so no "
+        "lot of that form fits while a maximum footprint is stated."
         if by_benchmark
-        else f"The market's rules have no benchmark of {named}: the highest footprint is held against a bare "
-        "number, per kg of whatever unit, form and boundary its seller states."
+        else f"The market's rules have no benchmark of {named}: the maximum footprint is compared with a "
+        "bare number, whatever unit, form and boundary its seller states."
     )
     yield Caution(code="footprint_cap_without_benchmark", text=text, pointer="/footprint_max_g_co2e_per_kg")
 
@@ -103,8 +103,8 @@ def word_cautions(word: str, pointer: str) -> Iterator[Caution]:
     if usual != word:
         yield Caution(
             code="word_spelled_unusually",
-            text=f"{word} is mostly written {usual}: a footprint and a benchmark are comparable by the same "
-            "characters alone.",
+            text=f"{word} is usually written {usual}: a footprint and a benchmark are comparable only if "
+            "they are written identically.",
             pointer=pointer,
         )
 

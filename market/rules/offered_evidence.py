@@ -27,8 +27,8 @@ def offered_cautions(
             continue
         yield Caution(
             code="less_shown_than_offered",
-            text=f"{told}. The price was struck with what the order stated and no assay moves it, so the "
-            "buyer pays for what it does not see: show it, or agree on another price.",
+            text=f"{told}. The price was agreed for what the order stated, and no assay changes it, so the "
+            "buyer pays for something without evidence: show it, or agree on another price.",
             pointer=pointer,
         )
 
@@ -38,8 +38,8 @@ def moisture_cautions(offered: SupplyTerms, shown_ppb: int) -> Iterator[Caution]
         yield Caution(
             code="moisture_left_out",
             text=f"The order stated {percent_text(offered.moisture_ppb)} of moisture and the shipment none: "
-            "all of its mass counts as dry, and the buyer will weigh less. A slip is withdrawn before the "
-            "buyer weighs.",
+            "all its mass counts as dry, but the buyer will weigh less. Withdraw the shipment before "
+            "the buyer weighs if this is a mistake.",
             pointer="/moisture_ppb",
         )
 

@@ -699,7 +699,7 @@ async def test_a_lot_number_that_left_before_and_a_form_without_a_factor_are_war
             ]
     agreed = path.rpartition("/")[2]
     assert [
-        f"Lot {before} left on 2027-03-10 under {agreed}: if it is the same, it is invoiced twice."
+        f"Lot {before} left on 2027-03-10 under {agreed}: if it is the same lot, it is invoiced twice."
         for before in ("Lot-1", "Lot-1", "LOT-1", "LOT-1")
     ] == told
     again = await post(shop, f"{path}/deliveries", seller, lot(lot_number="Lot-1"))

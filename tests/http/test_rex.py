@@ -151,8 +151,8 @@ async def assert_closed_routes_are_told(shop: Shop) -> None:
     graded = await shop.ask("POST", path, by=seller, body=grade, version='"v1"')
     best = await shop.ask("POST", path, by=seller, body=grade | {"condition": "A"}, version='"v2"')
     assert [
-        ["No buyer gets this lot for reuse: nobody has graded the lot yet."],
-        ["No buyer gets this lot for reuse: B allows refurbish at best."],
+        ["No buyer can get this lot for reuse: nobody has graded the lot yet."],
+        ["No buyer can get this lot for reuse: B allows refurbish at best."],
         [],
     ] == [
         [each["detail"] for each in answer.json()["warnings"] if each["code"] == "rex_route_closed"]

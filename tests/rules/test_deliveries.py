@@ -387,11 +387,11 @@ def test_a_sealed_assay_is_lodged_anew_while_nobody_has_seen_it_and_comes_in_tim
     [
         (60 * PERCENT_PPB, 20 * PERCENT_PPB, []),
         (55 * PERCENT_PPB, 21 * PERCENT_PPB, []),
-        (549_999_999, 20 * PERCENT_PPB, ["Nd 54.9999999 % is lodged, 60 % was stated"]),
+        (549_999_999, 20 * PERCENT_PPB, ["Nd 54.9999999 % is reported, 60 % was stated"]),
         (
             64_000,
             0,
-            ["Nd 64 ppm is lodged, 60 % was stated", "No Pr is reported, for which the price is paid"],
+            ["Nd 64 ppm is reported, 60 % was stated", "No Pr is reported, for which the price is paid"],
         ),
     ],
 )

@@ -145,9 +145,7 @@ def test_a_differential_below_zero_without_a_floor_is_told() -> None:
     below = -42 * MILLION
     (found,) = below_index_cautions(below, TERM)
     assert ("price_below_zero_possible", "/ask") == (found.code, found.pointer)
-    assert (
-        "at the index less 42.000000 EUR/kg: where NdPr_oxide_99 is below that, the seller pays" in found.text
-    )
+    assert "at the index less 42.000000 EUR/kg: if NdPr_oxide_99 is below that, the seller pays" in found.text
     assert ["price_below_zero_possible"] == [
         each.code for each in below_index_cautions(below, replace(TERM, floor_ueur_per_kg=-1))
     ]

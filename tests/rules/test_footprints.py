@@ -63,7 +63,7 @@ def test_a_footprint_that_ends_before_delivery_may_is_told() -> None:
 
 def test_a_cap_on_a_form_without_a_benchmark_is_told() -> None:
     assert [] == told(*cap_cautions((), by_benchmark=True))
-    for by_benchmark, text in ((True, "no lot of that form fits"), (False, "against a bare number")):
+    for by_benchmark, text in ((True, "no lot of that form fits"), (False, "with a bare number")):
         (found,) = cap_cautions(("swarf",), by_benchmark=by_benchmark)
         assert ("footprint_cap_without_benchmark", "/footprint_max_g_co2e_per_kg") == (
             found.code,
@@ -81,7 +81,7 @@ def test_words_that_differ_from_the_benchmarks_are_told_with_its_own() -> None:
         ("footprint_not_comparable", f"/footprint/{member}")
         for member in ("declared_unit", "boundary", "allocation")
     ] == told(*found)
-    assert "says cradle-to-gate, the footprint cradle_to_gate" in found[1].text
+    assert "says cradle-to-gate, but the footprint cradle_to_gate" in found[1].text
 
 
 def test_words_in_another_spelling_than_the_usual_one_are_told() -> None:
@@ -93,7 +93,7 @@ def test_words_in_another_spelling_than_the_usual_one_are_told() -> None:
         ("word_spelled_unusually", "/footprint/boundary"),
         ("word_spelled_unusually", "/footprint/allocation"),
     ] == told(*found)
-    assert "mostly written cradle-to-gate" in found[0].text
+    assert "usually written cradle-to-gate" in found[0].text
 
 
 def test_a_shipment_is_told_of_its_footprint_and_names_who_verified_it() -> None:

@@ -909,7 +909,7 @@ def test_a_type_that_the_composition_contradicts_is_told(
     assert (read is not None) == bool(found)
     for each in found:
         assert ("magnet_type_unlike_composition", "/magnets/magnets/1/type") == (each.code, each.pointer)
-        assert f"Stated is {stated}, and a magnet of {read}:" in each.text
+        assert f"{stated} is stated, but a magnet of {read}:" in each.text
 
 
 def test_a_type_is_held_against_the_lot_where_the_magnets_are_nearly_all_of_it() -> None:

@@ -248,11 +248,11 @@ def test_amounts_that_cannot_count_are_pointed_out() -> None:
     assert () == cautions(need())
     (late,) = cautions(need(valid_until=datetime(2126, 1, 1, tzinfo=UTC)))
     assert ("valid_after_delivery", "/valid_until") == (late.code, late.pointer)
-    assert "stays valid until 2126-01-01, though its delivery ends on 2026-06-30;" in late.text
+    assert "stays valid until 2126-01-01, although its delivery ends on 2026-06-30;" in late.text
     noon, evening = (datetime(2026, 7, 1, hour, tzinfo=UTC) for hour in (12, 18))
     assert () == cautions(need(window=period(day(4, 1), noon), valid_until=evening))
     (late,) = cautions(need(term=TERM, valid_until=datetime(2029, 1, 1, 0, 1, tzinfo=UTC)))
-    assert "until 2029-01-01, though its delivery ends on 2028-12-31;" in late.text
+    assert "until 2029-01-01, although its delivery ends on 2028-12-31;" in late.text
     assert () == cautions(need(profile=replace(silent, cap_ueur_per_kg=9), rex_route="recycle"))
     limits = PortfolioLimits(recycled_min_ppb=PERCENT_PPB)
     assert () == cautions(need(portfolio=limits))
@@ -298,7 +298,7 @@ def test_names_that_nothing_in_the_market_answers_to_are_told() -> None:
         ("scheme_not_recognised", "/certificates_required/1"),
         ("excluded_not_member", "/organisations_excluded/1"),
     ] == [(each.code, each.pointer) for each in found]
-    assert "do not recognise IRMAA (they do: IRMA, ISO14001)" in found[1].text
+    assert "do not recognise IRMAA (recognised: IRMA, ISO14001)" in found[1].text
     assert (True, False) == (names_any(terms), names_any(terms_of(need(), TERMS, inputs())))
 
 

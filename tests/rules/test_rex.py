@@ -574,15 +574,15 @@ ARC = replace(BLOCKS, shape="arc_segment")
         (
             replace(BLOCKS, mass_mg=36_001),
             {},
-            ["block of this size weighs about 30 g at 7.5 g/cm³; 36.0"],
+            ["block of this size weighs about 30 g at 7.5 g/cm³, but 36.0"],
         ),
-        (BLOCKS, {"packaging": Packaging(unit="piece", package_wet_g=500)}, ["30 g at 7.5 g/cm³; 500 g"]),
+        (BLOCKS, {"packaging": Packaging(unit="piece", package_wet_g=500)}, ["30 g at 7.5 g/cm³, but 500 g"]),
         (BLOCKS, {"packaging": Packaging(unit="box", package_wet_g=500)}, []),
         (BLOCKS, {"packaging": Packaging(unit="box", package_wet_g=61, pieces=2)}, []),
         (
             BLOCKS,
             {"packaging": Packaging(unit="box", package_wet_g=80, pieces=2)},
-            ["7.5 g/cm³; 40 g a piece"],
+            ["7.5 g/cm³, but 40 g a piece"],
         ),
         (
             replace(BLOCKS, mass_mg=30_499),
@@ -592,14 +592,14 @@ ARC = replace(BLOCKS, shape="arc_segment")
         (
             replace(BLOCKS, mass_mg=30_500),
             {"packaging": Packaging(unit="box", package_wet_g=60, pieces=2)},
-            ["2 pieces of 30.5 g weigh 61 g, a package is stated with 60 g"],
+            ["2 pieces of 30.5 g weigh 61 g, but a package is stated with 60 g"],
         ),
         (replace(DISC, mass_mg=2_945), {}, []),
         (replace(DISC, mass_mg=1), {}, ["disc of this size weighs about 2.945 g"]),
         (replace(RING_MAGNETS, mass_mg=2_209), {}, []),
         (replace(RING_MAGNETS, mass_mg=2_945), {}, ["ring of this size weighs about 2.208 g"]),
         (replace(ARC, mass_mg=1), {}, []),
-        (replace(BLOCKS, grade="SmCo-2-17"), {}, ["SmCo-2-17 is not written as a grade of NdFeB"]),
+        (replace(BLOCKS, grade="SmCo-2-17"), {}, ["SmCo-2-17 does not look like a grade of NdFeB"]),
         (
             replace(BLOCKS, grade="SmCo-2-17"),
             {"composition": sample(cell("Sm", "25"), cell("Fe", "15"), cell("Nd", "0"))},
@@ -664,7 +664,7 @@ def test_classes_are_in_the_order_of_their_coercivity_and_temperature() -> None:
         (
             {"pieces": 100},
             9_999,
-            "The packages hold 10000 cores, 100 in each 250.000 kg; the bill is of 9999.",
+            "The packages hold 10000 cores, 100 in each 250.000 kg, but the bill is of 9999.",
         ),
         ({"pieces": 100}, 10_001, "the bill is of 10001."),
         ({"pieces": 50}, 10_000, "The packages hold 5000 cores"),
@@ -699,11 +699,11 @@ def test_cores_of_the_bill_are_held_against_those_of_the_packages(
         ({"core": replace(ROTOR, pieces=13_333)}, None),
         (
             {"core": replace(ROTOR, pieces=13_334)},
-            "finds 500.000 kg of rare earths in 3333.500 kg of magnets",
+            "has 500.000 kg of rare earths in 3333.500 kg of magnets",
         ),
         (
             {"core": replace(ROTOR, pieces=13_333), "moisture_ppb": 10_000_000},
-            "finds 495.000 kg of rare earths",
+            "has 495.000 kg of rare earths",
         ),
         (
             {

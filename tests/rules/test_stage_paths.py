@@ -326,4 +326,4 @@ def test_a_seller_is_told_that_its_order_keeps_what_was_untold() -> None:
     [told] = step_cautions([untold])
     assert ("origin_step_untold", "/physical_lot/passport") == (told.code, told.pointer)
     assert "every step of processing (25 %)" in told.text
-    assert "post it anew" in told.text
+    assert "post it again" in told.text

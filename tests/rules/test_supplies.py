@@ -527,7 +527,7 @@ def test_whoever_packs_a_rest_is_told() -> None:
     assert ("package_rest", "/tranches/0/net_wet_g") == (found.code, found.pointer)
     (told,) = warned([found])
     assert "/tranches/0/net_wet_t" == told.pointer
-    assert "300.000 kg fill no whole package of 1000.000 kg and do not trade." == found.text
+    assert "300.000 kg are less than a whole package of 1000.000 kg and cannot trade." == found.text
     assert () == cautions(
         replace(packed, packaging=Packaging(unit="bulk", package_wet_g=TONNE_G)), TERMS, inputs()
     )

@@ -18,10 +18,10 @@ from market.http.wire.receipts import Warned, warned
 
 CODE: Final = "capacity_not_counted"
 NO_FACILITY: Final = (
-    "No match led to the agreement and its terms name no facility: it is counted against none."
+    "The agreement has no match and its terms name no facility, so it counts against no capacity."
 )
 NO_QUARTERS: Final = (
-    "The facility states no capacity for {form}, or is asked for no more than stands: nothing was counted."
+    "The facility has no capacity for {form}, or no more is asked of it than before: nothing was counted."
 )
 
 

@@ -57,8 +57,8 @@ async def _cautions(call: Call[ReferenceBody, DryRun], invoice: UUID) -> tuple[W
     return warned(
         Caution(
             code="reference_repeated",
-            text=f"Your books call {to_text('inv', other)} the same. Say the number of one of both again, if "
-            "one document is not for both.",
+            text=f"Your books have the same number for {to_text('inv', other)}. Correct one of them, unless "
+            "one document covers both.",
             pointer="/reference",
         )
         for other in others

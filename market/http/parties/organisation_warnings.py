@@ -45,7 +45,8 @@ async def _of_organisation(
         cautions.append(
             Caution(
                 code="sanctions_screening_expired",
-                text="That day is over: nothing of this organisation is matched before it is screened again.",
+                text="That day is in the past: nothing of this organisation is matched until it is "
+                "screened again.",
                 pointer="/sanctions_screened_until",
             )
         )
@@ -57,7 +58,7 @@ def _of_name(fact: OrganisationRegistered | OrganisationChanged, others: list[Or
         Caution(
             code="name_alike",
             text=f"{to_text('org', each.organisation)} is called {each.name}, which reads the same; "
-            "who trades with either is shown names alone.",
+            "partners that trade with either see only the name.",
             pointer="/name",
         )
         for each in alike(fact.organisation, fact.name, others)
@@ -73,7 +74,8 @@ def _of_group(
     group = to_text("org", fact.group)
     parent = next((each for each in others if each.organisation == fact.group), None)
     if parent is None:
-        text = f"No organisation is {group}: its companies count as one group only where all name that id."
+        text = f"There is no organisation {group}: its companies count as one group only if all of them name "
+        "that id."
         return [Caution(code="group_unknown", text=text, pointer="/group")]
     return []
 
@@ -86,8 +88,8 @@ def _of_those_left(
     if not left:
         return []
     text = (
-        f"{len(left)} organisations stay in {to_text('org', group)}: change the group of each that left with "
-        "this one, since until then the two may trade with each other."
+        f"{len(left)} organisations stay in {to_text('org', group)}: change the group of each that "
+        "left together with this one; until then the two may trade with each other."
     )
     return [Caution(code="group_left", text=text, pointer="/group")]
 
@@ -101,7 +103,7 @@ def moved_along(facts: Iterable[Fact], organisation: UUID) -> tuple[Warned, ...]
     ]
     if not moved:
         return ()
-    text = f"These named this organisation as their group and name its new one now: {', '.join(moved)}."
+    text = f"These named this organisation as their group and now name its new one: {', '.join(moved)}."
     return warned([Caution(code="group_moved_along", text=text, pointer="/group")])
 
 

@@ -70,8 +70,9 @@ def _apart(composition: Composition, given: Mapping[str, int | None], pointer: s
         bound = "below" if below else "about"
         yield Caution(
             code="activity_unlike_assay",
-            text=f"{becquerel_text(stated)} of {nuclide} is stated, and {of_cell} is {bound} "
-            f"{becquerel_text(found // SHARE_SCALE)}: one of both is of another unit, or of another mass.",
+            text=f"{becquerel_text(stated)} of {nuclide} is stated, but {of_cell} is {bound} "
+            f"{becquerel_text(found // SHARE_SCALE)}: one of them is in another unit, or of another "
+            "mass.",
             pointer=pointer.format(element.lower()),
         )
 
@@ -93,9 +94,9 @@ def radioactive_cautions(composition: Composition, assay: Assay) -> Iterator[Cau
         f"{becquerel_text(mbq_per_g)} of {MBQ_PER_G[element][0]}" for element, (mbq_per_g, _) in found.items()
     )
     text = (
-        f"{told}: above 1 Bq/g it may be radioactive material to the law of whoever takes it (Directive "
-        "2013/59/Euratom). Nothing here asks a site for that authorisation; it may register one as a licence "
-        "of kind radioactive_material."
+        f"{told}: above 1 Bq/g it may be radioactive material under the law of the recipient "
+        "(Directive 2013/59/Euratom). No site is asked for that authorisation here; it may register "
+        "one as a licence of kind radioactive_material."
     )
     if sum(mbq_per_g for mbq_per_g, _ in found.values()) > CARRIED_MBQ_PER_G:
         text += " Above 10 Bq/g it travels as class 7 (ADR 1.7.1.4), which a consignment does not state."
@@ -113,7 +114,7 @@ def unbounded_cautions(
         members = " and ".join(f"{name}_max_bq_per_g" for name in unstated)
         yield Caution(
             code="activity_unbounded",
-            text=f"Without {members} any activity of {form_text(taken[0])} fits, also one that nobody has "
-            "stated. Above 1 Bq/g it may be radioactive material, above 10 Bq/g it travels as class 7.",
+            text=f"Without {members} any activity of {form_text(taken[0])} fits, also an unstated one. "
+            "Above 1 Bq/g it may be radioactive material, above 10 Bq/g it is transported as class 7.",
             pointer=f"/{unstated[0]}_max_mbq_per_g",
         )

@@ -100,9 +100,9 @@ def core_cautions(terms: Offered) -> Iterator[Caution]:
     if found_g * MG_PER_G * 100 < bill_mg * LEAST_OF_BILL_PERCENT:
         yield Caution(
             code="composition_below_bill",
-            text=f"The composition finds {kg_text(found_g)} of rare earths in {_mg_text(bill_mg)} of "
-            "magnets; those of NdFeB or SmCo are more than a quarter rare earths. See whether the pieces of "
-            "the bill are those of the whole lot, and the figures too.",
+            text=f"By its composition the lot has {kg_text(found_g)} of rare earths in {_mg_text(bill_mg)} "
+            "of magnets; NdFeB and SmCo magnets are more than a quarter rare earths. Check that the "
+            "bill covers the pieces of the whole lot, and check the figures.",
             pointer="/composition/cells",
         )
 
@@ -120,8 +120,8 @@ def _packed_cautions(core: Core, terms: Offered) -> Iterator[Caution]:
         packed = f"{least}" if least == most else f"{least} to {most}"
         yield Caution(
             code="package_unlike_pieces",
-            text=f"The packages hold {packed} cores, {one} in each {kg_text(packaging.package_wet_g)}; the "
-            f"bill is of {core.pieces}. A buyer reads both.",
+            text=f"The packages hold {packed} cores, {one} in each {kg_text(packaging.package_wet_g)}, but "
+            f"the bill is of {core.pieces}. A buyer sees both.",
             pointer="/core/pieces",
         )
 

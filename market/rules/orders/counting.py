@@ -53,7 +53,7 @@ def capacity_cautions(terms: SupplyTerms) -> tuple[Caution, ...]:
     if terms.capacity is None:
         return ()
     if not terms.capacity.quarters:
-        text = f"The facility states no capacity for {terms.form}: nothing was counted against it."
+        text = f"The facility has no capacity for {terms.form}: nothing was counted against it."
         return (Caution(code="capacity_not_stated", text=text, pointer="/facility"),)
     return tuple(
         Caution(code="capacity_exceeded", text=_exceeded(each, terms).detail(), pointer="/tranches")

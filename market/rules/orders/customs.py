@@ -54,7 +54,8 @@ def customs_cautions(
     if cn_code is not None and expected is not None and cn_code[:4] not in expected:
         yield Caution(
             code="cn_code_of_other_goods",
-            text=f"{cn_code} is of heading {cn_code[:4]}; {form} is usually of {' or '.join(expected)}.",
+            text=f"{cn_code} belongs to heading {cn_code[:4]}; {form} usually belongs to "
+            f"{' or '.join(expected)}.",
             pointer="/cn_code",
         )
     if place.country != "CN" or export_licence != "not_required" or form not in CONTROLLED_FORMS:
@@ -67,7 +68,8 @@ def customs_cautions(
     if found:
         yield Caution(
             code="export_licence_usual",
-            text=f"{', '.join(found)} in {form} leaves China with a licence since 4 April 2025 (Announcement "
-            "No. 18 of 2025), and `export_licence` says not_required, which it does where nothing is said.",
+            text=f"{', '.join(found)} in {form} has needed a licence to leave China since 4 April 2025 "
+            "(Announcement No. 18 of 2025), but `export_licence` is not_required, which is also its "
+            "default.",
             pointer="/export_licence",
         )

@@ -21,6 +21,7 @@ def price_cautions(terms: SupplyTerms | RequirementTerms, reference: TradeRefere
         code="price_far_from_reference",
         text=f"The {name} comes to {eur_per_kg_text(price.ueur_per_kg)} of basis; the reference price "
         f"{reference.code} as of {reference.as_of.isoformat()} comes to "
-        f"{eur_per_kg_text(reference.ueur_per_kg)}. A round takes the order at its word.",
+        f"{eur_per_kg_text(reference.ueur_per_kg)}. A round uses the order as stated: amend it if this "
+        "is a mistake.",
         pointer=f"/{name}/amount_micro",
     )

@@ -54,8 +54,8 @@ def validity_cautions(valid_until: datetime, delivered: datetime) -> Iterator[Ca
         yield Caution(
             code="valid_after_delivery",
             text=(
-                f"The order stays valid until {valid_until.date().isoformat()}, though its delivery ends on "
-                f"{last_day.isoformat()}; if that is not meant, amend it."
+                f"The order stays valid until {valid_until.date().isoformat()}, although its delivery "
+                f"ends on {last_day.isoformat()}; amend it if this is a mistake."
             ),
             pointer="/valid_until",
         )
@@ -125,8 +125,9 @@ def below_index_cautions(ask_ueur_per_kg: int, term: TermHorizon | None) -> Iter
     below = eur_per_kg_text(-ask_ueur_per_kg)
     yield Caution(
         code="price_below_zero_possible",
-        text=f"Each kg is paid at the index less {below}: where {term.index} is below that, the seller pays. "
-        "Name a floor; an agreement by hand may pay a share of the index instead (payable_percent).",
+        text=f"Each kg is paid at the index less {below}: if {term.index} is below that, the seller pays. "
+        "Name a floor; an agreement drafted without a match can pay a share of the index instead "
+        "(payable_percent).",
         pointer="/ask",
     )
 

@@ -29,9 +29,9 @@ def offered_cautions(
             continue
         yield Caution(
             code="lot_offered",
-            text=f"Lot {lot.lot_number} stands in your open order offer_{reservation.order.hex} or "
-            f"lot_{reservation.order.hex}: if it is the same, amend or withdraw that one, or what has left "
-            "is matched again.",
+            text=f"Lot {lot.lot_number} is in your open order offer_{reservation.order.hex} or lot_"
+            f"{reservation.order.hex}: if it is the same lot, amend or withdraw that order, or shipped "
+            "material is matched again.",
             pointer="/lot_number",
         )
         return
@@ -46,7 +46,7 @@ def left_cautions(terms: SupplyTerms, left: Iterable[DeliveryShipped]) -> Iterat
         yield Caution(
             code="lot_left_before",
             text=f"Lot {each.lot_number} left on {each.shipped_on} under agr_{each.agreement.hex}: if it is "
-            "the same, it is offered a second time.",
+            "the same lot, it is offered a second time.",
             pointer="/physical_lot/lot_number",
         )
         return

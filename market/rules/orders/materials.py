@@ -235,8 +235,9 @@ def recycling_cautions(recycled_ppb: int, stages: Collection[ValueChainStage]) -
         yield Caution(
             code="recycling_step_missing",
             text=(
-                f"{percent_text(recycled_ppb)} are stated as recycled, but the origin names no recycling: "
-                "consumption counts it as mined and processed where the origin says, and as recycled nowhere."
+                f"{percent_text(recycled_ppb)} are stated as recycled, but the origin names no "
+                "recycling: in consumption it counts as mined and processed where the origin says, "
+                "and as recycled nowhere."
             ),
             pointer="/origin",
         )
@@ -244,8 +245,8 @@ def recycling_cautions(recycled_ppb: int, stages: Collection[ValueChainStage]) -
         yield Caution(
             code="recycled_share_missing",
             text=(
-                "The origin names a recycling, but no recycled share is stated: consumption counts nothing "
-                "of it as recycled."
+                "The origin names a recycling, but no recycled share is stated: in consumption "
+                "nothing of it counts as recycled."
             ),
             pointer="/origin",
         )
@@ -257,9 +258,9 @@ def stage_cautions(unstated: Sequence[ValueChainStage]) -> Iterator[Caution]:
         yield Caution(
             code="origin_stage_unstated",
             text=(
-                f"The origin leaves out {', '.join(unstated)}: no premium for a European origin is paid, "
-                "what is bid against listed countries is taken off, and no requirement that excludes "
-                "countries fits."
+                f"The origin does not state {', '.join(unstated)}: no premium for a European origin is "
+                "paid, what is bid against listed countries is deducted, and no requirement that "
+                "excludes countries fits."
             ),
             pointer="/origin",
         )
@@ -272,19 +273,20 @@ def step_cautions(before: Sequence[StepShare]) -> Iterator[Caution]:
         told = ", ".join(f"{step_text(step)} ({_part(step)})" for step in steps)
         yield Caution(
             code="origin_step_before",
-            text=f"By its passport the lot went through {told} before. This market's rules count that: no "
-            "requirement that excludes such a country fits, what is bid against it is taken off, and a "
-            "premium for a European origin is paid only where all of it lay in the Union.",
+            text=f"By its passport the lot went through {told} before. Under this market's rules no "
+            "requirement that excludes such a country fits, what is bid against it is deducted, and a "
+            "premium for a European origin is paid only if all of it was in the Union.",
             pointer="/physical_lot/passport",
         )
     untold = [f"{step.stage} ({_part(step)})" for step in before if step.country is None]
     if untold:
         yield Caution(
             code="origin_step_untold",
-            text=f"By its passport nobody states every step of {', '.join(untold)}: no premium for a "
-            "European origin is paid, what is bid against listed countries is taken off, and no requirement "
-            "that excludes countries fits. Who made the lot may state its `paths` by a correction; the order "
-            "keeps what the passport told as it was posted, so withdraw it then and post it anew.",
+            text=f"By its passport not every step of {', '.join(untold)} is stated: no premium for a "
+            "European origin is paid, what is bid against listed countries is deducted, and no "
+            "requirement that excludes countries fits. The maker of the lot can add its `paths` by a "
+            "correction; the order keeps what the passport said when it was posted, so then withdraw "
+            "it and post it again.",
             pointer="/physical_lot/passport",
         )
 
@@ -307,9 +309,9 @@ def form_claim_cautions(form: ProductForm, post_ppb: int, pre_ppb: int) -> Itera
         yield Caution(
             code="recycled_unlike_form",
             text=(
-                f"{form_text(form).capitalize()} is stated with {' and '.join(unlike)} content. What is "
-                "mined is not recycled; what a maker grinds or cuts off is pre-consumer, but for what its "
-                "own input held; what users give back is post-consumer."
+                f"{form_text(form).capitalize()} is stated with {' and '.join(unlike)} content. What "
+                "is mined is not recycled; what a maker grinds or cuts off is pre-consumer, except "
+                "what its own input contained; what users give back is post-consumer."
             ),
             pointer="/recycled",
         )
@@ -320,5 +322,5 @@ def value_cautions(composition: Composition, basis: MarketBasis, inputs: MarketI
     unpriced = value_share(basis, composition, inputs).unpriced
     if not unpriced:
         return ()
-    text = f"No reference price for {', '.join(unpriced)}: no part of the value share."
+    text = f"No reference price for {', '.join(unpriced)}: left out of the value share."
     return (Caution(code="value_without_reference", text=text, pointer="/composition/cells"),)

@@ -26,9 +26,9 @@ def oxide_price_cautions(terms: SupplyTerms) -> Iterator[Caution]:
     near = "at least" if reo_unstated(terms.composition) else "about"
     yield Caution(
         code="oxide_of_basis_alone",
-        text="Per kg of oxide counts the oxides of what this market counts alone, and is "
-        f"{eur_per_kg_text(counted)} of basis. The lot holds other rare earths: the same amount per kg of "
-        f"all rare-earth oxides (reo) would be {near} "
+        text="A price per kg of oxide refers only to the oxides of what this market counts, and is "
+        f"{eur_per_kg_text(counted)} of basis. The lot holds other rare earths: the same amount per kg "
+        f"of all rare-earth oxides (reo) would be {near} "
         f"{decimal_text(round_half_even(of_all, UEUR_PER_CENT), CENTS)} EUR/kg of basis.",
         pointer="/ask/per",
     )

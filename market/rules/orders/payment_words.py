@@ -21,9 +21,9 @@ def payment_cautions(stated: str, term: TermHorizon | None) -> Iterator[Caution]
         return
     yield Caution(
         code="payment_terms_not_taken_over",
-        text=f"The contract of a spot match stands at once and begins with {percent_text(PROVISIONAL_PPB)} "
-        f"invoiced at the shipment and every invoice due in {DUE_DAYS} days, whatever is stated here; "
-        "other terms need both sides' signatures before you ship.",
+        text="The contract of a spot match is in force at once and begins with "
+        f"{percent_text(PROVISIONAL_PPB)} invoiced at shipment and every invoice due in {DUE_DAYS} "
+        "days, whatever is stated here; other terms need both sides' signatures before you ship.",
         pointer="/payment_terms",
     )
 

@@ -296,7 +296,7 @@ def cautions(draft: RequirementDraft | RequirementTerms) -> tuple[Caution, ...]:
         found.append(
             Caution(
                 code="rex_route_undeclared",
-                text="The Re-X amounts count only once the requirement declares the route it will run.",
+                text="The Re-X amounts count only once the requirement states its Re-X route.",
                 pointer="/rex_route",
             )
         )
@@ -304,7 +304,7 @@ def cautions(draft: RequirementDraft | RequirementTerms) -> tuple[Caution, ...]:
         found.append(
             Caution(
                 code="profile_capped_at_zero",
-                text="A cap of zero lets no sustainability amount count.",
+                text="With a cap of zero no sustainability amount counts.",
                 pointer="/profile/cap_ueur_per_kg",
             )
         )

@@ -82,7 +82,7 @@ def graded_cautions(
         why = f"{condition} allows {best} at best" if condition else "nobody has graded the lot yet"
         yield Caution(
             code="rex_route_closed",
-            text=f"No buyer gets this lot for {route}: {why}.",
+            text=f"No buyer can get this lot for {route}: {why}.",
             pointer=f"/rex_routes/{index}",
         )
 

@@ -206,7 +206,7 @@ def stated_cautions(draft: SupplyDraft | SupplyTerms) -> tuple[Caution, ...]:
     found += radioactive_cautions(composition, assay)
     if isinstance(draft, SupplyTerms):
         if draft.basis_g == 0:
-            text = "It holds less than a gram of what this market counts: it can be matched with nothing."
+            text = "It contains less than a gram of what this market counts, so it cannot be matched."
             found.append(Caution(code="basis_below_gram", text=text, pointer="/net_wet_g"))
         found += oxide_price_cautions(draft)
         found += below_index_cautions(draft.ask.ueur_per_kg, draft.term)
@@ -239,7 +239,8 @@ def _package_cautions(draft: SupplyDraft | SupplyTerms) -> Iterator[Caution]:
         if rest_g:
             yield Caution(
                 code="package_rest",
-                text=f"{kg_text(rest_g)} fill no whole package of {kg_text(package_g)} and do not trade.",
+                text=f"{kg_text(rest_g)} are less than a whole package of {kg_text(package_g)} and cannot "
+                "trade.",
                 pointer=f"/tranches/{index}/net_wet_g",
             )
 
@@ -255,9 +256,9 @@ def _sharing_cautions(draft: SupplyDraft | SupplyTerms) -> Iterator[Caution]:
         yield Caution(
             code="all_or_nothing_of_several",
             text=(
-                "Several buyers may share it in a round; where one of them declines or lets its match lapse, "
-                "the others' parts stay sold and the rest is open. A minimum parcel of more than half of one "
-                "tranche with all of it goes to one buyer only."
+                "Several buyers may share it in a round; if one of them declines or lets its match "
+                "lapse, the others' parts stay sold and the rest is open. With a minimum parcel of "
+                "more than half of a single tranche it goes to one buyer only."
             ),
             pointer="/all_or_nothing",
         )

@@ -36,10 +36,10 @@ def tolerance_cautions(terms: SupplyTerms | RequirementTerms, tolerance_ppb: int
     yield Caution(
         code="small_fills_removed",
         text=(
-            f"A round that would trade less than {kg_text(tolerance_g)} of this order, "
-            f"{percent_text(tolerance_ppb)} of what is left of it, trades nothing of it at any price, though "
-            f"its own least trade is {kg_text(of.least_g)}: where the other side's orders may be smaller, "
-            "post it as several smaller orders."
+            f"If a round would trade less than {kg_text(tolerance_g)} of this order, "
+            f"{percent_text(tolerance_ppb)} of what is left of it, it trades nothing of it at any "
+            f"price, although the order's own minimum is {kg_text(of.least_g)}: if the other side's "
+            "orders may be smaller, post it as several smaller orders."
         ),
         pointer=of.pointer,
     )

@@ -29,7 +29,7 @@ def name_cautions(terms: SupplyTerms | RequirementTerms, known: Known) -> Iterat
         if code not in known.initiatives:
             yield Caution(
                 code="initiative_unknown",
-                text=f"No initiative {code} is registered: nobody sees the order by it.",
+                text=f"There is no initiative {code}: nobody can see the order through it.",
                 pointer=f"/visible_to_initiatives/{index}",
             )
     if not isinstance(terms, RequirementTerms):
@@ -40,8 +40,8 @@ def name_cautions(terms: SupplyTerms | RequirementTerms, known: Known) -> Iterat
             yield Caution(
                 code="scheme_not_recognised",
                 text=(
-                    f"The market's rules do not recognise {scheme} (they do: {recognised}). Only supply "
-                    "with a certificate of exactly this name fits."
+                    f"The market's rules do not recognise {scheme} (recognised: {recognised}). Only "
+                    "supply with a certificate of exactly this name fits."
                 ),
                 pointer=f"/certificates_required/{index}",
             )
@@ -49,6 +49,6 @@ def name_cautions(terms: SupplyTerms | RequirementTerms, known: Known) -> Iterat
         if organisation not in known.members:
             yield Caution(
                 code="excluded_not_member",
-                text="No member of the market has this id: it keeps nobody away.",
+                text="No member of the market has this id, so it excludes nobody.",
                 pointer=f"/organisations_excluded/{index}",
             )

@@ -39,8 +39,9 @@ def share_cautions(magnets: Sequence[ProductMagnet | TwinMagnet], pointer: str) 
         if sum(shares.values()) > most_ppb:
             yield Caution(
                 code="rare_earths_above_magnet",
-                text=f"{ppb_text(sum(shares.values()))} of rare earths are stated at the middle of each; "
-                f"such magnets have at most about {ppb_text(most_ppb)}. A forecast counts what is stated.",
+                text=f"The stated middle values add up to {ppb_text(sum(shares.values()))} of rare earths; "
+                f"such magnets have at most about {ppb_text(most_ppb)}. A forecast uses what is "
+                "stated.",
                 pointer=at,
             )
 
@@ -55,7 +56,7 @@ def _ferrite_cautions(grade: str, shares: dict[str, int], pointer: str) -> Itera
     if found:
         yield Caution(
             code="rare_earths_of_ferrite",
-            text=f"{grade} is written as a grade of ferrite magnets is, which hold none of "
-            f"{', '.join(found)}. A forecast counts what is stated.",
+            text=f"{grade} looks like a grade of ferrite magnets, which contain no {', '.join(found)}. A "
+            "forecast uses what is stated.",
             pointer=pointer,
         )

@@ -119,8 +119,8 @@ def magnet_cautions(terms: Offered) -> Iterator[Caution]:
     if not samarium and ranked(magnets.grade) is None:
         yield Caution(
             code="magnet_grade_unusual",
-            text=f"{magnets.grade} is not written as a grade of NdFeB magnets is, such as N42 or N38UH: no "
-            "buyer finds it by its grade.",
+            text=f"{magnets.grade} does not look like a grade of NdFeB magnets, such as N42 or N38UH: no "
+            "buyer can find it by its grade.",
             pointer="/magnets/grade",
         )
     yield from _packed_cautions(magnets, terms.packaging)
@@ -131,7 +131,7 @@ def magnet_cautions(terms: Offered) -> Iterator[Caution]:
     if abs(piece_mg - expected_mg) * PPB > expected_mg * APART_PPB:
         yield Caution(
             code="magnet_mass_unlike_size",
-            text=f"A {magnets.shape} of this size weighs about {_g_text(expected_mg)} at 7.5 g/cm³; "
+            text=f"A {magnets.shape} of this size weighs about {_g_text(expected_mg)} at 7.5 g/cm³, but "
             f"{_g_text(piece_mg)} a piece are stated.",
             pointer="/packaging/package_wet_g" if magnets.mass_mg is UNSET else "/magnets/mass_mg",
         )
@@ -145,9 +145,9 @@ def _packed_cautions(magnets: WholeMagnets, packaging: Packaging) -> Iterator[Ca
     if abs(packaging.package_wet_g * MG_PER_G - pieces_mg) >= MG_PER_G:
         yield Caution(
             code="package_unlike_pieces",
-            text=f"{packaging.pieces} pieces of {_g_text(magnets.mass_mg)} weigh {_g_text(pieces_mg)}, a "
-            f"package is stated with {_g_text(packaging.package_wet_g * MG_PER_G)}. Pieces are counted by "
-            "what one weighs.",
+            text=f"{packaging.pieces} pieces of {_g_text(magnets.mass_mg)} weigh {_g_text(pieces_mg)}, but "
+            f"a package is stated with {_g_text(packaging.package_wet_g * MG_PER_G)}. Pieces are "
+            "counted by the mass of one.",
             pointer="/packaging/pieces",
         )
 

@@ -71,8 +71,8 @@ def late_cautions(until: datetime, now: datetime) -> tuple[Caution, ...]:
     if until - now <= EARLY_ENOUGH:
         return ()
     text = (
-        f"Until {until:%Y-%m-%d} whoever finds the key may use it. Issue one of two years at most, and the "
-        "next before it ends: two keys of one label may live."
+        f"Anybody who finds the key can use it until {until}. Issue a key of two years at most, and "
+        "the next before it ends: two keys of one label may be live."
     )
     return (Caution(code="key_expires_late", text=text, pointer="/expires_at"),)
 

@@ -127,14 +127,14 @@ def licence_cautions(kind: str, ewc_codes: tuple[str, ...]) -> Iterator[Caution]
     if counts == "nothing":
         yield Caution(
             code="licence_opens_nothing",
-            text=f"A paper of kind {kind} is kept and shown, and opens no waste: rounds ask the site that "
-            "takes it for waste_treatment and, across a border, for shipment_consent.",
+            text=f"A document of kind {kind} is stored and shown, but allows no waste: rounds check the "
+            "site that takes it for waste_treatment and, across a border, for shipment_consent.",
             pointer="/kind",
         )
     elif not ewc_codes:
         yield Caution(
             code="licence_of_all_codes",
-            text="No code is named, so it counts for all codes of the list of waste, hazardous ones too.",
+            text="No code is named, so it counts for all codes of the list of waste, also hazardous ones.",
             pointer="/ewc_codes",
         )
 

@@ -88,19 +88,21 @@ def label_cautions(content: PassportContent, responsible: Responsible | None) ->
     at_responsible = "/magnets/responsible_organisation"
     if responsible is None or not (responsible.postal_address and responsible.electronic_contact):
         text = (
-            "Article 28 asks for the postal address and an electronic contact of who is responsible, and the "
-            "register lacks one of them or both: have an operator enter them, and the label shows them."
+            "Article 28 requires the postal address and an electronic contact of the responsible "
+            "organisation, and the register lacks at least one of them: ask an operator to enter "
+            "them, then the label shows them."
         )
         yield Caution(code="responsible_address_missing", text=text, pointer=at_responsible)
     for index, magnet in enumerate(record.magnets):
         if magnet.composition is None:
-            text = "Article 28 asks for the chemical composition of each magnet."
+            text = "Article 28 requires the chemical composition of each magnet."
             pointer = f"/magnets/magnets/{index}/composition"
             yield Caution(code="magnet_composition_missing", text=text, pointer=pointer)
     yield from type_cautions(content)
     yield from _part_cautions(record)
     if not record.removal_steps:
-        text = "Article 28 asks for all steps by which the magnets are reached and removed, with their tools."
+        text = "Article 28 requires all steps by which the magnets are reached and removed, with their "
+        "tools."
         yield Caution(code="removal_steps_missing", text=text, pointer="/magnets/removal_steps")
     if carrier_fault(record) == "wrong_keys":
         pointer = "/magnets/data_carrier_address"

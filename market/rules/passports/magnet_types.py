@@ -54,7 +54,7 @@ def type_cautions(content: PassportContent) -> Iterator[Caution]:
         figures = " and ".join(f"{percent_text(held[each])} {each}" for each in elements if each in held)
         yield Caution(
             code="magnet_type_unlike_composition",
-            text=f"Stated is {magnet.type}, and a magnet of {figures} is {read}: the label shows the type as "
-            "stated, and whether the statement of recycled content is due hangs on it.",
+            text=f"{magnet.type} is stated, but a magnet of {figures} is {read}: the label shows the type "
+            "as stated, and it decides whether the statement of recycled content is due.",
             pointer=f"/magnets/magnets/{index}/type",
         )

@@ -21,8 +21,8 @@ def transfer_cautions(fact: PassportTransferred) -> Iterator[Caution]:
         return
     yield Caution(
         code="acceptance_awaited",
-        text="Outside a delivery, who gets title or goods has to say so: until their new holder has "
-        "acknowledged the transfer, or made something of the lot, goods count in nobody's stock.",
+        text="Outside a delivery the recipient has to acknowledge a transfer: until the new holder has "
+        "done so, or made something of the lot, the goods count in nobody's stock.",
         pointer="/owner",
     )
 
@@ -33,9 +33,9 @@ def delivered_cautions(passport: Passport, left: Iterable[DeliveryShipped]) -> I
         if isinstance(each.passport, UUID) and each.passport != passport.passport:
             yield Caution(
                 code="lot_delivered_by_other",
-                text=f"Lot {each.lot_number} left on {each.shipped_on} under agr_{each.agreement.hex} by "
-                f"pass_{each.passport.hex}, which goes to its buyer for it: if it is the same, two passports "
-                "tell of the same goods.",
+                text=f"Lot {each.lot_number} left on {each.shipped_on} under agr_{each.agreement.hex} with "
+                f"pass_{each.passport.hex}, which goes to its buyer: if it is the same lot, two "
+                "passports describe the same goods.",
                 pointer="/owner",
             )
             return
@@ -50,7 +50,7 @@ def day_cautions(fact: PassportTransferred, issued_at: datetime) -> Iterator[Cau
         yield Caution(
             code="transferred_before_issue",
             text=f"{fact.transferred_on} is {days} before {issued_on}, when the passport was issued: right "
-            "for a lot that is older than its passport, else a wrong day.",
+            "for a lot that is older than its passport, otherwise the day is wrong.",
             pointer="/transferred_on",
         )
 
@@ -61,7 +61,7 @@ def correction_cautions(fact: PassportCorrected) -> Iterator[Caution]:
         return
     yield Caution(
         code="correction_awaited",
-        text="Title to this lot is another's: what was stated stands until its owner has acknowledged the "
-        "correction.",
+        text="Title to this lot is somebody else's: the earlier statement counts until its owner has "
+        "acknowledged the correction.",
         pointer="/content",
     )

@@ -38,15 +38,15 @@ def magnet_cautions(content: PassportContent) -> Iterator[Caution]:
         if of_all and held[element] * MICRO < lot.least * MG_PER_G * (MICRO - TOLERANCE_PPM_MAX):
             yield Caution(
                 code="magnets_below_lot",
-                text=f"{element}: the magnets are the whole lot, and hold "
-                f"{_kg(held[element] // MG_PER_G)} kg by their composition, {_kg(lot.least)} kg by its own. "
-                "Statements count the magnets', trades and stock the lot's.",
+                text=f"{element}: the magnets are the whole lot, but contain "
+                f"{_kg(held[element] // MG_PER_G)} kg by their composition, and {_kg(lot.least)} kg by "
+                "the lot's. Statements use the magnets' figure, trades and stock the lot's.",
                 pointer="/magnets/magnets",
             )
         if held[element] * MICRO > lot.most * MG_PER_G * (MICRO + TOLERANCE_PPM_MAX):
             yield Caution(
                 code="magnets_above_lot",
-                text=f"{element}: the magnets hold {_kg(held[element] // MG_PER_G)} kg, their lot "
+                text=f"{element}: the magnets contain {_kg(held[element] // MG_PER_G)} kg, but their lot "
                 f"{_kg(lot.most)} kg.",
                 pointer="/magnets/magnets",
             )
@@ -110,8 +110,8 @@ def loss_cautions(fact: PassportTransformed) -> Iterator[Caution]:
             yield Caution(
                 code="loss_unusual",
                 text=f"{found.element}: {lost} kg of {decimal_text(came_mg, MICRO)} kg{share} are stated as "
-                f"lost; by published figures a plant loses {percent_text(USUAL_LOSS_PPB)} at most. What is "
-                "kept is an output with a passport of its own.",
+                f"lost; by published figures a plant loses {percent_text(USUAL_LOSS_PPB)} at most. "
+                "Material that is kept is an output with its own passport.",
                 pointer=f"/losses/{index[found.element]}",
             )
 
@@ -126,10 +126,10 @@ def place_cautions(
     if now and before - now:
         yield Caution(
             code="origin_of_last_step",
-            text=f"Inputs name {', '.join(sorted(before))} for {fact.stage}; what is made names "
-            f"{', '.join(sorted(now))} alone, where this step took place. Its paths keep the steps before: "
-            "where the market's rules ask for origins in full, who excludes a country, or pays by origin, "
-            "goes by them.",
+            text=f"Inputs name {', '.join(sorted(before))} for {fact.stage}, but what is made only "
+            f"{', '.join(sorted(now))}, where this step took place. Its paths keep the earlier steps: "
+            "if the market's rules ask for origins in full, they count for buyers that exclude a "
+            "country, or pay by origin.",
             pointer="/stage",
         )
 

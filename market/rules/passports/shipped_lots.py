@@ -102,8 +102,8 @@ def shipment_cautions(lot: NamedLot, shipment: Shipment) -> Iterator[Caution]:
     if grams > free_g:
         yield Caution(
             code="lot_above_passport",
-            text=f"{tonnes_text(shipment.net_wet_g)} leave; of the passport's lot "
-            f"{tonnes_text(free_g)} are left.",
+            text=f"{tonnes_text(shipment.net_wet_g)} are shipped, but only {tonnes_text(free_g)} of the "
+            "passport's lot are left.",
             pointer="/net_wet_g",
         )
     stated, proven = _basis(passport, shipment)
@@ -123,17 +123,18 @@ def shipment_cautions(lot: NamedLot, shipment: Shipment) -> Iterator[Caution]:
     elif grams * PPB < passport.remaining_g * DELIVERED_LEAST_PPB:
         yield Caution(
             code="lot_shipped_in_part",
-            text=f"{tonnes_text(shipment.net_wet_g)} of a lot of {tonnes_text(passport.remaining_g)} leave: "
-            "its passport goes to its buyer once a transformation has drawn all that stays into lots of "
-            "other numbers, and not before. To send a passport along, withdraw the shipment, make a lot of "
-            "the part before it leaves, and ship that.",
+            text=f"{tonnes_text(shipment.net_wet_g)} of a lot of {tonnes_text(passport.remaining_g)} are "
+            "shipped: its passport goes to its buyer only once a transformation has drawn all the "
+            "rest into lots of other numbers. To send a passport along, withdraw the shipment, make a "
+            "lot of the part first, and ship that.",
             pointer="/passport",
         )
     elif shipment.shipped_on < passport.owned_since.date():
         yield Caution(
             code="shipped_before_passport",
-            text=f"The lot left on {shipment.shipped_on}, its passport is the seller's since "
-            f"{passport.owned_since.date()}: it will not follow by itself, transfer it once it is accepted.",
+            text=f"The lot left on {shipment.shipped_on}, but its passport has been the seller's only since "
+            f"{passport.owned_since.date()}: it will not follow by itself, so transfer it after "
+            "acceptance.",
             pointer="/shipped_on",
         )
 
@@ -143,8 +144,8 @@ def unnamed_cautions(matched: UUID | None) -> Iterator[Caution]:
     if matched is not None:
         yield Caution(
             code="passport_left_out",
-            text=f"The lot of this contract was offered with pass_{matched.hex}: it goes to the buyer by "
-            "itself if the shipment names it.",
+            text=f"The lot of this contract was offered with pass_{matched.hex}: name it in the shipment, "
+            "then it goes to the buyer by itself.",
             pointer="/passport",
         )
 

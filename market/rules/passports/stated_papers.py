@@ -28,6 +28,6 @@ def paper_cautions(content: PassportContent, now: datetime) -> Iterator[Caution]
     if content.assurance != "none" and not content.certificates:
         yield Caution(
             code="assurance_without_document",
-            text=f"Assurance is stated as {content.assurance}, and no certificate says by whom.",
+            text=f"Assurance is stated as {content.assurance}, but no certificate says by whom.",
             pointer="/assurance",
         )

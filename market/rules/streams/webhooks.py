@@ -191,7 +191,7 @@ def address_cautions(terms: WebhookTerms) -> list[Caution]:
     if "?" not in terms.url:
         return []
     text = (
-        "What stands behind the question mark is kept in the record for good, where the operator's services "
-        "and auditors read it: put no secret there, the signature tells who posts."
+        "The part after the question mark is stored in the record for good, where the operator's "
+        "services and auditors can read it: put no secret there; the signature shows who posts."
     )
     return [Caution(code="address_with_query", text=text, pointer="/url")]
