@@ -47,7 +47,7 @@ def refuse(reasons: Sequence[Refusal]) -> None:
 
 
 class IdempotencyKeyReused(Refusal):
-    """This idempotency key was used before for a request with another body or another If-Match."""
+    """This idempotency key was used for a request with another body or another If-Match: use a new key."""
 
     code = "idempotency_key_reused"
 
@@ -59,7 +59,7 @@ class QueueFull(Refusal):
 
 
 class LaneStopped(Refusal):
-    """Lane {lane} of {stream} takes no commands: {reason}"""
+    """Lane {lane} of {stream} accepts no commands: {reason}"""
 
     code = "lane_stopped"
 
@@ -71,19 +71,19 @@ class LaneBusy(Refusal):
 
 
 class RecordUnavailable(Refusal):
-    """The record cannot be reached, or took too long; nothing was stored, try again."""
+    """The database cannot be reached, or took too long; nothing was stored, try again."""
 
     code = "record_unavailable"
 
 
 class ClockAhead(Refusal):
-    """This process's clock is more than {seconds} s ahead of the record's; nothing was stored, try again."""
+    """This process's clock is over {seconds} s ahead of the database's; nothing was stored, try again."""
 
     code = "clock_ahead"
 
 
 class OutcomeUnknown(Refusal):
-    """The connection was lost while committing; the same request with the same key tells the outcome."""
+    """The connection was lost during the commit: the same request with the same key tells the outcome."""
 
     code = "outcome_unknown"
 
@@ -95,7 +95,7 @@ class RoleMissing(Refusal):
 
 
 class VersionStale(Refusal):
-    """The object stands at version {current}, not {expected}: read it again."""
+    """The object has version {current}, not {expected}: read it again."""
 
     code = "version_stale"
 

@@ -66,7 +66,7 @@ def test_a_file_of_this_machine_is_no_server(error: OSError, ended_by: Exit, exp
         (asyncpg.CannotConnectNowError("it starts\nDETAIL"), "PostgreSQL cannot be used now: it starts"),
         (
             RecordUnavailable(),
-            "record_unavailable: The record cannot be reached, or took too long; nothing was",
+            "record_unavailable: The database cannot be reached, or took too long; nothing was",
         ),
     ],
 )
@@ -142,7 +142,7 @@ def test_faults_of_a_file_are_told_as_sentences() -> None:
     def at(detail: str, pointer: str | None = None, parameter: str | None = None) -> Fault:
         return Fault(code="wrong", detail=detail, pointer=pointer, parameter=parameter)
 
-    assert "the file holds no row" == _faults([at("the file holds no row", "/rows")])
+    assert "the file has no rows" == _faults([at("the file has no rows", "/rows")])
     many = [at("no such column", f"/rows/1/c{number}") for number in range(FAULTS_MAX + 7)]
     assert "c0, c1, c2, c3, c4, and 7 more: no such column" == _faults(many)
     assert "row 5 price: wrong; kind: unknown" == _faults(

@@ -374,8 +374,8 @@ async def test_an_unknown_market_is_404(shop: Shop) -> None:
         ("/v1//supply-offers", "unknown_path", "GET /schema/openapi.json lists"),
         ("//v1/supply-offers", "unknown_path", "GET /schema/openapi.json lists"),
         ("/v1/agreements//deliveries", "unknown_path", "GET /schema/openapi.json lists"),
-        ("/v1/supply-offers/offer_1", "not_found", "'offer_1' is no id: write offer_ and 32"),
-        ("/v1/supply-offers/lot_" + "0" * 32, "not_found", "is no id: write offer_ and 32"),
+        ("/v1/supply-offers/offer_1", "not_found", "'offer_1' is not an id: write offer_ and 32"),
+        ("/v1/supply-offers/lot_" + "0" * 32, "not_found", "is not an id: write offer_ and 32"),
         ("/v1/supply-offers/offer_" + "0" * 32, "not_found", "no such resource, or it is not yours to see"),
     ],
 )

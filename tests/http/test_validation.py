@@ -234,7 +234,7 @@ def test_times_are_refused_before_they_are_rounded() -> None:
 
 @pytest.mark.parametrize(
     ("raw", "told"),
-    [(b" ", "the body is empty: send JSON"), (b"{]", "the body is no JSON text: Expecting property name")],
+    [(b" ", "the body is empty: send JSON"), (b"{]", "the body is not valid JSON: Expecting property name")],
 )
 def test_a_body_that_is_no_json_is_told_from_one_that_is_empty(raw: bytes, told: str) -> None:
     with pytest.raises(InvalidInputError) as caught:

@@ -245,7 +245,7 @@ def test_formulas_are_refused_by_their_cell() -> None:
     line[5] = "=1+1"
     assert "amount" == [*VALUE][5]
     (row,) = rows(workbook(line), "xlsx")
-    formula = Wrong("amount", "formula_cell", "F2 holds a formula: paste what comes of it")
+    formula = Wrong("amount", "formula_cell", "F2 contains a formula: replace it by its value")
     assert (formula,) == row.wrong
 
 
@@ -265,7 +265,9 @@ def test_a_number_that_is_shown_as_another_is_refused(shown: str, expected: str 
     line: list[Any] = [*VALUE.values()]
     line[5] = 0.2
     (row,) = rows(workbook(line, formats={"amount": shown}), "xlsx")
-    sentence = f"F2 holds 0.2 and is shown {expected}: format it as a plain number and write what is meant"
+    sentence = (
+        f"F2 contains 0.2 but shows it {expected}: format it as a plain number and write the intended value"
+    )
     assert ((Wrong("amount", "shown_otherwise", sentence),) if expected else ()) == row.wrong
     assert row.wrong or row.body.amount == "0.2"
 

@@ -126,7 +126,7 @@ _SENTENCES: Final = tuple(
     (re.compile(form), code, words)
     for form, code, words in (
         (r".*timezone", "naive_time", "a time needs its zone: end it with Z or an offset"),
-        (r"Expected `str` matching regex", "malformed", "this text does not have the form that is asked for"),
+        (r"Expected `str` matching regex", "malformed", "this text does not have the required form"),
         (r"Expected `str` of length <= (?P<most>\d+)", "wrong_length", "at most {most} characters"),
         (r"Expected `str` of length >= 1\Z", "wrong_length", "this text cannot be empty"),
         (r"Expected `str` of length >= (?P<least>\d+)", "wrong_length", "at least {least} characters"),

@@ -107,7 +107,7 @@ def _read_path(call: Call[Any, Any]) -> None:
         if name in PATH_IDS:
             found = from_path(PATH_IDS[name], text)
             if found is None:
-                told = f"{text[:40]!r} is no id: write {PATH_IDS[name]}_ and 32 hexadecimal digits."
+                told = f"{text[:40]!r} is not an id: write {PATH_IDS[name]}_ and 32 hexadecimal digits."
                 raise DoorError("not_found", told)
             call.ids[name] = found
     call.trace.objects = call.ids
@@ -148,7 +148,7 @@ async def _read_body(call: Call[Any, Any], declared: Endpoint, body: Any) -> Any
     if declared.body is None:
         if not _is_empty(call.raw_body):
             raise InvalidInputError(
-                [Fault(code="body_unexpected", detail="this route takes no body, or {}", pointer="")]
+                [Fault(code="body_unexpected", detail="send no body to this route, or {}", pointer="")]
             )
         call.raw_body = b""
         return body()

@@ -57,7 +57,7 @@ def count_rows(file: BinaryIO, terms: FileTerms) -> Iterator[int]:
             raise unreadable("too_many_rows", f"the file has more than {ROWS_MAX} rows", "/rows")
         yield found
     if not found:
-        raise unreadable("file_empty", "the file holds no row", "/rows")
+        raise unreadable("file_empty", "the file has no rows", "/rows")
 
 
 def read_rows(file: BinaryIO, terms: FileTerms) -> Iterator[ReadRow]:
@@ -122,7 +122,7 @@ def _columns(names: Sequence[str], shape: Any, terms: FileTerms) -> tuple[Column
     missing = [
         Fault(
             code="column_missing",
-            detail="this column is missing, and every row needs it",
+            detail="this column is missing, but every row needs it",
             pointer=f"/rows/1/{field.encode_name}",
         )
         for field in msgspec.structs.fields(shape)
@@ -144,7 +144,7 @@ def _of_json(row: JsonRow, shape: Any, given: dict[str, str]) -> ReadRow:
     except InvalidInputError as error:
         wrong = tuple(Wrong(dotted(fault.pointer or ""), fault.code, fault.detail) for fault in error.faults)
     except (RecursionError, ValueError) as error:
-        wrong = (Wrong("", "malformed_json", f"the line is no JSON text: {error}"),)
+        wrong = (Wrong("", "malformed_json", f"the line is not valid JSON: {error}"),)
     return ReadRow(row.number, None, wrong)
 
 
@@ -158,7 +158,7 @@ def _of_cells(row: CellRow, columns: Sequence[Column], reader: RowReader) -> Rea
         return ReadRow(row.number, None, _beside(row, columns, reader))
     beyond = [cell for cell in row.cells[len(columns) :] if cell != ""]
     if beyond:
-        sentence = f"a cell stands beyond the {len(columns)} columns of the head"
+        sentence = f"a cell is outside the {len(columns)} columns of the header row"
         return ReadRow(row.number, None, (Wrong("", "too_many_cells", sentence),))
     found = reader.body(row.cells)
     if isinstance(found, tuple):

@@ -126,7 +126,7 @@ class DecimalKind:
     def fault(self, text: str) -> tuple[str, str]:
         """Code and sentence for a text that does not match the pattern."""
         if _NOT_FINITE.match(text):
-            return "not_finite", f"{text[:20]!r} is no finite number of {self.unit}"
+            return "not_finite", f"{text[:20]!r} is not a finite number of {self.unit}"
         if _WITH_COMMA.match(text):
             detail = (
                 f"{text[:20]!r} has a comma: write a point before the decimals, and nothing between thousands"

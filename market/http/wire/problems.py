@@ -93,23 +93,28 @@ def answer_to(trace: Trace, error: Exception) -> Answered:
         return _answer(trace, code, error.status_code, detail, (), headers)
     write_unhandled(trace, error)
     if isinstance(error, ConnectionError | TimeoutError):
-        detail = f"A server behind this one does not answer{NOTHING_STORED}, try again."
+        detail = f"A server that the API needs does not answer{NOTHING_STORED}, try again."
         headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
         return _answer(trace, "unavailable", DOOR["unavailable"], detail, (), headers)
     return _answer(
-        trace, "internal_error", 500, "An unforeseen error; it is logged under this instance id.", (), {}
+        trace,
+        "internal_error",
+        500,
+        "An unexpected error; it is logged: report this instance id to the operator.",
+        (),
+        {},
     )
 
 
 NO_PATH: Final = (
     "unknown_path",
-    "This API has no such address; GET /schema/openapi.json lists those it has.",
+    "There is no such path; GET /schema/openapi.json lists all paths.",
 )
 _OF_LITESTAR: Final[dict[int, tuple[str, str]]] = {
-    400: ("invalid_request", "The request cannot be understood."),
+    400: ("invalid_request", "The request is malformed."),
     404: NO_PATH,
-    405: ("method_not_allowed", "This resource does not take that method."),
-    413: ("body_too_large", "The body is larger than this door accepts."),
+    405: ("method_not_allowed", "This path does not support that method."),
+    413: ("body_too_large", "The body is larger than the API accepts."),
 }
 
 

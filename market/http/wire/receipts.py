@@ -52,7 +52,7 @@ def _warned(caution: Caution) -> Warned:
 
 UNREAD: Final = Warned(
     code="warnings_unread",
-    detail="What this is held against could not be read: there may be more to know about it.",
+    detail="Data for some checks could not be read, so there may be more warnings.",
     pointer="",
 )
 
@@ -61,7 +61,7 @@ def secret_shown_before(instead: str) -> Warned:
     """Of a replay, whose answer has no secret: what its caller does who never got the first one."""
     return Warned(
         code="secret_shown_before",
-        detail=f"The first answer to this key showed the secret, and nobody can show it again. {instead}",
+        detail=f"The first answer to this key showed the secret, and it cannot be shown again. {instead}",
         pointer="",
     )
 

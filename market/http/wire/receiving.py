@@ -36,7 +36,7 @@ async def _next(receive: Receive) -> tuple[bytes, bool]:
     """What came, and whether more does."""
     message = await receive()
     if message["type"] != "http.request":
-        raise DoorError("invalid_request", "The body did not arrive whole.")
+        raise DoorError("invalid_request", "The body was not received completely.")
     return message["body"], message["more_body"]
 
 

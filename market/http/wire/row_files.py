@@ -55,7 +55,7 @@ def csv_rows(file: BinaryIO, separator: Separator | None) -> Iterator[CellRow]:
             record = next(reader, None)
         except csv.Error as error:
             raise unreadable(
-                "file_unreadable", f"this is no CSV record: {error}", f"/rows/{number}"
+                "file_unreadable", f"this is not a CSV record: {error}", f"/rows/{number}"
             ) from None
         if record is None:
             return
@@ -67,7 +67,7 @@ def csv_rows(file: BinaryIO, separator: Separator | None) -> Iterator[CellRow]:
 
 def _formulas(cells: Sequence[str]) -> tuple[Wrong, ...]:
     return tuple(
-        Wrong(f"#{place}", "formula_cell", "the cell holds a formula: write what comes of it")
+        Wrong(f"#{place}", "formula_cell", "the cell contains a formula: write its value")
         for place, cell in enumerate(cells, start=1)
         if cell.startswith(_FORMULA)
     )

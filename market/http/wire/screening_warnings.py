@@ -13,13 +13,13 @@ from market.store import members
 
 CODE: Final = "sanctions_screening_expired"
 OF_SIDE: Final = (
-    "The sanctions screening of the {side} was good until {until}: have it renewed before you {act}."
+    "The sanctions screening of the {side} was valid until {until}: have it renewed before you {act}."
 )
 OF_ORDER: Final = (
-    "Your sanctions screening was good until {until}: the order meets nobody before the operator renews it."
+    "Your sanctions screening was valid until {until}: it is not matched until the operator renews that."
 )
 OF_MEMBER: Final = (
-    "Its sanctions screening was good until {until}: until the next one its orders meet nobody."
+    "Its sanctions screening was valid until {until}: its orders are not matched until the next one."
 )
 
 

@@ -102,7 +102,7 @@ def _slowly(raw: bytes, shape: Any, error: Exception) -> Any:
     except msgspec.ValidationError:
         faults = [fault_of_msgspec(error, "")]
     except ValueError as reason:
-        told = f"the body is no JSON text: {reason}" if raw.strip() else "the body is empty: send JSON"
+        told = f"the body is not valid JSON: {reason}" if raw.strip() else "the body is empty: send JSON"
         faults = [Fault(code="malformed_json", detail=told, pointer="")]
     raise InvalidInputError(faults)
 
@@ -169,7 +169,7 @@ def _walk_struct(value: Any, shape: type[Struct], pointer: str) -> Iterator[Faul
             if config.tag_field != name and config.forbid_unknown_fields:
                 faulty = True
                 yield Fault(
-                    code="unknown_field", detail="there is no such member", pointer=_child(pointer, name)
+                    code="unknown_field", detail="there is no such field", pointer=_child(pointer, name)
                 )
             continue
         for fault in _walk(member, hints[fields[name].name], _child(pointer, name)):
@@ -178,7 +178,7 @@ def _walk_struct(value: Any, shape: type[Struct], pointer: str) -> Iterator[Faul
     for name, field in fields.items():
         if field.required and name not in value:
             faulty = True
-            yield Fault(code="missing", detail="this member is required", pointer=_child(pointer, name))
+            yield Fault(code="missing", detail="this field is required", pointer=_child(pointer, name))
     if not faulty:
         yield from _check_whole(value, shape, pointer)
 
@@ -269,10 +269,10 @@ def _check_leaf(value: Any, annotation: Any, metas: tuple[Meta, ...], pointer: s
 
 def _unrepresentable(value: str, annotation: Any, metas: tuple[Meta, ...], pointer: str) -> Fault:
     if value.lstrip("-") in ("NaN", "Infinity"):
-        return Fault(code="not_finite", detail=f"{value} is no finite number", pointer=pointer)
+        return Fault(code="not_finite", detail=f"{value} is not a finite number", pointer=pointer)
     if annotation is str:
         return explain(0, annotation, metas, msgspec.ValidationError("Expected `str`"), pointer)
-    return Fault(code="out_of_range", detail="this number is no integer in range", pointer=pointer)
+    return Fault(code="out_of_range", detail="this number is not an integer in range", pointer=pointer)
 
 
 def _child(pointer: str, name: str) -> str:

@@ -89,7 +89,7 @@ def workbook_rows(file: BinaryIO) -> Iterator[CellRow]:
 
 
 def _no_workbook(error: Exception) -> Exception:
-    return unreadable("file_unreadable", f"the file is no XLSX workbook: {str(error)[:200]}")
+    return unreadable("file_unreadable", f"the file is not an XLSX workbook: {str(error)[:200]}")
 
 
 def _row(number: int, found: Sequence[Any]) -> CellRow:
@@ -98,18 +98,20 @@ def _row(number: int, found: Sequence[Any]) -> CellRow:
     for place, cell in enumerate(found[: COLUMNS_MAX + 1], start=1):
         address = f"{get_column_letter(place)}{number}"
         if cell.data_type == "f":
-            wrong.append(_wrong(place, "formula_cell", f"{address} holds a formula: paste what comes of it"))
+            wrong.append(
+                _wrong(place, "formula_cell", f"{address} contains a formula: replace it by its value")
+            )
         elif cell.data_type == "e":
-            wrong.append(_wrong(place, "error_cell", f"{address} holds the error {str(cell.value)[:20]}"))
+            wrong.append(_wrong(place, "error_cell", f"{address} contains the error {str(cell.value)[:20]}"))
         elif isinstance(cell.value, time) or not isinstance(
             cell.value, str | bool | int | float | date | None
         ):
-            wrong.append(_wrong(place, "not_allowed", f"{address} holds a time of day or a duration"))
+            wrong.append(_wrong(place, "not_allowed", f"{address} contains a time of day or a duration"))
         elif isinstance(cell.value, int | float) and (shown := _shown_otherwise(cell.number_format)):
             sentence = (
-                f"{address} holds {_cell(cell.value)} and is shown {shown}: format it as a plain number"
+                f"{address} contains {_cell(cell.value)} but shows it {shown}: format it as a plain number"
             )
-            wrong.append(_wrong(place, "shown_otherwise", f"{sentence} and write what is meant"))
+            wrong.append(_wrong(place, "shown_otherwise", f"{sentence} and write the intended value"))
         cells.append("" if wrong and wrong[-1].column == f"#{place}" else _cell(cell.value))
     return CellRow(number, cells, tuple(wrong))
 
@@ -137,7 +139,7 @@ def _refuse_merged(book: Any, sheet: Any) -> None:
     if merged:
         ranges = ", ".join([*merged][:MERGED_SHOWN_MAX])
         more = f" and {len(merged) - MERGED_SHOWN_MAX} more" if len(merged) > MERGED_SHOWN_MAX else ""
-        detail = f"{ranges}{more} are merged, and only the first of such cells holds what all of them show"
+        detail = f"{ranges}{more} are merged, and only the first of such cells holds what all show"
         raise unreadable("merged_cells", f"{detail}: unmerge them and fill each one")
 
 
@@ -170,7 +172,7 @@ def _check_archive(file: BinaryIO) -> None:
             )
         for part in parts:
             if _MACROS.search(part.filename):
-                raise unreadable("macros", "the workbook holds macros: save it as .xlsx without them")
+                raise unreadable("macros", "the workbook contains macros: save it as .xlsx without them")
             _check_ratio(part)
         _check_bytes("sheets", [part for part in parts if _is_sheet(part)], SHEET_BYTES_MAX)
         _check_bytes("other parts", [part for part in parts if not _is_sheet(part)], OTHER_BYTES_MAX)
