@@ -68,7 +68,7 @@ def show(found: Stood, *, as_json: bool) -> None:
     if as_json:
         print_json(found)
         return
-    print_line(f"{'halted' if found.halted else 'goes on'} from position {found.position}")
+    print_line(f"{'halted' if found.halted else 'resumed'} from position {found.position}")
 
 
 async def _change(

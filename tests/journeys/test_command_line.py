@@ -286,7 +286,7 @@ async def test_the_doctor_lets_the_relay_go_on(
         alarm = next(row for row in json.loads(out) if row["what"] == "relay market/0")
         assert "fix the cause, then lodestone doctor --resume relay/market/0" == alarm["help"]
         code, out, err = await ran(*servers, "doctor", "--resume", "relay/market/0")
-        assert (Exit.OK, "goes on" in out) == (code, True), err
+        assert (Exit.OK, "resumes" in out) == (code, True), err
         code, out, err = await ran(*servers, "doctor", "--resume", "relay/market/0")
         assert (Exit.OK, "relay/market/0 was not stopped\n") == (code, out), err
         stopped = "select count(*) from record.relay where stopped_reason is not null"
@@ -370,7 +370,7 @@ async def test_a_rule_set_is_published_from_a_file_with_the_keys_of_two_operator
         code, _, err = await ran(*halt, keys[1])
         assert (Exit.INVALID_INPUT, True) == (code, "halted since" in err)
         code, out, _ = await ran(*servers, "resume", market, "--reason", "mended", "--key-file", keys[3])
-        assert (Exit.OK, True) == (code, out.startswith("goes on from position"))
+        assert (Exit.OK, True) == (code, out.startswith("resumed from position"))
         file.write_text('{"version": "x", "colour": 1}', "utf-8")
         code, _, err = await ran(*publish, *keys[:4])
         assert (Exit.INVALID_INPUT, True, True) == (code, "/version" in err, "/colour" in err)
