@@ -51,7 +51,7 @@ def read_keys(path: Path) -> Keys:
     """KeyFileError says what is wrong with the file, never its content."""
     try:
         if others_may_read(path):
-            raise KeyFileError(f"{path} may be read by others than its owner: chmod 600 it")
+            raise KeyFileError(f"{path} is readable by others than its owner: run chmod 600 on it")
         if path.stat().st_size > FILE_BYTES_MAX:
             raise KeyFileError(f"{path} is larger than any key file")
         content = msgspec.json.decode(path.read_bytes(), type=_Content)
@@ -59,7 +59,7 @@ def read_keys(path: Path) -> Keys:
     except OSError as error:
         raise KeyFileError(f"{path} cannot be read: {error.strerror}") from error
     except (msgspec.MsgspecError, NoteError, ValueError):
-        raise KeyFileError(f"{path} holds no key as `lodestone keys` writes one") from None
+        raise KeyFileError(f"{path} does not contain a key written by `lodestone keys`") from None
 
 
 def _checked(keys: Keys) -> Keys:
@@ -84,7 +84,7 @@ def make_keys(path: Path, name: str, algorithm: Algorithm) -> Keys:
     try:
         path.hardlink_to(fresh)
     except FileExistsError:
-        raise KeyFileError(f"{path} exists already: a key is handed over by rotation, not replaced") from None
+        raise KeyFileError(f"{path} already exists: use `lodestone keys rotate` to replace a key") from None
     finally:
         fresh.unlink()
     sync_folder(path.parent)

@@ -135,13 +135,13 @@ async def _named(name: str) -> AsyncIterator[None]:
         yield
     except LOCK_HELD as error:
         raise MigrationError(
-            f"{name} was taken back, as another connection holds a table that it changes: stop all services, "
-            "then run it again; those before it stay applied"
+            f"{name} was rolled back, because another connection holds a table that it changes: stop "
+            "all services, then run it again; those before it stay applied"
         ) from error
     except BROKEN_OFF as error:
         raise MigrationError(
-            f"{name} was taken back: {error}. Those before it stay applied; run it again when the database "
-            "has less to do"
+            f"{name} was rolled back: {error}. Those before it stay applied; run it again when the "
+            "database has less to do"
         ) from error
 
 

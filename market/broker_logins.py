@@ -43,7 +43,7 @@ def read_running(settings: Settings) -> Running:
     except FileNotFoundError:
         folder = settings.instance_dir / "kafka"
         raise LocalServerError(
-            f"no Kafka runs in {folder}, and LODESTONE_KAFKA_BOOTSTRAP names none"
+            f"no Kafka is running in {folder}, and LODESTONE_KAFKA_BOOTSTRAP is not set"
         ) from None
 
 
@@ -69,7 +69,7 @@ def named(settings: Settings, servers: str) -> Bootstrap:
         login = Password(settings.kafka_security_user, password.get_secret_value())
         return msgspec.structs.replace(brokers, login=login)
     if folder is None:
-        raise LocalServerError(f"{servers} asks for a login: set {SECURITY}USER and {SECURITY}PASSWORD")
+        raise LocalServerError(f"{servers} requires a login: set {SECURITY}USER and {SECURITY}PASSWORD")
     return _as_service(settings, brokers, folder, READER)
 
 

@@ -30,8 +30,8 @@ def ensure_keys(settings: Settings, deployment: UUID) -> Keys:
     if settings.checkpoint_key_file is None:
         if settings.environment == "production":
             raise KeyFileError(
-                "production signs with a key that was made for it: `lodestone keys make`, then name the file "
-                "in LODESTONE_CHECKPOINT_KEY_FILE"
+                "production needs a signing key of its own: create it with `lodestone keys make`, "
+                "then set LODESTONE_CHECKPOINT_KEY_FILE"
             )
         if not path.exists():
             # Another process of the same start may be first.

@@ -94,7 +94,7 @@ async def running_postgres(settings: Settings) -> str:
     folder = settings.instance_dir / "postgres"
     url = f"postgresql://postgres@/{DATABASE}?host={_socket_dir(folder)}"
     if not await _answers(url)():
-        raise LocalServerError(f"no PostgreSQL runs in {folder}, and LODESTONE_DATABASE_URL names none")
+        raise LocalServerError(f"no PostgreSQL is running in {folder}, and LODESTONE_DATABASE_URL is not set")
     return url
 
 

@@ -151,7 +151,7 @@ async def migrate_database(
         async with acquire(owner) as connection:
             existing = await connection.fetchval("select lanes from record.deployment")
             if lanes is not None and existing not in (None, lanes):
-                raise ProvisionError(f"this record has {existing} lanes per stream and keeps them for life")
+                raise ProvisionError(f"this record has {existing} lanes per stream, which cannot change")
             return await initialise(connection, new_id(), lanes or existing or DEFAULT_LANES), applied
     finally:
         await close_pool(owner)

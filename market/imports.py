@@ -270,7 +270,7 @@ class _Work:
         async with self._desk.looking() as connection:
             key = await party_reads.find_key(connection, self._found.key)
         if key is None or key.revoked or key.details.expires_at <= self._clock():
-            detail = "the API key that the file came with does not hold any more"
+            detail = "the API key with which the file was sent is no longer valid"
             raise Ended("cancelled", (Fault(code="unauthenticated", detail=detail, pointer=""),))
 
     async def _store_together(self, rows: Iterator[ReadRow], total: int) -> None:

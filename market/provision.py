@@ -79,7 +79,7 @@ async def prepare_database(settings: Settings, admin_url: str, told: Told = unto
         return await migrate(connection, MIGRATIONS, told)
     except asyncpg.InsufficientPrivilegeError as error:
         raise ProvisionError(
-            f"the database cannot be prepared: {error}; LODESTONE_DATABASE_URL must own it"
+            f"the database cannot be prepared: {error}; the user of LODESTONE_DATABASE_URL has to own it"
         ) from error
     finally:
         await connection.close()

@@ -75,7 +75,9 @@ async def recover(ground: Ground, key: VerifierKey | None, told: Told = untold) 
     if sealed is not None and sealed.faults:
         raise CannotRecover(f"the checkpoints diverge: {sealed.faults[0][1].sentence}")
     if key is not None and sealed is not None and not sealed.roots:
-        raise CannotRecover(f"no head was signed with {key.text}; --without-checkpoints does without")
+        raise CannotRecover(
+            f"no head was signed with {key.text}; use --without-checkpoints to recover without any"
+        )
     await prepare_database(ground.settings, ground.admin_url)
     async with ground.opened_pool("owner", 2) as owner:
         await _begin(owner, deployment)
@@ -92,9 +94,9 @@ async def _deployment_on(ground: Ground, prefix: str) -> Deployment:
     counts = set(Counter(key.stream for key in sizes).values())
     found = await recorded_deployment(ground.bootstrap, prefix, sizes)
     if len(counts) != 1:
-        raise CannotRecover("the record topics differ in their numbers of partitions: one was made anew")
+        raise CannotRecover("the record topics differ in their numbers of partitions: one was recreated")
     if found is None:
-        raise CannotRecover("the record topics hold no event")
+        raise CannotRecover("the record topics contain no events")
     return Deployment(deployment_id=found, lanes=counts.pop())
 
 
@@ -107,8 +109,9 @@ async def _begin(owner: Pool, deployment: Deployment) -> None:
             await stop_lanes(connection, RECOVERING)
         elif known != deployment.deployment_id or await stopped_lanes(connection, RECOVERING) == 0:
             raise CannotRecover(
-                f"the database is not empty: it holds the record of deployment {known}. Name an empty one; "
-                "a lane that lacks its newest events is taken back by lodestone replay --restore STREAM/LANE"
+                f"the database is not empty: it holds the record of deployment {known}. Name an empty "
+                "one; to restore missing newest events of a lane use lodestone replay --restore "
+                "STREAM/LANE"
             )
 
 

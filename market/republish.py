@@ -142,8 +142,8 @@ async def require_rest(wiring: Wiring) -> None:
         names = await positions.at_work(connection)
     if names:
         raise StillAtWork(
-            f"at work: {', '.join(names)}. Stop every service but the API first; one that was killed counts "
-            "until its leases have run out, after ten seconds"
+            f"still running: {', '.join(names)}. First stop every service except the API; the leases "
+            "of a killed one expire after ten seconds"
         )
 
 

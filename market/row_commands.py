@@ -296,7 +296,7 @@ class RowCommands:
             number = group[0].read.number
             before = number if subject is None else first.setdefault(subject, number)
             if before != number:
-                detail = f"row {before} is about the same already: in one transaction only one may be"
+                detail = f"row {before} concerns the same object: one transaction can have only one such row"
                 for row in group:
                     row.refuse([Fault(code="row_repeats", detail=detail, pointer="")])
 

@@ -107,7 +107,7 @@ async def create_partner_topic(bootstrap: Bootstrap, name: str) -> None:
             wanted = _topic(name, 1, declared.partner, profile, declared)
             _raise_refused(await admin.create_topics([_new(wanted)]))
     except KafkaError as error:
-        raise TopicError(f"topic {name} could not be made: {error!r}") from error
+        raise TopicError(f"topic {name} could not be created: {error}") from error
 
 
 async def inspect_topics(bootstrap: Bootstrap, lanes: int, *, prefix: str = "") -> tuple[TopicState, ...]:
@@ -206,10 +206,10 @@ class Reading:
         end, where = self._ends[lane], f"{self._fetcher}, partition {lane}"
         if end < next_offset:
             told = f"{where} ends at offset {end} and was read to {next_offset} before"
-            raise TopicError(f"{told}: it was cut off or made anew")
+            raise TopicError(f"{told}: it was cut off or recreated")
         if sha256((await self.look_at(lane, next_offset - 1)).body).digest() != last_sha256:
             raise TopicError(
-                f"{where} holds another record at offset {next_offset - 1} than before: it was made anew"
+                f"{where} holds another record at offset {next_offset - 1} than before: it was recreated"
             )
         self._next[lane] = next_offset
         self.sizes[lane] = end - next_offset

@@ -180,7 +180,8 @@ async def _outlast_readers(filling: Connection, swapping: Connection) -> None:
     while old:
         if asyncio.get_running_loop().time() > end:
             raise CannotSwap(
-                "a transaction that is older than the rebuilt views does not end: nothing was changed"
+                "a transaction older than the rebuilt views is still open: nothing was changed; try "
+                "again when it has ended"
             )
         await asyncio.sleep(OLD_READERS_POLL_SECONDS)
         old &= {row[0] for row in await filling.fetch(READ_TRANSACTIONS, *own)}

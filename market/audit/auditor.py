@@ -55,7 +55,7 @@ def parse_ends(texts: Sequence[str]) -> dict[LaneKey, int]:
             ends[LaneKey(found[1], int(found[2]))] = int(found[3])
     if bad:
         raise AuditImpossible(
-            f"no lane end: {', '.join(bad)}; written stream/lane=position, as in market/3=120"
+            f"not a lane end: {', '.join(bad)}; write STREAM/LANE=POSITION, for example market/3=120"
         )
     return ends
 
@@ -125,7 +125,7 @@ async def audit(
     )
     if not (has_something or report.diverged or report.strangers):
         since, until = mark_told(span.first) or "the beginning", mark_told(span.last) or "the end"
-        raise AuditImpossible(f"nothing lies from {since} to {until}: nothing was proved")
+        raise AuditImpossible(f"the range from {since} to {until} is empty: nothing was proved")
     return report
 
 
@@ -155,7 +155,7 @@ def _check(sizes: Mapping[LaneKey, int], named: Collection[LaneKey], mode: Mode,
         raise AuditImpossible(f"the topics that are read have no such lanes: {', '.join(unknown)}")
     if span.first is not None and span.first != 1 and mode == "full":
         raise AuditImpossible(
-            "only a chain, or rounds, can be checked from later on: agreements rest on all of their facts"
+            "a range needs --chain or --clearings: agreements depend on all of their events"
         )
 
 

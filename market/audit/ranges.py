@@ -76,9 +76,9 @@ def parse_mark(text: str) -> Mark:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise RangeError(f"{text} is none of: {WRITTEN}") from None
+        raise RangeError(f"{text} is not one of: {WRITTEN}") from None
     if moment.tzinfo is None:
-        raise RangeError(f"{text} names no zone: write {text}Z for UTC, or {text}+01:00")
+        raise RangeError(f"{text} has no time zone: write {text}Z for UTC, or {text}+01:00")
     return moment.astimezone(UTC)
 
 
@@ -120,7 +120,7 @@ async def bounds_of(
             for key in sorted(of_stream):
                 found[key] = await _bounds(reading, key, span, cuts)
     if not (isinstance(span.first, datetime) or span.first is None) and all(map(_empty, found.values())):
-        raise RangeError(f"there is nothing from {mark_told(span.first)} to {mark_told(span.last)}")
+        raise RangeError(f"the range from {mark_told(span.first)} to {mark_told(span.last)} is empty")
     return found
 
 

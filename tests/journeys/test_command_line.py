@@ -77,11 +77,11 @@ async def test_the_doctor_starts_nothing_and_says_that_nothing_runs(tmp_path: Pa
     assert Exit.UNAVAILABLE == code
     findings = {row["what"]: row for row in json.loads(out)}
     assert {"PostgreSQL": "wrong", "Kafka": "wrong"} == {what: row["state"] for what, row in findings.items()}
-    assert "no PostgreSQL runs in" in findings["PostgreSQL"]["told"]
-    assert "no Kafka runs in" in findings["Kafka"]["told"]
+    assert "no PostgreSQL is running in" in findings["PostgreSQL"]["told"]
+    assert "no Kafka is running in" in findings["Kafka"]["told"]
     assert "2 of 2 checks failed" in err
     code, _, err = await ran_with(embedded, "doctor", "--resume", "matcher/market/1")
-    assert (Exit.UNAVAILABLE, True) == (code, "no PostgreSQL runs in" in err)
+    assert (Exit.UNAVAILABLE, True) == (code, "no PostgreSQL is running in" in err)
     named = {
         f"LODESTONE_{role}_URL": f"postgresql://x@{NOWHERE}/x"
         for role in ("WRITER", "READER", "RELAY", "AUDITOR")
@@ -194,7 +194,7 @@ async def test_a_fresh_deployment_is_set_up_once(
     assert (Exit.OK, 2) == (code, json.loads(out)["lanes"])
     code, _, err = await ran(*servers, "migrate", "--lanes", "5")
     assert Exit.INVALID_INPUT == code
-    assert "keeps them for life" in err
+    assert "which cannot change" in err
     code, out, _ = await ran(*servers, "topics", "--dry-run", "--json")
     assert {"missing"} == {row["state"] for row in json.loads(out)}
     code, out, _ = await ran(*servers, "topics", "--json")

@@ -83,7 +83,7 @@ async def test_what_postgresql_breaks_off_is_told_and_taken_back(
     try:
         async with other.transaction():
             await other.execute("lock table public.one in access share mode")
-            with pytest.raises(MigrationError, match=f"^0004_four.sql was taken back.*{reason}"):
+            with pytest.raises(MigrationError, match=f"^0004_four.sql was rolled back.*{reason}"):
                 await migrate(empty, folder)
         assert ("0004_four.sql",) == await pending(empty, folder)
         assert ("0004_four.sql",) == await migrate(empty, folder)

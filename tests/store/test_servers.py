@@ -99,7 +99,7 @@ async def test_services_start_by_the_roles_urls_with_which_nothing_can_be_prepar
         assert () == await pending_migrations(ground)
         async with wire(ground) as wiring, acquire(wiring.writer) as connection:
             assert "lodestone_writer" == await connection.fetchval("select current_user")
-        with pytest.raises(ProvisionError, match=r"LODESTONE_DATABASE_URL must own it$"):
+        with pytest.raises(ProvisionError, match=r"LODESTONE_DATABASE_URL has to own it$"):
             await migrate_database(ground)
     assert not ground.settings.instance_dir.exists()
 

@@ -370,12 +370,12 @@ async def test_an_audit_begins_and_ends_at_rounds(market: Traded) -> None:
     for span, told in (
         (Span(last=of(3)), "round #3 is not in the lanes that are audited"),
         (Span(first=of(2), last=of(1)), "there is nothing in market/"),
-        (Span(first=of(2), last=before), f"there is nothing from #2 to {mark_told(before)}"),
-        (Span(first=2, last=before), f"there is nothing from 2 to {mark_told(before)}"),
+        (Span(first=of(2), last=before), f"the range from #2 to {mark_told(before)} is empty"),
+        (Span(first=2, last=before), f"the range from 2 to {mark_told(before)} is empty"),
         (Span(first=before - day, last=before - day), "nothing was proved"),
-        (Span(last=before - day), f"nothing lies from the beginning to {mark_told(before - day)}"),
-        (Span(first=later), f"nothing lies from {mark_told(later)} to the end"),
-        (Span(first=10**6), "nothing lies from 1000000 to the end: nothing was proved"),
+        (Span(last=before - day), f"the range from the beginning to {mark_told(before - day)}"),
+        (Span(first=later), f"the range from {mark_told(later)} to the end"),
+        (Span(first=10**6), "the range from 1000000 to the end is empty: nothing was proved"),
     ):
         with pytest.raises(AuditImpossible, match=told):
             await audit(market.bootstrap, prefix=market.prefix, mode="chain", span=span)

@@ -139,7 +139,7 @@ async def single_lane_sent_again(traded: Lost) -> int:
     await traded.execute(
         "update record.relay set owner = 'r', leased_until = clock_timestamp() + interval '1 minute'"
     )
-    with pytest.raises(StillAtWork, match="at work: relay"):
+    with pytest.raises(StillAtWork, match="still running: relay"):
         await republish(traded.wiring, ALL)
     await traded.execute("update record.relay set owner = null, leased_until = null")
     lane = traded.scene.lane

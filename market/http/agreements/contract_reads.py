@@ -57,7 +57,7 @@ def whose(call: Call[Any, Any], *, operators: bool = False) -> UUID | None:
             raise InvalidInputError([Fault(code=INAPPLICABLE, detail=detail, parameter="reason")])
         return call.caller.organisation
     if call.query.reason is None:
-        detail = "an auditor says why it reads agreements, such as case-2027-031"
+        detail = "state why you read agreements as an auditor, for example case-2027-031"
         raise InvalidInputError([Fault(code="reason_missing", detail=detail, parameter="reason")])
     call.trace.reason = call.query.reason
     return None

@@ -17,7 +17,7 @@ _KEY: Final = re.compile(r"[A-Za-z0-9._:-]{1,64}\Z")
 
 def parse_key(header: str | None) -> str | Fault:
     if header is None:
-        detail = f"send a key of your own choice that is new for every new request, like {HEADER}: 7f0c5e1a"
+        detail = f"send a key of your own choice, new for every new request, like {HEADER}: 7f0c5e1a"
         return Fault(code="idempotency_key_missing", detail=detail, header=HEADER)
     if _KEY.match(header) is None:
         return Fault(
