@@ -51,7 +51,8 @@ def read(former: tuple[Superseded, ...], standing: AgreementTerms, day: date) ->
 
 
 def issued(former: tuple[Superseded, ...], standing: AgreementTerms, day: date) -> AgreementTerms:
-    """Payment terms of an invoice without shipment, issued on `day`; later signatures do not change them."""
+    """The payment terms of an invoice without a shipment, issued on `day`; not changed by later
+    signatures."""
     return next((each.terms for each in former if day <= _issued_until(each)), standing)
 
 

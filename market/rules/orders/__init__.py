@@ -1,1 +1,2 @@
-"""What may be posted, amended and withdrawn: offers, lots, requirements, and policies that these name."""
+"""Rules for posting, amending and withdrawing offers, lots and requirements, and for the policies that they
+name."""

@@ -1,5 +1,5 @@
-"""Activities of thorium and uranium: against what the same assay says of their masses, and what they ask of
-who takes and who carries the goods."""
+"""Warnings about activities of thorium and uranium: compared with the masses in the same assay, and what they
+require of buyer and carrier."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
@@ -26,13 +26,14 @@ _MINERALS: Final[frozenset[ProductForm]] = frozenset({"ore", "concentrate", "res
 
 
 def activity_cautions(composition: Composition, assay: Assay) -> Iterator[Caution]:
-    """A factor of two and more between what is stated and what the cell of the element comes to."""
+    """Warns if the stated activity and the one computed from the element's mass differ by a factor of two or
+    more."""
     stated = {"Th": assay.th_mbq_per_g, "U": assay.u_mbq_per_g}
     return _apart(composition, stated, "/assay/{}_mbq_per_g")
 
 
 def shipped_cautions(fact: DeliveryShipped) -> Iterator[Caution]:
-    """The same of a lot that leaves. Pointers are into the shipment."""
+    """As `activity_cautions`, for a shipment. Pointers are into the shipment."""
     cells = tuple(
         Cell(
             analyte=each.analyte,
@@ -78,7 +79,7 @@ def _apart(composition: Composition, given: Mapping[str, int | None], pointer: s
 
 
 def radioactive_cautions(composition: Composition, assay: Assay) -> Iterator[Caution]:
-    """By the activity that is stated, else by what the cell of the element comes to."""
+    """By the stated activity, else by the one computed from the element's mass."""
     found: dict[str, tuple[int, str]] = {}
     for element, stated, pointer in (
         ("Th", assay.th_mbq_per_g, "/assay/th_mbq_per_g"),

@@ -1,4 +1,4 @@
-"""Whether a facility can make what its seller binds itself to by an agreement."""
+"""Checks whether a facility can make what its seller signs as binding in an agreement."""
 
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime
@@ -25,7 +25,7 @@ from market.rules.twins.committed import (
 
 
 def contract_volume(terms: AgreementTerms, years: ContractYears) -> ContractVolume | None:
-    """What terms ask of the facility that they name."""
+    """The quantities that terms need from the facility that they name."""
     if terms.source is UNSET:
         return None
     return ContractVolume(
@@ -37,7 +37,7 @@ def contract_volume(terms: AgreementTerms, years: ContractYears) -> ContractVolu
 
 
 def contract_years(terms: AgreementTerms, starts_on: date, extensions: int) -> ContractYears:
-    """Of a share of output, what is expected of it."""
+    """The quantity per contract year; for a share of output, the expected one."""
     volume = terms.volume
     years = terms.term.years + extensions * terms.term.extension_years
     if isinstance(volume, FixedVolume):
@@ -48,7 +48,7 @@ def contract_years(terms: AgreementTerms, starts_on: date, extensions: int) -> C
 
 
 def matched_claim(claims: Iterable[Claim | ContractClaim], match: UUID) -> tuple[SupplyTerms, Taken] | None:
-    """Terms of the order that a match took of, and what it took."""
+    """The terms of a match's order, and the quantity that the match took."""
     for claim in claims:
         if isinstance(claim, Claim):
             for taken in claim.taken:
@@ -60,7 +60,7 @@ def matched_claim(claims: Iterable[Claim | ContractClaim], match: UUID) -> tuple
 def without(
     claims: Iterable[Claim | ContractClaim], agreement: UUID, match: UUID | None
 ) -> tuple[Claim | ContractClaim, ...]:
-    """All but the agreement's own. What its match took stays taken of the order."""
+    """All claims except the agreement's own; the quantity of its match stays subtracted from the order."""
     return tuple(
         replace(claim, taken=tuple(_nothing(each) if each.match == match else each for each in claim.taken))
         if isinstance(claim, Claim)
@@ -75,7 +75,7 @@ def _nothing(taken: Taken) -> Taken:
 
 
 def start_of(terms: AgreementTerms, starts_on: date | None, today: date) -> date:
-    """The day it runs from; one that waits for its conditions is taken to run from its named day or today."""
+    """The first day of the term; for an agreement that waits for conditions, its stated start or today."""
     return starts_on or max(terms.term.starts_on or today, today)
 
 
@@ -88,7 +88,8 @@ def capacity_count(
     capacities: Iterable[FacilityCapacity],
     now: datetime,
 ) -> CapacityCount:
-    """Of each quarter that has more asked of it than `stands` asks. `claims`: without the agreement's own."""
+    """The check of each quarter in which more is needed than by the terms in force (`stands`). `claims`:
+    without the agreement's own."""
     claims = tuple(claims)
     return CapacityCount(
         rule=rule,

@@ -43,7 +43,7 @@ from market.rules.refusing.refusals import FxMissing
 
 
 def amount_refusals(value: int, pointer: str, *, signed: bool = False) -> list[Refusal]:
-    """An amount within the posting bound, and not below zero unless it is a signed one."""
+    """Refusals for an amount beyond the posting bound, or below zero unless `signed`."""
     if abs(value) > PRICE_UEUR_PER_KG_MAX:
         return [
             AmountOutOfRange(
@@ -59,7 +59,7 @@ def amount_refusals(value: int, pointer: str, *, signed: bool = False) -> list[R
 
 
 def profile_refusals(profile: SustainabilityProfile, pointer: str) -> list[Refusal]:
-    """What holds for a buyer's own profile and for a rule set's default one."""
+    """Refusals for a buyer's own profile and for a rule set's default one."""
     reasons: list[Refusal] = []
     for name in (
         "post_consumer_ueur_per_kg",
@@ -107,7 +107,7 @@ def form_bid_refusals(forms: tuple[AcceptedForm, ...]) -> list[Refusal]:
 
 
 def limit_refusals(limits: tuple[AnalyteLimit, ...]) -> list[Refusal]:
-    """Limits of known analytes that some material can meet."""
+    """Refusals for limits of unknown analytes, or that no material can meet."""
     reasons = duplicate_refusals("/limits", (limit.analyte for limit in limits))
     for index, limit in enumerate(limits):
         reasons += _analyte_refusals(limit.analyte, f"/limits/{index}/analyte")

@@ -1,4 +1,4 @@
-"""End-of-life parts that hold magnets: what their bill adds up to, and whether the lot can hold it."""
+"""End-of-life parts with magnets: the sums of their bill of magnets, and whether the lot can contain them."""
 
 from collections.abc import Iterator
 from typing import Final, Protocol
@@ -24,7 +24,7 @@ from market.rules.refusing.ineligibility import kg_text
 from market.rules.refusing.material_defects import BasisAboveBill, BillAboveLot, CoreOfOtherForm
 
 LEAST_OF_BILL_PERCENT: Final = 15
-"""Half of what magnets of NdFeB or SmCo have of rare earths."""
+"""Half of the share of rare earths in NdFeB or SmCo magnets."""
 
 
 class Offered(Protocol):
@@ -49,12 +49,12 @@ def magnets_per_core_mg(core: Core) -> int:
 
 
 def recoverable_magnets_mg(core: Core) -> int:
-    """Of all cores of the lot."""
+    """Mass of the magnets in all cores of the lot."""
     return core.pieces * magnets_per_core_mg(core)
 
 
 def disassembly_minutes_tenths(core: Core) -> int:
-    """Of one core, all steps one after another."""
+    """Disassembly time of one core, all steps in sequence."""
     return sum(step.minutes_tenths for step in core.steps)
 
 
@@ -74,7 +74,8 @@ def core_refusals(core: Core | UnsetType, form: ProductForm, net_wet_g: MassG) -
 
 
 def contained_refusals(core: Core, contained_g: MassG, basis: MarketBasis) -> Iterator[Refusal]:
-    """The elements of the basis are in the magnets, so these weigh no less than what the assay finds."""
+    """Refusals if the magnets weigh less than the basis elements found by the assay, which are in the
+    magnets."""
     if not BASIS_ELEMENTS[basis]:
         return
     magnets_mg = recoverable_magnets_mg(core)
@@ -88,7 +89,7 @@ def contained_refusals(core: Core, contained_g: MassG, basis: MarketBasis) -> It
 
 
 def core_cautions(terms: Offered) -> Iterator[Caution]:
-    """Where the bill, the packages and the assay tell of different lots."""
+    """Warnings if bill of magnets, packages and assay contradict each other."""
     core = terms.core
     if core is UNSET:
         return

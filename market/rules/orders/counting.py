@@ -1,4 +1,5 @@
-"""Whether a facility can make what an order offers beside all it has committed: refuse, or flag."""
+"""Checks whether a facility can make what an order offers in addition to what is committed: refuse, or
+flag."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -19,8 +20,8 @@ from market.rules.twins.committed import Claim, ContractClaim, committed, elemen
 
 
 def is_counted(state: PostingState, draft: SupplyDraft) -> bool:
-    """Whether the decision needs all that is committed of the facility the draft names, or, of supply that is
-    forecast from returns, of all that its seller has."""
+    """Whether the decision needs the committed volume of the draft's facility, or, for supply forecast from
+    returns, of all its seller's facilities."""
     if isinstance(draft.forecast, ReturnForecast):
         return state.member is not None
     site = None if _rule(state) is None else _site(state, draft)
@@ -30,9 +31,10 @@ def is_counted(state: PostingState, draft: SupplyDraft) -> bool:
 def counted(
     state: PostingState, terms: SupplyTerms, now: datetime, before: SupplyTerms | None = None
 ) -> SupplyTerms:
-    """The terms with what was counted, from the running quarter on; `before`: as the order stood.
+    """The terms with the result of the check, from the current quarter on; `before`: the order before its
+    amendment.
 
-    Raises Refusals for each quarter that asks for more than it did and passes the capacity.
+    Raises Refusals for each quarter that needs more than before and exceeds the capacity.
     """
     rule = _rule(state)
     site = None if rule is None else _site(state, terms)
@@ -49,7 +51,7 @@ def counted(
 
 
 def capacity_cautions(terms: SupplyTerms) -> tuple[Caution, ...]:
-    """Of an accepted order: that nothing was counted, or which quarters pass the capacity."""
+    """Warnings about an accepted order: that nothing was counted, or which quarters exceed the capacity."""
     if terms.capacity is None:
         return ()
     if not terms.capacity.quarters:
@@ -92,7 +94,8 @@ def _quarters(
 
 
 def _passed(count: CapacityCount, terms: SupplyTerms, before: SupplyTerms | None) -> Iterable[CountedQuarter]:
-    """An order that asks for no more than it did keeps what it has, whatever became of the facility."""
+    """Quarters above the capacity; none for an order that needs no more than before, whatever became of the
+    facility."""
     same = before is not None and (before.form, before.facility) == (terms.form, terms.facility)
     had = whole(before) if before is not None and same else {}
     for each in count.quarters:

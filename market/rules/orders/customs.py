@@ -1,4 +1,4 @@
-"""What an order says to customs beside what it is: the heading of its CN code, and a licence for its export.
+"""Warnings about customs: whether CN code and export licence fit the product.
 
 Headings of Annex I to Regulation (EEC) No 2658/87: 2612 uranium and thorium ores (monazite), 2530 other
 mineral substances, 2617 other ores, 2805 rare-earth metals, 2846 their compounds, 7202 ferro-alloys, 8505

@@ -1,5 +1,5 @@
-"""Asks and limits far from the reference price of their market: what a slip of a decimal point or of a unit
-looks like."""
+"""Warnings about asks and limits far from the market's reference price, as a wrong decimal point or unit
+causes."""
 
 from collections.abc import Iterator
 
@@ -11,7 +11,7 @@ from market.rules.refusing.ineligibility import eur_per_kg_text
 
 
 def price_cautions(terms: SupplyTerms | RequirementTerms, reference: TradeReference) -> Iterator[Caution]:
-    """Of a price per kg of basis; that of an offtake is a differential, which may be small or below zero."""
+    """For prices per kg of basis; not for term orders, whose differential may be small or negative."""
     if terms.term is not None:
         return
     name, price = ("ask", terms.ask) if isinstance(terms, SupplyTerms) else ("limit", terms.limit)

@@ -1,4 +1,4 @@
-"""Supply offered ahead: how much a forecast allows, how it is marked, and who takes it.
+"""Forecast supply: how much a forecast allows, how it is marked, and which requirements accept it.
 
 An auditor needs no more than the order: a return forecast is computed again from its terms, a ramp from the
 member's copy in the same lane.
@@ -67,7 +67,7 @@ FORECASTS_REMEMBERED = 256
 
 
 class Offered(Protocol):
-    """A draft of a supply, or its terms, as far as a forecast is held against it."""
+    """What a forecast check needs of a supply's draft or terms."""
 
     @property
     def form(self) -> ProductForm: ...
@@ -110,7 +110,7 @@ def mark_text(mark: ForecastMark) -> str:
 
 
 def figure_text(of: ForecastMark | ReturnForecast) -> str:
-    """Which figure: at which bound of what is stated, and what chance leaves of it."""
+    """Which figure: its bound, and its percentile."""
     return of.quantile if of.percentile is UNSET else f"{of.quantile} p{of.percentile:02}"
 
 
@@ -119,14 +119,15 @@ def quarter_in(of: SupplyForecast | ForecastMark) -> int:
 
 
 def figure_g(terms: SupplyTerms, basis: MarketBasis) -> int | None:
-    """What a return forecast allows; None without one: a ramp's figure is the facility's."""
+    """The quantity that a return forecast allows; None without one, since a ramp's figure depends on the
+    facility."""
     return returned_g(terms.forecast, basis) if isinstance(terms.forecast, ReturnForecast) else None
 
 
 @lru_cache(maxsize=FORECASTS_REMEMBERED)
 def returned_g(of: ReturnForecast, basis: MarketBasis) -> int:
-    """Grams of basis that its figure gives in its quarter; nothing where no magnet holds the basis, or of
-    whole magnets where no share of reuse is stated."""
+    """Grams of basis by its figure in its quarter; 0 if no magnet contains the basis, or for whole magnets
+    without a stated share of reuse."""
     fleet = fleet_of(of)
     quarter = quarter_in(of)
     if of.percentile is not UNSET:
@@ -151,7 +152,7 @@ def fleet_of(of: ReturnForecast) -> Fleet:
 
 
 def forecast_refusals(draft: Offered) -> Iterator[Refusal]:
-    """What cannot be true of a forecast, whatever its figures are."""
+    """Refusals for forecasts that are impossible, whatever their figures."""
     stated = draft.forecast
     if stated is UNSET:
         return
@@ -206,7 +207,7 @@ def _inputs_refusals(stated: ReturnForecast) -> Iterator[Refusal]:
 def exceeded_refusals(
     draft: Offered, basis_g: int, basis: MarketBasis, sites: Sequence[MemberFacility], facility: object
 ) -> Iterator[Refusal]:
-    """A quantity above the figure that it stands for; of a forecast that `forecast_refusals` lets pass."""
+    """Refusals for a quantity above the forecast's figure, if `forecast_refusals` finds nothing."""
     match draft.forecast:
         case ReturnForecast() as stated:
             yield from _above_return(stated, basis_g, basis)
@@ -258,7 +259,7 @@ def _above_ramp(draft: Offered, stated: RampForecast, site: MemberFacility) -> I
 
 
 def forecast_reasons(supply: SupplyTerms, requirement: RequirementTerms) -> Iterator[Ineligibility]:
-    """A buyer takes what is only forecast where it says so."""
+    """A reason against forecast supply unless the requirement accepts it."""
     mark = mark_of(supply)
     if mark is not None and requirement.forecast_supply == "refused":
         yield Ineligibility(

@@ -1,7 +1,9 @@
-"""Units that two orders would rest on: what comes back of them in a quarter is offered once.
+"""Prevents that two orders are based on the same units: what comes back of them in a quarter can be offered
+only once.
 
-Orders of one seller rest on the same units where they are forecast of the same product, for the same quarter,
-from units placed in a quarter that both name. The product is that of their twin, else its magnets and life.
+Orders of one seller are based on the same units if their forecasts are for the same product and quarter, with
+units placed in a quarter that both name. The product is identified by its twin, else by its magnets and
+lifetime.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -27,9 +29,10 @@ def shared_refusals(
 ) -> Iterator[Refusal]:
     """`claims`: of the seller's other orders, in all markets; `before`: as the order stood.
 
-    Where those that rest on this order's units alone pass their figure at this order's losses, or those that
-    rest on units of any that shares some pass the figure of all these: an order that names more units makes
-    no room for the others. An order that rests on the same forecast and offers no more keeps what it has.
+    Refused if the orders based on this order's units together exceed their figure at this order's losses, or
+    if all orders connected by shared units exceed the figure of all their units: so an order that names more
+    units makes no room for the others. An amended order with the same forecast and no higher quantity is not
+    refused.
     """
     forecast = terms.forecast
     if not isinstance(forecast, ReturnForecast):

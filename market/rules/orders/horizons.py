@@ -24,7 +24,7 @@ from market.rules.refusing.refusals import ReferenceUnknown
 
 
 class Deliverable(Protocol):
-    """The terms of a supply, or a draft of them."""
+    """What is needed of a supply's terms or draft."""
 
     @property
     def term(self) -> TermHorizon | None: ...
@@ -33,10 +33,11 @@ class Deliverable(Protocol):
 
 
 QUOTATION_PERIODS: Final[tuple[QuotationPeriod, ...]] = get_args(QuotationPeriod)
-"""What a contract can be priced over; orders of before name theirs in words of their own."""
+"""Allowed quotation periods; older orders may have other texts."""
 CODES_TOLD_MAX: Final = 12
 START_YEARS_MAX: Final = 15
-"""Each year of each index is two sections of a round, and a round records only so many."""
+"""Limits how far ahead a term order may start: each year of each index makes two sections, and a round has a
+maximum."""
 
 
 def validity_refusals(valid_until: datetime, now: datetime) -> list[Refusal]:
@@ -46,7 +47,7 @@ def validity_refusals(valid_until: datetime, now: datetime) -> list[Refusal]:
 
 
 def validity_cautions(valid_until: datetime, delivered: datetime) -> Iterator[Caution]:
-    """An order that is valid beyond the last day of its delivery: a year typed wrong, mostly."""
+    """Warns about an order that is valid beyond its last delivery, usually because of a wrong year."""
     if valid_until <= delivered:
         return
     last_day = (delivered - datetime.resolution).date()
@@ -64,7 +65,8 @@ def validity_cautions(valid_until: datetime, delivered: datetime) -> Iterator[Ca
 def window_refusals(
     window: Period, pointer: str, term: TermHorizon | None, now: datetime, known: Iterable[Period]
 ) -> list[Refusal]:
-    """A window that is over, unless the order had it before, or that leaves the contract years."""
+    """Refusals for a window that is over, unless the order had it before, or that is outside the contract
+    years."""
     reasons: list[Refusal] = []
     if window.end <= now and window not in known:
         reasons.append(WindowPast(pointer=pointer, end=window.end.isoformat()))
@@ -89,8 +91,8 @@ def delivered_time(terms: Deliverable) -> datetime:
 
 
 def papers_span(terms: Deliverable) -> Period:
-    """From when a supply is delivered, and to when papers have to hold: of a term to the end of its first
-    year."""
+    """From when a supply is delivered, and until when papers have to be valid: for a term order, to the end
+    of its first year."""
     if terms.term is not None:
         start = contract_years(terms.term).start
         return Period(start=start, end=start.replace(year=start.year + 1))
@@ -117,7 +119,7 @@ def reference_unknown(pointer: str, code: str, inputs: MarketInputs) -> Referenc
 
 
 def below_index_cautions(ask_ueur_per_kg: int, term: TermHorizon | None) -> Iterator[Caution]:
-    """An ask below the index without a floor: a low index makes a price below zero of it."""
+    """Warns about an ask below the index without a floor, whose price is negative if the index is low."""
     if term is None or ask_ueur_per_kg >= 0:
         return
     if term.floor_ueur_per_kg is not None and term.floor_ueur_per_kg >= 0:
@@ -133,7 +135,7 @@ def below_index_cautions(ask_ueur_per_kg: int, term: TermHorizon | None) -> Iter
 
 
 def tranche_refusals(tranches: tuple[Tranche, ...]) -> list[Refusal]:
-    """Tranches in any order that share a moment."""
+    """Refusals for tranches that overlap, in whatever order they are stated."""
     if len(tranches) == 1:
         return []
     order = sorted(range(len(tranches)), key=lambda index: (tranches[index].window.start, index))
@@ -145,8 +147,8 @@ def tranche_refusals(tranches: tuple[Tranche, ...]) -> list[Refusal]:
 
 
 def term_refusals(term: TermHorizon | None, inputs: MarketInputs, now: datetime) -> list[Refusal]:
-    """A term order names a recorded index and a quotation period of contracts, a year that is not over, nor
-    far, a profile with a plateau."""
+    """Refusals unless a term order has a recorded index, an allowed quotation period, a start year that is
+    neither over nor too far, and a profile with a plateau."""
     if term is None:
         return []
     reasons: list[Refusal] = []

@@ -1,8 +1,8 @@
 """Initiatives (remhub, permanet, …): registered words that organisations and orders name.
 
-Revoking one closes its code for every later registration or change of an organisation, and changes nothing
-else: a market decides on its own lane, so an organisation that names it keeps doing so until its own next
-change, which has to drop it, and orders shown to it go on meeting exactly those organisations and nobody new.
+After a revocation, no organisation can be registered or changed with its code; nothing else changes. Markets
+decide from their own lane, so an organisation keeps the initiative until its own next change, which has to
+remove it, and orders visible to the initiative still match exactly these organisations.
 """
 
 from collections.abc import Set as AbstractSet
@@ -23,7 +23,7 @@ from market.rules.refusing.wording import InitiativeCode, Text
 
 
 class InitiativeDetails(Struct, frozen=True, kw_only=True):
-    """`coordinator` is who leads it, in words; `coordinated_by` the organisation that sees to its
+    """`coordinator` is the name of who leads it; `coordinated_by` the organisation that manages its
     partners."""
 
     name: Text
@@ -44,7 +44,7 @@ class Initiative(Struct, frozen=True, kw_only=True):
 
 class InitiativeState(Struct, frozen=True, kw_only=True):
     """`initiative` None: never registered. `lane` is that of its code in the parties stream.
-    `coordinator_known`: the organisation that the command names as coordinator is one."""
+    `coordinator_known`: the named coordinating organisation exists."""
 
     lane: int
     initiative: Initiative | None
@@ -106,7 +106,7 @@ def change(state: InitiativeState, argument: ChangeInitiative, moment: Moment) -
 
 
 def revoke(state: InitiativeState, argument: RevokeInitiative, moment: Moment) -> Decision:
-    """Whether or not organisations name it. Raises Refusals."""
+    """Revokes it, whether or not organisations name it. Raises Refusals."""
     del moment
     refuse(role_refusals(argument.caller, "operator"))
     initiative = _standing(state)
@@ -120,7 +120,7 @@ def _coordinator_refusals(state: InitiativeState) -> list[Refusal]:
 def initiative_refusals(
     named: tuple[str, ...], standing: AbstractSet[str], pointer: str = "/initiatives"
 ) -> list[Refusal]:
-    """One refusal for each initiative that is named and does not stand."""
+    """One refusal for each named initiative that does not exist or is revoked."""
     return [
         InitiativeUnknown(pointer=f"{pointer}/{index}", initiative=code)
         for index, code in enumerate(named)

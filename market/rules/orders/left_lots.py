@@ -1,7 +1,7 @@
-"""A lot without a passport that is offered and leaves by the same number: whoever does the second is told.
+"""Warnings when a lot without passport is both offered and shipped by the same number.
 
-A reservation knows it by site and number, a delivery by its number alone. So nothing is refused: two sites
-may count alike.
+A reservation identifies it by site and number, a delivery only by number. So nothing is refused: two sites
+may use the same numbers.
 """
 
 from collections.abc import Iterable, Iterator
@@ -14,7 +14,7 @@ from market.rules.orders.orders import Reservation
 
 
 def whole_numbers(lot_number: str) -> tuple[str, ...]:
-    """The number, and of which lots it may be a part by it: `L-1/2` of `L-1` and of `L`."""
+    """The number, and the numbers of lots of which it may be a part: for `L-1/2`, `L-1` and `L`."""
     parts = [lot_number[:place] for place, sign in enumerate(lot_number) if place and sign in PART_SIGNS]
     return (lot_number, *parts)
 

@@ -61,7 +61,7 @@ from market.rules.refusing.wording import Text
 
 
 class GradeLot(Struct, frozen=True, kw_only=True):
-    """`step_down` replaces the reason that the lot states; without one that stays."""
+    """`step_down` replaces the lot's stated reason; without it, that one stays."""
 
     caller: Caller
     order: UUID
@@ -72,7 +72,7 @@ class GradeLot(Struct, frozen=True, kw_only=True):
 
 
 class ReleaseState(Struct, frozen=True, kw_only=True):
-    """`order` as the state keeps it after it left the book; `reservation` is the newest one of its lot."""
+    """`order` as stored after it left the book; `reservation` is the newest one of its lot."""
 
     lanes: int
     order: SupplyOrder | None
@@ -97,7 +97,7 @@ def list_lot(state: PostingState | None, argument: PostSupply, moment: Moment) -
 
 
 def judge(state: PostingState | None, argument: PostSupply, moment: Moment) -> Decision:
-    """As far as it goes without the members of the draft that are unread. Raises Refusals; lists nothing."""
+    """Checks a draft without the members that could not be read. Raises Refusals; lists nothing."""
     known = named_market(state)
     refuse(posting_reasons(known, argument, moment.now, _lot_refusals(known, argument.draft)))
     return Decision(drafts=())
@@ -115,7 +115,7 @@ def _route_refusals(state: PostingState, draft: SupplyDraft) -> list[Refusal]:
 
 
 def amend(state: SupplyState | None, argument: AmendSupply, moment: Moment) -> Decision:
-    """A draft that leaves the condition out keeps it. Raises Refusals."""
+    """Amends a lot; a draft without condition keeps the lot's condition. Raises Refusals."""
     known = market_of(state)
     order = of_kind(known.order, "lot")
     if order is not None and argument.draft.condition is None:
@@ -156,7 +156,8 @@ def grade(state: SupplyState | None, argument: GradeLot, moment: Moment) -> Deci
 
 
 def _grade_refusals(state: SupplyState, terms: SupplyTerms, argument: GradeLot) -> list[Refusal]:
-    """What an inspection found is a fact: a route that it rules out keeps buyers away until it is amended."""
+    """Refusals for a grading. Findings are facts and not refused: a route that they exclude only prevents
+    matches until it is amended."""
     step_down = terms.step_down if argument.step_down is UNSET else argument.step_down
     found = route_refusals(terms.form, argument.condition, terms.rex_routes, step_down, state.rule_set)
     return [
@@ -186,7 +187,7 @@ def expire(state: SupplyState | None, argument: Expire, moment: Moment) -> Decis
 
 
 def release(state: ReleaseState, argument: ReleaseLot, moment: Moment) -> Decision:
-    """Offers that name a physical lot are released here too. Raises Refusals."""
+    """Releases a lot, also of an offer that names a physical lot. Raises Refusals."""
     del moment
     refuse(role_refusals(argument.caller, "operator"))
     order, reservation = state.order, state.reservation

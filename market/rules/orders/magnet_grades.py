@@ -1,8 +1,8 @@
 """Grades of sintered NdFeB magnets in their order: which grade is as good as another, or better.
 
 A grade is N, its nominal energy product in MGOe, and the class of its coercivity Hcj. The figures are those
-of `magnet_grades.csv`; they stand here as well because rounds of before have to come out the same when the
-table is corrected.
+of `magnet_grades.csv`; they are repeated here since older rounds must have the same result after the table is
+corrected.
 """
 
 import re
@@ -13,7 +13,8 @@ from events.rex_terms import MagnetNeed
 from market.rules.refusing.ineligibility import Ineligibility
 
 HCJ_KA_M: Final = {"": 955, "M": 1_114, "H": 1_353, "SH": 1_592, "UH": 1_990, "EH": 2_388, "AH": 2_786}
-"""The least of each class, which is also its order; the same order as that of the temperatures."""
+"""Minimum coercivity of each class, by which classes are ordered; the same order as that of the
+temperatures."""
 STRONG_MGOE: Final = 52
 HCJ_OF_STRONG_KA_M: Final = 876
 """Of grades of no class from N52 on, which have less than that class."""
@@ -30,18 +31,18 @@ class Grade(NamedTuple):
 
 
 def compact(grade: str) -> str | None:
-    """N42SH of n42sh and N42-SH; None of what is no grade of NdFeB magnets."""
+    """N42SH for n42sh and N42-SH; None if it is not a grade of NdFeB magnets."""
     found = _SEPARATORS.sub("", grade).upper()
     return None if _NDFEB_GRADE.fullmatch(found) is None else found
 
 
 def spelt(grade: str) -> str:
-    """As a round compares it, letter by letter; of other alloys as it is."""
+    """The spelling that a round compares; unchanged for other alloys."""
     return compact(grade) or grade
 
 
 def ranked(grade: str) -> Grade | None:
-    """In any spelling; None of what has no place in the order, such as a grade of another alloy."""
+    """The grade in any spelling; None if it has no rank, such as a grade of another alloy."""
     name = compact(grade)
     parts = None if name is None else _NDFEB_GRADE.fullmatch(name)
     if name is None or parts is None:
@@ -53,7 +54,7 @@ def ranked(grade: str) -> Grade | None:
 
 
 def accepts(need: MagnetNeed, grade: str) -> bool:
-    """Whether the need names the grade, or says that better is as good and names one below it."""
+    """Whether the need names the grade, or accepts better ones and names a lower one."""
     if grade in need.grades:
         return True
     offered = ranked(grade) if need.or_better is True else None

@@ -1,4 +1,4 @@
-"""Whether a stated material can be true, and whether it belongs into a market."""
+"""Checks whether a stated material is possible, and whether it may enter a market."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
@@ -58,7 +58,8 @@ REO_SUM_USUAL_PPB = range(990_000_000, 1_010_000_001)
 
 
 def form_refusals(forms: Iterable[ProductForm], basis: MarketBasis, pointers: Iterable[str]) -> list[Refusal]:
-    """The whole-magnet market trades magnets as they are; every other market trades any form."""
+    """Refusals of forms: the market for whole magnets takes only whole magnets; every other market takes any
+    form."""
     if BASIS_ELEMENTS[basis]:
         return []
     return [
@@ -73,7 +74,7 @@ def moisture_refusals(moisture_ppb: int) -> list[Refusal]:
 
 
 def composition_refusals(composition: Composition, basis: MarketBasis) -> list[Refusal]:
-    """`cell_refusals`, and basis elements that the assay leaves open."""
+    """`cell_refusals`, and refusals for basis elements without a figure."""
     figures = {cell.analyte for cell in composition.cells if cell.state != "not_available"}
     return cell_refusals(composition) + [
         AssayMissing(pointer="/composition/cells", analyte=element, basis=basis)
@@ -83,7 +84,7 @@ def composition_refusals(composition: Composition, basis: MarketBasis) -> list[R
 
 
 def cell_refusals(composition: Composition) -> list[Refusal]:
-    """What cannot be true of single cells of an assay."""
+    """Refusals for impossible single cells of an assay."""
     reasons: list[Refusal] = []
     if composition.treo_ppb == 0:
         reasons.append(TreoMissing(pointer="/composition/treo_ppb"))
@@ -125,9 +126,9 @@ def _cell_refusals(cell: Cell, index: int) -> Iterator[Refusal]:
 
 
 def sum_refusals(composition: Composition, moisture_ppb: int) -> list[Refusal]:
-    """What cannot be true of all cells together: they add up to more than the whole, or to no split of TREO.
+    """Refusals for impossible sums: more than the whole, or a TREO split that does not add up.
 
-    A sample as received holds the water too, a dry one does not.
+    A sample as received includes the water, a dry one does not.
     """
     reasons: list[Refusal] = []
     sum_ppb = whole_ppb(
@@ -146,7 +147,8 @@ def sum_refusals(composition: Composition, moisture_ppb: int) -> list[Refusal]:
 
 
 def _judged_low(composition: Composition) -> bool:
-    """A split of TREO always has to add up; single elements of a sample only where all were measured."""
+    """Whether too low sums are refused: always for a split of TREO; for elements of a sample only if all were
+    measured."""
     measured = {cell.analyte for cell in composition.cells if cell.state != "not_available"}
     return composition.of == "treo" or measured >= FULL_PANEL
 
@@ -164,7 +166,8 @@ def admission_refusals(
     rule_set: RuleSet | None,
     inputs: MarketInputs,
 ) -> list[Refusal]:
-    """Whether the material carries enough of the market's basis, by mass and by value at reference prices."""
+    """Refusals unless the material contains enough of the market's basis, by mass and by value at reference
+    prices."""
     reasons: list[Refusal] = []
     carried, product = basis_share(terms.basis, moisture_ppb, composition)
     basis_ppb = carried * PPB // product
@@ -214,7 +217,8 @@ def _treo_cautions(composition: Composition) -> Iterator[Caution]:
 
 
 def composition_cautions(composition: Composition) -> tuple[Caution, ...]:
-    """What is accepted but unusual: impurities counted of TREO, rare-earth splits outside 99 to 101 %."""
+    """Warnings about unusual compositions: impurities stated as shares of TREO, rare-earth splits outside 99
+    to 101 %."""
     cautions = list(_treo_cautions(composition))
     reo_ppb = reo_sum_ppb(composition)
     if reo_ppb is not None and reo_ppb not in REO_SUM_USUAL_PPB and _judged_low(composition):
@@ -229,8 +233,8 @@ def composition_cautions(composition: Composition) -> tuple[Caution, ...]:
 
 
 def recycling_cautions(recycled_ppb: int, stages: Collection[ValueChainStage]) -> Iterator[Caution]:
-    """A share that is claimed as recycled, of what was mined or processed and recycled nowhere; and a
-    recycling of which no share is claimed."""
+    """Warnings if a recycled share is claimed without a recycling stage, or a recycling stage is stated
+    without a claimed share."""
     if recycled_ppb and "recycling" not in stages and {"extraction", "processing"} & set(stages):
         yield Caution(
             code="recycling_step_missing",
@@ -253,7 +257,7 @@ def recycling_cautions(recycled_ppb: int, stages: Collection[ValueChainStage]) -
 
 
 def stage_cautions(unstated: Sequence[ValueChainStage]) -> Iterator[Caution]:
-    """Stages of an origin that the market's rules ask for."""
+    """Warnings about unstated stages of origin that the market's rules require."""
     if unstated:
         yield Caution(
             code="origin_stage_unstated",
@@ -267,7 +271,7 @@ def stage_cautions(unstated: Sequence[ValueChainStage]) -> Iterator[Caution]:
 
 
 def step_cautions(before: Sequence[StepShare]) -> Iterator[Caution]:
-    """What the passport of a lot tells beside its origin, where the market's rules go by it."""
+    """Warnings about earlier steps that the lot's passport states, if the market's rules count them."""
     steps = [step for step in before if step.country is not None]
     if steps:
         told = ", ".join(f"{step_text(step)} ({_part(step)})" for step in steps)
@@ -296,7 +300,8 @@ def _part(step: StepShare) -> str:
 
 
 def form_claim_cautions(form: ProductForm, post_ppb: int, pre_ppb: int) -> Iterator[Caution]:
-    """Recycled content that a form can hardly have by itself; ISO 14021, 7.8.1.1, says which is which."""
+    """Warnings about recycled content that is unlikely for a form; pre- and post-consumer as in ISO 14021,
+    7.8.1.1."""
     unlike = [
         kind
         for kind, share_ppb, forms in (
@@ -318,7 +323,7 @@ def form_claim_cautions(form: ProductForm, post_ppb: int, pre_ppb: int) -> Itera
 
 
 def value_cautions(composition: Composition, basis: MarketBasis, inputs: MarketInputs) -> tuple[Caution, ...]:
-    """Rare earths that no reference price of the market values."""
+    """Warnings about rare earths without a reference price in the market."""
     unpriced = value_share(basis, composition, inputs).unpriced
     if not unpriced:
         return ()

@@ -1,4 +1,4 @@
-"""Supply offers: post, amend, withdraw, expire; and what recovered lots share with them."""
+"""Supply offers: post, amend, withdraw, expire; and the checks that recovered lots share with them."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -65,7 +65,8 @@ GOODS_FIELDS = ("condition", "rex_routes", "packaging")
 
 
 class PostSupply(Struct, frozen=True, kw_only=True):
-    """Post an offer, or list a recovered lot. `counting`: it is the facility's turn to be counted."""
+    """Post an offer, or list a recovered lot. `counting`: the command has the lock for checking the
+    facility's capacity."""
 
     caller: Caller
     draft: SupplyDraft
@@ -73,7 +74,7 @@ class PostSupply(Struct, frozen=True, kw_only=True):
 
 
 class AmendSupply(Struct, frozen=True, kw_only=True):
-    """`draft` is the whole order as it shall stand; `counting` as of a posting."""
+    """`draft` is the whole amended order; `counting` as in a posting."""
 
     caller: Caller
     order: UUID
@@ -99,7 +100,7 @@ def post(state: PostingState | None, argument: PostSupply, moment: Moment) -> De
 
 
 def judge(state: PostingState | None, argument: PostSupply, moment: Moment) -> Decision:
-    """As far as it goes without the members of the draft that are unread. Raises Refusals; posts nothing."""
+    """Checks a draft without the members that could not be read. Raises Refusals; posts nothing."""
     known = named_market(state)
     refuse(posting_reasons(known, argument, moment.now, _route_refusals(known, argument.draft)))
     return Decision(drafts=())
@@ -148,7 +149,7 @@ def _route_refusals(state: PostingState, draft: SupplyDraft) -> list[Refusal]:
 def hierarchy_refusals(
     state: PostingState, draft: SupplyDraft, owes: Callable[[SupplyDraft], bool]
 ) -> list[Refusal]:
-    """What the waste hierarchy asks of a supply; `owes`: whether it has to name a route."""
+    """Refusals because of the waste hierarchy; `owes`: whether the supply has to name a route."""
     return judged(
         (
             lambda each: (
@@ -165,17 +166,17 @@ def hierarchy_refusals(
 
 
 def of_kind(order: SupplyOrder | None, kind: SupplyKind) -> SupplyOrder | None:
-    """None for an order of the other kind, which this door does not know."""
+    """The order, or None if it is of the other kind."""
     return order if order is not None and order.kind == kind else None
 
 
 def check_posting(
     state: PostingState, argument: PostSupply, moment: Moment, kind_refusals: list[Refusal]
 ) -> SupplyTerms:
-    """The terms that may be posted. Raises Refusals with all reasons.
+    """The terms to be posted. Raises Refusals with all reasons.
 
-    At first a draft is held against its types as the fact that it becomes, in which all it states stands; but
-    for codes of initiatives, of which the record would take others.
+    The types of the draft are first checked through the fact that it becomes, except for codes of
+    initiatives, for which the record allows more.
     """
     now = moment.now
     named = argument.draft.visible_to_initiatives
@@ -187,7 +188,7 @@ def check_posting(
 
 
 def posting_terms(state: PostingState, draft: SupplyDraft, now: datetime) -> SupplyTerms:
-    """Those of a draft that nothing is wrong with, with what the passport of its lot proves."""
+    """The terms of a draft without refusals, with the evidence of its lot's passport."""
     terms = terms_of(draft, state.terms, state.inputs)
     if state.passport is None:
         return terms
@@ -202,7 +203,7 @@ def posting_reasons(
     *,
     typed: bool = False,
 ) -> list[Refusal]:
-    """All that keeps a new offer or lot from being posted; `typed` as of `draft_refusals`."""
+    """All reasons why a new offer or lot cannot be posted; `typed` as in `draft_refusals`."""
     draft = argument.draft
     return [
         *posting_refusals(state, argument.caller),
@@ -222,7 +223,8 @@ def posting_reasons(
 def check_amendment(
     state: SupplyState, argument: AmendSupply, kind: SupplyKind, now: datetime, kind_refusals: list[Refusal]
 ) -> Amendment:
-    """The terms as amended. Raises Refusals: who and when first, then all reasons of the draft."""
+    """The amended terms. Raises Refusals: first those about caller and state, then all reasons of the
+    draft."""
     refuse(trader_refusals(state, argument.caller))
     order = owned(of_kind(state.order, kind), argument.caller)
     refuse(change_refusals(order, argument.expected_version, state.plan_cut))
@@ -271,7 +273,7 @@ def _fixed_refusals(order: SupplyOrder, draft: SupplyDraft) -> list[Refusal]:
 
 
 def goods_held(state: SupplyState, order: SupplyOrder) -> bool:
-    """Whether the contract of a match that waits for answers is to state its goods, as they stand then."""
+    """Whether a match that waits for answers has a contract that will state the order's goods."""
     agreed = state.rule_set is not None and state.rule_set.goods_agreed is True
     return agreed and order.held_g > 0 and states_goods(order.terms)
 
@@ -291,7 +293,7 @@ def _windows(tranches: tuple[Tranche, ...]) -> list[Period]:
 
 
 def _committed_refusals(order: SupplyOrder, terms: SupplyTerms) -> list[Refusal]:
-    """What is held or sold stays covered, by the order as a whole and by each tranche."""
+    """Refusals unless the order as a whole and each tranche still cover what is held or sold."""
     reasons = quantity_refusals(order, terms.basis_g, "/net_wet_g")
     shares = tranche_shares_g(terms)
     for index, committed_g in enumerate(order.tranche_committed_g):
@@ -306,7 +308,7 @@ def _committed_refusals(order: SupplyOrder, terms: SupplyTerms) -> list[Refusal]
 
 
 def keeps_ask(old: SupplyTerms, new: SupplyTerms) -> bool:
-    """The same statement for the same material is not converted again, whatever the rates are by now."""
+    """Whether price and material are unchanged, so that the ask is not converted again with newer rates."""
     material = (new.moisture_ppb, new.composition)
     return new.ask.stated == old.ask.stated and material == (old.moisture_ppb, old.composition)
 

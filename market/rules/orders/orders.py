@@ -1,4 +1,4 @@
-"""What posting and changing an order have in common: the market's state, and who may act when."""
+"""What posting and changing orders share: the market's state, and who may act when."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -38,9 +38,10 @@ RETRY_AFTER_SECONDS = 1
 
 
 class Reservation(Struct, frozen=True, kw_only=True):
-    """The newest reservation of a physical lot; it holds until `released`; `sold` closes it to its seller.
+    """The newest reservation of a physical lot, in force until `released`; after `sold`, its seller cannot
+    offer the lot again.
 
-    A lot whose passport has come back to who sold it is released, and not sold any more.
+    If the passport comes back to the seller, the lot is released and no longer sold.
     """
 
     identity: str
@@ -52,17 +53,17 @@ class Reservation(Struct, frozen=True, kw_only=True):
 
 
 class PostingState(Struct, frozen=True, kw_only=True):
-    """What a posting reads, all of the market's lane but `reservation`, `passport`, `policies`, `twins` and
-    `claims`.
+    """What a posting reads; all from the market's lane except `reservation`, `passport`, `policies`, `twins`
+    and `claims`.
 
-    `lanes` is the deployment's lane count; `member` the poster's copy in this market; `rule_set` the one in
-    effect now; `open_orders` counts the market's open orders of all members; `failings` the declined and
-    lapsed matches of the poster's group of the last 90 days; `reservation`, `passport`: of the lot that a new
-    draft names; `numbered`: the passport of a lot that it names by number alone; `by_number`: the reservation
-    that the lot had by its number, when who issued its passport offers it; `policies` that a draft names,
-    whoever may see them; `twins` that it rests on, whoever keeps them; `claims` on the facility that it
-    names, of all markets, without the order's own; None: not asked; `ahead`: the same of all its seller's
-    facilities, where they are offered on a return forecast.
+    `lanes` is the deployment's lane count; `member` the caller's copy in this market; `rule_set` the one in
+    effect now; `open_orders` the number of the market's open orders; `failings` the declined and lapsed
+    matches of the caller's group in the last 90 days; `reservation`, `passport`: of the lot that a new draft
+    names; `numbered`: the passport of a lot that the draft names only by number; `by_number`: the lot's
+    reservation by number, when the issuer of its passport offers it; `policies` that the draft names, whoever
+    may see them; `twins` on which it is based, whoever owns them; `claims` on the facility that it names, in
+    all markets, without the order's own; None: not read; `ahead`: the same for all facilities of the seller,
+    for supply forecast from returns.
     """
 
     market: UUID
@@ -104,7 +105,7 @@ State = TypeVar("State", bound=PostingState)
 
 
 class Withdraw(Struct, frozen=True, kw_only=True):
-    """Withdraw an offer, a lot or a requirement; what is held by open matches stays held."""
+    """Withdraw an offer, a lot or a requirement; quantities held by open matches stay held."""
 
     caller: Caller
     order: UUID
@@ -112,7 +113,8 @@ class Withdraw(Struct, frozen=True, kw_only=True):
 
 
 class Expire(Struct, frozen=True, kw_only=True):
-    """End an offer, a lot or a requirement whose validity is over; a timer with the operator's role asks."""
+    """End an offer, a lot or a requirement whose validity is over; given by a timer with the operator's
+    role."""
 
     caller: Caller
     order: UUID
@@ -126,7 +128,7 @@ def market_of(state: State | None) -> State:
 
 
 def named_market(state: State | None) -> State:
-    """As `market_of`, where a body says which market. Raises MarketUnknown."""
+    """As `market_of`, for a market named in the body. Raises MarketUnknown."""
     if state is None:
         raise MarketUnknown(pointer="/market")
     return state
@@ -137,7 +139,7 @@ def market_draft(state: PostingState, subject: UUID, fact: Fact) -> Draft:
 
 
 def posting_refusals(state: PostingState, caller: Caller) -> list[Refusal]:
-    """What a new order needs apart from its terms."""
+    """Refusals of a new order, apart from its terms."""
     reasons = trader_refusals(state, caller)
     if state.rule_set is None:
         reasons.append(RuleSetMissing())
@@ -147,7 +149,7 @@ def posting_refusals(state: PostingState, caller: Caller) -> list[Refusal]:
 
 
 def trader_refusals(state: PostingState, caller: Caller) -> list[Refusal]:
-    """Whether the caller may post and change orders here, and anybody may now."""
+    """Refusals unless the caller may trade in this market, and the market takes orders now."""
     reasons = role_refusals(caller, "trader") + halt_refusals(state.halt)
     if state.member is None:
         reasons.append(NotAMember())
@@ -161,7 +163,7 @@ def halt_refusals(halt: Halt | None) -> list[Refusal]:
 
 
 def commitment_refusals(state: PostingState, commitment: Commitment) -> list[Refusal]:
-    """A group that declined or let lapse too often may place firm orders only."""
+    """Refusals unless firm, for a group with too many failings of matches."""
     if state.failings >= FAILINGS_MAX and commitment != "firm":
         return [FirmOnly(pointer="/commitment", failings=state.failings)]
     return []
@@ -175,7 +177,7 @@ def owned(order: Order | None, caller: Caller) -> Order:
 
 
 def change_refusals(order: Order, expected_version: int, plan_cut: int | None) -> list[Refusal]:
-    """Whether the order is open, at the version its owner read, and in no clearing that is being computed."""
+    """Refusals unless the order is open, has the expected version, and is not in a round under way."""
     reasons: list[Refusal] = []
     if order.status != "open":
         reasons.append(OrderClosed(status=order.status))
@@ -191,7 +193,7 @@ def clearing_refusals(order: Order, plan_cut: int | None) -> list[Refusal]:
 
 
 def quantity_refusals(order: Order, basis_g: int, pointer: str) -> list[Refusal]:
-    """An amended order still covers what is held and sold."""
+    """Refusals unless the amended order still covers what is held and sold."""
     committed_g = order.held_g + order.filled_g
     if basis_g < committed_g:
         return [
@@ -212,10 +214,7 @@ def check_withdrawal(order: Order | None, argument: Withdraw, plan_cut: int | No
 
 
 def check_expiry(order: Order | None, argument: Expire, plan_cut: int | None, now: datetime) -> Order:
-    """The order whose validity is over. While a clearing computes, expiry waits.
-
-    Raises Refusals.
-    """
+    """The order whose validity is over; while a round is under way, expiry waits. Raises Refusals."""
     refuse(role_refusals(argument.caller, "operator"))
     if order is None:
         raise OrderUnknown

@@ -1,6 +1,6 @@
-"""What is stated of oxides, carbonates and ores beside what they can hold.
+"""Compares stated figures of oxides, carbonates and ores with what these can contain.
 
-Asked of what is stated now; facts that stand are not judged by it, so no audit asks.
+Only new statements are checked, not recorded facts, so audits do not use it.
 """
 
 from contracts.rules.oxides import (
@@ -17,7 +17,7 @@ from market.rules.refusing.material_defects import ElementsOverOxide
 
 
 def composition_refusals(form: ProductForm, composition: Composition, moisture_ppb: int) -> list[Refusal]:
-    """Of a composition whose cells are not refused; a split of TREO is held against 105 % already."""
+    """Refusals for a composition with valid cells; a split of TREO is already limited to 105 %."""
     if form not in WITHOUT_METAL or composition.of == "treo":
         return []
     cells = [cell for cell in composition.cells if cell.state == "value" and cell.analyte in RICHEST_PPB]

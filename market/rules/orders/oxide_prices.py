@@ -1,4 +1,5 @@
-"""Which oxides a price is per: those that the market counts, or all that the material holds."""
+"""Warnings about prices per kg of oxide: only of the elements that the market counts, or of all rare-earth
+oxides."""
 
 from collections.abc import Iterator
 
@@ -16,7 +17,8 @@ OTHERS_TOLD_PPB = 100_000_000
 
 
 def oxide_price_cautions(terms: SupplyTerms) -> Iterator[Caution]:
-    """Of an ask per kg of oxide, where the same amount per kg of all rare-earth oxides is another price."""
+    """Warns about an ask per kg of oxide if the same amount per kg of all rare-earth oxides would be a
+    different price."""
     stated = terms.ask.stated
     if stated.per != "oxide" or terms.basis_g == 0:
         return

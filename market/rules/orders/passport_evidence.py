@@ -1,4 +1,5 @@
-"""What a passport proves of an order over its lot: copied into the market's lane, never exceeded there."""
+"""What a passport proves about an order for its lot: copied into the market's lane; the order may not claim
+more."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -43,7 +44,8 @@ from market.rules.stage_paths import steps_told
 
 
 def evidence_of(passport: Passport, basis: MarketBasis, now: datetime) -> PassportEvidence:
-    """The passport as it stands: shares of the basis by mass, rounded down; certificates valid at `now`."""
+    """Evidence from the current passport: recycled shares of the basis by mass, rounded down; certificates
+    valid at `now`."""
     content = passport.content
     papers = [paper for paper in content.certificates if paper.valid_until > now]
     return PassportEvidence(
@@ -64,7 +66,7 @@ def evidence_of(passport: Passport, basis: MarketBasis, now: datetime) -> Passpo
 
 
 def certified_by(passport: Passport) -> tuple[CertifiedPeriod, ...]:
-    """What it states of certificates, whenever they are valid."""
+    """All its certificates, whenever they are valid."""
     return tuple(map(_period, passport.content.certificates))
 
 
@@ -73,9 +75,10 @@ def _period(paper: PassportCertificate) -> CertifiedPeriod:
 
 
 def lot_refusals(state: PostingState, caller: Caller, draft: SupplyDraft, now: datetime) -> Iterator[Refusal]:
-    """The lot is free; its passport, if it has one, is the seller's own, lives and proves what is stated.
+    """Refusals unless the lot is free, and its passport, if any, belongs to the seller, is not retired and
+    proves what is stated.
 
-    Whether another's lot is offered, or was sold, nobody learns by naming its passport.
+    Naming another's passport does not reveal whether its lot is offered or sold.
     """
     lot, passport = draft.physical_lot, state.passport
     if lot is None:
@@ -103,7 +106,7 @@ def lot_refusals(state: PostingState, caller: Caller, draft: SupplyDraft, now: d
 
 
 def proven(terms: SupplyTerms, evidence: PassportEvidence) -> SupplyTerms:
-    """The terms with the evidence, which also says what the order left out."""
+    """The terms with the evidence, which also fills in what the order did not state."""
     recycled = evidence.recycled if evidence.recycled != RecycledContent() else None
     return replace(
         terms,
@@ -142,7 +145,7 @@ def _steps(content: PassportContent) -> tuple[OriginStep, ...]:
 
 
 def excess_refusals(draft: SupplyDraft, evidence: PassportEvidence, basis: MarketBasis) -> Iterator[Refusal]:
-    """What an order states above its passport, each with both figures."""
+    """Refusals for claims above the passport's, with both figures."""
     if draft.form != evidence.form:
         yield FormNotOfPassport(pointer="/form", stated=draft.form, proven=evidence.form)
     if draft.net_wet_g > evidence.remaining_wet_g:
@@ -168,7 +171,7 @@ def excess_refusals(draft: SupplyDraft, evidence: PassportEvidence, basis: Marke
 def claim_refusals(
     footprint: Footprint | None, recycled: RecycledContent | None, evidence: PassportEvidence
 ) -> Iterator[Refusal]:
-    """Of an order, and of a shipment, what it claims above its passport."""
+    """Refusals for claims of an order or a shipment above its passport's."""
     if footprint is not None and footprint != evidence.footprint:
         yield FootprintNotOfPassport(
             pointer="/footprint",
@@ -221,7 +224,7 @@ def _dry_text(figure: DryAnalyte | None) -> str:
 
 
 def origin_refusals(origin: Sequence[OriginStep], evidence: PassportEvidence) -> Iterator[Refusal]:
-    """Every origin of the passport is named and no other, manufacturing aside."""
+    """Refusals unless the order names exactly the origins of the passport, except for manufacturing."""
     steps = [step for step in origin if step.stage != "manufacturing"]
     proven = {(step.stage, step.country): step.strategic_project for step in evidence.origin}
     wrong = [

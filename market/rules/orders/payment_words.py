@@ -1,4 +1,4 @@
-"""How a seller wants to be paid, beside how the contract of a match begins."""
+"""Compares a seller's payment terms (free text) with the payment clause of a match's contract."""
 
 import re
 from collections.abc import Iterator
@@ -15,8 +15,8 @@ _OF_CONTRACTS: Final = frozenset({str(DUE_DAYS), str(PROVISIONAL_PPB * 100 // PP
 
 
 def payment_cautions(stated: str, term: TermHorizon | None) -> Iterator[Caution]:
-    """Of words that name another figure than the contract does, or none: nothing else reads them. A term
-    match leads to a draft, where both still agree on it."""
+    """Warns if the text names other figures than the contract, or none, since nothing else reads it. A term
+    match leads to a draft, in which both sides agree on payment."""
     if term is not None or _is_of_contracts(stated):
         return
     yield Caution(
@@ -28,7 +28,7 @@ def payment_cautions(stated: str, term: TermHorizon | None) -> Iterator[Caution]
     )
 
 
-# Sellers state the same words in order after order.
+# Sellers use the same text in many orders.
 @lru_cache(maxsize=1_024)
 def _is_of_contracts(stated: str) -> bool:
     figures = frozenset(_FIGURES.findall(stated))

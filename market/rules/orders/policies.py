@@ -29,7 +29,7 @@ from market.rules.refusing.wording import Code, Text
 
 
 class PolicyDetails(Struct, frozen=True, kw_only=True):
-    """`authority` is who adopted it, in words."""
+    """`authority` is the name of who adopted it."""
 
     title: Text
     authority: Text | None = None
@@ -57,7 +57,7 @@ class Policy(Struct, frozen=True, kw_only=True):
 
 
 class PolicyState(Struct, frozen=True, kw_only=True):
-    """`policy` None: never published. `initiatives` are those that stand, of the ones that are named."""
+    """`policy` None: never published. `initiatives`: the named ones that exist and are not revoked."""
 
     lane: int
     policy: Policy | None
@@ -86,7 +86,7 @@ class RetirePolicy(Struct, frozen=True, kw_only=True):
 
 
 def publish(state: PolicyState, argument: PublishPolicy, moment: Moment) -> Decision:
-    """A buyer's own, or by an operator one that is addressed to initiatives. Raises Refusals."""
+    """Publishes a buyer's own policy, or, by an operator, one addressed to initiatives. Raises Refusals."""
     del moment
     details = argument.details
     reasons = _writer_refusals(argument.caller, details.addressed_to) + malformed(details)
@@ -108,7 +108,7 @@ def publish(state: PolicyState, argument: PublishPolicy, moment: Moment) -> Deci
 
 
 def revise(state: PolicyState, argument: RevisePolicy, moment: Moment) -> Decision:
-    """The next version, whole. Requirements that were posted before stay as they are. Raises Refusals."""
+    """Publishes the next version, complete. Requirements posted before do not change. Raises Refusals."""
     del moment
     policy = _standing(state, argument.caller, argument.expected_version)
     if policy.version == POLICY_VERSIONS_MAX:
@@ -139,7 +139,7 @@ def retire(state: PolicyState, argument: RetirePolicy, moment: Moment) -> Decisi
 
 
 def _standing(state: PolicyState, caller: Caller, expected_version: int) -> Policy:
-    """The policy, for who publishes it. Raises Refusals."""
+    """The policy, for its publisher. Raises Refusals."""
     policy = state.policy
     if policy is None or policy.organisation != caller.organisation:
         raise PolicyAbsent
@@ -162,7 +162,7 @@ def _decision(state: PolicyState, policy: UUID, fact: Fact) -> Decision:
 
 
 def terms_refusals(terms: PolicyTerms) -> list[Refusal]:
-    """All that keeps lines from being a policy's."""
+    """Refusals for the lines of a policy."""
     if terms == PolicyTerms():
         return [PolicyEmpty(pointer="/terms")]
     reasons = duplicate_refusals("/terms/certificates_required", terms.certificates_required)
@@ -179,5 +179,5 @@ def terms_refusals(terms: PolicyTerms) -> list[Refusal]:
 
 
 def visible_to(policy: Policy, organisation: UUID, initiatives: AbstractSet[str]) -> bool:
-    """Who publishes it sees a policy, and who takes part in an initiative to which it is addressed."""
+    """A policy is visible to its publisher and to members of the initiatives to which it is addressed."""
     return policy.organisation == organisation or not initiatives.isdisjoint(policy.addressed_to)

@@ -1,4 +1,4 @@
-"""Policies that a requirement names: whether it may, and what it takes over of them."""
+"""Policies that a requirement names: which it may name, and what it takes over from them."""
 
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -41,7 +41,8 @@ class Naming(Stating, Protocol):
 
 
 def policy_refusals(draft: Naming, state: PostingState, kept: tuple[AppliedPolicy, ...]) -> list[Refusal]:
-    """Of the policies that are named, and of all lines together, of the buyer's own where one may not be."""
+    """Refusals for the named policies and for all lines together; only for the buyer's own lines if a policy
+    may not be named."""
     if state.member is None:
         return []
     before = {(each.policy, each.version) for each in kept}
@@ -51,7 +52,7 @@ def policy_refusals(draft: Naming, state: PostingState, kept: tuple[AppliedPolic
 
 
 def _line_refusals(draft: Naming, policies: tuple[AppliedPolicy, ...]) -> list[Refusal]:
-    """Lines that are too many together, or that no lot can keep."""
+    """Refusals if there are too many lines together, or no lot can meet them."""
     lines = resolved(stated_lines(draft), policies)
     reasons: list[Refusal] = [
         PolicyLinesMax(pointer=pointer, count=count, most=most)
@@ -76,7 +77,7 @@ def _reference_refusals(
     rule_set: RuleSet | None,
     kept: AbstractSet[tuple[UUID, int]],
 ) -> list[Refusal]:
-    """What keeps references from being taken over: each names the newest version, or one that is `kept`."""
+    """Refusals for references: each has to name the newest version, or one that is `kept`."""
     reasons = duplicate_refusals("/policies", (f"pol_{each.policy.hex}" for each in named))
     for index, reference in enumerate(named):
         if (reference.policy, reference.version) in kept:

@@ -1,4 +1,4 @@
-"""A draft of a requirement: its members, what is refused of them, the terms that it becomes."""
+"""A draft of a requirement: its members, its refusals, and the terms that it becomes."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -92,10 +92,10 @@ _ONE_DAY = timedelta(days=1)
 
 
 class RequirementDraft(Struct, frozen=True, kw_only=True):
-    """RequirementTerms before conversion: `limit` as stated, `basis_g` the grams of basis asked for.
+    """RequirementTerms before conversion: `limit` as stated, `basis_g` the grams of basis demanded.
 
-    The lines of `PolicyTerms` are the buyer's own; those of `policies` come to them.
-    A limit per kg of oxide counts the traded oxide; NdPr oxide as 75 % Nd2O3 and 25 % Pr6O11.
+    The lines of `PolicyTerms` are the buyer's own; those of `policies` are added. A limit per kg of oxide
+    counts the traded oxide; NdPr oxide as 75 % Nd2O3 and 25 % Pr6O11.
     """
 
     forms: Annotated[tuple[AcceptedForm, ...], Meta(min_length=1, max_length=16)]
@@ -142,7 +142,8 @@ def terms_of(
     inputs: MarketInputs,
     policies: tuple[AppliedPolicy, ...] = (),
 ) -> RequirementTerms:
-    """The terms of a draft that has no refusals: limit down, its lines the strictest of its own and policies.
+    """The terms of a draft without refusals: limit rounded down, lines the strictest of its own and its
+    policies'.
 
     Raises ValueError for a draft whose limit cannot be converted.
     """
@@ -154,7 +155,7 @@ def terms_of(
 
 
 def converted_limit(stated: StatedPrice, basis: MarketBasis, inputs: MarketInputs) -> ConvertedPrice:
-    """Down. Raises ValueError for what cannot be converted."""
+    """The limit, rounded down. Raises ValueError if it cannot be converted."""
     ratio = requirement_kg_per_basis_kg(stated.per, basis)
     if ratio is None:
         raise ValueError(f"a price per kg {stated.per} cannot be converted to {basis}")
@@ -168,11 +169,10 @@ def draft_refusals(
     known: frozenset[Period],
     kept: tuple[AppliedPolicy, ...] = (),
 ) -> list[Refusal]:
-    """All that keeps a draft from being an order of this market; a `known` window may have passed.
+    """All reasons why a draft cannot be an order of this market; a `known` window may be over.
 
-    `kept` policies stay as the order took them over.
-
-    What rests on a member that is unread is not judged.
+    `kept` policies stay as the order took them over. What depends on a member that could not be read is not
+    checked.
     """
     draft, reasons = readable(draft)
     basis, inputs = state.terms.basis, state.inputs
@@ -284,7 +284,7 @@ def _site_refusals(draft: RequirementDraft, member: Member | None) -> Iterator[R
 
 
 def cautions(draft: RequirementDraft | RequirementTerms) -> tuple[Caution, ...]:
-    """What the poster of an accepted draft should know."""
+    """Warnings about an accepted draft."""
     ends = draft.window.end if draft.term is None else contract_years(draft.term).end
     found = list(validity_cautions(draft.valid_until, ends))
     forms = [each.form for each in draft.forms]

@@ -52,7 +52,7 @@ class PostRequirement(Struct, frozen=True, kw_only=True):
 
 
 class AmendRequirement(Struct, frozen=True, kw_only=True):
-    """`draft` is the whole order as it shall stand."""
+    """`draft` is the whole amended order."""
 
     caller: Caller
     order: UUID
@@ -76,13 +76,13 @@ def post(state: PostingState | None, argument: PostRequirement, moment: Moment) 
 
 
 def judge(state: PostingState | None, argument: PostRequirement, moment: Moment) -> Decision:
-    """As far as it goes without the members of the draft that are unread. Raises Refusals; posts nothing."""
+    """Checks a draft without the members that could not be read. Raises Refusals; posts nothing."""
     refuse(posting_reasons(named_market(state), argument, moment.now))
     return Decision(drafts=())
 
 
 def posting_reasons(state: PostingState, argument: PostRequirement, now: datetime) -> list[Refusal]:
-    """All that keeps a new requirement from being posted."""
+    """All reasons why a new requirement cannot be posted."""
     return [
         *posting_refusals(state, argument.caller),
         *judged((lambda draft: commitment_refusals(state, draft.commitment),), argument.draft),
@@ -91,7 +91,8 @@ def posting_reasons(state: PostingState, argument: PostRequirement, now: datetim
 
 
 def amend(state: RequirementState | None, argument: AmendRequirement, moment: Moment) -> Decision:
-    """Who and when are refused first, then all reasons of the draft. Raises Refusals."""
+    """Amends a requirement. Raises Refusals: first those about caller and state, then all reasons of the
+    draft."""
     known = market_of(state)
     refuse(trader_refusals(known, argument.caller))
     order = owned(known.order, argument.caller)
@@ -146,7 +147,8 @@ def posting_terms(state: PostingState, draft: RequirementDraft) -> RequirementTe
 
 
 def _fixed_refusals(order: RequirementOrder, draft: RequirementDraft) -> list[Refusal]:
-    """What a buyer already holds was bid for one horizon and one site, under the same policies."""
+    """Refusals for changes of horizon, site or policies while matches hold a part, which was bid for under
+    the old ones."""
     if order.held_g + order.filled_g == 0:
         return []
     old = without_policies(order.terms)

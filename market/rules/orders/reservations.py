@@ -1,4 +1,5 @@
-"""One physical lot stands in one order of one market: nobody sells the same tonnes twice."""
+"""Reservations: a physical lot can be in only one order of one market, so that nobody sells the same tonnes
+twice."""
 
 from typing import Literal
 from uuid import UUID
@@ -17,21 +18,22 @@ ReleaseReason = Literal["withdrawn", "expired", "sold"]
 
 
 def identity(organisation: UUID, physical_lot: PhysicalLot) -> str:
-    """What makes tonnes the same tonnes: passport, else organisation, site, lot number. The lane key."""
+    """The identity of a physical lot: passport, else organisation, site, lot number. It is the lane key."""
     if physical_lot.passport is not None:
         return str(physical_lot.passport)
     return number_identity(organisation, physical_lot.site, physical_lot.lot_number)
 
 
 def number_identity(organisation: UUID, site: UUID, lot_number: str) -> str:
-    """Of a lot without a passport, or before it had one."""
+    """The identity of a lot without a passport, or before it had one."""
     return f"{organisation}/{site}/{lot_number}"
 
 
 def reservation_refusals(
     reservation: Reservation | None, physical_lot: PhysicalLot | None, organisation: UUID
 ) -> list[Refusal]:
-    """What was sold stays sold to its seller until its passport comes back; whom it went to may offer it."""
+    """Refusals for a reserved lot; a sold one cannot be offered by its seller until its passport comes back,
+    but by its buyer."""
     if physical_lot is None or reservation is None:
         return []
     if reservation.sold:
@@ -44,7 +46,7 @@ def reservation_refusals(
 
 
 def _id_text(order: UUID) -> str:
-    """A reservation does not say which of both the order is."""
+    """The text of an order id; a reservation does not say whether it is an offer or a lot."""
     return f"offer_{order.hex} (lot_{order.hex} where it is a recovered lot): amend or withdraw that one"
 
 
@@ -67,7 +69,7 @@ def fold(before: Reservation | None, fact: LotReserved | LotReleased) -> Reserva
 
 
 def returned(before: Reservation | None, fact: PassportTransferred) -> Reservation | None:
-    """What a transfer makes of the lot's reservation: what its seller has got back is not sold any more."""
+    """The lot's reservation after a transfer: a lot that its seller got back is no longer sold."""
     if before is None or not before.sold or fact.owner == fact.previous_owner:
         return before
     return replace(before, sold=False) if before.organisation == fact.owner else before
@@ -92,7 +94,7 @@ def release_with(lanes: int, order: SupplyOrder, reason: ReleaseReason) -> tuple
 
 
 def release_of(lanes: int, order: SupplyOrder, reason: ReleaseReason) -> tuple[Draft, ...]:
-    """A lot that was sold in part counts as sold: its remainder is another lot."""
+    """The release of a lot; one sold in part counts as sold, and its remainder is another lot."""
     if order.terms.physical_lot is None:
         return ()
     lot = identity(order.organisation, order.terms.physical_lot)

@@ -1,4 +1,4 @@
-"""Which Re-X routes a condition allows, and what a lot owes that steps down the waste hierarchy."""
+"""Which Re-X routes a condition allows, and the obligations of a lot that steps down the waste hierarchy."""
 
 from collections.abc import Iterator
 
@@ -29,7 +29,7 @@ STANDARD_CEILINGS: tuple[RouteCeilings, ...] = tuple(
     RouteCeilings(form=form, grade_a="reuse", grade_b="refurbish", grade_c="repurpose", grade_d="recycle")
     for form in ("finished_magnet", "magnet_block", "eol_magnet", "core")
 )
-"""What a rule set says where its operators say nothing else: practice, not data."""
+"""Default route ceilings of a rule set: practice, not measured data."""
 
 GIVEN_BACK: tuple[ProductForm, ...] = ("eol_magnet", "core")
 
@@ -46,7 +46,8 @@ def route_refusals(
 ) -> Iterator[Refusal]:
     """Routes above the condition, and a step down without its reason.
 
-    What nobody has graded may be as good as can be: it too is offered to the highest route, or says why not.
+    An ungraded lot counts as if it were in the best condition: it has to offer the highest route, or state
+    why not.
     """
     ceilings = _ceilings(form, rule_set)
     if ceilings is None or not routes:
@@ -71,7 +72,8 @@ def route_refusals(
 def graded_cautions(
     terms: SupplyTerms, condition: ConditionGrade | None, rule_set: RuleSet | None
 ) -> Iterator[Caution]:
-    """Of an accepted posting or grading: routes of the lot that its condition keeps every buyer from."""
+    """Warnings about an accepted posting or grading: the lot's routes that its condition excludes for every
+    buyer."""
     ceilings = _ceilings(terms.form, rule_set)
     if ceilings is None:
         return
@@ -88,7 +90,8 @@ def graded_cautions(
 
 
 def owes_route(form: ProductForm, waste_status: WasteStatus, rule_set: RuleSet | None) -> bool:
-    """Waste, and what users gave back, is offered to a route by whichever door, where routes are ruled."""
+    """Whether waste or returned products have to name a route, as an offer or as a lot, if the rule set has
+    ceilings for them."""
     recovered = form in GIVEN_BACK or waste_status == "waste"
     return recovered and _ceilings(form, rule_set) is not None
 
@@ -99,7 +102,7 @@ def note_refusals(step_down: StepDown | UnsetType) -> Iterator[Refusal]:
 
 
 def market_route_refusals(routes: tuple[RexRoute, ...], basis: MarketBasis) -> Iterator[Refusal]:
-    """Whole magnets are not sold to be melted down."""
+    """Refusals for recycling as the route in the market for whole magnets."""
     for index, route in enumerate(routes):
         if basis == "ndfeb-reuse" and route == "recycle":
             yield RexRouteNotOfMarket(pointer=f"/rex_routes/{index}", route=route, basis=basis)
@@ -120,7 +123,8 @@ def ceiling_refusals(ceilings: tuple[RouteCeilings, ...] | UnsetType) -> list[Re
 def route_reasons(
     supply: SupplyTerms, requirement: RequirementTerms, rule_set: RuleSet
 ) -> Iterator[Ineligibility]:
-    """Why the buyer may not run its route on this lot; nothing where no route is declared or ruled."""
+    """Reasons why the buyer may not use its route for this lot; none if no route is declared, or no ceiling
+    applies."""
     route, ceilings = requirement.rex_route, _ceilings(supply.form, rule_set)
     if route is None or ceilings is None or not supply.rex_routes:
         return
@@ -149,7 +153,7 @@ def open_routes(supply: SupplyTerms, rule_set: RuleSet) -> tuple[RexRoute, ...]:
 
 
 def best_route(supply: SupplyTerms, rule_set: RuleSet | None) -> RexRoute | None:
-    """The highest step that its condition allows; None: nobody has graded it, or nothing is ruled."""
+    """The highest route that its condition allows; None: not graded, or no ceiling applies."""
     ceilings = _ceilings(supply.form, rule_set)
     return None if ceilings is None or supply.condition is None else _by_grade(ceilings)[supply.condition]
 

@@ -1,4 +1,4 @@
-"""Which Re-X route goods went, and which went to a lower step than their condition allows."""
+"""Which Re-X routes goods took, and which of them were lower than their condition allows."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -15,9 +15,9 @@ from market.rules.quantities import product_g
 
 
 class Routed(Struct, frozen=True, kw_only=True):
-    """Goods of a confirmed match. `route`: what the buyer named, or the only one that was offered; None:
-    nobody says. `allowed`: the highest of the condition that the lot was graded; None: it was not, or nothing
-    is ruled of its form. `pieces` 0: not known."""
+    """Goods of a confirmed match. `route`: the one that the buyer named, or the only one offered; None: not
+    stated. `allowed`: the highest for the lot's graded condition; None: not graded, or no ceiling for its
+    form. `pieces` 0: unknown."""
 
     match: UUID
     supply: UUID

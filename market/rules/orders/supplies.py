@@ -109,7 +109,7 @@ class SupplyDraft(Struct, frozen=True, kw_only=True):
 
 
 def range_refusals(price: ConvertedPrice, pointer: str) -> list[Refusal]:
-    """The posting bound: no order can halt a market."""
+    """Refusals for a price beyond the posting bound, so that no order can stop a round."""
     if abs(price.ueur_per_kg) <= PRICE_UEUR_PER_KG_MAX:
         return []
     return [
@@ -125,7 +125,7 @@ def range_refusals(price: ConvertedPrice, pointer: str) -> list[Refusal]:
 def minimum_refusals(
     least_g: int | None, quantity_g: int, pointer: str, text: Callable[[int], str]
 ) -> Iterator[Refusal]:
-    """A least quantity, where one is stated, is above zero and no more than the whole."""
+    """Refusals unless a stated minimum quantity is above zero and at most the whole."""
     if least_g is not None and least_g == 0:
         yield QuantityNotPositive(pointer=pointer)
     if least_g is not None and least_g > quantity_g:
@@ -151,7 +151,7 @@ def _is_digits(code: str, count: int) -> bool:
 
 
 def terms_of(draft: SupplyDraft, terms: MarketTerms, inputs: MarketInputs) -> SupplyTerms:
-    """The terms of a draft that has no refusals: basis down, ask up.
+    """The terms of a draft without refusals: basis rounded down, ask up.
 
     Raises ValueError for a draft whose ask cannot be converted.
     """
@@ -169,7 +169,7 @@ def converted_ask(
     basis: MarketBasis,
     inputs: MarketInputs,
 ) -> ConvertedPrice:
-    """Up. Raises ValueError for what cannot be converted."""
+    """The ask, rounded up. Raises ValueError if it cannot be converted."""
     ratio = asked_kg(stated.per, basis, moisture_ppb, composition)
     if ratio is None:
         raise ValueError(f"a price per kg {stated.per} cannot be converted to {basis}")
@@ -180,7 +180,7 @@ def converted_ask(
 def asked_kg(
     per: PriceUnit, basis: MarketBasis, moisture_ppb: int, composition: Composition
 ) -> tuple[int, int] | None:
-    """`kg_per_basis_kg`, remembered from a posting's check to its terms."""
+    """`kg_per_basis_kg`, cached between a posting's check and its terms."""
     return kg_per_basis_kg(per, basis, moisture_ppb, composition)
 
 
@@ -194,12 +194,12 @@ def draft_basis_g(draft: SupplyDraft, basis: MarketBasis) -> int:
 
 
 def cautions(draft: SupplyDraft, terms: MarketTerms, inputs: MarketInputs) -> tuple[Caution, ...]:
-    """What the poster of an accepted draft should know."""
+    """Warnings about an accepted draft."""
     return stated_cautions(draft) + value_cautions(draft.composition, terms.basis, inputs)
 
 
 def stated_cautions(draft: SupplyDraft | SupplyTerms) -> tuple[Caution, ...]:
-    """As far as the order alone tells it, without the market's inputs."""
+    """Warnings that depend only on the order, not on the market's inputs."""
     composition, assay = draft.composition, draft.assay
     found = [*composition_cautions(composition)]
     found += activity_cautions(composition, assay)
@@ -251,7 +251,7 @@ def _piece_cautions(draft: SupplyDraft | SupplyTerms) -> Iterator[Caution]:
 
 
 def _sharing_cautions(draft: SupplyDraft | SupplyTerms) -> Iterator[Caution]:
-    """Of an order that is all or nothing."""
+    """Warnings about an order that is all or nothing."""
     if len(draft.tranches) > 1 or _holds_two_parcels(draft):
         yield Caution(
             code="all_or_nothing_of_several",

@@ -1,4 +1,4 @@
-"""All that keeps a draft of a supply from being an order: one check after another, each by itself."""
+"""All checks of a supply's draft, each independent of the others."""
 
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
@@ -62,7 +62,7 @@ from market.rules.refusing.wellformed import readable
 
 
 class _Case(Struct, frozen=True):
-    """A draft and what it is held against; `known` windows may have passed."""
+    """A draft and the state for its checks; `known` windows may be over."""
 
     draft: SupplyDraft
     state: PostingState
@@ -73,10 +73,10 @@ class _Case(Struct, frozen=True):
 def draft_refusals(
     draft: SupplyDraft, state: PostingState, now: datetime, known: frozenset[Period], *, typed: bool = False
 ) -> list[Refusal]:
-    """All that keeps a draft from being an order of this market; `known` windows may have passed.
+    """All reasons why a draft cannot be an order of this market; `known` windows may be over.
 
-    What rests on a member that is unread, or on a composition that is refused, is not judged. `typed`: its
-    members are taken to keep to their types, as the fact will be held against them.
+    What depends on a member that could not be read, or on a refused composition, is not checked. `typed`:
+    assumes that its members conform to their types, which are checked through the fact.
     """
     draft, reasons = (draft, []) if typed else readable(draft)
     case = _Case(draft, state, now, known)

@@ -1,4 +1,5 @@
-"""Orders so large that the marginality tolerance takes fills which the order itself would take."""
+"""Warnings about orders so large that the marginality tolerance excludes trades that the order itself would
+accept."""
 
 from collections.abc import Iterator
 from typing import Final, NamedTuple

@@ -1,4 +1,4 @@
-"""What an order may say that rests on a product twin: a forecast of its returns, a lot of its cores."""
+"""Checks of orders based on a product twin: a forecast of its returns, a lot of its cores."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -23,7 +23,7 @@ FORECAST = "/forecast/returns"
 
 
 def named_twins(draft: SupplyDraft) -> Iterator[tuple[str, TwinReference]]:
-    """Those that a supply rests on, with the pointers to them."""
+    """The twins on which a supply is based, with the pointers to them."""
     if isinstance(draft.forecast, ReturnForecast) and draft.forecast.twin is not UNSET:
         yield f"{FORECAST}/twin", draft.forecast.twin
     if draft.core is not UNSET and draft.core.twin is not UNSET:
@@ -31,7 +31,8 @@ def named_twins(draft: SupplyDraft) -> Iterator[tuple[str, TwinReference]]:
 
 
 def twin_refusals(draft: SupplyDraft, twins: Twins, organisation: UUID) -> Iterator[Refusal]:
-    """A forecast says what its twin says; no core holds more than its product was made with."""
+    """Refusals unless a forecast agrees with its twin, and no core contains more than its product was made
+    with."""
     for pointer, reference in named_twins(draft):
         twin = twins.get(reference)
         if twin is None or twin.organisation != organisation:

@@ -1,4 +1,5 @@
-"""Names in an order that nothing in the market answers to: mostly typed wrong, and it may then fit nobody."""
+"""Warnings about names in an order that are unknown in the market: usually mistyped, and the order may then
+match nobody."""
 
 from collections.abc import Iterator
 from uuid import UUID
@@ -10,7 +11,7 @@ from events.refusal import Caution
 
 
 class Known(Struct, frozen=True, kw_only=True):
-    """Of the names in an order: initiatives that stand, schemes of the newest rule set, members."""
+    """The known names: registered initiatives, schemes of the newest rule set, members."""
 
     initiatives: frozenset[str] = frozenset()
     schemes: tuple[str, ...] = ()

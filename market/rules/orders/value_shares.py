@@ -1,4 +1,4 @@
-"""Which part of a material's value its market's basis carries, at the market's reference prices."""
+"""The share of the basis in a material's value, at the market's reference prices."""
 
 from datetime import date
 from fractions import Fraction
@@ -24,7 +24,7 @@ from market.rules.references import reference_kg_per_kg
 class ValueShare(Struct, frozen=True, kw_only=True):
     """The basis elements' share of the value at reference prices, rounded down; None when one has no price.
 
-    `unpriced` are measured rare earths without a reference price, which count nothing.
+    `unpriced` are measured rare earths without a reference price, which count 0.
     """
 
     share_ppb: int | None

@@ -1,4 +1,4 @@
-"""Whole magnets for reuse: what is stated of them, and which need they meet."""
+"""Whole magnets for reuse: checks of their statements, and which needs they meet."""
 
 from collections.abc import Iterator
 from typing import Final, Protocol
@@ -100,7 +100,8 @@ def _dimension_refusals(stated: WholeMagnets | MagnetNeed) -> Iterator[Refusal]:
 
 
 def as_compared(stated: WholeMagnets | MagnetNeed | UnsetType) -> WholeMagnets | MagnetNeed | UnsetType:
-    """Orders of before keep their grades as they were stated, and what is amended has them `spelt`."""
+    """The statement with normalised grades: older orders have them as they were stated, amended ones
+    `spelt`."""
     match stated:
         case WholeMagnets():
             return replace(stated, grade=spelt(stated.grade))
@@ -179,7 +180,7 @@ def _g_text(mg: int) -> str:
 
 
 def magnet_reasons(supply: SupplyTerms, requirement: RequirementTerms) -> Iterator[Ineligibility]:
-    """Why these magnets are not those that are needed; nothing where the requirement needs none."""
+    """Reasons why these magnets do not meet the need; none if the requirement states none."""
     need, offered = requirement.magnets, supply.magnets
     if need is UNSET:
         return

@@ -1,1 +1,1 @@
-"""Who trades: organisations with their facilities and keys, and members of markets."""
+"""Parties: organisations with their facilities and keys, and members of markets."""

@@ -1,5 +1,5 @@
-"""The end of an organisation: its admin asks, an operator of another organisation closes it, and nothing of
-it may be open then."""
+"""Closing an organisation: its admin requests it, an operator of another organisation closes it, and nothing
+of it may be open then."""
 
 from uuid import UUID
 
@@ -43,7 +43,7 @@ class CloseOrganisation(Struct, frozen=True, kw_only=True):
 
 
 def ask(state: OrganisationState, argument: AskClosing, moment: Moment) -> Decision:
-    """Nothing changes by it but that an operator may close. Raises Refusals."""
+    """Requests the closing, which only allows an operator to close. Raises Refusals."""
     del moment
     if _own(state, argument).closing_asked_at is not None:
         raise ClosingAskedBefore
@@ -61,7 +61,8 @@ def withdraw(state: OrganisationState, argument: WithdrawClosing, moment: Moment
 
 
 def _own(state: OrganisationState, argument: AskClosing | WithdrawClosing) -> Organisation:
-    """Nobody asks in another's name, no operator either. Raises Refusals."""
+    """Checks that the caller acts for its own organisation; not even an operator may request it for another.
+    Raises Refusals."""
     if argument.caller.organisation != argument.organisation:
         raise OrganisationUnknown
     refuse(role_refusals(argument.caller, "admin"))
@@ -69,9 +70,9 @@ def _own(state: OrganisationState, argument: AskClosing | WithdrawClosing) -> Or
 
 
 def close(state: OrganisationState, argument: CloseOrganisation, moment: Moment) -> Decision:
-    """Keys, webhooks and stream end, then memberships that have not, then the organisation. Raises Refusals.
+    """Ends keys, webhooks and stream, then the remaining memberships, then the organisation. Raises Refusals.
 
-    `state.openings` is read under every lane in which something of it could open.
+    `state.openings` is read under the locks of all lanes in which something of it could open.
     """
     del moment
     refuse(role_refusals(argument.caller, "operator"))

@@ -69,7 +69,7 @@ def register_facility(state: OrganisationState, argument: RegisterFacility, mome
 
 
 def change_facility(state: OrganisationState, argument: ChangeFacility, moment: Moment) -> Decision:
-    """The details as they shall stand. Raises Refusals."""
+    """Replaces the details. Raises Refusals."""
     del moment
     refuse(party_refusals(argument.caller, argument.organisation, "admin", "compliance"))
     facility = live_facility(state, argument.facility)
@@ -86,7 +86,7 @@ def change_facility(state: OrganisationState, argument: ChangeFacility, moment: 
 
 
 def revoke_facility(state: OrganisationState, argument: RevokeFacility, moment: Moment) -> Decision:
-    """Its certificates and licences have to be revoked before. Raises Refusals."""
+    """Revokes a facility, after its certificates and licences were revoked. Raises Refusals."""
     del moment
     refuse(party_refusals(argument.caller, argument.organisation, "admin", "compliance"))
     facility = live_facility(state, argument.facility)

@@ -1,4 +1,4 @@
-"""API keys of an organisation: issue and revoke. Only the SHA-256 of a secret comes this far."""
+"""API keys of an organisation: issue and revoke. Rules only get the SHA-256 of a secret."""
 
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -24,7 +24,7 @@ PLATFORM_ROLES: frozenset[KeyRole] = frozenset({"operator", "auditor"})
 
 
 class IssueKey(Struct, frozen=True, kw_only=True):
-    """The id is made at the door, since it stands inside the secret text."""
+    """The id is created in the HTTP layer, since the secret's text contains it."""
 
     caller: Caller
     organisation: UUID
@@ -39,9 +39,10 @@ class RevokeKey(Struct, frozen=True, kw_only=True):
 
 
 def issue_key(state: OrganisationState, argument: IssueKey, moment: Moment) -> Decision:
-    """Two keys of one label may live at a time, so that one can replace the other. Raises Refusals.
+    """Issues a key; two keys with the same label may be valid at a time, so that one can replace the other.
+    Raises Refusals.
 
-    Roles that see more than their own organisation are given by an operator only.
+    Only an operator can give roles that see more than their own organisation.
     """
     refuse(party_refusals(argument.caller, argument.organisation, "admin"))
     registered(state)
@@ -67,7 +68,7 @@ def issue_key(state: OrganisationState, argument: IssueKey, moment: Moment) -> D
 
 
 def late_cautions(until: datetime, now: datetime) -> tuple[Caution, ...]:
-    """Of a key that would count for more than two years."""
+    """Warns about a key that would be valid for more than two years."""
     if until - now <= EARLY_ENOUGH:
         return ()
     text = (

@@ -1,4 +1,4 @@
-"""A member leaves a market by its own word, once nothing of it is open there; the operator may admit it
+"""A member leaves a market on its own request, once nothing of it is open there; the operator may admit it
 again."""
 
 from uuid import UUID
@@ -29,7 +29,8 @@ class LeavingState(Struct, frozen=True, kw_only=True):
 
 
 class LeaveMarket(Struct, frozen=True, kw_only=True):
-    """`withdraw_orders`: what is open goes in the same transaction, if nothing else is in the way."""
+    """`withdraw_orders`: open orders are withdrawn in the same transaction, if nothing else prevents
+    leaving."""
 
     caller: Caller
     organisation: UUID

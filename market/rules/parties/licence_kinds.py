@@ -1,4 +1,4 @@
-"""Which kinds of papers a site registers for waste, and what each lets it do.
+"""Kinds of permits that a site registers for waste, and what each allows.
 
 Kinds as Directive 2008/98/EC has them: permits of treatment (Article 23), which storing ahead of it is too,
 registrations of collectors, transporters, dealers and brokers (Article 26); and the consent of Regulation
@@ -17,13 +17,13 @@ LicenceKind = Literal[
 LICENCE_KINDS: Final[tuple[LicenceKind, ...]] = get_args(LicenceKind)
 CountsAs: TypeAlias = Literal["treatment_permit", "shipment_consent", "nothing"]
 FORMER_TREATMENT: Final = frozenset({"waste-treatment", "waste_permit", "waste-permit"})
-"""Words that permits were registered under while any word was taken."""
+"""Names under which permits were registered while any text was allowed."""
 NEAR_MIN: Final = 0.5
 
 
 def counts_as(kind: str) -> CountsAs:
-    """What markets make of a paper of this kind; of collectors, hauliers and dealers nothing is asked, nor
-    of who may take radioactive material."""
+    """How markets treat a paper of this kind; papers of collectors, hauliers and dealers, and for radioactive
+    material, are not checked."""
     if kind == "waste_treatment" or kind in FORMER_TREATMENT:
         return "treatment_permit"
     return "shipment_consent" if kind == "shipment_consent" else "nothing"

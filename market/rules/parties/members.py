@@ -40,8 +40,8 @@ class OpenMarket(Struct, frozen=True, kw_only=True):
 
 
 class MembershipState(Struct, frozen=True, kw_only=True):
-    """A member that `has_left` counts as suspended too. `party` is None where only the market's lane
-    is read (suspension)."""
+    """A member that `has_left` counts as suspended too. `party` is None if only the market's lane is read
+    (suspension)."""
 
     market: UUID
     lane: int
@@ -52,7 +52,7 @@ class MembershipState(Struct, frozen=True, kw_only=True):
 
 
 class AdmitMember(Struct, frozen=True, kw_only=True):
-    """`readmits`: whether who was suspended, or has left, is meant too."""
+    """`readmits`: allow a member that was suspended or has left."""
 
     caller: Caller
     organisation: UUID
@@ -77,7 +77,7 @@ def open_market(state: OpeningState, argument: OpenMarket, moment: Moment) -> De
 
 
 def _clock_refusals(terms: MarketTerms) -> list[Refusal]:
-    """Time to answer a match, and a jitter that leaves the rounds in order."""
+    """Refusals unless there is time to answer a match, and the random delay keeps rounds in order."""
     reasons: list[Refusal] = []
     if terms.confirmation_seconds == 0:
         reasons.append(SecondsOutOfRange(pointer="/confirmation_seconds", value=0, least=1, most=10**9))
@@ -113,7 +113,8 @@ def admit(state: MembershipState | None, argument: AdmitMember, moment: Moment) 
 
 
 def suspend(state: MembershipState | None, argument: SuspendMember, moment: Moment) -> Decision:
-    """Its orders stay in the book but meet nobody until it is admitted again. Raises Refusals."""
+    """Suspends a member: its orders stay in the book, but are not eligible until it is admitted again. Raises
+    Refusals."""
     del moment
     if state is None:
         raise MarketUnknown

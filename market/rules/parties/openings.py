@@ -1,4 +1,4 @@
-"""What an organisation still has open, as a refusal names it: in one market, and beside its markets."""
+"""What an organisation still has open, as refusals name it: per market, and outside markets."""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -22,8 +22,8 @@ NAMED_MAX = 200
 
 
 class MarketOpenings(Struct, frozen=True, kw_only=True):
-    """Of one market: open orders; matches that wait for answers; confirmed ones whose contract is still to be
-    made; agreements that bind, or have the organisation's binding signature on the table.
+    """Open items in one market: open orders; matches that wait for answers; confirmed ones without a contract
+    yet; agreements that bind, or that the organisation has signed as binding.
 
     `has_left`: the organisation is no member any more. `plan_cut` is the position of the market's open plan,
     None when none is open.
@@ -51,15 +51,15 @@ class Openings(Struct, frozen=True, kw_only=True):
 
 
 class MoneyOpenings(Struct, frozen=True, kw_only=True):
-    """Invoices of either side that are not settled, and payments that wait for their payee's word. They keep
-    nobody: who is owed decides when an invoice is settled."""
+    """Unsettled invoices of either side, and payments that wait for the payee's confirmation. They prevent
+    nothing, since the creditor decides when an invoice is settled."""
 
     invoices: tuple[UUID, ...] = ()
     statements: tuple[UUID, ...] = ()
 
 
 def money_cautions(money: MoneyOpenings, *, ends: bool) -> list[Caution]:
-    """`ends`: the organisation itself does, not a membership of it."""
+    """`ends`: the organisation itself ends, not only a membership."""
     invoices = [f"inv_{each.hex}" for each in money.invoices]
     statements = [f"pay_{each.hex}" for each in money.statements]
     if ends:
@@ -103,7 +103,7 @@ def dealt_refusals(markets: Sequence[MarketOpenings]) -> list[Refusal]:
 
 
 def openings_refusals(openings: Openings) -> list[Refusal]:
-    """All that keeps an organisation from being closed."""
+    """All reasons why an organisation cannot be closed."""
     reasons = orders_refusals(openings.markets) + dealt_refusals(openings.markets)
     deliveries = [f"del_{each.hex}" for each in openings.deliveries]
     policies = [f"pol_{each.hex}" for each in openings.policies]

@@ -159,14 +159,15 @@ class Membership(Struct, frozen=True, kw_only=True):
 
 
 class OrganisationState(Struct, frozen=True, kw_only=True):
-    """All of one organisation, revoked papers included; `position` of its newest event in the parties
-    lane, 0 before any.
+    """All data of one organisation, including revoked papers; `position` is that of its newest event in the
+    parties lane, 0 before any.
 
-    `organisation` None: not registered. `lane` is its parties lane. `streaming`: its own topic is open.
-    `initiatives` are those that stand, of the ones that the command names. `parent_group`: of the other
-    organisation that it names as group, None where it names none or nobody is it. `followers` name this one
-    as theirs while the command gives it another, by id. `openings`: read where it is to be closed.
-    `initiative`: of a command about it and this organisation, `invited_by` who asked this one into it.
+    `organisation` None: not registered. `lane` is its parties lane. `streaming`: its partner topic is on.
+    `initiatives`: the named ones that exist and are not revoked. `parent_group`: the group of the
+    organisation that it names as its group; None if it names none, or it does not exist. `followers`:
+    organisations, by id, that have this one as group, read when the command changes its group. `openings`:
+    read to close it. `initiative`: read for a command about it and this organisation; `invited_by`: who
+    invited this one.
     """
 
     lane: int
@@ -217,10 +218,8 @@ def register_organisation(
 
 
 def change_organisation(state: OrganisationState, argument: ChangeOrganisation, moment: Moment) -> Decision:
-    """The details as they shall stand; who names this organisation as group moves along to its new one.
-
-    Raises Refusals.
-    """
+    """Replaces the details; organisations that have this one as group get its new group too. Raises
+    Refusals."""
     del moment
     refuse(role_refusals(argument.caller, "operator"))
     organisation = registered(state)
@@ -270,7 +269,7 @@ def _organisation_refusals(state: OrganisationState, details: OrganisationDetail
 
 
 def registered(state: OrganisationState) -> Organisation:
-    """The organisation, which takes changes as long as it is not closed.
+    """The organisation, if it is registered and not closed.
 
     Raises OrganisationUnknown or OrganisationIsClosed.
     """
@@ -290,8 +289,8 @@ def party_draft(state: OrganisationState, organisation: UUID, fact: Fact) -> Dra
 
 
 def decision(before: OrganisationState, after: OrganisationState, fact: Fact) -> Decision:
-    """The party's own fact, and the new copy for each of its markets when the copy changes, or a licence that
-    a former copy may still have; markets ascending."""
+    """The party's own fact, and the new copy for each of its markets if the copy changes, or may still
+    contain a revoked licence; markets in ascending order."""
     organisation = registered(after).organisation
     own = party_draft(before, organisation, fact)
     if (member_copy(before), _live_licences(before)) == (member_copy(after), _live_licences(after)):

@@ -1,5 +1,5 @@
-"""Partners of an initiative: invited and removed by its coordinator or an operator, in and out by their own
-word. Which initiatives an organisation is in, its own details say."""
+"""Partners of an initiative: invited and removed by its coordinator or an operator; they accept and leave
+themselves. An organisation's details contain its initiatives."""
 
 from uuid import UUID
 
@@ -64,12 +64,12 @@ class RemovePartner(Struct, frozen=True, kw_only=True):
 
 
 def coordinates(caller: Caller, initiative: Initiative) -> bool:
-    """Whether the caller's organisation leads it; to everybody else its partners are not told."""
+    """Whether the caller's organisation coordinates it; others do not see its partners."""
     return initiative.details.coordinated_by == caller.organisation
 
 
 def invite(state: OrganisationState, argument: InvitePartner, moment: Moment) -> Decision:
-    """Changes nothing but that the organisation may accept. Raises Refusals."""
+    """Invites an organisation, which can then accept. Raises Refusals."""
     del moment
     _led(state, argument.caller)
     organisation = registered(state)
@@ -86,14 +86,14 @@ def invite(state: OrganisationState, argument: InvitePartner, moment: Moment) ->
 
 
 def withdraw(state: OrganisationState, argument: WithdrawInvitation, moment: Moment) -> Decision:
-    """Whoever invited. Raises Refusals."""
+    """Withdraws an invitation, whoever made it. Raises Refusals."""
     del moment
     _led(state, argument.caller)
     return _ended(state, argument.initiative, "withdrawn")
 
 
 def answer(state: OrganisationState, argument: AnswerInvitation, moment: Moment) -> Decision:
-    """Nobody answers in another's name, no operator either. Raises Refusals."""
+    """Answers an invitation; not even an operator may answer for another organisation. Raises Refusals."""
     del moment
     organisation = _own(state, argument)
     ended = _ended(state, argument.initiative, "accepted" if argument.accepted else "declined")
@@ -107,7 +107,7 @@ def answer(state: OrganisationState, argument: AnswerInvitation, moment: Moment)
 
 
 def leave(state: OrganisationState, argument: LeaveInitiative, moment: Moment) -> Decision:
-    """By its own word, also what was revoked; orders shown to the initiative go on being so. Raises
+    """Leaves an initiative, also a revoked one; orders visible to the initiative stay visible to it. Raises
     Refusals."""
     del moment
     _own(state, argument)
@@ -115,14 +115,14 @@ def leave(state: OrganisationState, argument: LeaveInitiative, moment: Moment) -
 
 
 def remove(state: OrganisationState, argument: RemovePartner, moment: Moment) -> Decision:
-    """By who may invite. Raises Refusals."""
+    """Removes a partner, by whoever may invite. Raises Refusals."""
     del moment
     _led(state, argument.caller)
     return _without(state, argument.initiative)
 
 
 def _led(state: OrganisationState, caller: Caller) -> None:
-    """To who neither leads it nor operates the market it is not there. Raises Refusals."""
+    """The initiative; unknown for callers that neither coordinate it nor are operators. Raises Refusals."""
     initiative = _standing(state)
     if "operator" in caller.roles:
         return
