@@ -1,7 +1,7 @@
-"""Which papers the waste of an agreement needs of its buyer, on the day that it leaves.
+"""Which permits and consents the buyer of an agreement's waste needs on the day of shipment.
 
-A round asks them of its pairs until the end of delivery. A permit may be revoked after that, and an agreement
-without a match was never asked, so whoever signs, ships and weighs is told.
+A round checks them for its pairs until the end of delivery. A permit may be revoked later, and an agreement
+without a match was never checked, so signing, shipping and weighing warn about it.
 """
 
 from collections.abc import Iterable, Iterator
@@ -23,11 +23,12 @@ OFTEN_WASTE: Final[frozenset[ProductForm]] = frozenset(
 )
 NAMES_DESTINATION: Final[frozenset[Incoterm]] = frozenset({"CFR", "CIF", "CPT", "CIP", "DPU", "DAP", "DDP"})
 AHEAD_DAYS: Final = 90
-"""A consent is asked for months ahead."""
+"""Days of warning in advance: a consent has to be requested months ahead."""
 
 
 class AgreedWaste(Struct, frozen=True, kw_only=True):
-    """Goods of this status that leave `source`; `site` None: whichever of the buyer's takes them."""
+    """Goods of this waste status that leave `source`; `site` None: any of the buyer's sites may receive
+    them."""
 
     status: WasteStatus
     ewc_code: str | None
@@ -51,7 +52,7 @@ def of_match(
 
 
 def of_terms(terms: AgreementTerms, seller: Member, buyer: Member) -> AgreedWaste | None:
-    """What the terms themselves say; None where they say nothing of it."""
+    """What the terms state about waste; None if they state nothing."""
     clause, delivery = terms.product.waste, terms.delivery
     if clause is UNSET:
         return None
@@ -73,7 +74,7 @@ def of_terms(terms: AgreementTerms, seller: Member, buyer: Member) -> AgreedWast
 
 
 def unstated_cautions(form: ProductForm, pointer: str) -> Iterator[Caution]:
-    """Of terms that say nothing of waste, and that no match led to."""
+    """Warnings about terms that state nothing about waste and do not come from a match."""
     if form in OFTEN_WASTE:
         yield Caution(
             code="waste_status_unstated",
@@ -86,8 +87,8 @@ def unstated_cautions(form: ProductForm, pointer: str) -> Iterator[Caution]:
 def paper_cautions(
     waste: AgreedWaste, buyer: Member, day: date, *, until: date | None = None, pointer: str
 ) -> Iterator[Caution]:
-    """What the buyer lacks on `day` (UTC), and what of it ends before `until`; 90 days on where there is
-    none."""
+    """Warnings about permits that the buyer lacks on `day` (UTC), or that end before `until` (None: within
+    AHEAD_DAYS)."""
     if waste.status not in LICENSED_WASTE_STATUSES:
         return
     ahead = day + timedelta(days=AHEAD_DAYS) if until is None else until

@@ -6,10 +6,10 @@
     assert verify(problem, solution) == []
     answer = resolve(problem, solution, Added("buyer", quantity, orders, value, rank))     what if
 
-Quantities are grams of basis, values micro-EUR per kg of basis. The same book in another order of orders or
-edges gives the same flow when `unique` and always the same bounds; its duals may be another corner of the
-same set. Every function raises AssignmentError, and nothing else, for what it cannot take; `problems` names
-all of it at once. None runs for ever: pivots are limited by the size of the problem.
+Quantities are grams of basis, values micro-EUR per kg of basis. The same book with orders or edges in another
+sequence gives the same flow when `unique`, and always the same bounds; its duals may be another vertex of the
+same set. For invalid input every function raises AssignmentError, and nothing else, with all `problems` at
+once. None runs for ever: the size of the problem limits the pivots.
 """
 
 from market.rules.optimum.bounds import price_bounds

@@ -1,4 +1,4 @@
-"""For whom a caller may act here."""
+"""For which organisations a caller may act."""
 
 from uuid import UUID
 
@@ -9,7 +9,8 @@ from market.rules.refusing.party_refusals import OrganisationUnknown
 
 
 def party_refusals(caller: Caller, organisation: UUID, *accepted: KeyRole) -> list[Refusal]:
-    """Empty when the caller may act for it: an operator for any, the accepted roles for their own."""
+    """Empty when the caller may act for the organisation: an operator for any, the accepted roles for their
+    own."""
     if "operator" in caller.roles:
         return []
     if caller.organisation != organisation:

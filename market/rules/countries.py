@@ -1,4 +1,4 @@
-"""The countries that there are, as ISO 3166-1 has them."""
+"""Country codes of ISO 3166-1."""
 
 from typing import Final
 
@@ -15,11 +15,11 @@ VG VI VN VU WF WS YE YT ZA ZM ZW
 COUNTRIES: Final = frozenset(_CODES.split())
 
 _BETTER_KNOWN: Final = {"UK": "GB", "EL": "GR"}
-"""Codes that the Union's papers write, and ISO 3166-1 does not assign."""
+"""Codes used in documents of the Union that ISO 3166-1 does not assign."""
 
 
 def unknown_country_hint(country: str) -> str:
-    """The end of a sentence about a code that is none: what to write instead, where that is known."""
+    """The end of a sentence about an unknown code: what to write instead, if that is known."""
     meant = _BETTER_KNOWN.get(country)
     return "" if meant is None else f": write {meant}"
 

@@ -1,4 +1,5 @@
-"""What a made lot may claim of its inputs, by the custody models of ISO 22095. No model lets a claim grow.
+"""What a lot made by a transformation may claim from its inputs, by the custody models of ISO 22095. No model
+lets a claim grow.
 
 identity_preserved   one input, and its shares
 segregated           the least share among the inputs: each of them carries it
@@ -44,7 +45,7 @@ SEVERAL = "several sources"
 
 
 class Batch(Struct, frozen=True, kw_only=True):
-    """A passport's content, and what of its mass takes part in a transformation."""
+    """A passport's content, and the mass of its lot that takes part in a transformation."""
 
     content: PassportContent
     net_wet_g: int
@@ -57,7 +58,7 @@ class Batch(Struct, frozen=True, kw_only=True):
 
 
 def claimed_ppb(content: PassportContent, element: str, claim: ClaimKind) -> int:
-    """Of the material; what was booked never counts."""
+    """The claimed share of the material; book-and-claim shares never count."""
     for share in content.recycled:
         if share.element == element:
             return share.post_consumer_ppb if claim == "post_consumer" else share.pre_consumer_ppb
@@ -65,17 +66,17 @@ def claimed_ppb(content: PassportContent, element: str, claim: ClaimKind) -> int
 
 
 def weakest(models: Iterable[CustodyModel]) -> CustodyModel:
-    """Where several models meet, the weakest of them is what is left."""
+    """The weakest of several models."""
     return max(models, key=CUSTODY_LADDER.index)
 
 
 def is_return(stage: ValueChainStage, inputs: Iterable[ProductForm], outputs: Iterable[ProductForm]) -> bool:
-    """Products go in, and what users have given back of them comes out."""
+    """Whether products go in, and material that users have returned comes out."""
     return stage == "recycling" and set(inputs) <= set(USED) and set(outputs) <= set(RETURNED)
 
 
 def as_returned(batch: Batch) -> Batch:
-    """All of it post-consumer, without the papers of the product that it was."""
+    """The batch as fully post-consumer, without the certificates and documents of the former product."""
     shares = tuple(ElementShare(element=element, post_consumer_ppb=PPB) for element in batch.masses)
     return replace(batch, content=replace(batch.content, recycled=shares, booked=(), certificates=()))
 
@@ -119,7 +120,7 @@ def _share_refusals(
 
 
 def _most_ppb(custody: CustodyModel, inputs: Sequence[Batch], element: str, claim: ClaimKind) -> int:
-    """Rounded down. Only inputs that carry the element count."""
+    """The highest share that may be claimed, rounded down. Only inputs that contain the element count."""
     carrying = [each for each in inputs if element in each.masses and each.masses[element].most]
     if not carrying:
         return 0
@@ -130,7 +131,7 @@ def _most_ppb(custody: CustodyModel, inputs: Sequence[Batch], element: str, clai
 
 
 def _mass_refusals(inputs: Sequence[Batch], outputs: Sequence[Batch]) -> list[Refusal]:
-    """An assay may find more than went in, within its tolerance: that much more is not recycled."""
+    """An assay may find more than went in, within the tolerance: the excess does not count as recycled."""
     reasons: list[Refusal] = []
     for element in BALANCED:
         for claim in CLAIM_KINDS:

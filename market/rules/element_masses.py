@@ -1,4 +1,4 @@
-"""Contained masses of elements, exact: integers over SCALE_PER_MG, rounded only where they are shown."""
+"""Exact contained masses of elements: integers in 1/SCALE_PER_MG milligrams, rounded only for display."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping

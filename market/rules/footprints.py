@@ -1,4 +1,4 @@
-"""What is odd about a footprint, told alike wherever one is stated: of an order, a passport or a shipment."""
+"""Warnings about footprints, the same for orders, passports and shipments."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -17,11 +17,11 @@ USUAL_WORDS: Final = (
     "energy",
     "none",
 )
-"""Boundaries and allocations as they are mostly written; any other code may stand too."""
+"""Usual names of boundaries and allocations; other codes are allowed too."""
 
 
 def footprint_cautions(footprint: Footprint, form: ProductForm, now: datetime) -> Iterator[Caution]:
-    """`form`: of what it is stated for."""
+    """`form`: the form of the product that the footprint is of."""
     if footprint.reference_year > now.year:
         yield Caution(
             code="reference_year_in_future",
@@ -43,7 +43,8 @@ def footprint_cautions(footprint: Footprint, form: ProductForm, now: datetime) -
 
 
 def validity_cautions(footprint: Footprint, first: datetime, last: datetime) -> Iterator[Caution]:
-    """Of an order whose delivery begins and ends then; what counts is valid to the end of a delivery."""
+    """Warnings for an order with deliveries from `first` to `last`: a footprint counts only if it is valid to
+    the end of the delivery."""
     if footprint.valid_until <= first:
         yield Caution(
             code="footprint_expired",
@@ -61,7 +62,7 @@ def validity_cautions(footprint: Footprint, first: datetime, last: datetime) -> 
 
 
 def benchmark_cautions(footprint: Footprint, benchmark: FootprintBenchmark | None) -> Iterator[Caution]:
-    """`benchmark`: of the form of what it is stated for."""
+    """`benchmark`: that of the product's form."""
     if benchmark is None:
         return
     for member in ("declared_unit", "boundary", "allocation"):
@@ -77,7 +78,7 @@ def benchmark_cautions(footprint: Footprint, benchmark: FootprintBenchmark | Non
 
 
 def cap_cautions(forms: Sequence[ProductForm], *, by_benchmark: bool) -> Iterator[Caution]:
-    """Of a highest footprint. `forms`: those that are accepted and have no benchmark."""
+    """Warnings about a maximum footprint. `forms`: accepted forms without a benchmark."""
     if not forms:
         return
     named = ", ".join(forms)
@@ -92,13 +93,13 @@ def cap_cautions(forms: Sequence[ProductForm], *, by_benchmark: bool) -> Iterato
 
 
 def spelling_cautions(footprint: Footprint) -> Iterator[Caution]:
-    """Where no benchmark is known that it will be held against."""
+    """Warnings about spelling, for a footprint without a known benchmark."""
     for member in ("boundary", "allocation"):
         yield from word_cautions(getattr(footprint, member), f"/footprint/{member}")
 
 
 def word_cautions(word: str, pointer: str) -> Iterator[Caution]:
-    """Of a boundary or an allocation in another spelling than the usual one."""
+    """Warnings about a boundary or an allocation in an unusual spelling."""
     usual = next((each for each in USUAL_WORDS if _letters(each) == _letters(word)), word)
     if usual != word:
         yield Caution(

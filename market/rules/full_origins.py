@@ -1,5 +1,5 @@
-"""Where a supply went through each stage, as the rules of its market go by it: the last steps that it states,
-or all that its passport tells."""
+"""The steps of a supply that the market's rules count: the last step of each stage as stated, or all steps in
+its passport."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ from events.vocabulary import OriginStep, ValueChainStage
 
 
 def steps_of(terms: SupplyTerms) -> Sequence[StepShare] | UnsetType:
-    """What the passport of its lot told when it was posted; UNSET where its origin says all."""
+    """The steps in its lot's passport at posting; UNSET if its origin states all."""
     return UNSET if terms.passport_evidence is None else terms.passport_evidence.steps
 
 
@@ -26,13 +26,13 @@ def asks_for_stages(rule_set: RuleSet) -> bool:
 
 
 def open_stages(terms: SupplyTerms, rule_set: RuleSet) -> tuple[ValueChainStage, ...]:
-    """Stages that the origin leaves out, or of which nobody states every step."""
+    """Stages that the origin does not state, or of which not every step is stated."""
     origin, steps = origin_of(terms, rule_set), steps_of(terms)
     return stages_unstated(terms.form, origin, terms.recycled, rule_set, steps)
 
 
 def steps_before(terms: SupplyTerms, rule_set: RuleSet) -> tuple[StepShare, ...]:
-    """Of what the rules go by, what the stated origin does not name."""
+    """Steps that the rules count and the stated origin does not name."""
     if rule_set.origins_in_full is not True:
         return ()
     return tuple(steps_unnamed(terms.origin, steps_of(terms) or ()))

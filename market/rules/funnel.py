@@ -1,4 +1,4 @@
-"""Matched → confirmed → contracted → delivered → settled: how far trades came, and why others dropped out."""
+"""Matched → confirmed → contracted → delivered → settled: how far matches got, and why others dropped out."""
 
 from collections.abc import Iterable
 from datetime import date
@@ -16,9 +16,9 @@ NEGOTIATED: Final = frozenset({"draft", "term_sheet"})
 
 
 class Trail(Struct, frozen=True, kw_only=True):
-    """Matches of a market and month that came equally far, summed up.
+    """Sums over the matches of a market and month that reached the same stage.
 
-    `reason` is that of a decline; `agreement_status` None: no contract was made yet. Delivered is valued at
+    `reason` is that of a decline; `agreement_status` None: there is no contract yet. Delivered is valued at
     the matched price, in gram·micro-EUR per kg; settled is what was invoiced in EUR.
     """
 
@@ -45,7 +45,7 @@ class Amount(Struct, frozen=True, kw_only=True):
 
 
 class DropOut(Struct, frozen=True, kw_only=True):
-    """What did not come past `after`, and why; `off_spec` counts rejected grams and no matches."""
+    """What did not get beyond stage `after`, and why; `off_spec` counts rejected grams, not matches."""
 
     after: Stage
     reason: str
@@ -97,7 +97,7 @@ def _funnel(market: UUID, month: date, trails: list[Trail]) -> Funnel:
 
 
 def _reached(trail: Trail) -> tuple[Stage, str | None]:
-    """The last stage that whole matches came to, and why they came no further; None: nothing ended them."""
+    """The last stage that the matches reached, and why they ended there; None: they have not ended."""
     if trail.status == "open":
         return "matched", None
     if trail.status == "declined":

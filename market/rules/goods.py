@@ -1,4 +1,4 @@
-"""What the buyer of a recovered lot has to know to run its route: condition, magnets, how to get at them."""
+"""What the buyer of a recovered lot needs to know for its Re-X route: condition, magnets, disassembly."""
 
 from msgspec import UNSET, Struct, UnsetType
 
@@ -9,7 +9,7 @@ from market.rules.element_masses import MG_PER_G
 
 
 class Goods(Struct, frozen=True, kw_only=True):
-    """For both parties of a confirmed match, for operators and for auditors."""
+    """Shown to both parties of a confirmed match, to operators and to auditors."""
 
     rex_routes: tuple[RexRoute, ...]
     condition: ConditionGrade | None
@@ -19,7 +19,7 @@ class Goods(Struct, frozen=True, kw_only=True):
 
 
 def goods_of(terms: SupplyTerms) -> Goods | None:
-    """None of a product that states nothing of it."""
+    """The goods of a supply; None if it states none."""
     if not terms.rex_routes and terms.core is UNSET and terms.magnets is UNSET:
         return None
     return Goods(
@@ -32,18 +32,18 @@ def goods_of(terms: SupplyTerms) -> Goods | None:
 
 
 def states_goods(terms: SupplyTerms) -> bool:
-    """Whether more is offered than mass and assay: what the contract of a match has to say too."""
+    """Whether the supply states more than mass and assay, which the contract of a match has to take over."""
     return terms.magnets is not UNSET or terms.core is not UNSET or terms.condition is not None
 
 
 def counts_pieces(terms: SupplyTerms) -> bool:
-    """Whether what is agreed of a part of it has its own number of pieces."""
+    """Whether a part of the supply has its own number of pieces."""
     packed = terms.packaging.unit == "piece" or terms.packaging.pieces is not UNSET
     return (terms.magnets is not UNSET or terms.core is not UNSET or packed) and states_goods(terms)
 
 
 def agreed_goods(terms: SupplyTerms, product_wet_g: int) -> AgreedGoods:
-    """As offered, of the part that was matched."""
+    """The offered goods, for the matched part."""
     return AgreedGoods(
         pieces=pieces_of(terms, product_wet_g) or UNSET,
         magnets=terms.magnets,
@@ -54,8 +54,8 @@ def agreed_goods(terms: SupplyTerms, product_wet_g: int) -> AgreedGoods:
 
 
 def pieces_of(terms: SupplyTerms, wet_g: int) -> int:
-    """How many whole ones are in that mass: cores as the lot has them, magnets by the mass of one, else by
-    packages of so many pieces, or of one piece each. 0: not known."""
+    """Number of whole pieces in that mass: cores in proportion to the lot, magnets by the mass of one,
+    otherwise by packages of a stated number of pieces, or of one piece each. 0: unknown."""
     if terms.core is not UNSET:
         return terms.core.pieces * wet_g // terms.net_wet_g
     if terms.magnets is not UNSET and terms.magnets.mass_mg is not UNSET:

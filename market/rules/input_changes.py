@@ -1,4 +1,5 @@
-"""Rates and reference prices far from those that they replace: slips of a decimal point, or inverted."""
+"""Warnings about exchange rates and reference prices far from the previous ones: a wrong decimal point, or an
+inverted rate."""
 
 from collections.abc import Iterator
 from datetime import date
@@ -14,7 +15,7 @@ from market.rules.references import reference_ueur_per_kg
 
 
 def change_cautions(value: MarketInput, before: MarketInputs) -> Iterator[Caution]:
-    """`before`: what the market's lane held until now."""
+    """`before`: the market's inputs so far."""
     if isinstance(value, FxRate):
         yield from _of_rate(value, before)
     elif isinstance(value, ReferencePrice) and value.code in before.references:
@@ -51,7 +52,7 @@ def _held(as_of: date) -> str:
 
 
 def _ueur_per_kg(value: ReferencePrice, inputs: MarketInputs) -> int | None:
-    """None of a price that the market cannot convert."""
+    """None for a price that the market cannot convert."""
     currency = value.price.currency
     if currency != EUR and currency not in inputs.fx:
         return None

@@ -1,4 +1,4 @@
-"""What a market's lane takes in from elsewhere: dated inputs and pricing rule sets."""
+"""Records dated inputs and rule sets in a market's lane."""
 
 from datetime import date, datetime, timedelta
 from typing import assert_never
@@ -55,10 +55,8 @@ _PER_OXIDE = ("oxide", "element")
 
 
 class InputState(Struct, frozen=True, kw_only=True):
-    """`members` holds at least the organisations that the input names; `rule_sets` all published ones.
-
-    `first_keys`: of each key that signs the one that the chain of its issuers begins with.
-    """
+    """`members` contains at least the organisations that the input names; `rule_sets` all published ones.
+    `first_keys`: for each signing key, the first key of its chain of issuers."""
 
     market: UUID
     lane: int
@@ -70,7 +68,7 @@ class InputState(Struct, frozen=True, kw_only=True):
 
 
 class RecordInput(Struct, frozen=True, kw_only=True):
-    """A buyer states its own qualifications; every other input is the operator's."""
+    """A buyer records its own qualifications; all other inputs come from the operator."""
 
     caller: Caller
     input: MarketInput
@@ -167,7 +165,8 @@ def _price_refusals(value: ReferencePrice) -> list[Refusal]:
 
 
 def accepted_denominators(analyte: str) -> tuple[str, ...]:
-    """Rare earths and NdPr per oxide or element, other elements per element, magnets wet; else none."""
+    """Allowed denominators of a reference price: oxide or element for rare earths and NdPr, element for other
+    elements, wet for magnets; else none."""
     if analyte == NDFEB:
         return ("wet",)
     if analyte == NDPR or analyte in TRADED_OXIDE:
@@ -183,7 +182,7 @@ def _newer_refusals(
     value: ReferencePrice | FxRate | ConcentratedOrigins,
     current: ReferencePrice | FxRate | ConcentratedOrigins | None,
 ) -> list[Refusal]:
-    """A restated edition of the same date is welcome, an older date and a repetition are not."""
+    """Refusals for an older date and for a repetition; a restated value of the same date is accepted."""
     if current is None:
         return []
     if value == current:
@@ -230,7 +229,8 @@ def _notice_refusals(state: InputState, rule_set: RuleSet, now: datetime) -> lis
 
 
 def _signature_refusals(state: InputState, signed_by: set[UUID]) -> list[Refusal]:
-    """Whoever holds a key can issue any number with it: these are one person's, wherever they are."""
+    """Signatures have to come from different persons: keys issued with the same first key count as one
+    person's."""
     needed = SIGNATURES_IN_SANDBOX if state.terms.sandbox else SIGNATURES
     if len(signed_by) < needed:
         return [SignaturesMissing(needed=needed, given=len(signed_by))]

@@ -1,4 +1,4 @@
-"""What a market's lane holds from elsewhere: reference prices, rates, qualifications, listed origins."""
+"""Inputs recorded in a market's lane: reference prices, exchange rates, qualifications, listed origins."""
 
 from typing import assert_never
 from uuid import UUID
@@ -20,7 +20,7 @@ class RecordedFx(Struct, frozen=True, kw_only=True):
 
 
 class MarketInputs(Struct, kw_only=True):
-    """The newest of each dated input that the market's lane holds."""
+    """The newest of each dated input in the market's lane."""
 
     references: dict[str, RecordedReference] = {}
     fx: dict[str, RecordedFx] = {}

@@ -31,7 +31,8 @@ def match_terms(
     inputs: MarketInputs,
     umpire: str | UnsetType = UNSET,
 ) -> MatchTerms:
-    """`lines` is the match's whole waterfall; S, carriage and the form's differential stay the buyer's."""
+    """`lines` is the match's whole waterfall; S, carriage and form differential stay confidential to the
+    buyer."""
     horizon = matched_horizon(supply.term, requirement.term)
     moved = tuple(line for line in lines if line.kind in MOVED_BY_ASSAYS)
     return MatchTerms(
@@ -61,8 +62,8 @@ def match_terms(
 def stated_of(
     supply: SupplyTerms, requirement: RequirementTerms, basis: MarketBasis
 ) -> tuple[StatedFigure, ...]:
-    """Of the elements of the basis, and of what the buyer pays for beside them; none above the whole, which a
-    damp sample may come to once its water is taken off."""
+    """Stated figures of the basis elements and of co-products that the buyer pays for; at most the whole,
+    which figures of a moist sample could exceed after conversion to dry."""
     figures = dry_analytes(supply.composition, supply.moisture_ppb)
     paid = dict.fromkeys((*BASIS_ELEMENTS[basis], *(bid.analyte for bid in requirement.co_products)))
     return tuple(
@@ -75,7 +76,7 @@ def stated_of(
 def demands_of(
     requirement: RequirementTerms, form: ProductForm, rule_set: RuleSet
 ) -> AgreedDemands | UnsetType:
-    """What the eligibility of every match of it rests on with that form, beside its assay."""
+    """The demands on which eligibility for that form depends, besides the assay."""
     if rule_set.demands_agreed is not True:
         return UNSET
     full = rule_set.demands_in_full is True
@@ -109,7 +110,8 @@ def _stated(share_ppb: int | None) -> int | UnsetType:
 
 
 def co_products_counted(lines: Iterable[PriceTerm]) -> Iterator[CoProductBid]:
-    """What the cut has counted, by the figures of its line: the buyer may have amended its bid since."""
+    """Co-products as counted at the cut, from the figures of their line, since the buyer may have amended its
+    bid since."""
     for line in lines:
         if line.kind != "co_product":
             continue
@@ -136,7 +138,8 @@ def matched_horizon(sold: TermHorizon | None, bought: TermHorizon | None) -> Ter
 
 
 def _index(horizon: TermHorizon, inputs: MarketInputs) -> MatchedIndex | None:
-    """None where the reference price cannot be counted per kg of element or magnet."""
+    """The index of a term match; None if its reference price cannot be converted per kg of element or
+    magnet."""
     recorded = inputs.references.get(horizon.index)
     if recorded is None:
         return None

@@ -1,4 +1,4 @@
-"""Matches after they are struck: answers stay sealed until both sides gave theirs or the time is over."""
+"""Matches after a round: answers stay sealed until both sides have answered or the time is over."""
 
 from typing import Literal
 from uuid import UUID
@@ -35,7 +35,7 @@ SIDES: tuple[Side, ...] = ("seller", "buyer")
 
 
 class MatchGround(Struct, frozen=True, kw_only=True):
-    """What a match was struck on, for the contract that follows: both orders, and its whole waterfall."""
+    """The basis of a match, for its contract: both orders, and its whole waterfall."""
 
     supply: SupplyTerms
     requirement: RequirementTerms
@@ -46,10 +46,8 @@ class MatchGround(Struct, frozen=True, kw_only=True):
 
 
 class MatchState(Struct, frozen=True, kw_only=True):
-    """`match` as it stands, or as it stood when it was decided; `ground` of those that are open.
-
-    `suspended`: of its parties those whose membership of the market is.
-    """
+    """`match` in its current or final state; `ground` only for open ones. `suspended`: the parties whose
+    membership of the market is suspended."""
 
     lane: int
     match: OpenMatch | None
@@ -59,7 +57,7 @@ class MatchState(Struct, frozen=True, kw_only=True):
 
 
 class AnswerMatch(Struct, frozen=True, kw_only=True):
-    """The side follows from the caller's organisation; a decline names its reason."""
+    """The side follows from the caller's organisation; a decline states its reason."""
 
     caller: Caller
     match: UUID
@@ -75,10 +73,8 @@ class LapseMatch(Struct, frozen=True, kw_only=True):
 
 
 def answer(state: MatchState, argument: AnswerMatch, moment: Moment) -> Decision:
-    """The last answer that is needed decides the match. To anyone but its parties it does not exist.
-
-    Raises Refusals.
-    """
+    """Answers a match; the last required answer decides it. For anyone but its parties the match does not
+    exist. Raises Refusals."""
     refuse(role_refusals(argument.caller, "trader"))
     match = state.match
     side = None if match is None else side_of(match, argument.caller.organisation)
@@ -116,9 +112,10 @@ def answer(state: MatchState, argument: AnswerMatch, moment: Moment) -> Decision
 
 
 def lapse(state: MatchState, argument: LapseMatch, moment: Moment) -> Decision:
-    """Declined when a sealed decline was in, else lapsed through the silent sides. Raises Refusals.
+    """Ends a match: declined if there is a sealed decline, else lapsed because of the silent sides. Raises
+    Refusals.
 
-    A side whose confirmation would have been refused, since a party is suspended, did not let it lapse.
+    A side whose confirmation would have been refused, since a party is suspended, does not count as silent.
     """
     refuse(role_refusals(argument.caller, "operator"))
     match = state.match
@@ -144,9 +141,10 @@ def lapse(state: MatchState, argument: LapseMatch, moment: Moment) -> Decision:
 
 
 def _barred(state: MatchState, match: OpenMatch, side: Side) -> bool:
-    """Whether it may not confirm: it is suspended, or the other is and this answer would decide the match.
+    """Whether the side may not confirm: it is suspended, or the other is and this answer would decide the
+    match.
 
-    Who is not suspended may confirm first: then it is not through its silence that a match lapses.
+    A side that is not suspended may confirm first, so that a lapse is not because of its silence.
     """
     organisation = match.seller if side == "seller" else match.buyer
     decides = silent_sides(match) == (side,)
@@ -168,7 +166,7 @@ def answer_of(match: OpenMatch, side: Side) -> Literal["confirmed", "declined"] 
 
 
 def silent_sides(match: OpenMatch) -> tuple[Side, ...]:
-    """The sides whose answer is needed and not in."""
+    """The sides whose required answer is missing."""
     return tuple(side for side in SIDES if must_answer(match, side) and answer_of(match, side) is None)
 
 
@@ -179,7 +177,7 @@ def with_answer(match: OpenMatch, side: Side, argument: AnswerMatch) -> OpenMatc
 
 
 def decision_of(match: OpenMatch, ground: MatchGround | None) -> MatchConfirmed | MatchDeclined:
-    """What the answers come to; without `ground` a confirmation has no contract."""
+    """The result of the answers; without `ground`, a confirmation leads to no contract."""
     struck = match.struck
     declined_by = tuple(side for side in SIDES if answer_of(match, side) == "declined")
     if not declined_by:

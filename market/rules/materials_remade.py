@@ -1,8 +1,8 @@
-"""Facts of passports decided again from what stood before them: each has to be what its rule makes of it.
+"""Decides facts of passports again from the state before them; each has to equal its rule's result.
 
-What other streams and lanes say is taken as the fact says it: that the site stood and worked at the stage,
-in which country it lies, that receivers exist, that the days of a lot follow each other, that nobody had
-bought what was used or given away. Who acted is the event's actor.
+What other streams and lanes contain is assumed as the fact implies it: that the site existed and worked at
+the stage, its country, that receivers exist, that the days of a lot are in order, that nobody had bought what
+was used or given away. The caller is the event's actor.
 """
 
 from collections.abc import Mapping

@@ -1,6 +1,6 @@
-"""What the order of a match stated of its lot, beside what the lot that leaves under its contract shows.
+"""Compares what the order of a match stated about its lot with what the shipped lot proves.
 
-P was struck with what the order stated, whether this buyer paid for it or not, and no delivery moves it.
+P was computed with what the order stated, whether this buyer paid for it or not, and no delivery changes it.
 """
 
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ _G_PER_KG = 1_000
 def offered_cautions(
     offered: SupplyTerms, shown: DeliveryEvidence, *, with_passport: bool = False
 ) -> Iterator[Caution]:
-    """Pointers are into the shipment. What it leaves out the passport shows that goes with it."""
+    """Pointers are into the shipment. What the shipment does not state is taken from its passport."""
     for told, pointer in (
         *_recycled(offered.recycled, shown.recycled),
         *_origin(offered, shown),

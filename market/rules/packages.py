@@ -1,4 +1,4 @@
-"""How far orders can be divided: whole packages, least quantities, least parcels; in exact proportions.
+"""Divisibility of orders: whole packages, minimum quantities, minimum parcels; in exact fractions.
 
 A package carries `package_g` grams of basis, a fraction; any number of packages carries the whole grams of
 that many, rounded down.

@@ -1,4 +1,4 @@
-"""A passport as its facts have made it: the fold that tables, replay and audit share."""
+"""The state of a passport: a pure fold of its facts, the same for tables, replay and audit."""
 
 from datetime import datetime
 from typing import Literal, assert_never
@@ -25,7 +25,7 @@ PassportStatus = Literal["live", "consumed", "retired"]
 
 
 class LotParties(Struct, frozen=True, kw_only=True):
-    """Who has to do with a lot: `organisation` states, `owner` has title, `holder` has the goods."""
+    """The parties of a lot: `organisation` issues its passport, `owner` has title, `holder` has the goods."""
 
     organisation: UUID
     owner: UUID
@@ -37,7 +37,7 @@ class LotParties(Struct, frozen=True, kw_only=True):
 
 
 Lots = dict[UUID, LotParties]
-"""By passport, of all those of one lane."""
+"""The parties by passport, for all passports of a lane."""
 
 
 class PassportNote(Struct, frozen=True, kw_only=True):
@@ -48,11 +48,11 @@ class PassportNote(Struct, frozen=True, kw_only=True):
 
 
 class Received(Struct, frozen=True, kw_only=True):
-    """What deliveries brought of a lot, as moist as its passport says.
+    """What deliveries brought of a lot, at its passport's moisture.
 
-    `short_g` of it, in all, never came to who has title. `open_g` of that `seller`, which had the lot from
-    `since` on, may still bring; `deliveries` are those that the passport has followed, of those before the
-    first that told what it brought only the last.
+    `short_g` in all never reached the owner. Of that, `seller`, which had the lot from `since` on, may still
+    deliver `open_g`; `deliveries` are those that the passport has followed; of those before the first with a
+    received mass only the last.
     """
 
     short_g: int
@@ -63,20 +63,18 @@ class Received(Struct, frozen=True, kw_only=True):
 
 
 class Proposed(Struct, frozen=True, kw_only=True):
-    """A correction that waits for the word of who has title; `event` has made it."""
+    """A correction that waits for the owner's acknowledgement; `event` stated it."""
 
     event: UUID
     content: PassportContent
 
 
 class Passport(LotParties, frozen=True, kw_only=True):
-    """`content` is the corrected view; `stated_by` the event that said it.
-
-    `drawn_by`: the first transformation; `delivery`: the last one that it followed; `notes` in order;
-    `awaited`: who has got title or goods outside a delivery, and has neither said so nor made anything of it;
-    `received`: since a delivery has told what it brought; `proposed`: the newest correction that waits;
-    `went_back`: deliveries whose return it has followed.
-    """
+    """`content` is the corrected view; `stated_by` the event that stated it. `drawn_by`: the first
+    transformation; `delivery`: the last one that it followed; `notes` in order; `awaited`: who got title or
+    goods outside a delivery, and has neither acknowledged nor used the lot; `received`: set once a delivery
+    stated its received mass; `proposed`: the newest waiting correction; `went_back`: deliveries whose return
+    it has followed."""
 
     passport: UUID
     content: PassportContent
@@ -103,7 +101,7 @@ class Passport(LotParties, frozen=True, kw_only=True):
 
     @property
     def open_g(self) -> int:
-        """What was short of it and may still come."""
+        """What was short and may still be delivered."""
         return 0 if self.received is UNSET else self.received.open_g
 
     @property

@@ -1,1 +1,1 @@
-"""A round: who fits whom, what a pair is worth, the best trades, their prices, and their certificate."""
+"""A round: eligible pairs, their values, the optimal trades, their prices and their certificate."""

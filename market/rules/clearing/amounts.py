@@ -1,8 +1,8 @@
 """What a buyer's bid adds to its limit for one supply: T, term by term, in micro-EUR per kg of basis.
 
 Every term is the buyer's own bid, rounded down once: nobody pays a part of a micro-EUR that it did not bid.
-Here are the figures alone, for every pair of a round; `pricing` says where they come from. What an agreement
-pays by the same formulas is in `contracts.rules.price_terms`.
+Here are only the amounts, for every pair of a round; `pricing` explains where they come from. The formulas
+shared with agreements are in `contracts.rules.price_terms`.
 """
 
 from collections.abc import Callable, Sequence
@@ -41,8 +41,8 @@ AMOUNT_UEUR_G_PER_KG_MAX = INTEGER_MAX * MICRO_G_PER_KG_PER_CENT
 class Amounts(NamedTuple):
     """The terms of an eligible pair in the order of a waterfall; their sum is T.
 
-    Between `carbon` and `rex` stand the parts of S that have a floor and a cap, and `sustainability` is what
-    these add or take; `strategic_project` is the part that no cap lowers.
+    The parts of S from `carbon` to `rex` have a common minimum and maximum, and `sustainability` is what
+    these add or subtract; `strategic_project` is a part without maximum.
     """
 
     form: int
@@ -59,7 +59,7 @@ class Amounts(NamedTuple):
 
     @property
     def sustainability_total(self) -> int:
-        """S, floor and cap applied."""
+        """S, with minimum and maximum applied."""
         clamped = self.carbon + self.recycled + self.certificates + self.origin + self.rex
         return clamped + self.sustainability + self.strategic_project
 
@@ -67,7 +67,8 @@ class Amounts(NamedTuple):
 def amounts(
     supply: SupplyOrder, requirement: RequirementOrder, facts: MarketFacts, delivery: Delivery
 ) -> Amounts:
-    """ValueError for a pair that cannot be eligible: a form not accepted, a supply without basis."""
+    """The terms of a pair. ValueError for a pair that cannot be eligible: a form that is not accepted, a
+    supply without basis."""
     reading = reading_of(supply.terms, facts.basis)
     profile = profile_of(requirement, facts)
     carbon = _carbon_ueur(supply, profile, reading, facts, delivery)
@@ -103,7 +104,7 @@ def amounts(
 def price_pair(
     supply: SupplyOrder, requirement: RequirementOrder, facts: MarketFacts, delivery: Delivery
 ) -> tuple[Amounts, int, int] | Ineligibility:
-    """Amounts, T and value of an eligible pair, or `value_out_of_range` beyond what a round can hold."""
+    """Amounts, T and value of an eligible pair, or `value_out_of_range` above the bounds of a round."""
     bid = amounts(supply, requirement, facts, delivery)
     term_total = sum(bid)
     worth = requirement.terms.limit.ueur_per_kg + term_total
@@ -133,7 +134,7 @@ def co_product_total(requirement: RequirementOrder, reading: Reading, facts: Mar
 
 
 def co_product_price(bid: CoProductBid, facts: MarketFacts) -> Fraction | int | None:
-    """Micro-EUR per kg of element: the bid's own, else that of its reference; None when it has none."""
+    """Micro-EUR per kg of element: the bid's own price, else its reference's; None if there is none."""
     if bid.price_ueur_per_kg is not None:
         return bid.price_ueur_per_kg
     recorded = facts.inputs.references.get(bid.reference_code or "")
@@ -172,7 +173,7 @@ def certificates_held(
 
 
 def concentrated_origins(supply: SupplyOrder, facts: MarketFacts) -> tuple[str, ...]:
-    """Listed countries through which it went, or may have gone by a stage that it leaves open."""
+    """Listed countries through which it went, or may have gone in a stage that is not stated."""
     if facts.inputs.concentrated is not None and unstated_of(supply, facts):
         return tuple(sorted(facts.inputs.concentrated.countries))
     return concentrated_steps(origin_of(supply.terms, facts.rule_set), facts)
@@ -202,7 +203,8 @@ def strategic_project_ueur(supply: SupplyOrder, requirement: RequirementOrder, f
 
 
 def most_of(reading: Reading) -> Callable[[str], int]:
-    """Analyte → the most it can be in the dry sample, ppb. KeyError without a figure."""
+    """Analyte → the highest possible share in the dry sample, ppb. KeyError for an analyte without a
+    figure."""
     return lambda analyte: reading.analytes[analyte].high_ppb
 
 

@@ -1,4 +1,5 @@
-"""What supplies' assays say of the analytes that somebody asks for, as columns; `readings` says it of one."""
+"""The assays of all supplies for the requested analytes, as columns; `readings` has the same for one
+supply."""
 
 from collections.abc import Collection
 from math import lcm
@@ -39,7 +40,7 @@ class AssayColumns:
         analytes: Collection[str],
         paid: Collection[str],
     ) -> None:
-        """`analytes` get a row; those of them that are `paid` a ratio."""
+        """`analytes` get a row; those of them in `paid` also a ratio."""
         elements = BASIS_ELEMENTS[basis]
         self.row = {analyte: place for place, analyte in enumerate(dict.fromkeys([*analytes, *elements]))}
         self._terms, self._basis, count = supplies.terms, basis, len(supplies)
@@ -59,11 +60,11 @@ class AssayColumns:
                 self.ratio_ppb[place] = np.minimum(ratio_ppb, INTEGER_MAX)
 
     def _exactly_dry(self, places: Int64s) -> list[Ratio]:
-        """What 0 kg stand for where that cannot be said."""
+        """Marks where 0 kg means unknown."""
         return [NOTHING if kg is None else kg for kg in self.per_basis_kg("dry", places)]
 
     def per_basis_kg(self, per: Denominator, places: Int64s | None = None) -> list[Ratio | None]:
-        """`kg_per_basis_kg` of every supply, or of those at `places`."""
+        """`kg_per_basis_kg` of every supply, or of those at indices `places`."""
         if places is None:
             places = np.arange(len(self._terms))
         elements, terms = BASIS_ELEMENTS[self._basis], [self._terms[place] for place in places.tolist()]

@@ -1,4 +1,4 @@
-"""What requirements pay by, in columns: read of a requirement when one of its trades is first told."""
+"""The price terms of requirements, as columns; a requirement is read when its first trade is recorded."""
 
 from collections.abc import Hashable, Mapping
 from typing import NamedTuple
@@ -17,7 +17,7 @@ NO_ROUTE = 0
 
 
 class Bids(NamedTuple):
-    """One entry a trade in each; penalties, co_products, route: numbers, the same for what is equal."""
+    """One entry per trade in each column; penalties, co_products, route: numbers, equal for equal terms."""
 
     carbon_cents_per_t: Int64s
     post_consumer_ueur_per_kg: Int64s

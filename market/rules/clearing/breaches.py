@@ -1,4 +1,4 @@
-"""What a certificate says that does not hold."""
+"""Statements of a certificate that are wrong."""
 
 from collections.abc import Iterator, Sequence
 
@@ -8,9 +8,9 @@ BREACHES_MAX = 100
 
 
 class Breach(Struct, frozen=True, kw_only=True):
-    """One thing in a certificate that does not hold: `field` in `section` is `found`, `rule` asks `required`.
+    """One wrong statement of a certificate: `field` in `section` is `found`, but `rule` requires `required`.
 
-    field: a path, as in `duals/3/rank_dual`; several of them where only together they cannot stand.
+    field: a path, as in `duals/3/rank_dual`; several paths if they only contradict each other.
     """
 
     section: str
@@ -25,7 +25,7 @@ class Breach(Struct, frozen=True, kw_only=True):
 
 
 class CertificateBroken(Exception):
-    """The record proves no round of this book. `breaches`: at most BREACHES_MAX, of one section."""
+    """The record does not prove a round of this book. `breaches`: at most BREACHES_MAX, of one section."""
 
     def __init__(self, breaches: Sequence[Breach]) -> None:
         super().__init__("; ".join(breach.sentence() for breach in breaches[:3]))
@@ -33,7 +33,7 @@ class CertificateBroken(Exception):
 
 
 def refuse(breaches: Iterator[Breach]) -> None:
-    """CertificateBroken with the first of them, if there is one."""
+    """Raises CertificateBroken with the first breaches, if there are any."""
     found = [breach for breach, _ in zip(breaches, range(BREACHES_MAX), strict=False)]
     if found:
         raise CertificateBroken(found)

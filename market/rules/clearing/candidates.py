@@ -1,4 +1,4 @@
-"""Pairs that could be eligible: same form, carriage known, windows that overlap; batch by batch."""
+"""Pairs that could be eligible: accepted form, known carriage, overlapping windows; in batches."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -26,7 +26,8 @@ Moments = tuple[Int64s, Int64s]
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Candidates:
-    """One entry a pair in each column, by node, then requirement: indices, and when papers may end.
+    """One entry per pair in each column, by node, then requirement: indices, and until when papers have to be
+    valid.
 
     node: a tranche of `supply`. way: of `Ways`. papers_until: microseconds since 1970.
     """
@@ -54,7 +55,8 @@ class Candidates:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Ways:
-    """How requirements take supplies: one way for each requirement, form and country of the seller's place.
+    """Ways in which requirements accept supplies: one per requirement, form and country of the seller's
+    place.
 
     Supplies of one form and country have a key; key k has the ways starts[k]:starts[k + 1], by requirement.
     differential, per_basis, per_product: micro-EUR per kg, what is added for the form, and carriage.
@@ -69,14 +71,14 @@ class Ways:
 
 
 def ways(supplies: Supplies, requirements: Sequence[RequirementOrder], fit: Mask) -> Ways:
-    """Of the requirements that are fit."""
+    """The ways of the fit requirements."""
     keys = numbers()
     of_supply = zip(supplies.form, supplies.country, strict=True)
     key_of_supply = int64s(map(keys.__getitem__, of_supply), len(supplies))
     found: list[list[tuple[int, int, int, int]]] = [[] for _ in keys]
     for index in np.flatnonzero(fit).tolist():
         terms = requirements[index].terms
-        # the first of a form, and of a country, counts
+        # only the first row of a form, and of a country, counts
         legs = {leg.country: leg for leg in reversed(terms.carriage)} if terms.carriage else {}
         countries = {terms.place.country, *legs}
         for accepted in {form.form: form for form in reversed(terms.forms)}.values():
@@ -106,8 +108,8 @@ def batches(
 ) -> Iterator[Candidates]:
     """The pairs of fit nodes, about BATCH_PAIRS at a time; none twice.
 
-    Nodes of one key and window meet the same requirements: whose windows overlap is asked once for them all,
-    as far as they have about MET_AT_ONCE pairs together. wanted: the `window_moments` of the requirements.
+    Nodes with equal key and window meet the same requirements: the overlap of windows is computed once for
+    all of them, for about MET_AT_ONCE pairs at a time. wanted: the `window_moments` of the requirements.
     """
     overlap = _Windows(nodes, supplies, requirements, wanted, facts)
     key = known.key_of_supply[nodes.supply[fit]]
@@ -205,7 +207,7 @@ class _Windows:
         count = len(requirements)
         self._first, self._last = wanted
         days = int64s([order.terms.overlap_min_days for order in requirements], count)
-        # an overlap has to have some length even where no least is asked for
+        # an overlap has to have some length even if no minimum is required
         self._least = np.maximum(days * MICROSECONDS_PER_DAY, 1)
 
     def codes(self, node: Int64s, key: Int64s) -> Int64s:

@@ -1,4 +1,4 @@
-"""What bids pay for emissions below the benchmark, for many pairs, and what a waterfall shows of it."""
+"""The carbon term for many pairs, and the figures that a waterfall shows for it."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -106,7 +106,7 @@ class Carbon:
         return np.where(counts, self._declared.take(supply), self._silent.take(supply))
 
     def _kg(self, places: Int64s) -> Iterator[Ratio | None]:
-        """Kilograms of the benchmark's unit per basis kg of each supply; None where that cannot be said."""
+        """Kilograms of the benchmark's unit per basis kg of each supply; None if unknown."""
         units = _units(self._facts)
         kg = {unit: self._assays.per_basis_kg(unit, places) for unit in set(units.values())}
         for index, place in enumerate(places.tolist()):
@@ -114,7 +114,7 @@ class Carbon:
             yield None if unit is None else kg[unit][index]
 
     def _rough_kg(self) -> Floats:
-        """`_kg` of every supply, about; NaN for None."""
+        """`_kg` of every supply, approximately; NaN for None."""
         forms, which = alike(self._forms)
         units = _units(self._facts)
         of_form = [units.get(form) for form in forms]
@@ -135,9 +135,9 @@ def _units(facts: MarketFacts) -> dict[ProductForm, Denominator]:
 
 
 def _gains_g_ppb(supplies: Supplies, facts: MarketFacts) -> NDArray[Any]:
-    """Below the benchmark: by the declared footprint, and by silence; [2, n], 0 without a benchmark.
+    """Grams below the benchmark, with the declared footprint and without any; [2, n], 0 without a benchmark.
 
-    What `effective_g_ppb` says of each; int64, or Python's integers where benchmarks are beyond that.
+    As `effective_g_ppb` for each; int64, or Python integers if benchmarks exceed that.
     """
     benchmarks = {each.form: each for each in reversed(facts.rule_set.benchmarks)}
     forms, which = alike(supplies.form)

@@ -1,8 +1,8 @@
-"""A round checked from its book and its own record, without a solver.
+"""Checks a round from its book and its own record, without a solver.
 
-What a solver finds (trades, duals, removals) is read from the evidence and proved in integers; all else
-(edges, effective capacities, bounds, prices, cents, products, hashes) is computed again. The answer is the
-record that the round must have, draft by draft.
+What a solver finds (trades, duals, removals) is read from the evidence and proved in integers; everything
+else (edges, effective capacities, bounds, prices, cents, products, hashes) is computed again. The result is
+the record that the round must have, draft by draft.
 """
 
 import re
@@ -62,20 +62,20 @@ _DUAL_FIELDS = {
 _Entry = tuple[str, OrderDual]
 """What is recorded of a node, and its path in the record."""
 Again = Callable[[Posed, datetime], ClearedSection]
-"""Clears a section; whoever gives it has a solver."""
+"""A function that clears a section with a solver."""
 
 
 def expected_record(of: Round, facts: Sequence[Struct], again: Again | None = None) -> tuple[Draft, ...]:
     """The drafts that the round `of` must have recorded, if `facts` hold what proves it.
 
-    facts: of all its events, in order. CertificateBroken names what does not hold; whatever else the record
-    says differently from these drafts is wrong. That a tie-break after the first was needed takes a solver
-    to prove: such a record is broken here. ClearingImpossible where a completed round could not list its
+    facts: of all its events, in order. CertificateBroken names what is wrong; where the record differs from
+    these drafts otherwise, the record is wrong. Only a solver can prove that more than one tie-break was
+    needed: such a record counts as broken here. ClearingImpossible if a completed round could not list its
     sections.
 
-    That orders had to be left out, or to count with less than they brought, no proof without a solver shows:
-    `again` clears the sections that say so. Without it their gap bounds what it cost. Where buyers have
-    portfolio limits the gap bounds it in any case, since another machine may propose other quotas.
+    Only a solver can prove that orders had to be left out or reduced: `again` clears the sections that state
+    so. Without it, their gap bounds the cost. With portfolio limits only the gap bounds it in any case, since
+    another machine may propose other quotas.
     """
     completed = completed_of(facts)
     evidence = [fact for fact in facts if isinstance(fact, ClearingEvidence)]
@@ -138,12 +138,12 @@ def _proved(posed: Posed, record: RecordedSection, at: datetime) -> ClearedSecti
 
 
 def is_reduced(proof: Proof) -> bool:
-    """Whether an order was left out, or counts with less than it brought because no package fits its rest."""
+    """Whether an order was left out, or reduced because no package fits its rest."""
     return any(proof.removed) or any(proof.cut)
 
 
 def _otherwise(recorded: ClearedSection, solved: ClearedSection) -> Iterator[Breach]:
-    """Orders that the solver does not leave out or cut, or does; else trades that it does not find."""
+    """Orders that the solver leaves out or reduces differently; if none, trades that it does not find."""
     name, sellers = recorded.name, len(recorded.problem.supply)
     own, others = recorded.proof, solved.proof
     for found, wanted in ((own.removed, others.removed), (own.cut, others.cut)):
@@ -167,7 +167,8 @@ def _grams(cleared: ClearedSection) -> dict[tuple[int, int], int]:
 
 
 def _misplaced(posed: Posed, duals: Sequence[OrderDual]) -> Iterator[Breach]:
-    """Every order of the section once: sellers, then buyers, as the book has them at the cut."""
+    """Breaches unless every order of the section is listed once: sellers, then buyers, as in the book at the
+    cut."""
     section = posed.section
     wanted: list[dict[str, Any]] = [
         {"order": node.order.order, "tranche": node.tranche, "side": "seller"} for node in section.sellers
@@ -190,7 +191,8 @@ def _entries(duals: Sequence[OrderDual]) -> list[_Entry]:
 def _removed_and_cut(
     nodes: Sequence[_Entry], sellers: int, waterfalls: Sequence[ListedWaterfall]
 ) -> tuple[Reasons, Reasons]:
-    """Those that give a reason and trade nothing, and those that say no package fits their rest."""
+    """The orders that state a reason and trade nothing, and those that state that no package fits their
+    rest."""
     trading: set[tuple[object, ...]] = set()
     for fall in waterfalls:
         trading |= {
@@ -214,7 +216,8 @@ def _removed_and_cut(
 def _flow(
     posed: Posed, worth: Edges, buyer_of: Int64s, waterfalls: Sequence[ListedWaterfall], left: Int64s
 ) -> tuple[Int64s, dict[int, int]]:
-    """Grams on each edge of `worth` that is left, and which waterfall says so; buyer_of: of each node."""
+    """Grams on each remaining edge of `worth`, and the waterfall that states them; buyer_of: the buyer of
+    each node."""
     edge_of = _edge_finder(posed, worth, buyer_of, left)
     flow = np.zeros(len(left), dtype=np.int64)
     of_edge: dict[int, int] = {}
@@ -257,7 +260,8 @@ def _edge_finder(
 
 
 class _Columns:
-    """The duals of a section as arrays. CertificateBroken names every entry that is no integer in range."""
+    """The duals of a section as arrays. CertificateBroken names every entry that is not an integer in
+    range."""
 
     def __init__(self, posed: Posed, nodes: Sequence[_Entry]) -> None:
         self._name = posed.section.name
@@ -276,7 +280,7 @@ class _Columns:
         return column[: self._sellers], column[self._sellers :]
 
     def solution(self, flow: Int64s, value: Int64s, *, unique: bool) -> Solution:
-        """`unique` is what the record says; `verify` finds whether it is so."""
+        """`unique` is as recorded; `verify` checks it."""
         dual, rank = self.sides("dual_ueur_per_kg"), self.sides("rank_dual")
         tiebreak = self.sides("tiebreak_dual")
         return Solution(
@@ -355,7 +359,8 @@ def _reason_breaches(posed: Posed, nodes: Sequence[_Entry], quotas: Quotas | Non
 def _bound_breaches(
     posed: Posed, proof: Proof, quotas: Quotas | None, result: SectionResult
 ) -> Iterator[Breach]:
-    """Both bounds hold on every edge and are what the result says; nothing removed or cut, nothing lost."""
+    """Breaches unless both bounds hold on every edge and equal the result's, and nothing is lost if no order
+    is removed or reduced."""
     name, section = posed.section.name, posed.section
     plain = plain_problem(posed) if quotas is None else plain_bound(posed, quotas.multipliers)
     whole = (

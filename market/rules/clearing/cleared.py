@@ -1,6 +1,7 @@
-"""A section's result out of what proves it: effective capacities, bounds, prices and trades; no solver.
+"""Computes a section's result from its proof: effective capacities, bounds, prices and trades; needs no
+solver.
 
-A solver finds a `Proof`, a certificate carries one; either way the same section comes of it.
+A solver finds a `Proof`, and a certificate contains one; both give the same section.
 """
 
 from collections.abc import Iterator, Sequence
@@ -41,13 +42,11 @@ from market.rules.optimum.problem import (
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Proof:
-    """What proves a section. `relaxed` is the problem of try `tries` with every edge and whole capacities.
-
-    relaxed_dual and plain_dual prove the bounds with S as bid and with S = 0. `removed`: the orders without
-    part in the final problem, and why; `cut`: those that count with what they trade, as no package fits
-    their rest. `solution`: flow and duals of the edges that are left. `bound`: what the bounds are of, where
-    buyers are split into quotas; None: of `relaxed`.
-    """
+    """The proof of a section. `relaxed` is the problem of attempt `tries` with every edge and whole
+    capacities. relaxed_dual and plain_dual prove the bounds with S as bid and with S = 0. `removed`: orders
+    that are not in the final problem, and why; `cut`: orders reduced to what they trade, as no package fits
+    their rest. `solution`: flow and duals of the remaining edges. `bound`: the problem of the bounds, if
+    buyers are split into quotas; None: `relaxed`."""
 
     tries: int
     relaxed: Problem
@@ -72,11 +71,12 @@ class Proof:
 
 
 class Trade(NamedTuple):
-    """One edge with flow, in grams and micro-EUR per basis kg; `remainder` is what rounding to cents left.
+    """One edge with flow, in grams and micro-EUR per basis kg; `remainder` is the remainder of rounding to
+    cents.
 
-    seller_index, buyer_index: in the section. term_total is T, value limit + T − ask with S as it is bid;
-    premium is what the buyer's portfolio limits add to it. packages: whole ones; grams of basis where the
-    product is not packed.
+    seller_index, buyer_index: in the section. term_total is T; value is limit + T − ask with S as bid;
+    premium is what the buyer's portfolio limits add to it. packages: number of whole packages; grams of basis
+    if the product is not packed.
     """
 
     seller: SellerNode
@@ -108,7 +108,7 @@ def chosen(column: Any, mask: Sequence[bool]) -> Any:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Trades:
-    """Trades by column, an entry a trade in each; one after the other they are `Trade`s."""
+    """Trades as columns, one entry per trade; iterating gives `Trade`s."""
 
     seller: Sequence[SellerNode]
     buyer: Sequence[BuyerNode]
@@ -149,9 +149,10 @@ class Trades:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class ClearedSection:
-    """A section with its trades. `problem` is the final one, with effective capacities; `held` says why.
+    """A section with its trades. `problem` is the final one, with effective capacities; `held`: the reasons
+    for these.
 
-    quotas: what the section was split by where buyers have portfolio limits; `posed` is then the split one.
+    quotas: the split of the section, if buyers have portfolio limits; `posed` is then the split one.
     """
 
     posed: Posed
@@ -166,12 +167,12 @@ class ClearedSection:
 
     @property
     def whole(self) -> Posed:
-        """The section with its buyers as the book has them."""
+        """The section with its buyers as in the book, before the split."""
         return self.posed if self.quotas is None else self.quotas.whole
 
     @property
     def welfare(self) -> int:
-        """Of the trades at their own values, without premiums."""
+        """The welfare of the trades at their own values, without premiums."""
         return self.solution.welfare - exact_dot(self.trades.premium, self.trades.quantity_g)
 
     @property
@@ -184,17 +185,20 @@ class ClearedSection:
 
 
 def dual_total(problem: Problem, dual: Sides) -> int:
-    """Σ supply · u + Σ demand · v: no flow of the problem is worth more where u + v covers every edge."""
+    """Σ supply · u + Σ demand · v: an upper bound of the problem's flows, if u + v is at least the value of
+    every edge."""
     return exact_dot(problem.supply, dual[0]) + exact_dot(problem.demand, dual[1])
 
 
 def left_problem(proof: Proof) -> Problem:
-    """What the proof's solution has to be best of: without the orders that were removed, others cut."""
+    """The problem of which the proof's solution has to be the optimum: without the removed orders, others
+    reduced."""
     return with_effective(without_removed(proof.relaxed, proof.removed), proof.solution, proof.cut)
 
 
 def final_problem(posed: Posed, proof: Proof, left: Problem) -> tuple[Problem, Reasons]:
-    """What prices are made from: orders whose rest is below the tolerance count as filled, as is told.
+    """The problem that determines prices: orders whose rest is below the tolerance count as filled, which is
+    recorded.
 
     left: the proof's `left_problem`.
     """
@@ -205,9 +209,10 @@ def final_problem(posed: Posed, proof: Proof, left: Problem) -> tuple[Problem, R
 def priced(
     posed: Posed, proof: Proof, at: datetime, quotas: Quotas | None = None, left: Problem | None = None
 ) -> ClearedSection:
-    """Effective capacities, bounds, prices and trades of a proof that stands; `at`: the cut.
+    """Effective capacities, bounds, prices and trades of a valid proof; `at`: the cut.
 
-    left: its `left_problem`, where that is at hand. AssignmentError or AssertionError when it does not stand.
+    left: its `left_problem`, if already computed. AssignmentError or AssertionError when the proof is
+    invalid.
     """
     problem, held = final_problem(posed, proof, left or left_problem(proof))
     bounds = price_bounds(problem, proof.solution)
@@ -231,7 +236,7 @@ def priced(
 def _trades(
     posed: Posed, worth: Edges, left: Int64s, flow: Int64s, chosen: Surpluses, at: datetime
 ) -> Trades:
-    """Both sides' price and amount are computed apart and have to be the same integers."""
+    """Price and amount of both sides are computed separately and have to be equal."""
     section, pairs = posed.section, posed.section.pairs
     traded = used_edges(flow)
     edge = left[traded]
@@ -272,7 +277,7 @@ def _trades(
 
 
 def cents_of(quantity_g: Int64s, price_ueur_per_kg: Int64s) -> tuple[Int64s, Int64s]:
-    """`amount_cents` of each: cents, and what rounding left."""
+    """`amount_cents` of each: cents and remainder."""
     if int(quantity_g.max(initial=0)) * int(np.abs(price_ueur_per_kg).max(initial=0)) >= GUARD:
         pairs = rows((quantity_g, price_ueur_per_kg))
         exactly = np.array([amount_cents(grams, price) for grams, price in pairs], dtype=np.int64)

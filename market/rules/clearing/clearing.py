@@ -1,4 +1,5 @@
-"""A round: the book at its cut goes in, trades with prices and proof come out, the same everywhere."""
+"""A round: a pure function from the book at its cut to trades with prices and proof, with the same bytes on
+every machine."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -35,20 +36,21 @@ __all__ = [
 
 REASON_TEXT_MAX = 200
 SOLVER_GAVE_UP = "solver_gave_up"
-"""Code of a round whose matcher got no result in time: of that machine, not of the round."""
+"""Code of a round for which the matcher's machine got no result in time; another machine may get one."""
 
 
 def clear(book: Book, plan: Recorded, *, sustainability: bool = True) -> Clearing:
     """Clear the book as it stands at `plan`; `sustainability` False: as if every S were 0 (what-if only).
 
-    ValueError when the book does not stand exactly at the plan. ClearingImpossible when there is no result.
+    ValueError when the book is not exactly at the plan's position. ClearingImpossible when there is no
+    result.
     """
     found = posed_round(book, plan)
     return Clearing(found, tuple(_sections(found, sustainability=sustainability)))
 
 
 def conclude(book: Book, plan: Recorded) -> tuple[Draft, ...]:
-    """`concluded` at once, decoded; where the record would refuse a part of it, the round is abandoned."""
+    """All drafts of `concluded`, decoded; if the record would refuse one of them, the round is abandoned."""
     try:
         return tuple(map(decoded, concluded(book, plan)))
     except Unrecordable as found:
@@ -58,13 +60,13 @@ def conclude(book: Book, plan: Recorded) -> tuple[Draft, ...]:
 def concluded(book: Book, plan: Recorded) -> Iterator[WrittenDraft]:
     """Everything the matcher appends for a plan: the round's result, or ClearingAbandoned with the reason.
 
-    Draft after draft: whoever passes them on does not need the memory for all. Ids, salts and times derive
-    from the plan: every repeat gives the same bytes. ValueError as for `clear`.
+    A generator, so that not all drafts are in memory at once. Ids, salts and times derive from the plan, so
+    every repeat gives the same bytes. ValueError as in `clear`.
     """
     try:
         found = posed_round(book, plan)
         sections = _sections(found)
-        # their pairs are let go with the last section
+        # frees their pairs with the last section
         found = replace(found, horizons=())
         yield from written_drafts(found, sections)
     except ClearingImpossible as impossible:
@@ -84,8 +86,8 @@ def abandonment(plan: Recorded, code: str, reason: str) -> Draft:
 
 
 def unrecordable(plan: Recorded, found: Unrecordable) -> Draft:
-    """The end of a round of which a fact cannot be recorded: its market trades on, which a stopped lane does
-    not."""
+    """Ends a round of which a fact cannot be recorded: the market can go on trading, while a stopped lane
+    could not."""
     code: ImpossibleCode = "unrecordable"
     return abandonment(plan, code, str(found)[:REASON_TEXT_MAX])
 

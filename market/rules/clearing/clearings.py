@@ -1,4 +1,4 @@
-"""Clearing plans: when a round may be cut, when one is given up, and when a market is halted."""
+"""Clearing plans: when a round may be planned or abandoned, and halting a market."""
 
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -34,7 +34,8 @@ HALTED: Final = "market_halted"
 
 
 class PlanState(Struct, frozen=True, kw_only=True):
-    """`last_time` is of the lane's newest event, `last_cut_time` of the newest plan; `plan` the open one."""
+    """`last_time` is the time of the lane's newest event, `last_cut_time` that of the newest plan; `plan` is
+    the open one."""
 
     market: UUID
     lane: int
@@ -48,7 +49,7 @@ class PlanState(Struct, frozen=True, kw_only=True):
 
 
 class PlanClearing(Struct, frozen=True, kw_only=True):
-    """`announced_at` is when a round on demand was announced to members, where the market asks for notice."""
+    """`announced_at`: when a round on demand was announced to members, if the market requires notice."""
 
     caller: Caller
     trigger: Literal["interval", "demand"]
@@ -73,7 +74,7 @@ class ResumeMarket(Struct, frozen=True, kw_only=True):
 
 
 def plan(state: PlanState | None, argument: PlanClearing, moment: Moment) -> Decision:
-    """The fact's position becomes the cut; its time is never before an event of the lane.
+    """Plans a round: the fact's position becomes the cut; its time is not before any event of the lane.
 
     Raises Refusals.
     """
@@ -121,7 +122,7 @@ def abandon(state: PlanState | None, argument: AbandonClearing, moment: Moment) 
 
 
 def halt(state: PlanState | None, argument: HaltMarket, moment: Moment) -> Decision:
-    """An open round is abandoned with it: what was computed meanwhile is not recorded. Raises Refusals."""
+    """Halts the market and abandons an open round: its results are not recorded. Raises Refusals."""
     del moment
     if state is None:
         raise MarketUnknown
@@ -150,7 +151,8 @@ def resume(state: PlanState | None, argument: ResumeMarket, moment: Moment) -> D
 
 
 def _interval_refusals(state: PlanState, argument: PlanClearing, now: datetime) -> list[Refusal]:
-    """By the clock no sooner than the interval after the last cut; the jitter is the timer's."""
+    """A scheduled round is refused before the interval since the last cut is over; the timer adds the random
+    delay."""
     del argument
     if state.terms.clearing_interval_seconds == 0:
         return [OnDemandOnly()]

@@ -1,4 +1,4 @@
-"""Columns of what orders state: codes for words, bits for sets, slots for lists, microseconds for times."""
+"""Orders as numpy columns: codes for words, bits for sets, slots for lists, microseconds for times."""
 
 from collections import defaultdict
 from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence
@@ -30,7 +30,7 @@ def microseconds(moment: datetime) -> int:
 
 
 def int64s(values: Iterable[int], count: int) -> Int64s:
-    """Of a list in three quarters of the time that a generator takes."""
+    """An int64 array; from a list it takes three quarters of the time of a generator."""
     return np.fromiter(values, np.int64, count)
 
 
@@ -53,18 +53,19 @@ def cells(table: Int64s, row: Int64s | int, place: Int64s) -> Int64s:
 
 
 def rows(columns: Sequence[Places]) -> Iterator[tuple[int, ...]]:
-    """An entry of all columns after the other, in Python's integers; of so many rows only at a time."""
+    """Iterates over the rows of all columns as Python integers, converting a limited number of rows at a
+    time."""
     for start in range(0, len(columns[0]), ROWS_AT_ONCE):
         yield from zip(*(column[start : start + ROWS_AT_ONCE].tolist() for column in columns), strict=True)
 
 
 def numbers() -> "defaultdict[Any, int]":
-    """A number for each distinct key, in the order in which they are first asked for."""
+    """A mapping that numbers distinct keys in the order of their first use."""
     return defaultdict(count().__next__)
 
 
 class Codes:
-    """A number for each distinct word, in the order in which they were first seen."""
+    """Numbers distinct words in the order in which they were first seen."""
 
     def __init__(self) -> None:
         self.known: dict[Hashable, int] = numbers()
@@ -74,14 +75,15 @@ class Codes:
 
 
 def alike(values: Collection[Value]) -> tuple[list[Value], Int64s]:
-    """The distinct values, in the order in which they were first seen, and which of them each is."""
+    """The distinct values, in the order in which they were first seen, and the index of each entry among
+    them."""
     known = numbers()
     which = int64s(map(known.__getitem__, values), len(values))
     return list(known), which
 
 
 def alike_rows(*columns: Int64s) -> Int64s:
-    """A number for each entry, the same where all columns have the same; three columns at most."""
+    """A number per entry, equal for entries with equal values in all columns; at most three columns."""
     found = np.zeros(len(columns[0]), dtype=np.int64)
     for column in columns:
         distinct, place = np.unique(column, return_inverse=True)
@@ -101,7 +103,7 @@ def bit_words(sets: Sequence[Collection[str]], names: dict[str, int]) -> Int64s:
 
 
 def numbered(sets: Iterable[Collection[str]]) -> dict[str, int]:
-    """A place for each name that occurs."""
+    """An index for each name that occurs."""
     names: dict[str, int] = {}
     for members in sets:
         for name in members:
@@ -175,7 +177,7 @@ def among(keys: Int64s, ascending: Int64s) -> Mask:
 
 
 class Lookup:
-    """A table from integers to integers, read by column; `otherwise` for what it does not hold."""
+    """A table from integers to integers, read by column; `otherwise` for missing keys."""
 
     def __init__(self, table: dict[int, int], otherwise: int) -> None:
         self._keys = int64s(sorted(table), len(table))

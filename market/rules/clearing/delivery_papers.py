@@ -1,4 +1,5 @@
-"""What must hold until the end of delivery: certificates, footprints, waste permits and shipment consents."""
+"""Papers that have to be valid until the end of delivery: certificates, footprints, waste permits and
+shipment consents."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -38,7 +39,7 @@ def paper_reasons(
     at: datetime,
     until: datetime,
 ) -> Iterator[Ineligibility]:
-    """What speaks against the pair when papers have to be valid from `at` to `until`."""
+    """Reasons against the pair because of papers, which have to be valid from `at` to `until`."""
     for scheme in requirement.certificates_required:
         if not certified(supply, seller, scheme, at, until):
             yield Ineligibility(
@@ -57,8 +58,8 @@ def paper_reasons(
 def certified(
     supply: SupplyTerms, seller: Member, scheme: str, at: datetime, until: datetime
 ) -> tuple[str, ...]:
-    """What certifies the supply by this scheme from `at` to `until`: its site's certificates that it names,
-    and its passport."""
+    """The certificates of the supply in this scheme from `at` to `until`: those of its site that it names,
+    and its passport's."""
     held = tuple(map(str, sorted(_site_certificates(supply, seller, scheme, at, until))))
     evidence = supply.passport_evidence
     if evidence is not None and any(
@@ -136,10 +137,8 @@ def waste_papers_until(
 
 
 class _WastePapers(NamedTuple):
-    """Until when the buyer's site has each; None: it has none. A consent within one country never ends.
-
-    `any_route`: a permit, whatever routes it allows.
-    """
+    """Until when the buyer's site has each paper; None: it has none. Within one country no consent is needed.
+    `any_route`: a permit for any route."""
 
     permit: datetime | None
     consent: datetime | None

@@ -1,8 +1,8 @@
-"""The problem that a rounded flow is the best answer to: capacities cut where a price would not clear.
+"""The problem of which a rounded flow is the optimum: capacities are reduced where a price would not clear.
 
-Less flow on arcs that were tight stays proved by the same duals once an order that has a surplus, and trades
-less than it brought, counts with what it trades. So the certificate of a clearing with whole packages is
-the ordinary one, of the problem with these effective capacities.
+A flow reduced on tight arcs is still optimal by the same duals, once each order with a surplus that trades
+less than it offered is reduced to what it trades. So a clearing with whole packages has the ordinary
+certificate, of the problem with these effective capacities.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,11 +17,11 @@ from market.rules.optimum.problem import Bounds, Int64s, Mask, Problem, exact_do
 
 
 def effective(posed: Problem, solved: Solved, grams: Int64s) -> Stage:
-    """What is solved, with trades of `grams` (int64, by edge of `posed`) in place of its flow, proved.
+    """The solution with trades of `grams` (int64, by edge of `posed`) instead of its flow, and its proof.
 
-    `grams` uses only edges that the flow uses. An order with a dual on some level that trades less than its
-    capacity gets its fill as capacity; one that trades nothing loses its edges. AssertionError when the
-    result is not optimal for the problem that is left.
+    `grams` uses only edges that the flow uses. An order with a non-zero dual on some level that trades less
+    than its capacity gets what it trades as capacity; one that trades nothing loses its edges. AssertionError
+    when the result is not optimal for the remaining problem.
     """
     capacities, gone = _cut_sides(posed, solved, grams)
     left, edge = part_of(posed, edges_without(posed, solved.out | gone), *capacities)
@@ -34,7 +34,7 @@ def effective(posed: Problem, solved: Solved, grams: Int64s) -> Stage:
 
 
 def bounds_around(posed: Problem, solved: Solved, grams: Int64s, around: Touched) -> Bounds:
-    """`price_bounds` of what is effective, of the orders of these components alone."""
+    """`price_bounds` of the effective problem, only for the orders of these components."""
     capacities, gone = _cut_sides(posed, solved, grams)
     edges, places = around.edges, (around.sellers, around.buyers)
     out = solved.out | gone
@@ -57,7 +57,7 @@ def _cut_sides(posed: Problem, solved: Solved, grams: Int64s) -> tuple[tuple[Int
 
 
 def _claimed(problem: Problem, flow: Int64s, duals: Mapping[str, Int64s], gone: Sequence[Mask]) -> Solution:
-    """With these duals, but 0 of those that are gone."""
+    """The solution with these duals, and 0 for the orders that are out."""
     left = {
         name: np.where(without, 0, duals[name])
         for pair in DUALS

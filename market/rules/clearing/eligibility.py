@@ -1,4 +1,4 @@
-"""Who may trade with whom: every reason against a pair, with its figures; money comes after."""
+"""Eligibility: all reasons against a pair, with their figures; prices are not considered here."""
 
 from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
@@ -42,9 +42,9 @@ from market.rules.reliability import resting
 
 @dataclass(frozen=True, slots=True)
 class MarketFacts:
-    """What of a market's lane a pair is judged by, at one moment.
+    """The facts of a market's lane by which pairs are judged, at one moment.
 
-    `resting`: whose conditional orders meet nobody then.
+    `resting`: organisations whose orders subject to confirmation are not eligible at that moment.
     """
 
     basis: MarketBasis
@@ -60,7 +60,8 @@ class MarketFacts:
 class Delivery(NamedTuple):
     """`tranche` of the supply, delivered within `period`; papers have to be valid until `papers_until`.
 
-    That is the end of delivery; for a term order the end of its first contract year: papers get renewed.
+    That is the end of delivery; for a term order the end of its first contract year, since papers are
+    renewed.
     """
 
     tranche: int
@@ -82,16 +83,17 @@ def facts_of(book: Book, rule_set: RuleSet, at: datetime) -> MarketFacts:
 
 
 def rests(order: SupplyOrder | RequirementOrder, facts: MarketFacts) -> bool:
-    """Whether it is subject to confirmation by who declined too often: until it is firm it meets nobody."""
+    """Whether an order is ineligible because it is subject to confirmation and its owner had too many
+    failings."""
     return order.organisation in facts.resting and order.terms.commitment != "firm"
 
 
 def reasons(
     supply: SupplyOrder, requirement: RequirementOrder, facts: MarketFacts
 ) -> tuple[Ineligibility, ...]:
-    """All reasons against the pair, of the tranche that has fewest; empty when some tranche is eligible.
+    """All reasons against the pair, for the tranche with the fewest; empty when some tranche is eligible.
 
-    An exclusion says `not_available` and nothing else, as a membership that does not stand does.
+    A private exclusion gives only `not_available`, and so does a membership that is not active.
     """
     if not _available(supply, requirement, facts):
         return (Ineligibility(code="not_available"),)
@@ -107,7 +109,7 @@ def reasons(
 def eligible_deliveries(
     supply: SupplyOrder, requirement: RequirementOrder, facts: MarketFacts
 ) -> tuple[Delivery, ...]:
-    """The tranches against which nothing speaks, in order; the same answer as `reasons`."""
+    """The eligible tranches, in order; consistent with `reasons`."""
     possible = _deliveries_left(supply, requirement, facts.at)
     if not possible or not _available(supply, requirement, facts):
         return ()
@@ -137,7 +139,8 @@ def deliveries(supply: SupplyTerms, requirement: RequirementTerms, at: datetime)
 def _deliveries_left(
     supply: SupplyOrder, requirement: RequirementOrder, at: datetime
 ) -> tuple[Delivery, ...]:
-    """Without the tranches of which everything is held or sold; a term order has no tranches of its own."""
+    """The deliveries without tranches that are wholly held or sold; a term order has no tranches of its
+    own."""
     found = deliveries(supply.terms, requirement.terms, at)
     if not supply.tranche_committed_g or supply.terms.term is not None:
         return found
@@ -146,7 +149,7 @@ def _deliveries_left(
 
 
 def carriage_row(supply: SupplyTerms, requirement: RequirementTerms) -> Carriage | None:
-    """The buyer's own row for the country of the seller's named place."""
+    """The buyer's carriage row for the country of the seller's named place."""
     for row in requirement.carriage:
         if row.country == supply.place.country:
             return row
@@ -311,7 +314,8 @@ def _provenance_reasons(
 def _origin_reasons(
     supply: SupplyTerms, requirement: RequirementTerms, rule_set: RuleSet
 ) -> Iterator[Ineligibility]:
-    """Of a step before the last of a stage how much of the lot went through it, as its passport tells."""
+    """Reasons because of origin; for an earlier step of a stage, with the share of the lot that went through
+    it, as its passport states."""
     excluded = set(requirement.origins_excluded)
     stated = {step.country for step in supply.origin}
     for country in sorted(stated & excluded):
@@ -384,7 +388,7 @@ def _commercial_reasons(supply: SupplyOrder, requirement: RequirementOrder) -> I
 
 
 def seller_parcel_g(supply: SupplyTerms) -> int:
-    """The seller's least parcel in grams of basis, rounded up."""
+    """The seller's minimum parcel in grams of basis, rounded up."""
     return -(-supply.minimum_parcel_wet_g * supply.basis_g // supply.net_wet_g)
 
 

@@ -1,4 +1,4 @@
-"""What a round leaves behind so that it can be checked: hashes, derived ids, and evidence in parts."""
+"""The evidence of a round: hashes, derived ids, and evidence events in parts."""
 
 from bisect import bisect_right
 from collections import defaultdict
@@ -38,9 +38,9 @@ _uuids = msgspec.msgpack.Decoder(list[UUID])
 def fact_sha256(encoded_fact: bytes, salt: str) -> bytes:
     """SHA-256 of its event's salt (16 bytes) ‖ the canonical JSON of a fact.
 
-    These hashes are public: without the salt a limit could be guessed back from one.
+    These hashes are public: without the salt, a limit could be found from one by trying values.
     """
-    # a copy of what is hashed once is had faster than a new one, and the fact is not copied
+    # copying a hash object is faster than creating one, and the fact is not copied
     found = _NOTHING_HASHED.copy()
     found.update(bytes.fromhex(salt))
     found.update(encoded_fact)
@@ -71,7 +71,7 @@ def derived_id(plan: UUID, kind: str, *parts: bytes) -> UUID:
 
 
 class _Digests:
-    """SHA-256 of many that begin alike: what they share is hashed once."""
+    """SHA-256 of many inputs with a common beginning, which is hashed once."""
 
     def __init__(self, shared: bytes) -> None:
         self._shared = sha256(shared)
@@ -124,16 +124,16 @@ class DerivedSalts:
 
 
 def pair_bytes(supply: UUID, tranche: int, requirement: UUID) -> tuple[bytes, bytes, bytes]:
-    """What the derived ids of a pair's trade are made of."""
+    """The bytes from which the derived ids of a pair's trade are computed."""
     return supply.bytes, tranche.to_bytes(4, "big"), requirement.bytes
 
 
 class Evidence:
-    """What a round tells, entry by entry, in parts of PART_BYTES_MAX, each of one section.
+    """Collects a round's evidence, entry by entry, in parts of PART_BYTES_MAX, each of one section.
 
-    Premiums do not count towards that, so that rounds of before verify; only where with them a part would
-    hold more than PART_BYTES_HELD, which no record could, does another one begin earlier.
-    Entries are kept encoded: of a large round they take half of what they do as objects.
+    Premiums do not count towards that size, so that older rounds still verify; a new part begins earlier only
+    if with them it would exceed PART_BYTES_HELD, the limit of the record. Entries are kept encoded, which
+    takes half the memory of objects.
     """
 
     def __init__(self, market: UUID, plan: UUID, round_number: int) -> None:
@@ -152,9 +152,9 @@ class Evidence:
         lines: Iterable[Sequence[bytes]],
         premiums: Iterable[Sequence[Premium]],
     ) -> None:
-        """ListedWaterfalls, encoded, each with a hole for the places of its lines, and those lines."""
+        """Adds encoded ListedWaterfalls, each with a hole for the indices of its lines, and these lines."""
         entries, of_trade = list(listed), list(lines)
-        # as if a part held none of the lines: so many more fit for certain
+        # as if the part contained none of the lines yet: at least this many more fit
         sizes = [LISTED_BYTES_MAX + size + 1 for size in map(len, map(b",".join, of_trade))]
         paid = [len(encoded(each)) if each else 0 for each in premiums]
         ends = list(accumulate(sizes, initial=0))
@@ -192,7 +192,7 @@ class Evidence:
                 self._cut()
 
     def parts(self) -> Iterator[bytes]:
-        """The canonical JSON of each ClearingEvidence, when all is told."""
+        """The canonical JSON of each ClearingEvidence, after all entries were added."""
         self._cut()
         for number, (section, members) in enumerate(self._parts, start=1):
             part = _EncodedPart(

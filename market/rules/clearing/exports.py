@@ -1,4 +1,4 @@
-"""A book and a round's certificate as files: cleared and checked without any server."""
+"""Files of a book and of a round's certificate, which can be cleared and checked without a server."""
 
 from collections.abc import Iterator, Sequence
 from hashlib import sha256
@@ -25,24 +25,25 @@ BOOK_FORMAT = "lodestone-book-1"
 CERTIFICATE_FORMAT = "lodestone-certificate-1"
 PAPER_SALT = "0" * 32
 PAPER_LANE = 0
-"""A round on paper belongs to no lane; its salts hide nothing from whoever holds the book."""
+"""The lane number of a round computed from a file, which belongs to no lane; its salts are not secret to the
+holder of the book."""
 
 _encoder = msgspec.json.Encoder(order="deterministic")
 
 
 class NoRuleSet(Exception):
-    """The book has no rule set in effect at its last event: nothing says how to clear it."""
+    """The book has no rule set in effect at its last event, so it cannot be cleared."""
 
 
 class BookFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A market's book as it stood at `book.position`, in the words of the events; grams and micro-EUR."""
+    """A market's book at `book.position`, with the terms of the events; grams and micro-EUR."""
 
     format: Literal["lodestone-book-1"]
     book: Book
 
 
 class CertifiedFact(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A fact of a round with what its hashes are salted with; `data` is the fact's JSON."""
+    """A fact of a round with the salt of its hashes; `data` is the fact's JSON."""
 
     type: str
     id: UUID
@@ -51,7 +52,7 @@ class CertifiedFact(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class CertificateFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a round records, and the book it was computed from, by the SHA-256 of its canonical JSON."""
+    """What a round records, and the SHA-256 of the canonical JSON of its book."""
 
     format: Literal["lodestone-certificate-1"]
     book_sha256: Sha256Hex
@@ -59,14 +60,15 @@ class CertificateFile(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class Fault(Struct, frozen=True, kw_only=True):
-    """`field` of a certificate is not what the book asks for, or of a book not what a lane makes."""
+    """`field` of a certificate does not follow from the book, or `field` of a book is impossible in a
+    lane."""
 
     field: str
     sentence: str
 
 
 def book_faults(book: Book) -> Iterator[Fault]:
-    """Quantities and ids that no lane makes: nothing or less, more given away than there is, an id twice."""
+    """Impossible quantities and ids: zero or less, more traded than available, an id twice."""
     for place, orders in (("supplies", book.supplies), ("requirements", book.requirements)):
         for key, order in orders.items():
             path = f"/book/{place}/{key}"
@@ -102,7 +104,7 @@ def _quantities(order: SupplyOrder | RequirementOrder) -> Iterator[tuple[str, in
 def on_paper(book: Book) -> tuple[Book, Recorded]:
     """The book with the round that would be planned next, at the time of its last event.
 
-    NoRuleSet when nothing is in effect by then. The plan derives from market and position alone.
+    NoRuleSet when none is in effect then. The plan derives only from market and position.
     """
     rule_set = rule_set_at(book.rule_sets, book.last_time)
     if rule_set is None:
@@ -139,7 +141,7 @@ def on_paper(book: Book) -> tuple[Book, Recorded]:
 
 
 def certificate_of(book: Book, drafts: Sequence[Draft]) -> CertificateFile:
-    """The file of what `conclude` gave for the book on paper."""
+    """The certificate file of the result of `conclude` for the book."""
     return CertificateFile(
         format="lodestone-certificate-1",
         book_sha256=book_sha256(book),
@@ -154,9 +156,9 @@ def book_sha256(book: Book) -> str:
 
 
 def faults(book: Book, certificate: CertificateFile, facts: Sequence[Fact]) -> tuple[Fault, ...]:
-    """All that keeps the certificate from proving a round of the book; facts: its data, decoded.
+    """All reasons why the certificate does not prove a round of the book; facts: its data, decoded.
 
-    NoRuleSet and ClearingImpossible as for clearing the book.
+    NoRuleSet and ClearingImpossible as in clearing the book.
     """
     own = book_sha256(book)
     if certificate.book_sha256 != own:

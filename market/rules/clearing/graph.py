@@ -1,7 +1,8 @@
-"""The sections of a round: who stands in each, and every eligible pair with its price terms, in columns.
+"""The sections of a round: the orders in each, and every eligible pair with its price terms, as columns.
 
-A node on the sellers' side is one tranche of a supply (a term order is one node): what the second quarter
-delivers does not serve a window in the first. Nodes go by rank, id and tranche; pairs by seller, then buyer.
+A node on the sellers' side is one tranche of a supply (a term order is one node), since a delivery in the
+second quarter does not serve a window in the first. Nodes are sorted by rank, id and tranche; pairs by
+seller, then buyer.
 """
 
 from collections.abc import Iterable, Sequence
@@ -55,7 +56,7 @@ class BuyerNode(NamedTuple):
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Pairs:
-    """Eligible pairs of nodes, one entry a pair in each column, by seller, then buyer, none twice.
+    """Eligible pairs of nodes, one entry per pair in each column, by seller, then buyer, none twice.
 
     seller, buyer: int32[p], indices of nodes. term_total (T), sustainability (S) and value (limit + T − ask):
     int64[p], micro-EUR per basis kg, at most VALUE_UEUR_PER_KG_MAX per term. The terms one by one, and the
@@ -78,10 +79,10 @@ NO_PAIRS = Pairs(_NODES, _NODES, _MONEY, _MONEY, _MONEY)
 
 @dataclass(frozen=True, eq=False, slots=True)
 class HorizonBook:
-    """All orders of one horizon with what they have to give at the cut, and all eligible pairs.
+    """All orders of one horizon with their available quantities at the cut, and all eligible pairs.
 
-    seller_key, buyer_key: what names each node, as bytes: order id (16) ‖ tranche (4, big-endian); order id.
-    waterfalls: of the pairs; None where there are none.
+    seller_key, buyer_key: the key of each node, as bytes: order id (16) ‖ tranche (4, big-endian); order id.
+    waterfalls: of the pairs; None if there are none.
     """
 
     horizon: Horizon
@@ -98,11 +99,12 @@ class HorizonBook:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Section:
-    """One assignment. Pairs index its own sellers and buyers; in each some whole packages fit both sides.
+    """One assignment problem. Pairs index its own sellers and buyers; for each pair at least one whole
+    package fits both sides.
 
-    One entry a node: keys as in the HorizonBook, where each stands in it (seller_place, buyer_place: int64),
-    supply and demand, int64, grams, at least 1, and in `terms` how it may be divided. A supply is what the
-    whole packages of its tranche carry. packed: of the sellers, as at the cut.
+    One entry per node: keys as in the HorizonBook, the index there (seller_place, buyer_place: int64), supply
+    and demand (int64, grams, at least 1), and in `terms` how it may be divided. A supply is the content of
+    the whole packages of its tranche. packed: of the sellers, as at the cut.
     """
 
     name: str
@@ -126,7 +128,7 @@ class Section:
 class Edges:
     """Pairs worth trading: seller, buyer int32[e], value int64[e], pair: int32[e], in Section.pairs.
 
-    Values are at least 0, but those of buyers with portfolio limits, whose bids count together.
+    Values are at least 0, except for buyers with portfolio limits, whose bids count together.
     """
 
     seller: Int32s
@@ -136,7 +138,7 @@ class Edges:
 
 
 def horizons(book: Book, facts: MarketFacts) -> tuple[HorizonBook, ...]:
-    """Spot first, then term horizons by index and start year; without orders that have expired by then."""
+    """Spot first, then term horizons by index and start year; without expired orders."""
     supplies = _by_horizon(_standing(book.supplies.values(), facts))
     requirements = _by_horizon(_standing(book.requirements.values(), facts))
     found: list[Horizon] = [None, *sorted(h for h in supplies.keys() | requirements.keys() if h is not None)]
@@ -144,7 +146,8 @@ def horizons(book: Book, facts: MarketFacts) -> tuple[HorizonBook, ...]:
 
 
 def section_name(horizon: Horizon, part: Part) -> str:
-    """`spot-firm`, `term/<index>/<start year>-all`, …; a long index by the start of its SHA-256."""
+    """`spot-firm`, `term/<index>/<start year>-all`, …; a long index name is replaced by the start of its
+    SHA-256."""
     head = "spot"
     if horizon is not None:
         index, start_year = horizon
@@ -156,10 +159,8 @@ def section_name(horizon: Horizon, part: Part) -> str:
 def section(
     of: HorizonBook, part: Part, sellers_left_g: Sequence[int] | Int64s, buyers_left_g: Sequence[int] | Int64s
 ) -> Section:
-    """The firm orders alone, or all, with what is left of them; those with nothing left are not in it.
-
-    Nor is a tranche without one whole package.
-    """
+    """The firm orders alone, or all orders, with their remaining quantities; without orders with nothing left
+    and tranches with less than one package."""
     sellers_left, buyers_left = np.asarray(sellers_left_g, np.int64), np.asarray(buyers_left_g, np.int64)
     whole = of.packed.left(sellers_left)
     sellers = _in_part(of.of_sellers, part, whole)
@@ -207,10 +208,8 @@ def section(
 
 
 def edges(of: Section, *, with_sustainability: bool = True, limited: Mask | None = None) -> Edges:
-    """Pairs whose value is not negative, as it is bid or as it would be with S = 0.
-
-    And all pairs of the `limited` buyers: those that hold what they get to portfolio limits.
-    """
+    """Pairs whose value is not negative, with S as bid or with S = 0, and all pairs of the `limited` buyers,
+    which have portfolio limits."""
     pairs = of.pairs
     value = pairs.value if with_sustainability else pairs.value - pairs.sustainability
     kept = np.flatnonzero(value >= 0 if limited is None else (value >= 0) | limited[pairs.buyer])
@@ -225,7 +224,7 @@ def edges(of: Section, *, with_sustainability: bool = True, limited: Mask | None
 def delivery_of_each(
     sellers: Sequence[SellerNode], buyers: Sequence[BuyerNode], windows: tuple[Int64s, Int64s], at: datetime
 ) -> list[Delivery]:
-    """`delivery_between` of eligible pairs, reckoned once for all with the same NodeColumns.window."""
+    """`delivery_between` of eligible pairs, computed once for all with the same NodeColumns.window."""
     _, first, which = np.unique(alike_rows(*windows), return_index=True, return_inverse=True)
     known = [delivery_between(sellers[place], buyers[place], at) for place in first.tolist()]
     return [known[place] for place in which.tolist()]
@@ -246,7 +245,7 @@ def _in_part(nodes: NodeColumns, part: Part, left_g: Int64s) -> Mask:
 
 
 def _chosen(column: Integers, kept: Int64s) -> Integers:
-    """Entries at distinct places, ascending; the column itself where that is all of them."""
+    """The entries at distinct ascending indices; the column itself if these are all."""
     return column if len(kept) == len(column) else column[kept]
 
 
@@ -343,7 +342,7 @@ def _best_bids(pairs: Pairs, requirements: Sequence[RequirementOrder]) -> list[i
 
 
 def _within_credit_g(order: RequirementOrder, worth_ueur_per_kg: int) -> int:
-    """What the order has to ask for, no more than its credit pays for at the most it bids for anyone."""
+    """The quantity that the order demands, limited to what its credit can pay at its highest bid."""
     terms = order.terms
     if terms.payment != "credit" or terms.term is not None or worth_ueur_per_kg <= 0:
         return order.available_g
@@ -359,7 +358,8 @@ def _pairs(
     parties: Parties,
     facts: MarketFacts,
 ) -> tuple[Pairs, Waterfalls | None]:
-    """Pairs against which nothing speaks and whose figures a round can hold: what `reasons` says of one."""
+    """Eligible pairs whose figures are within the bounds of a round; consistent with `reasons` for one
+    pair."""
     if not len(read) or not requirements:
         return NO_PAIRS, None
     sellers_fit, buyers_fit = fit_orders(read, parties, facts.at)

@@ -1,15 +1,16 @@
-"""A clearing with whole packages, least parcels and least quantities, and how far it may be from the best.
+"""A clearing with whole packages, minimum parcels and minimum quantities, and a bound of its distance from
+the optimum.
 
     found = clear_whole(posed, terms)
     assert verify(found.problem, found.solution) == []
-    found.gap                    what the same orders could be worth more if they could be divided at will
+    found.gap                    how much more the same orders could be worth if they were divisible
 
 Solve, round to whole packages, drop the orders that trade less than their least quantity: first those that
 could not reach it if all others stood aside, then half of them at a time, those with the lowest fill first;
 solve again. Then cut what cannot trade out of the problem, and put dropped orders back as long as that is
-worth more. Every decision is one of integers that are unique, so the input's order, the solver and the
-machine do not matter. What stands is the optimum of the problem with the cuts that are listed, at its own
-prices; no accepted order is out of the money at those.
+worth more. Every decision compares unique integers, so it does not depend on the order of the input, the
+solver or the machine. The result is the optimum of the problem with the listed cuts, at its own prices; no
+accepted order loses at those prices.
 """
 
 from bisect import bisect_left

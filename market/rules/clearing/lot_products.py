@@ -1,4 +1,4 @@
-"""Grams of product of a round's trades: a lot's whole product, dealt out among what is sold of it."""
+"""Grams of product of a round's trades: a lot's product, divided among the trades of the lot."""
 
 from collections.abc import Sequence
 

@@ -1,8 +1,8 @@
-"""The facts of a section's trades as they are recorded: canonical JSON, written without a struct of each.
+"""The facts of a section's trades as canonical JSON, written without a struct per fact.
 
-What makes one fact like another decides on its template: the first such fact, encoded, with holes where the
-members stand that each trade has its own. What fills a hole is encoded a column at a time, for all facts
-that tell it. `struck`, `confirmed` and `listed` are the facts themselves.
+Facts that share all other members share a template: the first of them, encoded, with holes for the members
+that differ per trade. The contents of a hole are encoded column by column. `struck`, `confirmed` and `listed`
+return the facts.
 """
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
@@ -158,7 +158,7 @@ def listed(trade: Trade, premiums: tuple[Premium, ...], lines: tuple[int, ...] =
 
 
 class MatchFacts:
-    """Of the trades of one section, encoded."""
+    """The encoded facts of the trades of one section."""
 
     def __init__(self, of: Round, section: str) -> None:
         self._of, self._section = of, section
@@ -207,7 +207,7 @@ class MatchFacts:
         return self._written(_STRUCK_HOLES, keys, zip(*columns, strict=True), fact, encoded)
 
     def confirmed(self, of: ToldTrades, lines: LineColumns) -> list[bytes]:
-        """Of trades that nobody has to confirm."""
+        """MatchConfirmed for trades that nobody has to confirm."""
         if not of.supplies:
             return []
         agreed = self._of.planned.rule_set.goods_agreed is True
@@ -248,7 +248,7 @@ class MatchFacts:
         return self._written(holes, keys, zip(*columns, strict=True), fact, encoded)
 
     def listed(self, of: ToldTrades, premiums: Sequence[tuple[Premium, ...]]) -> list[bytes]:
-        """With a hole where the places of the lines stand.
+        """The encoded ListedWaterfalls, with a hole for the indices of their lines.
 
         limit + T − ask = value of a trade; with what portfolio limits add to it u + v.
         """

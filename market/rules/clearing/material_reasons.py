@@ -1,4 +1,4 @@
-"""What of a material keeps it from a requirement: its analytes, its purity, its activity."""
+"""Reasons against a pair because of the material: analytes, purity, activity."""
 
 from collections.abc import Iterator
 
@@ -30,7 +30,8 @@ def material_reasons(
 def _analyte_reasons(
     supply: SupplyTerms, requirement: RequirementTerms, basis: MarketBasis
 ) -> Iterator[Ineligibility]:
-    """What is limited or penalised has to be measured; limits hold for all that the figure leaves open."""
+    """Limited or penalised analytes have to be measured; a limit must hold for every value that the figure
+    allows."""
     found = reading_of(supply, basis).analytes
     asked = [limit.analyte for limit in requirement.limits]
     asked += [penalty.analyte for penalty in requirement.penalties]

@@ -1,4 +1,4 @@
-"""What a round asks of every node of a horizon, read once and handed on to its sections by column."""
+"""Columns of all nodes of a horizon, read once and passed on to its sections."""
 
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
@@ -25,10 +25,10 @@ class Buyer(BuyerNode, Protocol):
 
 
 class NodeColumns(NamedTuple):
-    """Of the nodes of one side, an entry each.
+    """Columns of the nodes of one side.
 
-    ueur_per_kg: the ask or the limit. capacity_g: what the node had to give or to ask for at the cut.
-    window: a number, the same for windows alike, of sellers with their tranche; of a term order for its term.
+    ueur_per_kg: the ask or the limit. capacity_g: the available quantity at the cut. window: a number, equal
+    for equal windows, for sellers including the tranche; for a term order, of its term.
     """
 
     rank: Int64s

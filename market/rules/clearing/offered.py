@@ -1,4 +1,4 @@
-"""What a section with portfolio limits offers: a problem whose edges may be worth less than nothing."""
+"""The problem of a section with portfolio limits, whose edges may have negative values."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""How orders say they can be divided and held to shares, as the solver takes it: packages, minima, ratios."""
+"""Divisibility and portfolio limits of orders in the solver's form: packages, minima, ratios."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -115,9 +115,10 @@ class Share:
 
 
 def packed(terms: SupplyTerms, tranche: int) -> Packed:
-    """Of bulk, and where a package carries less than 2 g of basis, one gram is a package.
+    """The packages of a tranche; for bulk product, and if a package contains less than 2 g of basis, one gram
+    is a package.
 
-    So the grams of a trade tell its packages: of one package more they are at least 2 g more.
+    So the grams of a trade determine the number of packages: one more adds at least 2 g.
     """
     share_g, wet_g = _tranche(terms, tranche)
     package_wet_g = terms.packaging.package_wet_g
@@ -242,7 +243,7 @@ def shares(
 ) -> tuple[Share, ...]:
     """The portfolio limits of the buyers over these edges, by buyer, then kind, stage and country.
 
-    Only limits that some edge strains: a third country that no lot comes from needs no ratio.
+    Only limits that some edge could break: a third country from which no lot comes needs no ratio.
     """
     stated = np.array([node.order.terms.portfolio is not None for node in buyers], dtype=np.bool_)
     edges_of: dict[int, list[int]] = {}
@@ -282,7 +283,7 @@ def _shares_of(
 
 
 def recycled_ppb(terms: SupplyTerms) -> int:
-    """Post- and pre-consumer share together; what is not stated counts nothing."""
+    """Post- and pre-consumer share together; 0 if not stated."""
     stated = terms.recycled
     return 0 if stated is None else stated.post_consumer_ppb + stated.pre_consumer_ppb
 

@@ -1,4 +1,5 @@
-"""Are these trades whole packages, within parcels and minima, and does none more fit? No solver in here."""
+"""Checks that trades are whole packages, keep parcels and minima, and that no further package fits. Needs no
+solver."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""Until when papers hold, for many pairs at once; `delivery_papers` says it of one."""
+"""Until when papers are valid, for many pairs at once; `delivery_papers` does it for one pair."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from uuid import UUID

@@ -1,14 +1,15 @@
-"""Clearings in which buyers hold all they get together to shares: recycled at least, one country at most.
+"""Clearings with portfolio limits: minimum recycled share, maximum share of one third country, over all that
+a buyer gets.
 
     proposal = propose(offered, ratios)
     found = clear_portfolios(offered, ratios, proposal)
     found.split.premium          what the shares add to each lot's value: the recycled-content premium
 
-From the proposal on everything is integers. Its multipliers, on top of the values, give a bound: whoever
-keeps the shares gains by them. Its quotas split a buyer with shares into one node for each lot that it may
-take, so that the rest is an ordinary clearing, with the ordinary proof, in which trades are then taken from
-those buyers until every share holds. What a buyer with shares pays is held to its limit over all its
-trades, at the prices best for the sellers: else its bid is lowered by a margin, at last to nothing.
+From the proposal on, everything is in integers. Its multipliers, added to the values, give a bound. Its
+quotas split a buyer with portfolio limits into one node per lot, so that the rest is an ordinary clearing
+with the ordinary proof, from which trades of such buyers are then removed until every limit holds. Such a
+buyer must not pay more than its limit over all its trades, at the prices best for sellers: otherwise its bid
+is lowered by a margin, in the end to nothing.
 """
 
 import itertools

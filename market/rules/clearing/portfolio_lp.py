@@ -1,7 +1,8 @@
-"""What buyers' portfolio limits are worth and how they are met, proposed by a linear program in floats.
+"""Multipliers and quotas for portfolio limits, proposed by a linear program in floats.
 
-HiGHS differs by version and processor: its answer is a proposal in integers that goes on the record. Whatever
-it says, the clearing that starts from it keeps every limit and knows its gap; only the gap depends on it.
+HiGHS gives different results by version and processor: its answer is rounded to integers and recorded as a
+proposal. Whatever it proposes, the clearing keeps every limit and knows its gap; only the size of the gap
+depends on it.
 """
 
 from collections.abc import Sequence

@@ -1,8 +1,8 @@
-"""One section made ready: who may trade with whom at what worth, and the problems that are solved or checked.
+"""Prepares one section: its edges with their values, and the problems that are solved or checked.
 
-The relaxed problem has every edge and whole capacities. The final problem is what is left of it without the
-orders that were removed, each order with its effective capacity: all it brought, or what it trades where
-no package fits its rest or the rest is too little to count.
+The relaxed problem has every edge and whole capacities. The final problem is the relaxed one without the
+removed orders, each order with its effective capacity: all that it offered, or what it trades if no package
+fits its rest or the rest is below the tolerance.
 """
 
 from collections.abc import Mapping, Sequence
@@ -141,7 +141,7 @@ def edges_left(relaxed: Problem, removed: Reasons) -> Int64s:
 
 
 def minimum_reason(posed: Posed, side: int, index: int) -> str:
-    """Whose minimum an order's is, where it trades at least that or nothing: its own, or the tolerance."""
+    """Which minimum applies to an order that trades at least that or nothing: its own, or the tolerance."""
     name = ("seller_minimum", "buyer_minimum_g")[side]
     own, all_ = getattr(posed.section.terms, name), getattr(posed.terms, name)
     return MINIMUM if own[index] == all_[index] else TOLERANCE

@@ -1,8 +1,8 @@
 """Competitive prices: one optimal dual for every order, from the bounds of all optimal duals.
 
-Sellers take the floor of the middle of their bounds, buyers the ceiling: u + v covers every value. In a
-thin component the middle would tell each side the other's limit: there the duals move towards the dated
-reference price, of a term order towards its index.
+Sellers take the floor of the middle of their bounds, buyers the ceiling: u + v covers every value. In a thin
+component the midpoint would reveal each side's limit to the other: there the duals move towards the dated
+reference price, for term orders towards their index.
 """
 
 from collections.abc import Collection, Sequence
@@ -25,10 +25,10 @@ class Surpluses:
 
 @dataclass(frozen=True, slots=True)
 class Anchor:
-    """What thin components are priced by: groups of companies on both sides, asks, and an outside price.
+    """The input for pricing thin components: groups of companies on both sides, asks, and a reference price.
 
     A component with fewer than `groups_min` groups on a side is thin. Prices are micro-EUR per basis kg;
-    without an outside price (`ueur_per_kg` None) there is nothing to move towards.
+    without a reference price (`ueur_per_kg` None), the midpoints stay.
     """
 
     seller_groups: Sequence[UUID]
@@ -126,7 +126,7 @@ def _alpha(sellers: Sequence[int], sold: Int64s, bounds: Bounds, anchor: Anchor)
 
 
 def _check(problem: Problem, solution: Solution, chosen: Surpluses) -> None:
-    """Prices that anybody could fault are a broken invariant, never a result."""
+    """Prices outside the bounds are a broken invariant, never a result."""
     reached = chosen.seller[problem.seller] + chosen.buyer[problem.buyer]
     assert (chosen.seller >= 0).all()
     assert (chosen.buyer >= 0).all()

@@ -1,8 +1,8 @@
-"""The waterfall of a pair: each term of T with its rule, its inputs, its evidence, and why it is nothing.
+"""The waterfall of a pair: each term of T with its rule, inputs, evidence, and the reason if it is 0.
 
-The figures themselves are in `amounts`, the formulas that agreements share in `contracts.rules.price_terms`
-and `price_lines`. Rounds reckon and record by column (`valuation`, `waterfalls`), out of the lines here; what
-this module says of one pair is what tests hold those columns to.
+The amounts are computed in `amounts`, by formulas shared with agreements in `contracts.rules.price_terms` and
+`price_lines`. Rounds compute and record by column (`valuation`, `waterfalls`), with the lines of this module;
+tests compare these columns with this module's result for one pair.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -41,8 +41,8 @@ def price_terms(
 ) -> tuple[PriceTerm, ...]:
     """All terms of an eligible pair, in the order of a waterfall; their sum is T.
 
-    Between `carbon` and `rex` stand the parts of S; `sustainability` is what its floor and cap add or take.
-    Where the buyer bids nothing for strategic projects there is no line of them.
+    The parts of S are from `carbon` to `rex`; `sustainability` is what its minimum and maximum add or
+    subtract. There is no line for strategic projects if the buyer bids nothing for them.
     """
     reading = reading_of(supply.terms, facts.basis)
     claims = _claims(supply, requirement, reading, facts, delivery)

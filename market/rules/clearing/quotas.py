@@ -1,7 +1,7 @@
-"""Buyers with ratios split into quotas: one node for each lot that such a buyer may take. No solver in here.
+"""Splits buyers with ratios into quotas: one node for each lot that such a buyer may take. Needs no solver.
 
-Whatever multipliers and quotas are, the split is an ordinary problem with the ordinary proof; the multipliers
-alone give a bound on what any trades that keep the ratios are worth.
+For any multipliers and quotas, the split is an ordinary problem with the ordinary proof; the multipliers give
+an upper bound for all trades that keep the ratios.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""A supply's material read once: one supply meets many requirements."""
+"""A supply's material, read once for all requirements that it meets."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What a round records: matches, evidence and the completed clearing, out of its proved sections."""
+"""The events of a round: matches, evidence and the completed clearing, from its proved sections."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field

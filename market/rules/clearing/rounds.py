@@ -1,4 +1,4 @@
-"""A round as its book and its plan pose it, before anything of it is solved or checked."""
+"""A round as given by its book and its plan, before it is solved or checked."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -21,13 +21,13 @@ from market.rules.references import trade_reference
 ALGORITHM = "lexicographic-3"
 PARTS: tuple[Part, ...] = ("firm", "all")
 INDEX_FLAT_UEUR_PER_KG = 0
-"""Term prices are differentials to an index: at the index itself they are nothing."""
+"""Term prices are differentials to an index, so the index price itself is 0."""
 
 
 ImpossibleCode = Literal[
     "algorithm_unknown", "assignment_refused", "not_unique", "too_many_sections", "unrecordable"
 ]
-"""Of rounds that have no result on any machine."""
+"""Codes of rounds that have no result on any machine."""
 
 
 class ClearingImpossible(Exception):
@@ -83,7 +83,7 @@ def posed_round(book: Book, plan: Recorded) -> Round:
 def in_turn(
     of: Round, clear: Callable[[Posed, datetime], ClearedSection], *, sustainability: bool = True
 ) -> Iterator[ClearedSection]:
-    """Horizon by horizon: firm orders among themselves, then what is left of them with all others."""
+    """Clears horizon by horizon: first the firm orders, then their rest together with all others."""
     for horizon in of.horizons:
         sellers_left, buyers_left = horizon.of_sellers.capacity_g.copy(), horizon.of_buyers.capacity_g.copy()
         for part in PARTS:
@@ -108,7 +108,8 @@ def in_turn(
 
 
 def _anchor_ueur_per_kg(of: Round, horizon: HorizonBook) -> int | None:
-    """What thin components move towards: the dated reference price, of a term order its index."""
+    """The price towards which thin components move: the dated reference price, for term orders their
+    index."""
     if horizon.horizon is not None:
         return INDEX_FLAT_UEUR_PER_KG
     return None if of.reference is None else of.reference.ueur_per_kg

@@ -1,4 +1,4 @@
-"""A completed round once more, with something changed: what quotes and trials of rule sets compute."""
+"""Clears a completed round again with something changed, for quotes and trials of rule sets."""
 
 from msgspec.structs import replace
 

@@ -1,4 +1,4 @@
-"""What differs between two rule sets, member by member, as JSON values in whichever words they stand."""
+"""The differences between two rule sets, member by member, as JSON values."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -1,4 +1,4 @@
-"""One section of a round solved: the relaxed problem, what of it cannot trade, the final optimum."""
+"""Solves one section of a round: the relaxed problem, the orders that cannot trade, the final optimum."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace

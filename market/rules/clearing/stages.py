@@ -1,8 +1,8 @@
-"""The problems that a clearing solves one after another: the posed one with fewer edges, or less demand.
+"""The sequence of problems that a clearing solves: the posed one with fewer edges, or less demand.
 
-What an order does bears only on its component. So of a problem that differs from one that is solved only
-the components that differ are solved, and the others keep what they have. Where buyers want less and nothing
-else differs, the flow alone is found, from the tree of the stage before; duals are solved for at the end.
+An order affects only its component. So only components that differ from the solved problem are solved again;
+the others keep their solution. If only demand is lower, only the flow is computed, from the tree of the
+previous stage; duals are solved at the end.
 """
 
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""What a round tells of a section once it is proved: trades with their waterfalls, duals, and its result."""
+"""What a round records about a proved section: trades with their waterfalls, duals, and its result."""
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass

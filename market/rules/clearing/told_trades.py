@@ -1,4 +1,4 @@
-"""Trades of a section with what more than one of their facts tells, encoded a column at a time."""
+"""Trades of a section with the data that several of their facts contain, encoded column by column."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields

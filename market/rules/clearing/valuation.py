@@ -1,4 +1,4 @@
-"""What bids add for many pairs at once: each term is the formula of its name in `amounts`, to the unit."""
+"""The price terms of many pairs at once; each equals the formula of its name in `amounts` exactly."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Lines of waterfalls as they are recorded, and templates of those with numbers of each trade's own."""
+"""Recorded lines of waterfalls, and templates for lines with numbers that differ per trade."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass

@@ -1,6 +1,7 @@
-"""Other members' orders with every price in whole ticks, against their owner: what bands are computed from.
+"""Other members' orders with all prices rounded to whole ticks, in their owner's disfavour: bands are
+computed from these.
 
-Whatever is computed from such orders, as often as one likes, tells no price finer than a tick.
+So repeated computations cannot reveal a price more precisely than a tick.
 """
 
 from msgspec.structs import replace

@@ -1,4 +1,4 @@
-"""Drafts whose facts are written already, as a round tells them and its process hands them on."""
+"""Drafts whose facts are already encoded, as a round produces them."""
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from datetime import datetime

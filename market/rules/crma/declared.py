@@ -1,4 +1,5 @@
-"""Declared volumes as the monitor counts them: beside the trades of a period, each by its declarer alone."""
+"""Declared volumes as the monitor counts them, in addition to the trades of a period; only the declarer
+counts each."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from uuid import UUID
@@ -14,8 +15,8 @@ from market.rules.crma.taken import Party, Taken
 
 
 class Scope(Struct, frozen=True, kw_only=True):
-    """`own`: whose answer it is, None for the Union's or a market's; `basis`: of the market that is asked
-    for, whose elements alone are counted then."""
+    """`own`: the organisation that the answer is about, None for the Union or a market; `basis`: that of the
+    requested market, whose elements alone are counted then."""
 
     own: UUID | None = None
     basis: MarketBasis | None = None
@@ -27,8 +28,8 @@ def declared_taken(
     rules: CrmaRules,
     scope: Scope,
 ) -> list[tuple[DeclaredVolume, Taken]]:
-    """In an answer about all, of declarers in the Union only: what leaves it is said by who sold it there,
-    what comes in by who bought it, so nothing is said twice."""
+    """For an answer about all organisations, only declarers in the Union count: exports are declared by their
+    seller there, imports by their buyer, so nothing counts twice."""
     return [
         (each, taken_by_declaration(each, parties[each.organisation], rules, scope.basis))
         for each in volumes
@@ -39,8 +40,8 @@ def declared_taken(
 def taken_by_declaration(
     volume: DeclaredVolume, declarer: Party, rules: CrmaRules, basis: MarketBasis | None = None
 ) -> Taken:
-    """The other side is nobody of the platform: it has the group of the declarer, whose secret both sides
-    are."""
+    """The other side is not on the platform: it gets the declarer's group, since both sides are confidential
+    to the declarer."""
     terms = volume.terms
     other = Party(
         organisation=volume.volume, group=declarer.group, country=terms.counterparty_country, roles=()
@@ -64,7 +65,8 @@ def taken_by_declaration(
 
 
 def _counted_origin(origin: Iterable[DeclaredOrigin]) -> Iterator[OriginShare]:
-    """Where the supplier did not answer is not declared; no benchmark is set for manufacturing."""
+    """Origin without parts for which the supplier did not answer, and without manufacturing, for which there
+    is no benchmark."""
     for line in origin:
         for stage in ORIGIN_STAGES:
             if line.stage == stage and line.country is not None:

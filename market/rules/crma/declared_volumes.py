@@ -35,11 +35,11 @@ from market.rules.refusing.passport_refusals import PassportUnknown
 
 GOODS = ("direction", "quarter", "masses", "lot_number", "passport")
 VOLUMES_OF_QUARTER_MAX = 200
-"""Of one organisation, that stand."""
+"""The most volumes of one organisation and quarter that count."""
 
 
 class DeclaredVolume(Struct, frozen=True, kw_only=True):
-    """`terms` is the corrected view; `stated_by` the event that said it."""
+    """`terms` is the corrected view; `stated_by` the event that stated it."""
 
     volume: UUID
     organisation: UUID
@@ -57,13 +57,10 @@ class DeclaredVolume(Struct, frozen=True, kw_only=True):
 
 
 class VolumeState(Struct, frozen=True, kw_only=True):
-    """`others` of the organisation that stand, by the same reference or of the quarter on the same document;
-    `of_quarter`: how many of them and the rest there are in the quarter that is stated.
-
-    `lot_mg`: what the lot of the passport that is named holds at most; None: there is no such passport that
-    the caller has to do with. `traded_mg`: what of the goods that are named the caller has traded here.
-    `own_name`: the caller's; None where an audit asks.
-    """
+    """`others`: the organisation's other counting volumes with the same reference, or in the quarter with the
+    same document; `of_quarter`: number of all its volumes in the stated quarter. `lot_mg`: the most that the
+    named passport's lot contains; None: the caller has no access to such a passport. `traded_mg`: how much of
+    the named goods the caller has traded here. `own_name`: the caller's name; None in an audit."""
 
     lanes: int
     volume: DeclaredVolume | None = None
@@ -81,7 +78,7 @@ class DeclareVolume(Struct, frozen=True, kw_only=True):
 
 
 class CorrectVolume(Struct, frozen=True, kw_only=True):
-    """`corrects`: the event that stated what stands now; `terms` as they should have been."""
+    """`corrects`: the event that made the current statement; `terms` as they should have been."""
 
     caller: Caller
     volume: UUID
@@ -131,7 +128,7 @@ def correct(state: VolumeState, argument: CorrectVolume, moment: Moment) -> Deci
 
 
 def withdraw(state: VolumeState, argument: WithdrawVolume, moment: Moment) -> Decision:
-    """As if it had never been declared. Raises Refusals."""
+    """Withdraws the volume, as if it had never been declared. Raises Refusals."""
     del moment
     standing = _standing(state, argument.caller, argument.expected_version)
     fact = VolumeWithdrawn(volume=standing.volume, organisation=standing.organisation, reason=argument.reason)
@@ -140,7 +137,8 @@ def withdraw(state: VolumeState, argument: WithdrawVolume, moment: Moment) -> De
 
 
 def fold(before: DeclaredVolume | None, event: Recorded, fact: DeclaredVolumeFact) -> DeclaredVolume:
-    """LookupError when the volume was not declared, AssertionError when a fact cannot follow what stands."""
+    """The volume after a fact. LookupError when it was not declared, AssertionError when the fact cannot
+    follow its state."""
     if isinstance(fact, VolumeDeclared):
         assert before is None, f"volume {fact.volume} was declared before"
         return DeclaredVolume(
@@ -191,7 +189,7 @@ def _standing(state: VolumeState, caller: Caller, expected_version: int) -> Decl
 def _known_refusals(
     state: VolumeState, terms: VolumeTerms, standing: DeclaredVolume | None
 ) -> Iterator[Refusal]:
-    """What the record knows already of these goods; `standing`: what is corrected."""
+    """Refusals for goods that the record already contains; `standing`: the volume to be corrected."""
     yield from _twice_refusals(state.others, terms)
     if terms.counterparty and state.own_name and reading_of(terms.counterparty) == reading_of(state.own_name):
         yield VolumeOfOneself(pointer="/counterparty", counterparty=terms.counterparty)
@@ -213,7 +211,7 @@ def _known_refusals(
 
 
 def _twice_refusals(others: Iterable[DeclaredVolume], terms: VolumeTerms) -> Iterator[Refusal]:
-    """A reference stands once; on one document the same goods do."""
+    """A reference may be declared once, and so may the same goods on one document."""
     for other in others:
         stated = other.terms
         same_goods = all(getattr(stated, member) == getattr(terms, member) for member in GOODS)

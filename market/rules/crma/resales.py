@@ -1,4 +1,5 @@
-"""What consumers sell on of what they bought in a period: each material is consumed once."""
+"""Subtracts what consumers sold on from what they bought in a period, so that each material is consumed
+once."""
 
 from collections.abc import Iterable, Sequence
 from uuid import UUID
@@ -11,11 +12,11 @@ from market.rules.quantities import largest_remainder
 
 
 def less_resold(bought: Sequence[Taken], taken: Iterable[Taken], rules: CrmaRules) -> list[Taken]:
-    """`bought` without what their buyers sold on, where these are consumers; `taken`: all of the period.
+    """`bought` without what their buyers, if consumers, sold on; `taken`: everything taken in the period.
 
-    A lot that is sold with the passport that it was bought with comes off itself, in whatever form. Of other
-    sales those of forms before magnets come off purchases in proportion, what was traded here off trades and
-    what was declared off declarations as far as it goes; never more than was bought.
+    A lot sold with the passport with which it was bought is subtracted from that purchase, in whatever form.
+    Other sales of forms before magnets are subtracted from purchases in proportion, trades from trades and
+    declarations from declarations as far as possible; never more than was bought.
     """
     sales: dict[UUID, list[Taken]] = {}
     for each in taken:

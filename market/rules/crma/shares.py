@@ -37,14 +37,15 @@ class OpenShare(Struct, frozen=True, kw_only=True):
 class StageShare(Struct, frozen=True, kw_only=True):
     """Of one element's consumption: what the Union and each country did at a stage, largest first.
 
-    A country has all that went through any step of the stage there, so that shares may overlap; the Union
-    what went through none elsewhere. `undeclared_ppb`: of it nobody says where, or, for recycling, whether;
-    `untold_ppb`: some of its steps are told, and there may be others. `benchmark`: whether the Union's share
-    reaches it; `ceiling`: whether no third country is above it. `of_declared`: what volumes that were not
-    traded here have in the first two and in third countries' share; trades have the rest.
+    A country counts all that went through any step of the stage there, so shares may overlap; the Union
+    counts what went through no step elsewhere. `undeclared_ppb`: nobody states where, or, for recycling,
+    whether; `untold_ppb`: some steps are stated, and there may be others. `benchmark`: whether the Union's
+    share reaches it; `ceiling`: whether no third country exceeds it. `of_declared`: the part of declared
+    volumes in the first two and in third countries' share; the rest is from trades.
 
     Where one is undetermined: `benchmark_reach_ppb`, the Union's share, and `ceiling_reach_ppb`, that of one
-    third country, if all that is open were its; `open_of`: who leaves most of it open, at most OPEN_MAX.
+    third country, if everything open were counted for it; `open_of`: who leaves most of it open, at most
+    OPEN_MAX.
     """
 
     stage: OriginStage
@@ -64,7 +65,7 @@ class StageShare(Struct, frozen=True, kw_only=True):
 
 
 class DeclaredPart(Struct, frozen=True, kw_only=True):
-    """Of all consumption: each is what the trades alone leave of the whole share."""
+    """The part of declared volumes in each share: the whole share minus that of the trades alone."""
 
     union_ppb: int
     outside_ppb: int
@@ -88,7 +89,7 @@ class ElementShares(Struct, frozen=True, kw_only=True):
 
 
 class Reused(Struct, frozen=True, kw_only=True):
-    """Magnets that are used again, by route: no consumption of raw material. Milligrams by element."""
+    """Magnets that are reused, by route, which is no consumption of raw material. Milligrams by element."""
 
     route: Reuse
     goods_g: int
@@ -96,7 +97,7 @@ class Reused(Struct, frozen=True, kw_only=True):
 
 
 class Cover(Struct, frozen=True, kw_only=True):
-    """`days` of net imports that stocks last, rounded down; None where no more came in than went out.
+    """`days` of net imports that stocks last, rounded down; None if imports do not exceed exports.
 
     `declared_mg`: what of the net imports was not traded here.
     """
@@ -121,14 +122,14 @@ def consumed(taken: Iterable[Taken], rules: CrmaRules) -> list[Taken]:
 
 
 def shares(taken: Sequence[Taken], rules: CrmaRules) -> tuple[ElementShares, ...]:
-    """Of each strategic element that was taken as material, in the order of the rules."""
+    """The shares of each strategic element that was taken as material, in the order of the rules."""
     taken = [each for each in taken if each.reuse is None]
     found = (_element_shares(element, taken, rules) for element in rules.strategic)
     return tuple(each for each in found if each.consumption_mg or each.resold_mg)
 
 
 def reused(taken: Iterable[Taken]) -> tuple[Reused, ...]:
-    """What was taken to be used again, by route."""
+    """What was taken for reuse, by route."""
     found: dict[Reuse, Reused] = {}
     for each in taken:
         if each.reuse is None:

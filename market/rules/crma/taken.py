@@ -1,4 +1,4 @@
-"""What was taken of whom, as orders, deliveries and passports say it: masses, and where each stage was.
+"""What was taken from whom, by orders, deliveries and passports: masses, and where each stage took place.
 
 Masses are milligrams of an element, rounded down once for each lot.
 """
@@ -34,7 +34,8 @@ from market.rules.quantities import largest_remainder, product_g
 from market.rules.stage_paths import told_paths
 
 SILENCE_IS_NONE: frozenset[OriginStage] = frozenset({"recycling"})
-"""What nobody says was recycled was not; mined and processed all of it was, somewhere."""
+"""Stages that did not happen unless stated: recycling. Extraction and processing always happened
+somewhere."""
 REUSABLE: Final[frozenset[ProductForm]] = WHOLE_MAGNETS | {"core"}
 BEFORE_MAGNETS: Final[frozenset[ProductForm]] = WITHOUT_METAL | {"metal", "strip_cast_alloy", "magnet_powder"}
 """What magnets are made of; the rest are magnets, what held them, or what is left of making them."""
@@ -55,13 +56,13 @@ class Party(Struct, frozen=True, kw_only=True):
 
 
 class Taken(Struct, frozen=True, kw_only=True):
-    """Material that `buyer` took of `seller`: milligrams by element, and where each stage took place.
+    """Material that `buyer` took from `seller`: milligrams by element, and where each stage took place.
 
-    `recycled_ppb`: the recycled share that is claimed of each element; None: the lines of `origin` are it.
-    `paths`: where a passport tells steps before the last of a stage. `documented`: a passport says so, not
-    only the order; `corrected`: it says something else than when the lot was taken. `declared`: it was not
-    traded here. `reuse`: magnets that are used again, `goods_g` of them; None: material. `resold`: what its
-    buyer has sold on of it, which is not in `elements`.
+    `recycled_ppb`: the claimed recycled share of each element; None: as in `origin`. `paths`: set if a
+    passport states earlier steps of a stage. `documented`: stated by a passport, not only by the order;
+    `corrected`: the passport was corrected after the lot was taken. `declared`: not traded here. `reuse`:
+    magnets for reuse, `goods_g` of them; None: material. `resold`: what its buyer has sold on, which is not
+    in `elements`.
     """
 
     seller: Party

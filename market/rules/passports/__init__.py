@@ -1,1 +1,2 @@
-"""Lots with passports: what is stated of them, what becomes of them, and where their elements come from."""
+"""Lots with passports: their statements, transfers and transformations, and where their elements come
+from."""

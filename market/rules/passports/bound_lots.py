@@ -1,4 +1,5 @@
-"""What is owed or on its way of a lot that its owner still has: it is not used, given away, shipped twice."""
+"""The sold or shipped part of a lot that its owner still has, which cannot be used, given away or shipped
+again."""
 
 from collections.abc import Iterable
 from datetime import date
@@ -16,12 +17,12 @@ from market.rules.passport import Passport
 from market.rules.refusing.passport_refusals import LotSold
 
 DELIVERED_LEAST_PPB: Final = 950_000_000
-"""Scales and moisture differ between two yards; a lot that is lighter than this came in part."""
+"""Share of the mass from which a lot counts as delivered in full, since scales and moisture differ between
+two sites; below it, it came in part."""
 
 
 class TakenPart(Struct, frozen=True, kw_only=True):
-    """Of the order that the lot stands in, or was sold by: what one match takes. `agreement` None: it is not
-    there yet."""
+    """What one match takes of the lot's order. `agreement` None: there is none yet."""
 
     match: UUID
     agreement: UUID | None
@@ -31,8 +32,8 @@ class TakenPart(Struct, frozen=True, kw_only=True):
 
 
 class ShippedPart(Struct, frozen=True, kw_only=True):
-    """A delivery that names the passport of the lot and was not rejected. `closed`: accepted, or lost, which
-    nobody has and nobody sells again."""
+    """A delivery that names the lot's passport and was not rejected. `closed`: accepted, or lost, so that
+    nobody can sell it again."""
 
     agreement: UUID
     delivery: UUID
@@ -44,9 +45,10 @@ class ShippedPart(Struct, frozen=True, kw_only=True):
 
 
 class Sale(Struct, frozen=True, kw_only=True):
-    """What one contract takes of the lot, in grams as moist as its passport says.
+    """What one contract takes of the lot, in grams at its passport's moisture.
 
-    `owed_g`: by a match whose contract has not ended; `left_g` was shipped, `closed_g` of it is over.
+    `owed_g`: owed by a match whose contract has not ended; `left_g` was shipped, of which `closed_g` is
+    closed.
     """
 
     buyer: UUID
@@ -64,7 +66,7 @@ class Sale(Struct, frozen=True, kw_only=True):
 
 
 Sales = dict[UUID, Sale]
-"""By agreement, by match where there is none yet."""
+"""Sales by agreement, or by match if there is none yet."""
 
 
 def taken_wet_g(terms: SupplyTerms, quantity_basis_g: int) -> int:
@@ -73,13 +75,14 @@ def taken_wet_g(terms: SupplyTerms, quantity_basis_g: int) -> int:
 
 
 def lot_g(passport: Passport, net_wet_g: int, moisture_ppb: int) -> int:
-    """The same dry matter, as moist as the passport says: lots take up water and lose it on the way."""
+    """The same dry mass as wet mass at the passport's moisture, since lots take up or lose water on the
+    way."""
     dry = PPB - passport.content.moisture_ppb
     return net_wet_g * (PPB - moisture_ppb) // dry if dry else net_wet_g
 
 
 def sales_of(passport: Passport, taken: Iterable[TakenPart], shipped: Iterable[ShippedPart]) -> Sales:
-    """Of a lot that its owner has; what went before the owner got it is not counted."""
+    """The sales of a lot by its current owner; shipments before the owner got it are not counted."""
     found: Sales = {}
     for part in taken:
         key = part.agreement or part.match
@@ -105,7 +108,7 @@ def bound_g(sales: Sales) -> int:
 
 
 def use_refusals(passport: Passport, sales: Sales, used_g: int, pointer: str) -> list[Refusal]:
-    """What is made into something else is of what nobody has bought."""
+    """Refusals for using a part of the lot that is sold."""
     sold_g = bound_g(sales)
     if used_g <= passport.remaining_g - sold_g or not sold_g:
         return []
@@ -113,7 +116,7 @@ def use_refusals(passport: Passport, sales: Sales, used_g: int, pointer: str) ->
 
 
 def title_refusals(passport: Passport, sales: Sales, owner: UUID) -> list[Refusal]:
-    """Title to a lot that was sold goes to its buyer, if it is one."""
+    """Refusals for transferring title to a sold lot, except to its only buyer."""
     buyers = {sale.buyer for sale in sales.values() if sale.bound_g}
     if owner == passport.owner or buyers <= {owner}:
         return []
@@ -121,7 +124,7 @@ def title_refusals(passport: Passport, sales: Sales, owner: UUID) -> list[Refusa
 
 
 def retirement_refusals(passport: Passport, sales: Sales) -> list[Refusal]:
-    """A lot whose buyers have all accepted theirs, or that was lost on the way, may leave the loop."""
+    """Refusals for retiring a lot, unless all its buyers have accepted their parts, or these were lost."""
     open_g = sum(sale.bound_g for sale in sales.values() if not sale.fulfilled)
     return [_sold(passport, open_g, None)] if open_g else []
 

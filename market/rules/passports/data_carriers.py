@@ -1,6 +1,6 @@
-"""Where the data carrier of a lot leads: the GS1 Digital Link that is stated of it, else the service itself.
+"""The link in the data carrier of a lot: the stated GS1 Digital Link, else the service's own address.
 
-Nobody is given a GS1 key here: a GTIN needs the company prefix of who states it.
+No GS1 keys are issued here: a GTIN needs the issuer's company prefix.
 """
 
 import re

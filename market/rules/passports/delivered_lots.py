@@ -1,7 +1,7 @@
-"""A passport follows its lot to the buyer of an accepted delivery, for what arrived of it.
+"""A passport is transferred to the buyer of an accepted delivery, for what arrived of its lot.
 
-What was short stays with the passport as a figure and is in nobody's stock. Its seller may still bring it to
-the same buyer, as a part of the lot's number that names the passport, and the buyer has so much more of it.
+What was short remains as a figure in the passport and is in nobody's stock. The seller may still deliver it
+to the same buyer, as a part of the lot's number with the passport; it is then added to the buyer's stock.
 """
 
 from collections.abc import Iterable
@@ -33,8 +33,8 @@ class WetMass(Struct, frozen=True, kw_only=True):
 
 
 class AcceptedDelivery(Struct, frozen=True, kw_only=True):
-    """What the contracts stream says of a delivery that was accepted; title passed on that day. `received`:
-    the mass that counts, as weighed or settled."""
+    """An accepted delivery of the contracts stream; title passed on that day. `received`: the mass that
+    counts, as weighed or settled."""
 
     agreement: UUID
     delivery: UUID
@@ -55,7 +55,7 @@ class DeliveryState(Struct, frozen=True, kw_only=True):
 
 
 class DeliverPassport(Struct, frozen=True, kw_only=True):
-    """A timer lets the passport follow its lot; operator's role."""
+    """Given by a timer with the operator's role: transfers the passport after its lot."""
 
     caller: Caller
     passport: UUID
@@ -73,7 +73,8 @@ class LatePart(Struct, frozen=True, kw_only=True):
 
 
 def deliver(state: DeliveryState, argument: DeliverPassport, moment: Moment) -> Decision:
-    """The buyer of an accepted delivery has title to what arrived of the lot. Raises Refusals."""
+    """Transfers the passport to the buyer of an accepted delivery, for what arrived of the lot. Raises
+    Refusals."""
     del moment
     refuse(role_refusals(argument.caller, "operator"))
     passport, accepted = state.passport, state.accepted
@@ -133,7 +134,7 @@ def comes_late(
 
 
 def late_g(passport: Passport, shipped: Iterable[LatePart]) -> int:
-    """Grams of what was short that are on their way, as moist as the passport says."""
+    """Grams of what was short that are shipped now, at the passport's moisture."""
     return sum(
         lot_g(passport, each.net_wet_g, each.moisture_ppb)
         for each in shipped
@@ -150,7 +151,8 @@ def _sold_by_owner(passport: Passport, accepted: AcceptedDelivery) -> bool:
 
 
 def may_follow(passport: Passport, delivery: UUID, seller: UUID, shipped_on: date) -> bool:
-    """Once for each delivery: what came back to its seller later does not follow the old one again."""
+    """Whether the passport still has to follow this delivery; a lot that its seller got back later does not
+    follow the old delivery again."""
     followed = passport.received.deliveries if passport.received else ()
     return (
         passport.owner == seller

@@ -36,9 +36,9 @@ LOTS_NAMED = 8
 def balance_refusals(
     inputs: Sequence[Batch], outputs: Sequence[Batch], losses: Sequence[ElementLoss], tolerance_ppm: int
 ) -> list[Refusal]:
-    """Per element: outputs and losses are what came in, within the tolerance of what came in.
+    """Per element: outputs plus losses have to equal the inputs, within a tolerance of the inputs.
 
-    An element that nobody measured counts nothing; one below detection anything up to its limit.
+    An element that was not measured counts 0; one below detection may be anything up to its limit.
     """
     reasons = _loss_refusals(losses)
     if tolerance_ppm > TOLERANCE_PPM_MAX:

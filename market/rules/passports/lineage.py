@@ -1,4 +1,5 @@
-"""Where the elements of a lot come from: shares of its sources, exact, over the whole chain of custody."""
+"""Lineage: where the elements of a lot come from, as exact shares of its sources over the whole chain of
+custody."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -23,12 +24,12 @@ DEPTH_MAX = 32
 NODES_MAX = 5_000
 DOCUMENTS_MAX = 1_000
 TRACED = 10**18
-"""A lot's element is followed as so many parts, each of them whole: no share is lost or made by rounding."""
+"""A lot's element is traced as this many indivisible parts, so that rounding loses or adds no share."""
 
 
 class LineageNode(Struct, frozen=True, kw_only=True):
-    """`depth`: transformations away from the lot that was asked for; `transformation` made it, if any did;
-    `net_wet_g` without what its deliveries were short of."""
+    """`depth`: number of transformations from the requested lot; `transformation` made it, if any;
+    `net_wet_g` without what its deliveries lacked."""
 
     passport: UUID
     depth: int
@@ -44,20 +45,22 @@ class LineageNode(Struct, frozen=True, kw_only=True):
     evidence: tuple[ClaimEvidence, ...] = ()
 
     def concerns(self, viewer: Viewer) -> bool:
-        """Operators and auditors are shown every lot, an organisation those that it issued, owns or holds."""
+        """Whether the viewer may see the lot: operators and auditors see all, an organisation those that it
+        issued, owns or holds."""
         if isinstance(viewer, OrganisationViewer):
             return viewer.organisation in (self.organisation, self.owner, self.holder)
         return True
 
     def seen_owner(self, viewer: Viewer) -> UUID | None:
-        """Who issued a lot and gave it away is not told who has it."""
+        """The owner, if the viewer may see it: the issuer of a lot does not learn who has it now."""
         if isinstance(viewer, OrganisationViewer) and viewer.organisation not in (self.owner, self.holder):
             return None
         return self.owner
 
 
 class LineageDocument(Struct, frozen=True, kw_only=True):
-    """What a claim of a lot rests on. `title` None: of a lot that is not shown, whose owner it may name."""
+    """A document behind a claim of a lot. `title` None: for a lot that is not shown, since the title may name
+    its owner."""
 
     supports: ClaimSupported
     sha256: str
@@ -66,7 +69,7 @@ class LineageDocument(Struct, frozen=True, kw_only=True):
 
 
 class Lineage(Struct, frozen=True, kw_only=True):
-    """`cut`: the number of nodes that are followed was reached."""
+    """`cut`: the maximum number of nodes was reached."""
 
     root: UUID
     nodes: tuple[LineageNode, ...]
@@ -75,10 +78,8 @@ class Lineage(Struct, frozen=True, kw_only=True):
 
 
 class SourceShare(Struct, frozen=True, kw_only=True):
-    """`share_ppb` of the element comes of this passport, None: of those that are not shown.
-
-    `further`: what it was made of in its turn was not followed.
-    """
+    """`share_ppb` of the element comes from this passport; None: from passports that are not shown.
+    `further`: its own inputs were not traced."""
 
     element: str
     passport: UUID | None
@@ -89,9 +90,8 @@ class SourceShare(Struct, frozen=True, kw_only=True):
 def provenance(lineage: Lineage) -> tuple[SourceShare, ...]:
     """Shares of the sources of each element that the lot was made with; those of an element add up to PPB.
 
-    At each transformation a lot's parts are dealt out by what the inputs carried of the element, by largest
-    remainder, the input that was named first first; so are the parts per billion in the end. ValueError when
-    a lot comes of itself.
+    At each transformation a lot's parts are divided by the inputs' mass of the element, by largest remainder,
+    in the order of the inputs; so are the final parts per billion. ValueError for a cycle.
     """
     made = {
         part.passport: transformation
@@ -110,7 +110,7 @@ def provenance(lineage: Lineage) -> tuple[SourceShare, ...]:
 
 
 def disclosed(shares: Sequence[SourceShare], seen: AbstractSet[UUID]) -> tuple[SourceShare, ...]:
-    """What comes of lots that are not `seen` as one share of each element, after the others."""
+    """The shares, with all lots that are not `seen` as one share per element, after the others."""
     shown: dict[str, list[SourceShare]] = {}
     pooled: defaultdict[str, int] = defaultdict(int)
     for share in shares:

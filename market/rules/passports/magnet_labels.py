@@ -1,4 +1,4 @@
-"""What a label of magnets owes to Article 28 of Regulation (EU) 2024/1252; what its issuer should know."""
+"""Labels of magnets: what Article 28 of Regulation (EU) 2024/1252 requires, and warnings to the issuer."""
 
 from collections.abc import Iterator
 from typing import Final, Literal

@@ -1,8 +1,9 @@
-"""Accounts of mass balance (ISO 22095): claimed mass that came in and may be claimed on until it expires.
+"""Accounts of mass balance (ISO 22095): claimed mass that came in and may be claimed for outputs until it
+expires.
 
-One account for each facility, element and kind of claim. Both methods draw on it, so that changing the method
-makes no claim: by credit an output claims any share that the account covers, by rolling average never more
-than the inputs of the running period carry.
+There is one account per facility, element and kind of claim. Both methods use it, so that changing the method
+creates no claims: by credit, an output may claim any share that the account covers; by rolling average, never
+more than the inputs of the current period carry.
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,7 +30,7 @@ USES_MAX = 1_024
 
 
 class Credit(Struct, frozen=True, kw_only=True):
-    """What an earlier transformation paid in and is not used yet."""
+    """What an earlier transformation added to the account and is not used yet."""
 
     transformation: UUID
     expires_at: datetime
@@ -57,7 +58,7 @@ class Movement(Struct, frozen=True, kw_only=True):
 def move(
     movement: Movement, accounts: Mapping[tuple[str, ClaimKind], Account]
 ) -> tuple[list[Refusal], tuple[MassBalanceLine, ...]]:
-    """Why the outputs claim too much, else what each account takes in and gives."""
+    """Refusals if the outputs claim too much, else what is added to and taken from each account."""
     reasons: list[Refusal] = []
     lines = []
     for element in BALANCED:
@@ -93,10 +94,8 @@ def move(
 
 
 def _line(movement: Movement, element: str, claim: ClaimKind) -> MassBalanceLine:
-    """What is lost of the element, or not measured in an output, takes its claims with it.
-
-    Inputs round up, claims down.
-    """
+    """Claims of losses, and of an element not measured in an output, are lost with it. Inputs are rounded up,
+    claims down."""
     whole = sum(each.masses[element].most for each in movement.inputs if element in each.masses)
     made = sum(each.masses[element].least for each in movement.outputs if element in each.masses)
     claimed = sum(each.claimed(element, claim) for each in movement.inputs)
@@ -117,7 +116,7 @@ def _claimed_mg_up(outputs: Sequence[Batch], element: str, claim: ClaimKind) -> 
 def _uses(
     movement: Movement, line: MassBalanceLine, account: Account, wanted_mg: int
 ) -> tuple[tuple[CreditUse, ...], int]:
-    """What is used, first what expires first, and how much there is."""
+    """The credits to use, the earliest expiring first, and how much there is."""
     own = Credit(
         transformation=movement.transformation,
         expires_at=movement.expires_at,

@@ -1,4 +1,4 @@
-"""What who transfers or corrects a passport should know."""
+"""Warnings to organisations that transfer or correct a passport."""
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
@@ -16,7 +16,7 @@ from market.rules.passport import Passport
 
 
 def transfer_cautions(fact: PassportTransferred) -> Iterator[Caution]:
-    """What the giver of a lot should know."""
+    """Warnings to the organisation that transfers a lot."""
     if fact.acceptance is UNSET:
         return
     yield Caution(
@@ -56,7 +56,7 @@ def day_cautions(fact: PassportTransferred, issued_at: datetime) -> Iterator[Cau
 
 
 def correction_cautions(fact: PassportCorrected) -> Iterator[Caution]:
-    """What who corrects a passport should know."""
+    """Warnings to the organisation that corrects a passport."""
     if fact.acceptance is UNSET:
         return
     yield Caution(

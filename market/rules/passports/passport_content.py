@@ -1,4 +1,4 @@
-"""Whether what a passport states can be true, and whether its claims are supported."""
+"""Checks whether a passport's content is possible, and whether its claims are supported."""
 
 from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
@@ -59,10 +59,10 @@ def at(prefix: str, reasons: Iterable[Refusal]) -> list[Refusal]:
 def content_refusals(
     content: PassportContent, now: datetime, issued_at: datetime, *, at_door: bool = False
 ) -> list[Refusal]:
-    """What is wrong whoever states it, and whatever it was made of. Members keep to their types already.
+    """Refusals independent of the issuer and of how the lot was made; types are already checked.
 
-    Papers have to be valid when the passport was issued, also in a correction that comes later.
-    `at_door`: it is stated now, so what its form can hold is asked too.
+    Certificates have to be valid when the passport was issued, also in a later correction. `at_door`: a new
+    statement, for which the bounds of its form are checked too.
     """
     reasons: list[Refusal] = []
     if content.net_wet_g == 0:
@@ -95,7 +95,7 @@ def _composition_refusals(content: PassportContent, *, at_door: bool) -> list[Re
 
 
 def root_refusals(content: PassportContent) -> list[Refusal]:
-    """Of a lot that no passport went into: what it claims has nothing behind it but documents."""
+    """Refusals for a lot without inputs that have passports: its claims need documents."""
     claims: tuple[tuple[ClaimSupported, bool], ...] = (
         ("recycled", bool(content.recycled)),
         ("booked", bool(content.booked)),
@@ -109,7 +109,8 @@ def root_refusals(content: PassportContent) -> list[Refusal]:
 
 
 def made_refusals(content: PassportContent) -> list[Refusal]:
-    """Of a lot whose inputs stand behind its shares and its origin; that users gave it back is documented."""
+    """Refusals for a lot whose shares and origin follow from its inputs; a return by users needs a
+    document."""
     given_back = content.form in RETURNED and bool(content.recycled)
     return _evidence_refusals(content, (("booked", bool(content.booked)), ("recycled", given_back)))
 

@@ -1,4 +1,4 @@
-"""Material passports: issue one for a lot of one's own, transfer, acknowledge, correct, retire."""
+"""Material passports: issue, transfer, acknowledge, correct, annotate, retire."""
 
 from datetime import date
 from uuid import UUID
@@ -72,7 +72,8 @@ BALANCED_MEMBERS = (
     "recycled",
     "certificates",
 )
-"""What a transformation rests on: of a lot that was made, or that something was made of, they stay."""
+"""Members on which a transformation is based; they cannot be corrected in a lot that was made, or from which
+something was made."""
 
 
 class IssueState(Struct, frozen=True, kw_only=True):
@@ -110,7 +111,8 @@ class IssuePassport(Struct, frozen=True, kw_only=True):
 
 
 class TransferPassport(Struct, frozen=True, kw_only=True):
-    """`holder` None: the goods go to the new owner. `awaited`: an audit's transfer was recorded so."""
+    """`holder` None: the goods go to the new owner. `awaited`: in an audit, whether the recorded transfer
+    awaits an acknowledgement."""
 
     caller: Caller
     passport: UUID
@@ -134,8 +136,8 @@ class AcknowledgeCorrection(Struct, frozen=True, kw_only=True):
 
 
 class CorrectPassport(Struct, frozen=True, kw_only=True):
-    """`corrects`: the event that stated what stands now; `content` as it should have been. `awaited`: an
-    audit's correction was recorded so."""
+    """`corrects`: the event that made the current statement; `content` as it should have been. `awaited`: in
+    an audit, whether the recorded correction awaits an acknowledgement."""
 
     caller: Caller
     passport: UUID
@@ -186,8 +188,8 @@ def issue(state: IssueState, argument: IssuePassport, moment: Moment) -> Decisio
 
 
 def transfer(state: PassportState, argument: TransferPassport, moment: Moment) -> Decision:
-    """Title, the goods or both go to others, whose word is awaited, by the owner; or goods that another holds
-    back to their owner, by that other alone. Raises Refusals."""
+    """Transfers title, goods or both to others, who have to acknowledge it, by the owner; or goods back to
+    their owner, by their holder. Raises Refusals."""
     passport = _standing(state, argument.caller, argument.expected_version)
     fact = PassportTransferred(
         passport=passport.passport,
@@ -220,7 +222,7 @@ def transfer(state: PassportState, argument: TransferPassport, moment: Moment) -
 
 
 def _handed_back(passport: Passport, fact: PassportTransferred, caller: Caller) -> bool:
-    """By who holds the goods and does not own them, to who does."""
+    """Whether the holder, which is not the owner, gives the goods back to the owner."""
     by_holder = caller.organisation == passport.holder != passport.owner
     return by_holder and fact.owner == fact.holder == passport.owner
 
@@ -235,7 +237,7 @@ def _held_by_other(passport: Passport) -> bool:
 
 
 def acknowledge(state: PassportState, argument: AcknowledgePassport, moment: Moment) -> Decision:
-    """Who was named in a transfer takes title or goods for its own. Raises Refusals."""
+    """Acknowledges title or goods, by the organisation that a transfer named. Raises Refusals."""
     del moment
     passport = _standing(state, argument.caller, argument.expected_version)
     organisation = argument.caller.organisation
