@@ -1,4 +1,4 @@
-"""Lines of procurement policies: the strictest of all that a requirement is under, and who states each."""
+"""Lines of procurement policies: the strictest of all that apply to a requirement, and who states each."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal, Protocol
@@ -22,7 +22,7 @@ LineName = Literal[
 
 
 class EffectiveLine(Struct, frozen=True, kw_only=True):
-    """A line that counts: of which scheme or country, its figure, and who states it so strictly."""
+    """An effective line: its scheme or country, its figure, and who states it that strictly."""
 
     line: LineName
     subject: str | None
@@ -52,12 +52,12 @@ class Stating(Protocol):
 
 
 def stated_lines(terms: Stating) -> PolicyTerms:
-    """The lines as they stand there."""
+    """The lines stated there."""
     return PolicyTerms(**{name: getattr(terms, name) for name in PolicyTerms.__struct_fields__})
 
 
 def strictest(parts: Sequence[PolicyTerms]) -> PolicyTerms:
-    """Certificates and countries of all, the highest minima and premium, the lowest ceiling."""
+    """All certificates and countries, the highest minima and premium, the lowest maximum."""
     return PolicyTerms(
         certificates_required=_all(part.certificates_required for part in parts),
         origins_excluded=_all(part.origins_excluded for part in parts),
@@ -72,7 +72,7 @@ def resolved(own: PolicyTerms, applied: Sequence[AppliedPolicy]) -> PolicyTerms:
 
 
 def obeys(terms: RequirementTerms) -> bool:
-    """Whether the terms are what follows from their policies and the buyer's own lines."""
+    """Whether the terms' lines are the strictest of their policies' and the buyer's own."""
     if terms.own is None:
         return not terms.policies
     return stated_lines(terms) == resolved(terms.own, terms.policies)

@@ -1,4 +1,4 @@
-"""Conversions between what a partner states and what a market counts, in exact integers and their fractions.
+"""Conversions between stated figures and a market's units, in exact integers and fractions.
 
 Masses are grams, shares parts per billion, money micro-EUR per kg of basis. A market's basis is contained
 metal of its elements, or whole magnets. Factors of oxides and ions: IUPAC standard atomic weights
@@ -38,10 +38,10 @@ NDFEB = "NdFeB"
 ND2O3_IN_NDPR_OXIDE_PPB = 750_000_000
 """Traded NdPr oxide counts as 75 % Nd2O3 and 25 % Pr6O11 wherever no composition says otherwise."""
 METAL_PPB = {name: element_ppb for name, (_, element_ppb) in REPORTED.items()}
-"""What is reported as anything else is the element itself."""
+"""For other names, the figure is of the element itself."""
 SHARE_SCALE = PPB**3
 UNPACKED_UNITS: frozenset[PackagingUnit] = frozenset({"bulk"})
-"""Product in bulk is divided at will, whatever mass its order names as one unit."""
+"""Product in bulk is divisible, whatever unit mass its order states."""
 OXIDES_PER_METAL_SCALE = lcm(*(metal_ppb for _, metal_ppb in OXIDES.values()))
 OXIDE_SCALE = SHARE_SCALE * OXIDES_PER_METAL_SCALE
 """Over this, oxide shares of any composition are integers, so that they add up without fractions."""
@@ -153,7 +153,8 @@ def figure_share(composition: Composition, analyte: str) -> tuple[int, bool] | N
 
 
 def dry_analytes(composition: Composition, moisture_ppb: int) -> dict[str, DryAnalyte]:
-    """What eligibility compares with limits; analytes without a figure are absent. Moisture below 100 %."""
+    """The figures that eligibility compares with limits; analytes without a figure are absent. Moisture has
+    to be below 100 %."""
     over, under = PPB, SHARE_SCALE
     if composition.basis != "dry":
         over, under = PPB**2, SHARE_SCALE * (PPB - moisture_ppb)
@@ -235,7 +236,8 @@ def purity_ppb(composition: Composition, elements: tuple[str, ...]) -> int | Non
 
 
 def reo_unstated(composition: Composition) -> tuple[str, ...]:
-    """Rare earths without a figure that all rare-earth oxides cannot be said without; none where TREO is."""
+    """Rare earths that need a figure before the sum of all rare-earth oxides is known; none if TREO is
+    stated."""
     if composition.treo_ppb:
         return ()
     figures = {cell.analyte for cell in composition.cells if cell.state != "not_available"}
@@ -254,7 +256,7 @@ def stated_reo(composition: Composition) -> int:
 def supply_kg_per_basis_kg(
     per: PriceUnit, basis: MarketBasis, moisture_ppb: int, composition: Composition
 ) -> Fraction | None:
-    """Kilograms of `per` that carry one kilogram of basis in this material; None when that cannot be said."""
+    """Kilograms of `per` that contain one kilogram of basis in this material; None if unknown."""
     found = kg_per_basis_kg(per, basis, moisture_ppb, composition)
     return None if found is None else Fraction(*found)
 

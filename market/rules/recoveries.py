@@ -1,4 +1,4 @@
-"""What the record says of its own recovery: lanes published again from the journal, or taken back."""
+"""Facts about recoveries of the record: lanes republished from the journal, or restored from the topics."""
 
 from collections.abc import Sequence
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""Reference prices: which of a lane's dated inputs prices an analyte, and how much a kilogram of it costs."""
+"""Reference prices: which dated input of a lane prices an analyte, and the price per kilogram of it."""
 
 from fractions import Fraction
 from functools import lru_cache
@@ -23,7 +23,8 @@ BASIS_REFERENCE: dict[MarketBasis, tuple[str, ...]] = {
 
 @lru_cache(maxsize=REFERENCES_REMEMBERED)
 def reference_ueur_per_kg(reference: ReferencePrice, fx: RecordedFx | None) -> Fraction | None:
-    """A reference price per kg of element (of magnet for NdFeB); None when its denominator tells no such."""
+    """A reference price per kg of element (of magnet for NdFeB); None if its denominator cannot be
+    converted."""
     kg = reference_kg_per_kg(reference.analyte, reference.price.per)
     return None if kg is None else in_ueur(reference.price, fx) * kg
 

@@ -1,4 +1,4 @@
-"""Trials of a draft rule set on the last completed round: what it would have changed, for operators."""
+"""Trials of a draft rule set on the last completed round: what it would have changed. For operators."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
@@ -45,7 +45,8 @@ class Traded(Struct, frozen=True, kw_only=True):
 
 
 class PairChange(Struct, frozen=True, kw_only=True):
-    """A pair of orders that trades otherwise than it did; prices are None where it does not trade."""
+    """A pair of orders whose trade differs between round and trial; prices are None where it does not
+    trade."""
 
     kind: Kind
     supply: UUID
@@ -69,7 +70,7 @@ class OrganisationChange(Struct, frozen=True, kw_only=True):
 
 
 class Rehearsal(Struct, frozen=True, kw_only=True):
-    """A round beside its trial. Welfare is Σ quantity × value, in gram·micro-EUR per kg."""
+    """The comparison of a round with its trial. Welfare is Σ quantity × value, in gram·micro-EUR per kg."""
 
     round: int
     before: Traded
@@ -81,7 +82,8 @@ class Rehearsal(Struct, frozen=True, kw_only=True):
 
 
 def rehearse(state: RehearsalState | None, argument: RehearseRuleSet, moment: Moment) -> Decision:
-    """Version and notice are the publication's. Pointers are relative to the rule set. Raises Refusals."""
+    """Records a trial; version and notice are only checked at publication. Pointers are relative to the rule
+    set. Raises Refusals."""
     if state is None:
         raise MarketUnknown
     rule_set = argument.rule_set

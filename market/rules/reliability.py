@@ -1,4 +1,4 @@
-"""Who declined matches or let them lapse too often, by group of companies: it trades firm orders alone."""
+"""Groups of companies with too many declined or lapsed matches, which may only trade firm orders."""
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
@@ -15,7 +15,7 @@ FAILINGS_MAX: Final = 2
 
 
 def firm_only_until(failed: Iterable[datetime], at: datetime) -> datetime | None:
-    """Until when a group whose members failed at these times trades firm orders alone; None: it is free."""
+    """Until when a group with failings at these times may only trade firm orders; None: no restriction."""
     recent = sorted(time for time in failed if at - time < RELIABILITY_WINDOW)
     return recent[-FAILINGS_MAX] + RELIABILITY_WINDOW if len(recent) >= FAILINGS_MAX else None
 
@@ -56,7 +56,8 @@ def resting_until(book: Book, organisation: UUID, at: datetime, *, failed: bool)
 
 
 def resting(book: Book, rule_set: RuleSet, at: datetime) -> frozenset[UUID]:
-    """Whose conditional orders meet nobody at that time: nobody's where the rule set does not say so."""
+    """Organisations whose orders subject to confirmation are not eligible at that time; none if the rule set
+    has no such rule."""
     if rule_set.conditional_orders_rest is not True:
         return frozenset()
     by_group: dict[UUID, list[datetime]] = {}

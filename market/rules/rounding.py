@@ -1,7 +1,7 @@
-"""From a flow in grams to trades in whole packages, on the arcs that the flow uses and no others.
+"""Rounds a flow in grams to trades in whole packages, only on the arcs that the flow uses.
 
-So the duals that prove the flow best prove the rounded one best too, for orders that bring no more than it
-trades: see `market.rules.clearing.effective`.
+So the duals that prove the flow optimal also prove the rounded one optimal, for orders reduced to what they
+trade: see `market.rules.clearing.effective`.
 """
 
 from collections.abc import Mapping, Sequence

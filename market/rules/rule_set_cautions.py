@@ -1,4 +1,4 @@
-"""What a rule set says that is unusual and accepted all the same."""
+"""Warnings about unusual rule sets that are accepted."""
 
 from datetime import datetime, timedelta
 from typing import Final

@@ -1,9 +1,9 @@
 """Which steps of a stage a material went through, carried from the inputs of a transformation to its outputs.
 
-`origin` names where the last step of a stage took place. Paths also keep those before it: each stage is
-parted into masses that went through the same steps, weighed by contained rare earths, or by product where
-there are none. They are of what physically went in under every custody model: claims are
-allotted, origins never.
+`origin` states where the last step of a stage took place. Paths also contain the earlier ones: each stage is
+divided into parts that went through the same steps, weighted by contained rare earths, or by product if there
+are none. They describe the physical inputs under every custody model: only claims can be allotted, not
+origins.
 """
 
 from collections import defaultdict
@@ -87,10 +87,8 @@ def steps_told(passport: Passport) -> tuple[StepShare, ...] | UnsetType:
 
 
 def step_shares(paths: Sequence[StagePath]) -> tuple[StepShare, ...]:
-    """Of each step how much of the material went through it, and of how much nobody tells all of a stage.
-
-    Where they are too many, without the forms.
-    """
+    """The share of the material that went through each step, and the share with unstated steps of a stage. If
+    there are too many, without the forms."""
     found = _shares(paths, by_form=True)
     return found if len(found) <= STEP_SHARES_MAX else _shares(paths, by_form=False)
 

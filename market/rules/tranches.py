@@ -1,4 +1,4 @@
-"""The dated tranches of a supply: what each carries, what of it is held or sold, what it has left."""
+"""The dated tranches of a supply: the quantity of each, what of it is held or sold, and the rest."""
 
 from events.market_terms import SupplyTerms
 from events.vocabulary import Tranche
@@ -6,7 +6,8 @@ from market.rules.quantities import largest_remainder
 
 
 def move_tranche(committed_g: tuple[int, ...], tranche: int, tranches: int, moved_g: int) -> tuple[int, ...]:
-    """Held and sold grams of each of `tranches` after `moved_g` came to one of them (negative: released)."""
+    """Held and sold grams of each of `tranches` after `moved_g` was added to one of them (negative:
+    released)."""
     grams = [*committed_g, *[0] * (tranches - len(committed_g))]
     if moved_g == 0 or tranche >= len(grams):
         return committed_g
@@ -31,7 +32,7 @@ def tranche_shares_g(terms: SupplyTerms) -> tuple[int, ...]:
 
 
 def tranches_left_g(terms: SupplyTerms, committed_g: tuple[int, ...], available_g: int) -> tuple[int, ...]:
-    """What each tranche has to give of `available_g`: its share without what is held or sold of it.
+    """What each tranche can still sell of `available_g`: its share without what is held or sold of it.
 
     A term order has one entry, whatever its tranches.
     """

@@ -1,4 +1,4 @@
-"""Who looks, and the bands in which figures leave the market."""
+"""Viewers of the record, and the bands in which figures are published."""
 
 from bisect import bisect_right
 from functools import lru_cache
@@ -17,7 +17,7 @@ PUBLIC_ID_BYTES: Final = 16
 
 
 class PublicViewer(Struct, frozen=True, kw_only=True, tag="public"):
-    """Everyone. `key` is the publisher key under which public ids are made."""
+    """Everybody. `key` is the publisher key with which public ids are computed."""
 
     key: bytes
 

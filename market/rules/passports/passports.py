@@ -250,10 +250,8 @@ def acknowledge(state: PassportState, argument: AcknowledgePassport, moment: Mom
 
 
 def correct(state: PassportState, argument: CorrectPassport, moment: Moment) -> Decision:
-    """The content as it should have been stated; paths that a transformation rests on and it leaves out stay.
-
-    Raises Refusals.
-    """
+    """Corrects the content; paths on which a transformation is based stay, if the new content omits them.
+    Raises Refusals."""
     passport = _standing(state, argument.caller, argument.expected_version)
     content, before = argument.content, passport.content
     if state.at_door and content.paths is UNSET and _balanced(passport):
@@ -286,10 +284,8 @@ def correct(state: PassportState, argument: CorrectPassport, moment: Moment) -> 
 
 
 def acknowledge_correction(state: PassportState, argument: AcknowledgeCorrection, moment: Moment) -> Decision:
-    """The owner lets the correction that waits stand, unless lots rest on it by now or an order offers it.
-
-    Raises Refusals.
-    """
+    """The owner accepts the waiting correction, unless other lots depend on the old content by now, or an
+    order offers the lot. Raises Refusals."""
     del moment
     passport = _standing(state, argument.caller, argument.expected_version)
     refuse(_party_refusals(argument.caller, "owner", passport.owner))
@@ -305,7 +301,7 @@ def acknowledge_correction(state: PassportState, argument: AcknowledgeCorrection
 
 
 def note(state: PassportState, argument: NotePassport, moment: Moment) -> Decision:
-    """What its label says from here on, whatever became of the lot. Raises Refusals."""
+    """Adds a note to its label, whatever became of the lot. Raises Refusals."""
     del moment
     passport = _standing(state, argument.caller, argument.expected_version)
     fact = PassportNoted(passport=passport.passport, note=argument.note, evidence=argument.evidence)
@@ -318,7 +314,7 @@ def note(state: PassportState, argument: NotePassport, moment: Moment) -> Decisi
 
 
 def retire(state: PassportState, argument: RetirePassport, moment: Moment) -> Decision:
-    """What is left of the lot leaves the loop, from its owner's hands. Raises Refusals."""
+    """The owner retires the rest of the lot. Raises Refusals."""
     del moment
     passport = _standing(state, argument.caller, argument.expected_version)
     fact = PassportRetired(passport=passport.passport, reason=argument.reason, note=argument.note)
@@ -340,14 +336,15 @@ def _standing(state: PassportState, caller: Caller, expected_version: int) -> Pa
 
 
 def _party_refusals(caller: Caller, party: str, organisation: UUID) -> list[Refusal]:
-    """Refused alone: whether the lot is offered, or what was made of it, is the party's own affair."""
+    """Refusals for other callers, without further reasons: whether the lot is offered or used is confidential
+    to the party."""
     reasons = role_refusals(caller, "trader", "compliance")
     return reasons if caller.organisation == organisation else [*reasons, PassportOfOther(party=party)]
 
 
 def _balance_refusals(passport: Passport, content: PassportContent) -> list[Refusal]:
-    """Of which transformation, is for its organisation to say. A lot that was made before paths were kept may
-    be told of later."""
+    """Refusals for members on which a transformation is based; without the transformation's id, which belongs
+    to its organisation. A lot that was made before paths existed may get them later."""
     if not _balanced(passport):
         return []
     before = passport.content

@@ -1,5 +1,5 @@
-"""What contradicts itself in a passport or a transformation and is told, not refused: what was added without
-a passport, or measured by another laboratory, may explain it."""
+"""Warnings about contradictions in a passport or a transformation; not refusals, since material added without
+a passport, or another laboratory, may explain them."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,8 +18,8 @@ from market.rules.quantities import figure_shares
 
 
 def magnet_cautions(content: PassportContent) -> Iterator[Caution]:
-    """Magnets that are stated to hold more of an element than the lot that they are in, or less of it where
-    they are the whole lot."""
+    """Warns if the magnets contain more of an element than their lot, or less of it although they are the
+    whole lot."""
     if content.magnets is None:
         return
     held: Counter[str] = Counter()
@@ -55,8 +55,8 @@ def magnet_cautions(content: PassportContent) -> Iterator[Caution]:
 def origin_cautions(
     content: PassportContent, issuer: UUID, known: Mapping[UUID, Facility]
 ) -> Iterator[Caution]:
-    """`known`: registered sites that the origin names. Of others' sites it is told that they are not
-    registered so, not how they are."""
+    """`known`: registered sites that the origin names. For other organisations' sites it only says that the
+    register differs, not how."""
     for index, share in enumerate(content.origin):
         site = known.get(share.facility) if share.facility is not None else None
         if site is None:
@@ -88,7 +88,8 @@ def _registered(share: OriginShare, site: Facility, *, own: bool) -> str:
 
 
 def mass_cautions(fact: PassportTransformed) -> Iterator[Caution]:
-    """Oxygen, water or an alloy's iron come in without a passport; a wrong unit does too."""
+    """Warns if more comes out than went in: oxygen, water or an alloy's iron need no passport, but a wrong
+    unit looks the same."""
     came_g, went_g = (sum(part.net_wet_g for part in parts) for parts in (fact.inputs, fact.outputs))
     if went_g > came_g:
         yield Caution(
@@ -100,7 +101,7 @@ def mass_cautions(fact: PassportTransformed) -> Iterator[Caution]:
 
 
 def loss_cautions(fact: PassportTransformed) -> Iterator[Caution]:
-    """What is kept as a residue is an output too, and needs a passport to be anybody's."""
+    """Warns about large losses: a residue that is kept is an output, and needs a passport."""
     index = {loss.element: index for index, loss in enumerate(fact.losses)}
     for found in element_yields(fact):
         if found.loss_unusual:
@@ -119,8 +120,7 @@ def loss_cautions(fact: PassportTransformed) -> Iterator[Caution]:
 def place_cautions(
     fact: PassportTransformed, drawn: Iterable[PassportContent], made: Iterable[PassportContent]
 ) -> Iterator[Caution]:
-    """Where the stage took place before, which the origin of what is made no longer says; `drawn`: what went
-    in."""
+    """Warns about earlier steps of the stage that the output's origin does not state; `drawn`: the inputs."""
     now = {each.country for content in made for each in content.origin if each.stage == fact.stage}
     before = {each.country for content in drawn for each in content.origin if each.stage == fact.stage}
     if now and before - now:

@@ -1,4 +1,4 @@
-"""A passport goes back with a lot, or a part of one, that its buyer returns after it was accepted."""
+"""A passport is transferred back with a lot, or a part of one, that its buyer returns after acceptance."""
 
 from uuid import UUID
 
@@ -26,7 +26,7 @@ from market.rules.refusing.passport_refusals import (
 
 
 class ReturnedLot(Struct, frozen=True, kw_only=True):
-    """What a return under a contract says of a lot that goes from `buyer` to `seller`."""
+    """A return under a contract: a lot goes back from `buyer` to `seller`."""
 
     agreement: UUID
     delivery: UUID
@@ -38,7 +38,7 @@ class ReturnedLot(Struct, frozen=True, kw_only=True):
 
 
 class HeldLot(Struct, frozen=True, kw_only=True):
-    """A passport, and what its owner has sold or offers of its lot."""
+    """A passport, and what its owner has sold or offered of its lot."""
 
     passport: Passport | None
     reservation: Reservation | None = None
@@ -54,7 +54,7 @@ class ReturnState(Struct, frozen=True, kw_only=True):
 
 
 class GiveBackPassport(Struct, frozen=True, kw_only=True):
-    """A timer lets the passport follow a return; operator's role."""
+    """Given by a timer with the operator's role: transfers the passport after a return."""
 
     caller: Caller
     passport: UUID
@@ -62,7 +62,8 @@ class GiveBackPassport(Struct, frozen=True, kw_only=True):
 
 
 def give_back(state: ReturnState, argument: GiveBackPassport, moment: Moment) -> Decision:
-    """Once for each delivery: what its buyer got again later stays. Raises Refusals."""
+    """Transfers the passport back, once per delivery: a lot that the buyer got again later stays with it.
+    Raises Refusals."""
     refuse(role_refusals(argument.caller, "operator"))
     passport, returned = state.lot.passport, state.returned
     if passport is None:
@@ -91,8 +92,8 @@ def may_go_back(passport: Passport, delivery: UUID) -> bool:
 def return_refusals(
     lot: HeldLot | None, returned: ReturnedLot, *, by_buyer: bool, delivered: HeldLot | None
 ) -> list[Refusal]:
-    """At the door. `lot`: as it is named, None where nothing is; `delivered`: of the delivery itself, which
-    its buyer names while it has title."""
+    """Checks at the request. `lot`: the named passport's, None if none is named; `delivered`: the delivery's
+    own passport, which has to be named while the buyer has title."""
     if lot is None:
         has = delivered is not None and delivered.passport is not None
         if by_buyer and has and delivered is not None and _is_owners(delivered, returned):

@@ -1,7 +1,7 @@
-"""What deliveries have settled of a lot, beside a correction of its passport: mass and figures that were paid
-for stay within what scales and assays explain, whoever stated them.
+"""Compares a correction of a passport with what deliveries have settled: mass and figures that were paid for
+may change only as much as scales and assays explain.
 
-An audit of passports knows of deliveries what their transfers say: of mass, form and moisture.
+An audit of passports knows about deliveries only what transfers state: mass, form and moisture.
 """
 
 from collections.abc import Iterable, Mapping

@@ -1,4 +1,4 @@
-"""What a shipment states of its footprint: what is refused of it at the door, and what is told."""
+"""Footprints stated by shipments: refusals at the request, and warnings."""
 
 from collections.abc import Iterator
 from datetime import datetime

@@ -1,6 +1,6 @@
-"""A lot that leaves under a contract, beside the passport that it names: what is refused, what is told of.
+"""Compares a shipped lot with the passport that it names: refusals and warnings.
 
-Refused is what no scale and no assay explains; figures that differ by less are told of what was accepted.
+Differences that no scale and no assay explains are refused; smaller ones are warned about.
 """
 
 from collections.abc import Iterator
@@ -59,8 +59,8 @@ class Shipment(Struct, frozen=True, kw_only=True):
 
 
 def shipment_refusals(lot: NamedLot, shipment: Shipment, now: datetime) -> Iterator[Refusal]:
-    """The passport is the seller's own, or short of what it brings now, lives, and proves what leaves;
-    another's is one that is not there."""
+    """Refusals unless the passport belongs to the seller, or lacks what is shipped now, is not retired, and
+    proves the shipped lot; another's passport counts as unknown."""
     passport = lot.passport
     late = passport is not None and _late(passport, shipment)
     if passport is None or not (late or passport.owner == shipment.seller):
@@ -91,7 +91,7 @@ def shipment_refusals(lot: NamedLot, shipment: Shipment, now: datetime) -> Itera
 
 
 def shipment_cautions(lot: NamedLot, shipment: Shipment) -> Iterator[Caution]:
-    """Of a shipment that was accepted."""
+    """Warnings about an accepted shipment."""
     passport = lot.passport
     if passport is None:
         return
@@ -151,8 +151,8 @@ def unnamed_cautions(matched: UUID | None) -> Iterator[Caution]:
 
 
 def _grams(lot: NamedLot, passport: Passport, shipment: Shipment) -> tuple[int, int]:
-    """What leaves, and what may: all that other contracts do not take, less what has left under this one; of
-    a lot that has gone, what was short of it."""
+    """(shipped, allowed): allowed is what other contracts do not take, minus what was shipped under this one;
+    for a lot already delivered, what was short."""
     grams = lot_g(passport, shipment.net_wet_g, shipment.moisture_ppb)
     if _late(passport, shipment):
         return grams, max(0, passport.open_g - lot.late_g)

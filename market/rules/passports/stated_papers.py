@@ -1,4 +1,4 @@
-"""What is odd about the papers behind a passport, and is told of what was accepted all the same."""
+"""Warnings about the documents behind an accepted passport."""
 
 from collections.abc import Iterator
 from datetime import datetime

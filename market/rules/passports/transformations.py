@@ -141,7 +141,7 @@ class TransformState(Struct, frozen=True, kw_only=True):
 
 
 def transform(state: TransformState, argument: Transform, moment: Moment) -> Decision:
-    """Everything that is wrong at once, as far as it can be told. Raises Refusals."""
+    """Records a transformation. Raises Refusals with all reasons that can be determined."""
     refuse(role_refusals(argument.caller, "trader", "compliance"))
     reasons = _site_refusals(state, argument)
     reasons += day_refusals(argument.transformed_on, "/transformed_on", moment.now)
@@ -205,7 +205,8 @@ def _taken(
 
 
 def _input_refusals(state: TransformState, argument: Transform) -> list[Refusal]:
-    """Each input is there, in the caller's hands, free and not used up; all of them have one owner."""
+    """Refusals unless each input exists, is held by the caller, is free and not used up, and all have one
+    owner."""
     reasons = duplicate_refusals("/inputs", [_named(part.passport) for part in argument.inputs])
     made = {lot.passport for lot in argument.outputs}
     owners = set()

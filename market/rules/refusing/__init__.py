@@ -1,1 +1,1 @@
-"""Saying no: every reason as a refusal with its figures, and the sentences that a trader reads."""
+"""Refusals: every reason with its figures, and the sentences that traders read."""

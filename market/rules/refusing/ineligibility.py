@@ -22,12 +22,10 @@ class PolicyLine(Struct, frozen=True, kw_only=True, order=True):
 
 
 class Ineligibility(Struct, frozen=True, kw_only=True):
-    """One reason against a pair. Each figure belongs to the side that stated it, and only to it.
+    """One reason against a pair. Each figure is confidential to the side that stated it.
 
-    `policies` are those under which the buyer asks for it, and the buyer's to know.
-
-    `compares_price_of` are the sides whose price or credit decided: only they may learn of it at all, or a
-    rival's price could be found by trying.
+    `policies` are those that require it, shown only to the buyer. `compares_price_of` are the sides whose
+    price or credit decided: only they may see the reason, or a rival's price could be found by trying values.
     """
 
     code: str

@@ -1,4 +1,4 @@
-"""Members of a draft that could not be read: what does not depend on them is judged all the same."""
+"""Members of a draft that could not be read: checks that do not depend on them still run."""
 
 from collections.abc import Callable, Iterable
 from typing import Any, Final, NoReturn, TypeVar
@@ -13,7 +13,7 @@ class UnreadError(Exception):
 
 
 class _Unread:
-    """In place of a member: it is there (`is None` is false), and whoever looks at it raises UnreadError."""
+    """Stands for such a member: it is not None, and any use of it raises UnreadError."""
 
     __slots__ = ()
 
@@ -31,8 +31,7 @@ UNREAD: Final[Any] = _Unread()
 
 
 def judged(checks: Iterable[Callable[[C], Iterable[Refusal]]], case: C) -> list[Refusal]:
-    """What the checks of a case refuse; a check ends without a word more where it would need an unread
-    member."""
+    """The refusals of all checks; a check stops silently when it needs a member that could not be read."""
     reasons: list[Refusal] = []
     for check in checks:
         try:

@@ -1,4 +1,4 @@
-"""Drafts with members that could not be read, held against the bounds of their own types."""
+"""Checks drafts against the bounds of their types, and marks malformed members as unread."""
 
 from typing import TypeVar
 
@@ -13,7 +13,7 @@ S = TypeVar("S", bound=Struct)
 
 
 def readable(value: S) -> tuple[S, list[Refusal]]:
-    """`value` with what `malformed` refuses unread, and those refusals."""
+    """`value` with the members that `malformed` refuses marked as unread, and these refusals."""
     if is_wellformed(value):
         return value, []
     unread = frozenset(name for name in value.__struct_fields__ if getattr(value, name) is UNREAD)

@@ -1,4 +1,4 @@
-"""Words as they come in: the record's types with their patterns checked, for bodies and drafts."""
+"""Text types for requests: the record's types with checked patterns, for bodies and drafts."""
 
 from typing import Annotated, Final
 

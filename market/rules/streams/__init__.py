@@ -1,1 +1,1 @@
-"""What partners' topics, feeds and webhooks say, and where webhooks may post."""
+"""The content of partner topics, feeds and webhooks, and the addresses to which webhooks may post."""

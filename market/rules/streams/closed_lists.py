@@ -1,5 +1,5 @@
-"""Closed lists of words in the document of partners' streams, each a schema with a name of its own: a
-generator makes one type of it, and calls it the same at every release."""
+"""Closed lists (enums) in the partners' AsyncAPI document, each a schema with its own name: code generators
+make one type of each, with the same name at every release."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -89,8 +89,7 @@ NAMED: Final[dict[str, Any]] = {
     "VolumeDirection": volume_terms.VolumeDirection,
     "WasteStatus": vocabulary.WasteStatus,
 }
-"""What partners' programs call them. Of a list that stands in one member alone the name is of struct and
-member."""
+"""The names that partners' programs use. A list that only one member has is named after struct and member."""
 _NAMES: Final = {frozenset(get_args(words)): name for name, words in NAMED.items()}
 _TYPES: Final = {str: "string", int: "integer"}
 

@@ -1,4 +1,5 @@
-"""A line of a partner stream as a CloudEvent in one JSON object: what the feed tells and webhooks post."""
+"""A line of a partner stream as a CloudEvent in one JSON object, as the feed returns it and webhooks post
+it."""
 
 from datetime import datetime
 from typing import Any, Final
@@ -18,8 +19,8 @@ _encoder: Final = msgspec.json.Encoder()
 
 
 class PartnerEvent(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A CloudEvent. `stream`, `lane` and `position` tell the place of the organisation's own events in the
-    record."""
+    """A CloudEvent. `stream`, `lane` and `position` are set for the organisation's own events: their place in
+    the record."""
 
     specversion: str
     id: UUID
@@ -56,7 +57,7 @@ def encoded(line: PartnerLine) -> bytes:
 
 
 def encoded_test(event: UUID, webhook: UUID, time: datetime) -> bytes:
-    """What is posted to try a webhook out."""
+    """The message of a webhook's test."""
     return _encoder.encode(
         PartnerEvent(
             specversion="1.0",

@@ -1,4 +1,4 @@
-"""An event of the record as lines of partner streams: one for each whom it concerns, or one for all."""
+"""An event of the record as lines of partner streams: one per organisation concerned, or one for all."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -48,15 +48,15 @@ PARTNER_TYPES: Final = tuple(
 ROUND_TYPES: Final = tuple(
     sorted(partner_type(name) for name, fact in FACT_TYPES.items() if fact in OF_ROUNDS)
 )
-"""A round appends these with the time of its cut, behind what came meanwhile; other times never fall within a
-lane."""
+"""A round appends these with the time of its cut, after events that came meanwhile; all other times never
+decrease within a lane."""
 
 
 class PartnerLine(Struct, frozen=True, kw_only=True, gc=False):
     """What `audience` sees of the event at a place of the record; `body` is its JSON.
 
-    Of an organisation's own events `event` is the id in its receipts. Of what all see it is another, and the
-    place stays inside: positions tell how much others do.
+    For an organisation's own events, `event` is the id in its receipts. For lines that all see, it is a
+    derived id, and the place is not published, since positions reveal how active others are.
     """
 
     stream: str
@@ -84,7 +84,7 @@ class Shown(Struct, frozen=True, gc=False):
 
 
 Telling: TypeAlias = Shown | Recorded
-"""An event stands for itself where it concerns one organisation, which sees it whole."""
+"""For an event that concerns only one organisation, which sees it in full, the event itself is used."""
 
 
 def shown(event: Recorded, before: Before) -> list[Telling]:
@@ -134,7 +134,7 @@ def lines_of(told: Iterable[Telling]) -> list[PartnerLine]:
 
 
 class ShownLane(Struct, kw_only=True):
-    """A lane from its first event on, as far as lines depend on what came before."""
+    """The state of a lane, from its first event on, on which lines depend."""
 
     books: Books = {}
     deals: Deals = {}
@@ -165,7 +165,7 @@ def _shown(event: Recorded, before: Before, audience: UUID) -> Shown:
 
 
 def _line(told: Shown) -> PartnerLine:
-    """From the id of a line for all nobody gets to that of its event."""
+    """The id of a line for all cannot be traced back to that of its event."""
     event, audience = told.event, told.audience
     fact: Any = event.data
     return PartnerLine(

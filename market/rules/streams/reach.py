@@ -1,4 +1,4 @@
-"""Where a process may post to on behalf of others: public addresses, by names and ports that are allowed."""
+"""The addresses to which a process may post for others: public ones, with allowed names and ports."""
 
 from collections.abc import Iterable
 from ipaddress import (
@@ -30,13 +30,13 @@ OF_PLATFORMS: Final[tuple[Network, ...]] = (
     ip_network("2001::/23"),
     ip_network("3fff::/20"),
 )
-"""Global to some versions of the registry, and for nobody all the same: a cloud's wire server, protocol
-assignments, relays of 6to4, Teredo, documentation."""
+"""Networks that some versions of the IANA registry call global, but that must not be reached: a cloud's wire
+server, protocol assignments, 6to4 relays, Teredo, documentation."""
 PORTS: Final = {"https": 443, "http": 80}
 
 
 class Reach(Struct, frozen=True, kw_only=True):
-    """`networks` may be posted to although they are not public; without `plain` only by TLS."""
+    """`networks` are allowed although they are not public; without `plain`, only TLS is allowed."""
 
     ports: frozenset[int] = frozenset({443})
     networks: tuple[Network, ...] = ()
@@ -44,7 +44,7 @@ class Reach(Struct, frozen=True, kw_only=True):
 
 
 class Target(NamedTuple):
-    """`host` as it stands in the address: a name, or an address in figures."""
+    """`host` as written in the URL: a name, or an IP address."""
 
     host: str
     port: int
@@ -52,7 +52,7 @@ class Target(NamedTuple):
 
 
 class Unusable(ValueError):
-    """Why nothing can be posted there, in words."""
+    """Nothing can be posted there; says why."""
 
 
 def target_of(url: str, reach: Reach) -> Target:
@@ -87,7 +87,7 @@ def literal(host: str) -> Address | None:
 
 
 def all_allowed(addresses: Iterable[Address], reach: Reach) -> bool:
-    """One forbidden address forbids the name: which of them is used would be its owner's choice."""
+    """One forbidden address forbids the name, since its owner could choose which of them is used."""
     return all(allowed(address, reach) for address in addresses)
 
 

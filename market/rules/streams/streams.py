@@ -1,4 +1,4 @@
-"""Whether an organisation has a topic of its own, and what the topic is called."""
+"""Partner topics: turning an organisation's own topic on and off, and its name."""
 
 from uuid import UUID
 

@@ -1,4 +1,4 @@
-"""Which topics who may read and write on Kafka, partners and the project's own services."""
+"""Rights of partners and of the project's own services to read and write Kafka topics."""
 
 from typing import Final, Literal
 from uuid import UUID
@@ -29,7 +29,7 @@ SERVICES: Final = tuple(_SERVICES)
 
 
 def service_user(topic_prefix: str, service: str) -> str:
-    """Whom a service logs in as."""
+    """The Kafka user of a service."""
     return f"{topic_prefix}service.{service}"
 
 
@@ -42,7 +42,7 @@ def service_rights(topic_prefix: str, service: str) -> frozenset[Right]:
 
 
 def partner_user(topic_prefix: str, organisation: UUID) -> str:
-    """Whom an organisation logs in as."""
+    """The Kafka user of an organisation."""
     return f"{topic_prefix}partner.{organisation}"
 
 
@@ -61,9 +61,11 @@ def partner_group_prefix(topic_prefix: str, organisation: UUID) -> str:
 
 
 def partner_rights(topic_prefix: str, organisation: UUID) -> frozenset[Right]:
-    """Its own topic, those of everybody with the heads at every 64th event, and groups to follow them in.
+    """A partner's rights: its own topic, the public topics including the heads at every 64th event, and
+    consumer groups for them.
 
-    `audit.checkpoints.v1` tells of every event of a lane, and so that somebody has answered: no partner's.
+    Not `audit.checkpoints.v1`, which reveals every single event of a lane, for example that somebody has
+    answered.
     """
     groups = partner_group_prefix(topic_prefix, organisation)
     return frozenset(

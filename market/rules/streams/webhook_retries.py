@@ -5,14 +5,14 @@ from email.utils import parsedate_to_datetime
 from typing import Final
 
 SCHEDULE_SECONDS: Final = (5, 60, 300, 1_800, 7_200, 18_000, 36_000)
-"""After the first failure, the second …; the last one again and again."""
+"""Pauses after the first failure, the second, and so on; the last one repeats."""
 JITTER_PPM: Final = 200_000
-"""A pause is longer or shorter by up to so much of itself: who failed together comes back one by one."""
+"""Random variation of a pause, so that webhooks that failed together do not return together."""
 ATTEMPTS_MAX: Final = 24
 """More than fit into the days after which a webhook that never succeeds is disabled."""
 FAILING_MAX: Final = timedelta(days=5)
 BUSY: Final = frozenset({429, 503})
-"""With these a receiver may say when to come back."""
+"""Status codes with which a receiver may state when to retry."""
 RETRY_AFTER_CHARACTERS_MAX: Final = 64
 
 

@@ -1,6 +1,6 @@
-"""Secrets of webhooks and what they sign: Standard Webhooks 1.0, `v1` (HMAC-SHA256) and `v1a` (Ed25519).
+"""Secrets and signatures of webhooks: Standard Webhooks 1.0, `v1` (HMAC-SHA256) and `v1a` (Ed25519).
 
-No secret is kept. Each is derived from the deployment's key, the webhook's id and a generation.
+No secret is stored. Each is derived from the deployment's key, the webhook's id and a generation.
 """
 
 import hmac
@@ -32,7 +32,7 @@ class Secrets(Struct, frozen=True, kw_only=True):
 
 
 def derive(key: bytes, webhook: UUID, generation: int) -> Secrets:
-    """The same for ever; of another generation, purpose or webhook nothing follows from it."""
+    """Deterministic; reveals nothing about other generations, purposes or webhooks."""
 
     def part(purpose: bytes) -> bytes:
         named = b"lodestone webhook %b\0%b%d" % (purpose, webhook.bytes, generation)
@@ -42,7 +42,7 @@ def derive(key: bytes, webhook: UUID, generation: int) -> Secrets:
 
 
 def signature(secrets: Sequence[Secrets], message: str, timestamp: int, body: bytes) -> str:
-    """The header `webhook-signature`: of each of the secrets both kinds, with spaces between."""
+    """The header `webhook-signature`: both kinds of signature for each secret, separated by spaces."""
     signed = b"%b.%d.%b" % (message.encode(), timestamp, body)
     texts = []
     for each in secrets:

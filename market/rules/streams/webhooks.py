@@ -1,4 +1,4 @@
-"""Where an organisation wants its events posted: register, change, rotate secrets, disable, remove."""
+"""Webhooks of an organisation: register, change, rotate secrets, disable, remove."""
 
 from datetime import timedelta
 from typing import Final, Literal
@@ -36,7 +36,7 @@ OVERLAP_HOURS_MAX: Final = 168
 
 
 class RegisterWebhook(Struct, frozen=True, kw_only=True):
-    """The id is made before, since secrets are derived from it."""
+    """The id is an argument, since secrets are derived from it."""
 
     caller: Caller
     organisation: UUID
@@ -56,7 +56,7 @@ class ChangeWebhook(Struct, frozen=True, kw_only=True):
 
 
 class RotateWebhook(Struct, frozen=True, kw_only=True):
-    """`overlap_hours`: as long the secrets of before sign too; 0 for those that somebody else knows."""
+    """`overlap_hours`: how long the old secrets still sign too; 0 if they are compromised."""
 
     caller: Caller
     organisation: UUID
@@ -65,7 +65,7 @@ class RotateWebhook(Struct, frozen=True, kw_only=True):
 
 
 class DisableWebhook(Struct, frozen=True, kw_only=True):
-    """`version` is the one that failed: what was changed meanwhile is left alone."""
+    """`version` is the one that failed: a webhook that was changed meanwhile is not disabled."""
 
     caller: Caller
     organisation: UUID
@@ -97,7 +97,7 @@ def register_webhook(state: OrganisationState, argument: RegisterWebhook, moment
 
 
 def change_webhook(state: OrganisationState, argument: ChangeWebhook, moment: Moment) -> Decision:
-    """The terms as they shall stand. Raises Refusals."""
+    """Replaces the terms. Raises Refusals."""
     del moment
     refuse(party_refusals(argument.caller, argument.organisation, "admin"))
     webhook = live_webhook(state, argument.webhook)
@@ -116,7 +116,7 @@ def change_webhook(state: OrganisationState, argument: ChangeWebhook, moment: Mo
 
 
 def rotate_webhook(state: OrganisationState, argument: RotateWebhook, moment: Moment) -> Decision:
-    """Of three generations the oldest signs no more. Raises Refusals."""
+    """Rotates the secrets; at most two generations sign at a time. Raises Refusals."""
     refuse(party_refusals(argument.caller, argument.organisation, "admin"))
     webhook = live_webhook(state, argument.webhook)
     fact = WebhookSecretRotated(
@@ -165,7 +165,7 @@ def live_webhook(state: OrganisationState, webhook: UUID) -> Webhook:
 
 
 def url_refusals(url: str, reach: Reach) -> list[Refusal]:
-    """What the address itself tells; what its name leads to is seen when it is looked up."""
+    """Refusals from the URL alone; the addresses of its name are checked when it is looked up."""
     try:
         host = target_of(url, reach).host
     except Unusable as unusable:
@@ -187,7 +187,7 @@ def _terms_refusals(terms: WebhookTerms, reach: Reach) -> list[Refusal]:
 
 
 def address_cautions(terms: WebhookTerms) -> list[Caution]:
-    """Of an address that may hold a secret: the record keeps it whole, to post there again."""
+    """Warns about a URL that may contain a secret, since the record stores all of it."""
     if "?" not in terms.url:
         return []
     text = (

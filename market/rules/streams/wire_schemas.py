@@ -1,4 +1,4 @@
-"""JSON Schemas of what leaves the deployment, from those of the structs inside: `wire_units` for schemas."""
+"""JSON Schemas of published data, converted from those of the internal structs: `wire_units` for schemas."""
 
 from collections.abc import Mapping
 from typing import Any, Final, TypeAlias

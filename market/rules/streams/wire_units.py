@@ -1,4 +1,4 @@
-"""Figures as they leave the deployment: decimal strings of a unit that the name of the member says."""
+"""Published figures: decimal strings in the unit that the member's name states."""
 
 from functools import cache, lru_cache
 from typing import Any, Final
@@ -7,12 +7,10 @@ from msgspec import UNSET, Struct
 
 
 class Units(Struct, frozen=True, eq=False):
-    """`endings`: of a name inside, of the one on the wire, decimals between them; the first that fits counts.
-
-    `whole`: an ending may be all of a name; what is null changes its name too, and so do members of a list.
-    The public tape has never done so, and its contract stands. Equal to itself alone: caches look it up by
-    what it is, and to hash all endings takes longer than to write a struct.
-    """
+    """`endings`: ending of the internal name, ending of the published name, and decimals between them; the
+    first match counts. `whole`: an ending may be the whole name, and nulls and members of lists are renamed
+    too, which the public tape never did and must not change. Compared by identity, since caches use it as
+    key, and hashing all endings would take longer than writing a struct."""
 
     endings: tuple[tuple[str, str, int], ...]
     whole: bool
@@ -51,17 +49,17 @@ PARTNER_UNITS: Final = Units(
     ),
     whole=True,
 )
-"""What rounding left (`_g_per_kg`) stays a whole number."""
+"""Remainders of rounding (`_g_per_kg`) stay integers."""
 
 POWERS: Final = tuple(10**decimals for decimals in range(1 + max(unit[2] for unit in PARTNER_UNITS.endings)))
 TEXTS_KEPT_MAX: Final = 8_192
 PLAIN: Final = frozenset({str, int, bool, type(None)})
 OPAQUE: Final = "inputs"
-"""The inputs of a price term are the record's own words and figures, for who recomputes it."""
+"""The inputs of a price term are published as in the record, so that they can be recomputed."""
 
 
 def in_units(value: Any, units: Units) -> Any:
-    """Integers of a named unit become decimal strings of the one outside, bands and lists of them too."""
+    """Converts integers of a named unit to decimal strings of the published unit, also in bands and lists."""
     if isinstance(value, list) or (units.whole and isinstance(value, tuple)):
         return [member if type(member) in PLAIN else in_units(member, units) for member in value]
     if not isinstance(value, dict):

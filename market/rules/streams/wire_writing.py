@@ -1,8 +1,8 @@
-"""Structs as the JSON that leaves the deployment: what `wire_units.in_units` makes of theirs, faster.
+"""Writes structs as published JSON: the same result as `wire_units.in_units`, but faster.
 
-A line has eighty members, and to look at each name again takes longer than all else that is done with it.
-So for each type of struct another is made once, whose members have the names outside and their order, and a
-function is written that fills it, as `dataclasses` does, from the names and types of the fields.
+A line has eighty members, and looking up each name again would take most of the time. So for each type of
+struct a second one is created once, with the published names in order, and a function that fills it is
+generated from names and types of the fields, as `dataclasses` does.
 """
 
 from collections.abc import Callable, Sequence

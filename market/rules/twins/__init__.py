@@ -1,1 +1,1 @@
-"""What a facility can make, what a product is made of, and what of it comes back, when."""
+"""Twins: what a facility can make, what a product is made of, and how much of it comes back when."""

@@ -44,7 +44,7 @@ def nameplate_g(capacity: FacilityCapacity, quarter: int) -> int:
 
 
 def ramp_ppb(capacity: FacilityCapacity, quarter: int) -> int:
-    """Share of the nameplate: of the newest step, all of it without a ramp, nothing before the first step."""
+    """Share of the nameplate: by the newest step; all of it without a ramp, 0 before the first step."""
     if not capacity.ramp:
         return PPB
     reached = [step.share_ppb for step in capacity.ramp if step_quarter(step) <= quarter]

@@ -1,4 +1,4 @@
-"""What of a facility is committed: its live offers and lots, their matches, and contracts.
+"""Committed volume of a facility: its open offers and lots, their matches, and contracts.
 
 Grams of product as delivered, by quarter of delivery. A window that covers several quarters is spread over
 them by its days; a term order by its profile; an agreement by what it states for each contract year.
@@ -22,7 +22,7 @@ from market.rules.twins.capacities import QUARTERS, quarter_of, quarter_start
 
 
 class Material(Protocol):
-    """What an order or its draft says of what is in it."""
+    """The composition of an order or its draft."""
 
     @property
     def moisture_ppb(self) -> int: ...
@@ -31,16 +31,16 @@ class Material(Protocol):
 
 
 class ContractYears(Struct, frozen=True, kw_only=True):
-    """Grams of basis in each year of an agreement that runs from a day on."""
+    """Grams of basis in each contract year of an agreement."""
 
     starts_on: date
     acq_g: tuple[int, ...]
 
 
 class Taken(Struct, frozen=True, kw_only=True):
-    """Grams of basis that a match took of a tranche; `years` replace them once an agreement runs.
+    """Grams of basis that a match took of a tranche; `years` replace them once there is an agreement.
 
-    `signed`: of terms that only the seller has signed as binding. What they add counts as offered.
+    `signed`: the years of terms that only the seller has signed as binding. What they add counts as offered.
     """
 
     match: UUID
@@ -52,14 +52,15 @@ class Taken(Struct, frozen=True, kw_only=True):
 
 
 class Claim(Struct, frozen=True, kw_only=True):
-    """An order that names the facility, and what live matches and contracts have of it."""
+    """An order that names the facility, and what open matches and contracts take of it."""
 
     order: SupplyOrder
     taken: tuple[Taken, ...] = ()
 
 
 class ContractVolume(Struct, frozen=True, kw_only=True):
-    """What terms of an agreement ask of a facility: product of which `basis_ppb` is the basis."""
+    """The volume that an agreement's terms need from a facility: product with a share `basis_ppb` of
+    basis."""
 
     form: ProductForm
     basis: MarketBasis
@@ -96,7 +97,7 @@ class Volume(NamedTuple):
 
 
 def whole(terms: SupplyTerms) -> dict[int, int]:
-    """All that an order states, by quarter."""
+    """The whole quantity of an order, by quarter."""
     found: defaultdict[int, int] = defaultdict(int)
     for tranche in range(_parts(terms)):
         _add(found, _spread(terms, tranche, _part_wet_g(terms, tranche)))
@@ -104,7 +105,8 @@ def whole(terms: SupplyTerms) -> dict[int, int]:
 
 
 def claimed(claim: Claim) -> dict[int, Volume]:
-    """What stays free of an open order is offered; of a closed one only what was taken counts."""
+    """Offered and taken quantities: the free rest of an open order counts as offered; of a closed one only
+    what was taken counts."""
     order, terms = claim.order, claim.order.terms
     offered, matched, contracted = (defaultdict[int, int](int) for _ in Volume._fields)
     free_g = [_part_wet_g(terms, tranche) for tranche in range(_parts(terms))]
@@ -145,7 +147,7 @@ def matched_years(terms: SupplyTerms, quantity_g: int) -> ContractYears:
 
 
 def element_g(terms: Material, element: str | None, wet_g: int) -> int:
-    """Of a product, or of one element in it: rounded up, so that no promise is lost."""
+    """Mass of a product, or of one element in it; rounded up, so that commitments are not understated."""
     if element is None:
         return wet_g
     share = scaled_shares(terms.composition).get(element, 0)

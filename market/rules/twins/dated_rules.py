@@ -7,7 +7,8 @@ from msgspec import Struct
 
 
 class DatedRule(Struct, frozen=True, kw_only=True):
-    """Half-open: `applies_from` is in, `applies_until` is not; without `applies_from` it is a proposal."""
+    """Half-open: includes `applies_from`, excludes `applies_until`; without `applies_from` it is only a
+    proposal."""
 
     rule: str
     key: str

@@ -1,4 +1,4 @@
-"""How well the magnets of a product come out of it: a score by the dated rules of a day.
+"""Disassembly score: how easily the magnets of a product can be removed, by the dated rules of a day.
 
 One to five points for depth (steps to the magnets), fixing (the worst of any magnet) and tools (the worst of
 any step), weighted; rows of `market/data/disassembly_rules.csv`.

@@ -1,4 +1,4 @@
-"""Twins of products: state one, state a further version; whether its bill is that of a passport."""
+"""Product twins: state one or a further version; compare its bill of magnets with a passport's."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping

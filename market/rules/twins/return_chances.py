@@ -1,4 +1,4 @@
-"""What chance makes of a return forecast: quantiles of the units that come back, and of what is in them.
+"""Probabilities of a return forecast: quantiles of the units that come back, and of their content.
 
 A unit ends its life in a quarter, is collected, and is taken apart or not, each independently of all others:
 of a quarter's sales as many come back as a binomial says, of all sales together a sum of binomials. Quarters

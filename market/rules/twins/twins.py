@@ -1,4 +1,4 @@
-"""A facility's twin: what it can make, what of it is committed and what is free, by product and quarter."""
+"""A facility's twin: its capacity, and what of it is committed and free, by product and quarter."""
 
 from collections.abc import Iterator, Sequence
 
@@ -11,10 +11,8 @@ from market.rules.twins.committed import Claim, ContractClaim, Volume, committed
 
 
 class TwinQuarter(Struct, frozen=True, kw_only=True):
-    """Grams of product, or of the element in it; below zero is free what is committed above the capacity.
-
-    `feed_g`: what has to come in for the capacity, where a yield is stated.
-    """
+    """Grams of product, or of the element in it; `free` is negative if more is committed than the capacity.
+    `feed_g`: the input needed for the capacity, if a yield is stated."""
 
     quarter: int
     nameplate_g: int

@@ -1,1 +1,1 @@
-"""Who sees what of the record, in which detail, and what of it the public tape tells."""
+"""Visibility: who sees what of the record, in which detail, and what the public tape shows."""

@@ -1,4 +1,4 @@
-"""Whom a fact concerns: the organisations that may see something of it. What they see, `visibility` says."""
+"""The audience of a fact: the organisations that may see a part of it. `visibility` decides which part."""
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
@@ -123,7 +123,7 @@ def concerns(audience: Audience, organisation: UUID) -> bool:
 
 
 def market_audience(fact: MarketFact, book: Book | None) -> Audience:
-    """`book` stands before the fact; only MarketOpened has none. What there is most of comes first."""
+    """`book` is the one before the fact; only MarketOpened has none. The most frequent facts come first."""
     if isinstance(fact, OwnFact):
         return frozenset({fact.organisation})
     match fact:
@@ -132,7 +132,7 @@ def market_audience(fact: MarketFact, book: Book | None) -> Audience:
         case ClearingPlanned() | ClearingCompleted() | ClearingAbandoned():
             return EVERYBODY
         case InputRecorded():
-            # Whom a buyer has qualified would tell the seller who stands behind an order.
+            # A buyer's qualifications would reveal to the seller who is behind an order.
             value = fact.input
             return frozenset({value.buyer}) if isinstance(value, Qualification) else EVERYBODY
         case ClearingEvidence() | RuleSetRehearsed():
@@ -151,14 +151,14 @@ def market_audience(fact: MarketFact, book: Book | None) -> Audience:
 
 
 def contract_audience(fact: ContractFact, deals: Mapping[UUID, DealParties]) -> Audience:
-    """`deals` are the lane's before the fact."""
+    """`deals` are those of the lane before the fact."""
     match fact:
         case IndexPublished():
             return EVERYBODY
         case AgreementDrafted():
             return frozenset({fact.seller, fact.buyer})
         case AssayLodged():
-            # The other side's results are sealed until both are in, and then stand in AssaysExchanged.
+            # The other side's results are sealed until both are in, and are then in AssaysExchanged.
             deal = deals[fact.agreement]
             return frozenset({deal.seller if fact.side == "seller" else deal.buyer})
         case (
@@ -209,9 +209,9 @@ def contract_audience(fact: ContractFact, deals: Mapping[UUID, DealParties]) -> 
 
 
 def party_audience(fact: PartyFact) -> Audience:
-    """The register of initiatives is everybody's, its figures are its coordinator's; an invitation concerns
-    who is invited and who invited. All else is of one organisation: recoveries are the operator's, since
-    their anchors are positions."""
+    """The register of initiatives is public, their figures belong to the coordinator; an invitation concerns
+    the invited and the inviting organisation. All else belongs to one organisation: recoveries to the
+    operator, since their anchors contain positions."""
     if isinstance(fact, InitiativeRegistered | InitiativeChanged | InitiativeRevoked):
         return EVERYBODY
     if isinstance(fact, PartnerInvited | InvitationEnded):

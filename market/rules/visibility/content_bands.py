@@ -1,4 +1,4 @@
-"""Steps of content as they are shown: widened until nobody stands alone, or for the most part, in one."""
+"""Bands of content as shown: widened until no group of companies is alone in one, or has most of it."""
 
 from collections.abc import Iterable
 from uuid import UUID

@@ -1,4 +1,5 @@
-"""What a viewer may see of a fact of the contracts stream: all doors ask here, as `visibility` of markets."""
+"""What a viewer may see of a fact of the contracts stream; every interface uses it, as it does `visibility`
+for markets."""
 
 from collections.abc import Mapping
 from typing import assert_never
@@ -29,8 +30,8 @@ def see_contract(
     """None: nothing. `deals` are the lane's BEFORE the event is folded, `standing` of them those that stand,
     where they are known. Auditors see the fact itself.
 
-    Operators run the market, not its contracts: they see published indices only. What was counted of a
-    seller's facility is the seller's.
+    Operators run the market, not its contracts: they see only published indices. The capacity check of a
+    seller's facility is visible only to the seller.
     """
     fact: ContractFact = event.data  # type: ignore[assignment]
     match viewer:

@@ -1,8 +1,8 @@
-"""What a viewer may see of shares of consumption. All doors ask only here.
+"""What a viewer may see of shares of consumption; every interface uses it.
 
-A company sees its own whole, an auditor everybody's, an operator everybody's of matches but no more than the
-public of what only contracts say; everybody sees the Union's or a market's trades in bands, of an element
-that a crowd stands behind on both sides.
+A company sees its own in full, an auditor everybody's, an operator everybody's from matches, but of contracts
+no more than the public; everybody sees the Union's or a market's trades in bands, for elements with enough
+groups of companies on both sides.
 """
 
 from collections.abc import Sequence
@@ -30,11 +30,11 @@ from market.rules.visibility.crowd import is_crowd
 GRAMS_MG = 1_000
 Counted = Literal["struck", "confirmed", "delivered", "taken"]
 OF_CONTRACTS: frozenset[Counted] = frozenset({"delivered", "taken"})
-"""What deliveries are in, which are their parties' and auditors' alone."""
+"""Figures that include deliveries, which only their parties and auditors may see."""
 
 
 class BandedStage(Struct, frozen=True, kw_only=True):
-    """Shares in steps of 10 %; which third country is the largest is not told."""
+    """Shares in steps of 10 %; without the name of the largest third country."""
 
     stage: OriginStage
     union: Band
@@ -62,8 +62,8 @@ def see_shares(
     organisations_min: int,
     of: UUID | None = None,
 ) -> SeenShares:
-    """`of`: whose consumption it is; None: the Union's or a market's. Bands hold no declared
-    volumes: they cost nothing and are corrected at will, so they would find the edges of a band."""
+    """`of`: whose consumption it is; None: the Union's or a market's. Bands contain no declared volumes:
+    these cost nothing and can be corrected at will, so they could be used to find the edges of a band."""
     match viewer:
         case AuditorViewer():
             return tuple(shares)

@@ -1,4 +1,5 @@
-"""Who stands behind each form on each side: a running total, so that no event asks for the whole book."""
+"""The crowd: who has orders of each form on each side, as a running total, so that no event needs the whole
+book."""
 
 from collections.abc import Collection, Iterable
 from typing import assert_never, cast, get_args
@@ -60,11 +61,9 @@ class Standing(Struct, kw_only=True):
 
 
 class Behind(Struct, kw_only=True):
-    """Every organisation with grams behind a form, and by group of companies those that are not suspended.
-
-    Of what is available of groups: `available_g` all of it, `most_g` that of the largest, `available_groups`
-    of how many there is some.
-    """
+    """Every organisation with grams of a form, and the groups of companies of those that are not suspended.
+    Of the groups' available grams: `available_g` the sum, `most_g` the largest group's, `available_groups`
+    the number of groups."""
 
     organisations: dict[UUID, Standing] = {}
     groups: dict[UUID, Standing] = {}
@@ -104,7 +103,7 @@ Crowds = dict[UUID, Crowd]
 
 
 def crowd_of(book: Book, viewer: TapeViewer) -> Crowd:
-    """Counted anew from the whole book."""
+    """The crowd, counted from the whole book."""
     crowd = Crowd()
     for supply in book.supplies.values():
         _add(crowd, book, supply, viewer, 1)
@@ -147,15 +146,15 @@ def published_forms(
     *,
     with_held: bool = False,
 ) -> frozenset[ProductForm]:
-    """Those that are published, as `is_published` says."""
+    """The forms that are published, by `is_published`."""
     return frozenset([form for form in among if is_published(crowd, book, side, form, with_held=with_held)])
 
 
 def is_published(crowd: Crowd, book: Book, side: Side, form: ProductForm, *, with_held: bool = False) -> bool:
-    """Whether enough groups of companies stand behind a form on this side, none with more than half of the
+    """Whether enough groups of companies have orders of a form on this side, none with more than half of the
     grams.
 
-    A group counts once: five subsidiaries are one mind. `with_held` counts what open matches hold too.
+    A group counts once, whatever its number of subsidiaries. `with_held` also counts what open matches hold.
     """
     behind = crowd.of(side).get(form)
     if behind is None:
@@ -168,7 +167,7 @@ def is_published(crowd: Crowd, book: Book, side: Side, form: ProductForm, *, wit
 
 
 def is_crowd(figures: Collection[int], groups_min: int) -> bool:
-    """Of groups of companies: enough of them, none with more than half."""
+    """Whether there are enough groups of companies, none with more than half."""
     # A default of its own takes `max` three times as long.
     return len(figures) >= groups_min and (not figures or max(figures) * HALF <= sum(figures))
 

@@ -1,7 +1,8 @@
-"""Which lines of agreements leave for the tape together, as `mixing` says of orders.
+"""Which lines of agreements are published on the tape together, as `mixing` does for orders.
 
-A firm signs in a row, and a counterparty knows when. So a line waits until lines of the same market and form
-of enough groups of companies on either side wait; then they leave at once, sorted by ids that tell nothing.
+A company often signs several agreements in a row, and counterparties know when. So a line waits until lines
+of the same market and form from enough groups of companies on each side wait; then they are published at
+once, sorted by ids that reveal nothing.
 """
 
 from collections import Counter

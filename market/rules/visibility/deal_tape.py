@@ -1,4 +1,4 @@
-"""The public tape of offtake agreements: forms, bands and steps, and nobody's name or price."""
+"""The public tape of offtake agreements: forms, bands and steps, without names and prices."""
 
 from collections import Counter
 from typing import Final, Literal, assert_never
@@ -68,8 +68,7 @@ def on_deal_tape(
     """The public line of a fact, None when it has none. `deals` stand before the fact; `standing`: of them
     those of `standing_of`, where they are known.
 
-    Negotiations, deliveries, settlements and payments have no line; spot contracts stand on the tape of
-    trades.
+    Negotiations, deliveries, settlements and payments have no line; spot contracts are on the tape of trades.
     """
     if not isinstance(fact, LifecycleFact):
         return None

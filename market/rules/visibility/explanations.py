@@ -1,6 +1,6 @@
-"""Why a trade has its price, and why an order has no trade. Whole, as an operator or auditor may read it.
+"""Explains why a trade has its price, and why an order has no trade; complete, for operators and auditors.
 
-Nothing here is for a trader as it stands: `visibility` turns it into what one side may see.
+Traders never see it in this form: `visibility` reduces it to what one side may see.
 """
 
 from datetime import datetime
@@ -37,16 +37,15 @@ Standing = Literal[
     "all_dearer",
     "in_the_money",
 ]
-"""`eligible`: somebody fits, and whether the prices do is not told. `withheld`: nor whether anybody is there.
-
-`resting`: its group declined too often, and it is subject to confirmation: until it is firm it meets nobody.
-"""
+"""`eligible`: somebody fits; whether the prices do is not shown. `withheld`: not even whether anybody fits is
+shown. `resting`: its group has too many failings, and the order is subject to confirmation, so it is not
+eligible until it is firm."""
 
 
 class MatchExplanation(Struct, frozen=True, kw_only=True):
-    """A match with everything that made it: both parties, the whole waterfall, the ticket.
+    """A match with everything that led to it: both parties, the whole waterfall, the ticket.
 
-    `sold`, `bought`: the contract years that the two orders state, of a term match.
+    `sold`, `bought`: for a term match, the contract years of the two orders.
     """
 
     struck: MatchStruck
@@ -61,10 +60,11 @@ class MatchExplanation(Struct, frozen=True, kw_only=True):
 
 
 class Verdict(Struct, frozen=True, kw_only=True):
-    """How an order stands to one counter-order: the reasons against it, or the value it would have.
+    """The result for an order and one counter-order: the reasons against the pair, or its value.
 
-    `gap_bands` is how many ticks this side would have to move (below one: it need not), from the other's
-    price in whole ticks: no choice of one's own figures tells it finer. None when not eligible.
+    `gap_bands` is by how many ticks this side would have to move (below one: not at all), computed from the
+    other's price in whole ticks, so that changing one's own figures cannot reveal it more precisely. None
+    when not eligible.
     """
 
     counter_order: UUID
@@ -80,9 +80,9 @@ class Verdict(Struct, frozen=True, kw_only=True):
 class Candidates(Struct, frozen=True, kw_only=True):
     """An order against every open counter-order of its market, in order of rank.
 
-    `alone`: what keeps it from every trade, whoever the other side is. `names_companies`: its terms single
-    some out, so that what is told of it would tell of those. `orders_before`: how many open orders of its
-    side and group of companies have stood longer.
+    `alone`: reasons against every trade, whoever the other side is. `names_companies`: its terms select
+    certain companies, so that its results would reveal something about them. `orders_before`: the number of
+    older open orders of its side and group of companies.
     """
 
     market: UUID

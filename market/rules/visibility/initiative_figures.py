@@ -1,9 +1,9 @@
-"""What may be told of an initiative's partners together, once for each quarter.
+"""Which figures of an initiative's partners together may be published, once per quarter.
 
-A figure is told where enough groups of companies stand behind it, none with more than half, and behind what
-the coordinator's own group is no side of too: who knows its own part would learn the rest. What is left of a
-total when all that is told of it is taken away is a figure like any other, so parts are kept back until that
-holds of it.
+A figure is published if enough groups of companies contribute to it, none with more than half; this has to
+hold without the coordinator's own group too, since it could subtract its own part. The rest of a total after
+subtracting all published parts is a figure as well, so parts are withheld until the condition also holds for
+the rest.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping

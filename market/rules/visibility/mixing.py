@@ -1,8 +1,10 @@
-"""Which lines leave for the tape together, so that neither time nor place nor content tells whose they are.
+"""Which lines are published on the tape together, so that neither time, sequence nor content reveals whose
+they are.
 
-A firm posts in a row, and a match tells its counterparty one of its orders, whose id tells when it was
-posted. So a line of an order waits until lines of the same kind and forms of enough groups of companies wait;
-then they leave at once, sorted by ids that tell nothing. Trades wait for the end of a round.
+A company often posts several orders in a row, and a match reveals one of its orders to the counterparty,
+whose id reveals when it was posted. So a line of an order waits until lines of the same kind and forms from
+enough groups of companies wait; then they are published at once, sorted by ids that reveal nothing. Trades
+wait for the end of a round.
 """
 
 from itertools import islice
@@ -55,7 +57,8 @@ class Mix(Struct, kw_only=True):
 
 
 def leaving(mix: Mix, event: Recorded, seen: TapeLine | None, book: Book) -> tuple[Told, ...]:
-    """What leaves for the tape with an event, in order. `seen` is its own line, `book` stands before it."""
+    """The lines that are published with an event, in order. `seen` is its own line, `book` the book before
+    it."""
     fact = event.data
     if isinstance(fact, OrderFact):
         assert seen is None or isinstance(seen, TapeOrder)
@@ -77,7 +80,7 @@ def leaving(mix: Mix, event: Recorded, seen: TapeLine | None, book: Book) -> tup
 
 
 def _order(mix: Mix, event: UUID, fact: OrderFact, seen: TapeOrder | None, book: Book) -> tuple[Told, ...]:
-    """An order that may not be shown as it stands now is not told as it stood."""
+    """An order that may not be shown in its current state is not shown in an earlier one either."""
     order = supply_of(fact) if isinstance(fact, SupplyFact) else fact.requirement
     return order_leaving(mix, event, order, book.members[fact.organisation].group, seen, book)
 

@@ -1,7 +1,7 @@
-"""An offer brought past what a market's tape is made of, in one place: most of a record is offers.
+"""A fast path for offers through book, crowd and mix of a market's tape, since most events are offers.
 
-What it does is what `taping`, `mixing` and `crowd` do with any event, and a test holds it against them. What
-they ask anew of each offer is found once here, for all that follow one another.
+The result equals that of `taping`, `mixing` and `crowd`, which a test compares. What they look up again for
+each offer is looked up once here for consecutive offers.
 """
 
 from collections.abc import Callable

@@ -1,4 +1,5 @@
-"""What keeps an order from every trade, whoever the other side is: told at once, as it tells of no other."""
+"""Reasons against every trade of an order, whoever the other side is; shown at once, since they reveal
+nothing about others."""
 
 from collections.abc import Iterator
 
@@ -8,7 +9,7 @@ from market.rules.refusing.ineligibility import Ineligibility, day_text, kg_text
 
 
 def own_refusals(own: SupplyOrder | RequirementOrder, facts: MarketFacts) -> Iterator[Ineligibility]:
-    """In the words of `eligibility.reasons`, the owner's figure on both sides."""
+    """The same codes as in `eligibility.reasons`, with the owner's figure on both sides."""
     member = facts.members.get(own.organisation)
     if member is None or own.organisation in facts.suspended:
         yield Ineligibility(code="not_available")

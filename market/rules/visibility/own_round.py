@@ -29,14 +29,11 @@ Why = Literal[
     "all_taken",
     "outbid",
 ]
-"""Why something of an order was left. `eligible`: somebody fits, and too few to tell whether prices do.
-
-`withheld`: fewer than three groups of companies fit, or nobody does, and which is not told.
-
-`portfolio`: its own portfolio limits, of shares or of price, kept it from taking more. `indivisible`: what
-was left, its own or theirs, is less than one package or the least parcel. `all_dearer`: those that it did not
-trade with. `all_taken`: it has traded with all that fit and are not dearer, and they had no more for it.
-"""
+"""Why a part of an order was not traded. `eligible`: somebody fits, but too few groups to show whether prices
+do. `withheld`: fewer than three groups of companies fit, or none. `portfolio`: its own portfolio limits, on
+shares or price, prevented more. `indivisible`: the rest, its own or theirs, is less than one package or the
+minimum parcel. `all_dearer`: all with which it did not trade are too expensive. `all_taken`: it traded with
+all that fit and are not too expensive, and they had no more."""
 
 NOT_THERE: Final[frozenset[Outcome]] = frozenset({"absent", "resting"})
 REMOVED = {

@@ -1,4 +1,5 @@
-"""One side's view of a match, an order and its candidates: its own figures, not the other's price or name."""
+"""One side's view of a match, an order and its candidates: its own figures, without the other's price and
+name."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal, Protocol
@@ -24,18 +25,19 @@ PREMIUM_LABELS: dict[LimitKind, str] = {
     "limit_price": "portfolio_margin",
 }
 GROUPS_MIN = 3
-"""Counts of counter-orders are told from this many groups of companies on: a group is one mind."""
+"""Counts of counter-orders are shown from this number of groups of companies on; subsidiaries of a group
+count once."""
 ORDERS_TOLD = 5
 """Of so many orders of one side and group of companies, which have stood longest, a round tells what stands
 behind fewer than three groups: each order with another limit is a step towards a single company's figure."""
 Withheld = Literal["untaken", "few_groups", "few_rivals", "many_orders", "companies_named"]
-"""Why something is not told: no round has taken the order as it stands; fewer than three groups of companies
-stand behind what a round found, or one or two compete for it; nor is that of them told to an order that
-stands behind `ORDERS_TOLD` others, or that singles companies out."""
+"""Why something is not shown: no round has included the order in its current state; fewer than three groups
+of companies are behind a round's result, or only one or two compete for it; the order comes after
+`ORDERS_TOLD` others, or its terms select certain companies."""
 
 
 class Weighed(Protocol):
-    """A counter-order, the group of companies behind it, and the reasons against it."""
+    """A counter-order, its group of companies, and the reasons against it."""
 
     @property
     def counter_group(self) -> UUID: ...
@@ -53,7 +55,7 @@ class Guarded(Protocol):
 
 
 class OwnMatch(Struct, frozen=True, kw_only=True):
-    """A struck match as one side has it. The other's order and name come when both have confirmed."""
+    """A match as one side sees it. The other's order and name are shown after both have confirmed."""
 
     side: Side
     market: UUID
@@ -119,11 +121,12 @@ class OwnReason(Struct, frozen=True, kw_only=True):
 
 
 class OwnCandidates(Struct, frozen=True, kw_only=True):
-    """Who fits an order, in numbers, of what the newest completed round found at its cut and of nothing else.
+    """Counts of the counter-orders that fit an order, only from the newest completed round at its cut.
 
-    Of an order that this round has not taken as it stands, `reasons` are its own alone and `standing` is
-    `withheld`, whoever is there: it can be changed at will. `eligible` is told from three groups of companies
-    on. `forecast`: of the order itself; `eligible_forecast`: how many of those that fit are not there yet.
+    For an order that this round did not include in its current state, `reasons` are only its own and
+    `standing` is `withheld`, whoever would fit, since an order can be changed at will. `eligible` is shown
+    from three groups of companies on. `forecast`: of the order itself; `eligible_forecast`: how many of those
+    that fit are forecast supply.
     """
 
     market: UUID
