@@ -1,3 +1,3 @@
-"""The exchange: the door, the desk, the matcher."""
+"""The exchange: HTTP API, commands, rules, tables and the processes around them."""
 
 __version__ = "0.1.0"

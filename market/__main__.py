@@ -1,4 +1,4 @@
-"""`lodestone`: reads the command line's modules only where Ctrl-C is already understood."""
+"""`lodestone`: imports the command line only after Ctrl-C is handled."""
 
 import signal
 import sys
@@ -13,7 +13,7 @@ def main() -> None:
     try:
         import_module("market.cli.commands").run()
     except KeyboardInterrupt:
-        # Whatever is left may be broken off by a second one, without a word.
+        # A second Ctrl-C ends whatever is left, without a message.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         sys.stderr.write("interrupted\n")
         sys.exit(INTERRUPTED)

@@ -1,4 +1,4 @@
-"""What a broker with TLS and its clients need as files: made once, certificates renewed before they end.
+"""Files for a broker with TLS and its clients: created once, certificates renewed before they expire.
 
     <folder>/authority    ca.key, ca.pem          signs, and is needed for nothing else
     <folder>/broker       broker.pem, ca.pem      what the broker shows, and whom it believes
@@ -31,7 +31,7 @@ CA_FILE: Final = "ca.pem"
 
 AUTHORITY_VALID: Final = timedelta(days=3_650)
 AUTHORITY_RENEWED_BEFORE: Final = timedelta(days=730)
-"""So long both the former certificate and the new one are believed by, and clients have time to take it."""
+"""During this time both the old and the new certificate are trusted, so that clients can take the new one."""
 CERTIFICATE_VALID: Final = timedelta(days=397)
 RENEWED_BEFORE: Final = timedelta(days=60)
 CLOCKS_APART_MAX: Final = timedelta(hours=1)
@@ -46,7 +46,8 @@ def new_password() -> str:
 
 
 def prepare_files(folder: Path, hosts: Sequence[str], services: Iterable[str], now: datetime) -> bool:
-    """Makes what is missing and renews what ends soon: whether a broker that runs has to read anything anew.
+    """Creates missing files and renews certificates that expire soon; returns whether a running broker has to
+    reload any.
 
     `hosts` are the names and addresses at which clients reach the broker.
     """
@@ -70,7 +71,7 @@ def _broker_files(folder: Path) -> list[bytes]:
 
 
 def hand_over(folder: Path, part: str, owner: int) -> None:
-    """Gives a part to the user it is for; OSError where this process may not."""
+    """Changes the owner of a part's files to its user. OSError if this process may not."""
     for path in (folder / part, *(folder / part).iterdir()):
         os.chown(path, owner, owner)
 
@@ -80,8 +81,8 @@ def password_file(services: Path, service: str) -> Path:
 
 
 def _authority(folder: Path, now: datetime) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
-    """One key and one name for as long as the folder lives: whoever keeps a former certificate of it still
-    believes what it signs, until that one ends."""
+    """The authority keeps its key and name for ever: whoever has an old certificate of it still trusts what
+    it signs, until that one expires."""
     key_file, file = folder / "ca.key", folder / CA_FILE
     is_kept = key_file.exists() and file.exists()
     if is_kept:
@@ -112,7 +113,7 @@ def _certificate(
     authority: tuple[x509.Certificate, ec.EllipticCurvePrivateKey],
     now: datetime,
 ) -> None:
-    """Key and certificate in one file; left as it is while it is good for these hosts and some time yet."""
+    """Key and certificate in one file; unchanged while it is valid for these hosts and some time longer."""
     alternatives = x509.SubjectAlternativeName([_host(host) for host in hosts])
     if file.exists() and _good(file.read_bytes(), alternatives, now):
         return

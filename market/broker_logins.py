@@ -1,6 +1,6 @@
-"""As whom this process talks to Kafka: what the settings name, or the embedded broker's own files.
+"""The login of this process to Kafka: from the settings, or from the embedded broker's files.
 
-One user for the whole process, or for each service its own. A broker that takes plain text asks nobody.
+One user for the whole process, or one per service. A plain-text broker needs no login.
 """
 
 from pathlib import Path
@@ -16,11 +16,11 @@ from market.rules.streams.topic_rights import service_user
 from market.settings import SECURITY, Settings
 
 READER: Final = "auditor"
-"""The service whose login the command line takes where every service has its own."""
+"""The service whose login the command line uses if each service has its own."""
 
 
 class Running(Struct, frozen=True, kw_only=True):
-    """An embedded broker that is up; the super user logs in at `provision`, None: it takes plain text."""
+    """A running embedded broker; the super user's login is in `provision`; None: it accepts plain text."""
 
     pid: int
     bootstrap: str
@@ -37,7 +37,7 @@ def security_folder(settings: Settings) -> Path:
 
 
 def read_running(settings: Settings) -> Running:
-    """LocalServerError where none is said to run."""
+    """The running broker's file. LocalServerError if none is running."""
     try:
         return msgspec.json.decode(running_file(settings).read_bytes(), type=Running)
     except FileNotFoundError:
@@ -48,7 +48,8 @@ def read_running(settings: Settings) -> Running:
 
 
 def embedded(settings: Settings, running: Running) -> Bootstrap:
-    """As the super user, which whoever may read the instance's folder is."""
+    """The embedded brokers with the super user's login, available to everybody who can read the instance's
+    folder."""
     if running.provision is None:
         return running.bootstrap
     files = security_folder(settings) / PROVISION
@@ -57,7 +58,7 @@ def embedded(settings: Settings, running: Running) -> Bootstrap:
 
 
 def named(settings: Settings, servers: str) -> Bootstrap:
-    """A cluster that the settings, or an option, name. LocalServerError for a file that cannot be read."""
+    """A cluster named by the settings or an option. LocalServerError for a file that cannot be read."""
     if settings.kafka_security_protocol == "PLAINTEXT":
         return servers
     brokers = Brokers(servers=servers, ca_file=_readable(settings.kafka_security_ca_file))
@@ -74,7 +75,7 @@ def named(settings: Settings, servers: str) -> Bootstrap:
 
 
 def acting_as(settings: Settings, bootstrap: Bootstrap, service: str) -> Bootstrap:
-    """The same brokers, logged in as a service, where each has a login of its own; else what was given."""
+    """The same brokers with the login of a service, if each has its own; else unchanged."""
     folder = services_folder(settings, bootstrap)
     certificate = settings.kafka_bootstrap is not None and settings.kafka_security_protocol == "SSL"
     if isinstance(bootstrap, str) or folder is None or certificate:
@@ -85,14 +86,14 @@ def acting_as(settings: Settings, bootstrap: Bootstrap, service: str) -> Bootstr
 
 
 def partner_servers(settings: Settings, brokers: Brokers) -> str | None:
-    """Where partners log in; None where the settings name the listener of who logs in by certificate."""
+    """The addresses where partners log in; None if the settings name a listener for certificate logins."""
     if settings.kafka_bootstrap is None:
         return read_running(settings).bootstrap
     return None if settings.kafka_security_protocol == "SSL" else brokers.servers
 
 
 def services_folder(settings: Settings, bootstrap: Bootstrap) -> Path | None:
-    """Where the services' passwords lie; None where they have no logins of their own."""
+    """The folder of the services' passwords; None if they have no logins of their own."""
     if isinstance(bootstrap, str):
         return None
     if settings.kafka_bootstrap is None:

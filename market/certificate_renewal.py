@@ -1,4 +1,4 @@
-"""An embedded broker's certificates renewed while it runs: nobody who is connected is cut off."""
+"""Renews an embedded broker's certificates while it runs, without closing connections."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -22,7 +22,7 @@ LOOK_SECONDS: Final = 86_400.0
 
 @asynccontextmanager
 async def renewing(settings: Settings, bootstrap: Bootstrap) -> AsyncIterator[None]:
-    """While it is open; nothing of a broker that takes plain text."""
+    """Renews while the context is open; does nothing for a plain-text broker."""
     if isinstance(bootstrap, str):
         yield
         return

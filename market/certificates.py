@@ -1,6 +1,5 @@
-"""Until when the certificates count that this process shows, believes and is shown: files that the settings
-name, those of an embedded broker, and what Kafka's listeners show.
-"""
+"""Expiry of the certificates that this process presents, trusts and receives: files named in the settings,
+those of an embedded broker, and those of Kafka's listeners."""
 
 import asyncio
 import socket
@@ -30,7 +29,7 @@ POSTGRESQL_FILES: Final = {"sslcert": "PostgreSQL login", "sslrootcert": "Postgr
 
 
 class Counting(Struct, frozen=True, kw_only=True):
-    """One certificate: what it is and where it lies or is shown; without `ends_at` a `fault` says why."""
+    """One certificate: what it is and its file or listener; without `ends_at`, `fault` says why."""
 
     what: str
     ends_at: datetime | None = None
@@ -38,7 +37,8 @@ class Counting(Struct, frozen=True, kw_only=True):
 
 
 async def certificates(settings: Settings, bootstrap: Bootstrap | None) -> tuple[Counting, ...]:
-    """All that are known here, listeners first. `bootstrap` None, or a broker that is away: files alone."""
+    """All known certificates, listeners first. Without `bootstrap`, or while the broker is away, only
+    files."""
     shown = await _shown(bootstrap) if isinstance(bootstrap, Brokers) else {}
     issuers = [found.issuer for found in shown.values() if isinstance(found, x509.Certificate)]
     listeners = [
@@ -51,7 +51,7 @@ async def certificates(settings: Settings, bootstrap: Bootstrap | None) -> tuple
 
 
 async def _shown(brokers: Brokers) -> dict[str, x509.Certificate | str]:
-    """By address of a listener, its certificate, or why it is not known."""
+    """By listener address, its certificate, or why it is unknown."""
     places = {server.strip() for server in brokers.servers.split(",")}
     with suppress(TimeoutError):
         async with asyncio.timeout(SHAKING_SECONDS_MAX):
@@ -61,7 +61,7 @@ async def _shown(brokers: Brokers) -> dict[str, x509.Certificate | str]:
 
 
 def _listened(brokers: Brokers, place: str) -> x509.Certificate | str:
-    """Believes anybody: what is asked is until when it counts, and one that has ended shall be told too."""
+    """Does not verify the certificate, since only its expiry is needed, also of an expired one."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     host, _, port = place.rpartition(":")
@@ -114,12 +114,13 @@ def _postgresql_files(settings: Settings) -> set[tuple[str, Path]]:
 
 
 def _first(what: str, file: Path) -> Counting:
-    """What one shows of oneself: the chain counts until its first certificate ends."""
+    """An own certificate chain: it expires with the first of its certificates."""
     return _of_file(what, file, ())
 
 
 def _authority(what: str, file: Path, issuers: Collection[x509.Name]) -> Counting:
-    """Whom one believes: of several the one that the listeners' are of, else the one that ends last."""
+    """A trusted authority: of several, the issuer of the listeners' certificates, else the one that expires
+    last."""
     return _of_file(what, file, issuers, last=True)
 
 

@@ -1,4 +1,4 @@
-"""Where the keys of checkpoints lie, and whose they are."""
+"""The key files of checkpoints, and their owners."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -17,12 +17,12 @@ WITNESS: Final = "witness"
 
 
 def key_file(settings: Settings) -> Path:
-    """The operator's key file: where the settings say, else with the instance's data."""
+    """The operator's key file: as in the settings, else in the instance's data folder."""
     return settings.checkpoint_key_file or settings.instance_dir / KEYS / OPERATOR_KEY
 
 
 def ensure_keys(settings: Settings, deployment: UUID) -> Keys:
-    """The operator's keys. Where no file was named and none lies, a key is made for this deployment.
+    """The operator's keys. If no file is named and none exists, a key is created for this deployment.
 
     KeyFileError when the file cannot be used, and in production when none is named.
     """
@@ -46,14 +46,14 @@ def ensure_keys(settings: Settings, deployment: UUID) -> Keys:
 
 
 def local_origin(deployment: UUID) -> str:
-    """The origin of a deployment that was given none: nobody can reach it, and no other has it."""
+    """The default origin of a deployment: not a reachable address, and unique."""
     return f"{LOCAL}{deployment}"
 
 
 def operator_key(settings: Settings, given: str | None) -> VerifierKey | None:
-    """As given, else as the settings say, else the public half of the local key file, else None.
+    """The operator's public key: as given, else from the settings, else from the local key file, else None.
 
-    NoteError, KeyFileError when what is there cannot be read.
+    NoteError or KeyFileError when it cannot be read.
     """
     written = settings.checkpoint_public_key if given is None else given
     if written is not None:

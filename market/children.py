@@ -1,4 +1,4 @@
-"""Server processes as children: apart from Ctrl-C, watched, stopped by their own pid."""
+"""Server processes as children: protected from Ctrl-C, supervised, stopped by their own pid."""
 
 import asyncio
 import errno
@@ -25,11 +25,12 @@ T = TypeVar("T")
 
 
 class LocalServerError(Exception):
-    """A server is not there or not usable: one sentence, with the log file where there is one."""
+    """A server is missing or unusable; one sentence, with the log file if there is one."""
 
 
 def unheard(what: str, prefix: str, host: str, port: int, error: OSError) -> LocalServerError:
-    """That `what` cannot listen at an address, and which setting, <prefix>_HOST or _PORT, to change."""
+    """The error that `what` cannot listen at an address, with the setting to change, <prefix>_HOST or
+    _PORT."""
     number = error.errno or 0
     reason = os.strerror(number) if number > 0 else error.strerror
     part, other = ("PORT", "port") if number in PORT_FAULTS else ("HOST", "address")
@@ -40,7 +41,8 @@ def unheard(what: str, prefix: str, host: str, port: int, error: OSError) -> Loc
 
 
 class exclusive_lock:  # noqa: N801  used as a function is, in a with statement
-    """An exclusive lock on `<instance>/<name>.lock`, held while inside; entering says whether it was free."""
+    """An exclusive lock on `<instance>/<name>.lock`, held within the context; entering returns whether it was
+    free."""
 
     def __init__(self, instance: Path, name: str) -> None:
         self._path = instance / f"{name}.lock"
@@ -63,7 +65,7 @@ class exclusive_lock:  # noqa: N801  used as a function is, in a with statement
 
 
 def spawn(command: list[str], log_file: Path, user: str | None) -> subprocess.Popen[bytes]:
-    """A child in a session of its own, so that Ctrl-C reaches only us; all it says goes to the log file."""
+    """A child in its own session, so that Ctrl-C does not reach it; its output goes to the log file."""
     with log_file.open("ab") as sink:
         return subprocess.Popen(
             command,
@@ -81,8 +83,8 @@ def spawn(command: list[str], log_file: Path, user: str | None) -> subprocess.Po
 async def begun(
     start: Callable[[], T], child_of: Callable[[T], subprocess.Popen[bytes]], stop: signal.Signals
 ) -> T:
-    """What `start` gives, which runs in a thread. When this is cancelled, the child that it began is stopped:
-    the thread goes on to its end, and nobody else would know of the child."""
+    """The result of `start`, which runs in a thread. If this is cancelled, the thread runs to its end all the
+    same, so the child that it starts is then stopped."""
     given_up = threading.Event()
 
     def work() -> T:
@@ -107,8 +109,8 @@ async def begun(
 async def supervised(
     name: str, child: subprocess.Popen[bytes], stop: signal.Signals, log_file: Path, folder: Path
 ) -> AsyncIterator[None]:
-    """Stops the child, whose data is in `folder`, at the end; if it ends by itself, the body is cancelled and
-    LocalServerError raised."""
+    """Stops the child, whose data is in `folder`, when the context ends; if the child ends by itself, the
+    body is cancelled and LocalServerError raised."""
     task = asyncio.current_task()
     ended = asyncio.Event()
 
@@ -151,7 +153,7 @@ def _stop_child(child: subprocess.Popen[bytes], stop: signal.Signals) -> None:
 
 
 def stop_orphan(pid: int, marker: str, stop: signal.Signals) -> None:
-    """Stops a server that a killed run left, known by `marker` on its command line; else does nothing."""
+    """Stops a server left by a killed run, recognised by `marker` in its command line; else does nothing."""
     deadline = time.monotonic() + STOP_SECONDS_MAX
     while _runs(pid, marker):
         with suppress(ProcessLookupError):
@@ -175,8 +177,8 @@ async def wait_until(
     *,
     folder: Path | None = None,
 ) -> None:
-    """Waits until the probe is true. Raises LocalServerError when the child, whose data is in `folder`, ended
-    or the time is out."""
+    """Waits until the probe is true. LocalServerError when the child, whose data is in `folder`, has ended or
+    the time is over."""
     deadline = time.monotonic() + seconds_max
     while not await probe():
         if child is not None and child.poll() is not None:
@@ -188,7 +190,7 @@ async def wait_until(
 
 
 def write_whole(path: Path, text: str) -> None:
-    """LocalServerError names the file, which is then as it was."""
+    """Replaces a file. LocalServerError names the file, which is then unchanged."""
     fresh = path.with_name(path.name + ".new")
     try:
         fresh.write_text(text)

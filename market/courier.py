@@ -1,9 +1,9 @@
-"""What concerns one webhook, posted message by message: the lines of its organisation, what has to be tried
-again, what is asked for once more.
+"""The courier of one webhook posts its messages one by one: new lines of the organisation, retries, and
+requested redeliveries.
 
-In order as long as all goes well. A message that fails waits for its time, and the next one takes its turn
-once the webhook's own pause is over: one that cannot be taken holds up nothing, and a receiver that is away
-is asked ever more seldom. While too many wait, no further line is taken.
+They are in order as long as all goes well. A failed message waits for its retry, and the next one is posted
+after the webhook's own pause: so a message that is always refused blocks nothing, and an unreachable receiver
+is tried less and less often. While too many messages wait, no further line is taken.
 """
 
 import asyncio
@@ -42,17 +42,17 @@ log = structlog.get_logger("lodestone.webhooks")
 
 LINES_AT_ONCE: Final = 20
 HELD: Final = timedelta(milliseconds=250)
-"""Posts begun within it may wait to have their outcome stored together: what a crash has posted again."""
+"""Outcomes of posts within this time may be stored together; a crash has these posted again."""
 WAITING_MAX: Final = 64
 AHEAD_POSITIONS_MAX: Final = 1_000
-"""So far a place may be ahead of the one that is stored, over lines that were not wanted."""
+"""How far a place may be ahead of the stored one after lines that the webhook does not want."""
 RETRY_SECONDS: Final = 1.0
 IDLE_SECONDS: Final = 60.0
 GONE: Final = 410
 
 
 class Courier:
-    """Of one webhook, while its process holds the lease."""
+    """Posts to one webhook, while its process holds the lease."""
 
     def __init__(
         self, shared: Shared, webhook: UUID, organisation: UUID, of_organisation: asyncio.Semaphore
@@ -72,12 +72,12 @@ class Courier:
         self._changed.set()
 
     def end(self) -> None:
-        """After the message that is being posted."""
+        """Ends after the message that is being posted."""
         self._ending = True
         self.wake()
 
     async def run(self) -> None:
-        """Until `end`, or until the webhook is another's to post to."""
+        """Runs until `end`, or until another process holds the webhook's lease."""
         try:
             while not self._ending:
                 self._changed.clear()
@@ -85,7 +85,7 @@ class Courier:
                     pause = await self._next()
                 except DATABASE_ERRORS as error:
                     log.warning("webhook_waits", webhook=str(self._id), error=repr(error))
-                    # a transaction that broke off may have been committed
+                    # a transaction whose connection broke may have been committed
                     self._places = None
                     pause = RETRY_SECONDS
                 if pause > 0 and not self._ending:
@@ -97,7 +97,7 @@ class Courier:
             await self._sender.close()
 
     async def _next(self) -> float:
-        """Post what comes next; seconds until there may be more, 0: at once."""
+        """Post the next message; returns seconds until there may be more, 0: at once."""
         async with acquire(self._shared.pool) as connection:
             webhook = await webhooks.load(connection, self._id)
             if webhook is None:
@@ -107,7 +107,7 @@ class Courier:
             waiting = await webhook_messages.read_waiting(connection, self._id, tests_only=resting)
         is_due = waiting is not None and waiting.due_in_seconds <= 0
         is_full = waiting is not None and waiting.count >= WAITING_MAX
-        # After a failure another message takes its turn: what fails may be the message alone.
+        # After a failure another message is tried, since the reason may be the message itself.
         if waiting is not None and is_due and (resting or is_full or state.failures == 0):
             await self._try_again(webhook, state.failures, waiting.first)
             return 0
@@ -121,7 +121,7 @@ class Courier:
         return IDLE_SECONDS if waiting is None else waiting.due_in_seconds
 
     async def _post_any_lines(self, webhook: Webhook, failures: int) -> bool:
-        """Those that come and those of a range take turns."""
+        """New lines and lines of a redelivered range take turns."""
         self._again_next = not self._again_next
         for again in (self._again_next, not self._again_next):
             if await self._post_lines(webhook, failures, again=again):
@@ -129,7 +129,7 @@ class Courier:
         return False
 
     async def _post_lines(self, webhook: Webhook, failures: int, *, again: bool) -> bool:
-        """The next lines, up to one that fails; False when there are none."""
+        """Post the next lines, up to one that fails; False when there are none."""
         async with acquire(self._shared.pool) as connection:
             found = await self._read_lines(connection, webhook, again=again)
         if found is None:
@@ -174,12 +174,12 @@ class Courier:
         )
         for each in damaged:
             tell(each, known=each.key in self._damaged)
-        # A lane with a block that cannot be read is not passed, and none goes back where a feed is made anew.
+        # A lane with an unreadable block is not passed, and no lane goes back when the feed is rebuilt.
         self._damaged = {each.key for each in damaged}
         upto = {key: end for key, end in upto.items() if key not in self._damaged and end > after.get(key, 0)}
         behind = [{LaneKey(line.stream, line.lane): line.position} for line in lines]
         if len(lines) < LINES_AT_ONCE:
-            # All that was looked at is passed, also what was not wanted.
+            # All lines that were read are passed, also unwanted ones.
             if behind:
                 known = after if again else self._stored
                 behind[-1] |= {key: end for key, end in upto.items() if end != known.get(key, 0)}
@@ -188,7 +188,8 @@ class Courier:
         return lines, behind
 
     async def _pass(self, connection: Connection, upto: feed.Vector, *, again: bool) -> None:
-        """Nothing was wanted up to there: stored now and then only, since it may be looked at again."""
+        """No line up to there is wanted; stored only from time to time, since reading it again does no
+        harm."""
         if again:
             async with connection.transaction():
                 await webhook_senders.hold(connection, self._id, self._shared.owner)
@@ -223,7 +224,8 @@ class Courier:
         *,
         again: bool,
     ) -> bool:
-        """Of these lines only the last may have failed. Whether the next one may follow at once."""
+        """Store the outcome of these lines, of which only the last may have failed; returns whether the next
+        may follow at once."""
         earlier = len(posted) > 1
         attempt = posted[-1].attempt
         async with self._concluding(webhook, failures, attempt, earlier=earlier) as (connection, go_on):
@@ -236,7 +238,7 @@ class Courier:
         return go_on
 
     async def _try_again(self, webhook: Webhook, failures: int, message: Message) -> None:
-        """A message that waits; one whose line is no longer kept is given up."""
+        """Retry a waiting message; one whose line is no longer stored is given up."""
         try:
             body = await self._body_of(message)
         except BlockDamaged as damaged:
@@ -268,7 +270,7 @@ class Courier:
             await webhook_messages.record_again(connection, message.message, "given_up", gone, 0)
 
     async def _put_off(self, message: Message) -> None:
-        """For as long as after the last attempt: its receiver has refused nothing, and it is not given up."""
+        """Postpone a message by the same pause as after its last attempt; it does not count as an attempt."""
         unread = Try(at=self._shared.clock(), milliseconds=0, error="the event cannot be read here now")
         pause_seconds = self._pause_seconds(unread, max(1, message.attempts))
         async with acquire(self._shared.pool) as connection, connection.transaction():
@@ -276,7 +278,7 @@ class Courier:
             await webhook_messages.put_off(connection, message.message, unread, pause_seconds)
 
     def _verdict(self, attempt: Try, attempts: int) -> tuple[State, float]:
-        """What becomes of the message, and after how many seconds it is tried again."""
+        """The new state of the message, and the seconds until its retry."""
         if attempt.delivered:
             return "delivered", 0.0
         return ("given_up" if attempts >= ATTEMPTS_MAX else "waiting"), self._pause_seconds(attempt, attempts)
@@ -289,7 +291,7 @@ class Courier:
     async def _concluding(
         self, webhook: Webhook, failures: int, attempt: Try, *, test: bool = False, earlier: bool = False
     ) -> AsyncIterator[tuple[Connection, bool]]:
-        """The transaction of what came of an attempt, and of `earlier` ones that were delivered; whether the
+        """The transaction that stores an attempt's outcome, and `earlier` delivered ones; yields whether the
         next line may follow at once."""
         shared = self._shared
         since = None
@@ -314,7 +316,7 @@ class Courier:
             await self._disable(webhook, "failing", since)
 
     async def _disable(self, webhook: Webhook, reason: Literal["failing", "gone"], since: datetime) -> None:
-        """The fact is the notice: its organisation finds it in the feed, on its topic and on other
+        """The recorded fact is the notice to the organisation: in the feed, on its topic and through other
         webhooks."""
         shared = self._shared
         argument = DisableWebhook(

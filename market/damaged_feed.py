@@ -1,4 +1,4 @@
-"""A block of the feed that cannot be read: told to whoever operates, by every process that meets it."""
+"""Reports an unreadable block of the feed to the operator, by every process that meets it."""
 
 import structlog
 
@@ -9,7 +9,7 @@ log = structlog.get_logger("lodestone.feed")
 
 
 def tell(damaged: BlockDamaged, *, known: bool = False) -> None:
-    """`known`: counted, but not written into the log once more."""
+    """`known`: only counted, not logged again."""
     FEED_DAMAGED.inc()
     if not known:
         log.error(

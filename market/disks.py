@@ -5,19 +5,19 @@ from pathlib import Path
 from typing import Final
 
 FREE_BYTES_MIN: Final = 5 * 2**30
-"""With less the operator is told: PostgreSQL's log alone may take 2 GiB between two checkpoints."""
+"""With less, the operator is warned: PostgreSQL's WAL alone may take 2 GiB between two checkpoints."""
 CRAMMED_BYTES_MAX: Final = 64 * 2**20
-"""A server that ended by itself with less than this may have ended for it."""
+"""A server that ended by itself with less than this may have ended because of it."""
 
 
 def free_bytes(folder: Path) -> int:
-    """What whoever is not root may still write."""
+    """Bytes that a user other than root can still write."""
     return shutil.disk_usage(folder).free
 
 
 def crammed(*folders: Path) -> str:
-    """What a server's end may come from: a clause for its sentence that names the first of its folders whose
-    disk has no room; empty where all have."""
+    """A clause for the message about an ended server: names its first folder whose disk is full; empty if
+    none is."""
     for folder in folders:
         left = free_bytes(folder)
         if left < CRAMMED_BYTES_MAX:

@@ -1,8 +1,8 @@
 """The embedded Kafka: started as a child, stopped by its own pid, its data kept.
 
 The process that holds its lock file owns it and stops it at the end; a second one on the same instance is a
-guest and uses what runs. What a killed owner left running is stopped first. Where Settings names a server
-outside, that one is used and nothing is started.
+guest and uses the running server. A server left by a killed owner is stopped first. If Settings name an
+external server, that one is used and nothing is started.
 """
 
 import base64
@@ -59,16 +59,16 @@ PORTS_LOW: Final = range(20_000, 32_000)
 PORTS_TRIED_MAX: Final = 100
 KAFKA_READY: Final = b"Kafka Server started"
 OF_SHORT_RUNS: Final = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
-"""For Java that ends before compiling more, or another collector, would pay."""
+"""For short runs of Java, which end before more compilation or another collector would pay."""
 LOGIN_MS_MAX: Final = 3_600_000
-"""After so long a login at a secured broker is asked for anew."""
+"""After this time a secured broker asks a client to log in again."""
 
 
 @asynccontextmanager
 async def kafka_at(
     settings: Settings, bootstrap: str | None, service: str = READER
 ) -> AsyncIterator[Bootstrap]:
-    """The servers that were named, else those of `local_kafka`; as a service, where each has a login."""
+    """The given servers, else those of `local_kafka`; with the service's login if each has its own."""
     if bootstrap is not None:
         yield named(settings, bootstrap)
         return
@@ -158,7 +158,7 @@ def _start_kafka(settings: Settings, folder: Path, log_file: Path) -> tuple[subp
     try:
         write_whole(pid_file, str(child.pid))
     except LocalServerError:
-        # Nobody would find it again.
+        # Nobody could find it again.
         child.kill()
         child.wait()
         raise
@@ -171,7 +171,7 @@ def _secured(settings: Settings) -> bool:
 
 
 def _properties(settings: Settings, ports: "_Ports", data: Path) -> str:
-    """The broker's; where it is to be secured, with the files that it takes for it."""
+    """The broker's properties; for a secured one, with its files."""
     given = {
         "broker_port": ports.broker,
         "controller_port": ports.controller,
@@ -188,8 +188,7 @@ def _properties(settings: Settings, ports: "_Ports", data: Path) -> str:
 
 
 def kafka_classes(data_dir: Path) -> Path:
-    """Kafka's classes as Java has read them, made by `make setup`: half of what a start takes is to read
-    them."""
+    """Archive of Kafka's loaded classes, made by `make setup`: loading them takes half of the start."""
     return data_dir / "kafka" / "classes.jsa"
 
 
@@ -199,8 +198,8 @@ def classes_digest(archive: Path) -> Path:
 
 
 def _read_classes(libs: Path) -> list[str]:
-    """Java itself leaves an archive aside that other jars, jars elsewhere or another Java made; of one that
-    was cut off or changed it dies, so such a one is not named to it."""
+    """Java ignores an archive of other jars, another path or another Java, but crashes on a damaged one,
+    which is therefore not passed to it."""
     archive = kafka_classes(libs.parent.parent)
     try:
         with archive.open("rb") as kept:
@@ -243,7 +242,7 @@ class _Ports(Struct, frozen=True):
 
 
 def _free_ports(preferred: int) -> _Ports:
-    """The preferred port for the broker if it is free, any if it is 0, else another; and two free ones."""
+    """Ports: for the broker the preferred one if it is free, else any; and two other free ones."""
     with socket.socket() as broker, socket.socket() as controller, socket.socket() as internal:
         broker.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if preferred == 0:
@@ -260,7 +259,7 @@ def _free_ports(preferred: int) -> _Ports:
 
 
 def _bind_free(to: socket.socket) -> None:
-    """A port below those that systems give to outgoing connections: none takes it before Kafka has it."""
+    """A port below the range of outgoing connections, so that none takes it before Kafka does."""
     for _ in range(PORTS_TRIED_MAX):
         with suppress(OSError):
             to.bind(("127.0.0.1", PORTS_LOW.start + secrets.randbelow(len(PORTS_LOW))))

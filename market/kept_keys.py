@@ -1,4 +1,4 @@
-"""Secrets that lie with the instance's data where the settings name none: made once, never a second time."""
+"""Secrets stored with the instance's data if the settings name none: created once, never again."""
 
 import os
 import secrets
@@ -18,7 +18,7 @@ WEBHOOK_KEY: Final = "webhook.key"
 
 
 class KeysMissing(LocalServerError):
-    """The record was written with keys that are not here, and no others can take their place."""
+    """The record was written with keys that are missing here and cannot be replaced."""
 
 
 def publisher_key(settings: Settings) -> bytes:
@@ -27,12 +27,12 @@ def publisher_key(settings: Settings) -> bytes:
 
 
 def webhook_key(settings: Settings) -> bytes:
-    """What the secrets of webhooks are derived from."""
+    """The key from which the secrets of webhooks are derived."""
     return _kept_key(settings, settings.webhook_secret.get_secret_value(), WEBHOOK_KEY)
 
 
 def _kept_key(settings: Settings, given: str, name: str) -> bytes:
-    """Where none was set, a random one that stays with the instance's data."""
+    """The set key, else a random one stored with the instance's data."""
     if given != DEVELOPMENT_SECRET:
         return given.encode()
     kept = settings.instance_dir / name
@@ -48,7 +48,8 @@ def _kept_key(settings: Settings, given: str, name: str) -> bytes:
 
 
 async def check_keys(wiring: Wiring, services: Sequence[str]) -> None:
-    """Before services start. KeysMissing names each file that they would make anew though it was used."""
+    """Call before services start. KeysMissing names each file that would be created again although its key
+    was used."""
     used = await read_keys_used(wiring.reader)
     told = missing(wiring.settings, used, frozenset(services))
     if told:

@@ -1,6 +1,7 @@
-"""What the topics of checkpoints hold and the database lacks, as of an older backup: counted, taken back.
+"""Heads that are on the checkpoint topics but not in the database, as after restoring an older backup:
+counted, restored.
 
-A head is taken back only where the lane's tree, made of the journal, has its root.
+A head is restored only if the lane's tree, built from the journal, has its root.
 """
 
 import asyncio
@@ -36,7 +37,7 @@ from market.restored_seals import published_head, rotations_on
 from market.topics import TopicError, TopicRecord, open_reading
 
 COUNTED_MAX: Final = 100_000
-"""So many of a topic's newest messages are compared when nothing is taken back."""
+"""Number of a topic's newest messages that are compared when only counting."""
 COUNT_SECONDS_MAX: Final = 30.0
 
 Cosigned = tuple[LaneKey, int, str, str]
@@ -44,7 +45,7 @@ Cosigned = tuple[LaneKey, int, str, str]
 
 
 class TakenBack(Struct):
-    """`beyond`: heads, by lane, of events that its journal lacks; `faults`: one sentence each."""
+    """`beyond`: number of heads, by lane, over events that the journal lacks; `faults`: one sentence each."""
 
     heads: int = 0
     cosignatures: int = 0
@@ -54,9 +55,10 @@ class TakenBack(Struct):
 
 
 async def take_back_heads(owner: Pool, bootstrap: Bootstrap, prefix: str, key: VerifierKey) -> TakenBack:
-    """Heads, cosignatures and changes of key, of both topics. TopicError where there are no checkpoints.
+    """Restores heads, cosignatures and key changes from both topics. TopicError if there is no topic of
+    checkpoints.
 
-    `key`: any that the operator has ever signed with. What is at fault is left out and told.
+    `key`: any that the operator has ever signed with. Faulty messages are left out and reported.
     """
     done = TakenBack()
     found = _Found(owner, done)
@@ -79,7 +81,7 @@ async def take_back_heads(owner: Pool, bootstrap: Bootstrap, prefix: str, key: V
 
 
 class _Found:
-    """What the topics hold, as a reader believes it, and the database lacks."""
+    """Verified messages of the topics that the database lacks."""
 
     def __init__(self, owner: Pool, done: TakenBack) -> None:
         self._owner = owner
@@ -174,7 +176,7 @@ async def _held_of(
 
 
 async def count_lacking(connection: Connection, bootstrap: Bootstrap, prefix: str, key: VerifierKey) -> int:
-    """Heads among the topics' newest messages that are the operator's and not stored; nothing is proved.
+    """Counts the operator's heads among the topics' newest messages that are not stored; verifies nothing.
 
     TopicError when there is none, TimeoutError after half a minute.
     """

@@ -1,4 +1,4 @@
-"""What a reader keeps in memory of a lane: its newest snapshot, brought to a position by the journal."""
+"""A reader's in-memory state of a lane: its newest snapshot, brought to a position with the journal."""
 
 from collections.abc import Callable
 from hashlib import sha256
@@ -21,9 +21,9 @@ MILESTONE_EVENTS: Final = 50_000
 
 
 class LaneMemory(Generic[M]):
-    """How reader `name` keeps a value of `shape`; a snapshot of another shape is not read.
+    """The memory of reader `name`, a value of type `shape`; snapshots of another type are ignored.
 
-    `milestone_events`: of so many events one snapshot stays; None: the newest alone.
+    `milestone_events`: one snapshot of so many events is kept; None: only the newest.
     """
 
     def __init__(
@@ -80,11 +80,11 @@ class LaneMemory(Generic[M]):
         return 0 if self._milestone_events is None else position // self._milestone_events
 
     def snapshot(self, position: int, memory: M) -> Snapshot:
-        """Before the transaction that keeps it, which must not stand idle while a large memory is encoded."""
+        """Encodes a snapshot, before the transaction that stores it, which must not idle meanwhile."""
         return Snapshot(position=position, format=self._format, body=msgspec.msgpack.encode(memory))
 
     async def keep(self, connection: Connection, key: LaneKey, snapshot: Snapshot) -> None:
-        """In the transaction that moves the reader to the snapshot's position, or after it."""
+        """Stores a snapshot, in the transaction that moves the reader to its position, or later."""
         await snapshots.save(connection, self._name, key, snapshot)
         if milestone := self._milestone(snapshot.position):
             await snapshots.keep(connection, self._name, str(milestone), key)

@@ -1,4 +1,4 @@
-"""How this process writes its log: one line per event on stderr, JSON or for a console."""
+"""Logging of this process: one line per event on stderr, as JSON or for a console."""
 
 import json
 import logging
@@ -26,10 +26,10 @@ RETRYING: Final = ("aiokafka.producer.sender",)
 def configure(
     settings: Settings, *, level: str | None = None, lost: Callable[[], object] = lambda: None
 ) -> None:
-    """Once per process. The libraries' own lines appear from warnings on; `lost` is called for each line that
-    could not be written.
+    """Call once per process. Libraries log warnings and above; `lost` is called for each line that could not
+    be written.
 
-    The Kafka client's own retries stay silent: what it cannot mend reaches the relay as an exception.
+    The Kafka client's own retries are not logged: errors that it cannot repair reach the relay as exceptions.
     """
     threshold = LEVELS[level or settings.log_level]
     log_as_json = settings.log_format == "json"
@@ -41,7 +41,7 @@ def configure(
             line = processor(None, "warning", line)
         return bytes(line)
 
-    # Behind its buffer, which would keep what a full disk refused and fail once more at the end.
+    # Bypasses stderr's buffer, which would keep what a full disk refused and fail again at exit.
     file = cast(BinaryIO, getattr(sys.stderr.buffer, "raw", sys.stderr.buffer))
     sink = Sink(file, told, lost)
     structlog.configure(
@@ -58,8 +58,8 @@ def configure(
 
 
 class Sink:
-    """A file of lines that a full disk, or a reader that has gone, may refuse: that costs lines, and no work
-    that is logged. `told` gives the line that says how many, once there is room again."""
+    """A line-based output that a full disk or a closed pipe may refuse: then lines are lost, but the logged
+    work goes on. `told` makes the line that says how many, once writing is possible again."""
 
     def __init__(self, file: BinaryIO, told: Callable[[int], bytes], lost: Callable[[], object]) -> None:
         self._file = file
@@ -69,7 +69,7 @@ class Sink:
         self._lines_lost = 0
 
     def write(self, line: bytes) -> int:
-        """The line with its end: it comes whole, if not at once, or is lost whole."""
+        """Writes a line with its end, either completely, perhaps later, or not at all."""
         try:
             if self._lines_lost:
                 self._put(self._told(self._lines_lost) + b"\n")
@@ -81,7 +81,7 @@ class Sink:
         return len(line)
 
     def _put(self, line: bytes) -> None:
-        """Takes all of the line, or OSError: a disk that fills takes a part of it at first."""
+        """Writes all of the line, or raises OSError: a disk that becomes full takes a part of it first."""
         self._rest = self._rest[self._written(self._rest) :]
         if self._rest:
             raise BlockingIOError
@@ -109,14 +109,14 @@ def _encoded(_logger: Any, _level: str, text: Any) -> bytes:
     return str(text).encode(errors="backslashreplace")
 
 
-# The library's own `dict_tracebacks` writes the local variables of every frame: keys, bodies, prices.
+# structlog's own `dict_tracebacks` would write the local variables of every frame: keys, bodies, prices.
 _render_exception: Final = structlog.processors.ExceptionRenderer(
     structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
 )
 
 
 def _json_line(logger: Any, level: str, line: structlog.types.EventDict) -> bytes:
-    """Level, time, exception and rendering in one step: every request passes here."""
+    """Level, time, exception and rendering in one step, since every request is logged."""
     if "exc_info" in line:
         line = _render_exception(logger, level, line)
     line["level"] = level
@@ -128,7 +128,7 @@ def _json_line(logger: Any, level: str, line: structlog.types.EventDict) -> byte
 
 
 class _OfLibraries(logging.Formatter):
-    """A line of a library as one of this program's."""
+    """Formats a library's line like one of this program."""
 
     def format(self, record: logging.LogRecord) -> str:
         line: structlog.types.EventDict = {"event": record.getMessage(), "logger": record.name}
@@ -138,7 +138,7 @@ class _OfLibraries(logging.Formatter):
 
 
 def _plain(value: object) -> str:
-    """What has no form in JSON: a line is written whatever stands in it."""
+    """A text for values that JSON cannot represent, so that every line can be written."""
     return value.isoformat() if isinstance(value, datetime) else repr(value)
 
 

@@ -1,4 +1,4 @@
-"""The addresses of names that others have given."""
+"""Looks up the addresses of host names given by others."""
 
 import asyncio
 import socket
@@ -11,7 +11,8 @@ from typing import Final
 from market.rules.streams.reach import Address, Reach, all_allowed
 
 LOOKUPS_AT_ONCE: Final = 256
-"""More than posts: a look-up that is given up keeps its thread until the name servers' own timeouts."""
+"""More than posts at a time, since an abandoned look-up keeps its thread until the name servers' own
+timeouts."""
 
 Resolve = Callable[[str, int], Awaitable[Sequence[Address]]]
 """The addresses of a name. OSError when it has none."""
@@ -23,7 +24,7 @@ def _lookups() -> ThreadPoolExecutor:
 
 
 async def resolve(host: str, port: int) -> list[Address]:
-    """As the system does. OSError."""
+    """Resolves as the system does. OSError."""
 
     def look() -> list[Address]:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
@@ -36,7 +37,7 @@ async def resolve(host: str, port: int) -> list[Address]:
 
 
 async def forbidden(host: str, port: int, reach: Reach, resolve: Resolve, *, seconds_max: float) -> bool:
-    """Whether the host has an address that is not allowed; a name that cannot be looked up now has none."""
+    """Whether the host has a forbidden address; False for a name that cannot be resolved now."""
     try:
         async with asyncio.timeout(seconds_max):
             return not all_allowed(await resolve(host, port), reach)

@@ -37,18 +37,19 @@ ROUND_TRIES_MAX: Final = 3
 
 
 class _Ended(Exception):
-    """The plan ended before its lane was locked: nothing that was written ahead may be committed."""
+    """The plan had ended before its lane was locked: what was written in advance must not be committed."""
 
 
 class LaneBooks(Struct, kw_only=True):
-    """The books of a lane at the reader's position, and how many events its snapshot is behind."""
+    """The books of a lane at the reader's position, and how many events its snapshot lags behind."""
 
     books: Books
     unsaved: int = 0
 
 
 class Matcher:
-    """Handler of the market stream: folds every event, computes and records the round of every plan."""
+    """Handler of the market stream: folds every event into the books, computes and records the round of every
+    plan."""
 
     def __init__(
         self,
@@ -63,7 +64,7 @@ class Matcher:
         self._lanes: dict[LaneKey, LaneBooks] = {}
 
     async def opened(self, key: LaneKey, position: int) -> None:
-        """Rebuild the lane's books at `position`; before the first batch and before every retry."""
+        """Rebuild the lane's books at `position`; called before the first batch and before every retry."""
         self._lanes[key] = LaneBooks(books=await LANE_BOOKS.recall(self._pool, key, position, keeps=True))
 
     def closed(self, key: LaneKey) -> None:
@@ -89,8 +90,8 @@ class Matcher:
     ) -> None:
         """One transaction: the round's events and state, the reader's position, a snapshot of the books.
 
-        A plan that is abandoned while this waits for its lane leaves a book of that cut behind: whoever asks
-        for the round before it then folds the lane.
+        If the plan is abandoned while this waits for its lane, a book of that cut remains stored: a question
+        about the previous round then has to fold the lane.
         """
         crash_point("matcher.planned")
         started = time.perf_counter()
@@ -101,7 +102,7 @@ class Matcher:
         crash_point("matcher.cleared")
 
         async def keep(connection: Connection) -> None:
-            # tens of megabytes that nobody waits for while the lane is free
+            # tens of megabytes, encoded while the lane is not locked
             await self._keep(connection, batch, snapshot, memory)
             if drafts and isinstance(drafts[-1].data, ClearingCompleted):
                 await round_books.keep(connection, batch.lane, event, plan.market, book)
@@ -122,9 +123,9 @@ class Matcher:
         *,
         ahead: bool,
     ) -> bool:
-        """Whether the plan was still open, so that its round is recorded.
+        """Records the round; returns whether the plan was still open.
 
-        `ahead`: its matches are inserted and its rows made before the lane is locked. Then _Ended when the
+        `ahead`: inserts matches and makes journal rows before the lane is locked. Then raises _Ended when the
         plan was not open, and RoundRecorded when another matcher has recorded the round.
         """
         async with batch.transaction(count) as connection:
@@ -150,7 +151,7 @@ class Matcher:
         return is_open
 
     async def _drafts(self, event: Recorded, plan: ClearingPlanned, book: bytes) -> tuple[Draft, ...]:
-        """What the round records; nothing for a plan that has ended: an abandoned one stops nobody."""
+        """The drafts of the round; empty for a plan that has ended."""
         async with acquire(self._pool) as connection:
             row = await load_clearing(connection, plan.market, plan.plan)
         if row is not None and row.status != "planned":
@@ -159,7 +160,7 @@ class Matcher:
             try:
                 return await self._solver.conclude(book, event)
             except Unrecordable as found:
-                # the market trades on without this round: a stopped lane would stop its neighbours too
+                # the market goes on without this round: stopping the lane would stop its other markets too
                 log.exception(
                     "round_unrecordable",
                     market=str(plan.market),
@@ -213,5 +214,6 @@ class Matcher:
 
 
 def ahead_of_lock(drafts: Sequence[Draft], source: str) -> tuple[Draft, ...]:
-    """A large round takes longer to encode than a transaction may idle: done before the lane is locked."""
+    """Encodes the drafts before the lane is locked, since a large round takes longer than a transaction may
+    idle."""
     return tuple(encode_ahead(draft, source) for draft in drafts)

@@ -1,6 +1,6 @@
-"""Names and types of the processes' metrics, declared once, and the address at which a process shows them.
+"""Names and types of all metrics, declared once, and the address at which a process serves them.
 
-Not at the door: how often a route was called tells traders of each other.
+Not in the API itself: how often a route is called would reveal something about other traders.
 """
 
 from collections.abc import Iterator
@@ -58,7 +58,8 @@ WEBHOOK_POSTS: Final = Counter(
 FEED_DAMAGED: Final = Counter(
     "lodestone_feed_damaged", "Times a block of the feed was met whose bytes are not those that were written."
 )
-# Shown as 0 from the start: what begins at 1 has not grown for an alert, and a ratio to nothing is nothing.
+# Exported as 0 from the start: an alert does not see a counter that begins at 1 grow, and a ratio to a
+# missing series is empty.
 for _outcome in ("ClearingCompleted", "ClearingAbandoned"):
     CLEARINGS.labels(_outcome)
 for _outcome in ("delivered", "failed"):
@@ -147,7 +148,8 @@ AUDIT_DIVERGENCES: Final = Gauge(
 
 @contextmanager
 def showing_metrics(host: str, port: int) -> Iterator[int]:
-    """`GET /metrics` of this process at an address of its own; yields the port. OSError when it is taken."""
+    """Serves `GET /metrics` of this process at a separate address; yields the port. OSError when it is in
+    use."""
     server, thread = start_http_server(port, host)
     try:
         yield server.server_port

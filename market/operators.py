@@ -1,4 +1,4 @@
-"""The operator's first steps: its organisation and keys, before anybody can knock at the door."""
+"""The operator's first steps: its organisation and keys, before anybody can use the API."""
 
 from datetime import datetime, timedelta
 from typing import Final
@@ -39,7 +39,7 @@ def operator_of(organisation: UUID) -> Caller:
 async def ensure_organisation(
     desk: Desk, operator: Caller, organisation: UUID, details: OrganisationDetails
 ) -> bool:
-    """Registers it unless it is there; whether it was registered now."""
+    """Registers the organisation unless it exists; returns whether it was registered now."""
     async with desk.looking() as connection:
         if await load_organisation(connection, organisation) is not None:
             return False
@@ -82,7 +82,8 @@ async def issue_key(
 async def revoke_labelled(
     desk: Desk, operator: Caller, organisation: UUID, label: str, *, page_keys: int = KEYS_READ_MAX
 ) -> int:
-    """Revokes every live key of a label; the number revoked. Revoked ones stay, so pages may be many."""
+    """Revokes every live key with a label; returns their number. Revoked keys stay listed, so there may be
+    many pages."""
     live: list[UUID] = []
     after, more = None, True
     async with desk.looking() as connection:

@@ -1,8 +1,8 @@
-"""Posting to addresses that others have named, without being led anywhere else.
+"""Posts to URLs given by others, safe against redirection to internal addresses.
 
-A name is looked up once for each post, every address it has must be allowed, and the connection goes to the
-very address that was looked at: a name that changes its mind in between changes nothing. No redirect is
-followed, no proxy of the environment is used, and little of an answer is read.
+A name is resolved once per post, all its addresses must be allowed, and the connection uses the address that
+was checked, so that a changed DNS answer has no effect. Redirects and proxies of the environment are not
+used, and only a little of an answer is read.
 """
 
 import asyncio
@@ -35,11 +35,11 @@ CONNECT_SECONDS_MAX: Final = 5.0
 ANSWER_BYTES_MAX: Final = 16 * 1024
 ADDRESSES_TRIED_MAX: Final = 2
 KEPT_SECONDS: Final = 4.0
-"""Shorter than receivers keep a quiet connection, so that none is used which they are just closing."""
+"""Shorter than receivers keep an idle connection, so that none is used while it is being closed."""
 
 
 class Answered(Struct, frozen=True, kw_only=True):
-    """`status` None: there was no answer, and `error` says why. `retry_after` as the receiver wrote it."""
+    """`status` None: there was no answer; `error` says why. `retry_after` as the receiver sent it."""
 
     milliseconds: int
     status: int | None = None
@@ -48,7 +48,8 @@ class Answered(Struct, frozen=True, kw_only=True):
 
 
 class Postman:
-    """Posts to one receiver at a time, over a connection that is kept for a while. Made in a running loop."""
+    """Posts to one receiver at a time, over a connection that is kept for a while. Has to be created in a
+    running event loop."""
 
     def __init__(self, reach: Reach, resolve: Resolve, tls: ssl.SSLContext, *, seconds_max: float) -> None:
         """A whole post, look-up included, takes no longer than `seconds_max`."""
@@ -67,7 +68,7 @@ class Postman:
         await self._session.close()
 
     async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Answered:
-        """Never raises for what the receiver does."""
+        """Never raises an error because of the receiver."""
         began = monotonic()
         status, retry_after, error = None, None, None
         try:
@@ -105,7 +106,7 @@ class Postman:
     async def _post_to(
         self, address: Address, target: Target, url: str, headers: Mapping[str, str], body: bytes
     ) -> tuple[int, str | None]:
-        """To the address in figures; the certificate and the receiver's Host are those of the name."""
+        """Posts to the IP address; certificate check and Host header use the name."""
         named = URL(url, encoded=True)
         async with self._session.post(
             named.with_host(str(address)),
@@ -124,7 +125,7 @@ class Postman:
 
 
 def _told(failure: ClientError) -> str:
-    """In words that hold nothing of the receiver's own."""
+    """The failure in words that contain nothing from the receiver."""
     match failure:
         case ConnectionTimeoutError():
             return "no answer in time"

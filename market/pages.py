@@ -1,4 +1,4 @@
-"""What all pages for people share: one style, tables of words and figures, lists of facts. Pure.
+"""What all web pages share: one style, tables of words and figures, lists of facts. Pure.
 
 A page is built as a tree of elements, so that no text can become markup, and loads nothing.
 """
@@ -12,10 +12,10 @@ from typing import Final, Literal
 from xml.etree.ElementTree import Element, SubElement, tostring
 
 COLUMNS_UPRIGHT: Final = 8
-"""A table of more is printed across the page."""
+"""A table with more columns is printed in landscape."""
 WORD_SIGNS_MAX: Final = 24
 PLACES: Final = 3
-"""Decimals of a figure on a page: of a kilogram the gram."""
+"""Decimals of a figure on a page: grams of a kilogram."""
 FIGURE: Final = re.compile(r"<? ?[+-]?[0-9][0-9,]*(\.[0-9]+)?( (%|ppm|g|kg|t|days))?")
 CODE: Final = re.compile(r"([a-z]+_)?[0-9a-f]{32,64}")
 SCROLLED: Final = {"class": "scroll", "tabindex": "0"}
@@ -33,7 +33,7 @@ WORDS: Final = {
     "false": "no",
     "until": "to before",
 }
-"""Of names and words that do not read by themselves."""
+"""Readable texts for names and codes that are not understandable by themselves."""
 
 STYLE: Final = """
 body { font: 11pt/1.45 Georgia, serif; color: #111; background: #fff }
@@ -93,7 +93,7 @@ POLICY: Final = (
 
 
 def page_of(title: str, *, across: bool = False) -> tuple[Element, Element]:
-    """A page in the look of all of them, and where its content goes; `across`: printed in landscape."""
+    """A page in the common style, and the element for its content; `across`: printed in landscape."""
     root = Element("html", lang="en")
     head = SubElement(root, "head")
     SubElement(head, "meta", charset="utf-8")
@@ -108,8 +108,8 @@ def page_of(title: str, *, across: bool = False) -> tuple[Element, Element]:
 def add_table(
     body: Element, head: Sequence[str], rows: Iterable[Sequence[str | None]], caption: str | None = None
 ) -> None:
-    """In a box of its own, which is moved sideways where there is no room. A column of figures stands to the
-    right, ids and hashes alone may be broken."""
+    """Adds a table in its own box, which scrolls sideways if there is no room. Columns of figures are
+    right-aligned; only ids and hashes may be broken."""
     lines = [[cell or "" for cell in row] for row in rows]
     kinds = [_kind([line[place] for line in lines]) for place in range(len(head))]
     told: dict[str, str] = {}
@@ -139,7 +139,8 @@ def _kind(cells: Sequence[str]) -> Kind:
 
 
 def _classed(kind: Kind, cell: str = "") -> dict[str, str]:
-    """What is short is not broken, at hyphens neither: a quarter, the number of a lot."""
+    """The cell's classes; short texts such as a quarter or a lot number are not broken, not even at
+    hyphens."""
     if kind == "words":
         return {"class": "word"} if 0 < len(cell) <= WORD_SIGNS_MAX else {}
     return {"class": kind}
@@ -161,7 +162,7 @@ def text(parent: Element, tag: str, content: str, **attributes: str) -> None:
 
 
 def shown(content: str) -> str:
-    """Signs that print as nothing, or turn what follows around, as their codes; a new line stays one."""
+    """The content with invisible and direction-changing characters as codes; line breaks stay."""
     return "".join(sign if sign.isprintable() or sign == "\n" else f"\\u{ord(sign):04x}" for sign in content)
 
 
@@ -170,7 +171,7 @@ def as_html(root: Element) -> bytes:
 
 
 def heading(name: str) -> str:
-    """A member's name as a column of a page has it: words, and last the unit."""
+    """A member's name as a column heading: words, then the unit."""
     rest, _, unit = name.rpartition("_")
     if unit in UNITS:
         return f"{words(rest)}, {UNITS[unit]}" if rest else UNITS[unit]
@@ -178,13 +179,13 @@ def heading(name: str) -> str:
 
 
 def words(name: str) -> str:
-    """A name or a word of a closed list as it is read."""
+    """A name or a value of a closed list in readable words."""
     return WORDS.get(name, " ".join("Union" if word == "union" else word for word in name.split("_")))
 
 
 def figures(column: Sequence[str | None]) -> list[str | None]:
-    """Figures below each other: as many decimals as the most exact needs, at most `PLACES`, rounded half to
-    even; thousands apart; `< 0.001` for what rounds to nothing."""
+    """A column of figures: as many decimals as the most exact one needs, at most `PLACES`, rounded half to
+    even; with thousands separators; `< 0.001` for what rounds to zero."""
     places = min(PLACES, max((len(cell.partition(".")[2]) for cell in column if cell), default=0))
     return [_figure(Decimal(cell), places) if cell else None for cell in column]
 

@@ -1,8 +1,8 @@
-"""The topics of partners: with the publisher, lane by lane; one that is opened first gets what it has missed.
+"""Partner topics, written with the publisher lane by lane; a newly opened topic first gets all earlier lines.
 
-A topic is `live` on a lane once it holds all that the publisher has passed there. From then on it gets each
-batch before the publisher's position moves. Joining and batches of a lane take turns, and only the lane's
-owner may let a topic join: so none can miss what passes meanwhile.
+A topic is `live` on a lane once it contains everything that the publisher has passed there. From then on it
+gets each batch before the publisher's position moves. Joining and batches of a lane exclude each other, and
+only the lane's owner may let a topic join, so no topic can miss a line.
 """
 
 import asyncio
@@ -58,8 +58,8 @@ Records: TypeAlias = dict[Place, list[WrittenRecord]]
 
 
 class Live(Struct, eq=False):
-    """Where the topics lie that hold all that the publisher has passed on a lane, by whose they are, and how
-    often that has changed. `by_number`: the same by the ids' integers, which are hashed in C."""
+    """The live topics of a lane, by organisation, and how often they have changed. `by_number`: the same by
+    the ids' integers, which are hashed in C."""
 
     places: dict[UUID, Place]
     by_number: dict[int, Place] = {}
@@ -83,7 +83,7 @@ class Live(Struct, eq=False):
 
 
 class WrittenLines(NamedTuple):
-    """Lines of a lane, and their records for the topics that were live there after so many changes."""
+    """Lines of a lane, and their records for the topics that were live at a number of changes."""
 
     lines: Sequence[PartnerLine]
     live: Live
@@ -104,7 +104,7 @@ def together(parts: Iterable[Records]) -> Records:
 
 
 async def publish_until_taken(topics: TopicWriter, records: Records) -> None:
-    """Until Kafka has them: that it is away is no fault of the lane."""
+    """Retries until Kafka has the records, since an absent Kafka is no fault of the lane."""
     while records:
         try:
             await topics.publish_written(records)
@@ -115,7 +115,7 @@ async def publish_until_taken(topics: TopicWriter, records: Records) -> None:
 
 
 class PartnerTopics:
-    """Of one process, for all lanes that its publisher owns."""
+    """The partner topics of one process, for all lanes that its publisher holds."""
 
     def __init__(
         self,
@@ -126,7 +126,7 @@ class PartnerTopics:
         owner: str,
         topic_prefix: str = "",
     ) -> None:
-        """`owner` is the publisher's own; `create_topic` makes a topic by name where it is missing."""
+        """`owner` is the publisher's own; `create_topic` creates a missing topic by name."""
         self._pool = pool
         self._topics = topics
         self._create_topic = create_topic
@@ -137,22 +137,22 @@ class PartnerTopics:
         self._made: set[UUID] = set()
 
     async def opened(self, key: LaneKey) -> None:
-        """The publisher has taken the lane, or tries again on it: not while a topic joins or leaves there."""
+        """The publisher has taken the lane, or retries it; waits while a topic joins or leaves there."""
         async with self.holding(key), acquire(self._pool) as connection:
             self._live[key] = Live(self._places(await outlets.live_on(connection, key)))
 
     def closed(self, key: LaneKey) -> None:
-        """The publisher has let the lane go: which topics are live on it is read anew when it comes back."""
+        """The publisher has released the lane: its live topics are read again when it returns."""
         self._live.pop(key, None)
 
     @asynccontextmanager
     async def holding(self, key: LaneKey) -> AsyncIterator[None]:
-        """While the publisher passes a batch no topic joins or leaves the lane."""
+        """Held while the publisher passes a batch, so that no topic joins or leaves the lane."""
         async with self._turns.setdefault(key, asyncio.Lock()):
             yield
 
     def write(self, key: LaneKey, lines: Sequence[PartnerLine]) -> WrittenLines:
-        """For every topic that is live on the lane by now."""
+        """Writes records for every topic that is live on the lane now."""
         live, records, of_lane = self._live[key], Records(), _headers_of(key)
         by_number, places, everybody = live.by_number, live.places, list[Place]()
         for line in lines:
@@ -173,8 +173,8 @@ class PartnerTopics:
         return WrittenLines(lines, live, live.changes, records)
 
     async def publish(self, key: LaneKey, parts: Iterable[WrittenLines]) -> None:
-        """Returns when Kafka has them on every topic that is live on the lane, which the caller is `holding`:
-        where others became so meanwhile, they are written anew."""
+        """Returns when Kafka has them on every topic that is live on the lane, which the caller is `holding`;
+        if others became live meanwhile, they are written again."""
         live = self._live[key]
         fresh = [
             part if part.live is live and part.changes == live.changes else self.write(key, part.lines)
@@ -183,7 +183,7 @@ class PartnerTopics:
         await self._send(together(part.records for part in fresh))
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Lets topics that were opened join, and those that were closed leave."""
+        """Lets opened topics join and closed ones leave."""
         while not stop.is_set():
             try:
                 await self._look()
@@ -207,7 +207,7 @@ class PartnerTopics:
                     await self._settle(key, known, closed, live=False)
 
     async def _join(self, key: LaneKey, known: Live, organisations: Sequence[UUID]) -> None:
-        """What the topics lack of the lane, the last of it while the publisher waits."""
+        """Sends what the topics lack of the lane, the last part while the publisher waits."""
         for organisation in organisations:
             if organisation not in self._made:
                 await self._create_topic(partner_topic(self._prefix, organisation))
@@ -223,7 +223,7 @@ class PartnerTopics:
     async def _catch_up(
         self, key: LaneKey, organisations: Sequence[UUID], reached: Mapping[UUID, int]
     ) -> dict[UUID, int]:
-        """Sends the lines behind the positions that are `reached`; what is reached then."""
+        """Sends the lines after the positions in `reached`; returns the new positions."""
         async with acquire(self._pool) as connection:
             end = (await feed.read_ends(connection)).get(key, 0)
         for organisation in organisations:
@@ -233,7 +233,7 @@ class PartnerTopics:
         return {organisation: max(end, reached.get(organisation, 0)) for organisation in organisations}
 
     async def _next_lines(self, key: LaneKey, organisation: UUID, position: int, end: int) -> int:
-        """The topic gets the next lines behind `position`; up to where it then holds the lane."""
+        """Sends the topic the next lines after `position`; returns up to where it then has the lane."""
         async with acquire(self._pool) as connection:
             try:
                 lines = await feed_pages.read(
@@ -255,7 +255,7 @@ class PartnerTopics:
         return last if len(lines) == CHUNK_LINES else end
 
     async def _dropped_lines(self, key: LaneKey, organisation: UUID, position: int, floor: int) -> int:
-        """Those that the feed has no longer, or damaged, are made of the record once more. BrokenRecord."""
+        """Lines that the feed no longer has, or has damaged, are made from the record again. BrokenRecord."""
         lane = ShownLane()
         async for events in from_journal(self._pool, key, upto=floor):
             lines = [line for event in events for line in lane.step(event)]
@@ -268,8 +268,8 @@ class PartnerTopics:
         return floor
 
     async def _settle(self, key: LaneKey, known: Live, organisations: Sequence[UUID], *, live: bool) -> None:
-        """Under the lane's turn: the topics stand where the publisher does; nothing when that is another, or
-        was one since the live topics were those `known`."""
+        """While holding the lane: marks that the topics have reached the publisher's position; does nothing
+        if the lane has, or meanwhile had, another owner."""
         async with acquire(self._pool) as connection, connection.transaction():
             end = (await feed.read_ends(connection)).get(key, 0)
             if self._live.get(key) is not known:
@@ -288,7 +288,8 @@ class PartnerTopics:
             await self._send({self._place(organisation): records})
 
     async def _send(self, records: Records) -> None:
-        """Until Kafka has them. A topic that somebody deleted is made anew: no partner may stop a lane."""
+        """Retries until Kafka has the records. A deleted topic is created again, so that no partner can stop
+        a lane."""
         while records:
             try:
                 await self._topics.publish_written(records)

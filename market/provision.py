@@ -1,4 +1,4 @@
-"""What a PostgreSQL needs before a service starts: roles, rights on the database, migrations."""
+"""Prepares PostgreSQL before services start: roles, rights on the database, migrations."""
 
 import hashlib
 import hmac
@@ -16,7 +16,7 @@ from market.settings import ROLES, Role, Settings
 MIGRATIONS: Final = DEPLOY / "postgres" / "migrations"
 ROLES_SQL: Final = DEPLOY / "postgres" / "roles.sql"
 
-# Advisory locks are per database; one for the whole cluster is taken in the database that every cluster has.
+# Advisory locks are per database; one for the whole cluster is taken in a database that every cluster has.
 MAINTENANCE_DATABASE: Final = "postgres"
 ROLES_LOCK: Final = 0x10DE5704
 
@@ -26,7 +26,8 @@ MAY_CREATE_ROLES = "select rolsuper or rolcreaterole from pg_roles where rolname
 
 EXISTING_ROLES = "select rolname from pg_roles where rolname = any($1::text[])"
 
-# The server quotes, since ALTER ROLE takes no parameters. It gets a verifier: statements may be logged.
+# Quoted by the server, since ALTER ROLE takes no parameters. It gets a verifier instead of the password,
+# since statements may be logged.
 SET_PASSWORD = "select format('alter role %I password %L', $1::text, $2::text)"  # noqa: S105
 
 SCRAM_ITERATIONS: Final = 4_096
@@ -34,7 +35,7 @@ SCRAM_SALT_BYTES: Final = 16
 
 GRANT_MEMBERSHIP = "grant lodestone_owner to current_user"
 
-# The owner creates schemas; nobody else connects but the five roles.
+# The owner creates schemas; only the five roles may connect.
 DATABASE_RIGHTS = """
 select format('grant create, connect, temporary on database %1$I to lodestone_owner;'
     'revoke all on database %1$I from public;'
@@ -114,9 +115,9 @@ async def prepare_roles(settings: Settings, admin_url: str) -> None:
 
 
 def scram_verifier(password: str, salt: bytes) -> str:
-    """What PostgreSQL keeps of a password under SCRAM-SHA-256 (RFC 5802, RFC 7677); it takes it in its place.
+    """The SCRAM-SHA-256 verifier of a password (RFC 5802, RFC 7677), which PostgreSQL accepts instead of it.
 
-    ProvisionError for a password of other than printable ASCII, which clients would have to normalise alike.
+    ProvisionError for characters other than printable ASCII, which clients might normalise differently.
     """
     if not (password.isascii() and password.isprintable()):
         raise ProvisionError("a role's password may hold printable ASCII characters only")

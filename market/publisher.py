@@ -1,8 +1,8 @@
 """PROCESS events → public and partner topics and the feed, through `rules.visibility`.
 
-The public tape is anonymised, by kind, with a sequence of its own: a place on it follows from the lane alone,
-and so does the event with which a line leaves (`mixing`, `deal_mixing`), whose time is all that
-it tells of time. What is sent again after a crash is the same bytes, there and on the topics of partners.
+The public tape is anonymised, by kind, with its own sequence: the place of a line follows from the lane
+alone, and so does the event with which it is published (`mixing`, `deal_mixing`), whose time is the only time
+it shows. Repeats after a crash have the same bytes, there and on partner topics.
 """
 
 import asyncio
@@ -49,12 +49,12 @@ NAME: Final = PUBLISHER
 SOURCE: Final = "urn:lodestone:public"
 PublicLine: TypeAlias = TapeLine | TapeAgreement
 Told: TypeAlias = tuple[UUID, PublicLine]
-"""The id of the event that a line tells of, and the line."""
+"""The id of a line's event, and the line."""
 
 
 class Tape(Struct, kw_only=True):
-    """A lane's books, who stands behind what in them, what of each market waits for the tape, and how many
-    lines each `<topic> <market>` has had."""
+    """A lane's books, their crowds, the lines of each market that wait for the tape, and the number of
+    published lines per `<topic> <market>`."""
 
     books: Books = {}
     crowds: Crowds = {}
@@ -87,7 +87,7 @@ class Tape(Struct, kw_only=True):
         return told
 
     def offers(self, before: Before, viewer: PublicViewer) -> PassOffer | None:
-        """What passes offers of a market as long as nothing else comes; None of a market that is not open."""
+        """The fast path for consecutive offers of a market; None for a market that is not open."""
         book, crowd = before.book, before.crowd
         if book is None or crowd is None:
             return None
@@ -151,8 +151,8 @@ class Register(Struct, kw_only=True):
 
 
 T = TypeVar("T", Tape, DealTape, LotTape, Register)
-"""`before` tells what is to be known of the lane before an event, which may be what that was with the `last`
-one; `passing` brings the tape past the event, and tells which lines leave with it."""
+"""`before` returns what has to be known of the lane before an event, perhaps the same as at the `last` one;
+`passing` applies the event to the tape, and returns the lines published with it."""
 
 
 def _agreement_line(event: Recorded, viewer: PublicViewer, before: Before) -> TapeAgreement | None:
@@ -167,7 +167,7 @@ def _nothing(event: Recorded, viewer: PublicViewer, before: Before) -> None:
 
 
 class Left(Struct, frozen=True, gc=False):
-    """Lines of one topic and market that left together, at `time`: of these the first is the `sequence`th."""
+    """Lines of one topic and market published together, at `time`; the first has number `sequence`."""
 
     topic: str
     market: str
@@ -177,14 +177,14 @@ class Left(Struct, frozen=True, gc=False):
 
 
 class Passed(Struct, frozen=True, gc=False):
-    """What is told of events that were passed one after another: to partners, and on the tape."""
+    """The lines of consecutive events: for partners, and for the tape."""
 
     lines: WrittenLines
     tape: Records
 
 
 class InHand(Struct, Generic[T], kw_only=True):
-    """A lane's tape after the event at `position`; None while it is brought past others."""
+    """A lane's tape after the event at `position`; None while further events are applied."""
 
     tape: T
     position: int | None
@@ -192,8 +192,8 @@ class InHand(Struct, Generic[T], kw_only=True):
 
 
 class Publisher(Generic[T]):
-    """Keeper of one stream: what events make of its books and what is told of them is written while they are
-    at hand. Sends, then moves its position: at least once, with the same ids."""
+    """Keeper of one stream: applies events to its books, and writes their lines. Sends first, then moves its
+    position: at least once, with the same ids."""
 
     def __init__(
         self,
@@ -219,8 +219,7 @@ class Publisher(Generic[T]):
         self._lanes: dict[LaneKey, InHand[T]] = {}
 
     async def opened(self, key: LaneKey, position: int) -> None:
-        """Rebuild the lane's books and sequences at `position`. What is tried again has passed them already,
-        and is kept."""
+        """Rebuild the lane's books and sequences at `position`. On a retry, lines already made are kept."""
         hand = self._lanes.get(key)
         if hand is None or hand.position is None or hand.position < position:
             tape = await self._memory.recall(self._pool, key, position)
@@ -314,7 +313,7 @@ class Publisher(Generic[T]):
 
 
 def _left(tape: T, event: Recorded, told: Sequence[Told]) -> list[Left]:
-    """What leaves with an event, which the tape has passed, in order."""
+    """The lines published with an event, which the tape has already applied, in order."""
     found: list[Left] = []
     for _, alike in groupby(told, _topic_market):
         found.append(_together(tape, event, list(alike)))
@@ -376,7 +375,7 @@ _order_wire = line_encoder(TapeOrder, PUBLIC_UNITS, (SEQUENCE,))
 
 
 def tape_id(public_id_key: bytes, event: UUID) -> UUID:
-    """The CloudEvents id of an event's public line; without the key nobody gets from one to the other."""
+    """The CloudEvents id of an event's public line; without the key, neither can be found from the other."""
     return tape_ids(public_id_key).of_id(event)
 
 

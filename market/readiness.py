@@ -1,4 +1,4 @@
-"""What `/readyz` asks before a process is sent requests."""
+"""The checks of `/readyz`, before a process gets requests."""
 
 from collections.abc import Awaitable, Callable
 
@@ -6,8 +6,8 @@ from msgspec import Struct
 
 
 class Check(Struct, frozen=True, kw_only=True):
-    """Of readiness: `ask` gives the sentence that says what is not well, None when all is. `needed`: without
-    it this process answers no request."""
+    """A readiness check: `ask` returns a sentence about what is wrong, None if nothing is. `needed`: without
+    it, this process cannot answer requests."""
 
     ask: Callable[[], Awaitable[str | None]]
     needed: bool = True

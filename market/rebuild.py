@@ -1,7 +1,7 @@
 """Rebuilds state and views from the record into a scratch schema, compares them row by row with the live
 ones; the feed, whose rows are cut by when they were written, line by line.
 
-All of it is one transaction of one snapshot that is rolled back: the deployment may go on trading meanwhile.
+Everything runs in one transaction with one snapshot, which is rolled back: trading can go on meanwhile.
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -24,17 +24,17 @@ Feed: TypeAlias = Callable[[LaneKey, int], AsyncIterator[Sequence[Recorded]]]
 `from_topic`."""
 
 Progress: TypeAlias = Callable[[int, int], None]
-"""Events passed over, events in all."""
+"""Called with events applied so far, and events in total."""
 
 SCRATCH: Final = "lodestone_scratch"
 VIEWS_LOCK: Final = 0x10DE57CA
-"""Held by who puts other views in the place of the live ones, shared by who compares them."""
+"""Held exclusively by whoever swaps views, shared by whoever compares them."""
 EXAMPLES_MAX: Final = 20
 LINE_KEY: Final = ("lane", "stream", "position", "audience")
 
 
 class SourceIncomplete(RuntimeError):
-    """The source ends before the position that the tables stand at."""
+    """The source ends before the position of the tables."""
 
 
 class Change(Struct, frozen=True, kw_only=True):
@@ -75,8 +75,8 @@ class Report(Struct, frozen=True, kw_only=True):
         return not any(table.differences for table in self.tables)
 
 
-# The server quotes names, since identifiers cannot be parameters. Row-level security is not copied: the
-# owner works here.
+# Names are quoted by the server, since identifiers cannot be parameters. Row-level security is not copied,
+# since the owner works here.
 MAKE_TABLES = """
 select format('create schema %I;', $1::text) || string_agg(format(
     'create table %1$I.%2$I (like %3$I.%2$I including all);', $1::text, name, home), '')
@@ -174,7 +174,7 @@ async def _rebuild(
 
 
 class FeedLines:
-    """The feed's lines held against those that the record makes, one range of a lane after another."""
+    """Compares the feed's lines with those made from the record, range by range of each lane."""
 
     def __init__(self) -> None:
         self._lines = 0

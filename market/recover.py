@@ -1,7 +1,8 @@
-"""Recovery of a lost database: an empty one is filled from the topics, by their chains and what was signed.
+"""Recovery of a lost database: fills an empty one from the topics, checked against their chains and the
+signed heads.
 
-Lanes stay stopped until all of it is there, so that nobody writes, publishes or signs in between; what was
-broken off goes on where it stood. That it was done is the first new fact of the record.
+Lanes stay stopped until everything is restored, so that nobody writes, publishes or signs in between; an
+interrupted recovery continues where it stopped. The recovery itself is the first new fact of the record.
 """
 
 from collections import Counter
@@ -43,11 +44,11 @@ CAUSE: Final = "record.restore"
 
 
 class CannotRecover(Exception):
-    """The database or the topics are not what a recovery begins with: one sentence."""
+    """A recovery cannot start with this database or these topics; one sentence says why."""
 
 
 class Recovered(Struct, frozen=True, kw_only=True):
-    """`tail`: events beyond the signed heads; `requests`: answers whose idempotency keys are known again."""
+    """`tail`: events after the signed heads; `requests`: restored idempotency keys."""
 
     deployment: UUID
     lanes: int
@@ -61,10 +62,10 @@ class Recovered(Struct, frozen=True, kw_only=True):
 
 
 async def recover(ground: Ground, key: VerifierKey | None, told: Told = untold) -> Recovered:
-    """`key`: the operator's; None takes the topics back on the word of their chains alone.
+    """`key`: the operator's; None: the topics are checked only by their chains.
 
-    CannotRecover for a database that holds a record, BrokenRecord and SignedTwice for topics that are not one
-    history: what was taken back until then stays, with its lanes stopped.
+    CannotRecover for a database that contains a record, BrokenRecord and SignedTwice for topics that are not
+    one history: what was restored until then stays, with its lanes stopped.
     """
     prefix = ground.settings.topic_prefix
     try:
@@ -101,7 +102,8 @@ async def _deployment_on(ground: Ground, prefix: str) -> Deployment:
 
 
 async def _begin(owner: Pool, deployment: Deployment) -> None:
-    """The record of the topics, every lane stopped. CannotRecover when there is another, or one at work."""
+    """Creates the record with every lane stopped. CannotRecover when there is another record, or one in
+    use."""
     async with acquire(owner) as connection, connection.transaction():
         known = await connection.fetchval("select deployment_id from record.deployment")
         if known is None:
@@ -138,7 +140,7 @@ async def _take_back(
 
 
 async def _apply_all(connection: Connection, events: Sequence[Recorded]) -> list[Write]:
-    """Tables and views at once: no list is empty when the services start."""
+    """Applies events to tables and views together, so that no list is empty when the services start."""
     if events[0].stream == "market":
         await views.apply(connection, events)
     return await apply(connection, events)
@@ -166,7 +168,7 @@ async def _finish(
     lanes: dict[LaneKey, WholeLane],
     key: VerifierKey | None,
 ) -> Recovered:
-    """All that makes the record usable, in one transaction."""
+    """Makes the record usable, in one transaction."""
     cluster = await ground.cluster_id()
     anchors = tuple(anchor_of(lane, found.history) for lane, found in lanes.items())
     async with acquire(owner) as connection:

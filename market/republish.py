@@ -1,6 +1,7 @@
-"""Recovery of lost topics: lanes are published again from the journal, which has to be what was signed.
+"""Recovery of lost topics: publishes lanes again from the journal, after checking it against the signed
+heads.
 
-The order is on the record before the first event is sent, so that whoever reads the new topics learns of it.
+The command is recorded before the first event is sent, so that readers of the new topics learn about it.
 """
 
 from collections.abc import Sequence
@@ -32,7 +33,7 @@ CAUSE: Final = "record.republish"
 
 
 class StillAtWork(Exception):
-    """Services hold leases on what is to be recovered: one sentence."""
+    """Services still hold leases on what is to be recovered; one sentence."""
 
 
 class Republished(Struct, frozen=True, kw_only=True):
@@ -52,7 +53,7 @@ class Republished(Struct, frozen=True, kw_only=True):
 
 
 def _is_tape(topic: str) -> bool:
-    """Whether the publisher makes it; the signer sees by itself what its own topics lack."""
+    """Whether the publisher writes the topic; the signer detects by itself what its own topics lack."""
     return topic.startswith(PUBLIC) and topic != PUBLIC_HEADS
 
 

@@ -1,4 +1,4 @@
-"""What was signed and cosigned, taken back from the topic of checkpoints into a database that has lost it."""
+"""Restores signed heads and cosignatures from the topic of checkpoints into a database that has lost them."""
 
 from datetime import datetime
 from typing import Final
@@ -19,7 +19,7 @@ HEADS_AT_ONCE_MAX: Final = 1_000
 
 
 class RestoredSeals(Struct):
-    """How many heads, cosignatures and changes of key were taken back."""
+    """Numbers of restored heads, cosignatures and key changes."""
 
     heads: int = 0
     cosignatures: int = 0

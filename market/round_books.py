@@ -1,4 +1,4 @@
-"""A market's book as it stood at the cut of a round: kept by the matcher with the round, read by the door."""
+"""A market's book at the cut of a round: stored by the matcher with the round, read by the API."""
 
 from hashlib import sha256
 from typing import Final
@@ -42,7 +42,7 @@ async def keep(connection: Connection, key: LaneKey, plan: Recorded, market: UUI
 
 
 async def recall(pool: Pool, key: LaneKey, market: UUID, cut: int) -> Book:
-    """The book at a cut: the kept one, or of an older round the lane's events folded from a milestone on.
+    """The book at a cut: the stored one, or for an older round folded from the lane's events since a milestone.
 
     BrokenRecord when the journal does not reach the cut.
     """

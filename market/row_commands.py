@@ -1,8 +1,8 @@
-"""Rows of a file as commands: each with an idempotency key of its own, or all of them in one transaction, or
-in a dry run each decided for itself and none stored.
+"""Rows of a file as commands: each with its own idempotency key, all in one transaction, or, in a dry run,
+each decided separately and none stored.
 
-What the record cannot take just now is given again; what it refuses is told of its row. What the database
-breaks off again and again, while it does the rest, is refused for now.
+Commands that the record cannot accept at the moment are given again; refusals are reported for their row.
+What the database cancels again and again as too slow, while it does the rest, is refused for now.
 """
 
 import asyncio
@@ -39,9 +39,9 @@ from market.store.imports import ACCEPTABLE, ACCEPTED, ReportLine
 log = structlog.get_logger("lodestone.imports")
 
 TOGETHER_MAX: Final = 500
-"""Rows that are all stored or none: one transaction holds its lanes for as long as they take."""
+"""Maximum of rows for all-or-nothing, since one transaction locks its lanes for all of them."""
 AT_ONCE: Final = 128
-"""Commands that wait at a time: as many as the lanes' writer puts into a transaction."""
+"""Commands submitted at a time: as many as the lane writer puts into a transaction."""
 ROUTE: Final = "POST /v1/imports"
 BUSY_SECONDS: Final = 0.5
 PAUSE_SECONDS_MAX: Final = 15.0
@@ -93,7 +93,7 @@ class _Tries:
 
 
 class _Row:
-    """A row and what became of it."""
+    """A row and its result."""
 
     __slots__ = ("read", "said")
 
@@ -116,7 +116,7 @@ class _Row:
         ]
 
     def accept(self, made: str | None) -> None:
-        """None: it would be accepted."""
+        """`made` None: it would be accepted (dry run)."""
         code = ACCEPTABLE if made is None else ACCEPTED
         self.said = [ReportLine(row=self.read.number, column="", code=code, sentence="", made=made)]
 
@@ -159,7 +159,7 @@ class RowCommands:
         self._said_at = -SAID_AGAIN_SECONDS
 
     async def give_each(self, read: Sequence[ReadRow]) -> list[ReportLine] | None:
-        """Every row for itself; None when the process is to end before all are answered."""
+        """Gives every row separately; None when the process is to end before all are answered."""
         rows = [_Row(each) for each in read]
         groups = self._groups([row for row in rows if not row.said])
         for start in range(0, len(groups), AT_ONCE):
@@ -170,7 +170,7 @@ class RowCommands:
         return [line for row in rows for line in row.said]
 
     def _groups(self, rows: Sequence[_Row]) -> list[list[_Row]]:
-        """Rows in a line that one command may take."""
+        """Consecutive rows that belong to one command."""
         if self._kind.rows_max == 1:
             return [[row] for row in rows]
         groups: list[list[_Row]] = []
@@ -183,11 +183,11 @@ class RowCommands:
         return groups
 
     async def _give(self, rows: Sequence[_Row]) -> bool:
-        """False when the process is to end before there is an answer.
+        """Gives rows together; False when the process is to end before there is an answer.
 
-        Of several rows that are refused together each is given by itself. Were they given before, those that
-        were accepted would now refuse them together, and be known again one by one. What was broken off is
-        given while nothing else of this file is that was, so that no row is broken off for its neighbour.
+        If several rows are refused together, each is given separately. After a restart, rows accepted earlier
+        would refuse the whole, and are then recognised one by one by their keys. Rows that the database
+        cancelled as too slow are given one command at a time, so that none is cancelled because of another.
         """
         tries = _Tries()
         while not self._stop.is_set():
@@ -253,9 +253,10 @@ class RowCommands:
         )
 
     async def give_together(self, read: Sequence[ReadRow]) -> list[ReportLine] | None:
-        """All rows or none: the lines of what was made, or of what is wrong. None as `give_each`.
+        """Gives all rows or none; returns the report lines. None as in `give_each`.
 
-        InvalidInputError where orders are counted: each has to know what those before it have taken.
+        InvalidInputError if the market checks capacities, since each order has to know what earlier ones have
+        taken.
         """
         rows = [_Row(each) for each in read]
         answered = True

@@ -25,11 +25,11 @@ WITNESS_HELP: Final = (
     "where its folder is lost: lodestone witness --folder-lost --once"
 )
 AUDITOR: Final = "auditor"
-"""The reader whose word on the topics the signer takes."""
+"""The name of the reader on whose verification the signer relies."""
 
 
 async def run_signer(wiring: Wiring, stop: asyncio.Event) -> None:
-    """Checkpoints of what the auditor has verified."""
+    """Signs checkpoints of what the auditor has verified."""
     settings = wiring.settings
     ensure_keys(settings, wiring.deployment.deployment_id)
     topic = TopicWriter(wiring.ground.producer)
@@ -52,8 +52,7 @@ async def run_signer(wiring: Wiring, stop: asyncio.Event) -> None:
 
 
 async def run_witness(wiring: Wiring, stop: asyncio.Event) -> None:
-    """The one beside everything else on this machine: it shows how it works, and protects nobody from its own
-    operator."""
+    """Runs a local witness: for demonstration only, since it cannot protect anybody from its own operator."""
     settings = wiring.settings
     operator = ensure_keys(settings, wiring.deployment.deployment_id).current.verifier
     folder = Folder(settings.instance_dir / WITNESS)
@@ -72,7 +71,7 @@ async def run_witness(wiring: Wiring, stop: asyncio.Event) -> None:
 
 
 async def _witness(wiring: Wiring, folder: Folder, operator: VerifierKey, stop: asyncio.Event) -> None:
-    """The folder is nobody's while the witness does not run, so that an operator's command may mend it."""
+    """The folder is locked only while the witness runs, so that an operator's command can repair it."""
     writer = TopicWriter(wiring.ground.producer)
     with folder.owned():
         key = folder.key(f"{operator.name}/witness")

@@ -1,4 +1,5 @@
-"""The services of `lodestone run`: any in one process, each kept running, none taking another down."""
+"""The services of `lodestone run`: any of them in one process, each restarted when it fails, without
+affecting the others."""
 
 import asyncio
 import gc
@@ -61,7 +62,7 @@ SERVICES: Final = (
     "webhooks",
 )  # fmt: skip
 LOCAL_SERVICES: Final = (*SERVICES, "witness")
-"""What `lodestone up` runs: a witness of one's own deployment is for trying out."""
+"""The services of `lodestone up`, including a local witness for demonstration."""
 RESTART_SECONDS_MIN: Final = 0.5
 RESTART_SECONDS_MAX: Final = 15.0
 YOUNG_OBJECTS_MAX: Final = 100_000
@@ -71,10 +72,10 @@ Service = Callable[[Wiring, asyncio.Event], Awaitable[None]]
 
 
 def collect_less() -> None:
-    """For a process that is all services, once it has started.
+    """Makes garbage collection rarer; call once a process with services has started.
 
-    A batch of records is thousands of objects, all in use until it ends: looking for garbage among them every
-    700 finds none and takes a good part of a reader's time.
+    A batch of records is thousands of objects, all in use until it ends: a collection every 700 objects finds
+    nothing and takes much of a reader's time.
     """
     gc.collect()
     gc.freeze()
@@ -84,9 +85,10 @@ def collect_less() -> None:
 async def run_services(
     wiring: Wiring, names: Sequence[str], stop: asyncio.Event, *, bound: "asyncio.Future[int] | None" = None
 ) -> None:
-    """Run services until `stop`; `bound` learns the port of the API.
+    """Runs services until `stop`; `bound` is called with the API's port.
 
-    ValueError for a name that is none, LocalServerError when the API's address cannot be had: none starts.
+    ValueError for an unknown name, LocalServerError when the API's address is not available: then none
+    starts.
     """
     unknown = sorted(set(names) - set(LOCAL_SERVICES))
     if unknown:
@@ -122,7 +124,7 @@ async def run_services(
 
 
 async def _keep(name: str, service: Service, wiring: Wiring, stop: asyncio.Event) -> None:
-    """A service that ends by an error is an alarm and starts again; the others do not notice."""
+    """Restarts a service that ends by an error, with an alarm; the others are not affected."""
     pause = RESTART_SECONDS_MIN
     while not stop.is_set():
         SERVICE_UP.labels(name).set(1)
@@ -176,7 +178,7 @@ async def _run_relay(wiring: Wiring, stop: asyncio.Event) -> None:
 
 
 class Told:
-    """A handler, with one line per event that it has handled: a `Keeper` keeps when its batch is whole."""
+    """A handler that logs one line per handled event; for a `Keeper`, when its batch is complete."""
 
     def __init__(self, handler: Handler, bound: structlog.typing.FilteringBoundLogger) -> None:
         self._handler = handler
@@ -314,9 +316,9 @@ async def _run_publisher(wiring: Wiring, stop: asyncio.Event) -> None:
 
 
 async def _run_auditor(wiring: Wiring, stop: asyncio.Event) -> None:
-    """Every lane's chain as it grows, recomputed by the subscription; a lane that breaks it is stopped.
+    """The auditor: the subscription checks every lane's chain as it grows; a broken lane is stopped.
 
-    Beside it everything is audited from the beginning now and then.
+    In addition, everything is audited from the beginning at intervals.
     """
     readers = [
         subscription(wiring, AUDITOR, stream, ChainFollower(), pool=wiring.auditor) for stream in STREAMS
@@ -340,7 +342,7 @@ _SERVICES: Final[dict[str, Service]] = {
 
 
 def _service(name: str) -> Service:
-    """What only some need is read only for them: it takes a process longer to start than all else."""
+    """Imports a service's modules only when it is used, since imports are the longest part of a start."""
     if name == "imports":
         from market.imports import run_imports  # noqa: PLC0415  openpyxl
 

@@ -1,4 +1,4 @@
-"""The API as a service: what its handlers work with, and the server that it listens by."""
+"""The API as a service: the dependencies of its handlers, and its server."""
 
 import asyncio
 import gc
@@ -38,18 +38,18 @@ log = structlog.get_logger("lodestone.services")
 
 BACKLOG: Final = 2048
 FILES_BESIDE: Final = 512
-"""Of those that a process may have open, for all but connections of the API."""
+"""Open files reserved for everything except connections of the API."""
 CLOSE_SECONDS_MAX: Final = int(STOP_SECONDS_MAX / 2)
-"""For requests under way when it ends."""
+"""Time for requests under way when it ends."""
 WHAT_IF_SECONDS_MAX: Final = 30.0
 WHAT_IFS_AT_ONCE: Final = 1
-"""Rounds that an API process has computed again at the same time, for quotes and trials of rule sets."""
+"""Rounds that an API process computes again at the same time, for quotes and trials of rule sets."""
 
 
 class Api:
-    """Listens from the beginning, so that an address that is taken is told before anything starts.
+    """Listens from the beginning, so that an address in use is reported before anything starts.
 
-    LocalServerError when the address cannot be had. `bound` learns the port.
+    LocalServerError when the address is not available. `bound` is called with the port.
     """
 
     def __init__(self, settings: Settings, bound: "asyncio.Future[int] | None") -> None:
@@ -63,13 +63,13 @@ class Api:
             await _run_api(wiring, stop, listening, self._bound)
 
     def close(self) -> None:
-        """What was never run listens no more."""
+        """Stops listening if it never ran."""
         for unused in self._first:
             unused.close()
 
 
 def door(wiring: Wiring, solver: Solver) -> Door:
-    """What the HTTP handlers work with."""
+    """The dependencies of the HTTP handlers."""
     settings = wiring.settings
     return Door(
         desk=wiring.desk,
@@ -118,9 +118,9 @@ def _listen(settings: Settings) -> socket.socket:
 
 
 def connections_max() -> int:
-    """Of the API: as many as the process may have files for, which it asks for as far as it may.
+    """Maximum of API connections: by the process's limit of open files, which is raised as far as allowed.
 
-    Beyond its files a server accepts nothing, and reaches neither database nor broker.
+    Without free files, a server can neither accept connections nor reach database and broker.
     """
     files, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = CONNECTIONS_MAX + FILES_BESIDE
@@ -150,7 +150,7 @@ async def _run_api(
         timeout_graceful_shutdown=CLOSE_SECONDS_MAX,
     )
     server = _Server(config)
-    # What start-up made stays, so that no collection need look at it again.
+    # Objects from start-up stay alive, so they are excluded from garbage collection.
     gc.collect()
     gc.freeze()
     telling = asyncio.ensure_future(_tell_port(server, listening, bound))
@@ -164,7 +164,7 @@ async def _run_api(
 
 
 def _end(server: uvicorn.Server, opened: Door) -> None:
-    """Streams have no end of their own, and the server waits for every answer."""
+    """Ends open streams, since the server waits for every answer and streams never end by themselves."""
     opened.feed.close()
     server.should_exit = True
 

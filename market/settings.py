@@ -42,7 +42,8 @@ SECURITY_USED: Final = {
     "SSL": _TLS | {"kafka_security_certificate_file"},
     "SASL_SSL": _TLS | {"kafka_security_user", "kafka_security_password"},
 }
-"""What is of use with a protocol; with SSL the folder is where `lodestone topics` reads whom to make."""
+"""The settings used with each protocol; with SSL, `lodestone topics` reads from the folder which users to
+create."""
 
 
 SHAPES: Final = {
@@ -50,11 +51,11 @@ SHAPES: Final = {
     "topic_prefix": "must be up to 40 small letters, digits and - with a full stop at the end, such as eu-1.",
     "http_public_url": "must be a URL such as https://lodestone.example, without a query",
 }
-"""What a pattern asks for, in words."""
+"""What a pattern requires, in words."""
 
 
 class SettingsError(Exception):
-    """The environment cannot be used; the text names every variable at fault and what each has to be."""
+    """The environment is invalid; the text names every wrong variable and what it has to be."""
 
 
 class Settings(BaseSettings):
@@ -253,7 +254,7 @@ class Settings(BaseSettings):
         ]
 
     def _half_a_login(self) -> list[str]:
-        """Settings of Kafka's security that lack another, or that the protocol has no use for."""
+        """Errors for Kafka security settings that are incomplete, or not used by the protocol."""
         given = {
             name for name in frozenset().union(*SECURITY_USED.values()) if getattr(self, name) is not None
         }
@@ -317,7 +318,8 @@ class Settings(BaseSettings):
 
     @property
     def postgresql_url(self) -> SecretStr | None:
-        """The administrator's, else the writer's, which can prepare nothing; None: the embedded server."""
+        """The administrator's URL, else the writer's, with which nothing can be prepared; None: the embedded
+        server."""
         return self.database_url or self.writer_url
 
     @property
@@ -351,7 +353,7 @@ def _nearest(name: str, known: Iterable[str]) -> str:
 
 
 def _sentence(name: str, kind: str, asked: Mapping[str, Any]) -> str | None:
-    """What a setting has to be, for whoever sets it; None where a check of our own has said it."""
+    """A sentence about what a setting has to be; None if our own check already says it."""
     match kind:
         case "string_pattern_mismatch":
             return SHAPES[name]

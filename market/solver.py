@@ -45,8 +45,8 @@ pages of 2 MiB, where the system has them to give."""
 
 
 def child_environment(given: Mapping[str, str]) -> dict[str, str]:
-    """Of the solver's child, with what its parent was `given`: thresholds and tunables of an operator's stay,
-    and its tunables go before ours."""
+    """The environment of the solver's child, based on `given`: an operator's own malloc settings stay, and
+    precede ours."""
     stated = [each for each in given.get(TUNABLES, "").split(":") if each]
     if LARGE_PAGES not in (each.partition("=")[0] for each in stated):
         stated.append(f"{LARGE_PAGES}=1")
@@ -54,11 +54,11 @@ def child_environment(given: Mapping[str, str]) -> dict[str, str]:
 
 
 class SolverFailed(RuntimeError):
-    """The child answered with an error: a fault of this program, which no repetition mends."""
+    """The child answered with an error: a bug, for which a retry does not help."""
 
 
 class SolverLost(RuntimeError):
-    """The child did not answer: it ended, or was killed when its time was out."""
+    """The child did not answer: it ended, or was killed at the time limit."""
 
 
 class _Plan(Struct, frozen=True, kw_only=True):
@@ -95,9 +95,9 @@ _replies: Final = msgspec.msgpack.Decoder(_Reply)
 
 
 class Solver:
-    """At most `children_max` children, each with a round at a time; further rounds wait for a free one.
+    """At most `children_max` children, one round each; further rounds wait for a free child.
 
-    `seconds_max` bounds a round from outside and decides nothing inside it: a clearing has no clock.
+    `seconds_max` limits a round from outside and has no influence on its result: a clearing has no clock.
     """
 
     def __init__(
@@ -108,7 +108,7 @@ class Solver:
         self._idle: list[Process] = []
 
     async def start(self) -> None:
-        """Starts a child ahead of the first round, which else waits for its imports."""
+        """Starts a child before the first round, which would otherwise wait for its imports."""
         async with self._turns:
             self._idle.append(await self._ready())
 
@@ -122,7 +122,7 @@ class Solver:
             return await self._ask(await self._ready(), frame)
 
     async def stop(self) -> None:
-        """Ends the children that wait; a round that is being computed ends with its caller."""
+        """Ends idle children; a round being computed ends with its caller."""
         children, self._idle = self._idle, []
         for child in children:
             await _kill(child)
@@ -157,7 +157,7 @@ class Solver:
         alarm_seconds = ceil(self._seconds_max + ALARM_GRACE_SECONDS)
         command = [sys.executable, "-m", "market.solver", str(alarm_seconds)]
         environment = child_environment(os.environ)
-        # In a session of its own, so that Ctrl-C reaches only us, already while the child starts.
+        # In its own session, so that Ctrl-C does not reach it, not even while it starts.
         return await asyncio.create_subprocess_exec(
             *command, stdin=PIPE, stdout=PIPE, env=environment, start_new_session=True
         )
@@ -188,12 +188,12 @@ def _plan(event: Recorded) -> _Plan:
 
 
 def frame_of(book: bytes, plan: Recorded) -> bytes:
-    """An encoded book and its plan, as the child is sent them."""
+    """An encoded book and its plan, as sent to the child."""
     return msgspec.msgpack.encode(_Task(book=msgspec.Raw(book), plan=_plan(plan)))
 
 
 def task_of(frame: bytes) -> tuple[Book, Recorded]:
-    """What `frame_of` was made of. Keeps nothing of the frame, so that no round holds its book twice."""
+    """The inverse of `frame_of`. Keeps no reference to the frame, so that the book is not in memory twice."""
     task = msgspec.msgpack.decode(frame, type=_Task)
     book = msgspec.msgpack.decode(task.book, type=Book)
     return book, Recorded(**msgspec.structs.asdict(task.plan))
@@ -210,9 +210,9 @@ def _answer(book: Book, plan: Recorded) -> Iterator[_Reply]:
 
 
 def serve(source: BinaryIO, sink: BinaryIO, alarm_seconds: int) -> None:
-    """The child: a task in, its replies out, until the parent closes its end.
+    """The child's loop: reads a task, writes its replies, until the parent closes the pipe.
 
-    The alarm ends a round whose parent is no longer there to do so.
+    The alarm ends a round whose parent has gone.
     """
     while len(head := source.read(FRAME.size)) == FRAME.size:
         signal.alarm(alarm_seconds)
@@ -227,9 +227,9 @@ def serve(source: BinaryIO, sink: BinaryIO, alarm_seconds: int) -> None:
 
 
 if __name__ == "__main__":
-    # A round makes millions of objects and hardly a cycle: looking for some took a third of its time.
+    # A round creates millions of objects and hardly any cycles: garbage collection took a third of its time.
     gc.disable()
-    # Whoever stops a service may tell all its processes so; the parent decides when the child ends.
+    # A stop signal may reach all processes of a service; the parent decides when the child ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     with suppress(BrokenPipeError):

@@ -1,11 +1,11 @@
-"""How a process's work ends when it is told to."""
+"""Orderly shutdown of a process's work."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Final
 
 STOP_SECONDS_MAX: Final = 15.0
-"""For all services of a process together."""
+"""Time for all services of a process together."""
 
 
 async def until(stop: asyncio.Event, work: Callable[[], Awaitable[None]], end: Callable[[], object]) -> None:

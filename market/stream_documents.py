@@ -1,5 +1,5 @@
-"""AsyncAPI of what partners get, each message with its members: their topic, the public tape, the public
-heads, webhooks.
+"""AsyncAPI document for partners, each message with its members: partner topic, public tape, public heads,
+webhooks.
 
 `events.schema_documents` has the record's, which only services and auditors read.
 """
@@ -56,7 +56,7 @@ SHOWN: Final[dict[type[Struct], type[Struct]]] = {
     ClearingAbandoned: TapeClearing,
     ApiKeyIssued: KeyIssued,
 }
-"""What an organisation is shown of a fact where it is not the fact; `record_visibility` decides."""
+"""The struct that an organisation sees instead of a fact, where they differ; `record_visibility` decides."""
 PARTNER_HEADERS: Final[Schema] = {
     "type": "object",
     "description": "CloudEvents 1.0 attributes in Kafka binary mode; of own events also their place.",
@@ -92,7 +92,7 @@ WEBHOOK_HEADERS: Final[Schema] = {
 
 
 class WebhookTest(Struct, frozen=True, kw_only=True):
-    """Posted when its owner tries a webhook out."""
+    """Posted when its owner tests a webhook."""
 
     webhook: UUID
 

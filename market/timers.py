@@ -1,7 +1,7 @@
-"""PROCESS due clearings, expiries, lapses, releases, delivered passports: commands like any other, decided
-under the lane lock.
+"""PROCESS gives commands that are due: rounds, expiries, lapses, releases, transfers of passports; decided
+under the lane lock like any other.
 
-Two timers, or one started again, give the same command twice; the rules refuse the second.
+Two timers, or a restarted one, may give the same command twice; the rules refuse the second.
 """
 
 import asyncio
@@ -43,7 +43,7 @@ DELIVERIES_PER_TICK_MAX: Final = 1_024
 
 
 class Timers:
-    """Looks for what is due and gives the commands as the operator."""
+    """Looks up what is due and gives the commands as the operator."""
 
     def __init__(
         self,
@@ -55,7 +55,8 @@ class Timers:
         commands_max: int = COMMANDS_PER_TICK_MAX,
         remembered_max: int = FAILURES_REMEMBERED_MAX,
     ) -> None:
-        """`commands_max`: of a kind, in a tick; `remembered_max`: failures told before any is told again."""
+        """`commands_max`: per kind and tick; `remembered_max`: how many failures are remembered so that they
+        are not logged again."""
         self._desk = desk
         self._caller = Caller(organisation=operator, roles=frozenset({"operator"}))
         self._commands_max = commands_max
@@ -80,9 +81,9 @@ class Timers:
     async def tick(self) -> int:
         """As `Timetable.tick`.
 
-        Each kind goes on from tick to tick through all that is due, so that what is refused again and again
-        holds up nothing behind it; releases are looked for among the next 1,024 reservations, passports of
-        delivered lots among as many deliveries.
+        Each kind continues at the next tick where it stopped, so that repeatedly refused commands block
+        nothing; a tick examines the next 1,024 reservations for releases, and as many deliveries for
+        passports.
         """
         return await self._table.tick()
 
@@ -141,7 +142,8 @@ def show_refused(kind: str, code: str, number: int) -> None:
 
 
 def is_due(clock: MarketClock, now: datetime) -> bool:
-    """Whether a market that clears by the clock gets its next round; none while nothing happened since."""
+    """Whether a market with scheduled rounds is due for its next one; not while nothing has happened since
+    the last."""
     interval = clock.terms.clearing_interval_seconds
     if interval == 0 or clock.plan is not None:
         return False
@@ -154,7 +156,8 @@ def is_due(clock: MarketClock, now: datetime) -> bool:
 
 
 def jitter_seconds(clock: MarketClock) -> int:
-    """From market and round, so that every timer waits alike; nobody outside can time an order to the cut."""
+    """Derived from market and round, so that all timers wait equally long; outsiders cannot time an order to
+    the cut."""
     most = clock.terms.clearing_jitter_seconds
     digest = sha256(clock.market.bytes + clock.last_round.to_bytes(8, "big")).digest()
     return int.from_bytes(digest[:8], "big") % (most + 1)

@@ -1,4 +1,4 @@
-"""Users and rights on a secured Kafka: of the project's services, and of partners, one by one."""
+"""Users and rights on a secured Kafka, for the project's services and for single partners."""
 
 from uuid import UUID
 
@@ -26,7 +26,7 @@ log = structlog.get_logger("topic-access")
 
 
 class AlreadyGranted(Exception):
-    """The organisation has a user already; a lost password is replaced by `lodestone streams rotate`."""
+    """The organisation already has a user; `lodestone streams rotate` replaces a lost password."""
 
 
 class NotGranted(Exception):
@@ -34,7 +34,7 @@ class NotGranted(Exception):
 
 
 class Granted(Struct, frozen=True, kw_only=True):
-    """A partner's login; the password is kept nowhere."""
+    """A partner's login; the password is not stored anywhere."""
 
     protocol: str
     mechanism: str
@@ -59,7 +59,7 @@ async def prepare_logins(settings: Settings, bootstrap: Bootstrap) -> None:
 
 
 async def _renew_partners(access: Access, topic_prefix: str) -> None:
-    """Passwords stay, and so do connections that read what a partner still may."""
+    """Updates the partners' rights; passwords stay, and so do connections that read what is still allowed."""
     for user in await access.users():
         organisation = organisation_of_user(topic_prefix, user)
         if organisation is None:
@@ -89,21 +89,22 @@ async def seen_by_services(settings: Settings, bootstrap: Bootstrap) -> dict[str
 
 
 async def grant(access: Access, topic_prefix: str, organisation: UUID) -> Granted:
-    """AlreadyGranted for who has a user: what it knows would stop working unnoticed."""
+    """Creates a partner's user. AlreadyGranted if it exists, since its password would silently stop
+    working."""
     if await access.has_user(partner_user(topic_prefix, organisation)):
         raise AlreadyGranted
     return await _give(access, topic_prefix, organisation)
 
 
 async def rotate(access: Access, topic_prefix: str, organisation: UUID) -> Granted:
-    """A new password. A connection that is open goes on until its login has to be repeated."""
+    """Sets a new password. An open connection works until its login has to be repeated."""
     if not await access.has_user(partner_user(topic_prefix, organisation)):
         raise NotGranted
     return await _give(access, topic_prefix, organisation)
 
 
 async def revoke(access: Access, topic_prefix: str, organisation: UUID) -> None:
-    """Rights first: open connections read nothing more from then on, and no new one comes after."""
+    """Removes rights first, so that open connections read nothing more, then the user."""
     user = partner_user(topic_prefix, organisation)
     await access.forbid(user)
     if not await access.has_user(user):

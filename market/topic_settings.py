@@ -1,4 +1,4 @@
-"""What a deployment's topics are set to on the cluster, held against `deploy/kafka/topics.toml`."""
+"""Compares the settings of a deployment's topics on the cluster with `deploy/kafka/topics.toml`."""
 
 import asyncio
 from collections.abc import Iterable, Mapping
@@ -18,12 +18,12 @@ from market.topics import Topic, declared_topics
 log = structlog.get_logger("lodestone.topics")
 
 LOOK_SECONDS: Final = 300.0
-"""A topic may be set otherwise at any time, and Kafka looks for what it may delete every five minutes."""
+"""A topic's settings may change at any time, and Kafka deletes old records every five minutes."""
 KEPT: Final = ("record.", "audit.")
-"""Begins the names of topics whose events are proof: nothing of them may go."""
+"""Prefixes of topics that serve as proof, of which nothing may be deleted."""
 FOR_EVER: Final = "-1"
 LEAST: Final = frozenset({"min.insync.replicas", "max.message.bytes", "replication.factor"})
-"""More than is declared is as good."""
+"""Settings for which more than declared is fine."""
 RESTORED: Final = "and what is gone comes back by: lodestone topics --republish STREAM (docs/recovery.md)"
 
 
@@ -57,7 +57,7 @@ _MEANS: Final = {
 
 
 def differences(topic: Topic, found: Mapping[str, str], prefix: str = "") -> tuple[Difference, ...]:
-    """Of what is declared; `found` has the cluster's defaults for what was not set."""
+    """Differences from the declared settings; `found` includes the cluster's defaults."""
     kept = topic.name.removeprefix(prefix).startswith(KEPT)
     declared = {**topic.config, "replication.factor": str(topic.replication_factor)}
     return tuple(
@@ -146,9 +146,8 @@ async def _found(admin: AIOKafkaAdminClient, names: list[str]) -> dict[str, dict
 async def watch_topics(
     bootstrap: Bootstrap, lanes: int, stop: asyncio.Event, *, prefix: str, look_seconds: float = LOOK_SECONDS
 ) -> None:
-    """Until `stop`: what the record topics are set to, at once and then now and again, as gauges and in the
-    log whenever it has changed. Only looks: whose cluster it is decides.
-    """
+    """Until `stop`, checks the settings of the record topics at intervals; exports gauges, and logs changes.
+    It never changes settings, which is up to the cluster's owner."""
     before: SettingsSeen | None = None
     while not stop.is_set():
         try:

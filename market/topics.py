@@ -23,7 +23,7 @@ from market.folders import DEPLOY
 TOPICS_TOML: Final = DEPLOY / "kafka" / "topics.toml"
 TOPIC_ALREADY_EXISTS: Final = 36
 RECORDS_AT_ONCE_MAX: Final = 100
-"""The library makes so many at a time, and they are freed while the processor's cache still holds them."""
+"""aiokafka creates this many at a time, and they are freed while still in the processor's cache."""
 R = TypeVar("R", Link, Record)
 READ_SECONDS_MAX: Final = 30.0
 
@@ -97,7 +97,7 @@ def _topic(name: str, lanes: int, topic: _Declared, profile: _Profile, declared:
 
 
 async def create_partner_topic(bootstrap: Bootstrap, name: str) -> None:
-    """Where it is missing. TopicError when Kafka refuses or is away."""
+    """Creates a missing partner topic. TopicError when Kafka refuses or is away."""
     declared = _read(TOPICS_TOML)
     try:
         async with open_admin(bootstrap) as admin:
@@ -111,7 +111,7 @@ async def create_partner_topic(bootstrap: Bootstrap, name: str) -> None:
 
 
 async def inspect_topics(bootstrap: Bootstrap, lanes: int, *, prefix: str = "") -> tuple[TopicState, ...]:
-    """What is declared beside what the cluster has; nothing is changed."""
+    """Compares declared topics with the cluster's; changes nothing."""
     async with open_admin(bootstrap) as admin:
         return await _inspect(admin, lanes, prefix)
 
@@ -192,16 +192,16 @@ class Reading:
         self._ends = await self._fetcher.offsets(list(self._ends), LATEST)
 
     def start_at(self, lane: int, offset: int) -> None:
-        """Leaves out what lies before an offset of a partition."""
+        """Skips records before an offset of a partition."""
         skipped = min(offset, self._ends[lane]) - self._next[lane]
         if skipped > 0:
             self._next[lane] += skipped
             self.sizes[lane] -= skipped
 
     async def go_on_at(self, lane: int, next_offset: int, last_sha256: bytes) -> None:
-        """Leaves out what was read before; `last_sha256` is of the last record of it.
+        """Skips what was read before; `last_sha256` is the hash of the last record read.
 
-        TopicError when the partition is not the one that was read then.
+        TopicError when the partition is not the same as then.
         """
         end, where = self._ends[lane], f"{self._fetcher}, partition {lane}"
         if end < next_offset:
@@ -232,21 +232,22 @@ class Reading:
         self._ends[lane] = 0
 
     async def batches(self) -> AsyncIterator[tuple[int, list[TopicRecord]]]:
-        """(partition, records in order) until every partition stands at its end."""
+        """Yields (partition, records in order) until the end of every partition."""
         async for partition, records in self._read(Fetched.records):
             yield partition, [_whole(record) for record in records]
 
     def links(self) -> AsyncIterator[tuple[int, list[Link]]]:
-        """As `batches`, of each record only what a chain is made of."""
+        """As `batches`, with only what is needed to check chains."""
         return self._read(Fetched.links)
 
     async def _read(self, records_of: Callable[[Fetched], Iterator[R]]) -> AsyncIterator[tuple[int, list[R]]]:
-        """The brokers are asked for more while what they gave is taken."""
+        """Fetches more from the brokers while earlier records are processed."""
         self._coming = self._ask()
         while self._coming is not None:
             found = await self._coming
             for fetched in found:
-                # What was answered now is asked for last: an answer holds only so many partitions.
+                # Answered partitions are asked for last, since an answer contains a limited number of
+                # partitions.
                 del self._next[fetched.partition]
                 self._next[fetched.partition] = fetched.next_offset
             self._coming = self._ask()
@@ -256,7 +257,7 @@ class Reading:
                     yield fetched.partition, few
 
     async def end(self) -> None:
-        """Asks for no more, also when it was left half-way."""
+        """Stops fetching, also when it was not read to the end."""
         if self._coming is not None:
             self._coming.cancel()
             await asyncio.gather(self._coming, return_exceptions=True)
@@ -295,9 +296,8 @@ def _whole(record: Record) -> TopicRecord:
 async def open_reading(
     bootstrap: Bootstrap, topic: str, *, from_end: bool = False, only: Collection[int] | None = None
 ) -> AsyncIterator[Reading]:
-    """From the beginning, or from the end of now; `only` these partitions. TopicError when the topic, or one
-    of the partitions, does not exist.
-    """
+    """Reads a topic from the beginning, or from its current end; `only` these partitions. TopicError when the
+    topic, or one of the partitions, does not exist."""
     async with open_client(bootstrap) as client:
         fetcher = Fetcher(client, topic)
         if not fetcher.partitions:

@@ -1,4 +1,4 @@
-"""What runs: the version, the newest migration it knows, and in a checkout its commit."""
+"""The running version: its number, the newest migration that it knows, and the commit of a checkout."""
 
 import subprocess
 from shutil import which
@@ -11,7 +11,7 @@ GIT_SECONDS_MAX: Final = 2.0
 
 
 def version() -> str:
-    """As `0.1.0, migrations to 0078, commit 1a77e77c0f3b`; no commit where the code is in no checkout."""
+    """Such as `0.1.0, migrations to 0078, commit 1a77e77c0f3b`; without the commit outside a checkout."""
     newest = max(path.name for path in (DEPLOY / "postgres" / "migrations").glob("*.sql")).partition("_")[0]
     commit = _commit()
     return f"{__version__}, migrations to {newest}" + (f", commit {commit}" if commit else "")

@@ -1,9 +1,9 @@
-"""Views of the projector rebuilt beside the live ones and put in their place in one transaction, while
-everybody reads on.
+"""Rebuilds the projector's views in another schema and swaps them with the live ones in one transaction,
+while everybody goes on reading.
 
-Each statement resolves the schema by its name, so it reads the old tables or the new ones. A transaction
-whose snapshot is older than the new rows would miss them: the names change when the last such has ended. Only
-the projector waits meanwhile.
+Each statement resolves the schema by its name, so it reads either the old or the new tables. A transaction
+with a snapshot older than the new rows would miss them, so the names change after the last such one has
+ended. Only the projector waits meanwhile.
 """
 
 import asyncio
@@ -23,14 +23,14 @@ NEXT: Final = "view_next"
 BEFORE: Final = "view_before"
 DROP_TRIES_MAX: Final = 5
 OLD_READERS_SECONDS_MAX: Final = 40.0
-"""Longer than a reader's transaction may last, shorter than the swapping one may idle."""
+"""Longer than a reader's transaction may last, shorter than the swapping transaction may idle."""
 OLD_READERS_POLL_SECONDS: Final = 0.02
 
 Advance = Callable[[int], None]
 
 
 class CannotSwap(Exception):
-    """Another process rebuilds or compares the views, or reads them for too long: one sentence."""
+    """Another process rebuilds or compares the views, or reads them too long; one sentence."""
 
 
 TRY_LOCK = "select pg_try_advisory_lock($1)"
@@ -109,7 +109,7 @@ where l.locktype = 'virtualxid' and l.granted and a.datname = current_database()
 and a.pid not in ($1, $2) and $1 <> all(pg_blocking_pids(a.pid))
 """
 
-# The feed is the publisher's and goes along as it is: who reads it waits for the names.
+# The feed belongs to the publisher and moves unchanged: its readers wait for the new names.
 SWAP = """
 alter table view.feed set schema view_next;
 alter schema view rename to view_before; alter schema view_next rename to view
@@ -188,7 +188,7 @@ async def _outlast_readers(filling: Connection, swapping: Connection) -> None:
 
 
 async def _drop_before(connection: Connection) -> None:
-    """Waits for who still reads the old tables; what it cannot drop, the next run drops."""
+    """Drops the old tables after their readers; what cannot be dropped is left to the next run."""
     for _ in range(DROP_TRIES_MAX):
         with suppress(*PASSING):
             await connection.execute(DROP_BEFORE)

@@ -1,4 +1,4 @@
-"""What is known of the record from outside: the checks of `/readyz`, and the gauges of lags and stops."""
+"""Monitoring: the checks of `/readyz`, and the gauges of lags and stopped lanes."""
 
 import asyncio
 import math
@@ -62,7 +62,7 @@ CERTIFICATES_SECONDS: Final = 3_600.0
 RELAY_SECONDS_MAX: Final = 30.0
 READY_SECONDS_MAX: Final = 2.0
 CONTESTS_SHOWN_MAX: Final = 50
-"""Of each kind: a series for each."""
+"""Per kind, since each is a series."""
 
 
 # By the relay or for writers: a lane that was taken back is closed until the relay has compared it again.
@@ -142,8 +142,8 @@ async def _version(wiring: Wiring, files: Files) -> str | None:
 
 @asynccontextmanager
 async def _asking(pool: Pool) -> AsyncIterator[Connection]:
-    """A connection for a short while. TimeoutError: a database that stands still, or is cut off, refuses
-    nothing."""
+    """A connection with a short timeout: a database that hangs or is cut off does not refuse.
+    TimeoutError."""
     async with asyncio.timeout(READY_SECONDS_MAX), acquire(pool, seconds_max=READY_SECONDS_MAX) as connection:
         yield connection
 
@@ -153,7 +153,7 @@ def told_difference(found: timedelta) -> str:
     return f"this process's clock is {abs(found).total_seconds():,.1f} s {side} the database's"
 
 
-# Every reader beside the end of its lane, and since when the first event it has not applied is recorded.
+# Every reader with the end of its lane, and the recording time of the first event that it has not applied.
 LAGS = """
 select p.name, p.stream, p.lane, l.next_position - 1 - p.position as lag, p.stopped, p.waits,
        coalesce(extract(epoch from clock_timestamp() - j.recorded_at), 0)::float8 as seconds
@@ -191,7 +191,7 @@ async def watch(wiring: Wiring, stop: asyncio.Event) -> None:
 
 
 async def _shown(reading: Awaitable[None]) -> bool:
-    """Whether it went well: a gauge is no reason to end."""
+    """Returns whether it succeeded: a failing gauge must not end the process."""
     try:
         await reading
     except Exception as error:  # noqa: BLE001  whatever it is, the next look comes
@@ -201,7 +201,7 @@ async def _shown(reading: Awaitable[None]) -> bool:
 
 
 async def _show_lags(wiring: Wiring) -> None:
-    """How far relay and readers are behind, and what stands still."""
+    """Updates lags of relay and readers, and stopped lanes."""
     async with acquire(wiring.relay) as connection:
         RELAY_OLDEST_SECONDS.set(await oldest_unpublished_seconds(connection))
         rows = await connection.fetch(LAGS)
@@ -258,7 +258,7 @@ async def _show_ages(wiring: Wiring) -> None:
 
 
 async def _show_room(wiring: Wiring) -> None:
-    """What the database has to write on, and how large it has become."""
+    """Updates the database's free disk space and its size."""
     for server, folder in own_folders(wiring.settings).items():
         DISK_FREE.labels(server).set(free_bytes(folder))
     async with acquire(wiring.reader) as connection:
@@ -292,7 +292,7 @@ def _labels(contested: Contested) -> tuple[str, str, str]:
 
 
 def _seconds(age: timedelta) -> float:
-    """A metric's; never below zero, where clocks differ."""
+    """Seconds for a metric; never negative, although clocks differ."""
     return max(0.0, age.total_seconds())
 
 

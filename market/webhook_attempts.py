@@ -1,4 +1,4 @@
-"""One attempt: a message signed and posted to the address of a webhook, and what came of it."""
+"""One attempt to deliver a message: sign it, post it to the webhook's URL, and return the outcome."""
 
 import asyncio
 import ssl
@@ -30,7 +30,7 @@ log = structlog.get_logger("lodestone.webhooks")
 
 
 class Shared(Struct, frozen=True, kw_only=True):
-    """What couriers of one process share. `slots` bounds how many post at once."""
+    """What the couriers of one process share. `slots` limits how many post at once."""
 
     pool: Pool
     desk: Desk
@@ -104,7 +104,7 @@ class Sender:
         return attempt
 
     async def _postman_for(self, webhook: Webhook) -> Postman:
-        """Another one after each change: a kept connection is of the address that was."""
+        """A new one after each change of the webhook, since a kept connection belongs to the old URL."""
         if self._postman is None or self._version != webhook.version:
             if self._postman is not None:
                 await self._postman.close()
@@ -122,7 +122,7 @@ class Sender:
 
 
 def _error(status: int) -> str | None:
-    """None when the receiver has taken the message."""
+    """The error of a status; None when the receiver has accepted the message."""
     if 200 <= status < 300:
         return None
     return f"answered {status}" + ("; redirects are not followed" if 300 <= status < 400 else "")

@@ -1,8 +1,8 @@
-"""PROCESS the feed → webhooks: what an organisation may see, posted to where it wants it.
+"""PROCESS the feed → webhooks: posts what an organisation may see to its URLs.
 
-One more door over the lines that the publisher writes, so it decides nothing about who sees what. Each
-webhook has a courier of its own and at most one post at a time; its place moves in the transaction of what
-came of its posts: at least once, with the same `webhook-id`.
+It uses the lines that the publisher writes, so it decides nothing about visibility. Each webhook has its own
+courier and at most one post at a time; its place moves in the transaction that stores the outcome of its
+posts: at least once, with the same `webhook-id`.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ from market.webhook_attempts import Shared
 log = structlog.get_logger("lodestone.webhooks")
 
 LEASE_SECONDS: Final = 30.0
-"""Longer than any post and the look before it: who loses a lease has stopped posting by then."""
+"""Longer than any post and the check before it, so that a process that loses a lease has stopped posting."""
 TAKE_SECONDS: Final = 1.0
 LOOK_SECONDS: Final = 0.05
 LOOKS_PER_DUE: Final = 10
@@ -63,7 +63,7 @@ async def run_webhooks(wiring: Wiring, stop: asyncio.Event) -> None:
 
 
 class Webhooks:
-    """Of one process. Several share the webhooks by leases."""
+    """The webhooks of one process; several processes share them by leases."""
 
     def __init__(
         self,
@@ -125,7 +125,7 @@ class Webhooks:
                 await asyncio.wait_for(stop.wait(), pause)
 
     async def _take(self) -> None:
-        """Lease webhooks, and have a courier for each that is held."""
+        """Leases webhooks, and starts a courier for each."""
         async with acquire(self._shared.pool) as connection:
             held = await webhook_senders.take(
                 connection, self._shared.owner, seconds=LEASE_SECONDS, webhooks_max=WEBHOOKS_MAX
@@ -145,14 +145,14 @@ class Webhooks:
         self._tasks[webhook] = asyncio.create_task(courier.run(), name=f"courier-{webhook}")
 
     def _forget(self, webhook: UUID) -> None:
-        """A courier that has ended; by an error of its own: an alarm, and another starts."""
+        """Forgets a courier that has ended; after an error, with an alarm, another one starts."""
         del self._couriers[webhook]
         task = self._tasks.pop(webhook)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("courier_failed", webhook=str(webhook), exc_info=error)
 
     async def _look(self) -> None:
-        """Whom new lines concern is woken."""
+        """Wakes the couriers of organisations with new lines."""
         async with acquire(self._shared.pool) as connection:
             ends = await feed.read_ends(connection)
             grown = [
@@ -177,7 +177,7 @@ class Webhooks:
                 self._couriers[webhook].wake()
 
     async def _tidy(self) -> None:
-        """The log keeps what is done for some days."""
+        """Deletes finished messages after some days."""
         dropped = DROPPED_AT_ONCE
         while dropped == DROPPED_AT_ONCE:
             async with acquire(self._shared.pool) as connection:
@@ -186,7 +186,7 @@ class Webhooks:
                 )
 
     async def _leave(self) -> None:
-        """What is being posted may end; then the leases are free."""
+        """Waits for posts under way, then releases the leases."""
         for courier in self._couriers.values():
             courier.end()
         if self._tasks:
