@@ -42,7 +42,7 @@ async def keep(connection: Connection, key: LaneKey, plan: Recorded, market: UUI
 
 
 async def recall(pool: Pool, key: LaneKey, market: UUID, cut: int) -> Book:
-    """The book at a cut: the stored one, or for an older round folded from the lane's events since a milestone.
+    """The book at a cut: stored, or for an older round folded from its lane's events after a milestone.
 
     BrokenRecord when the journal does not reach the cut.
     """
