@@ -332,6 +332,7 @@ async def test_a_lost_database_is_made_again_even_if_broken_off_and_trade_goes_o
         assert f'"tail": {before.tail}' in out
         assert '"requests": 1' in out
         found = await rows_of(database, *names)
+        assert [True] == await keys_as_old_as_their_events(database)
         new = [row for row in found["record.journal"] if row not in expected["record.journal"]]
         assert [True] * len(STREAMS) == ["parties.record.restored.v1" in row for row in new]
         found["record.journal"] = [row for row in found["record.journal"] if row not in new]
@@ -340,6 +341,19 @@ async def test_a_lost_database_is_made_again_even_if_broken_off_and_trade_goes_o
             with pytest.raises(CannotRecover, match="the database is not empty"):
                 await recover(ground_on(traded, holds_a_record), traded.key)
         await trade_on(traded, database, first, before)
+
+
+async def keys_as_old_as_their_events(database: Database) -> list[bool]:
+    """Of each key that came back."""
+    admin = await asyncpg.connect(database.admin_dsn)
+    try:
+        rows = await admin.fetch(
+            "select r.at = (convert_from(j.body, 'UTF8')::jsonb ->> 'time')::timestamptz as alike"
+            " from record.restored_request r left join record.journal j on j.event_id = r.event_ids[1]"
+        )
+    finally:
+        await admin.close()
+    return [row["alike"] for row in rows]
 
 
 async def trade_on(traded: Lost, database: Database, first: Any, before: AuditReport) -> None:
