@@ -43,10 +43,6 @@ class Servers(Struct, frozen=True):
     admin_url: str
     bootstrap: str
 
-    @property
-    def postgres_folder(self) -> Path:
-        return self.settings.instance_dir / "postgres"
-
     async def new_database(self, name: str) -> Database:
         """Migrated and initialised, with the deployment's own lane count."""
         await self._execute(f'create database "{name}"')

@@ -21,7 +21,6 @@ LODESTONE: Final = ROOT / ".venv" / "bin" / "lodestone"
 TRADE: Final = ROOT / "examples" / "trade.py"
 INSTANCE: Final = "drill"
 START_SECONDS_MAX: Final = 120.0
-SETTLE_SECONDS_MAX: Final = 60.0
 POLL_SECONDS: Final = 0.5
 
 

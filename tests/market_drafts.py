@@ -1,6 +1,5 @@
 """What the firms of a small market are, and what they post: terms, rules, prices and orders that meet."""
 
-from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
@@ -20,7 +19,6 @@ from events.market_terms import (
 from events.vocabulary import (
     Assay,
     Cell,
-    Commitment,
     Composition,
     OriginStep,
     Packaging,
@@ -189,10 +187,6 @@ def requirement_draft(buyer: Firm, **changes: Any) -> RequirementDraft:
         "commitment": "firm",
     }
     return RequirementDraft(**(given | changes))
-
-
-def commitments(count: int) -> Sequence[Commitment]:
-    return tuple("firm" if n % 2 == 0 else "subject_to_confirmation" for n in range(count))
 
 
 def two_tranches(net_wet_g: int) -> tuple[Tranche, ...]:

@@ -34,7 +34,6 @@ from rich.text import Text
 
 PIPED_COLUMNS_MAX: Final = 100_000
 PLAIN_LINE_SECONDS: Final = 5.0
-STOP_GRACE_SECONDS: Final = 20.0
 
 T = TypeVar("T")
 

@@ -6,7 +6,6 @@ from market import data
 
 LATEST_PRICE_COLUMN = "2025e"
 PRICE_YEAR = 2025
-GRADES_SOLD: tuple[str, ...] = ("N42SH", "N42H", "N38UH")
 
 
 def price_usd_per_kg(product: str) -> Decimal:

@@ -17,8 +17,6 @@ from market.store import bodies
 from market.store.reading import Page, page
 
 ClearingStatus = Literal["planned", "completed", "abandoned"]
-RoundKey = tuple[int, UUID, int]
-"""lane, market, round."""
 
 
 class ClearingRow(Struct, frozen=True, kw_only=True):

@@ -9,7 +9,6 @@ from market.http.wire.ids import to_text
 from tests.http.shop import Asker, Shop
 
 OPERATOR: tuple[KeyRole, ...] = ("operator",)
-EXAMPLE_FACILITY = "fac_0199b3c2d4e57f60a1b2c3d4e5f60718"
 
 
 async def assert_told_of_names_and_groups(shop: Shop, by: Asker, party: str) -> None:

@@ -21,8 +21,6 @@ from market.rules.clearing.differences import first_difference
 from market.rules.clearing.evidence import derived_id
 from market.rules.clearing.rounds import posed_round
 
-BOOK_FORMAT = "lodestone-book-1"
-CERTIFICATE_FORMAT = "lodestone-certificate-1"
 PAPER_SALT = "0" * 32
 PAPER_LANE = 0
 """The lane number of a round computed from a file, which belongs to no lane; its salts are not secret to the
