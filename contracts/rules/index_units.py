@@ -64,8 +64,8 @@ def unit_cautions(terms: AgreementTerms, units: IndexUnits) -> Iterator[Caution]
         named, published, agreed = (each.figures[name] for name in ("index", "published", "agreed"))
         yield Caution(
             code=each.code,
-            text=f"{named} is published in {published}, the price reads it in {agreed}: nothing can be "
-            "shipped at this price.",
+            text=f"{named} is published in {published}, but the price clause reads it in {agreed}: "
+            "nothing can be shipped at this price.",
             pointer=each.pointer or "",
         )
 

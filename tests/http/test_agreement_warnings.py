@@ -270,7 +270,7 @@ def test_what_assays_do_not_exchange_is_the_sellers_word_and_told() -> None:
         ("penalty_not_exchanged", "/terms/penalties/1"),
         ("limit_not_exchanged", "/terms/product/limits/0"),
     ] == [(each.code, each.pointer) for each in told]
-    assert "Assays do not exchange C: its penalty goes by the seller's own figure." in told[1].detail
+    assert "Assays do not exchange C, so its penalty uses the seller's own figure." in told[1].detail
 
 
 @pytest.mark.parametrize(
