@@ -146,7 +146,7 @@ async def test_the_command_line_tells_of_every_row(
                 assert "error: /dev/full cannot be written: No space left on device; GET http" in told
                 asked(file, [value(9)], url, token)
                 code, _, told = await finish(await start_bare_cli("import", *whole))
-                assert (3, 1) == (code, told.splitlines()[-1].count("key")), told
+                assert (3, 1) == (code, told.splitlines()[-1].count("another body")), told
                 one, both = ([value(10 + n, amount="x") for n in range(count)] for count in (1, 2))
                 for wrong, expected in ((one, "1 row is"), (both, "2 rows are")):
                     code, _, told = await finish(
