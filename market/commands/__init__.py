@@ -1,2 +1,1 @@
-"""What may be asked of the market: one function per command; each decides, applies and records in one lane
-transaction."""
+"""Commands of the market: one function each, which decides, applies and records in one lane transaction."""

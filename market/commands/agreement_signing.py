@@ -1,4 +1,4 @@
-"""Signing an agreement: where the seller binds itself, its facility has its turn and is counted."""
+"""Signing an agreement: if the seller signs as binding, the capacity of its facility is checked."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -46,8 +46,8 @@ from market.store.posting import load_pictures
 
 
 class Counting(Struct, frozen=True, kw_only=True):
-    """What the market's rule set asks for, the seller's copy in it, and all claims on the facility that the
-    terms name, or the order of their match."""
+    """The market's capacity rule, the seller's copy in the market, and all claims on the facility named by
+    the terms, or by the order of their match."""
 
     rule: CapacityRule
     seller: Member
@@ -56,8 +56,8 @@ class Counting(Struct, frozen=True, kw_only=True):
 
 
 class SigningState(Struct, frozen=True, kw_only=True):
-    """`has_left`: who signs was a member of the market, and is none now. `counting`: where a seller binds
-    itself and the market counts."""
+    """`has_left`: the signer has left the market. `counting`: set if a seller signs as binding and the market
+    checks capacities."""
 
     agreement: AmendingState
     has_left: bool = False
@@ -79,7 +79,7 @@ async def load(
 
 
 async def _has_left(connection: Connection, ask: InMarket[SignProposal]) -> bool:
-    """Who leaves holds the lane of the agreement too, so nobody leaves meanwhile."""
+    """Leaving a market locks the agreement's lane too, so nobody can leave meanwhile."""
     signer = ask.argument.caller.organisation
     row = (await members.load_some(connection, ask.lane, ask.market, [signer])).get(signer)
     return row is not None and row.left_time is not None
@@ -88,8 +88,8 @@ async def _has_left(connection: Connection, ask: InMarket[SignProposal]) -> bool
 async def _counting(
     connection: Connection, ask: InMarket[SignProposal], agreement: Agreement | None, moment: Moment
 ) -> Counting | None:
-    """The market's lane has the same number as the agreement's and is not held: what is read of it, rule set
-    and member, is what a posting of this moment would read."""
+    """The market's lane, with the same number as the agreement's, is not locked: rule set and member are read
+    as a posting at this moment would read them."""
     terms = None if agreement is None else _binding(agreement, ask.argument)
     if agreement is None or terms is None:
         return None
@@ -109,8 +109,8 @@ async def _counting(
 
 
 def _binding(agreement: Agreement, argument: SignProposal) -> AgreementTerms | None:
-    """The terms that the caller, as seller, would be bound by. A spot contract delivers what its match took,
-    and an order has counted that."""
+    """The terms that would bind the caller as seller; None for a spot contract, since its order was already
+    checked."""
     if agreement.table is None or not argument.binding:
         return None
     if agreement.match is not None and agreement.kind == "spot":
@@ -119,7 +119,7 @@ def _binding(agreement: Agreement, argument: SignProposal) -> AgreementTerms | N
 
 
 def decide(state: SigningState, argument: SignProposal, moment: Moment) -> Decision:
-    """Raises Refusals: those of the signature first, then what the facility cannot make."""
+    """Raises Refusals: first those of the signature, then those because of capacity."""
     decision = rules.sign(state.agreement, argument, moment)
     if state.has_left and argument.binding:
         raise NotAMember
@@ -135,9 +135,8 @@ def decide(state: SigningState, argument: SignProposal, moment: Moment) -> Decis
 def _count(
     counting: Counting, agreement: Agreement, terms: AgreementTerms, moment: Moment
 ) -> CapacityCount | UnsetType:
-    """No quarters where nothing is named and the rule only flags; UNSET where a contract of a match asks for
-    no more than was counted. Raises Refusals.
-    """
+    """The check's result; without quarters if no facility is named and the rule only flags; UNSET if the
+    contract of a match needs no more than was checked before. Raises Refusals."""
     asked, stands = _volumes(counting, agreement, terms, day_of(moment.now))
     site = next((each for each in counting.seller.facilities if each.facility == counting.facility), None)
     if agreement.match is None and asked is None:
@@ -156,7 +155,7 @@ def _count(
 def _volumes(
     counting: Counting, agreement: Agreement, terms: AgreementTerms, today: date
 ) -> tuple[ContractVolume | OrderVolume | None, ContractVolume | OrderVolume | None]:
-    """What the terms ask of the facility, and what of it was counted before."""
+    """What the terms need from the facility, and what of it was checked before."""
     bound = agreement.standing.terms if agreement.standing and agreement.status in BOUND else None
 
     def years(of: AgreementTerms) -> ContractYears:

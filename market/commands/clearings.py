@@ -1,4 +1,5 @@
-"""Clearings: plan a round, give one up, halt them and go on. What a round concludes, the matcher records."""
+"""Commands of clearings: plan a round, abandon one, halt and resume a market. The matcher records the result
+of a round."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -27,7 +28,7 @@ async def load(
     ],
     moment: Moment,
 ) -> Sequence[PlanState | None]:
-    """`last_time` is the moment's: the lane never lets it fall before its newest event."""
+    """`last_time` is the moment's time, which is never before the lane's newest event."""
     found = await markets.load_markets(connection, [(ask.lane, ask.market) for ask in asked])
     states: list[PlanState | None] = []
     for ask in asked:
@@ -70,7 +71,7 @@ async def plan(
     request: Request | None = None,
     dry_run: bool = False,
 ) -> Answer:
-    """The position of the event that answers is the round's cut."""
+    """Plans a round; the position of its event is the cut."""
     argument = PlanClearing(caller=caller, trigger=trigger, announced_at=announced_at)
     return await submit_alone(desk, PLAN, argument, market=market, request=request, dry_run=dry_run)
 
@@ -99,7 +100,7 @@ async def halt(
     request: Request | None = None,
     dry_run: bool = False,
 ) -> Answer:
-    """Where a round was open, the first event that answers is its abandonment."""
+    """Halts a market; if a round was open, the first event is its abandonment."""
     argument = HaltMarket(caller=caller, reason=reason)
     return await submit_alone(desk, HALT, argument, market=market, request=request, dry_run=dry_run)
 

@@ -1,9 +1,9 @@
-"""Orders that a market holds against the capacity of their facility: who is counted, and when.
+"""Capacity checks of orders: which orders need one, and how they are serialised.
 
-Most orders are not, and pay nothing. One that is learns so under its lane, leaves nothing, and comes again in
-the facility's turn: its row is locked, since other markets stand in other lanes; where it is forecast from
-returns, the rows of all facilities that its seller ever had. A batch holds one counted order, and rows are
-locked in their order, so that none can deadlock.
+Most orders need none, at no cost. One that does finds this out under its lane lock, records nothing, and is
+submitted again with a lock on its facility's row, since other markets are in other lanes; for supply forecast
+from returns, on the rows of all facilities that its seller ever had. A batch contains at most one such order,
+and rows are locked in order, so that there are no deadlocks.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -23,14 +23,14 @@ from market.rules.twins.committed import Claim, ContractClaim
 from market.store import claims
 
 COUNTED: Final = frozenset({"counted"})
-"""What every counted order touches: the key of its turn."""
+"""The key that every order with a capacity check touches."""
 
 Counted = TypeVar("Counted", PostSupply, AmendSupply)
 S = TypeVar("S", bound=PostingState)
 
 
 class OutOfTurn(Exception):
-    """The order is counted, and what its facility has committed was not read."""
+    """The order needs a capacity check, but its facility's committed volume was not read."""
 
 
 def in_turn(
@@ -38,7 +38,7 @@ def in_turn(
     load: Callable[[Connection, Sequence[InMarket[Counted]], Moment], Awaitable[Sequence[S | None]]],
     decide: Callable[[S | None, Counted, Moment], Decision],
 ) -> Operation[InMarket[Counted], S | None]:
-    """An operation that ends with OutOfTurn where it would have to count and may not."""
+    """An operation that raises OutOfTurn if it needs a capacity check without the lock."""
 
     async def loaded(
         connection: Connection, asked: Sequence[InMarket[Counted]], moment: Moment
@@ -74,7 +74,7 @@ def in_turn(
 async def counted(
     submitted: Callable[[Counted, frozenset[str]], Awaitable[Answer]], argument: Counted
 ) -> Answer:
-    """What `submitted` answers, with the key of its turn once it has to be counted."""
+    """The result of `submitted`, repeated with the lock if a capacity check is needed."""
     try:
         return await submitted(argument, frozenset())
     except OutOfTurn:
@@ -84,7 +84,7 @@ async def counted(
 def _ahead(
     found: Mapping[UUID, tuple[Claim | ContractClaim, ...]], argument: PostSupply | AmendSupply
 ) -> tuple[Claim, ...]:
-    """What the seller has offered of units that come back, by its other orders."""
+    """The seller's other orders for supply forecast from returns."""
     own = argument.order if isinstance(argument, AmendSupply) else None
     return tuple(
         each
@@ -100,7 +100,7 @@ def _ahead(
 def _claims(
     found: Mapping[UUID, tuple[Claim | ContractClaim, ...]], argument: PostSupply | AmendSupply
 ) -> tuple[Claim | ContractClaim, ...]:
-    """An amended order does not stand against itself."""
+    """The claims without the amended order's own."""
     own = argument.order if isinstance(argument, AmendSupply) else None
     return tuple(
         each

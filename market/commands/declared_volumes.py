@@ -1,4 +1,4 @@
-"""Volumes that were not traded here: declare, correct, withdraw."""
+"""Commands of declared volumes: declare, correct, withdraw."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, TypeVar
@@ -22,17 +22,18 @@ from market.rules.twins.capacities import quarter_of, quarter_start
 from market.store import crma, declared_volumes, party_reads, passports
 
 TRADED_MONTHS: Final = 12
-"""How long before the quarter goods may have been matched or shipped that arrive in it."""
+"""How long before a quarter goods that arrive in it may have been matched or shipped."""
 Stated = TypeVar("Stated", DeclareVolume, CorrectVolume)
 
 
 def lanes(desk: Desk, argument: WithdrawVolume) -> Sequence[LaneKey]:
-    """That of the organisation, in which all its volumes are: so none is declared twice at a time."""
+    """The organisation's lane, which contains all its volumes, so that none can be declared twice at the same
+    time."""
     return [desk.lane("materials", argument.caller.organisation)]
 
 
 def stated_lanes(desk: Desk, argument: Stated) -> Sequence[LaneKey]:
-    """That of the passport too, whose lot the masses are held against."""
+    """Also the passport's lane, since the masses are compared with its lot."""
     own, named = desk.lane("materials", argument.caller.organisation), argument.terms.passport
     return [own] if named is None else [own, desk.lane("materials", named)]
 
@@ -67,7 +68,7 @@ async def load_stated(connection: Connection, asked: Asked[Stated], moment: Mome
 async def _lot(
     connection: Connection, caller: Caller, named: UUID | None, lanes_: int
 ) -> Mapping[str, int] | None:
-    """What the lot holds at most, below a detection limit too."""
+    """The most that the lot can contain, including figures below detection."""
     if named is None:
         return None
     known = await passports.load_passports(connection, [(lane_of(str(named), lanes_), named)])
@@ -79,8 +80,7 @@ async def _lot(
 
 
 async def _traded(connection: Connection, caller: Caller, terms: VolumeTerms) -> Mapping[str, int]:
-    """What of the goods that are named the caller has bought or sold here. Other lanes are read as they
-    stand."""
+    """How much of the named goods the caller has bought or sold here. Other lanes are read without locks."""
     if terms.lot_number is None and terms.passport is None:
         return {}
     own, elements = caller.organisation, [mass.element for mass in terms.masses]

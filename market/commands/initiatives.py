@@ -39,7 +39,7 @@ async def load(connection: Connection, asked: Asked[OfInitiative], moment: Momen
 async def _coordinator_known(
     connection: Connection, argument: RegisterInitiative | ChangeInitiative | RevokeInitiative
 ) -> bool:
-    """An organisation never ceases to be one, so its lane is not asked for."""
+    """Needs no lock on the organisation's lane, since organisations never disappear."""
     named = UNSET if isinstance(argument, RevokeInitiative) else argument.details.coordinated_by
     return named is UNSET or named in await party_reads.existing(connection, [named])
 

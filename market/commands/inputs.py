@@ -1,4 +1,4 @@
-"""What a market's lane takes in from elsewhere: dated inputs and pricing rule sets."""
+"""Commands that record dated inputs and rule sets in a market's lane."""
 
 from collections.abc import Sequence
 from uuid import UUID

@@ -25,7 +25,7 @@ LoadOne: TypeAlias = Callable[[Connection, Asked[A], Moment], Awaitable[S]]
 
 
 class LaneStep(Generic[A, S]):
-    """Call it with a desk and what is asked: alone on its lanes. Raises what the rule raises."""
+    """Called with a desk and a command, which is alone on its lanes. Raises what the rule raises."""
 
     def __init__(
         self,

@@ -43,8 +43,8 @@ async def leave(
     dry_run: bool = False,
     request: Request | None = None,
 ) -> Answer:
-    """Holds the lane of the market's agreements too; with orders to withdraw those of all lots, since which
-    ones they name is seen under the market's lane alone."""
+    """Also locks the lane of the market's agreements; with orders to withdraw, the lanes of all lots too,
+    since only under the market's lock it is known which lots they name."""
     lots = [LaneKey("materials", each) for each in range(desk.lanes)] if withdraw_orders else []
     argument = LeaveMarket(caller=caller, organisation=organisation, withdraw_orders=withdraw_orders)
     return await submit_alone(

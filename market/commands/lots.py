@@ -93,8 +93,7 @@ async def grade(
 async def release(
     desk: Desk, caller: Caller, *, order: UUID, request: Request | None = None, dry_run: bool = False
 ) -> Answer:
-    """Give the physical lot of a closed offer or lot free, or close it as sold. Writes the lot's lane
-    only."""
+    """Release the physical lot of a closed offer or lot, or mark it as sold. Writes only the lot's lane."""
     place = await find(desk, caller, order, "offer", "lot")
     if place.lot_identity is None:
         raise ReservationUnknown

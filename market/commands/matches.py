@@ -1,4 +1,4 @@
-"""Matches: a side's answer, and the lapse of what nobody answered in time."""
+"""Commands of matches: a side's answer, and the lapse of a match that was not answered in time."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -53,7 +53,7 @@ async def load(
 
 
 async def _grounds(connection: Connection, lane: int, rows: Sequence[MatchRow]) -> dict[UUID, MatchGround]:
-    """What open matches of a lane were struck on."""
+    """The grounds (orders and waterfall) of open matches of a lane."""
     if not rows:
         return {}
     struck = [row.match.struck for row in rows]
@@ -134,7 +134,8 @@ async def lapse(
 
 
 async def _find(desk: Desk, caller: Caller, match: UUID) -> tuple[matches.MatchPlace, frozenset[str]]:
-    """Where it stands, and the keys of all whose failings its end may add to: both sides' groups."""
+    """The match's place, and the keys of all organisations to whose failings its end may add: the groups of
+    both sides."""
     party = None if "operator" in caller.roles else caller.organisation
     async with desk.looking() as connection:
         place = await matches.locate(connection, party, match)
@@ -146,6 +147,6 @@ async def _find(desk: Desk, caller: Caller, match: UUID) -> tuple[matches.MatchP
 
 
 def _touches(place: matches.MatchPlace) -> frozenset[str]:
-    """Both orders too: a decision moves what they hold, which an amendment of the same batch would have
-    read."""
+    """Also both orders, since a decision changes their held quantities, which an amendment in the same batch
+    would read."""
     return frozenset({f"match:{place.match}", f"order:{place.supply}", f"order:{place.requirement}"})

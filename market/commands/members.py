@@ -74,7 +74,7 @@ async def admit(
     request: Request | None = None,
     dry_run: bool = False,
 ) -> Answer:
-    """Holds the organisation's lane too, so that no change of it slips past its new copy."""
+    """Also locks the organisation's lane, so that its new copy misses no change."""
     argument = AdmitMember(caller=caller, organisation=organisation, readmits=readmits)
     return await submit_alone(
         desk,

@@ -1,5 +1,5 @@
-"""What an organisation still has open, of markets and of agreements; under the lanes in which it could
-change."""
+"""What an organisation still has open in markets and agreements; read under the locks of the lanes in which
+it could change."""
 
 from uuid import UUID
 
@@ -25,7 +25,7 @@ async def of_markets(
 
 
 async def load(connection: Connection, organisation: UUID) -> Openings:
-    """All of the organisation, closed or not."""
+    """All openings of the organisation, whether it is closed or not."""
     return Openings(
         markets=await of_markets(connection, organisation),
         deliveries=await open_deals.deliveries(connection, organisation),
@@ -35,7 +35,7 @@ async def load(connection: Connection, organisation: UUID) -> Openings:
 
 
 async def money(connection: Connection, organisation: UUID, market: UUID | None) -> MoneyOpenings:
-    """Of one market, or of all; read beside the command, since it refuses nothing."""
+    """Open money of one market or of all; read without locks, since it refuses nothing."""
     return MoneyOpenings(
         invoices=await open_deals.invoices(connection, organisation, market),
         statements=await open_deals.statements(connection, organisation, market),

@@ -45,13 +45,13 @@ S = TypeVar("S")
 
 
 def failings(market: UUID, organisation: UUID) -> str:
-    """Key of what counts against an organisation in a market: orders read it, the ends of its group's matches
-    add to it."""
+    """The key of an organisation's failings in a market: orders read it, ends of its group's matches add to
+    it."""
     return f"failings:{market.hex}:{organisation.hex}"
 
 
 async def find(desk: Desk, caller: Caller, order: UUID, *kinds: OrderKind) -> OrderPlace:
-    """The place of the caller's own order, of anyone's for an operator. Raises OrderUnknown."""
+    """The place of the caller's own order, or for an operator of any order. Raises OrderUnknown."""
     owner = None if "operator" in caller.roles else caller.organisation
     async with desk.looking() as connection:
         place = await locate(connection, owner, order)
@@ -72,9 +72,10 @@ def submit_posting(
     dry_run: bool,
     turn: frozenset[str] = frozenset(),
 ) -> Awaitable[Answer]:
-    """A new order: the market's lane, the lot's when it names one, and those of policies that it names.
+    """Submits a new order: locks the market's lane, the lot's if it names one, and those of the policies that
+    it names.
 
-    `turn`: the key of counted orders, which lock their facility. Those of lots are written at once.
+    `turn`: the key of orders with a capacity check, which lock their facility.
     """
     lane = desk.lane("market", market)
     named = [desk.lane("parties", policy) for policy in under]
@@ -104,7 +105,8 @@ async def submit_change(
     releases: bool = False,
     turn: frozenset[str] = frozenset(),
 ) -> Answer:
-    """A change of an order, `under` policies; `releases`: it may free the lot; `turn`: if it is counted."""
+    """Submits a change of an order, `under` policies; `releases`: it may release the lot; `turn`: set for a
+    capacity check."""
     lanes, touches = [LaneKey("market", place.lane)], {f"order:{place.order}", *turn}
     lanes += [desk.lane("parties", policy) for policy in under]
     if releases and place.lot_identity is not None:
@@ -124,7 +126,7 @@ async def submit_change(
 
 
 def lot_of(caller: Caller, physical_lot: PhysicalLot | None) -> str | None:
-    """None when the order names none, and when what it names cannot be read."""
+    """The lot; None when the order names none, or it could not be read."""
     try:
         return None if physical_lot is None else identity(caller.organisation, physical_lot)
     except UnreadError:
@@ -132,7 +134,7 @@ def lot_of(caller: Caller, physical_lot: PhysicalLot | None) -> str | None:
 
 
 def policies_of(draft: RequirementDraft) -> tuple[UUID, ...]:
-    """Those that a draft names; none where that cannot be read."""
+    """Those that a draft names; empty if that member could not be read."""
     try:
         return tuple(reference.policy for reference in draft.policies)
     except UnreadError:
@@ -142,7 +144,7 @@ def policies_of(draft: RequirementDraft) -> tuple[UUID, ...]:
 async def load_posting(
     connection: Connection, asked: Sequence[InMarket[Posting]], moment: Moment
 ) -> Sequence[PostingState | None]:
-    """Each posting counts those of its batch before it as open, since they may be."""
+    """For each posting, earlier ones of its batch count as open orders, since they may be accepted."""
     pictures = await _pictures(connection, asked, moment)
     arguments = [ask.argument for ask in asked]
     documents = await _policies(connection, arguments)
@@ -165,7 +167,7 @@ async def _with_lots(
     lots: Sequence[str | None],
     states: Sequence[PostingState | None],
 ) -> list[PostingState | None]:
-    """The states, with what is reserved and known of the lots that their orders name."""
+    """The states, with reservations and passports of the lots that their orders name."""
     held = await reservations.load_reservations(
         connection, [(lane_of(lot, ask.lanes), lot) for ask, lot in zip(asked, lots, strict=True) if lot]
     )
@@ -266,7 +268,7 @@ async def _pictures(connection: Connection, asked: Sequence[InMarket[B]], moment
 def _posting(
     pictures: Pictures, ask: InMarket[B], before: int, reservation: Reservation | None
 ) -> PostingState | None:
-    """None for a market that is not there; `before`: orders that may be opened ahead of this one."""
+    """None for an unknown market; `before`: number of orders that may be opened before this one."""
     market = pictures.markets.get(ask.market)
     member = pictures.members.get((ask.market, ask.argument.caller.organisation))
     if market is None:
@@ -306,7 +308,7 @@ def _number(argument: PostSupply | PostRequirement) -> tuple[UUID, str] | None:
 
 
 def _earlier(argument: PostSupply | PostRequirement, known: Mapping[UUID, Passport]) -> str | None:
-    """What a lot was offered by before its own issuer, who offers it now, gave it a passport."""
+    """A lot's reservation by number, from before its issuer, who offers it now, gave it a passport."""
     named = _passport(argument)
     passport = None if named is None else known.get(named)
     if passport is None or passport.organisation != argument.caller.organisation:
@@ -318,7 +320,7 @@ def _earlier(argument: PostSupply | PostRequirement, known: Mapping[UUID, Passpo
 async def _policies(
     connection: Connection, arguments: Sequence[PostSupply | PostRequirement | RequirementChange]
 ) -> dict[UUID, Policy]:
-    """Of the batch all that its requirements name, under the lanes of each."""
+    """All policies that the batch's requirements name, under the locks of their lanes."""
     named = {
         policy
         for argument in arguments
@@ -331,7 +333,7 @@ async def _policies(
 async def _twins(
     connection: Connection, arguments: Sequence[PostSupply | PostRequirement | SupplyChange]
 ) -> dict[TwinReference, ProductTwin]:
-    """Of the batch all that its supplies rest on: versions never change, so without their lanes."""
+    """All twins on which the batch's supplies are based; versions never change, so without locks."""
     named = {
         reference
         for argument in arguments
@@ -343,7 +345,7 @@ async def _twins(
 
 
 def twins_of(draft: SupplyDraft) -> tuple[TwinReference, ...]:
-    """Those that a draft names; none where that cannot be read."""
+    """Those that a draft names; empty if that member could not be read."""
     try:
         return tuple(reference for _, reference in named_twins(draft))
     except UnreadError:

@@ -29,8 +29,8 @@ Naming = TypeVar("Naming", RegisterOrganisation, ChangeOrganisation)
 async def load_with_named(
     connection: Connection, asked: Sequence[Asked[Naming]], moment: Moment
 ) -> Sequence[OrganisationState]:
-    """Also which of the initiatives that are named stand, the named parent's group, and who moves along; the
-    transaction holds the lanes of them all."""
+    """Also reads which named initiatives are valid, the named parent's group, and the followers; all their
+    lanes are locked."""
     states = await load_organisation(connection, asked, moment)
     return [
         replace(
@@ -72,7 +72,7 @@ def _parent(argument: RegisterOrganisation | ChangeOrganisation) -> UUID | None:
 async def followers_of(
     connection: Connection, argument: RegisterOrganisation | ChangeOrganisation
 ) -> Sequence[tuple[int, UUID]]:
-    """Who names the organisation as its group, while that gets another one."""
+    """Organisations that have this one as group, if it gets another group."""
     if _parent(argument) is None:
         return ()
     return await party_reads.followers(connection, argument.organisation, limit=FOLLOWERS_MAX + 1)
@@ -81,7 +81,7 @@ async def followers_of(
 async def load_with_openings(
     connection: Connection, asked: Sequence[Asked[CloseOrganisation]], moment: Moment
 ) -> Sequence[OrganisationState]:
-    """Also all that is open of it."""
+    """Also reads everything that is open."""
     states = await load_organisation(connection, asked, moment)
     return [
         replace(state, openings=await openings.load(connection, ask.argument.organisation))
@@ -90,7 +90,8 @@ async def load_with_openings(
 
 
 def where_it_may_open(desk: Desk, markets: Sequence[LaneKey]) -> Sequence[LaneKey]:
-    """Lanes of its markets' agreements, and of all lots and policies: anybody may give it a lot."""
+    """Lanes of its markets' agreements, and of all lots and policies, since anybody may transfer a lot to
+    it."""
     return [
         *(LaneKey("contracts", market.lane) for market in markets),
         *(LaneKey(stream, lane) for stream in ("materials", "parties") for lane in range(desk.lanes)),

@@ -26,11 +26,11 @@ A = TypeVar("A", bound=OfOrganisation)
 
 
 class MembershipsMoved(Exception):
-    """An organisation joined a market, or a group, between the look at them and the lock of their lanes."""
+    """An organisation joined a market or a group between the look-up and the locks."""
 
 
 class Asked(Struct, Generic[A], frozen=True, kw_only=True):
-    """`lanes` are those that the transaction holds."""
+    """`lanes` are those that the transaction has locked."""
 
     lanes: frozenset[LaneKey]
     lane: int
@@ -63,9 +63,8 @@ def _nothing_beside(desk: Desk, markets: Sequence[LaneKey]) -> Sequence[LaneKey]
 class PartyStep(Generic[A]):
     """Call it with a desk and what is asked. Raises what the rule raises.
 
-    It writes the organisation's lane and those of its markets, and the same of those that move along; the
-    lanes of initiatives and of the parent that it names stay as they are meanwhile, and those
-    `beside` the ones of its markets.
+    It writes the lanes of the organisation and of its markets, and the same for its followers; it also locks
+    the lanes of initiatives and parent that it names, and those of `beside`.
     """
 
     def __init__(
@@ -97,7 +96,7 @@ class PartyStep(Generic[A]):
     async def __call__(
         self, desk: Desk, argument: A, *, request: Request | None = None, dry_run: bool = False
     ) -> Answer:
-        """Memberships are looked up again when the organisation joins a market meanwhile."""
+        """Looks up memberships again when the organisation joins a market meanwhile."""
         own = desk.lane("parties", argument.organisation)
         read = [desk.lane("parties", code) for code in self._named(argument)]
         for _ in range(TRIES_MAX):

@@ -98,7 +98,7 @@ async def load_transfer(
 
 
 async def load_correction(connection: Connection, asked: Asked[Correction], moment: Moment) -> PassportState:
-    """With what deliveries have settled of the lot, read without their lanes: once accepted, they stay so."""
+    """Also reads what deliveries have settled, without locks, since accepted deliveries stay so."""
     state = await load(connection, asked, moment)
     if state.passport is None:
         return state
@@ -138,8 +138,8 @@ async def _state(
 
 
 def issue_lanes(desk: Desk, argument: IssuePassport) -> Sequence[LaneKey]:
-    """That of the organisation too, whose facilities and lot numbers stay as they are meanwhile, and that of
-    the number, by which the lot may be offered."""
+    """Also the organisation's lane, so that facilities and lot numbers do not change, and that of the lot
+    number, by which the lot may be offered."""
     organisation, content = argument.caller.organisation, argument.content
     number = number_identity(organisation, content.facility, content.lot_number)
     return [

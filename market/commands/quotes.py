@@ -1,4 +1,5 @@
-"""Quotes: put a question about the last completed round on the record. The answer is computed from there."""
+"""Commands of quotes: record a question about the last completed round. The answer is computed from the
+record."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -1,5 +1,5 @@
-"""Returning a lot that was accepted: the passport that goes back is held against what is declared, and a
-timer lets it follow once the return stands."""
+"""Returning an accepted lot: checks the passport against the declaration; a timer transfers it once the
+return stands."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -45,7 +45,7 @@ class ReturningState(Struct, frozen=True, kw_only=True):
 async def load(
     connection: Connection, asked: Sequence[InMarket[DeclareReturn]], moment: Moment
 ) -> Sequence[ReturningState]:
-    """Passports are read without their lanes: the timer looks again under them."""
+    """Passports are read without locks: the timer reads them again under lock."""
     found = []
     for ask, state in zip(asked, await deliveries.load_returning(connection, asked, moment), strict=True):
         shipped = None if state.delivery is None else state.delivery.shipped.passport

@@ -1,4 +1,4 @@
-"""Shipping a lot: the passport that it names is held against the shipment, under the passport's own lane."""
+"""Shipping a lot: checks the shipment against the passport that it names, under the passport's lane lock."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -52,7 +52,7 @@ async def load(
 async def load_lot(
     connection: Connection, passport: UUID, agreement: UUID, lanes: int, *, but_for: UUID | None = None
 ) -> NamedLot:
-    """The lot as it stands, and what contracts take of it without one delivery."""
+    """The lot's current state, and what contracts take of it, without one delivery."""
     lane, identity = lane_of(str(passport), lanes), str(passport)
     known = (await passports.load_passports(connection, [(lane, passport)])).get(passport)
     if known is None:

@@ -1,7 +1,7 @@
-"""What is owed or on its way of lots with a passport, read under the lanes of the passports.
+"""What is sold or shipped of lots with a passport, read under the locks of the passports' lanes.
 
-Contracts and markets have lanes of their own, which are not held. A shipment that names a passport holds the
-lane of that, and what a closed order has sold stays; a contract that ends meanwhile only frees.
+The lanes of contracts and markets are not locked: a shipment with a passport locks the passport's lane, what
+a closed order has sold does not change, and a contract that ends meanwhile only makes more available.
 """
 
 from collections.abc import Collection, Iterable

@@ -1,4 +1,4 @@
-"""What is done alike with supply offers and recovered lots: post, judge, amend, withdraw, expire."""
+"""Commands shared by supply offers and recovered lots: post, check, amend, withdraw, expire."""
 
 from collections.abc import Awaitable
 from typing import Literal

@@ -1,4 +1,5 @@
-"""A transformation writes its own lane, those of its passports and that of its facility's accounts."""
+"""Commands of transformations, which write their own lane, those of their passports and that of the
+facility's accounts."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence

@@ -1,2 +1,2 @@
-"""The tables: one module per table family. `applying.apply` alone writes state, `market.projector` alone
-writes views."""
+"""The tables: one module per table family. Only `applying.apply` writes state, only `market.projector` writes
+views."""

@@ -1,4 +1,4 @@
-"""The one writer of state: what each fact does to the tables. Runs where events are appended, and in a
+"""The only writer of state: applies each fact to the tables. Runs when events are appended, and in a
 rebuild."""
 
 from collections.abc import Collection, Sequence
@@ -52,12 +52,10 @@ from market.store.market_facts import Batch, Named
 
 
 async def apply(connection: Connection, events: Sequence[Recorded]) -> list[Write]:
-    """Bring the state tables past these events, in a constant number of statements for those of markets.
+    """Applies events to the state tables, in a constant number of statements for those of markets.
 
-    What the tables of markets still need is returned, to be sent with what else the transaction writes.
-
-    Events of one lane come in order of position. RowCountWrong or LookupError when tables and record have
-    parted.
+    Returns the writes for the tables of markets, to be sent with the transaction's other writes. Events of
+    one lane come in order of position. RowCountWrong or LookupError when tables and record do not agree.
     """
     writes: list[Write] = []
     streams: dict[str, list[Recorded]] = {}
@@ -79,7 +77,7 @@ async def apply(connection: Connection, events: Sequence[Recorded]) -> list[Writ
 
 
 async def _apply_parties(connection: Connection, events: Sequence[Recorded]) -> None:
-    """What was recovered of the record has no row: it stands in the journal."""
+    """Facts about recoveries have no row: they are only in the journal."""
     await webhooks.apply(connection, [event for event in events if webhooks.holds(event)])
     await initiatives.apply(connection, [event for event in events if initiatives.holds(event)])
     await parties.apply(connection, [event for event in events if parties.holds(event)])
@@ -88,7 +86,8 @@ async def _apply_parties(connection: Connection, events: Sequence[Recorded]) -> 
 
 
 async def _apply_materials(connection: Connection, events: Sequence[Recorded]) -> None:
-    """Each family of tables by itself: none of them reads another. A transfer is of two families."""
+    """Applies each family of tables separately, since none reads another. A transfer belongs to two
+    families."""
     lots: list[Recorded] = []
     of_passports: list[tuple[Recorded, PassportFact]] = []
     of_transformations: list[tuple[Recorded, transformations.TransformationFact]] = []
@@ -123,7 +122,7 @@ async def _apply_materials(connection: Connection, events: Sequence[Recorded]) -
 
 
 async def _writes_of_market(connection: Connection, events: Sequence[Recorded]) -> list[Write]:
-    """Read the rows that the events name, pass over the events, write each row once."""
+    """Reads the rows that the events name, applies the events, writes each row once."""
     batch = await read_batch(connection, Named(events))
     for event in events:
         batch.pass_over(event)
@@ -139,7 +138,7 @@ async def read_batch(connection: Connection, named: Named) -> Batch:
 
 
 def writes_of(batch: Batch, *, inserted: Collection[UUID] = ()) -> list[Write]:
-    """What a batch writes that has passed over all its events; the matches `inserted` stand already."""
+    """The writes of a batch after all its events; the matches in `inserted` are already inserted."""
     batch.count_orders()
     orders = [*batch.supplies.values(), *batch.requirements.values()]
     matched = [match for match in batch.matches.values() if match.match not in inserted]

@@ -34,7 +34,7 @@ select run, recorded_by, finished_at, diverged, report from record.audit_run
 where $1::uuid is null or run < $1 order by run desc limit $2
 """
 
-# A new deployment has no run yet, and is due once it is as old as two runs lie apart.
+# A new deployment has no run yet, and is due once it is as old as the interval between runs.
 READ_LAST_AT = """
 select coalesce(
     (select finished_at from record.audit_run where recorded_by = 'auditor' order by run desc limit 1),

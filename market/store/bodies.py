@@ -1,4 +1,4 @@
-"""The `body` columns: a struct of the record as canonical JSON. What many commands read alike is decoded
+"""The `body` columns: a struct of the record as canonical JSON. Bodies that many commands read are decoded
 once per content."""
 
 from functools import lru_cache

@@ -1,4 +1,4 @@
-"""A market's book out of the tables: the same as the fold of its lane's events."""
+"""Reads a market's book from the tables; equal to the fold of its lane's events."""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -53,7 +53,7 @@ async def read(connection: Connection, market: UUID) -> BookRows | None:
 
 
 def decode(rows: BookRows) -> Book:
-    """Seconds for a large book: not on an event loop, and not while a transaction waits for it."""
+    """Takes seconds for a large book: call it neither on an event loop nor inside a transaction."""
     row = rows.market
     known = members.decode_all(rows.members)
     return Book(

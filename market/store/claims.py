@@ -1,5 +1,5 @@
-"""What is committed of facilities, over all markets: live orders, their matches, what became of those, and
-agreements that no match led to."""
+"""Committed volumes of facilities, over all markets: open orders, their matches and agreements, and
+agreements without a match."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
@@ -20,7 +20,7 @@ from market.store.supplies import decode_in_book
 
 RELEASED: Final = "terminated"
 BOUND: Final[frozenset[AgreementStatus]] = frozenset({"binding_subject_to_cp", "effective", "suspended_fm"})
-"""As `contracts.rules.agreement` has it, from which no table of the market imports."""
+"""A copy of the list in `contracts.rules.agreement`, which this package does not import."""
 
 
 class _Signed(Struct, frozen=True):
@@ -29,7 +29,7 @@ class _Signed(Struct, frozen=True):
 
 
 class _Agreement(Struct, frozen=True):
-    """Of an agreement's body what says when it delivers how much."""
+    """The parts of an agreement's body that say when it delivers how much."""
 
     starts_on: date | None = None
     extensions: int = 0
@@ -54,8 +54,8 @@ class _Agreement(Struct, frozen=True):
         return self.table if self.table is not None and self.table.seller == "binding" else None
 
 
-# Under the lanes, and before anything is read: the next order of the facility waits here, in any market. Of a
-# seller also what it no longer runs: orders from there may stand.
+# Called under the lane locks before anything is read: the next order of the facility waits here, in any
+# market. For a seller also revoked facilities, since their orders may still be open.
 TAKE_TURNS = """
 select facility from facility where facility = any($1::uuid[]) or organisation = any($2::uuid[])
 order by facility for no key update
@@ -123,8 +123,8 @@ order by a.agreement
 async def read_in_turn(
     connection: Connection, facilities: Collection[UUID], now: datetime, *, sellers: Collection[UUID] = ()
 ) -> dict[UUID, tuple[Claim | ContractClaim, ...]]:
-    """Claims that are still to be delivered from the facilities, and from all that `sellers` ever had; these
-    are locked until the transaction ends."""
+    """Claims still to be delivered from the facilities, and from all facilities that `sellers` ever had;
+    their rows are locked until the transaction ends."""
     rows = await connection.fetch(TAKE_TURNS, list(facilities), list(sellers))
     return await read_claims(connection, [row["facility"] for row in rows], now)
 
@@ -171,7 +171,7 @@ async def _agreed(
 
 
 def _taken(rows: Iterable[asyncpg.Record], now: datetime) -> Mapping[UUID, list[Taken]]:
-    """An agreement that was ended by termination holds nothing."""
+    """Taken quantities; a terminated agreement takes nothing."""
     found: defaultdict[UUID, list[Taken]] = defaultdict(list)
     for row in rows:
         if row["agreed"] == RELEASED:

@@ -83,7 +83,7 @@ where c.lane = n.lane and c.market = n.market and c.round = n.round and c.status
 
 
 def writes(changes: Sequence[ClearingChange]) -> Iterator[Write]:
-    """End rounds before planning others: a market has at most one open plan, and an index says so."""
+    """Ends rounds before planning others, since a unique index allows a market only one open plan."""
     yield _end([change for change in changes if change.planned is None])
     for change in changes:
         if change.planned is not None:

@@ -1,4 +1,4 @@
-"""What was taken in a period, and what lies in stock: for shares of consumption and supplier maps."""
+"""What was taken in a period, and what is in stock, for shares of consumption and supplier maps."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -21,7 +21,7 @@ from market.store import bodies, passports
 from market.store.parties import organisation
 
 LOTS_MAX = 5_000
-"""Lots of one answer; whoever asks for more names a market or a shorter time."""
+"""Maximum of lots in one answer; for more, a market or a shorter period has to be named."""
 MATCHES_MAX = 20_000
 CORRECTING = [PassportCorrected.TYPE, PassportAcknowledged.TYPE]
 ENDED = ("expired", "terminated")
@@ -219,7 +219,8 @@ async def load_organisations(connection: Connection, known: Sequence[UUID]) -> d
     return {row["organisation"]: organisation(row) for row in rows}
 
 
-# Who holds a lot has the stock, once it has had a word in that. Lots of everybody: operators, auditors only.
+# Stock belongs to the holder of a lot, once it has acknowledged the transfer. Lots of everybody: only for
+# operators and auditors.
 READ_HELD = """
 select passport from passport where holder = $1 and status = 'live' order by passport limit $2
 """
@@ -227,8 +228,8 @@ READ_ALL_HELD = "select passport from passport where status = 'live' order by pa
 
 
 async def load_stock(connection: Connection, holder: UUID | None) -> list[Passport] | None:
-    """Live lots that `holder` has, of everybody for None, without those that await its word. None: they are
-    more than LOTS_MAX."""
+    """Live lots held by `holder` (None: by anybody), without transfers that it has not acknowledged. Returns
+    None if there are more than LOTS_MAX."""
     if holder is None:
         rows = await connection.fetch(READ_ALL_HELD, LOTS_MAX + 1)
     else:
@@ -315,6 +316,6 @@ READ_TERMS = "select body from market where $1::uuid is null or market = $1"
 
 
 async def organisations_min(connection: Connection, market: UUID | None) -> int | None:
-    """How many groups of companies stand behind what is public: the most that any market asks for."""
+    """The number of groups of companies required for public figures: the highest of all markets."""
     rows = await connection.fetch(READ_TERMS, market)
     return max((bodies.market_terms(row["body"]).public_organisations_min for row in rows), default=None)

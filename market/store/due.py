@@ -1,5 +1,4 @@
-"""What timers look for: orders whose validity is over, matches nobody answered, lots to release, rounds by
-the clock."""
+"""What timers look for: expired orders, unanswered matches, lots to release, scheduled rounds."""
 
 from datetime import datetime
 from typing import Final
@@ -32,7 +31,8 @@ class MarketClock(Struct, frozen=True, kw_only=True):
     last_time: datetime
 
 
-# Orders in a book whose plan is open wait, and so do those of a stopped lane: both would only be refused.
+# Orders of a market with an open plan, and of a stopped lane, are left out: their commands would only be
+# refused.
 EXPIRIES = """
 with stopped as (select lane from record.lane where stream = 'market' and stopped_reason is not null)
 (select s.lane, s.market, s.supply as "order", s.kind, s.organisation, s.lot_identity, s.valid_until
@@ -53,7 +53,7 @@ order by valid_until, "order" limit $2
 async def due_expiries(
     connection: Connection, now: datetime, limit: int, *, after: Mark = START
 ) -> Found[OrderPlace]:
-    """Open orders that are over."""
+    """Open orders whose validity is over."""
     rows = await connection.fetch(EXPIRIES, now, limit, *after)
     places = tuple(
         OrderPlace(
@@ -101,7 +101,8 @@ async def due_lapses(
 
 
 class Releases(Struct, frozen=True, kw_only=True):
-    """`looked_at` is the last reservation that this look reached, to go on after; BEGINNING at the end."""
+    """`looked_at` is the last reservation examined, after which the next look continues; BEGINNING at the
+    end."""
 
     places: tuple[OrderPlace, ...]
     looked_at: UUID
@@ -112,7 +113,8 @@ select supply from lot_reservation where status = 'reserved' and supply > $1
 order by supply offset $2::bigint - 1 limit 1
 """
 
-# Nothing marks a reservation whose order has closed, since the two stand in different lanes: each is probed.
+# A reservation has no mark that its order has closed, since they are in different lanes: each order is looked
+# up.
 RELEASES = """
 select s.lane, s.market, s.supply as "order", s.kind, s.organisation, s.lot_identity
 from lot_reservation r cross join lateral (
@@ -139,7 +141,7 @@ select delivery from delivery where status = 'accepted' and passport is not null
 order by delivery offset $2::bigint - 1 limit 1
 """
 
-# Nothing marks a delivery whose passport has followed, since the two stand in different lanes.
+# A delivery has no mark that its passport was transferred, since they are in different lanes.
 PASSPORTS = """
 select p.passport, d.delivery, case when p.owner = d.seller then null else p.body end as short
 from delivery d
@@ -175,15 +177,16 @@ class Delivered(Struct, frozen=True, kw_only=True):
 
 
 class Deliveries(Struct, frozen=True, kw_only=True):
-    """`looked_at` is the last delivery that this look reached, to go on after; BEGINNING at the end."""
+    """`looked_at` is the last delivery examined, after which the next look continues; BEGINNING at the
+    end."""
 
     places: tuple[Delivered, ...]
     looked_at: UUID
 
 
 async def due_passports(connection: Connection, limit: int, *, after: UUID = BEGINNING) -> Deliveries:
-    """Lots of accepted deliveries whose passport is still the seller's, or short of what they brought, among
-    the next `limit` of them."""
+    """Accepted deliveries whose passport still belongs to the seller, or lacks what they brought, among the
+    next `limit` deliveries."""
     upto = await connection.fetchval(LOOK_UP_TO_DELIVERY, after, limit)
     rows = await connection.fetch(PASSPORTS, after, END if upto is None else upto)
     return Deliveries(
@@ -197,7 +200,7 @@ async def due_passports(connection: Connection, limit: int, *, after: UUID = BEG
 
 
 async def due_returns(connection: Connection, limit: int, *, after: UUID = BEGINNING) -> Deliveries:
-    """Lots that went back and whose passport is still the buyer's, among the next `limit` returns."""
+    """Returned lots whose passport still belongs to the buyer, among the next `limit` returns."""
     upto = await connection.fetchval(LOOK_UP_TO_RETURN, after, limit)
     rows = await connection.fetch(RETURNS, after, limit)
     return Deliveries(

@@ -1,4 +1,4 @@
-"""The evidence of rounds as the journal holds it, for what is decided on a match after its round."""
+"""The evidence of rounds from the journal, for decisions on matches after their round."""
 
 from collections.abc import Sequence
 from uuid import UUID

@@ -1,7 +1,7 @@
 """What each organisation may see of the record, line by line: table `feed`, written by the publisher.
 
-A place in it is a position for each lane of the record; within a lane the order is the record's own. Several
-lines may be one row (`feed_blocks`), which never goes beyond where the publisher stood.
+A place in it is one position per lane; within a lane the order is the record's. Several lines may be stored
+as one row (`feed_blocks`), which never extends beyond the publisher's position.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -18,10 +18,10 @@ from market.rules.streams.partner_lines import ALL, PartnerLine
 from market.store.feed_blocks import BLOCK_POSITIONS_MAX, Row, lines_of, rows
 
 PUBLISHER: Final = "publisher"
-"""The reader that writes the table: its position on a lane is where the lane's lines end."""
+"""The reader that writes the table: its position on a lane is the end of the lane's lines."""
 
 Vector: TypeAlias = Mapping[LaneKey, int]
-"""Up to where each lane was read; a lane that is not named, not at all."""
+"""The position up to which each lane was read; a missing lane was not read at all."""
 
 PLACE: Final = attrgetter("position")
 
@@ -35,13 +35,13 @@ select * from unnest($1::text[], $2::bigint[], $3::bigint[], $4::uuid[], $5::uui
 
 
 async def write(connection: Connection, lines: Sequence[PartnerLine]) -> None:
-    """As the publisher's own, where its position stands behind their events."""
+    """Writes lines, with the publisher's role, after its position has passed their events."""
     if lines:
         await connection.execute(INSERT, *_row_columns(rows(lines)))
 
 
-# One round trip for the lanes of all batches at hand. What a broken server forgets lies on Kafka still and is
-# passed again, since the position is forgotten with it: nobody has to wait for the disk.
+# One round trip for the lanes of all waiting batches. It does not wait for the disk: after a server crash,
+# lines and positions are lost together and made again from Kafka.
 STEP = """
 with held as (
     select stream, lane from record.consumer
@@ -73,9 +73,9 @@ select stream, lane, set_config('synchronous_commit', 'off', true) from moved
 async def step(
     connection: Connection, owner: str, steps: Sequence[Step], lines: Sequence[PartnerLine]
 ) -> set[LaneKey]:
-    """The lanes whose publisher was moved, `lines` stored with it; `owner` is its own.
+    """Stores `lines` and moves the publisher's positions; returns the lanes that were moved.
 
-    A lane that is another's by now, or stands elsewhere, is left as it is. One step of a lane at most.
+    A lane with another owner or position is left unchanged. At most one step per lane.
     """
     stored = rows(lines)
     columns = (*_step_columns(steps), *_row_columns(stored))
@@ -141,8 +141,8 @@ group by l.stream, l.lane
 
 
 async def read_last(connection: Connection, organisation: UUID, ends: Vector) -> dict[LaneKey, int]:
-    """The last line of an organisation on each lane up to where the publisher stood, as `read_ends` told:
-    lanes where it has none are not named."""
+    """The last line of an organisation on each lane up to the ends from `read_ends`; lanes without one are
+    left out."""
     found = await connection.fetch(
         LAST,
         [organisation, ALL],
@@ -153,7 +153,7 @@ async def read_last(connection: Connection, organisation: UUID, ends: Vector) ->
     return {LaneKey(row["stream"], row["lane"]): row["position"] for row in found}
 
 
-# Times seldom fall within a lane, so this looks at little more than what came since.
+# Times rarely decrease within a lane, so this reads little more than what came since.
 LAST_BEFORE = """
 select f.*
 from unnest($1::uuid[]) as a (audience)
@@ -177,9 +177,9 @@ async def read_before(
     *,
     passing: Sequence[str] = (),
 ) -> dict[LaneKey, int]:
-    """As `read_last`, of the lines of events before an instant, those of types that are `passing` left out.
+    """As `read_last`, for lines of events before an instant, without types in `passing`.
 
-    Up to there are all that are older; with ROUND_TYPES `passing`, none that are not.
+    All older lines are at or before the result; with ROUND_TYPES in `passing`, only older ones.
     """
     found: dict[LaneKey, int] = {}
     for row in await connection.fetch(
@@ -197,8 +197,9 @@ async def read_before(
     return found
 
 
-# What came since a look before, for whomever: of each lane that has grown a short range of the primary key.
-# Reckoned apart: beside row-level security a `coalesce` or a sum in the condition keeps it from the index.
+# New lines of all audiences since an earlier look: for each lane that has grown, a short range of the primary
+# key. Computed separately, since with row-level security a `coalesce` or a sum in the condition prevents the
+# use of the index.
 NEWS = """
 with grown as materialized (
     select stream, lane, after, upto, upto + $6 as beyond
@@ -228,8 +229,8 @@ order by g.stream, g.lane, f.position
 async def read_news(
     connection: Connection, seen: Vector, *, positions_max: int
 ) -> tuple[list[PartnerLine], dict[LaneKey, int]]:
-    """The lines of all audiences behind what was `seen`, lane by lane in order, and the new ends of the lanes
-    that have grown: `positions_max` further at most."""
+    """The lines of all audiences after `seen`, lane by lane in order, and the new ends of lanes that have
+    grown, at most `positions_max` further."""
     found = await connection.fetch(
         NEWS,
         PUBLISHER,
@@ -287,7 +288,7 @@ FLOORS = "select audience, stream, lane, position from ops.feed_floor where audi
 
 
 async def read_floors(connection: Connection, organisation: UUID) -> dict[LaneKey, int]:
-    """Where lines of an organisation were dropped: the last position of each lane that is no longer kept."""
+    """Where lines of an organisation were deleted: the last deleted position of each lane."""
     floors: dict[LaneKey, int] = {}
     for row in await connection.fetch(FLOORS, [organisation, ALL]):
         key = LaneKey(row["stream"], row["lane"])
@@ -338,11 +339,8 @@ select count(*) from gone
 
 
 async def drop_before(connection: Connection, instant: datetime, *, rows_max: int) -> int:
-    """Drop the first rows whose events are all before an instant; how many, none while another process drops
-    some.
-
-    In a transaction of its own.
-    """
+    """Deletes the first rows whose events are all before an instant, in its own transaction; returns how
+    many, 0 while another process deletes."""
     if not await connection.fetchval(TAKE_TURN, DROPPING_LOCK):
         return 0
     return int(await connection.fetchval(DROP, instant, rows_max, PUBLISHER))
@@ -352,6 +350,6 @@ FORGET = "truncate view.feed, ops.feed_floor, ops.outlet"
 
 
 async def forget(connection: Connection) -> None:
-    """With the publisher's positions: it writes every line anew, on the topics of partners too. As the
-    owner."""
+    """Deletes the feed and the publisher's positions, so that it writes every line again, also on partner
+    topics. Needs the owner's role."""
     await connection.execute(FORGET)

@@ -1,7 +1,7 @@
-"""Rows of the feed: a line each, or a block of lines that follow one another for their audience.
+"""Rows of the feed: one line each, or a block of consecutive lines of one audience.
 
-A block stands where its last line does and bears that one's members; its body holds them all, compressed.
-What comes live is a line or two at a time and stored as it is; who catches up stores blocks.
+A block has the place and members of its last line; its body contains all lines, compressed. Live lines come
+one or two at a time and are stored singly; a publisher that catches up stores blocks.
 """
 
 from collections.abc import Iterable, Sequence
@@ -19,7 +19,7 @@ from events.decision import LaneKey
 from market.rules.streams.partner_lines import PartnerLine
 
 BLOCK_LINES_MIN: Final = 4
-"""Fewer are rows of their own: to compress them takes longer than to store them."""
+"""Fewer lines are stored singly, since compressing them takes longer than storing them."""
 BLOCK_LINES_MAX: Final = 32
 BLOCK_BYTES_MAX: Final = 262_144
 """Of bodies, before they are compressed."""
@@ -31,7 +31,7 @@ _encode = msgspec.msgpack.Encoder().encode
 
 
 class BlockDamaged(Exception):
-    """A block whose bytes are not those that were written: where its lines begin and end, and whose."""
+    """A block with damaged bytes: its audience, and where its lines begin and end."""
 
     def __init__(self, key: LaneKey, first: int, last: int, audience: UUID) -> None:
         self.key = key

@@ -1,7 +1,7 @@
 """The lines of an organisation behind a place of the feed, those of all lanes in order of time.
 
-Within a lane the order is the record's: a round appends its events with the time of its cut, behind what came
-meanwhile, and a place is one position for each lane.
+Within a lane the order is the record's, although a round appends events with the time of its cut after later
+ones; a place is one position per lane.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -57,7 +57,7 @@ class Ahead:
 
     @property
     def whole(self) -> bool:
-        """There is nothing more that can be read."""
+        """Whether nothing more can be read."""
         return self.damaged is not None or self.after >= self.upto
 
     def take(self, found: Mapping[UUID, Sequence[asyncpg.Record]], rows_max: int, blocks_max: int) -> None:
@@ -83,7 +83,7 @@ class Ahead:
             self._time = max(self._time, self._next.time)
 
     def _between(self, rows: Sequence[asyncpg.Record], after: int) -> Iterator[PartnerLine]:
-        """A block is opened when its turn comes; one that is damaged ends the lane."""
+        """A block is decompressed when it is needed; a damaged one ends the lane."""
         for row in rows:
             try:
                 lines = lines_of(row)
@@ -114,7 +114,8 @@ async def read(
     """The next lines of an organisation behind one place and up to another: in order of time, and of their
     lane.
 
-    A lane with a block that cannot be read ends before it: `damaged` is told so, else BlockDamaged is raised.
+    A lane with an unreadable block ends before it: `damaged` is called, or if it is None, BlockDamaged is
+    raised.
     """
     wanted = Filter(organisation, types, markets)
     behind = [Ahead(key, after.get(key, 0), end) for key, end in upto.items() if end > after.get(key, 0)]

@@ -1,4 +1,4 @@
-"""How far the matches of a time came, summed up where they came equally far."""
+"""How far the matches of a period got, summed by the stage that they reached."""
 
 from datetime import datetime
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""Files that were handed in: tables `ops.import`, its parts and its report."""
+"""Imported files: table `ops.import`, its parts and its report."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -24,9 +24,9 @@ OVER = ("completed", "refused", "cancelled", "failed")
 
 
 class Import(Struct, frozen=True, kw_only=True):
-    """`key` and `roles` are of who handed it in, `request_key` and `request_hash` of the request.
+    """`key` and `roles` are the submitter's, `request_key` and `request_hash` the request's.
 
-    `rows_total` is None until the file was read once. `problem`: what is wrong with the whole, as JSON.
+    `rows_total` is None until the file was read once. `problem`: what is wrong with the whole file, as JSON.
     """
 
     id: UUID
@@ -59,8 +59,8 @@ class Import(Struct, frozen=True, kw_only=True):
 
 
 class ReportLine(Struct, frozen=True, kw_only=True, array_like=True):
-    """`made`: the id of what an accepted row made, none in a dry run; else what is wrong in which column, or
-    (`warning`) what there is to know of an accepted row."""
+    """`made`: the id of what an accepted row created, None in a dry run; otherwise an error with its column,
+    or (`warning`) a warning about an accepted row."""
 
     row: int
     column: str
@@ -102,7 +102,8 @@ on conflict (organisation, request_key) do nothing
 
 
 async def begin(connection: Connection, new: Import) -> bool:
-    """An upload that broke off gives way to the repeat of its request. False: the key was used otherwise."""
+    """Starts an import; replaces an interrupted upload of the same request. False: the key was used for
+    another request."""
     await connection.execute(DROP_BROKEN, new.organisation, new.request_key)
     status = await connection.execute(
         INSERT, new.id, new.organisation, new.key, list(new.roles), new.request_key, new.kind, new.format,
@@ -221,7 +222,8 @@ async def renew(
     now: datetime,
     rows_total: int | None = None,
 ) -> bool | None:
-    """Whether it is to be cancelled; None when another works on it by now."""
+    """Renews the lease; returns whether the import is to be cancelled, None when another process has taken it
+    over."""
     asked: bool | None = await connection.fetchval(RENEW, found, owner, lease_seconds, state, rows_total, now)
     return asked
 
@@ -265,7 +267,7 @@ async def advance(
     refused: int,
     lines: Sequence[ReportLine],
 ) -> bool | None:
-    """What became of the next rows, and how far it is. As `renew`."""
+    """Stores the results of the next rows and the progress. Returns as `renew`."""
     warned = len({line.row for line in lines if line.warning})
     async with connection.transaction():
         asked: bool | None = await connection.fetchval(

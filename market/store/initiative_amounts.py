@@ -1,4 +1,4 @@
-"""What partners of an initiative ordered and agreed in a time, for its figures."""
+"""Orders and matches of an initiative's partners in a period, for its figures."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -46,8 +46,8 @@ async def load_members(connection: Connection, initiative: str, limit: int) -> l
     return [organisation(row) for row in await connection.fetch(READ_MEMBERS, initiative, limit + 1)]
 
 
-# An order counts where it last took its place: when it was posted, or by an amendment that cost it its rank.
-# What was recovered has rows that are younger than their events, so only the event says when.
+# An order counts when it got its rank: when it was posted, or by an amendment that lost the rank. After a
+# recovery, rows are newer than their events, so only the event's time counts.
 READ_ORDERED = """
 select e.kind, e.organisation, e.market, e.basis_g, e.body from order_entry e
 join record.journal j on j.stream = 'market' and j.lane = e.lane and j.position = e.rank

@@ -66,9 +66,10 @@ async def walk(
     nodes_max: int,
     organisation: UUID | None,
 ) -> Lineage:
-    """At most `depth` transformations and `nodes_max` nodes away, with the transformations in between.
+    """Walks at most `depth` transformations and `nodes_max` nodes away; includes the transformations in
+    between.
 
-    `organisation`: whose transformations lead downwards; None: everybody's.
+    `organisation`: only its transformations are followed downwards; None: everybody's.
     """
     if direction == "up":
         rows = await connection.fetch(WALK_UP, root, 2 * depth, nodes_max + 1)

@@ -1,4 +1,4 @@
-"""Lists and explanations, from the views: newest first, and at the position the views stand at."""
+"""Lists and explanations from the views: newest first, at the views' position."""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -25,7 +25,7 @@ where m.market = $1 and c.stream = 'market' and c.name = $2
 
 
 async def position_of(connection: Connection, market: UUID) -> int:
-    """The lane position that the views of a market stand at; 0 before the projector ever ran."""
+    """The lane position of a market's views; 0 before the projector ever ran."""
     return await connection.fetchval(POSITION, market, PROJECTOR) or 0
 
 
@@ -49,7 +49,7 @@ where kind = $1 and ($2::uuid is null or order_id < $2) and ($3::uuid is null or
 order by order_id desc limit $5
 """
 
-# What is open is little of what there ever was, and has indexes of its own: those ask for it by its name.
+# Open orders are few compared with all and have partial indexes, which need the status in the query.
 OWN_OPEN_ORDERS = OWN_ORDERS.replace("order by", "and status = 'open' order by")
 ALL_OPEN_ORDERS = ALL_ORDERS.replace("order by", "and status = 'open' order by")
 
@@ -142,8 +142,8 @@ async def list_matches(
     after: UUID | None = None,
     limit: int,
 ) -> Page[MatchRow]:
-    """Matches of an organisation, of all for None, sealed answers included: only `rules.visibility` may show
-    them."""
+    """Matches of an organisation, of all for None, including sealed answers: show them only through
+    `rules.visibility`."""
     is_open = status == "open"
     if organisation is None:
         every = ALL_OPEN_MATCHES if is_open else ALL_MATCHES
@@ -164,8 +164,8 @@ _waterfalls = msgspec.json.Decoder(Waterfall)
 
 
 async def load_waterfall(connection: Connection, struck: MatchStruck) -> Waterfall | None:
-    """The waterfall of a match, both sides of it: never for a tenant's session. None until the projector is
-    there."""
+    """The waterfall of a match, with both sides: never for a tenant's session. None until the projector has
+    reached it."""
     body = await connection.fetchval(
         WATERFALL,
         struck.market,

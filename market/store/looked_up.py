@@ -1,6 +1,6 @@
-"""What stands behind an id of whatever kind, for whoever has the database's rights: no terms, no prices.
+"""Looks up an id of any kind, for users with the database's rights; shows no terms and no prices.
 
-Where it last changed, whose it is, how it stands, what it is related to, and what else is short and of use.
+Returns where it last changed, its parties, its status, related ids, and other short facts.
 """
 
 import re
@@ -17,7 +17,7 @@ from events.vocabulary import Stream
 from market.store.look_statements import READ, Kind
 
 RECENT_POSITIONS: Final = 50_000
-"""Behind so many positions of a busy lane its events are searched no more."""
+"""In a busy lane, only this many of the newest positions are searched."""
 FACTS_MAX: Final = 8
 NAMED_MAX: Final = 20
 

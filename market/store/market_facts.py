@@ -1,4 +1,4 @@
-"""What the facts of markets do to their tables: read the rows they change, pass over the events, write each
+"""Applies facts of markets to their tables: reads the rows that they change, applies the events, writes each
 row once."""
 
 from collections.abc import Sequence
@@ -63,7 +63,7 @@ MatchFact: TypeAlias = MatchAnswered | MatchConfirmed | MatchDeclined | MatchLap
 
 
 class Named:
-    """The rows that events name and do not themselves insert."""
+    """The rows that events name without inserting them."""
 
     def __init__(self, events: Sequence[Recorded] | Sequence[Draft]) -> None:
         self.supplies: dict[UUID, OrderKey] = {}
@@ -121,7 +121,7 @@ class Named:
 
 
 class Batch:
-    """The rows that a batch of market events changes, by id, while it passes over them."""
+    """The rows that a batch of market events changes, by id."""
 
     def __init__(
         self,
@@ -129,7 +129,7 @@ class Batch:
         requirements: dict[UUID, OrderChange],
         matches: dict[UUID, MatchChange],
     ) -> None:
-        """The rows as they stand before the batch, of everything that `Named` found."""
+        """The rows before the batch, for everything that `Named` found."""
         self.supplies = supplies
         self.requirements = requirements
         self.matches = matches
@@ -307,6 +307,6 @@ class Batch:
             moved(order, event, tranche=match.tranche, held_g=held_g, filled_g=filled_g)
 
     def count_orders(self) -> None:
-        """What the batch opened and closed, onto the markets' counts of open orders."""
+        """Adds opened and closed orders to the markets' counts of open orders."""
         for order in chain(self.supplies.values(), self.requirements.values()):
             self.markets[order.market].open_orders += (order.status == "open") - order.was_open

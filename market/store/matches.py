@@ -212,7 +212,7 @@ where m.lane = n.lane and m.market = n.market and m.match = n.match
 
 
 def moves(keys: Sequence[MatchKey], by: int) -> Write:
-    """Matches that were inserted in this transaction, to the positions that their events have come to."""
+    """Moves matches inserted in this transaction to the final positions of their events."""
     return Write("match", MOVE, keys, (by,))
 
 

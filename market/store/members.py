@@ -1,5 +1,5 @@
-"""Members of markets: table `member`, each the market's own copy of an organisation; and `failing`, what
-they let fall."""
+"""Members of markets: table `member`, each the market's own copy of an organisation; and `failing`, their
+declined and lapsed matches."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
@@ -20,7 +20,8 @@ from market.store.reading import Page, page
 
 
 class MemberRow(Struct, frozen=True, kw_only=True):
-    """One that has left, `left_time`, counts as suspended too, without a time or a reason of that."""
+    """A member that has left (`left_time`) also counts as suspended, without time and reason of a
+    suspension."""
 
     lane: int
     market: UUID

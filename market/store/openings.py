@@ -1,4 +1,4 @@
-"""What an organisation still has open in its markets, and of policies and passports."""
+"""What an organisation still has open: in its markets, policies and passports."""
 
 from collections.abc import Sequence
 from uuid import UUID

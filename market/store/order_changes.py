@@ -1,5 +1,5 @@
-"""What an event does to an order's row: the same steps as the book's, on the row's figures alone, without
-its terms."""
+"""Applies an event to an order's row: the same steps as in the book, on the row's figures, without its
+terms."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -56,7 +56,7 @@ class OrderChange(Struct, kw_only=True):
 
     @property
     def as_opened(self) -> bool:
-        """Nothing has happened to it since its first event: the insert says all."""
+        """Whether nothing has happened since its first event, so that the insert is enough."""
         return self.new and self.version == 1 and self.position == self.rank and self.status == "open"
 
     def inserted(self) -> tuple[object, ...]:

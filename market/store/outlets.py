@@ -1,6 +1,6 @@
-"""How far the topic of an organisation is on each lane: table `ops.outlet`.
+"""How far the topic of an organisation has got on each lane: table `ops.outlet`.
 
-Of a topic that is live the publisher's own position counts.
+For a live topic, the publisher's own position counts.
 """
 
 from collections.abc import Sequence

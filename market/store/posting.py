@@ -1,5 +1,5 @@
-"""What a batch of postings and changes of orders reads of its markets, in one statement, and what is kept of
-it while nothing else comes to their lanes."""
+"""What a batch of postings and changes of orders reads of its markets, in one statement, and its cache while
+nothing else happens on their lanes."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -25,9 +25,9 @@ KEPT_MEMBERS_MAX: Final = 4_096
 
 
 class MarketPicture(Struct, kw_only=True):
-    """A market as a decision about an order reads it; qualifications stay away, only the book needs them.
+    """A market as decisions about orders read it, without qualifications, which only the book needs.
 
-    `lasting`: nothing of it changes by the clock, no rule set is to come.
+    `lasting`: nothing of it changes by the clock alone; no rule set takes effect later.
     """
 
     terms: MarketTerms
@@ -54,7 +54,7 @@ class Pictures(Struct, frozen=True, kw_only=True):
 
 
 class KeptPictures:
-    """Of one lane, as its postings bring them forward; of what changes by the clock nothing is kept."""
+    """The cache of one lane, updated by its postings; nothing that changes by the clock is cached."""
 
     def __init__(self) -> None:
         self.markets: dict[UUID, MarketPicture] = {}
@@ -62,7 +62,7 @@ class KeptPictures:
         self._read_time = datetime.min.replace(tzinfo=UTC)
 
     def at(self, now: datetime) -> Self:
-        """Nothing, when the clock went back behind what was read."""
+        """The pictures at a time; empty when the clock went back before the time of reading."""
         if now < self._read_time:
             self._forget()
         return self

@@ -1,4 +1,4 @@
-"""How a reader's transaction says who reads: row-level security sees to the rest."""
+"""Transactions of readers: they set who reads, and row-level security does the rest."""
 
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager

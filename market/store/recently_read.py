@@ -1,4 +1,4 @@
-"""What stood in a market some seconds ago: for what is told beside an answer, never for what is decided."""
+"""Cached data of a market, some seconds old: only for warnings, never for decisions."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -15,21 +15,21 @@ from market.store.markets import load_market
 from market.store.reading import reading
 
 SECONDS: Final = 10.0
-"""After which a market's is read again."""
+"""After this time a market's data is read again."""
 MARKETS_MAX: Final = 4_096
 
 T = TypeVar("T")
 
 
 class Known(NamedTuple, Generic[T]):
-    """Until then by the clock of who keeps it."""
+    """A cached value, valid until a time of the owner's clock."""
 
     until: float
     found: T
 
 
 class RecentlyRead(Generic[T]):
-    """Of all markets of a process, each read at most once in `SECONDS` however many ask."""
+    """The cache of a process for all markets, each read at most once in `SECONDS`."""
 
     def __init__(
         self, read: Callable[[Connection, UUID], Awaitable[T]], seconds: Callable[[], float] = monotonic
@@ -40,7 +40,7 @@ class RecentlyRead(Generic[T]):
         self._first = asyncio.Lock()
 
     def fresh(self, market: UUID) -> Known[T] | None:
-        """Without waiting; None where it has to be read."""
+        """The cached value without waiting; None if it has to be read."""
         known = self._known.get(market)
         return known if known is not None and self._seconds() < known.until else None
 
@@ -80,7 +80,7 @@ async def published_rule_sets(connection: Connection, market: UUID) -> list[Publ
 
 
 class RecentTerms:
-    """What orders are held against when they have been taken."""
+    """The terms with which accepted orders are compared, for warnings."""
 
     def __init__(self) -> None:
         self.references = RecentlyRead(newest_reference)

@@ -1,4 +1,4 @@
-"""Whether PostgreSQL can still write: a full disk leaves it running, and all that only reads goes well."""
+"""Checks whether PostgreSQL can still write: with a full disk it keeps running, and reading works."""
 
 import time
 from typing import Final
@@ -18,7 +18,7 @@ TRIAL = "select count(*) from string_to_table(repeat(repeat('x', 1023) || ' ', $
 
 
 async def trial_write(connection: Connection) -> str | None:
-    """Has PostgreSQL write a megabyte; its sentence when it has no room for it."""
+    """Makes PostgreSQL write a megabyte; returns its error message when it has no room."""
     try:
         async with connection.transaction():
             await connection.execute(SMALL_MEMORY)
@@ -29,7 +29,7 @@ async def trial_write(connection: Connection) -> str | None:
 
 
 class Trials:
-    """What the last trial said: they cost a write, so there is one in fifteen seconds at most."""
+    """The result of the last trial; at most one in fifteen seconds, since each costs a write."""
 
     def __init__(self) -> None:
         self._tried_at = -TRIED_AGAIN_SECONDS

@@ -1,8 +1,9 @@
-"""The tables of a round, begun before its lane is locked: rows of its orders are read, its matches inserted.
+"""The table writes of a round, started before its lane is locked: reads the rows of its orders, inserts its
+matches.
 
-What others write to the lane meanwhile is made up for. An order's row tells the position of the last event
-that changed it, so those that have changed since are read again under the lock. A match rests on drafts alone
-but for its position, which is moved by as much as the lane has grown.
+Changes of the lane meanwhile are handled under the lock: an order's row has the position of the last event
+that changed it, so changed ones are read again. A match depends only on drafts, except for its position,
+which is moved by as much as the lane has grown.
 """
 
 from collections.abc import Iterable, Sequence
@@ -26,11 +27,11 @@ from market.store.matches import MatchChange
 
 
 class RoundRecorded(Exception):
-    """Another matcher has recorded the round since it was planned: roll back and look again."""
+    """Another matcher has recorded the round meanwhile: roll back and read again."""
 
 
 class RoundTables:
-    """What the events of a round do to tables; `locked` comes before the first of them."""
+    """Applies the events of a round to tables; call `locked` before the first event."""
 
     def __init__(self, key: LaneKey, named: Named, batch: Batch, read_at: int) -> None:
         """`batch`: the rows that `named` names, read after the lane stood at position `read_at`."""
@@ -73,7 +74,7 @@ class RoundTables:
         self._ahead = list(prepare(writes_of(trial, inserted=trial.matches.keys())))
 
     async def locked(self, connection: Connection, position: int) -> None:
-        """The lane is locked and stands at `position`: what has changed since is read again."""
+        """Call when the lane is locked at `position`: reads again what has changed."""
         self._grown_by = position - self._read_at
         if not self._grown_by:
             return

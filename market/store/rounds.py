@@ -1,4 +1,4 @@
-"""What a completed round recorded of its orders: its evidence, from the journal. Never for a tenant."""
+"""What a completed round recorded about its orders: its evidence, from the journal. Never for a tenant."""
 
 from collections.abc import Iterable, Sequence
 from functools import cached_property

@@ -1,4 +1,4 @@
-"""What a reader holds in memory at a position of its lane: table `ops.snapshot`, the newest of each."""
+"""Snapshots of readers' memory at a position of a lane: table `ops.snapshot`, the newest of each."""
 
 from msgspec import Struct
 
@@ -47,7 +47,7 @@ DROP = "delete from ops.snapshot where name = $1 and stream = $2 and lane = $3"
 
 
 async def save(connection: Connection, name: str, key: LaneKey, snapshot: Snapshot) -> None:
-    """In the transaction that moves the reader's position there, or after it."""
+    """Stores a snapshot, in the transaction that moves the reader's position there, or later."""
     await connection.execute(
         SAVE, name, key.stream, key.lane, snapshot.position, snapshot.format, snapshot.body
     )

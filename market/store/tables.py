@@ -1,6 +1,5 @@
-"""Every table's place: state is rebuilt and compared, views are rebuilt and compared at their reader's
-position,
-operational tables are listed here and backed up."""
+"""The kind of every table: state is rebuilt and compared; views are rebuilt and compared at their reader's
+position; operational tables are only listed and backed up."""
 
 from typing import Final
 

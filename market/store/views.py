@@ -1,4 +1,4 @@
-"""The one writer of views: the same steps as state, on rows of its own, at the projector's position."""
+"""The only writer of views: the same steps as for state, on separate rows, at the projector's position."""
 
 from collections.abc import Iterable, Sequence
 from uuid import UUID
@@ -21,7 +21,7 @@ PROJECTOR = "projector"
 
 
 async def apply(connection: Connection, events: Sequence[Recorded]) -> None:
-    """Bring the views past events of the market stream, in a constant number of statements."""
+    """Applies events of the market stream to the views, in a constant number of statements."""
     named = Named(events)
     orders = await _read_orders(
         connection, [*named.supplies.values(), *named.requirements.values()], named.whole

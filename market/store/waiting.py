@@ -1,4 +1,4 @@
-"""How long work waits that a process is to take up: due timers, files of rows, webhooks."""
+"""How long pending work has waited for a process: due timers, imported files, webhooks."""
 
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -28,7 +28,7 @@ async def oldest_import_at(connection: Connection) -> datetime | None:
     return found
 
 
-# A sender that is failing pauses: what waits for it is due when the pause is over.
+# A failing sender pauses: its waiting messages are due when the pause is over.
 OLDEST_MESSAGE = """
 select extract(epoch from clock_timestamp() - min(greatest(m.not_before, s.not_before)))::float8
 from ops.webhook_message m

@@ -1,4 +1,4 @@
-"""What is on its way to webhooks, and what came of it: `ops.webhook_message`."""
+"""Messages to webhooks and their outcomes: `ops.webhook_message`."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -142,12 +142,12 @@ async def record_lines(connection: Connection, webhook: UUID, posted: Sequence[P
 async def record_again(
     connection: Connection, message: UUID, state: State, attempt: Try, pause_seconds: float
 ) -> None:
-    """What came of another attempt."""
+    """Stores the outcome of another attempt."""
     await connection.execute(RECORD_AGAIN, message, state, pause_seconds, _encoded(attempt), TRIES_KEPT)
 
 
 async def put_off(connection: Connection, message: UUID, unread: Try, pause_seconds: float) -> None:
-    """What was not posted is no attempt."""
+    """Postpones a message; without a post it does not count as an attempt."""
     await connection.execute(PUT_OFF, message, pause_seconds, _encoded(unread), TRIES_KEPT)
 
 
@@ -218,7 +218,7 @@ returning *
 
 
 async def redeliver(connection: Connection, webhook: UUID, message: UUID) -> Message | None:
-    """It is posted again as soon as it can be. None: there is no such message."""
+    """Has a message posted again as soon as possible. None: there is no such message."""
     row = await connection.fetchrow(REDELIVER, message, webhook)
     return None if row is None else _message(row)
 

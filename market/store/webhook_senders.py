@@ -1,4 +1,4 @@
-"""Which process posts to a webhook, how it goes there, and how far it is: `ops.webhook_sender`,
+"""Which process posts to a webhook, the webhook's health, and its progress: `ops.webhook_sender`,
 `ops.webhook_place`."""
 
 from datetime import datetime
@@ -15,7 +15,7 @@ from market.store.feed import Vector
 
 
 class NotSender(Exception):
-    """Another process posts to the webhook by now, or it was removed."""
+    """Another process has taken over the webhook, or it was removed."""
 
 
 class SenderState(Struct, frozen=True, kw_only=True):
@@ -124,7 +124,7 @@ async def release(connection: Connection, owner: str) -> None:
     await connection.execute(RELEASE, owner)
 
 
-# A webhook that was changed begins anew: its owner has mended what failed.
+# A changed webhook starts again without failures, since its owner may have fixed the reason.
 RENEW = """
 update ops.webhook_sender set version = $3, failures = 0, failing_since = null, not_before = null
 where webhook = $1 and owner = $2 and version < $3
@@ -246,7 +246,7 @@ LOCK = "select from ops.webhook_sender where webhook = $1 for update"
 
 
 async def lock(connection: Connection, webhook: UUID) -> bool:
-    """Until the transaction ends no process takes the webhook over. False: it has no sender."""
+    """Until the transaction ends, no process can take over the webhook. False: it has no sender."""
     return await connection.execute(LOCK, webhook) == "SELECT 1"
 
 
@@ -275,7 +275,7 @@ from ops.webhook_sender where webhook = $1
 
 
 async def health(connection: Connection, webhook: UUID) -> Health:
-    """How it goes with a webhook; well, while no process has looked at it."""
+    """The health of a webhook; good as long as no process has read it."""
     row = await connection.fetchrow(HEALTH, webhook)
     if row is None:
         return Health(failures=0, failing_since=None, pause_seconds=0.0, redelivering=False)
