@@ -144,7 +144,7 @@ async def stand(settings: Settings) -> AsyncIterator[Ground]:
 async def migrate_database(
     ground: Ground, lanes: int | None = None, told: Told = untold
 ) -> tuple[Deployment, tuple[str, ...]]:
-    """Roles, migrations and the record's lanes; `lanes` counts only when the record is made now."""
+    """Applies roles, migrations and the record's lanes; `lanes` is used only if the record is created now."""
     applied = await prepare_database(ground.settings, ground.admin_url, told)
     owner = await ground.pool("owner", 1)
     try:

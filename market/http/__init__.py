@@ -1,4 +1,4 @@
-"""The door: routes, their request and response bodies, problems, access, limits.
+"""The HTTP API (the door): routes, their request and response bodies, problems, access, limits.
 
 app          all routes put together
 parties      organisations, facilities, papers, keys, initiatives

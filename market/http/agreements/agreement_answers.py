@@ -1,4 +1,4 @@
-"""What a step of an agreement is answered with."""
+"""Answers to the steps of an agreement."""
 
 from datetime import date
 from functools import partial
@@ -22,9 +22,10 @@ TAG: Final = "Agreements"
 
 
 class AgreementAccepted(Accepted, frozen=True, kw_only=True):
-    """The agreement's version, and its status where this step changed it; no `id` of a rehearsed draft.
+    """The agreement's version, and its status if this step changed it; `id` is null after a dry run of a
+    draft.
 
-    `counts_from` where this step makes terms count: the first day of shipment, by UTC, that they are for.
+    `counts_from`: if this step puts terms into force, the first day of shipment (UTC) to which they apply.
     """
 
     id: AgreementId | None

@@ -1,4 +1,5 @@
-"""What was said of an agreement and when, fact by fact: as a page, and as a file for who has no account."""
+"""The history of an agreement, fact by fact, with times: as a list, and as a file for readers without an
+account."""
 
 from collections.abc import Iterable, Iterator
 from datetime import date
@@ -101,11 +102,11 @@ class HistoryQuery(ReasonedPage, frozen=True, kw_only=True):
 
 
 class AgreementStepView(Body, frozen=True, kw_only=True):
-    """One fact of an agreement. `at`: when it was recorded, which is when it counts; `by` is null for what
-    the clock, the operator or the match did. `told` says it in words; `suspension` numbers force majeure.
+    """One fact of an agreement. `at`: when it was recorded, which is when it counts; `by` is null for acts of
+    the clock, the operator or the match. `told` is a sentence; `suspension` is the number of a force majeure.
 
-    `version` is that of the agreement from here on; payments leave it as it is. Of a payment that was stated
-    or received `amount` is what of it is for invoices of this agreement, in the signs of its payer.
+    `version` is the agreement's version after the fact; payments do not change it. For a stated or received
+    payment, `amount` is the part for invoices of this agreement; positive: the payer owes it.
     """
 
     version: int

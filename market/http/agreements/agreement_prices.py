@@ -29,10 +29,8 @@ from market.rules.refusing.wording import Code, CurrencyCode, Text
 
 
 class IndexReference(Body, frozen=True, kw_only=True):
-    """A published index. Without a fallback the last value before the period serves, if not older.
-
-    `fx_code` is the exchange rate into the agreement's currency, where that is another.
-    """
+    """A published index. Without a fallback, the last value before the period is used, if it is not too old.
+    `fx_code` is the exchange rate into the agreement's currency, if that is different."""
 
     code: Code
     currency: CurrencyCode
@@ -80,10 +78,8 @@ class FlatPrice(Body, frozen=True, kw_only=True, tag="flat", tag_field="kind"):
 
 
 class SustainabilityClause(Body, frozen=True, kw_only=True):
-    """Amounts that the buyer pays for evidence, by the formulas of a rule set that stands here whole.
-
-    `concentrated_origins`: the listed countries whose deduction the profile states.
-    """
+    """Amounts that the buyer pays for evidence, by the formulas of the rule set that is included here.
+    `concentrated_origins`: the listed countries to which the profile's deduction applies."""
 
     profile: Profile
     rule_set: RuleSetTerms
@@ -135,11 +131,11 @@ class MatchedCoProduct(Body, frozen=True, kw_only=True):
 
 
 class MatchedTerm(Body, frozen=True, kw_only=True):
-    """A line of the match's price that a final assay moves.
+    """A line of the match's price that a final assay can change.
 
-    `inputs` as the record has them: prices are computed from them again. `figures` are the same in the units
-    that their names say, as the match shows them; they are told, and what is sent back in a proposal leaves
-    them out or says the same.
+    `inputs` are as in the record, since prices are computed from them again. `figures` are the same in the
+    units that their names state, as the match shows them; they are only shown: a proposal omits them or
+    repeats them unchanged.
     """
 
     kind: TermKind
@@ -156,7 +152,7 @@ class MatchedTerm(Body, frozen=True, kw_only=True):
 
 
 class MatchedPrice(Body, frozen=True, kw_only=True, tag="matched", tag_field="kind"):
-    """The price of the match, moved by what final assays move of `terms`; nothing is paid twice."""
+    """The price of the match, adjusted by what final assays change in `terms`; nothing is paid twice."""
 
     match: MatchId
     price_per_kg: SignedAmount
@@ -207,14 +203,14 @@ class MatchedPrice(Body, frozen=True, kw_only=True, tag="matched", tag_field="ki
 
 
 class SharingBand(Body, frozen=True, kw_only=True):
-    """Of what the index is above `above_per_kg`, the seller keeps its share."""
+    """The seller gets its share of the part of the index above `above_per_kg`."""
 
     above_per_kg: SignedAmount
     seller_percent: Percent
 
 
 class FormPrice(Body, frozen=True, kw_only=True):
-    """What differs for a form that the buyer may choose; a conversion below zero is a premium."""
+    """What differs for a form that the buyer may choose; a negative conversion is a premium."""
 
     form: ProductForm
     form_factor: Ratio
@@ -297,7 +293,8 @@ class IndexedPrice(Body, frozen=True, kw_only=True, tag="indexed", tag_field="ki
 
 
 class ContractForDifference(Body, frozen=True, kw_only=True, tag="contract_for_difference", tag_field="kind"):
-    """Quarterly: the buyer pays what the mean price lacks to the strike, and gets its share above it.
+    """Quarterly: the buyer pays the difference if the mean price is below the strike, and gets its share of
+    what is above it.
 
     `delivered_at_index` false: the product is sold elsewhere, and only differences are settled here.
     """

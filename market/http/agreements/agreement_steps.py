@@ -21,7 +21,7 @@ Papers = Annotated[tuple[Evidence, ...], Meta(max_length=16)]
 
 
 class SettleCondition(Dated, frozen=True, kw_only=True):
-    """`met` by who brings it, with evidence; `waived` by the other side."""
+    """`met` by the side that has to meet it, with evidence; `waived` by the other side."""
 
     outcome: Literal["met", "waived"]
     on: date
@@ -29,7 +29,7 @@ class SettleCondition(Dated, frozen=True, kw_only=True):
 
 
 class Suspend(Body, frozen=True, kw_only=True):
-    """Force majeure while it lasts: since when, until when it is expected to, why, and what shows it."""
+    """Force majeure while it lasts: its start, expected end, reason and evidence."""
 
     period: Window
     reason: LongText

@@ -59,9 +59,9 @@ class SettledView(Body, frozen=True, kw_only=True):
 
 
 class ContestView(Body, frozen=True, kw_only=True):
-    """What the other side says against a declaration, and whether the declaration `stands` or `falls`; null
-    while that is open. `settled_by` is null then, and where the operator said so. `contested_at` and
-    `settled_at`: when each was recorded."""
+    """The other side's contest of a declaration, and whether the declaration `stands` or `falls`; null while
+    that is open. `settled_by` is null then, and if the operator settled it. `contested_at` and `settled_at`:
+    when each was recorded."""
 
     by: Side
     contested_at: Instant | None
@@ -89,9 +89,11 @@ class ContestView(Body, frozen=True, kw_only=True):
 
 
 class SuspensionView(Body, frozen=True, kw_only=True):
-    """Force majeure as a side declared it at `declared_at`; `ended_at` once deliveries were taken up again.
-    `number` is what a contest names, which has to come before the instant `contest_by`, 30 days after the
-    declaration; null: it was declared before the other side could contest it."""
+    """Force majeure as a side declared it at `declared_at`; `ended_at` is set once deliveries were resumed.
+
+    `number` identifies it in a contest, which is possible until the instant `contest_by`, 30 days after the
+    declaration; null: an older declaration, which cannot be contested.
+    """
 
     number: int
     by: Side
@@ -120,8 +122,8 @@ class SuspensionView(Body, frozen=True, kw_only=True):
 
 
 class ProposalView(Body, frozen=True, kw_only=True):
-    """Terms with how far each side has signed them, and when; `by` is null where they came of a match, which
-    nobody signs."""
+    """Terms, and the level and time at which each side has signed them; `by` is null if they come from a
+    match, which nobody signs."""
 
     proposal: int
     by: Side | None
@@ -153,7 +155,7 @@ def _signed_at(value: Proposal, side: Side, times: AgreementTimes) -> datetime |
 
 
 class SupersededView(Body, frozen=True, kw_only=True):
-    """Terms that others replace, and the days of shipment (UTC, both included) that these are for."""
+    """Replaced terms, and the days of shipment (UTC, both inclusive) to which they apply."""
 
     counts_from: date
     counts_to: date
@@ -210,8 +212,8 @@ class DifferencesView(Body, frozen=True, kw_only=True):
 
 
 class AgreementSummary(Body, frozen=True, kw_only=True):
-    """An agreement in a list; `side` is null for an auditor. `term_ends_on` is the day after its term as both
-    have signed it; `ends_on` the same, and once it has ended before, the day after that."""
+    """An agreement in a list; `side` is null for an auditor. `term_ends_on` is the day after its signed term;
+    `ends_on` the same, or if it has ended earlier, the day after that."""
 
     id: AgreementId
     market: MarketId
@@ -236,11 +238,10 @@ class AgreementView(AgreementSummary, frozen=True, kw_only=True):
 
     `standing` is for shipments from the day `counts_from` on, null before the agreement is effective: its
     first day, and after an amendment the day that it states in `effective_from`, or the day after the second
-    signature, by UTC. What is shipped before goes by the terms of its day, which are in `superseded`, the
-    oldest first: until `counts_from` has come, the last of them are in force.
-    Force majeure and a termination are a side's word; what the other says against it stands beside it.
-    `parties`: who they are, as registered now. `effective_at` and `ended_at`: when that was recorded;
-    `ended_by` is null where no side ended it.
+    signature, by UTC. Earlier shipments follow the terms of their day, which are in `superseded`, the oldest
+    first; before `counts_from`, the last of these are in force. Force majeure and a termination are
+    declarations of one side; contests by the other side are shown with them. `parties`: as registered now.
+    `effective_at` and `ended_at`: when that was recorded; `ended_by` is null if no side ended it.
     """
 
     parties: PartiesView

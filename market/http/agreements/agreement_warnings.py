@@ -1,5 +1,5 @@
-"""What whoever drafts, proposes or signs an agreement is told: how it was held against its facility, and what
-its terms may not mean."""
+"""Warnings about a drafted, proposed or signed agreement: the check against its facility, and terms that are
+rarely intended."""
 
 from datetime import date
 from typing import Final

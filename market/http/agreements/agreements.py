@@ -1,4 +1,4 @@
-"""Agreements: draft one, read one's own, propose, compare proposals, sign."""
+"""Agreements: draft, read, propose, compare proposals, sign."""
 
 from typing import Any, Final
 from uuid import UUID
@@ -73,14 +73,15 @@ class DraftAgreement(Body, frozen=True, kw_only=True):
 
 
 class ProposeTerms(Body, frozen=True, kw_only=True):
-    """A counter-proposal, or an amendment of what stands: all clauses as they shall be."""
+    """A counter-proposal, or an amendment of an agreement in force, with all clauses."""
 
     terms: AgreementTerms
     note: LongText | None = None
 
 
 class Sign(Body, frozen=True, kw_only=True):
-    """`binding` false: as a term sheet. `side` may say for whom the caller means to sign: its own only."""
+    """`binding` false: as a term sheet. `side` may state the side for which the caller intends to sign, which
+    has to be its own."""
 
     proposal: int
     binding: bool

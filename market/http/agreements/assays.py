@@ -1,4 +1,4 @@
-"""Assays of a delivery: lodged sealed, exchanged, decided by an umpire."""
+"""Assays of a delivery: submitted sealed, exchanged, decided by an umpire."""
 
 from typing import Annotated, Final
 from uuid import UUID
@@ -47,7 +47,7 @@ class UmpireAssay(LodgedAssay, frozen=True, kw_only=True):
 
 
 class Objection(Body, frozen=True, kw_only=True):
-    """Why the figures, the bill or the document are not the umpire's, and the document that shows it."""
+    """Why the figures, the bill or the document are not the umpire's, and the document that proves it."""
 
     reason: LongText
     evidence: Annotated[tuple[Evidence, ...], Meta(max_length=8)] = ()

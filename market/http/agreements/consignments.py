@@ -1,4 +1,4 @@
-"""With whom and how a lot left, as its seller states it at the shipment and both sides read it."""
+"""The transport of a shipped lot, as its seller states it; both sides can read it."""
 
 from typing import Annotated, Self
 
@@ -10,7 +10,7 @@ from market.rules.refusing.wording import Text
 
 
 class Consignment(Body, frozen=True, kw_only=True):
-    """With whom and how a lot left. `consignment_note`: the number of the CMR or CIM note, air waybill or
+    """The transport of a shipped lot. `consignment_note`: the number of the CMR or CIM note, air waybill or
     bill of lading."""
 
     carrier: Text | None = None

@@ -1,4 +1,5 @@
-"""What the other side says against force majeure or a termination, and how both or the operator settle it."""
+"""Contests of force majeure or a termination by the other side, and their settlement by a side or the
+operator."""
 
 from typing import Annotated, Final
 

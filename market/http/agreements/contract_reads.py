@@ -1,7 +1,7 @@
-"""Reading agreements: a party its own, an auditor any for a reason that is logged, nobody else anything.
+"""Access to agreements: a party reads its own, an auditor any for a reason that is logged, nobody else.
 
-An operator reads a delivery that it decides, and an agreement whose contest it may settle, for a reason as
-well.
+An operator reads, also for a logged reason, deliveries that it decides and agreements whose contest it may
+settle.
 """
 
 from collections.abc import AsyncIterator
@@ -75,7 +75,7 @@ async def as_party(
 
 
 async def load(call: Call[Any, Any]) -> Agreement:
-    """The agreement of the path. DoorError `not_found` for who is no party to it."""
+    """The agreement of the path. DoorError `not_found` for callers that are not a party to it."""
     async with as_party(call) as (connection, organisation):
         agreement = await store.load_agreement(connection, organisation, call.ids["agreement"])
     if agreement is None:

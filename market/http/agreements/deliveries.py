@@ -1,4 +1,4 @@
-"""Deliveries under an agreement: ship, lodge an assay, exchange, umpire, accept, reject; read them."""
+"""Deliveries under an agreement: ship, accept, reject, withdraw; read them."""
 
 from datetime import date
 from typing import Annotated, Final
@@ -71,10 +71,10 @@ INSPECTION: Final = {"title": "Inspection 88-3", "sha256": "6e" * 32, "dated_on"
 
 
 class ShipLot(Dated, frozen=True, kw_only=True):
-    """A lot as it leaves: its mass, what the seller states of it, and what it proves. `replaces`: the
-    rejected delivery that it stands in for; of a lot that is presented again it need not be named.
-    `documents` of the handover, such as the consignment note or Annex VII of waste, stay with the seller; the
-    record holds what they are and their hashes."""
+    """A shipped lot: its mass, the seller's statements and evidence. `replaces`: the rejected delivery that
+    it replaces; not needed for a lot that is presented again. `documents` of the handover, such as the
+    consignment note or Annex VII for waste, stay with the seller; the record contains their names and
+    hashes."""
 
     lot_number: Code
     passport: PassportId | None = None
@@ -112,8 +112,8 @@ def _activity(stated: str | None) -> int | UnsetType:
 
 
 class RejectLot(Body, frozen=True, kw_only=True):
-    """`found`: of goods that are agreed piece by piece. `claims`: what the seller stated and the documents
-    say otherwise, of what price or contract rest on. Settled figures need no word of it."""
+    """`found`: findings about goods agreed by the piece. `claims`: the seller's claims that the documents
+    contradict, if price or contract depend on them. Settled figures that are off-spec need not be stated."""
 
     found: FoundGoods | None = None
     evidence: Papers = ()
@@ -121,7 +121,7 @@ class RejectLot(Body, frozen=True, kw_only=True):
 
 
 class WithdrawLot(Body, frozen=True, kw_only=True):
-    """Why it does not stand, as its buyer reads it."""
+    """Why the shipment is withdrawn, as its buyer reads it."""
 
     reason: LongText
 

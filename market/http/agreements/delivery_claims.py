@@ -1,4 +1,4 @@
-"""What the seller of a delivery stated of it beside its figures, as both sides read it."""
+"""The seller's claims about a delivery besides its figures, as both sides read them."""
 
 from typing import Self
 
@@ -14,7 +14,7 @@ from market.http.wire.origin_steps import StepShare
 
 
 class HeldCertificate(Body, frozen=True, kw_only=True):
-    """Of the seller's site, as it was registered when the lot left."""
+    """A certificate of the seller's site, as registered when the lot was shipped."""
 
     certificate: CertificateId
     facility: FacilityId
@@ -34,8 +34,8 @@ class HeldCertificate(Body, frozen=True, kw_only=True):
 
 
 class ClaimsView(Body, frozen=True, kw_only=True):
-    """The seller's word, which a passport that the delivery names stands behind. Null and empty: nothing was
-    stated. `steps`: what that passport told, when the lot left, of steps before the last of a stage too."""
+    """The seller's claims, supported by the passport if the delivery names one. Null and empty: nothing was
+    stated. `steps`: all steps in that passport at shipment, including earlier ones of a stage."""
 
     footprint: Footprint | None
     recycled: RecycledContent | None

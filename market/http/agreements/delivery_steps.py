@@ -1,4 +1,4 @@
-"""What every step of one delivery has in common at the door: its tag, its answer."""
+"""What the routes of all steps of a delivery share: tag and answer."""
 
 from functools import partial
 from typing import Annotated, Any, Final, TypeAlias, TypeVar
@@ -20,7 +20,7 @@ ReceivedMoisture: TypeAlias = Annotated[
 
 
 class DeliveryAccepted(Accepted, frozen=True, kw_only=True):
-    """`id` is null for a rehearsed shipment."""
+    """`id` is null after a dry run of a shipment."""
 
     id: DeliveryId | None
 

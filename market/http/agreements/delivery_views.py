@@ -58,8 +58,8 @@ class Result(Body, frozen=True, kw_only=True):
 
 
 class SettledResult(Body, frozen=True, kw_only=True):
-    """How an analyte's figure came about; a side's figure is null where it kept silent. Figures are in the
-    unit that the shipment states the analyte in; `settled_percent` is always in percent."""
+    """How an analyte's figure was settled; a side's figure is null if it submitted none. Figures are in the
+    unit in which the shipment states the analyte; `settled_percent` is always in per cent."""
 
     analyte: str
     seller: Fraction | None
@@ -91,7 +91,7 @@ def _fraction(ppb: int | None, unit: terms.FractionUnit | UnsetType) -> Fraction
 
 
 class AssayView(Body, frozen=True, kw_only=True):
-    """`sealed`: lodged, and not shown before both are in or the time is out."""
+    """`sealed`: submitted, and not shown before both are in or the time is over."""
 
     laboratory: str | None
     reference: str | None
@@ -100,7 +100,7 @@ class AssayView(Body, frozen=True, kw_only=True):
 
 
 class UmpireView(Body, frozen=True, kw_only=True):
-    """The umpire's assay. `by` null: the operator handed it in, or it was recorded before that was asked."""
+    """The umpire's assay. `by` null: the operator submitted it, or the event is older than this member."""
 
     laboratory: str
     reference: str
@@ -122,7 +122,7 @@ class UmpireView(Body, frozen=True, kw_only=True):
 
 
 class ObjectionView(Body, frozen=True, kw_only=True):
-    """Who took what was handed in as the umpire's away, and why."""
+    """Which side objected to the submitted umpire's assay, and why."""
 
     by: Side
     reason: str
@@ -134,8 +134,8 @@ class ObjectionView(Body, frozen=True, kw_only=True):
 
 
 class AwaitedView(Body, frozen=True, kw_only=True):
-    """What only the buyer can do next. From `act_by` on it is deemed done: the shipped mass is the received
-    one, the lot is accepted. Before the buyer was `called`, the earliest that this can be."""
+    """What only the buyer can do next. From `act_by` on it is deemed done: the shipped mass counts as
+    received, the lot as accepted. Before the buyer is `called`, `act_by` is the earliest possible time."""
 
     act: BuyerAct
     act_by: Instant
@@ -148,7 +148,7 @@ class AwaitedView(Body, frozen=True, kw_only=True):
 
 
 class WaitView(Body, frozen=True, kw_only=True):
-    """`side` may act until `by`; null: no time is set. `consequence`: what comes of it if it does not."""
+    """`side` may act until `by`; null: no time is set. `consequence`: what follows if it does not."""
 
     side: WhoActs
     act: DeliveryAct
@@ -161,18 +161,18 @@ class WaitView(Body, frozen=True, kw_only=True):
 
 
 class DeliveryView(Body, frozen=True, kw_only=True):
-    """A delivery as it stands; mass and `quantity_kg` of basis as shipped, or as settled so far, with
-    `returned_kg` in it of what went back since; `shipped_net_wet_t` and its moisture stay as they left.
-    `to_umpire` are the analytes that wait for the umpire, `deemed` what the buyer did not do in time.
-    `claims`: what the seller stated beside its figures, `rejected_claims` what the buyer rejected them by.
-    `goods` are pieces and magnets as the seller stated them, `consignment` and `documents` what it stated
-    of the handover, `found` what the buyer rejected them by. `replaces`: the rejected delivery that it
-    stands in for, `made_good_kg` what of that lowers the contract year no longer. `return_freight`: who
-    pays the way back of a rejected lot; it is settled outside the record. `returns`: what went back after
-    it was accepted, or shall, in order. `withdrawn`: why its seller took it back. `broken`: what is not as
-    agreed of a lot that waits to be accepted, for which its buyer may reject it, or that was accepted with
-    it: limits that settled figures break, goods, demands. `awaits`: who may act next, of both sides and the
-    operator; what waits on the clock or an index alone is not told."""
+    """A delivery in its current state; mass and `quantity_kg` of basis as shipped, or as settled so far,
+    including `returned_kg` that was returned later; `shipped_net_wet_t` and its moisture stay as shipped.
+    `to_umpire` are the analytes that wait for the umpire, `deemed` the acts that the buyer did not do in
+    time. `claims`: the seller's claims besides its figures, `rejected_claims` those because of which the
+    buyer rejected it. `goods` are pieces and magnets as the seller stated them, `consignment` and `documents`
+    its statements about the handover, `found` the buyer's findings in a rejection. `replaces`: the rejected
+    delivery that it replaces, `made_good_kg` how much of that no longer reduces the contract year.
+    `return_freight`: who pays for the transport back of a rejected lot, which is settled outside the record.
+    `returns`: declared returns after acceptance, in order. `withdrawn`: why its seller withdrew it. `broken`:
+    how a lot that waits for acceptance, or was accepted, differs from the agreement (limits, goods, demands);
+    the buyer may reject a waiting lot because of it. `awaits`: who may act next, of both sides and the
+    operator; waiting only for the clock or an index is not listed."""
 
     id: DeliveryId
     agreement: AgreementId

@@ -1,5 +1,5 @@
-"""What a shipment, a weighing or an assay is held against beside its agreement's facts: the lot of the match,
-what has left before, what was stated."""
+"""Warnings about a shipment, a weighing or an assay by other data: the lot of the match, earlier shipments,
+stated figures."""
 
 from collections.abc import Iterable
 from typing import Any, Final

@@ -1,4 +1,4 @@
-"""What is demanded of a lot beside its assay, on the wire and back."""
+"""Demands on a lot in addition to its assay, as request and response."""
 
 from typing import Annotated, Self
 
@@ -21,7 +21,7 @@ from market.rules.refusing.wording import Code
 
 
 class FootprintScope(Body, frozen=True, kw_only=True):
-    """Of what a footprint is, as the market's benchmark of the form says."""
+    """The scope of a footprint, as in the market's benchmark of the form."""
 
     form: ProductForm
     declared_unit: Denominator
@@ -30,14 +30,16 @@ class FootprintScope(Body, frozen=True, kw_only=True):
 
 
 class AgreedDemands(Body, frozen=True, kw_only=True):
-    """What a lot has to be beside its assay, and to show when it leaves: no stage in an excluded country, a
-    valid footprint and activities of Th-232 and U-238 up to the highest, each certificate valid on that day.
-    The contract of a match begins with what its buyer demanded; a lot that does not show it may be rejected.
+    """Demands on a lot in addition to its assay, to be proved at shipment: no stage in an excluded country; a
+    valid footprint, and activities of Th-232 and U-238, up to the maximum; each certificate valid on that
+    day.
 
-    With `footprint_scope` only a footprint that is stated so compares; without it the bare number does.
-    `recycled_min_percent` and `recycled_max_percent` bound pre- and post-consumer share together, what is not
-    shown being none. `origins_in_full`: a lot whose passport tells of a step in an excluded country before
-    the last of its stage, or of steps that nobody states, is not as demanded; else its buyer is told of it.
+    The contract of a match starts with its buyer's demands; a lot that does not prove them may be rejected.
+    With `footprint_scope`, only a footprint with the same scope can be compared; without it, only the number
+    is. `recycled_min_percent` and `recycled_max_percent` are bounds on the sum of pre- and post-consumer
+    share; a share that is not proved is 0. `origins_in_full`: a lot does not meet the demands if its passport
+    states an earlier step of a stage in an excluded country, or that there are unstated steps; otherwise its
+    buyer only gets a warning.
     """
 
     origins_excluded: Annotated[tuple[CountryCode, ...], Meta(max_length=COUNTRIES_MAX)] = ()

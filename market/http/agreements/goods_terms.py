@@ -1,4 +1,4 @@
-"""Goods that are agreed piece by piece, and what is found of them, on the wire and back."""
+"""Goods agreed by the piece, and findings about them, as request and response."""
 
 from typing import Annotated, Self
 
@@ -16,8 +16,9 @@ Pieces = Annotated[int, Meta(ge=1, le=10**12)]
 
 
 class AgreedGoods(Body, frozen=True, kw_only=True):
-    """What a lot has to be beside its assay. `pieces`: in one lot of `delivery.lot_wet_t`. The contract of a
-    match begins with what the seller offered: sizes within their tolerance, flux and condition at least."""
+    """What a lot has to be in addition to its assay. `pieces`: per lot of `delivery.lot_wet_t`. The contract
+    of a match starts with what the seller offered: sizes within their tolerance, minimum flux and
+    condition."""
 
     pieces: Pieces | None = None
     magnets: WholeMagnets | None = None
@@ -48,8 +49,8 @@ class AgreedGoods(Body, frozen=True, kw_only=True):
 
 
 class FoundGoods(Body, frozen=True, kw_only=True):
-    """What is counted and measured of a lot that has left; `flux_percent` and `condition` are the least of
-    any piece, a size with its tolerance covers them all. What is left out is not judged."""
+    """What was counted and measured in a shipped lot; `flux_percent` and `condition` are the lowest of any
+    piece; a size with its tolerance covers all pieces. Omitted members are not judged."""
 
     pieces: Pieces | None = None
     grade: Code | None = None

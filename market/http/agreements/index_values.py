@@ -16,7 +16,7 @@ _DAY = timedelta(days=1)
 
 
 class ValueBody(Dated, frozen=True, kw_only=True):
-    """What was assessed for whole days of UTC, `last_day` included; a later `published_at` restates it."""
+    """A value for whole UTC days, including `last_day`; a value with a later `published_at` restates it."""
 
     first_day: date
     last_day: date

@@ -1,5 +1,4 @@
-"""What whoever publishes index values is told: values ahead of their period, far from those before them, and
-codes that read alike."""
+"""Warnings about published index values: ahead of their period, far from earlier ones, and similar codes."""
 
 from collections.abc import Sequence
 from datetime import timedelta

@@ -67,7 +67,7 @@ class IndexAccepted(Accepted, frozen=True, kw_only=True):
 
 
 class IndexView(Body, frozen=True, kw_only=True):
-    """What an index counts, and where the record holds its newest values."""
+    """The unit of an index, and the place of its newest values in the record."""
 
     index: Code
     currency: CurrencyCode
@@ -88,8 +88,8 @@ class IndexView(Body, frozen=True, kw_only=True):
 
 
 class ListedIndexView(IndexView, frozen=True, kw_only=True):
-    """`newest`: of the last period that has a value, as it was published last; its `source` says whose it is.
-    `values` counts restatements too."""
+    """`newest`: the last published value of the last period; its `source` says who published it. `values`
+    also counts restatements."""
 
     values: int
     newest: ValueBody

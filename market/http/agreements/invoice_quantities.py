@@ -1,4 +1,4 @@
-"""How the quantity of an invoice came about, line by line, as its sides read it."""
+"""How the quantity of an invoice was computed, line by line, for its sides."""
 
 from collections.abc import Sequence
 from typing import Annotated, Final, Literal, Self
@@ -34,12 +34,12 @@ Figure = Annotated[str, Meta(description="Decimal string, in `unit`.", max_lengt
 
 
 class QuantityLineView(Body, frozen=True, kw_only=True):
-    """`shipped` is what left, null of an invoice of just that or of what went back; `counts` is what the
-    invoice goes by, and `figure_of` whose figure that is.
+    """`shipped` is the shipped figure, null for provisional invoices and credits of returns; `counts` is the
+    invoiced figure, and `figure_of` says whose it is.
 
-    `moved_kg` of basis and `moved_amount` are what counting `counts` instead of `shipped` makes: from the
-    quantity that left they add up to the one that is invoiced, at the price of the first line. `settled`:
-    what both sides, and an umpire, found.
+    `moved_kg` of basis and `moved_amount` are the effect of `counts` instead of `shipped`: from the shipped
+    quantity they add up to the invoiced one, at the price of the first line. `settled`: the figures of both
+    sides and the umpire.
     """
 
     kind: QuantityKind

@@ -26,7 +26,7 @@ STATES: Final = f"`state` says how the day lies to today. {PAID}"
 
 
 class DueQuery(OwnQuery, frozen=True, kw_only=True):
-    """Days are of UTC, stretches of them half-open: `due_before` and `issued_before` are without that day."""
+    """UTC days; ranges are half-open: `due_before` and `issued_before` exclude that day."""
 
     state: Annotated[Falls | None, Meta(description="How `due_on` lies to today, by UTC.")] = None
     due_from: date | None = None

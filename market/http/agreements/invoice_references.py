@@ -1,4 +1,4 @@
-"""What a side's own books call an invoice, as it says: the number of its document, or of its posting."""
+"""An invoice's number in a side's own books: that of its document, or of its posting."""
 
 from datetime import date
 from typing import Final

@@ -1,4 +1,4 @@
-"""How an invoice stands as payments and credits of its delivery have left it: the same in every list."""
+"""The state of an invoice after payments and credits of its delivery, the same in every list."""
 
 from datetime import date
 from typing import Any, Final
@@ -18,11 +18,11 @@ PAID: Final = (
 
 
 class StandingInvoiceView(InvoiceView, frozen=True, kw_only=True):
-    """An invoice, and how much of it is paid. `credited_by`: the invoice that took a provisional one back.
+    """An invoice, and how much of it is paid. `credited_by`: the invoice that credits a provisional one.
 
-    In the signs of `total`: `paid` is what has been received, `set_off` what others of its delivery have met,
-    `outstanding` what is left, nothing since `settled_on`; `announced` waits for the payee's word.
-    `overdue_days` since `due_on` while something is left, else 0.
+    With the sign of `total`: `paid` was received, `set_off` is set off against others of its delivery,
+    `outstanding` is left, 0 since `settled_on`; `announced` waits for the payee's confirmation.
+    `overdue_days`: days since `due_on` while something is outstanding, else 0.
     """
 
     credited_by: InvoiceId | None

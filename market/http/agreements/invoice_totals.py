@@ -1,4 +1,4 @@
-"""What the invoices of all of one's agreements add up to, by currency and by how their day lies to today."""
+"""Totals of the invoices of all own agreements, by currency and due state."""
 
 from datetime import date
 from typing import Final
@@ -18,8 +18,8 @@ from market.http.wire.row_tables import Column, member
 
 
 class TotalView(Body, frozen=True, kw_only=True):
-    """Of a currency and a state of the day: what invoices say that the caller receives and pays, also where
-    it is paid by now; `own_total` is the first less the second."""
+    """Totals for one currency and due state: invoiced amounts that the caller receives and pays, including
+    paid ones; `own_total` is the first minus the second."""
 
     currency: str
     state: Falls | None

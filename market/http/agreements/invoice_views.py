@@ -45,8 +45,8 @@ class PriceTermView(Body, frozen=True, kw_only=True):
 
 
 class InvoiceLineView(Body, frozen=True, kw_only=True):
-    """quantity × price = amount + remainder, in the invoice's currency; below zero the seller pays. `amount`
-    is rounded to cents half to even: 0.005 to 0.00, 0.015 to 0.02."""
+    """quantity × price = amount + remainder, in the invoice's currency; if negative, the seller pays.
+    `amount` is rounded to cents half to even: 0.005 to 0.00, 0.015 to 0.02."""
 
     kind: LineKind
     quantity_kg: Kilograms
@@ -75,13 +75,13 @@ class IssueView(NamedTuple):
 
 
 class InvoiceView(Body, frozen=True, kw_only=True):
-    """An invoice as data. It never changes: what restates it names it, and a `provisional` one is credited by
-    the final one of its delivery, or by that of its rejection or loss. What `settles` a `return` credits what
-    went back after it was accepted.
+    """An invoice as data. It never changes: a restatement names it, and a `provisional` one is credited by
+    the final one of its delivery, or by that of its rejection or loss. One that `settles` a `return` credits
+    material returned after acceptance.
 
-    `invoice` is what it is booked by: no other of any seller has it. `issued_at` is when it was recorded,
-    `due_on` the day of UTC then and `due_days` of the payment clause more, weekends and holidays counted.
-    Both are null in a rehearsal, which issues nothing, and beside `warnings_unread`.
+    `invoice` is its unique number, over all sellers. `issued_at` is when it was recorded, `due_on` that UTC
+    day plus `due_days` of the payment clause, counting weekends and holidays. Both are null in a dry run,
+    which issues nothing, and with `warnings_unread`.
     """
 
     invoice: InvoiceId

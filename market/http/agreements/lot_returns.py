@@ -1,5 +1,5 @@
-"""A lot, or a part of one, that goes back after it was accepted: declared by a side, agreed or contested by
-the other, settled by one of them or the operator."""
+"""The return of an accepted lot, or of a part of it: declared by a side, agreed or contested by the other,
+settled by one of them or the operator."""
 
 from typing import Final, Self
 
@@ -45,8 +45,8 @@ FINDING: Final = {"title": "Laboratory report P-88", "sha256": "7f" * 32, "dated
 
 
 class ReturnLot(Body, frozen=True, kw_only=True):
-    """`lot_number` and `passport`: of what goes back, which of a part are those that a transformation gave
-    it. `freight`: who pays its way back; no Incoterm says so."""
+    """`lot_number` and `passport`: of the returned material; for a part, those that a transformation gave it.
+    `freight`: who pays for the transport back, which no Incoterm covers."""
 
     lot_number: Code
     net_wet_t: TonnesPositive
@@ -63,18 +63,17 @@ class ContestReturn(Body, frozen=True, kw_only=True):
 
 
 class SettleReturn(Body, frozen=True, kw_only=True):
-    """That the lot goes back `stands` or `falls`."""
+    """The return `stands` or `falls`."""
 
     outcome: ContestOutcome
     evidence: Papers = ()
 
 
 class ReturnView(Body, frozen=True, kw_only=True):
-    """What goes back, as `declared_by` says. `answer_by`: from then on who declared it may bring it before
-    the operator; null of what was declared before there was such a day. `contested_by`: who did not agree,
-    or who declared it and brought it there. `outcome` null: it is open; `settled_by` null beside an
-    outcome: the operator settled it. `quantity_kg` of basis went back, and was credited at the price that
-    was paid."""
+    """A return, as `declared_by` stated it. `answer_by`: from then on the declaring side may refer it to the
+    operator; null for older returns. `contested_by`: the side that did not agree, or the declaring side that
+    referred it to the operator. `outcome` null: it is open; `settled_by` null with an outcome: the operator
+    settled it. `quantity_kg` of basis was returned, and credited at the price paid."""
 
     declared_by: Side
     lot_number: str

@@ -26,7 +26,7 @@ ContractYear = Annotated[int, Meta(ge=1, le=60, description="Contract years coun
 
 
 class Nominate(Body, frozen=True, kw_only=True):
-    """For one year, quarter or month of the agreement; `make_up_kg` comes on top of the quantity."""
+    """For one year, quarter or month of the agreement; `make_up_kg` is added to the quantity."""
 
     level: NominationLevel
     period: Window
@@ -36,7 +36,7 @@ class Nominate(Body, frozen=True, kw_only=True):
 
 
 class DeclareOutput(Body, frozen=True, kw_only=True):
-    """What the facility put out in the contract year; said again it replaces what was said before."""
+    """The facility's output in the contract year; a new declaration replaces the earlier one."""
 
     year: ContractYear
     output_kg: Kilograms
@@ -51,7 +51,7 @@ class NotifyShortfall(Body, frozen=True, kw_only=True):
 
 
 class NominationView(Body, frozen=True, kw_only=True):
-    """`silent`: made by rule, since the buyer said nothing in time."""
+    """`silent`: made by rule, since the buyer did not nominate in time."""
 
     id: NominationId
     level: NominationLevel
@@ -77,13 +77,13 @@ class NominationView(Body, frozen=True, kw_only=True):
 
 
 class NominationsView(Body, frozen=True, kw_only=True):
-    """The newest word on each part, in order of time, the longer period first."""
+    """The newest nomination of each part, in order of time, longer periods first."""
 
     items: tuple[NominationView, ...]
 
 
 class NominationAccepted(Accepted, frozen=True, kw_only=True):
-    """No `id` of a rehearsed nomination."""
+    """`id` is null after a dry run."""
 
     id: NominationId | None
     year: int

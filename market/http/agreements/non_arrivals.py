@@ -30,14 +30,15 @@ class NonArrival(Body, frozen=True, kw_only=True):
 
 
 class ContestNonArrival(Body, frozen=True, kw_only=True):
-    """That it came, or was not lost before risk passed."""
+    """States that it arrived, or was not lost before risk passed."""
 
     reason: LongText
     evidence: Papers = ()
 
 
 class SettleNonArrival(Body, frozen=True, kw_only=True):
-    """That the lot was lost `stands` or `falls`; `before_handover` is read of the operator alone."""
+    """The declaration that the lot was lost `stands` or `falls`; `before_handover` is only read from the
+    operator."""
 
     outcome: ContestOutcome
     before_handover: bool = False
@@ -45,8 +46,8 @@ class SettleNonArrival(Body, frozen=True, kw_only=True):
 
 
 class NonArrivalView(Body, frozen=True, kw_only=True):
-    """That the lot never came, as its buyer declares. `outcome` null: it is open; `settled_by` null beside an
-    outcome: nobody contested it, or the operator settled it. `risk`: who bears the loss."""
+    """The buyer's declaration that the lot never arrived. `outcome` null: it is open; `settled_by` null with
+    an outcome: nobody contested it, or the operator settled it. `risk`: who bears the loss."""
 
     reason: str
     before_handover: bool

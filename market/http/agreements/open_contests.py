@@ -1,4 +1,4 @@
-"""What the sides of agreements differ on and nobody has settled, for operators: the oldest first."""
+"""Open disputes between the sides of agreements, for operators: the oldest first."""
 
 from datetime import datetime
 from typing import Annotated, Final
@@ -27,8 +27,8 @@ class ContestsQuery(PageQuery, frozen=True, kw_only=True):
 
 
 class OpenContestView(Body, frozen=True, kw_only=True):
-    """`delivery` null: of a declaration; its `suspension` is the number of a force majeure, null the
-    termination."""
+    """`delivery` null: the dispute is about a declaration; its `suspension` is the number of a force majeure,
+    null: the termination."""
 
     kind: Annotated[
         ContestKind,

@@ -1,4 +1,4 @@
-"""How old what is open of one's invoices is: by currency, and by counterparty where that is asked."""
+"""Ageing of own open invoices by currency, and on request by counterparty."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -32,11 +32,9 @@ class AgeingQuery(Struct, frozen=True, kw_only=True):
 
 
 class AgeingRow(Body, frozen=True, kw_only=True):
-    """What is open in one currency, by the days since it was due; the columns of days add up to `total`.
-
-    `payable` is what the caller pays: as a buyer invoices, as a seller what its credits leave. A due day that
-    is not known counts as not due. `counterparty` is null for all together.
-    """
+    """Open amounts in one currency, by days since they were due; the columns of days add up to `total`.
+    `payable` is what the caller pays: as a buyer invoices, as a seller the rest of its credits. An unknown
+    due day counts as not due. `counterparty` is null for the sum of all."""
 
     currency: str
     direction: Direction

@@ -42,8 +42,8 @@ class OwnDeliveriesQuery(OwnQuery, frozen=True, kw_only=True):
 
 
 class OwnDeliveryView(DeliveryView, frozen=True, kw_only=True):
-    """A delivery, whose side the caller is, and when its newest step was recorded; null where the journal
-    held that no longer when instants came to be kept."""
+    """A delivery, the caller's side, and when its newest step was recorded; null if unknown, since the event
+    is older than this member."""
 
     market: MarketId
     side: Side

@@ -25,16 +25,15 @@ from market.rules.refusing.wording import Code
 
 
 class OwnInvoiceView(StandingInvoiceView, frozen=True, kw_only=True):
-    """As it stands for the caller: `own_total` is below zero where the caller pays it, `state` null where the
-    day is not known.
+    """An invoice from the caller's point of view: `own_total` is negative if the caller pays it, `state` null
+    if the due day is unknown.
 
-    `corrects`: the provisional one that it takes back, or the final one of what went back. `lot_number`,
-    `shipped_on` and `incoterm` of its delivery, and `quantity`: how the quantity of its first line came
-    about; empty where it is of no delivery. `updated_at`: when it or another of its delivery was issued, or
-    something was said of a payment that names one, or of what books call it; null where the journal held that
-    no longer.
-    `seller_reference` is what the seller's books call it, such as the number of the invoice that it issues by
-    this one, `buyer_reference` what the buyer's do; `…_dated_on` of the document.
+    `corrects`: the provisional invoice that it credits, or the final one of returned material. `lot_number`,
+    `shipped_on` and `incoterm` are those of its delivery; `quantity`: how the quantity of its first line was
+    computed; empty without a delivery. `updated_at`: the newest time at which it or another of its delivery
+    was issued, or a payment for one or a reference was stated; null if unknown. `seller_reference` is its
+    number in the seller's books, such as that of the seller's own document, `buyer_reference` in the buyer's;
+    `…_dated_on`: date of the document.
     """
 
     market: MarketId

@@ -42,16 +42,16 @@ _NOT_BOTH: Final = Fault(
 
 
 class RestatementView(Body, frozen=True, kw_only=True):
-    """What index values that were published since add to what was settled: below zero the seller pays."""
+    """The difference by index values published later: if negative, the seller pays."""
 
     price_per_kg: SignedAmount
     amount: SignedCents
 
 
 class InvoiceRead(OwnInvoiceView, frozen=True, kw_only=True):
-    """With who its sides are, and the payments that name it, those too that were denied, withdrawn or
-    reversed. `restatement`: of a final invoice or one that restated it, what `POST
-    /v1/deliveries/{delivery}/restatements` would invoice now; null where it would be refused."""
+    """An invoice with its sides and the payments that name it, including denied, withdrawn or reversed ones.
+    `restatement`: for a final invoice or a restatement, what `POST /v1/deliveries/{delivery}/restatements`
+    would invoice now; null if it would be refused."""
 
     parties: PartiesView
     payments: tuple[PaymentView, ...]

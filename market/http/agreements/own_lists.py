@@ -33,7 +33,7 @@ FILES: Final = (
 
 
 class OwnQuery(PageQuery, frozen=True, kw_only=True):
-    """`side`: whose the caller is in them."""
+    """`side`: the caller's side."""
 
     agreement: AgreementId | None = None
     contract_year: ContractYear | None = None
@@ -50,7 +50,7 @@ class Sides(Protocol):
 
 
 class OwnSide(Struct, frozen=True, kw_only=True):
-    """Which side the caller is, and who is the other."""
+    """The caller's side, and the counterparty."""
 
     side: Side
     counterparty: OrganisationId

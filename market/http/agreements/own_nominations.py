@@ -44,8 +44,8 @@ class OwnNominationsQuery(OwnQuery, frozen=True, kw_only=True):
 
 
 class OwnNominationView(NominationView, frozen=True, kw_only=True):
-    """A nomination, whose side the caller is, and when it was said; null where the journal held that no
-    longer when instants came to be kept."""
+    """A nomination, the caller's side, and when it was made; null if unknown, since the event is older than
+    this member."""
 
     market: MarketId
     agreement: AgreementId

@@ -30,7 +30,7 @@ from market.http.wire.row_tables import Column, FileFormat
 
 
 class PaymentsQuery(PageQuery, frozen=True, kw_only=True):
-    """Days are half-open, and the payee's where it has named one."""
+    """Ranges of days are half-open; the payee's value date counts if it stated one."""
 
     status: PaymentStatus | None = None
     side: PaymentSide | None = None

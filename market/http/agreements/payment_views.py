@@ -28,8 +28,8 @@ PaymentSide = Literal["payer", "payee"]
 
 
 class PaidPart(Body, frozen=True, kw_only=True):
-    """What of a payment is for one invoice: above zero what the payer owes, below zero what is set off, as a
-    credit note is."""
+    """The part of a payment for one invoice: positive for what the payer owes, negative for what is set off,
+    such as a credit."""
 
     invoice: InvoiceId
     amount: SignedCents
@@ -42,8 +42,8 @@ PaidParts = Annotated[tuple[PaidPart, ...], Meta(min_length=1, max_length=PARTS_
 
 
 class PaymentBody(Dated, frozen=True, kw_only=True):
-    """A transfer between two: its amount, the day from which its payee has it, the reference that both banks
-    show, and the invoices that it is for. The parts add up to the amount; 0 where all is set off."""
+    """A transfer between two organisations: its amount, value date, the reference that both banks show, and
+    its invoices. The parts add up to the amount, which is 0 if all is set off."""
 
     currency: CurrencyCode
     amount: Cents
@@ -53,8 +53,8 @@ class PaymentBody(Dated, frozen=True, kw_only=True):
 
 
 class ConfirmBody(Dated, frozen=True, kw_only=True):
-    """Without parts all that was stated has come, without `value_on` on the day that was stated. An invoice
-    that is left out has got nothing."""
+    """Without parts: all that was stated was received; without `value_on`: on the stated day. An invoice that
+    is left out received nothing."""
 
     value_on: date | None = None
     parts: PaidParts | None = None
@@ -67,7 +67,7 @@ class ReasonBody(Body, frozen=True, kw_only=True):
 
 
 class PaymentPartView(Body, frozen=True, kw_only=True):
-    """`received` is null until the payee has said what came; after a reversal nothing has."""
+    """`received` is null until the payee has confirmed it, and 0 after a reversal."""
 
     invoice: InvoiceId
     agreement: AgreementId
@@ -76,12 +76,10 @@ class PaymentPartView(Body, frozen=True, kw_only=True):
 
 
 class PaymentView(Body, frozen=True, kw_only=True):
-    """A payment, and `side`, which the caller is in it. `amount` and `value_on` are as its payee says, where
-    it has; `stated_amount` and `stated_value_on` are null where the payee alone recorded it.
-
-    `stated` waits for the payee, to whom it may still come when it is `denied`. `reason`: of its newest
-    denial, withdrawal or reversal. `updated_at`: when the newest was said of it.
-    """
+    """A payment, and `side`, the caller's role in it. `amount` and `value_on` are the payee's, once it has
+    confirmed; `stated_amount` and `stated_value_on` are null if only the payee recorded it. `stated` waits
+    for the payee; a `denied` one may still arrive. `reason`: of its newest denial, withdrawal or reversal.
+    `updated_at`: time of its newest fact."""
 
     id: PaymentId
     market: MarketId

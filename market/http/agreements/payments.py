@@ -33,7 +33,7 @@ TRANSFER: Final = {
 
 
 class PaymentAccepted(Accepted, frozen=True, kw_only=True):
-    """`id` is null for a rehearsed payment; `version` is that after the step."""
+    """`id` is null after a dry run; `version` is that after the step."""
 
     id: PaymentId | None
     version: int

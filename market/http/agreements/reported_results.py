@@ -14,8 +14,8 @@ from market.rules.refusing.wording import Code
 
 
 class ReportedResult(Body, frozen=True, kw_only=True):
-    """An analyte in the dry sample: as element, or as the oxide that `reported_as` names, which is counted as
-    the element in it."""
+    """An analyte in the dry sample: as element, or as the oxide named in `reported_as`, which is converted to
+    the element."""
 
     analyte: Code
     reported_as: Code | None = None

@@ -46,7 +46,7 @@ class InvoicesQuery(ReasonedPage, frozen=True, kw_only=True):
 
 
 class InvoiceAccepted(Accepted, frozen=True, kw_only=True):
-    """The invoice as it was settled, or as a rehearsal would settle it."""
+    """The settled invoice, or in a dry run the one that would be settled."""
 
     invoice: InvoiceView
 

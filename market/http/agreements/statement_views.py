@@ -26,7 +26,7 @@ YearPrice = Annotated[str, YEAR_PRICE.meta()]
 
 
 class BalanceView(Body, frozen=True, kw_only=True):
-    """What is left of one year's deficiency or surplus, and the last contract year that may draw on it."""
+    """The rest of one year's deficiency or surplus, and the last contract year that may draw on it."""
 
     from_year: int
     through_year: int
@@ -90,17 +90,15 @@ class LedgerView(Body, frozen=True, kw_only=True):
 
 
 class YearView(Body, frozen=True, kw_only=True):
-    """A contract year, half-open; `ledger` once it was assessed. Of a year that is `broken_off` by the end of
-    the agreement none comes: what of `acq_kg` is owed is for the parties, or their courts.
+    """A contract year, half-open; `ledger` is set once it was assessed. A year `broken_off` by the end of the
+    agreement gets none: what is owed of `acq_kg` is for the parties or the courts.
 
-    `nominated_kg` is the annual nomination; make-up comes on top of it, at whatever level it was asked for.
-    `contested_kg`: of the ACQ, what rests by force majeure that the other side contests; until that is
-    settled no ledger comes, and what has to be taken is open by as much.
-    `returned_kg` is what went back of accepted deliveries. `taken_kg` is without it: as much as their
-    `quantity_kg` less `returned_kg`, and what was lost at the buyer's risk. What goes back once the year was
-    assessed leaves its `taken_kg`.
-    `invoiced` is what final invoices say: of the `unsettled_deliveries` the provisional ones stand in
-    `GET …/invoices?provisional=true`.
+    `nominated_kg` is the annual nomination; make-up is added to it, at whatever level it was nominated.
+    `contested_kg`: the part of the ACQ suspended by contested force majeure; until that is settled there is
+    no ledger, and the quantity to be taken is uncertain by this. `returned_kg`: returns of accepted
+    deliveries. `taken_kg` excludes them: the deliveries' `quantity_kg` minus `returned_kg`, plus what was
+    lost at the buyer's risk. Returns after the assessment do not change `taken_kg`. `invoiced` is by final
+    invoices: the provisional ones of `unsettled_deliveries` are in `GET …/invoices?provisional=true`.
     """
 
     year: int
@@ -143,8 +141,8 @@ class YearView(Body, frozen=True, kw_only=True):
 
 
 class UnusedView(Body, frozen=True, kw_only=True):
-    """Balances that the end of the agreement leaves: no contract year can draw on them any more. Of a term
-    that is over they have lapsed; after a termination they are for the parties, or their courts."""
+    """Balances at the end of the agreement, on which no contract year can draw any more. After the end of the
+    term they have lapsed; after a termination they are for the parties or the courts."""
 
     make_up_kg: Kilograms
     make_up: Money
@@ -162,7 +160,7 @@ class UnusedView(Body, frozen=True, kw_only=True):
 class StatementView(Body, frozen=True, kw_only=True):
     """Quantities in kg of the market's basis, money in `currency`; `years` is empty before the first.
 
-    `unused` once the agreement is over and the last year that is assessed was; null before.
+    `unused` is set once the agreement is over and its last assessable year is assessed; null before.
     """
 
     agreement: AgreementId

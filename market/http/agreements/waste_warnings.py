@@ -1,5 +1,5 @@
-"""What the sides of an agreement are told of waste: papers that the buyer lacks when they sign, and on the
-day that it leaves."""
+"""Warnings to the sides of an agreement about waste: permits that the buyer lacks at signature, and on the
+day of shipment."""
 
 from datetime import date
 from typing import Any, Final

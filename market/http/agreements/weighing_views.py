@@ -1,4 +1,4 @@
-"""The mass received, for both sides: how far it is from what left, and who says otherwise."""
+"""The mass received, for both sides: its difference from the shipped mass, and objections."""
 
 from typing import Self
 
@@ -25,7 +25,8 @@ from market.http.wire.numbers import (
 
 
 class MassObjectionView(Body, frozen=True, kw_only=True):
-    """Who says that another mass was received, and which; `against` the weighing, or a surveyor's figure."""
+    """An objection to the mass received, with the side's own figure; `against` the weighing, or a surveyor's
+    figure."""
 
     by: Side
     against: MassFigure
@@ -47,8 +48,8 @@ class MassObjectionView(Body, frozen=True, kw_only=True):
 
 
 class SettledMassView(Body, frozen=True, kw_only=True):
-    """The mass received: without `surveyor` the other side's figure, which `by` took; `by` null: the operator
-    handed in what the surveyor certified."""
+    """The mass received: without `surveyor` the other side's figure, which `by` accepted; `by` null: the
+    operator submitted the surveyor's certificate."""
 
     net_wet_t: Tonnes
     moisture_percent: Percent
@@ -73,10 +74,9 @@ class SettledMassView(Body, frozen=True, kw_only=True):
 
 
 class WeighingView(Body, frozen=True, kw_only=True):
-    """What the buyer weighed. `difference_kg` and `difference_percent`: dry mass weighed less dry mass
-    shipped, which is negative where the lot came short. `contested`: until it is settled the shipped mass
-    counts, and the lot is neither accepted nor rejected.
-    """
+    """What the buyer weighed. `difference_kg` and `difference_percent`: dry mass weighed minus dry mass
+    shipped; negative if the lot was short. `contested`: until it is settled, the shipped mass counts, and the
+    lot can be neither accepted nor rejected."""
 
     net_wet_t: Tonnes
     moisture_percent: Percent

@@ -1,4 +1,4 @@
-"""The mass of a delivery as received: weigh, object, agree, hand in what a surveyor certified."""
+"""The mass of a delivery as received: weigh, object, agree, submit a surveyor's certificate."""
 
 from datetime import date
 from typing import Final
@@ -28,7 +28,7 @@ TICKET: Final = {"title": "Weighbridge ticket 4711", "sha256": "3b" * 32, "dated
 
 
 class WeighLot(Dated, frozen=True, kw_only=True):
-    """Net mass as received, and what shows it, such as a weighbridge ticket."""
+    """Net mass as received, and its evidence, such as a weighbridge ticket."""
 
     weighed_on: date
     net_wet_t: TonnesPositive
@@ -37,7 +37,7 @@ class WeighLot(Dated, frozen=True, kw_only=True):
 
 
 class MassObjection(Body, frozen=True, kw_only=True):
-    """Which mass arrived instead, why, and what shows it."""
+    """The mass that arrived instead, the reason, and the evidence."""
 
     net_wet_t: TonnesPositive
     moisture_percent: ReceivedMoisture = None

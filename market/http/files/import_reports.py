@@ -29,7 +29,8 @@ LineKind = Literal["accepted", "warning", "fault"]
 
 
 class ReportRow(Body, frozen=True, kw_only=True):
-    """`code` is `accepted`, `acceptable`, or what is wrong or unusual; `column` is empty of a whole row."""
+    """`code` is `accepted`, `acceptable`, or the code of an error or warning; `column` is empty for a whole
+    row."""
 
     row: int
     column: str

@@ -1,4 +1,4 @@
-"""The CRMA monitor: shares of consumption by stage and country, and where a company's suppliers got it."""
+"""The CRMA monitor: shares of consumption by stage and country, and a company's supplier map."""
 
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime, timedelta
@@ -68,7 +68,7 @@ MAPPED_LOTS_MAX: Final = 500
 
 
 class PeriodQuery(Struct, frozen=True, kw_only=True):
-    """Quarters, the first day of each; without `since` a year, without `until` to the end of this quarter."""
+    """Quarters, by their first days; without `since` one year, without `until` to the end of this quarter."""
 
     market: MarketId | None = None
     since: date | None = None
@@ -80,8 +80,7 @@ class PeriodQuery(Struct, frozen=True, kw_only=True):
 
 
 class SharesQuery(PeriodQuery, frozen=True, kw_only=True):
-    """`counted`: one state of trades; of several the same material would be counted twice, but for `taken`,
-    which has each once."""
+    """`counted`: one state of trades, since several would count material twice; `taken` counts each once."""
 
     of: Annotated[
         Literal["own", "union"], Meta(description="One's own purchases, or consumption in the Union.")

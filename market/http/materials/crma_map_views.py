@@ -41,11 +41,11 @@ ANSWERS: Final[dict[bool, tuple[Kind, Kind]]] = {
 class MappedView(Body, frozen=True, kw_only=True):
     """A part of an element of a lot. `country` null with `did_not_answer`: a legal state.
 
-    `source` says where the answer stands, `reference` in which passport, order, delivery or declaration.
-    `corrected`: the passport was, since the lot was taken. `before`: a step before the last of its stage, of
-    a lot of this form, the first in its country; its mass stands beside that of the last steps. `supplier`
-    null: it was bought elsewhere; then `supplier_name` is what the declaration says, if it names anybody, and
-    `document` what it rests on.
+    `source` says what the answer is based on, `reference` which passport, order, delivery or declaration.
+    `corrected`: the passport was corrected after the lot was taken. `before`: an earlier step of its stage,
+    of a lot of this form, the first in its country; its mass is in addition to that of the last steps.
+    `supplier` null: it was bought elsewhere; then `supplier_name` is the declared one, if any, and `document`
+    the evidence.
     """
 
     supplier: OrganisationId | None
@@ -88,7 +88,8 @@ class MappedView(Body, frozen=True, kw_only=True):
 
 
 class SupplierMapView(PeriodView, frozen=True, kw_only=True):
-    """`corrected_passports`: on which answers rest, and which were corrected since their lot was taken."""
+    """`corrected_passports`: passports on which answers are based and that were corrected after their lot was
+    taken."""
 
     corrected_passports: int
     stages: tuple[MappedView, ...]

@@ -32,8 +32,7 @@ class CountryView(Body, frozen=True, kw_only=True):
 
 
 class DeclaredPartView(Body, frozen=True, kw_only=True):
-    """Per cent of all consumption that were declared, not traded here: in the Union, in third countries, and
-    where nobody says."""
+    """Per cent of all consumption from declared volumes: in the Union, in third countries, and unknown."""
 
     union_percent: Percent
     third_countries_percent: Percent
@@ -49,8 +48,8 @@ class DeclaredPartView(Body, frozen=True, kw_only=True):
 
 
 class OpenView(Body, frozen=True, kw_only=True):
-    """Of all consumption, what a supplier says nothing of, and what it tells some steps of alone. `supplier`
-    null: of volumes that were declared, not traded here."""
+    """Parts of all consumption that one supplier leaves open: undeclared, or with only some steps stated.
+    `supplier` null: volumes that were declared, not traded here."""
 
     supplier: OrganisationId | None
     supplier_name: str | None
@@ -68,17 +67,17 @@ class OpenView(Body, frozen=True, kw_only=True):
 
 
 class StageView(Body, frozen=True, kw_only=True):
-    """`undeclared_percent`: where nobody says in which country; for recycling, what nobody claims. Of lots
-    whose passport tells every step of a stage a country has what went through any step there, so that
-    `countries` may overlap, and the Union what went through none elsewhere; `untold_percent`: steps are told,
-    and there may be others.
+    """`undeclared_percent`: the country is unknown; for recycling, nothing is claimed. For lots whose
+    passport states every step of a stage, a country counts what went through any step there, so `countries`
+    may overlap, and the Union counts what went through no step elsewhere; `untold_percent`: some steps are
+    stated, and there may be others.
 
-    `undetermined`: what is undeclared or untold decides; `open_of` says whose it is, the ten with most of it.
-    Were all of it the Union's, its share would be `benchmark_reach_percent`; were all of it one third
-    country's, that country's would be `ceiling_reach_percent`. Both are null of what is determined. A country
-    recycled at most what the origin says of it, and all together what a passport claims of the element, or an
-    order of its market's elements. Shares are of all consumption; `of_declared`: what declared volumes have
-    in them, trades have the rest.
+    `undetermined`: the result depends on what is undeclared or untold; `open_of` names the ten suppliers with
+    most of it. If all of it were the Union's, its share would be `benchmark_reach_percent`; if all of it were
+    one third country's, that country's share would be `ceiling_reach_percent`. Both are null where the result
+    is determined. A country's recycled part is at most what the origin states, and all together what a
+    passport claims of the element, or an order of its market's elements. Shares are of all consumption;
+    `of_declared`: the part of declared volumes; the rest is from trades.
     """
 
     stage: OriginStage
@@ -123,10 +122,10 @@ class StageView(Body, frozen=True, kw_only=True):
 
 
 class ElementView(Body, frozen=True, kw_only=True):
-    """`documented_percent` of the consumption has a passport; of the rest orders, contracts or declarations
-    tell. Consumption is what was traded and what was declared as bought elsewhere, without `resold_kg`, which
-    a magnet producer sold on in the period; no stages where that is all. `corrected_kg` of the consumption
-    rests on passports that were corrected since the lot was taken."""
+    """`documented_percent` of the consumption has a passport; the rest is from orders, contracts or
+    declarations. Consumption is what was traded and what was declared as bought elsewhere, without
+    `resold_kg`, which a magnet producer sold on in the period; no stages where that is all. `corrected_kg` of
+    the consumption is based on passports that were corrected after the lot was taken."""
 
     element: str
     consumption_kg: SumKg
@@ -158,8 +157,8 @@ class ReusedElementView(Body, frozen=True, kw_only=True):
 
 
 class ReusedView(Body, frozen=True, kw_only=True):
-    """Whole magnets that were bought to be used again: no consumption of raw material. `goods_kg` is their
-    mass; `unstated`: the buyer has named no route."""
+    """Whole magnets bought for reuse, which is no consumption of raw material. `goods_kg` is their mass;
+    `unstated`: the buyer has named no route."""
 
     route: Reuse
     goods_kg: SumKg
@@ -178,8 +177,8 @@ class ReusedView(Body, frozen=True, kw_only=True):
 
 
 class CoverView(Body, frozen=True, kw_only=True):
-    """Stocks as days of net imports of the period (Article 23); null where no more came in than went out.
-    Net imports are those of trades and of declared volumes."""
+    """Stocks as days of net imports of the period (Article 23); null if imports do not exceed exports. Net
+    imports are those of trades and of declared volumes."""
 
     element: str
     stock_kg: SumKg
@@ -201,12 +200,12 @@ class CoverView(Body, frozen=True, kw_only=True):
 
 
 class PeriodView(Body, frozen=True, kw_only=True):
-    """`organisation` null: consumption of the Union; `market` null: of all markets. `until` is not in;
+    """`organisation` null: consumption of the Union; `market` null: of all markets. `until` is exclusive;
     `period_over` false: the figures are those so far. `rules_as_of`: the day whose dated rules apply.
 
     `as_of`: when this was read; `as_of_positions`: the newest position of each lane of the record's streams
-    that is in it, for operators and auditors; how fast a lane grows tells how much others do. Two
-    answers that differ in these alone have one entity tag.
+    that is in it, for operators and auditors; how fast a lane grows tells how much others do. Two answers
+    that differ in these alone have one entity tag.
     """
 
     organisation: OrganisationId | None
@@ -279,7 +278,8 @@ class BandedElementView(Body, frozen=True, kw_only=True):
 
 
 class BandedSharesView(PeriodView, frozen=True, kw_only=True, tag_field="shown", tag="banded"):
-    """What everybody may see: bands of trades, of elements that a crowd stands behind; `bands` are steps of
-    10 %. Declared volumes are not in: whoever could change one at will would find the edges of a band."""
+    """What everybody may see: bands of trades, for elements with enough groups of companies; `bands` are
+    steps of 10 %. Declared volumes are not included: they can be changed at will, and could be used to find
+    the edges of a band."""
 
     bands: tuple[BandedElementView, ...]

@@ -1,4 +1,4 @@
-"""Volumes that were not traded here: declare, correct, withdraw; read them, and what was said of each."""
+"""Declared volumes: declare, correct, withdraw; read them and their history."""
 
 from datetime import date
 from functools import partial
@@ -165,7 +165,7 @@ class VolumeDocument(Dated, frozen=True, kw_only=True):
 
 
 class DeclaredVolumeView(VolumeDocument, frozen=True, kw_only=True):
-    """As it stands now: with its corrections. `stated_by`: the event that a correction refers to."""
+    """The current view, with corrections. `stated_by`: the event to which a correction has to refer."""
 
     id: DeclaredVolumeId
     organisation: OrganisationId
@@ -190,7 +190,7 @@ class DeclaredVolumeView(VolumeDocument, frozen=True, kw_only=True):
 
 
 class VolumeStepView(Body, frozen=True, kw_only=True):
-    """What was said of a volume, in order; `terms` null: it was withdrawn."""
+    """One statement about a volume; `terms` null: it was withdrawn."""
 
     version: int
     event: EventId
@@ -227,7 +227,7 @@ class VolumeAccepted(Accepted, frozen=True, kw_only=True):
 
 
 class VolumeCorrection(Body, frozen=True, kw_only=True):
-    """`corrects`: the event that stated what stands; `terms`: the whole of it, as it should have been."""
+    """`corrects`: the event that made the current statement; `terms`: complete, as they should have been."""
 
     corrects: EventId
     reason: LongText
@@ -235,7 +235,7 @@ class VolumeCorrection(Body, frozen=True, kw_only=True):
 
 
 class VolumeWithdrawal(Body, frozen=True, kw_only=True):
-    """Why nothing of it counts any more."""
+    """Why it no longer counts."""
 
     reason: LongText
 

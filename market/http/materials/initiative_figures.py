@@ -156,8 +156,8 @@ class RouteView(Body, frozen=True, kw_only=True):
 
 
 class FiguresView(Body, frozen=True, kw_only=True):
-    """One quarter as it was stated; it never changes. What too few stand behind is not there, and is not told
-    from what there was none of."""
+    """One quarter as it was stated; it never changes. Figures with too few groups of companies are left out,
+    just like zero."""
 
     initiative: InitiativeCode
     since: date

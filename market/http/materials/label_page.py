@@ -1,6 +1,6 @@
 """A label of magnets as a page for the browser of whoever scans the data carrier of a product.
 
-It shows what the label's JSON shows, in the order in which a dismantler asks, and loads nothing.
+It shows the same as the label's JSON, in the order in which a dismantler needs it, and loads nothing.
 """
 
 from collections.abc import Iterable, Sequence

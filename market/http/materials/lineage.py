@@ -59,10 +59,8 @@ class LineageQuery(Struct, frozen=True, kw_only=True):
 
 
 class NodeView(Body, frozen=True, kw_only=True):
-    """`depth`: transformations away; `transformation` made the lot, null where no passport went into it.
-
-    `owner` is null where this reader is not told it.
-    """
+    """`depth`: number of transformations away; `transformation` made the lot, null if no passport went into
+    it. `owner` is null if the reader may not see it."""
 
     passport: PassportId
     depth: int
@@ -90,10 +88,8 @@ class NodeView(Body, frozen=True, kw_only=True):
 
 
 class ShareView(Body, frozen=True, kw_only=True):
-    """How much of the element comes of `passport`; null: of lots that are not shown to this reader.
-
-    `further`: what that was made of in its turn was not followed. Shares of an element add up to 100 %.
-    """
+    """How much of the element comes from `passport`; null: from lots that the reader may not see. `further`:
+    its own inputs were not traced. Shares of an element add up to 100 %."""
 
     element: str
     passport: PassportId | None
@@ -111,8 +107,8 @@ class ShareView(Body, frozen=True, kw_only=True):
 
 
 class DocumentView(Body, frozen=True, kw_only=True):
-    """What was named for a claim of this lot or of one before it. The document stays with its owner: one that
-    is handed over is checked by its hash. `title` is null of lots that are not shown to this reader."""
+    """A document for a claim of this lot or of an earlier one. The document stays with its owner; a copy can
+    be checked by its hash. `title` is null for lots that the reader may not see."""
 
     supports: ClaimSupported
     sha256: str

@@ -1,4 +1,4 @@
-"""What a passport states, in the units of the door: every value converts exactly, inwards and back."""
+"""The content of a passport in the API's units: every value converts exactly in both directions."""
 
 from typing import Annotated, Self
 
@@ -111,7 +111,7 @@ class ClaimEvidence(Body, frozen=True, kw_only=True):
 
 
 class PassportCertificate(Body, frozen=True, kw_only=True):
-    """Of the material; of a site where `facility` is named."""
+    """A certificate of the material, or of a site if `facility` is named."""
 
     scheme: Code
     reference: Text
@@ -146,10 +146,10 @@ class PassportCertificate(Body, frozen=True, kw_only=True):
 
 
 class Magnet(Body, frozen=True, kw_only=True):
-    """`pieces` magnets alike, each of `mass_g`.
+    """`pieces` identical magnets, each of `mass_g`.
 
-    `coatings`, `glues` and `additives` as Article 28 asks for them: an empty list says nothing of them, and
-    the label names it as unstated; where there are none, state `none`.
+    `coatings`, `glues` and `additives` as Article 28 requires: an empty list means not stated, and the label
+    lists it as unstated; if there are none, state `none`.
     """
 
     type: MagnetType
@@ -195,7 +195,8 @@ class RemovalStep(Body, frozen=True, kw_only=True):
 
 
 class MagnetRecord(Body, frozen=True, kw_only=True):
-    """CRMA Article 28. Responsible is who issues the label, in the role stated, never a natural person.
+    """CRMA Article 28. The responsible organisation is the issuer of the label, in the stated role, never a
+    natural person.
 
     The data carrier leads to an `https://` address or a GS1 Digital Link.
     """
@@ -235,7 +236,7 @@ class MagnetRecord(Body, frozen=True, kw_only=True):
 
 
 class LotTerms(Body, frozen=True, kw_only=True):
-    """What is stated of a lot, whether it was there before or was made of others."""
+    """The statements about a lot, whether it existed before or was made from others."""
 
     lot_number: Code
     form: ProductForm
@@ -253,10 +254,12 @@ class LotTerms(Body, frozen=True, kw_only=True):
 
 
 class PassportTerms(LotTerms, frozen=True, kw_only=True):
-    """`recycled` is claimed of this material by its custody model; `booked` was bought apart from any.
+    """`recycled` is claimed for this material by its custody model; `booked` was bought separately from any
+    material.
 
-    `origin` names the last step of a stage alone, `paths` also those before it: of a made lot they follow
-    from its inputs; of another its issuer may state them, and where it does not, its origin is all of them.
+    `origin` names only the last step of a stage, `paths` also the earlier ones: for a lot made by a
+    transformation they follow from its inputs; for another lot its issuer may state them, otherwise its
+    origin names all steps.
     """
 
     facility: FacilityId

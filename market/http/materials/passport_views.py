@@ -48,7 +48,7 @@ StepKind = Literal["issued", "transferred", "acknowledged", "drawn", "corrected"
 
 
 class NoteView(Body, frozen=True, kw_only=True):
-    """What who issued a passport says of it that no correction can change."""
+    """A note by the issuer of a passport, where a correction is not possible."""
 
     event: EventId
     at: Instant
@@ -100,13 +100,13 @@ class JourneyView(Body, frozen=True, kw_only=True):
 class PassportView(Body, frozen=True, kw_only=True):
     """A passport as it stands, corrections applied. Null is what this `tier` of reader is not shown.
 
-    `stated_by` is the event that stated the content: a correction refers to it. `facilities` names those of
-    the issuer that the content names, for who is told the issuer. `awaited`: who got title or goods outside a
-    delivery, and has neither acknowledged that nor made anything of the lot: in its stock it does not count.
-    `proposed`: the event of a correction that waits for the owner's word, with its content in the history.
-    `short_wet_t`: what deliveries did not bring of the lot, as moist as its content says; it is nobody's.
-    `footprint_expired`: the footprint of the content was valid until a day that is over; null without one.
-    `journeys`: deliveries that name it, of the reader's own the newest 100 in their order; null in a list.
+    `stated_by` is the event that stated the content, to which a correction has to refer. `facilities`: the
+    issuer's facilities named in the content, for readers who may see the issuer. `awaited`: who got title or
+    goods outside a delivery, and has neither acknowledged it nor used the lot, so that it does not count as
+    its stock. `proposed`: the event of a correction that waits for the owner's acknowledgement; its content
+    is in the history. `short_wet_t`: what deliveries did not bring of the lot, at the moisture of its
+    content; in nobody's stock. `footprint_expired`: whether the footprint's validity is over; null without
+    one. `journeys`: the reader's own deliveries that name it, the newest 100 in order; null in a list.
     """
 
     id: PassportId
@@ -184,9 +184,9 @@ class LabelShare(Body, frozen=True, kw_only=True):
 class LabelView(Body, frozen=True, kw_only=True):
     """What the data carrier of a product with magnets leads to (CRMA Articles 28 and 29).
 
-    Responsible is the organisation of `magnets.responsible_organisation`, as the register has it today; null
-    is what that lacks. `unstated`: what Article 28 asks for and this label does not say. `notes`: what its
-    issuer says of figures that stand.
+    The responsible organisation is `magnets.responsible_organisation`, as registered today; null: not
+    registered. `unstated`: what Article 28 requires and this label does not state. `notes`: the issuer's
+    notes about the figures.
     """
 
     id: PassportId
@@ -226,7 +226,8 @@ class LabelView(Body, frozen=True, kw_only=True):
 
 
 class StepView(Body, frozen=True, kw_only=True):
-    """One fact of a passport. `content` is what this fact stated; `stands` when no correction came after."""
+    """One fact of a passport. `content` is what this fact stated; `stands`: no later correction has replaced
+    it."""
 
     version: int
     event: EventId

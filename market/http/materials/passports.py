@@ -1,4 +1,4 @@
-"""Material passports: issue, transfer, acknowledge, correct, note, retire."""
+"""Material passports: issue, transfer, acknowledge, correct, annotate, retire."""
 
 from datetime import date
 from functools import partial
@@ -60,7 +60,7 @@ class PassportAccepted(Accepted, frozen=True, kw_only=True):
 
 
 class TransferTerms(Dated, frozen=True, kw_only=True):
-    """Title goes to `owner`, the goods to `holder`, or to the owner where none is named."""
+    """Title passes to `owner`, the goods to `holder`, or to the owner if no holder is named."""
 
     owner: OrganisationId
     holder: OrganisationId | None = None
@@ -68,7 +68,7 @@ class TransferTerms(Dated, frozen=True, kw_only=True):
 
 
 class CorrectionTerms(Body, frozen=True, kw_only=True):
-    """`corrects`: the event that stated what stands; `content`: the whole of it, as it should have been."""
+    """`corrects`: the event that made the current statement; `content`: complete, as it should have been."""
 
     corrects: EventId
     reason: LongText
@@ -76,14 +76,14 @@ class CorrectionTerms(Body, frozen=True, kw_only=True):
 
 
 class NoteTerms(Body, frozen=True, kw_only=True):
-    """What everybody shall read beside the figures."""
+    """A note that everybody reads with the figures."""
 
     note: LongText
     evidence: Annotated[tuple[Evidence, ...], Meta(max_length=8)] = ()
 
 
 class RetirementTerms(Body, frozen=True, kw_only=True):
-    """Why nothing is made of the lot any more."""
+    """Why the lot will not be used any more."""
 
     reason: RetireReason
     note: LongText | None = None

@@ -13,7 +13,7 @@ from market.http.wire.numbers import PART_PERCENT, PartPercent
 
 
 class StepTaken(Body, frozen=True, kw_only=True):
-    """A step of a stage; `form` is that of the lot whose passport named it first."""
+    """A step of a stage; `form` is the form of the lot whose passport first stated it."""
 
     country: CountryCode
     form: ProductForm
@@ -23,8 +23,8 @@ class StepTaken(Body, frozen=True, kw_only=True):
 class StagePath(Body, frozen=True, kw_only=True):
     """A part of the lot by the steps of a stage that it went through, the earliest first.
 
-    The parts of a stage add up to 100 %. `untold`: there may be steps that nobody states; a part without
-    steps that is not untold went through none.
+    The parts of a stage add up to 100 %. `untold`: there may be further steps that nobody states; a part
+    without steps and without `untold` went through none.
     """
 
     stage: OriginStage

@@ -1,4 +1,4 @@
-"""Twins of products: state one, state a further version; read them with what follows from them."""
+"""Product twins: state one or a further version; read them with figures derived from them."""
 
 from collections.abc import Iterator
 from datetime import date
@@ -89,7 +89,7 @@ class TwinMagnet(CoreMagnet, frozen=True, kw_only=True):
 
 
 class TwinStep(DisassemblyStep, frozen=True, kw_only=True):
-    """One step on the way to the magnets. `tool_class`: what it needs at least."""
+    """One disassembly step. `tool_class`: the simplest sufficient tools."""
 
     tool_class: ToolClass
 
@@ -102,10 +102,10 @@ class TwinStep(DisassemblyStep, frozen=True, kw_only=True):
 
 
 class ProductTwinDocument(Body, frozen=True, kw_only=True):
-    """One unit of a product: its magnets, the way to them, its life.
+    """One unit of a product: its magnets, disassembly steps and lifetime.
 
-    `application`: what the product is for. `passport`: of the product, where it has one; the bill then has to
-    be that of the passport's record of magnets, piece by piece.
+    `application`: the use of the product. `passport`: of the product, if it has one; the bill of magnets then
+    has to equal the passport's magnets, piece by piece.
     """
 
     name: Name

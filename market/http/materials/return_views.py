@@ -54,8 +54,8 @@ class UnitsView(Body, frozen=True, kw_only=True):
 
 
 class CountsView(Body, frozen=True, kw_only=True):
-    """Whole units, or pieces: no more than `p10` in 10 of 100 cases, at the middle of what is stated; at the
-    least of it `p10_least`, and at the most no more than `p90_most` in 90."""
+    """Whole units, or pieces: at most `p10` in 10 of 100 cases, with the middle of the stated bounds;
+    `p10_least` with the lower bounds; at most `p90_most` in 90 of 100 cases with the upper bounds."""
 
     p05: int
     p10: int

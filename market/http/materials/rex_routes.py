@@ -1,4 +1,4 @@
-"""Re-X routes that goods went: a market's quarter by route, and what went lower than it might have."""
+"""Re-X routes of traded goods: a market's quarter by route, and steps down."""
 
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
@@ -75,7 +75,7 @@ class RouteSumView(Body, frozen=True, kw_only=True):
 
 
 class BandedRouteView(Body, frozen=True, kw_only=True):
-    """At least the first figure, less than the second; pieces null where too few have told them."""
+    """At least the first figure, less than the second; pieces null if too few state them."""
 
     rex_route: RexRoute
     least_kg: SumKg

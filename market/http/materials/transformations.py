@@ -45,7 +45,7 @@ PARTS_MAX: Final = 64
 
 
 class DrawnLot(Body, frozen=True, kw_only=True):
-    """What is taken of a passport's lot; the rest of it stays where it is."""
+    """What is taken of a passport's lot; the rest stays."""
 
     passport: PassportId
     net_wet_t: TonnesPositive
@@ -59,11 +59,9 @@ class ElementLoss(Body, frozen=True, kw_only=True):
 
 
 class TransformationTerms(Dated, frozen=True, kw_only=True):
-    """Per element, outputs and losses are what the inputs carry, within `tolerance_ppm` of it.
-
-    `custody` is weakened to that of the weakest input. Mass balance states its `method` and for how many days
-    what comes in may be claimed on. Origin follows from the inputs and the facility.
-    """
+    """Per element, outputs plus losses equal the inputs, within `tolerance_ppm` of them. `custody` is reduced
+    to the weakest input's model. Mass balance states its `method` and for how many days incoming claims may
+    be used. Origin follows from the inputs and the facility."""
 
     facility: FacilityId
     stage: ValueChainStage
@@ -138,8 +136,8 @@ class ElementBalanceView(Body, frozen=True, kw_only=True):
 
 
 class TransformationView(Body, frozen=True, kw_only=True):
-    """What went in, what came out, what was lost, element by element. `owner`: who had title to the inputs,
-    and has it to what was made of them, where that is another than `organisation`."""
+    """Inputs, outputs and losses, element by element. `owner`: who had title to the inputs, and has title to
+    the outputs, if it is not `organisation`."""
 
     id: TransformationId
     organisation: OrganisationId

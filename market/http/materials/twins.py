@@ -1,4 +1,4 @@
-"""The twin of a facility: capacity, ramp, what is committed and what is free. Derived; nothing is kept."""
+"""The twin of a facility: capacity, ramp, committed and free volume. Derived, nothing is stored."""
 
 from collections.abc import Iterator
 from typing import Annotated, Final, Self
@@ -51,11 +51,9 @@ class TwinQuery(Struct, frozen=True, kw_only=True):
 
 
 class TwinQuarterView(Body, frozen=True, kw_only=True):
-    """Tonnes of product as delivered, or of the element in it. `feed_t` is what the yield asks for.
-
-    `committed_t` are live offers and lots, their open matches, and contracts; where it is above the capacity,
-    nothing is free and `exceeded_by_t` says by how much. A product without a stated capacity has neither.
-    """
+    """Tonnes of product as delivered, or of the element in it. `feed_t` is the input needed by the yield.
+    `committed_t` covers open offers and lots, their open matches, and contracts; if it is above the capacity,
+    nothing is free and `exceeded_by_t` says by how much. A product without a stated capacity has neither."""
 
     quarter: str
     nameplate_t: DecimalText | None
