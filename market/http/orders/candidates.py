@@ -1,4 +1,4 @@
-"""Who would fit an order and who would not, and why: the order's own side only, through
+"""Which counter-orders fit an order, and why others do not: only the order's own side, through
 `rules.visibility`."""
 
 from datetime import datetime
@@ -61,10 +61,10 @@ TEXTS: Final[dict[Withheld, str]] = {
 
 
 class ReasonView(Body, frozen=True, kw_only=True):
-    """Why counter-orders do not fit, as a sentence and with one's own figure, and the `policies` under which
-    one asks for it.
+    """Why counter-orders do not fit, as a sentence and with one's own figure, and the `policies` that require
+    it.
 
-    `counter_orders` is told where at least three groups of companies stand behind them.
+    `counter_orders` is shown if they come from at least three groups of companies.
     """
 
     code: str
@@ -78,7 +78,8 @@ class ReasonView(Body, frozen=True, kw_only=True):
 class WithheldView(Body, frozen=True, kw_only=True):
     """Why figures are null: a rule of the market, not a fault of the order.
 
-    `until`: the next completed round may tell; null: nothing does while the order excludes companies.
+    `until`: the next completed round may show them; null: they are never shown while the order excludes
+    companies.
     """
 
     code: Withheld
@@ -94,7 +95,7 @@ class WithheldView(Body, frozen=True, kw_only=True):
 
 
 class VerdictView(Body, frozen=True, kw_only=True):
-    """One counter-order, for auditors, and for operators: values only of what a cut has taken."""
+    """One counter-order, for auditors and operators; values only of orders that a cut has included."""
 
     counter_order: str
     reasons: tuple[str, ...]
@@ -104,18 +105,19 @@ class VerdictView(Body, frozen=True, kw_only=True):
 
 
 class CandidatesView(Body, frozen=True, kw_only=True):
-    """How an order stands.
+    """The standing of an order.
 
-    `closed`: it has left the book, has nothing left to trade, or its time is over. `resting`: it is subject
-    to confirmation, and its owner's group of companies has declined or let lapse two matches within 90 days:
-    it meets nobody until it is amended to firm, or until `firm_only_until` of the market's failings.
-    To its owner all else is of what the newest completed round found at its cut (`as_of_position`), the order
-    itself included, and stays until the next round. Of an order that this round has not taken as it stands,
-    new or amended since, `standing` is `withheld` whoever is there, and `reasons` are those that rest on the
-    order's own papers and figures alone. `eligible` is told where at least three groups of companies stand
-    behind it. `withheld` says what is not told, and until when. Operators and auditors see the market as it
-    is, with `verdicts`, and `as_of_position` is the lane position of the book. `forecast`: the order
-    itself is not there yet; `eligible_forecast`: how many of those that fit are not, told as `eligible` is.
+    `closed`: it has left the book, has nothing left to trade, or its validity is over. `resting`: it is
+    subject to confirmation, and its owner's group of companies has declined or let lapse two matches within
+    90 days: it is not eligible until it is amended to firm, or until `firm_only_until` of the market's
+    failings. For its owner, everything else is from the newest completed round at its cut (`as_of_position`),
+    including the order itself, and does not change until the next round. For an order that this round did not
+    include in its current state (new or amended since), `standing` is `withheld`, whoever would fit, and
+    `reasons` depend only on the order's own papers and figures. `eligible` is shown if at least three groups
+    of companies fit. `withheld` says what is not shown, and until when. Operators and auditors see the
+    current market, with `verdicts`; `as_of_position` is then the lane position of the book. `forecast`: the
+    order itself is forecast supply; `eligible_forecast`: how many of the eligible ones are, shown as
+    `eligible` is.
     """
 
     market: MarketId

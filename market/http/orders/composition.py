@@ -52,7 +52,7 @@ def to_fraction(ppb: int, unit: FractionUnit | UnsetType = UNSET) -> Fraction:
 
 
 class MeasuredCell(Body, frozen=True, kw_only=True, tag_field="state", tag="value"):
-    """A measured analyte: an element, or LOI, the loss on ignition of the dried sample; `reported_as` the
+    """A measured analyte: an element, or LOI (loss on ignition of the dried sample); `reported_as`: the
     element itself, or an oxide or ion of it such as Pr6O11, SiO2 or SO4."""
 
     analyte: Code
@@ -69,7 +69,7 @@ class NotDetectedCell(Body, frozen=True, kw_only=True, tag_field="state", tag="b
 
 
 class UnmeasuredCell(Body, frozen=True, kw_only=True, tag_field="state", tag="not_available"):
-    """Nobody knows; this is not zero."""
+    """Not available; this is not zero."""
 
     analyte: Code
     reported_as: Code | None = None
@@ -133,9 +133,9 @@ class Assay(Body, frozen=True, kw_only=True):
     """Who measured, and when. Activities are of Th-232 and of U-238, each alone, in becquerel per gram of the
     sample that the composition is of: dry, or as received.
 
-    1 ppm of Th is 0.00406 Bq/g, 1 ppm of natural U 0.0123 Bq/g. Limits on activities are held against these
-    members as stated, and limits on Th and U against the cells: neither stands in for the other, and what
-    is limited and not stated is missing.
+    1 ppm of Th is 0.00406 Bq/g, 1 ppm of natural U 0.0123 Bq/g. Limits on activities are compared with these
+    members as stated, and limits on Th and U with the cells: neither replaces the other, and a limited figure
+    that is not stated counts as missing.
     """
 
     laboratory: Text

@@ -1,4 +1,4 @@
-"""From what a partner states to what a market counts, in lines that a trader can check by hand."""
+"""The conversion of stated figures to a market's units, in steps that a trader can check by hand."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""Forecast supply as a request states it, and its mark wherever it shows."""
+"""Forecast supply in requests, and its mark in answers."""
 
 from typing import Annotated, Any, Final, Literal, Self
 
@@ -57,9 +57,9 @@ _NAMES: Final = {percentile: name for name, percentile in _PERCENTILES.items()}
 
 
 class ReturnInputs(Body, frozen=True, kw_only=True):
-    """As `POST /v1/forecasts/returns` takes and answers them: life and recovery as figures. `twin`: of one's
-    own, whose life and magnets these are, to the figure. In a market for whole magnets `reuse` stands instead
-    of `recovery`: a unit whose magnets are used again is not recycled."""
+    """As in `POST /v1/forecasts/returns`: lifetime and recovery as figures. `twin`: an own product twin with
+    exactly this lifetime and these magnets. In a market for whole magnets, `reuse` replaces `recovery`: a
+    unit whose magnets are reused is not recycled."""
 
     life: LifeTerms
     magnets: Annotated[tuple[BillTerms, ...], Meta(min_length=1, max_length=64)]
@@ -94,13 +94,13 @@ class ReturnInputs(Body, frozen=True, kw_only=True):
 
 
 class Forecast(Body, frozen=True, kw_only=True):
-    """The quarter in which supply is expected, and the figure of its forecast that the quantity stands for.
+    """The quarter in which supply is expected, and the forecast figure on which the quantity is based.
 
-    `return_forecast` states what it is computed from, in `returns`; the order's basis is no more than the
-    figure: at the least, middle or most of all that is stated (`quantile`), the expected amount or, where
-    `percentile` names one, what chance leaves in so many of 100 cases. `facility_ramp` rests on the ramp of
-    the order's facility: `middle` as stated, `low` a quarter late, `high` a quarter early. The order is valid
-    to the end of the quarter at most and delivers from its beginning on; without the mark it is firm.
+    `return_forecast` states its inputs in `returns`; the order's basis is at most the figure: at the lower,
+    middle or upper bounds of all inputs (`quantile`), the expected amount or, with `percentile`, the figure
+    that is not reached in that many of 100 cases. `facility_ramp` is based on the ramp of the order's
+    facility: `middle` as stated, `low` a quarter later, `high` a quarter earlier. The order is valid at most
+    to the end of the quarter and delivers from its beginning on.
     """
 
     basis: ForecastBasis
@@ -153,8 +153,8 @@ class Forecast(Body, frozen=True, kw_only=True):
 
 
 class ForecastMark(Body, frozen=True, kw_only=True):
-    """That the supply is not there yet: expected in `quarter`, as this figure of what it is forecast from.
-    `reuse_share`: that of whole magnets is as the seller states it."""
+    """Marks forecast supply: expected in `quarter`, as this figure of its forecast. `reuse_share`: it
+    contains a share of reuse that the seller states."""
 
     basis: ForecastBasis
     quarter: str

@@ -1,4 +1,5 @@
-"""What became of an order in a round, and why: to its owner its own side, in bands; to auditors the whole."""
+"""The result of an order in a round, and why: for its owner its own side, in bands; for auditors
+everything."""
 
 from functools import partial
 from typing import Annotated, Any, Final, Literal
@@ -67,10 +68,9 @@ class RemovedView(Body, frozen=True, kw_only=True):
 class LimitView(Body, frozen=True, kw_only=True):
     """What one portfolio limit of the requirement cost it per kg of basis.
 
-    `recycled_min`: how much more a kg that is wholly recycled was worth to it than one that is not.
-    `third_country_max`: the same of a kg that is not of the country at that stage. `limit_price`: by how much
-    its bids were lowered, so that what it takes together costs no more than it bids for it. `policies`: those
-    that state the limit.
+    `recycled_min`: how much more a fully recycled kg was worth to it than one that is not.
+    `third_country_max`: the same for a kg not from the country at that stage. `limit_price`: by how much its
+    bids were lowered so that all it takes costs no more than it bids. `policies`: those that state the limit.
     """
 
     limit: str
@@ -91,11 +91,11 @@ class LimitView(Body, frozen=True, kw_only=True):
 
 
 class AlternativeView(Body, frozen=True, kw_only=True):
-    """A counter-order as the round left it.
+    """A counter-order after the round.
 
-    `short_eur_per_kg`: what both sides got, above what they are worth to each other; 0 is as good as what was
-    traded. Null where the two met in no section, and for requirements with portfolio limits: these judge no
-    lot alone.
+    `short_eur_per_kg`: by how much the gains of both sides exceed the value of this pair; 0 is as good as the
+    trades made. Null if the two were in no common section, and for requirements with portfolio limits, which
+    do not judge single lots.
     """
 
     counter_order: str
@@ -110,22 +110,20 @@ class AlternativeView(Body, frozen=True, kw_only=True):
 class OrderInRoundView(Body, frozen=True, kw_only=True):
     """What became of an order in a round; kg and EUR per kg of basis.
 
-    `why` says why something of it was left: `removed` by a rule of the round, its own `portfolio` limits
-    (`removed` says which, `limits` what they cost, in whole ticks), nobody there, nobody eligible
-    (`reasons` with one's own figures), `all_dearer`: those that it did not trade with, `indivisible`: the
-    rest, its own or theirs, is less than one package or the least parcel or quantity, `all_taken`: all that
-    fit and are not dearer traded with it and have no more, or `outbid`: others paid more, or asked less, than
-    this order does. `eligible`: as far as may be told somebody fits, and fewer than three groups of companies
-    do, so prices are not told; `withheld` says so in words. `three_groups_ticks` is how far the trades
-    were that it did not get of three groups of companies, in ticks of the market; null too where these trades
-    were with one or two groups of its rivals, whose price that would be.
-    `outcome` is `absent` where the order had nothing to give at the cut, had expired, or its owner could not
-    trade, and `resting` where it was subject to confirmation by a group of companies that had declined or let
-    lapse two matches within 90 days.
-    `surplus_eur_per_kg` is what the order gained per kg; a marginal order gains nothing: it sets its own
-    price. `forecast`: supply not there yet.
-    Operators and auditors get these as the owner is told them, so that they may be read out to it, `limits`
-    exactly, and `alternatives` beside them, the nearest first, which are nobody else's.
+    `why` says why a part of it was not traded: `removed` by a rule of the round; its own `portfolio` limits
+    (`removed` says which, `limits` their cost in whole ticks); nobody there; nobody eligible (`reasons` with
+    one's own figures); `all_dearer`: all with which it did not trade are too expensive; `indivisible`: the
+    rest, its own or theirs, is less than one package, the minimum parcel or the minimum quantity;
+    `all_taken`: all that fit and are not too expensive traded with it and have no more; `outbid`: others paid
+    more, or asked less. `eligible`: somebody fits, but fewer than three groups of companies, so prices are
+    not shown; `withheld` says so in words. `three_groups_ticks` is how far its price was from trades of three
+    groups of companies that it did not get, in ticks of the market; also null if these trades were with one
+    or two rival groups, whose price it would reveal. `outcome` is `absent` if the order had nothing to trade
+    at the cut, had expired, or its owner could not trade, and `resting` if it was subject to confirmation by
+    a group of companies that had declined or let lapse two matches within 90 days. `surplus_eur_per_kg` is
+    what the order gained per kg; a marginal order gains nothing, since it sets its own price. `forecast`:
+    forecast supply. Operators and auditors get the same as the owner, so that they can tell it to the owner,
+    with exact `limits`, and in addition `alternatives`, the nearest first, which only they see.
     """
 
     market: MarketId

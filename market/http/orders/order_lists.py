@@ -36,10 +36,9 @@ class OrderQuery(PageQuery, frozen=True, kw_only=True):
 
 
 class OrderEntryView(Body, frozen=True, kw_only=True, tag_field="shown", tag="in_short"):
-    """An order in short. `price_eur_per_basis_kg` is its ask or its limit; `forecast`: of supply that is not
-    there yet.
+    """An order in short. `price_eur_per_basis_kg` is its ask or its limit; `forecast`: forecast supply.
 
-    Before a cut has taken the order, operators see only whose it is and how much: `sealed`.
+    Before a cut has included the order, operators see only its owner and quantity: `sealed`.
     """
 
     id: str

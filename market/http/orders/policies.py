@@ -49,7 +49,7 @@ EXAMPLE: Final = {
 
 
 class PolicyDocument(Body, frozen=True, kw_only=True):
-    """A version of a policy, whole. `authority`: who adopted it, in words."""
+    """A version of a policy, complete. `authority`: the name of who adopted it."""
 
     title: Text
     authority: Text | None = None

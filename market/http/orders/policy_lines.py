@@ -22,11 +22,11 @@ from market.rules.refusing.wording import Code, CountryCode
 
 
 class Portfolio(Body, frozen=True, kw_only=True):
-    """Limits over everything that a round gives the requirement: recycled share at least, share of any one
-    third country at most.
+    """Limits over everything that a round gives the requirement: minimum recycled share, maximum share of any
+    one third country.
 
-    The limit price then counts over all of it too: one lot may cost more and others less. A round that cannot
-    keep the limits gives less, or nothing; what they cost is told in the explanation of the round.
+    The limit price then also applies to the total: one lot may cost more and others less. A round that cannot
+    keep the limits gives less, or nothing; the explanation of the round shows what they cost.
     """
 
     recycled_min_percent: Percent | None = None
@@ -47,10 +47,10 @@ class Portfolio(Body, frozen=True, kw_only=True):
 
 
 class PolicyLines(Body, frozen=True, kw_only=True):
-    """What a policy asks for; it states one of them at least.
+    """The lines of a policy, at least one.
 
-    `recycled_min_percent`, `origins_excluded` and certificates are of each lot, `portfolio` of all that a
-    round gives. `strategic_project_eur_per_kg`: what a requirement adds to its bid, per basis kg, for
+    `recycled_min_percent`, `origins_excluded` and certificates apply to each lot, `portfolio` to everything
+    that a round gives. `strategic_project_eur_per_kg`: what a requirement adds to its bid, per basis kg, for
     material of a site that is a strategic project under Regulation (EU) 2024/1252.
     """
 
@@ -95,10 +95,8 @@ class NamedPolicy(Body, frozen=True, kw_only=True):
 
 
 class EffectiveLineView(Body, frozen=True, kw_only=True):
-    """A line that counts: its scheme or country, its figure, and who states it so strictly.
-
-    `own`: the requirement itself.
-    """
+    """An effective line: its scheme or country, its figure, and who states it that strictly. `own`: the
+    requirement itself."""
 
     line: LineName
     subject: str | None

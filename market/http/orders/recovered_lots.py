@@ -100,7 +100,8 @@ async def amend(call: Call[Any, DryRun]) -> Answer:
 
 
 class Grade(Body, frozen=True, kw_only=True):
-    """What an inspection found; `step_down` where the lot could now go higher than it is offered to."""
+    """The condition found by an inspection; `step_down` if it now allows a higher route than the lot is
+    offered for."""
 
     condition: ConditionGrade
     inspector: Text

@@ -1,5 +1,4 @@
-"""What a buyer requires and bids, as a request body and back: trader's units outside, the record's
-integers inside."""
+"""A requirement's terms in requests and answers: trader's units in the API, the record's integers inside."""
 
 from typing import Annotated, Literal, Self
 
@@ -43,14 +42,14 @@ RULE_SET_DEFAULT: Literal["rule-set-default"] = "rule-set-default"
 
 
 class AcceptedForm(Body, frozen=True, kw_only=True):
-    """A form the buyer takes, and what it adds to its bid for it, per basis kg."""
+    """A form that the buyer accepts, and what it adds to its bid for it, per basis kg."""
 
     form: ProductForm
     differential_eur_per_kg: SignedEurPerKg = "0.00"
 
 
 class AnalyteLimit(Body, frozen=True, kw_only=True):
-    """Least and most of an analyte as element in the dry sample."""
+    """Minimum and maximum of an analyte, as element in the dry sample."""
 
     analyte: Code
     min: Fraction | None = None
@@ -69,7 +68,7 @@ class AnalyteLimit(Body, frozen=True, kw_only=True):
 
 
 class PurityFloor(Body, frozen=True, kw_only=True):
-    """Least share of the named rare earths, as traded oxides, in TREO."""
+    """Minimum share of the named rare earths, as traded oxides, in TREO."""
 
     elements: Annotated[tuple[Code, ...], Meta(min_length=1, max_length=16)]
     min_percent: Percent
@@ -139,7 +138,7 @@ class PenaltyRule(Body, frozen=True, kw_only=True):
 
 
 class Carriage(Body, frozen=True, kw_only=True):
-    """The buyer's own cost of fetching from a country, per basis kg or per kg of product."""
+    """The buyer's own cost of transport from a country, per basis kg or per kg of product."""
 
     country: CountryCode
     per: Literal["basis", "product"]
@@ -157,8 +156,8 @@ class RexAmount(Body, frozen=True, kw_only=True):
 
 
 class Profile(Body, frozen=True, kw_only=True):
-    """What the buyer bids for sustainability: λ in EUR per t CO2e, all else per basis kg. As confidential
-    as the limit."""
+    """The buyer's bids for sustainability: λ in EUR per t CO2e, all else per basis kg. As confidential as the
+    limit."""
 
     carbon_eur_per_t: EurPerTonne = "0.00"
     post_consumer_eur_per_kg: SignedEurPerKg = "0.00"
@@ -212,14 +211,14 @@ class RequirementTerms(Body, frozen=True, kw_only=True):
     """The requirement itself. `basis_kg` counts what the market counts, per contract year when `term` is
     set.
 
-    Of what it states itself and what its `policies` state, the strictest counts, line by line.
+    Of its own lines and those of its `policies`, the strictest applies, line by line.
     `strategic_project_eur_per_kg` is what it adds to its bid for material of a seller's site that is a
-    strategic project under Regulation (EU) 2024/1252; no cap of the profile lowers it. Without a `profile` it
-    bids nothing for sustainability; `rule-set-default` bids the default amounts of whichever rule set a round
-    is cleared by. `th_max_bq_per_g` and `u_max_bq_per_g` are held against the activities that an assay
-    states, of Th-232 and U-238 alone; a figure of Th or U in the composition does not stand in for one.
-    Of `payment` a round asks `credit` alone, whose `credit_limit_eur` bounds what it gives; how a match is
-    paid its contract says.
+    strategic project under Regulation (EU) 2024/1252; the profile's maximum does not limit it. Without a
+    `profile` it bids nothing for sustainability; `rule-set-default` bids the default amounts of whichever
+    rule set a round is cleared by. `th_max_bq_per_g` and `u_max_bq_per_g` are only compared with the
+    activities of Th-232 and U-238 stated by an assay, which figures of Th or U in the composition do not
+    replace. Of `payment`, a round only uses `credit`, whose `credit_limit_eur` limits what it gives; the
+    contract says how a match is paid.
     """
 
     forms: Annotated[tuple[AcceptedForm, ...], Meta(min_length=1, max_length=16)]
@@ -312,7 +311,7 @@ class RequirementTerms(Body, frozen=True, kw_only=True):
 
     @classmethod
     def outside(cls, value: terms.RequirementTerms) -> Self:
-        """As the buyer stated it, and the policies that it named."""
+        """The terms as the buyer stated them, and the policies that it named."""
         own = own_lines(value)
         return cls(
             forms=tuple(

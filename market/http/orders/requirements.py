@@ -56,10 +56,12 @@ class PostRequirement(RequirementTerms, frozen=True, kw_only=True):
 
 
 class RequirementView(PostRequirement, frozen=True, kw_only=True, tag_field="shown", tag="whole"):
-    """A requirement as it stands, for its owner; the limit is converted once, at posting, rounded down.
+    """A requirement in its current state, for its owner; the limit was converted once, at posting, rounded
+    down.
 
-    `rank` is the lane position that gave its place in time; `held_kg` is bound by open matches, `filled_kg`
-    bought. `effective_lines`: what counts of its own lines and its policies', and where it comes from.
+    `rank` is the lane position that gives its time priority; `held_kg` is reserved by open matches,
+    `filled_kg` bought. `effective_lines`: the strictest of its own lines and its policies', with their
+    source.
     """
 
     id: RequirementId
@@ -99,7 +101,7 @@ def _effective(terms: RecordedTerms) -> tuple[EffectiveLineView, ...]:
 
 
 class RequirementAccepted(Accepted, frozen=True, kw_only=True):
-    """The order's place, and its limit as the market counts it; `id` is null after a dry run."""
+    """The accepted requirement, and its limit in the market's unit; `id` is null after a dry run."""
 
     id: RequirementId | None
     version: int | None = None

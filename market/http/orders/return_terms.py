@@ -58,8 +58,8 @@ class SpanTerms(Body, frozen=True, kw_only=True):
 
 
 class ReuseTerms(SpanTerms, frozen=True, kw_only=True):
-    """Of the units taken apart, those whose magnets can be used again as they are. Nobody publishes such a
-    share: it is stated, with its source."""
+    """Share of the disassembled units whose magnets can be reused as they are. No published figure exists: it
+    has to be stated, with its source."""
 
     source: Text
 
@@ -72,13 +72,13 @@ class ReuseTerms(SpanTerms, frozen=True, kw_only=True):
 
 
 class ElementContent(SpanTerms, frozen=True, kw_only=True):
-    """Of the magnet's mass."""
+    """Share of an element in the magnet's mass."""
 
     element: Code
 
 
 class BillTerms(Body, frozen=True, kw_only=True):
-    """`pieces` magnets alike in one unit of the product, each of `mass_g`."""
+    """`pieces` identical magnets in one unit of the product, each of `mass_g`."""
 
     pieces: Annotated[int, Meta(ge=1, le=1_000_000)]
     mass_g: Grams

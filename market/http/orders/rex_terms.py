@@ -75,7 +75,7 @@ STEP_DOWN: Final = {
 
 
 class CoreMagnet(Body, frozen=True, kw_only=True):
-    """`pieces` magnets alike in each core, each of `mass_g`."""
+    """`pieces` identical magnets in each core, each of `mass_g`."""
 
     pieces: Annotated[int, Meta(ge=1, le=10**7)]
     grade: Code
@@ -121,11 +121,11 @@ class DisassemblyStep(Body, frozen=True, kw_only=True):
 
 
 class Core(Body, frozen=True, kw_only=True):
-    """`pieces` end-of-life parts alike that hold magnets: the bill of each, and the steps in their order.
+    """`pieces` identical end-of-life parts with magnets: the bill of magnets of each, and the disassembly
+    steps in order.
 
-    The magnets of all cores together weigh no more than the lot, and no less than what it carries of the
-    market's basis. `twin`: of the product that they were made as; one core holds no more than that was made
-    with.
+    The magnets of all cores together weigh at most as much as the lot, and at least as much as the market's
+    basis in it. `twin`: the product twin that describes them; one core contains at most the twin's magnets.
     """
 
     kind: CoreKind
@@ -199,8 +199,8 @@ Dimensions = Annotated[tuple[MagnetDimension, ...], Meta(min_length=1, max_lengt
 
 
 class WholeMagnets(Body, frozen=True, kw_only=True):
-    """Magnets alike as they are sold, each of `mass_g`, by which a contract counts them; `flux_percent`: the
-    least flux of any, of that of a new one."""
+    """Identical magnets, sold whole, each of `mass_g`, by which a contract counts them; `flux_percent`: the
+    lowest remaining flux of any, as a share of a new one's."""
 
     grade: Code
     shape: MagnetShape
@@ -234,9 +234,9 @@ class WholeMagnets(Body, frozen=True, kw_only=True):
 
 
 class MagnetNeed(Body, frozen=True, kw_only=True):
-    """Whole magnets that the buyer can use again: every measured size within the accepted one; without
-    `coatings` any coating. `or_better`: besides `grades`, NdFeB grades with at least the coercivity and the
-    energy product of one of them, such as N42UH and N45SH for N42SH."""
+    """Whole magnets that the buyer can reuse: every measured size has to be within the accepted one; without
+    `coatings`, any coating. `or_better`: in addition to `grades`, NdFeB grades with at least the coercivity
+    and energy product of one of them, such as N42UH and N45SH for N42SH."""
 
     grades: Annotated[tuple[Code, ...], Meta(min_length=1, max_length=16)]
     shape: MagnetShape

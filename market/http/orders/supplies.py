@@ -72,7 +72,7 @@ class PostSupply(SupplyTerms, frozen=True, kw_only=True):
 
 
 class CountedQuarter(Body, frozen=True, kw_only=True):
-    """Tonnes of product, or of `element` in it, as they stood when the order was counted."""
+    """Tonnes of product, or of `element` in it, when the order's capacity was checked."""
 
     quarter: str
     element: Code | None
@@ -94,7 +94,8 @@ class CountedQuarter(Body, frozen=True, kw_only=True):
 
 
 class CapacityView(Body, frozen=True, kw_only=True):
-    """How the order was held against its facility; no quarters: the facility states no such capacity."""
+    """The check of the order against its facility's capacity; no quarters: the facility states no such
+    capacity."""
 
     rule: CapacityRule
     quarters: tuple[CountedQuarter, ...]
@@ -105,14 +106,14 @@ class CapacityView(Body, frozen=True, kw_only=True):
 
 
 class SupplyView(PostSupply, frozen=True, kw_only=True, tag_field="shown", tag="whole"):
-    """An offer or lot as it stands, for its owner. What is stated above is converted here: `basis_kg`,
+    """An offer or lot in its current state, for its owner, with its stated terms converted: `basis_kg`,
     `ask_eur_per_basis_kg`.
 
-    `rank` is the lane position that gave its place in time; `held_kg` is bound by open matches, `filled_kg`
-    sold. `conversion` leads from wet mass to basis and from the ask to EUR per kg of basis, line by line.
-    `capacity`: as it was counted, in a market that counts. `forecast_figure_kg`: the figure of basis that an
-    order ahead stands for, computed again from its return forecast. `steps`: all that its lot's passport told
-    of them when it was posted, where its origin does not say all.
+    `rank` is the lane position that gives its time priority; `held_kg` is reserved by open matches,
+    `filled_kg` sold. `conversion` shows each step from wet mass to basis and from the ask to EUR per kg of
+    basis. `capacity`: the capacity check, in a market that requires one. `forecast_figure_kg`: the forecast
+    figure of basis for forecast supply, computed again from its return forecast. `steps`: all steps in its
+    lot's passport at posting, if its origin does not state all.
     """
 
     id: SupplyId
@@ -158,8 +159,7 @@ class SupplyView(PostSupply, frozen=True, kw_only=True, tag_field="shown", tag="
 
 
 class SupplyAccepted(Accepted, frozen=True, kw_only=True):
-    """The order's place, and what its quantity and ask are in the market's unit; `id` is null after a dry
-    run."""
+    """The accepted order, with its quantity and ask in the market's unit; `id` is null after a dry run."""
 
     id: SupplyId | None
     version: int | None = None

@@ -1,5 +1,5 @@
-"""What a supply offer or recovered lot states, as a request body and back: trader's units outside,
-integers inside."""
+"""Terms of a supply offer or recovered lot in requests and answers: trader's units in the API, integers
+inside."""
 
 from typing import Annotated, Self
 
@@ -43,12 +43,12 @@ class SupplyTerms(Body, frozen=True, kw_only=True):
     """The material and its price. Masses are net product as delivered, per contract year when `term` is set.
 
     `ask` is converted once, at posting, to EUR per kg of the market's basis, rounded up; the quantity to
-    grams of basis, rounded down. A lot is one physical lot: its site and lot number, and its passport where
-    it has one. Whole packages trade, of bulk any quantity; `all_or_nothing` sells all that fills packages in
-    one round, to one buyer or several: where one of several declines or lets its match lapse, the others'
-    parts stay sold and the rest is open. Waste, end-of-life magnets and cores of a form that the market's
-    rule set grades name `rex_routes`, and owe a `step_down` where the condition allows a higher route.
-    `payment_terms` are words for who reads them: the contract of a spot match begins with its own.
+    grams of basis, rounded down. A lot is one physical lot: its site and lot number, and its passport if it
+    has one. Only whole packages are traded, of bulk product any quantity; `all_or_nothing` sells all whole
+    packages in one round, to one buyer or several: if one of several declines or lets its match lapse, the
+    others' parts stay sold and the rest is open again. Waste, end-of-life magnets and cores of a form that
+    the market's rule set grades have to name `rex_routes`, and a `step_down` if the condition allows a higher
+    route. `payment_terms` are only text for readers: the contract of a spot match has its own payment clause.
     """
 
     form: ProductForm

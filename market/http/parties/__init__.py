@@ -1,1 +1,1 @@
-"""Organisations, their facilities, papers and keys; initiatives."""
+"""Organisations, their facilities, certificates, licences and keys; initiatives."""

@@ -53,7 +53,7 @@ EXAMPLE: Final = {
 
 
 class RampStep(Body, frozen=True, kw_only=True):
-    """From this quarter on `share_percent` of the nameplate is made, until the next step."""
+    """From this quarter on, the facility makes `share_percent` of the nameplate, until the next step."""
 
     year: Annotated[int, Meta(ge=2000, le=2200)]
     quarter: Annotated[int, Meta(ge=1, le=4)]
@@ -63,8 +63,8 @@ class RampStep(Body, frozen=True, kw_only=True):
 class Capacity(Body, frozen=True, kw_only=True):
     """Nameplate capacity in tonnes of product per year, or of `element` contained in it.
 
-    `yield_percent`: mass made of mass fed. A facility that is a pilot or planned states a `ramp`; before its
-    first step nothing is made.
+    `yield_percent`: mass of product per mass of input. A pilot or planned facility states a `ramp`; before
+    its first step nothing is made.
     """
 
     form: ProductForm
@@ -105,8 +105,8 @@ class FacilityTerms(Body, frozen=True, kw_only=True):
     """A site: its stages in the words of the CRMA, and what else is done there; its scale, its technology
     readiness level.
 
-    A stage is told and gives no right: who holds goods for others has a site of `storage`, and so has a
-    trader for what lies in one. An origin names the first four alone.
+    A stage gives no rights: an organisation that stores goods for others has a site of `storage`, and so has
+    a trader for goods in a warehouse. An origin names only the first four stages.
     """
 
     name: Name
@@ -143,7 +143,7 @@ FacilityPatch: Any = patch_of(
 
 
 class FacilityView(FacilityTerms, frozen=True, kw_only=True):
-    """A facility as it stands; a revoked one serves no new order."""
+    """A facility in its current state; a revoked one cannot be used in new orders."""
 
     id: FacilityId
     organisation: OrganisationId

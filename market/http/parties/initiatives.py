@@ -40,9 +40,8 @@ _CODE: Final = re.compile(INITIATIVE_PATTERN)
 
 
 class InitiativeTerms(Body, frozen=True, kw_only=True):
-    """A project or alliance of organisations; `coordinator` leads it, in words. `coordinated_by`: the
-    organisation that sees who its partners are, invites and removes them.
-    """
+    """A project or alliance of organisations; `coordinator` is the name of who leads it. `coordinated_by`:
+    the organisation that lists, invites and removes its partners."""
 
     name: Name
     coordinator: Text | None = None
@@ -78,7 +77,7 @@ InitiativePatch: Any = patch_of(
 
 
 class InitiativeView(NewInitiativeTerms, frozen=True, kw_only=True):
-    """An initiative as it stands. No organisation may name a revoked one anew."""
+    """An initiative in its current state. A revoked one can no longer be added to an organisation."""
 
     version: int
     revoked: bool

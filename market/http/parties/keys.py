@@ -33,7 +33,8 @@ EXAMPLE: Final = {"label": "trading desk", "roles": ["trader"], "expires_at": "2
 
 
 class KeyTerms(Body, frozen=True, kw_only=True):
-    """Two keys with one label may live at once, so that a key can be changed without a pause."""
+    """Two keys with the same label may be valid at once, so that a key can be replaced without
+    interruption."""
 
     label: Name
     roles: Annotated[tuple[KeyRole, ...], Meta(min_length=1, max_length=6)]
@@ -41,7 +42,7 @@ class KeyTerms(Body, frozen=True, kw_only=True):
 
 
 class KeyView(Body, frozen=True, kw_only=True):
-    """A key without its secret, of which nobody holds more than a hash.
+    """A key without its secret, of which only a hash is stored.
 
     `issued_by` is the key that it was issued with, null where it was issued on the command line.
     """
@@ -71,8 +72,8 @@ class KeyView(Body, frozen=True, kw_only=True):
 
 
 class KeyAccepted(Accepted, frozen=True, kw_only=True):
-    """`token` stands in the first answer only: after a dry run it is null, and after a replay, which the
-    warning `secret_shown_before` says."""
+    """`token` is only in the first answer: it is null after a dry run, and after a replay, with the warning
+    `secret_shown_before`."""
 
     id: KeyId | None
     token: str | None = None

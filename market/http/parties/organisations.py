@@ -50,14 +50,12 @@ EXAMPLE: Final = {
 class OrganisationTerms(Body, frozen=True, kw_only=True):
     """A legal entity. `group` is its ultimate parent, itself when absent; `initiatives` it takes part in.
 
-    `roles` say what it is along the chain. They are told and searched and give no right, which keys do; the
-    CRMA monitor counts a `magnet_producer` in the Union as a consumer.
-
-    Organisations of one group never trade with each other and count as one wherever groups are counted.
-
-    `postal_address` and `electronic_contact` (an e-mail address or a link https://…) stand on the public
-    labels of magnets that it is responsible for, as Article 28 of Regulation (EU) 2024/1252 asks.
-    `register_number`: as its business register or its LEI has it; it stands in proofs of its deals.
+    `roles` state its place in the value chain. They are shown and searchable, but give no rights, which only
+    keys do; the CRMA monitor counts a `magnet_producer` in the Union as a consumer. Organisations of one
+    group never trade with each other and count as one wherever groups are counted. `postal_address` and
+    `electronic_contact` (an e-mail address or a link https://…) are shown on the public labels of magnets for
+    which it is responsible, as Article 28 of Regulation (EU) 2024/1252 requires. `register_number`: from its
+    business register, or its LEI; it is included in proofs of its deals.
     """
 
     name: Name
@@ -90,7 +88,7 @@ OrganisationPatch: Any = patch_of(
 
 
 class OrganisationView(OrganisationTerms, frozen=True, kw_only=True):
-    """An organisation as it stands; `version` is in its ETag. One that is closed changes no more."""
+    """An organisation in its current state; `version` is in its ETag. A closed one cannot change any more."""
 
     id: OrganisationId
     version: int

@@ -54,7 +54,7 @@ LICENCE_EXAMPLE: Final = {
 
 
 class Valid(Body, frozen=True, kw_only=True):
-    """Half-open: `valid_from` is in, `valid_until` is not."""
+    """Half-open: includes `valid_from`, excludes `valid_until`."""
 
     facility: FacilityId
     reference: Text
@@ -74,10 +74,10 @@ class CertificateTerms(Valid, frozen=True, kw_only=True):
 
 class LicenceTerms(Valid, frozen=True, kw_only=True):
     """A paper of one site for a waste status. `waste_treatment` is a permit to treat or store it,
-    `shipment_consent` the consent to ship it from `from_countries`, which it has to name (a permit that names
-    none: from any). `collection`, `transport` and `dealer_broker` are registrations that open no waste to a
-    site; for `radioactive_material`, which a site may be allowed to take, nothing asks. No `ewc_codes`: all.
-    `routes`: those of the waste hierarchy that a permit allows; none: any."""
+    `shipment_consent` the consent to ship it from `from_countries`, which it has to name (for a permit, none
+    means any). `collection`, `transport` and `dealer_broker` are registrations that allow a site no waste;
+    `radioactive_material`, a permission to take it, is not checked. No `ewc_codes`: all. `routes`: those of
+    the waste hierarchy that a permit allows; none: any."""
 
     kind: Annotated[Code, Meta(examples=list(LICENCE_KINDS))]
     waste_statuses: Annotated[tuple[WasteStatus, ...], Meta(min_length=1, max_length=4)]
@@ -108,8 +108,8 @@ class CertificateView(CertificateTerms, frozen=True, kw_only=True):
 
 
 class LicenceView(LicenceTerms, frozen=True, kw_only=True):
-    """`counts_as`: what markets make of it. Papers of before kinds were a closed list may have other words,
-    which count as nothing; a revoked paper counts no more."""
+    """`counts_as`: how markets treat it. Older papers may have kinds outside the closed list, which do not
+    count; a revoked paper does not count either."""
 
     id: LicenceId
     counts_as: CountsAs

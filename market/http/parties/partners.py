@@ -1,4 +1,5 @@
-"""Partners of initiatives: seen, invited and removed by who coordinates one; in and out by their own word."""
+"""Partners of initiatives: listed, invited and removed by the coordinator; they accept and leave
+themselves."""
 
 from typing import Any, Final, Self, TypeVar
 from uuid import UUID
@@ -65,7 +66,7 @@ class SiteView(Body, frozen=True, kw_only=True):
 
 
 class PartnerView(Body, frozen=True, kw_only=True):
-    """A partner and where it stands along the chain; of orders, prices and masses nothing."""
+    """A partner and its place in the value chain; nothing about orders, prices and masses."""
 
     organisation: OrganisationId
     name: str

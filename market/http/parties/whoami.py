@@ -1,4 +1,4 @@
-"""What a key says of itself: whose it is, what it may do, how long, and where."""
+"""The key in use: its organisation, roles, validity and markets."""
 
 from typing import Final, Self
 

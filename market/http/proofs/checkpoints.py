@@ -1,7 +1,7 @@
 """Checkpoints for everybody: signed heads of the lanes, cosignatures, consistency proofs.
 
-A head tells how many events a lane has, and in a quiet market one more may be the other side's sealed answer:
-shown are the heads at every 64th event.
+A head reveals how many events a lane has, and in a quiet market one more may be the other side's sealed
+answer: so only the heads at every 64th event are shown.
 """
 
 from collections.abc import Sequence
@@ -31,7 +31,7 @@ _LANE: Final = Annotated[int, Meta(ge=0, le=1_023)]
 
 class CheckpointView(Body, frozen=True, kw_only=True):
     """`note` is a C2SP signed note: origin, number of events, root; the operator's signature, then those of
-    `witnesses`, whose keys are named here and vouched for by nobody."""
+    `witnesses`, whose keys are listed here without any guarantee."""
 
     stream: Stream
     lane: int

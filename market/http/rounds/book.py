@@ -45,10 +45,10 @@ SIDES: Final[dict[OrderTopic, Literal["supply_offer", "recovered_lot", "requirem
 
 
 class BookQuery(PageQuery, frozen=True, kw_only=True):
-    """`initiative`: also orders shown to that initiative only, for its members.
+    """`initiative`: also orders visible only to that initiative, for its members.
 
-    `format`: `clearing` is the book for `lodestone clear`, for auditors whole, for operators without orders
-    that no cut has taken yet.
+    `format`: `clearing` is the book for `lodestone clear`, complete for auditors, for operators without
+    orders that no cut has included yet.
     """
 
     kind: Literal["supply_offer", "recovered_lot", "requirement"] | None = None
@@ -58,7 +58,7 @@ class BookQuery(PageQuery, frozen=True, kw_only=True):
 
 
 class KilogramBand(Body, frozen=True, kw_only=True):
-    """From `low` up to, but without, `high`."""
+    """From `low` up to, not including, `high`."""
 
     low: str
     high: str

@@ -1,4 +1,4 @@
-"""Clearings of a market: plan one on demand, give one up (operators), read rounds."""
+"""Clearings of a market: plan one on demand, abandon one (operators), read rounds."""
 
 from typing import Final, Literal, Self
 
@@ -25,7 +25,7 @@ TAG: Final = "Clearings"
 
 
 class PlanTerms(Body, frozen=True, kw_only=True):
-    """`announced_at`: when the round was announced to the members, where the market asks for notice."""
+    """`announced_at`: when the round was announced to the members, if the market requires notice."""
 
     announced_at: Instant | None = None
 
@@ -38,11 +38,11 @@ class AbandonTerms(Body, frozen=True, kw_only=True):
 class SectionView(Body, frozen=True, kw_only=True):
     """One section's totals; welfare is Σ quantity × value, in EUR.
 
-    No trades within the orders' limits are worth more than `bound_eur`; `gap_eur` is bound − welfare: what
-    the orders that were removed cost at most. `bound_without_sustainability_eur` is that bound had no buyer
-    bid for sustainability. All three are null for rounds of before there were bounds.
-    `welfare_without_sustainability_eur`, its older name, is no welfare of trades: hold it against
-    `bound_eur`, never against `welfare_eur`, which whole lots and packages lower too.
+    No trades within the orders' limits are worth more than `bound_eur`; `gap_eur` = bound − welfare is the
+    most that removed orders can have cost. `bound_without_sustainability_eur` is the bound if no buyer bid
+    for sustainability. All three are null for older rounds. `welfare_without_sustainability_eur`, its former
+    name, is not the welfare of any trades: compare it with `bound_eur`, never with `welfare_eur`, which whole
+    lots and packages also reduce.
     """
 
     section: str
@@ -85,7 +85,8 @@ class ClearingTotals(Body, frozen=True, kw_only=True):
 
 
 class ClearingView(Body, frozen=True, kw_only=True):
-    """A round. `cut` is the lane position of its plan: everything before it took part, nothing after it did.
+    """A round. `cut` is the lane position of its plan: the round includes everything before it and nothing
+    after it.
 
     `totals` is for operators and auditors; everybody gets the hashes that bind the round to its evidence.
     """

@@ -27,9 +27,9 @@ TAG: Final = "Markets"
 class FailingsView(Body, frozen=True, kw_only=True):
     """Matches that a member declined or let lapse within the last 90 days, and those of its whole group.
 
-    From two of the group on its members may post and amend firm orders only, until `firm_only_until`; where
-    the rule set has `conditional_orders_rest`, orders of theirs that are subject to confirmation meet nobody
-    until then, and may be amended to firm before.
+    From two of the group on, its members may only post and amend firm orders, until `firm_only_until`; if the
+    rule set has `conditional_orders_rest`, their orders subject to confirmation are not eligible until then,
+    but may be amended to firm.
     """
 
     organisation: OrganisationId

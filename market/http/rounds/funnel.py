@@ -37,7 +37,7 @@ class FunnelQuery(Struct, frozen=True, kw_only=True):
 
 
 class AmountView(Body, frozen=True, kw_only=True):
-    """How many matches, kg of the market's basis and EUR came so far."""
+    """Number of matches, kg of the market's basis and EUR that reached a stage."""
 
     matches: int
     quantity_kg: Annotated[str, SUM_KG.meta()]
@@ -58,7 +58,7 @@ class FunnelStageView(Body, frozen=True, kw_only=True):
 
 
 class DropOutView(Body, frozen=True, kw_only=True):
-    """What came no further than `after`, by reason."""
+    """What did not get beyond stage `after`, by reason."""
 
     after: Stage
     reason: str
@@ -66,8 +66,8 @@ class DropOutView(Body, frozen=True, kw_only=True):
 
 
 class FunnelView(Body, frozen=True, kw_only=True):
-    """A market's matches of one month. Delivered is valued at the matched price, settled is what was
-    invoiced; what is invoiced in other currencies is not in it."""
+    """A market's matches of one month. Delivered is valued at the matched price, settled is what was invoiced
+    in EUR, without other currencies."""
 
     market: MarketId
     month: date

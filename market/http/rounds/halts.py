@@ -1,4 +1,4 @@
-"""Halting a market, and going on (operators): two events of the record that everybody is shown."""
+"""Halting and resuming a market (operators): two events of the record that everybody can see."""
 
 from typing import Annotated, Any, Final
 
@@ -28,7 +28,7 @@ class Resuming(Body, frozen=True, kw_only=True):
 
 
 class StandingAccepted(Accepted, frozen=True, kw_only=True):
-    """`halted`: as the market stands after it."""
+    """`halted`: the market's state afterwards."""
 
     market: MarketId
     halted: bool

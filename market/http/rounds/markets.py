@@ -41,10 +41,10 @@ EXAMPLE: Final = {
 class MarketTerms(Body, frozen=True, kw_only=True):
     """How a market runs. Its basis says what a kilogram is: contained Nd+Pr, Dy, Tb or Sm, or whole magnets.
 
-    `clearing_interval_seconds` 0: on demand only. `tick_eur_per_kg` is the width of the price bands in which
-    the public and quotes see prices; `public_organisations_min` how many groups of companies have to stand on
-    a side before the public sees any; `quotes_per_day` how many questions a group may ask, 0: none. `umpire`
-    is the laboratory that contracts of its matches begin with; null leaves it to the parties.
+    `clearing_interval_seconds` 0: on demand only. `tick_eur_per_kg` is the width of the price bands for the
+    public and for quotes; `public_organisations_min` the number of groups of companies required on a side
+    before the public sees any of it; `quotes_per_day` how many quotes a group may ask for, 0: none. `umpire`
+    is the laboratory named in contracts of its matches; null leaves it to the parties.
     """
 
     name: Name
@@ -91,8 +91,8 @@ class HaltView(Body, frozen=True, kw_only=True):
 class MarketView(MarketTerms, frozen=True, kw_only=True):
     """A market; `open_plan` while a round is computed, `halted` while it neither takes orders nor clears.
 
-    The lane position it stands at, the time of its newest event and how many orders are open are for
-    operators and auditors: in a quiet market they would tell of the other side's sealed answer.
+    Its lane position, the time of its newest event and the number of open orders are only for operators and
+    auditors: in a quiet market they would reveal the other side's sealed answer.
     """
 
     id: MarketId

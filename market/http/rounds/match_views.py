@@ -29,7 +29,7 @@ Given = Literal["confirmed", "declined"]
 
 
 class ReferenceView(Body, frozen=True, kw_only=True):
-    """The dated reference price that a trade is shown against, as stated and per kg of basis."""
+    """The dated reference price with which a trade is compared, as stated and per kg of basis."""
 
     code: str
     price: Price
@@ -51,7 +51,7 @@ class ReferenceView(Body, frozen=True, kw_only=True):
 
 
 class Counterparty(Body, frozen=True, kw_only=True):
-    """Who stands on the other side: told when both have confirmed."""
+    """The counterparty, shown after both have confirmed."""
 
     organisation: OrganisationId
     name: str
@@ -67,12 +67,12 @@ class Ending(Body, frozen=True, kw_only=True):
 
 
 class WaterfallLineView(Body, frozen=True, kw_only=True):
-    """One line of a waterfall, per kg of basis; `inputs` in the units that their names say.
+    """One line of a waterfall, per kg of basis; `inputs` in the units that their names state.
 
-    `ask` and `limit` × exchange rate ÷ `basis_kg_per_kg` (kg of basis in a kg of what it is stated per) are
-    what the line has, asks rounded up, limits down. Of `carbon` the footprint that counts is shown in whole
-    grams, rounded up; the amount is of the exact one: of a footprint that nobody verified the benchmark less
-    `self_declared_improvement_percent` of what it is below it.
+    The amount of `ask` and `limit` is the stated price × exchange rate ÷ `basis_kg_per_kg` (kg of basis in
+    one kg of its denominator), asks rounded up, limits down. For `carbon`, the effective footprint is shown
+    in whole grams, rounded up, while the amount uses the exact one: for an unverified footprint, the
+    benchmark minus `self_declared_improvement_percent` of the improvement over it.
     """
 
     label: str
@@ -89,8 +89,7 @@ class TicketLine(Body, frozen=True, kw_only=True):
 
 
 class ExplanationView(Body, frozen=True, kw_only=True):
-    """One's own side, line by line down to the price; `surplus` is what one gains against one's own
-    figure."""
+    """One's own side, line by line down to the price; `surplus` is one's own gain."""
 
     lines: tuple[WaterfallLineView, ...]
     surplus_eur_per_kg: DecimalText
@@ -116,8 +115,8 @@ class WholeView(Body, frozen=True, kw_only=True):
 
 
 class GoodsView(Body, frozen=True, kw_only=True):
-    """What a recovered lot states beyond its material: its condition, the routes that it is offered to and
-    why no higher one, the bill of magnets of its cores with the steps to take them apart, whole magnets."""
+    """What a recovered lot states in addition to its material: condition, offered routes and why no higher
+    one, the bill of magnets and disassembly steps of its cores, whole magnets."""
 
     rex_routes: tuple[RexRoute, ...]
     condition: ConditionGrade | None
@@ -141,12 +140,12 @@ class GoodsView(Body, frozen=True, kw_only=True):
 
 
 class TermView(Body, frozen=True, kw_only=True):
-    """A match of years of deliveries: what is paid is the index and, per kg of basis, the differential.
+    """A match for deliveries over years: the price is the index plus, per kg of basis, the differential.
 
-    `plateau_year_differential_eur` is that of the match's quantity, which is a contract year's at
-    plateau. Profile, tolerance and floor: one's own, and when both have confirmed those of the contract: the
-    buyer's profile, the smaller tolerance, the seller's floor. Null, as the quotation period, where an order
-    was given others since the match.
+    `plateau_year_differential_eur` is that for the match's quantity, which is a contract year's at plateau.
+    Profile, tolerance and floor are one's own, and after both have confirmed those of the contract: the
+    buyer's profile, the smaller tolerance, the seller's floor. They are null, like the quotation period, if
+    an order was amended in them since the match.
     """
 
     index: str
@@ -178,14 +177,14 @@ class TermView(Body, frozen=True, kw_only=True):
 class MatchView(Body, frozen=True, kw_only=True):
     """A match. The price is per kg of basis; buyers pay and sellers receive `amount_eur`.
 
-    With a `term` it is one of the term section, no sale at that price: quantities and packages are of a
-    contract year at plateau, `price_eur_per_kg`, `amount_eur` and every line of the waterfall are what is
-    paid on top of the index, and it has no `reference`.
+    With a `term`, it is not a sale at that price: quantities and packages are those of a contract year at
+    plateau; `price_eur_per_kg`, `amount_eur` and every line of the waterfall are in addition to the index;
+    and it has no `reference`.
 
     A party gets `side`, `own_order`, `own_answer`, `explanation`, and after confirmation `counter_order` and
     `counterparty`; of a recovered lot its buyer then gets `goods` too. Operators and auditors get `supply`,
-    `requirement` and `whole`. `forecast`: the supply was not there yet when it was matched. Explanations
-    come from a view and may appear a moment after the match.
+    `requirement` and `whole`. `forecast`: it was forecast supply when it was matched. Explanations come from
+    a view and may appear a moment after the match.
     """
 
     id: MatchId

@@ -54,14 +54,14 @@ ReasonCode = Annotated[
 
 
 class Decline(Body, frozen=True, kw_only=True):
-    """A decline needs its reason; two declines or lapses of a group of companies in 90 days leave it firm
-    orders only, of which `warnings` tell. A lapse counts for a side that could have confirmed."""
+    """A decline needs a reason; after two declines or lapses of a group of companies in 90 days, it may only
+    trade firm orders, which `warnings` announce. A lapse counts for a side that could have confirmed."""
 
     reason: ReasonCode
 
 
 class MatchAccepted(Accepted, frozen=True, kw_only=True):
-    """`confirmed` when this answer was the last one needed and both sides stand by the match."""
+    """`confirmed`: this was the last required answer, and both sides have confirmed."""
 
     id: MatchId
     confirmed: bool

@@ -33,7 +33,7 @@ class Admission(Body, frozen=True, kw_only=True):
 
 
 class Suspension(Body, frozen=True, kw_only=True):
-    """A suspended member posts nothing and is matched with nobody; it may still withdraw."""
+    """A suspended member cannot post and is not matched; it may still withdraw orders."""
 
     reason: Annotated[Text, Meta(examples=["sanctions screening expired"])]
 

@@ -1,4 +1,5 @@
-"""Quotes: what if this order had stood in the last completed round. Answered in bands, few a day, logged."""
+"""Quotes: what an order would have got in the last completed round. Answered in bands, a few per day,
+recorded."""
 
 from typing import Any, Final, TypeAlias
 
@@ -58,13 +59,12 @@ class PriceBand(Body, frozen=True, kw_only=True):
 class QuoteAnswer(Body, frozen=True, kw_only=True):
     """How the order would have come out of `round`.
 
-    Others' prices count in whole ticks, against the asker; the own order counts as one that can be divided at
-    will, its quantity as the low edge of its band. `would_trade` is null where fewer than three groups of
-    companies fit or none, or one or two other groups compete for these, which `withheld` then says, and where
-    `present` is false: when the round was cut the asker was no member, or such an order of its would have
-    rested. `reasons` are those that keep at least
-    three groups away. `three_groups_ticks`, how far the order is from trades of three groups of companies
-    where it would have none, and `why` are as in an order's explanation.
+    Others' prices are rounded to whole ticks, to the asker's disadvantage; the own order is treated as
+    divisible, with the lower edge of its band as quantity. `would_trade` is null if fewer than three groups
+    of companies fit, or if only one or two other groups compete for them, which `withheld` then says, and if
+    `present` is false: at the cut the asker was not a member, or its order would have been resting. `reasons`
+    are those that affect at least three groups. `three_groups_ticks`, how far the order is from trades of
+    three groups of companies if it would have none, and `why` are as in an order's explanation.
     """
 
     clearing: PlanId
@@ -83,7 +83,7 @@ class QuoteAnswer(Body, frozen=True, kw_only=True):
 
 
 class QuoteAccepted(Accepted, frozen=True, kw_only=True):
-    """The question as the record holds it, and its answer; both are null after a dry run."""
+    """The recorded question and its answer; both are null after a dry run."""
 
     market: MarketId
     asked_at: Instant | None = None

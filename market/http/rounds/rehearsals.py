@@ -39,7 +39,7 @@ class TradedView(Body, frozen=True, kw_only=True):
 
 
 class PairChangeView(Body, frozen=True, kw_only=True):
-    """Two orders that trade otherwise than they did: `gained`, `lost` or `changed`; the price is per kg."""
+    """Two orders whose trade changes: `gained`, `lost` or `changed`; the price is per kg."""
 
     kind: Kind
     supply: str
@@ -85,7 +85,7 @@ class OrganisationChangeView(Body, frozen=True, kw_only=True):
 
 
 class RehearsalView(Body, frozen=True, kw_only=True):
-    """The round beside its trial. Welfare is Σ quantity × value, in EUR.
+    """The comparison of a round with its trial. Welfare is Σ quantity × value, in EUR.
 
     `pairs` and `organisations` are those that change, at most a thousand of each; the counts are of all.
     """
@@ -118,7 +118,7 @@ class RehearsalView(Body, frozen=True, kw_only=True):
 
 
 class RehearsalAccepted(Accepted, frozen=True, kw_only=True):
-    """The trial as the record holds it, and what came of it; both are null after `validate_only`."""
+    """The recorded trial and its result; both are null after `validate_only`."""
 
     rule_set_sha256: str
     tried_at: Instant | None = None

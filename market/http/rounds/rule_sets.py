@@ -59,7 +59,7 @@ EXAMPLE: Final = {
 
 
 class FootprintBenchmark(Body, frozen=True, kw_only=True):
-    """What a form's footprint is measured against, and the worst value that a seller may declare."""
+    """The benchmark for footprints of a form, and the worst value that a seller may declare."""
 
     form: ProductForm
     declared_unit: Denominator
@@ -77,26 +77,25 @@ def standard_ceilings() -> tuple[RouteCeilings, ...]:
 class RuleSetTerms(Body, frozen=True, kw_only=True):
     """Formulas, benchmarks, evidence rules and default amounts; immutable once published.
 
-    `route_ceilings`: which Re-X routes the condition of a lot allows. Left out, whole magnets and cores of
-    grade A may be reused, of B refurbished, of C repurposed, of D recycled; empty, no form is graded.
-    `capacity`: what becomes of an order that passes what its facility can make beside all it has committed.
-    Without it, and for forms that a facility states no capacity for, nothing is counted.
-    `conditional_orders_rest`: once a group of companies has declined or let lapse two matches within 90 days,
-    its orders that are subject to confirmation meet nobody until they are amended to firm or the 90 days are
-    over. `goods_agreed`: what lots state of whole magnets, cores and condition is what the contracts of their
-    matches begin with. `origins_by_stage`: of what is not recycled an origin names the mine and, but for ore,
-    concentrates and residues, the processing, of what is recycled the recycling; who leaves one out gets no
-    premium for a European origin, meets no requirement that excludes countries, and loses what is bid against
-    listed ones. `caps_by_benchmark`: a requirement's highest footprint takes only what is stated as the
-    benchmark of the form is, and nothing of a form without one.
-    `demands_agreed`: contracts of matches begin with what their buyers demanded of origins, footprint,
-    certificates and activities too, with `demands_in_full` of the least and highest recycled share, and with
-    what the benchmark of the form says that a highest footprint is of. `splitting_by_stated`: the splitting
-    limits of these contracts are a fiftieth of what the seller's order states of an element that is paid for,
-    at most 0.5 %, of what is paid for beside the basis 0.05 %, and at least 10 ppm; else those limits
-    themselves, whatever the grade. `origins_in_full`: of a lot with a passport every step of a stage counts
-    that it tells, not the last alone, for countries that are excluded, premiums, deductions and portfolios;
-    steps that nobody states may be of any country.
+    `route_ceilings`: which Re-X routes the condition of a lot allows. If omitted, whole magnets and cores of
+    grade A may be reused, of B refurbished, of C repurposed, of D recycled; if empty, no form is graded.
+    `capacity`: what happens to an order for more than its facility can make in addition to what is committed.
+    Without it, and for forms without a stated capacity, nothing is checked. `conditional_orders_rest`: after
+    a group of companies has declined or let lapse two matches within 90 days, its orders subject to
+    confirmation are not eligible until they are amended to firm or the 90 days are over. `goods_agreed`:
+    contracts of matches start with what the lots state about whole magnets, cores and condition.
+    `origins_by_stage`: for the part that is not recycled, an origin has to name extraction and, except for
+    ore, concentrates and residues, processing; for the recycled part, recycling. An order that leaves one out
+    gets no premium for European origin, fits no requirement that excludes countries, and gets the deductions
+    for listed countries. `caps_by_benchmark`: a requirement's maximum footprint accepts only footprints with
+    the scope of the form's benchmark, and none for a form without one. `demands_agreed`: contracts of matches
+    also start with the buyers' demands on origins, footprint, certificates and activities; with
+    `demands_in_full` also on minimum and maximum recycled share, and with the scope of the maximum footprint
+    from the form's benchmark. `splitting_by_stated`: the splitting limits of these contracts are a fiftieth
+    of the seller's stated figure of a paid element, at most 0.5 % (co-products: 0.05 %) and at least 10 ppm;
+    otherwise these maxima themselves, whatever the grade. `origins_in_full`: for a lot with a passport, every
+    stated step of a stage counts, not only the last one, for excluded countries, premiums, deductions and
+    portfolios; unstated steps may be in any country.
     """
 
     version: Annotated[int, Meta(ge=1, le=10**6)]
@@ -167,7 +166,7 @@ class RuleSetTerms(Body, frozen=True, kw_only=True):
 
 
 class RuleSetView(RuleSetTerms, frozen=True, kw_only=True):
-    """A published rule set: where the lane holds it, since when, and by which keys it was signed."""
+    """A published rule set: its place in the lane, its effective time, and the keys that signed it."""
 
     position: int
     published_time: Instant
@@ -340,10 +339,8 @@ class DiffQuery(Struct, frozen=True, kw_only=True):
 
 
 class ChangeView(Body, frozen=True, kw_only=True):
-    """A member of the rule set; entries of lists go by their form, scheme or route, or by their own text.
-
-    `before` and `after` as JSON texts, null where the member does not stand.
-    """
+    """A changed member of the rule set; list entries are identified by form, scheme or route, or by their own
+    text. `before` and `after` are JSON texts, null if the member is missing."""
 
     path: str
     before: str | None

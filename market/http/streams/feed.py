@@ -1,4 +1,5 @@
-"""What an organisation may see of the record, as it comes: long poll, server-sent events, a range as lines.
+"""The feed: what an organisation may see of the record, as long poll, server-sent events, or a range of
+lines.
 
 The same events as on its Kafka topic, from the same table, behind one cursor.
 """
@@ -74,8 +75,8 @@ class FeedQuery(Struct, frozen=True, kw_only=True):
 
 
 class FeedEvent(PartnerEvent, frozen=True, kw_only=True, omit_defaults=True):
-    """A CloudEvent. `stream`, `lane` and `position` tell the place of the organisation's own events in the
-    record; `cursor` goes on behind this event."""
+    """A CloudEvent. `stream`, `lane` and `position` are set for the organisation's own events: their place in
+    the record; `cursor` continues after this event."""
 
     cursor: str
 

@@ -20,7 +20,7 @@ PATH: Final = "/v1/organisations/{organisation}/stream"
 
 
 class StreamView(Body, frozen=True, kw_only=True):
-    """`topic` holds what the feed of the organisation holds, once closed up to when it was closed."""
+    """`topic` contains the same as the organisation's feed; if closed, up to that time."""
 
     organisation: OrganisationId
     topic: str

@@ -1,4 +1,4 @@
-"""How it goes with an organisation's webhooks, for whoever is called when nothing arrives."""
+"""Health of an organisation's webhooks, for operators who are asked why nothing arrives."""
 
 from typing import Final, Literal, Self
 from urllib.parse import urlsplit
@@ -27,8 +27,8 @@ LOOKED_AT_MAX: Final = 5
 
 
 class WebhookHealthView(Body, frozen=True, kw_only=True):
-    """As its owner reads it, but for the address, of which only the `host` is told. `failures` in a row since
-    `failing_since`; `last_attempt`: at what waits or one of its newest messages."""
+    """As its owner reads it, except for the URL, of which only the `host` is shown. `failures`: consecutive
+    ones since `failing_since`; `last_attempt`: at a waiting or one of the newest messages."""
 
     id: WebhookId
     organisation: OrganisationId

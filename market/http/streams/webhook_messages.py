@@ -1,4 +1,4 @@
-"""What is on its way to a webhook and what came of it; tests, and what is posted once more."""
+"""Messages to a webhook and their outcomes; tests and redeliveries."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -31,7 +31,7 @@ TESTS_PAUSE_SECONDS: Final = 5
 
 
 class Attempt(Body, frozen=True, kw_only=True):
-    """A post that ended at `at`: the status that was answered, and why it failed, if it did."""
+    """A post that ended at `at`: the answered status, and why it failed, if it did."""
 
     at: Instant
     milliseconds: int
@@ -49,8 +49,8 @@ class Attempt(Body, frozen=True, kw_only=True):
 
 
 class MessageView(Body, frozen=True, kw_only=True):
-    """`webhook_id` is the header of that name: the event's id, the same in every attempt. `attempts` are the
-    newest ones, oldest first; `next_attempt_at` of one that waits."""
+    """`webhook_id` is the header `webhook-id`: the event's id, the same in every attempt. `attempts` are the
+    newest ones, oldest first; `next_attempt_at` is set while it waits."""
 
     id: MessageId
     webhook: WebhookId
@@ -86,8 +86,8 @@ class MessageQuery(Struct, frozen=True, kw_only=True):
 
 
 class HealthView(Body, frozen=True, kw_only=True):
-    """`failures` in a row since `failing_since`; `waiting` messages; a range that is posted once more is
-    `redelivering`."""
+    """`failures`: consecutive ones since `failing_since`; `waiting`: number of messages; `redelivering`:
+    whether a range is being redelivered."""
 
     failures: int
     failing_since: Instant | None
@@ -97,8 +97,8 @@ class HealthView(Body, frozen=True, kw_only=True):
 
 
 class Redelivery(Body, frozen=True, kw_only=True):
-    """What is posted once more: behind the cursor `after`, or from the time `from` on, up to the cursor
-    `until`, or before the time `to`, or up to now."""
+    """What is redelivered: after the cursor `after` or from the time `from` on, up to the cursor `until`, or
+    before the time `to`, or up to now."""
 
     after: GivenCursor | None = None
     until: GivenCursor | None = None

@@ -69,7 +69,7 @@ Markets = Annotated[
 
 
 class WebhookBody(Body, frozen=True, kw_only=True):
-    """What the organisation may see from now on is posted to `url`, one event a request."""
+    """What the organisation may see from now on is posted to `url`, one event per request."""
 
     url: Url
     types: Types = ()
@@ -82,7 +82,7 @@ class WebhookBody(Body, frozen=True, kw_only=True):
 
 
 class WebhookPatch(Body, frozen=True, kw_only=True):
-    """What is absent stays. A webhook that is not `active` rests, and goes on later where it stopped."""
+    """Absent members stay. A webhook that is not `active` pauses, and later continues where it stopped."""
 
     url: Url | UnsetType = UNSET
     types: Types | UnsetType = UNSET
@@ -91,14 +91,14 @@ class WebhookPatch(Body, frozen=True, kw_only=True):
 
 
 class Rotation(Body, frozen=True, kw_only=True):
-    """For so long the secrets of before sign beside the new ones; 0 when somebody else knows them."""
+    """How long the old secrets still sign in addition to the new ones; 0 if they are compromised."""
 
     overlap_hours: Annotated[int, Meta(ge=0, le=OVERLAP_HOURS_MAX)] = 24
 
 
 class WebhookView(Body, frozen=True, kw_only=True):
-    """`disabled`: why it rests although nobody let it; `active: true` starts it again. `public_key` proves
-    signatures `v1a`; `previous_until`: until then the secrets before the newest sign too."""
+    """`disabled`: why it was paused automatically; `active: true` starts it again. `public_key` verifies
+    signatures `v1a`; `previous_until`: until then the previous secrets sign too."""
 
     id: WebhookId
     organisation: OrganisationId
@@ -130,9 +130,9 @@ class WebhookView(Body, frozen=True, kw_only=True):
 
 
 class WebhookAccepted(Accepted, frozen=True, kw_only=True):
-    """`secret` stands in the first answer only: after a dry run it is null, and after a replay, which the
-    warning `secret_shown_before` says. `public_key` is that of now. Of a webhook that was removed since
-    a replay has the warning `removed_since`, no key and no Location."""
+    """`secret` is only in the first answer: it is null after a dry run, and after a replay, with the warning
+    `secret_shown_before`. `public_key` is the current one. If the webhook was removed since, a replay has the
+    warning `removed_since`, no key and no Location."""
 
     id: WebhookId | None
     secret: str | None = None

@@ -1,1 +1,1 @@
-"""What every route has in common: endpoints, access, limits, problems, ids, numbers, pages, documents."""
+"""What all routes share: endpoints, access, limits, problems, ids, numbers, pages, documents."""

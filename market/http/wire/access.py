@@ -1,4 +1,4 @@
-"""Who calls: keys as the record holds them, cached ≤ 60 s, and the roles they carry."""
+"""Authentication: keys from the record, cached up to 60 s, and their roles."""
 
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
@@ -30,7 +30,7 @@ ADMINS: Final[frozenset[KeyRole]] = frozenset({"admin", "operator"})
 OWN_ADMINS: Final[frozenset[KeyRole]] = frozenset({"admin"})
 OPERATORS: Final[frozenset[KeyRole]] = frozenset({"operator"})
 READS_ONLY: Final[frozenset[KeyRole]] = frozenset({"reader"})
-"""Asks for all that its organisation may read, and gives no command."""
+"""May read everything that its organisation may read, but gives no commands."""
 READERS: Final[frozenset[KeyRole]] = frozenset(
     {"trader", "compliance", "reader", "auditor", "operator", "admin"}
 )
@@ -57,7 +57,7 @@ FindKey = Callable[[UUID], Awaitable[Credential | None]]
 
 
 class KeyRing:
-    """Verified keys of the last minute by the SHA-256 of the token; a revocation is noticed within that
+    """Keys verified in the last minute, by the SHA-256 of the token; a revocation takes effect within that
     time."""
 
     def __init__(self, find: FindKey, clock: Callable[[], datetime]) -> None:
@@ -67,10 +67,10 @@ class KeyRing:
         self._forgotten = 0
 
     async def credential(self, authorization: str | None, admit: Callable[[], None]) -> Credential:
-        """The live key of an Authorization header. DoorError `unauthenticated`, not saying which part
+        """The valid key of an Authorization header. DoorError `unauthenticated`, without saying which part
         failed.
 
-        `admit` is asked before anything is done for who is not known by a key; it may raise.
+        `admit` is called before a look-up for an unknown token; it may raise.
         """
         scheme, _, token = (authorization or "").partition(" ")
         if scheme.lower() != "bearer" or not token:
@@ -111,7 +111,7 @@ class KeyRing:
             self._verified.popitem(last=False)
 
     def forget(self, key: UUID) -> None:
-        """Drop a revoked key at once in this process; what is being read of it now is not remembered."""
+        """Drop a revoked key at once in this process; a look-up under way is not cached either."""
         self._forgotten += 1
         for digest in [digest for digest, (_, known) in self._verified.items() if known.key == key]:
             del self._verified[digest]

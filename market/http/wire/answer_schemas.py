@@ -1,7 +1,8 @@
-"""Schemas of what is answered: open, so that a member or a word that is new breaks no generated client, and
-with every member that is always written among the required ones.
+"""Schemas of answers: open, so that a new member or enum value breaks no generated client, and with every
+member that is always written among the required ones.
 
-Requests keep theirs closed, as the decoder refuses what it does not know. What both use has two schemas.
+Schemas of requests stay closed, since the decoder refuses unknown members. Types used in both have two
+schemas.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence

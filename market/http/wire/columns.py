@@ -1,7 +1,7 @@
-"""A row of a table ↔ a JSON body: each column is named by the dotted path of the member that it holds.
+"""A row of a table ↔ a JSON body: each column is named by the dotted path of its member.
 
 `composition.cells.0.analyte` is the member `analyte` of the first of the `cells`. An empty cell is an absent
-member, and an item of an array none of whose cells is filled is no item.
+member, and an array item without any filled cell is left out.
 """
 
 import re

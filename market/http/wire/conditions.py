@@ -7,7 +7,7 @@ from market.http.wire.faults import Fault
 
 IF_MATCH_PATTERN: Final = r'^"v[1-9][0-9]{0,15}(\.[0-9]{1,16})?"$(?!\n)'
 SUFFIXES: Final = 10**16
-"""So many a version may have; a change is meant for the version alone."""
+"""Number of suffixes that a version may have; changes only depend on the version."""
 LIKE: Final = '"v1.26" or "v3"'
 """Of an order and of what has no holds."""
 _ETAG: Final = re.compile(r'"v([1-9][0-9]{0,15})(\.[0-9]{1,16})?"\Z')
@@ -20,7 +20,7 @@ def etag(version: int, position: int | None = None) -> str:
 
 
 def parse_if_match(header: str | None) -> int | Fault:
-    """The version that a change is meant for. A wildcard names none, so it is refused as malformed."""
+    """The version to which a change applies. A wildcard names none, so it is refused as malformed."""
     if header is None:
         return Fault(
             code="if_match_missing",
@@ -38,7 +38,7 @@ def parse_if_match(header: str | None) -> int | Fault:
 
 
 def none_match(header: str | None, current: str) -> bool:
-    """Whether the client holds `current` already; weak comparison, as If-None-Match asks for."""
+    """Whether the client already has `current`; weak comparison, as If-None-Match requires."""
     if header is None:
         return False
     if header.strip() == "*":

@@ -1,4 +1,4 @@
-"""What the handlers work with; built once by the wiring, or by a test, and given to `create_app`."""
+"""The dependencies of the handlers; created once by the wiring, or by a test, and passed to `create_app`."""
 
 from collections.abc import Callable
 from datetime import datetime

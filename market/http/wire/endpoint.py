@@ -1,6 +1,5 @@
-"""A route declared whole: who may call it, what it takes, what it answers. `gates` checks requests by this,
-`openapi` documents it.
-"""
+"""The declaration of a route: who may call it, its input and its answers. `gates` checks requests by it,
+`openapi` documents it."""
 
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -108,7 +107,7 @@ class Answer(Struct, kw_only=True):
 
 
 class Call(Generic[B, Q]):
-    """One request that passed the gates."""
+    """One request that has passed the gates."""
 
     __slots__ = (
         "_caller",
@@ -218,5 +217,5 @@ endpoint: Final = _routing(_Typed)
 
 
 def not_found() -> DoorError:
-    """Of what does not exist, and of what is not the caller's to see: the answers are the same."""
+    """The same answer for what does not exist and for what the caller may not see."""
     return DoorError("not_found", "There is no such resource, or it is not yours to see.")

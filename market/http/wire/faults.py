@@ -1,4 +1,4 @@
-"""What is wrong with a request, in words of the trade: one fault for each place."""
+"""Faults of a request, in readable words: one per place."""
 
 import re
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The end of the feed as it grows: one look for all who follow it in this process, a short queue for each."""
+"""The growing end of the feed: one query for all followers in this process, and a short queue for each."""
 
 import asyncio
 from collections import deque
@@ -35,10 +35,8 @@ FULL: Final = (
 
 
 class Follower:
-    """What an organisation may see from now on, in a queue; one that is not emptied in time is `overrun`.
-
-    `ended`: the process stops.
-    """
+    """New lines for an organisation, in a queue; one that is not emptied in time is `overrun`. `ended`: the
+    process stops."""
 
     def __init__(self, organisation: UUID) -> None:
         self.organisation = organisation

@@ -1,7 +1,7 @@
-"""What every request passes on its way to a handler, and its answer on the way back.
+"""The gates that every request passes before its handler, and its answer afterwards.
 
-The same gates in the same order: credentials, rate, role, ids of the path, then query, headers and body
-together so that all faults are answered at once.
+Always in the same order: credentials, rate, role, ids of the path, then query, headers and body together, so
+that all their faults are answered at once.
 """
 
 from collections.abc import AsyncGenerator
@@ -77,7 +77,8 @@ async def _pass_gates(call: Call[Any, Any], declared: Endpoint) -> None:
 
 
 def admit_stranger(call: Call[Any, Any]) -> None:
-    """DoorError `too_many_requests` when the client's address has sent too much that no key answers for."""
+    """DoorError `too_many_requests` when the client's address has sent too many requests without a valid
+    key."""
     client = call.scope["client"]
     _check_rate(call, call.door.strangers, site_of(client[0] if client is not None else ""))
 

@@ -1,4 +1,4 @@
-"""Whether this process lives and may be sent requests; without credentials, and saying nothing of
+"""Whether this process is alive and ready for requests; without credentials, and without data about
 anybody."""
 
 import asyncio

@@ -1,7 +1,7 @@
-"""What the rules refuse of a posting that cannot be read whole, so that one answer lists both kinds of fault.
+"""Refusals by the rules for a body with malformed members, so that one answer lists both kinds of fault.
 
-Nothing of this runs for a request without a fault. Members that cannot be read are unread to the rules; what
-rests on them is left out.
+Only runs for requests with faults. Malformed members are marked as unread for the rules; checks that depend
+on them are left out.
 """
 
 from collections.abc import Awaitable, Callable, Sequence

@@ -1,5 +1,5 @@
-"""How much a caller may ask: GCRA per organisation, per address for who is none yet, told by the RateLimit
-fields of the draft."""
+"""Rate limits: GCRA per organisation, or per address without a valid key; shown in the RateLimit fields of
+the IETF draft."""
 
 from collections import OrderedDict
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Answering a list: from a store's page to items, sealed cursor and Link header."""
+"""Answers of lists: from a store's page to items, sealed cursor and Link header."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar

@@ -1,4 +1,4 @@
-"""Whole books for one request, never the same one twice, and files: what is dearest, few at a time."""
+"""Limits expensive work: whole books, each loaded only once at a time, and files; a few at a time."""
 
 import asyncio
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""One canonical line per request. Of what a client sent only checked ids stand in it, and an auditor's
+"""One canonical log line per request. Of the client's input it contains only checked ids, and an auditor's
 reason, which is a code: no header, body or query."""
 
 from typing import Any, Final
@@ -88,7 +88,7 @@ def write_line(lines: structlog.stdlib.BoundLogger, trace: Trace) -> None:
 
 
 def write_unhandled(trace: Trace, error: BaseException) -> None:
-    """An error that no rule foresaw, with its stack."""
+    """An unexpected error, with its stack."""
     log.error(EVENT_UNHANDLED, request_id=trace.request_id, route=trace.route, exc_info=error)
 
 

@@ -1,5 +1,4 @@
-"""Words that both sides of the desk use in request and response bodies: material, places, windows, prices,
-footprints.
+"""Types shared by request and response bodies: material, places, windows, prices, footprints.
 
 Each struct converts to the record's integers (`inside`) and back (`outside`); every value round-trips
 exactly.
@@ -52,7 +51,7 @@ class Body(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Dated(Body, frozen=True, kw_only=True):
-    """A body with days from which contracts count on, by months or years."""
+    """A body with days from which contracts count months or years."""
 
     def __post_init__(self) -> None:
         check_days(self)
@@ -76,7 +75,7 @@ def utc(value: datetime, pointer: str = "") -> datetime:
 
 
 class Window(Body, frozen=True, kw_only=True):
-    """Half-open: `start` is in, `end` is not."""
+    """Half-open: includes `start`, excludes `end`."""
 
     start: Instant
     end: Instant
@@ -124,11 +123,11 @@ class NamedPlace(Body, frozen=True, kw_only=True):
 class Price(Body, frozen=True, kw_only=True):
     """A price as its owner states it: `amount` of `currency` per kg of `per`.
 
-    `wet` and `dry` are of the material, `element` of the metal that the market counts, `oxide` of the oxides
-    of that metal alone (in a market of NdPr those of Nd and Pr, whatever else the material holds), `reo`
-    of all rare-earth oxides contained, as mixed carbonates, concentrates and residues are sold. `reo` is for
-    asks: it needs `treo_percent`, or a figure for each rare earth but Sc; limits and reference prices, which
-    state no composition, are refused with it.
+    `wet` and `dry` refer to the material, `element` to the metal that the market counts, `oxide` only to the
+    oxides of that metal (in an NdPr market those of Nd and Pr, whatever else the material contains), `reo` to
+    all rare-earth oxides contained, as for mixed carbonates, concentrates and residues. `reo` is only for
+    asks: it needs `treo_percent`, or a figure for each rare earth except Sc; limits and reference prices,
+    which state no composition, are refused with it.
     """
 
     amount: SignedAmount
@@ -146,12 +145,11 @@ class Price(Body, frozen=True, kw_only=True):
 
 
 class Packaging(Body, frozen=True, kw_only=True):
-    """`package_wet_kg` is the net product mass of one unit, and needed of all but bulk. `pieces`: how many
-    pieces alike one unit holds; a box of 100 magnets of 12.5 g is 1.25 kg, while a piece of no whole gram is
-    no unit of its own.
+    """`package_wet_kg` is the net product mass of one unit, required except for bulk. `pieces`: the number of
+    identical pieces in one unit; a box of 100 magnets of 12.5 g is 1.25 kg; a piece that is not a whole
+    number of grams cannot be a unit itself.
 
-    Product in bulk is divided at will: with the mass of a load a ticket counts loads, without one it is all
-    one load.
+    Product in bulk is divisible: with the mass of a load, a ticket counts loads; without it, all is one load.
     """
 
     unit: PackagingUnit
@@ -217,8 +215,8 @@ class OriginStep(Body, frozen=True, kw_only=True):
 
 
 class PhysicalLot(Body, frozen=True, kw_only=True):
-    """What makes tonnes the same tonnes: the passport where there is one, else site and lot number, which
-    are stated in any case."""
+    """The identity of a physical lot: its passport if there is one, else site and lot number, which are
+    always stated."""
 
     site: FacilityId
     lot_number: Code
@@ -288,7 +286,7 @@ class Footprint(Body, frozen=True, kw_only=True):
 
 
 class RecycledContent(Body, frozen=True, kw_only=True):
-    """Recycled share of the basis elements; post- and pre-consumer stay apart."""
+    """Recycled share of the basis elements; post- and pre-consumer are stated separately."""
 
     post_consumer_percent: Percent = "0"
     pre_consumer_percent: Percent = "0"
@@ -318,9 +316,9 @@ class Term(Body, frozen=True, kw_only=True):
     `profile_percent` is each contract year's share of the plateau; its length is the number of years. Orders
     trade only with those of the same `quotation_period`, over which the contract's index is read:
     `month_before_shipment` (M-1), `month_of_shipment` (M), `month_after_shipment` (M+1) or
-    `quarter_of_shipment`; others are refused, and stand only in orders from before. `floor_eur_per_kg` is
-    what index and differential come to at least: of an offer what its seller asks for, of a requirement the
-    highest that its buyer accepts, and none if it is left out.
+    `quarter_of_shipment`; others are refused, and only exist in older orders. `floor_eur_per_kg` is the
+    minimum of index plus differential: for an offer what its seller asks for, for a requirement the highest
+    that its buyer accepts; none if omitted.
     """
 
     start_year: Annotated[int, Meta(ge=2000, le=2200)]

@@ -1,4 +1,4 @@
-"""The one finite decimal of the door: a strict decimal string on the wire, an integer of a named unit inside.
+"""The API's decimals: a strict decimal string on the wire, an integer of a named unit inside.
 
 No exponent, no leading zeros, no NaN, a minus only where the kind is signed, and no silent rounding: a figure
 with more decimals than the integer unit holds is refused. The pattern of a kind carries sign, scale and

@@ -1,4 +1,4 @@
-"""Where a lot went through a stage, step by step, as it is told at every door."""
+"""The steps of a lot through a stage, as every interface shows them."""
 
 from typing import Self
 
@@ -13,8 +13,8 @@ from market.http.wire.numbers import PART_PERCENT, DecimalText
 class StepShare(Body, frozen=True, kw_only=True):
     """How much of a lot went through a step; shares overlap where it went through several.
 
-    `country` null: of so much nobody states whether there were other steps of the stage. `form` is that of
-    the lot whose passport named the step first, null of several.
+    `country` null: for this share nobody states whether there were other steps of the stage. `form` is that
+    of the lot whose passport first stated the step, null for several.
     """
 
     stage: OriginStage

@@ -26,8 +26,8 @@ CURSOR_CHARACTERS_MAX: Final = 1_000
 class Listing(Struct, Generic[T], frozen=True, kw_only=True):
     """One page. `next_cursor` is null on the last one; the Link header repeats it as an address.
 
-    `as_of` maps a market to the lane position at which the list's view stands, for traders to the newest cut
-    in it; it is empty where the list is read from the state itself.
+    `as_of` maps a market to the lane position of the list's view, for traders to the newest cut in it; empty
+    if the list is read from the state.
     """
 
     items: tuple[T, ...]

@@ -1,5 +1,5 @@
-"""Problems (RFC 9457): what a client is told of a refusal, a fault of its request, or an error. Their
-statuses stand in `statuses`."""
+"""Problems (RFC 9457): answers to refusals, faults of a request, and errors. Their statuses are in
+`statuses`."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -36,7 +36,7 @@ class Problem(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class DoorError(Exception):
-    """A problem that the door itself finds, by its code in `DOOR`."""
+    """A problem found by the HTTP layer itself, by its code in `DOOR`."""
 
     def __init__(
         self, code: str, detail: str, *, faults: Iterable[Fault] = (), headers: dict[str, str] | None = None
@@ -49,7 +49,7 @@ class DoorError(Exception):
 
 
 NOTHING_STORED: Final = "; nothing was stored"
-"""Said of a change; a request that only reads hears nothing of it."""
+"""Added for changes; not for requests that only read."""
 
 _ABBREVIATIONS: Final = {
     word.lower(): word for word in ("API", "CSV", "HTTP", "ID", "JSON", "SVG", "TREO", "URL", "XLSX")

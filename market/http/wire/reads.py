@@ -39,7 +39,8 @@ def as_caller(call: Call[Any, Any]) -> AbstractAsyncContextManager[Connection]:
 
 
 async def viewer(call: Call[Any, Any], connection: Connection, market: UUID, owner: UUID | None) -> Viewer:
-    """Who looks at something of `owner` in `market`: its own side, or an auditor or operator at all sides."""
+    """The viewer of something of `owner` in `market`: its own side, or an auditor or operator with all
+    sides."""
     caller = call.caller
     if sees_all(caller) and "auditor" in caller.roles and caller.organisation != owner:
         return AuditorViewer()
@@ -52,9 +53,10 @@ async def viewer(call: Call[Any, Any], connection: Connection, market: UUID, own
 async def as_of(
     call: Call[Any, Any], connection: Connection, market: UUID, position: int | None = None
 ) -> int:
-    """Where a market's views, or what was read at `position`, stand: traders learn the newest cut in it.
+    """The position of a market's views, or of what was read at `position`; traders only get the newest cut in
+    it.
 
-    In a quiet market a position that moves tells of the other side's sealed answer.
+    In a quiet market a moving position would reveal the other side's sealed answer.
     """
     if position is None:
         position = await views.position_of(connection, market)

@@ -1,4 +1,4 @@
-"""What an accepted command answers: where the record holds it, so that its owner can demand the proof of
+"""Receipts of accepted commands: their place in the record, so that the owner can request a proof of
 inclusion."""
 
 from collections.abc import Awaitable, Iterable, Sequence
@@ -34,7 +34,7 @@ class Receipt(Body, frozen=True, kw_only=True):
 
 
 class Warned(Body, frozen=True, kw_only=True):
-    """What was accepted but is unusual: `pointer` into the body."""
+    """A warning about something unusual that was accepted; `pointer` into the body."""
 
     code: str
     detail: str
@@ -76,7 +76,7 @@ async def unless_unread(warnings: Awaitable[tuple[Warned, ...]]) -> tuple[Warned
 
 class Accepted(Body, frozen=True, kw_only=True):
     """`receipts` in the order of the record; after a dry run none, and `would_record` names the types
-    instead. `warnings` of what was accepted all the same."""
+    instead. `warnings` about what was accepted."""
 
     receipts: tuple[Receipt, ...] = ()
     warnings: tuple[Warned, ...] = ()

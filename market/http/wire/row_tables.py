@@ -40,7 +40,8 @@ def member(name: str, *, number: bool = False) -> Column:
 def written_csv(rows: Iterable[Iterable[Any]]) -> bytes:
     """RFC 4180, UTF-8; what is not known is empty.
 
-    What a spreadsheet would take for a formula begins with an apostrophe: names are chosen by others.
+    Text that a spreadsheet would read as a formula gets an apostrophe in front, since names are chosen by
+    others.
     """
     written = StringIO(newline="")
     csv.writer(written).writerows([_harmless(cell) for cell in row] for row in rows)

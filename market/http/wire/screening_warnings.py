@@ -1,5 +1,5 @@
-"""Who is told that a sanctions screening is over: both sides of an agreement, whoever tries an order, and
-whoever admits the member. Rounds refuse such pairs by themselves."""
+"""Warnings about expired sanctions screenings: to both sides of an agreement, for dry runs of orders, and
+when a member is admitted. Rounds exclude such pairs themselves."""
 
 from datetime import datetime
 from typing import Final

@@ -1,5 +1,5 @@
-"""The server's protocol: head and body of an answer in one packet, which uvicorn writes one by one; heads
-with a bound that come in time, where uvicorn lets them grow and waits; so many connections and no more."""
+"""The server's protocol on top of uvicorn: sends head and body of an answer in one packet; limits size and
+time of request heads; limits the number of connections."""
 
 import asyncio
 from functools import partial

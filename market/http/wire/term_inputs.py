@@ -1,4 +1,4 @@
-"""Inputs of price terms as a trader reads them. The record, the feed and partner topics keep the integers."""
+"""Inputs of price terms in trader's units. The record, the feed and partner topics keep the integers."""
 
 import re
 from collections.abc import Mapping

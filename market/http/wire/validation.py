@@ -108,7 +108,7 @@ def _slowly(raw: bytes, shape: Any, error: Exception) -> Any:
 
 
 def parse_json(raw: bytes) -> Any:
-    """JSON-like, whole numbers as int. RecursionError or ValueError for what is no JSON text."""
+    """Parsed JSON, whole numbers as int. RecursionError or ValueError for invalid JSON."""
     return json.loads(
         raw.decode(), parse_int=_integer, parse_float=_whole_number, parse_constant=_Unrepresentable
     )
