@@ -27,6 +27,8 @@ class Portfolio(Body, frozen=True, kw_only=True):
 
     The limit price then also applies to the total: one lot may cost more and others less. A round that cannot
     keep the limits gives less, or nothing; the explanation of the round shows what they cost.
+    A lot counts towards a country that it names; steps that nobody states count towards none.
+    `origins_excluded` keeps lots with such steps away from the countries that it names.
     """
 
     recycled_min_percent: Percent | None = None
