@@ -15,6 +15,7 @@ from tests.conftest import Database
 from tests.http.shop import Shop
 from tests.http.test_deliveries import FIGURES, TERMS, effective, faults, lot, on, post, warnings
 from tests.market_drafts import Firm
+from tests.store.test_rebuild import compared
 
 MIGRATION = DEPLOY / "postgres" / "migrations" / "0088_what_waits_is_listed_without_the_rest.sql"
 IRON = {"analyte": "Fe", "fraction": {"unit": "ppm", "amount": "620"}}
@@ -175,6 +176,7 @@ async def test_what_waited_before_the_column_came_waits_after_it_and_nothing_els
     assert [delivery] == await waiting(shop, seller)
     await post(shop, f"{delivery}/settlement", seller)
     assert [] == await waiting(shop, seller)
+    assert (await compared(database, shop.scene)).equal
     await owner.execute("update state.delivery set invoiced = false")
     assert "UPDATE 1" == await owner.execute(mark)
     assert [] == await waiting(shop, seller)
