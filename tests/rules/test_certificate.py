@@ -8,6 +8,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from events.market_events import ClearingCompleted, ClearingEvidence, MatchStruck
+from events.market_terms import AcceptedForm
 from events.vocabulary import Packaging
 from market.rules.clearing.breaches import CertificateBroken
 from market.rules.clearing.certificate import expected_record
@@ -19,6 +20,11 @@ from tests.rules.small_rounds import posed, small_round
 from tests.rules.tampering import json_like
 
 BAGS = Packaging(unit="big_bag", package_wet_g=T)
+
+GAP = "duals/relaxed_dual_ueur_per_kg, sections/gap"
+RELAXED = "duals/0/relaxed_dual_ueur_per_kg, duals/1/relaxed_dual_ueur_per_kg"
+RELAXED_TOTAL = "duals/relaxed_dual_ueur_per_kg, sections/relaxed_bound"
+PLAIN_TOTAL = "duals/plain_dual_ueur_per_kg, sections/welfare_without_sustainability"
 
 
 def faults(of: Round, facts: Sequence[Struct]) -> list[str]:
@@ -134,6 +140,25 @@ def test_a_fill_cut_by_less_than_the_tolerance_is_no_optimum() -> None:
     assert any("dual_ueur_per_kg" in field for field in found)
 
 
+def with_a_stranger() -> tuple[Round, list[Struct]]:
+    """A lone trade, and a requirement of another form, which no offer fits."""
+    lane = Lane(rules=rule_set())
+    lane.admit(member("seller"), member("buyer"), member("other"))
+    lane.offer("seller", "offer", ask=eur(60 * EUR))
+    lane.require("buyer", "wanted", limit=eur(70 * EUR))
+    lane.require("other", "alone", limit=eur(70 * EUR), forms=(AcceptedForm(form="metal"),))
+    of, recorded = posed(lane, lane.plan())
+    return of, [draft.data for draft in recorded]
+
+
+def with_result(facts: list[Struct], **members: Any) -> list[Any]:
+    """Another result of the first section."""
+    *others, completed = facts
+    assert isinstance(completed, ClearingCompleted)
+    first, *rest = completed.sections
+    return [*others, replace(completed, sections=(replace(first, **members), *rest))]
+
+
 def removed_at_will(facts: list[Struct], reason: str) -> list[Any]:
     """As a matcher records it that leaves both orders out, consistent but for the reason."""
     return evidence_with(
@@ -188,6 +213,51 @@ def test_an_order_is_removed_for_what_its_terms_and_the_rules_have_and_nothing_e
     assert [f"duals/{place}/effective_reason" for place in refused] == [
         breach.field for breach in caught.value.breaches
     ]
+
+
+@pytest.mark.parametrize(
+    ("place", "more", "fields"),
+    [
+        (0, {"relaxed_dual_ueur_per_kg": 1}, [RELAXED_TOTAL, GAP]),
+        (1, {"relaxed_dual_ueur_per_kg": -1}, [RELAXED, RELAXED_TOTAL, GAP]),
+        (0, {"plain_dual_ueur_per_kg": 1}, [PLAIN_TOTAL]),
+        (2, {"plain_dual_ueur_per_kg": -1}, ["duals/2/plain_dual_ueur_per_kg", PLAIN_TOTAL]),
+    ],
+)
+def test_a_bound_that_its_duals_do_not_prove_is_named(
+    place: int, more: dict[str, int], fields: list[str]
+) -> None:
+    """The last is of an order that no other fits, whose dual lowers the bound and touches no edge."""
+    of, facts = with_a_stranger()
+
+    def moved(part: ClearingEvidence) -> ClearingEvidence:
+        if part.section != "spot-firm":
+            return part
+        duals = list(part.duals)
+        changed = {name: getattr(duals[place], name) + change for name, change in more.items()}
+        duals[place] = replace(duals[place], **changed)
+        return replace(part, duals=tuple(duals))
+
+    assert fields == faults(of, evidence_with(facts, moved))
+
+
+def test_a_bound_above_the_trades_is_no_bound_of_a_round_that_left_nothing_out() -> None:
+    of, facts = lone_trade()
+    looser = with_dual(facts, 0, relaxed_dual_ueur_per_kg=1)
+    bound = str(5_600_000 * (10 * EUR + 1))
+    assert [GAP] == faults(of, with_result(looser, relaxed_bound=bound, gap="5600000"))
+
+
+def test_a_round_that_needed_another_tie_break_is_not_proved_by_this_check() -> None:
+    of, facts = lone_trade()
+    assert ["sections/0/tries"] == faults(of, with_result(facts, tries=2))
+
+
+def test_evidence_of_a_section_that_the_round_does_not_list_is_named() -> None:
+    of, facts = lone_trade()
+    (part,) = (fact for fact in facts if isinstance(fact, ClearingEvidence))
+    of_another = replace(part, section="term/2030")
+    assert ["section of part 1, sections"] == faults(of, [*facts[:-1], of_another, facts[-1]])
 
 
 @pytest.mark.parametrize("rest", [[], [0], [0, 1]])
