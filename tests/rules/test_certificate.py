@@ -248,9 +248,29 @@ def test_a_bound_above_the_trades_is_no_bound_of_a_round_that_left_nothing_out()
     assert [GAP] == faults(of, with_result(looser, relaxed_bound=bound, gap="5600000"))
 
 
+@pytest.mark.parametrize("more_g", [0, 1])
+def test_what_is_cut_as_indivisible_leaves_no_package_that_fits(more_g: int) -> None:
+    """22 of 25 bags of 224 kg of basis: a cut order needs no other trade to be the best."""
+    of, facts = lone_trade()
+    grams = 22 * 224_000 + more_g
+
+    def fewer(part: ClearingEvidence) -> ClearingEvidence:
+        fall = replace(part.waterfalls[0], quantity_basis_g=grams)
+        duals = tuple(
+            replace(dual, filled_g=grams, effective_g=grams, effective_reason=INDIVISIBLE)
+            for dual in part.duals
+        )
+        return replace(part, waterfalls=(fall,), duals=duals)
+
+    rule = "whole_packages requires 3 packages more"
+    with pytest.raises(CertificateBroken, match=f"waterfalls/0/quantity_basis_g is {grams}, {rule}"):
+        expected_record(of, evidence_with(facts, fewer))
+
+
 def test_a_round_that_needed_another_tie_break_is_not_proved_by_this_check() -> None:
     of, facts = lone_trade()
-    assert ["sections/0/tries"] == faults(of, with_result(facts, tries=2))
+    with pytest.raises(CertificateBroken, match="sections/0/tries is 2, a proof without a solver requires 1"):
+        expected_record(of, with_result(facts, tries=2))
 
 
 def test_evidence_of_a_section_that_the_round_does_not_list_is_named() -> None:
