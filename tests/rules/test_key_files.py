@@ -29,7 +29,7 @@ def test_a_key_is_made_once_for_its_owner_only(path: Path) -> None:
     assert keys == read_keys(path)
     assert 0o600 == path.stat().st_mode & 0o777
     assert [path] == list(path.parent.iterdir())
-    with pytest.raises(KeyFileError, match="rotation, not replaced"):
+    with pytest.raises(KeyFileError, match="rotate` to replace a key"):
         make_keys(path, "exchange.example", Algorithm.ED25519)
     assert keys == read_keys(path)
     assert [path] == list(path.parent.iterdir())
