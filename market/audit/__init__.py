@@ -1,1 +1,1 @@
-"""Audits: everything proved from the topics alone, and the files by which partners prove what is theirs."""
+"""Audits: everything proved from the topics alone, and the proof files of partners."""

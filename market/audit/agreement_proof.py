@@ -1,8 +1,8 @@
-"""The file by which a party proves its agreement to somebody without an account, and its check: no
-connection, no operator's word, pure.
+"""The file with which a party proves its agreement to somebody without an account, and its check: offline,
+without trust in the operator, pure.
 
-It holds the events of which the agreement is made, its invoices and its ledgers, each with its path to one
-signed head. What was left out of a file cannot be seen from it, so that nothing is said of what is not there.
+It contains the events of the agreement, its invoices and its ledgers, each with its path to one signed head.
+Omissions cannot be detected, so the check states nothing about what is not in the file.
 """
 
 from collections.abc import Iterable, Sequence
@@ -94,9 +94,9 @@ class ProvenInvoice(Struct, frozen=True, kw_only=True):
 
 
 class AgreementVerdict(Struct, frozen=True, kw_only=True):
-    """What is proved. `missing`: why no agreement that binds is shown; `hidden` are positions of which the
-    file has only a hash. `end`: how what is shown whole has ended. `names`: of the
-    parties, as of the draft."""
+    """What is proved. `missing`: why no binding agreement is shown; `hidden` are positions of which the file
+    has only a hash. `end`: how a completely shown agreement has ended. `names`: of the parties at the
+    draft."""
 
     origin: str
     size: int
@@ -119,7 +119,7 @@ class _Placed(NamedTuple):
 
 
 def parse_agreement_proof(raw: bytes) -> AgreementProof:
-    """ProofError for what is no such file."""
+    """The parsed file. ProofError for other files."""
     return parse_file(raw, AgreementProof)
 
 

@@ -1,4 +1,4 @@
-"""A rule asked again for a fact, and how the two differ."""
+"""Runs a rule again for a fact, and compares the results."""
 
 from collections.abc import Callable
 from typing import Final
@@ -11,7 +11,7 @@ from market.rules.clearing.differences import Difference
 from market.rules.refusing.passport_refusals import ElementUnbalanced
 
 FIGURES: Final = (("stated", "most"), ("wanted", "available"))
-"""Of a refusal: what a fact says, and what it may say."""
+"""Figures of a refusal: what a fact states, and what is allowed."""
 
 
 def asked_again(decide: Callable[[], Decision], event: Recorded) -> FactFault | None:

@@ -37,7 +37,7 @@ _END = re.compile(r"(parties|market|contracts|materials)/([0-9]{1,4})=([0-9]{1,1
 
 
 class AuditImpossible(Exception):
-    """The topics cannot be audited as asked: one sentence that says why."""
+    """The topics cannot be audited as requested; one sentence says why."""
 
 
 def parse_ends(texts: Sequence[str]) -> dict[LaneKey, int]:
@@ -80,11 +80,11 @@ async def audit(
 ) -> AuditReport:
     """Read the record topics and check all that `mode` checks, without a database.
 
-    `lanes`: only these, of the streams; none: all of them. `apart`: no lane is read in this process. `key`:
-    the operator's, under which checkpoints are read; without one none is believed. Rounds are checked by
-    their certificates; `resolve`: by clearing them again, byte for byte. `state`: a file to go on from, which
-    keeps how far the audit has come. `told(what, total)` is told how many records were read. AuditImpossible
-    when the topics cannot be audited as asked.
+    `lanes`: only these; empty: all of the streams. `apart`: no lane is read in this process. `key`: the
+    operator's, to verify checkpoints; without it none is trusted. Rounds are checked by their certificates;
+    with `resolve`, by clearing them again, byte for byte. `state`: a file with the progress, from which the
+    audit continues. `told(what, total)` reports the number of records read. AuditImpossible when the topics
+    cannot be audited as requested.
     """
     started_at, began = datetime.now(UTC), time.monotonic()
     ends = expected_ends or {}
@@ -130,7 +130,7 @@ async def audit(
 
 
 async def lane_sizes(bootstrap: Bootstrap, prefix: str, streams: Sequence[str]) -> dict[LaneKey, int]:
-    """How many records lie on each lane. TopicError when there is no topic of a stream."""
+    """The number of records of each lane. TopicError when the topic of a stream does not exist."""
     found: dict[LaneKey, int] = {}
     for stream in streams:
         async with open_reading(bootstrap, record_topic(prefix, stream)) as reading:
@@ -228,7 +228,8 @@ def _fault_of(offset: int, fault: Fault) -> Divergence:
 
 
 class ChainFollower:
-    """Handler of the auditor process: the subscription has checked order and chain, the position moves."""
+    """Handler of the auditor process: the subscription checks order and chain; this only moves the
+    position."""
 
     def keep(self, _events: Sequence[Recorded], /) -> Sequence[Recorded]:
         return ()

@@ -1,7 +1,7 @@
-"""One lane checked by hashing its bodies and decoding none: chain, order, what was signed. Pure.
+"""Checks a lane by hashing its bodies, without decoding: chain, order, signed heads. Pure.
 
-The chain covers every byte of a body, and where an event says that it stands is looked for as bytes. What the
-bytes mean is for `lane_audit` to check.
+The chain covers every byte of a body, and an event's own position is searched as bytes. `lane_audit` checks
+the meaning of the bytes.
 """
 
 from binascii import hexlify
@@ -36,7 +36,7 @@ from market.rules.clearing.differences import Difference
 
 NO_RECORD: Final = Link(-1, b"", None)
 ENVELOPE_BYTES_MAX: Final = 1_024
-"""Within so many bytes from its beginning a body of ours says where it stands."""
+"""A body states its own position within this many bytes from its beginning."""
 
 
 class ChainAudit:

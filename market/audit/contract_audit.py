@@ -1,7 +1,7 @@
-"""The contracts stream checked from its records alone: every fact follows from its inputs, or is named.
+"""Checks the contracts stream from its records alone: every fact has to follow from its inputs.
 
-Index values stand in lanes of their own. Which of them a decision saw is known to the second only, so that a
-figure is right when it follows from what stood at some moment of SEEN_WITHIN about it.
+Index values are in lanes of their own. Which of them a decision saw is only known to about a second, so a
+figure is right if it follows from the values at some moment within SEEN_WITHIN.
 """
 
 from collections.abc import Iterator, Mapping
@@ -68,7 +68,8 @@ CHOICES_MAX: Final = 256
 
 
 class ContractAudit:
-    """Give it the facts of a lane in order; the first fault ends the check, since nothing fits after it."""
+    """Call it with the facts of a lane in order; the first fault ends the check, since later facts depend on
+    it."""
 
     def __init__(self, shelf: AuditShelf, counted: Counted = NOTHING_COUNTED) -> None:
         """`counted`: by an earlier reading."""

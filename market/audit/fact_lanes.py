@@ -1,4 +1,4 @@
-"""The lanes of an audit that decides every fact again."""
+"""The lanes of an audit that decides every fact again, and what they need from other lanes."""
 
 from collections.abc import Mapping
 from contextlib import suppress

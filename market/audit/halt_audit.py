@@ -1,4 +1,4 @@
-"""Halts of a market, checked from its lane alone: what a command may not record while one stands."""
+"""Checks halts of a market from its lane alone: what no command may record during a halt."""
 
 from typing import Any, Final
 

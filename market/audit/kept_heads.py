@@ -1,4 +1,4 @@
-"""Heads that somebody has kept, held against those that the operator has told everybody since. Pure."""
+"""Compares heads that somebody has kept with the operator's current public ones. Pure."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Final, Literal, NamedTuple

@@ -1,5 +1,5 @@
-"""What is known of a lane besides its records: the roots that the operator signed, and the heads at which a
-recovery of the record found it."""
+"""Known heads of a lane besides its records: roots signed by the operator, and heads recorded by a
+recovery."""
 
 from collections.abc import Mapping
 
@@ -9,7 +9,7 @@ from market.rules.clearing.differences import Difference
 
 
 class KnownHeads:
-    """Held against a lane while it is followed."""
+    """Compares a lane with its known heads while it is read."""
 
     def __init__(
         self,

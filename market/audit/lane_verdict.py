@@ -1,4 +1,4 @@
-"""What an audit says of a lane: how far it was checked, and the first thing that is not as it must be."""
+"""The result of an audit for a lane: how far it was checked, and its first divergence."""
 
 from hashlib import sha256
 from typing import Final, Literal, NamedTuple
@@ -21,10 +21,8 @@ OF_THE_HEAD: Final[frozenset[Kind]] = frozenset({"checkpoint", "anchor"})
 
 
 class Divergence(Struct, frozen=True, kw_only=True):
-    """The first thing in a lane that is not as it must be: `field` is `recorded` and has to be `expected`.
-
-    A negative `offset`: it is what is missing after the lane's last record.
-    """
+    """The first divergence in a lane: `field` is `recorded` but has to be `expected`. A negative `offset`:
+    something is missing after the lane's last record."""
 
     stream: str
     lane: int

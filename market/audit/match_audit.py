@@ -1,6 +1,6 @@
-"""What became of matches, checked from their market's lane alone: each decision follows from its answers.
+"""Checks decisions on matches from their market's lane alone: each has to follow from its answers.
 
-What a round confirms by itself, since both orders are firm, is part of the round and proved with it.
+Matches confirmed by the round itself, since both orders are firm, are proved with the round.
 """
 
 from collections.abc import Sequence

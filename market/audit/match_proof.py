@@ -1,7 +1,8 @@
-"""The file by which a partner proves its match, and its check: no connection, no operator's word, pure.
+"""The file with which a partner proves its match, and its check: offline, without trust in the operator,
+pure.
 
-The file holds the bytes of what the party may know whole, and hashes of the rest, with the path of each to
-the root that the operator has signed and witnesses have cosigned.
+The file contains the bytes of events that the party may see in full, and hashes of the others, with the path
+of each to the root signed by the operator and cosigned by witnesses.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,8 +1,7 @@
-"""The materials stream checked from its records alone: each fact by its lane, transformations by all of them.
+"""Checks the materials stream from its records alone: each fact in its lane, transformations over all lanes.
 
-A passport, a reservation and the account of a facility are whole in one lane and are followed there. What a
-transformation draws on, makes and moves lies in lanes of its own, by its id: `settled` decides it again once
-all of them were read.
+A passport, a reservation and a facility's account are complete in one lane and checked there. The parts of a
+transformation are in several lanes: `settled` decides it again once all were read.
 """
 
 from collections.abc import Callable, Iterator, Mapping

@@ -1,4 +1,4 @@
-"""What an audit remembers of passports, accounts and transformations, in the file of its shelf."""
+"""An audit's working data about passports, accounts and transformations, in the file of its shelf."""
 
 import sqlite3
 from collections import defaultdict

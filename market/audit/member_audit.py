@@ -1,5 +1,5 @@
-"""Members that leave a market, checked from its lane alone: nothing of theirs is open there. Agreements stand
-in a lane of their own, which this does not read."""
+"""Checks members that leave a market from its lane alone: nothing of theirs may be open there. Agreements are
+in another lane, which this does not read."""
 
 from typing import Any
 

@@ -1,8 +1,8 @@
-"""Whose word the facts are that only an operator records: of markets, of index values, and of what the sides
-of an agreement left to it.
+"""Checks that facts reserved for operators were recorded by one: about markets, index values, and disputes
+that the sides of an agreement left to it.
 
-Who operates stands in the parties stream: organisations that were ever given a key with that role. Keys that
-were revoked since, and which key was used, a fact does not tell.
+Operators are organisations that ever got a key with that role, by the parties stream. Which key was used, and
+whether it was revoked, cannot be seen from a fact.
 """
 
 from datetime import datetime, timedelta

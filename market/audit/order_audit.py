@@ -1,6 +1,6 @@
-"""The orders of a market checked from its lane alone: whose they are, and what their figures follow from.
+"""Checks orders of a market from its lane alone: their owner, and how their figures follow from their terms.
 
-A draft's other checks at the door are not made again: rules that came later would refuse what stood.
+Other checks of a new draft are not repeated, since later rules would refuse older orders.
 """
 
 from typing import Any, Final

@@ -1,4 +1,4 @@
-"""The report of an audit as a page that stands alone: to be read, printed and signed. Pure.
+"""The report of an audit as a self-contained page, to be read, printed and signed. Pure.
 
 It is built as a tree of elements, so that no text can become markup.
 """

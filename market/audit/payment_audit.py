@@ -1,4 +1,4 @@
-"""What an audit remembers of invoices and payments, from their lane alone."""
+"""An audit's working data about invoices and payments, from their lane alone."""
 
 from contracts.rules.agreement import Agreement
 from contracts.rules.payment import Payable, Payment, fold, payable_of

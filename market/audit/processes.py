@@ -1,4 +1,4 @@
-"""The lanes of an audit, spread over processes of its own."""
+"""Distributes the lanes of an audit over several processes."""
 
 import asyncio
 import sys

@@ -1,7 +1,7 @@
-"""Who the parties of a deal are, in the file that proves it: names, and which of them an event says. Pure.
+"""The parties of a deal in its proof file: their names, and which of them an event proves. Pure.
 
-A party may know its own registration whole and no other's, whose bytes tell more than a name: of the other
-side the file states name, country and register number, with the hash of the event that says so.
+A party may see its own registration in full, but not the other's, whose bytes contain more than a name: for
+the other side the file states name, country and register number, with the hash of the registering event.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

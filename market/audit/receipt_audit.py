@@ -1,4 +1,4 @@
-"""Receipts against the topics: is the event that was promised there, unchanged, and signed over?"""
+"""Checks receipts against the topics: whether the event is there, unchanged, and under a signed head."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress

@@ -1,5 +1,5 @@
-"""The file by which whoever gave a command proves its receipt, or a party an event of its agreement, and its
-check: no connection, pure."""
+"""The file with which the giver of a command proves its receipt, or a party an event of its agreement, and
+its check: offline, pure."""
 
 from collections.abc import Sequence
 from typing import Final, Literal

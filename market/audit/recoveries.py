@@ -1,4 +1,4 @@
-"""What the record says of its own recoveries, read from its topic alone."""
+"""Recorded recoveries of the record, read from its topic alone."""
 
 from typing import Final
 

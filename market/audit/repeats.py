@@ -1,8 +1,8 @@
-"""What a lane repeats, compared with what stood there first, in bounded memory; no I/O.
+"""Compares repeated events of a lane with the first ones, in bounded memory; no I/O.
 
-A repeat near the newest position is compared at once: on the head before it, it has to give the head after
-it. Older ones, as after a lane was published again, are kept as runs of positions, each with one hash, and
-compared by reading the lane a second time.
+A repeat near the newest position is compared at once: with the chain hash before it, it has to give the one
+after it. Older ones, as after a lane was published again, are stored as runs of positions, each with one
+hash, and compared by reading the lane a second time.
 """
 
 from typing import Final

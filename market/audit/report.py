@@ -1,4 +1,4 @@
-"""What an audit says, as one document: of every lane, and of all together."""
+"""The report of an audit: of every lane, and of all together."""
 
 from collections.abc import Iterable, Sequence
 from typing import Final, Literal

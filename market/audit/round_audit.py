@@ -1,4 +1,4 @@
-"""What a round recorded against what it has to record: by its certificate, or by clearing it again."""
+"""Compares what a round recorded with what it has to record: by its certificate, or by clearing it again."""
 
 from collections.abc import Callable, Sequence
 from hashlib import sha256

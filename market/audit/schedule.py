@@ -1,4 +1,5 @@
-"""PROCESS the whole audit from the topics alone, in a process apart, every so often; every run is kept."""
+"""PROCESS runs the whole audit from the topics alone at intervals, in a separate process; every run is
+stored."""
 
 import asyncio
 from collections.abc import Callable

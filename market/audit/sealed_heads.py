@@ -1,4 +1,4 @@
-"""What the operator has signed, and who cosigned it, read from the topic of checkpoints alone."""
+"""Heads signed by the operator, and their cosigners, read from the topic of checkpoints alone."""
 
 import sys
 from collections.abc import Sequence

@@ -1,5 +1,5 @@
-"""What the files that partners take away have in common: events with their paths to a signed head, and the
-check of head and paths. No connection, no operator's word, pure."""
+"""What the proof files of partners share: events with their paths to a signed head, and the check of head and
+paths. Offline, without trust in the operator, pure."""
 
 from collections.abc import Sequence
 from contextlib import suppress

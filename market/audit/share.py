@@ -1,4 +1,4 @@
-"""What one process of an audit has to check, and how it tells of its progress."""
+"""What one process of an audit has to check, and how it reports progress."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager

@@ -1,4 +1,4 @@
-"""What an audit remembers of agreements, in a file: its memory does not grow with the record."""
+"""An audit's working data about agreements, in a file, so that its memory does not grow with the record."""
 
 import sqlite3
 from collections.abc import Iterable, Sequence

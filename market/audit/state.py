@@ -1,8 +1,7 @@
-"""What an audit has read so far, in one SQLite file: each commit is a point from which it can go on.
+"""The progress of an audit in one SQLite file: it can continue from each commit.
 
-The lanes' progress and the shelf of what is remembered of agreements stand in one file, so that a process
-that is killed leaves the last commit of both. Without a path the file has no name, begins in memory and is
-gone with the process.
+The lanes' progress and the shelf are in one file, so that a killed process leaves the last commit of both.
+Without a path, the file is temporary, starts in memory and disappears with the process.
 """
 
 import sqlite3
@@ -113,7 +112,7 @@ class AuditState:
             execute(statement)
 
     def close(self) -> None:
-        """What was not saved is forgotten."""
+        """Closes the file; unsaved progress is lost."""
         self.connection.close()
 
     def require(self, purpose: Purpose) -> None:

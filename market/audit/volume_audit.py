@@ -1,4 +1,4 @@
-"""Declared volumes checked from their records: those of an organisation are whole in one lane."""
+"""Checks declared volumes from their records; those of an organisation are complete in one lane."""
 
 from events.envelope import Recorded
 from events.facts import DeclaredVolumeFact

@@ -1,4 +1,4 @@
-"""Agreements, nominations and statements as they are answered."""
+"""Answers about agreements, nominations and statements."""
 
 from datetime import date, datetime
 from decimal import Decimal
@@ -10,8 +10,8 @@ from market.client.answers import Accepted, Window
 
 
 class AgreementAccepted(Accepted, frozen=True, kw_only=True):
-    """`version` is what the next step is meant for; `counts_from`, where the step makes terms count, the
-    first day of shipment (UTC) that they are for."""
+    """`version` is the one to state in the next step; `counts_from`: if the step puts terms into force, the
+    first day of shipment (UTC) to which they apply."""
 
     version: int
     id: str | None = None
@@ -21,14 +21,14 @@ class AgreementAccepted(Accepted, frozen=True, kw_only=True):
 
 
 class ContestAccepted(Accepted, frozen=True, kw_only=True):
-    """`status`: of the agreement, where this changed it."""
+    """`status`: of the agreement, if this changed it."""
 
     id: str
     status: str | None
 
 
 class Proposal(Struct, frozen=True, kw_only=True):
-    """Terms on the table or in force, who has signed them and as what."""
+    """Proposed terms or terms in force, who has signed them and at which level."""
 
     proposal: int
     by: str | None
@@ -78,7 +78,7 @@ class AgreementSummary(Struct, frozen=True, kw_only=True):
 
 
 class Superseded(Struct, frozen=True, kw_only=True):
-    """Terms that others replace, and the days of shipment (UTC, both included) that these are for."""
+    """Replaced terms, and the days of shipment (UTC, both inclusive) to which they apply."""
 
     counts_from: date
     counts_to: date
@@ -87,8 +87,8 @@ class Superseded(Struct, frozen=True, kw_only=True):
 
 
 class Agreement(AgreementSummary, frozen=True, kw_only=True):
-    """`counts_from`: the first day of shipment that `standing` prices, which may lie ahead; null before it is
-    effective."""
+    """`counts_from`: the first day of shipment to which `standing` applies, which may be in the future; null
+    before it is effective."""
 
     parties: Parties
     standing: Proposal | None
@@ -102,8 +102,8 @@ class Agreement(AgreementSummary, frozen=True, kw_only=True):
 
 
 class AgreementStep(Struct, frozen=True, kw_only=True):
-    """One fact of an agreement, in words as `told`; `by` null: nobody's word, or the operator's. `amount`:
-    what of a payment is for its invoices."""
+    """One fact of an agreement, as a sentence in `told`; `by` null: not by a side. `amount`: the part of a
+    payment for its invoices."""
 
     version: int
     event: str
@@ -133,7 +133,7 @@ class Proposed(Struct, frozen=True, kw_only=True):
 
 
 class Difference(Struct, frozen=True, kw_only=True):
-    """`pointer` into the terms; null where one of both has no such member."""
+    """`pointer` into the terms; a value is null if that proposal lacks the member."""
 
     pointer: str
     old: Any
@@ -147,7 +147,7 @@ class Differences(Struct, frozen=True, kw_only=True):
 
 
 class Nomination(Struct, frozen=True, kw_only=True):
-    """`silent`: nobody nominated in time, and the agreement says what counts then."""
+    """`silent`: made by rule, since nobody nominated in time."""
 
     id: str
     level: str
@@ -160,7 +160,7 @@ class Nomination(Struct, frozen=True, kw_only=True):
 
 
 class OwnNomination(Nomination, frozen=True, kw_only=True):
-    """Of whatever agreement; `updated_at`: when it was said, a word that replaces another anew."""
+    """A nomination of any agreement; `updated_at`: when it was made, or last replaced."""
 
     market: str
     agreement: str
@@ -175,13 +175,13 @@ class Nominations(Struct, frozen=True, kw_only=True):
 
 
 class YearAccepted(Accepted, frozen=True, kw_only=True):
-    """`year`: which contract year it is of."""
+    """`year`: its contract year."""
 
     year: int
 
 
 class StatementYear(Struct, frozen=True, kw_only=True):
-    """`ledger` once the year was assessed: what take-or-pay makes of it."""
+    """`ledger` once the year was assessed: its take-or-pay result."""
 
     year: int
     starts_at: datetime
@@ -201,7 +201,7 @@ class StatementYear(Struct, frozen=True, kw_only=True):
 
 
 class Unused(Struct, frozen=True, kw_only=True):
-    """Rights that stand when the term ends."""
+    """Balances left when the agreement ends."""
 
     make_up_kg: Decimal
     make_up: Decimal
@@ -221,7 +221,7 @@ class Statement(Struct, frozen=True, kw_only=True):
 
 
 class NominationAccepted(Accepted, frozen=True, kw_only=True):
-    """`year`: which contract year it counts in."""
+    """`year`: the contract year in which it counts."""
 
     year: int
     id: str | None = None

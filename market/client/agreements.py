@@ -56,7 +56,7 @@ OWN_NOMINATIONS: Final = pages("/v1/nominations", OwnNomination)
 
 
 class Agreements:
-    """Own agreements. What changes one is meant for a version of it, and answers the next."""
+    """Own agreements. Changes state the version to which they apply, and answer the next one."""
 
     def __init__(self, calls: Calls) -> None:
         self._calls = calls
@@ -70,7 +70,7 @@ class Agreements:
         return (await self._calls.ask(AGREEMENT, agreement)).body
 
     def history(self, agreement: str) -> AsyncIterator[AgreementStep]:
-        """What was said of it and when, from its draft on."""
+        """Its history, from its draft on."""
         return self._calls.pages(HISTORY, agreement, query={})
 
     async def draft(
@@ -87,7 +87,7 @@ class Agreements:
         return (await self._calls.ask(PROPOSAL, agreement, str(proposal))).body
 
     async def differences(self, agreement: str, proposal: int, *, since: int | None = None) -> Differences:
-        """Of a proposal to the one `since`, else to the one before it."""
+        """The differences of a proposal from the one `since`, else from the previous one."""
         return (await self._calls.ask(DIFFERENCES, agreement, str(proposal), query={"since": since})).body
 
     async def withdraw_proposal(self, agreement: str, proposal: int, *, version: int) -> AgreementAccepted:
@@ -149,8 +149,8 @@ class Agreements:
         begins_before: date | None = None,
         updated_since: datetime | None = None,
     ) -> AsyncIterator[OwnNomination]:
-        """Of all own agreements, what begins first before; with `updated_since` what was said since, in that
-        order."""
+        """Nominations of all own agreements, ordered by begin; with `updated_since`, those made since, in
+        order of time."""
         query: Query = {
             "agreement": agreement,
             "contract_year": contract_year,
@@ -170,7 +170,7 @@ class Agreements:
         return (await self._calls.ask(NOTIFY_SHORTFALL, agreement, body=body, key=key)).body
 
     async def statement(self, agreement: str) -> Statement:
-        """Each contract year: what was to be taken, was taken, and is owed."""
+        """Per contract year: what had to be taken, was taken, and is owed."""
         return (await self._calls.ask(STATEMENT, agreement)).body
 
     async def proof(self, agreement: str) -> dict[str, Any]:
@@ -181,7 +181,7 @@ class Agreements:
         return (await self._calls.ask(SETTLE_QUARTER, agreement, body=body, key=key)).body
 
     def invoices(self, agreement: str, *, provisional: bool = False) -> AsyncIterator[StandingInvoice]:
-        """With those that went with each shipment where `provisional`."""
+        """Its invoices; with `provisional`, also those of shipments."""
         return self._calls.pages(INVOICES, agreement, query={"provisional": provisional or None})
 
     def deliveries(self, agreement: str) -> AsyncIterator[Delivery]:

@@ -1,8 +1,8 @@
-"""What the API answers about orders and matches, as far as partners read it; members that are not named here
-are passed over, so that new ones break nobody.
+"""Answers about orders and matches, as far as partners need them; other members are ignored, so that new ones
+break nothing.
 
-Ids are texts as they come. Figures are exact decimals in the unit that the name says. Words are texts, not
-closed sets: a new one is no error.
+Ids are texts. Figures are exact decimals in the unit that the name states. Enum values are plain texts, so
+that a new one is no error.
 """
 
 from datetime import datetime
@@ -25,7 +25,7 @@ class Receipt(Struct, frozen=True, kw_only=True):
 
 
 class Warned(Struct, frozen=True, kw_only=True):
-    """What was accepted but is unusual: `pointer` into the body."""
+    """A warning about something unusual that was accepted; `pointer` into the body."""
 
     code: str
     detail: str
@@ -55,7 +55,7 @@ class NamedPolicy(Struct, frozen=True, kw_only=True):
 
 
 class EffectiveLine(Struct, frozen=True, kw_only=True):
-    """A line that counts for a requirement: stated by itself (`own`), or so strictly by `policies`."""
+    """An effective line of a requirement: stated by itself (`own`), or by `policies`."""
 
     line: str
     subject: str | None
@@ -96,7 +96,7 @@ class Halt(Struct, frozen=True, kw_only=True):
 
 
 class Market(Struct, frozen=True, kw_only=True):
-    """`halted`: it takes no orders and plans no round; they may be withdrawn, matches answered."""
+    """`halted`: it takes no orders and plans no round; orders may be withdrawn and matches answered."""
 
     id: str
     name: str
@@ -111,7 +111,7 @@ class Market(Struct, frozen=True, kw_only=True):
 
 
 class Failings(Struct, frozen=True, kw_only=True):
-    """Of the last 90 days. `firm_only_until`: till then its group posts firm orders only."""
+    """Failings in the last 90 days. `firm_only_until`: until then its group may only post firm orders."""
 
     organisation: str
     group: str
@@ -126,7 +126,7 @@ class Place(Struct, frozen=True, kw_only=True):
 
 
 class Price(Struct, frozen=True, kw_only=True):
-    """`per`: of which kilogram."""
+    """`per`: what the kilogram refers to."""
 
     amount: Decimal
     currency: str
@@ -141,7 +141,8 @@ class Window(Struct, frozen=True, kw_only=True):
 
 
 class Supply(Struct, frozen=True, kw_only=True):
-    """An own offer or lot as it stands; `version` is what amending and withdrawing are meant for."""
+    """An own offer or lot in its current state; `version` is the one to state when amending or
+    withdrawing."""
 
     id: str
     market: str
@@ -166,7 +167,7 @@ class Supply(Struct, frozen=True, kw_only=True):
 
 
 class Requirement(Struct, frozen=True, kw_only=True):
-    """An own requirement as it stands."""
+    """An own requirement in its current state."""
 
     id: str
     market: str
@@ -189,7 +190,7 @@ class Requirement(Struct, frozen=True, kw_only=True):
 
 
 class OrderEntry(Struct, frozen=True, kw_only=True):
-    """An order in a list. `sealed`: another's, of which no more is told."""
+    """An order in a list. `sealed`: another's, of which no more is shown."""
 
     id: str
     market: str
@@ -219,7 +220,7 @@ class Reason(Struct, frozen=True, kw_only=True):
 
 
 class Withheld(Struct, frozen=True, kw_only=True):
-    """Why figures are null, and whether the next completed round may tell (`next_round`) or nothing does."""
+    """Why figures are null, and whether the next completed round may show them (`next_round`) or never."""
 
     code: str
     text: str
@@ -227,7 +228,8 @@ class Withheld(Struct, frozen=True, kw_only=True):
 
 
 class Candidates(Struct, frozen=True, kw_only=True):
-    """How an order stood at the cut of the newest completed round, if that took it as it stands."""
+    """The standing of an order at the cut of the newest completed round, if that included it in its current
+    state."""
 
     market: str
     order: str
@@ -241,7 +243,7 @@ class Candidates(Struct, frozen=True, kw_only=True):
 
 
 class OrderInRound(Struct, frozen=True, kw_only=True):
-    """What a round made of an order."""
+    """The result of an order in a round."""
 
     market: str
     clearing: str
@@ -283,7 +285,7 @@ class Explanation(Struct, frozen=True, kw_only=True):
 
 
 class Counterparty(Struct, frozen=True, kw_only=True):
-    """Told once both sides have confirmed."""
+    """Shown after both sides have confirmed."""
 
     organisation: str
     name: str
@@ -291,8 +293,8 @@ class Counterparty(Struct, frozen=True, kw_only=True):
 
 
 class MatchTerm(Struct, frozen=True, kw_only=True):
-    """Years of deliveries at the index and this differential; the last is of the quantity of one at
-    plateau."""
+    """Deliveries over years at the index plus this differential; the last member is the differential for a
+    year's quantity at plateau."""
 
     index: str
     start_year: int
@@ -349,8 +351,8 @@ class Removed(Struct, frozen=True, kw_only=True):
 
 
 class QuoteAnswer(Struct, frozen=True, kw_only=True):
-    """How the order asked about would have done in the last round; `three_groups_ticks`: how far from
-    trades of three groups of companies."""
+    """What the order would have got in the last round; `three_groups_ticks`: its distance from trades of
+    three groups of companies."""
 
     clearing: str
     round: int
@@ -386,7 +388,7 @@ class StreamAccepted(Accepted, frozen=True, kw_only=True):
 
 
 class FeedEvent(Struct, frozen=True, kw_only=True):
-    """A CloudEvent. `cursor` goes on behind it; `stream`, `lane` and `position` tell the place of an own
+    """A CloudEvent. `cursor` continues after it; `stream`, `lane` and `position` are the place of an own
     event in the record."""
 
     id: str

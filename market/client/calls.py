@@ -1,4 +1,5 @@
-"""Requests on their way: credentials, one idempotency key for all tries of a call, pauses, answers read."""
+"""Sends requests: credentials, one idempotency key for all attempts of a call, pauses, decoding of
+answers."""
 
 import logging
 import re
@@ -33,7 +34,7 @@ A = TypeVar("A")
 
 
 class File(Struct, frozen=True, kw_only=True):
-    """A body that is no JSON."""
+    """A body that is not JSON."""
 
     content: bytes
     media_type: str
@@ -51,7 +52,7 @@ _LOG: Final = logging.getLogger("market.client")
 
 
 class Patience(Struct, frozen=True, kw_only=True):
-    """How often and how long a call is tried; a server that asks for a longer pause is not waited for."""
+    """How often and how long a call is retried; a longer pause requested by the server is not waited for."""
 
     attempts: int = 6
     seconds: float = 60.0
@@ -59,7 +60,7 @@ class Patience(Struct, frozen=True, kw_only=True):
     pause_seconds_max: float = 30.0
 
     def retrying(self, *, repeatable: bool, sleep: Callable[[float], Awaitable[None]]) -> AsyncRetrying:
-        """Tells the logger `market.client` of each try that is to come."""
+        """Logs each coming retry to the logger `market.client`."""
         pause = partial(pause_after, repeatable=repeatable, seconds_max=self.pause_seconds_max)
         own = wait_exponential_jitter(multiplier=self.pause_seconds_first, max=self.pause_seconds_max)
 
@@ -78,7 +79,7 @@ class Patience(Struct, frozen=True, kw_only=True):
 
 
 class Bearer(httpx.Auth):
-    """Puts the key on each request, and shows it nowhere."""
+    """Adds the key to each request, and never shows it."""
 
     def __init__(self, token: str) -> None:
         self._field = f"Bearer {token}"
@@ -118,10 +119,8 @@ class Calls:
         headers: Mapping[str, str] | None = None,
         timeout_seconds: float | None = None,
     ) -> Reply[A]:
-        """`version` goes into If-Match; without `key` one is made.
-
-        ClientError instead of an answer; ValueError where `key` has other characters than a server takes.
-        """
+        """`version` goes into If-Match; without `key` one is created. ClientError instead of an answer;
+        ValueError if `key` has characters that a server does not accept."""
         sent = self._fields(operation, version, key) | dict(headers or {})
         response = await self._tried(
             operation, operation.address(ids), query, body, sent, timeout_seconds, stream=False
@@ -129,13 +128,13 @@ class Calls:
         return self._reply(operation, response)
 
     async def read(self, operation: Operation[bytes], *, query: Query, media_type: str) -> bytes:
-        """An answer of whatever kind as it comes, with `media_type` asked for. ClientError instead of one."""
+        """An undecoded answer of any media type, with `media_type` requested. ClientError instead of one."""
         asked = {"Accept": media_type}
         response = await self._tried(operation, operation.path, query, None, asked, None, stream=False)
         return response.content
 
     async def pages(self, operation: Operation[Page[A]], *ids: str, query: Query) -> AsyncIterator[A]:
-        """Every item of every page, as the pages come."""
+        """Iterates over all items of all pages."""
         cursor: str | None = None
         while True:
             asked = {"limit": PAGE_ITEMS, **query, "cursor": cursor}
@@ -239,10 +238,10 @@ def _tell(state: RetryCallState) -> None:
 
 
 def pause_after(error: BaseException, *, repeatable: bool, seconds_max: float) -> bool | float:
-    """Whether to try again: in so many seconds where the server says so, True: after a pause of one's own.
+    """Whether to retry: after this many seconds if the server says so; True: after the client's own pause.
 
-    What cannot be repeated is tried again only when it did nothing: it did not arrive, or the server says
-    when to come back.
+    A request that is not repeatable is retried only if it had no effect: it did not arrive, or the server
+    says when to come back.
     """
     match error:
         case UnreachableError():

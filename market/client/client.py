@@ -1,4 +1,4 @@
-"""One caller of one deployment."""
+"""The client of one caller for one deployment."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -28,8 +28,8 @@ LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 def api_origin(address: str) -> str:
-    """An address without its `/v1`. ValueError, which does not repeat it, where it is none of HTTP or holds a
-    login: messages show it."""
+    """An address without its `/v1`. ValueError if it is not an HTTP address or contains a login; its message
+    does not repeat the address."""
     if "@" in address:
         raise ValueError("an address holds no user or password")
     if not address.lower().startswith(("http://", "https://")):
@@ -40,8 +40,8 @@ def api_origin(address: str) -> str:
 
 
 def keyed_origin(address: str, *, cleartext: bool = False) -> str:
-    """As `api_origin`, of an address that a key is sent to. ValueError also without TLS to another machine,
-    unless `cleartext` allows it: the key would be readable on the way."""
+    """As `api_origin`, for an address to which a key is sent. Also ValueError without TLS to another machine,
+    unless `cleartext` allows it, since the key could be read on the way."""
     origin = api_origin(address)
     found = urlsplit(origin)
     if found.scheme != "https" and not cleartext and found.hostname not in LOOPBACK:
@@ -50,10 +50,10 @@ def keyed_origin(address: str, *, cleartext: bool = False) -> str:
 
 
 class Client:
-    """The published contract as methods. Everything is retried while that is safe, and raises ClientError.
+    """The published API as methods. Requests are retried while that is safe; errors are ClientError.
 
-    What has no method of its own is asked by its path: `get`, `post`, `put`, `patch`, `delete`, and `read`
-    for what is no JSON object.
+    Routes without a method are called by their path: `get`, `post`, `put`, `patch`, `delete`, and `read` for
+    answers that are not a JSON object.
     """
 
     def __init__(
@@ -67,10 +67,10 @@ class Client:
         cleartext: bool = False,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        """`address` with or without `/v1`. `http` of one's own is shared, and not closed here. What is tried
-        again is told to the logger `market.client`, at INFO, and to nothing else.
+        """`address` with or without `/v1`. A given `http` client is shared and not closed here. Retries are
+        only logged to `market.client`, at INFO.
 
-        ValueError as `keyed_origin`.
+        ValueError as in `keyed_origin`.
         """
         self._origin = keyed_origin(address, cleartext=cleartext)
         self._own_http = http is None
@@ -115,7 +115,7 @@ class Client:
             await self._http.aclose()
 
     async def whoami(self) -> OwnKey:
-        """Whose the key is, its roles, until when it counts, and the markets of its organisation."""
+        """The key's organisation, roles, validity, and the markets of its organisation."""
         return (await self.calls.ask(OWN_KEY)).body
 
     async def get(self, path: str, **query: str | int | bool | None) -> dict[str, Any]:
@@ -136,8 +136,8 @@ class Client:
         version: int | None = None,
         key: str | None = None,
     ) -> dict[str, Any]:
-        """With `query={"validate_only": True}` everything is checked and nothing is stored. What takes no key
-        is not asked twice."""
+        """With `query={"validate_only": True}` everything is checked and nothing is stored. Routes without an
+        idempotency key are not retried."""
         return await self._ask("POST", path, query=query, body=body, version=version, key=key)
 
     async def put(

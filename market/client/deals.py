@@ -30,8 +30,7 @@ class Markets:
         return (await self._calls.ask(MARKET, market)).body
 
     def failings(self, market: str) -> AsyncIterator[Failings]:
-        """Who declined matches or let them lapse: one's own line; for operators and auditors everybody's with
-        any."""
+        """Declined and lapsed matches: one's own line; for operators and auditors, all members with any."""
         return self._calls.pages(FAILINGS, market, query={})
 
 
@@ -59,6 +58,6 @@ class Matches:
         return (await self._calls.ask(MATCH_PROOF, match)).body
 
     async def receipt_proof(self, event: str) -> dict[str, Any]:
-        """Of the event that a receipt names, or of one of an own agreement: what `lodestone audit receipt`
+        """The proof of a receipt's event, or of an event of an own agreement, which `lodestone audit receipt`
         checks."""
         return (await self._calls.ask(RECEIPT_PROOF, event)).body

@@ -1,4 +1,4 @@
-"""Deliveries as they are answered, and the invoices made of them."""
+"""Answers about deliveries and their invoices."""
 
 from datetime import date, datetime
 from decimal import Decimal
@@ -24,7 +24,7 @@ class PriceLine(Struct, frozen=True, kw_only=True):
 
 
 class InvoiceLine(Struct, frozen=True, kw_only=True):
-    """quantity × price = amount + remainder, in the invoice's currency; below zero the seller pays."""
+    """quantity × price = amount + remainder, in the invoice's currency; if negative, the seller pays."""
 
     kind: str
     quantity_kg: Decimal
@@ -43,7 +43,7 @@ class Result(Struct, frozen=True, kw_only=True):
 
 
 class SettledResult(Struct, frozen=True, kw_only=True):
-    """How an analyte's figure came about; a side's figure is None where it kept silent."""
+    """How an analyte's figure was settled; a side's figure is None if it submitted none."""
 
     analyte: str
     seller: dict[str, Any] | None
@@ -56,7 +56,7 @@ class SettledResult(Struct, frozen=True, kw_only=True):
 
 
 class LodgedAssay(Struct, frozen=True, kw_only=True):
-    """`sealed`: lodged, and not shown before both are in or the time is out."""
+    """`sealed`: submitted, and not shown before both are in or the time is over."""
 
     laboratory: str | None
     reference: str | None
@@ -91,7 +91,8 @@ class MassObjection(Struct, frozen=True, kw_only=True):
 
 
 class SettledMass(Struct, frozen=True, kw_only=True):
-    """Without `surveyor` the other side's figure, which `by` took; `by` None: handed in by the operator."""
+    """Without `surveyor` the other side's figure, which `by` accepted; `by` None: submitted by the
+    operator."""
 
     net_wet_t: Decimal
     moisture_percent: Decimal
@@ -103,7 +104,7 @@ class SettledMass(Struct, frozen=True, kw_only=True):
 
 
 class Weighing(Struct, frozen=True, kw_only=True):
-    """What the buyer weighed; differences are dry mass weighed less dry mass shipped."""
+    """What the buyer weighed; differences are dry mass weighed minus dry mass shipped."""
 
     net_wet_t: Decimal
     moisture_percent: Decimal
@@ -117,7 +118,7 @@ class Weighing(Struct, frozen=True, kw_only=True):
 
 
 class NonArrival(Struct, frozen=True, kw_only=True):
-    """That a lot never came, as its buyer declares. `outcome` None: it is open; `risk`: who bears it."""
+    """The buyer's declaration that a lot never arrived. `outcome` None: it is open; `risk`: who bears it."""
 
     reason: str
     before_handover: bool
@@ -132,7 +133,8 @@ class NonArrival(Struct, frozen=True, kw_only=True):
 
 
 class Return(Struct, frozen=True, kw_only=True):
-    """What goes back after it was accepted. `outcome` None: it is open; `freight`: who pays its way back."""
+    """The return of an accepted lot or part. `outcome` None: it is open; `freight`: who pays the transport
+    back."""
 
     declared_by: str
     lot_number: str
@@ -161,7 +163,7 @@ class Awaited(Struct, frozen=True, kw_only=True):
 
 
 class Consignment(Struct, frozen=True, kw_only=True):
-    """With whom and how a lot left; `consignment_note` is the number of its transport document."""
+    """The transport of a shipped lot; `consignment_note` is the number of its transport document."""
 
     carrier: str | None = None
     consignment_note: str | None = None
@@ -170,8 +172,7 @@ class Consignment(Struct, frozen=True, kw_only=True):
 
 
 class Goods(Struct, frozen=True, kw_only=True):
-    """What is counted and measured of a lot that has left; null was not stated. `dimensions` as they are
-    sent."""
+    """What was counted and measured in a shipped lot; null: not stated. `dimensions` are not decoded."""
 
     pieces: int | None = None
     grade: str | None = None
@@ -183,7 +184,7 @@ class Goods(Struct, frozen=True, kw_only=True):
 
 
 class Wait(Struct, frozen=True, kw_only=True):
-    """Who may act next, until when, and what comes of it if nobody does."""
+    """Who may act next, until when, and what follows if nobody does."""
 
     side: str
     act: str
@@ -192,8 +193,8 @@ class Wait(Struct, frozen=True, kw_only=True):
 
 
 class Delivery(Struct, frozen=True, kw_only=True):
-    """`goods`, `claims` (as they are sent), `consignment` and `documents` are its seller's word at the
-    shipment, `found`, `found_evidence` and `rejected_claims` what its buyer rejected it by."""
+    """`goods`, `claims` (not decoded), `consignment` and `documents` are the seller's statements at shipment;
+    `found`, `found_evidence` and `rejected_claims` the grounds of the buyer's rejection."""
 
     id: str
     agreement: str
@@ -245,8 +246,8 @@ class Delivery(Struct, frozen=True, kw_only=True):
 
 
 class Invoice(Struct, frozen=True, kw_only=True):
-    """It never changes: what restates it names it. `invoice` is what it is booked by; without `issued_at` and
-    `due_on` it was only rehearsed."""
+    """It never changes: a restatement names it. `invoice` is its number; without `issued_at` and `due_on` it
+    comes from a dry run."""
 
     invoice: str
     issued_at: datetime | None
@@ -263,7 +264,7 @@ class Invoice(Struct, frozen=True, kw_only=True):
 
 
 class OwnDelivery(Delivery, frozen=True, kw_only=True):
-    """Of whatever agreement; `updated_at`: when its newest step was recorded."""
+    """A delivery of any agreement; `updated_at`: when its newest step was recorded."""
 
     market: str
     side: str

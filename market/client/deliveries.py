@@ -34,7 +34,7 @@ OWN_DELIVERIES: Final = pages("/v1/deliveries", OwnDelivery)
 
 
 class Deliveries:
-    """Own deliveries of all agreements, and what happens to one, in this order."""
+    """Own deliveries of all agreements, and the steps of one, in this order."""
 
     def __init__(self, calls: Calls) -> None:
         self._calls = calls
@@ -49,8 +49,8 @@ class Deliveries:
         updated_since: datetime | None = None,
         awaits: str | None = None,
     ) -> AsyncIterator[OwnDelivery]:
-        """The newest first; with `updated_since` what changed since, in that order; with `awaits="me"`
-        what waits for one's own side."""
+        """The newest first; with `updated_since`, those changed since, in that order; with `awaits="me"`,
+        those that wait for one's own side."""
         query: Query = {
             "agreement": agreement,
             "contract_year": contract_year,
@@ -68,11 +68,11 @@ class Deliveries:
         return (await self._calls.ask(WEIGH, delivery, body=body, key=key)).body
 
     async def object_to_mass(self, delivery: str, body: Body, *, key: str | None = None) -> DeliveryAccepted:
-        """To the buyer's weighing, or to a surveyor's certificate that the other side handed in."""
+        """Object to the buyer's weighing, or to a surveyor's certificate that the other side submitted."""
         return (await self._calls.ask(OBJECT_TO_MASS, delivery, body=body, key=key)).body
 
     async def agree_on_mass(self, delivery: str, *, key: str | None = None) -> DeliveryAccepted:
-        """The other side's figure."""
+        """Accept the other side's figure."""
         return (await self._calls.ask(AGREE_ON_MASS, delivery, key=key)).body
 
     async def lodge_survey(self, delivery: str, body: Body, *, key: str | None = None) -> DeliveryAccepted:
@@ -81,7 +81,7 @@ class Deliveries:
     async def declare_non_arrival(
         self, delivery: str, body: Body, *, key: str | None = None
     ) -> DeliveryAccepted:
-        """A lot that never came, by its buyer."""
+        """Declare, as the buyer, that a lot never arrived."""
         return (await self._calls.ask(NON_ARRIVAL, delivery, body=body, key=key)).body
 
     async def contest_non_arrival(
@@ -95,7 +95,7 @@ class Deliveries:
         return (await self._calls.ask(SETTLE_NON_ARRIVAL, delivery, body=body, key=key)).body
 
     async def declare_return(self, delivery: str, body: Body, *, key: str | None = None) -> DeliveryAccepted:
-        """That an accepted lot, or a part of it, goes back; the other side agrees or contests it."""
+        """Declare the return of an accepted lot or part; the other side agrees or contests it."""
         return (await self._calls.ask(RETURN, delivery, body=body, key=key)).body
 
     async def contest_return(self, delivery: str, body: Body, *, key: str | None = None) -> DeliveryAccepted:
@@ -108,7 +108,7 @@ class Deliveries:
         return (await self._calls.ask(ASSAY, delivery, body=body, key=key)).body
 
     async def exchange(self, delivery: str, *, key: str | None = None) -> DeliveryAccepted:
-        """Both assays, once the time to lodge them is out."""
+        """Exchange both assays, once the time to submit them is over."""
         return (await self._calls.ask(EXCHANGE, delivery, key=key)).body
 
     async def lodge_umpire(self, delivery: str, body: Body, *, key: str | None = None) -> DeliveryAccepted:
@@ -132,5 +132,5 @@ class Deliveries:
         return (await self._calls.ask(SETTLE, delivery, key=key)).body
 
     async def restate(self, delivery: str, *, key: str | None = None) -> InvoiceAccepted:
-        """The invoice with what was published since."""
+        """Invoice the difference by index values published since."""
         return (await self._calls.ask(RESTATE, delivery, key=key)).body

@@ -1,4 +1,4 @@
-"""What can go wrong with a call. Nothing here holds a key, a header of the request or a body."""
+"""Errors of calls. None of them contains a key, a request header or a request body."""
 
 from typing import Final
 
@@ -11,7 +11,7 @@ FAULTS_SHOWN: Final = 20
 
 
 class ClientError(Exception):
-    """Whatever a call ends with instead of an answer."""
+    """Any error with which a call ends instead of an answer."""
 
 
 class UnreachableError(ClientError):
@@ -23,11 +23,11 @@ class UnreachableError(ClientError):
 
 
 class UnreadableError(ClientError):
-    """An answer that is not what the published contract promises, as from something else in between."""
+    """An answer that does not conform to the published API, for example from a proxy."""
 
 
 class Fault(Struct, frozen=True, kw_only=True):
-    """One thing that is wrong: `pointer` into the body (RFC 6901), else a query parameter or a header."""
+    """One fault: `pointer` into the body (RFC 6901), else a query parameter or a header."""
 
     code: str
     detail: str
@@ -57,7 +57,7 @@ class Problem(Struct, frozen=True, kw_only=True):
 
     @property
     def sentence(self) -> str:
-        """Detail and faults; a fault whose words the detail has is told once, with its place."""
+        """Detail and faults as a text; a fault already in the detail is not repeated, only its place."""
         shown = self.errors[:FAULTS_SHOWN]
         leading = "" if self.detail in {each.detail for each in shown} else self.detail
         return f"{leading} {'; '.join(each.sentence for each in shown)}".strip()
@@ -97,15 +97,15 @@ class ForbiddenError(RefusedError):
 
 
 class NotFoundError(RefusedError):
-    """404: there is no such thing, or it is not the caller's to see."""
+    """404: it does not exist, or the caller may not see it."""
 
 
 class ConflictError(RefusedError):
-    """409: the state does not allow it. With `retry_after_seconds` it soon may."""
+    """409: the state does not allow it; with `retry_after_seconds`, perhaps later."""
 
 
 class HistoryGoneError(RefusedError):
-    """410: what follows the cursor is no longer kept; `earliest` goes on behind the gap."""
+    """410: the events after the cursor are no longer kept; `earliest` continues after the gap."""
 
     @property
     def earliest(self) -> str | None:
@@ -117,11 +117,11 @@ class StaleError(RefusedError):
 
 
 class VersionMissingError(RefusedError):
-    """428: the change needs the version that it is meant for."""
+    """428: the change has to state the version to which it applies."""
 
 
 class TooManyError(RefusedError):
-    """429: the rate or a daily number is used up."""
+    """429: the rate limit or a daily quota is used up."""
 
 
 class UnavailableError(RefusedError):

@@ -1,6 +1,5 @@
-"""What an organisation may see, as it comes: server-sent events, long polls, a range as lines. Each goes on
-behind the last cursor after any break, so nothing is lost and nothing comes twice.
-"""
+"""The feed of an organisation: server-sent events, long polls, a range of lines. Each continues after the
+last cursor after a broken connection, so that nothing is lost or repeated."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterable
@@ -29,7 +28,7 @@ OPEN_TOPIC: Final = keyed(_TOPIC, StreamAccepted, method="PUT")
 CLOSE_TOPIC: Final = change("DELETE", _TOPIC, StreamAccepted, versioned=False)
 
 QUIET_SECONDS_MAX: Final = 45.0
-"""Three times what the API lets a stream be silent: then the connection is dead."""
+"""Three times the API's own keep-alive interval: then the connection counts as dead."""
 BREAK_SECONDS: Final = 1.0
 BREAK_SECONDS_MAX: Final = 30.0
 LATEST: Final = "latest"
@@ -55,11 +54,12 @@ class Narrowed(Struct, frozen=True, kw_only=True):
 
 
 class Feed:
-    """Iterators over FeedEvent. Keep the `cursor` of what has been dealt with, and begin there next time;
-    `after` "latest" leaves out the past, None begins with the first.
+    """Iterators over FeedEvent. Store the `cursor` of the last processed event, and start there next time;
+    `after` "latest" skips the past, None starts with the first event.
 
-    HistoryGoneError names the earliest cursor that there is. Who was never answered is told after a call's
-    patience; once answered, they wait out a break however long it takes (`asyncio.timeout` bounds it).
+    HistoryGoneError names the earliest available cursor. Before the first answer, errors are raised after the
+    usual retries; after that, interruptions are waited out however long they take (limit it with
+    `asyncio.timeout`).
     """
 
     def __init__(self, calls: Calls) -> None:
@@ -74,10 +74,10 @@ class Feed:
         quiet_seconds_max: float = QUIET_SECONDS_MAX,
         break_seconds: float = BREAK_SECONDS,
     ) -> AsyncGenerator[FeedEvent]:
-        """What was and what comes, without end, over server-sent events.
+        """Past and future events, without end, over server-sent events.
 
-        Silence of `quiet_seconds_max` counts as a break; `break_seconds`, unless the API asks for another
-        pause, are between a break and the next try.
+        Silence of `quiet_seconds_max` counts as a broken connection; `break_seconds` is the pause before the
+        next attempt, unless the API requests another.
         """
         wanted = Narrowed(types=tuple(types), market=market).query()
         place = await self._place(after)
@@ -111,7 +111,7 @@ class Feed:
         market: str | None = None,
         wait_seconds: int = WAIT_SECONDS,
     ) -> AsyncGenerator[FeedEvent]:
-        """The same over long polls, for where something in between holds streams back."""
+        """The same over long polls, for networks that do not pass streams."""
         wanted = Narrowed(types=tuple(types), market=market).query()
         answered = False
         while True:
@@ -135,7 +135,7 @@ class Feed:
         market: str | None = None,
         quiet_seconds_max: float = QUIET_SECONDS_MAX,
     ) -> AsyncGenerator[FeedEvent]:
-        """What lies behind `after` up to `until`, else up to now; then it ends."""
+        """The events after `after` up to `until`, or up to now; then it ends."""
         wanted = Narrowed(types=tuple(types), market=market).query()
         answered = False
         while True:

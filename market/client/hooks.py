@@ -1,7 +1,4 @@
-"""Webhooks of one's own: where events are posted to, and what came of each message.
-
-`webhooks.Verifier` checks what arrives.
-"""
+"""Own webhooks: their URLs, and the outcome of each message. `webhooks.Verifier` checks received messages."""
 
 from collections.abc import AsyncIterator
 from datetime import datetime
@@ -15,8 +12,9 @@ from market.client.operations import change, keyed, pages, read
 
 
 class WebhookAccepted(Accepted, frozen=True, kw_only=True):
-    """`secret` stands in the first answer to a key alone. Where the answer to an earlier try was lost,
-    `warnings` has `secret_shown_before`: rotate; or `removed_since`, where the webhook is gone."""
+    """`secret` is only in the first answer for an idempotency key. If the answer to an earlier attempt was
+    lost, `warnings` has `secret_shown_before`: rotate the secret; or `removed_since`, if the webhook was
+    removed."""
 
     id: str | None
     secret: str | None = None
@@ -24,7 +22,7 @@ class WebhookAccepted(Accepted, frozen=True, kw_only=True):
 
 
 class Webhook(Struct, frozen=True, kw_only=True):
-    """`disabled`: why it rests although nobody let it. `previous_until`: till then old secrets sign too."""
+    """`disabled`: why it was paused automatically. `previous_until`: until then old secrets sign too."""
 
     id: str
     organisation: str
@@ -115,7 +113,7 @@ class Webhooks:
         ).body
 
     async def change(self, webhook: str, body: Body, *, version: int) -> WebhookAccepted:
-        """`{"active": true}` starts one again that rests."""
+        """`{"active": true}` starts a paused one again."""
         return (await self._calls.ask(CHANGE, webhook, body=body, version=version)).body
 
     async def remove(self, webhook: str) -> WebhookAccepted:
@@ -124,7 +122,7 @@ class Webhooks:
     async def rotate(
         self, webhook: str, *, overlap_hours: int = 24, key: str | None = None
     ) -> WebhookAccepted:
-        """So long the secrets before sign too: none when somebody else knows them."""
+        """`overlap_hours`: how long the old secrets still sign too; 0 if they are compromised."""
         body = {"overlap_hours": overlap_hours}
         return (await self._calls.ask(ROTATE, webhook, body=body, key=key)).body
 

@@ -1,4 +1,4 @@
-"""Files of rows: handed in, followed to their end, reported on row by row."""
+"""Imports of files of rows: submit, follow to the end, read the report row by row."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
@@ -112,8 +112,8 @@ class Imports:
             await asyncio.sleep(look_seconds)
 
     async def report(self, import_id: str) -> AsyncGenerator[ImportLine]:
-        """What became of each row up to where the import is. UnreachableError when it breaks off,
-        UnreadableError when it is something else."""
+        """The result of each row so far. UnreachableError when it breaks off, UnreadableError when it is
+        something else."""
         operation: Operation[ImportLine] = read(REPORT_PATH, ImportLine)
         asked = f"GET {operation.address((import_id,))}"
         async with self._calls.stream(
@@ -128,5 +128,5 @@ class Imports:
                 raise UnreadableError(f"{asked}: {error}") from error
 
     async def cancel(self, import_id: str) -> Import:
-        """No further row is stored; what was accepted stays."""
+        """Stop storing further rows; accepted ones stay."""
         return (await self._calls.ask(CANCEL, import_id)).body

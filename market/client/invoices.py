@@ -117,19 +117,19 @@ class Invoices:
     async def refer(
         self, invoice: str, reference: str, *, dated_on: date | None = None, key: str | None = None
     ) -> Accepted:
-        """What one's own books call it; said again, the newest counts."""
+        """State its number in one's own books; repeated, the newest counts."""
         body = {"reference": reference, "dated_on": dated_on}
         return (await self._calls.ask(REFERENCE, invoice, body=body, key=key)).body
 
     async def ageing(self, *, counterparty: str | None = None, by_counterparty: bool = False) -> AgeingTable:
-        """What is open by the days since it was due."""
+        """Open amounts by days since they were due."""
         query = {"counterparty": counterparty, "by_counterparty": by_counterparty}
         return (await self._calls.ask(AGEING, query=query)).body
 
 
 class Payments:
-    """What was paid of own invoices: stated by the payer, confirmed by the payee. Steps are meant for a
-    version and answer the next one."""
+    """Payments of own invoices: stated by the payer, confirmed by the payee. Steps state the version to which
+    they apply and answer the next one."""
 
     def __init__(self, calls: Calls) -> None:
         self._calls = calls

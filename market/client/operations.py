@@ -1,4 +1,5 @@
-"""What the client knows of a route of the published contract: enough to ask it, and to be held against it."""
+"""The client's knowledge of a route of the published API: enough to call it, and to compare it with the
+document."""
 
 import re
 from typing import Final, Generic, TypeVar

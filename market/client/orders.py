@@ -55,7 +55,7 @@ QUOTE: Final = keyed("/v1/quotes", Quote)
 
 
 class Orders(Generic[A, V]):
-    """Orders of one kind. `version` is of the order that was read; StaleError when it has changed since."""
+    """Orders of one kind. `version` is that of the order as read; StaleError when it has changed since."""
 
     def __init__(self, calls: Calls, routes: OrderRoutes[A, V]) -> None:
         self._calls = calls
@@ -97,7 +97,7 @@ class Lots(Orders[SupplyAccepted, Supply]):
 
 
 class Quotes:
-    """How an order would have done, asked without posting it."""
+    """What an order would have got in the last round, without posting it."""
 
     def __init__(self, calls: Calls) -> None:
         self._calls = calls

@@ -1,4 +1,4 @@
-"""Passports of lots, what they say and what becomes of the lots."""
+"""Passports of lots, their content, and what becomes of the lots."""
 
 from collections.abc import AsyncIterator
 from typing import Any, Final
@@ -80,7 +80,7 @@ class Passports:
         return (await self._calls.ask(TRANSFER, passport, body=body, version=version, key=key)).body
 
     async def acknowledge(self, passport: str, *, version: int, key: str | None = None) -> PassportAccepted:
-        """That title or goods, which a transfer outside a delivery brought, are one's own."""
+        """Acknowledge title or goods from a transfer outside a delivery."""
         return (await self._calls.ask(ACKNOWLEDGE, passport, version=version, key=key)).body
 
     async def correct(
@@ -91,13 +91,13 @@ class Passports:
     async def acknowledge_correction(
         self, passport: str, *, version: int, key: str | None = None
     ) -> PassportAccepted:
-        """The correction that waits for the word of who has title."""
+        """Acknowledge, as the owner, a waiting correction."""
         return (await self._calls.ask(ACKNOWLEDGE_CORRECTION, passport, version=version, key=key)).body
 
     async def note(
         self, passport: str, body: Body, *, version: int, key: str | None = None
     ) -> PassportAccepted:
-        """A sentence that everybody reads beside the figures."""
+        """Add a note that everybody reads with the figures."""
         return (await self._calls.ask(NOTE, passport, body=body, version=version, key=key)).body
 
     async def retire(

@@ -22,11 +22,11 @@ SIGNATURES_MAX: Final = 16
 
 
 class ForgedError(ClientError):
-    """Not to be trusted: answer 401 and do nothing."""
+    """The message is not authentic: answer 401 and do nothing."""
 
 
 class Verified(Struct, frozen=True, kw_only=True):
-    """A message of the API. A repeat has the same `id`: deal with each once."""
+    """An authentic message of the API. A repeat has the same `id`: process each only once."""
 
     id: str
     sent_at_seconds: int
@@ -51,7 +51,8 @@ class Verifier:
         self._clock = clock
 
     def verify(self, headers: Mapping[str, str], body: bytes) -> Verified:
-        """`body` exactly as it came. ForgedError for what is not signed, is old or is another's."""
+        """`body` exactly as received. ForgedError for a message that is not signed, too old, or signed with
+        another key."""
         fields = {name.lower(): value for name, value in headers.items()}
         message, timestamp, signatures = (
             fields.get(f"webhook-{name}", "") for name in ("id", "timestamp", "signature")
