@@ -15,7 +15,7 @@ from servers import Database
 
 START_SECONDS_MAX = 60
 STOP_SECONDS_MAX = 30
-# The API never talks to Kafka, but it is told where one would be, so that none is started.
+# The API never talks to Kafka; it gets an address so that no embedded one is started.
 NO_KAFKA = "127.0.0.1:9"
 
 

@@ -20,7 +20,7 @@ Message = tuple[bytes, bytes, list[tuple[str, bytes]]]
 Sent = tuple[str, bytes | None, bytes, int | None, list[tuple[str, bytes]]]
 """Topic, key, value, timestamp in milliseconds, headers."""
 
-# As few at once as our readers take: aiokafka is a fifth faster so than with thousands.
+# As few at a time as our readers take: aiokafka is a fifth faster than with thousands.
 GET_RECORDS_MAX = DEFAULT_LIMITS.slice_records
 GET_TIMEOUT_MS = 1_000
 # The loop reads on while Kafka acknowledges what it sent, as a publisher does with its other lanes.
@@ -104,7 +104,7 @@ async def consume_in_processes(
 
 
 async def ends_of_views(bootstrap: str, of_partners: Sequence[str]) -> dict[TopicPartition, int]:
-    """Where the topics end that the publisher writes."""
+    """The ends of the topics that the publisher writes."""
     consumer = await open_consumer(bootstrap)
     try:
         public = [name for name in await consumer.topics() if name.startswith("public.")]

@@ -107,8 +107,8 @@ def _publisher(count: int) -> str:
 async def at_the_door(
     running: Servers, database: Database, wiring: Wiring, count: int
 ) -> AsyncIterator[tuple[list[int], Callable[[], Awaitable[None]]]]:
-    """Processes that are started and have no lane yet, and what lets them in: their start is not measured,
-    and none has the lanes alone."""
+    """Processes that are started but have no lanes yet, and a function that lets them take some: so their
+    start is not measured, and none takes all lanes."""
     async with wiring.ground.opened_pool("owner", 1) as owner, acquire(owner) as connection:
         closing = connection.transaction()
         await closing.start()
@@ -130,7 +130,7 @@ async def begun(wiring: Wiring, events: int) -> int:
 
 
 async def forget(wiring: Wiring) -> None:
-    """The publisher begins anew: every line and every topic once more."""
+    """Resets the publisher, so that it writes every line and every topic again."""
     async with wiring.ground.opened_pool("owner", 1) as owner:
         for statement in FORGET:
             await owner.execute(statement)

@@ -1,4 +1,4 @@
-"""Repetitions, paired ratios, and how they are told: a table on stdout or JSON, progress on stderr."""
+"""Repetitions, paired ratios, and their output: a table or JSON on stdout, progress on stderr."""
 
 import argparse
 import json
@@ -12,7 +12,7 @@ from msgspec import Struct, to_builtins
 
 
 class Figure(Struct, frozen=True, kw_only=True):
-    """What one case reached in each repetition."""
+    """The results of one case, one per repetition."""
 
     case: str
     unit: str
@@ -24,7 +24,7 @@ class Figure(Struct, frozen=True, kw_only=True):
 
 
 class Ratio(Struct, frozen=True, kw_only=True):
-    """Ours over the peer's, repetition by repetition; `aim` is the least wanted."""
+    """Our result divided by the peer's, per repetition; `aim` is the minimum wanted."""
 
     case: str
     peer: str
@@ -54,7 +54,7 @@ class CpuTimes:
 
 
 class Report(Struct, kw_only=True):
-    """All that one script has to tell. `notes` are counts that explain a figure."""
+    """The report of one script. `notes` are counts that explain a figure."""
 
     title: str
     machine: str
@@ -83,10 +83,8 @@ def say(text: str) -> None:
 
 
 async def alternate(cases: Sequence[Case], repetitions: int, unit: str) -> dict[str, Figure]:
-    """Every case once per repetition, the order turned round each time, so that none always runs first.
-
-    One more repetition comes first and does not count: it warms the broker's compiler and every cache.
-    """
+    """Runs every case once per repetition, in alternating order, so that none always runs first. An
+    additional first repetition is not counted: it warms up the broker's compiler and all caches."""
     values: dict[str, list[float]] = {name: [] for name, _ in cases}
     total = len(cases) * (repetitions + 1)
     done = 0

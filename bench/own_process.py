@@ -1,5 +1,5 @@
-"""A case in a process of its own, as readers and their peers run in a deployment: it meets no memory that
-the benchmark's preparations have left behind."""
+"""Runs a case in its own process, as readers and their peers run in a deployment: so its memory is not
+affected by the benchmark's preparations."""
 
 import asyncio
 import time

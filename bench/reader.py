@@ -1,6 +1,7 @@
 """`make bench-reader`: a reader (chain check, decode, set-based effect) against bare `getmany`.
 
-Each runs in a process of its own; `--together` has both in the benchmark's, which has filled a topic before.
+Each runs in its own process; with `--together` both run in the benchmark's process, which has filled a topic
+before.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""A PostgreSQL and a Kafka of the benchmarks' own, with full durability, thrown away at the end."""
+"""A PostgreSQL and a Kafka only for the benchmarks, with full durability, deleted at the end."""
 
 import asyncio
 import shutil
@@ -66,7 +66,7 @@ class Servers(Struct, frozen=True):
 
 @asynccontextmanager
 async def servers(*, kafka: bool) -> AsyncIterator[Servers]:
-    """Two benchmarks at once would measure each other: the second one ends."""
+    """Two benchmarks at once would disturb each other: the second one ends."""
     settings = load(instance="bench", kafka_port=0, kafka_java_options=KAFKA_JAVA_OPTIONS)
     if settings.database_url is not None or (kafka and settings.kafka_bootstrap is not None):
         say("measuring the servers that the environment names, not embedded ones")

@@ -1,7 +1,7 @@
-"""The losses of docs/recovery.md before the eyes of an operator: all topics, then the database.
+"""A drill of the recoveries in docs/recovery.md for operators: loses all topics, then the database.
 
-Works on an embedded instance of its own, which is removed before and after; types the commands of the runbook
-and prints them. Exit code 0: all that was lost is back, and the audit proves it. Heeds LODESTONE_DATA_DIR.
+Uses its own embedded instance, which is removed before and after; runs the commands of the runbook and prints
+them. Exit code 0: everything lost is restored, and the audit proves it. Uses LODESTONE_DATA_DIR.
 """
 
 import json
@@ -25,7 +25,7 @@ POLL_SECONDS: Final = 0.5
 
 
 class DrillFailed(Exception):
-    """A command failed, or what it printed is not what has to be: one sentence."""
+    """A command failed or printed something unexpected; one sentence."""
 
 
 def main() -> int:
@@ -68,7 +68,8 @@ def database_lost(folder: Path, before: dict[str, Any]) -> None:
 
 
 def traded(folder: Path) -> None:
-    """Six requests against a running deployment, until all that they made is signed and cosigned."""
+    """Sends six requests to a running deployment, and waits until all their events are signed and
+    cosigned."""
     keys = folder / "keys.json"
     with running(keys):
         command(sys.executable, str(TRADE), str(keys))
@@ -89,7 +90,7 @@ def settled() -> bool:
 
 
 def audited() -> dict[str, Any]:
-    """The audit's report; the drill fails where it names anything."""
+    """The audit's report; the drill fails if it contains any fault."""
     report: dict[str, Any] = json.loads(lodestone("audit", "--json", quiet=True))
     say(f"   lodestone audit: nothing diverges; {report['ending']}")
     for recovery in report["recoveries"]:
@@ -100,7 +101,7 @@ def audited() -> dict[str, Any]:
 
 
 def back(before: dict[str, Any], after: dict[str, Any]) -> None:
-    """Every lane of before is in what was audited now: it cannot have fewer events, rounds or matches."""
+    """Checks that every earlier lane is in the new audit, without fewer events, rounds or matches."""
     for what in ("records", "sealed", "clearings", "matches", "agreements"):
         if after[what] < before[what] or (after["repeats"], after["tail"]) != (0, 0):
             raise DrillFailed(f"{what}: {before[what]} before, {after[what]} after")
@@ -161,7 +162,7 @@ def command(*arguments: str, quiet: bool = False) -> str:
 
 
 def environment() -> dict[str, str]:
-    """The drill's own instance, whatever the environment says of real ones."""
+    """The environment of the drill's own instance, whatever is set for real ones."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("LODESTONE_")}
     data = {name: value for name, value in os.environ.items() if name == "LODESTONE_DATA_DIR"}
     return (

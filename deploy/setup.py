@@ -104,7 +104,7 @@ def prepare_environment() -> None:
 
 
 def pip_is_directed(python: str) -> bool:
-    """Whether pip's own settings, which uv does not read, say how packages are to be reached."""
+    """Whether pip's own settings, which uv does not read, say from where packages are downloaded."""
     shown = subprocess.run(
         [python, "-m", "pip", "config", "list"], capture_output=True, text=True, check=False
     )
@@ -179,11 +179,11 @@ def create_venv(venv: Path) -> str:
 
 
 def chosen_python(environ: Mapping[str, str], built_with: str, system: Path = SYSTEM_PYTHON) -> str:
-    """The interpreter to make the environment with: this one, or the system's where this one is slow.
+    """The interpreter for the environment: this one, or the system's if this one is slow.
 
     An interpreter built from source without `--enable-optimizations` (`built_with`: the arguments of its
-    configure script) takes about a third more time. A system's package is optimised in any case, whichever
-    of its versions this one is.
+    configure script) takes about a third more time. A system's package is optimised in any case, whichever of
+    its versions this one is.
     """
     if environ.get("PYTHON") or "--enable-optimizations" in built_with or not system.exists():
         return sys.executable
@@ -199,7 +199,8 @@ def chosen_python(environ: Mapping[str, str], built_with: str, system: Path = SY
 
 
 def prepare_java(data: Path, environ: Mapping[str, str]) -> None:
-    """Java, and Maven while jars are to be copied; first of all, so that a lack is told before downloads."""
+    """Java, and Maven if jars have to be copied; checked first, so that a missing one is reported before
+    downloads."""
     if environ.get("LODESTONE_KAFKA_BOOTSTRAP"):
         return
     java = find_java(environ)
@@ -255,7 +256,7 @@ def prepare_kafka(data: Path, environ: Mapping[str, str]) -> None:
 
 
 def prepare_classes(data: Path, environ: Mapping[str, str]) -> None:
-    """Java reads Kafka's classes once and keeps them; where it cannot, a start of a broker takes longer."""
+    """Creates the archive of Kafka's loaded classes; without it, a start of a broker takes longer."""
     java = data / "kafka" / "java"
     if environ.get("LODESTONE_KAFKA_BOOTSTRAP") or not java.is_file():
         return
@@ -281,7 +282,7 @@ def prepare_classes(data: Path, environ: Mapping[str, str]) -> None:
 
 
 def is_whole(kept: Path) -> bool:
-    """Whether the file is there as it was written; a broker does not start with another."""
+    """Whether the file exists unchanged; a broker does not start with a damaged one."""
     digest = kept.with_name(kept.name + ".sha256")
     if not kept.is_file() or not digest.is_file():
         return False

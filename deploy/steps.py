@@ -1,4 +1,4 @@
-"""How the set-up does its steps: system packages, children with their progress, one sentence for a lack."""
+"""Steps of the set-up: system packages, child processes with progress, one sentence about what is missing."""
 
 import os
 import re

@@ -1,11 +1,10 @@
-"""A partner's consumer on aiokafka: what its topic says, each event once, going on where it stopped.
+"""A partner's consumer with aiokafka: reads its topic, each event once, and continues where it stopped.
 
     python follow_kafka.py localhost:9092 partner.0199b3c2-d4e5-7f60-a1b2-c3d4e5f60718.v1 place.json
 
-The place in the topic and the ids seen last (repeats come soon after a crash of the publisher) stand in one
-small file, replaced after each batch. A partner would keep both in the database transaction that takes the
-events over. Where Kafka asks for a login it takes KAFKA_USER, KAFKA_PASSWORD and KAFKA_CA_FILE from the
-environment.
+The offset and the last seen ids (repeats come soon after a crash of the publisher) are in one small file,
+replaced after each batch. A partner would store both in the database transaction that stores the events. If
+Kafka requires a login, it uses KAFKA_USER, KAFKA_PASSWORD and KAFKA_CA_FILE from the environment.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""A partner's consumer on confluent-kafka (librdkafka): as follow_kafka.py, a hundred records at a time.
+"""A partner's consumer with confluent-kafka (librdkafka): as follow_kafka.py, a hundred records at a time.
 
 python follow_librdkafka.py localhost:9092 partner.0199b3c2-d4e5-7f60-a1b2-c3d4e5f60718.v1 place.json
 """
@@ -43,7 +43,8 @@ def take(headers: dict[str, str], data: dict[str, Any]) -> None:
 
 
 def login() -> dict[str, str]:
-    """librdkafka looks for the group though none is used, so it has to be one of the partner's own."""
+    """librdkafka looks up the group although it is not used, so it has to be one that the partner may
+    read."""
     if "KAFKA_USER" not in os.environ:
         return {"group.id": "none"}
     tls = {"security.protocol": "SASL_SSL", "ssl.ca.location": os.environ["KAFKA_CA_FILE"]}

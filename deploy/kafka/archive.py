@@ -1,4 +1,4 @@
-"""Keep Kafka's classes as Java has read them, for every later start of a broker: starts one and stops it.
+"""Creates the archive of Kafka's loaded classes for faster starts of brokers: starts one broker and stops it.
 
 `make setup` runs it when jars or Java have changed. Without the file brokers start as well, in about twice
 the processor time.

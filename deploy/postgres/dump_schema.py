@@ -1,4 +1,5 @@
-"""Writes schema.sql: what all migrations make of an empty database. Run it after adding a migration."""
+"""Writes schema.sql: the schema that all migrations create in an empty database. Run it after adding a
+migration."""
 
 import asyncio
 import importlib.util

@@ -1,1 +1,1 @@
-"""The command line: one file per verb; `commands.py` puts them together."""
+"""The command line: one file per command; `commands.py` puts them together."""

@@ -1,4 +1,4 @@
-"""`lodestone brokers`: the files with which a broker of one's own speaks TLS and its services log in."""
+"""`lodestone brokers`: the files for TLS and logins of an own broker."""
 
 from datetime import UTC, datetime
 from pathlib import Path

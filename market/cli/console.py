@@ -1,6 +1,6 @@
-"""How every verb speaks: data on stdout, messages and progress on stderr, the meaning of exit codes.
+"""Output of all commands: data on stdout, messages and progress on stderr, meaning of exit codes.
 
-Help reads this too, so what only a command at work needs is read when it runs.
+Help reads this too, so what only a command at work needs is imported when it runs.
 """
 
 import asyncio
@@ -73,7 +73,7 @@ def _escape(text: str) -> str:
 
 
 def say(text: str) -> None:
-    """A message for a person, on stderr, where somebody can read it: a full disk stops nothing."""
+    """A message for a person on stderr; a failure to write it, as with a full disk, is ignored."""
     _print(_escape(text))
 
 
@@ -103,7 +103,7 @@ def print_line(text: str) -> None:
 
 
 def print_table(table: Table) -> None:
-    """As wide as its cells are where no terminal limits it: nothing is cut in a pipe or file."""
+    """Prints a table as wide as its cells without a terminal, so that nothing is cut in a pipe or file."""
     limited = out.is_terminal
     (out if limited else Console(width=PIPED_COLUMNS_MAX, highlight=False)).print(table)
 
@@ -127,7 +127,7 @@ def run_async(main: Coroutine[Any, Any, T]) -> T:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(_until_terminated(main))
     except BrokenPipeError:
-        # Of stdout, whose reader has seen enough: click ends quietly by it.
+        # stdout's reader has closed the pipe: click then ends quietly.
         raise
     except Exception as error:
         outage = outage_of(error)
@@ -141,7 +141,7 @@ class Terminated(Exception):
 
 
 async def _until_terminated(main: Coroutine[Any, Any, T]) -> T:
-    """SIGTERM ends it as Ctrl-C does, a second one at once, until `stop_event` gives both another meaning."""
+    """SIGTERM ends it like Ctrl-C, a second one at once, until `stop_event` changes both."""
     told, task, loop = False, asyncio.current_task(), asyncio.get_running_loop()
 
     def end() -> None:
@@ -176,7 +176,7 @@ def stop_event() -> asyncio.Event:
 
 
 class _Rate(ProgressColumn):
-    """How many a second, once anything can be said of it."""
+    """The rate per second, once it can be estimated."""
 
     def render(self, task: Task) -> Text:
         return Text("" if task.speed is None else f"{task.speed:,.0f}/s")
@@ -184,7 +184,7 @@ class _Rate(ProgressColumn):
 
 @contextmanager
 def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
-    """Yields what is told how many more are done: a bar on a terminal, else a plain line now and then."""
+    """Yields a function to report progress: a bar on a terminal, else a plain line at intervals."""
     if err.is_terminal:
         columns = (
             TextColumn("{task.description}"),

@@ -205,7 +205,8 @@ async def _kafka(settings: Settings) -> tuple[Finding, Bootstrap | None]:
 
 
 def _helps(setting: str, *, named: bool) -> str:
-    """Against a server that does not answer; `named`: by this setting, so that `up` would not start it."""
+    """Help for a server that does not answer; `named`: the setting that names it, so that `up` would not
+    start it."""
     return f"start that server, or correct {setting}" if named else "lodestone up"
 
 
@@ -236,7 +237,7 @@ def _migrations(missing: tuple[str, ...]) -> Finding:
 
 
 async def _record(connection: Connection, deployment: Deployment) -> AsyncIterator[Finding]:
-    """What the record's own tables tell."""
+    """Findings from the record's own tables."""
     yield Finding(what="deployment", state="ok", told=f"{deployment.deployment_id}, {deployment.lanes} lanes")
     serving = await at_work(connection)
     yield Finding(
@@ -275,7 +276,7 @@ async def _record(connection: Connection, deployment: Deployment) -> AsyncIterat
 
 
 async def _clocks(connection: Connection, seconds_max: int) -> AsyncIterator[Finding]:
-    """This machine's clock beside the database's, and lanes that are ahead of both."""
+    """Findings about this machine's clock compared with the database's, and about lanes ahead of both."""
     off = await clock_bounds.difference(connection, clock)
     if not seconds_max:
         told = (

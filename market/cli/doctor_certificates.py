@@ -1,4 +1,4 @@
-"""What `lodestone doctor` says of certificates: one that has ended lets nobody in again."""
+"""`lodestone doctor` on certificates: an expired one allows no new connections."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta

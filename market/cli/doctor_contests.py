@@ -1,4 +1,4 @@
-"""What `lodestone doctor` says of what two sides differ on and nobody has settled."""
+"""`lodestone doctor` on open disputes."""
 
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta

@@ -1,4 +1,4 @@
-"""What `lodestone doctor` says of disks: a full one leaves everything running, and nothing is recorded."""
+"""`lodestone doctor` on disks: with a full one everything keeps running, but nothing is recorded."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""What `lodestone doctor` says of markets whose newest rule set is of an earlier version of the program."""
+"""`lodestone doctor` on markets whose newest rule set comes from an earlier version of the program."""
 
 from collections.abc import Sequence
 from typing import Final

@@ -1,4 +1,4 @@
-"""What `lodestone doctor` says of checkpoints: signed, cosigned, and stored as they were published."""
+"""`lodestone doctor` on checkpoints: signed, cosigned, and stored as published."""
 
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
@@ -18,7 +18,7 @@ from market.sealing import AUDITOR
 from market.topics import TopicError
 
 UNSIGNED_INTERVALS_MAX: Final = 6
-"""So many times `checkpoint_seconds` may pass before a missing signature or cosignature is told."""
+"""After how many times `checkpoint_seconds` a missing signature or cosignature is reported."""
 
 
 async def checkpoint_findings(

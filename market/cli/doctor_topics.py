@@ -1,4 +1,4 @@
-"""What `lodestone doctor` says of topics: which exist, how they are set, which service sees them."""
+"""`lodestone doctor` on topics: which exist, their settings, which service can see them."""
 
 from collections.abc import AsyncIterator, Collection, Iterable
 from itertools import groupby

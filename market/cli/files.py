@@ -1,4 +1,4 @@
-"""Files that a verb reads: every fault of one at once, unknown members included, exit code 3."""
+"""Files that a command reads: reports all faults at once, including unknown members, with exit code 3."""
 
 import json
 import os
@@ -89,7 +89,7 @@ def _unknown(raw: bytes, shape: type[T]) -> Iterator[str]:
 
 
 def _repeated(raw: bytes) -> Iterator[str]:
-    """Members that one object has twice: a decoder would take the last of them."""
+    """Members that an object has twice, of which a decoder would take the last."""
     found: list[str] = []
 
     def once(members: list[tuple[str, Any]]) -> None:

@@ -1,4 +1,4 @@
-"""What `lodestone doctor` says of one thing that it looked at."""
+"""One finding of `lodestone doctor`."""
 
 from typing import Literal
 

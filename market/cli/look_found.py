@@ -1,4 +1,4 @@
-"""What stands behind an id, put together: its row, newest events, parties by name, and what tells more."""
+"""The result of looking up an id: its row, newest events, parties by name, and where to read more."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -81,7 +81,7 @@ ASKED: Final = (
 TIME_BITS: Final = 80
 """Of a UUIDv7 behind its milliseconds."""
 AFTER_MS: Final = 10_000
-"""So long after a request its command may have been recorded."""
+"""How long after a request its command may have been recorded."""
 VERSION_OF_ROUNDS: Final = 8
 VERSION_OF_TIME: Final = 7
 

@@ -1,4 +1,4 @@
-"""What the API's log says of one request: the record knows commands, and nothing of what was refused."""
+"""The API's log lines about one request, since the record does not contain refused commands."""
 
 from collections.abc import Iterable
 from typing import Any, Final

@@ -1,4 +1,4 @@
-"""What checking a file that somebody took away begins and ends with: whose keys are trusted, who cosigned."""
+"""Shared parts of checking a proof file: trusted keys, and cosigners."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,4 +1,5 @@
-"""Verbs that are read from their files when they are called: most need neither the door nor the services."""
+"""Commands whose modules are imported when they are called, since most need neither the API nor the
+services."""
 
 import ast
 from collections.abc import Mapping
@@ -11,7 +12,8 @@ import rich_click as click
 
 
 class Interrupted(Exception):
-    """By Ctrl-C: click would say of it that the command was aborted, and end with the code of an error."""
+    """Raised for Ctrl-C: click itself would print that the command was aborted, and exit with an error
+    code."""
 
 
 class Verbs(click.RichGroup):

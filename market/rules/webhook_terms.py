@@ -1,4 +1,4 @@
-"""A webhook as the desk knows it."""
+"""The terms and state of a webhook."""
 
 from typing import Annotated, Literal
 from uuid import UUID
@@ -15,7 +15,7 @@ MARKETS_MAX = 100
 
 
 class WebhookTerms(Struct, frozen=True, kw_only=True):
-    """No types, or no markets: of all. What is of no market is posted only where no markets are named."""
+    """Without types or markets: all. Events without a market are only posted if no markets are named."""
 
     url: Url
     types: Annotated[tuple[Code, ...], Meta(max_length=TYPES_MAX)] = ()
@@ -23,10 +23,8 @@ class WebhookTerms(Struct, frozen=True, kw_only=True):
 
 
 class Webhook(Struct, frozen=True, kw_only=True):
-    """Secrets of `generation` sign, and those of the one before until `previous_until`.
-
-    `registered_at`: events from then on are posted. `disabled`: it was not its owner who let it rest.
-    """
+    """Secrets of `generation` sign, and those of the previous one until `previous_until`. `registered_at`:
+    events from then on are posted. `disabled`: it was paused automatically, not by its owner."""
 
     organisation: UUID
     webhook: UUID
@@ -40,7 +38,7 @@ class Webhook(Struct, frozen=True, kw_only=True):
     removed: bool = False
 
     def generations(self, now: Instant) -> tuple[int, ...]:
-        """Whose secrets sign, the newest first."""
+        """The generations whose secrets sign, the newest first."""
         if self.previous_until is not None and now < self.previous_until:
             return (self.generation, self.generation - 1)
         return (self.generation,)

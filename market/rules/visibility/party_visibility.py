@@ -31,10 +31,8 @@ class KeyIssued(Struct, frozen=True, kw_only=True):
 
 
 def see_party(event: Recorded, viewer: Viewer) -> Struct | None:
-    """An organisation sees its own register and that of initiatives, operators everybody's, the public none.
-
-    Auditors alone see the hash of a key's secret.
-    """
+    """An organisation sees its own register entries and those of initiatives, operators everybody's, the
+    public none. Only auditors see the hash of a key's secret."""
     fact: PartyFact = event.data  # type: ignore[assignment]
     shown: Struct = fact
     if isinstance(fact, ApiKeyIssued) and not isinstance(viewer, AuditorViewer):

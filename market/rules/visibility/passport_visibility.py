@@ -1,7 +1,7 @@
-"""What a viewer may see of a passport and of each fact of the materials stream. All doors ask only here.
+"""What a viewer may see of a passport and of each fact of the materials stream; every interface uses it.
 
-Owner and holder see all of it, who issued it what it states, a counterparty what it buys without its
-suppliers, the public what CRMA Articles 28 and 29 put on a magnet's data carrier, operators and auditors all.
+Owner and holder see all of it, the issuer what it states, a counterparty what it buys without the suppliers,
+the public what CRMA Articles 28 and 29 put on a magnet's data carrier, operators and auditors everything.
 """
 
 from collections.abc import Mapping
@@ -36,7 +36,7 @@ ON_LABEL: tuple[str, ...] = ("Nd", "Dy", "Pr", "Tb", "B", "Sm", "Ni", "Co")
 
 
 class SeenPassport(Struct, frozen=True, kw_only=True):
-    """None: withheld from this tier."""
+    """A passport as a viewer sees it; None: withheld from this tier."""
 
     tier: Tier
     passport: UUID
@@ -59,7 +59,7 @@ class SeenPassport(Struct, frozen=True, kw_only=True):
 
 
 class SeenStatement(Struct, frozen=True, kw_only=True):
-    """What was stated first, for whom the parties of that day are nothing."""
+    """The original statement, for viewers who may not see the parties of that day."""
 
     content: PassportContent
 
@@ -78,7 +78,8 @@ def sites(content: PassportContent) -> frozenset[UUID]:
 
 
 def see_sites(seen: SeenPassport, known: Mapping[UUID, Facility]) -> tuple[NamedSite, ...]:
-    """Name and country of the issuer's own facilities, for who is told the issuer; suppliers' stay ids."""
+    """Name and country of the issuer's own facilities, for viewers who may see the issuer; suppliers'
+    facilities stay ids."""
     named = [known[each] for each in sorted(sites(seen.content)) if each in known]
     return tuple(
         NamedSite(facility=each.facility, name=each.details.name, country=each.details.country)
@@ -88,7 +89,7 @@ def see_sites(seen: SeenPassport, known: Mapping[UUID, Facility]) -> tuple[Named
 
 
 class LabelShare(Struct, frozen=True, kw_only=True):
-    """The post-consumer share of an element; a label says nothing of the other."""
+    """The post-consumer share of an element; a label does not contain the pre-consumer share."""
 
     element: str
     post_consumer_ppb: int
@@ -158,8 +159,8 @@ def see_passport(
 
 
 def see_label(passport: Passport, responsible: Responsible | None) -> MagnetLabel | None:
-    """What everybody may see; None for what holds no magnets. Who is not the issuer has not said that it is
-    responsible, and is not named: labels from before that was refused state it."""
+    """What everybody may see; None without magnets. A responsible organisation other than the issuer is not
+    shown, since it has not agreed; older labels may state one."""
     content = passport.content
     if content.magnets is None:
         return None
@@ -238,7 +239,7 @@ def _tier(passport: LotParties, viewer: Viewer, counterparties: AbstractSet[UUID
 
 
 def _without_suppliers(content: PassportContent) -> PassportContent:
-    """Countries and shares of origin stay, and certificates; of whom and from which site does not."""
+    """Keeps countries and shares of origin, and certificates; removes suppliers and sites."""
     origin = tuple(
         OriginShare(
             stage=share.stage,

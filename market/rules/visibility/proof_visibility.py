@@ -1,4 +1,5 @@
-"""Which events a proof of a match or of a receipt holds whole, which only as a hash: all doors ask here."""
+"""Which events a proof of a match or of a receipt contains in full, and which only as a hash; every interface
+uses it."""
 
 import re
 from collections.abc import Iterable
@@ -31,18 +32,18 @@ from market.rules.clearing.evidence import derived_id, pair_bytes
 from market.rules.matches import MatchStatus
 
 Part = Literal["order", "plan", "match", "clearing", "seller_answer", "buyer_answer", "decision"]
-"""What an event is to the match: the party's own order, the round's plan, the strike, the round's end, the
-answers of both sides where they had to confirm, and what became of the match."""
+"""The role of an event in a match: the party's own order, the round's plan, the match itself, the round's
+end, the answers of both sides if they had to confirm, and the decision."""
 SHARED: Final[frozenset[Part]] = frozenset({"match", "seller_answer", "buyer_answer", "decision"})
 ANSWERS: Final[frozenset[Part]] = frozenset({"seller_answer", "buyer_answer"})
 
 
 _ASKED_FOR: Final = re.compile(r".+ [0-9a-f]{64} [0-9a-f]{64}")
-"""The cause of what a request has recorded: its route, hashes of idempotency key and body."""
+"""The pattern of a cause that is a request: its route, hashes of idempotency key and body."""
 
 
 class ProofPart(Struct, frozen=True, kw_only=True):
-    """`whole`: the event's bytes may be shown; else its leaf hash stands for it."""
+    """`whole`: the event's bytes may be shown; otherwise only its leaf hash."""
 
     part: Part
     event: Recorded
@@ -59,7 +60,8 @@ def is_known_to_both(events: Iterable[Recorded]) -> bool:
 
 
 def named_sides(seller: UUID, buyer: UUID, organisation: UUID, *, known: bool) -> dict[Side, UUID]:
-    """Whom a file names: both once both have confirmed or signed, before that its own party alone."""
+    """The parties named in a file: both after both have confirmed or signed, before that only its own
+    party."""
     sides: dict[Side, UUID] = {"seller": seller, "buyer": buyer}
     if known:
         return sides
@@ -128,8 +130,8 @@ def has_receipt(event: Recorded, organisation: UUID) -> bool:
 def shown_to_actor(fact: Fact, organisation: UUID) -> bool:
     """Whether the organisation whose request recorded a fact may see its bytes.
 
-    Not those of a round or of a match before both have confirmed: see `proof_parts`. Nor what its command did
-    to another's, as when a decline releases the seller's lot.
+    Not those of a round, or of a match before both have confirmed: see `proof_parts`. Nor effects of its
+    command on others, such as the release of the seller's lot by a decline.
     """
     match fact:
         case ClearingPlanned() | ClearingEvidence() | ClearingCompleted() | ClearingAbandoned():

@@ -1,8 +1,9 @@
-"""Quotes: how an order would have come out of the market's last completed round. They open nothing.
+"""Quotes: what an order would have got in the market's last completed round. They change nothing in the
+market.
 
-An answer is computed from the book at the cut with every price in whole ticks, and from the asker's own order
-as one that can be divided at will, with its quantity at the low edge of its band: no number of questions
-tells anything finer.
+An answer is computed from the book at the cut with all prices in whole ticks, and from the asker's own order
+as a divisible one, with the lower edge of its band as quantity: so repeated questions reveal nothing more
+precise.
 """
 
 from collections.abc import Iterable, Sequence
@@ -49,7 +50,7 @@ class LastRound(Struct, frozen=True, kw_only=True):
 
 
 class AskQuote(Struct, frozen=True, kw_only=True):
-    """`posting` is what would be posted."""
+    """`posting` is the order as it would be posted."""
 
     posting: Posting
 
@@ -88,7 +89,7 @@ def midnight(now: datetime) -> datetime:
 
 
 def ask(state: QuoteState | None, argument: AskQuote, moment: Moment) -> Decision:
-    """What keeps the order from being posted keeps it from being asked about. Raises Refusals."""
+    """Records a question; refused for the same reasons as posting the order. Raises Refusals."""
     known = named_market(None if state is None else state.posting)
     assert state is not None
     refuse(_posting_reasons(known, argument.posting, moment.now) + _quote_reasons(state, moment.now))
@@ -114,7 +115,7 @@ def ask(state: QuoteState | None, argument: AskQuote, moment: Moment) -> Decisio
 
 
 def judge(state: QuoteState | None, argument: AskQuote, moment: Moment) -> Decision:
-    """As far as it goes without the members of the draft that are unread. Raises Refusals."""
+    """Checks a draft without the members that could not be read. Raises Refusals."""
     known = named_market(None if state is None else state.posting)
     assert state is not None
     refuse(_posting_reasons(known, argument.posting, moment.now) + _quote_reasons(state, moment.now))

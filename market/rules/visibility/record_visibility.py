@@ -1,6 +1,8 @@
-"""The one rule for every door: any event of the record and a viewer, to what that viewer sees, or nothing.
+"""The visibility rule for all interfaces: for any event of the record and a viewer, what that viewer sees, or
+nothing.
 
-`visibility`, `contract_visibility`, `passport_visibility` and `party_visibility` hold those of each stream.
+The rules of each stream are in `visibility`, `contract_visibility`, `passport_visibility` and
+`party_visibility`.
 """
 
 from collections.abc import Set as AbstractSet
@@ -30,10 +32,11 @@ from market.rules.visibility.visibility import see
 
 
 class Before(Struct, frozen=True, kw_only=True):
-    """What the rule has to know of an event's lane BEFORE the event: its market's book, agreements or lots.
+    """What the rule needs of an event's lane BEFORE the event: its market's book, agreements or lots.
 
-    `crowd` is of the viewer, `standing` of `deals`; without one it is counted anew. `counterparties` trade in
-    the passport's lot: its lane knows of none, so they have no line of it, and read it where they look it up.
+    `crowd` is the viewer's, `standing` that of `deals`; without them they are counted again. `counterparties`
+    trade the passport's lot: the passport's lane does not know them, so they get no line of it, and see it
+    only when they look it up.
     """
 
     book: Book | None = None

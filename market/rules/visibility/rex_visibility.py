@@ -1,5 +1,5 @@
-"""What a viewer may see of the Re-X routes that a market's goods went: operators and auditors sums, everybody
-else bands of routes that a crowd stands behind on both sides."""
+"""What a viewer may see of the Re-X routes of a market's goods: operators and auditors the sums, everybody
+else bands of routes with enough groups of companies on both sides."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -45,7 +45,7 @@ def see_routes(
 
 
 def crowded(parts: Sequence[tuple[Routed, int]], groups: Mapping[UUID, UUID], groups_min: int) -> bool:
-    """Whether enough groups of companies stand behind the sum, as sellers and as buyers."""
+    """Whether enough groups of companies contribute to the sum, as sellers and as buyers."""
     sold: dict[UUID, int] = {}
     bought: dict[UUID, int] = {}
     for each, figure in parts:

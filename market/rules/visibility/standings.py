@@ -1,6 +1,7 @@
-"""How an order came out of a completed round, from the book at the cut and the round's recorded duals. Whole.
+"""The complete result of an order in a completed round, from the book at the cut and the round's recorded
+duals.
 
-Nothing here is for a trader as it stands: `visibility` turns it into what one side may see.
+Traders never see it in this form: `visibility` reduces it to what one side may see.
 """
 
 from collections import defaultdict
@@ -37,10 +38,10 @@ from market.rules.visibility.explanations import (
 )
 
 Outcome = Literal["absent", "resting", "unmatched", "partly_filled", "filled"]
-"""`absent`: the order had nothing to give at the cut, had expired, or its owner could not trade. `resting`:
-it is subject to confirmation by who declined too often."""
+"""`absent`: the order had nothing to trade at the cut, had expired, or its owner could not trade. `resting`:
+it is subject to confirmation, and its owner has too many failings."""
 RIVALS_AT_ONCE: Final = 64
-"""Orders that are looked at first: among so many there are mostly enough groups that compete."""
+"""Number of orders examined first, among which there are usually enough competing groups."""
 
 
 class RoundDual(Struct, frozen=True, kw_only=True):
@@ -58,14 +59,14 @@ class RoundMultiplier(Struct, frozen=True, kw_only=True):
 
 
 class Alternative(Struct, frozen=True, kw_only=True):
-    """A counter-order at the cut: what keeps it away, or how far the pair is from a trade.
+    """A counter-order at the cut: the reasons against it, or how far the pair is from a trade.
 
-    `short_ueur_per_kg`: what both sides got in the round, per kg, above what they are worth to each other; at
-    least 0, and 0 for trades. `short_ticks` is the same with the counter-order's figures in whole ticks, and
-    `worth_it` whether the pair's own value, so counted, is at least 0. None: the two met in no section, or
-    the buyer has portfolio limits, so that no lot is judged alone. `elsewhere_g`: what it traded with others,
-    of `taker_groups` of companies, `left_g`: with nobody; `least_g`: the least that the two could still
-    trade, in whole packages and parcels.
+    `short_ueur_per_kg`: by how much the gains of both sides in the round, per kg, exceed the value of the
+    pair; at least 0, and 0 for trades. `short_ticks` is the same with the counter-order's figures in whole
+    ticks, and `worth_it` whether the pair's own value, so counted, is at least 0. None: the two were in no
+    common section, or the buyer has portfolio limits, so that no lot is judged alone. `elsewhere_g`: what it
+    traded with others, of `taker_groups` of companies, `left_g`: with nobody; `least_g`: the least that the
+    two could still trade, in whole packages and parcels.
     """
 
     counter_order: UUID

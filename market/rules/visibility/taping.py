@@ -56,10 +56,10 @@ from market.rules.visibility.tape import (
 
 
 def on_tape(fact: MarketFact, viewer: TapeViewer, book: Book, crowd: Crowd) -> TapeLine | None:
-    """The public line of a fact, None when it has none. `book` and `crowd` stand before the fact.
+    """The public line of a fact, None when it has none. `book` and `crowd` are those before the fact.
 
-    A match is a trade once nobody can decline it any more: when struck between firm orders, else confirmed.
-    Lines of orders and trades leave among others only: `mixing` says when.
+    A match is a trade once nobody can decline it any more: at once between firm orders, else when confirmed.
+    Lines of orders and trades are only published together with others: `mixing` says when.
     """
     match fact:
         case (
@@ -148,7 +148,7 @@ def _requirement_on_tape(
 
 
 def offered_on_tape(fact: SupplyOffered, viewer: TapeViewer, book: Book, crowd: Crowd) -> TapeOrder | None:
-    """As `on_tape`, of an offer, which most of a record is."""
+    """As `on_tape`, for offers, which most events are."""
     return supply_line("public.supply-offers.v1", fact.offer, "posted", fact.terms, book, crowd, viewer)
 
 

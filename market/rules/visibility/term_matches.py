@@ -1,4 +1,4 @@
-"""What a match of a term section is about: years of deliveries, whose price is a differential to an index."""
+"""Matches of a term section: deliveries over years, priced as a differential to an index."""
 
 from typing import Final, get_args
 
@@ -11,13 +11,13 @@ from market.rules.match_terms import matched_horizon
 from market.rules.orders.horizons import contract_years
 
 TERM: Final = "term/"
-"""How the names of term sections begin."""
+"""The prefix of the names of term sections."""
 
 
 class TermOfMatch(Struct, frozen=True, kw_only=True):
     """Quantities of the match are those of a contract year at plateau, its price the differential to `index`.
 
-    `horizon` is None where an order was given another one since the match.
+    `horizon` is None if an order was amended in it since the match.
     """
 
     index: str
@@ -40,8 +40,8 @@ def term_of_match(
 ) -> TermOfMatch | None:
     """`sold`, `bought`: as the orders state them; None for spot.
 
-    Before both have confirmed a side knows its own profile, tolerance and floor; then it knows what the
-    contract takes over, as overseers (`side` None) do at once.
+    Before both have confirmed, a side sees its own profile, tolerance and floor; after that, those that the
+    contract takes over, which operators and auditors (`side` None) see at once.
     """
     if not is_term(struck):
         return None

@@ -63,8 +63,8 @@ class TicketAnalyte(Struct, frozen=True, kw_only=True):
 
 
 class TicketFigure(Struct, frozen=True, kw_only=True):
-    """An ask or a limit, and how it becomes one per kg of basis: `basis_ppb` is kg of basis in a kg of what
-    it is stated per."""
+    """An ask or a limit, and its conversion per kg of basis: `basis_ppb` is kg of basis in one kg of its
+    denominator."""
 
     price: ConvertedPrice
     basis_ppb: int
@@ -72,13 +72,13 @@ class TicketFigure(Struct, frozen=True, kw_only=True):
 
 
 class Ticket(Struct, frozen=True, kw_only=True):
-    """A trade in the units its sides think in. Micro-EUR per kg; ask and limit are None for who may not see
+    """A trade in the units of its sides. Micro-EUR per kg; ask and limit are None for viewers who may not see
     them.
 
     `packages_thousandths` is None for product in bulk of which no load is stated. `of_reference_ppb` is the
     price over the dated reference price, None without one. `pieces`: whole ones in it, where they are known
-    to the viewer. With a `term` quantities are of a contract year at
-    plateau, prices differentials to its index.
+    to the viewer. With a `term` quantities are of a contract year at plateau, prices differentials to its
+    index.
     """
 
     match: UUID
@@ -115,7 +115,7 @@ def ticket(
     basis: MarketBasis,
     term: TermOfMatch | None = None,
 ) -> Ticket:
-    """The ticket of a match, whole; `visibility` takes out what a viewer may not see."""
+    """The complete ticket of a match; `visibility` removes what a viewer may not see."""
     fractions = element_fractions(terms.composition)
     price, reference = struck.price_ueur_per_kg, struck.reference
     of_sample = basis, terms.moisture_ppb, terms.composition
@@ -198,7 +198,7 @@ def ticket_lines(of: Ticket) -> tuple[tuple[str, str], ...]:
 
 
 def _figure_lines(name: str, figure: TicketFigure | None, of: Ticket) -> list[tuple[str, str]]:
-    """As stated × FX ÷ factor is what it is per kg of basis."""
+    """Lines of a figure: stated price × FX ÷ factor is the price per kg of basis."""
     if figure is None:
         return []
     price, on_index = figure.price, "" if of.term is None else f", on {of.term.index}"
@@ -284,7 +284,7 @@ def eur_text(ueur_per_kg: int) -> str:
 
 
 def stated_text(price: StatedPrice) -> str:
-    """All decimals that were stated, two at least: a rounded one could not be computed with."""
+    """All stated decimals, at least two, so that it can be used in calculations."""
     amount = price.amount_micro
     shown = next(shown for shown in range(2, 7) if amount % 10 ** (6 - shown) == 0)
     return f"{decimal_text(amount, 6, shown)} {price.currency} per kg {price.per}"

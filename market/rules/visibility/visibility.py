@@ -1,4 +1,4 @@
-"""What a viewer may see of a fact, an order, an explanation, a candidate list. All doors ask only here."""
+"""What a viewer may see of a fact, an order, an explanation, a candidate list; every interface uses it."""
 
 from datetime import datetime
 from typing import Literal, assert_never
@@ -74,7 +74,8 @@ from market.rules.visibility.taping import on_tape, supply_of
 
 
 class SealedOrder(Struct, frozen=True, kw_only=True):
-    """An order that no cut has taken yet, as an operator sees it: whose, how much, no price and no terms."""
+    """An order that no cut has included yet, as an operator sees it: owner and quantity, without price and
+    terms."""
 
     market: UUID
     order: UUID
@@ -83,7 +84,7 @@ class SealedOrder(Struct, frozen=True, kw_only=True):
 
 
 class SealedQuote(Struct, frozen=True, kw_only=True):
-    """A question about a round as an operator sees it: whose, not of which order at which price."""
+    """A quote as an operator sees it: who asked, without order and price."""
 
     market: UUID
     quote: UUID
@@ -92,10 +93,11 @@ class SealedQuote(Struct, frozen=True, kw_only=True):
 
 
 class OwnOutcome(Struct, frozen=True, kw_only=True):
-    """How a match ended without a trade, as one side has it.
+    """How a match ended without a trade, as one side sees it.
 
-    `firm_only_until`: for a side by which it did, and whose group has done so too often with it, in a market
-    where conditional orders rest: until then they meet nobody, unless they are amended to firm.
+    `firm_only_until`: for a side that caused it and whose group has too many failings by it, in a market
+    where conditional orders rest: until then its orders subject to confirmation are not eligible, unless
+    amended to firm.
     """
 
     side: Side
@@ -111,9 +113,9 @@ class OwnOutcome(Struct, frozen=True, kw_only=True):
 def see(event: Recorded, viewer: Viewer, book: Book | None, crowd: Crowd | None = None) -> Struct | None:
     """What `viewer` may see of a fact of the market stream; None: nothing. ValueError for other streams.
 
-    `book` is the fact's market BEFORE the event is folded: it says whose orders are meant, and `crowd` how
-    many stand behind a form for this viewer; without one it is counted anew. Only MarketOpened has no book.
-    Auditors see the fact itself.
+    `book` is that of the fact's market BEFORE the event: it gives the orders' owners, and `crowd` the groups
+    per form for this viewer; without one it is counted again. Only MarketOpened has no book. Auditors see the
+    fact itself.
     """
     if event.stream != "market":
         raise ValueError(f"no viewer is shown the stream {event.stream}, so not {event.type}")
@@ -136,7 +138,7 @@ def see(event: Recorded, viewer: Viewer, book: Book | None, crowd: Crowd | None 
 def see_order(
     order: SupplyOrder | RequirementOrder, viewer: Viewer
 ) -> SupplyOrder | RequirementOrder | SealedOrder | None:
-    """Owner and auditors see an order whole, operators once a cut has taken it, the public never."""
+    """Owner and auditors see an order in full, operators once a cut has included it, the public never."""
     match viewer:
         case AuditorViewer():
             return order
@@ -151,7 +153,8 @@ def see_order(
 
 
 def see_book(book: Book, viewer: AuditorViewer | OperatorViewer) -> Book:
-    """An auditor sees a book whole, an operator without orders that no cut has taken and without answers."""
+    """An auditor sees a book in full, an operator without orders that no cut has included and without
+    answers."""
     if isinstance(viewer, AuditorViewer):
         return book
     return replace(
@@ -166,7 +169,7 @@ def see_book(book: Book, viewer: AuditorViewer | OperatorViewer) -> Book:
 
 
 def see_match(explanation: MatchExplanation, viewer: Viewer) -> MatchExplanation | OwnExplanation | None:
-    """A party sees its own side, operators and auditors the whole, nobody else anything."""
+    """A party sees its own side, operators and auditors everything, nobody else anything."""
     match viewer:
         case AuditorViewer() | OperatorViewer():
             return explanation
@@ -181,8 +184,8 @@ def see_match(explanation: MatchExplanation, viewer: Viewer) -> MatchExplanation
 def see_candidates(
     candidates: Candidates, viewer: Viewer, taken: Candidates | None = None
 ) -> Candidates | OwnCandidates | None:
-    """The owner sees counts of what the newest round found, an auditor all, an operator values and figures
-    only of what a cut has taken. `taken`: the order as the newest completed round took it."""
+    """The owner sees counts from the newest round, an auditor everything, an operator values and figures only
+    of orders that a cut has included. `taken`: the order as the newest completed round included it."""
     match viewer:
         case AuditorViewer():
             return candidates
@@ -197,7 +200,8 @@ def see_candidates(
 
 
 def see_order_in_round(of: OrderInRound, viewer: Viewer) -> OrderInRound | OwnOrderInRound | None:
-    """The owner sees its own side, operators and auditors the whole: a completed round took all of it."""
+    """The owner sees its own side, operators and auditors everything, since a completed round included all of
+    it."""
     match viewer:
         case AuditorViewer() | OperatorViewer():
             return of
@@ -210,7 +214,7 @@ def see_order_in_round(of: OrderInRound, viewer: Viewer) -> OrderInRound | OwnOr
 
 
 def see_quote(of: Quote, viewer: Viewer) -> OwnQuote | None:
-    """Only who asked gets an answer, and in bands: nobody is shown how an order would have done exactly."""
+    """Only the asker gets an answer, in bands: nobody sees the exact result of a hypothetical order."""
     match viewer:
         case OrganisationViewer():
             return own_quote(of, viewer.organisation)
@@ -239,7 +243,7 @@ def _sealed_verdict(verdict: Verdict) -> Verdict:
 
 
 def _for_organisation(fact: MarketFact, at: datetime, organisation: UUID, book: Book) -> Struct | None:
-    """Public facts as on the tape, a match from the organisation's own side, its own facts whole."""
+    """Public facts as on the tape, a match from the organisation's own side, its own facts in full."""
     if isinstance(fact, OwnFact):
         return fact if fact.organisation == organisation else None
     if not concerns(market_audience(fact, book), organisation):
