@@ -110,7 +110,7 @@ def _umpire(agreement: Agreement, delivery: Delivery) -> Iterator[Wait]:
 
 def _judgement(delivery: Delivery, now: datetime) -> Iterator[Wait]:
     """The other side's objection to the umpire's figures, and the buyer's decision, unless an open objection
-    would have that refused."""
+    prevents it."""
     umpire = delivery.umpire
     until = UNSET if umpire is None else umpire.object_by
     if umpire is not None and umpire.by is not UNSET and until is not UNSET and now < until:

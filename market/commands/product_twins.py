@@ -1,4 +1,4 @@
-"""Twins of products: state one, state a further version."""
+"""Commands of product twins: state one or a further version."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ from market.store import passports, product_twins
 
 
 def lanes(desk: Desk, argument: StateTwin) -> Sequence[LaneKey]:
-    """That of the passport too, whose record the bill is held against."""
+    """Also the passport's lane, since the bill is compared with its magnets."""
     named = argument.terms.passport
     keys = [desk.lane("materials", argument.twin)]
     return keys if named is None else [*keys, desk.lane("materials", named)]

@@ -48,7 +48,7 @@ def post(
 
 
 async def judge(desk: Desk, caller: Caller, *, market: UUID, draft: RequirementDraft) -> None:
-    """What keeps a draft with unread members from being posted, as far as it can be told. Raises Refusals."""
+    """Checks a draft with members that could not be read. Raises Refusals."""
     await submit_posting(
         desk,
         JUDGE,
@@ -71,7 +71,7 @@ async def amend(
     request: Request | None = None,
     dry_run: bool = False,
 ) -> Answer:
-    """`draft` is the whole requirement as it shall stand."""
+    """`draft` is the whole amended requirement."""
     place = await find(desk, caller, order, "requirement")
     return await submit_change(
         desk,

@@ -96,7 +96,7 @@ def _with_told(agreement: Agreement, lot: NamedLot, argument: Ship) -> Ship:
 
 
 def shipment_of(agreement: Agreement, of: Ship | DeliveryShipped) -> Shipment:
-    """As it is held against the passport that it names."""
+    """The shipment in the form that is compared with its passport."""
     return Shipment(
         agreement=agreement.agreement,
         seller=agreement.seller,

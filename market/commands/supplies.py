@@ -17,7 +17,7 @@ from market.rules.orders.supplies import SupplyDraft
 
 
 class SupplyCommands(Struct, frozen=True, kw_only=True):
-    """The operations of one kind of supply, and what each writes beside the market's lane."""
+    """The operations of one kind of supply, and what each writes besides the market's lane."""
 
     kind: Literal["offer", "lot"]
     posting: Operation[InMarket[PostSupply], PostingState | None]
@@ -51,8 +51,7 @@ class SupplyCommands(Struct, frozen=True, kw_only=True):
         return counted(submitted, PostSupply(caller=caller, draft=draft))
 
     async def judge(self, desk: Desk, caller: Caller, *, market: UUID, draft: SupplyDraft) -> None:
-        """What keeps a draft with unread members from being posted, as far as it can be told. Raises
-        Refusals."""
+        """Checks a draft with members that could not be read. Raises Refusals."""
         await submit_posting(
             desk,
             self.judging,
@@ -74,7 +73,7 @@ class SupplyCommands(Struct, frozen=True, kw_only=True):
         request: Request | None = None,
         dry_run: bool = False,
     ) -> Answer:
-        """`draft` is the whole supply as it shall stand."""
+        """`draft` is the whole amended supply."""
         place = await find(desk, caller, order, self.kind)
         argument = AmendSupply(caller=caller, order=order, expected_version=expected_version, draft=draft)
 

@@ -199,15 +199,16 @@ def received_after(known: Passport, fact: PassportTransferred) -> Received | Uns
 
 
 def _awaited(known: Passport, fact: PassportTransferred) -> tuple[UUID, ...] | UnsetType:
-    """What comes late of a lot is no word on who holds the rest. Goods that a holder hands back await their
-    owner: of an owner's own transfer to itself nobody's word was ever missing."""
+    """A late part of a lot does not acknowledge who holds the rest. Goods that a holder hands back await
+    their owner's acknowledgement; an owner's transfer to itself never needed one."""
     if fact.delivery is not None and fact.owner == fact.previous_owner:
         return known.awaited
     return UNSET if fact.acceptance is UNSET else awaited_after(known, fact) or (fact.owner,)
 
 
 def awaited_after(known: Passport, fact: PassportTransferred) -> tuple[UUID, ...]:
-    """Who gets title or goods without a word in it: not who gives them, nor who had them by its own word."""
+    """Who gets title or goods by a fact without having agreed: neither the giver nor a party that has already
+    acknowledged them."""
     without_word = frozenset(known.awaited or ())
     had = {fact.previous_owner, *({known.owner, known.holder} - without_word)}
     return tuple(sorted({fact.owner, fact.holder} - had))

@@ -139,7 +139,7 @@ def _stated(content: PassportContent, stage: OriginStage, *, made: bool) -> Ways
 
 
 def _after(way: Way, step: OriginShare | None, form: ProductForm) -> Way:
-    """A step that is there already is not told twice; beyond the most, the latest are kept."""
+    """Appends a step unless it is already there; above the maximum, the latest steps are kept."""
     if step is None:
         return way
     taken = StepTaken(country=step.country, form=form, strategic_project=step.strategic_project)

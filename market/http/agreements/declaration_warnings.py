@@ -1,4 +1,4 @@
-"""What force majeure or a termination is held against beside the agreement: what its years have come to."""
+"""Warnings about force majeure or a termination by the quantities of the agreement's years."""
 
 from typing import Any
 

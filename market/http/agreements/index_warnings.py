@@ -17,9 +17,9 @@ from market.http.wire.reads import Looking, looking_on
 from market.http.wire.receipts import Warned, unless_unread, warned
 
 CODES_MAX: Final = 1_000
-"""Of those that a code is held against."""
+"""Number of codes with which a code is compared."""
 BEFORE: Final = timedelta(days=100)
-"""How long before the first of the values one may have begun that it is held against."""
+"""How long before the first value an earlier one may have begun to be compared with it."""
 
 
 async def of_values(

@@ -153,7 +153,7 @@ async def read(call: Call[Nothing, ReasonQuery]) -> Answer:
 async def _restatement(
     call: Call[Any, Any], connection: Connection, row: IssuedInvoice
 ) -> RestatementView | None:
-    """As both sides would be told by a rehearsal, without taking the lane for it."""
+    """As in a dry run for both sides, but without locking the lane."""
     if row.delivery is None or row.settles not in ("final", "restatement"):
         return None
     desk = call.door.desk

@@ -86,14 +86,14 @@ def _held(call: Call[Any, Any]) -> int:
 
 
 def check_order(begin: date | None, end: date | None, name: str) -> None:
-    """DoorError `inconsistent` for a stretch of days that holds none; `name`: of what ends it."""
+    """DoorError `inconsistent` for an empty range of days; `name`: the parameter that ends it."""
     if begin is not None and end is not None and begin >= end:
         fault = Fault(code="out_of_range", detail="no day lies between both", parameter=name)
         raise DoorError("inconsistent", "These days are no stretch of time.", faults=[fault])
 
 
 def since(instant: datetime, name: str) -> datetime:
-    """In UTC. InvalidInputError for far years: the database would take the last for ever."""
+    """In UTC. InvalidInputError for far years, since the database would read the last one as infinity."""
     try:
         return utc(instant)
     except InvalidInputError as error:

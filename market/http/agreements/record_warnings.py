@@ -1,5 +1,5 @@
-"""What terms are held against beside themselves: how their indices are published, what earlier years left,
-who the parties are, what their market's reference price is."""
+"""Warnings about terms by other data: published indices, balances of earlier years, the parties, the market's
+reference price."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any, TypeAlias

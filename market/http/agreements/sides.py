@@ -1,4 +1,4 @@
-"""Who stands on the sides of agreements: names that their parties are told, from the first draft on."""
+"""The sides of agreements: names that their parties see from the first draft on."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, Self

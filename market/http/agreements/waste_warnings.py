@@ -25,7 +25,8 @@ IN_TERMS: Final = "/terms/product/waste"
 async def of_draft(
     call: Call[Any, Any], market: UUID, seller: UUID, buyer: UUID, terms: AgreementTerms
 ) -> tuple[Warned, ...]:
-    """Papers are told to the buyer alone: the seller could ask for those of whom it never dealt with."""
+    """Missing permits are only shown to the buyer: otherwise a seller could query those of strangers by
+    drafting."""
     shown = call.caller.organisation == buyer
     return await unless_unread(_of_terms(call, market, (seller, buyer), None, terms, IN_TERMS, shown=shown))
 
@@ -36,7 +37,7 @@ async def of_proposal(call: Call[Any, Any], terms: AgreementTerms) -> tuple[Warn
 
 
 async def of_signature(call: Call[Any, Any], terms: AgreementTerms, proposal: int) -> tuple[Warned, ...]:
-    """Of a proposal that is signed: the seller too is told once it is the buyer's own, or signed by it."""
+    """For a signed proposal: the seller is warned too once the buyer has proposed or signed it."""
     return await unless_unread(_of_agreement(call, terms, proposal, "/proposal"))
 
 

@@ -1,7 +1,7 @@
 """What files may hold: of each kind the form of a row, who may hand it in, and the command that it asks for.
 
 A row is the body of the kind's own POST or PATCH, and goes through the same decoder, conversion and command.
-What the path names, and which version is meant, stands in the row beside the body.
+What the path would name, and the version, are in the row together with the body.
 """
 
 from collections.abc import Awaitable, Callable, Sequence

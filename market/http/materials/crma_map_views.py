@@ -1,4 +1,4 @@
-"""What the door says of suppliers: where what was bought comes from, as a body, as rows and as bars."""
+"""Supplier maps in answers: where bought material comes from, as a body, as rows and as bars."""
 
 from typing import Final, Self
 

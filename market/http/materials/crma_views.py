@@ -1,4 +1,4 @@
-"""What the door says of shares of consumption."""
+"""Shares of consumption in answers."""
 
 from collections.abc import Mapping
 from datetime import date

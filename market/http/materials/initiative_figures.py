@@ -137,7 +137,7 @@ class PartnersShareView(Body, frozen=True, kw_only=True):
 
 
 class RouteView(Body, frozen=True, kw_only=True):
-    """Net wet mass of goods that went a Re-X route, and pieces; null where too few have told how many."""
+    """Net wet mass of goods by Re-X route, and pieces; null if too few state the number."""
 
     rex_route: RexRoute
     goods: MassRange

@@ -198,7 +198,7 @@ def told(
     documented: bool = True,
     paths: tuple[words.StagePath, ...] = (),
 ) -> bytes:
-    """Computed and encoded in a thread: thousands of lots would hold up every other request. `names`: of
+    """Computed and encoded in a thread, since thousands of lots would block all other requests. `names`: of
     owners, for a page."""
     shown = [node for node in found.nodes if node.concerns(who)]
     if not shown or shown[0].passport != found.root:

@@ -1,6 +1,6 @@
-"""What an accepted order states beside the rule set of its market: footprints, stages of origin, caps.
+"""Warnings about an accepted order by its market's rule set: footprints, stages of origin, maxima.
 
-Read after it, and only where there is something to hold against it.
+Read after the order, and only if there is something to compare.
 """
 
 from datetime import datetime
@@ -27,7 +27,7 @@ from market.rules.orders.materials import stage_cautions, step_cautions
 
 
 async def of_claims(on: Looking, market: UUID, terms: SupplyTerms, *, unhurried: bool) -> tuple[Warned, ...]:
-    """`unhurried`: no posting waits for it, so stages that are left out are told too."""
+    """`unhurried`: no posting waits for it, so that missing stages are checked too."""
     if terms.footprint is None and steps_of(terms) is UNSET and not unhurried:
         return ()
     fresh = on.recent.rule_sets.fresh(market)

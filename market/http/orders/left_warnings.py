@@ -1,4 +1,5 @@
-"""What has left by the number of a lot that is offered: read after the order, and only where it names one."""
+"""Warnings about shipments with the number of an offered lot: read after the order, and only if it names
+one."""
 
 from collections.abc import Sequence
 from typing import Final

@@ -1,4 +1,4 @@
-"""What the names in an accepted order are held against: read after it, and only where there are any."""
+"""Warnings about names in an accepted order: read after the order, and only if there are any."""
 
 from uuid import UUID
 

@@ -1,4 +1,4 @@
-"""What an ask or a limit is held against beside the order: the market's reference price."""
+"""Warnings about asks and limits by the market's reference price."""
 
 from uuid import UUID
 

@@ -114,7 +114,8 @@ class RequirementAccepted(Accepted, frozen=True, kw_only=True):
 async def warnings_of(
     on: Looking, fact: RequirementPosted | RequirementAmended, *, unhurried: bool
 ) -> tuple[Warned, ...]:
-    """`unhurried`: no posting waits for it, so its screening and a large order's tolerance are told too."""
+    """`unhurried`: no posting waits for it, so that screenings and the tolerance of large orders are checked
+    too."""
     market, terms = fact.market, fact.terms
     tolerance = await of_tolerance(on, market, terms) if unhurried else ()
     screened = await screening_warnings.of_order(on, market, fact.organisation) if unhurried else ()

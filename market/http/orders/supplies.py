@@ -1,4 +1,4 @@
-"""What supply offers and recovered lots have in common at the door: their views, and their answers."""
+"""What the routes of supply offers and recovered lots share: views and answers."""
 
 from collections.abc import Awaitable
 from typing import Any, Final, Self, TypeAlias

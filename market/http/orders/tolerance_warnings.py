@@ -1,4 +1,4 @@
-"""What is told of the tolerance of a large order where nobody waits for the reading: not of a POST."""
+"""Warnings about the tolerance of large orders, only where nobody waits for the reading: not for a POST."""
 
 from uuid import UUID
 

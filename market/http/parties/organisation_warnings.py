@@ -1,5 +1,5 @@
-"""What whoever registers or changes an organisation is told: names that read like another's, a parent that
-nobody is, and who moved along to another group."""
+"""Warnings when an organisation is registered or changed: similar names, an unknown parent, and organisations
+that moved to the new group with it."""
 
 from collections.abc import Iterable
 from typing import Final

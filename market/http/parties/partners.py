@@ -292,7 +292,8 @@ async def leave(call: Call[Nothing, DryRun]) -> Answer:
 
 
 async def _given(call: Call[Any, DryRun], step: Step[P], argument: P) -> Answer:
-    """In how many markets a partner is, a coordinator is not told by the receipts of their copies."""
+    """Receipts of a partner's copies in markets are left out, since they would reveal its number of markets
+    to a coordinator."""
     outcome = await given(call, step, argument)
     accepted = outcome.accepted()
     if call.caller.organisation != argument.organisation and not sees_all(call.caller):

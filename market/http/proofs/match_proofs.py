@@ -100,7 +100,7 @@ async def proof(call: Call[Nothing, Nothing]) -> Answer:
 async def _positions(
     connection: Connection, row: MatchRow, side: Side, cleared: ClearingRow | None
 ) -> list[int]:
-    """Where the round, the decision and the party's order stand, as far as the state says it."""
+    """Positions of the round, the decision and the party's order, if the state has them."""
     struck = row.match.struck
     if side == "seller":
         supply = await supplies.load_supply(connection, None, struck.supply)
@@ -111,7 +111,7 @@ async def _positions(
     found = [row.position]
     if cleared is not None:
         found += [cleared.cut, cleared.position]
-        # An order that was changed since the round stands elsewhere; its owner has the receipts.
+        # An order that was changed since the round is at another position; its owner has the receipts.
         found += [rank] if rank is not None and rank < cleared.cut else []
     return found
 

@@ -1,4 +1,4 @@
-"""Who stands behind the deal that a file proves, as the register knew them then."""
+"""The parties of the deal that a file proves, as registered at that time."""
 
 from collections.abc import Mapping
 from uuid import UUID

@@ -248,7 +248,7 @@ async def read(call: Call[Nothing, Nothing]) -> Answer:
     if row is None:
         raise not_found()
     whole = sees_all(call.caller)
-    # How far the end lies behind the cut would tell everybody how many matches there are.
+    # The distance between cut and end would reveal the number of matches.
     return Answer(body=_view(row, whole=whole), version=row.version, position=row.position if whole else None)
 
 

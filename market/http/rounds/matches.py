@@ -265,7 +265,8 @@ async def _answer(call: Call[Any, DryRun], reason: str | None) -> Answer:
     found = to_text("match", call.ids["match"])
     told = () if reason is None else await decline_warnings(call)
     if outcome.validated_only:
-        # What would follow would tell the other side's sealed answer to somebody who commits to nothing.
+        # A dry run's consequences would reveal the other side's sealed answer to somebody who does not
+        # commit.
         sealed = outcome.accepted() | {"would_record": (MatchAnswered.TYPE,)}
         return Answer(body=MatchAccepted(id=found, confirmed=False, warnings=told, **sealed))
     return outcome.answer(

@@ -218,7 +218,7 @@ async def _read(
             markets=None if wanted.market is None else [wanted.market],
             damaged=damaged,
         )
-        # By the same snapshot: lines that went meanwhile are told as gone, never left out.
+        # By the same snapshot: lines deleted meanwhile are reported as gone, never left out.
         await check_kept(call, connection, place)
         if damaged and not lines:
             raise _unreadable(damaged)

@@ -78,7 +78,7 @@ async def index(call: Call[Nothing, PageQuery]) -> Answer:
         if await party_reads.load_organisation(connection, organisation) is None:
             raise not_found()
     found: list[WebhookHealthView] = []
-    # As the organisation itself, so that nothing but its own can be told.
+    # Reads as the organisation itself, so that only its own data can be shown.
     async with reading(call.door.reader, organisation=organisation, role="tenant") as connection:
         page = await webhooks.list_webhooks(
             connection, organisation, after=lists.after(call, UUID), limit=lists.limit(call)

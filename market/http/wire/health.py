@@ -14,7 +14,7 @@ from market.http.wire.endpoint import Answer, Call, Nothing, endpoint
 TAG: Final = "Operations"
 ASKED_AGAIN: Final = timedelta(seconds=1)
 ANSWERED_SECONDS_MAX: Final = 3.0
-"""Who waits for `/readyz` is told which check does not answer, before it gives up itself."""
+"""`/readyz` answers within this time, and names a check that does not, before the caller gives up."""
 
 
 class Liveness(Struct, frozen=True, kw_only=True):

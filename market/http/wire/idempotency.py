@@ -1,4 +1,4 @@
-"""Idempotency keys at the door; the row itself is written by the lane's transaction (events/lane.py)."""
+"""Idempotency keys in requests; the row itself is written by the lane's transaction (events/lane.py)."""
 
 import re
 from hashlib import sha256

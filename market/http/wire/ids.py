@@ -1,4 +1,4 @@
-"""Ids at the door: a prefix that says what it names, and the UUID in hexadecimal."""
+"""Ids in the API: a prefix for the kind, and the UUID in hexadecimal."""
 
 import re
 from typing import Annotated, Final, Literal

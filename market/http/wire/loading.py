@@ -55,7 +55,8 @@ class BookLoads:
             return await asyncio.to_thread(read)
 
     async def work_of(self, organisation: UUID, read: Callable[[], T]) -> T:
-        """As `work`, one at a time of an organisation: who asks for many files keeps nobody else waiting."""
+        """As `work`, one at a time per organisation, so that one that requests many files does not delay
+        others."""
         turn = self._turns.setdefault(organisation, asyncio.Lock())
         async with turn:
             return await self.work(read)

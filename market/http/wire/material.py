@@ -66,7 +66,8 @@ def check_days(value: Struct) -> None:
 
 
 def utc(value: datetime, pointer: str = "") -> datetime:
-    """The same instant in UTC. InvalidInputError for far years: the database would take the last for ever."""
+    """The same instant in UTC. InvalidInputError for far years, since the database would read the last one as
+    infinity."""
     if value.year in YEARS:
         return value.astimezone(UTC)
     written = value.isoformat().replace("+00:00", "Z")

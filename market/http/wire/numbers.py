@@ -102,7 +102,7 @@ class DecimalKind:
         return self.decoded(text)
 
     def decoded(self, text: str) -> int:
-        """`parse` of a text that a decoder has held against the pattern already."""
+        """As `parse`, for a text that a decoder has already checked against the pattern."""
         return _scaled(text, self.decimals)
 
     def text(self, value: int) -> str:

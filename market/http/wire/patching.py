@@ -24,7 +24,7 @@ def patched(current: S, patch: Struct, *, read: int, expected: int) -> S:
     """`current`, as it was read at its version `read`, with what `patch` gives of its members.
 
     VersionStale where `expected` is a version to come: what makes it would be undone by what was read before.
-    One that is over by now is refused under the lane, which knows a repeat from it.
+    An outdated one is refused under the lane lock, where repeats are recognised.
     """
     if expected > read:
         raise VersionStale(current=read, expected=expected)

@@ -77,8 +77,7 @@ def exception_to_response(request: Request[Any, Any, Any], error: Exception) -> 
 
 
 def answer_to(trace: Trace, error: Exception) -> Answered:
-    """What the client is told of an exception; one that nobody foresaw is logged whole and answered without
-    its text."""
+    """The answer to an exception; an unexpected one is logged completely and answered without its text."""
     if isinstance(error, DoorError):
         return _answer(trace, error.code, DOOR[error.code], error.detail, error.faults, error.headers)
     if isinstance(error, InvalidInputError):

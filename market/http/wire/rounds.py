@@ -1,4 +1,4 @@
-"""Completed rounds at the door: their books at the cut, and what-ifs, computed in a child process."""
+"""Completed rounds for the API: their books at the cut, and what-ifs, computed in a child process."""
 
 import asyncio
 from collections import OrderedDict

@@ -30,7 +30,7 @@ STUCK_SECONDS_MAX: Final = 30.0
 CONNECTIONS_MAX: Final = 8_000
 """Twice as many as may follow the feed."""
 REFUSED_AT_ONCE_MAX: Final = 64
-"""Connections that are told so; beyond them they are closed without a word."""
+"""Refused connections that get an answer; beyond that number, they are closed without one."""
 REFUSED_SECONDS_MAX: Final = 1.0
 TOLD_SECONDS: Final = 10.0
 HEAD_TOO_LARGE: Final = f"The address and header fields of a request have at most {HEAD_BYTES_MAX} bytes."

@@ -1,4 +1,4 @@
-"""What every step has in common at the door: how it is given, and what it answers with."""
+"""What the routes of all steps share: how a step is given, and what it answers with."""
 
 from functools import partial
 from typing import Any, Final, Protocol, TypeVar
@@ -22,7 +22,8 @@ class Step(Protocol[A_contra]):
 
 
 async def given(call: Call[Any, DryRun], step: Step[A], argument: A) -> Done:
-    """What a step recorded, or what it would record; once for each key where the route takes one."""
+    """The events recorded by a step, once for each idempotency key where the route
+    takes one, or in a dry run those that it would record."""
     result = await step(
         call.door.desk, argument, request=call.idempotent_request(), dry_run=call.query.validate_only
     )

@@ -51,7 +51,7 @@ def _analyte_reasons(
 def _activity_reasons(
     subject: str, activity: int | None, most_allowed: int | None
 ) -> Iterator[Ineligibility]:
-    """Both in mBq per g."""
+    """Reasons because of activity; both figures in mBq per g."""
     if most_allowed is None:
         return
     if activity is None:

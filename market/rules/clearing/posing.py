@@ -64,7 +64,7 @@ class Posed:
         return tuple(share.ratio for share in self.shares)
 
     def plain(self) -> Edges:
-        """The edges with S = 0, made anew each time: little needs them, and they are many."""
+        """The edges with S = 0, computed at each call, since they are many and rarely needed."""
         if not self.sustainability:
             return self.edges
         limited = _limited(len(self.section.buyers), self.shares)

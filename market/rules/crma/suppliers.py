@@ -30,9 +30,9 @@ class MappedStage(Struct, frozen=True, kw_only=True):
     """A part of an element of a lot. `country` None: the supplier did not answer, which is a legal state;
     `supplier` None: it is nobody of the platform.
 
-    `facility` and `site` as far as the buyer may see them. `corrected`: the passport was, since the lot was
-    taken. `before`: a step before the last, of a lot of this form, whose share stands beside those of the
-    last ones. Milligrams are rounded down.
+    `facility` and `site` if the buyer may see them. `corrected`: the passport was corrected after the lot was
+    taken. `before`: an earlier step, of a lot of this form, whose share is in addition to those of the last
+    steps. Milligrams are rounded down.
     """
 
     supplier: UUID | None

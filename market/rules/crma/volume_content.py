@@ -1,4 +1,4 @@
-"""Whether what is declared of a volume can be true, and whether its claims are supported."""
+"""Checks whether a declared volume is possible, and whether its claims are supported."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -47,7 +47,7 @@ def terms_refusals(terms: VolumeTerms, now: datetime) -> Iterator[Refusal]:
 
 
 def terms_cautions(terms: VolumeTerms, now: datetime) -> Iterator[Caution]:
-    """What can be true and is seldom meant."""
+    """Warnings about statements that are possible but rarely intended."""
     years = now.year - terms.quarter.year
     if years > YEARS_BACK:
         yield Caution(

@@ -1,4 +1,4 @@
-"""What can be wrong with a declared volume: one class per reason, with the figures."""
+"""Defects in a declared volume: one class per reason, with the figures."""
 
 from events.refusal import Refusal
 

@@ -1,5 +1,5 @@
-"""What a declared volume has in common with what the record holds already, told of what was accepted: whoever
-trades here may buy elsewhere of the same company, and the same mass."""
+"""Warnings about accepted declared volumes that look like recorded trades; no refusals, since a company may
+also buy the same mass elsewhere from the same counterparty."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from re import ASCII

@@ -1,4 +1,4 @@
-"""Every edge and every order held against the duals of all levels: kernels for `run`."""
+"""Checks every edge and every order against the duals of all levels: kernels for `run`."""
 
 from typing import Any
 

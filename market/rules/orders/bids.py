@@ -1,4 +1,4 @@
-"""What a buyer bids beside its limit: forms, co-products, penalties, carriage, sustainability."""
+"""A buyer's bids besides its limit: forms, co-products, penalties, carriage, sustainability."""
 
 from itertools import combinations
 

@@ -61,7 +61,7 @@ from market.rules.tranches import tranche_shares_g
 SupplyKind = Literal["offer", "lot"]
 COMMITTED_FIELDS = ("form", "moisture_ppb", "composition", "facility", "term", "core")
 GOODS_FIELDS = ("condition", "rex_routes", "packaging")
-"""What a contract states of goods or counts them by, beside what is fixed for good."""
+"""Members that a contract states about goods or counts them by, in addition to those that never change."""
 
 
 class PostSupply(Struct, frozen=True, kw_only=True):

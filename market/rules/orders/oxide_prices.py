@@ -13,7 +13,8 @@ from market.rules.refusing.ineligibility import eur_per_kg_text
 
 CENTS, UEUR_PER_CENT = 100, 10_000
 OTHERS_TOLD_PPB = 100_000_000
-"""Share of other rare earths in all rare-earth oxides from which on the two prices are told apart."""
+"""Share of other rare earths in all rare-earth oxides above which the two prices differ enough for a
+warning."""
 
 
 def oxide_price_cautions(terms: SupplyTerms) -> Iterator[Caution]:

@@ -16,7 +16,7 @@ _LIKE_LATIN: Final = str.maketrans(_DIGITS)
 
 
 def reading_of(name: str) -> str:
-    """What two names have in common that cannot be told apart by reading; letters and digits alone."""
+    """A form of a name that is equal for names that look the same; only letters and digits."""
     folded = normalize("NFKD", name).casefold().translate(_LIKE).translate(_LIKE_LATIN)
     return "".join(each for each in folded if each.isalnum() and not combining(each)).replace("rn", "m")
 

@@ -1,6 +1,5 @@
-"""A lineage as rows of boxes: each lot below all that lead to it, wide rows folded, so that thousands of lots
-stay readable.
-"""
+"""The layout of a lineage as rows of boxes: each lot below all that lead to it, wide rows folded, so that
+thousands of lots stay readable."""
 
 from collections import Counter, defaultdict
 from collections.abc import Container, Iterable, Mapping, Sequence

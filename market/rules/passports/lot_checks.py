@@ -1,4 +1,4 @@
-"""What a lot is asked alike whether its passport is issued or goes elsewhere, or something is made of it."""
+"""Checks shared by issuing, transferring and using a lot."""
 
 from datetime import date, datetime
 from uuid import UUID
@@ -24,8 +24,8 @@ from market.rules.refusing.passport_refusals import (
 
 
 class LotDays(Struct, frozen=True, kw_only=True):
-    """When a lot was made of others, last went to another party, and was last drawn on. None: never, or
-    nobody said."""
+    """The days on which a lot was made from others, last transferred, and last drawn. None: never, or not
+    stated."""
 
     made_on: date | None = None
     transferred_on: date | None = None
@@ -44,14 +44,15 @@ def facility_refusals(facility: Facility | None) -> list[Refusal]:
 
 
 def order_refusals(reservation: Reservation | None) -> list[Refusal]:
-    """A lot that an open order offers stays as it is; one that was sold may go to its buyer."""
+    """Refusals for a lot in an open order; a sold one may go to its buyer."""
     if reservation is None or reservation.released:
         return []
     return [PassportInOrder()]
 
 
 def number_refusals(reservation: Reservation | None, lot_number: str, pointer: str) -> list[Refusal]:
-    """A lot that stands in an order by its number gets no passport that it could be offered by as well."""
+    """Refusals for issuing a passport while the lot is in an order by its number, so that it cannot be
+    offered twice."""
     if reservation is None or reservation.released:
         return []
     return [LotNumberInOrder(pointer=pointer, lot_number=lot_number)]
@@ -65,7 +66,7 @@ def day_refusals(day: date, pointer: str, now: datetime) -> list[Refusal]:
 
 
 def sequence_refusals(passport: UUID, day: date, pointer: str, days: LotDays) -> list[Refusal]:
-    """A lot goes nowhere before the day on which it came to be, or on which it last went elsewhere."""
+    """Refusals for a day before the lot was made or last transferred."""
     passed = (
         (days.made_on, "was made"),
         (days.transferred_on, "was transferred"),

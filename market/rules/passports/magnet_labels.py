@@ -60,7 +60,7 @@ def unlisted(record: MagnetRecord) -> list[LabelPart]:
 
 
 def label_refusals(record: MagnetRecord | None, issuer: UUID) -> list[Refusal]:
-    """Of a label that is stated now: an audit holds none that stands against this."""
+    """Refusals for a new label; not used by audits, since older labels may break them."""
     if record is None:
         return []
     reasons: list[Refusal] = []
@@ -72,7 +72,7 @@ def label_refusals(record: MagnetRecord | None, issuer: UUID) -> list[Refusal]:
 
 
 def stated_cautions(content: PassportContent) -> Iterator[Caution]:
-    """Of a passport whose origin was stated, and does not follow from what it was made of."""
+    """Warnings for a passport whose origin is stated and does not follow from inputs."""
     shares = (each.post_consumer_ppb + each.pre_consumer_ppb for each in content.recycled)
     yield from recycling_cautions(max(shares, default=0), [share.stage for share in content.origin])
     post_ppb = max((each.post_consumer_ppb for each in content.recycled), default=0)
@@ -81,7 +81,7 @@ def stated_cautions(content: PassportContent) -> Iterator[Caution]:
 
 
 def label_cautions(content: PassportContent, responsible: Responsible | None) -> Iterator[Caution]:
-    """What the issuer of a label that was accepted should know."""
+    """Warnings to the issuer of an accepted label."""
     record = content.magnets
     if record is None:
         return

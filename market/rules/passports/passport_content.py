@@ -167,7 +167,7 @@ def _origin_refusals(origin: Sequence[OriginShare]) -> list[Refusal]:
 
 
 def _path_refusals(content: PassportContent) -> list[Refusal]:
-    """Each stage that is told of is told of as a whole, each of its parts once."""
+    """Refusals unless each stated stage is complete, with each of its parts once."""
     paths = content.paths or ()
     reasons: list[Refusal] = []
     for stage in dict.fromkeys(part.stage for part in paths):
@@ -188,7 +188,7 @@ def _step_text(step: StepTaken) -> str:
 
 
 def told_refusals(content: PassportContent) -> list[Refusal]:
-    """Of paths that are stated now: they end where the origin says that the last step was."""
+    """Refusals for new paths that do not end with the last step that the origin states."""
     paths = content.paths or ()
     stages = {part.stage for part in paths}
     ends = dict.fromkeys((part.stage, part.steps[-1].country) for part in paths if part.steps)

@@ -232,7 +232,8 @@ def _leaves_holder(passport: Passport, fact: PassportTransferred) -> bool:
 
 
 def _held_by_other(passport: Passport) -> bool:
-    """By who holds goods for their owner and has said so, or has them by a word of before."""
+    """Whether another organisation holds the goods for their owner, and has acknowledged it or got them by an
+    older transfer."""
     return passport.holder != passport.owner and passport.holder not in (passport.awaited or ())
 
 

@@ -17,7 +17,7 @@ from market.rules.quantities import DryAnalyte, dry_analytes
 from market.rules.refusing.passport_refusals import CorrectionOfDelivery
 
 WEIGHED_MEMBERS = ("form", "net_wet_g", "moisture_ppb")
-"""What the mass received is told in: they stay with a lot that was delivered."""
+"""Members in which the mass received is expressed; they cannot be corrected in a delivered lot."""
 
 
 class SettledLot(Struct, frozen=True, kw_only=True):
@@ -46,7 +46,7 @@ def delivery_refusals(
 
 
 def _as_received(content: PassportContent, received_g: int) -> bool:
-    """A passport from before deliveries told what they brought says it by its mass."""
+    """The content with its received mass; in older passports the mass itself is the received one."""
     return received_g * DELIVERED_LEAST_PPB <= content.net_wet_g * PPB <= received_g * PPB
 
 

@@ -1,4 +1,4 @@
-"""What can be wrong with the terms of a draft: one class per defect, told as its docstring."""
+"""Defects in the terms of a draft: one class per reason, whose docstring the caller reads."""
 
 from events.refusal import Refusal
 

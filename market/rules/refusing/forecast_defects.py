@@ -1,4 +1,4 @@
-"""What can be wrong with supply that is offered ahead as a forecast."""
+"""Defects in forecast supply."""
 
 from events.refusal import Refusal
 

@@ -1,4 +1,4 @@
-"""What can be wrong with what a draft says of its goods: one class per defect, told as its docstring."""
+"""Defects in a draft's statements about its goods: one class per reason, whose docstring the caller reads."""
 
 from events.refusal import Refusal
 

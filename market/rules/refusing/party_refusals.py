@@ -1,5 +1,5 @@
 """Why the register says no: members, organisations, papers, keys, webhooks, initiatives; one class per
-reason, told as its docstring."""
+reason, whose docstring the caller reads."""
 
 from events.refusal import Refusal
 

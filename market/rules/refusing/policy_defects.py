@@ -1,4 +1,4 @@
-"""What can be wrong with a policy, or with naming one."""
+"""Defects in a policy, or in a reference to one."""
 
 from events.refusal import Refusal
 from market.rules.countries import unknown_country_hint

@@ -1,4 +1,4 @@
-"""The sentence of a reason against a pair, as a trader reads it; figures stand beside it, by side."""
+"""The sentence of a reason against a pair, as traders read it; its figures are shown separately, by side."""
 
 SENTENCES: dict[str, str] = {
     "above_max": "The assay shows more {subject} than the requirement allows.",

@@ -1,5 +1,5 @@
-"""Why the desk says no to orders, rounds, answers and inputs: one class per reason; the docstring is the
-sentence its reader gets."""
+"""Why orders, rounds, answers and inputs are refused: one class per reason, whose docstring the caller
+reads."""
 
 from events.refusal import Refusal
 

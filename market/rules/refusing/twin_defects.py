@@ -1,4 +1,4 @@
-"""What can be wrong with a product twin, or with an order that rests on one."""
+"""Defects in a product twin, or in an order based on one."""
 
 from events.refusal import Refusal
 

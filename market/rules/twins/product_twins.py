@@ -41,8 +41,8 @@ class ProductTwin(Struct, frozen=True, kw_only=True):
 
 class TwinState(Struct, frozen=True, kw_only=True):
     """`twin`: its newest version. `record`: the magnets of the passport that is named, empty where it has
-    none; None: there is no such passport that the caller has to do with. `recorded`: what is decided
-    stands in the record, where shares were held against their magnet by their lower bounds alone."""
+    none; None: the caller has no access to such a passport. `recorded`: in an audit of an older event, whose
+    shares were only checked by their lower bounds."""
 
     lanes: int
     twin: ProductTwin | None

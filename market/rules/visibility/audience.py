@@ -229,15 +229,15 @@ def material_audience(
         case LotReserved() | LotReleased() | MassBalanceMoved() | ProductTwinStated():
             return frozenset({fact.organisation})
         case PassportTransformed():
-            # Of goods that another works up for it, the owner is told what became of each element.
+            # The owner of goods that another organisation processes for it sees what became of each element.
             return frozenset({fact.organisation, fact.owner or fact.organisation})
         case VolumeDeclared() | VolumeCorrected() | VolumeWithdrawn():
-            # Whom it buys of is what a competitor would like to know; the monitor tells of sums.
+            # Its suppliers are valuable to competitors; the monitor only shows sums.
             return frozenset({fact.organisation})
         case PassportIssued() | PassportCorrected() | PassportNoted() | PassportRetired():
             return NOBODY if lot is None else lot.parties | counterparties
         case PassportTransferred() | PassportAcknowledged() | PassportDrawn():
-            # Who issued a lot, or buys it, is not told who has it and what becomes of it.
+            # The issuer or buyer of a lot does not see who has it and what becomes of it.
             return NOBODY if lot is None else frozenset({lot.owner, lot.holder})
         case _:
             assert_never(fact)

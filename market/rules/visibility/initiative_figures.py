@@ -232,9 +232,10 @@ def cells_of(amounts: Iterable[Amount], threshold: Threshold) -> tuple[FigureCel
 def told_parts(
     parts: Mapping[tuple[FigureMeasure, FigureStage], Behind], threshold: Threshold
 ) -> tuple[list[tuple[FigureMeasure, FigureStage]], Behind | None]:
-    """The parts that may be told, and the total where it may.
+    """The parts that may be published, and the total if it may.
 
-    Beside a total that is told, what is kept back is a crowd itself, or nothing is.
+    If a total is published, the withheld parts together must themselves satisfy the condition, or nothing is
+    withheld.
     """
     whole = joined(parts.values())
     told = sorted(key for key, behind in parts.items() if threshold.passed(behind))
@@ -305,7 +306,7 @@ def _share(part_ppb: int) -> FigureBand:
 
 
 def routes_of(goods: Collection[RoutedGoods], threshold: Threshold) -> tuple[FigureRoute, ...]:
-    """Each by itself: no total is told that one could be taken from."""
+    """Each route separately: no total is published from which one could be subtracted."""
     found = []
     for route in REX_HIERARCHY:
         grams: _Grams = {}

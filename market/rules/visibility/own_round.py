@@ -76,9 +76,9 @@ class OwnOrderInRound(Struct, frozen=True, kw_only=True):
 
     `three_groups_ticks`: how far its price was from the trades, which it did not get, of three groups of
     companies, in whole ticks: where what they sold, or bought, went to three groups of its rivals or to none.
-    That and `eligible` are told where three groups of companies are eligible; `limits` there, or where it
-    traded. Reasons against an order whose terms single companies out, or before which many others of its
-    group stand: where they keep three groups away.
+    That and `eligible` are shown if three groups of companies are eligible; `limits` then, or if it traded.
+    Reasons against an order whose terms single companies out, or before which many others of its group stand:
+    where they keep three groups away.
     """
 
     market: UUID
@@ -135,7 +135,7 @@ def own_order_in_round(of: OrderInRound, organisation: UUID) -> OwnOrderInRound 
 
 
 def _own_order(of: OrderInRound, *, guarded: bool) -> OwnOrderInRound:
-    """`guarded`: whether anybody fits is told from three groups of companies on, and so is each reason."""
+    """`guarded`: whether anybody fits, and each reason, is only shown from three groups of companies on."""
     guarded = guarded and bool(of.alternatives)
     eligible = _eligible(of)
     enough = groups(eligible) >= GROUPS_MIN
@@ -219,10 +219,8 @@ def _eligible(of: OrderInRound) -> list[Alternative]:
 
 
 def _three_groups_ticks(left: Sequence[Alternative]) -> int | None:
-    """Within how many ticks three groups of companies stand; whom others took before has no distance.
-
-    None where what they traded went to one or two groups of rivals: it would tell the price of one of these.
-    """
+    """Within how many ticks three groups of companies are; those taken by others have no distance. None if
+    what they traded went to one or two rival groups, since it would reveal a rival's price."""
     nearest: dict[UUID, int] = {}
     for each in left:
         if each.short_ticks is not None:

@@ -110,7 +110,7 @@ class OwnExplanation(Struct, frozen=True, kw_only=True):
 class OwnReason(Struct, frozen=True, kw_only=True):
     """A reason with the side's own figure; `counter_orders` is None below three groups of companies.
 
-    `policies`: those of the buyer under which it asks for that; a seller is told of none.
+    `policies`: those of the buyer that require it; a seller sees none.
     """
 
     code: str
@@ -233,7 +233,7 @@ def own_candidates(
 
 
 def guard(of: Guarded) -> Withheld | None:
-    """Why an order is told nothing of fewer than three groups of companies, also after a round."""
+    """Why an order gets no information about fewer than three groups of companies, not even after a round."""
     if of.names_companies:
         return "companies_named"
     return "many_orders" if of.orders_before >= ORDERS_TOLD else None
@@ -281,10 +281,8 @@ def _own_reason(reason: Ineligibility, side: Side) -> OwnReason:
 
 
 def own_reasons(counters: Iterable[Weighed], side: Side, *, guarded: bool) -> tuple[OwnReason, ...]:
-    """Every reason that may be told, with the side's own figure and how many counter-orders it keeps away.
-
-    `guarded`: only those that keep three groups of companies away.
-    """
+    """Every reason that may be shown, with the side's own figure and the number of counter-orders affected.
+    `guarded`: only those that affect three groups of companies."""
     against: dict[tuple[str, str, str, tuple[PolicyLine, ...]], list[Weighed]] = {}
     for counter in counters:
         for reason in told(counter, side):
@@ -306,7 +304,8 @@ def own_reasons(counters: Iterable[Weighed], side: Side, *, guarded: bool) -> tu
 
 
 def told(counter: Weighed, side: Side) -> tuple[Ineligibility, ...]:
-    """Without what the other side's price decided; of an order closed by its initiatives only that it is."""
+    """The reasons without those decided by the other side's price; for an order closed by its initiatives
+    only that it is."""
     closed = tuple(reason for reason in counter.reasons if reason.code == "initiative_closed")
     return closed or tuple(reason for reason in counter.reasons if set(reason.compares_price_of) <= {side})
 

@@ -27,7 +27,7 @@ class BandedRoute(Struct, frozen=True, kw_only=True):
 def see_routes(
     lots: Sequence[Routed], groups: Mapping[UUID, UUID], viewer: Viewer, groups_min: int
 ) -> tuple[RouteSum, ...] | tuple[BandedRoute, ...]:
-    """`groups`: of companies, by the organisations that are sides. No total is told beside the routes."""
+    """`groups`: groups of companies by organisation of either side. No total is shown with the routes."""
     if isinstance(viewer, OperatorViewer | AuditorViewer):
         return sums(lots)
     return tuple(
