@@ -45,7 +45,7 @@ def bidding(**profile: Any) -> Any:
 
 def test_an_origin_that_is_left_out_where_it_is_paid_for_is_told() -> None:
     for profile, expected in (
-        ({"eu_origin_ueur_per_kg": MICRO}, "no premium for a European origin is paid. A slip"),
+        ({"eu_origin_ueur_per_kg": MICRO}, "no premium for a European origin is paid. Withdraw"),
         ({"concentrated_origin_deduction_ueur_per_kg": MICRO}, "bid against CN, RU is taken off."),
     ):
         (found,) = silence_cautions(bidding(**profile), stating())
@@ -77,7 +77,7 @@ def test_what_the_price_pays_for_without_a_passport_is_told() -> None:
     every = bidding(**{name: worth for bid in bids.values() for name, worth in bid.items()})
     (found,) = unproven_cautions(every, evidence)
     assert ("claim_without_passport", "/passport") == (found.code, found.pointer)
-    assert "rests on recycled, origin by" in found.text
+    assert "depends on recycled, origin, stated by" in found.text
     assert [] == list(unproven_cautions(FLAT, evidence))
 
 

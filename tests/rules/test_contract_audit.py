@@ -159,7 +159,7 @@ def test_a_signature_on_other_terms_is_named() -> None:
         found.expected,
     )
     other = divergence_of(rechained(lane.records(), 1, body_of(lane.events[-1], replace(signed, proposal=2))))
-    assert "not on the table" in other.sentence
+    assert "is no longer open; the open one is 1" in other.sentence
 
 
 def test_what_is_priced_by_an_index_of_another_lane_is_checked_whatever_was_seen_of_it() -> None:
