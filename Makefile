@@ -23,16 +23,16 @@ help: ## list the tasks
 setup: ## prepare .venv and the Kafka jars (idempotent)
 	@$(PYTHON) deploy/setup.py
 
-demo: setup ## start everything, trade, clear, live two contract years, audit, stop
+demo: setup ## start everything, trade, clear, simulate two contract years, audit, stop
 	@$(BIN)/lodestone demo
 
-up: setup ## start everything and keep it running until Ctrl-C; SECURE=1: Kafka with TLS, logins and rights
+up: setup ## start everything and keep it running until Ctrl-C; SECURE=1: Kafka with TLS, logins and ACLs
 	@$(if $(SECURE),LODESTONE_KAFKA_SECURITY_PROTOCOL=SASL_SSL )$(BIN)/lodestone up
 
 test: setup ## all tests, on a real PostgreSQL and a real Kafka
 	@$(PYTEST_PARALLEL)
 
-test-fast: setup ## the tests that need nothing running
+test-fast: setup ## the tests that need no servers
 	@$(PYTEST_PARALLEL) tests/rules tests/simulation tests/golden tests/deploy
 
 test-deep: setup ## generated tests that state no count of their own, with ten times the examples
@@ -44,7 +44,7 @@ test-tamper: setup ## ten thousand seeded changes of real topics, every one foun
 test-certificates: setup ## every member of a thousand certificates changed by one, every change found and named (an hour)
 	@WHOLE_CERTIFICATES=1000 $(PYTEST_PARALLEL) --timeout=14400 tests/rules/test_tampered_certificates.py
 
-drill: setup ## lose all topics, then the database, and take both back by the commands of docs/recovery.md
+drill: setup ## lose all topics, then the database, and restore both with the commands of docs/recovery.md
 	@$(BIN)/python deploy/drill.py
 
 check: setup ## formatting, lint, types, import contracts, dependencies, SQL
@@ -75,7 +75,7 @@ bench-relay: setup ## relay catch-up against bare producers
 bench-reader: setup ## readers against a bare consumer
 	@$(BIN)/python bench/reader.py
 
-bench-latency: setup ## from the answer to the record readable on Kafka
+bench-latency: setup ## time from the answer until the record is readable on Kafka
 	@$(BIN)/python bench/latency.py
 
 bench-audit: setup ## audits by mode and process against bare consumption, and their memory
@@ -93,7 +93,7 @@ bench-lineage: setup ## shares, JSON and page of a lineage of 5,000 lots against
 bench-streams: setup ## partner streams: from the answer to Kafka and SSE, many open streams, catching up
 	@$(BIN)/python bench/streams.py
 
-bench-imports: setup ## the most memory that imports of 10,000 and of 1,000,000 rows hold
+bench-imports: setup ## peak memory of imports of 10,000 and of 1,000,000 rows
 	@$(BIN)/python bench/imports.py
 
 clean: ## remove .venv, caches and ALL local data
