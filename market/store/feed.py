@@ -339,8 +339,8 @@ select count(*) from gone
 
 
 async def drop_before(connection: Connection, instant: datetime, *, rows_max: int) -> int:
-    """Deletes the first rows whose events are all before an instant, in its own transaction; returns how
-    many, 0 while another process deletes."""
+    """Deletes the first rows whose events are all before an instant; returns how many, 0 while another
+    process deletes. Call it in a separate transaction."""
     if not await connection.fetchval(TAKE_TURN, DROPPING_LOCK):
         return 0
     return int(await connection.fetchval(DROP, instant, rows_max, PUBLISHER))
@@ -350,6 +350,6 @@ FORGET = "truncate view.feed, ops.feed_floor, ops.outlet"
 
 
 async def forget(connection: Connection) -> None:
-    """Deletes the feed and the publisher's positions, so that it writes every line again, also on partner
-    topics. Needs the owner's role."""
+    """Deletes the feed and the progress of partner topics. Call it together with a reset of the publisher's
+    positions, so that it writes every line again. Needs the owner's role."""
     await connection.execute(FORGET)

@@ -167,7 +167,7 @@ class Evidence:
                 bisect_right(ends, ends[start] + room), bisect_right(held_ends, held_ends[start] + held_room)
             )
             if end - 1 > start or not part.size:
-                # one that no part has room for has a part of its own
+                # an entry that is too large for any part gets its own
                 end = max(end - 1, start + 1)
                 part.add_waterfalls(entries[start:end], of_trade[start:end])
                 start = end
@@ -184,7 +184,7 @@ class Evidence:
             room = min(PART_BYTES_MAX - part.size, PART_BYTES_HELD - part.held)
             end = bisect_right(ends, ends[start] + room) - 1
             if end > start or not part.size:
-                # one that no part has room for has a part of its own
+                # an entry that is too large for any part gets its own
                 end = max(end, start + 1)
                 part.add(name, entries[start:end], ends[end] - ends[start])
                 start = end

@@ -153,7 +153,8 @@ class _Search:
 
     @cached_property
     def hopeless(self) -> Dropped:
-        """Orders that stay below their least quantity whoever else stands aside, as far as is seen at once.
+        """Orders that stay below their minimum quantity even if all others were out, as far as this can be
+        seen at once.
 
         A package counts with no more than the grams that one carries, rounded down.
         """

@@ -53,7 +53,7 @@ def _deal_unpacked(
     starts: Int64s,
     is_loose: Mask,
 ) -> None:
-    """Writes into wet_g what carries the grams of basis of lots without packages."""
+    """Writes into wet_g the product mass for the grams of basis of lots without packages."""
     ends = np.append(starts[1:], len(place))
     of_lots = np.flatnonzero(is_loose[place[starts]])
     for start, end in zip(starts[of_lots].tolist(), ends[of_lots].tolist(), strict=True):

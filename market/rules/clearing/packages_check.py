@@ -9,7 +9,8 @@ from market.rules.packages import Divisibility, least_packages, packages_g, pack
 
 
 def undivided(problem: Problem, flow: Int64s, terms: Divisibility, held: frozenset[int]) -> list[Violation]:
-    """All that keeps `flow` from being trades of `terms`; empty when it is. `problem`: whole capacities.
+    """All reasons why `flow` is not a set of trades by `terms`; empty when it is. `problem`: whole
+    capacities.
 
     Fields and indices as of `optimum.check.verify`. `held`: buyers' orders that are held to shares, which
     take no more because of these.

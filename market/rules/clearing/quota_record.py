@@ -1,4 +1,4 @@
-"""What a round records of portfolio limits: quotas, multipliers, premiums, and each buyer as one order."""
+"""What a round records about portfolio limits: quotas, multipliers, premiums, and each buyer as one order."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -58,7 +58,7 @@ def gains(cleared: ClearedSection) -> dict[int, Gains]:
 
 
 def _gain(trades: Sequence[Trade], seller_surplus: Int64s) -> int:
-    """What their buyer gains at its own values where the sellers have these surpluses."""
+    """The buyer's gain at its own values, with these surpluses of the sellers."""
     gain = 0
     for trade in trades:
         own = trade.seller_surplus + trade.buyer_surplus - trade.premium
@@ -195,10 +195,8 @@ def _summed(cleared: ClearedSection, quotas: Quotas, index: int, of: Gains, reas
 def _reasons(
     cleared: ClearedSection, quotas: Quotas, of_limited: Mapping[int, Gains]
 ) -> dict[int, str | None]:
-    """Why each gets less than it asks for: its limit over all, a least quantity, its shares.
-
-    None: it gets all, or others bid more, or asks are too high.
-    """
+    """Why each gets less than it demands: its limit over all trades, a minimum quantity, its shares. None: it
+    gets all, or others bid more, or asks are too high."""
     told: dict[int, list[str]] = {index: [] for index in of_limited}
     for node, _ in quotas.split.quotas:
         reason = cleared.proof.removed[1].get(node) or cleared.proof.cut[1].get(node)

@@ -1,4 +1,4 @@
-"""A section in which buyers hold all they get to portfolio limits, split into quotas. No solver in here."""
+"""A section with portfolio limits, split into quotas. Needs no solver."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""Quotas, multipliers and margins as a record states them: read, and held to the book. No solver in here."""
+"""Reads quotas, multipliers and margins from a record, and checks them against the book. Needs no solver."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from uuid import UUID

@@ -1,4 +1,5 @@
-"""Eligibility of many pairs at once: each screen answers as the reasons of its name in `eligibility`."""
+"""Eligibility of many pairs at once: each screen gives the same result as the reasons of its name in
+`eligibility`."""
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
@@ -37,7 +38,7 @@ Screen = Callable[[Candidates], Mask]
 
 
 def fit_orders(supplies: Supplies, parties: Parties, at: datetime) -> tuple[Mask, Mask]:
-    """Orders against which nothing speaks that would speak against every pair of theirs."""
+    """Orders without a reason that would exclude all their pairs."""
     sellers, buyers = (
         np.fromiter([member.sanctions_screened_until >= at for member in side], np.bool_, len(side))
         for side in parties
@@ -47,7 +48,7 @@ def fit_orders(supplies: Supplies, parties: Parties, at: datetime) -> tuple[Mask
 
 
 def unopposed(pairs: Candidates, against: Sequence[Screen]) -> Candidates:
-    """Pairs that no screen speaks against. Where few fall, to look at them again costs less than to copy."""
+    """Pairs that no screen excludes. If few are excluded, checking them again is cheaper than copying."""
     left = np.ones(len(pairs), dtype=np.bool_)
     for screen in against:
         left &= screen(pairs)
@@ -64,7 +65,7 @@ def screens(
     facts: MarketFacts,
     assays: AssayColumns,
 ) -> list[Screen]:
-    """All that can speak against some pair, cheapest first, but papers."""
+    """All screens except papers, cheapest first."""
     return [
         *_parties(supplies, requirements, parties),
         *_terms(supplies, requirements),
@@ -211,7 +212,7 @@ def _provenance(supplies: Supplies, requirements: Requirements, rule_set: RuleSe
 
 
 def asked_analytes(requirements: Requirements) -> dict[str, None]:
-    """Analytes that a pair cannot do without, in the order in which they were first asked for."""
+    """Analytes for which a pair needs figures, in the order of their first use."""
     limited = (limit.analyte for order in requirements for limit in order.terms.limits)
     penalised = (rule.analyte for order in requirements for rule in order.terms.penalties)
     return dict.fromkeys(limited) | dict.fromkeys(penalised)

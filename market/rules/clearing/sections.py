@@ -46,7 +46,7 @@ class _Found:
 
 
 _Clear = Callable[[int], _Found]
-"""With the tie-break of an attempt. What no tie-break touches is solved once."""
+"""Clears with the tie-break of an attempt. What does not depend on the tie-break is solved only once."""
 
 
 def clear_section(posed: Posed, at: datetime) -> ClearedSection:
@@ -60,7 +60,7 @@ def clear_section(posed: Posed, at: datetime) -> ClearedSection:
         name = posed.section.name
         raise ClearingImpossible("not_unique", f"{name} is not unique after {TRIES_MAX} tie-breaks.")
     (proof, left), posed, quotas = _proof(found, attempt), found.posed, found.quotas
-    # of the largest sections what is found is tens of megabytes, of which the proof holds what is left
+    # results of the largest sections take tens of megabytes; the proof keeps only what is needed
     del clear, found
     return priced(posed, proof, at, quotas, left)
 
@@ -87,7 +87,7 @@ def _as_posed(posed: Posed) -> _Clear:
 
 
 def _proposal(posed: Posed) -> Proposal:
-    # brings scipy along, which a round without portfolio limits does not need
+    # imports scipy, which rounds without portfolio limits do not need
     from market.rules.clearing.portfolio_lp import propose, within_range  # noqa: PLC0415
 
     offered = offered_of(posed, FIRST_TRY)
@@ -95,7 +95,7 @@ def _proposal(posed: Posed) -> Proposal:
 
 
 def _in_quotas(posed: Posed) -> _Clear:
-    """Buyers with portfolio limits stand in the problem with a node for each quota."""
+    """Clears with a node for each quota of buyers with portfolio limits."""
     proposal = _proposal(posed)
     multipliers = proposal.multipliers
     bound = whole_bound(posed, multipliers, FIRST_TRY)
@@ -151,7 +151,7 @@ def _proof(found: _Found, attempt: int) -> tuple[Proof, Problem]:
     left = left_problem(proof)
     violations = verify(left, proof.solution)
     if [violation.rule for violation in violations] == ["unique"]:
-        # less flow on the same arcs may leave ties: each step on the way was unique, and says which to take
+        # less flow on the same arcs may be tied; since each step was unique, the result is too
         proof = replace(proof, solution=replace(proof.solution, unique=not proof.solution.unique))
         violations = []
     assert violations == [], str(violations[0])
@@ -159,7 +159,8 @@ def _proof(found: _Found, attempt: int) -> tuple[Proof, Problem]:
 
 
 def _reasons(posed: Posed, found: WholeClearing) -> tuple[Reasons, Reasons]:
-    """Who is removed, and who counts with its fill; who trades nothing and would gain nothing is neither."""
+    """The removed orders, and those reduced to what they trade; orders that trade nothing and would gain
+    nothing are neither."""
     fills = [column.tolist() for column in fills_g(found.problem, found.solution.flow)]
     removed: tuple[dict[int, str], dict[int, str]] = ({}, {})
     cut: tuple[dict[int, str], dict[int, str]] = ({}, {})

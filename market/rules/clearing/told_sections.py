@@ -92,7 +92,7 @@ def told_section(cleared: ClearedSection) -> ToldSection:
 
 
 def _lines(cleared: ClearedSection) -> Iterator[LineColumns]:
-    """Not made before they are asked for: all of them are more than what they are made of."""
+    """Made lazily, since all of them take more memory than their source."""
     section, trades = cleared.posed.section, cleared.trades
     if not trades:
         return iter(())
@@ -112,7 +112,8 @@ def _ends(cleared: ClearedSection) -> Octets:
 
 
 def _duals(cleared: ClearedSection) -> tuple[list[bytes], list[bytes]]:
-    """Every order of the section, encoded: sellers, then buyers, as the section has them; and every quota."""
+    """The duals of every order of the section, encoded: sellers, then buyers, in the section's order; and of
+    every quota."""
     sellers, buyers = dual_columns(cleared, "seller"), dual_columns(cleared, "buyer")
     if cleared.quotas is None:
         return written_duals(sellers) + written_duals(buyers), []
@@ -240,7 +241,7 @@ def _dual_rows(of: DualColumns, part: slice, reasons: Sequence[str | None]) -> l
     """Order and figures of each, encoded."""
     columns = [decimals(column[part]) for column in of.figures[:-1]]
     rows: list[tuple[bytes, ...]] = list(zip(ids_encoded(of.order[part]), *columns, strict=True))
-    # who has no part, or less than it brought, tells what it would gain as well
+    # orders that are out or reduced also state what they would gain
     told = [place for place, reason in enumerate(reasons) if reason is not None]
     for place, gain in zip(told, decimals(of.figures[-1][part][told]), strict=True):
         rows[place] += (gain,)

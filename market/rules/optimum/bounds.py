@@ -1,4 +1,4 @@
-"""Between which prices each order's dual may lie: shortest residual ways from one optimal solution."""
+"""Bounds of each order's optimal duals: shortest paths in the residual graph of one optimal solution."""
 
 import numpy as np
 
@@ -19,7 +19,8 @@ from market.rules.optimum.transport_graph import UNREACHED, distances
 
 
 def price_bounds(problem: Problem, solution: Solution) -> Bounds:
-    """Least and greatest optimal dual of every order, from any optimal solution: shortest residual ways.
+    """Smallest and largest optimal dual of every order, from any optimal solution, by shortest paths in the
+    residual graph.
 
     AssignmentError when flow and duals of the first level do not prove each other: `verify` says where.
     """

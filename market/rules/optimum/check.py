@@ -1,4 +1,4 @@
-"""Is this flow the best, level by level? Checked from the numbers alone; no solver in here."""
+"""Checks that a flow is optimal, level by level, from the numbers alone. Needs no solver."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -54,13 +54,13 @@ class Violation:
 
 
 def verify(problem: Problem, solution: Solution) -> list[Violation]:
-    """All that keeps `solution` from being proved best and being what it claims; empty when it is proved.
+    """All reasons why `solution` is not proved optimal, or not what it claims; empty when it is proved.
 
     Capacities; at each level dual feasibility and complementary slackness on the arcs tight in all levels
     before; the claimed welfare; the uniqueness claim. Where all slackness holds, primal and dual totals are
     equal and need no adding up: there the dual total is the welfare. Elsewhere they are compared as well.
-    Totals are Python integers. At most VIOLATIONS_PER_RULE_MAX of each rule; arrays of a wrong shape or
-    range stop the check there.
+    Totals are Python integers. At most VIOLATIONS_PER_RULE_MAX of each rule; arrays of a wrong shape or range
+    stop the check there.
     """
     violations = list(_misshapen(problem, solution))
     if violations:

@@ -1,4 +1,4 @@
-"""Which orders hang together: no flow of one component bears on another."""
+"""Connected components of orders: a flow in one does not affect another."""
 
 from dataclasses import dataclass
 

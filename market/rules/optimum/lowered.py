@@ -1,4 +1,4 @@
-"""A best flow of which buyers want less: what they leave goes the cheapest way, from tree to tree.
+"""An optimal flow after buyers demand less: the freed quantity takes the cheapest way, from tree to tree.
 
 The tree that a solution ends with is best on all levels at once: what an arc falls short by, by value, then
 time priority, then tie-break, is above nothing. Where a buyer wants less, its grams go up the tree as far

@@ -1,4 +1,4 @@
-"""What the assignment takes and gives: arrays of integers, checked when made."""
+"""Input and output of the assignment: arrays of integers, checked when they are created."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field

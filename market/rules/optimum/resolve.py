@@ -1,4 +1,5 @@
-"""What if one more order stood in a solved book: what it touches is solved again, from where it stands."""
+"""What if one more order were in a solved book: only the components that it touches are solved again, from
+their current tree."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -170,7 +170,8 @@ def candidates(book: Book, facts: MarketFacts, order: UUID) -> Candidates | None
 
 
 def by_itself(book: Book, facts: MarketFacts, own: Order) -> Candidates:
-    """What of an order rests on nobody else, whoever is there; `withheld`: it is open and meets others."""
+    """The part of an order's result that does not depend on other orders; `withheld`: it is open and eligible
+    for others."""
     standing: Standing = "withheld" if still_open(own, facts.at) else "closed"
     if standing == "withheld" and rests(own, facts):
         standing = "resting"
