@@ -1,6 +1,6 @@
 """Pure rules of agreements: state, commands, times and ids in; events or refusals out.
 
-In the order of reading, each line from what a command meets first to what it rests on:
+In reading order, each line from what a command meets first to what it depends on:
 
     an agreement   agreement (what its events have made of it), agreement_times (when), agreements (how it
                    comes to stand), clauses (what can be wrong with its terms), agreed_analytes (which
@@ -12,13 +12,13 @@ In the order of reading, each line from what a command meets first to what it re
     volumes        nominations, contract_years, volumes (sums of its years); days
     the clock      clock (what falls due by itself, and in which order)
     a delivery     deliveries, delivery (its fold), delivered, goods and demands (beside
-                   what was agreed), replacements (what stands in for a rejected one);
+                   what was agreed), replacements (of a rejected lot);
                    weighings (the mass received), received_masses (beside
                    what was shipped), non_arrivals; results, assays, oxides (what they can
-                   hold), far_results (which are told of), materials, claims (what is
+                   hold), far_results (warnings), materials, claims (what is
                    stated beside them and paid for); calls (by when the buyer acts), awaits
-                   (what waits for whom), deemed
-                   (what the clock does if it does not); open_contests (what waits to be settled, of
+                   (who has to act), deemed
+                   (what the clock does instead); open_contests (what waits to be settled, of
                    agreements too)
     a price        prices, quotation, indices, index_units, price_terms (shared with the market)
     an invoice     settlements, invoices, quantities (how its quantity came about),
@@ -26,6 +26,6 @@ In the order of reading, each line from what a command meets first to what it re
                    was accepted)
     a payment      payments, payment_checks; payment (its fold, and what is open of an invoice)
     a year         shortfall (its ledger), balances, year_accounts, year_prices, statements
-    saying no      refusals, delivery_refusals, price_refusals (of indices and invoices), volume_refusals,
+    refusals       refusals, delivery_refusals, price_refusals (of indices and invoices), volume_refusals,
                    payment_refusals
 """

@@ -32,9 +32,9 @@ several of them, lies beside them.
     optimum      problem, solve, resolve, lowered (less demand), bounds, check, levels, components;
                  network_simplex, transport_graph, compiled
     passports    passports, lot_checks, passport_cautions, passport_content; bound_lots (what is sold of
-                 them), shipped_lots (what leaves beside what is proven), shipped_claims (of its footprint),
+                 them), shipped_lots (shipments compared with them), shipped_claims (of its footprint),
                  delivered_lots (what arrives), returned_lots (what goes back), settled_lots (what stays of
-                 it); plausible_masses (what is told), stated_papers (which look odd);
+                 it); plausible_masses (warnings), stated_papers (warnings);
                  transformations, element_balance, yields (what they lose), mass_balance;
                  lineage (where its elements come from), lineage_layers;
                  data_carriers (where its code leads), magnet_types (by what they
@@ -47,12 +47,12 @@ several of them, lies beside them.
                  keys, members, alike_names (names that read the same); openings (what is not over), leaving
                  (a market), closings (the whole)
     visibility   record_visibility, audience; visibility, proof_visibility, passport_visibility,
-                 crma_visibility; own_side, own_round, own_refusals (told at once), explanations, standings,
+                 crma_visibility; own_side, own_round, own_refusals (shown at once), explanations, standings,
                  tickets, term_matches;
                  quotes (what if);
-                 tape, taping, crowd, content_bands, mixing (what leaves for the tape together),
+                 tape, taping, crowd, content_bands, mixing (what is published together),
                  offer_passing (an offer past all of these at once);
-                 initiative_figures (what an initiative is told of its partners together), rex_visibility;
+                 initiative_figures (sums of an initiative's partners), rex_visibility;
                  contract_visibility, deal_tape, deal_mixing, deals; party_visibility
     streams      streams (on and off), topic_rights, partner_events, partner_lines, wire_units, wire_writing,
                  wire_schemas, closed_lists; webhooks (the endpoints), webhook_signing, webhook_retries;
@@ -62,11 +62,11 @@ several of them, lies beside them.
                  passport_refusals; ineligibility, reason_sentences; wellformed, unread, wording
 
 Beside them: assignment (the door of the optimum), book (a lane's fold), quantities, references,
-market_inputs, footprints (which look odd), tranches, packages, rounding, goods, countries; passport (its
+market_inputs, footprints (warnings), tranches, packages, rounding, goods, countries; passport (its
 fold), custody, stage_paths (steps before the last), full_origins (which of them count), element_masses;
 policy_lines (the strictest of all lines); matches, match_terms (for its contract), agreed_waste (papers of
-what ships), offered_evidence (what a lot shows less of than was offered), reliability (who trades firm orders
-alone), funnel (what became of all); inputs (recorded from elsewhere, and rule sets), input_changes (far from
-what stood before), rule_set_cautions (what looks odd in one), rehearsals; viewers, callers, webhook_terms;
+what ships), offered_evidence (what a lot proves less of than was offered), reliability (who may
+only trade firm orders), funnel (how far matches got); inputs (recorded from elsewhere, and rule sets), input_changes (far from
+what stood before), rule_set_cautions (warnings), rehearsals; viewers, callers, webhook_terms;
 materials_remade (by an audit), recoveries (of the record).
 """
