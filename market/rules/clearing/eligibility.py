@@ -127,10 +127,7 @@ def deliveries(supply: SupplyTerms, requirement: RequirementTerms, at: datetime)
     first, last = max(requirement.window.start, at), requirement.window.end
     found = []
     for index, tranche in enumerate(supply.tranches):
-        window = tranche.window
-        if window.start >= last or window.end <= first:
-            continue
-        start, end = max(window.start, first), min(window.end, last)
+        start, end = max(tranche.window.start, first), min(tranche.window.end, last)
         if start < end and end - start >= least:
             found.append(Delivery(index, Period(start=start, end=end), end))
     return tuple(found)
