@@ -112,6 +112,23 @@ def test_parts_stay_below_what_a_record_may_hold_and_lose_nothing() -> None:
     assert max(map(len, bodies)) < PART_BYTES_MAX + 1_000 < BODY_BYTES_MAX
 
 
+@pytest.mark.parametrize("at_once", [1, 7, 500])
+def test_a_round_is_parted_as_rounds_before_it_were_however_it_is_told(at_once: int) -> None:
+    """Where a part ends is told by the bytes of a record, which an audit makes again."""
+    falls = [fall(index) for index in range(500)]
+    evidence = Evidence(MARKET, PLAN, 1)
+    evidence.begin("spot-firm")
+    for start in range(0, len(falls), at_once):
+        some = falls[start : start + at_once]
+        lines = [list(map(encoded, each.terms)) for each in some]
+        evidence.add_waterfalls(map(listed, some), lines, [()] * len(some))
+    evidence.add("duals", [encoded(dual(index)) for index in range(2_500)])
+    parts = [msgspec.json.decode(body, type=ClearingEvidence) for body in evidence.parts()]
+    assert [(217, 0), (217, 0), (66, 1_249), (0, 1_251)] == [
+        (len(part.waterfalls), len(part.duals)) for part in parts
+    ]
+
+
 def test_premiums_of_many_limits_do_not_swell_a_part_beyond_a_record() -> None:
     """400 trades under a dozen binding limits; what 512 KiB can hold is split as without premiums."""
     lines = [encoded(term) for term in fall(1).terms]
