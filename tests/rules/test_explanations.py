@@ -173,6 +173,14 @@ def test_the_ticket_reads_from_wet_tonnes_to_the_reference() -> None:
     assert ({"moisture": "0 %", "packages": "1 drum"} | small).items() <= dict(ticket_lines(dry)).items()
 
 
+@pytest.mark.parametrize(("outcome", "to_buyer"), [("open", False), ("confirmed", True)])
+def test_goods_are_told_to_the_buyer_once_both_have_confirmed(outcome: str, to_buyer: bool) -> None:
+    whole = explained(outcome, condition="A", rex_routes=("reuse",))
+    assert whole.goods is not None
+    told = [own_explanation(whole, ident(name)) for name in ("seller", "buyer")]
+    assert [whole.goods, whole.goods if to_buyer else None] == [each and each.goods for each in told]
+
+
 def test_what_a_piece_costs_is_told_where_pieces_are_known() -> None:
     """25 t in boxes of two pieces of 12.5 g; to the buyer once both have confirmed, as the goods are."""
     of = explained(packaging=Packaging(unit="box", package_wet_g=25, pieces=2))
