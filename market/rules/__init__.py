@@ -63,10 +63,10 @@ several of them, lies beside them.
 
 Beside them: assignment (the door of the optimum), book (a lane's fold), quantities, references,
 market_inputs, footprints (warnings), tranches, packages, rounding, goods, countries; passport (its fold),
-custody, stage_paths (steps before the last), full_origins (which steps count), element_masses;
-policy_lines (the strictest of all lines); matches, match_terms (for its contract), agreed_waste
-(papers of what ships), offered_evidence (what a lot proves less of than was offered), reliability (who may only trade firm orders),
+custody, stage_paths (steps before the last), full_origins (which steps count), element_masses; policy_lines
+(the strictest of all lines); matches, match_terms (for its contract), agreed_waste (papers of what ships),
+offered_evidence (what a lot proves less of than was offered), reliability (who may only trade firm orders),
 funnel (how far matches got); inputs (recorded from elsewhere, and rule sets), input_changes (far from what
-stood before), rule_set_cautions (warnings), rehearsals; viewers, callers, webhook_terms; materials_remade
-(by an audit), recoveries (of the record).
+stood before), rule_set_cautions (warnings), rehearsals; viewers, callers, webhook_terms; materials_remade (by
+an audit), recoveries (of the record).
 """
