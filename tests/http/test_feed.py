@@ -234,7 +234,7 @@ async def test_what_is_wrong_with_the_types_is_told_with_what_does_not_apply(sho
     assert {"type": "type_unknown", "until": "parameter_inapplicable"} == {
         fault["parameter"]: fault["code"] for fault in answer.json()["errors"]
     }
-    assert (400, "invalid_request") == (answer.status_code, answer.json()["code"])
+    assert (422, "inconsistent") == (answer.status_code, answer.json()["code"])
 
 
 async def test_an_unknown_type_is_named_with_the_known_ones(shop: Shop) -> None:

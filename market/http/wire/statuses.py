@@ -54,7 +54,7 @@ DOOR: Final[dict[str, int]] = {
     "feed_damaged": HTTPStatus.SERVICE_UNAVAILABLE,
 }
 
-OF_CONTENT: Final = frozenset({"invalid", "country_unknown", "parameter_inapplicable"})
+OF_CONTENT: Final = frozenset({"invalid", "country_unknown", "parameter_inapplicable", "type_unknown"})
 """Faults of what has the right form."""
 
 UNKNOWN: Final = HTTPStatus.NOT_FOUND
