@@ -29,8 +29,9 @@ def decline_cautions(others: Sequence[datetime], at: datetime, *, rests: bool) -
     if until is None:
         return []
     day = until.astimezone(UTC).date().isoformat()
-    text = "After this your group of companies can post and amend only firm orders in this market, until "
-    f"{day}."
+    text = (
+        f"After this your group of companies can post and amend only firm orders in this market, until {day}."
+    )
     if rests:
         text += " Its orders that are subject to confirmation meet nobody until then, or until they are firm."
     return [Caution(code="firm_orders_only", text=text, pointer="")]

@@ -43,12 +43,12 @@ def test_activities_follow_from_half_lives(
         (
             cell("Th", "0.2"),
             {"th": 400},
-            "0.400 Bq/g of Th-232 is stated, and 0.2 % of Th is about 8.114 Bq/g",
+            "0.400 Bq/g of Th-232 is stated, but 0.2 % of Th is about 8.114 Bq/g",
         ),
         (
             cell("U", "0.03"),
             {"u": 200},
-            "0.200 Bq/g of U-238 is stated, and 300 ppm of U is about 3.704 Bq/g",
+            "0.200 Bq/g of U-238 is stated, but 300 ppm of U is about 3.704 Bq/g",
         ),
         (cell("U", "0.0001"), {"u": 400_000_000}, "1 ppm of U is about 0.012 Bq/g"),
         (below("Th", "0.001"), {"th": 500}, "Th below detection is below 0.040 Bq/g"),

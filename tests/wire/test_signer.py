@@ -442,7 +442,7 @@ async def test_a_killed_auditor_lets_nobody_sign_two_histories(sealed: Sealed, l
 
 def test_every_crash_point_of_signer_and_auditor_has_its_test() -> None:
     assert crash_points("signer") == {label.partition(":")[0] for label in LABELS}
-    assert crash_points("subscription") == {label.partition(":")[0] for label in AUDITOR_LABELS}
+    assert crash_points("handling") == {label.partition(":")[0] for label in AUDITOR_LABELS}
 
 
 def _note(value: bytes) -> str:
