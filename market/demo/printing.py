@@ -230,8 +230,8 @@ def unmatched(rows: list[OpenOrder], tick_eur_per_kg: str) -> None:
     out.print(table)
     out.print(
         f"[dim]a tick is {tick:.2f} EUR per kg; an owner sees price differences if at least three groups of "
-        "companies fit\nthe operator sees the book after the round, with what is still open; the owner sees "
-        "it before the trades of the round, when more orders fitted, at other prices"
+        "companies fit\nthe operator's figures are of the book after the round, with what is still open; the "
+        "owner's of the book before its trades, when more orders fitted, at other prices"
     )
 
 

@@ -124,7 +124,7 @@ def check_open_orders(told: str) -> None:
         r"refiner-fr-1: NdPr oxide .*4 fit, but others made better *\n.*offers, three groups of companies *\n"
     )
     assert ["12"] == re.findall(beaten + r" +within ([0-9]+) ticks", told)
-    assert "the operator sees the book after the round" in told
+    assert "the operator's figures are of the book after the round" in told
     assert re.search(
         r"magnet-fi-1: clean magnets for +900\.000  none of 8 fits +nobody fits: above_max:C", told
     )
