@@ -135,9 +135,9 @@ def command(
 
     --chain checks that nothing was lost or altered, --clearings the market's rounds, --full all of it.
     No database is used, except with --record. A clearing is checked by its certificate, without a solver,
-    except with --resolve or if a round says that its first tie-break left ties. Invoices, settlements and
-    ledgers are computed again from their inputs. Checkpoints prove how far the record is complete; whether
-    something was cut off after the newest one, nobody can tell.
+    except with --resolve, or if a round says that its first tie-break left ties, or that it left orders out
+    or cut them short. Invoices, settlements and ledgers are computed again from their inputs. Checkpoints
+    prove how far the record is complete; whether something was cut off after the newest one, nobody can tell.
     Exit code 0: nothing diverges. 4: a divergence; the first one is named.
     """
     if context.invoked_subcommand is not None:
@@ -222,7 +222,7 @@ def _require_signed(report: AuditReport, *, named: bool) -> None:
     command names a key."""
     if report.strangers:
         names = ", ".join(report.strangers)
-        told = f"the newest checkpoints are signed by {names}, not by the given key"
+        told = f"the newest checkpoint of at least one lane is signed by {names}, not by this key"
         raise CommandFailed(Exit.DIVERGENCE, told)
     whole = all(lane.first == 1 and not lane.bounded for lane in report.lanes)
     if named and whole and report.records and not report.sealed:
