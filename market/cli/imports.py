@@ -216,7 +216,7 @@ class _Api:
                 self._sent = True
                 if answer.status_code not in AGAIN:
                     return answer
-                failure = f"the API at {self._url} is busy: {_problem(answer)}"
+                failure = f"the API at {self._url} accepts nothing at present: {_problem(answer)}"
             if left:
                 await asyncio.sleep(_BUSY_SECONDS)
         raise CommandFailed(Exit.UNAVAILABLE, failure)
@@ -224,7 +224,7 @@ class _Api:
     def _body(self, answer: httpx.Response) -> View:
         if not answer.is_success:
             code = Exit.UNAVAILABLE if answer.is_server_error else Exit.INVALID_INPUT
-            raise CommandFailed(code, f"the API refuses the file: {_problem(answer)}")
+            raise CommandFailed(code, f"the API refuses the request: {_problem(answer)}")
         try:
             body: View = answer.json()
         except ValueError as error:

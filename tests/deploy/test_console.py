@@ -175,6 +175,15 @@ async def test_refused_rows_are_shown_whatever_becomes_of_the_report(
     assert (shown, code, True) == (len(found), missed.code, missed.sentence.startswith(expected)), missed
 
 
+async def test_what_the_api_refuses_while_an_import_is_followed_is_not_laid_on_the_file() -> None:
+    api = _Api("http://127.0.0.1:9", "key", "k")
+    answering = httpx.MockTransport(lambda _: httpx.Response(401, content=b"{}"))
+    async with httpx.AsyncClient(transport=answering, base_url="http://127.0.0.1:9") as client:
+        with pytest.raises(CommandFailed, match=r"^the API refuses the request: HTTP 401$") as failed:
+            await api._look(client, {"id": "imp_1"})
+    assert Exit.INVALID_INPUT == failed.value.code
+
+
 def test_a_file_that_stands_may_be_written_where_none_may_be_made(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
