@@ -48,15 +48,15 @@ def validity_cautions(footprint: Footprint, first: datetime, last: datetime) -> 
     if footprint.valid_until <= first:
         yield Caution(
             code="footprint_expired",
-            text=f"The footprint is valid until {footprint.valid_until}, but delivery begins on {first}: no "
-            "round counts it.",
+            text=f"The footprint is valid until {footprint.valid_until:%Y-%m-%d}, but delivery begins on "
+            f"{first:%Y-%m-%d}: no round counts it.",
             pointer="/footprint/valid_until",
         )
     elif footprint.valid_until < last:
         yield Caution(
             code="footprint_ends_early",
-            text=f"The footprint is valid until {footprint.valid_until}, but delivery may end on {last}: a "
-            "round counts it only for deliveries that end before.",
+            text=f"The footprint is valid until {footprint.valid_until:%Y-%m-%d}, but delivery may end on "
+            f"{last:%Y-%m-%d}: a round counts it only for deliveries that end before.",
             pointer="/footprint/valid_until",
         )
 

@@ -59,6 +59,12 @@ def test_a_footprint_that_ends_before_delivery_may_is_told() -> None:
         (until - day, until, []),
     ):
         assert expected == told(*validity_cautions(SOUND, first, last))
+    for first, text in (
+        (until, "valid until 2026-12-28, but delivery begins on 2026-12-28: no round"),
+        (until - day, "valid until 2026-12-28, but delivery may end on 2026-12-29: a round"),
+    ):
+        (found,) = validity_cautions(SOUND, first, until + day)
+        assert text in found.text
 
 
 def test_a_cap_on_a_form_without_a_benchmark_is_told() -> None:

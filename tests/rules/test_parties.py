@@ -1,6 +1,6 @@
 """Organisations, sites, papers and keys; and the copies that each market gets in the same transaction."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import pytest
@@ -420,6 +420,13 @@ def test_keys_are_given_within_the_giver_s_reach() -> None:
     platform = replace(ISSUE, details=replace(KEY_DETAILS, roles=("operator", "trader")))
     assert [("role_missing", None)] == blotter(lambda: keys.issue_key(STATE, platform, moment()))
     assert [] == blotter(lambda: keys.issue_key(STATE, replace(platform, caller=OPERATOR_CALLER), moment()))
+
+
+def test_a_key_of_more_than_two_years_is_warned_of_with_the_day_that_it_ends() -> None:
+    now = moment().now
+    assert () == keys.late_cautions(now + keys.EARLY_ENOUGH, now)
+    (late,) = keys.late_cautions(datetime(2099, 1, 2, 3, 4, 5, 678_901, tzinfo=UTC), now)
+    assert "can use it until 2099-01-02. Issue" in late.text
 
 
 def test_an_administrator_gives_keys_that_only_read() -> None:

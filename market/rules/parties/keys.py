@@ -72,7 +72,7 @@ def late_cautions(until: datetime, now: datetime) -> tuple[Caution, ...]:
     if until - now <= EARLY_ENOUGH:
         return ()
     text = (
-        f"Anybody who finds the key can use it until {until}. Issue a key of two years at most, and "
+        f"Anybody who finds the key can use it until {until:%Y-%m-%d}. Issue a key of two years at most, and "
         "the next before it ends: two keys of one label may be live."
     )
     return (Caution(code="key_expires_late", text=text, pointer="/expires_at"),)
