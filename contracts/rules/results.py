@@ -229,8 +229,8 @@ def object_to_umpire(state: DeliveryState, argument: ObjectToUmpire, moment: Mom
 
 
 def objection_refusals(delivery: Delivery, side: Side, now: datetime) -> list[Refusal]:
-    """A side that submitted the umpire's figures has to wait for the other side's objection before it acts on
-    them."""
+    """A side that submitted the umpire's figures acts on them only once the other side's time to object is
+    over."""
     decided = delivery.umpire
     if decided is None or decided.by != side or decided.object_by is UNSET or now >= decided.object_by:
         return []

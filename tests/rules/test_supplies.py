@@ -559,6 +559,15 @@ def test_whoever_sells_all_or_nothing_is_told_of_several_buyers(
     assert codes == [found.code for found in cautions(whole, TERMS, inputs())]
 
 
+def test_the_parcel_that_keeps_one_buyer_is_said_of_one_tranche() -> None:
+    several = swarf(all_or_nothing=True, minimum_parcel_wet_g=12_500_001)
+    assert 1 < len(several.tranches)
+    (found,) = cautions(several, TERMS, inputs())
+    assert found.text.endswith(
+        "In one tranche, with a minimum parcel of more than half of it, it goes to one buyer only."
+    )
+
+
 def test_whoever_states_an_impurity_of_treo_is_told_how_it_counts() -> None:
     """100 ppm of Th at 60 % TREO are 60 ppm of the sample, whatever unit the certificate means."""
     oxides = (cell("Nd", "75", "Nd2O3"), cell("Pr", "25", "Pr6O11"))

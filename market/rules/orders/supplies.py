@@ -257,8 +257,8 @@ def _sharing_cautions(draft: SupplyDraft | SupplyTerms) -> Iterator[Caution]:
             code="all_or_nothing_of_several",
             text=(
                 "Several buyers may share it in a round; if one of them declines or lets its match "
-                "lapse, the others' parts stay sold and the rest is open. With a minimum parcel of "
-                "more than half of a single tranche it goes to one buyer only."
+                "lapse, the others' parts stay sold and the rest is open. In one tranche, with a minimum "
+                "parcel of more than half of it, it goes to one buyer only."
             ),
             pointer="/all_or_nothing",
         )

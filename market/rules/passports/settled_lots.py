@@ -46,7 +46,7 @@ def delivery_refusals(
 
 
 def _as_received(content: PassportContent, received_g: int) -> bool:
-    """The content with its received mass; in older passports the mass itself is the received one."""
+    """Whether its mass may be the received one: a passport that has no received mass is corrected to it."""
     return received_g * DELIVERED_LEAST_PPB <= content.net_wet_g * PPB <= received_g * PPB
 
 
