@@ -32,6 +32,7 @@ from market.rules.clearing.order_limits import (
     shares,
 )
 from market.rules.clearing.supply_columns import Nodes, Supplies, read_supplies
+from market.rules.full_origins import open_stages
 from market.rules.packages import Divisibility
 from tests.blotter import (
     MARKET,
@@ -265,6 +266,28 @@ def test_the_ratios_of_a_portfolio() -> None:
         held = shares([Seller(made)], buyers[1:], alone, alone, rule_set(origins_in_full=in_full))
         assert countries == [share.country for share in held if share.kind == "third_country_max"]
     assert {(ident("need of held"), 1)} == {(share.requirement, share.ratio.buyer_order) for share in found}
+
+
+def test_stages_and_steps_that_nobody_states_count_towards_no_country() -> None:
+    limits = PortfolioLimits(third_country_max_ppb=65 * PERCENT)
+    untold = (
+        StepShare(stage="processing", country="CN", form="metal", share_ppm=1),
+        StepShare(stage="processing", country=None, share_ppm=999_999),
+    )
+    lot = supply(
+        "maker",
+        passport_evidence=replace(passport_evidence(), steps=untold),
+        **origin(("processing", "DE")),
+    )
+    alone = np.array([0], dtype=np.int32)
+    strict = rule_set(origins_by_stage=True, origins_in_full=True)
+    assert ("extraction", "processing") == open_stages(lot.terms, strict)
+    (share,) = shares([Seller(lot)], [Buyer(requirement("held", portfolio=limits))], alone, alone, strict)
+    assert ("processing", "CN", {0: -35}) == (
+        share.stage,
+        share.country,
+        {edge: each // PERCENT for edge, each in share.ratio.coefficient.items()},
+    )
 
 
 @pytest.mark.parametrize(

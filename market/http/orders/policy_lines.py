@@ -27,8 +27,9 @@ class Portfolio(Body, frozen=True, kw_only=True):
 
     The limit price then also applies to the total: one lot may cost more and others less. A round that cannot
     keep the limits gives less, or nothing; the explanation of the round shows what they cost.
-    A lot counts towards a country that it names; steps that nobody states count towards none.
-    `origins_excluded` keeps lots with such steps away from the countries that it names.
+    A lot counts towards a country that it names; stages and steps that nobody states count towards none. Any
+    country in `origins_excluded` keeps such lots away: for unstated stages if the rule set has
+    `origins_by_stage`, for unstated steps if it has `origins_in_full`.
     """
 
     recycled_min_percent: Percent | None = None

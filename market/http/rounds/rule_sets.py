@@ -95,7 +95,7 @@ class RuleSetTerms(Body, frozen=True, kw_only=True):
     of the seller's stated figure of a paid element, at most 0.5 % (co-products: 0.05 %) and at least 10 ppm;
     otherwise these maxima themselves, whatever the grade. `origins_in_full`: for a lot with a passport, every
     stated step of a stage counts, not only the last one, for excluded countries, premiums, deductions and
-    portfolios; unstated steps may be in any country.
+    portfolios; unstated steps may be in any country, but count towards none in portfolios.
     """
 
     version: Annotated[int, Meta(ge=1, le=10**6)]
