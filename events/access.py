@@ -183,7 +183,7 @@ class Access:
 
 
 async def give_exactly(access: Access, user: str, rights: Collection[Right]) -> None:
-    """As `Access.allow`, but first removes the user's rights that are not in `rights`."""
+    """As `Access.allow`; a user that has others than `rights` first loses all of its own."""
     if await access.rights_of(user) - frozenset(rights):
         await access.forbid(user)
     await access.allow(user, rights)
