@@ -74,3 +74,9 @@ def test_a_counterparty_that_trades_here_is_told_but_not_oneself() -> None:
     assert ["/counterparty counterparty_traded_here"] == codes(counterparty="MILL ONE", others=(mill,))
     assert [] == codes(counterparty="Mill Two", others=(mill,))
     assert [] == codes(counterparty=None, others=(mill,))
+
+
+def test_who_declares_a_trade_of_the_record_is_told_not_to() -> None:
+    terms = declared(masses=MASSES, reference="agr_" + "0a" * 16)
+    (found,) = double_cautions(terms, OWN, (), ())
+    assert found.text.endswith("made here are counted already, so do not declare them too.")

@@ -35,15 +35,15 @@ def double_cautions(
     for each in alike(own, terms.counterparty or "", others):
         yield Caution(
             code="counterparty_traded_here",
-            text=f"You traded with {each.name} here: trades made here are counted already and are not "
-            "declared.",
+            text=f"You traded with {each.name} here: trades made here are counted already, so do not "
+            "declare them too.",
             pointer="/counterparty",
         )
     if _ID.search(terms.reference):
         yield Caution(
             code="reference_of_record",
-            text=f"{terms.reference} looks like an id of this record: trades made here are counted already "
-            "and are not declared.",
+            text=f"{terms.reference} looks like an id of this record: trades made here are counted already, "
+            "so do not declare them too.",
             pointer="/reference",
         )
     declared = masses_mg(terms)
