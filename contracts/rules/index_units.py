@@ -81,8 +81,8 @@ def unknown_cautions(
         meant = f"Did you mean {near}?" if near else "No other code is near it."
         yield Caution(
             code="index_unknown",
-            text=f"Nothing was ever published under {each.code}: until then it can price neither a lot nor "
-            f"a contract year. {meant}",
+            text=f"Nothing was ever published under {each.code}: until a value is, it can price neither a "
+            f"lot nor a contract year. {meant}",
             pointer=each.pointer,
         )
 

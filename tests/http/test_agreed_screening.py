@@ -56,6 +56,8 @@ async def test_who_tries_an_order_learns_that_it_would_meet_nobody(shop: Shop) -
     ):
         tried = await post(shop, f"{path}?validate_only=true", by, body)
         assert is_over == ((EXPIRED, "") in warnings(tried)), tried.text
+        unmatched = "the order is not matched until the operator renews it."
+        assert is_over == any(each["detail"].endswith(unmatched) for each in tried.json()["warnings"])
 
 
 async def _expire(shop: Shop, firm: Firm) -> None:

@@ -70,7 +70,9 @@ def test_a_code_that_nothing_stands_under_is_told_with_those_that_read_like_it(
     terms = indexed(code=code)
     (of_index,) = unknown_cautions(terms, {RATE: EUR_PER_USD}, published)
     assert ("index_unknown", "/price/index/code") == (of_index.code, of_index.pointer)
-    assert of_index.text.endswith(f"Did you mean {near}?" if near else "No other code is near it.")
+    meant = f"Did you mean {near}?" if near else "No other code is near it."
+    unpriced = "until a value is, it can price neither a lot nor a contract year."
+    assert of_index.text.endswith(f": {unpriced} {meant}")
     assert 2 == len(list(unknown_cautions(terms, {}, published)))
     assert [] == list(unknown_cautions(terms, {code: IN_USD, RATE: EUR_PER_USD}, published))
 

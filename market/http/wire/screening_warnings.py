@@ -16,10 +16,10 @@ OF_SIDE: Final = (
     "The sanctions screening of the {side} was valid until {until}: have it renewed before you {act}."
 )
 OF_ORDER: Final = (
-    "Your sanctions screening was valid until {until}: it is not matched until the operator renews that."
+    "Your sanctions screening was valid until {until}: the order is not matched until the operator renews it."
 )
 OF_MEMBER: Final = (
-    "Its sanctions screening was valid until {until}: its orders are not matched until the next one."
+    "Its sanctions screening was valid until {until}: its orders are not matched until it is renewed."
 )
 
 
