@@ -599,6 +599,12 @@ def test_the_bounds_of_mass_and_ask_make_an_order_or_a_refusal(nd_percent: str, 
         assert 10**11 == fact.terms.ask.ueur_per_kg
 
 
+def test_a_sample_of_a_day_that_has_not_begun_is_said_to_be_impossible() -> None:
+    early = swarf(assay=Assay(laboratory="lab", reference="x", sampled_on=date(2026, 3, 4)))
+    (refusal,) = refusals(lambda: offers.post(posting(), post_supply(early), moment()))
+    assert refusal.detail().startswith("The sample cannot have been taken on a day that has not begun")
+
+
 def test_a_partial_panel_of_a_sample_is_not_judged_low() -> None:
     part = swarf(composition=split("60", cell("Nd", "21", "Nd2O3"), cell("Pr", "7", "Pr6O11"), of="sample"))
     assert [] == blotter(lambda: offers.post(posting(), post_supply(part), moment()))

@@ -152,7 +152,8 @@ class ElementsOverOxide(Refusal):
 
 
 class AssayInFuture(Refusal):
-    """The sample was taken on a day that has not begun anywhere on earth yet: state the right day."""
+    """The sample cannot have been taken on a day that has not begun anywhere on earth yet: state the right
+    day."""
 
     code = "assay_in_future"
 
