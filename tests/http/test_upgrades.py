@@ -73,5 +73,13 @@ async def test_bounds_hold_for_who_asks_for_http2(shop: Shop) -> None:
         assert ("head_too_large", 431) == of_problem(found)
         head, _ = await posting(shop, b"transfer-encoding: chunked\r\nx-length: %d")
         assert ("invalid_request", 400) == of_problem(await answered(port, head + b"no chunk\r\n"))
+        for line, framing in (
+            (b"POST /livez", b"transfer-encoding: gzip\r\n"),
+            (b"POST /livez", b"transfer-encoding: chunked, gzip\r\n"),
+            (b"GET http://[::1", b""),
+            (b"GET http://", b""),
+        ):
+            unreadable = b"%b HTTP/1.1\r\nhost: door\r\n%b%b\r\n" % (line, WISH, framing)
+            assert ("invalid_request", 400) == of_problem(await answered(port, unreadable))
         tunnel = b"CONNECT door:80 HTTP/1.1\r\nhost: door\r\nconnection: close\r\n\r\n"
         assert (await answered(port, tunnel)).startswith(b"HTTP/1.1 4")

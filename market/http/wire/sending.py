@@ -125,19 +125,18 @@ class Protocol(HttpToolsProtocol):
         """Where a request asks for another protocol the parser stops behind its head, as if it had no body,
         and reads nothing more: it is read once more without that wish, which a server need not grant
         (RFC 9110, 7.8)."""
-        while data:
-            try:
-                self.parser.feed_data(data)
-            except httptools.HttpParserUpgrade as stopped:
-                if not self._wishes:
+        try:
+            while data:
+                try:
+                    self.parser.feed_data(data)
                     return
-                data = data[stopped.args[0] :]
-                self._read_again()
-            except httptools.HttpParserError:
-                self.send_400_response("Invalid HTTP request received.")
-                return
-            else:
-                return
+                except httptools.HttpParserUpgrade as stopped:
+                    if not self._wishes:
+                        return
+                    data = data[stopped.args[0] :]
+                    self._read_again()
+        except httptools.HttpParserError:
+            self.send_400_response("Invalid HTTP request received.")
 
     def _read_again(self) -> None:
         """The head that has come, by a parser of its own that then reads on."""
