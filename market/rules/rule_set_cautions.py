@@ -46,16 +46,20 @@ def _of_countries(rule_set: RuleSet) -> list[Caution]:
 def _of_resting(rule_set: RuleSet) -> list[Caution]:
     if rule_set.conditional_orders_rest is True:
         return []
-    text = "Organisations that decline again and again are still matched through their posted conditional "
-    "orders."
+    text = (
+        "Organisations that decline again and again are still matched through their posted conditional "
+        "orders."
+    )
     return [Caution(code="conditional_orders_never_rest", text=text, pointer="/conditional_orders_rest")]
 
 
 def _of_goods(rule_set: RuleSet) -> list[Caution]:
     if rule_set.goods_agreed is True:
         return []
-    text = "Contracts of matches state nothing of magnets, cores and condition: the buyer has to take "
-    "whatever comes."
+    text = (
+        "Contracts of matches state nothing of magnets, cores and condition: the buyer has to take "
+        "whatever comes."
+    )
     return [Caution(code="goods_never_agreed", text=text, pointer="/goods_agreed")]
 
 
@@ -65,12 +69,16 @@ def _of_claims(rule_set: RuleSet) -> list[Caution]:
         text = "A stage that an origin does not state counts as European, and as no excluded country."
         found.append(Caution(code="stages_never_asked", text=text, pointer="/origins_by_stage"))
     if rule_set.origins_in_full is not True:
-        text = "Of a lot made here only the last step of a stage counts, which hides the countries of "
-        "earlier steps."
+        text = (
+            "Of a lot made here only the last step of a stage counts, which hides the countries of "
+            "earlier steps."
+        )
         found.append(Caution(code="steps_before_never_counted", text=text, pointer="/origins_in_full"))
     if rule_set.caps_by_benchmark is not True:
-        text = "For forms without a benchmark a maximum footprint is compared with a bare number, whatever "
-        "its unit."
+        text = (
+            "For forms without a benchmark a maximum footprint is compared with a bare number, whatever "
+            "its unit."
+        )
         found.append(Caution(code="caps_of_no_unit", text=text, pointer="/caps_by_benchmark"))
     for index, benchmark in enumerate(rule_set.benchmarks):
         for member in ("boundary", "allocation"):
@@ -106,8 +114,7 @@ def _of_splitting(rule_set: RuleSet) -> list[Caution]:
 
 def _of_effect(effective_from: datetime, now: datetime) -> list[Caution]:
     if effective_from < now - PAST_MAX:
-        text = "That is long past: it takes effect at its publication, and no earlier round is cleared "
-        "again."
+        text = "That is long past: it takes effect at its publication, and no earlier round is cleared again."
         return [Caution(code="effective_long_past", text=text, pointer=_FROM)]
     if effective_from > now + AHEAD_MAX:
         text = "That is more than a year ahead: until then rounds are cleared by the earlier rule set."

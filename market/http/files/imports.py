@@ -132,9 +132,8 @@ async def post(call: Call[Nothing, ImportQuery]) -> Answer:
     async with call.door.desk.looking() as connection:
         if await store.count_open(connection, new.organisation) >= OPEN_MAX:
             detail = (
-                f"{OPEN_MAX} imports of your organisation are unfinished: wait until one ends, or cancel "
+                f"{OPEN_MAX} imports of your organisation are unfinished: wait until one ends, or cancel one."
             )
-            "one."
             raise DoorError("too_many_imports", detail, headers={"Retry-After": "10"})
         if not await store.begin(connection, new):
             raise IdempotencyKeyReused

@@ -74,8 +74,10 @@ def _of_group(
     group = to_text("org", fact.group)
     parent = next((each for each in others if each.organisation == fact.group), None)
     if parent is None:
-        text = f"There is no organisation {group}: its companies count as one group only if all of them name "
-        "that id."
+        text = (
+            f"There is no organisation {group}: its companies count as one group only if all of them name "
+            "that id."
+        )
         return [Caution(code="group_unknown", text=text, pointer="/group")]
     return []
 

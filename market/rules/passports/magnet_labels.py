@@ -101,8 +101,7 @@ def label_cautions(content: PassportContent, responsible: Responsible | None) ->
     yield from type_cautions(content)
     yield from _part_cautions(record)
     if not record.removal_steps:
-        text = "Article 28 requires all steps by which the magnets are reached and removed, with their "
-        "tools."
+        text = "Article 28 requires all steps by which the magnets are reached and removed, with their tools."
         yield Caution(code="removal_steps_missing", text=text, pointer="/magnets/removal_steps")
     if carrier_fault(record) == "wrong_keys":
         pointer = "/magnets/data_carrier_address"
