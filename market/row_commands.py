@@ -269,12 +269,15 @@ class RowCommands:
     async def _gather_and_decide(self, rows: Sequence[_Row], groups: Sequence[Sequence[_Row]]) -> bool:
         """Commands name the lanes that they write: where these have moved, all are gathered again."""
         tries = _Tries()
+        said = [len(row.said) for row in rows]
         while not self._stop.is_set():
             desk, gathered = gathering(self._desk)
             try:
                 for group in groups:
                     await self._gather(desk, group)
             except Refusal as reason:
+                for row, known in zip(rows, said, strict=True):
+                    del row.said[known:]
                 await self._wait_together(rows, reason, tries)
                 continue
             if any(row.said for row in rows):

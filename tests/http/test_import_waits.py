@@ -6,12 +6,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any, TypeVar
+from uuid import UUID
 
 import asyncpg
 import httpx
 import pytest
 from structlog.testing import capture_logs
 
+from market.http.wire.ids import to_text, to_uuid
 from market.imports import Imports
 from market.row_commands import TRIES_MAX
 from tests.conftest import Database
@@ -165,3 +167,32 @@ async def test_rows_that_wait_for_their_lane_are_named(
     await work(shop)
     assert ("completed", 2, 2, 0) == counts((await see(shop, answer)).json())
     assert [1, 2] == [line["row"] for line in await lines(shop, answer)]
+
+
+BREAKING_LOOKS = """
+create sequence state.broken_looks;
+grant usage on sequence state.broken_looks to public;
+create function state.look(id uuid) returns boolean language plpgsql as $$ begin
+    if id = '{order}' and nextval('state.broken_looks') <= 2 then
+        raise exception 'took too long' using errcode = '57014';
+    end if;
+    return true;
+end $$;
+create policy slow on state.supply as restrictive to lodestone_writer using (state.look(supply));
+"""
+
+
+async def test_what_is_refused_before_a_look_takes_too_long_is_reported_once(
+    shop: Shop, database: Database
+) -> None:
+    seller = shop.scene.sellers[0]
+    kept = (await shop.ask("POST", "/v1/supply-offers", by=seller, body=offer(shop))).json()["id"]
+    over = [{"id": to_text("offer", UUID(int=1)), "version": 1}, {"id": kept, "version": 1}]
+    async with owner_of(database) as owner:
+        await owner.execute(BREAKING_LOOKS.format(order=to_uuid(kept)))
+        view, report = await imported(shop, over, "offer-withdrawals")
+        assert 3 == await owner.fetchval("select last_value from state.broken_looks")
+    assert ("refused", [(1, "order_unknown")]) == (
+        view["state"],
+        [(line["row"], line["code"]) for line in report],
+    )
