@@ -7,7 +7,7 @@ from typing import Final, NamedTuple, TypeVar
 Name = TypeVar("Name", bound=str)
 ENTRIES_MAX: Final = 64
 """Of a header; what stands behind them is not looked at."""
-_QUALITY: Final = re.compile(r"(?:0(?:\.([0-9]{0,3}))?|1(?:\.0{0,3})?)\Z")
+_QUALITY: Final = re.compile(r"(?:0\.?|0?\.([0-9]+)|1(?:\.0*)?)\Z")
 _WHOLE: Final = 1_000
 
 
@@ -49,10 +49,10 @@ def _asked(header: str) -> Iterator[_Asked]:
 
 
 def _quality_permille(parameters: list[str]) -> int:
-    """Whole where it is not said, or cannot be read."""
+    """Whole where it is not said, or cannot be read. Some leave out its zero, or write many digits."""
     for parameter in parameters:
         name, _, value = parameter.partition("=")
         found = _QUALITY.match(value.strip()) if name.strip() == "q" else None
         if found is not None:
-            return _WHOLE if value.strip().startswith("1") else int((found[1] or "").ljust(3, "0"))
+            return _WHOLE if value.strip().startswith("1") else int((found[1] or "")[:3].ljust(3, "0"))
     return _WHOLE
