@@ -9,6 +9,7 @@ import pytest
 from prometheus_client import generate_latest
 
 from market.http.wire import health
+from market.http.wire.ids import to_text
 from market.http.wire.limits import CallerLimits, Quota, Verdict, site_of
 from market.http.wire.loading import COST
 from market.http.wire.tokens import mint
@@ -161,6 +162,14 @@ async def test_what_loads_a_whole_book_takes_more_of_the_rate(database: Any) -> 
         assert [200, 200, 200, 429] == [answer.status_code for answer in answers]
         left = [f"r={COST + 1}", "r=1", "r=0", "r=0"]
         assert left == [answer.headers["ratelimit"].split(";")[1] for answer in answers]
+
+
+async def test_what_reads_the_evidence_of_a_round_takes_more_of_the_rate(database: Any) -> None:
+    async with shop_on(database, quota=Quota(requests=60, seconds=60, burst=COST + 1)) as shop:
+        path = f"/v1/markets/{shop.market}/clearings/{to_text('plan', UUID(int=1))}/marginal-orders"
+        answers = [await shop.ask("GET", path, by=shop.scene.sellers[0]) for _ in range(2)]
+        assert [404, 429] == [answer.status_code for answer in answers]
+        assert ["r=1", "r=1"] == [answer.headers["ratelimit"].split(";")[1] for answer in answers]
 
 
 async def test_what_costs_more_than_the_burst_passes_alone(database: Any) -> None:

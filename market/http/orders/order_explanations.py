@@ -17,7 +17,7 @@ from market.http.wire.access import READERS
 from market.http.wire.endpoint import Answer, Call, Nothing, endpoint, not_found
 from market.http.wire.ids import MarketId, OrganisationId, PlanId, Prefix, to_text
 from market.http.wire.lists import PageQuery
-from market.http.wire.loading import RATE, BookLoads
+from market.http.wire.loading import COST, RATE, BookLoads
 from market.http.wire.material import Body
 from market.http.wire.numbers import KILOGRAMS, SIGNED_EUR_PER_KG, DecimalText
 from market.http.wire.paging import Listing
@@ -259,7 +259,8 @@ def _alternative(each: Alternative, side: Side) -> AlternativeView:
     tag="Clearings",
     query=PageQuery,
     answer=Listing[MarginalView],
-    description="One's own; operators and auditors see all.",
+    description=f"One's own; operators and auditors see all. {RATE}",
+    cost=COST,
 )
 async def marginal(call: Call[Nothing, PageQuery]) -> Answer:
     async with as_caller(call) as connection:
