@@ -1,7 +1,6 @@
 """A reader's in-memory state of a lane: its newest snapshot, brought to a position with the journal."""
 
 from collections.abc import Callable
-from hashlib import sha256
 from typing import Any, Final, Generic, TypeVar
 
 import msgspec
@@ -40,8 +39,7 @@ class LaneMemory(Generic[M]):
         self._fold = fold
         self._milestone_events = milestone_events
         self._decoder: msgspec.msgpack.Decoder[M] = msgspec.msgpack.Decoder(shape)
-        schema = msgspec.json.encode(msgspec.json.schema(shape), order="deterministic")
-        self._format = f"msgpack {sha256(schema).hexdigest()[:16]}"
+        self._format = snapshots.format_of(shape)
 
     async def recall(self, pool: Pool, key: LaneKey, upto: int, *, keeps: bool = False) -> M:
         """The memory at lane position `upto`. BrokenRecord when the journal does not reach it.

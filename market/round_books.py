@@ -1,6 +1,5 @@
 """A market's book at the cut of a round: stored by the matcher with the round, read by the API."""
 
-from hashlib import sha256
 from typing import Final
 from uuid import UUID
 
@@ -24,10 +23,7 @@ LANE_BOOKS: Final[LaneMemory[Books]] = LaneMemory(
 )
 """The books of a lane, as the matcher keeps them."""
 
-FORMAT: Final = (
-    "msgpack "
-    + sha256(msgspec.json.encode(msgspec.json.schema(Book), order="deterministic")).hexdigest()[:16]
-)
+FORMAT: Final = snapshots.format_of(Book)
 _books: Final = msgspec.msgpack.Decoder(Book)
 
 

@@ -1,5 +1,9 @@
 """Snapshots of readers' memory at a position of a lane: table `ops.snapshot`, the newest of each."""
 
+from hashlib import sha256
+from typing import Any
+
+import msgspec
 from msgspec import Struct
 
 from events.connections import Connection
@@ -44,6 +48,20 @@ order by position desc limit 1
 """
 
 DROP = "delete from ops.snapshot where name = $1 and stream = $2 and lane = $3"
+
+
+def format_of(shape: Any) -> str:
+    """The format of snapshots of that shape. It does not depend on docstrings: else every reader would fold
+    its lanes from their first events when one is reworded."""
+    schema = msgspec.json.encode(_unworded(msgspec.json.schema(shape)), order="deterministic")
+    return f"msgpack {sha256(schema).hexdigest()[:16]}"
+
+
+def _unworded(schema: Any) -> Any:
+    if isinstance(schema, dict):
+        kept = ((key, each) for key, each in schema.items() if key != "description" or type(each) is not str)
+        return {key: _unworded(each) for key, each in kept}
+    return [_unworded(each) for each in schema] if isinstance(schema, list) else schema
 
 
 async def save(connection: Connection, name: str, key: LaneKey, snapshot: Snapshot) -> None:

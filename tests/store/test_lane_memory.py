@@ -1,11 +1,12 @@
 """What a reader kept of a lane is found for an old position without folding the lane from its beginning."""
 
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
 import pytest
+from msgspec import Meta
 from msgspec.structs import replace
 
 from events.decision import LaneKey
@@ -135,3 +136,21 @@ async def test_a_milestone_is_of_its_reader_and_lane(scene: Scene) -> None:
             )
         ]
     assert [True, False, False, False] == [each is not None for each in found]
+
+
+def test_a_format_is_of_what_is_kept_and_not_of_the_words_about_it() -> None:
+    def shape(text: str, **members: Any) -> Any:
+        return msgspec.defstruct("Kept", list(members.items()), namespace={"__doc__": text})
+
+    def described(text: str) -> Any:
+        return Annotated[int, Meta(ge=0, description=text)]
+
+    known = snapshots.format_of(shape("Grams.", mass=described("Of a lot."), description=str))
+    reworded = shape("In grams.", mass=described("A lot's."), description=str)
+    assert known == snapshots.format_of(reworded)
+    for other in (
+        shape("Grams.", mass=described("Of a lot.")),
+        shape("Grams.", mass=described("Of a lot."), description=int),
+        shape("Grams.", mass=int, description=str),
+    ):
+        assert known != snapshots.format_of(other)
