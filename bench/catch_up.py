@@ -90,7 +90,7 @@ async def catch_up(
     report.figures += found.values()
     for count in workers:
         report.ratios.append(ratio(found[_publisher(count)], found[BARE], aim=0.5))
-        report.ratios.append(ratio(found[_publisher(count)], found[BARE_SAME]))
+        report.ratios.append(ratio(found[_publisher(count)], found[BARE_SAME], aim=0.5))
     report.notes += times.lines("event")
     size = sum(len(value) for _, _, value, _, _ in sent) / len(sent)
     report.notes.append(
