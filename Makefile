@@ -6,8 +6,8 @@ CODE := events market contracts tests bench deploy examples
 COMPILE := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-strip-extras --no-emit-index-url --no-emit-find-links --no-header
 PYTEST := $(BIN)/python -m pytest
-# Tests wait for servers, for one another's locks and for leases: one process more than CI has cores.
-TEST_PROCESSES ?= 3
+# Tests wait for servers, for one another's locks and for leases: two processes more than CI has cores.
+TEST_PROCESSES ?= 4
 # Otherwise every start of a command and every process of tests compiles all modules once more.
 unexport PYTHONDONTWRITEBYTECODE
 PYTEST_PARALLEL := $(PYTEST) -n $(TEST_PROCESSES) --dist worksteal
