@@ -119,9 +119,9 @@ def run_async(main: Coroutine[Any, Any, T]) -> T:
 
     KeyboardInterrupt after Ctrl-C, Terminated after SIGTERM, once everything that was open is closed.
     """
-    import uvloop  # noqa: PLC0415
+    import uvloop  # noqa: PLC0415  help needs no loop
 
-    from market.cli.outages import outage_of  # noqa: PLC0415
+    from market.cli.outages import outage_of  # noqa: PLC0415  the clients of both servers
 
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

@@ -23,9 +23,9 @@ def command(*, asked: str, log: Any, as_json: bool) -> None:
     record (STREAM/LANE/POSITION), or a part of an organisation's name. It is for operators: it takes the
     database's rights. No terms, no prices. Exit code 3: it is none of these, or there is none such.
     """
-    from market.cli.environment import settings_of  # noqa: PLC0415
-    from market.cli.look_up import look_up, told_lines  # noqa: PLC0415
-    from market.ground import clock  # noqa: PLC0415
+    from market.cli.environment import settings_of  # noqa: PLC0415  pydantic
+    from market.cli.look_up import look_up, told_lines  # noqa: PLC0415  all tables
+    from market.ground import clock  # noqa: PLC0415  the clients of both servers
 
     found = run_async(look_up(settings_of(), asked.strip(), log, clock()))
     if as_json:

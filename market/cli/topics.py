@@ -21,6 +21,6 @@ def command(*, lost: str | None, dry_run: bool, as_json: bool) -> None:
     Before lanes are published again, the journal is checked against its chain and all signed heads, and the
     order is recorded. Exit code 4: the journal is not what was signed.
     """
-    from market.cli.topics_created import create  # noqa: PLC0415
+    from market.cli.topics_created import create  # noqa: PLC0415  the clients of both servers
 
     create(lost, dry_run=dry_run, as_json=as_json)
